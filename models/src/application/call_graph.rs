@@ -1,0 +1,311 @@
+//! The application as a graph: services > endpoints > groups > calls.
+//!
+//! # Models
+//! An endpoint first runs its internal service, then its groups of calls: the groups in parallel,
+//! the calls of a group one after the other, each with its probability. If a group's sequence
+//! length is smaller than its number of calls, that many are drawn without replacement, in random
+//! order. A µBench work model has one endpoint per service.
+//!
+//! # Source
+//! µBench, `ServiceCell/ExternalServiceExecutor.py`. Expected calls: the visits of a transient
+//! Markov chain with expected-call matrix M are the row sums of (I - M)^-1, which exists if and
+//! only if the spectral radius of M is below 1 (Kemeny and Snell, Finite Markov chains, 1960).
+
+use super::internal_service::InternalService;
+use crate::ids::{EndpointId, ServiceId};
+use crate::units::Cores;
+use meshsim_core::Table;
+
+/// Every service and endpoint of the simulated application.
+#[derive(Clone, Debug, Default)]
+pub struct Application {
+    /// The services, in the order of the work model.
+    pub services: Table<ServiceId, Service>,
+    /// The endpoints of all services.
+    pub endpoints: Table<EndpointId, Endpoint>,
+}
+
+/// A microservice: what its pods run.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name, as in the call graph.
+    pub name: String,
+    /// Worker processes of a pod; each runs on at most one core at a time.
+    pub workers: u16,
+    /// Threads of a worker process: requests that it serves at a time.
+    pub threads: u16,
+    /// Pods where a cluster says nothing else.
+    pub replicas: u32,
+    /// CPU limit of a pod, none if absent.
+    pub cpu_limit: Option<Cores>,
+    /// CPU request of a pod: its weight on a crowded host.
+    pub cpu_request: Cores,
+    /// The endpoint that a call to the service reaches unless it names another.
+    pub endpoint: EndpointId,
+}
+
+/// An operation of a service.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The service that offers it.
+    pub service: ServiceId,
+    /// What it does itself.
+    pub internal: InternalService,
+    /// What it calls then. Groups run in parallel.
+    pub groups: Vec<Group>,
+}
+
+/// Calls that are made one after the other.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// How many of the calls are selected; all of them, in the listed order, if not fewer.
+    pub sequence_length: usize,
+    /// The calls to select from.
+    pub calls: Vec<Call>,
+}
+
+/// A call that an endpoint may make.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// What is called.
+    pub endpoint: EndpointId,
+    /// With which probability, 0 to 1.
+    pub probability: f64,
+}
+
+impl Group {
+    /// Whether the calls are drawn, or all are made in the listed order.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.sequence_length < self.calls.len()
+    }
+
+    /// How often `call` is made each time the group runs, in the mean.
+    #[must_use]
+    pub fn expected(&self, call: &Call) -> f64 {
+        let selected = self.sequence_length.min(self.calls.len()) as f64;
+        call.probability * selected / self.calls.len() as f64
+    }
+}
+
+/// A cycle of calls that feeds itself: the expected number of calls has no bound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnboundedCycle {
+    /// The services of the heaviest cycle, the first one again at the end.
+    pub services: Vec<ServiceId>,
+    /// The spectral radius of the expected-call matrix of the services that call each other.
+    pub spectral_radius: f64,
+}
+
+impl Application {
+    /// The service of this name.
+    #[must_use]
+    pub fn service_named(&self, name: &str) -> Option<ServiceId> {
+        self.services.enumerate().find(|(_, service)| service.name == name).map(|(id, _)| id)
+    }
+
+    /// How often each endpoint is executed, in the mean, per request to `entry`.
+    ///
+    /// # Errors
+    /// If a cycle's expected-call matrix has a spectral radius of 1 or more.
+    pub fn expected_visits(&self, entry: EndpointId) -> Result<Table<EndpointId, f64>, UnboundedCycle> {
+        if let Some(cycle) = self.unbounded_cycle() {
+            return Err(cycle);
+        }
+        let mut visits: Table<EndpointId, f64> = self.endpoints.iter().map(|_| 0.0).collect();
+        let mut wave = visits.clone();
+        wave[entry] = 1.0;
+        // The Neumann series: wave n holds the visits at depth n. It converges geometrically.
+        while wave.iter().sum::<f64>() > 1e-15 {
+            for id in self.endpoints.ids() {
+                visits[id] += wave[id];
+            }
+            wave = self.step(&wave);
+        }
+        Ok(visits)
+    }
+
+    /// The visits that follow in the next generation from those of this one.
+    fn step(&self, wave: &Table<EndpointId, f64>) -> Table<EndpointId, f64> {
+        let mut next: Table<EndpointId, f64> = self.endpoints.iter().map(|_| 0.0).collect();
+        for (id, endpoint) in self.endpoints.enumerate().filter(|(id, _)| wave[*id] > 0.0) {
+            for group in &endpoint.groups {
+                for call in &group.calls {
+                    next[call.endpoint] += wave[id] * group.expected(call);
+                }
+            }
+        }
+        next
+    }
+
+    /// A cycle whose expected calls do not die out, if there is one.
+    #[must_use]
+    pub fn unbounded_cycle(&self) -> Option<UnboundedCycle> {
+        let radius = self.spectral_radius();
+        if radius < 1.0 - 1e-9 {
+            return None;
+        }
+        Some(UnboundedCycle { services: self.heaviest_cycle(), spectral_radius: radius })
+    }
+
+    /// The growth of the number of calls per generation in the long run (Gelfand's formula over
+    /// repeated squares, which converges even for a periodic matrix).
+    fn spectral_radius(&self) -> f64 {
+        let n = self.endpoints.len();
+        let mut matrix = vec![0.0; n * n];
+        for (id, endpoint) in self.endpoints.enumerate() {
+            for group in &endpoint.groups {
+                for call in &group.calls {
+                    matrix[id.0 as usize * n + call.endpoint.0 as usize] += group.expected(call);
+                }
+            }
+        }
+        // After k squarings the norm of M^(2^k) to the power 2^-k; the logarithm keeps it finite.
+        let mut log_norm = 0.0;
+        const SQUARINGS: i32 = 40;
+        for k in 0..SQUARINGS {
+            let norm = row_norm(&matrix, n);
+            if norm == 0.0 {
+                return 0.0;
+            }
+            log_norm += meshsim_core::elementary::ln(norm) / f64::from(1 << k.min(30)) / f64::from(1 << (k - 30).max(0));
+            matrix.iter_mut().for_each(|entry| *entry /= norm);
+            matrix = square(&matrix, n);
+        }
+        meshsim_core::elementary::exp(log_norm)
+    }
+
+    /// The cycle with the largest product of expected calls per round, found by walking from the
+    /// endpoint with the largest growth along its heaviest calls until one repeats.
+    fn heaviest_cycle(&self) -> Vec<ServiceId> {
+        let mut best: (f64, Vec<ServiceId>) = (0.0, Vec::new());
+        for start in self.endpoints.ids() {
+            if let Some((gain, path)) = self.best_return(start)
+                && gain > best.0
+            {
+                let services = path.iter().map(|&id| self.endpoints[id].service).collect();
+                best = (gain, services);
+            }
+        }
+        best.1
+    }
+
+    /// The heaviest way from `start` back to itself (longest path by product, at most n steps).
+    fn best_return(&self, start: EndpointId) -> Option<(f64, Vec<EndpointId>)> {
+        let mut reached: Vec<Option<(f64, Vec<EndpointId>)>> = vec![None; self.endpoints.len()];
+        reached[start.0 as usize] = Some((1.0, vec![start]));
+        let mut best: Option<(f64, Vec<EndpointId>)> = None;
+        for _ in 0..self.endpoints.len() {
+            let mut next: Vec<Option<(f64, Vec<EndpointId>)>> = vec![None; self.endpoints.len()];
+            for (gain, path) in reached.iter().flatten() {
+                let last = *path.last().expect("a path has a start");
+                for group in &self.endpoints[last].groups {
+                    for call in &group.calls {
+                        let gain = gain * group.expected(call);
+                        let longer = |path: &[EndpointId]| [path, &[call.endpoint]].concat();
+                        if call.endpoint == start {
+                            if best.as_ref().is_none_or(|(g, _)| gain > *g) {
+                                best = Some((gain, longer(path)));
+                            }
+                        } else if !path.contains(&call.endpoint) {
+                            let place = &mut next[call.endpoint.0 as usize];
+                            if place.as_ref().is_none_or(|(g, _)| gain > *g) {
+                                *place = Some((gain, longer(path)));
+                            }
+                        }
+                    }
+                }
+            }
+            reached = next;
+        }
+        best.filter(|(gain, _)| *gain > 0.0)
+    }
+}
+
+/// The largest sum of a row.
+fn row_norm(matrix: &[f64], n: usize) -> f64 {
+    matrix.chunks(n).map(|row| row.iter().sum()).fold(0.0, f64::max)
+}
+
+fn square(matrix: &[f64], n: usize) -> Vec<f64> {
+    let mut result = vec![0.0; n * n];
+    for (row, out) in matrix.chunks(n).zip(result.chunks_mut(n)) {
+        for (&factor, other) in row.iter().zip(matrix.chunks(n)).filter(|(f, _)| **f > 0.0) {
+            for (cell, entry) in out.iter_mut().zip(other) {
+                *cell += factor * entry;
+            }
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An application of one endpoint per service with these calls (from, to, probability), each
+    /// in a group of its own.
+    fn application(count: u32, calls: &[(u32, u32, f64)]) -> Application {
+        let mut app = Application::default();
+        for i in 0..count {
+            let groups = calls
+                .iter()
+                .filter(|(from, _, _)| *from == i)
+                .map(|&(_, to, probability)| Group {
+                    sequence_length: 1,
+                    calls: vec![Call { endpoint: EndpointId(to), probability }],
+                })
+                .collect();
+            let endpoint = app.endpoints.push(Endpoint {
+                service: ServiceId(i),
+                internal: InternalService::idle(),
+                groups,
+            });
+            app.services.push(Service {
+                name: format!("s{i}"),
+                workers: 4,
+                threads: 16,
+                replicas: 1,
+                cpu_limit: None,
+                cpu_request: Cores(1.0),
+                endpoint,
+            });
+        }
+        app
+    }
+
+    #[test]
+    fn the_ten_services_of_the_testbed_are_visited_2_524_times() {
+        let p = 0.3;
+        let calls = [(0, 1), (0, 2), (0, 3), (0, 9), (1, 5), (3, 4), (3, 8), (5, 6), (5, 7)];
+        let calls: Vec<_> = calls.iter().map(|&(from, to)| (from, to, p)).collect();
+        let visits = application(10, &calls).expected_visits(EndpointId(0)).unwrap();
+        assert!((visits.iter().sum::<f64>() - 2.524).abs() < 1e-12);
+        assert!((visits[EndpointId(6)] - 0.027).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_cycle_that_dies_out_has_a_geometric_number_of_visits() {
+        let visits = application(2, &[(0, 1, 0.5), (1, 0, 0.5)]).expected_visits(EndpointId(0));
+        assert!((visits.unwrap()[EndpointId(0)] - 4.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_cycle_that_feeds_itself_is_named_with_its_growth() {
+        let app = application(4, &[(0, 1, 1.0), (1, 2, 1.0), (2, 1, 1.0), (1, 3, 0.5)]);
+        let cycle = app.expected_visits(EndpointId(0)).unwrap_err();
+        assert_eq!(cycle.services.first(), cycle.services.last());
+        assert_eq!(cycle.services.len(), 3);
+        assert!((cycle.spectral_radius - 1.0).abs() < 1e-6, "{}", cycle.spectral_radius);
+        let twice = application(1, &[(0, 0, 0.8), (0, 0, 0.8)]).unbounded_cycle().unwrap();
+        assert!((twice.spectral_radius - 1.6).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_sampled_group_shares_its_length_over_its_calls() {
+        let call = |i| Call { endpoint: EndpointId(i), probability: 0.5 };
+        let group = Group { sequence_length: 1, calls: vec![call(0), call(1)] };
+        assert!(group.is_sampled());
+        assert!((group.expected(&group.calls[0]) - 0.25).abs() < 1e-15);
+    }
+}

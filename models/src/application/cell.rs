@@ -1,0 +1,155 @@
+//! The process that runs a service: µBench's cell, a gunicorn server.
+//!
+//! # Models
+//! A pod has W worker processes with T threads each. A connection belongs to the worker that
+//! accepted it, any of them alike; a request on it waits, first in first out, for a thread of that
+//! worker and holds it until the response is written. A connection that has been idle for the
+//! keep-alive time is closed at the worker's next round of its loop, which comes at least every
+//! second.
+//!
+//! # Assumptions
+//! - The rounds of the loop are counted from the last request that the worker received before the
+//!   connection fell idle; requests that come later would shift them and could close it earlier.
+//!   Effect: a connection lives for 2 to 3 s, as measured; which moment of that second is random.
+//! - The bounds of 1000 connections per worker and of the listen backlog are not reached.
+//!
+//! # Source
+//! gunicorn 20.1, `gunicorn/workers/gthread.py` (`run`, `murder_keepalived`); µBench,
+//! `ServiceCell/CellController-mp.py`.
+
+use crate::call::record::Call;
+use meshsim_core::{Handle, SimDuration, SimTime};
+
+/// The loop of a worker waits at most this long.
+const LOOP_PERIOD: u64 = 1_000_000_000;
+
+/// A worker process of a pod.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Worker {
+    busy_threads: u16,
+    queue: Option<(Handle<Call>, Handle<Call>)>,
+    woken: SimTime,
+}
+
+/// A kept connection from a pod's sidecar to its own cell.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalConnection {
+    /// The worker that accepted it.
+    pub worker: u16,
+    /// When the cell closes it.
+    pub closes_at: SimTime,
+}
+
+/// The server of one pod.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Its worker processes.
+    pub workers: Vec<Worker>,
+    /// Idle connections from the sidecar, most recently used last, by the sidecar's worker.
+    kept: Vec<Vec<LocalConnection>>,
+}
+
+impl Cell {
+    /// A cell whose sidecar has `sidecar_workers` workers (0 without a sidecar).
+    #[must_use]
+    pub fn new(workers: u16, sidecar_workers: u16) -> Self {
+        Self {
+            workers: vec![Worker::default(); usize::from(workers)],
+            kept: vec![Vec::with_capacity(8); usize::from(sidecar_workers)],
+        }
+    }
+
+    /// The most recently used connection of a sidecar's worker that is still open.
+    pub fn take_kept(&mut self, sidecar_worker: u16, now: SimTime) -> Option<LocalConnection> {
+        let kept = &mut self.kept[usize::from(sidecar_worker)];
+        while let Some(connection) = kept.pop() {
+            if connection.closes_at > now {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// A connection falls idle.
+    pub fn keep(&mut self, sidecar_worker: u16, connection: LocalConnection) {
+        self.kept[usize::from(sidecar_worker)].push(connection);
+    }
+}
+
+impl Worker {
+    /// A request reaches the worker: tells whether a thread takes it at once.
+    pub fn receive(&mut self, now: SimTime, threads: u16) -> bool {
+        self.woken = now;
+        let free = self.busy_threads < threads;
+        if free {
+            self.busy_threads += 1;
+        }
+        free
+    }
+
+    /// The last call of the queue and its first, if any waits.
+    #[must_use]
+    pub const fn queue(&self) -> Option<(Handle<Call>, Handle<Call>)> {
+        self.queue
+    }
+
+    /// Replaces the queue's ends (first, last).
+    pub fn set_queue(&mut self, ends: Option<(Handle<Call>, Handle<Call>)>) {
+        self.queue = ends;
+    }
+
+    /// A thread is done with its request and takes no other.
+    pub fn free_thread(&mut self) {
+        self.busy_threads -= 1;
+    }
+
+    /// Threads that hold a request.
+    #[must_use]
+    pub const fn busy_threads(&self) -> u16 {
+        self.busy_threads
+    }
+
+    /// When a connection that falls idle now will be closed.
+    #[must_use]
+    pub fn closes_at(&self, now: SimTime, keep_alive: SimDuration) -> SimTime {
+        let expiry = now.saturating_add(keep_alive);
+        let rounds = expiry.saturating_since(self.woken).as_nanos().div_ceil(LOOP_PERIOD);
+        self.woken.saturating_add(SimDuration::from_nanos(rounds.saturating_mul(LOOP_PERIOD)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> SimTime {
+        SimTime::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn an_idle_connection_is_closed_at_the_next_round_after_two_seconds() {
+        let mut worker = Worker::default();
+        worker.receive(at(500), 16);
+        let two = SimDuration::from_secs(2);
+        assert_eq!(worker.closes_at(at(600), two), at(3_500));
+        assert_eq!(worker.closes_at(at(500), two), at(2_500));
+        assert_eq!(worker.closes_at(at(1_500), two), at(3_500));
+    }
+
+    #[test]
+    fn threads_are_taken_until_none_is_free() {
+        let mut worker = Worker::default();
+        assert!(worker.receive(at(0), 2) && worker.receive(at(0), 2) && !worker.receive(at(0), 2));
+        worker.free_thread();
+        assert_eq!(worker.busy_threads(), 1);
+    }
+
+    #[test]
+    fn the_most_recently_used_connection_goes_first_and_a_closed_one_never() {
+        let mut cell = Cell::new(4, 1);
+        cell.keep(0, LocalConnection { worker: 1, closes_at: at(900) });
+        cell.keep(0, LocalConnection { worker: 2, closes_at: at(800) });
+        assert_eq!(cell.take_kept(0, at(850)).unwrap().worker, 1);
+        assert!(cell.take_kept(0, at(850)).is_none());
+    }
+}

@@ -1,0 +1,268 @@
+//! The application containers of a process and the hosts that they run on.
+//!
+//! # Assumptions
+//! - A host's cores are shared by application containers only; what proxies and users' software
+//!   use is accounted for but takes nothing away. Effect: on a host whose cores are scarce,
+//!   latencies are low by about the proxies' share of the CPU.
+//! - A worker runs at most on one core at a time and moves between cores at no cost.
+
+use super::{CfsQuota, ProcessorSharing, max_min_share};
+use crate::ids::{ContainerId, HostId};
+use meshsim_core::{EntityId, Epoch, SimTime, Table, Timer};
+
+/// What a container is given.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// The host that it runs on.
+    pub host: HostId,
+    /// Whose events tell that its jobs are done.
+    pub entity: EntityId,
+    /// Worker processes.
+    pub workers: usize,
+    /// Jobs for which a worker has room before it has to allocate.
+    pub jobs_per_worker: usize,
+    /// CPU limit [cores], none if absent.
+    pub limit: Option<f64>,
+    /// Its weight on a crowded host (its CPU request) [cores].
+    pub weight: f64,
+    /// Where in a CFS period the run begins, 0 to 1.
+    pub phase: f64,
+}
+
+/// A container whose next change moved: an event is to be scheduled for `entity` at `at`.
+#[derive(Clone, Copy, Debug)]
+pub struct Retimed {
+    /// Whose event it is.
+    pub entity: EntityId,
+    /// The container.
+    pub container: ContainerId,
+    /// Marks the event; older ones of this container are stale.
+    pub epoch: Epoch,
+    /// When.
+    pub at: SimTime,
+}
+
+#[derive(Clone, Debug)]
+struct Container<J> {
+    host: HostId,
+    entity: EntityId,
+    weight: f64,
+    workers: Vec<ProcessorSharing<J>>,
+    busy_workers: u32,
+    quota: Option<CfsQuota>,
+    /// Cores that each busy worker has.
+    rate: f64,
+    updated: SimTime,
+    timer: Timer,
+    /// CPU time used so far [ns].
+    used: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Host {
+    cores: f64,
+    containers: Vec<ContainerId>,
+    /// Workers that could run now.
+    runnable: u32,
+    crowded: bool,
+}
+
+/// All containers and hosts of a process. `J` is what identifies a job to the caller.
+#[derive(Clone, Debug)]
+pub struct Compute<J> {
+    containers: Table<ContainerId, Container<J>>,
+    hosts: Table<HostId, Host>,
+    retimed: Vec<Retimed>,
+    claims: Vec<(f64, f64)>,
+    shares: Vec<f64>,
+}
+
+/// Work below this is done: a tenth of a nanosecond of CPU.
+const TOLERANCE: f64 = 0.1;
+
+impl<J: Copy> Compute<J> {
+    /// Hosts with these numbers of cores, and nothing on them.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = f64>) -> Self {
+        let host = |cores| Host { cores, containers: Vec::new(), runnable: 0, crowded: false };
+        Self {
+            containers: Table::new(),
+            hosts: hosts.into_iter().map(host).collect(),
+            retimed: Vec::with_capacity(16),
+            claims: Vec::new(),
+            shares: Vec::new(),
+        }
+    }
+
+    /// Adds a container.
+    pub fn add_container(&mut self, spec: &ContainerSpec) -> ContainerId {
+        // A limit of a core per worker cannot be reached.
+        let limit = spec.limit.filter(|limit| *limit < spec.workers as f64);
+        let server = ProcessorSharing::with_capacity(spec.jobs_per_worker);
+        let id = self.containers.push(Container {
+            host: spec.host,
+            entity: spec.entity,
+            weight: spec.weight,
+            workers: vec![server; spec.workers],
+            busy_workers: 0,
+            quota: limit.map(|cores| CfsQuota::new(cores, spec.phase)),
+            rate: 1.0,
+            updated: SimTime::ZERO,
+            timer: Timer::new(),
+            used: 0.0,
+        });
+        self.hosts[spec.host].containers.push(id);
+        let room = self.hosts[spec.host].containers.len();
+        self.claims.reserve(room);
+        self.shares.reserve(room);
+        self.retimed.reserve(room);
+        id
+    }
+
+    /// CPU time that a container used so far [ns].
+    #[must_use]
+    pub fn used(&self, container: ContainerId) -> f64 {
+        self.containers[container].used
+    }
+
+    /// In how many CFS periods a container was stopped so far.
+    #[must_use]
+    pub fn throttled_periods(&self, container: ContainerId) -> u64 {
+        self.containers[container].quota.as_ref().map_or(0, CfsQuota::throttled_periods)
+    }
+
+    /// A job of `demand` ns of CPU time begins in a worker.
+    pub fn start(&mut self, now: SimTime, container: ContainerId, worker: usize, demand: f64, job: J) {
+        let it = &mut self.containers[container];
+        let runnable_before = it.runnable();
+        it.advance(now);
+        if it.workers[worker].is_empty() {
+            it.busy_workers += 1;
+        }
+        it.workers[worker].add(demand, job);
+        self.settle(now, container, runnable_before);
+    }
+
+    /// A container's event comes up: its jobs that are done are pushed to `done`. Nothing happens
+    /// if the event is stale.
+    pub fn on_event(&mut self, now: SimTime, container: ContainerId, epoch: Epoch, done: &mut Vec<J>) {
+        let it = &mut self.containers[container];
+        if !it.timer.fires(epoch) {
+            return;
+        }
+        let runnable_before = it.runnable();
+        it.advance(now);
+        for worker in it.workers.iter_mut().filter(|worker| !worker.is_empty()) {
+            while let Some(job) = worker.take_done(TOLERANCE) {
+                done.push(job);
+            }
+            if worker.is_empty() {
+                it.busy_workers -= 1;
+            }
+        }
+        self.settle(now, container, runnable_before);
+    }
+
+    /// The containers whose next change moved since the last call.
+    pub fn take_retimed(&mut self) -> std::vec::Drain<'_, Retimed> {
+        self.retimed.drain(..)
+    }
+
+    /// After a change in `container`, in which `runnable_before` workers could run before it:
+    /// shares the host anew if need be and sets the timers.
+    fn settle(&mut self, now: SimTime, container: ContainerId, runnable_before: u32) {
+        let it = &self.containers[container];
+        let id = it.host;
+        let host = &mut self.hosts[id];
+        host.runnable = host.runnable + it.runnable() - runnable_before;
+        let crowded = f64::from(host.runnable) > host.cores;
+        if crowded || host.crowded {
+            host.crowded = crowded;
+            self.share_host(now, id, container);
+        } else {
+            let it = &mut self.containers[container];
+            it.rate = 1.0;
+            self.retime(now, container);
+        }
+    }
+
+    /// Gives every container of a host its share. The timer of `changed` is set in any case, those
+    /// of the others only if their rate moved.
+    fn share_host(&mut self, now: SimTime, host: HostId, changed: ContainerId) {
+        let count = self.hosts[host].containers.len();
+        self.claims.clear();
+        for &id in &self.hosts[host].containers {
+            let it = &self.containers[id];
+            self.claims.push((f64::from(it.runnable()), it.weight));
+        }
+        max_min_share(self.hosts[host].cores, &self.claims, &mut self.shares);
+        for place in 0..count {
+            let id = self.hosts[host].containers[place];
+            let it = &mut self.containers[id];
+            let runnable = it.runnable();
+            let rate = if runnable == 0 { 1.0 } else { self.shares[place] / f64::from(runnable) };
+            let moved = (rate - it.rate).abs() > 1e-12;
+            if moved || id == changed {
+                it.advance(now);
+                it.rate = rate;
+                self.retime(now, id);
+            }
+        }
+    }
+
+    fn retime(&mut self, now: SimTime, container: ContainerId) {
+        let it = &mut self.containers[container];
+        match it.next_event(now) {
+            Some(at) => {
+                let (entity, epoch) = (it.entity, it.timer.arm());
+                self.retimed.push(Retimed { entity, container, epoch, at });
+            }
+            None => it.timer.disarm(),
+        }
+    }
+}
+
+impl<J: Copy> Container<J> {
+    /// Workers that could run now.
+    fn runnable(&self) -> u32 {
+        if self.quota.as_ref().is_some_and(CfsQuota::is_throttled) { 0 } else { self.busy_workers }
+    }
+
+    /// Brings the jobs and the quota up to date.
+    fn advance(&mut self, now: SimTime) {
+        let running = f64::from(self.runnable()) * self.rate;
+        if running > 0.0 {
+            let span = (now - self.updated).as_nanos() as f64;
+            let work = span * self.rate;
+            for worker in self.workers.iter_mut().filter(|worker| !worker.is_empty()) {
+                worker.advance(work);
+            }
+            self.used += span * running;
+        }
+        if let Some(quota) = &mut self.quota {
+            quota.advance(self.updated, now, running);
+        }
+        self.updated = now;
+    }
+
+    /// When the first job is done or the quota changes the state.
+    fn next_event(&self, now: SimTime) -> Option<SimTime> {
+        let runnable = self.runnable();
+        let running = f64::from(runnable) * self.rate;
+        let job = (runnable > 0)
+            .then(|| self.workers.iter().filter_map(ProcessorSharing::work_to_next).min_by(f64::total_cmp))
+            .flatten()
+            .map(|work| SimTime::from_nanos(now.as_nanos() + (work / self.rate).ceil() as u64));
+        let change = match &self.quota {
+            Some(quota) if self.busy_workers > 0 => quota.next_change(now, running),
+            _ => None,
+        };
+        match (job, change) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Egalitarian processor sharing of one server in O(log n).
+//!
+//! # Models
+//! All jobs are served at equal rates, so they attain equal service. The server keeps the service
+//! that a job present since the start would have attained; a job that comes when that is `a` and
+//! demands `d` is done when it reaches `a + d`. The next job to be done is the top of a heap.
+//!
+//! # Source
+//! Virtual time of fair queueing: Parekh and Gallager, IEEE/ACM Transactions on Networking, 1993.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// A server shared equally by its jobs. Work is measured in whatever unit the caller likes.
+#[derive(Clone, Debug)]
+pub struct ProcessorSharing<J> {
+    attained: f64,
+    arrivals: u64,
+    jobs: BinaryHeap<Share<J>>,
+}
+
+#[derive(Clone, Debug)]
+struct Share<J> {
+    done_at: f64,
+    arrival: u64,
+    job: J,
+}
+
+impl<J: Copy> ProcessorSharing<J> {
+    /// A server without jobs, with room for `capacity` of them.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { attained: 0.0, arrivals: 0, jobs: BinaryHeap::with_capacity(capacity) }
+    }
+
+    /// The number of jobs in service.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether nothing is in service.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// A job of this demand begins.
+    pub fn add(&mut self, demand: f64, job: J) {
+        if self.jobs.is_empty() {
+            // Starting at zero again keeps the full precision of the sums.
+            self.attained = 0.0;
+        }
+        self.arrivals += 1;
+        self.jobs.push(Share { done_at: self.attained + demand, arrival: self.arrivals, job });
+    }
+
+    /// The server has done `work`, which all jobs shared.
+    pub fn advance(&mut self, work: f64) {
+        if !self.jobs.is_empty() {
+            self.attained += work / self.jobs.len() as f64;
+        }
+    }
+
+    /// The work after which the first job will be done, if no other comes or goes.
+    #[must_use]
+    pub fn work_to_next(&self) -> Option<f64> {
+        let next = self.jobs.peek()?;
+        Some((next.done_at - self.attained).max(0.0) * self.jobs.len() as f64)
+    }
+
+    /// Takes a job that is done but for `tolerance`.
+    pub fn take_done(&mut self, tolerance: f64) -> Option<J> {
+        if self.jobs.peek()?.done_at > self.attained + tolerance {
+            return None;
+        }
+        self.jobs.pop().map(|share| share.job)
+    }
+}
+
+impl<J> Ord for Share<J> {
+    /// The heap's top is the job that is done first; of equal ones, the one that came first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.done_at.total_cmp(&self.done_at).then(other.arrival.cmp(&self.arrival))
+    }
+}
+
+impl<J> PartialOrd for Share<J> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<J> PartialEq for Share<J> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<J> Eq for Share<J> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same by definition: every job loses its equal share at every step.
+    #[derive(Default)]
+    struct Plain(Vec<(f64, usize)>);
+
+    impl Plain {
+        fn advance(&mut self, work: f64) {
+            let share = work / self.0.len().max(1) as f64;
+            self.0.iter_mut().for_each(|job| job.0 -= share);
+        }
+        fn work_to_next(&self) -> Option<f64> {
+            let least = self.0.iter().map(|job| job.0).min_by(f64::total_cmp)?;
+            Some(least * self.0.len() as f64)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_plain_linear_twin(
+            steps in prop::collection::vec((0.0_f64..2.0, 0.1_f64..5.0), 1..60)
+        ) {
+            let (mut fast, mut plain) = (ProcessorSharing::with_capacity(4), Plain::default());
+            for (id, (gap, demand)) in steps.into_iter().enumerate() {
+                let mut left = gap;
+                while let Some(work) = plain.work_to_next().filter(|work| *work <= left) {
+                    prop_assert!((fast.work_to_next().unwrap() - work).abs() < 1e-9);
+                    fast.advance(work);
+                    plain.advance(work);
+                    left -= work;
+                    let done = fast.take_done(1e-9).expect("the twin has a job that is done");
+                    let place = plain.0.iter().position(|job| job.1 == done).unwrap();
+                    prop_assert!(plain.0[place].0.abs() < 1e-9);
+                    plain.0.remove(place);
+                }
+                fast.advance(left);
+                plain.advance(left);
+                fast.add(demand, id);
+                plain.0.push((demand, id));
+                prop_assert_eq!(fast.len(), plain.0.len());
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_that_end_together_the_first_to_come_goes_first() {
+        let mut server = ProcessorSharing::with_capacity(2);
+        server.add(1.0, 'a');
+        server.add(1.0, 'b');
+        server.advance(2.0);
+        assert_eq!((server.take_done(0.0), server.take_done(0.0)), (Some('a'), Some('b')));
+    }
+}

@@ -1,0 +1,108 @@
+//! Every random number of the simulator; nothing else draws.
+//!
+//! # Models
+//! *Request draws* live below (seed, replication, population, k-th request, path in the call
+//! tree), where the path is chained over (group, slot in the listed order, attempt): request k is
+//! the same request under every strategy. *Entity draws* live below (seed, replication, entity,
+//! n-th draw of that entity).
+//!
+//! # Assumptions
+//! - Exactly common to all strategies: open-loop arrival times, call trees, demands, body sizes.
+//! - Not common: closed-loop arrival times, and whatever depends on the set of hosts (a choice
+//!   among three endpoints is another choice than one among two).
+
+use crate::ids::{ClusterId, PodId, PopulationId};
+use meshsim_core::random::{Address, Draw};
+
+/// What a random number is for.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub enum Purpose {
+    /// Time to a population's next request (`users/arrivals`). Request draw.
+    Interarrival,
+    /// A closed-loop user's think time (`users/arrivals`). Request draw.
+    ThinkTime,
+    /// Is this service called? (`call/fan_out`) Request draw.
+    CallCoin,
+    /// Which services of a group are called, in which order (`call/fan_out`). Request draw.
+    CallOrder,
+    /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
+    CpuComplexity,
+    /// Size of the response's body (`application/internal_service`). Request draw.
+    BodySize,
+    /// The load balancer's choice (`mesh/load_balancer`). Request draw, one address per attempt.
+    Balance,
+    /// Time that a proxy takes to pass a request on (`mesh/proxy`). Request draw.
+    ProxyRequest,
+    /// Time that a proxy takes to pass a response on (`mesh/proxy`). Request draw.
+    ProxyResponse,
+    /// Random part of a link's delay for a request (`network/link`). Request draw.
+    LinkRequest,
+    /// Random part of a link's delay for a response (`network/link`). Request draw.
+    LinkResponse,
+    /// Back-off before a retry (`mesh/retry`). Request draw.
+    RetryBackoff,
+    /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: pod.
+    KubeProxy,
+    /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`). Entity draw:
+    /// cluster.
+    AcceptingWorker,
+    /// Phase of a container's CFS periods (`compute/container`). Entity draw: pod.
+    CfsPhase,
+    /// Where a proxy's round robin starts (`mesh/load_balancer`). Entity draw: cluster.
+    BalancerStart,
+}
+
+/// The roots of all addresses of one replication.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    requests: Address,
+    entities: Address,
+}
+
+/// Branches of a replication's root.
+const REQUESTS: u64 = 0;
+const ENTITIES: u64 = 1;
+/// Branches of the entities.
+const CLUSTERS: u64 = 0;
+const PODS: u64 = 1;
+
+impl Draws {
+    /// The draws of replication `replication` under `seed`.
+    #[must_use]
+    pub const fn new(seed: u64, replication: u32) -> Self {
+        let root = Address::root(seed, replication);
+        Self { requests: root.child(REQUESTS), entities: root.child(ENTITIES) }
+    }
+
+    /// Request number `k` of a population.
+    #[must_use]
+    pub const fn request(self, population: PopulationId, k: u64) -> Address {
+        self.requests.child(population.0 as u64).child(k)
+    }
+
+    /// A cluster's draw number `n`.
+    #[must_use]
+    pub const fn of_cluster(self, cluster: ClusterId, n: u64) -> Address {
+        self.entities.child(CLUSTERS).child(cluster.0 as u64).child(n)
+    }
+
+    /// A pod's draw number `n`.
+    #[must_use]
+    pub const fn of_pod(self, pod: PodId, n: u64) -> Address {
+        self.entities.child(PODS).child(pod.0 as u64).child(n)
+    }
+}
+
+/// The address of the call in place `slot` of group `group` below `parent`, at its n-th repetition
+/// and attempt.
+#[must_use]
+pub const fn call_address(parent: Address, group: u16, slot: u16, attempt: u8) -> Address {
+    parent.child(((group as u64) << 24) | ((slot as u64) << 8) | attempt as u64)
+}
+
+/// The random numbers for `purpose` at `address`.
+#[must_use]
+pub const fn draw(address: Address, purpose: Purpose) -> Draw {
+    address.draw(purpose as u32)
+}

@@ -1,0 +1,58 @@
+//! Typed indices of the models' tables.
+
+use meshsim_core::{EntityId, id_type};
+
+id_type!(
+    /// A cluster; also the kernel's entity of the same number.
+    ClusterId
+);
+id_type!(
+    /// A microservice of the application.
+    ServiceId
+);
+id_type!(
+    /// An endpoint (an operation) of a service, numbered over all services.
+    EndpointId
+);
+id_type!(
+    /// A pod, numbered over all clusters; the pods of a cluster stand together.
+    PodId
+);
+id_type!(
+    /// A host whose cores the containers on it share.
+    HostId
+);
+id_type!(
+    /// An application container, numbered within its process.
+    ContainerId
+);
+id_type!(
+    /// A proxy (ingress gateway or sidecar), numbered within its cluster: gateways first.
+    ProxyId
+);
+id_type!(
+    /// A pool of connections from one client to one upstream, numbered within its cluster.
+    PoolId
+);
+id_type!(
+    /// A population of users.
+    PopulationId
+);
+id_type!(
+    /// One direction of a link.
+    LinkId
+);
+
+impl ClusterId {
+    /// The kernel's entity.
+    #[must_use]
+    pub const fn entity(self) -> EntityId {
+        EntityId(self.0)
+    }
+}
+
+impl From<EntityId> for ClusterId {
+    fn from(entity: EntityId) -> Self {
+        Self(entity.0)
+    }
+}

@@ -1,0 +1,18 @@
+//! A Service's cluster IP without a mesh.
+//!
+//! # Models
+//! kube-proxy rewrites the first packet of a connection to an endpoint drawn at random, all
+//! endpoints of all clusters alike, however far away; the choice lasts as long as the connection.
+//! Only the client's keep-alive decides how often it is made.
+//!
+//! # Source
+//! Kubernetes, `pkg/proxy/iptables/proxier.go` (`statistic --mode random`).
+
+use crate::ids::PodId;
+use meshsim_core::random::{Draw, uniform_index};
+
+/// The endpoint of a new connection.
+#[must_use]
+pub fn pick(endpoints: &[PodId], draw: &mut Draw) -> PodId {
+    endpoints[uniform_index(draw, endpoints.len())]
+}

@@ -1,0 +1,87 @@
+//! One direction of a link between two clusters.
+//!
+//! # Models
+//! A transmitter that sends at the link's rate, first in first out, then a delay: a floor and a
+//! random part. Nobody schedules an event for the transmitter: messages enter in the order of
+//! events, so each leaves at max(now, when the last one left) + its size over the rate.
+//!
+//! # Assumptions
+//! - The random part is exponential and drawn per message; it may let a message overtake another
+//!   one of another connection, as packets of different connections do.
+//! - The queue has no bound and loses nothing. Effect: an overloaded link delays where a real one
+//!   would drop and make TCP slow down.
+
+use crate::draws::draw;
+use crate::draws::Purpose;
+use meshsim_core::random::{Address, exponential};
+use meshsim_core::{SimDuration, SimTime};
+
+/// The transmitter of one direction.
+#[derive(Clone, Debug)]
+pub struct Link {
+    bits_per_second: f64,
+    free_at: SimTime,
+    busy: SimDuration,
+}
+
+/// What became of a message that entered a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmission {
+    /// When its first bit left.
+    pub begins: SimTime,
+    /// When its last bit left.
+    pub ends: SimTime,
+}
+
+impl Link {
+    /// An idle transmitter of this rate.
+    #[must_use]
+    pub const fn new(bits_per_second: f64) -> Self {
+        Self { bits_per_second, free_at: SimTime::ZERO, busy: SimDuration::ZERO }
+    }
+
+    /// `wire_bytes` enter the queue now.
+    pub fn transmit(&mut self, now: SimTime, wire_bytes: f64) -> Transmission {
+        let begins = now.max(self.free_at);
+        let duration = serialization(wire_bytes, self.bits_per_second);
+        self.free_at = begins + duration;
+        self.busy += duration;
+        Transmission { begins, ends: self.free_at }
+    }
+
+    /// For how long it has sent so far.
+    #[must_use]
+    pub const fn busy(&self) -> SimDuration {
+        self.busy
+    }
+}
+
+/// How long it takes to put `wire_bytes` on a wire of this rate.
+#[must_use]
+pub fn serialization(wire_bytes: f64, bits_per_second: f64) -> SimDuration {
+    SimDuration::from_secs_f64(wire_bytes * 8.0 / bits_per_second)
+}
+
+/// The random part of the delay of the message at `address`; `purpose` tells its direction.
+#[must_use]
+pub fn jitter(mean: SimDuration, address: Address, purpose: Purpose) -> SimDuration {
+    if mean == SimDuration::ZERO {
+        return SimDuration::ZERO;
+    }
+    SimDuration::from_nanos_f64(exponential(&mut draw(address, purpose), mean.as_nanos() as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_queue_first_in_first_out() {
+        let mut link = Link::new(8e9); // a byte per ns
+        let at = SimTime::from_nanos;
+        assert_eq!(link.transmit(at(0), 100.0), Transmission { begins: at(0), ends: at(100) });
+        assert_eq!(link.transmit(at(40), 100.0), Transmission { begins: at(100), ends: at(200) });
+        assert_eq!(link.transmit(at(500), 10.0), Transmission { begins: at(500), ends: at(510) });
+        assert_eq!(link.busy().as_nanos(), 210);
+    }
+}

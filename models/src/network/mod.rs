@@ -1,0 +1,5 @@
+//! The network: links between clusters, and what TCP makes of them.
+
+pub mod link;
+pub mod path;
+pub mod tcp;

@@ -1,0 +1,182 @@
+//! Logical processes: the parts of a model that share no memory, only messages that take time.
+//!
+//! # Models
+//! An *entity* is a thing that acts: a cluster, or a queue of a test model. A *process* holds one
+//! or more entities and one event set. An entity schedules events for itself; whatever concerns
+//! another entity is a message. Messages between entities of different processes take at least the
+//! processes' lookahead, which is what lets each run ahead of the others.
+
+use crate::engine::Placement;
+use crate::event_set::{EventSet, Key};
+use crate::slab::{Handle, Slab};
+use crate::time::{SimDuration, SimTime};
+use std::sync::Arc;
+
+/// An entity, numbered from 0 over the whole model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityId(pub u32);
+
+/// A part of a model with its own state and its own event set.
+pub trait Process {
+    /// What its entities schedule for themselves: a small plain value.
+    type Event: Copy;
+    /// What its entities tell each other, also across processes.
+    type Message: Copy;
+
+    /// `event`, scheduled for `entity`, happens now.
+    fn handle(
+        &mut self,
+        entity: EntityId,
+        event: Self::Event,
+        scheduler: &mut Scheduler<Self::Event, Self::Message>,
+    );
+
+    /// `message` reaches `entity` now.
+    fn receive(
+        &mut self,
+        entity: EntityId,
+        message: Self::Message,
+        scheduler: &mut Scheduler<Self::Event, Self::Message>,
+    );
+}
+
+/// A message on its way to an entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivery<M> {
+    pub(crate) target: EntityId,
+    pub(crate) message: M,
+}
+
+/// A message that leaves the process.
+pub(crate) struct Outgoing<M> {
+    pub(crate) key: Key,
+    pub(crate) delivery: Delivery<M>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Pending<E, M> {
+    Event(E),
+    Message(Handle<Delivery<M>>),
+}
+
+/// The clock, the event set and the outbox of one process, as its handlers see them.
+pub struct Scheduler<E, M> {
+    now: SimTime,
+    entity: EntityId,
+    pub(crate) events: EventSet<Pending<E, M>>,
+    pub(crate) deliveries: Slab<Delivery<M>>,
+    pub(crate) outbox: Vec<Outgoing<M>>,
+    /// The next sequence number of each entity of this process.
+    sequences: Vec<u64>,
+    process: u32,
+    placement: Arc<Placement>,
+    handled: u64,
+}
+
+impl<E: Copy, M: Copy> Scheduler<E, M> {
+    pub(crate) fn new(process: u32, entities: usize, placement: Arc<Placement>) -> Self {
+        Self {
+            now: SimTime::ZERO,
+            entity: EntityId(0),
+            events: EventSet::new(),
+            deliveries: Slab::new(),
+            outbox: Vec::new(),
+            sequences: vec![0; entities],
+            process,
+            placement,
+            handled: 0,
+        }
+    }
+
+    /// The current simulated time.
+    #[must_use]
+    pub const fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The number of events and messages handled so far by this process.
+    #[must_use]
+    pub const fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// Schedules `event` for the entity whose event is being handled.
+    ///
+    /// # Panics
+    /// If `at` has passed.
+    pub fn schedule(&mut self, at: SimTime, event: E) {
+        self.schedule_for(self.entity, at, event);
+    }
+
+    /// Schedules `event` for another entity of the same process, which shares state with this one.
+    ///
+    /// # Panics
+    /// If `at` has passed, or the entity belongs to another process.
+    pub fn schedule_for(&mut self, entity: EntityId, at: SimTime, event: E) {
+        let key = self.next_key(entity, at);
+        self.events.push(key, Pending::Event(event));
+    }
+
+    /// Sends `message` to `target`, where it arrives at `at`.
+    ///
+    /// # Panics
+    /// If `at` has passed or, to another process, is nearer than the lookahead.
+    pub fn send(&mut self, target: EntityId, at: SimTime, message: M) {
+        let key = self.next_key(self.entity, at);
+        let delivery = Delivery { target, message };
+        if self.placement.process_of(target) == self.process {
+            self.deliver(key, delivery);
+        } else {
+            let least = self.placement.direct_delay(self.process, self.placement.process_of(target));
+            assert!(
+                at.saturating_since(self.now) >= least,
+                "a message to entity {} is sent with less than the lookahead of {least}",
+                target.0
+            );
+            self.outbox.push(Outgoing { key, delivery });
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, key: Key, delivery: Delivery<M>) {
+        let handle = self.deliveries.insert(delivery);
+        self.events.push(key, Pending::Message(handle));
+    }
+
+    /// Handles everything before `end`, at most `budget` events; tells how many that were.
+    pub(crate) fn run<P>(&mut self, process: &mut P, end: SimTime, budget: u64) -> u64
+    where
+        P: Process<Event = E, Message = M>,
+    {
+        let mut count = 0;
+        while count < budget {
+            let Some((key, pending)) = self.events.pop_before(end) else { break };
+            self.now = key.time();
+            match pending {
+                Pending::Event(event) => {
+                    self.entity = key.entity();
+                    process.handle(self.entity, event, self);
+                }
+                Pending::Message(handle) => {
+                    let delivery = self.deliveries.remove(handle);
+                    self.entity = delivery.target;
+                    process.receive(delivery.target, delivery.message, self);
+                }
+            }
+            count += 1;
+        }
+        self.handled += count;
+        count
+    }
+
+    fn next_key(&mut self, entity: EntityId, at: SimTime) -> Key {
+        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
+        debug_assert_eq!(self.placement.process_of(entity), self.process);
+        let sequence = &mut self.sequences[self.placement.slot_of(entity)];
+        let key = Key::new(at, entity, *sequence);
+        *sequence += 1;
+        key
+    }
+}
+
+/// The least time that a message needs from one process to another.
+pub(crate) const UNREACHABLE: SimDuration = SimDuration::MAX;
