@@ -28,14 +28,20 @@ pub enum Purpose {
     CallOrder,
     /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
     CpuComplexity,
+    /// Speed of the core that runs a call (`application/internal_service`). Request draw.
+    CpuSpeed,
     /// Size of the response's body (`application/internal_service`). Request draw.
     BodySize,
     /// The load balancer's choice (`mesh/load_balancer`). Request draw, one address per attempt.
     Balance,
-    /// Time that a proxy takes to pass a request on (`mesh/proxy`). Request draw.
-    ProxyRequest,
-    /// Time that a proxy takes to pass a response on (`mesh/proxy`). Request draw.
-    ProxyResponse,
+    /// Time that the client's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
+    ClientProxyRequest,
+    /// Time that the client's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
+    ClientProxyResponse,
+    /// Time that the server's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
+    ServerProxyRequest,
+    /// Time that the server's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
+    ServerProxyResponse,
     /// Random part of a link's delay for a request (`network/link`). Request draw.
     LinkRequest,
     /// Random part of a link's delay for a response (`network/link`). Request draw.

@@ -19,7 +19,8 @@ use crate::time::{SimDuration, SimTime};
 use std::sync::Arc;
 
 /// The least delay of every message between two processes (indices in the order of
-/// [`Engine::new`]). Pairs that are not listed never exchange a message.
+/// [`Engine::new`]). Pairs that are not listed never exchange a message; of a pair that is listed
+/// twice the lesser delay counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookahead {
     /// The sending process.
@@ -96,7 +97,8 @@ impl<P: Process> Engine<P> {
             assert!(link.from < count && link.to < count, "a lookahead names no process");
             assert!(link.delay > SimDuration::ZERO, "a lookahead of zero joins two processes");
         }
-        links.sort_by_key(|link| (link.from, link.to));
+        links.sort_by_key(|link| (link.from, link.to, link.delay));
+        links.dedup_by_key(|link| (link.from, link.to));
         let placement = Arc::new(Placement { homes, links });
         let slots = processes
             .into_iter()
@@ -153,20 +155,31 @@ impl<P: Process> Engine<P> {
             if next >= end {
                 return Outcome::ReachedEnd;
             }
-            for (slot, &horizon) in self.slots.iter_mut().zip(&self.horizons) {
-                while slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_CHECK)
-                    == EVENTS_PER_CHECK
-                {
-                    control.report(slot.scheduler.now());
-                    if control.is_cancelled() {
-                        return Outcome::Cancelled;
-                    }
-                }
-            }
+            self.run_round(control);
+            // Before a cancelled run ends, too: the horizons of its continuation know no messages
+            // but those in the event sets.
+            self.exchange();
             if control.is_cancelled() {
                 return Outcome::Cancelled;
             }
-            self.exchange();
+        }
+    }
+
+    /// Lets every process handle what comes before its horizon, or some of it if cancelled.
+    fn run_round(&mut self, control: &mut RunControl<'_>) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let horizon = self.horizons[index];
+            while slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_CHECK)
+                == EVENTS_PER_CHECK
+            {
+                self.earliest[index] = slot.scheduler.now();
+                let all_reached = self.earliest.iter().copied().min();
+                control.report(all_reached.unwrap_or(horizon));
+                if control.is_cancelled() {
+                    return;
+                }
+            }
+            self.earliest[index] = horizon;
         }
     }
 

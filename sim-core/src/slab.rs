@@ -6,11 +6,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 /// Where a value of a [`Slab`] lives.
 pub struct Handle<T> {
     index: u32,
-    generation: u32,
+    /// Odd, so that `Option<Handle<T>>` is no larger than the handle.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
@@ -51,14 +53,14 @@ impl<T: Copy> Slab<T> {
             let generation = self.generations[index as usize].wrapping_add(1);
             self.generations[index as usize] = generation;
             self.values[index as usize] = value;
-            return Handle { index, generation, of: PhantomData };
+            return Handle::new(index, generation);
         }
         let index = u32::try_from(self.values.len()).expect("a slab has at most 2^32 slots");
         self.values.push(value);
         self.generations.push(1);
         // Freeing every slot must not allocate either.
         self.free.reserve(self.values.capacity());
-        Handle { index, generation: 1, of: PhantomData }
+        Handle::new(index, 1)
     }
 
     /// Takes the value out and frees its slot.
@@ -68,7 +70,7 @@ impl<T: Copy> Slab<T> {
     pub fn remove(&mut self, handle: Handle<T>) -> T {
         self.check(handle);
         let index = handle.index as usize;
-        self.generations[index] = handle.generation.wrapping_add(1);
+        self.generations[index] = handle.generation.get().wrapping_add(1);
         self.free.push(handle.index);
         self.values[index]
     }
@@ -76,7 +78,7 @@ impl<T: Copy> Slab<T> {
     /// Whether the value still lives.
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {
-        self.generations.get(handle.index as usize) == Some(&handle.generation)
+        self.generations.get(handle.index as usize) == Some(&handle.generation.get())
     }
 
     fn check(&self, handle: Handle<T>) {
@@ -102,6 +104,13 @@ impl<T: Copy> std::ops::IndexMut<Handle<T>> for Slab<T> {
 impl<T: Copy> Default for Slab<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<T> Handle<T> {
+    fn new(index: u32, generation: u32) -> Self {
+        let generation = NonZeroU32::new(generation).expect("the generation of a taken slot is odd");
+        Self { index, generation, of: PhantomData }
     }
 }
 

@@ -194,17 +194,15 @@ const UNITS: [(&str, u64); 7] = [
 impl fmt::Display for SimDuration {
     /// As people write it: `250us`, `1.5s`, `10min`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = |&&(_, nanos): &&(&str, u64)| self.0.is_multiple_of(nanos);
-        let Some((unit, nanos)) = UNITS.iter().find(fits).filter(|_| self.0 > 0) else {
-            return f.write_str("0s");
-        };
-        // 90s is read more easily than 1.5min, but 1.5s more easily than 1500ms.
-        let larger = UNITS.iter().rev().find(|(_, n)| *n > *nanos);
-        match larger {
-            Some((unit, n)) if *n <= 1_000_000_000 && self.0 >= *n && self.0 % (*n / 1000) == 0 => {
-                write!(f, "{}{unit}", self.0 as f64 / *n as f64)
-            }
-            _ => write!(f, "{}{unit}", self.0 / nanos),
+        let of = |limit: u64| UNITS.iter().find(move |(_, nanos)| *nanos <= limit);
+        // Whole seconds in the largest unit that divides them, the rest in the largest that fits.
+        let whole = |&&(_, nanos): &&(&str, u64)| self.0.is_multiple_of(nanos) && nanos >= 1_000_000_000;
+        match UNITS.iter().find(whole).filter(|_| self.0 > 0) {
+            Some((unit, nanos)) => write!(f, "{}{unit}", self.0 / nanos),
+            None => match of(self.0.min(1_000_000_000)) {
+                Some((unit, nanos)) => write!(f, "{}{unit}", self.0 as f64 / *nanos as f64),
+                None => f.write_str("0s"),
+            },
         }
     }
 }

@@ -12,10 +12,12 @@
 
 mod queues;
 
+use meshsim_core::random::{Address, exponential};
 use meshsim_core::stats::Tally;
 use meshsim_core::{Engine, EntityId, Lookahead, Outcome, RunControl, SimDuration, SimTime};
-use queues::{Event, Measures, Plan, Route, Service, Stations, assert_agrees};
+use queues::{Event, Measures, Plan, Route, Stations, assert_agrees};
 
+const SEED: u64 = 5;
 const REPLICATIONS: u32 = 25;
 const WARM_UP: SimTime = SimTime::from_nanos(1_000 * 1_000_000_000);
 const END: SimTime = SimTime::from_nanos(61_000 * 1_000_000_000);
@@ -40,9 +42,8 @@ fn plan(station: usize) -> Plan {
     Plan {
         entity: EntityId(station as u32),
         arrival_rate: ARRIVAL_RATE[station],
-        service: Service::Exponential {
-            mean: 1.0 / SERVICE_RATE[station],
-        },
+        service: 1.0 / SERVICE_RATE[station],
+        law: exponential,
         servers: 1,
         capacity: usize::MAX,
         routes: routes.collect(),
@@ -62,7 +63,7 @@ fn lookaheads() -> Vec<Lookahead> {
 
 fn run_network(replication: u32) -> Engine<Stations> {
     let process = |station| {
-        let stations = Stations::new(&[plan(station)], replication, WARM_UP);
+        let stations = Stations::new(&[plan(station)], Address::root(SEED, replication), WARM_UP);
         let entities = stations.entities();
         (stations, entities)
     };

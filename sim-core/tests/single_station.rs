@@ -8,8 +8,9 @@
 
 mod queues;
 
+use meshsim_core::random::{Address, Draw, exponential};
 use meshsim_core::{Engine, EntityId, Outcome, RunControl, SimTime};
-use queues::{Event, Measures, Plan, Service, Stations, assert_agrees};
+use queues::{Event, Law, Measures, Plan, Stations, assert_agrees};
 
 const REPLICATIONS: u32 = 25;
 /// At the start the station is empty, which it forgets within some hundred services.
@@ -17,28 +18,30 @@ const WARM_UP: SimTime = SimTime::from_nanos(2_000 * 1_000_000_000);
 const STATION: EntityId = EntityId(0);
 
 /// A station with a mean service of one second, without end of room.
-fn plan(arrival_rate: f64, servers: usize, service: Service) -> Plan {
-    let (capacity, routes) = (usize::MAX, Vec::new());
+fn plan(arrival_rate: f64, servers: usize, law: Law) -> Plan {
     Plan {
         entity: STATION,
         arrival_rate,
-        service,
+        service: 1.0,
+        law,
         servers,
-        capacity,
-        routes,
+        capacity: usize::MAX,
+        routes: Vec::new(),
     }
 }
 
-const EXPONENTIAL: Service = Service::Exponential { mean: 1.0 };
+fn constant(_: &mut Draw, mean: f64) -> f64 {
+    mean
+}
 
 /// Independent replications of `customers` customers each.
 struct Replications(Vec<Engine<Stations>>, SimTime);
 
 impl Replications {
-    fn run(plan: &Plan, customers: u64) -> Self {
+    fn run(seed: u64, plan: &Plan, customers: u64) -> Self {
         let seconds = customers as f64 / plan.arrival_rate;
         let end = SimTime::from_nanos((seconds * 1e9) as u64 + WARM_UP.as_nanos());
-        let run = |replication| run_station(plan, replication, end);
+        let run = |replication| run_station(plan, Address::root(seed, replication), end);
         Self((0..REPLICATIONS).map(run).collect(), end)
     }
 
@@ -74,9 +77,10 @@ impl Replications {
     }
 }
 
-fn run_station(plan: &Plan, replication: u32, end: SimTime) -> Engine<Stations> {
+fn run_station(plan: &Plan, replication: Address, end: SimTime) -> Engine<Stations> {
     let stations = Stations::new(std::slice::from_ref(plan), replication, WARM_UP);
-    let mut engine = Engine::new(vec![(stations, vec![STATION])], &[]);
+    let entities = stations.entities();
+    let mut engine = Engine::new(vec![(stations, entities)], &[]);
     engine.schedule(STATION, SimTime::ZERO, Event::Arrival);
     assert_eq!(engine.run(&mut RunControl::until(end)), Outcome::ReachedEnd);
     engine
@@ -85,7 +89,7 @@ fn run_station(plan: &Plan, replication: u32, end: SimTime) -> Engine<Stations> 
 #[test]
 fn one_exponential_server() {
     let load = 0.8;
-    let runs = Replications::run(&plan(load, 1, EXPONENTIAL), 300_000);
+    let runs = Replications::run(1, &plan(load, 1, exponential), 300_000);
     assert_agrees(
         "M/M/1 mean sojourn",
         1.0 / (1.0 - load),
@@ -111,7 +115,7 @@ fn erlang_c(servers: usize, offered: f64) -> f64 {
 #[test]
 fn several_exponential_servers() {
     let (servers, offered) = (4, 3.2);
-    let runs = Replications::run(&plan(offered, servers, EXPONENTIAL), 400_000);
+    let runs = Replications::run(2, &plan(offered, servers, exponential), 400_000);
     let delayed = erlang_c(servers, offered);
     let shares = runs.of(|measures| measures.delayed as f64 / measures.offered as f64);
     assert_agrees("M/M/4 share that waits", delayed, &shares);
@@ -123,8 +127,7 @@ fn several_exponential_servers() {
 #[test]
 fn one_deterministic_server() {
     let load = 0.8;
-    let service = Service::Deterministic { duration: 1.0 };
-    let runs = Replications::run(&plan(load, 1, service), 200_000);
+    let runs = Replications::run(3, &plan(load, 1, constant), 200_000);
     let waiting = load / (2.0 * (1.0 - load));
     assert_agrees("M/D/1 mean waiting", waiting, &runs.mean_waiting());
     assert_agrees(
@@ -140,9 +143,9 @@ fn loss_for_want_of_room() {
     let (load, capacity) = (0.9_f64, 5);
     let plan = Plan {
         capacity,
-        ..plan(load, 1, EXPONENTIAL)
+        ..plan(load, 1, exponential)
     };
-    let runs = Replications::run(&plan, 100_000);
+    let runs = Replications::run(4, &plan, 100_000);
     let weights: Vec<f64> = (0..=capacity)
         .map(|present| load.powi(present as i32))
         .collect();

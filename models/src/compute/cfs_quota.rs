@@ -126,7 +126,7 @@ mod tests {
     fn a_quota_is_not_saved_up() {
         let mut quota = CfsQuota::new(1.0, 1.0);
         quota.advance(ms(0), ms(950), 0.0);
-        assert_eq!(quota.next_change(ms(950), 3.0), Some(SimTime::from_nanos(1_033_333_334)));
+        assert_eq!(quota.next_change(ms(950), 3.0), Some(SimTime::from_nanos(983_333_334)));
     }
 
     #[test]

@@ -54,8 +54,8 @@ pub enum Checkout {
     /// A kept connection.
     Kept(Handle<Connection>),
     /// A kept connection that its server has closed, which the client cannot know yet: the
-    /// request will be reset.
-    Closed,
+    /// request will be reset. Tells where the connection ended.
+    Closed(PodId),
     /// Nothing: a new one has to be made.
     None,
 }
@@ -77,18 +77,24 @@ impl ConnectionPools {
         first
     }
 
-    /// Takes an idle connection of a pool whose server is `one_way` away.
-    pub fn check_out(&mut self, pool: PoolId, now: SimTime, one_way: SimDuration) -> Checkout {
+    /// Takes an idle connection of a pool; `one_way` tells how far a pod is.
+    pub fn check_out(
+        &mut self,
+        pool: PoolId,
+        now: SimTime,
+        one_way: impl Fn(PodId) -> SimDuration,
+    ) -> Checkout {
         while let Some(handle) = self.pools[pool].last_used {
             let connection = self.connections[handle];
             self.pools[pool].last_used = connection.next_idle;
             self.pools[pool].idle -= 1;
+            let one_way = one_way(connection.pod);
             if now.saturating_add(one_way) < connection.closes_at {
                 return Checkout::Kept(handle);
             }
             self.connections.remove(handle);
             if now < connection.closes_at.saturating_add(one_way) {
-                return Checkout::Closed;
+                return Checkout::Closed(connection.pod);
             }
         }
         Checkout::None
@@ -190,7 +196,7 @@ mod tests {
     #[test]
     fn the_connection_used_last_is_taken_first() {
         let (mut pools, pool) = pool_with(&[5_000, 6_000]);
-        let Checkout::Kept(first) = pools.check_out(pool, at(100), FAR) else { panic!() };
+        let Checkout::Kept(first) = pools.check_out(pool, at(100), |_| FAR) else { panic!() };
         assert_eq!(pools[first].closes_at, at(6_000));
     }
 
@@ -198,11 +204,11 @@ mod tests {
     fn the_race_with_a_closing_server_is_one_round_trip_wide() {
         let checkout = |now| {
             let (mut pools, pool) = pool_with(&[2_000]);
-            pools.check_out(pool, at(now), FAR)
+            pools.check_out(pool, at(now), |_| FAR)
         };
         assert!(matches!(checkout(1_919), Checkout::Kept(_)));
-        assert_eq!(checkout(1_920), Checkout::Closed);
-        assert_eq!(checkout(2_079), Checkout::Closed);
+        assert_eq!(checkout(1_920), Checkout::Closed(PodId(0)));
+        assert_eq!(checkout(2_079), Checkout::Closed(PodId(0)));
         assert_eq!(checkout(2_080), Checkout::None);
     }
 

@@ -7,6 +7,7 @@
 
 use super::load_balancer::LoadBalancer;
 use crate::ids::{PodId, PoolId};
+use meshsim_core::random::Draw;
 use meshsim_core::{SimDuration, SimTime};
 
 /// A proxy's state.
@@ -21,8 +22,7 @@ pub struct Proxy {
 /// What a proxy keeps of a service that it calls.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// One per worker.
-    pub balancers: Vec<LoadBalancer>,
+    balancers: Vec<LoadBalancer>,
     /// Endpoints that were called, sorted by pod.
     hosts: Vec<Host>,
 }
@@ -60,22 +60,23 @@ impl Proxy {
 }
 
 impl Upstream {
-    /// Nothing called yet.
+    /// Nothing called yet; one balancer per worker.
     #[must_use]
     pub const fn new(balancers: Vec<LoadBalancer>) -> Self {
         Self { balancers, hosts: Vec::new() }
     }
 
+    /// A worker picks one of the pods that it sees (at least one).
+    pub fn pick(&mut self, worker: u16, view: &[PodId], draw: &mut Draw) -> PodId {
+        let Self { balancers, hosts } = self;
+        let active = |place: usize| active(hosts, view[place]);
+        view[balancers[usize::from(worker)].pick(view.len(), active, draw)]
+    }
+
     /// This proxy's active requests to a pod.
     #[must_use]
     pub fn active(&self, pod: PodId) -> u32 {
-        self.host(pod).map_or(0, |host| host.active)
-    }
-
-    /// The state of an endpoint, if it was called before.
-    #[must_use]
-    pub fn host(&self, pod: PodId) -> Option<&Host> {
-        self.hosts.binary_search_by_key(&pod, |host| host.pod).ok().map(|at| &self.hosts[at])
+        active(&self.hosts, pod)
     }
 
     /// The state of an endpoint, made by `pools` at its first call.
@@ -106,6 +107,10 @@ impl Upstream {
     }
 }
 
+fn active(hosts: &[Host], pod: PodId) -> u32 {
+    hosts.binary_search_by_key(&pod, |host| host.pod).map_or(0, |at| hosts[at].active)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +118,7 @@ mod tests {
     #[test]
     fn a_worker_passes_one_thing_after_the_other() {
         let mut proxy = Proxy::new(2, 1);
-        let (at, us) = (|us| SimTime::from_nanos(us * 1_000), SimDuration::from_micros);
+        let (at, us) = (|us: u64| SimTime::from_nanos(us * 1_000), SimDuration::from_micros);
         assert_eq!(proxy.pass(0, at(0), us(100)), at(100));
         assert_eq!(proxy.pass(0, at(50), us(100)), at(200));
         assert_eq!(proxy.pass(1, at(50), us(100)), at(150));

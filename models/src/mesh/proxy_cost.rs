@@ -39,26 +39,44 @@ pub struct ProxyPass {
     request: LogNormal,
     response: LogNormal,
     cost: ProxyCost,
+    side: Side,
+}
+
+/// On whose side of a call a proxy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// A gateway, or the sidecar of the calling pod.
+    Client,
+    /// The sidecar of the called pod.
+    Server,
 }
 
 impl ProxyPass {
     /// Prepares the laws.
     #[must_use]
-    pub fn new(cost: ProxyCost) -> Self {
+    pub fn new(cost: ProxyCost, side: Side) -> Self {
         let law = |mean: SimDuration| LogNormal::new(mean.as_nanos() as f64, cost.spread);
-        Self { request: law(cost.request), response: law(cost.response), cost }
+        Self { request: law(cost.request), response: law(cost.response), cost, side }
     }
 
     /// How long the request at `address` takes.
     #[must_use]
     pub fn request(&self, address: Address) -> SimDuration {
-        SimDuration::from_nanos_f64(self.request.sample(&mut draw(address, Purpose::ProxyRequest)))
+        let purpose = match self.side {
+            Side::Client => Purpose::ClientProxyRequest,
+            Side::Server => Purpose::ServerProxyRequest,
+        };
+        SimDuration::from_nanos_f64(self.request.sample(&mut draw(address, purpose)))
     }
 
     /// How long the response at `address` takes.
     #[must_use]
     pub fn response(&self, address: Address, body: u32) -> SimDuration {
-        let fixed = self.response.sample(&mut draw(address, Purpose::ProxyResponse));
+        let purpose = match self.side {
+            Side::Client => Purpose::ClientProxyResponse,
+            Side::Server => Purpose::ServerProxyResponse,
+        };
+        let fixed = self.response.sample(&mut draw(address, purpose));
         let size = f64::from(body) / 1000.0 * self.cost.response_per_kb.as_nanos() as f64;
         SimDuration::from_nanos_f64(fixed + size)
     }

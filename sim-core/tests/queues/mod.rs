@@ -5,82 +5,78 @@
 //! another station or leave. Every random number has the address (replication, station, number of
 //! the customer at that station).
 
-use meshsim_core::random::{Address, exponential, uniform};
+use meshsim_core::random::{Address, Draw, exponential, uniform};
 use meshsim_core::stats::{Tally, TimeAverage, mean_estimate};
 use meshsim_core::{EntityId, Process, Scheduler, SimDuration, SimTime};
 use std::collections::VecDeque;
-
-const SEED: u64 = 20;
 
 const INTERARRIVAL: u32 = 0;
 const SERVICE: u32 = 1;
 const ROUTE: u32 = 2;
 
-/// How long a service takes [s].
-#[derive(Clone, Copy)]
-pub enum Service {
-    Exponential { mean: f64 },
-    Deterministic { duration: f64 },
-}
+/// Draws how long a service takes, given its mean [s].
+pub(crate) type Law = fn(&mut Draw, f64) -> f64;
 
 /// Where some of the customers go after their service.
 #[derive(Clone, Copy)]
-pub struct Route {
-    pub to: EntityId,
-    pub probability: f64,
-    pub delay: SimDuration,
+pub(crate) struct Route {
+    pub(crate) to: EntityId,
+    pub(crate) probability: f64,
+    pub(crate) delay: SimDuration,
 }
 
 /// What a station is.
 #[derive(Clone)]
-pub struct Plan {
-    pub entity: EntityId,
+pub(crate) struct Plan {
+    pub(crate) entity: EntityId,
     /// Customers from outside [1/s].
-    pub arrival_rate: f64,
-    pub service: Service,
-    pub servers: usize,
+    pub(crate) arrival_rate: f64,
+    /// Mean service [s].
+    pub(crate) service: f64,
+    pub(crate) law: Law,
+    pub(crate) servers: usize,
     /// At most so many customers are here, those in service included.
-    pub capacity: usize,
-    pub routes: Vec<Route>,
+    pub(crate) capacity: usize,
+    pub(crate) routes: Vec<Route>,
 }
 
 /// What was seen of the customers that came after the warm-up.
-pub struct Measures {
+pub(crate) struct Measures {
     /// Came, whether or not there was room.
-    pub offered: u64,
+    pub(crate) offered: u64,
     /// Found no room.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Had to wait.
-    pub delayed: u64,
+    pub(crate) delayed: u64,
     /// Waiting time [s].
-    pub waiting: Tally,
+    pub(crate) waiting: Tally,
     /// Time in the station [s].
-    pub sojourn: Tally,
+    pub(crate) sojourn: Tally,
     /// Time since the customer came from outside, of those that leave the network here [s].
-    pub passage: Tally,
+    pub(crate) passage: Tally,
     /// Customers here.
-    pub present: TimeAverage,
+    pub(crate) present: TimeAverage,
     /// When nobody was here, from and to.
-    pub idle: Vec<(SimTime, SimTime)>,
+    pub(crate) idle: Vec<(SimTime, SimTime)>,
 }
 
 /// A customer at a station.
 #[derive(Clone, Copy)]
-pub struct Customer {
+pub(crate) struct Customer {
     number: u64,
     entered_network: SimTime,
     entered_station: SimTime,
 }
 
 #[derive(Clone, Copy)]
-pub enum Event {
+pub(crate) enum Event {
     Arrival,
     Departure(Customer),
 }
 
 /// A customer comes from another station.
 #[derive(Clone, Copy)]
-pub struct Transfer {
+pub(crate) struct Transfer {
     entered_network: SimTime,
 }
 
@@ -99,11 +95,11 @@ struct Station {
 }
 
 /// The stations of one process.
-pub struct Stations(Vec<Station>);
+pub(crate) struct Stations(Vec<Station>);
 
 impl Stations {
-    /// Empty stations, which measure from `warm_up` on.
-    pub fn new(plans: &[Plan], replication: u32, warm_up: SimTime) -> Self {
+    /// Empty stations, which draw below `replication` and measure from `warm_up` on.
+    pub(crate) fn new(plans: &[Plan], replication: Address, warm_up: SimTime) -> Self {
         Self(
             plans
                 .iter()
@@ -112,11 +108,11 @@ impl Stations {
         )
     }
 
-    pub fn entities(&self) -> Vec<EntityId> {
+    pub(crate) fn entities(&self) -> Vec<EntityId> {
         self.0.iter().map(|station| station.plan.entity).collect()
     }
 
-    pub fn measures(&self) -> impl Iterator<Item = &Measures> {
+    pub(crate) fn measures(&self) -> impl Iterator<Item = &Measures> {
         self.0.iter().map(|station| &station.measures)
     }
 
@@ -161,10 +157,10 @@ impl Process for Stations {
 }
 
 impl Station {
-    fn new(plan: &Plan, replication: u32, warm_up: SimTime) -> Self {
+    fn new(plan: &Plan, replication: Address, warm_up: SimTime) -> Self {
         Self {
             plan: plan.clone(),
-            address: Address::root(SEED, replication).child(u64::from(plan.entity.0)),
+            address: replication.child(u64::from(plan.entity.0)),
             from_outside: 0,
             customers: 0,
             queue: VecDeque::new(),
@@ -231,12 +227,8 @@ impl Station {
                 .waiting
                 .record((now - customer.entered_station).as_secs_f64());
         }
-        let duration = match self.plan.service {
-            Service::Deterministic { duration } => duration,
-            Service::Exponential { mean } => {
-                exponential(&mut self.address.child(customer.number).draw(SERVICE), mean)
-            }
-        };
+        let mut draw = self.address.child(customer.number).draw(SERVICE);
+        let duration = (self.plan.law)(&mut draw, self.plan.service);
         let done = now + SimDuration::from_secs_f64(duration);
         scheduler.schedule(done, Event::Departure(customer));
     }
@@ -298,7 +290,7 @@ impl Station {
 
 /// Checks independent replications of one quantity against its exact value: it lies inside their
 /// 99.9 % Student interval, and the interval is narrow enough to find an error of 2 %.
-pub fn assert_agrees(name: &str, exact: f64, replications: &[f64]) {
+pub(crate) fn assert_agrees(name: &str, exact: f64, replications: &[f64]) {
     let estimate = mean_estimate(replications, 0.999).expect("there are replications");
     let interval = estimate.interval.expect("there are several replications");
     let tally: Tally = replications.iter().copied().collect();

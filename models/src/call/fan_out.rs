@@ -1,0 +1,146 @@
+//! A call's further calls: groups in parallel, the calls of a group one after the other.
+
+use super::record::{Answer, Call, Client, Hop, Origin, Status};
+use crate::application::call_graph::Group;
+use crate::cluster::event::Event;
+use crate::cluster::handle::{Context, Stage};
+use crate::draws::{Purpose, call_address, draw};
+use crate::ids::PodId;
+use meshsim_core::random::{Address, bernoulli, uniform_index};
+use meshsim_core::Handle;
+
+impl Context<'_> {
+    /// The internal service is done: all groups begin.
+    pub(crate) fn fan_out(&mut self, call: Handle<Call>) {
+        let endpoint = self.cluster.calls[call].endpoint;
+        let groups = self.topology.application().endpoints[endpoint].groups.len() as u16;
+        if groups == 0 {
+            self.write_response(call);
+            return;
+        }
+        self.cluster.calls[call].open_groups = groups;
+        for group in 0..groups {
+            self.continue_group(call, group, 0);
+        }
+    }
+
+    /// A call of a group was answered.
+    pub(crate) fn call_answered(&mut self, call: Handle<Call>, group: u16, step: u16, answer: &Answer) {
+        let it = &mut self.cluster.calls[call];
+        it.answer.totals.add(&answer.totals);
+        if !answer.is_ok() {
+            it.answer.status = Status::ServiceError;
+        }
+        self.continue_group(call, group, step + 1);
+    }
+
+    /// The client's work for a call is done: the request leaves the cell.
+    pub(crate) fn issue_call(&mut self, call: Handle<Call>, group: u16, step: u16) {
+        let it = self.cluster.calls[call];
+        let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+        let slot = slot_of_step(selected, it.address, group, step);
+        let sidecars = self.topology.has_sidecars();
+        let sidecar = self.topology.sidecar_of(it.pod);
+        let worker = it.cell_worker % self.topology.description.mesh.concurrency;
+        let hop = self.cluster.hops.insert(Hop {
+            origin: Origin::Call { call, group, step },
+            client: if sidecars { Client::Proxy { proxy: sidecar, worker } } else { Client::Cell },
+            address: call_address(it.address, group, slot, 0),
+            endpoint: selected.calls[usize::from(slot)].endpoint,
+            pod: PodId(u32::MAX),
+            attempts: 0,
+            path: it.path,
+            connection: None,
+            next_waiting: None,
+            answer: Answer::pending(),
+        });
+        if !sidecars {
+            self.call_from_cell(hop, it.pod, it.cell_worker);
+            return;
+        }
+        let address = self.cluster.hops[hop].address;
+        let takes = self.topology.outbound_pass.request(address);
+        let reached = self.now + self.topology.description.mesh.loopback;
+        let at = self.cluster.proxies[sidecar].pass(worker, reached, takes);
+        self.scheduler.schedule(at, Event::Routes(hop));
+    }
+
+    /// Makes the next call of a group whose coin says so, from step `step` on.
+    fn continue_group(&mut self, call: Handle<Call>, group: u16, step: u16) {
+        let it = self.cluster.calls[call];
+        let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+        let length = selected.sequence_length.min(selected.calls.len()) as u16;
+        for step in step..length {
+            let slot = slot_of_step(selected, it.address, group, step);
+            let probability = selected.calls[usize::from(slot)].probability;
+            let address = call_address(it.address, group, slot, 0);
+            if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
+                let demand = self.topology.description.cell.costs.call();
+                if demand > 0.0 {
+                    self.work(call, Stage::Calling { group, step }, demand);
+                } else {
+                    self.issue_call(call, group, step);
+                }
+                return;
+            }
+        }
+        let it = &mut self.cluster.calls[call];
+        it.open_groups -= 1;
+        if it.open_groups == 0 {
+            self.write_response(call);
+        }
+    }
+}
+
+/// Which of a group's calls is made in this step: in the listed order, or drawn without
+/// replacement. The draw is repeated from the start, so that nothing has to be remembered.
+fn slot_of_step(group: &Group, address: Address, group_index: u16, step: u16) -> u16 {
+    if !group.is_sampled() {
+        return step;
+    }
+    let mut rng = draw(address.child(u64::from(group_index)), Purpose::CallOrder);
+    // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
+    let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
+    let mut slot = 0;
+    for (count, place) in (0..=usize::from(step)).enumerate() {
+        slot = uniform_index(&mut rng, group.calls.len() - count) as u16;
+        let earlier = &mut taken[..count];
+        earlier.sort_unstable();
+        for &other in earlier.iter() {
+            if slot >= other {
+                slot += 1;
+            }
+        }
+        taken[place] = slot;
+    }
+    slot
+}
+
+/// A sampled group selects at most so many calls. `resolve` refuses more.
+pub const MAX_SAMPLED: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::call_graph::Call as GraphCall;
+    use crate::ids::EndpointId;
+
+    #[test]
+    fn sampling_without_replacement_takes_each_set_and_order_alike() {
+        let call = |i| GraphCall { endpoint: EndpointId(i), probability: 1.0 };
+        let group = Group { sequence_length: 2, calls: (0..4).map(call).collect() };
+        let mut counts = [[0; 4]; 4];
+        for k in 0..120_000 {
+            let address = Address::root(1, 0).child(k);
+            let [a, b] = [0, 1].map(|step| slot_of_step(&group, address, 0, step));
+            counts[usize::from(a)][usize::from(b)] += 1;
+        }
+        for (a, row) in counts.iter().enumerate() {
+            for (b, &count) in row.iter().enumerate() {
+                // Twelve ordered pairs: 10,000 each, with a standard deviation of 96.
+                let expected = if a == b { 0..1 } else { 9_600..10_400 };
+                assert!(expected.contains(&count), "{a}, {b}: {count}");
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! A call on its way: out through the client's proxy, into the server's, through the cell and its
+//! further calls, and back.
+
+mod fan_out;
+mod hop;
+pub mod position;
+pub mod record;
+mod serve;
+mod user;
+
+pub use fan_out::MAX_SAMPLED;

@@ -1,0 +1,179 @@
+//! The records of a call in flight: the caller's [`Hop`] and the callee's [`Call`].
+//!
+//! # Models
+//! A hop is one request as its client sees it (a proxy, or a cell without a mesh): whom it
+//! serves, which endpoint and connection it got, how often it was tried. A call is the same
+//! request as the pod that serves it sees it. They live in the clusters of their pods and know
+//! each other by handle only.
+
+use super::position::ClusterPath;
+use crate::ids::{ClusterId, EndpointId, PodId, PopulationId, ProxyId};
+use crate::mesh::connection_pool::Connection;
+use crate::network::tcp::{Transfer, Window};
+use meshsim_core::random::Address;
+use meshsim_core::{Handle, SimTime};
+
+/// Who waits for a hop.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin {
+    /// A user, whose request has this row in the request log.
+    User {
+        /// The user's population.
+        population: PopulationId,
+        /// The row.
+        row: u32,
+    },
+    /// A call, in this step of this group.
+    Call {
+        /// The calling call.
+        call: Handle<Call>,
+        /// Its group.
+        group: u16,
+        /// The step of the group.
+        step: u16,
+    },
+}
+
+/// Who sends a hop's request.
+#[derive(Clone, Copy, Debug)]
+pub enum Client {
+    /// A worker of a gateway or a sidecar.
+    Proxy {
+        /// The proxy.
+        proxy: ProxyId,
+        /// Its worker.
+        worker: u16,
+    },
+    /// A worker process of the calling pod itself.
+    Cell,
+}
+
+/// A request as its client sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
+    /// Who waits for it.
+    pub origin: Origin,
+    /// Who sends it.
+    pub client: Client,
+    /// The address of the call's draws, without the attempt.
+    pub address: Address,
+    /// What is called.
+    pub endpoint: EndpointId,
+    /// The endpoint that was chosen last.
+    pub pod: PodId,
+    /// Attempts begun.
+    pub attempts: u8,
+    /// The clusters that lead here.
+    pub path: ClusterPath,
+    /// The connection that carries it.
+    pub connection: Option<Handle<Connection>>,
+    /// The request that waits behind it for a connection.
+    pub next_waiting: Option<Handle<Hop>>,
+    /// What came of it; counts its own attempts from the start.
+    pub answer: Answer,
+}
+
+/// A request as the pod that serves it sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// The cluster of the client.
+    pub client: ClusterId,
+    /// The client's hop.
+    pub hop: Handle<Hop>,
+    /// The address of its draws.
+    pub address: Address,
+    /// What is called.
+    pub endpoint: EndpointId,
+    /// Who serves it.
+    pub pod: PodId,
+    /// The clusters that lead here, this one included.
+    pub path: ClusterPath,
+    /// The worker of the sidecar, or of the cell without one, that accepted the connection.
+    pub server_worker: u16,
+    /// The worker process that serves it.
+    pub cell_worker: u16,
+    /// Groups that are not done.
+    pub open_groups: u16,
+    /// What it will answer.
+    pub answer: Answer,
+    /// The congestion window of the connection, which travels with the request.
+    pub window: Window,
+    /// The response's rounds still to be sent.
+    pub transfer: Transfer,
+    /// When the server will close the connection if nothing follows.
+    pub closes_at: SimTime,
+    /// The call that waits behind it for a thread.
+    pub next_in_queue: Option<Handle<Call>>,
+}
+
+/// What a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: Status,
+    /// Size of the body [bytes].
+    pub body: u32,
+    /// What it took, itself and everything below it.
+    pub totals: Totals,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// 200.
+    Ok,
+    /// 500: the service failed, because a call that it made failed.
+    ServiceError,
+    /// 503 with Envoy's flag UC: the connection was reset after the request was sent. A cell's own
+    /// client counts it as 505.
+    UpstreamReset,
+}
+
+/// What a user request takes, counted up its call tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls executed.
+    pub calls: u16,
+    /// Attempts whose endpoint was in another cluster than the client.
+    pub crossings: u16,
+    /// Crossings into a cluster that was already on the path.
+    pub returns: u16,
+    /// Further attempts.
+    pub retries: u16,
+    /// Bodies made [bytes].
+    pub body: u32,
+    /// CPU demand of the cells [us].
+    pub demand_us: u32,
+    /// Bodies that crossed between clusters [bytes].
+    pub cross_payload: u32,
+    /// Everything that crossed between clusters, headers and tunnel included [bytes].
+    pub cross_wire: u32,
+    /// Combines the addresses of all calls executed, in any order: equal for equal trees.
+    pub tree: u32,
+}
+
+impl Totals {
+    /// Adds what a part of the tree took.
+    pub fn add(&mut self, part: &Self) {
+        self.calls += part.calls;
+        self.crossings += part.crossings;
+        self.returns += part.returns;
+        self.retries += part.retries;
+        self.body = self.body.saturating_add(part.body);
+        self.demand_us = self.demand_us.saturating_add(part.demand_us);
+        self.cross_payload = self.cross_payload.saturating_add(part.cross_payload);
+        self.cross_wire = self.cross_wire.saturating_add(part.cross_wire);
+        self.tree ^= part.tree;
+    }
+}
+
+impl Answer {
+    /// Nothing done yet.
+    #[must_use]
+    pub fn pending() -> Self {
+        Self { status: Status::Ok, body: 0, totals: Totals::default() }
+    }
+}
+
+// A call in flight has one of each: at most 256 bytes of live memory, with their slots.
+const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 320);

@@ -1,0 +1,285 @@
+//! The server's side of a call: sidecar in, cell, CPU, sidecar out, response round by round.
+
+use super::record::{Answer, Call, Hop, Status, Totals};
+use crate::application::cell::LocalConnection;
+use crate::application::internal_service::InternalService;
+use crate::cluster::event::Event;
+use crate::cluster::handle::{Context, Job, Stage};
+use crate::cluster::message::{Body, Message, Request, Response};
+use crate::draws::{Purpose, draw};
+use crate::network::link::serialization;
+use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use crate::network::tcp::Transfer;
+use meshsim_core::random::{Address, uniform_index};
+use meshsim_core::{Handle, SimDuration, SimTime};
+
+impl Context<'_> {
+    /// A request from a client of the same cluster arrives.
+    pub(crate) fn request_arrives(&mut self, hop: Handle<Hop>) {
+        let connection = self.cluster.hops[hop].connection.expect("a request comes over a connection");
+        let request = self.request_of(hop, connection);
+        self.remote_request_arrives(&request);
+    }
+
+    /// A request arrives, wherever it comes from.
+    pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
+        let call = self.cluster.calls.insert(Call {
+            client: request.client,
+            hop: request.hop,
+            address: request.address,
+            endpoint: request.endpoint,
+            pod: request.pod,
+            path: request.path.then(self.cluster.id),
+            server_worker: request.server_worker,
+            cell_worker: request.server_worker,
+            open_groups: 0,
+            answer: Answer::pending(),
+            window: request.window,
+            transfer: Transfer { remaining: 0, round: 0 },
+            closes_at: SimTime::MAX,
+            next_in_queue: None,
+        });
+        if !self.topology.has_sidecars() {
+            self.cell_receives(call);
+            return;
+        }
+        let takes = self.topology.inbound_pass.request(request.address);
+        let sidecar = self.topology.sidecar_of(request.pod);
+        let out = self.cluster.proxies[sidecar].pass(request.server_worker, self.now, takes);
+        let at = out + self.topology.description.mesh.loopback;
+        self.scheduler.schedule(at, Event::CellReceives(call));
+    }
+
+    /// A request reaches a worker process of its pod.
+    pub(crate) fn cell_receives(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let slot = self.topology.slot_of(it.pod);
+        let service = &self.topology.application().services[self.topology.pods[it.pod].service];
+        let cell_worker = if self.topology.has_sidecars() {
+            let kept = self.cluster.cells[slot].take_kept(it.server_worker, self.now);
+            kept.map_or_else(|| self.accepting_worker(service.workers), |kept| kept.worker)
+        } else {
+            it.server_worker
+        };
+        self.cluster.calls[call].cell_worker = cell_worker;
+        let worker = &mut self.cluster.cells[slot].workers[usize::from(cell_worker)];
+        if worker.receive(self.now, service.threads) {
+            self.start(call);
+        } else {
+            let ends = worker.queue().map_or((call, call), |(first, last)| {
+                self.cluster.calls[last].next_in_queue = Some(call);
+                (first, call)
+            });
+            worker.set_queue(Some(ends));
+        }
+    }
+
+    /// A piece of CPU work is done.
+    pub(crate) fn job_done(&mut self, job: Job) {
+        let call = job.call;
+        match job.stage {
+            Stage::Internal => {
+                let it = self.cluster.calls[call];
+                let endpoint = &self.topology.application().endpoints[it.endpoint];
+                if endpoint.internal.sleep > SimDuration::ZERO {
+                    self.scheduler.schedule(self.now + endpoint.internal.sleep, Event::Slept(call));
+                } else if endpoint.groups.is_empty() {
+                    self.respond(call);
+                } else {
+                    self.fan_out(call);
+                }
+            }
+            Stage::Body => self.fan_out(call),
+            Stage::Calling { group, step } => self.issue_call(call, group, step),
+            Stage::Response => self.respond(call),
+        }
+    }
+
+    /// The sleep of the internal service is over.
+    pub(crate) fn slept(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let internal = self.internal_of(&it);
+        let demand = internal.body_demand(it.answer.body, &self.topology.description.cell.costs);
+        self.work(call, Stage::Body, demand);
+    }
+
+    /// All groups are done: the response is written.
+    pub(crate) fn write_response(&mut self, call: Handle<Call>) {
+        let demand = self.topology.description.cell.costs.response();
+        self.work(call, Stage::Response, demand);
+    }
+
+    /// Gives a container CPU work of `demand` ns at the reference speed.
+    pub(crate) fn work(&mut self, call: Handle<Call>, stage: Stage, demand: f64) {
+        let it = &mut self.cluster.calls[call];
+        let demand = demand * self.topology.speed_factor(it.address);
+        it.answer.totals.demand_us += (demand / 1e3) as u32;
+        let container = self.topology.pods[it.pod].container;
+        let worker = usize::from(it.cell_worker);
+        self.cluster.metrics.add_cell_cpu(self.now, demand);
+        self.compute.start(self.now, container, worker, demand, Job { call, stage });
+    }
+
+    /// A response leaves the pod for the network.
+    pub(crate) fn response_leaves(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let path = self.topology.path(self.cluster.id, it.client);
+        let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
+        let segments = path.segments(stream);
+        let call_mut = &mut self.cluster.calls[call];
+        call_mut.transfer = call_mut.window.start(self.now, segments, &path);
+        let wire_bytes = path.wire_bytes(stream, segments);
+        if it.client != self.cluster.id {
+            let totals = &mut call_mut.answer.totals;
+            totals.cross_payload = totals.cross_payload.saturating_add(it.answer.body);
+            totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
+            self.round_leaves(call);
+            return;
+        }
+        // Nobody else queues on this path: all rounds at once.
+        let rounds = u64::from(call_mut.transfer.further_rounds(&path));
+        let last = self.now + path.round_trip * rounds;
+        call_mut.window.sent(last);
+        let at = last + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
+        self.scheduler.schedule(at, Event::ResponseArrives(call));
+    }
+
+    /// The next round of a response enters the link.
+    pub(crate) fn round_leaves(&mut self, call: Handle<Call>) {
+        let it = &mut self.cluster.calls[call];
+        let path = self.topology.path(self.cluster.id, it.client);
+        let segments = it.transfer.next_round(&path);
+        it.window.sent(self.now);
+        let full = segments * path.segment_bytes();
+        if it.transfer.remaining > 0 {
+            let begins = self.transmit_round(call, path.wire_bytes(full, segments));
+            self.scheduler.schedule(begins + path.round_trip, Event::RoundLeaves(call));
+            return;
+        }
+        let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
+        let before = stream.div_ceil(path.segment_bytes()).max(1) - segments;
+        let last = stream - before * path.segment_bytes();
+        let it = self.cluster.calls.remove(call);
+        let message = Message {
+            to: it.client,
+            wire_bytes: path.wire_bytes(last, segments),
+            body: Body::Response(Response {
+                hop: it.hop,
+                answer: it.answer,
+                window: it.window,
+                closes_at: it.closes_at,
+            }),
+        };
+        self.send(message, it.address, Purpose::LinkResponse);
+    }
+
+    /// A response has crossed the cluster.
+    pub(crate) fn local_response_arrives(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls.remove(call);
+        self.response_arrives(&Response {
+            hop: it.hop,
+            answer: it.answer,
+            window: it.window,
+            closes_at: it.closes_at,
+        });
+    }
+
+    /// A thread takes a call.
+    fn start(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let endpoint = &self.topology.application().endpoints[it.endpoint];
+        let costs = &self.topology.description.cell.costs;
+        let body = endpoint.internal.body_bytes(it.address);
+        let mut demand = costs.request() + endpoint.internal.pi_demand(it.address, costs);
+        if endpoint.internal.sleep == SimDuration::ZERO {
+            demand += endpoint.internal.body_demand(body, costs);
+            // Nothing comes between the body and the response.
+            if endpoint.groups.is_empty() {
+                demand += costs.response();
+            }
+        }
+        demand += endpoint.groups.len() as f64 * costs.group();
+        let answer = &mut self.cluster.calls[call].answer;
+        answer.body = body;
+        answer.totals = Totals {
+            calls: 1,
+            body,
+            tree: (it.address.hash() >> 32) as u32,
+            ..Totals::default()
+        };
+        self.work(call, Stage::Internal, demand);
+    }
+
+    /// The response is written: the thread is free, and the response goes to the sidecar.
+    fn respond(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let pod = self.topology.pods[it.pod];
+        self.cluster.metrics.count_served(self.now, pod.service);
+        let slot = self.topology.slot_of(it.pod);
+        let keep_alive = self.topology.description.cell.keep_alive;
+        let cell = &mut self.cluster.cells[slot];
+        let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive);
+        if self.topology.has_sidecars() {
+            let connection = LocalConnection { worker: it.cell_worker, closes_at };
+            cell.keep(it.server_worker, connection);
+            self.cluster.calls[call].closes_at = self.proxy_closes_at();
+        } else {
+            self.cluster.calls[call].closes_at = closes_at;
+        }
+        self.free_thread(slot, it.cell_worker);
+        let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
+        self.cluster.calls[call].answer.body = body;
+        if !self.topology.has_sidecars() {
+            self.response_leaves(call);
+            return;
+        }
+        let pass = &self.topology.inbound_pass;
+        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
+        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        let sidecar = self.topology.sidecar_of(it.pod);
+        let reached = self.now + self.topology.description.mesh.loopback;
+        let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
+        self.scheduler.schedule(at, Event::ResponseLeaves(call));
+    }
+
+    /// A thread takes the next call of its worker's queue, or falls idle.
+    fn free_thread(&mut self, slot: usize, cell_worker: u16) {
+        let worker = &mut self.cluster.cells[slot].workers[usize::from(cell_worker)];
+        let Some((first, last)) = worker.queue() else {
+            worker.free_thread();
+            return;
+        };
+        let next = self.cluster.calls[first].next_in_queue.take();
+        worker.set_queue(next.map(|next| (next, last)));
+        self.start(first);
+    }
+
+    fn accepting_worker(&mut self, workers: u16) -> u16 {
+        let address = self.next_draw();
+        uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers)) as u16
+    }
+
+    fn transmit_round(&mut self, call: Handle<Call>, wire_bytes: u32) -> SimTime {
+        let to = self.cluster.calls[call].client;
+        let route = self.topology.route(self.cluster.id, to).expect("a way back");
+        let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
+        link.transmit(self.now, f64::from(wire_bytes)).begins
+    }
+
+    fn internal_of(&self, call: &Call) -> InternalService {
+        self.topology.application().endpoints[call.endpoint].internal
+    }
+}
+
+/// Flask's page for an internal error [bytes].
+const ERROR_BODY: u32 = 290;
+
+impl crate::world::topology::Topology {
+    /// By how much the CPU time of the call at `address` differs from its mean.
+    fn speed_factor(&self, address: Address) -> f64 {
+        match &self.speed {
+            Some(law) => law.sample(&mut draw(address, Purpose::CpuSpeed)),
+            None => 1.0,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A user's request: sent, received by the gateway, answered.
+
+use super::position::ClusterPath;
+use super::record::{Answer, Client, Hop, Origin, Status};
+use crate::cluster::event::Event;
+use crate::cluster::handle::Context;
+use crate::ids::{PodId, PopulationId, ProxyId};
+use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use meshsim_core::{Handle, Id, SimTime};
+
+impl Context<'_> {
+    /// The next request of an open loop.
+    pub(crate) fn user_sends(&mut self, population: PopulationId) {
+        let number = self.cluster.sent[population];
+        let arrivals = self.topology.description.populations[population.index()].arrivals;
+        let next = self.topology.draws.request(population, number + 1);
+        if let Some(gap) = arrivals.gap(next) {
+            self.scheduler.schedule(self.now + gap, Event::UserSends(population));
+        }
+        self.send_request(population, number);
+    }
+
+    /// The next request of a user of a closed loop.
+    pub(crate) fn user_thought(&mut self, population: PopulationId, number: u32) {
+        self.send_request(population, u64::from(number));
+    }
+
+    fn send_request(&mut self, population: PopulationId, number: u64) {
+        self.cluster.sent[population] += 1;
+        self.cluster.open_requests += 1;
+        let it = &self.topology.description.populations[population.index()];
+        let row = self.cluster.log.arrive(population, number, self.now);
+        let user = (number % u64::from(it.users)) as u32;
+        let gateways = u32::from(self.topology.description.gateway.replicas);
+        let concurrency = u32::from(self.topology.description.gateway.concurrency);
+        let hop = self.cluster.hops.insert(Hop {
+            origin: Origin::User { population, row },
+            // A user's connection ends in one worker of one gateway.
+            client: Client::Proxy {
+                proxy: ProxyId(user % gateways),
+                worker: (user / gateways % concurrency) as u16,
+            },
+            address: self.topology.draws.request(population, number),
+            endpoint: it.entry,
+            pod: PodId(u32::MAX),
+            attempts: 0,
+            path: ClusterPath::default().then(self.cluster.id),
+            connection: None,
+            next_waiting: None,
+            answer: Answer::pending(),
+        });
+        let delay = self.cluster.access[population].send(user, self.now, &it.access);
+        if delay.as_nanos() == 0 {
+            self.gateway_receives(hop);
+        } else {
+            self.scheduler.schedule(self.now + delay, Event::GatewayReceives(hop));
+        }
+    }
+
+    /// The gateway takes a user's request in.
+    pub(crate) fn gateway_receives(&mut self, hop: Handle<Hop>) {
+        let it = &self.cluster.hops[hop];
+        let Client::Proxy { proxy, worker } = it.client else { return };
+        let takes = self.topology.gateway_pass.request(it.address);
+        let at = self.cluster.proxies[proxy].pass(worker, self.now, takes);
+        self.scheduler.schedule(at, Event::Routes(hop));
+    }
+
+    /// The gateway has an answer for a user.
+    pub(crate) fn answer_user(&mut self, population: PopulationId, row: u32, answer: &Answer) {
+        let it = &self.topology.description.populations[population.index()];
+        let number = self.cluster.log.number(row);
+        let user = number % it.users;
+        let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
+        let at = self.cluster.access[population].answer(user, self.now, stream, &it.access);
+        if at < self.end() {
+            self.cluster.log.complete(row, at, answer);
+            self.cluster.open_requests -= 1;
+        }
+        // The next request of a closed loop: its user's next number.
+        let next = number + it.users;
+        let think = it.arrivals.think(self.topology.draws.request(population, u64::from(next)), false);
+        if it.arrivals.gap(self.topology.draws.request(population, 0)).is_none() {
+            self.scheduler.schedule(at + think, Event::UserThought { population, number: next });
+        }
+    }
+
+    fn end(&self) -> SimTime {
+        SimTime::ZERO + self.topology.description.warm_up + self.topology.description.duration
+    }
+}
+
+impl Status {
+    /// Whether a client takes it for a success.
+    #[must_use]
+    pub fn is_ok(self) -> bool {
+        self == Self::Ok
+    }
+
+    /// The HTTP status that a proxy shows.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Ok => 200,
+            Self::ServiceError => 500,
+            Self::UpstreamReset => 503,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Where events and messages are sent on to the code that acts on them.
+
+use super::event::Event;
+use super::message::{Body, Message};
+use super::state::Cluster;
+use crate::compute::{Compute, ContainerSpec};
+use crate::draws::{Purpose, draw};
+use crate::ids::{ClusterId, HostId, PodId, PopulationId};
+use crate::network::link::jitter;
+use crate::world::topology::Topology;
+use crate::call::record::Call;
+use meshsim_core::random::{Address, uniform};
+use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a container's CPU works on.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// For which call.
+    pub call: Handle<Call>,
+    /// What.
+    pub stage: Stage,
+}
+
+/// The parts of a call's CPU work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// From the request to the external services; up to the sleep if there is one.
+    Internal,
+    /// The body, after a sleep.
+    Body,
+    /// The client's side of an external call.
+    Calling {
+        /// The group.
+        group: u16,
+        /// The step.
+        step: u16,
+    },
+    /// Writing the response.
+    Response,
+}
+
+/// The clusters of one process and the hosts that they share.
+pub struct Shard {
+    topology: Arc<Topology>,
+    clusters: Vec<Cluster>,
+    /// The place of each cluster in `clusters`.
+    places: Vec<usize>,
+    compute: Compute<Job>,
+    done: Vec<Job>,
+}
+
+/// What the code that acts on an event may touch.
+pub(crate) struct Context<'a> {
+    pub(crate) now: SimTime,
+    pub(crate) cluster: &'a mut Cluster,
+    pub(crate) topology: &'a Topology,
+    pub(crate) compute: &'a mut Compute<Job>,
+    pub(crate) scheduler: &'a mut Scheduler<Event, Message>,
+}
+
+impl Shard {
+    /// Places the containers of a group of clusters on their hosts, and tells each pod its
+    /// container.
+    pub(crate) fn compute(topology: &mut Topology, group: &[ClusterId]) -> Compute<Job> {
+        let mut hosts: BTreeMap<HostId, HostId> = BTreeMap::new();
+        for &cluster in group {
+            for &host in &topology.description.clusters[cluster].nodes {
+                let next = HostId::from_index(hosts.len());
+                hosts.entry(host).or_insert(next);
+            }
+        }
+        // In the order in which they were numbered.
+        let mut cores = vec![0.0; hosts.len()];
+        for (&host, &local) in &hosts {
+            cores[local.index()] = topology.description.hosts[host].cores;
+        }
+        let mut compute = Compute::new(cores);
+        for &cluster in group {
+            for pod in topology.pods_of(cluster).map(PodId) {
+                let it = topology.pods[pod];
+                let service = &topology.description.application.services[it.service];
+                let phase = uniform(&mut draw(topology.draws.of_pod(pod, 0), Purpose::CfsPhase));
+                topology.pods[pod].container = compute.add_container(&ContainerSpec {
+                    host: hosts[&it.host],
+                    entity: cluster.entity(),
+                    workers: usize::from(service.workers),
+                    jobs_per_worker: usize::from(service.threads).min(64),
+                    limit: it.cpu_limit,
+                    weight: service.cpu_request.0.max(0.01),
+                    phase,
+                });
+            }
+        }
+        compute
+    }
+
+    pub(crate) fn new(
+        topology: &Arc<Topology>,
+        group: &[ClusterId],
+        compute: Compute<Job>,
+        width: SimDuration,
+        slices: usize,
+    ) -> Self {
+        let mut places = vec![usize::MAX; topology.description.clusters.len()];
+        for (place, cluster) in group.iter().enumerate() {
+            places[cluster.index()] = place;
+        }
+        Self {
+            clusters: group.iter().map(|&id| Cluster::new(id, topology, width, slices)).collect(),
+            topology: Arc::clone(topology),
+            places,
+            compute,
+            done: Vec::with_capacity(16),
+        }
+    }
+
+    /// The first request of every population, or of every user of a closed loop.
+    pub(crate) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
+        let mut events = Vec::new();
+        for (index, it) in topology.description.populations.iter().enumerate() {
+            let population = PopulationId::from_index(index);
+            let entity = it.cluster.entity();
+            let address = |k| topology.draws.request(population, k);
+            match it.arrivals.gap(address(0)) {
+                Some(gap) => events.push((entity, SimTime::ZERO + gap, Event::UserSends(population))),
+                None => events.extend((0..it.users).map(|number| {
+                    let think = it.arrivals.think(address(u64::from(number)), true);
+                    (entity, SimTime::ZERO + think, Event::UserThought { population, number })
+                })),
+            }
+        }
+        events
+    }
+
+    /// Its clusters.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.iter()
+    }
+
+    fn context<'a>(
+        &'a mut self,
+        entity: EntityId,
+        scheduler: &'a mut Scheduler<Event, Message>,
+    ) -> Context<'a> {
+        let place = self.places[entity.0 as usize];
+        Context {
+            now: scheduler.now(),
+            cluster: &mut self.clusters[place],
+            topology: &self.topology,
+            compute: &mut self.compute,
+            scheduler,
+        }
+    }
+
+    /// The work of a container goes on to its next stage, job by job.
+    fn cpu_done(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
+        let Event::CpuDone { container, epoch } = event else { return };
+        let mut done = std::mem::take(&mut self.done);
+        self.compute.on_event(scheduler.now(), container, epoch, &mut done);
+        let mut context = self.context(entity, scheduler);
+        for job in done.drain(..) {
+            context.job_done(job);
+        }
+        context.schedule_cpu();
+        self.done = done;
+    }
+}
+
+impl Process for Shard {
+    type Event = Event;
+    type Message = Message;
+
+    fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
+        if let Event::CpuDone { .. } = event {
+            self.cpu_done(entity, event, scheduler);
+            return;
+        }
+        let mut context = self.context(entity, scheduler);
+        match event {
+            Event::UserSends(population) => context.user_sends(population),
+            Event::UserThought { population, number } => context.user_thought(population, number),
+            Event::GatewayReceives(hop) => context.gateway_receives(hop),
+            Event::Routes(hop) => context.route(hop),
+            Event::ConnectionReady(connection) => context.connection_ready(connection),
+            Event::RequestArrives(hop) => context.request_arrives(hop),
+            Event::CellReceives(call) => context.cell_receives(call),
+            Event::Slept(call) => context.slept(call),
+            Event::ResponseLeaves(call) => context.response_leaves(call),
+            Event::RoundLeaves(call) => context.round_leaves(call),
+            Event::ResponseArrives(call) => context.local_response_arrives(call),
+            Event::ResetArrives(hop) => context.reset_arrives(hop),
+            Event::HopCompletes(hop) => context.hop_completes(hop),
+            Event::CpuDone { .. } => unreachable!("handled above"),
+        }
+        context.schedule_cpu();
+    }
+
+    fn receive(&mut self, entity: EntityId, message: Message, scheduler: &mut Scheduler<Event, Message>) {
+        let mut context = self.context(entity, scheduler);
+        if message.to != context.cluster.id {
+            context.forward(message);
+            return;
+        }
+        match message.body {
+            Body::Request(request) => context.remote_request_arrives(&request),
+            Body::Response(response) => context.response_arrives(&response),
+        }
+        context.schedule_cpu();
+    }
+}
+
+impl Context<'_> {
+    /// Schedules the events of the containers whose next change moved.
+    fn schedule_cpu(&mut self) {
+        for retimed in self.compute.take_retimed() {
+            let event = Event::CpuDone { container: retimed.container, epoch: retimed.epoch };
+            self.scheduler.schedule_for(retimed.entity, retimed.at, event);
+        }
+    }
+
+    /// The next random number of this cluster.
+    pub(crate) fn next_draw(&mut self) -> Address {
+        self.cluster.draws += 1;
+        self.topology.draws.of_cluster(self.cluster.id, self.cluster.draws)
+    }
+
+    /// Sends a message that goes onto the first link of its way at once; tells when its first bit
+    /// leaves.
+    pub(crate) fn send(&mut self, message: Message, address: Address, purpose: Purpose) -> SimTime {
+        let route = *self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
+        let spec = &self.topology.description.links[route.link as usize];
+        let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
+        let sent = link.transmit(self.now, f64::from(message.wire_bytes));
+        let at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose);
+        self.scheduler.send(route.next.entity(), at, message);
+        sent.begins
+    }
+
+    fn forward(&mut self, message: Message) {
+        let (address, purpose) = match &message.body {
+            Body::Request(request) => (request.address, Purpose::LinkRequest),
+            Body::Response(_) => (self.next_draw(), Purpose::LinkResponse),
+        };
+        self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
+    }
+}

@@ -1,0 +1,62 @@
+//! What may cross a link: the only way into a cluster from outside.
+
+use crate::call::position::ClusterPath;
+use crate::call::record::{Answer, Hop};
+use crate::ids::{ClusterId, EndpointId, PodId};
+use crate::network::tcp::Window;
+use meshsim_core::random::Address;
+use meshsim_core::{Handle, SimTime};
+
+/// A message on its way to a cluster, perhaps over others.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// Where it ends.
+    pub to: ClusterId,
+    /// Its size on the wire [bytes].
+    pub wire_bytes: u32,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// A request for a pod.
+    Request(Request),
+    /// The answer to a hop.
+    Response(Response),
+}
+
+/// A request for a pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The cluster of the client.
+    pub client: ClusterId,
+    /// The client's hop.
+    pub hop: Handle<Hop>,
+    /// The address of the call's draws.
+    pub address: Address,
+    /// What is called.
+    pub endpoint: EndpointId,
+    /// The pod that was chosen.
+    pub pod: PodId,
+    /// The clusters that lead here.
+    pub path: ClusterPath,
+    /// The worker that accepted the connection.
+    pub server_worker: u16,
+    /// The congestion window of the connection.
+    pub window: Window,
+}
+
+/// The answer to a hop.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// The client's hop.
+    pub hop: Handle<Hop>,
+    /// What came of it.
+    pub answer: Answer,
+    /// The congestion window of the connection.
+    pub window: Window,
+    /// When the server closes the connection if nothing follows.
+    pub closes_at: SimTime,
+}

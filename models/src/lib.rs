@@ -1,0 +1,34 @@
+//! Models of cloud-edge service meshes.
+//!
+//! # The walk of a request
+//! 1. `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway;
+//!    `call/user` begins a [`Hop`](call::record::Hop).
+//! 2. `call/hop`: the client's proxy (`mesh/proxy`, `mesh/proxy_cost`) takes it in, sees the
+//!    endpoints (`mesh/endpoint_view`, `mesh/locality_priority`), picks one
+//!    (`mesh/load_balancer`) and a connection (`mesh/connection_pool`). Without a mesh the cell
+//!    itself does, through `kube_proxy`.
+//! 3. `network/path`, `network/link`: the request crosses the cluster or a link, in the latter
+//!    case as a [`Message`](cluster::message::Message).
+//! 4. `call/serve`: the server's sidecar takes it in; a worker of the cell (`application/cell`)
+//!    gives it a thread; the internal service (`application/internal_service`) costs CPU
+//!    (`compute/container`).
+//! 5. `call/fan_out`: further calls, each a hop of its own (step 2).
+//! 6. `call/serve`: the response leaves, round by round as TCP allows (`network/tcp`).
+//! 7. `call/hop`: the client's proxy takes it in; a retry (`mesh/retry`) or the end.
+//! 8. `call/user`: the gateway answers the user; `telemetry/request_log` has a row.
+//!
+//! Rooms decide and schedule nothing; `call` and `cluster/handle` act. `world` builds it all.
+
+pub mod application;
+pub mod call;
+pub mod cluster;
+pub mod compute;
+pub mod draws;
+pub mod ids;
+pub mod kube_proxy;
+pub mod mesh;
+pub mod network;
+pub mod telemetry;
+pub mod units;
+pub mod users;
+pub mod world;

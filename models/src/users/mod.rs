@@ -1,0 +1,4 @@
+//! Who sends requests, when, and over which access link.
+
+pub mod arrivals;
+pub mod population;

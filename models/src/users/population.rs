@@ -1,0 +1,95 @@
+//! The users of one cluster's ingress gateway.
+//!
+//! # Models
+//! A population has N identities. In an open loop request k belongs to user k mod N, the one that
+//! has been idle longest, as the threads of a load generator take turns. Each user keeps its
+//! connection to the gateway, whose congestion window lives on between its requests.
+//!
+//! # Assumptions
+//! A user whose last answer is still under way sends the next request beside it on a connection
+//! that is as warm. Effect: none unless a user has more than one request in flight.
+
+use super::arrivals::Arrivals;
+use crate::ids::{ClusterId, EndpointId};
+use crate::network::path::Path;
+use crate::network::tcp::Window;
+use meshsim_core::{SimDuration, SimTime};
+
+/// A population as it is described.
+#[derive(Clone, Debug)]
+pub struct Population {
+    /// Its name.
+    pub name: String,
+    /// The cluster whose gateway it uses.
+    pub cluster: ClusterId,
+    /// What it requests.
+    pub entry: EndpointId,
+    /// Identities.
+    pub users: u32,
+    /// When they send.
+    pub arrivals: Arrivals,
+    /// Between a user and the gateway.
+    pub access: Path,
+}
+
+/// The connections of a population's users to their gateway.
+#[derive(Clone, Debug)]
+pub struct AccessConnections {
+    windows: Vec<Option<Window>>,
+}
+
+impl AccessConnections {
+    /// No user has connected yet.
+    #[must_use]
+    pub fn new(users: u32) -> Self {
+        Self { windows: vec![None; users as usize] }
+    }
+
+    /// How long a user's request needs to the gateway; the first one also connects.
+    pub fn send(&mut self, user: u32, now: SimTime, access: &Path) -> SimDuration {
+        let window = &mut self.windows[user as usize];
+        if window.is_some() {
+            return access.one_way;
+        }
+        *window = Some(Window::new(now));
+        access.round_trip + access.one_way
+    }
+
+    /// When the last byte of an answer of `stream_bytes` that leaves the gateway now reaches the
+    /// user.
+    pub fn answer(&mut self, user: u32, now: SimTime, stream_bytes: u32, access: &Path) -> SimTime {
+        let segments = access.segments(stream_bytes);
+        let window = self.windows[user as usize].get_or_insert(Window::new(now));
+        let transfer = window.start(now, segments, access);
+        let last = now + access.round_trip * u64::from(transfer.further_rounds(access));
+        window.sent(last);
+        let wire = f64::from(access.wire_bytes(stream_bytes, segments));
+        last + access.one_way + crate::network::link::serialization(wire, access.bits_per_second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_request_of_a_user_connects_and_its_first_answer_is_slow() {
+        let access = Path {
+            round_trip: SimDuration::from_millis(20),
+            one_way: SimDuration::from_millis(10),
+            jitter: SimDuration::ZERO,
+            bits_per_second: 1e12,
+            mtu: 1500,
+            tunnel_overhead: 0,
+        };
+        let mut users = AccessConnections::new(2);
+        let ms = SimDuration::from_millis;
+        assert_eq!(users.send(1, SimTime::ZERO, &access), ms(30));
+        let now = SimTime::ZERO + ms(100);
+        let took = users.answer(1, now, 100_000, &access) - now;
+        assert!(took >= ms(50) && took < ms(51), "{took}: 70 segments take 10, 20 and 40");
+        let later = now + ms(120);
+        assert_eq!(users.send(1, later, &access), ms(10));
+        assert!(users.answer(1, later, 100_000, &access) - later < ms(11), "the window has grown");
+    }
+}

@@ -1,0 +1,146 @@
+//! Makes processes of a description and runs them.
+//!
+//! # Models
+//! Each cluster is an entity. Clusters that share a host form one process, because each sees at
+//! once what the others do to its cores; all others are processes of their own.
+
+use super::description::Description;
+use super::topology::Topology;
+use crate::cluster::handle::Shard;
+use crate::ids::{ClusterId, HostId};
+use crate::telemetry::metrics::{Metrics, MetricsSum};
+use crate::telemetry::request_log::RequestRow;
+use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimTime, Table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Slices of the measured time, at whose borders a warm-up can be cut.
+const SLICES: u64 = 200;
+
+/// A world that is ready to run.
+pub struct World {
+    engine: Engine<Shard>,
+    end: SimTime,
+}
+
+/// What a run reports.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Every user request, in the order of arrival (ties in the order of the clusters).
+    pub requests: Vec<RequestRow>,
+    /// Per cluster, what it counted over time.
+    pub metrics: Table<ClusterId, Metrics>,
+    /// Simulated end of the run.
+    pub end: SimTime,
+    /// Events and messages handled.
+    pub events: u64,
+}
+
+impl World {
+    /// Builds replication `replication` of a description.
+    #[must_use]
+    pub fn new(description: &Description, replication: u32) -> Self {
+        let groups = share_hosts(description);
+        let mut topology = Topology::new(description.clone(), replication);
+        let computes: Vec<_> = groups.iter().map(|group| Shard::compute(&mut topology, group)).collect();
+        let topology = Arc::new(topology);
+        let (end, width) = (
+            SimTime::ZERO + description.warm_up + description.duration,
+            (description.warm_up + description.duration) / SLICES,
+        );
+        let processes = groups.iter().zip(computes).map(|(group, compute)| {
+            let entities = group.iter().map(|cluster| cluster.entity()).collect();
+            (Shard::new(&topology, group, compute, width, SLICES as usize), entities)
+        });
+        let mut engine = Engine::new(processes.collect(), &lookahead(description, &groups));
+        for (entity, at, event) in Shard::first_events(&topology) {
+            engine.schedule(entity, at, event);
+        }
+        Self { engine, end }
+    }
+
+    /// Runs to the end of the described time.
+    pub fn run(&mut self, control: &mut RunControl<'_>) -> Outcome {
+        self.engine.run(control)
+    }
+
+    /// When the described time ends.
+    #[must_use]
+    pub const fn end(&self) -> SimTime {
+        self.end
+    }
+
+    /// Checks the invariants and takes the report.
+    ///
+    /// # Panics
+    /// If an invariant does not hold: a bug of the simulator.
+    #[must_use]
+    pub fn finish(self) -> Record {
+        let mut clusters: BTreeMap<EntityId, (Vec<RequestRow>, Metrics)> = BTreeMap::new();
+        for shard in self.engine.processes() {
+            shard.check_invariants();
+            for cluster in shard.clusters() {
+                let rows = cluster.log.rows().to_vec();
+                clusters.insert(cluster.id.entity(), (rows, cluster.metrics.clone()));
+            }
+        }
+        let events = self.engine.handled();
+        let (mut requests, mut metrics) = (Vec::new(), Table::new());
+        for (rows, counted) in clusters.into_values() {
+            requests.extend(rows);
+            metrics.push(counted);
+        }
+        requests.sort_by_key(|row| row.arrival);
+        Record { requests, metrics, end: self.end, events }
+    }
+
+    /// Calls and hops in flight, over all clusters.
+    #[must_use]
+    pub fn in_flight(&self) -> (usize, usize) {
+        self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(calls, hops), cluster| {
+            (calls + cluster.calls.len(), hops + cluster.hops.len())
+        })
+    }
+}
+
+impl Record {
+    /// What a cluster counted after a cut.
+    #[must_use]
+    pub fn metrics_from(&self, cluster: ClusterId, cut: SimTime) -> MetricsSum {
+        self.metrics[cluster].sum_from(cut)
+    }
+}
+
+/// Clusters by the hosts that they share, each group in ascending order.
+fn share_hosts(description: &Description) -> Vec<Vec<ClusterId>> {
+    let mut leader: Vec<usize> = (0..description.clusters.len()).collect();
+    let mut first_on: BTreeMap<HostId, usize> = BTreeMap::new();
+    for (cluster, spec) in description.clusters.enumerate() {
+        for &host in &spec.nodes {
+            let other = *first_on.entry(host).or_insert(cluster.index());
+            let (a, b) = (leader[other], leader[cluster.index()]);
+            let (low, high) = (a.min(b), a.max(b));
+            leader.iter_mut().filter(|l| **l == high).for_each(|l| *l = low);
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<ClusterId>> = BTreeMap::new();
+    for (index, &lead) in leader.iter().enumerate() {
+        groups.entry(lead).or_default().push(ClusterId::from_index(index));
+    }
+    groups.into_values().collect()
+}
+
+/// The least delay of a message between any two processes: that of their shortest link.
+fn lookahead(description: &Description, groups: &[Vec<ClusterId>]) -> Vec<Lookahead> {
+    let process_of = |cluster| groups.iter().position(|group| group.contains(&cluster)).expect("each has one");
+    let mut least: BTreeMap<(usize, usize), Lookahead> = BTreeMap::new();
+    for link in &description.links {
+        let [a, b] = link.between.map(process_of);
+        for (from, to) in [(a, b), (b, a)] {
+            let delay = link.round_trip / 2;
+            let entry = least.entry((from, to)).or_insert(Lookahead { from, to, delay });
+            entry.delay = entry.delay.min(delay);
+        }
+    }
+    least.into_values().filter(|lookahead| lookahead.from != lookahead.to).collect()
+}
