@@ -13,7 +13,7 @@
 //! conservative synchronization in parallel discrete event simulations, 1993.
 
 use crate::event_set::Key;
-use crate::process::{Delivery, EntityId, Outgoing, Process, Scheduler, UNREACHABLE};
+use crate::process::{EntityId, Outgoing, Process, Scheduler, UNREACHABLE};
 use crate::run_control::{Outcome, RunControl};
 use crate::time::{SimDuration, SimTime};
 use std::sync::Arc;
@@ -34,19 +34,17 @@ pub struct Lookahead {
 /// Which process holds which entity, and how far apart the processes are.
 #[derive(Debug)]
 pub(crate) struct Placement {
-    /// Per entity: its process, and its place among that process's entities.
+    /// By entity.
     homes: Vec<(u32, u32)>,
     /// Sorted by (from, to).
     links: Vec<Lookahead>,
 }
 
 impl Placement {
-    pub(crate) fn process_of(&self, entity: EntityId) -> u32 {
-        self.homes[entity.0 as usize].0
-    }
-
-    pub(crate) fn slot_of(&self, entity: EntityId) -> usize {
-        self.homes[entity.0 as usize].1 as usize
+    /// The process of an entity, and its place among that process's entities.
+    pub(crate) fn home_of(&self, entity: EntityId) -> (u32, usize) {
+        let (process, slot) = self.homes[entity.0 as usize];
+        (process, slot as usize)
     }
 
     pub(crate) fn direct_delay(&self, from: u32, to: u32) -> SimDuration {
@@ -71,8 +69,9 @@ pub struct Engine<P: Process> {
     in_transit: Vec<Outgoing<P::Message>>,
 }
 
-/// So many events are handled between two looks at the cancel flag.
-const EVENTS_PER_CHECK: u64 = 1 << 15;
+/// A process hands over after so many events of a round, though its horizon be farther: the cancel
+/// flag is looked at between rounds, and no process runs far ahead of what is reported.
+const EVENTS_PER_ROUND: u64 = 1 << 15;
 
 impl<P: Process> Engine<P> {
     /// An engine over `processes`, each with the entities that it holds.
@@ -119,8 +118,8 @@ impl<P: Process> Engine<P> {
 
     /// Schedules a first event for an entity.
     pub fn schedule(&mut self, entity: EntityId, at: SimTime, event: P::Event) {
-        let home = self.placement.process_of(entity) as usize;
-        self.slots[home].scheduler.schedule_for(entity, at, event);
+        let (home, _) = self.placement.home_of(entity);
+        self.slots[home as usize].scheduler.schedule_for(entity, at, event);
     }
 
     /// The processes, in the order of [`Engine::new`].
@@ -155,31 +154,14 @@ impl<P: Process> Engine<P> {
             if next >= end {
                 return Outcome::ReachedEnd;
             }
-            self.run_round(control);
-            // Before a cancelled run ends, too: the horizons of its continuation know no messages
-            // but those in the event sets.
-            self.exchange();
+            // Here no message is on its way, so that a cancelled run can be continued.
             if control.is_cancelled() {
                 return Outcome::Cancelled;
             }
-        }
-    }
-
-    /// Lets every process handle what comes before its horizon, or some of it if cancelled.
-    fn run_round(&mut self, control: &mut RunControl<'_>) {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            let horizon = self.horizons[index];
-            while slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_CHECK)
-                == EVENTS_PER_CHECK
-            {
-                self.earliest[index] = slot.scheduler.now();
-                let all_reached = self.earliest.iter().copied().min();
-                control.report(all_reached.unwrap_or(horizon));
-                if control.is_cancelled() {
-                    return;
-                }
+            for (slot, &horizon) in self.slots.iter_mut().zip(&self.horizons) {
+                slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_ROUND);
             }
-            self.earliest[index] = horizon;
+            self.exchange();
         }
     }
 
@@ -215,9 +197,8 @@ impl<P: Process> Engine<P> {
             self.in_transit.append(&mut slot.scheduler.outbox);
         }
         for Outgoing { key, delivery } in self.in_transit.drain(..) {
-            let Delivery { target, .. } = delivery;
-            let home = self.placement.process_of(target) as usize;
-            self.slots[home].scheduler.deliver(key, delivery);
+            let (home, _) = self.placement.home_of(delivery.target);
+            self.slots[home as usize].scheduler.deliver(key, delivery);
         }
     }
 }

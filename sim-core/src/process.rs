@@ -124,10 +124,11 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     pub fn send(&mut self, target: EntityId, at: SimTime, message: M) {
         let key = self.next_key(self.entity, at);
         let delivery = Delivery { target, message };
-        if self.placement.process_of(target) == self.process {
+        let (receiver, _) = self.placement.home_of(target);
+        if receiver == self.process {
             self.deliver(key, delivery);
         } else {
-            let least = self.placement.direct_delay(self.process, self.placement.process_of(target));
+            let least = self.placement.direct_delay(self.process, receiver);
             assert!(
                 at.saturating_since(self.now) >= least,
                 "a message to entity {} is sent with less than the lookahead of {least}",
@@ -142,8 +143,8 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.events.push(key, Pending::Message(handle));
     }
 
-    /// Handles everything before `end`, at most `budget` events; tells how many that were.
-    pub(crate) fn run<P>(&mut self, process: &mut P, end: SimTime, budget: u64) -> u64
+    /// Handles everything before `end`, at most `budget` events.
+    pub(crate) fn run<P>(&mut self, process: &mut P, end: SimTime, budget: u64)
     where
         P: Process<Event = E, Message = M>,
     {
@@ -165,13 +166,13 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             count += 1;
         }
         self.handled += count;
-        count
     }
 
     fn next_key(&mut self, entity: EntityId, at: SimTime) -> Key {
         assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
-        debug_assert_eq!(self.placement.process_of(entity), self.process);
-        let sequence = &mut self.sequences[self.placement.slot_of(entity)];
+        let (process, slot) = self.placement.home_of(entity);
+        assert!(process == self.process, "entity {} belongs to another process", entity.0);
+        let sequence = &mut self.sequences[slot];
         let key = Key::new(at, entity, *sequence);
         *sequence += 1;
         key

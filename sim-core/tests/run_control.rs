@@ -135,20 +135,15 @@ fn cancellation_stops_a_run_without_end() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_before_it_starts_does_little() {
+fn a_run_that_is_cancelled_before_it_starts_does_nothing() {
     let cancel = AtomicBool::new(true);
     let mut engine = walkers(false);
     let mut control = RunControl::until(SimTime::MAX).cancelled_by(&cancel);
     assert_eq!(engine.run(&mut control), Outcome::Cancelled);
-    assert!(
-        engine.handled() < 1 << 16,
-        "{} events handled",
-        engine.handled()
-    );
+    assert_eq!(engine.handled(), 0);
 }
 
-/// Of every round in which a process is far ahead of the others, too, and of every event that all
-/// have passed.
+/// With links the rounds are short; without, every process could run to the end at once.
 #[test]
 fn progress_never_goes_back() {
     for send in [false, true] {
@@ -256,7 +251,7 @@ fn an_event_in_the_past_panics() {
 }
 
 #[test]
-#[should_panic]
+#[should_panic(expected = "belongs to another process")]
 fn an_event_for_an_entity_elsewhere_panics() {
     commit(Fault::ScheduleForOther, false);
 }

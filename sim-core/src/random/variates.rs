@@ -38,8 +38,10 @@ pub fn exponential(rng: &mut impl Rng, mean: f64) -> f64 {
 
 /// Normal with mean 0 and standard deviation 1.
 pub fn normal(rng: &mut impl Rng) -> f64 {
-    // The midpoints of the 2^53 cells: never 0 or 1, whose quantiles are infinite.
-    normal_quantile(uniform(rng) + f64::EPSILON / 4.0)
+    // The midpoints of the 2^53 cells, so that it is never 0. The last one rounds to 1: both have
+    // infinite quantiles.
+    let midpoint = uniform(rng) + f64::EPSILON / 4.0;
+    normal_quantile(midpoint.min(1.0 - f64::EPSILON / 2.0))
 }
 
 /// Cells of the table of a [`LogNormal`].

@@ -1,0 +1,32 @@
+//! `meshsim check`: everything that can be told without running.
+
+use super::common::{Source, print};
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::problem::Checked;
+use meshsim_scenarios::warnings;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+}
+
+pub(crate) fn exec(args: &Args) -> Checked<Code> {
+    let plan = Plan::new(&args.source.open()?, &Choice::default())?;
+    plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
+    let first = &plan.strategies[0].description;
+    print(&format!(
+        "{}: {} services, {} clusters, {} links, {} strategies, {} replications of {} after {} of warm-up\n",
+        args.source.scenario,
+        first.application.services.len(),
+        first.clusters.len(),
+        first.links.len(),
+        plan.strategies.len(),
+        plan.replications,
+        first.duration,
+        first.warm_up,
+    ))?;
+    Ok(Code::Ok)
+}

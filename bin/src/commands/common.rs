@@ -1,0 +1,93 @@
+//! Arguments that mean the same everywhere.
+
+use crate::diagnostics;
+use crate::exit_code::Code;
+use crate::interrupt;
+use crate::progress::Progress;
+use clap::Args;
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::scenario::Scenario;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Which scenario, and changes to it.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// A library scenario's name, or the path of a TOML file
+    pub(crate) scenario: String,
+    /// Change a value of the scenario, as in links.edge1-cloud.rtt=20ms (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+/// How to run.
+#[derive(Args)]
+pub(crate) struct Running {
+    /// Seed of all random numbers
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Independent repetitions
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) replications: Option<u32>,
+    /// Worker threads in all (default: the cores of the machine)
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
+    /// No progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Where results go.
+#[derive(Args)]
+pub(crate) struct Output {
+    /// Write result files into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Source {
+    /// Opens the scenario; `extra` are settings of the command's own.
+    pub(crate) fn open(&self) -> Checked<Scenario> {
+        let settings: Vec<Setting> =
+            self.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
+        Scenario::open(&self.scenario, &settings)
+    }
+}
+
+impl Running {
+    /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
+    pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Checked<T> {
+        let threads = self.threads.map_or(0, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|error| Problem::new(format!("cannot start threads: {error}")))?;
+        let progress = Progress::new(total, self.quiet);
+        let watch = Watch { cancel: interrupt::flag(), progress: &|seconds| progress.advance(seconds) };
+        let result = pool.install(|| work(&watch));
+        progress.finish();
+        Ok(result)
+    }
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Checked<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::new(format!("cannot write to standard output: {error}")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says that Ctrl-C stopped the command, and what is kept.
+pub(crate) fn interrupted(kept: &str) -> Code {
+    diagnostics::warn(&format!("interrupted; {kept}"));
+    Code::Interrupted
+}

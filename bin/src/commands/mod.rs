@@ -1,0 +1,8 @@
+//! One file per verb: its arguments and what it calls.
+
+pub(crate) mod check;
+pub(crate) mod common;
+pub(crate) mod compare;
+pub(crate) mod library;
+pub(crate) mod run;
+pub(crate) mod sweep;

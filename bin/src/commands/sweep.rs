@@ -1,0 +1,87 @@
+//! `meshsim sweep`: strategies over a grid of parameter values.
+
+use super::common::{interrupted, print};
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use meshsim_scenarios::experiment::compare::Choice;
+use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
+use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::results::files::{to_json, write_sweep};
+use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::warnings;
+use std::fmt::Write;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A library scenario's name, or the path of a TOML file
+    scenario: String,
+    /// A parameter and its values, as in links.edge1-cloud.rtt=20ms,40ms (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE,...", required = true)]
+    set: Vec<String>,
+    #[command(flatten)]
+    running: super::common::Running,
+    #[command(flatten)]
+    output: super::common::Output,
+    /// These strategies alone (may be given several times)
+    #[arg(long, value_name = "NAME")]
+    strategy: Vec<String>,
+    /// The strategy that the others are compared with (default: the scenario's, or the first)
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
+}
+
+pub(crate) fn exec(args: &Args) -> Checked<Code> {
+    let axes: Vec<Axis> = args.set.iter().map(|text| Axis::parse(text)).collect::<Checked<_>>()?;
+    let choice = Choice {
+        strategies: args.strategy.clone(),
+        baseline: args.baseline.clone(),
+        replications: args.running.replications,
+        seed: args.running.seed,
+    };
+    let sweep = Sweep::new(&Scenario::open(&args.scenario, &[])?, axes, &choice)?;
+    for (values, plan) in &sweep.points {
+        for warning in plan.strategies.iter().flat_map(warnings::before_run) {
+            warn(&format!("at {}: {warning}", values.join(", ")));
+        }
+    }
+    let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch))?;
+    if let Some(directory) = &args.output.out {
+        write_sweep(directory, &sweep, &points)?;
+    }
+    if args.output.json {
+        let summaries: Vec<&Summary> = points.iter().map(|point| &point.summary).collect();
+        print(&to_json(&summaries)?)?;
+    } else {
+        print(&table(&sweep, &points))?;
+    }
+    if stopped {
+        return Ok(interrupted(&format!("{} of {} points are finished", points.len(), sweep.points.len())));
+    }
+    let completed = |point: &Point| point.summary.strategies.iter().all(|it| it.requests.completed > 0);
+    if points.is_empty() {
+        return Err(Problem::new("the sweep has no point").into());
+    }
+    Ok(if points.iter().all(completed) { Code::Ok } else { Code::Failed })
+}
+
+/// A line per point and strategy: the mean, and the difference to the baseline.
+fn table(sweep: &Sweep, points: &[Point]) -> String {
+    let mut text = String::new();
+    for point in points {
+        let place: Vec<String> =
+            sweep.axes.iter().zip(&point.values).map(|(axis, value)| format!("{}={value}", axis.path)).collect();
+        let _ = writeln!(text, "{}", place.join(" "));
+        for it in &point.summary.strategies {
+            let against = point.summary.against_baseline(&it.name).map_or(String::new(), |paired| {
+                let difference = &paired.mean_difference_ms;
+                let interval = difference
+                    .interval()
+                    .map_or(String::new(), |[low, high]| format!(" (95 % {low:+.1} to {high:+.1})"));
+                format!("  {:+8.1} against {}{interval}", difference.value, paired.baseline)
+            });
+            let _ = writeln!(text, "  {:<16} {:9.1} ms{against}", it.name, it.latency_ms.mean.value);
+        }
+    }
+    text
+}

@@ -1,0 +1,74 @@
+//! Shows problems as the Rust compiler does: the line, an arrow, and what would be right.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use meshsim_scenarios::problem::{Problem, Problems};
+use std::io::{IsTerminal, Write, stderr};
+
+/// At most so many problems are shown; mending these will mend most of the others.
+const SHOWN_MAX: usize = 20;
+
+/// Longest line that is shown with its neighbours [bytes].
+const LINE_MAX: usize = 400;
+
+/// Writes problems to standard error.
+pub(crate) fn show(problems: &Problems) {
+    let renderer = if stderr().is_terminal() { Renderer::styled() } else { Renderer::plain() };
+    let mut out = stderr().lock();
+    for problem in problems.0.iter().take(SHOWN_MAX) {
+        // Nobody is left to be told if standard error is closed.
+        let _ = writeln!(out, "{}", renderer.render(&[report(problem)]));
+    }
+    if problems.0.len() > SHOWN_MAX {
+        let _ = writeln!(out, "error: {} more problems", problems.0.len() - SHOWN_MAX);
+    }
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(warning: &impl std::fmt::Display) {
+    let _ = writeln!(stderr(), "warning: {warning}");
+}
+
+fn report(problem: &Problem) -> Group<'_> {
+    let title = Level::ERROR.primary_title(problem.message.as_str());
+    let mut group = match &problem.place {
+        Some(place) => {
+            let text = place.source.text.as_str();
+            let span = on_character_boundaries(text, place.span.clone());
+            let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+            let line_end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
+            let (line, _) = place.line_and_column();
+            if line_end - line_start > LINE_MAX {
+                // A huge line would be printed whole: show the value alone.
+                let value: String = text[span.clone()].chars().take(60).collect();
+                let (line, column) = place.line_and_column();
+                return Group::with_title(title).element(
+                    Level::NOTE.message(format!("at {}:{line}:{column}: {value}", place.source.name)),
+                );
+            }
+            // The message is about the first line of what it marks.
+            let end = span.end.min(line_end).max(span.start);
+            let snippet = Snippet::source(&text[line_start..line_end])
+                .line_start(line)
+                .path(place.source.name.as_str())
+                .annotation(AnnotationKind::Primary.span(span.start - line_start..end - line_start));
+            title.element(snippet)
+        }
+        None => Group::with_title(title),
+    };
+    if let Some(help) = &problem.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    group
+}
+
+fn on_character_boundaries(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let floor = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = floor(span.start);
+    start..floor(span.end).max(start)
+}

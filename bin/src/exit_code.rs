@@ -1,0 +1,28 @@
+//! What the exit code says.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Everything went well.
+    Ok,
+    /// The run failed, or a check did not hold.
+    Failed,
+    /// Bad usage or bad input.
+    BadInput,
+    /// Stopped by Ctrl-C; what was finished is kept.
+    Interrupted,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Ok => Self::SUCCESS,
+            Code::Failed => Self::from(1),
+            Code::BadInput => Self::from(2),
+            // 128 + SIGINT, as shells have it.
+            Code::Interrupted => Self::from(130),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `meshsim`: parses arguments, calls the library, maps the outcome to an exit code.
+
+mod commands;
+mod diagnostics;
+mod exit_code;
+mod interrupt;
+mod progress;
+mod table;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Deterministic discrete-event simulator of cloud-edge service meshes.
+///
+/// SCENARIO is the name of a library scenario or the path of a TOML file.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all strategies over the same requests and say which is best
+    Compare(commands::compare::Args),
+    /// Run one strategy
+    Run(commands::run::Args),
+    /// Run all strategies over a grid of parameter values
+    Sweep(commands::sweep::Args),
+    /// Check a scenario without running it
+    Check(commands::check::Args),
+    /// List the library scenarios, or print one
+    Library(commands::library::Args),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Compare(args) => commands::compare::exec(args),
+        Command::Run(args) => commands::run::exec(args),
+        Command::Sweep(args) => commands::sweep::exec(args),
+        Command::Check(args) => commands::check::exec(args),
+        Command::Library(args) => commands::library::exec(args),
+    };
+    match result {
+        Ok(code) => code.into(),
+        Err(problems) => {
+            diagnostics::show(&problems);
+            exit_code::Code::BadInput.into()
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How far a command is: a bar on a terminal, a line now and then elsewhere.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Simulated time that is done and to be done.
+pub(crate) struct Progress {
+    kind: Kind,
+}
+
+enum Kind {
+    Silent,
+    Bar(ProgressBar),
+    Lines(Mutex<Lines>),
+}
+
+struct Lines {
+    total: f64,
+    done: f64,
+    started: Instant,
+    last: Instant,
+}
+
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+impl Progress {
+    /// Progress towards `total` seconds of simulated time.
+    pub(crate) fn new(total: f64, quiet: bool) -> Self {
+        let kind = if quiet {
+            Kind::Silent
+        } else if stderr().is_terminal() {
+            let bar = ProgressBar::new(total as u64);
+            let style = "{elapsed_precise} [{wide_bar}] {percent} % ({per_sec} simulated seconds, {eta} left)";
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            Kind::Bar(bar)
+        } else {
+            let now = Instant::now();
+            Kind::Lines(Mutex::new(Lines { total, done: 0.0, started: now, last: now }))
+        };
+        Self { kind }
+    }
+
+    /// So much more is done [s].
+    pub(crate) fn advance(&self, seconds: f64) {
+        match &self.kind {
+            Kind::Silent => {}
+            Kind::Bar(bar) => bar.inc(seconds.round() as u64),
+            Kind::Lines(lines) => {
+                if let Ok(mut lines) = lines.lock() {
+                    lines.advance(seconds);
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Kind::Bar(bar) = &self.kind {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Lines {
+    fn advance(&mut self, seconds: f64) {
+        self.done += seconds;
+        if self.last.elapsed() < BETWEEN_LINES {
+            return;
+        }
+        self.last = Instant::now();
+        let share = self.done / self.total;
+        let rate = self.done / self.started.elapsed().as_secs_f64();
+        let left = (self.total - self.done) / rate;
+        let _ = writeln!(
+            stderr(),
+            "{:.0} % done, {rate:.0} simulated seconds per second, {left:.0} s left",
+            share * 100.0
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! A comparison as a table for people.
+
+use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
+use std::fmt::Write;
+
+/// The tables of a comparison.
+pub(crate) fn comparison(summary: &Summary) -> String {
+    let mut text = String::new();
+    text += &latency_table(summary);
+    text.push('\n');
+    text += &traffic_table(summary);
+    text.push('\n');
+    text += &served_table(summary);
+    text
+}
+
+fn latency_table(summary: &Summary) -> String {
+    let mut rows = vec![
+        ["strategy", "mean ms", "p50", "p90", "p99", "p90 shown", "against baseline ms", "failed"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for it in &summary.strategies {
+        let latency = &it.latency_ms;
+        let difference = match summary.against_baseline(&it.name) {
+            Some(paired) => signed(&paired.mean_difference_ms),
+            None => "baseline".to_owned(),
+        };
+        rows.push(vec![
+            it.name.clone(),
+            with_interval(&latency.mean),
+            with_interval(&latency.p50),
+            with_interval(&latency.p90),
+            with_interval(&latency.p99),
+            number(it.dashboard_p90_ms.value, 1),
+            difference,
+            failed(it),
+        ]);
+    }
+    align(&rows)
+}
+
+fn traffic_table(summary: &Summary) -> String {
+    let clusters: Vec<&String> =
+        summary.strategies.first().map_or(vec![], |it| it.cpu_seconds_per_second.keys().collect());
+    let head = ["strategy", "calls", "crossings", "returns", "kB between clusters", "on the wire"];
+    let cpu = clusters.iter().map(|cluster| format!("CPU {cluster}"));
+    let mut rows = vec![head.map(str::to_owned).into_iter().chain(cpu).collect()];
+    for it in &summary.strategies {
+        let bytes = &it.cross_cluster_bytes_per_request;
+        let mut row = vec![
+            it.name.clone(),
+            number(it.calls_per_request.value, 3),
+            number(it.crossings_per_request.value, 3),
+            number(it.returns_per_request.value, 3),
+            number(bytes.payload.value / 1000.0, 2),
+            number(bytes.wire.value / 1000.0, 2),
+        ];
+        row.extend(it.cpu_seconds_per_second.values().map(|cores| number(cores.value, 2)));
+        rows.push(row);
+    }
+    "per user request; CPU in cores\n".to_owned() + &align(&rows)
+}
+
+/// Share of each service's calls that stayed in the users' cluster, that is, in each cluster but
+/// the first.
+fn served_table(summary: &Summary) -> String {
+    let Some(first) = summary.strategies.first() else { return String::new() };
+    let services: Vec<&String> = first.served.keys().collect();
+    let mut text = String::new();
+    let clusters: Vec<&String> = first.served.values().next().map_or(vec![], |row| row.keys().collect());
+    for cluster in clusters.iter().skip(1) {
+        let mut head = vec!["strategy".to_owned()];
+        head.extend(services.iter().map(|service| (*service).clone()));
+        let mut rows = vec![head];
+        for it in &summary.strategies {
+            let share = |service: &&String| {
+                let share = it.served.get(*service).and_then(|row| row.get(*cluster));
+                share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0))
+            };
+            let mut row = vec![it.name.clone()];
+            row.extend(services.iter().map(share));
+            rows.push(row);
+        }
+        let _ = write!(text, "share served in {cluster}\n{}", align(&rows));
+    }
+    text
+}
+
+fn failed(it: &Strategy) -> String {
+    let failed: u64 = it.requests.failed.values().sum();
+    let ended = failed + it.requests.completed;
+    if failed == 0 { "0".to_owned() } else { format!("{:.2} %", failed as f64 / ended as f64 * 100.0) }
+}
+
+fn with_interval(value: &Value) -> String {
+    match value.interval() {
+        Some([low, high]) => format!("{} ±{}", number(value.value, 1), number((high - low) / 2.0, 1)),
+        None => number(value.value, 1),
+    }
+}
+
+fn signed(value: &Value) -> String {
+    let plus = if value.value > 0.0 { "+" } else { "" };
+    format!("{plus}{}", with_interval(value))
+}
+
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
+}
+
+/// Columns as wide as their widest cell; the first to the left, the others to the right.
+fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            let _ = if column == 0 { write!(line, "{cell:<width$}") } else { write!(line, "  {cell:>width$}") };
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a".into(), "1 ±2".into()], vec!["long".into(), "10".into()]];
+        assert_eq!(align(&rows), "a     1 ±2\nlong    10\n");
+    }
+}

@@ -1,0 +1,129 @@
+//! Clusters that share a host are one process of the kernel, others are one each: which of them
+//! it is must not show.
+//!
+//! Hosts are so large here that sharing one changes nothing, so the same world on one host (one
+//! process) and on three (three processes) is the same to the last nanosecond.
+
+mod support;
+
+use meshsim_core::{Id, SimDuration, SimTime, Table};
+use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::mesh::load_balancer::Policy;
+use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::units::Cores;
+use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::users::population::Population;
+use meshsim_models::world::Record;
+use meshsim_models::world::description::{
+    ClusterSpec, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Deployment, Description, HostSpec, LinkSpec,
+};
+use support::{CLOUD, EDGE, cloud_and_edge, run, ten_services, without_mesh};
+
+const EDGE_2: ClusterId = ClusterId(2);
+
+/// A cloud and two edges in a triangle of links, users in all three.
+fn three_clusters() -> Description {
+    let mut description = cloud_and_edge(ten_services(|_| 20.0), &[0, 1, 2, 3], 10.0);
+    description.clusters.push(ClusterSpec {
+        name: "edge2".into(),
+        locality: Locality { zone: "edge2".into(), ..Locality::default() },
+        ..description.clusters[EDGE].clone()
+    });
+    for (name, between, milliseconds) in [("a", [EDGE, EDGE_2], 20), ("b", [EDGE_2, CLOUD], 100)] {
+        description.links.push(LinkSpec {
+            name: name.into(),
+            between,
+            round_trip: SimDuration::from_millis(milliseconds),
+            jitter: SimDuration::from_millis(1),
+            bits_per_second: 20e6,
+            ..description.links[0].clone()
+        });
+    }
+    description.deployments.extend([0, 4, 5].map(|service| deployment(service, EDGE_2)));
+    add_costs(&mut description);
+    add_users(&mut description);
+    description.duration = SimDuration::from_secs(200);
+    description
+}
+
+fn deployment(service: u32, cluster: ClusterId) -> Deployment {
+    Deployment { service: ServiceId(service), cluster, replicas: 2, cpu_limit: Some(Cores(0.5)) }
+}
+
+fn add_costs(description: &mut Description) {
+    description.cell.costs = DEFAULT_CELL_COSTS;
+    description.cell.speed_spread = 0.25;
+    description.mesh.outbound = DEFAULT_PROXY_COST;
+    description.mesh.inbound = DEFAULT_PROXY_COST;
+    description.gateway.cost = DEFAULT_PROXY_COST;
+}
+
+/// Beside the users of the edge those of the two others.
+fn add_users(description: &mut Description) {
+    let think_time = SimDuration::from_secs(1);
+    let closed = Arrivals::ClosedLoop { think_time, exponential: false };
+    let constant = Arrivals::Constant { per_second: 5.0 };
+    for (cluster, arrivals, entry) in [(CLOUD, closed, 3), (EDGE_2, constant, 0)] {
+        description.populations.push(Population {
+            cluster,
+            arrivals,
+            entry: EndpointId(entry),
+            users: 7,
+            ..description.populations[0].clone()
+        });
+    }
+}
+
+/// The same world with the clusters on these hosts, each of a million cores.
+fn on_hosts(mut description: Description, hosts: [u32; 3]) -> Description {
+    let count = hosts.iter().max().map_or(0, |last| last + 1);
+    let host = |number| HostSpec { name: format!("host{number}"), cores: 1e6 };
+    description.hosts = (0..count).map(host).collect();
+    let placed: Table<ClusterId, ClusterSpec> = description
+        .clusters
+        .enumerate()
+        .map(|(id, spec)| ClusterSpec { nodes: vec![HostId(hosts[id.index()])], ..spec.clone() })
+        .collect();
+    Description { clusters: placed, ..description }
+}
+
+fn assert_same(name: &str, one: &Record, other: &Record) {
+    assert!(one.requests.len() > 3_000, "{name}: only {} requests", one.requests.len());
+    let crossings: u64 = one.requests.iter().filter_map(|row| row.end).map(|end| u64::from(end.totals.crossings)).sum();
+    assert!(crossings > 500, "{name}: the clusters hardly talk to each other: {crossings} crossings");
+    for (mine, theirs) in one.requests.iter().zip(&other.requests) {
+        assert_eq!(mine, theirs, "{name}");
+    }
+    assert_eq!(one.requests.len(), other.requests.len(), "{name}");
+    for cluster in one.metrics.ids() {
+        let [mine, theirs] = [one, other].map(|record| record.metrics_from(cluster, SimTime::ZERO));
+        assert_eq!(mine, theirs, "{name}: cluster {}", cluster.0);
+    }
+    assert_eq!(one.events, other.events, "{name}");
+}
+
+fn assert_splitting_does_not_show(name: &str, description: &Description) {
+    let apart = run(&on_hosts(description.clone(), [0, 1, 2]), 0);
+    for (how, hosts) in [("all together", [0, 0, 0]), ("the edges together", [0, 1, 1])] {
+        let together = run(&on_hosts(description.clone(), hosts), 0);
+        assert_same(&format!("{name}, {how}"), &apart, &together);
+    }
+}
+
+#[test]
+fn one_process_or_three_with_the_mesh() {
+    assert_splitting_does_not_show("mesh", &three_clusters());
+}
+
+#[test]
+fn one_process_or_three_with_the_mesh_and_no_locality() {
+    let mut description = three_clusters();
+    description.mesh.locality_failover = false;
+    description.mesh.load_balancer = Policy::RoundRobin;
+    assert_splitting_does_not_show("no locality", &description);
+}
+
+#[test]
+fn one_process_or_three_without_the_mesh() {
+    assert_splitting_does_not_show("no mesh", &without_mesh(three_clusters()));
+}

@@ -1,0 +1,4 @@
+//! What figures say: estimates with intervals, and a verdict.
+
+pub mod estimates;
+pub mod verdict;

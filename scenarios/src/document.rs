@@ -1,0 +1,287 @@
+//! A scenario's text as a tree of values with places, and changes to it.
+//!
+//! A strategy, a sweep and `--set` all change values by their path before anything is read: so
+//! whatever can be written in a file can be varied, and an error in a change points at the change.
+
+use crate::problem::{Checked, Place, Problem, Problems, Source, nearest};
+use crate::schema::{Scenario, StrategyHead};
+use serde::Deserialize;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+/// A scenario's text and the changes to it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The scenario first, then the settings; each with the offset at which its spans begin.
+    sources: Vec<(usize, Arc<Source>)>,
+}
+
+/// A change of one value, as in `links.edge1-cloud.rtt=20ms`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The path, with dots.
+    pub path: String,
+    /// The new value: TOML if it reads as such, a text otherwise.
+    pub value: String,
+}
+
+impl Setting {
+    /// Splits `path=value`.
+    ///
+    /// # Errors
+    /// If there is no `=`, or one side is empty.
+    pub fn parse(text: &str) -> Checked<Self> {
+        match text.split_once('=') {
+            Some((path, value)) if !path.trim().is_empty() && !value.trim().is_empty() => {
+                Ok(Self { path: path.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            _ => Err(Problem::new(format!("`{text}` does not set a value"))
+                .help("write PATH=VALUE, as in links.edge1-cloud.rtt=20ms")
+                .into()),
+        }
+    }
+
+    /// As a line of TOML.
+    fn as_toml(&self) -> String {
+        let key = self.path.split('.').map(quote_key).collect::<Vec<_>>().join(".");
+        let literal = format!("{key} = {}", self.value);
+        if DeTable::parse(&literal).is_ok() {
+            literal
+        } else {
+            format!("{key} = {:?}", self.value)
+        }
+    }
+}
+
+fn quote_key(part: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !part.is_empty() && part.chars().all(bare) { part.to_owned() } else { format!("{part:?}") }
+}
+
+impl Document {
+    /// Takes a scenario's text, which is read later.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
+        Self { sources: vec![(0, source)] }
+    }
+
+    /// Changes one value, whatever the strategy says about it. Tables on its path that do not exist
+    /// are made.
+    pub fn set(&mut self, setting: &Setting) {
+        let source =
+            Arc::new(Source { name: format!("--set {}", setting.path), text: setting.as_toml() });
+        let (last, known) = self.sources.last().expect("a document has a source");
+        self.sources.push((last + known.text.len() + 1, source));
+    }
+
+    /// The names of the strategies, in the order of the file.
+    ///
+    /// # Errors
+    /// If the text is not TOML, or a strategy has no name.
+    pub fn strategies(&self) -> Checked<Vec<StrategyHead>> {
+        let mut tree = parse_at(&self.sources[0].1, 0)?;
+        self.take_strategies(tree.get_mut())?.into_iter().map(|(head, _)| Ok(head)).collect()
+    }
+
+    /// Reads the scenario as the strategy in place `strategy` changes it, or as it stands.
+    ///
+    /// # Errors
+    /// At the first key that is unknown or missing, or value that is of the wrong kind.
+    pub fn read(&self, strategy: Option<usize>) -> Checked<Scenario> {
+        let mut tree = parse_at(&self.sources[0].1, 0)?;
+        let strategies = self.take_strategies(tree.get_mut())?;
+        if let Some((_, changes)) = strategy.and_then(|place| strategies.into_iter().nth(place)) {
+            self.merge(tree.get_mut(), changes)?;
+        }
+        for (offset, source) in &self.sources[1..] {
+            self.merge(tree.get_mut(), parse_at(source, *offset)?.into_inner())?;
+        }
+        Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
+    }
+
+    /// Takes the strategies out of the top level: what each is called, and what it changes.
+    fn take_strategies<'i>(&self, tree: &mut DeTable<'i>) -> Checked<Vec<(StrategyHead, DeTable<'i>)>> {
+        let Some(value) = tree.remove("strategy") else { return Ok(Vec::new()) };
+        let wrong = |span| {
+            Problems::from(self.problem("`strategy` is not a list of tables", span).help("write [[strategy]]"))
+        };
+        let span = value.span();
+        let DeValue::Array(array) = value.into_inner() else { return Err(wrong(span)) };
+        array.into_iter().map(|entry| self.take_strategy(entry, wrong)).collect()
+    }
+
+    fn take_strategy<'i>(
+        &self,
+        entry: Spanned<DeValue<'i>>,
+        wrong: impl Fn(Range<usize>) -> Problems,
+    ) -> Checked<(StrategyHead, DeTable<'i>)> {
+        let span = entry.span();
+        let DeValue::Table(mut table) = entry.into_inner() else { return Err(wrong(span)) };
+        let changes = match table.remove("set") {
+            None => DeTable::new(),
+            Some(set) => {
+                let span = set.span();
+                match set.into_inner() {
+                    DeValue::Table(changes) => changes,
+                    _ => return Err(self.problem("`set` is not a table of changes", span).into()),
+                }
+            }
+        };
+        let head = StrategyHead::deserialize(Deserializer::from(Spanned::new(span, table)))
+            .map_err(|error| Problems::from(self.explain(&error)))?;
+        Ok((head, changes))
+    }
+
+    fn merge<'i>(&self, base: &mut DeTable<'i>, change: DeTable<'i>) -> Checked<()> {
+        merge(base, change).map_err(|(message, span)| self.problem(message, span).into())
+    }
+
+    /// A problem at a place of the tree.
+    #[must_use]
+    pub fn problem(&self, message: impl Into<String>, span: Range<usize>) -> Problem {
+        Problem { message: message.into(), place: self.place(span), help: None }
+    }
+
+    /// The source of the scenario itself.
+    #[must_use]
+    pub fn source(&self) -> &Arc<Source> {
+        &self.sources[0].1
+    }
+
+    /// The scenario's text with all settings: what a run's result depends on beside the work model.
+    #[must_use]
+    pub fn whole_text(&self) -> String {
+        self.sources.iter().map(|(_, source)| source.text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn place(&self, span: Range<usize>) -> Option<Place> {
+        let (offset, source) = self.sources.iter().rev().find(|(offset, _)| *offset <= span.start)?;
+        let end = (span.end - offset).min(source.text.len());
+        Some(Place { source: Arc::clone(source), span: span.start - offset..end })
+    }
+
+    /// Turns serde's words into ours.
+    fn explain(&self, error: &toml::de::Error) -> Problem {
+        let place = error.span().and_then(|span| self.place(span));
+        let text = error.message();
+        let (message, help) = explain_serde(text);
+        Problem { message, place, help }
+    }
+}
+
+/// Message and help for an error message of serde.
+pub(crate) fn explain_serde(text: &str) -> (String, Option<String>) {
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let suggest = |kind: &str| {
+        let (typed, known) = quoted.split_first()?;
+        let message = format!("unknown {kind} `{typed}`");
+        let help = match nearest(typed, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "no key is expected here".to_owned(),
+            None => format!("it is one of {}", known.join(", ")),
+        };
+        Some((message, Some(help)))
+    };
+    let explained = if text.starts_with("unknown field") {
+        suggest("key")
+    } else if text.starts_with("unknown variant") {
+        suggest("value")
+    } else {
+        None
+    };
+    explained.unwrap_or_else(|| match text.strip_prefix("missing field ") {
+        Some(field) => (format!("the key {field} is missing"), None),
+        None => (text.to_owned(), None),
+    })
+}
+
+/// Parses a source whose spans begin at `offset`.
+fn parse_at(source: &Arc<Source>, offset: usize) -> Checked<Spanned<DeTable<'_>>> {
+    let table = DeTable::parse(&source.text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        Problems::from(Problem::new(error.message().trim().to_owned()).at(source, span))
+    })?;
+    let span = shift(table.span(), offset);
+    Ok(Spanned::new(span, shift_table(table.into_inner(), offset)))
+}
+
+fn shift(span: Range<usize>, offset: usize) -> Range<usize> {
+    span.start + offset..span.end + offset
+}
+
+fn shift_table(table: DeTable<'_>, offset: usize) -> DeTable<'_> {
+    if offset == 0 {
+        return table;
+    }
+    table
+        .into_iter()
+        .map(|(key, value)| {
+            let span = shift(key.span(), offset);
+            (Spanned::new(span, key.into_inner()), shift_value(value, offset))
+        })
+        .collect()
+}
+
+fn shift_value(value: Spanned<DeValue<'_>>, offset: usize) -> Spanned<DeValue<'_>> {
+    let span = shift(value.span(), offset);
+    let value = match value.into_inner() {
+        DeValue::Table(table) => DeValue::Table(shift_table(table, offset)),
+        DeValue::Array(array) => {
+            DeValue::Array(array.into_iter().map(|entry| shift_value(entry, offset)).collect())
+        }
+        plain => plain,
+    };
+    Spanned::new(span, value)
+}
+
+fn merge<'i>(base: &mut DeTable<'i>, change: DeTable<'i>) -> Result<(), (String, Range<usize>)> {
+    for (key, value) in change {
+        let name = key.get_ref().clone().into_owned();
+        let span = value.span();
+        match (base.get_mut(name.as_str()).map(Spanned::get_mut), value.into_inner()) {
+            (Some(DeValue::Table(old)), DeValue::Table(new)) => merge(old, new)?,
+            (Some(DeValue::Table(_)), _) => {
+                return Err((format!("`{name}` is a table and cannot become a value"), span));
+            }
+            (Some(old), DeValue::Table(_)) if !matches!(old, DeValue::Table(_)) => {
+                return Err((format!("`{name}` is a value and cannot become a table"), span));
+            }
+            (_, new) => {
+                base.remove(name.as_str());
+                base.insert(key, Spanned::new(span, new));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_toml_or_a_text() {
+        let toml = |text: &str| Setting::parse(text).unwrap().as_toml();
+        assert_eq!(toml("links.edge1-cloud.rtt=20ms"), "links.edge1-cloud.rtt = \"20ms\"");
+        assert_eq!(toml("run.replications=5"), "run.replications = 5");
+        assert_eq!(toml("clusters.edge1.services=[\"s0\"]"), "clusters.edge1.services = [\"s0\"]");
+        assert!(Setting::parse("nothing").is_err());
+    }
+
+    #[test]
+    fn serde_s_words_become_suggestions() {
+        let (message, help) = explain_serde("unknown field `rt`, expected one of `rtt`, `jitter`");
+        assert_eq!((message.as_str(), help.as_deref()), ("unknown key `rt`", Some("did you mean `rtt`?")));
+    }
+
+    #[test]
+    fn a_table_cannot_become_a_value() {
+        let mut document = Document::new("x.toml", "[links.a]\nrtt = 1\n");
+        document.set(&Setting::parse("links.a=5").unwrap());
+        let problem = document.read(None).unwrap_err().to_string();
+        assert!(problem.contains("--set links.a:1:11: `a` is a table"), "{problem}");
+    }
+}

@@ -1,0 +1,107 @@
+//! All strategies over the same requests.
+
+use super::Watch;
+use super::replication::{self, Figures, Keep};
+use crate::problem::{Checked, Problem};
+use crate::resolve::Resolved;
+use crate::scenario::Scenario;
+use rayon::prelude::*;
+
+/// A comparison that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario under each strategy.
+    pub strategies: Vec<Resolved>,
+    /// The place of the strategy that the others are compared with.
+    pub baseline: usize,
+    /// Independent repetitions.
+    pub replications: u32,
+    /// Hash of the scenario.
+    pub sha256: String,
+}
+
+/// What came of it: per finished replication, in order, the figures of each strategy.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Numbers of the replications that finished, and their figures.
+    pub replications: Vec<(u32, Vec<Figures>)>,
+    /// Whether it was stopped before all of them had.
+    pub interrupted: bool,
+}
+
+/// What a caller chooses, beside the settings of the scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// These strategies alone, in this order.
+    pub strategies: Vec<String>,
+    /// The baseline.
+    pub baseline: Option<String>,
+    /// The number of replications.
+    pub replications: Option<u32>,
+    /// The seed.
+    pub seed: Option<u64>,
+}
+
+impl Plan {
+    /// Resolves the chosen strategies of a scenario: all of them if none is chosen, and the base as
+    /// it stands if it has none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the scenario, or a name that it does not know.
+    pub fn new(scenario: &Scenario, choice: &Choice) -> Checked<Self> {
+        let places: Vec<Option<usize>> = if choice.strategies.is_empty() {
+            match scenario.strategies().len() {
+                0 => vec![None],
+                count => (0..count).map(Some).collect(),
+            }
+        } else {
+            choice.strategies.iter().map(|name| scenario.strategy(Some(name))).collect::<Checked<_>>()?
+        };
+        let mut strategies: Vec<Resolved> =
+            places.iter().map(|&place| scenario.resolve(place)).collect::<Checked<_>>()?;
+        if let Some(seed) = choice.seed {
+            strategies.iter_mut().for_each(|resolved| resolved.description.seed = seed);
+        }
+        let baseline = match &choice.baseline {
+            Some(name) => {
+                scenario.strategy(Some(name))?;
+                find(&strategies, name).ok_or_else(|| {
+                    Problem::new(format!("the baseline `{name}` is not among the chosen strategies"))
+                        .help("add --strategy for it")
+                })?
+            }
+            None => {
+                strategies[0].baseline.clone().and_then(|name| find(&strategies, &name)).unwrap_or(0)
+            }
+        };
+        Ok(Self {
+            baseline,
+            replications: choice.replications.unwrap_or(strategies[0].replications),
+            sha256: scenario.sha256()?,
+            strategies,
+        })
+    }
+
+    /// Simulated time of the whole comparison [s].
+    #[must_use]
+    pub fn simulated_seconds(&self) -> f64 {
+        let of = |it: &Resolved| (it.description.warm_up + it.description.duration).as_secs_f64();
+        self.strategies.iter().map(of).sum::<f64>() * f64::from(self.replications)
+    }
+
+    /// Runs it on the threads of the current rayon pool.
+    #[must_use]
+    pub fn run(&self, keep_rows: bool, watch: &Watch<'_>) -> Outcome {
+        let keep = Keep { latencies: self.replications == 1, rows: keep_rows };
+        let all: Vec<Option<(u32, Vec<Figures>)>> = (0..self.replications)
+            .into_par_iter()
+            .map(|number| Some((number, replication::run(&self.strategies, number, keep, watch)?)))
+            .collect();
+        let interrupted = all.iter().any(Option::is_none);
+        Outcome { replications: all.into_iter().flatten().collect(), interrupted }
+    }
+}
+
+fn find(strategies: &[Resolved], name: &str) -> Option<usize> {
+    strategies.iter().position(|resolved| resolved.strategy == name)
+}

@@ -1,0 +1,24 @@
+//! Experiments: lists of independent cells (strategy, parameters, replication) that run in parallel
+//! and are combined in their order, so that the number of threads never changes a byte.
+
+pub mod compare;
+pub mod replication;
+pub mod sweep;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How an experiment is watched and stopped.
+pub struct Watch<'a> {
+    /// Set to stop: what is finished is kept.
+    pub cancel: &'a AtomicBool,
+    /// Hears of every stretch of simulated time that is done [s].
+    pub progress: &'a (dyn Fn(f64) + Sync),
+}
+
+impl Watch<'_> {
+    /// Whether the experiment was told to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+}

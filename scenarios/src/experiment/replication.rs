@@ -1,0 +1,199 @@
+//! One replication: every strategy over the same requests, cut at the same moment, reduced to
+//! figures.
+//!
+//! # Models
+//! The warm-up ends at the configured time, or at the latest of the strategies' MSER-5 points if
+//! that is later, rounded up to a slice of the run (1/200). A request counts if it arrives after
+//! the cut; one that has not ended when the run does counts as in flight.
+
+use super::Watch;
+use crate::resolve::Resolved;
+use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
+use meshsim_core::{Outcome, RunControl, SimTime};
+use meshsim_models::call::record::Status;
+use meshsim_models::telemetry::istio_buckets::IstioHistogram;
+use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::world::{Record, World};
+use rayon::prelude::*;
+
+/// What one strategy came to in one replication.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Mean latency of successful requests [ms].
+    pub mean_ms: f64,
+    /// Quantiles of the same, by [`QUANTILES`] [ms].
+    pub quantiles_ms: [f64; QUANTILES.len()],
+    /// What a dashboard would show as p90 [ms].
+    pub dashboard_p90_ms: f64,
+    /// Per ended request.
+    pub calls: f64,
+    /// Attempts that left the client's cluster, per ended request.
+    pub crossings: f64,
+    /// Crossings into a cluster on the path, per ended request.
+    pub returns: f64,
+    /// Further attempts, per ended request.
+    pub retries: f64,
+    /// Bodies that crossed between clusters, per ended request [bytes].
+    pub cross_payload: f64,
+    /// Everything that crossed, per ended request [bytes].
+    pub cross_wire: f64,
+    /// Calls served, by service and cluster.
+    pub served: Vec<Vec<u64>>,
+    /// CPU time of cells per second, by cluster.
+    pub cell_cpu: Vec<f64>,
+    /// CPU time of proxies per second, by cluster.
+    pub proxy_cpu: Vec<f64>,
+    /// Where the requests went.
+    pub counts: Counts,
+    /// Latencies of successful requests [ns].
+    pub histogram: Histogram,
+    /// Successful latencies in the order of arrival [ms]; kept for one replication alone, whose
+    /// intervals need them.
+    pub latencies_ms: Vec<f64>,
+    /// Reported time [s].
+    pub seconds: f64,
+    /// Whether MSER-5 found the end of the warm-up in the first half of the run.
+    pub warm_up_found: bool,
+    /// All rows, if they were asked for.
+    pub rows: Vec<RequestRow>,
+}
+
+/// Requests after the cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Arrived.
+    pub offered: u64,
+    /// Answered with 200.
+    pub completed: u64,
+    /// 503 with flag UC: a connection was reset after the request was sent.
+    pub upstream_reset: u64,
+    /// 500: a service failed.
+    pub service_error: u64,
+    /// Not ended.
+    pub in_flight: u64,
+}
+
+/// The quantiles that are reported.
+pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
+/// What to keep beside the figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Latencies in the order of arrival.
+    pub latencies: bool,
+    /// Every request.
+    pub rows: bool,
+}
+
+/// Runs replication `number` of every strategy. Nothing if it was told to stop before the end.
+#[must_use]
+pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
+    let records: Vec<Option<Record>> =
+        strategies.par_iter().map(|resolved| run_cell(resolved, number, watch)).collect();
+    let records: Vec<Record> = records.into_iter().collect::<Option<_>>()?;
+    let warm_ups: Vec<(SimTime, bool)> =
+        strategies.iter().zip(&records).map(|(resolved, record)| warm_up(resolved, record)).collect();
+    let cut = warm_ups.iter().map(|(cut, _)| *cut).max()?;
+    let reduced = strategies.iter().zip(records).zip(warm_ups);
+    Some(reduced.map(|((resolved, record), (_, found))| reduce(resolved, record, cut, found, keep)).collect())
+}
+
+/// Runs one strategy.
+fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<Record> {
+    if watch.is_cancelled() {
+        return None;
+    }
+    let mut world = World::new(&resolved.description, replication);
+    let end = world.end();
+    let mut reported = 0.0;
+    let mut hear = |now: SimTime| {
+        let now = now.as_secs_f64();
+        // Not every round is worth the lock of a progress bar.
+        if now - reported >= end.as_secs_f64() / 50.0 {
+            (watch.progress)(now - reported);
+            reported = now;
+        }
+    };
+    let mut control = RunControl::until(end).cancelled_by(watch.cancel).reporting_to(&mut hear);
+    let outcome = world.run(&mut control);
+    (watch.progress)(end.as_secs_f64() - reported);
+    (outcome == Outcome::ReachedEnd).then(|| world.finish())
+}
+
+/// When the warm-up ends, and whether MSER-5 is sure of it.
+fn warm_up(resolved: &Resolved, record: &Record) -> (SimTime, bool) {
+    let configured = SimTime::ZERO + resolved.description.warm_up;
+    let latencies: Vec<f64> = record.requests.iter().filter_map(latency_ms).collect();
+    let truncation = mser5(&latencies);
+    let first = record.requests.iter().filter(|row| latency_ms(row).is_some()).nth(truncation.cut);
+    let found = first.map_or(SimTime::ZERO, |row| row.arrival);
+    // Without enough requests there is nothing to find.
+    let reliable = truncation.reliable || latencies.len() < MSER_SAMPLES_MIN;
+    (configured.max(if reliable { found } else { configured }), reliable)
+}
+
+/// Below this many requests MSER-5 says nothing.
+const MSER_SAMPLES_MIN: usize = 50;
+
+/// The latency of a request that succeeded.
+fn latency_ms(row: &RequestRow) -> Option<f64> {
+    row.end.filter(|end| end.status == Status::Ok).map(|end| end.latency.as_millis_f64())
+}
+
+fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool, keep: Keep) -> Figures {
+    let description = &resolved.description;
+    let slice = record.end.as_nanos().div_ceil(200).max(1);
+    let cut = SimTime::from_nanos(cut.as_nanos().div_ceil(slice) * slice).min(record.end);
+    let seconds = (record.end - cut).as_secs_f64();
+    let rows: Vec<&RequestRow> = record.requests.iter().filter(|row| row.arrival >= cut).collect();
+    let latencies: Vec<f64> = rows.iter().filter_map(|row| latency_ms(row)).collect();
+    let (mut histogram, mut buckets) = (Histogram::new(Resolution::PerMille), IstioHistogram::default());
+    for row in &rows {
+        if let Some(ms) = latency_ms(row) {
+            histogram.record(row.end.map_or(0, |end| end.latency.as_nanos()));
+            buckets.record(ms);
+        }
+    }
+    let mut sorted = latencies.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let quantile = |q| quantile_of_sorted(&sorted, q).unwrap_or(f64::NAN);
+    let ended: Vec<_> = rows.iter().filter_map(|row| row.end).collect();
+    let per_request = |of: &dyn Fn(&meshsim_models::call::record::Totals) -> f64| {
+        ended.iter().map(|end| of(&end.totals)).sum::<f64>() / ended.len() as f64
+    };
+    let metrics: Vec<_> = description.clusters.ids().map(|id| record.metrics_from(id, cut)).collect();
+    let services = description.application.services.len();
+    Figures {
+        mean_ms: latencies.iter().sum::<f64>() / latencies.len() as f64,
+        quantiles_ms: QUANTILES.map(quantile),
+        dashboard_p90_ms: buckets.quantile(0.9).unwrap_or(f64::NAN),
+        calls: per_request(&|t| f64::from(t.calls)),
+        crossings: per_request(&|t| f64::from(t.crossings)),
+        returns: per_request(&|t| f64::from(t.returns)),
+        retries: per_request(&|t| f64::from(t.retries)),
+        cross_payload: per_request(&|t| f64::from(t.cross_payload)),
+        cross_wire: per_request(&|t| f64::from(t.cross_wire)),
+        served: (0..services).map(|s| metrics.iter().map(|m| m.served[s]).collect()).collect(),
+        cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
+        proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
+        counts: count(&rows),
+        histogram,
+        latencies_ms: if keep.latencies { latencies } else { Vec::new() },
+        seconds,
+        warm_up_found,
+        rows: if keep.rows { record.requests } else { Vec::new() },
+    }
+}
+
+fn count(rows: &[&RequestRow]) -> Counts {
+    let mut counts = Counts { offered: rows.len() as u64, ..Counts::default() };
+    for row in rows {
+        match row.end.map(|end| end.status) {
+            Some(Status::Ok) => counts.completed += 1,
+            Some(Status::UpstreamReset) => counts.upstream_reset += 1,
+            Some(Status::ServiceError) => counts.service_error += 1,
+            None => counts.in_flight += 1,
+        }
+    }
+    counts
+}

@@ -1,0 +1,136 @@
+//! Strategies over a grid of parameter values.
+
+use super::Watch;
+use super::compare::{Choice, Plan};
+use crate::document::Setting;
+use crate::problem::{Checked, Problem};
+use crate::results::summary::Summary;
+use crate::scenario::Scenario;
+use rayon::prelude::*;
+
+/// The values of one parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// The path of the value.
+    pub path: String,
+    /// What it takes.
+    pub values: Vec<String>,
+}
+
+/// A point of the grid with what came of it.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The value of each axis.
+    pub values: Vec<String>,
+    /// The comparison there.
+    pub summary: Summary,
+}
+
+impl Axis {
+    /// Splits `path=a,b,c`. A list in brackets is one value.
+    ///
+    /// # Errors
+    /// If it is not a setting.
+    pub fn parse(text: &str) -> Checked<Self> {
+        let Setting { path, value } = Setting::parse(text)?;
+        let values = split_values(&value);
+        if values.iter().any(String::is_empty) {
+            return Err(Problem::new(format!("`{text}` has an empty value"))
+                .help("write PATH=VALUE,VALUE,... without a comma at an end")
+                .into());
+        }
+        Ok(Self { path, values })
+    }
+}
+
+/// Splits at commas that are outside brackets, braces and quotes.
+fn split_values(text: &str) -> Vec<String> {
+    let (mut values, mut depth, mut quoted) = (vec![String::new()], 0_i32, false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '[' | '{' if !quoted => depth += 1,
+            ']' | '}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if c == ',' && depth == 0 && !quoted {
+            values.push(String::new());
+        } else if let Some(last) = values.last_mut() {
+            last.push(c);
+        }
+    }
+    values.into_iter().map(|value| value.trim().to_owned()).collect()
+}
+
+/// A sweep that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// Its parameters.
+    pub axes: Vec<Axis>,
+    /// The points of the grid with their comparisons, the last axis running fastest.
+    pub points: Vec<(Vec<String>, Plan)>,
+}
+
+impl Sweep {
+    /// Resolves every point, so that a mistake is found before anything runs.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any point.
+    pub fn new(scenario: &Scenario, axes: Vec<Axis>, choice: &Choice) -> Checked<Self> {
+        let mut grid: Vec<Vec<String>> = vec![Vec::new()];
+        for axis in &axes {
+            let longer = |head: &Vec<String>| {
+                let head = head.clone();
+                axis.values.iter().map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
+            };
+            grid = grid.iter().flat_map(longer).collect();
+        }
+        let point = |values: Vec<String>| {
+            let settings: Vec<Setting> = axes
+                .iter()
+                .zip(&values)
+                .map(|(axis, value)| Setting { path: axis.path.clone(), value: value.clone() })
+                .collect();
+            Ok((values, Plan::new(&scenario.with(&settings)?, choice)?))
+        };
+        let points = grid.into_iter().map(point).collect::<Checked<_>>()?;
+        Ok(Self { axes, points })
+    }
+
+    /// Simulated time of all points [s].
+    #[must_use]
+    pub fn simulated_seconds(&self) -> f64 {
+        self.points.iter().map(|(_, plan)| plan.simulated_seconds()).sum()
+    }
+
+    /// Runs all points; those that did not finish are left out.
+    #[must_use]
+    pub fn run(&self, watch: &Watch<'_>) -> (Vec<Point>, bool) {
+        let points: Vec<Option<Point>> = self
+            .points
+            .par_iter()
+            .map(|(values, plan)| {
+                let outcome = plan.run(false, watch);
+                let finished = !outcome.interrupted;
+                finished.then(|| Point { values: values.clone(), summary: Summary::new(plan, &outcome) })
+            })
+            .collect();
+        let interrupted = points.iter().any(Option::is_none);
+        (points.into_iter().flatten().collect(), interrupted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_split_at_commas_outside_brackets() {
+        let axis = Axis::parse("a.b=1ms, 2ms").unwrap();
+        assert_eq!((axis.path.as_str(), axis.values), ("a.b", vec!["1ms".to_owned(), "2ms".to_owned()]));
+        let axis = Axis::parse("c=[\"s0\",\"s1\"],[]").unwrap();
+        assert_eq!(axis.values, ["[\"s0\",\"s1\"]", "[]"]);
+        assert!(Axis::parse("a=1,,2").is_err());
+        assert!(Axis::parse("a").is_err());
+    }
+}

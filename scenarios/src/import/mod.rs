@@ -1,0 +1,3 @@
+//! Readers of other people's formats.
+
+pub mod mubench;

@@ -1,0 +1,168 @@
+//! JSON values with their places: serde_json's raw values are slices of the text.
+
+use crate::problem::{Problem, Source, nearest};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The entries of an object, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Entries<'a>(pub(super) Vec<(String, &'a RawValue)>);
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries: Vec<(String, &RawValue)> = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+            if entries.iter().any(|(known, _)| *known == key) {
+                return Err(serde::de::Error::custom(format!("the key `{key}` is there twice")));
+            }
+            entries.push((key, value));
+        }
+        Ok(Entries(entries))
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+/// Reads parts of a JSON text and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Arc<Source>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a Arc<Source>) -> Self {
+        Self { source, problems: Vec::new() }
+    }
+
+    /// The whole text as an object.
+    pub(super) fn root(&mut self) -> Option<Entries<'a>> {
+        let text: &'a str = &self.source.text;
+        self.parse_text(text, 0)
+    }
+
+    /// An object; one without entries if it is none.
+    pub(super) fn entries<'v>(&mut self, raw: &'v RawValue) -> Entries<'v> {
+        self.parse(raw).unwrap_or_default()
+    }
+
+    /// A value of a certain kind.
+    pub(super) fn parse<'v, T: Deserialize<'v>>(&mut self, raw: &'v RawValue) -> Option<T> {
+        let start = self.span(raw).start;
+        self.parse_text(raw.get(), start)
+    }
+
+    fn parse_text<'v, T: Deserialize<'v>>(&mut self, text: &'v str, start: usize) -> Option<T> {
+        match serde_json::from_str(text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let at = start + offset_of(text, error.line(), error.column());
+                // serde_json appends the place, which a problem carries itself.
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+                self.problems.push(Problem::new(message).at(self.source, at..at + 1));
+                None
+            }
+        }
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn positive(&mut self, raw: &RawValue, key: &str, most: u64) -> u64 {
+        match self.parse::<u64>(raw) {
+            Some(value) if (1..=most).contains(&value) => value,
+            Some(value) => {
+                self.problem(raw, format!("{key} {value} is out of range"), &format!("it is 1 to {most}"));
+                1
+            }
+            None => 1,
+        }
+    }
+
+    /// A number from 0.
+    pub(super) fn not_negative(&mut self, raw: &RawValue, key: &str) -> f64 {
+        match self.parse::<f64>(raw) {
+            Some(value) if (0.0..=1e9).contains(&value) => value,
+            Some(value) => {
+                self.problem(raw, format!("{key} {value} is out of range"), "it is zero or more, at most 1e9");
+                0.0
+            }
+            None => 0.0,
+        }
+    }
+
+    /// A Kubernetes quantity.
+    pub(super) fn quantity<T: FromStr<Err: fmt::Display>>(&mut self, raw: &RawValue) -> Option<T> {
+        // Helm values are often bare numbers.
+        let text = match raw.get().trim().parse::<f64>() {
+            Ok(_) => raw.get().trim().to_owned(),
+            Err(_) => self.parse::<String>(raw)?,
+        };
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(raw, error.to_string(), "write \"500m\" or \"2\"");
+                None
+            }
+        }
+    }
+
+    /// The place of a service in `names`.
+    pub(super) fn reference(&mut self, raw: &RawValue, name: &str, names: &[&str]) -> Option<u32> {
+        let found = names.iter().position(|known| *known == name);
+        if found.is_none() {
+            let help = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its services are {}", names.join(", ")),
+            };
+            self.problem(raw, format!("the work model has no service `{name}`"), &help);
+        }
+        found.map(|index| index as u32)
+    }
+
+    pub(super) fn unknown_key<'k>(
+        &mut self,
+        key: &str,
+        value: &RawValue,
+        known: impl IntoIterator<Item = &'k str> + Clone,
+    ) {
+        let help = match nearest(key, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known keys are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        self.problem(value, format!("unknown key `{key}`"), &help);
+    }
+
+    pub(super) fn problem(&mut self, raw: &RawValue, message: impl Into<String>, help: &str) {
+        let span = self.span(raw);
+        self.problems.push(Problem::new(message).at(self.source, span).help(help));
+    }
+
+    /// Where a raw value stands: it is a slice of the text.
+    fn span(&self, raw: &RawValue) -> Range<usize> {
+        let start = raw.get().as_ptr() as usize - self.source.text.as_ptr() as usize;
+        // Of a value over several lines the first one is enough.
+        let end = raw.get().find('\n').unwrap_or(raw.get().len());
+        start..start + end
+    }
+}
+
+/// The byte at a line and column, which count from 1; serde_json's columns are bytes.
+fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    (line_start + column.saturating_sub(1)).min(text.len().saturating_sub(1))
+}

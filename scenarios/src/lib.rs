@@ -1,0 +1,15 @@
+//! Scenarios of meshsim: files in, experiments, result files out. Knows nothing of arguments or
+//! terminals.
+
+pub mod analysis;
+pub mod document;
+pub mod experiment;
+pub mod import;
+pub mod library;
+pub mod problem;
+pub mod resolve;
+pub mod results;
+pub mod scenario;
+pub mod schema;
+
+pub mod warnings;

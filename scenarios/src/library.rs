@@ -1,0 +1,34 @@
+//! Ready scenarios, embedded in the binary so that their names work anywhere.
+
+/// A file of the library: its name and its text.
+type Entry = (&'static str, &'static str);
+
+const SCENARIOS: [Entry; 2] = [
+    ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
+    ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
+];
+
+/// Files that the scenarios name, by the path as they write it.
+const FILES: [Entry; 1] =
+    [("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json"))];
+
+/// The names of all scenarios.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SCENARIOS.iter().map(|(name, _)| *name)
+}
+
+/// The text of a scenario.
+#[must_use]
+pub fn scenario(name: &str) -> Option<&'static str> {
+    find(&SCENARIOS, name)
+}
+
+/// The text of a file that a scenario names.
+#[must_use]
+pub fn file(path: &str) -> Option<&'static str> {
+    find(&FILES, path)
+}
+
+fn find(entries: &[Entry], name: &str) -> Option<&'static str> {
+    entries.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

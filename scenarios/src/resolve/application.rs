@@ -1,0 +1,71 @@
+//! The services, their call graph, and what their work costs.
+
+use super::Check;
+use super::ranges::{bounded, spread};
+use crate::import::mubench;
+use crate::problem::{Checked, Source};
+use crate::schema::{self, Scenario};
+use meshsim_core::SimDuration;
+use meshsim_models::application::call_graph::Application;
+use meshsim_models::application::internal_service::CellCosts;
+use meshsim_models::world::description::CellSettings;
+use std::sync::Arc;
+
+/// Reads the work model and checks its graph.
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    workmodel: &Arc<Source>,
+) -> Checked<Application> {
+    let mut application = mubench::read(workmodel)?;
+    let span = scenario.application.workmodel.span();
+    if let Some(cycle) = application.unbounded_cycle() {
+        let names: Vec<&str> =
+            cycle.services.iter().map(|&id| application.services[id].name.as_str()).collect();
+        let message = format!(
+            "the calls {} feed themselves: each round makes {:.3} times as many",
+            names.join(" -> "),
+            cycle.spectral_radius
+        );
+        check.problem(message, span, "lower a probability until it is below 1");
+    }
+    if let Some(limit) = &scenario.application.cpu_limit {
+        let cores = limit.get_ref().0;
+        if cores.0 < 0.001 {
+            let message = format!("a CPU limit of {} cores is too small", cores.0);
+            check.problem(message, limit.span(), "it is at least \"1m\"");
+        }
+        for service in application.services.iter_mut() {
+            service.cpu_limit = Some(cores);
+        }
+    }
+    Ok(application)
+}
+
+/// What the cells' work costs.
+pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
+    let default = CellSettings::default();
+    let costs = default.costs;
+    let mut ms = |value: Option<&schema::Duration>, key: &str, default_ms: f64| match value {
+        None => default_ms,
+        Some(_) => check.duration(value, key, SimDuration::ZERO, 0).as_millis_f64(),
+    };
+    CellSettings {
+        costs: CellCosts {
+            request_ms: ms(cell.request.as_ref(), "request", costs.request_ms),
+            response_ms: ms(cell.response.as_ref(), "response", costs.response_ms),
+            body_ms_per_kb: ms(cell.body_per_kb.as_ref(), "body_per_kb", costs.body_ms_per_kb),
+            pi_ms_per_digit: ms(cell.pi_per_digit.as_ref(), "pi_per_digit", costs.pi_ms_per_digit),
+            pi_ms_per_digit_squared: ms(
+                cell.pi_per_digit_squared.as_ref(),
+                "pi_per_digit_squared",
+                costs.pi_ms_per_digit_squared,
+            ),
+            call_ms: ms(cell.call.as_ref(), "call", costs.call_ms),
+            group_ms: ms(cell.group.as_ref(), "group", costs.group_ms),
+            cpu_scale: bounded(check, cell.cpu_scale.as_ref(), "a CPU scale", costs.cpu_scale, 0.0, 1e6),
+        },
+        speed_spread: spread(check, cell.speed_spread.as_ref(), default.speed_spread),
+        keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.keep_alive, 0),
+    }
+}

@@ -1,0 +1,247 @@
+//! Clusters, their machines, the links between them and the pods on them.
+
+use super::Check;
+use crate::schema::quantity::{OneOrMore, Quantity};
+use crate::schema::{Cluster, Link, Scenario};
+use meshsim_core::{Id, SimDuration, Table};
+use meshsim_models::application::call_graph::Application;
+use meshsim_models::ids::{ClusterId, HostId, ServiceId};
+use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::units::{BitsPerSecond, Bytes};
+use meshsim_models::world::description::{ClusterSpec, Deployment, HostSpec, LinkSpec};
+use std::collections::BTreeSet;
+use toml::Spanned;
+
+/// Everything but services and users.
+pub(super) struct Network {
+    pub(super) hosts: Table<HostId, HostSpec>,
+    pub(super) clusters: Table<ClusterId, ClusterSpec>,
+    pub(super) links: Vec<LinkSpec>,
+    pub(super) deployments: Vec<Deployment>,
+}
+
+/// One way between two pods of a cluster: a switch, two network stacks and the wake-up of a thread.
+const DEFAULT_LOCAL_DELAY: SimDuration = SimDuration::from_micros(100);
+
+/// A node's network interface.
+const DEFAULT_LOCAL_BANDWIDTH: BitsPerSecond = BitsPerSecond(10e9);
+
+/// Ethernet's.
+const DEFAULT_MTU: u32 = 1500;
+
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+    strategy: &str,
+) -> Network {
+    let mut hosts: Table<HostId, HostSpec> = Table::new();
+    for (name, host) in &scenario.hosts {
+        let cores = host.cores.get_ref().0.0;
+        if cores < 0.001 {
+            check.problem(format!("host `{name}` has {cores} cores"), host.cores.span(), "write 1 or more");
+        }
+        hosts.push(HostSpec { name: name.clone(), cores });
+    }
+    let shared: Vec<&str> = scenario.hosts.keys().map(String::as_str).collect();
+    let names: Vec<&str> = scenario.clusters.keys().map(String::as_str).collect();
+    let (mut clusters, mut deployments) = (Table::new(), Vec::new());
+    for (index, (name, cluster)) in scenario.clusters.iter().enumerate() {
+        let id = ClusterId::from_index(index);
+        clusters.push(self::cluster(check, name, cluster.get_ref(), &mut hosts, &shared));
+        place_pods(check, id, name, cluster.get_ref(), application, strategy, &mut deployments);
+    }
+    let links: Vec<LinkSpec> = scenario
+        .links
+        .iter()
+        .filter_map(|(name, it)| link(check, name, it.get_ref(), &names))
+        .collect();
+    if links.len() == scenario.links.len() {
+        check_connected(check, scenario, &names, &links);
+    }
+    Network { hosts, clusters, links, deployments }
+}
+
+fn cluster(
+    check: &mut Check<'_>,
+    name: &str,
+    cluster: &Cluster,
+    hosts: &mut Table<HostId, HostSpec>,
+    shared: &[&str],
+) -> ClusterSpec {
+    let mut nodes = Vec::new();
+    for (index, node) in cluster.nodes.get_ref().iter().enumerate() {
+        let span = cluster.nodes.span();
+        match (&node.cores, &node.host) {
+            (Some(cores), None) => {
+                let count = cores.get_ref().0.0;
+                if count < 0.001 {
+                    let message = format!("a node of cluster `{name}` has {count} cores");
+                    check.problem(message, cores.span(), "write 1 or more");
+                }
+                nodes.push(hosts.push(HostSpec { name: format!("{name}-{}", index + 1), cores: count }));
+            }
+            (None, Some(host)) => {
+                let known = shared.iter().copied();
+                if let Some(place) = check.reference(host.get_ref(), host.span(), known, "host") {
+                    nodes.push(HostId::from_index(place));
+                }
+            }
+            _ => check.problem(
+                format!("a node of cluster `{name}` has neither cores nor a host, or both"),
+                span,
+                "write { cores = \"4\" } for a machine of its own, or { host = \"NAME\" }",
+            ),
+        }
+    }
+    if cluster.nodes.get_ref().is_empty() {
+        let help = "write nodes = [{ cores = \"4\" }]";
+        check.problem(format!("cluster `{name}` has no node"), cluster.nodes.span(), help);
+    }
+    let local_delay = check.duration(cluster.local_delay.as_ref(), "local_delay", DEFAULT_LOCAL_DELAY, 0);
+    ClusterSpec {
+        name: name.to_owned(),
+        locality: Locality {
+            region: cluster.region.clone().unwrap_or_default(),
+            zone: cluster.zone.clone().unwrap_or_else(|| name.to_owned()),
+            subzone: cluster.subzone.clone().unwrap_or_default(),
+        },
+        nodes,
+        local_delay,
+        local_bits_per_second: rate(check, cluster.local_bandwidth.as_ref(), DEFAULT_LOCAL_BANDWIDTH),
+        mtu: mtu(check, cluster.mtu.as_ref()),
+    }
+}
+
+fn place_pods(
+    check: &mut Check<'_>,
+    id: ClusterId,
+    name: &str,
+    cluster: &Cluster,
+    application: &Application,
+    strategy: &str,
+    deployments: &mut Vec<Deployment>,
+) {
+    let known: Vec<&str> = application.services.iter().map(|service| service.name.as_str()).collect();
+    let placed: BTreeSet<ServiceId> = match cluster.services.get_ref() {
+        OneOrMore::All => application.services.ids().collect(),
+        OneOrMore::Named(services) => {
+            let mut find = |service: &Spanned<String>| {
+                let kind = format!("service for cluster `{name}` under strategy `{strategy}`:");
+                let place = check.reference(service.get_ref(), service.span(), known.iter().copied(), &kind);
+                place.map(ServiceId::from_index)
+            };
+            services.iter().filter_map(&mut find).collect()
+        }
+    };
+    for (service, replicas) in &cluster.replicas {
+        let kind = format!("service with replicas in cluster `{name}`:");
+        check.reference(service, replicas.span(), known.iter().copied(), &kind);
+        if *replicas.get_ref() > 100_000 {
+            let message = format!("{} replicas of `{service}`", replicas.get_ref());
+            check.problem(message, replicas.span(), "at most 100000 are simulated");
+        }
+    }
+    for service in placed {
+        let it = &application.services[service];
+        let written = cluster.replicas.get(&it.name).map(|replicas| *replicas.get_ref());
+        deployments.push(Deployment {
+            service,
+            cluster: id,
+            replicas: written.unwrap_or(it.replicas).min(100_000),
+            cpu_limit: it.cpu_limit,
+        });
+    }
+}
+
+fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Option<LinkSpec> {
+    let ends: Vec<Option<usize>> = link
+        .between
+        .get_ref()
+        .iter()
+        .map(|end| check.reference(end.get_ref(), end.span(), clusters.iter().copied(), "cluster"))
+        .collect();
+    // Half of it is the lookahead of the engine, in whole nanoseconds.
+    let round_trip = check.duration(Some(&link.rtt), "rtt", SimDuration::ZERO, 2);
+    let jitter = check.duration(link.jitter.as_ref(), "jitter", SimDuration::ZERO, 0);
+    let bits_per_second = rate(check, Some(&link.bandwidth), DEFAULT_LOCAL_BANDWIDTH);
+    let mtu = mtu(check, link.mtu.as_ref());
+    let tunnel_overhead = bytes(link.tunnel_overhead.as_ref()).unwrap_or(0);
+    let help = "write between = [\"edge1\", \"cloud\"]";
+    let &[a, b] = ends.as_slice() else {
+        let message = format!("link `{name}` has {} ends", ends.len());
+        check.problem(message, link.between.span(), help);
+        return None;
+    };
+    let (a, b) = (a?, b?);
+    if a == b {
+        check.problem(format!("link `{name}` joins a cluster to itself"), link.between.span(), help);
+        return None;
+    }
+    Some(LinkSpec {
+        name: name.to_owned(),
+        between: [ClusterId::from_index(a), ClusterId::from_index(b)],
+        round_trip,
+        jitter,
+        bits_per_second,
+        mtu,
+        tunnel_overhead,
+    })
+}
+
+/// Every cluster has a way to every other: an endpoint anywhere may be chosen.
+fn check_connected(check: &mut Check<'_>, scenario: &Scenario, names: &[&str], links: &[LinkSpec]) {
+    let mut reached = BTreeSet::from([0_usize]);
+    let mut grown = true;
+    while grown {
+        grown = false;
+        for link in links {
+            let [a, b] = link.between.map(|cluster| cluster.0 as usize);
+            if reached.contains(&a) != reached.contains(&b) {
+                reached.extend([a, b]);
+                grown = true;
+            }
+        }
+    }
+    for (index, (name, cluster)) in scenario.clusters.iter().enumerate() {
+        if !reached.contains(&index) {
+            let message = format!("cluster `{name}` has no path to cluster `{}`", names[0]);
+            check.problem(message, cluster.span(), "add a link");
+        }
+    }
+    if scenario.clusters.is_empty() {
+        check.problem("the scenario has no cluster", 0..1, "write [clusters.cloud]");
+    }
+}
+
+pub(super) fn rate(
+    check: &mut Check<'_>,
+    value: Option<&Spanned<Quantity<BitsPerSecond>>>,
+    default: BitsPerSecond,
+) -> f64 {
+    let Some(value) = value else { return default.0 };
+    let rate = value.get_ref().0.0;
+    if !(1.0..=1e15).contains(&rate) {
+        let message = format!("a rate of {rate} bit/s is out of range");
+        check.problem(message, value.span(), "it is 1bit/s to 1000Tbit/s");
+        return default.0;
+    }
+    rate
+}
+
+pub(super) fn mtu(check: &mut Check<'_>, value: Option<&Spanned<Quantity<Bytes>>>) -> u32 {
+    let Some(spanned) = value else { return DEFAULT_MTU };
+    match bytes(value) {
+        // IPv4 guarantees 576; jumbo frames end at 9 kB, loopback at 64.
+        Some(size) if (576..=65_535).contains(&size) => size,
+        _ => {
+            let message = format!("an MTU of {} bytes is out of range", spanned.get_ref().0.0);
+            check.problem(message, spanned.span(), "it is \"576B\" to \"65535B\"");
+            DEFAULT_MTU
+        }
+    }
+}
+
+fn bytes(value: Option<&Spanned<Quantity<Bytes>>>) -> Option<u32> {
+    value.map(|value| value.get_ref().0.0.min(f64::from(u32::MAX)) as u32)
+}

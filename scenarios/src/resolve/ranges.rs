@@ -1,0 +1,42 @@
+//! Numbers that have bounds.
+
+use super::Check;
+use std::fmt::Display;
+use toml::Spanned;
+
+/// A whole number from 1 to `most`.
+pub(super) fn at_least_one<T>(check: &mut Check<'_>, value: &Spanned<T>, key: &str, most: T) -> T
+where
+    T: Copy + PartialOrd + Display + From<u8>,
+{
+    let number = *value.get_ref();
+    if number < T::from(1) || number > most {
+        check.problem(format!("{key} {number} is out of range"), value.span(), format!("it is 1 to {most}"));
+        return T::from(1);
+    }
+    number
+}
+
+/// A coefficient of variation.
+pub(super) fn spread(check: &mut Check<'_>, value: Option<&Spanned<f64>>, default: f64) -> f64 {
+    bounded(check, value, "a spread", default, 0.0, 10.0)
+}
+
+/// A number from `least` to `most`.
+pub(super) fn bounded(
+    check: &mut Check<'_>,
+    value: Option<&Spanned<f64>>,
+    what: &str,
+    default: f64,
+    least: f64,
+    most: f64,
+) -> f64 {
+    let Some(value) = value else { return default };
+    let number = *value.get_ref();
+    if !(least..=most).contains(&number) {
+        let help = format!("it is {least} to {most}");
+        check.problem(format!("{number} is not {what}"), value.span(), help);
+        return default;
+    }
+    number
+}

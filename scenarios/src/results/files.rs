@@ -1,0 +1,271 @@
+//! Writes result files, each whole or not at all.
+
+use super::summary::{Summary, Value};
+use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::sweep::{Point, Sweep};
+use crate::problem::{Checked, Problem, Problems};
+use csv::Writer;
+use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
+
+/// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`,
+/// `latency_histogram.csv`, and `requests.csv` if the rows were kept.
+///
+/// # Errors
+/// If the directory or a file cannot be written.
+pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summary: &Summary) -> Checked<()> {
+    make_directory(directory)?;
+    write_json(directory, "summary.json", summary)?;
+    write_json(directory, "manifest.json", &Manifest::new(plan, outcome))?;
+    write_csv(directory, "metrics.csv", |csv| {
+        csv.write_record(["strategy", "metric", "value", "low", "high"])?;
+        metric_rows(summary).try_for_each(|(strategy, metric, value)| {
+            csv.write_record([strategy, metric, value.value_text(), value.low(), value.high()])
+        })
+    })?;
+    write_csv(directory, "paired.csv", |csv| paired_rows(csv, summary))?;
+    write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
+    if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
+        write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
+    }
+    Ok(())
+}
+
+/// Writes a sweep: `sweep.csv`, a row per point, strategy and metric.
+///
+/// # Errors
+/// If the directory or a file cannot be written.
+pub fn write_sweep(directory: &Path, sweep: &Sweep, points: &[Point]) -> Checked<()> {
+    make_directory(directory)?;
+    write_csv(directory, "sweep.csv", |csv| {
+        let paths = sweep.axes.iter().map(|axis| axis.path.as_str());
+        csv.write_record(paths.chain(["strategy", "metric", "value", "low", "high"]))?;
+        for point in points {
+            for (strategy, metric, value) in metric_rows(&point.summary) {
+                let row = [strategy, metric, value.value_text(), value.low(), value.high()];
+                csv.write_record(point.values.iter().cloned().chain(row))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The summary as JSON.
+///
+/// # Errors
+/// Never in practice: a summary is plain data.
+pub fn to_json(summary: &impl Serialize) -> Checked<String> {
+    serde_json::to_string_pretty(summary)
+        .map(|text| text + "\n")
+        .map_err(|error| Problem::new(format!("cannot write JSON: {error}")).into())
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    version: &'static str,
+    scenario_sha256: &'a str,
+    seed: u64,
+    cells: Vec<Cell<'a>>,
+}
+
+#[derive(Serialize)]
+struct Cell<'a> {
+    strategy: &'a str,
+    replication: u32,
+    reported_seconds: f64,
+    offered: u64,
+}
+
+impl<'a> Manifest<'a> {
+    fn new(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+        let cells = outcome.replications.iter().flat_map(|(replication, figures)| {
+            plan.strategies.iter().zip(figures).map(|(it, figures)| Cell {
+                strategy: &it.strategy,
+                replication: *replication,
+                reported_seconds: figures.seconds,
+                offered: figures.counts.offered,
+            })
+        });
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            scenario_sha256: &plan.sha256,
+            seed: plan.strategies[0].description.seed,
+            cells: cells.collect(),
+        }
+    }
+}
+
+impl Value {
+    fn value_text(&self) -> String {
+        if self.value.is_finite() { self.value.to_string() } else { String::new() }
+    }
+
+    fn low(&self) -> String {
+        self.ci95.map_or(String::new(), |[low, _]| low.to_string())
+    }
+
+    fn high(&self) -> String {
+        self.ci95.map_or(String::new(), |[_, high]| high.to_string())
+    }
+}
+
+/// Every figure of every strategy as (strategy, metric, value).
+fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
+    summary.strategies.iter().flat_map(|strategy| {
+        let plain = |value: f64| Value { value, ci95: None };
+        let mut rows: Vec<(String, Value)> = vec![
+            ("latency_ms.mean".into(), strategy.latency_ms.mean),
+            ("latency_ms.p50".into(), strategy.latency_ms.p50),
+            ("latency_ms.p90".into(), strategy.latency_ms.p90),
+            ("latency_ms.p95".into(), strategy.latency_ms.p95),
+            ("latency_ms.p99".into(), strategy.latency_ms.p99),
+            ("dashboard_p90_ms".into(), strategy.dashboard_p90_ms),
+            ("calls_per_request".into(), strategy.calls_per_request),
+            ("crossings_per_request".into(), strategy.crossings_per_request),
+            ("returns_per_request".into(), strategy.returns_per_request),
+            ("retries_per_request".into(), strategy.retries_per_request),
+            ("cross_cluster_bytes_per_request.payload".into(), strategy.cross_cluster_bytes_per_request.payload),
+            ("cross_cluster_bytes_per_request.wire".into(), strategy.cross_cluster_bytes_per_request.wire),
+            ("requests.offered".into(), plain(strategy.requests.offered as f64)),
+            ("requests.completed".into(), plain(strategy.requests.completed as f64)),
+            ("requests.in_flight".into(), plain(strategy.requests.in_flight as f64)),
+        ];
+        for (cause, &count) in &strategy.requests.failed {
+            rows.push((format!("requests.failed.{cause}"), plain(count as f64)));
+        }
+        for (service, clusters) in &strategy.served {
+            rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
+        }
+        for (cluster, &value) in &strategy.cpu_seconds_per_second {
+            rows.push((format!("cpu_seconds_per_second.{cluster}"), value));
+        }
+        if let Some(paired) = summary.against_baseline(&strategy.name) {
+            rows.push(("mean_difference_to_baseline_ms".into(), paired.mean_difference_ms));
+        }
+        rows.into_iter().map(|(metric, value)| (strategy.name.clone(), metric, value))
+    })
+}
+
+type Csv<'a> = Writer<&'a mut dyn Write>;
+
+fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
+    csv.write_record(["strategy", "baseline", "mean_difference_ms", "low", "high", "variance_ratio"])?;
+    for paired in &summary.paired {
+        let value = &paired.mean_difference_ms;
+        let ratio = paired.variance_ratio.map_or(String::new(), |ratio| ratio.to_string());
+        let row = [&paired.strategy, &paired.baseline, &value.value_text(), &value.low(), &value.high(), &ratio];
+        csv.write_record(row)?;
+    }
+    Ok(())
+}
+
+fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
+    csv.write_record(["strategy", "lower_ms", "upper_ms", "count"])?;
+    for strategy in &summary.strategies {
+        for (lower, upper, count) in strategy.histogram.iter().flat_map(|histogram| histogram.buckets()) {
+            let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
+            csv.write_record([strategy.name.clone(), ms(lower), ms(upper), count.to_string()])?;
+        }
+    }
+    Ok(())
+}
+
+fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record([
+        "strategy", "replication", "population", "number", "arrival_s", "latency_ms", "status", "calls",
+        "crossings", "returns", "retries", "body_bytes", "demand_us", "call_tree",
+    ])?;
+    for (replication, figures) in &outcome.replications {
+        for (resolved, figures) in plan.strategies.iter().zip(figures) {
+            for row in &figures.rows {
+                let population = &resolved.description.populations[row.population.0 as usize].name;
+                let head = [
+                    resolved.strategy.clone(),
+                    replication.to_string(),
+                    population.clone(),
+                    row.number.to_string(),
+                    row.arrival.as_secs_f64().to_string(),
+                ];
+                csv.write_record(head.into_iter().chain(end_of(row.end.as_ref())))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [String; 9] {
+    let Some(end) = end else { return [const { String::new() }; 9] };
+    let totals = &end.totals;
+    [
+        end.latency.as_millis_f64().to_string(),
+        end.status.code().to_string(),
+        totals.calls.to_string(),
+        totals.crossings.to_string(),
+        totals.returns.to_string(),
+        totals.retries.to_string(),
+        totals.body.to_string(),
+        totals.demand_us.to_string(),
+        format!("{:08x}", totals.tree),
+    ]
+}
+
+fn make_directory(directory: &Path) -> Checked<()> {
+    std::fs::create_dir_all(directory).map_err(|error| {
+        Problem::new(format!("cannot make the directory `{}`: {error}", directory.display()))
+            .help("--out names a directory that exists or can be made")
+            .into()
+    })
+}
+
+fn write_json(directory: &Path, name: &str, value: &impl Serialize) -> Checked<()> {
+    let text = to_json(value)?;
+    write(directory, name, |file| file.write_all(text.as_bytes()))
+}
+
+fn write_csv(
+    directory: &Path,
+    name: &str,
+    rows: impl FnOnce(&mut Csv<'_>) -> csv::Result<()>,
+) -> Checked<()> {
+    write(directory, name, |file| {
+        let mut writer = Writer::from_writer(file);
+        rows(&mut writer).map_err(std::io::Error::other)?;
+        writer.flush()
+    })
+}
+
+/// Writes beside the place, then renames.
+fn write(
+    directory: &Path,
+    name: &str,
+    content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Checked<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        {
+            let mut buffered = std::io::BufWriter::new(file.as_file_mut());
+            content(&mut buffered)?;
+            buffered.flush()?;
+        }
+        set_readable(&file)?;
+        file.persist(directory.join(name)).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        let path = directory.join(name);
+        Problems::from(Problem::new(format!("cannot write `{}`: {error}", path.display())))
+    })
+}
+
+/// A temporary file is private; a result file is as others are.
+#[cfg(unix)]
+fn set_readable(file: &tempfile::NamedTempFile) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_: &tempfile::NamedTempFile) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Result files. No wall time, path or host name is in any of them.
+
+pub mod files;
+pub mod summary;

@@ -1,0 +1,304 @@
+//! `summary.json`: what a comparison came to.
+
+use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
+use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::replication::{Counts, Figures};
+use meshsim_core::stats::{Estimate, Histogram, paired_difference};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything that is reported of a comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// How it was run.
+    pub run: Run,
+    /// Each strategy.
+    pub strategies: Vec<Strategy>,
+    /// Each strategy against the baseline.
+    pub paired: Vec<Paired>,
+    /// Mean latencies by strategy and replication, for differences between any two.
+    #[serde(skip)]
+    means_ms: Vec<(String, Vec<f64>)>,
+}
+
+/// How a comparison was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Replications that finished.
+    pub replications: u32,
+    /// Reported time, over all replications of one strategy [s].
+    pub simulated_seconds: f64,
+    /// Version of meshsim.
+    pub version: &'static str,
+    /// Hash of the scenario, its settings and its work model.
+    pub scenario_sha256: String,
+    /// Whether it was stopped before all replications had finished.
+    pub interrupted: bool,
+}
+
+/// A number with its 95 % interval.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Value {
+    /// The estimate.
+    #[serde(serialize_with = "finite")]
+    pub value: f64,
+    /// Its interval; nothing where there are too few values for one.
+    pub ci95: Option<[f64; 2]>,
+}
+
+/// One strategy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Strategy {
+    /// Its name.
+    pub name: String,
+    /// Latency of successful requests.
+    pub latency_ms: Latency,
+    /// What a dashboard would show as p90: `histogram_quantile` over Istio's buckets.
+    pub dashboard_p90_ms: Value,
+    /// Calls executed per user request.
+    pub calls_per_request: Value,
+    /// Attempts that left the client's cluster.
+    pub crossings_per_request: Value,
+    /// Crossings into a cluster that was already on the path.
+    pub returns_per_request: Value,
+    /// Further attempts.
+    pub retries_per_request: Value,
+    /// Bytes between clusters.
+    pub cross_cluster_bytes_per_request: Bytes,
+    /// Share of each service's calls that each cluster served.
+    pub served: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Calls per second of each service in each cluster.
+    pub served_per_second: BTreeMap<String, BTreeMap<String, f64>>,
+    /// CPU time per second, cells and proxies together.
+    pub cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// The proxies' part of it.
+    pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// Where the requests went, over all replications.
+    pub requests: Requests,
+    /// Latencies of successful requests over all replications [ns].
+    #[serde(skip)]
+    pub histogram: Option<Histogram>,
+    /// Replications in which MSER-5 did not find the end of the warm-up.
+    pub warm_up_not_found: u32,
+}
+
+/// Latencies of successful requests.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
+    /// Mean.
+    pub mean: Value,
+    /// Median.
+    pub p50: Value,
+    /// 90 % are at most this.
+    pub p90: Value,
+    /// 95 %.
+    pub p95: Value,
+    /// 99 %.
+    pub p99: Value,
+}
+
+/// Bytes between clusters per user request.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bytes {
+    /// Bodies alone.
+    pub payload: Value,
+    /// With HTTP headers, TLS, TCP/IP and tunnel.
+    pub wire: Value,
+}
+
+/// Where the requests went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Requests {
+    /// Arrived.
+    pub offered: u64,
+    /// Succeeded.
+    pub completed: u64,
+    /// Failed, by cause.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// Not ended when the run did.
+    pub in_flight: u64,
+}
+
+/// A strategy against the baseline, replication by replication.
+#[derive(Clone, Debug, Serialize)]
+pub struct Paired {
+    /// The strategy.
+    pub strategy: String,
+    /// The baseline.
+    pub baseline: String,
+    /// Mean latency of the strategy less that of the baseline.
+    pub mean_difference_ms: Value,
+    /// Variance of the difference if the requests were not the same, over what it is: the gain of
+    /// common random numbers. Nothing if there is no variance.
+    pub variance_ratio: Option<f64>,
+}
+
+impl Value {
+    /// Its interval.
+    #[must_use]
+    pub const fn interval(&self) -> Option<[f64; 2]> {
+        self.ci95
+    }
+}
+
+impl From<Estimate> for Value {
+    fn from(estimate: Estimate) -> Self {
+        // Adding zero makes a negative zero positive.
+        let ci95 = estimate.interval.map(|interval| [interval.low + 0.0, interval.high + 0.0]);
+        Self { value: estimate.value + 0.0, ci95 }
+    }
+}
+
+impl From<Option<Estimate>> for Value {
+    fn from(estimate: Option<Estimate>) -> Self {
+        estimate.map_or(Self { value: f64::NAN, ci95: None }, Self::from)
+    }
+}
+
+/// JSON has no NaN: where nothing was measured it has null.
+fn finite<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
+}
+
+impl Summary {
+    /// Sums up what came of a plan.
+    #[must_use]
+    pub fn new(plan: &Plan, outcome: &Outcome) -> Self {
+        let of_strategy = |place: usize| -> Vec<&Figures> {
+            outcome.replications.iter().map(|(_, figures)| &figures[place]).collect()
+        };
+        let strategies = (0..plan.strategies.len()).map(|place| strategy(plan, place, &of_strategy(place)));
+        let means_ms: Vec<(String, Vec<f64>)> = plan
+            .strategies
+            .iter()
+            .enumerate()
+            .map(|(place, it)| (it.strategy.clone(), of_strategy(place).iter().map(|f| f.mean_ms).collect()))
+            .collect();
+        let seconds: f64 = of_strategy(0).iter().map(|f| f.seconds).sum();
+        let mut summary = Self {
+            run: Run {
+                seed: plan.strategies[0].description.seed,
+                replications: outcome.replications.len() as u32,
+                simulated_seconds: seconds,
+                version: env!("CARGO_PKG_VERSION"),
+                scenario_sha256: plan.sha256.clone(),
+                interrupted: outcome.interrupted,
+            },
+            strategies: strategies.collect(),
+            paired: Vec::new(),
+            means_ms,
+        };
+        let baseline = plan.strategies[plan.baseline].strategy.clone();
+        let others = plan.strategies.iter().map(|it| &it.strategy).filter(|name| **name != baseline);
+        summary.paired = others.filter_map(|name| summary.pair(name, &baseline)).collect();
+        summary
+    }
+
+    /// Mean latency of `strategy` less that of `other`, paired by replication [ms].
+    #[must_use]
+    pub fn difference(&self, strategy: &str, other: &str) -> Option<Value> {
+        self.pair(strategy, other).map(|paired| paired.mean_difference_ms)
+    }
+
+    /// A strategy against the baseline.
+    #[must_use]
+    pub fn against_baseline(&self, strategy: &str) -> Option<&Paired> {
+        self.paired.iter().find(|paired| paired.strategy == strategy)
+    }
+
+    fn pair(&self, strategy: &str, baseline: &str) -> Option<Paired> {
+        let means = |name: &str| self.means_ms.iter().find(|(n, _)| n == name).map(|(_, means)| means);
+        let (mine, theirs) = (means(strategy)?, means(baseline)?);
+        if mine.iter().chain(theirs).any(|mean| !mean.is_finite()) {
+            return None;
+        }
+        let paired = paired_difference(mine, theirs, CONFIDENCE)?;
+        Some(Paired {
+            strategy: strategy.to_owned(),
+            baseline: baseline.to_owned(),
+            mean_difference_ms: paired.difference.into(),
+            variance_ratio: paired.variance_ratio,
+        })
+    }
+}
+
+fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
+    let resolved = &plan.strategies[place];
+    let description = &resolved.description;
+    let over = |of: &dyn Fn(&Figures) -> f64| Value::from(over_replications(figures, of));
+    let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
+    let quantile = |place| Value::from(latency_quantile(figures, place));
+    let per_cluster = |of: &dyn Fn(&Figures, usize) -> f64| {
+        clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
+    };
+    let seconds: f64 = figures.iter().map(|f| f.seconds).sum();
+    Strategy {
+        name: resolved.strategy.clone(),
+        latency_ms: Latency {
+            mean: mean_latency(figures).into(),
+            p50: quantile(0),
+            p90: quantile(1),
+            p95: quantile(2),
+            p99: quantile(3),
+        },
+        dashboard_p90_ms: over(&|f| f.dashboard_p90_ms),
+        calls_per_request: over(&|f| f.calls),
+        crossings_per_request: over(&|f| f.crossings),
+        returns_per_request: over(&|f| f.returns),
+        retries_per_request: over(&|f| f.retries),
+        cross_cluster_bytes_per_request: Bytes {
+            payload: over(&|f| f.cross_payload),
+            wire: over(&|f| f.cross_wire),
+        },
+        served: served(plan, place, figures, &|count, total| count / total),
+        served_per_second: served(plan, place, figures, &|count, _| count / seconds),
+        cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
+        proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
+        requests: requests(figures),
+        histogram: merge(figures),
+        warm_up_not_found: figures.iter().filter(|f| !f.warm_up_found).count() as u32,
+    }
+}
+
+/// A figure of each service's calls in each cluster, from their count and that of all clusters.
+fn served(
+    plan: &Plan,
+    place: usize,
+    figures: &[&Figures],
+    of: &dyn Fn(f64, f64) -> f64,
+) -> BTreeMap<String, BTreeMap<String, f64>> {
+    let description = &plan.strategies[place].description;
+    let mut table = BTreeMap::new();
+    for (s, service) in description.application.services.iter().enumerate() {
+        let count = |c: usize| figures.iter().map(|f| f.served[s][c]).sum::<u64>() as f64;
+        let total: f64 = (0..description.clusters.len()).map(count).sum();
+        if total > 0.0 {
+            let row = description.clusters.iter().enumerate();
+            let row = row.map(|(c, spec)| (spec.name.clone(), of(count(c), total))).collect();
+            table.insert(service.name.clone(), row);
+        }
+    }
+    table
+}
+
+fn requests(figures: &[&Figures]) -> Requests {
+    let sum = |of: fn(&Counts) -> u64| figures.iter().map(|f| of(&f.counts)).sum();
+    Requests {
+        offered: sum(|c| c.offered),
+        completed: sum(|c| c.completed),
+        failed: BTreeMap::from([
+            ("service_error", sum(|c| c.service_error)),
+            ("upstream_reset", sum(|c| c.upstream_reset)),
+        ]),
+        in_flight: sum(|c| c.in_flight),
+    }
+}
+
+fn merge(figures: &[&Figures]) -> Option<Histogram> {
+    let (first, rest) = figures.split_first()?;
+    let mut histogram = first.histogram.clone();
+    rest.iter().for_each(|f| histogram.merge(&f.histogram));
+    Some(histogram)
+}

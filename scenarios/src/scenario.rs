@@ -1,0 +1,168 @@
+//! A scenario that was opened: its text, where its files are, and what it comes to.
+
+use crate::document::{Document, Setting};
+use crate::library;
+use crate::problem::{Checked, Problem, Problems, Source, nearest};
+use crate::resolve::{self, Resolved};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A scenario, from the library or from a file.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    document: Document,
+    files: Files,
+    strategies: Vec<String>,
+}
+
+/// Where a scenario's files are.
+#[derive(Clone, Debug)]
+enum Files {
+    Library,
+    Directory(PathBuf),
+}
+
+/// A scenario or one of its files is at most so large [bytes]. A million services fit.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+impl Scenario {
+    /// Opens a scenario by the name of a library scenario or by a path, and changes values.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be read, or it is not TOML.
+    pub fn open(name_or_path: &str, settings: &[Setting]) -> Checked<Self> {
+        let (document, files) = match library::scenario(name_or_path) {
+            Some(text) => (Document::new(&format!("{name_or_path}.toml"), text), Files::Library),
+            None => {
+                let path = Path::new(name_or_path);
+                let text = read_text(path).map_err(|problem| suggest_library(name_or_path, problem))?;
+                let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
+                (Document::new(name_or_path, &text), Files::Directory(directory))
+            }
+        };
+        Self::with_settings(document, files, settings)
+    }
+
+    fn with_settings(mut document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
+        for setting in settings {
+            document.set(setting);
+        }
+        let heads = document.strategies()?;
+        let mut strategies: Vec<String> = Vec::new();
+        for head in heads {
+            let (span, name) = (head.name.span(), head.name.into_inner());
+            let problem = if name.trim().is_empty() {
+                "a strategy has an empty name".to_owned()
+            } else if strategies.contains(&name) {
+                format!("two strategies are named `{name}`")
+            } else {
+                strategies.push(name);
+                continue;
+            };
+            return Err(document.problem(problem, span).help("give each strategy a name of its own").into());
+        }
+        Ok(Self { document, files, strategies })
+    }
+
+    /// The same scenario with further settings.
+    ///
+    /// # Errors
+    /// As [`Scenario::open`].
+    pub fn with(&self, settings: &[Setting]) -> Checked<Self> {
+        Self::with_settings(self.document.clone(), self.files.clone(), settings)
+    }
+
+    /// The names of its strategies.
+    #[must_use]
+    pub fn strategies(&self) -> &[String] {
+        &self.strategies
+    }
+
+    /// The place of a strategy; the first one's without a name, none if the scenario has none.
+    ///
+    /// # Errors
+    /// If there is no strategy of this name.
+    pub fn strategy(&self, name: Option<&str>) -> Checked<Option<usize>> {
+        let Some(name) = name else { return Ok((!self.strategies.is_empty()).then_some(0)) };
+        let found = self.strategies.iter().position(|known| known == name);
+        found.map(Some).ok_or_else(|| {
+            let known = self.strategies.iter().map(String::as_str);
+            let help = match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", self.strategies.join(", ")),
+            };
+            Problem::new(format!("the scenario has no strategy `{name}`")).help(help).into()
+        })
+    }
+
+    /// What the scenario comes to under a strategy.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn resolve(&self, strategy: Option<usize>) -> Checked<Resolved> {
+        let schema = self.document.read(strategy)?;
+        let path = schema.application.workmodel.get_ref();
+        let span = schema.application.workmodel.span();
+        let workmodel = self.file(path).map_err(|problem| {
+            Problems::from(Problem { place: self.document.problem("", span).place, ..problem })
+        })?;
+        let name = strategy.map_or("base", |place| &self.strategies[place]);
+        resolve::resolve(&self.document, &schema, &workmodel, name)
+    }
+
+    /// SHA-256 of everything that the results depend on: the scenario's text, its settings and its
+    /// work model, in hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Scenario::resolve`].
+    pub fn sha256(&self) -> Checked<String> {
+        let schema = self.document.read(None)?;
+        let workmodel = self.file(schema.application.workmodel.get_ref())?;
+        let mut hash = Sha256::new();
+        hash.update(self.document.whole_text());
+        hash.update(&workmodel.text);
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn file(&self, path: &str) -> Result<Arc<Source>, Problem> {
+        let text = match &self.files {
+            Files::Library => library::file(path)
+                .map(str::to_owned)
+                .ok_or_else(|| Problem::new(format!("the library has no file `{path}`")))?,
+            Files::Directory(directory) => read_text(&directory.join(path))?,
+        };
+        Ok(Arc::new(Source { name: path.to_owned(), text }))
+    }
+}
+
+/// Reads a whole text file.
+fn read_text(path: &Path) -> Result<String, Problem> {
+    let name = path.display();
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
+    if metadata.is_dir() {
+        return Err(Problem::new(format!("`{name}` is a directory")).help("name a file"));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(Problem::new(format!("`{name}` has {} bytes", metadata.len()))
+            .help(format!("at most {FILE_BYTES_MAX} are read")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+        Problem::new(format!("`{name}` is not UTF-8 text: line {} has other bytes", line + 1))
+    })
+}
+
+fn suggest_library(name: &str, problem: Problem) -> Problem {
+    if name.contains(['/', '.']) {
+        return problem;
+    }
+    let names: Vec<&str> = library::names().collect();
+    let help = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean the library scenario `{near}`?"),
+        None => format!("give a path, or one of the library scenarios {}", names.join(", ")),
+    };
+    problem.help(help)
+}

@@ -1,0 +1,313 @@
+//! A scenario file as it is typed: texts and places, no defaults.
+//!
+//! What the keys mean, their ranges and references are `resolve`'s business, their defaults
+//! `meshsim_models::world::description`'s.
+
+pub mod quantity;
+
+use meshsim_core::SimDuration;
+use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
+use quantity::{OneOrMore, Quantity};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// A length of time with its unit.
+pub type Duration = Spanned<Quantity<SimDuration>>;
+
+/// A whole scenario, or what is left of it once the strategies are taken out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it shows.
+    #[serde(rename = "description")]
+    pub _description: Option<String>,
+    /// How long and how often.
+    #[serde(default)]
+    pub run: Run,
+    /// The services.
+    pub application: Application,
+    /// The server that runs them.
+    #[serde(default)]
+    pub cell: Cell,
+    /// Machines that nodes of several clusters share.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Host>,
+    /// The clusters by name.
+    pub clusters: BTreeMap<String, Spanned<Cluster>>,
+    /// The links by name.
+    #[serde(default)]
+    pub links: BTreeMap<String, Spanned<Link>>,
+    /// How services reach each other.
+    #[serde(default)]
+    pub mesh: Mesh,
+    /// How users come in.
+    #[serde(default)]
+    pub gateway: Gateway,
+    /// Populations of users by name.
+    pub users: BTreeMap<String, Spanned<Users>>,
+}
+
+/// How long and how often.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Simulated time that is reported.
+    pub duration: Option<Duration>,
+    /// Simulated time before it.
+    pub warm_up: Option<Duration>,
+    /// Independent repetitions.
+    pub replications: Option<Spanned<u32>>,
+    /// Seed of all random numbers.
+    pub seed: Option<u64>,
+    /// The strategy that the others are compared with.
+    pub baseline: Option<Spanned<String>>,
+}
+
+/// The services.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// Path of a µBench work model, seen from the scenario.
+    pub workmodel: Spanned<String>,
+    /// CPU limit of every pod, instead of the work model's.
+    pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
+}
+
+/// The server that runs a service, and what its work costs in CPU time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// Multiplies every cost.
+    pub cpu_scale: Option<Spanned<f64>>,
+    /// Accepting, parsing, dispatching a request.
+    pub request: Option<Duration>,
+    /// Writing a response.
+    pub response: Option<Duration>,
+    /// A kB of random body.
+    pub body_per_kb: Option<Duration>,
+    /// A digit of pi, linear part.
+    pub pi_per_digit: Option<Duration>,
+    /// A digit of pi, quadratic part.
+    pub pi_per_digit_squared: Option<Duration>,
+    /// The client's side of an external call.
+    pub call: Option<Duration>,
+    /// Starting a group.
+    pub group: Option<Duration>,
+    /// Coefficient of variation of CPU time at equal work.
+    pub speed_spread: Option<Spanned<f64>>,
+    /// For how long an idle connection is kept.
+    pub keep_alive: Option<Duration>,
+}
+
+/// A machine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Its cores.
+    pub cores: Spanned<Quantity<Cores>>,
+}
+
+/// A cluster.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Label `topology.kubernetes.io/region`.
+    pub region: Option<String>,
+    /// Label `topology.kubernetes.io/zone`; the cluster's name if absent.
+    pub zone: Option<String>,
+    /// Label `topology.istio.io/subzone`.
+    pub subzone: Option<String>,
+    /// Its nodes.
+    pub nodes: Spanned<Vec<Node>>,
+    /// The services that run there: `"all"`, or a list.
+    pub services: Spanned<OneOrMore>,
+    /// Pods per service, where it is not the work model's number.
+    #[serde(default)]
+    pub replicas: BTreeMap<String, Spanned<u32>>,
+    /// One-way delay between two pods.
+    pub local_delay: Option<Duration>,
+    /// Rate of a node's network interface.
+    pub local_bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
+    /// The largest IP packet inside.
+    pub mtu: Option<Spanned<Quantity<Bytes>>>,
+}
+
+/// A node.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Its cores, if it is a machine of its own.
+    pub cores: Option<Spanned<Quantity<Cores>>>,
+    /// The machine whose cores it shares.
+    pub host: Option<Spanned<String>>,
+}
+
+/// A link.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The two clusters.
+    pub between: Spanned<Vec<Spanned<String>>>,
+    /// Round trip.
+    pub rtt: Duration,
+    /// Mean of a random part, one way.
+    pub jitter: Option<Duration>,
+    /// Rate of each direction.
+    pub bandwidth: Spanned<Quantity<BitsPerSecond>>,
+    /// The largest IP packet.
+    pub mtu: Option<Spanned<Quantity<Bytes>>>,
+    /// What a tunnel adds to each packet.
+    pub tunnel_overhead: Option<Spanned<Quantity<Bytes>>>,
+}
+
+/// How services reach each other.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mesh {
+    /// With sidecars or without.
+    pub data_plane: Option<DataPlane>,
+    /// The release whose rules hold.
+    pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
+    /// How a sidecar chooses.
+    pub load_balancer: Option<LoadBalancer>,
+    /// Whether near endpoints come first.
+    pub locality_failover: Option<bool>,
+    /// Whether proxies encrypt.
+    pub mtls: Option<bool>,
+    /// The sidecars.
+    #[serde(default)]
+    pub sidecar: Sidecar,
+}
+
+/// The sidecars.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sidecar {
+    /// Worker threads.
+    pub concurrency: Option<Spanned<u16>>,
+    /// One way between a cell and its sidecar.
+    pub loopback: Option<Duration>,
+    /// On the client's side.
+    #[serde(default)]
+    pub outbound: ProxyCost,
+    /// On the server's side.
+    #[serde(default)]
+    pub inbound: ProxyCost,
+}
+
+/// What passing a proxy takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyCost {
+    /// Mean time of a request.
+    pub request: Option<Duration>,
+    /// Mean time of a response.
+    pub response: Option<Duration>,
+    /// Time per kB of a response.
+    pub response_per_kb: Option<Duration>,
+    /// Coefficient of variation.
+    pub spread: Option<Spanned<f64>>,
+    /// CPU time per request, both ways.
+    pub cpu: Option<Duration>,
+    /// CPU time per kB.
+    pub cpu_per_kb: Option<Duration>,
+}
+
+/// The ingress gateways.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// How it chooses.
+    pub load_balancer: Option<LoadBalancer>,
+    /// Pods per cluster.
+    pub replicas: Option<Spanned<u16>>,
+    /// Worker threads of each.
+    pub concurrency: Option<Spanned<u16>>,
+    /// What passing takes.
+    #[serde(default)]
+    pub cost: ProxyCost,
+}
+
+/// A population of users.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// The cluster whose gateway they use.
+    pub cluster: Spanned<String>,
+    /// The service that they request.
+    pub service: Spanned<String>,
+    /// How many there are.
+    pub users: Option<Spanned<u32>>,
+    /// When they send.
+    pub arrivals: Option<Spanned<Arrivals>>,
+    /// Requests per second of all of them (open loop).
+    pub rate: Option<Spanned<Quantity<PerSecond>>>,
+    /// Mean time between an answer and the next request (closed loop).
+    pub think_time: Option<Duration>,
+    /// Between a user and the gateway.
+    #[serde(default)]
+    pub access: Access,
+}
+
+/// The way from a user to the gateway.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// Round trip.
+    pub rtt: Option<Duration>,
+    /// Rate.
+    pub bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
+    /// The largest IP packet.
+    pub mtu: Option<Spanned<Quantity<Bytes>>>,
+}
+
+/// With sidecars or without.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataPlane {
+    /// A sidecar beside every pod.
+    Sidecar,
+    /// kube-proxy alone.
+    None,
+}
+
+/// How a proxy chooses.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LoadBalancer {
+    /// In turn.
+    RoundRobin,
+    /// The less busy of two.
+    LeastRequest,
+    /// Any.
+    Random,
+}
+
+/// When users send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// Independently of each other.
+    Poisson,
+    /// At equal distances.
+    Constant,
+    /// After an answer and an exponential think time.
+    ClosedLoop,
+    /// After an answer and a constant think time.
+    ClosedLoopConstant,
+}
+
+/// A named set of changes to the base.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyHead {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it is.
+    #[serde(rename = "description")]
+    pub _description: Option<String>,
+}

@@ -1,0 +1,73 @@
+//! Values written as quoted texts with units, and values that are one word or a list.
+
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use toml::Spanned;
+
+/// A value that is written as a text and parsed by its type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantity<T>(pub T);
+
+struct QuantityVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for QuantityVisitor<T> {
+    type Value = Quantity<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text with its unit in quotes, as in \"160ms\", \"50/s\", \"1Gbit/s\" or \"500m\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map(Quantity).map_err(E::custom)
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Quantity<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(QuantityVisitor(PhantomData))
+    }
+}
+
+/// `"all"`, or a list of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OneOrMore {
+    /// Everything there is.
+    All,
+    /// These.
+    Named(Vec<Spanned<String>>),
+}
+
+struct OneOrMoreVisitor;
+
+impl<'de> Visitor<'de> for OneOrMoreVisitor {
+    type Value = OneOrMore;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"all\" or a list of services, as in [\"s0\", \"s1\"]")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text {
+            "all" => Ok(OneOrMore::All),
+            other => Err(E::custom(format!(
+                "`{other}` is neither \"all\" nor a list: write [\"{other}\"] for this service alone"
+            ))),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = seq.next_element()? {
+            names.push(name);
+        }
+        Ok(OneOrMore::Named(names))
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMoreVisitor)
+    }
+}
