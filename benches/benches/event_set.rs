@@ -24,14 +24,9 @@ struct Hold {
 impl Hold {
     fn new(pending: u64) -> Self {
         let root = Address::root(1, 0);
-        let delay =
-            |number| SimDuration::from_secs_f64(exponential(&mut root.child(number).draw(0), 1.0));
+        let delay = |number| SimDuration::from_secs_f64(exponential(&mut root.child(number).draw(0), 1.0));
         let delays = (0..DELAYS as u64).map(delay).collect();
-        let mut hold = Self {
-            events: EventSet::new(),
-            delays,
-            sequence: 0,
-        };
+        let mut hold = Self { events: EventSet::new(), delays, sequence: 0 };
         (0..pending).for_each(|_| hold.push(SimTime::ZERO));
         // From the first delays to the steady state, in which the pending times crowd at the front.
         hold.turn(2 * pending);
@@ -40,10 +35,7 @@ impl Hold {
 
     fn push(&mut self, now: SimTime) {
         let delay = self.delays[self.sequence as usize % DELAYS];
-        self.events.push(
-            Key::new(now + delay, EntityId(0), self.sequence),
-            self.sequence,
-        );
+        self.events.push(Key::new(now + delay, EntityId(0), self.sequence), self.sequence);
         self.sequence += 1;
     }
 

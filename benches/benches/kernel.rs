@@ -102,9 +102,7 @@ fn mm1(criterion: &mut Criterion) {
     let seconds = CUSTOMERS as f64 * MEAN_SERVICE_SECS / LOAD;
     let end = SimTime::ZERO + SimDuration::from_secs_f64(seconds);
     let mut group = criterion.benchmark_group("kernel");
-    group
-        .sample_size(20)
-        .throughput(Throughput::Elements(CUSTOMERS));
+    group.sample_size(20).throughput(Throughput::Elements(CUSTOMERS));
     group.bench_function("mm1", |bencher| {
         let run = |mut engine: Engine<Queue>| {
             engine.run(&mut RunControl::until(end));

@@ -32,7 +32,8 @@ impl Progress {
             Kind::Silent
         } else if stderr().is_terminal() {
             let bar = ProgressBar::new(total as u64);
-            let style = "{elapsed_precise} [{wide_bar}] {percent} % ({per_sec} simulated seconds, {eta} left)";
+            let style =
+                "{elapsed_precise} [{wide_bar}] {percent} % ({per_sec} simulated seconds, {eta} left)";
             if let Ok(style) = ProgressStyle::with_template(style) {
                 bar.set_style(style);
             }

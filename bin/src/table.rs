@@ -43,7 +43,17 @@ fn latency_table(summary: &Summary) -> String {
 fn traffic_table(summary: &Summary) -> String {
     let clusters: Vec<&String> =
         summary.strategies.first().map_or(vec![], |it| it.cpu_seconds_per_second.keys().collect());
-    let head = ["strategy", "calls", "crossings", "returns", "kB between clusters", "on the wire"];
+    let head = [
+        "strategy",
+        "calls",
+        "crossings",
+        "returns",
+        "TCP rounds",
+        "connect ms",
+        "CPU ms",
+        "kB between clusters",
+        "on the wire",
+    ];
     let cpu = clusters.iter().map(|cluster| format!("CPU {cluster}"));
     let mut rows = vec![head.map(str::to_owned).into_iter().chain(cpu).collect()];
     for it in &summary.strategies {
@@ -53,6 +63,9 @@ fn traffic_table(summary: &Summary) -> String {
             number(it.calls_per_request.value, 3),
             number(it.crossings_per_request.value, 3),
             number(it.returns_per_request.value, 3),
+            number(it.rounds_per_request.value, 3),
+            number(it.connect_ms_per_request.value, 2),
+            number(it.cpu_demand_ms_per_request.value, 1),
             number(bytes.payload.value / 1000.0, 2),
             number(bytes.wire.value / 1000.0, 2),
         ];
@@ -112,14 +125,17 @@ fn number(value: f64, digits: usize) -> String {
 /// Columns as wide as their widest cell; the first to the left, the others to the right.
 fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
+    let width = |column| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max()
+    };
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let width = widths[column];
-            let _ = if column == 0 { write!(line, "{cell:<width$}") } else { write!(line, "  {cell:>width$}") };
+            let _ =
+                if column == 0 { write!(line, "{cell:<width$}") } else { write!(line, "  {cell:>width$}") };
         }
         text += line.trim_end();
         text.push('\n');

@@ -50,8 +50,8 @@ pub enum Purpose {
     RetryBackoff,
     /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: pod.
     KubeProxy,
-    /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`). Entity draw:
-    /// cluster.
+    /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`, `users/population`).
+    /// Entity draw: cluster or user.
     AcceptingWorker,
     /// Phase of a container's CFS periods (`compute/container`). Entity draw: pod.
     CfsPhase,
@@ -72,6 +72,7 @@ const ENTITIES: u64 = 1;
 /// Branches of the entities.
 const CLUSTERS: u64 = 0;
 const PODS: u64 = 1;
+const USERS: u64 = 2;
 
 impl Draws {
     /// The draws of replication `replication` under `seed`.
@@ -91,6 +92,12 @@ impl Draws {
     #[must_use]
     pub const fn of_cluster(self, cluster: ClusterId, n: u64) -> Address {
         self.entities.child(CLUSTERS).child(cluster.0 as u64).child(n)
+    }
+
+    /// What belongs to a user of a population for the whole run.
+    #[must_use]
+    pub const fn of_user(self, population: PopulationId, user: u32) -> Address {
+        self.entities.child(USERS).child(population.0 as u64).child(user as u64)
     }
 
     /// A pod's draw number `n`.

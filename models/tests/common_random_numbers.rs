@@ -61,9 +61,7 @@ impl Answered {
 
     /// Pairs of identities of the requests that both runs answered.
     fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u32, Identity, Identity)> + 'a {
-        self.identities
-            .iter()
-            .filter_map(|(key, mine)| Some((key.1, *mine, *other.identities.get(key)?)))
+        self.identities.iter().filter_map(|(key, mine)| Some((key.1, *mine, *other.identities.get(key)?)))
     }
 }
 
@@ -105,7 +103,8 @@ fn assert_same_requests(name: &str, one: &Answered, other: &Answered) {
 }
 
 fn assert_same_under_every_strategy(speed_spread: f64) {
-    let runs = strategies(speed_spread).map(|(name, description)| (name, Answered::new(&run(&description, 3))));
+    let runs =
+        strategies(speed_spread).map(|(name, description)| (name, Answered::new(&run(&description, 3))));
     for (name, answered) in &runs {
         let (failed, count) = (answered.failed, answered.identities.len());
         assert!(failed * 5 < count, "{name}: {failed} failed and {count} did not");

@@ -10,9 +10,7 @@ use meshsim_core::{Key, RunControl, SimDuration, SimTime};
 use meshsim_models::call::record::{Call, Hop};
 use meshsim_models::cluster::event::Event;
 use meshsim_models::world::World;
-use meshsim_models::world::description::{
-    CellSettings, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Description,
-};
+use meshsim_models::world::description::{CellSettings, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Description};
 use support::{cloud_and_edge, ten_services};
 
 #[global_allocator]
@@ -54,7 +52,8 @@ fn a_hundred_thousand_requests_allocate_nothing() {
     let blocks = after.total_blocks - before.total_blocks;
     assert_eq!(blocks, 0, "{blocks} blocks of {} bytes", after.total_bytes - before.total_bytes);
     let warm = SimTime::ZERO + SimDuration::from_secs(WARM);
-    let served = world.finish().requests.iter().filter(|row| row.arrival >= warm && row.end.is_some()).count();
+    let served =
+        world.finish().requests.iter().filter(|row| row.arrival >= warm && row.end.is_some()).count();
     assert!(served >= 100_000, "{served}");
 }
 

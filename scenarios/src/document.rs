@@ -47,11 +47,7 @@ impl Setting {
     fn as_toml(&self) -> String {
         let key = self.path.split('.').map(quote_key).collect::<Vec<_>>().join(".");
         let literal = format!("{key} = {}", self.value);
-        if DeTable::parse(&literal).is_ok() {
-            literal
-        } else {
-            format!("{key} = {:?}", self.value)
-        }
+        if DeTable::parse(&literal).is_ok() { literal } else { format!("{key} = {:?}", self.value) }
     }
 }
 
@@ -71,8 +67,7 @@ impl Document {
     /// Changes one value, whatever the strategy says about it. Tables on its path that do not exist
     /// are made.
     pub fn set(&mut self, setting: &Setting) {
-        let source =
-            Arc::new(Source { name: format!("--set {}", setting.path), text: setting.as_toml() });
+        let source = Arc::new(Source { name: format!("--set {}", setting.path), text: setting.as_toml() });
         let (last, known) = self.sources.last().expect("a document has a source");
         self.sources.push((last + known.text.len() + 1, source));
     }
@@ -106,7 +101,9 @@ impl Document {
     fn take_strategies<'i>(&self, tree: &mut DeTable<'i>) -> Checked<Vec<(StrategyHead, DeTable<'i>)>> {
         let Some(value) = tree.remove("strategy") else { return Ok(Vec::new()) };
         let wrong = |span| {
-            Problems::from(self.problem("`strategy` is not a list of tables", span).help("write [[strategy]]"))
+            Problems::from(
+                self.problem("`strategy` is not a list of tables", span).help("write [[strategy]]"),
+            )
         };
         let span = value.span();
         let DeValue::Array(array) = value.into_inner() else { return Err(wrong(span)) };
@@ -121,17 +118,21 @@ impl Document {
         let span = entry.span();
         let DeValue::Table(mut table) = entry.into_inner() else { return Err(wrong(span)) };
         let changes = match table.remove("set") {
-            None => DeTable::new(),
+            None => None,
             Some(set) => {
                 let span = set.span();
                 match set.into_inner() {
-                    DeValue::Table(changes) => changes,
+                    DeValue::Table(changes) => Some(changes),
                     _ => return Err(self.problem("`set` is not a table of changes", span).into()),
                 }
             }
         };
-        let head = StrategyHead::deserialize(Deserializer::from(Spanned::new(span, table)))
+        let head = StrategyHead::deserialize(Deserializer::from(Spanned::new(span.clone(), table)))
             .map_err(|error| Problems::from(self.explain(&error)))?;
+        let changes = changes.ok_or_else(|| {
+            let message = format!("strategy `{}` changes nothing", head.name.get_ref());
+            Problems::from(self.problem(message, span).help("write set = {} if it is the base as it stands"))
+        })?;
         Ok((head, changes))
     }
 

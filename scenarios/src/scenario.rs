@@ -139,8 +139,8 @@ impl Scenario {
 /// Reads a whole text file.
 fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display();
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
+    let metadata =
+        std::fs::metadata(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
     if metadata.is_dir() {
         return Err(Problem::new(format!("`{name}` is a directory")).help("name a file"));
     }
@@ -148,9 +148,11 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         return Err(Problem::new(format!("`{name}` has {} bytes", metadata.len()))
             .help(format!("at most {FILE_BYTES_MAX} are read")));
     }
-    let bytes = std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
         Problem::new(format!("`{name}` is not UTF-8 text: line {} has other bytes", line + 1))
     })
 }

@@ -59,6 +59,9 @@ pub(crate) enum Pending<E, M> {
     Message(Handle<Delivery<M>>),
 }
 
+/// So many events, and so many messages, may be pending before a process allocates.
+const ROOM: usize = 128;
+
 /// The clock, the event set and the outbox of one process, as its handlers see them.
 pub struct Scheduler<E, M> {
     now: SimTime,
@@ -78,9 +81,9 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         Self {
             now: SimTime::ZERO,
             entity: EntityId(0),
-            events: EventSet::new(),
-            deliveries: Slab::new(),
-            outbox: Vec::new(),
+            events: EventSet::with_capacity(ROOM),
+            deliveries: Slab::with_capacity(ROOM),
+            outbox: Vec::with_capacity(ROOM),
             sequences: vec![0; entities],
             process,
             placement,

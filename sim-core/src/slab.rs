@@ -32,6 +32,16 @@ impl<T: Copy> Slab<T> {
         Self { values: Vec::new(), generations: Vec::new(), free: Vec::new() }
     }
 
+    /// An empty slab with room for `capacity` values.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            values: Vec::with_capacity(capacity),
+            generations: Vec::with_capacity(capacity),
+            free: Vec::with_capacity(capacity),
+        }
+    }
+
     /// The number of values that live in it.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -58,26 +58,14 @@ impl Circle {
     fn new(seed: u64, entities: &[EntityId], distances: &Distances) -> Self {
         let gossip = |&entity: &EntityId| {
             let memory = Address::root(seed, 0).child(u64::from(entity.0));
-            (
-                entity,
-                Gossip {
-                    memory,
-                    trace: Vec::new(),
-                },
-            )
+            (entity, Gossip { memory, trace: Vec::new() })
         };
-        Self {
-            gossips: entities.iter().map(gossip).collect(),
-            distances: *distances,
-        }
+        Self { gossips: entities.iter().map(gossip).collect(), distances: *distances }
     }
 
     /// Writes a line down and gives the draw that depends on it and all before.
     fn note(&mut self, entity: EntityId, line: Line) -> Draw {
-        let gossip = self
-            .gossips
-            .get_mut(&entity)
-            .expect("the entity lives here");
+        let gossip = self.gossips.get_mut(&entity).expect("the entity lives here");
         gossip.trace.push(line);
         let (time, kind, from) = line;
         gossip.memory = gossip.memory.child(time.as_nanos()).child(kind as u64);
@@ -86,22 +74,12 @@ impl Circle {
     }
 
     /// Sends a rumour to some gossip within reach, itself included, after the least delay or more.
-    fn tell(
-        &self,
-        draw: &mut Draw,
-        from: EntityId,
-        lives: u8,
-        scheduler: &mut Scheduler<(), Rumour>,
-    ) {
+    fn tell(&self, draw: &mut Draw, from: EntityId, lives: u8, scheduler: &mut Scheduler<(), Rumour>) {
         let to = uniform_index(draw, GOSSIPS);
         let distance = self.distances[from.0 as usize][to];
         if distance > 0 || to == from.0 as usize {
             let delay = ticks(distance + uniform_index(draw, 2) as u64);
-            scheduler.send(
-                EntityId(to as u32),
-                scheduler.now() + delay,
-                Rumour { from, lives },
-            );
+            scheduler.send(EntityId(to as u32), scheduler.now() + delay, Rumour { from, lives });
         }
     }
 }
@@ -133,16 +111,10 @@ fn lookaheads(members: &[Vec<EntityId>], distances: &Distances) -> Vec<Lookahead
     let mut links = Vec::new();
     for (from, senders) in members.iter().enumerate() {
         for (to, receivers) in members.iter().enumerate().filter(|&(to, _)| to != from) {
-            let pairs = senders
-                .iter()
-                .flat_map(|a| receivers.iter().map(move |b| (a, b)));
+            let pairs = senders.iter().flat_map(|a| receivers.iter().map(move |b| (a, b)));
             let delays = pairs.map(|(a, b)| distances[a.0 as usize][b.0 as usize]);
             if let Some(least) = delays.filter(|&delay| delay > 0).min() {
-                links.push(Lookahead {
-                    from,
-                    to,
-                    delay: ticks(least),
-                });
+                links.push(Lookahead { from, to, delay: ticks(least) });
             }
         }
     }
@@ -165,11 +137,7 @@ fn traces(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Vec<Vec<
     let end = SimTime::from_nanos(TICKS * TICK);
     assert_eq!(engine.run(&mut RunControl::until(end)), Outcome::ReachedEnd);
     let gossips = |circle: &Circle| -> Vec<(EntityId, Vec<Line>)> {
-        circle
-            .gossips
-            .iter()
-            .map(|(&entity, gossip)| (entity, gossip.trace.clone()))
-            .collect()
+        circle.gossips.iter().map(|(&entity, gossip)| (entity, gossip.trace.clone())).collect()
     };
     let by_entity: BTreeMap<EntityId, Vec<Line>> = engine.processes().flat_map(gossips).collect();
     by_entity.into_values().collect()
@@ -214,15 +182,7 @@ proptest! {
 fn ties_are_frequent() {
     let traces = traces(1, &[[1; GOSSIPS]; GOSSIPS], TOGETHER);
     let lines: usize = traces.iter().map(Vec::len).sum();
-    let tied = |trace: &Vec<Line>| {
-        trace
-            .windows(2)
-            .filter(|pair| pair[0].0 == pair[1].0)
-            .count()
-    };
+    let tied = |trace: &Vec<Line>| trace.windows(2).filter(|pair| pair[0].0 == pair[1].0).count();
     let ties: usize = traces.iter().map(tied).sum();
-    assert!(
-        lines > 1_000 && 2 * ties > lines,
-        "{ties} ties in {lines} lines"
-    );
+    assert!(lines > 1_000 && 2 * ties > lines, "{ties} ties in {lines} lines");
 }

@@ -21,10 +21,7 @@ struct Walker {
 
 impl Walker {
     fn new(sends: bool) -> Self {
-        Self {
-            digest: Address::root(1, 0),
-            sends,
-        }
+        Self { digest: Address::root(1, 0), sends }
     }
 
     fn take_in(&mut self, now: SimTime, from: u32) {
@@ -39,7 +36,7 @@ impl Process for Walker {
     fn handle(&mut self, entity: EntityId, _: (), scheduler: &mut Scheduler<(), u64>) {
         self.take_in(scheduler.now(), entity.0);
         let (next, now) = (EntityId((entity.0 + 1) % WALKERS), scheduler.now());
-        if self.sends && self.digest.hash() % 4 == 0 {
+        if self.sends && self.digest.hash().is_multiple_of(4) {
             let on_top = SimDuration::from_nanos(self.digest.hash() / 4 % 4);
             scheduler.send(next, now + LOOKAHEAD + on_top, self.digest.hash());
         }
@@ -56,17 +53,9 @@ fn walkers(send: bool) -> Engine<Walker> {
     let process = |entity| (Walker::new(send), vec![EntityId(entity)]);
     let link = |from: u32| {
         let to = ((from + 1) % WALKERS) as usize;
-        Lookahead {
-            from: from as usize,
-            to,
-            delay: LOOKAHEAD,
-        }
+        Lookahead { from: from as usize, to, delay: LOOKAHEAD }
     };
-    let links: Vec<Lookahead> = if send {
-        (0..WALKERS).map(link).collect()
-    } else {
-        Vec::new()
-    };
+    let links: Vec<Lookahead> = if send { (0..WALKERS).map(link).collect() } else { Vec::new() };
     let mut engine = Engine::new((0..WALKERS).map(process).collect(), &links);
     for entity in 0..WALKERS {
         engine.schedule(EntityId(entity), SimTime::ZERO, ());
@@ -79,19 +68,13 @@ fn at(nanos: u64) -> SimTime {
 }
 
 fn digests(engine: &Engine<Walker>) -> (Vec<Address>, u64) {
-    (
-        engine.processes().map(|walker| walker.digest).collect(),
-        engine.handled(),
-    )
+    (engine.processes().map(|walker| walker.digest).collect(), engine.handled())
 }
 
 /// The state after one run without interruption.
 fn at_once(end: u64) -> (Vec<Address>, u64) {
     let mut engine = walkers(true);
-    assert_eq!(
-        engine.run(&mut RunControl::until(at(end))),
-        Outcome::ReachedEnd
-    );
+    assert_eq!(engine.run(&mut RunControl::until(at(end))), Outcome::ReachedEnd);
     digests(&engine)
 }
 
@@ -127,9 +110,7 @@ fn cancellation_stops_a_run_without_end() {
     let cancel = AtomicBool::new(false);
     let mut engine = walkers(false);
     let mut hook = |reached| cancel.store(reached >= at(1_000_000), Ordering::Relaxed);
-    let mut control = RunControl::until(SimTime::MAX)
-        .cancelled_by(&cancel)
-        .reporting_to(&mut hook);
+    let mut control = RunControl::until(SimTime::MAX).cancelled_by(&cancel).reporting_to(&mut hook);
     assert_eq!(engine.run(&mut control), Outcome::Cancelled);
     assert!(engine.pending() > 0);
 }
@@ -195,16 +176,8 @@ impl Process for Fault {
 /// second by way of a third only. One event at 5 ns commits the fault.
 fn commit(fault: Fault, far: bool) -> u64 {
     let process = |entity| (fault, vec![EntityId(entity)]);
-    let link = |from, to| Lookahead {
-        from,
-        to,
-        delay: LOOKAHEAD,
-    };
-    let links = if far {
-        vec![link(0, 2), link(2, 1)]
-    } else {
-        vec![link(0, 1)]
-    };
+    let link = |from, to| Lookahead { from, to, delay: LOOKAHEAD };
+    let links = if far { vec![link(0, 2), link(2, 1)] } else { vec![link(0, 1)] };
     let mut engine = Engine::new((0..3).map(process).collect(), &links);
     engine.schedule(EntityId(0), at(5), ());
     engine.run(&mut RunControl::until(at(100)));
@@ -230,11 +203,7 @@ fn a_message_where_there_is_no_link_panics() {
 
 #[test]
 fn of_two_lookaheads_the_lesser_counts() {
-    let lookahead = |delay| Lookahead {
-        from: 0,
-        to: 1,
-        delay: SimDuration::from_nanos(delay),
-    };
+    let lookahead = |delay| Lookahead { from: 0, to: 1, delay: SimDuration::from_nanos(delay) };
     for links in [[lookahead(7), lookahead(2)], [lookahead(2), lookahead(7)]] {
         let process = |entity| (Fault::Send { delay: 2 }, vec![EntityId(entity)]);
         let mut engine = Engine::new((0..2).map(process).collect(), &links);
@@ -259,11 +228,7 @@ fn an_event_for_an_entity_elsewhere_panics() {
 #[test]
 #[should_panic(expected = "a lookahead of zero")]
 fn a_lookahead_of_zero_is_refused() {
-    let link = Lookahead {
-        from: 0,
-        to: 1,
-        delay: SimDuration::ZERO,
-    };
+    let link = Lookahead { from: 0, to: 1, delay: SimDuration::ZERO };
     let process = |entity| (Fault::Schedule, vec![EntityId(entity)]);
     let _ = Engine::new((0..2).map(process).collect(), &[link]);
 }

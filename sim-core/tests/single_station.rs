@@ -47,31 +47,25 @@ impl Replications {
 
     fn of(&self, quantity: impl Fn(&Measures) -> f64) -> Vec<f64> {
         let processes = self.0.iter().flat_map(Engine::processes);
-        processes
-            .flat_map(Stations::measures)
-            .map(quantity)
-            .collect()
+        processes.flat_map(Stations::measures).map(quantity).collect()
     }
 
     fn mean_waiting(&self) -> Vec<f64> {
-        self.of(|measures| measures.waiting.mean().unwrap())
+        self.of(|measures| measures.waiting.mean().expect("customers came"))
     }
 
     fn mean_sojourn(&self) -> Vec<f64> {
-        self.of(|measures| measures.sojourn.mean().unwrap())
+        self.of(|measures| measures.sojourn.mean().expect("customers came"))
     }
 
     fn mean_present(&self) -> Vec<f64> {
-        self.of(|measures| measures.present.mean(self.1).unwrap())
+        self.of(|measures| measures.present.mean(self.1).expect("time has passed"))
     }
 
     fn idle_share(&self) -> Vec<f64> {
         let measured = (self.1 - WARM_UP).as_secs_f64();
         self.of(|measures| {
-            let idle = measures
-                .idle
-                .iter()
-                .map(|&(from, to)| (to - from).as_secs_f64());
+            let idle = measures.idle.iter().map(|&(from, to)| (to - from).as_secs_f64());
             idle.sum::<f64>() / measured
         })
     }
@@ -90,16 +84,8 @@ fn run_station(plan: &Plan, replication: Address, end: SimTime) -> Engine<Statio
 fn one_exponential_server() {
     let load = 0.8;
     let runs = Replications::run(1, &plan(load, 1, exponential), 300_000);
-    assert_agrees(
-        "M/M/1 mean sojourn",
-        1.0 / (1.0 - load),
-        &runs.mean_sojourn(),
-    );
-    assert_agrees(
-        "M/M/1 mean number",
-        load / (1.0 - load),
-        &runs.mean_present(),
-    );
+    assert_agrees("M/M/1 mean sojourn", 1.0 / (1.0 - load), &runs.mean_sojourn());
+    assert_agrees("M/M/1 mean number", load / (1.0 - load), &runs.mean_present());
     assert_agrees("M/M/1 idle share", 1.0 - load, &runs.idle_share());
 }
 
@@ -130,31 +116,19 @@ fn one_deterministic_server() {
     let runs = Replications::run(3, &plan(load, 1, constant), 200_000);
     let waiting = load / (2.0 * (1.0 - load));
     assert_agrees("M/D/1 mean waiting", waiting, &runs.mean_waiting());
-    assert_agrees(
-        "M/D/1 mean number",
-        load * (waiting + 1.0),
-        &runs.mean_present(),
-    );
+    assert_agrees("M/D/1 mean number", load * (waiting + 1.0), &runs.mean_present());
     assert_agrees("M/D/1 idle share", 1.0 - load, &runs.idle_share());
 }
 
 #[test]
 fn loss_for_want_of_room() {
     let (load, capacity) = (0.9_f64, 5);
-    let plan = Plan {
-        capacity,
-        ..plan(load, 1, exponential)
-    };
+    let plan = Plan { capacity, ..plan(load, 1, exponential) };
     let runs = Replications::run(4, &plan, 100_000);
-    let weights: Vec<f64> = (0..=capacity)
-        .map(|present| load.powi(present as i32))
-        .collect();
+    let weights: Vec<f64> = (0..=capacity).map(|present| load.powi(present as i32)).collect();
     let total: f64 = weights.iter().sum();
     let lost = weights[capacity] / total;
-    let present: f64 = (0..)
-        .zip(&weights)
-        .map(|(n, weight)| f64::from(n) * weight / total)
-        .sum();
+    let present: f64 = (0..).zip(&weights).map(|(n, weight)| f64::from(n) * weight / total).sum();
     let shares = runs.of(|measures| measures.lost as f64 / measures.offered as f64);
     assert_agrees("M/M/1/5 share that is lost", lost, &shares);
     assert_agrees("M/M/1/5 mean number", present, &runs.mean_present());

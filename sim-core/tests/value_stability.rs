@@ -19,10 +19,7 @@ fn draw(number: u64) -> Draw {
 }
 
 fn hexadecimal(values: impl IntoIterator<Item = u64>) -> Vec<String> {
-    values
-        .into_iter()
-        .map(|value| format!("{value:016x}"))
-        .collect()
+    values.into_iter().map(|value| format!("{value:016x}")).collect()
 }
 
 fn bits_of(sample: impl Fn(&mut Draw) -> f64) -> Vec<String> {
@@ -33,35 +30,17 @@ fn bits_of(sample: impl Fn(&mut Draw) -> f64) -> Vec<String> {
 fn addresses() {
     let root = Address::root(1, 2);
     let far = Address::root(u64::MAX, u32::MAX).child(u64::MAX);
-    let hashes = [
-        Address::root(0, 0),
-        root,
-        root.child(0),
-        root.child(1).child(2),
-        far,
-    ];
-    let expected = [
-        "6675d366e2d6574f",
-        "f80f49597f0e2141",
-        "0cb75f4a8fa6a475",
-        "6aabc289e302683e",
-        "b8990f14004fcaf8",
-    ];
+    let hashes = [Address::root(0, 0), root, root.child(0), root.child(1).child(2), far];
+    let expected =
+        ["6675d366e2d6574f", "f80f49597f0e2141", "0cb75f4a8fa6a475", "6aabc289e302683e", "b8990f14004fcaf8"];
     assert_eq!(hexadecimal(hashes.map(Address::hash)), expected);
 }
 
 #[test]
 fn words() {
     let mut several = draw(0);
-    let words = [
-        several.next_u64(),
-        several.next_u64(),
-        u64::from(several.next_u32()),
-    ];
-    assert_eq!(
-        hexadecimal(words),
-        ["b40fdbed8f5c2fba", "951ee1be6e332e1e", "0000000048088021"]
-    );
+    let words = [several.next_u64(), several.next_u64(), u64::from(several.next_u32())];
+    assert_eq!(hexadecimal(words), ["b40fdbed8f5c2fba", "951ee1be6e332e1e", "0000000048088021"]);
     let mut bytes = [0; 11];
     draw(1).fill_bytes(&mut bytes);
     let bytes = bytes.map(|byte| format!("{byte:02x}"));
@@ -72,44 +51,27 @@ fn words() {
 fn uniforms() {
     assert_eq!(
         bits_of(uniform),
-        [
-            "3fe681fb7db1eb85",
-            "3fe42e4997c95ec4",
-            "3fb412b68cf1dab8",
-            "3fd777c9f90f9d1e"
-        ]
+        ["3fe681fb7db1eb85", "3fe42e4997c95ec4", "3fb412b68cf1dab8", "3fd777c9f90f9d1e"]
     );
 }
 
 #[test]
 fn bernoullis() {
-    let happened: u64 = (0..64)
-        .map(|number| u64::from(bernoulli(&mut draw(number), 0.3)) << number)
-        .sum();
+    let happened: u64 = (0..64).map(|number| u64::from(bernoulli(&mut draw(number), 0.3)) << number).sum();
     assert_eq!(format!("{happened:016x}"), "c4d8800084609304");
 }
 
 #[test]
 fn uniform_indices() {
-    let indices: Vec<usize> = (0..12)
-        .map(|number| uniform_index(&mut draw(number), 1000))
-        .collect();
-    assert_eq!(
-        indices,
-        [703, 630, 78, 366, 568, 432, 546, 930, 106, 285, 689, 560]
-    );
+    let indices: Vec<usize> = (0..12).map(|number| uniform_index(&mut draw(number), 1000)).collect();
+    assert_eq!(indices, [703, 630, 78, 366, 568, 432, 546, 930, 106, 285, 689, 560]);
 }
 
 #[test]
 fn exponentials() {
     assert_eq!(
         bits_of(|draw| exponential(draw, 2.5)),
-        [
-            "40084e2103970606",
-            "4003eb9423756318",
-            "3fca21365f686b68",
-            "3ff245862b2448c7"
-        ]
+        ["40084e2103970606", "4003eb9423756318", "3fca21365f686b68", "3ff245862b2448c7"]
     );
 }
 
@@ -117,12 +79,7 @@ fn exponentials() {
 fn normals() {
     assert_eq!(
         bits_of(normal),
-        [
-            "3fe1176c1303fd99",
-            "3fd559502bce75ed",
-            "bff6a74c6aab664a",
-            "bfd5cd1681fb5067"
-        ]
+        ["3fe1176c1303fd99", "3fd559502bce75ed", "bff6a74c6aab664a", "bfd5cd1681fb5067"]
     );
 }
 
@@ -131,12 +88,7 @@ fn gammas() {
     let law = Gamma::new(2.5, 0.4).unwrap();
     assert_eq!(
         bits_of(|draw| law.sample(draw)),
-        [
-            "3ff2b5d21b0a47bd",
-            "3ff6ed1e536e1e55",
-            "3fde88329fb8d1ed",
-            "3fe3f0ec61d82f48"
-        ]
+        ["3ff2b5d21b0a47bd", "3ff6ed1e536e1e55", "3fde88329fb8d1ed", "3fe3f0ec61d82f48"]
     );
 }
 
@@ -199,13 +151,7 @@ fn log_normal_quantiles() {
 fn the_ends_of_the_other_laws() {
     let ends = [0, 1, (1 << 53) - 1];
     let exponentials = ends.map(|cell| exponential(&mut Fixed(cell), 1.0).to_bits());
-    assert_eq!(
-        hexadecimal(exponentials),
-        ["8000000000000000", "3ca0000000000000", "40425e4f7b2737fa"]
-    );
+    assert_eq!(hexadecimal(exponentials), ["8000000000000000", "3ca0000000000000", "40425e4f7b2737fa"]);
     let normals = ends.map(|cell| normal(&mut Fixed(cell)).to_bits());
-    assert_eq!(
-        hexadecimal(normals),
-        ["c02095b059d67c4c", "c02052484c516593", "40206b48528cea51"]
-    );
+    assert_eq!(hexadecimal(normals), ["c02095b059d67c4c", "c02052484c516593", "40206b48528cea51"]);
 }

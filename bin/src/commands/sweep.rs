@@ -69,8 +69,12 @@ pub(crate) fn exec(args: &Args) -> Checked<Code> {
 fn table(sweep: &Sweep, points: &[Point]) -> String {
     let mut text = String::new();
     for point in points {
-        let place: Vec<String> =
-            sweep.axes.iter().zip(&point.values).map(|(axis, value)| format!("{}={value}", axis.path)).collect();
+        let place: Vec<String> = sweep
+            .axes
+            .iter()
+            .zip(&point.values)
+            .map(|(axis, value)| format!("{}={value}", axis.path))
+            .collect();
         let _ = writeln!(text, "{}", place.join(" "));
         for it in &point.summary.strategies {
             let against = point.summary.against_baseline(&it.name).map_or(String::new(), |paired| {

@@ -168,7 +168,9 @@ impl Application {
             if norm == 0.0 {
                 return 0.0;
             }
-            log_norm += meshsim_core::elementary::ln(norm) / f64::from(1 << k.min(30)) / f64::from(1 << (k - 30).max(0));
+            log_norm += meshsim_core::elementary::ln(norm)
+                / f64::from(1 << k.min(30))
+                / f64::from(1 << (k - 30).max(0));
             matrix.iter_mut().for_each(|entry| *entry /= norm);
             matrix = square(&matrix, n);
         }

@@ -55,7 +55,8 @@ impl Cell {
     pub fn new(workers: u16, sidecar_workers: u16) -> Self {
         Self {
             workers: vec![Worker::default(); usize::from(workers)],
-            kept: vec![Vec::with_capacity(8); usize::from(sidecar_workers)],
+            // One by one: a clone has no room.
+            kept: (0..sidecar_workers).map(|_| Vec::with_capacity(16)).collect(),
         }
     }
 

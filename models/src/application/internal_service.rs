@@ -109,7 +109,9 @@ impl InternalService {
     #[must_use]
     pub fn body_demand(&self, bytes: u32, costs: &CellCosts) -> f64 {
         match self.body {
-            BodyKind::Random => f64::from(bytes) / 1000.0 * costs.body_ms_per_kb * costs.cpu_scale * NANOS_PER_MS,
+            BodyKind::Random => {
+                f64::from(bytes) / 1000.0 * costs.body_ms_per_kb * costs.cpu_scale * NANOS_PER_MS
+            }
             BodyKind::Constant => 0.0,
         }
     }

@@ -6,8 +6,8 @@ use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Stage};
 use crate::draws::{Purpose, call_address, draw};
 use crate::ids::PodId;
-use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::Handle;
+use meshsim_core::random::{Address, bernoulli, uniform_index};
 
 impl Context<'_> {
     /// The internal service is done: all groups begin.
@@ -50,6 +50,7 @@ impl Context<'_> {
             pod: PodId(u32::MAX),
             attempts: 0,
             path: it.path,
+            routed: self.now,
             connection: None,
             next_waiting: None,
             answer: Answer::pending(),

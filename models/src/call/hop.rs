@@ -33,9 +33,8 @@ impl Context<'_> {
         let service = self.topology.service_of(it.endpoint);
         let upstream = self.cluster.proxies[proxy].upstreams[service.index()].as_mut();
         let pools = &mut self.cluster.pools;
-        let host = upstream
-            .expect("the endpoint was chosen through it")
-            .host_or_insert(pod, || pools.add(workers));
+        let host =
+            upstream.expect("the endpoint was chosen through it").host_or_insert(pod, || pools.add(workers));
         host.active += 1;
         let pool = PoolId(host.pools.0 + u32::from(worker));
         self.begin_attempt(hop, pod);
@@ -220,6 +219,7 @@ impl Context<'_> {
         let target = self.topology.pods[pod].cluster;
         let it = &mut self.cluster.hops[hop];
         it.pod = pod;
+        it.routed = self.now;
         it.attempts += 1;
         if target != self.cluster.id {
             it.answer.totals.crossings += 1;
@@ -267,8 +267,11 @@ impl Context<'_> {
 
     /// Sends a request over its connection.
     fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
-        self.cluster.hops[hop].connection = Some(connection);
-        let pod = self.cluster.hops[hop].pod;
+        let it = &mut self.cluster.hops[hop];
+        it.connection = Some(connection);
+        let waited = (self.now - it.routed).as_nanos() / 1_000;
+        it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
+        let pod = it.pod;
         let target = self.topology.pods[pod].cluster;
         let stream = stream_bytes(REQUEST_HEADER, 0, self.topology.encrypts());
         let path = self.topology.path(self.cluster.id, target);
@@ -293,7 +296,11 @@ impl Context<'_> {
             client: self.cluster.id,
             hop,
             // The first attempt is common to all strategies; further ones are others' luck.
-            address: if further_attempts == 0 { it.address } else { it.address.child(u64::from(further_attempts)) },
+            address: if further_attempts == 0 {
+                it.address
+            } else {
+                it.address.child(u64::from(further_attempts))
+            },
             endpoint: it.endpoint,
             pod: it.pod,
             path: it.path,

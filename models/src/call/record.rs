@@ -65,6 +65,8 @@ pub struct Hop {
     pub attempts: u8,
     /// The clusters that lead here.
     pub path: ClusterPath,
+    /// When the last attempt's endpoint was chosen.
+    pub routed: SimTime,
     /// The connection that carries it.
     pub connection: Option<Handle<Connection>>,
     /// The request that waits behind it for a connection.
@@ -140,6 +142,10 @@ pub struct Totals {
     pub returns: u16,
     /// Further attempts.
     pub retries: u16,
+    /// TCP rounds beyond the first that responses between clusters took, each a round trip.
+    pub rounds: u16,
+    /// Time that requests waited for a connection [us].
+    pub connect_us: u32,
     /// Bodies made [bytes].
     pub body: u32,
     /// CPU demand of the cells [us].
@@ -159,6 +165,8 @@ impl Totals {
         self.crossings += part.crossings;
         self.returns += part.returns;
         self.retries += part.retries;
+        self.rounds += part.rounds;
+        self.connect_us = self.connect_us.saturating_add(part.connect_us);
         self.body = self.body.saturating_add(part.body);
         self.demand_us = self.demand_us.saturating_add(part.demand_us);
         self.cross_payload = self.cross_payload.saturating_add(part.cross_payload);
@@ -176,4 +184,4 @@ impl Answer {
 }
 
 // A call in flight has one of each: at most 256 bytes of live memory, with their slots.
-const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 320);
+const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 352);

@@ -133,6 +133,7 @@ impl Context<'_> {
             let totals = &mut call_mut.answer.totals;
             totals.cross_payload = totals.cross_payload.saturating_add(it.answer.body);
             totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
+            totals.rounds += call_mut.transfer.further_rounds(&path) as u16;
             self.round_leaves(call);
             return;
         }
@@ -201,12 +202,8 @@ impl Context<'_> {
         demand += endpoint.groups.len() as f64 * costs.group();
         let answer = &mut self.cluster.calls[call].answer;
         answer.body = body;
-        answer.totals = Totals {
-            calls: 1,
-            body,
-            tree: (it.address.hash() >> 32) as u32,
-            ..Totals::default()
-        };
+        answer.totals =
+            Totals { calls: 1, body, tree: (it.address.hash() >> 32) as u32, ..Totals::default() };
         self.work(call, Stage::Internal, demand);
     }
 

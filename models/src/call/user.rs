@@ -4,8 +4,10 @@ use super::position::ClusterPath;
 use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
+use crate::draws::{Purpose, draw};
 use crate::ids::{PodId, PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimTime};
 
 impl Context<'_> {
@@ -32,19 +34,19 @@ impl Context<'_> {
         let row = self.cluster.log.arrive(population, number, self.now);
         let user = (number % u64::from(it.users)) as u32;
         let gateways = u32::from(self.topology.description.gateway.replicas);
-        let concurrency = u32::from(self.topology.description.gateway.concurrency);
+        let workers = usize::from(self.topology.description.gateway.concurrency);
+        let of_user = self.topology.draws.of_user(population, user);
+        let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
         let hop = self.cluster.hops.insert(Hop {
             origin: Origin::User { population, row },
             // A user's connection ends in one worker of one gateway.
-            client: Client::Proxy {
-                proxy: ProxyId(user % gateways),
-                worker: (user / gateways % concurrency) as u16,
-            },
+            client: Client::Proxy { proxy: ProxyId(user % gateways), worker: worker as u16 },
             address: self.topology.draws.request(population, number),
             endpoint: it.entry,
             pod: PodId(u32::MAX),
             attempts: 0,
             path: ClusterPath::default().then(self.cluster.id),
+            routed: self.now,
             connection: None,
             next_waiting: None,
             answer: Answer::pending(),

@@ -3,12 +3,12 @@
 use super::event::Event;
 use super::message::{Body, Message};
 use super::state::Cluster;
+use crate::call::record::Call;
 use crate::compute::{Compute, ContainerSpec};
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::network::link::jitter;
 use crate::world::topology::Topology;
-use crate::call::record::Call;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_log::RequestLog;
 use crate::users::population::AccessConnections;
 use crate::world::topology::Topology;
-use meshsim_core::{Id, Slab, SimDuration, Table};
+use meshsim_core::{Id, SimDuration, Slab, Table};
 
 /// Everything that changes in a cluster.
 #[derive(Clone, Debug)]
@@ -57,12 +57,13 @@ impl Cluster {
         let gateways = usize::from(description.gateway.replicas);
         let gateway = Proxy::new(description.gateway.concurrency, services);
         let sidecar = Proxy::new(concurrency, services);
-        let service_of = |pod: u32| {
-            &description.application.services[topology.pods[crate::ids::PodId(pod)].service]
-        };
-        let cells = pods.clone().map(|pod| {
-            Cell::new(service_of(pod).workers, if sidecars > 0 { concurrency } else { 0 })
-        });
+        let service_of =
+            |pod: u32| &description.application.services[topology.pods[crate::ids::PodId(pod)].service];
+        let threads = |pod: u32| usize::from(service_of(pod).workers) * usize::from(service_of(pod).threads);
+        let room = pods.clone().map(threads).sum::<usize>().clamp(16, MOST_ROOM);
+        let cells = pods
+            .clone()
+            .map(|pod| Cell::new(service_of(pod).workers, if sidecars > 0 { concurrency } else { 0 }));
         let cell_pools = pods.clone().map(|pod| {
             vec![None; if sidecars > 0 { 0 } else { usize::from(service_of(pod).workers) * services }]
         });
@@ -73,12 +74,12 @@ impl Cluster {
         let users = |p: &crate::users::population::Population| if p.cluster == id { p.users } else { 0 };
         Self {
             id,
-            hops: Slab::new(),
-            calls: Slab::new(),
+            hops: Slab::with_capacity(room),
+            calls: Slab::with_capacity(room),
             proxies: std::iter::repeat_n(gateway, gateways)
                 .chain(std::iter::repeat_n(sidecar, sidecars))
                 .collect(),
-            pools: ConnectionPools::default(),
+            pools: ConnectionPools::with_capacity(room),
             cells: cells.collect(),
             cell_pools: cell_pools.collect(),
             links: description.links.iter().map(leaves).collect(),
@@ -97,6 +98,10 @@ impl Cluster {
         usize::from(worker) * services + service.index()
     }
 }
+
+/// A cluster has room for as many calls as it has threads, but for no more than this, before it
+/// allocates.
+const MOST_ROOM: usize = 512;
 
 /// Room for the log: the mean number of requests and six standard deviations.
 fn expected_requests(id: ClusterId, topology: &Topology) -> usize {

@@ -98,12 +98,13 @@ impl<J: Copy> Compute<J> {
     pub fn add_container(&mut self, spec: &ContainerSpec) -> ContainerId {
         // A limit of a core per worker cannot be reached.
         let limit = spec.limit.filter(|limit| *limit < spec.workers as f64);
-        let server = ProcessorSharing::with_capacity(spec.jobs_per_worker);
+        // One by one: a clone has no room.
+        let server = |_| ProcessorSharing::with_capacity(spec.jobs_per_worker);
         let id = self.containers.push(Container {
             host: spec.host,
             entity: spec.entity,
             weight: spec.weight,
-            workers: vec![server; spec.workers],
+            workers: (0..spec.workers).map(server).collect(),
             busy_workers: 0,
             quota: limit.map(|cores| CfsQuota::new(cores, spec.phase)),
             rate: 1.0,
@@ -177,8 +178,10 @@ impl<J: Copy> Compute<J> {
         host.runnable = host.runnable + it.runnable() - runnable_before;
         let crowded = f64::from(host.runnable) > host.cores;
         if crowded || host.crowded {
-            host.crowded = crowded;
-            self.share_host(now, id, container);
+            // Who is brought up to date may stop or go on just then: the shares are others again.
+            while self.share_host(now, id, container) {}
+            let host = &mut self.hosts[id];
+            host.crowded = f64::from(host.runnable) > host.cores;
         } else {
             let it = &mut self.containers[container];
             it.rate = 1.0;
@@ -187,8 +190,8 @@ impl<J: Copy> Compute<J> {
     }
 
     /// Gives every container of a host its share. The timer of `changed` is set in any case, those
-    /// of the others only if their rate moved.
-    fn share_host(&mut self, now: SimTime, host: HostId, changed: ContainerId) {
+    /// of the others only if their rate moved. Tells whether one stopped or went on meanwhile.
+    fn share_host(&mut self, now: SimTime, host: HostId, changed: ContainerId) -> bool {
         let count = self.hosts[host].containers.len();
         self.claims.clear();
         for &id in &self.hosts[host].containers {
@@ -196,6 +199,7 @@ impl<J: Copy> Compute<J> {
             self.claims.push((f64::from(it.runnable()), it.weight));
         }
         max_min_share(self.hosts[host].cores, &self.claims, &mut self.shares);
+        let mut again = false;
         for place in 0..count {
             let id = self.hosts[host].containers[place];
             let it = &mut self.containers[id];
@@ -205,9 +209,14 @@ impl<J: Copy> Compute<J> {
             if moved || id == changed {
                 it.advance(now);
                 it.rate = rate;
+                let now_runnable = it.runnable();
+                let host = &mut self.hosts[host];
+                host.runnable = host.runnable + now_runnable - runnable;
+                again |= now_runnable != runnable;
                 self.retime(now, id);
             }
         }
+        again
     }
 
     fn retime(&mut self, now: SimTime, container: ContainerId) {

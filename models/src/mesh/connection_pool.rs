@@ -68,6 +68,12 @@ pub struct ConnectionPools {
 }
 
 impl ConnectionPools {
+    /// No pools yet; room for so many connections.
+    #[must_use]
+    pub fn with_capacity(connections: usize) -> Self {
+        Self { pools: Table::new(), connections: Slab::with_capacity(connections) }
+    }
+
     /// Adds `count` empty pools; tells the first.
     pub fn add(&mut self, count: usize) -> PoolId {
         let first = self.pools.push(Pool::default());

@@ -45,13 +45,9 @@ mod tests {
     #[test]
     fn what_is_shared_counts_in_order() {
         let proxy = at("r1", "z1", "s1");
-        let priorities = [
-            at("r1", "z1", "s1"),
-            at("r1", "z1", "s2"),
-            at("r1", "z2", "s1"),
-            at("r2", "z1", "s1"),
-        ]
-        .map(|endpoint| locality_priority(&proxy, &endpoint));
+        let priorities =
+            [at("r1", "z1", "s1"), at("r1", "z1", "s2"), at("r1", "z2", "s1"), at("r2", "z1", "s1")]
+                .map(|endpoint| locality_priority(&proxy, &endpoint));
         assert_eq!(priorities, [0, 1, 2, 3]);
     }
 }

@@ -13,8 +13,8 @@
 //! Istio's performance page; measured on Envoy 1.40 (access logs and CPU accounting).
 
 use crate::draws::{Purpose, draw};
-use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::SimDuration;
+use meshsim_core::random::{Address, LogNormal};
 
 /// The calibration of one kind of pass (gateway, outbound or inbound sidecar).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -11,8 +11,8 @@
 //! Istio `pilot/pkg/networking/core/route/retry/retry.go`; Envoy, `x-envoy-retry-on`, and
 //! `JitteredExponentialBackOffStrategy`.
 
-use crate::mesh::istio_version::IstioVersion;
 use crate::draws::{Purpose, draw};
+use crate::mesh::istio_version::IstioVersion;
 use meshsim_core::SimDuration;
 use meshsim_core::random::{Address, uniform};
 
@@ -54,10 +54,9 @@ mod tests {
     #[test]
     fn the_back_off_is_uniform_below_a_growing_ceiling() {
         for (n, ceiling_ms) in [(1, 25.0), (2, 75.0), (3, 175.0), (6, 250.0)] {
-            let mean = (0..10_000)
-                .map(|k| back_off(n, Address::root(1, 0).child(k)).as_millis_f64())
-                .sum::<f64>()
-                / 10_000.0;
+            let mean =
+                (0..10_000).map(|k| back_off(n, Address::root(1, 0).child(k)).as_millis_f64()).sum::<f64>()
+                    / 10_000.0;
             // Standard error: 0.3 % of the ceiling.
             assert!((mean - ceiling_ms / 2.0).abs() < 0.012 * ceiling_ms, "{n}: {mean}");
         }

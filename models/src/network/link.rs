@@ -11,8 +11,8 @@
 //! - The queue has no bound and loses nothing. Effect: an overloaded link delays where a real one
 //!   would drop and make TCP slow down.
 
-use crate::draws::draw;
 use crate::draws::Purpose;
+use crate::draws::draw;
 use meshsim_core::random::{Address, exponential};
 use meshsim_core::{SimDuration, SimTime};
 

@@ -50,11 +50,8 @@ impl RequestLog {
     /// The last byte of an answer reaches its user at `at`.
     pub fn complete(&mut self, row: u32, at: SimTime, answer: &Answer) {
         let row = &mut self.rows[row as usize];
-        row.end = Some(RequestEnd {
-            latency: at - row.arrival,
-            status: answer.status,
-            totals: answer.totals,
-        });
+        row.end =
+            Some(RequestEnd { latency: at - row.arrival, status: answer.status, totals: answer.totals });
     }
 
     /// All rows.

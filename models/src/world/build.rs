@@ -97,9 +97,10 @@ impl World {
     /// Calls and hops in flight, over all clusters.
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
-        self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(calls, hops), cluster| {
-            (calls + cluster.calls.len(), hops + cluster.hops.len())
-        })
+        self.engine
+            .processes()
+            .flat_map(Shard::clusters)
+            .fold((0, 0), |(calls, hops), cluster| (calls + cluster.calls.len(), hops + cluster.hops.len()))
     }
 }
 
@@ -132,7 +133,8 @@ fn share_hosts(description: &Description) -> Vec<Vec<ClusterId>> {
 
 /// The least delay of a message between any two processes: that of their shortest link.
 fn lookahead(description: &Description, groups: &[Vec<ClusterId>]) -> Vec<Lookahead> {
-    let process_of = |cluster| groups.iter().position(|group| group.contains(&cluster)).expect("each has one");
+    let process_of =
+        |cluster| groups.iter().position(|group| group.contains(&cluster)).expect("each has one");
     let mut least: BTreeMap<(usize, usize), Lookahead> = BTreeMap::new();
     for link in &description.links {
         let [a, b] = link.between.map(process_of);

@@ -6,7 +6,7 @@
 //!   links. On a path of several links each link's queue is passed by whole messages, and only
 //!   the first one by each TCP round. Effect: none with direct links.
 
-use super::description::{Description, DataPlane};
+use super::description::{DataPlane, Description};
 use crate::application::call_graph::Application;
 use crate::draws::Draws;
 use crate::ids::{ClusterId, ContainerId, EndpointId, HostId, PodId, ProxyId, ServiceId};

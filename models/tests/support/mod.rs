@@ -59,11 +59,8 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
             .map(|&(_, to)| Call { endpoint: EndpointId(to), probability: 0.3 })
             .collect();
         let groups = if calls.is_empty() { vec![] } else { vec![Group { sequence_length: 100, calls }] };
-        let internal = InternalService {
-            mean_body_kb: body_kb(i),
-            body: BodyKind::Random,
-            ..InternalService::idle()
-        };
+        let internal =
+            InternalService { mean_body_kb: body_kb(i), body: BodyKind::Random, ..InternalService::idle() };
         let endpoint = application.endpoints.push(Endpoint { service: ServiceId(i), internal, groups });
         application.services.push(Service {
             name: format!("s{i}"),
@@ -93,12 +90,8 @@ fn cluster(name: &str, node: HostId) -> ClusterSpec {
 pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_second: f64) -> Description {
     let mut hosts = Table::new();
     let nodes = ["cloud", "edge"].map(|name| hosts.push(HostSpec { name: name.into(), cores: 1e6 }));
-    let pod = |service, cluster| Deployment {
-        service: ServiceId(service),
-        cluster,
-        replicas: 1,
-        cpu_limit: None,
-    };
+    let pod =
+        |service, cluster| Deployment { service: ServiceId(service), cluster, replicas: 1, cpu_limit: None };
     let in_cloud = (0..10).map(|service| pod(service, CLOUD));
     Description {
         seed: 1,
@@ -153,7 +146,10 @@ pub(crate) fn run(description: &Description, replication: u32) -> Record {
 }
 
 /// Requests that arrived after the warm-up and have ended.
-pub(crate) fn ended<'a>(description: &Description, record: &'a Record) -> Vec<(&'a RequestRow, &'a RequestEnd)> {
+pub(crate) fn ended<'a>(
+    description: &Description,
+    record: &'a Record,
+) -> Vec<(&'a RequestRow, &'a RequestEnd)> {
     let warm = meshsim_core::SimTime::ZERO + description.warm_up;
     record
         .requests

@@ -8,7 +8,8 @@ use crate::results::summary::Summary;
 /// their paired difference leaves zero out.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
-    let mut ranked: Vec<_> = summary.strategies.iter().filter(|s| s.latency_ms.mean.value.is_finite()).collect();
+    let mut ranked: Vec<_> =
+        summary.strategies.iter().filter(|s| s.latency_ms.mean.value.is_finite()).collect();
     ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
     let Some(best) = ranked.first() else { return "Cannot be told: no request completed.".to_owned() };
     let name = &best.name;
@@ -16,7 +17,10 @@ pub fn verdict(summary: &Summary) -> String {
         return format!("`{name}` is the only strategy: there is nothing to compare it with.");
     };
     let Some(difference) = summary.difference(&best.name, &second.name) else {
-        return format!("Cannot be told: the strategies {name} and {} have no replication in common.", second.name);
+        return format!(
+            "Cannot be told: the strategies {name} and {} have no replication in common.",
+            second.name
+        );
     };
     let by = -difference.value;
     match difference.interval() {

@@ -70,9 +70,7 @@ impl Plan {
                         .help("add --strategy for it")
                 })?
             }
-            None => {
-                strategies[0].baseline.clone().and_then(|name| find(&strategies, &name)).unwrap_or(0)
-            }
+            None => strategies[0].baseline.clone().and_then(|name| find(&strategies, &name)).unwrap_or(0),
         };
         Ok(Self {
             baseline,

@@ -33,6 +33,12 @@ pub struct Figures {
     pub returns: f64,
     /// Further attempts, per ended request.
     pub retries: f64,
+    /// TCP rounds beyond the first between clusters, per ended request.
+    pub rounds: f64,
+    /// Waiting for connections, per ended request [ms].
+    pub connect_ms: f64,
+    /// CPU demand of the cells, per ended request [ms].
+    pub demand_ms: f64,
     /// Bodies that crossed between clusters, per ended request [bytes].
     pub cross_payload: f64,
     /// Everything that crossed, per ended request [bytes].
@@ -171,6 +177,9 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         crossings: per_request(&|t| f64::from(t.crossings)),
         returns: per_request(&|t| f64::from(t.returns)),
         retries: per_request(&|t| f64::from(t.retries)),
+        rounds: per_request(&|t| f64::from(t.rounds)),
+        connect_ms: per_request(&|t| f64::from(t.connect_us)) / 1000.0,
+        demand_ms: per_request(&|t| f64::from(t.demand_us)) / 1000.0,
         cross_payload: per_request(&|t| f64::from(t.cross_payload)),
         cross_wire: per_request(&|t| f64::from(t.cross_wire)),
         served: (0..services).map(|s| metrics.iter().map(|m| m.served[s]).collect()).collect(),

@@ -25,13 +25,29 @@ use std::sync::Arc;
 
 /// Keys of a service that say how to deploy it and change nothing here.
 const DEPLOYMENT_KEYS: [&str; 9] = [
-    "url", "path", "image", "namespace", "function_id", "memory-requests", "memory-limits", "database_id", "cogs",
+    "url",
+    "path",
+    "image",
+    "namespace",
+    "function_id",
+    "memory-requests",
+    "memory-limits",
+    "database_id",
+    "cogs",
 ];
 
 /// Keys of a service that mean something here.
 const KEYS: [&str; 10] = [
-    "external_services", "internal_service", "alternative_behaviors", "request_method", "workers", "threads",
-    "replicas", "cpu-requests", "cpu-limits", "sidecar",
+    "external_services",
+    "internal_service",
+    "alternative_behaviors",
+    "request_method",
+    "workers",
+    "threads",
+    "replicas",
+    "cpu-requests",
+    "cpu-limits",
+    "sidecar",
 ];
 
 /// Reads a work model.
@@ -104,7 +120,11 @@ fn read_service(
         }
     }
     if !has_internal_service {
-        reader.problem(raw, format!("service `{name}` has no internal_service"), "write \"internal_service\": {\"loader\": {}}");
+        reader.problem(
+            raw,
+            format!("service `{name}` has no internal_service"),
+            "write \"internal_service\": {\"loader\": {}}",
+        );
     }
     (service, endpoint)
 }
@@ -159,7 +179,11 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
     }
     for (name, value) in &probabilities.0 {
         if !listed.contains(name) {
-            reader.problem(value, format!("a probability for `{name}`, which is not in the group's services"), "list it there");
+            reader.problem(
+                value,
+                format!("a probability for `{name}`, which is not in the group's services"),
+                "list it there",
+            );
         }
     }
     let group = Group { sequence_length, calls };
@@ -214,7 +238,9 @@ fn read_loader(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
             "cpu_stress" => internal.cpu_stress = read_cpu_stress(reader, value),
             "sleep_stress" => internal.sleep = read_sleep(reader, value),
             "memory_stress" | "disk_stress" => refuse_if_it_runs(reader, key, value),
-            "mean_response_size" | "mean_bandwidth" => internal.mean_body_kb = reader.not_negative(value, key),
+            "mean_response_size" | "mean_bandwidth" => {
+                internal.mean_body_kb = reader.not_negative(value, key)
+            }
             "function_id" => {}
             other => reader.unknown_key(
                 other,
@@ -287,7 +313,12 @@ fn read_compute_pi(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
             other => reader.unknown_key(other, value, ["range_complexity", "mean_response_size"]),
         }
     }
-    InternalService { cpu_stress: Some(stress), sleep: SimDuration::ZERO, mean_body_kb, body: BodyKind::Constant }
+    InternalService {
+        cpu_stress: Some(stress),
+        sleep: SimDuration::ZERO,
+        mean_body_kb,
+        body: BodyKind::Constant,
+    }
 }
 
 #[cfg(test)]

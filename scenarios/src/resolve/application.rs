@@ -23,7 +23,7 @@ pub(super) fn resolve(
         let names: Vec<&str> =
             cycle.services.iter().map(|&id| application.services[id].name.as_str()).collect();
         let message = format!(
-            "the calls {} feed themselves: each round makes {:.3} times as many",
+            "the calls {} feed themselves: each generation of calls is {:.3} times as large as the one before",
             names.join(" -> "),
             cycle.spectral_radius
         );

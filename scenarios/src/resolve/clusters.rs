@@ -51,11 +51,8 @@ pub(super) fn resolve(
         clusters.push(self::cluster(check, name, cluster.get_ref(), &mut hosts, &shared));
         place_pods(check, id, name, cluster.get_ref(), application, strategy, &mut deployments);
     }
-    let links: Vec<LinkSpec> = scenario
-        .links
-        .iter()
-        .filter_map(|(name, it)| link(check, name, it.get_ref(), &names))
-        .collect();
+    let links: Vec<LinkSpec> =
+        scenario.links.iter().filter_map(|(name, it)| link(check, name, it.get_ref(), &names)).collect();
     if links.len() == scenario.links.len() {
         check_connected(check, scenario, &names, &links);
     }

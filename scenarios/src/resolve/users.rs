@@ -34,11 +34,9 @@ pub(super) fn resolve(
         .map(|(name, it)| {
             let users = it.get_ref();
             let cluster = users.cluster.get_ref();
-            let cluster =
-                check.reference(cluster, users.cluster.span(), clusters.iter().copied(), "cluster");
+            let cluster = check.reference(cluster, users.cluster.span(), clusters.iter().copied(), "cluster");
             let service = users.service.get_ref();
-            let service =
-                check.reference(service, users.service.span(), services.iter().copied(), "service");
+            let service = check.reference(service, users.service.span(), services.iter().copied(), "service");
             let entry = service.map_or(EndpointId(0), |service| {
                 application.services[ServiceId::from_index(service)].endpoint
             });
@@ -66,7 +64,11 @@ fn arrivals(check: &mut Check<'_>, name: &str, users: &Users, span: std::ops::Ra
                 check.problem("an open loop has no think_time", think_time.span(), help);
             }
             let per_second = open_rate(check, name, users, span);
-            if kind == Kind::Poisson { Arrivals::Poisson { per_second } } else { Arrivals::Constant { per_second } }
+            if kind == Kind::Poisson {
+                Arrivals::Poisson { per_second }
+            } else {
+                Arrivals::Constant { per_second }
+            }
         }
         Kind::ClosedLoop | Kind::ClosedLoopConstant => {
             if let Some(rate) = &users.rate {
@@ -77,7 +79,8 @@ fn arrivals(check: &mut Check<'_>, name: &str, users: &Users, span: std::ops::Ra
                 let message = format!("the users `{name}` are a closed loop without a think_time");
                 check.problem(message, span, "write think_time = \"1s\"");
             }
-            let think_time = check.duration(users.think_time.as_ref(), "think_time", SimDuration::from_secs(1), 0);
+            let think_time =
+                check.duration(users.think_time.as_ref(), "think_time", SimDuration::from_secs(1), 0);
             Arrivals::ClosedLoop { think_time, exponential: kind == Kind::ClosedLoop }
         }
     }

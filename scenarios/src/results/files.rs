@@ -125,7 +125,13 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
             ("crossings_per_request".into(), strategy.crossings_per_request),
             ("returns_per_request".into(), strategy.returns_per_request),
             ("retries_per_request".into(), strategy.retries_per_request),
-            ("cross_cluster_bytes_per_request.payload".into(), strategy.cross_cluster_bytes_per_request.payload),
+            ("rounds_per_request".into(), strategy.rounds_per_request),
+            ("connect_ms_per_request".into(), strategy.connect_ms_per_request),
+            ("cpu_demand_ms_per_request".into(), strategy.cpu_demand_ms_per_request),
+            (
+                "cross_cluster_bytes_per_request.payload".into(),
+                strategy.cross_cluster_bytes_per_request.payload,
+            ),
             ("cross_cluster_bytes_per_request.wire".into(), strategy.cross_cluster_bytes_per_request.wire),
             ("requests.offered".into(), plain(strategy.requests.offered as f64)),
             ("requests.completed".into(), plain(strategy.requests.completed as f64)),
@@ -154,7 +160,8 @@ fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     for paired in &summary.paired {
         let value = &paired.mean_difference_ms;
         let ratio = paired.variance_ratio.map_or(String::new(), |ratio| ratio.to_string());
-        let row = [&paired.strategy, &paired.baseline, &value.value_text(), &value.low(), &value.high(), &ratio];
+        let row =
+            [&paired.strategy, &paired.baseline, &value.value_text(), &value.low(), &value.high(), &ratio];
         csv.write_record(row)?;
     }
     Ok(())
@@ -173,8 +180,20 @@ fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
 
 fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
     csv.write_record([
-        "strategy", "replication", "population", "number", "arrival_s", "latency_ms", "status", "calls",
-        "crossings", "returns", "retries", "body_bytes", "demand_us", "call_tree",
+        "strategy",
+        "replication",
+        "population",
+        "number",
+        "arrival_s",
+        "latency_ms",
+        "status",
+        "calls",
+        "crossings",
+        "returns",
+        "retries",
+        "body_bytes",
+        "demand_us",
+        "call_tree",
     ])?;
     for (replication, figures) in &outcome.replications {
         for (resolved, figures) in plan.strategies.iter().zip(figures) {

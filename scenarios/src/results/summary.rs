@@ -65,6 +65,12 @@ pub struct Strategy {
     pub returns_per_request: Value,
     /// Further attempts.
     pub retries_per_request: Value,
+    /// TCP rounds beyond the first that responses between clusters took, each a round trip.
+    pub rounds_per_request: Value,
+    /// Time that requests waited for new connections [ms].
+    pub connect_ms_per_request: Value,
+    /// CPU time that the cells needed [ms].
+    pub cpu_demand_ms_per_request: Value,
     /// Bytes between clusters.
     pub cross_cluster_bytes_per_request: Bytes,
     /// Share of each service's calls that each cluster served.
@@ -248,6 +254,9 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         crossings_per_request: over(&|f| f.crossings),
         returns_per_request: over(&|f| f.returns),
         retries_per_request: over(&|f| f.retries),
+        rounds_per_request: over(&|f| f.rounds),
+        connect_ms_per_request: over(&|f| f.connect_ms),
+        cpu_demand_ms_per_request: over(&|f| f.demand_ms),
         cross_cluster_bytes_per_request: Bytes {
             payload: over(&|f| f.cross_payload),
             wire: over(&|f| f.cross_wire),

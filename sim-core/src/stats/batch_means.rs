@@ -25,10 +25,7 @@ pub fn batch_means(samples: &[f64], batches: usize, confidence: f64) -> Option<E
     let kept = &samples[samples.len() % batches..];
     let means: Tally = kept.chunks_exact(length).map(mean).collect();
     let of_batches = Estimate::of_mean(&means, confidence)?;
-    Some(Estimate {
-        samples: kept.len() as u64,
-        ..of_batches
-    })
+    Some(Estimate { samples: kept.len() as u64, ..of_batches })
 }
 
 /// Correlation of each sample with its successor, between −1 and 1:

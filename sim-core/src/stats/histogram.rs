@@ -130,10 +130,7 @@ impl Histogram {
     /// # Panics
     /// If the resolutions differ or the total count would reach 2^64.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(
-            self.resolution, other.resolution,
-            "histograms of different resolution cannot be merged"
-        );
+        assert_eq!(self.resolution, other.resolution, "histograms of different resolution cannot be merged");
         self.count = checked_total(self.count, other.count);
         for (index, count) in other.occupied() {
             self.add_to_bucket(index, count);
@@ -198,9 +195,7 @@ impl Histogram {
 
     /// The non-empty buckets as (index, count).
     fn occupied(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        (0..self.counters.len())
-            .map(|index| (index, self.count_of(index)))
-            .filter(|&(_, count)| count > 0)
+        (0..self.counters.len()).map(|index| (index, self.count_of(index))).filter(|&(_, count)| count > 0)
     }
 
     fn count_of(&self, index: usize) -> u64 {
@@ -233,9 +228,7 @@ impl Histogram {
 }
 
 fn checked_total(count: u64, more: u64) -> u64 {
-    count
-        .checked_add(more)
-        .expect("a histogram counts fewer than 2^64 values")
+    count.checked_add(more).expect("a histogram counts fewer than 2^64 values")
 }
 
 #[cfg(test)]
@@ -307,10 +300,7 @@ mod tests {
         let histogram = of(Resolution::Percent, &[1 << 63, u64::MAX]);
         let lowest = 1_u64 << 63;
         let width = 1_u64 << 57;
-        let expected = [
-            (lowest, lowest + width, 1),
-            (u64::MAX - width + 1, u64::MAX, 1),
-        ];
+        let expected = [(lowest, lowest + width, 1), (u64::MAX - width + 1, u64::MAX, 1)];
         assert_eq!(histogram.buckets().collect::<Vec<_>>(), expected);
         assert_eq!(histogram.mean(), Some(1.5 * lowest as f64));
     }
@@ -368,9 +358,7 @@ mod tests {
             for max_value in [0, 1, 1023, 1024, 5_000_000_000, 1 << 63, u64::MAX] {
                 let mut histogram = Histogram::with_capacity_for(resolution, max_value);
                 let before = (histogram.counters.as_ptr(), histogram.counters.len());
-                [0, max_value / 2, max_value]
-                    .iter()
-                    .for_each(|&v| histogram.record(v));
+                [0, max_value / 2, max_value].iter().for_each(|&v| histogram.record(v));
                 let after = (histogram.counters.as_ptr(), histogram.counters.len());
                 assert_eq!(before, after);
             }
@@ -417,10 +405,7 @@ mod tests {
                 let theirs = oracle.value_at_quantile(q) as f64;
                 let reported = ours.quantile(q).unwrap() as f64;
                 let allowed = (error_bound(resolution) + 0.001) * theirs;
-                assert!(
-                    (reported - theirs).abs() <= allowed,
-                    "q {q}: {reported} {theirs}"
-                );
+                assert!((reported - theirs).abs() <= allowed, "q {q}: {reported} {theirs}");
             }
         }
     }

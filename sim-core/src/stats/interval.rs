@@ -46,25 +46,15 @@ impl Estimate {
     /// The mean of independent observations and its two-sided Student-t
     /// interval at `confidence` (between 0 and 1); `None` for an empty tally.
     pub fn of_mean(tally: &Tally, confidence: f64) -> Option<Self> {
-        debug_assert!(
-            confidence > 0.0 && confidence < 1.0,
-            "a confidence between 0 and 1"
-        );
+        debug_assert!(confidence > 0.0 && confidence < 1.0, "a confidence between 0 and 1");
         let value = tally.mean()?;
         let samples = tally.count();
         let interval = tally.variance().map(|variance| {
             let t = student_t_quantile(0.5 + 0.5 * confidence, (samples - 1) as f64);
             let half_width = t * sqrt(variance / samples as f64);
-            Interval {
-                low: value - half_width,
-                high: value + half_width,
-            }
+            Interval { low: value - half_width, high: value + half_width }
         });
-        Some(Self {
-            value,
-            interval,
-            samples,
-        })
+        Some(Self { value, interval, samples })
     }
 }
 
@@ -116,10 +106,7 @@ mod tests {
 
     #[test]
     fn interval_includes_its_ends() {
-        let interval = Interval {
-            low: -1.0,
-            high: 3.0,
-        };
+        let interval = Interval { low: -1.0, high: 3.0 };
         assert!(interval.contains(-1.0) && interval.contains(3.0));
         assert!(!interval.contains(-1.1) && !interval.contains(3.1));
         assert!(!interval.contains(f64::NAN));
@@ -129,11 +116,7 @@ mod tests {
     #[test]
     fn few_values_give_no_interval() {
         assert_eq!(mean_estimate(&[], 0.95), None);
-        let single = Estimate {
-            value: 4.5,
-            interval: None,
-            samples: 1,
-        };
+        let single = Estimate { value: 4.5, interval: None, samples: 1 };
         assert_eq!(mean_estimate(&[4.5], 0.95), Some(single));
     }
 
@@ -151,10 +134,7 @@ mod tests {
     #[test]
     fn constant_values_have_an_interval_of_no_width() {
         let estimate = mean_estimate(&[0.1; 7], 0.99).unwrap();
-        let point = Interval {
-            low: 0.1,
-            high: 0.1,
-        };
+        let point = Interval { low: 0.1, high: 0.1 };
         assert_eq!(estimate.interval, Some(point));
     }
 

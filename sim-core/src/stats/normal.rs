@@ -18,11 +18,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     }
     let tail = if centred < 0.0 { p } else { 1.0 - p };
     let r = sqrt(-ln(tail));
-    let magnitude = if r <= 5.0 {
-        ratio(&MIDDLE, r - 1.6)
-    } else {
-        ratio(&FAR, r - 5.0)
-    };
+    let magnitude = if r <= 5.0 { ratio(&MIDDLE, r - 1.6) } else { ratio(&FAR, r - 5.0) };
     if centred < 0.0 { -magnitude } else { magnitude }
 }
 

@@ -39,18 +39,12 @@ pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 pub fn order_statistic_interval(sorted: &[f64], q: f64, confidence: f64) -> Option<Interval> {
     debug_assert!(sorted.is_sorted(), "the sample must be sorted, without NaN");
     let (low, high) = enclosing_ranks(sorted.len(), q, confidence)?;
-    Some(Interval {
-        low: sorted[low - 1],
-        high: sorted[high - 1],
-    })
+    Some(Interval { low: sorted[low - 1], high: sorted[high - 1] })
 }
 
 /// The ranks, from 1, of the ends of the interval.
 fn enclosing_ranks(n: usize, q: f64, confidence: f64) -> Option<(usize, usize)> {
-    debug_assert!(
-        confidence > 0.0 && confidence < 1.0,
-        "a confidence between 0 and 1"
-    );
+    debug_assert!(confidence > 0.0 && confidence < 1.0, "a confidence between 0 and 1");
     let inside = q > 0.0 && q < 1.0;
     if n == 0 || !inside {
         return None;
@@ -79,8 +73,7 @@ impl Binomial {
     fn new(n: usize, q: f64) -> Self {
         let odds = q / (1.0 - q);
         let mode = (((n + 1) as f64 * q).floor() as usize).min(n);
-        let downward =
-            relative_weights((1..=mode).rev(), |k| k as f64 / ((n - k + 1) as f64 * odds));
+        let downward = relative_weights((1..=mode).rev(), |k| k as f64 / ((n - k + 1) as f64 * odds));
         let upward = relative_weights(mode..n, |k| (n - k) as f64 * odds / (k + 1) as f64);
         let weights = || downward.iter().rev().chain([&1.0]).chain(&upward);
         let total: f64 = weights().sum();
@@ -88,10 +81,7 @@ impl Binomial {
             *sum += weight;
             Some(*sum / total)
         });
-        Self {
-            first: mode - downward.len(),
-            cumulative: cumulative.collect(),
-        }
+        Self { first: mode - downward.len(), cumulative: cumulative.collect() }
     }
 
     /// P(B ≤ k).
@@ -123,14 +113,7 @@ mod tests {
     fn interpolates_as_r_type_7() {
         // R: quantile(c(1, 2, 4, 8), c(0, .1, .25, .5, .9, 1))
         let sample = [1.0, 2.0, 4.0, 8.0];
-        let expected = [
-            (0.0, 1.0),
-            (0.1, 1.3),
-            (0.25, 1.75),
-            (0.5, 3.0),
-            (0.9, 6.8),
-            (1.0, 8.0),
-        ];
+        let expected = [(0.0, 1.0), (0.1, 1.3), (0.25, 1.75), (0.5, 3.0), (0.9, 6.8), (1.0, 8.0)];
         for (q, value) in expected {
             let quantile = quantile_of_sorted(&sample, q).unwrap();
             assert!((quantile - value).abs() < 1e-12, "q {q}: {quantile}");
@@ -196,10 +179,7 @@ mod tests {
         assert_eq!(order_statistic_interval(&[1.0], 0.5, 0.5), None);
         assert_eq!(order_statistic_interval(&sample, 0.0, 0.5), None);
         assert_eq!(order_statistic_interval(&sample, 1.0, 0.5), None);
-        let whole = Interval {
-            low: 1.0,
-            high: 7.0,
-        };
+        let whole = Interval { low: 1.0, high: 7.0 };
         assert_eq!(order_statistic_interval(&sample, 0.5, 0.98), Some(whole));
     }
 

@@ -83,11 +83,7 @@ fn solve_log_log(start: f64, target: f64, function: impl Fn(f64) -> (f64, f64)) 
         } else {
             low = t;
         }
-        t = if low < newton && newton < high {
-            newton
-        } else {
-            sqrt(low) * sqrt(high)
-        };
+        t = if low < newton && newton < high { newton } else { sqrt(low) * sqrt(high) };
     }
     t
 }
@@ -109,10 +105,7 @@ struct Halves {
 
 impl StudentT {
     fn new(degrees: f64) -> Self {
-        Self {
-            degrees,
-            ln_inverse_beta: ln_gamma_half_step(0.5 * degrees) - 0.5 * ln(PI),
-        }
+        Self { degrees, ln_inverse_beta: ln_gamma_half_step(0.5 * degrees) - 0.5 * ln(PI) }
     }
 
     fn density(&self, t: f64) -> f64 {
@@ -131,17 +124,11 @@ impl StudentT {
         let front = exp(a * ln_x + 0.5 * ln_y + self.ln_inverse_beta);
         if x < (a + 1.0) / (a + 2.5) {
             let tail = 0.5 * front * beta_continued_fraction(a, 0.5, x) / a;
-            Halves {
-                central: 0.5 - tail,
-                tail,
-            }
+            Halves { central: 0.5 - tail, tail }
         } else {
             let y = ratio / (1.0 + ratio);
             let central = front * beta_continued_fraction(0.5, a, y);
-            Halves {
-                central,
-                tail: 0.5 - central,
-            }
+            Halves { central, tail: 0.5 - central }
         }
     }
 }
@@ -156,13 +143,7 @@ fn ln_gamma_half_step(a: f64) -> f64 {
     }
     let inverse = 1.0 / a;
     let square = inverse * inverse;
-    let series = [
-        -1.0 / 8.0,
-        1.0 / 192.0,
-        -1.0 / 640.0,
-        17.0 / 14336.0,
-        -31.0 / 18432.0,
-    ];
+    let series = [-1.0 / 8.0, 1.0 / 192.0, -1.0 / 640.0, 17.0 / 14336.0, -31.0 / 18432.0];
     let correction = series.iter().rev().fold(0.0, |sum, c| sum * square + c);
     0.5 * ln(a) + correction * inverse
 }
@@ -293,10 +274,7 @@ mod tests {
     fn is_odd_around_the_median() {
         assert_eq!(student_t_quantile(0.5, 7.0), 0.0);
         for p in [0.125, 0.25, 0.375, 0.4375] {
-            assert_eq!(
-                student_t_quantile(p, 7.0),
-                -student_t_quantile(1.0 - p, 7.0)
-            );
+            assert_eq!(student_t_quantile(p, 7.0), -student_t_quantile(1.0 - p, 7.0));
         }
     }
 

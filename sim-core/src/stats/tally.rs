@@ -22,13 +22,7 @@ pub struct Tally {
 impl Tally {
     /// An empty tally.
     pub const fn new() -> Self {
-        Self {
-            count: 0,
-            mean: 0.0,
-            squared_deviations: 0.0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-        }
+        Self { count: 0, mean: 0.0, squared_deviations: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
     }
 
     /// Adds one finite value.
@@ -87,8 +81,7 @@ impl Tally {
         let total = self.count + other.count;
         let delta = other.mean - self.mean;
         let share = other.count as f64 / total as f64;
-        self.squared_deviations +=
-            other.squared_deviations + delta * delta * self.count as f64 * share;
+        self.squared_deviations += other.squared_deviations + delta * delta * self.count as f64 * share;
         self.mean += delta * share;
         self.count = total;
         self.min = self.min.min(other.min);

@@ -23,12 +23,7 @@ impl TimeAverage {
     /// Starts observing at `start`, when the quantity equals `value`.
     pub fn new(start: SimTime, value: f64) -> Self {
         debug_assert!(value.is_finite(), "a time average takes finite values");
-        Self {
-            start,
-            changed: start,
-            value,
-            integral: 0.0,
-        }
+        Self { start, changed: start, value, integral: 0.0 }
     }
 
     /// The quantity becomes `value` at `now`.

@@ -29,17 +29,11 @@ pub struct Truncation {
 /// equally good cuts the shortest is taken. O(n), without allocation.
 pub fn mser5(samples: &[f64]) -> Truncation {
     if samples.len() < MIN_SAMPLES {
-        return Truncation {
-            cut: 0,
-            reliable: false,
-        };
+        return Truncation { cut: 0, reliable: false };
     }
     let last_candidate = samples.len() / BATCH / 2;
     let best = best_cut(samples, last_candidate);
-    Truncation {
-        cut: best * BATCH,
-        reliable: best < last_candidate,
-    }
+    Truncation { cut: best * BATCH, reliable: best < last_candidate }
 }
 
 const BATCH: usize = 5;
@@ -70,10 +64,7 @@ mod tests {
 
     /// The definition, O(n²).
     fn best_cut_by_definition(samples: &[f64]) -> usize {
-        let means: Vec<f64> = samples
-            .chunks_exact(5)
-            .map(|batch| batch.iter().sum::<f64>() / 5.0)
-            .collect();
+        let means: Vec<f64> = samples.chunks_exact(5).map(|batch| batch.iter().sum::<f64>() / 5.0).collect();
         let error = |cut: usize| {
             let rest = &means[cut..];
             let n = rest.len() as f64;
@@ -87,9 +78,7 @@ mod tests {
     #[test]
     fn cuts_an_obvious_transient() {
         let mut lcg = Lcg::new(31);
-        let samples: Vec<f64> = (0..1000)
-            .map(|i| if i < 200 { 50.0 } else { 10.0 } + lcg.normal())
-            .collect();
+        let samples: Vec<f64> = (0..1000).map(|i| if i < 200 { 50.0 } else { 10.0 } + lcg.normal()).collect();
         let truncation = mser5(&samples);
         assert!(truncation.reliable);
         assert!((200..=225).contains(&truncation.cut), "{truncation:?}");
@@ -97,32 +86,21 @@ mod tests {
 
     #[test]
     fn cuts_an_exponential_transient_without_noise_exactly() {
-        let samples: Vec<f64> = (0..600)
-            .map(|i| if i < 100 { f64::from(i) } else { 100.0 })
-            .collect();
-        let expected = Truncation {
-            cut: 100,
-            reliable: true,
-        };
+        let samples: Vec<f64> = (0..600).map(|i| if i < 100 { f64::from(i) } else { 100.0 }).collect();
+        let expected = Truncation { cut: 100, reliable: true };
         assert_eq!(mser5(&samples), expected);
     }
 
     #[test]
     fn cuts_nothing_from_a_constant_run() {
-        let expected = Truncation {
-            cut: 0,
-            reliable: true,
-        };
+        let expected = Truncation { cut: 0, reliable: true };
         assert_eq!(mser5(&[0.1; 200]), expected);
     }
 
     #[test]
     fn a_trend_to_the_end_is_unreliable() {
         let samples: Vec<f64> = (0..400).map(|i| f64::from(i) * 0.5).collect();
-        let expected = Truncation {
-            cut: 200,
-            reliable: false,
-        };
+        let expected = Truncation { cut: 200, reliable: false };
         assert_eq!(mser5(&samples), expected);
     }
 
@@ -130,17 +108,11 @@ mod tests {
     fn short_runs_are_left_alone() {
         let mut samples = vec![1000.0; 10];
         samples.resize(49, 1.0);
-        let nothing = Truncation {
-            cut: 0,
-            reliable: false,
-        };
+        let nothing = Truncation { cut: 0, reliable: false };
         assert_eq!(mser5(&samples), nothing);
         assert_eq!(mser5(&[]), nothing);
         samples.push(1.0);
-        let transient = Truncation {
-            cut: 10,
-            reliable: true,
-        };
+        let transient = Truncation { cut: 10, reliable: true };
         assert_eq!(mser5(&samples), transient);
     }
 
@@ -154,9 +126,8 @@ mod tests {
 
     #[test]
     fn a_small_signal_on_a_large_mean_is_seen() {
-        let samples: Vec<f64> = (0..500)
-            .map(|i| 1e9 + if i < 50 { 3.0 } else { f64::from(i % 5) * 0.25 })
-            .collect();
+        let samples: Vec<f64> =
+            (0..500).map(|i| 1e9 + if i < 50 { 3.0 } else { f64::from(i % 5) * 0.25 }).collect();
         assert_eq!(mser5(&samples).cut, 50);
     }
 

@@ -100,12 +100,7 @@ pub(crate) struct Stations(Vec<Station>);
 impl Stations {
     /// Empty stations, which draw below `replication` and measure from `warm_up` on.
     pub(crate) fn new(plans: &[Plan], replication: Address, warm_up: SimTime) -> Self {
-        Self(
-            plans
-                .iter()
-                .map(|plan| Station::new(plan, replication, warm_up))
-                .collect(),
-        )
+        Self(plans.iter().map(|plan| Station::new(plan, replication, warm_up)).collect())
     }
 
     pub(crate) fn entities(&self) -> Vec<EntityId> {
@@ -117,10 +112,7 @@ impl Stations {
     }
 
     fn station(&mut self, entity: EntityId) -> &mut Station {
-        let found = self
-            .0
-            .iter_mut()
-            .find(|station| station.plan.entity == entity);
+        let found = self.0.iter_mut().find(|station| station.plan.entity == entity);
         found.expect("an event reaches a station of this process")
     }
 }
@@ -129,12 +121,7 @@ impl Process for Stations {
     type Event = Event;
     type Message = Transfer;
 
-    fn handle(
-        &mut self,
-        entity: EntityId,
-        event: Event,
-        scheduler: &mut Scheduler<Event, Transfer>,
-    ) {
+    fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Transfer>) {
         let station = self.station(entity);
         match event {
             Event::Arrival => {
@@ -145,14 +132,8 @@ impl Process for Stations {
         }
     }
 
-    fn receive(
-        &mut self,
-        entity: EntityId,
-        message: Transfer,
-        scheduler: &mut Scheduler<Event, Transfer>,
-    ) {
-        self.station(entity)
-            .admit(message.entered_network, scheduler);
+    fn receive(&mut self, entity: EntityId, message: Transfer, scheduler: &mut Scheduler<Event, Transfer>) {
+        self.station(entity).admit(message.entered_network, scheduler);
     }
 }
 
@@ -185,10 +166,7 @@ impl Station {
         self.from_outside += 1;
         let mut draw = self.address.child(self.from_outside).draw(INTERARRIVAL);
         let gap = exponential(&mut draw, 1.0 / self.plan.arrival_rate);
-        scheduler.schedule(
-            scheduler.now() + SimDuration::from_secs_f64(gap),
-            Event::Arrival,
-        );
+        scheduler.schedule(scheduler.now() + SimDuration::from_secs_f64(gap), Event::Arrival);
     }
 
     fn admit(&mut self, entered_network: SimTime, scheduler: &mut Scheduler<Event, Transfer>) {
@@ -206,11 +184,7 @@ impl Station {
         if here == 0 {
             self.note_idle(now);
         }
-        let customer = Customer {
-            number: self.customers,
-            entered_network,
-            entered_station: now,
-        };
+        let customer = Customer { number: self.customers, entered_network, entered_station: now };
         if self.in_service < self.plan.servers {
             self.begin(customer, scheduler);
         } else {
@@ -223,9 +197,7 @@ impl Station {
         let now = scheduler.now();
         self.in_service += 1;
         if customer.entered_station >= self.warm_up {
-            self.measures
-                .waiting
-                .record((now - customer.entered_station).as_secs_f64());
+            self.measures.waiting.record((now - customer.entered_station).as_secs_f64());
         }
         let mut draw = self.address.child(customer.number).draw(SERVICE);
         let duration = (self.plan.law)(&mut draw, self.plan.service);
@@ -238,9 +210,7 @@ impl Station {
         self.in_service -= 1;
         self.count_present(-1.0, now);
         if customer.entered_station >= self.warm_up {
-            self.measures
-                .sojourn
-                .record((now - customer.entered_station).as_secs_f64());
+            self.measures.sojourn.record((now - customer.entered_station).as_secs_f64());
         }
         self.pass_on(customer, scheduler);
         if let Some(next) = self.queue.pop_front() {
@@ -255,18 +225,14 @@ impl Station {
         let mut left = uniform(&mut self.address.child(customer.number).draw(ROUTE));
         for route in &self.plan.routes {
             if left < route.probability {
-                let transfer = Transfer {
-                    entered_network: customer.entered_network,
-                };
+                let transfer = Transfer { entered_network: customer.entered_network };
                 scheduler.send(route.to, now + route.delay, transfer);
                 return;
             }
             left -= route.probability;
         }
         if customer.entered_network >= self.warm_up {
-            self.measures
-                .passage
-                .record((now - customer.entered_network).as_secs_f64());
+            self.measures.passage.record((now - customer.entered_network).as_secs_f64());
         }
     }
 
@@ -290,14 +256,12 @@ impl Station {
 
 /// Checks independent replications of one quantity against its exact value: it lies inside their
 /// 99.9 % Student interval, and the interval is narrow enough to find an error of 2 %.
+#[expect(clippy::print_stdout, reason = "shown for a failed test and on request")]
 pub(crate) fn assert_agrees(name: &str, exact: f64, replications: &[f64]) {
     let estimate = mean_estimate(replications, 0.999).expect("there are replications");
     let interval = estimate.interval.expect("there are several replications");
     let tally: Tally = replications.iter().copied().collect();
-    let deviation = tally
-        .variance()
-        .expect("there are several replications")
-        .sqrt();
+    let deviation = tally.variance().expect("there are several replications").sqrt();
     let standard_error = deviation / (replications.len() as f64).sqrt();
     println!(
         "{name}: exact {exact:.5}, simulated {:.5}, standard error {standard_error:.5} ({:+.2})",
@@ -309,8 +273,5 @@ pub(crate) fn assert_agrees(name: &str, exact: f64, replications: &[f64]) {
         "{name}: half width {} shows nothing about {exact}",
         interval.half_width()
     );
-    assert!(
-        interval.contains(exact),
-        "{name}: {interval:?} misses {exact}"
-    );
+    assert!(interval.contains(exact), "{name}: {interval:?} misses {exact}");
 }

@@ -98,7 +98,11 @@ impl<'a> Reader<'a> {
         match self.parse::<f64>(raw) {
             Some(value) if (0.0..=1e9).contains(&value) => value,
             Some(value) => {
-                self.problem(raw, format!("{key} {value} is out of range"), "it is zero or more, at most 1e9");
+                self.problem(
+                    raw,
+                    format!("{key} {value} is out of range"),
+                    "it is zero or more, at most 1e9",
+                );
                 0.0
             }
             None => 0.0,
@@ -144,7 +148,12 @@ impl<'a> Reader<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
         };
-        self.problem(value, format!("unknown key `{key}`"), &help);
+        // The key stands right before its value.
+        let start = self.span(value).start;
+        let quoted = format!("\"{key}\"");
+        let span =
+            self.source.text[..start].rfind(&quoted).map_or(start..start + 1, |at| at..at + quoted.len());
+        self.problems.push(Problem::new(format!("unknown key `{key}`")).at(self.source, span).help(help));
     }
 
     pub(super) fn problem(&mut self, raw: &RawValue, message: impl Into<String>, help: &str) {

@@ -57,22 +57,16 @@ fn a_whole_service_is_read() {
 fn what_is_wrong_is_said_with_its_place() {
     check("{\n  \"s0\": {,}\n}", "workmodel.json:2:10: key must be a string");
     check("[]", "workmodel.json:1:1: invalid type: sequence, expected an object");
-    check(
-        &service("\"worker\": 3"),
-        "workmodel.json:1:56: unknown key `worker` (did you mean `workers`?)",
-    );
+    check(&service("\"worker\": 3"), "workmodel.json:1:45: unknown key `worker` (did you mean `workers`?)");
     check(
         &service("\"request_method\": \"grpc\""),
-        "workmodel.json:1:64: request_method `grpc` is not simulated yet (use \"rest\")",
+        "workmodel.json:1:63: request_method `grpc` is not simulated yet (use \"rest\")",
     );
     check(
         &service("\"external_services\": [{\"services\": [\"s1\"]}]"),
         "workmodel.json:1:82: the work model has no service `s1` (did you mean `s0`?)",
     );
-    check(
-        &service("\"workers\": 0"),
-        "workmodel.json:1:57: workers 0 is out of range (it is 1 to 1000)",
-    );
+    check(&service("\"workers\": 0"), "workmodel.json:1:57: workers 0 is out of range (it is 1 to 1000)");
     check(
         r#"{"s0": {"internal_service": {"loader": {"disk_stress": {"run": true}}}}}"#,
         "workmodel.json:1:56: disk_stress is not simulated yet (set its \"run\" to false)",

@@ -1,0 +1,447 @@
+//! Random small worlds: whatever is described, the invariants hold and everything ends.
+//!
+//! Each world follows from its seed alone. A failure names the seed; `MESHSIM_SEED` repeats it.
+
+mod support;
+
+use meshsim_core::random::{Address, Draw, uniform, uniform_index};
+use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
+use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
+use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
+use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::mesh::load_balancer::Policy;
+use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::network::path::Path;
+use meshsim_models::telemetry::request_log::RequestEnd;
+use meshsim_models::units::Cores;
+use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::users::population::Population;
+use meshsim_models::world::description::{
+    CellSettings, ClusterSpec, DataPlane, Deployment, Description, GatewaySettings, HostSpec, LinkSpec,
+    MeshSettings,
+};
+use meshsim_models::world::{Record, World};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::run;
+
+/// Worlds per test.
+const WORLDS: u64 = 250;
+
+/// Calls per second that a world's users cause together, about: what keeps it small.
+const CALLS_PER_SECOND: f64 = 150.0;
+
+/// What a world is drawn from.
+struct Dice(Draw);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(Address::root(seed, 0).draw(0))
+    }
+
+    /// A whole number in `low..=high`.
+    fn count(&mut self, low: u32, high: u32) -> u32 {
+        low + uniform_index(&mut self.0, (high - low + 1) as usize) as u32
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * uniform(&mut self.0)
+    }
+
+    /// Every order of magnitude alike.
+    fn magnitude(&mut self, low: f64, high: f64) -> f64 {
+        let (low, high) = (meshsim_core::elementary::ln(low), meshsim_core::elementary::ln(high));
+        meshsim_core::elementary::exp(self.between(low, high))
+    }
+
+    fn chance(&mut self, probability: f64) -> bool {
+        uniform(&mut self.0) < probability
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[uniform_index(&mut self.0, of.len())]
+    }
+
+    /// Zero or something up to `most` microseconds.
+    fn micros(&mut self, most: f64) -> SimDuration {
+        if self.chance(0.3) {
+            SimDuration::ZERO
+        } else {
+            SimDuration::from_secs_f64(self.between(0.0, most) / 1e6)
+        }
+    }
+}
+
+/// Endpoints call only those of later services, so that the graph has no cycle and a service
+/// never waits for itself.
+fn application(dice: &mut Dice) -> Application {
+    let services = dice.count(1, 5);
+    let owners: Vec<u32> =
+        (0..services).flat_map(|service| vec![service; dice.count(1, 2) as usize]).collect();
+    let mut application = Application::default();
+    for &owner in &owners {
+        let later: Vec<u32> =
+            (0..owners.len() as u32).filter(|&endpoint| owners[endpoint as usize] > owner).collect();
+        let groups = if later.is_empty() { Vec::new() } else { groups(dice, &later) };
+        let internal = internal_service(dice);
+        application.endpoints.push(Endpoint { service: ServiceId(owner), internal, groups });
+    }
+    for number in 0..services {
+        let endpoint = owners.iter().position(|&owner| owner == number).map(EndpointId::from_index);
+        application.services.push(service(dice, number, endpoint.expect("each has one")));
+    }
+    application
+}
+
+fn groups(dice: &mut Dice, later: &[u32]) -> Vec<Group> {
+    (0..dice.count(0, 2))
+        .map(|_| {
+            let call = |dice: &mut Dice| Call {
+                endpoint: EndpointId(dice.pick(later)),
+                probability: dice.pick(&[0.0, 0.3, 0.7, 1.0]),
+            };
+            let calls: Vec<Call> = (0..dice.count(1, 3)).map(|_| call(dice)).collect();
+            Group { sequence_length: dice.pick(&[1, 2, 100]), calls }
+        })
+        .collect()
+}
+
+fn internal_service(dice: &mut Dice) -> InternalService {
+    let stress =
+        CpuStress { complexity: [1, dice.count(1, 100)], thread_pool_size: dice.count(1, 2), trials: 2 };
+    InternalService {
+        cpu_stress: dice.chance(0.3).then_some(stress),
+        sleep: if dice.chance(0.3) {
+            SimDuration::from_millis(u64::from(dice.count(1, 50)))
+        } else {
+            SimDuration::ZERO
+        },
+        mean_body_kb: dice.magnitude(0.001, 300.0),
+        body: dice.pick(&[BodyKind::Random, BodyKind::Constant]),
+    }
+}
+
+fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
+    Service {
+        name: format!("s{number}"),
+        workers: dice.count(1, 3) as u16,
+        threads: dice.count(1, 3) as u16,
+        replicas: 1,
+        cpu_limit: None,
+        cpu_request: Cores(dice.between(0.0, 2.0)),
+        endpoint,
+    }
+}
+
+fn cell(dice: &mut Dice) -> CellSettings {
+    let costs = CellCosts {
+        cpu_scale: dice.between(0.2, 2.0),
+        request_ms: dice.pick(&[0.0, 1.8]),
+        response_ms: dice.pick(&[0.0, 0.8]),
+        body_ms_per_kb: dice.pick(&[0.0, 0.05, 0.5]),
+        pi_ms_per_digit: 0.005,
+        pi_ms_per_digit_squared: 0.000_05,
+        call_ms: dice.pick(&[0.0, 2.4]),
+        group_ms: dice.pick(&[0.0, 0.4]),
+    };
+    let keep_alive = SimDuration::from_millis(dice.pick(&[1, 100, 2_000, 100_000]));
+    CellSettings { costs, speed_spread: dice.pick(&[0.0, 0.25]), keep_alive }
+}
+
+fn hosts(dice: &mut Dice) -> Table<HostId, HostSpec> {
+    let count = dice.count(1, 6);
+    let host = |number| HostSpec { name: format!("host{number}"), cores: dice.magnitude(0.5, 16.0) };
+    (0..count).map(host).collect()
+}
+
+fn clusters(dice: &mut Dice, hosts: u32) -> Table<ClusterId, ClusterSpec> {
+    (0..dice.count(1, 5))
+        .map(|number| ClusterSpec {
+            name: format!("c{number}"),
+            locality: Locality {
+                region: format!("r{}", dice.count(0, 1)),
+                zone: format!("z{}", dice.count(0, 1)),
+                subzone: format!("c{number}"),
+            },
+            nodes: (0..dice.count(1, 2)).map(|_| HostId(dice.count(0, hosts - 1))).collect(),
+            local_delay: dice.micros(500.0),
+            local_bits_per_second: dice.magnitude(1e8, 1e11),
+            mtu: dice.pick(&[1_340, 1_500, 9_000]),
+        })
+        .collect()
+}
+
+/// A tree over all clusters and some more links.
+fn links(dice: &mut Dice, clusters: u32) -> Vec<LinkSpec> {
+    let tree: Vec<[u32; 2]> = (1..clusters).map(|to| [dice.count(0, to - 1), to]).collect();
+    let further: Vec<[u32; 2]> = (1..clusters)
+        .flat_map(|to| (0..to).map(move |from| [from, to]))
+        .filter(|_| dice.chance(0.2))
+        .collect();
+    tree.into_iter().chain(further).map(|between| link(dice, between)).collect()
+}
+
+fn link(dice: &mut Dice, between: [u32; 2]) -> LinkSpec {
+    LinkSpec {
+        name: format!("{}-{}", between[0], between[1]),
+        between: between.map(ClusterId),
+        round_trip: SimDuration::from_secs_f64(dice.magnitude(0.0002, 0.3)),
+        jitter: dice.micros(20_000.0),
+        bits_per_second: dice.magnitude(2e6, 1e10),
+        mtu: dice.pick(&[600, 1_340, 1_500]),
+        tunnel_overhead: dice.pick(&[0, 60]),
+    }
+}
+
+/// Every service somewhere, in some clusters more than once.
+fn deployments(dice: &mut Dice, services: u32, clusters: u32) -> Vec<Deployment> {
+    let mut deployments = Vec::new();
+    for service in (0..services).map(ServiceId) {
+        let first = dice.count(0, clusters - 1);
+        for cluster in 0..clusters {
+            if cluster == first || dice.chance(0.4) {
+                let cpu_limit = dice.chance(0.6).then(|| Cores(dice.magnitude(0.1, 4.0)));
+                let replicas = dice.count(1, 3);
+                deployments.push(Deployment { service, cluster: ClusterId(cluster), replicas, cpu_limit });
+            }
+        }
+    }
+    deployments
+}
+
+fn policy(dice: &mut Dice) -> Policy {
+    let choices = dice.count(1, 3);
+    dice.pick(&[Policy::RoundRobin, Policy::LeastRequest { choices }, Policy::Random])
+}
+
+fn proxy_cost(dice: &mut Dice) -> ProxyCost {
+    ProxyCost {
+        request: dice.micros(1_000.0),
+        response: dice.micros(1_000.0),
+        response_per_kb: dice.micros(5.0),
+        spread: dice.pick(&[0.0, 0.5]),
+        cpu: dice.micros(300.0),
+        cpu_per_kb: dice.micros(5.0),
+    }
+}
+
+fn mesh(dice: &mut Dice) -> MeshSettings {
+    MeshSettings {
+        data_plane: dice.pick(&[DataPlane::Sidecar, DataPlane::Sidecar, DataPlane::None]),
+        istio_version: dice.pick(&[IstioVersion::new(1, 23), IstioVersion::new(1, 26)]),
+        load_balancer: policy(dice),
+        locality_failover: dice.chance(0.5),
+        mtls: dice.chance(0.5),
+        concurrency: dice.count(1, 3) as u16,
+        loopback: dice.micros(100.0),
+        outbound: proxy_cost(dice),
+        inbound: proxy_cost(dice),
+    }
+}
+
+fn gateway(dice: &mut Dice) -> GatewaySettings {
+    GatewaySettings {
+        load_balancer: policy(dice),
+        replicas: dice.count(1, 3) as u16,
+        concurrency: dice.count(1, 3) as u16,
+        cost: proxy_cost(dice),
+    }
+}
+
+fn access(dice: &mut Dice) -> Path {
+    let one_way = dice.micros(30_000.0);
+    Path {
+        round_trip: one_way * 2,
+        one_way,
+        jitter: SimDuration::ZERO,
+        bits_per_second: dice.magnitude(1e6, 1e12),
+        mtu: 1_500,
+        tunnel_overhead: 0,
+    }
+}
+
+/// A population whose requests cause about so many calls per second.
+fn population(
+    dice: &mut Dice,
+    application: &Application,
+    clusters: u32,
+    calls_per_second: f64,
+) -> Population {
+    let entry = EndpointId(dice.count(0, application.endpoints.len() as u32 - 1));
+    let visits = application.expected_visits(entry).expect("the graph has no cycle");
+    let per_second = (dice.between(0.1, 1.0) * calls_per_second / visits.iter().sum::<f64>()).min(50.0);
+    let users = dice.count(1, 20);
+    let think_time = SimDuration::from_secs_f64(f64::from(users) / per_second);
+    Population {
+        name: "users".into(),
+        cluster: ClusterId(dice.count(0, clusters - 1)),
+        entry,
+        users,
+        arrivals: match dice.count(0, 2) {
+            0 => Arrivals::Poisson { per_second },
+            1 => Arrivals::Constant { per_second },
+            _ => Arrivals::ClosedLoop { think_time, exponential: dice.chance(0.5) },
+        },
+        access: access(dice),
+    }
+}
+
+fn world(seed: u64) -> Description {
+    let dice = &mut Dice::new(seed);
+    let application = application(dice);
+    let hosts = hosts(dice);
+    let clusters = clusters(dice, hosts.len() as u32);
+    let (services, count) = (application.services.len() as u32, clusters.len() as u32);
+    let groups = dice.count(1, 3);
+    let share = CALLS_PER_SECOND / f64::from(groups);
+    Description {
+        seed,
+        warm_up: SimDuration::from_secs(2),
+        duration: SimDuration::from_secs(18),
+        cell: cell(dice),
+        links: links(dice, count),
+        deployments: deployments(dice, services, count),
+        mesh: mesh(dice),
+        gateway: gateway(dice),
+        populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
+        application,
+        hosts,
+        clusters,
+    }
+}
+
+/// Runs a check on every world, or on the one that `MESHSIM_SEED` names; tells which one failed.
+fn for_each_world(check: impl Fn(u64)) {
+    let named =
+        std::env::var("MESHSIM_SEED").ok().map(|seed| seed.parse().expect("MESHSIM_SEED is a number"));
+    let seeds = named.map_or(0..WORLDS, |seed: u64| seed..seed + 1);
+    for seed in seeds {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
+        assert!(outcome.is_ok(), "repeat with MESHSIM_SEED={seed} cargo test -p meshsim-models --test swarm");
+    }
+}
+
+/// Whether no request of these users has a reason to leave their cluster.
+fn stays_home(description: &Description, home: ClusterId) -> bool {
+    let is_home =
+        |service| description.deployments.iter().any(|it| it.service == service && it.cluster == home);
+    let all_home = description.application.services.ids().all(is_home);
+    let nearest = description.mesh.data_plane == DataPlane::Sidecar && description.mesh.locality_failover;
+    description.clusters.len() == 1 || (nearest && all_home)
+}
+
+fn check_end(description: &Description, home: ClusterId, end: &RequestEnd) {
+    let totals = end.totals;
+    assert!(totals.calls >= 1 || !end.status.is_ok(), "an answer without a call: {end:?}");
+    assert!(totals.returns <= totals.crossings, "{end:?}");
+    assert!(totals.body >= u32::from(totals.calls), "each call makes a byte at least: {end:?}");
+    assert!(totals.cross_wire >= totals.cross_payload, "{end:?}");
+    assert!((totals.crossings > 0) == (totals.cross_wire > 0) || !end.status.is_ok(), "{end:?}");
+    assert!(!stays_home(description, home) || totals.crossings == 0, "{end:?}");
+    let with_mesh = description.mesh.data_plane == DataPlane::Sidecar;
+    assert!(!with_mesh || end.status.is_ok(), "nothing fails with the mesh: {end:?}");
+}
+
+/// Calls that the pods have served are at least those of the requests that have ended.
+fn check_served(record: &Record) {
+    let served: u64 = record
+        .metrics
+        .ids()
+        .map(|cluster| record.metrics_from(cluster, SimTime::ZERO).served.iter().sum::<u64>())
+        .sum();
+    let told: u64 =
+        record.requests.iter().filter_map(|row| row.end).map(|end| u64::from(end.totals.calls)).sum();
+    assert!(served >= told, "{served} calls were served, the requests tell of {told}");
+}
+
+fn check_record(description: &Description, record: &Record) {
+    for row in &record.requests {
+        let Some(end) = &row.end else { continue };
+        assert!(row.arrival + end.latency < record.end, "{row:?} ends after the end");
+        check_end(description, description.populations[row.population.index()].cluster, end);
+    }
+    assert!(record.requests.is_sorted_by_key(|row| row.arrival));
+    check_numbers(description, record);
+    check_served(record);
+}
+
+/// An open loop numbers its requests in the order of arrival; a closed one has one request of a
+/// user at a time.
+fn check_numbers(description: &Description, record: &Record) {
+    for (index, population) in description.populations.iter().enumerate() {
+        let rows: Vec<_> = record.requests.iter().filter(|row| row.population.index() == index).collect();
+        if !matches!(population.arrivals, Arrivals::ClosedLoop { .. }) {
+            assert!(rows.iter().enumerate().all(|(place, row)| row.number as usize == place));
+            continue;
+        }
+        for user in 0..population.users {
+            let mine: Vec<_> = rows.iter().filter(|row| row.number % population.users == user).collect();
+            let answered = |row: &meshsim_models::telemetry::request_log::RequestRow| {
+                row.end.map(|end| row.arrival + end.latency)
+            };
+            assert!(mine.windows(2).all(|pair| answered(pair[0]).is_some_and(|at| at <= pair[1].arrival)));
+        }
+    }
+}
+
+#[test]
+fn the_invariants_hold_in_every_world() {
+    for_each_world(|seed| {
+        let description = world(seed);
+        check_record(&description, &run(&description, 0));
+    });
+}
+
+/// Time between two bursts of the draining worlds: any queue is gone by then.
+const PAUSE: SimDuration = SimDuration::from_secs(50_000);
+
+/// The same world, whose users send a burst of requests at the same moment every now and then.
+fn in_bursts(mut description: Description) -> Description {
+    let per_second = 1.0 / PAUSE.as_secs_f64();
+    for population in &mut description.populations {
+        population.arrivals = Arrivals::Constant { per_second };
+    }
+    let once = description.populations.clone();
+    description.populations = (0..12).flat_map(|_| once.clone()).collect();
+    description.warm_up = SimDuration::ZERO;
+    description.duration = PAUSE * 3;
+    description
+}
+
+/// Once nobody sends anything, everything is answered, and nothing is left behind.
+#[test]
+fn every_world_drains() {
+    for_each_world(|seed| {
+        let description = in_bursts(world(seed));
+        let mut world = World::new(&description, 0);
+        for burst in 1..=3 {
+            world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
+            assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
+        }
+        let record = world.finish();
+        assert_eq!(record.requests.len(), 2 * description.populations.len());
+        assert!(record.requests.iter().all(|row| row.end.is_some()), "some have no answer");
+        check_record(&description, &record);
+    });
+}
+
+/// The worlds are as varied as they are meant to be.
+#[test]
+fn the_worlds_differ() {
+    let (mut throttled, mut queued, mut far, mut failed, mut open) = (0, 0, 0, 0, 0);
+    for seed in 0..WORLDS {
+        let description = world(seed);
+        let record = run(&description, 0);
+        let ends: Vec<RequestEnd> = record.requests.iter().filter_map(|row| row.end).collect();
+        throttled += u32::from(
+            description.deployments.iter().any(|it| it.cpu_limit.is_some_and(|limit| limit.0 < 0.5)),
+        );
+        queued += u32::from(ends.iter().any(|end| end.latency > SimDuration::from_secs(2)));
+        far += u32::from(ends.iter().any(|end| end.totals.returns > 0));
+        failed += u32::from(ends.iter().any(|end| !end.status.is_ok()));
+        open += u32::from(ends.len() < record.requests.len());
+    }
+    let counts = [throttled, queued, far, failed, open];
+    assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
+}

@@ -1,0 +1,155 @@
+use crate::validate::measured::{MIN_RESAMPLES, Measured, measure};
+use crate::validate::trace::{Trace, TraceRequest};
+use meshsim_core::elementary::sqrt;
+use meshsim_core::random::{Address, exponential, normal};
+use meshsim_core::stats::Estimate;
+
+/// One successful request per second.
+fn each_second(latencies_ms: impl IntoIterator<Item = f64>) -> Trace {
+    let request = |(second, latency_ms)| TraceRequest {
+        start_us: 1_795_558_703_000_000 + second * 1_000_000,
+        latency_ms,
+        ok: true,
+        bytes: 0,
+    };
+    Trace { requests: (0..).zip(latencies_ms).map(request).collect() }
+}
+
+fn iid(series: u64, count: u64) -> Trace {
+    let root = Address::root(5, 0).child(series);
+    each_second((0..count).map(|k| exponential(&mut root.child(k).draw(0), 100.0)))
+}
+
+/// An AR(1) series around 100 with standard deviation 1.
+fn autocorrelated(series: u64, count: u64, phi: f64) -> Trace {
+    let root = Address::root(6, 0).child(series);
+    let mut value = normal(&mut root.child(count).draw(0));
+    each_second((0..count).map(|k| {
+        value = phi * value + sqrt(1.0 - phi * phi) * normal(&mut root.child(k).draw(0));
+        100.0 + value
+    }))
+}
+
+/// In which share of traces the interval has the true value.
+fn coverage(
+    make: impl Fn(u64) -> Trace,
+    block_seconds: f64,
+    of: impl Fn(&Measured) -> Estimate,
+    truth: f64,
+) -> f64 {
+    let traces = 400;
+    let covered = (0..traces).filter(|&series| {
+        let measured = measure(&make(series), block_seconds, 200, series).unwrap();
+        of(&measured).interval.unwrap().contains(truth)
+    });
+    covered.count() as f64 / traces as f64
+}
+
+#[test]
+fn independent_latencies_are_covered_whatever_the_blocks() {
+    for block_seconds in [0.001, 1.0, 10.0] {
+        let covered = coverage(|series| iid(series, 400), block_seconds, |m| m.mean, 100.0);
+        assert!((0.91..0.98).contains(&covered), "{covered} of means with blocks of {block_seconds} s");
+    }
+    let median = 100.0 * std::f64::consts::LN_2;
+    let covered = coverage(|series| iid(series, 400), 1.0, |m| m.p50, median);
+    assert!((0.91..0.98).contains(&covered), "{covered} of medians");
+}
+
+/// Correlation of 0.9 from one to the next: blocks of 80 s are 8 correlation times.
+#[test]
+fn correlated_latencies_need_blocks() {
+    let trace = |series| autocorrelated(series, 2000, 0.9);
+    for of in [|m: &Measured| m.mean, |m: &Measured| m.p50] {
+        let (single, blocks) = (coverage(trace, 1.0, of, 100.0), coverage(trace, 80.0, of, 100.0));
+        assert!(single < 0.55, "{single} with single requests");
+        assert!((0.88..0.98).contains(&blocks), "{blocks} with blocks");
+    }
+}
+
+#[test]
+fn few_blocks_cover_less_than_they_promise() {
+    let trace = |series| autocorrelated(series, 13 * 60, 0.9);
+    let covered = coverage(trace, 60.0, |m| m.mean, 100.0);
+    assert!((0.84..0.94).contains(&covered), "{covered} with 13 blocks");
+}
+
+#[test]
+fn figures_are_those_of_the_successful_requests() {
+    let mut trace = each_second((0..=100).map(f64::from));
+    trace.requests.extend(each_second([1e6; 4]).requests.iter().map(|r| TraceRequest { ok: false, ..*r }));
+    trace.requests.sort_by_key(|request| request.start_us);
+    let measured = measure(&trace, 5.0, 100, 1).unwrap();
+    assert_eq!((measured.count, measured.failed), (101, 4));
+    let figures = [measured.mean, measured.p50, measured.p90, measured.p95, measured.p99];
+    for (figure, value) in figures.iter().zip([50.0, 50.0, 90.0, 95.0, 99.0]) {
+        assert!((figure.value - value).abs() < 1e-9, "{figure:?}");
+        assert_eq!(figure.samples, 101);
+        assert!(figure.interval.unwrap().contains(value));
+    }
+    assert_eq!((measured.failure_share.value, measured.failure_share.samples), (4.0 / 105.0, 105));
+}
+
+/// From the formula with z = 1.959964; 1 of 10 is also in Brown, Cai and DasGupta.
+#[test]
+fn shares_have_wilson_intervals() {
+    for (failed, all, low, high) in
+        [(0, 10, 0.0, 0.277_533), (1, 10, 0.017_876, 0.404_15), (50, 100, 0.403_832, 0.596_168), (9, 10, 0.595_850, 0.982_124)]
+    {
+        let mut trace = each_second(vec![1.0; all]);
+        for request in &mut trace.requests[..failed] {
+            request.ok = false;
+        }
+        let interval = measure(&trace, 1.0, 0, 1).unwrap().failure_share.interval.unwrap();
+        assert!((interval.low - low).abs() < 1e-5 && (interval.high - high).abs() < 1e-5, "{interval:?}");
+    }
+}
+
+#[test]
+fn the_seed_decides() {
+    let trace = iid(1, 300);
+    let measured = |seed| measure(&trace, 10.0, 100, seed);
+    assert_eq!(measured(1), measured(1));
+    assert_ne!(measured(1), measured(2));
+    assert_eq!(measured(1).unwrap().mean.value, measured(2).unwrap().mean.value);
+}
+
+#[test]
+fn a_constant_latency_has_an_interval_of_no_width() {
+    let interval = measure(&each_second(vec![7.0; 50]), 5.0, 50, 1).unwrap().p90.interval.unwrap();
+    assert_eq!((interval.low, interval.high), (7.0, 7.0));
+}
+
+#[test]
+fn too_little_gives_no_interval() {
+    let trace = iid(1, 100);
+    let interval = |seconds, resamples| measure(&trace, seconds, resamples, 1).unwrap().mean.interval;
+    assert!(interval(25.0, 50).is_some());
+    assert!(interval(26.0, 50).is_none(), "less than four blocks");
+    assert!(interval(1e300, 50).is_none());
+    assert!(interval(25.0, MIN_RESAMPLES - 1).is_none());
+    assert!(measure(&each_second([3.0]), 1.0, 50, 1).unwrap().mean.interval.is_none());
+    assert!(measure(&each_second(vec![3.0; 2]), 1.0, 50, 1).unwrap().mean.interval.is_none());
+}
+
+#[test]
+fn without_success_or_blocks_nothing_is_measured() {
+    assert_eq!(measure(&Trace::default(), 1.0, 50, 1), None);
+    let mut failed = each_second([3.0]);
+    failed.requests[0].ok = false;
+    assert_eq!(measure(&failed, 1.0, 50, 1), None);
+    for block_seconds in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(measure(&iid(1, 10), block_seconds, 50, 1), None);
+    }
+}
+
+/// All at the same moment: the circle has almost no length.
+#[test]
+fn simultaneous_requests_do_no_harm() {
+    let mut trace = iid(1, 50);
+    for request in &mut trace.requests {
+        request.start_us = 5;
+    }
+    assert_eq!(measure(&trace, 1.0, 50, 1).unwrap().mean.interval, None);
+    assert_eq!(measure(&trace, 1e-9, 50, 1).unwrap().mean.interval, None);
+}

@@ -1,0 +1,4 @@
+mod cpu_accounting;
+mod distance;
+mod measured;
+mod trace;

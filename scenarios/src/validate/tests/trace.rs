@@ -1,0 +1,227 @@
+use crate::validate::trace::{Trace, TraceRequest, read_jtl};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const HEADER: &str = "timeStamp,elapsed,label,responseCode,success,bytes\n";
+
+/// A directory with this file in it.
+fn file(content: &[u8]) -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("trace");
+    fs::write(&path, content).unwrap();
+    (directory, path)
+}
+
+fn read(content: impl AsRef<[u8]>) -> Result<Trace, String> {
+    let (_directory, path) = file(content.as_ref());
+    read_jtl(&path).map_err(|problems| problems.to_string().replace(&path.display().to_string(), "trace"))
+}
+
+/// Asserts what is said of a file.
+fn check(content: impl AsRef<[u8]>, expected: &str) {
+    assert_eq!(read(content).unwrap_err(), expected);
+}
+
+/// Asserts what is said of one row under [`HEADER`], in line 2.
+fn check_row(row: &str, expected: &str) {
+    check(format!("{HEADER}{row}\n"), expected);
+}
+
+fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn request(start_us: u64, latency_ms: f64, ok: bool, bytes: u64) -> TraceRequest {
+    TraceRequest { start_us, latency_ms, ok, bytes }
+}
+
+#[test]
+fn rows_are_read_and_sorted() {
+    let text = format!("{HEADER}1700000000020,31,\"a, \"\"b\"\"\",500,FALSE,7\n1700000000010,30,s,200,true,9\n");
+    let trace = read(&text).unwrap();
+    let expected =
+        [request(1_700_000_000_010_000, 30.0, true, 9), request(1_700_000_000_020_000, 31.0, false, 7)];
+    assert_eq!(trace.requests, expected);
+    assert_eq!(read(gzip(&text)).unwrap(), trace, "gzip, whatever its name");
+    let halves = [gzip(&text[..70]), gzip(&text[70..])].concat();
+    assert_eq!(read(halves).unwrap(), trace, "gzip of several members");
+}
+
+#[test]
+fn columns_may_be_few_and_in_any_order() {
+    let expected = [request(2000, 1.5, true, 0)];
+    assert_eq!(read("success,elapsed,timeStamp\ntrue,1.5,2").unwrap().requests, expected);
+    assert_eq!(read("\u{feff}timeStamp, elapsed ,success\r\n2,1.5, true\r\n").unwrap().requests, expected);
+}
+
+#[test]
+fn microseconds_are_preferred() {
+    let text = "timeStamp,elapsed,success,start_us,elapsed_us\n1700000000010,30,true,1700000000010341,30746\n";
+    let only = read(text).unwrap().requests[0];
+    assert_eq!(only.start_us, 1_700_000_000_010_341);
+    assert!((only.latency_ms - 30.746).abs() < 1e-9);
+    let only = read("elapsed_us,success,start_us\n30746,true,17\n").unwrap().requests[0];
+    assert_eq!(only.start_us, 17);
+}
+
+#[test]
+fn the_warm_up_is_counted_from_the_first_request() {
+    let trace = read("timeStamp,elapsed,success\n5000,1,true\n6999,2,true\n7000,4,false\n8000,3,true\n7500,5,true").unwrap();
+    let left = |seconds| trace.after(seconds).requests.len();
+    assert_eq!((left(0.0), left(1.999), left(2.0), left(2.5), left(3.001)), (5, 4, 3, 2, 0));
+    assert_eq!((left(-1.0), left(f64::NAN), left(f64::INFINITY)), (5, 5, 0));
+    assert_eq!(trace.after(2.0).sorted_latencies_ms(), [3.0, 5.0]);
+    assert_eq!(Trace::default().after(1.0), Trace::default());
+}
+
+#[test]
+fn bad_values_are_named_with_their_place() {
+    let time = "it is 0 to 9000000000000 milliseconds since 1970; jmeter.save.saveservice.timestamp_format=ms writes them";
+    check_row(
+        "2026/11/24 10:00:00,1,a,200,true,1",
+        &format!("trace: line 2, column `timeStamp`: `2026/11/24 10:00:00` is not a number ({time})"),
+    );
+    check_row("1e99,1,a,200,true,1", &format!("trace: line 2, column `timeStamp`: `1e99` is too large ({time})"));
+    let elapsed = "it is 0 to 15000000000 milliseconds";
+    for (value, what) in [
+        ("abc", "is not a number"),
+        ("", "is not there"),
+        ("NaN", "is not a finite number"),
+        ("inf", "is not a finite number"),
+        ("1e999", "is not a finite number"),
+        ("-3", "is negative"),
+        ("1e300", "is too large"),
+    ] {
+        let expected = format!("trace: line 2, column `elapsed`: `{value}` {what} ({elapsed})");
+        check_row(&format!("1,{value},a,200,true,1"), &expected);
+    }
+    check_row(
+        "1,1,a,200,yes,1",
+        "trace: line 2, column `success`: `yes` says neither yes nor no (it is true or false)",
+    );
+    check_row(
+        "1,1,a,200,true,-1",
+        "trace: line 2, column `bytes`: `-1` is negative (it is 0 to 9000000000000000 a number of bytes)",
+    );
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_does() {
+    let expected = "trace: line 4, column `elapsed`: `x` is not a number (it is 0 to 15000000000 milliseconds)";
+    for end in ["\n", "\r\n"] {
+        check(["timeStamp,elapsed,success", "1,2,true", "1,2,true", "1,x,true", ""].join(end), expected);
+    }
+    check("timeStamp,elapsed,success,label\n1,2,true,\"a\nb\"\n1,x,true,c\n", expected);
+}
+
+#[test]
+fn long_and_strange_values_are_shown_short() {
+    let expected = format!(
+        "trace: line 2, column `success`: `\\u{{1b}}[31m{}...` says neither yes nor no (it is true or false)",
+        "é".repeat(35)
+    );
+    check_row(&format!("1,1,a,200,\u{1b}[31m{},1", "é".repeat(1000)), &expected);
+}
+
+#[test]
+fn missing_columns_are_named() {
+    check(
+        "timestamp,elapsed,success\n1,1,true\n",
+        "trace: line 1 has no column `timeStamp`, only `timestamp`, `elapsed`, `success` (is it `timestamp`? rename that)",
+    );
+    let hint = "the first line names the columns, at least timeStamp,elapsed,success";
+    check(
+        "1700000000010,30\n",
+        &["timeStamp", "elapsed", "success"]
+            .map(|name| format!("trace: line 1 has no column `{name}`, only `1700000000010`, `30` ({hint})"))
+            .join("\n"),
+    );
+    let separated = read("timeStamp;elapsed;success\n1;1;true\n").unwrap_err();
+    assert!(separated.contains("separated by commas"), "{separated}");
+    let xml = read("<?xml version=\"1.0\"?>\n<testResults/>\n").unwrap_err();
+    assert!(xml.contains("it is XML"), "{xml}");
+    let many = read(vec!["c"; 100].join(",")).unwrap_err();
+    assert!(many.contains("`c`, 80 more"), "{many}");
+    check(
+        "timeStamp,elapsed,success,elapsed\n1,1,true,1\n",
+        "trace: line 1 has the column `elapsed` twice",
+    );
+}
+
+#[test]
+fn files_without_requests_are_refused() {
+    let empty = "trace: is empty (a JTL file has a header line and a line per request)";
+    check("", empty);
+    check("\n\n", empty);
+    check(gzip(""), empty);
+    check(HEADER, "trace: no request in it, only a header line (one line per request follows it)");
+}
+
+#[test]
+fn rows_of_another_length_are_refused() {
+    check_row(
+        "1,1,a",
+        "trace: line 2 has 3 fields, the header line 6 (every line has the columns of the header line; is the file cut short?)",
+    );
+}
+
+#[test]
+fn other_encodings_are_refused() {
+    let mut text = format!("{HEADER}1,1,a,200,true,1\n1,1,").into_bytes();
+    text.extend(b"\xff\xfe,200,true,1\n");
+    let help = "write the file as UTF-8; is it compressed by something other than gzip?";
+    check(&text, &format!("trace: line 3, column `label`: not UTF-8 text ({help})"));
+    check(b"\xff\xfet\0i\0m\0e\0", &format!("trace: line 1: not UTF-8 text ({help})"));
+}
+
+#[test]
+fn unreadable_files_are_refused() {
+    let directory = TempDir::new().unwrap();
+    let said = |path: PathBuf| read_jtl(&path).unwrap_err().to_string();
+    assert!(said(directory.path().into()).ends_with(": is a directory (name a file in it)"));
+    let missing = said(directory.path().join("no.jtl"));
+    assert!(missing.contains("no.jtl: cannot be read: "), "{missing}");
+}
+
+#[test]
+fn damaged_gzip_is_refused() {
+    let rows: String = (0..20_000).map(|k| format!("{k},{},a,200,true,1\n", k * 7919 % 1000)).collect();
+    let whole = gzip(format!("{HEADER}{rows}"));
+    for length in [2, 5, 12, whole.len() / 2, whole.len() - 1] {
+        check(&whole[..length], "trace: cannot be read: its gzip data is cut short");
+    }
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 50].fill(0xff);
+    let said = read(damaged).unwrap_err();
+    assert!(said.starts_with("trace: "), "{said}");
+    let said = read([whole, b"rubbish".into()].concat()).unwrap_err();
+    assert!(said.contains("its gzip data is damaged"), "{said}");
+}
+
+#[test]
+fn endless_lines_are_not_read() {
+    let too_long = |line| {
+        format!("trace: line {line} is longer than 1048576 bytes (is it a CSV file, and each quote closed?)")
+    };
+    // 64 MiB, that are not there once unpacked.
+    let endless = [HEADER.as_bytes(), b"1,1,a,200,true,1\n1,", &vec![b'7'; 64 << 20]].concat();
+    check(gzip(endless), &too_long(3));
+    check(vec![b'a'; 3 << 20], &too_long(1));
+    check(",".repeat(3 << 20), &too_long(1));
+    let unclosed = format!("{HEADER}1,1,\"a,200,true,1\n{}", "1,1,a,200,true,1\n".repeat(100_000));
+    check(unclosed, &too_long(2));
+}
+
+#[test]
+fn many_lines_and_a_rather_long_one_are_read() {
+    let row = format!("1,1,\"{}\",200,true,1\n", "x".repeat(1_000_000));
+    let text = format!("{HEADER}{row}{row}{row}{}", "1,1,a,200,true,1\n".repeat(100_000));
+    assert_eq!(read(text).unwrap().requests.len(), 100_003);
+}
