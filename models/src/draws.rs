@@ -20,6 +20,8 @@ use meshsim_core::random::{Address, Draw};
 pub enum Purpose {
     /// Time to a population's next request (`users/arrivals`). Request draw.
     Interarrival,
+    /// Which user of an open loop sends a request (`users/arrivals`). Request draw.
+    User,
     /// A closed-loop user's think time (`users/arrivals`). Request draw.
     ThinkTime,
     /// Is this service called? (`call/fan_out`) Request draw.

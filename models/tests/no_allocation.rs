@@ -66,4 +66,4 @@ const ENTRY: usize = (size_of::<Key>() + size_of::<Event>()).next_multiple_of(al
 const PER_CALL: usize = size_of::<Hop>() + size_of::<Call>() + 2 * SLOT + ENTRY;
 
 // At most 256 bytes of live memory per call in flight beyond the tables.
-const _: () = assert!(PER_CALL <= 288);
+const _: () = assert!(PER_CALL <= 288, "a call in flight takes more memory than it used to");

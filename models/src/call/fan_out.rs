@@ -49,7 +49,6 @@ impl Context<'_> {
             endpoint: selected.calls[usize::from(slot)].endpoint,
             pod: PodId(u32::MAX),
             attempts: 0,
-            path: it.path,
             routed: self.now,
             connection: None,
             next_waiting: None,

@@ -1,5 +1,6 @@
 //! The client's side of a call: endpoint, connection, request out, response in, retry or end.
 
+use super::position::ClusterPath;
 use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
@@ -217,13 +218,21 @@ impl Context<'_> {
     /// Counts an attempt at `pod`.
     fn begin_attempt(&mut self, hop: Handle<Hop>, pod: PodId) {
         let target = self.topology.pods[pod].cluster;
+        let crosses = target != self.cluster.id;
+        let returns = crosses && self.clusters_before(self.cluster.hops[hop].origin).contains(target);
         let it = &mut self.cluster.hops[hop];
         it.pod = pod;
         it.routed = self.now;
         it.attempts += 1;
-        if target != self.cluster.id {
-            it.answer.totals.crossings += 1;
-            it.answer.totals.returns += u16::from(it.path.contains(target));
+        it.answer.totals.crossings += u16::from(crosses);
+        it.answer.totals.returns += u16::from(returns);
+    }
+
+    /// The clusters that lead to a hop, this one included.
+    fn clusters_before(&self, origin: Origin) -> ClusterPath {
+        match origin {
+            Origin::User { .. } => ClusterPath::default().then(self.cluster.id),
+            Origin::Call { call, .. } => self.cluster.calls[call].path,
         }
     }
 
@@ -303,7 +312,7 @@ impl Context<'_> {
             },
             endpoint: it.endpoint,
             pod: it.pod,
-            path: it.path,
+            path: self.clusters_before(it.origin),
             server_worker: connection.server_worker,
             window: connection.window,
         }

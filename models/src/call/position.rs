@@ -9,28 +9,41 @@ use crate::ids::ClusterId;
 const REMEMBERED: usize = 6;
 
 /// The clusters on the way from the user to a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClusterPath {
+    /// Ends before the first place that holds no cluster.
     clusters: [u16; REMEMBERED],
-    len: u8,
 }
+
+/// No cluster.
+const NOWHERE: u16 = u16::MAX;
 
 impl ClusterPath {
     /// Whether a cluster is on it.
     #[must_use]
     pub fn contains(&self, cluster: ClusterId) -> bool {
-        self.clusters[..usize::from(self.len)].iter().any(|&seen| u32::from(seen) == cluster.0)
+        self.clusters.iter().any(|&seen| u32::from(seen) == cluster.0)
     }
 
     /// The path that goes on to `cluster`.
+    ///
+    /// # Panics
+    /// If the cluster's number does not fit into 16 bits.
     #[must_use]
     pub fn then(mut self, cluster: ClusterId) -> Self {
-        let place = usize::from(self.len);
-        if place < REMEMBERED && !self.contains(cluster) {
-            self.clusters[place] = cluster.0 as u16;
-            self.len += 1;
+        assert!(cluster.0 < u32::from(NOWHERE), "a path tells at most 65535 clusters apart");
+        if !self.contains(cluster)
+            && let Some(place) = self.clusters.iter_mut().find(|place| **place == NOWHERE)
+        {
+            *place = cluster.0 as u16;
         }
         self
+    }
+}
+
+impl Default for ClusterPath {
+    fn default() -> Self {
+        Self { clusters: [NOWHERE; REMEMBERED] }
     }
 }
 
@@ -41,7 +54,7 @@ mod tests {
     #[test]
     fn a_path_remembers_each_cluster_once() {
         let path = [0, 1, 0, 2].into_iter().fold(ClusterPath::default(), |path, c| path.then(ClusterId(c)));
-        assert_eq!(path.len, 3);
+        assert_eq!(path.clusters, [0, 1, 2, NOWHERE, NOWHERE, NOWHERE]);
         assert!(path.contains(ClusterId(2)) && !path.contains(ClusterId(3)));
     }
 }

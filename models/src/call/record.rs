@@ -63,8 +63,6 @@ pub struct Hop {
     pub pod: PodId,
     /// Attempts begun.
     pub attempts: u8,
-    /// The clusters that lead here.
-    pub path: ClusterPath,
     /// When the last attempt's endpoint was chosen.
     pub routed: SimTime,
     /// The connection that carries it.

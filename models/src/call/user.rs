@@ -1,6 +1,5 @@
 //! A user's request: sent, received by the gateway, answered.
 
-use super::position::ClusterPath;
 use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
@@ -32,7 +31,8 @@ impl Context<'_> {
         self.cluster.open_requests += 1;
         let it = &self.topology.description.populations[population.index()];
         let row = self.cluster.log.arrive(population, number, self.now);
-        let user = (number % u64::from(it.users)) as u32;
+        let address = self.topology.draws.request(population, number);
+        let user = it.arrivals.user(number, address, it.users);
         let gateways = u32::from(self.topology.description.gateway.replicas);
         let workers = usize::from(self.topology.description.gateway.concurrency);
         let of_user = self.topology.draws.of_user(population, user);
@@ -41,11 +41,10 @@ impl Context<'_> {
             origin: Origin::User { population, row },
             // A user's connection ends in one worker of one gateway.
             client: Client::Proxy { proxy: ProxyId(user % gateways), worker: worker as u16 },
-            address: self.topology.draws.request(population, number),
+            address,
             endpoint: it.entry,
             pod: PodId(u32::MAX),
             attempts: 0,
-            path: ClusterPath::default().then(self.cluster.id),
             routed: self.now,
             connection: None,
             next_waiting: None,
@@ -72,7 +71,8 @@ impl Context<'_> {
     pub(crate) fn answer_user(&mut self, population: PopulationId, row: u32, answer: &Answer) {
         let it = &self.topology.description.populations[population.index()];
         let number = self.cluster.log.number(row);
-        let user = number % it.users;
+        let address = self.topology.draws.request(population, u64::from(number));
+        let user = it.arrivals.user(u64::from(number), address, it.users);
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let at = self.cluster.access[population].answer(user, self.now, stream, &it.access);
         if at < self.end() {

@@ -29,7 +29,8 @@ pub const INITIAL_WINDOW: u32 = 10;
 /// Linux never waits less than this beyond the round trip before it resends.
 const RTO_MARGIN: SimDuration = SimDuration::from_millis(200);
 
-/// The sender's congestion window of one connection.
+/// The sender's congestion window of one connection. Packed, because every call carries one.
+#[repr(Rust, packed(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     segments: u32,

@@ -9,7 +9,7 @@
 
 use crate::draws::{Purpose, draw};
 use meshsim_core::SimDuration;
-use meshsim_core::random::{Address, exponential, uniform};
+use meshsim_core::random::{Address, exponential, uniform, uniform_index};
 
 /// How a population's requests come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +45,16 @@ impl Arrivals {
             }
             Self::Constant { per_second } => Some(SimDuration::from_nanos_f64(1e9 / per_second)),
             Self::ClosedLoop { .. } => None,
+        }
+    }
+
+    /// Who of `users` users sends request `number`, whose address is `address`: Poisson arrivals are
+    /// those of independent users, so it is any of them; the others take turns.
+    #[must_use]
+    pub fn user(self, number: u64, address: Address, users: u32) -> u32 {
+        match self {
+            Self::Poisson { .. } => uniform_index(&mut draw(address, Purpose::User), users as usize) as u32,
+            Self::Constant { .. } | Self::ClosedLoop { .. } => (number % u64::from(users)) as u32,
         }
     }
 

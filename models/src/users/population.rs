@@ -1,9 +1,9 @@
 //! The users of one cluster's ingress gateway.
 //!
 //! # Models
-//! A population has N identities. In an open loop request k belongs to user k mod N, the one that
-//! has been idle longest, as the threads of a load generator take turns. Each user keeps its
-//! connection to the gateway, whose congestion window lives on between its requests.
+//! A population has N identities. Under Poisson arrivals a request is any user's, as if the users
+//! were independent; otherwise they take turns. Each user keeps its connection to the gateway,
+//! whose congestion window lives on between its requests.
 //!
 //! # Assumptions
 //! A user whose last answer is still under way sends the next request beside it on a connection

@@ -15,7 +15,7 @@ use crate::problem::{Checked, Problem, Problems, nearest};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// The requests of a measurement.
@@ -90,12 +90,10 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The content of a file that may be gzip.
-fn decompressed(mut file: impl Read + 'static) -> io::Result<Box<dyn Read>> {
-    let mut start = Vec::new();
-    file.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut start)?;
-    let is_gzip = start == GZIP_MAGIC;
-    let whole = BufReader::new(Cursor::new(start).chain(file));
-    Ok(if is_gzip { Box::new(Gzip(MultiGzDecoder::new(whole))) } else { Box::new(whole) })
+fn decompressed(file: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let mut file = BufReader::new(file);
+    let is_gzip = file.fill_buf()?.starts_with(&GZIP_MAGIC);
+    Ok(if is_gzip { Box::new(Gzip(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
 /// A decompressor that says what its errors mean.
@@ -315,7 +313,7 @@ fn missing_column(path: &Path, header: &StringRecord, name: &str) -> Problem {
     } else if only.contains([';', '\t', '|']) {
         "columns are separated by commas".to_owned()
     } else if let Some(near) = nearest(name, short) {
-        format!("is it `{near}`? rename that")
+        format!("is it {}? rename that", quoted(near))
     } else {
         "the first line names the columns, at least timeStamp,elapsed,success".to_owned()
     };

@@ -64,9 +64,9 @@ fn what_is_wrong_is_said_with_its_place() {
     );
     check(
         &service("\"external_services\": [{\"services\": [\"s1\"]}]"),
-        "workmodel.json:1:82: the work model has no service `s1` (did you mean `s0`?)",
+        "workmodel.json:1:81: the work model has no service `s1` (did you mean `s0`?)",
     );
-    check(&service("\"workers\": 0"), "workmodel.json:1:57: workers 0 is out of range (it is 1 to 1000)");
+    check(&service("\"workers\": 0"), "workmodel.json:1:56: workers 0 is out of range (it is 1 to 1000)");
     check(
         r#"{"s0": {"internal_service": {"loader": {"disk_stress": {"run": true}}}}}"#,
         "workmodel.json:1:56: disk_stress is not simulated yet (set its \"run\" to false)",

@@ -1,8 +1,7 @@
-use crate::validate::measured::{MIN_RESAMPLES, Measured, measure};
+use crate::validate::measured::{MIN_RESAMPLES, measure};
 use crate::validate::trace::{Trace, TraceRequest};
 use meshsim_core::elementary::sqrt;
 use meshsim_core::random::{Address, exponential, normal};
-use meshsim_core::stats::Estimate;
 
 /// One successful request per second.
 fn each_second(latencies_ms: impl IntoIterator<Item = f64>) -> Trace {
@@ -12,7 +11,7 @@ fn each_second(latencies_ms: impl IntoIterator<Item = f64>) -> Trace {
         ok: true,
         bytes: 0,
     };
-    Trace { requests: (0..).zip(latencies_ms).map(request).collect() }
+    Trace { requests: (0_u64..).zip(latencies_ms).map(request).collect() }
 }
 
 fn iid(series: u64, count: u64) -> Trace {
@@ -30,48 +29,43 @@ fn autocorrelated(series: u64, count: u64, phi: f64) -> Trace {
     }))
 }
 
-/// In which share of traces the interval has the true value.
-fn coverage(
-    make: impl Fn(u64) -> Trace,
-    block_seconds: f64,
-    of: impl Fn(&Measured) -> Estimate,
-    truth: f64,
-) -> f64 {
-    let traces = 400;
-    let covered = (0..traces).filter(|&series| {
+/// In which share of traces the interval of the mean, and that of the median, has the true value.
+fn coverage(make: impl Fn(u64) -> Trace, block_seconds: f64, truth: [f64; 2]) -> [f64; 2] {
+    let traces = 300;
+    let mut covered = [0; 2];
+    for series in 0..traces {
         let measured = measure(&make(series), block_seconds, 200, series).unwrap();
-        of(&measured).interval.unwrap().contains(truth)
-    });
-    covered.count() as f64 / traces as f64
+        for (place, figure) in [measured.mean, measured.p50].iter().enumerate() {
+            covered[place] += u32::from(figure.interval.unwrap().contains(truth[place]));
+        }
+    }
+    covered.map(|count| f64::from(count) / traces as f64)
 }
 
+/// Of 300 traces, 95 % has a standard error of 1.3 %.
 #[test]
 fn independent_latencies_are_covered_whatever_the_blocks() {
-    for block_seconds in [0.001, 1.0, 10.0] {
-        let covered = coverage(|series| iid(series, 400), block_seconds, |m| m.mean, 100.0);
-        assert!((0.91..0.98).contains(&covered), "{covered} of means with blocks of {block_seconds} s");
+    let truth = [100.0, 100.0 * std::f64::consts::LN_2];
+    for block_seconds in [0.001, 10.0] {
+        let covered = coverage(|series| iid(series, 400), block_seconds, truth);
+        assert!(covered.iter().all(|share| (0.90..0.985).contains(share)), "{covered:?}, {block_seconds} s");
     }
-    let median = 100.0 * std::f64::consts::LN_2;
-    let covered = coverage(|series| iid(series, 400), 1.0, |m| m.p50, median);
-    assert!((0.91..0.98).contains(&covered), "{covered} of medians");
 }
 
 /// Correlation of 0.9 from one to the next: blocks of 80 s are 8 correlation times.
 #[test]
 fn correlated_latencies_need_blocks() {
     let trace = |series| autocorrelated(series, 2000, 0.9);
-    for of in [|m: &Measured| m.mean, |m: &Measured| m.p50] {
-        let (single, blocks) = (coverage(trace, 1.0, of, 100.0), coverage(trace, 80.0, of, 100.0));
-        assert!(single < 0.55, "{single} with single requests");
-        assert!((0.88..0.98).contains(&blocks), "{blocks} with blocks");
-    }
+    let single = coverage(trace, 1.0, [100.0; 2]);
+    assert!(single.iter().all(|&share| share < 0.55), "{single:?} with single requests");
+    let blocks = coverage(trace, 80.0, [100.0; 2]);
+    assert!(blocks.iter().all(|share| (0.87..0.98).contains(share)), "{blocks:?} with blocks");
 }
 
 #[test]
 fn few_blocks_cover_less_than_they_promise() {
-    let trace = |series| autocorrelated(series, 13 * 60, 0.9);
-    let covered = coverage(trace, 60.0, |m| m.mean, 100.0);
-    assert!((0.84..0.94).contains(&covered), "{covered} with 13 blocks");
+    let [mean, _] = coverage(|series| autocorrelated(series, 13 * 60, 0.9), 60.0, [100.0; 2]);
+    assert!((0.82..0.94).contains(&mean), "{mean} with 13 blocks");
 }
 
 #[test]
