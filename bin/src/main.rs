@@ -28,6 +28,8 @@ enum Command {
     Run(commands::run::Args),
     /// Run all strategies over a grid of parameter values
     Sweep(commands::sweep::Args),
+    /// Hold a scenario against a measured trace
+    Validate(commands::validate::Args),
     /// Check a scenario without running it
     Check(commands::check::Args),
     /// List the library scenarios, or print one
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::exec(args),
         Command::Run(args) => commands::run::exec(args),
         Command::Sweep(args) => commands::sweep::exec(args),
+        Command::Validate(args) => commands::validate::exec(args),
         Command::Check(args) => commands::check::exec(args),
         Command::Library(args) => commands::library::exec(args),
     };

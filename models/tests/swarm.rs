@@ -14,7 +14,7 @@ use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::mesh::proxy_cost::ProxyCost;
 use meshsim_models::network::path::Path;
-use meshsim_models::telemetry::request_log::RequestEnd;
+use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
@@ -27,7 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::run;
 
 /// Worlds per test.
-const WORLDS: u64 = 250;
+const WORLDS: u64 = 800;
 
 /// Calls per second that a world's users cause together, about: what keeps it small.
 const CALLS_PER_SECOND: f64 = 150.0;
@@ -377,9 +377,7 @@ fn check_numbers(description: &Description, record: &Record) {
         }
         for user in 0..population.users {
             let mine: Vec<_> = rows.iter().filter(|row| row.number % population.users == user).collect();
-            let answered = |row: &meshsim_models::telemetry::request_log::RequestRow| {
-                row.end.map(|end| row.arrival + end.latency)
-            };
+            let answered = |row: &RequestRow| row.end.map(|end| row.arrival + end.latency);
             assert!(mine.windows(2).all(|pair| answered(pair[0]).is_some_and(|at| at <= pair[1].arrival)));
         }
     }
@@ -426,15 +424,74 @@ fn every_world_drains() {
     });
 }
 
+/// The same world on hosts without bounds: as they are, or none of them shared by two clusters.
+fn on_large_hosts(mut description: Description, shared: bool) -> Description {
+    let large = |name: String| HostSpec { name, cores: 1e6 };
+    if shared {
+        description.hosts = description.hosts.iter().map(|host| large(host.name.clone())).collect();
+        return description;
+    }
+    description.hosts = description.clusters.iter().map(|cluster| large(cluster.name.clone())).collect();
+    let alone = |(id, spec): (ClusterId, &ClusterSpec)| {
+        let nodes = vec![HostId::from_index(id.index()); spec.nodes.len()];
+        ClusterSpec { nodes, ..spec.clone() }
+    };
+    let clusters = description.clusters.enumerate().map(alone).collect();
+    Description { clusters, ..description }
+}
+
+/// Clusters that share a host are one process of the kernel: that alone changes nothing.
+#[test]
+fn sharing_a_host_without_bounds_does_not_show() {
+    for_each_world(|seed| {
+        let [together, apart] = [true, false].map(|shared| run(&on_large_hosts(world(seed), shared), 0));
+        assert_eq!(together.requests, apart.requests);
+        assert_eq!(together.events, apart.events);
+    });
+}
+
+/// The requests of the open loops that were answered with success: which it is, when it came, and
+/// what it took wherever it went.
+fn identities(description: &Description, record: &Record) -> Vec<[u64; 7]> {
+    let is_open = |row: &&RequestRow| {
+        !matches!(description.populations[row.population.index()].arrivals, Arrivals::ClosedLoop { .. })
+    };
+    let identity = |row: &RequestRow| {
+        let totals = row.end.filter(|end| end.status.is_ok())?.totals;
+        let what = [u32::from(totals.calls), totals.tree, totals.body, totals.demand_us].map(u64::from);
+        let who = [row.population.0.into(), row.number.into(), row.arrival.as_nanos()];
+        Some([who[0], who[1], who[2], what[0], what[1], what[2], what[3]])
+    };
+    let mut identities: Vec<_> = record.requests.iter().filter(is_open).filter_map(identity).collect();
+    identities.sort_unstable();
+    identities
+}
+
+/// Common random numbers: the mesh decides where a request goes, not what it is.
+#[test]
+fn requests_are_the_same_under_another_mesh() {
+    for_each_world(|seed| {
+        let description = world(seed);
+        let mesh = mesh(&mut Dice::new(!seed));
+        let other = Description { mesh, ..description.clone() };
+        let [one, two] = [description, other].map(|it| identities(&it, &run(&it, 0)));
+        for mine in &one {
+            let place = two.partition_point(|theirs| theirs[..2] < mine[..2]);
+            let Some(theirs) = two.get(place).filter(|theirs| theirs[..2] == mine[..2]) else { continue };
+            assert_eq!(mine, theirs);
+        }
+    });
+}
+
 /// The worlds are as varied as they are meant to be.
 #[test]
 fn the_worlds_differ() {
-    let (mut throttled, mut queued, mut far, mut failed, mut open) = (0, 0, 0, 0, 0);
+    let (mut limited, mut queued, mut far, mut failed, mut open) = (0, 0, 0, 0, 0);
     for seed in 0..WORLDS {
         let description = world(seed);
         let record = run(&description, 0);
         let ends: Vec<RequestEnd> = record.requests.iter().filter_map(|row| row.end).collect();
-        throttled += u32::from(
+        limited += u32::from(
             description.deployments.iter().any(|it| it.cpu_limit.is_some_and(|limit| limit.0 < 0.5)),
         );
         queued += u32::from(ends.iter().any(|end| end.latency > SimDuration::from_secs(2)));
@@ -442,6 +499,6 @@ fn the_worlds_differ() {
         failed += u32::from(ends.iter().any(|end| !end.status.is_ok()));
         open += u32::from(ends.len() < record.requests.len());
     }
-    let counts = [throttled, queued, far, failed, open];
+    let counts = [limited, queued, far, failed, open];
     assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
 }

@@ -11,5 +11,5 @@ pub mod resolve;
 pub mod results;
 pub mod scenario;
 pub mod schema;
-
+pub mod validate;
 pub mod warnings;

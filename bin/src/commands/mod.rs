@@ -6,3 +6,4 @@ pub(crate) mod compare;
 pub(crate) mod library;
 pub(crate) mod run;
 pub(crate) mod sweep;
+pub(crate) mod validate;

@@ -23,6 +23,9 @@ use meshsim_core::{Handle, SimDuration, SimTime};
 /// The loop of a worker waits at most this long.
 const LOOP_PERIOD: u64 = 1_000_000_000;
 
+/// A worker of a sidecar may keep so many connections to its cell before it allocates.
+const KEPT_ROOM: usize = 64;
+
 /// A worker process of a pod.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Worker {
@@ -56,7 +59,7 @@ impl Cell {
         Self {
             workers: vec![Worker::default(); usize::from(workers)],
             // One by one: a clone has no room.
-            kept: (0..sidecar_workers).map(|_| Vec::with_capacity(16)).collect(),
+            kept: (0..sidecar_workers).map(|_| Vec::with_capacity(KEPT_ROOM)).collect(),
         }
     }
 

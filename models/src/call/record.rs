@@ -182,4 +182,4 @@ impl Answer {
 }
 
 // A call in flight has one of each: at most 256 bytes of live memory, with their slots.
-const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 352);
+const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 256);

@@ -22,22 +22,22 @@ use std::sync::Arc;
 /// The CPU time that the applications used after the warm-up, and under what load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CpuAccounting {
-    /// The time over which it was used [s]: from the snapshot at the warm-up's end to the last one.
+    /// The time over which it was used (s): from the snapshot at the warm-up's end to the last one.
     pub seconds: f64,
-    /// Length of the warm-up before it [s].
+    /// Length of the warm-up before it (s).
     pub warm_up_seconds: f64,
     /// CPU time used by a service's application in a cluster, all its pods together, without its
-    /// proxies [CPU seconds]; by cluster and service.
+    /// proxies (CPU seconds); by cluster and service.
     pub app_cpu_seconds: BTreeMap<(String, String), f64>,
-    /// Arrival rate of the users' requests [1/s], if the file says it.
+    /// Arrival rate of the users' requests (1/s), if the file says it.
     pub rate_per_s: Option<f64>,
-    /// Round-trip time of the link between the clusters [ms], if the file says it.
+    /// Round-trip time of the link between the clusters (ms), if the file says it.
     pub rtt_ms: Option<f64>,
     /// The services that were offloaded, in the file's order.
     pub offload: Vec<String>,
 }
 
-/// So much of a file is read at most [bytes].
+/// So much of a file is read at most (bytes).
 const MAX_FILE: u64 = 16 << 20;
 
 /// How a counter of an application's CPU time ends.
@@ -97,7 +97,7 @@ impl CpuAccounting {
 #[derive(Deserialize)]
 struct Config {
     warmup_s: f64,
-    /// When the warm-up ended [us since 1970].
+    /// When the warm-up ended (us since 1970).
     t_warmup_end_us: Option<f64>,
     rate_per_s: Option<f64>,
     #[serde(default)]
@@ -112,11 +112,11 @@ struct Link {
     rtt_ms: Option<f64>,
 }
 
-/// CPU time since the start of each process group [s], and the moment `t` [s since 1970].
+/// CPU time since the start of each process group (s), and the moment `t` (s since 1970).
 type Counters = BTreeMap<String, f64>;
 
 struct Snapshot<'a> {
-    /// When it was taken [s since 1970].
+    /// When it was taken (s since 1970).
     t: f64,
     counters: &'a Counters,
 }
@@ -201,7 +201,13 @@ impl Config {
 
 /// Checks that neither time nor a counter goes back between neighbours; that no counter comes or
 /// goes if these are used.
-fn check_order(faults: &mut Vec<Fault>, index: usize, before: &Snapshot<'_>, after: &Snapshot<'_>, used: bool) {
+fn check_order(
+    faults: &mut Vec<Fault>,
+    index: usize,
+    before: &Snapshot<'_>,
+    after: &Snapshot<'_>,
+    used: bool,
+) {
     let at = format!("cpu_snapshots[{index}]");
     let right = "snapshots are in the order of time, and counters only grow";
     if after.t <= before.t {
@@ -211,7 +217,10 @@ fn check_order(faults: &mut Vec<Fault>, index: usize, before: &Snapshot<'_>, aft
     for (key, value) in after.applications() {
         match before.counters.get(key) {
             Some(&earlier) if value < earlier => {
-                faults.push(Fault { what: format!("{at}: `{key}` decreases from {earlier} to {value}"), right });
+                faults.push(Fault {
+                    what: format!("{at}: `{key}` decreases from {earlier} to {value}"),
+                    right,
+                });
             }
             None if used => faults.push(Fault {
                 what: format!("{at} has `{key}`, which the one before it has not"),

@@ -98,7 +98,8 @@ impl<'a> Steps<'a> {
     /// Passes every value up to `value`: at least one, as `value` is the next.
     fn pass(&mut self, value: f64) {
         for (sample, passed) in self.samples.iter().zip(&mut self.passed) {
-            *passed += sample[*passed..].iter().take_while(|v| v.total_cmp(&value) != Ordering::Greater).count();
+            *passed +=
+                sample[*passed..].iter().take_while(|v| v.total_cmp(&value) != Ordering::Greater).count();
         }
     }
 

@@ -10,8 +10,10 @@
 //!
 //! # Assumptions
 //! The trace is stationary and correlation is gone after one block. Effect: intervals are too
-//! narrow if blocks are shorter than a few correlation times, and also if the trace has few blocks:
-//! with some 13 of them a 95 % interval of the mean covers it about 91 times in 100. Below
+//! narrow if blocks are shorter than a few correlation times, and also if the trace has few blocks.
+//! On AR(1) series with blocks of 6 to 20 correlation times, 95 % intervals of the mean, the median
+//! and the 90 % quantile cover the true value 92 times in 100 with 30 blocks, 87 to 91 with 13, 86
+//! to 89 with 8 and 83 with 4; those of the 99 % quantile 89, 71 to 83, 78 and 69 times. Below
 //! [`MIN_BLOCKS`] there is no interval. What changes between runs (the speed of the machine) is not
 //! in the interval.
 //!
@@ -40,7 +42,7 @@ pub const MIN_RESAMPLES: usize = 40;
 /// The quantiles of a [`Measured`], after the mean.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
-/// The mean and the [`QUANTILES`] of one series [ms].
+/// The mean and the [`QUANTILES`] of one series (ms).
 type Figures = [f64; 1 + QUANTILES.len()];
 
 /// Statistics of the latencies in a trace, of successful requests only.
@@ -50,15 +52,15 @@ pub struct Measured {
     pub count: u64,
     /// Failed requests.
     pub failed: u64,
-    /// Mean latency [ms] with its bootstrap interval.
+    /// Mean latency (ms) with its bootstrap interval.
     pub mean: Estimate,
-    /// Median latency [ms] with its bootstrap interval.
+    /// Median latency (ms) with its bootstrap interval.
     pub p50: Estimate,
-    /// 90 % quantile of the latency [ms] with its bootstrap interval.
+    /// 90 % quantile of the latency (ms) with its bootstrap interval.
     pub p90: Estimate,
-    /// 95 % quantile of the latency [ms] with its bootstrap interval.
+    /// 95 % quantile of the latency (ms) with its bootstrap interval.
     pub p95: Estimate,
-    /// 99 % quantile of the latency [ms] with its bootstrap interval.
+    /// 99 % quantile of the latency (ms) with its bootstrap interval.
     pub p99: Estimate,
     /// Failed requests as a share of all, with its Wilson interval. That takes failures as
     /// independent: it is too narrow if they come in bursts.
@@ -123,13 +125,13 @@ fn figures(sorted_ms: &[f64]) -> Option<Figures> {
 
 /// The successful requests on their circle of time.
 struct Series {
-    /// When each was sent [us after the first request], ascending.
+    /// When each was sent (us after the first request), ascending.
     starts: Vec<u64>,
     /// The place of each one's latency in `sorted_ms`.
     ranks: Vec<u32>,
-    /// Their latencies [ms], ascending.
+    /// Their latencies (ms), ascending.
     sorted_ms: Vec<f64>,
-    /// Length of the circle [us], more than the last start: the way from the last request back to
+    /// Length of the circle (us), more than the last start: the way from the last request back to
     /// the first is as long as the mean distance of two.
     circle: u64,
 }
@@ -185,7 +187,7 @@ impl Series {
         Some([mean?, p50?, p90?, p95?, p99?])
     }
 
-    /// The latencies of one drawn series [ms], ascending.
+    /// The latencies of one drawn series (ms), ascending.
     fn resample_sorted(&self, block: u64, address: Address) -> Vec<f64> {
         let mut times_drawn = vec![0_u32; self.sorted_ms.len()];
         let mut left = self.circle;
@@ -207,7 +209,7 @@ impl Series {
     }
 
     /// The ranks of the requests sent in a stretch of the circle, before its end and from its
-    /// start on; `from` is on the circle and `length` [us] not longer than it.
+    /// start on; `from` is on the circle and `length` (us) not longer than it.
     fn block(&self, from: u64, length: u64) -> [&[u32]; 2] {
         let place = |time: u64| self.starts.partition_point(|&start| start < time);
         let to = from + length;

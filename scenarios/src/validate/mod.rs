@@ -4,6 +4,7 @@
 pub mod cpu_accounting;
 pub mod distance;
 pub mod measured;
+pub mod run;
 pub mod trace;
 
 #[cfg(test)]

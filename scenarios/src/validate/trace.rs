@@ -28,13 +28,13 @@ pub struct Trace {
 /// One request of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TraceRequest {
-    /// When sending it began [us since 1970].
+    /// When sending it began (us since 1970).
     pub start_us: u64,
-    /// From the start of sending to the last byte received [ms].
+    /// From the start of sending to the last byte received (ms).
     pub latency_ms: f64,
     /// Whether the load generator took it as successful.
     pub ok: bool,
-    /// Header and body received [bytes]; 0 if the file does not say.
+    /// Header and body received (bytes); 0 if the file does not say.
     pub bytes: u64,
 }
 
@@ -51,7 +51,7 @@ impl Trace {
         Self { requests: self.requests.iter().filter(|request| request.start_us >= from).copied().collect() }
     }
 
-    /// The latencies of the successful requests [ms], ascending.
+    /// The latencies of the successful requests (ms), ascending.
     #[must_use]
     pub fn sorted_latencies_ms(&self) -> Vec<f64> {
         let successful = self.requests.iter().filter(|request| request.ok);
@@ -111,7 +111,7 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// The longest row, give or take a buffer [bytes].
+/// The longest row, give or take a buffer (bytes).
 const MAX_ROW: usize = 1 << 20;
 
 /// A reader that refuses to hand out more than [`MAX_ROW`] at once.
@@ -131,6 +131,10 @@ impl fmt::Display for RowTooLong {
 }
 
 impl std::error::Error for RowTooLong {}
+
+fn is_too_long(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<RowTooLong>())
+}
 
 impl<R: Read> Read for RowLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -193,7 +197,7 @@ impl<'a> Rows<'a> {
         let file = self.path.display();
         let line = self.line_at(error.position().or(self.record.position()));
         match error.into_kind() {
-            ErrorKind::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<RowTooLong>()) => {
+            ErrorKind::Io(error) if is_too_long(&error) => {
                 Problem::new(format!("{file}: line {line} is longer than {MAX_ROW} bytes"))
                     .help("is it a CSV file, and each quote closed?")
             }
@@ -228,7 +232,7 @@ const MOST_US: f64 = 9e15;
 /// Half a year.
 const MOST_LATENCY_MS: f64 = 1.5e10;
 
-/// The start [us], best column first.
+/// The start (us), best column first.
 const START: [Quantity; 2] = [
     Quantity { name: "start_us", factor: 1.0, most: MOST_US, right: "microseconds since 1970" },
     Quantity {
@@ -239,13 +243,13 @@ const START: [Quantity; 2] = [
     },
 ];
 
-/// The latency [ms], best column first.
+/// The latency (ms), best column first.
 const LATENCY: [Quantity; 2] = [
     Quantity { name: "elapsed_us", factor: 1e-3, most: MOST_LATENCY_MS * 1e3, right: "microseconds" },
     Quantity { name: "elapsed", factor: 1.0, most: MOST_LATENCY_MS, right: "milliseconds" },
 ];
 
-const BYTES: Quantity = Quantity { name: "bytes", factor: 1.0, most: 9e15, right: "a number of bytes" };
+const BYTES: Quantity = Quantity { name: "bytes", factor: 1.0, most: 9e15, right: "bytes" };
 
 const SUCCESS: &str = "success";
 
@@ -331,7 +335,8 @@ struct Fault<'r> {
 impl Fault<'_> {
     fn at(&self, path: &Path, line: u64) -> Problem {
         let (file, column, value) = (path.display(), self.column, quoted(self.value));
-        Problem::new(format!("{file}: line {line}, column `{column}`: {value} {}", self.what)).help(&*self.right)
+        Problem::new(format!("{file}: line {line}, column `{column}`: {value} {}", self.what))
+            .help(&*self.right)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Containers by hand-computed cases, and against a plain twin that remembers nothing.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -300,8 +302,8 @@ fn any_container() -> impl Strategy<Value = ContainerSpec> {
     )
 }
 
-/// Works (gap to the one before in ns, container, worker, demand in ns), of which the last three
-/// are cut to what there is.
+/// Works: gap to the one before [ns], container, worker, demand [ns]. `works_of` wraps container and
+/// worker to those that there are.
 fn any_works() -> impl Strategy<Value = Vec<(u64, usize, usize, f64)>> {
     let gap = prop_oneof![1 => Just(0), 3 => 0..60_000_000_u64];
     prop::collection::vec((gap, 0..3_usize, 0..3_usize, 1e3..50e6), 1..50)

@@ -1,5 +1,6 @@
 use crate::problem::{Checked, Source};
 use crate::validate::cpu_accounting::CpuAccounting;
+use proptest::prelude::*;
 use std::fs;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -65,11 +66,11 @@ fn what_is_not_json_is_placed() {
     assert_eq!(said("{\n  \"warmup_s\": 20,,\n}"), format!("config.json:2:18: key must be a string {help}"));
     assert_eq!(said(""), format!("config.json:1:1: EOF while parsing a value {help}"));
     assert_eq!(said("{}"), format!("config.json:1:2: missing field `warmup_s` {help}"));
-    assert_eq!(
-        said("{\"warmup_s\": 1}"),
-        format!("config.json:1:15: missing field `cpu_snapshots` {help}")
+    assert_eq!(said("{\"warmup_s\": 1}"), format!("config.json:1:15: missing field `cpu_snapshots` {help}"));
+    assert!(
+        said("{\"warmup_s\": \"20\"}")
+            .contains("config.json:1:17: invalid type: string \"20\", expected f64")
     );
-    assert!(said("{\"warmup_s\": \"20\"}").contains("config.json:1:17: invalid type: string \"20\", expected f64"));
     assert!(said("{\"warmup_s\": 1e999}").contains("number out of range"));
     assert!(said(&"[".repeat(100_000)).starts_with("config.json:1:"));
     assert!(said("\"é").starts_with("config.json:1:"));
@@ -96,7 +97,7 @@ fn snapshots_are_checked() {
         &format!("cpu_snapshots[1] has `a-c-app`, which the one before it has not {every}"),
     );
     check(
-        &format!(r#"{{"t": 1, "a-b-app": 2, "a-c-app": 1}}, {{"t": 3, "a-b-app": 2}}"#),
+        r#"{"t": 1, "a-b-app": 2, "a-c-app": 1}, {"t": 3, "a-b-app": 2}"#,
         &format!("cpu_snapshots[1] has no `a-c-app`, which the one before it has {every}"),
     );
     check(
@@ -121,7 +122,8 @@ fn pods_may_come_before_the_warm_up_ends() {
 
 #[test]
 fn numbers_out_of_range_are_refused() {
-    let text = WHOLE.replace("\"rtt_ms\": 160", "\"rtt_ms\": -1").replace("\"warmup_s\": 20", "\"warmup_s\": -20");
+    let text =
+        WHOLE.replace("\"rtt_ms\": 160", "\"rtt_ms\": -1").replace("\"warmup_s\": 20", "\"warmup_s\": -20");
     let help = "(it is zero or more, at most 1e9)";
     let expected = format!("config.json: warmup_s is -20 {help}\nconfig.json: link.rtt_ms is -1 {help}");
     assert_eq!(parse(&text).unwrap_err().to_string(), expected);
@@ -140,4 +142,15 @@ fn unreadable_files_are_refused() {
     assert!(said(&path).ends_with("config.json: is longer than 16777216 bytes"));
     fs::write(&path, WHOLE).unwrap();
     assert_eq!(CpuAccounting::read(&path).unwrap(), parse(WHOLE).unwrap());
+}
+
+proptest! {
+    /// A text that is cut or has one character changed is read or refused with a place that is in it.
+    #[test]
+    fn a_damaged_text_does_no_harm(at in 0..WHOLE.len(), put in any::<char>(), cut: bool) {
+        let rest = if cut { "" } else { &WHOLE[at + 1..] };
+        if let Err(problems) = parse(&format!("{}{put}{rest}", &WHOLE[..at])) {
+            prop_assert!(problems.to_string().starts_with("config.json:"));
+        }
+    }
 }

@@ -33,7 +33,9 @@ fn wasserstein_of_known_samples() {
 fn exponential_laws_are_as_far_apart_as_they_should_be() {
     let n = 20_000;
     let law = |mean: f64| -> Vec<f64> {
-        (0..n).map(|i| -mean * meshsim_core::elementary::ln(1.0 - (f64::from(i) + 0.5) / f64::from(n))).collect()
+        (0..n)
+            .map(|i| -mean * meshsim_core::elementary::ln(1.0 - (f64::from(i) + 0.5) / f64::from(n)))
+            .collect()
     };
     assert!((wasserstein(&law(1.0), &law(2.0)) - 1.0).abs() < 1e-3);
     assert!((kolmogorov_smirnov(&law(1.0), &law(2.0)) - 0.25).abs() < 1e-3);

@@ -1,6 +1,7 @@
 use crate::validate::trace::{Trace, TraceRequest, read_jtl};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,7 +44,8 @@ fn request(start_us: u64, latency_ms: f64, ok: bool, bytes: u64) -> TraceRequest
 
 #[test]
 fn rows_are_read_and_sorted() {
-    let text = format!("{HEADER}1700000000020,31,\"a, \"\"b\"\"\",500,FALSE,7\n1700000000010,30,s,200,true,9\n");
+    let text =
+        format!("{HEADER}1700000000020,31,\"a, \"\"b\"\"\",500,FALSE,7\n1700000000010,30,s,200,true,9\n");
     let trace = read(&text).unwrap();
     let expected =
         [request(1_700_000_000_010_000, 30.0, true, 9), request(1_700_000_000_020_000, 31.0, false, 7)];
@@ -62,7 +64,8 @@ fn columns_may_be_few_and_in_any_order() {
 
 #[test]
 fn microseconds_are_preferred() {
-    let text = "timeStamp,elapsed,success,start_us,elapsed_us\n1700000000010,30,true,1700000000010341,30746\n";
+    let text =
+        "timeStamp,elapsed,success,start_us,elapsed_us\n1700000000010,30,true,1700000000010341,30746\n";
     let only = read(text).unwrap().requests[0];
     assert_eq!(only.start_us, 1_700_000_000_010_341);
     assert!((only.latency_ms - 30.746).abs() < 1e-9);
@@ -72,7 +75,9 @@ fn microseconds_are_preferred() {
 
 #[test]
 fn the_warm_up_is_counted_from_the_first_request() {
-    let trace = read("timeStamp,elapsed,success\n5000,1,true\n6999,2,true\n7000,4,false\n8000,3,true\n7500,5,true").unwrap();
+    let trace =
+        read("timeStamp,elapsed,success\n5000,1,true\n6999,2,true\n7000,4,false\n8000,3,true\n7500,5,true")
+            .unwrap();
     let left = |seconds| trace.after(seconds).requests.len();
     assert_eq!((left(0.0), left(1.999), left(2.0), left(2.5), left(3.001)), (5, 4, 3, 2, 0));
     assert_eq!((left(-1.0), left(f64::NAN), left(f64::INFINITY)), (5, 5, 0));
@@ -87,7 +92,10 @@ fn bad_values_are_named_with_their_place() {
         "2026/11/24 10:00:00,1,a,200,true,1",
         &format!("trace: line 2, column `timeStamp`: `2026/11/24 10:00:00` is not a number ({time})"),
     );
-    check_row("1e99,1,a,200,true,1", &format!("trace: line 2, column `timeStamp`: `1e99` is too large ({time})"));
+    check_row(
+        "1e99,1,a,200,true,1",
+        &format!("trace: line 2, column `timeStamp`: `1e99` is too large ({time})"),
+    );
     let elapsed = "it is 0 to 15000000000 milliseconds";
     for (value, what) in [
         ("abc", "is not a number"),
@@ -107,13 +115,14 @@ fn bad_values_are_named_with_their_place() {
     );
     check_row(
         "1,1,a,200,true,-1",
-        "trace: line 2, column `bytes`: `-1` is negative (it is 0 to 9000000000000000 a number of bytes)",
+        "trace: line 2, column `bytes`: `-1` is negative (it is 0 to 9000000000000000 bytes)",
     );
 }
 
 #[test]
 fn lines_are_counted_as_an_editor_does() {
-    let expected = "trace: line 4, column `elapsed`: `x` is not a number (it is 0 to 15000000000 milliseconds)";
+    let expected =
+        "trace: line 4, column `elapsed`: `x` is not a number (it is 0 to 15000000000 milliseconds)";
     for end in ["\n", "\r\n"] {
         check(["timeStamp,elapsed,success", "1,2,true", "1,2,true", "1,x,true", ""].join(end), expected);
     }
@@ -148,10 +157,7 @@ fn missing_columns_are_named() {
     assert!(xml.contains("it is XML"), "{xml}");
     let many = read(vec!["c"; 100].join(",")).unwrap_err();
     assert!(many.contains("`c`, 80 more"), "{many}");
-    check(
-        "timeStamp,elapsed,success,elapsed\n1,1,true,1\n",
-        "trace: line 1 has the column `elapsed` twice",
-    );
+    check("timeStamp,elapsed,success,elapsed\n1,1,true,1\n", "trace: line 1 has the column `elapsed` twice");
 }
 
 #[test]
@@ -224,4 +230,21 @@ fn many_lines_and_a_rather_long_one_are_read() {
     let row = format!("1,1,\"{}\",200,true,1\n", "x".repeat(1_000_000));
     let text = format!("{HEADER}{row}{row}{row}{}", "1,1,a,200,true,1\n".repeat(100_000));
     assert_eq!(read(text).unwrap().requests.len(), 100_003);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[0-9truefals,.\"\r\n-]{0,100}",
+        compressed: bool,
+    ) {
+        let start = if compressed { &b"\x1f\x8b\x08\0"[..] } else { HEADER.as_bytes() };
+        for rest in [&bytes[..], text.as_bytes()] {
+            if let Ok(trace) = read([start, rest].concat()) {
+                prop_assert!(!trace.requests.is_empty() && trace.requests.is_sorted_by_key(|r| r.start_us));
+                prop_assert!(trace.requests.iter().all(|r| r.latency_ms.is_finite() && r.latency_ms >= 0.0));
+            }
+        }
+    }
 }

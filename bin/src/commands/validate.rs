@@ -1,0 +1,106 @@
+//! `meshsim validate`: a scenario against a measured trace.
+
+use super::common::{Running, Source, interrupted, print};
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use crate::table;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::problem::Checked;
+use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
+use meshsim_scenarios::validate::run::{Validation, run, scale_cpu};
+use meshsim_scenarios::validate::trace::read_jtl;
+use meshsim_scenarios::warnings;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    running: Running,
+    /// The strategy under which the trace was taken (default: the scenario's first)
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+    /// The trace: a JMeter result file (JTL, CSV), plain or gzip
+    #[arg(long, value_name = "FILE")]
+    trace: PathBuf,
+    /// Scale the cells' CPU costs to the CPU accounting of the traced run (the testbed's config.json)
+    #[arg(long, value_name = "FILE")]
+    cpu_from: Option<PathBuf>,
+    /// Seconds at the start of the trace to leave out (default: the scenario's warm_up)
+    #[arg(long, value_name = "SECONDS")]
+    trace_warm_up: Option<f64>,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn exec(args: &Args) -> Checked<Code> {
+    let scenario = args.source.open()?;
+    let place = scenario.strategy(args.strategy.as_deref())?;
+    let choice = Choice {
+        strategies: place.map(|place| scenario.strategies()[place].clone()).into_iter().collect(),
+        baseline: None,
+        replications: args.running.replications,
+        seed: args.running.seed,
+    };
+    let mut plan = Plan::new(&scenario, &choice)?;
+    let warm_up = plan.strategies[0].description.warm_up.as_secs_f64();
+    let trace = read_jtl(&args.trace)?.after(args.trace_warm_up.unwrap_or(warm_up));
+    let mut cpu_scale = 1.0;
+    if let Some(path) = &args.cpu_from {
+        let accounting = CpuAccounting::read(path)?;
+        cpu_scale = scale_cpu(&mut plan.strategies[0], &trace, &accounting)?;
+    }
+    warnings::before_run(&plan.strategies[0]).iter().for_each(|warning| warn(warning));
+    let result =
+        args.running.watch(plan.simulated_seconds(), |watch| run(&plan, &trace, cpu_scale, watch))??;
+    let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
+    print(&if args.json { to_json(&validation)? } else { show(&validation) })?;
+    Ok(Code::Ok)
+}
+
+fn show(validation: &Validation) -> String {
+    let mut rows = vec![
+        ["", "measured ms", "95 %", "simulated ms", "95 %", "error", "outside the interval"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for row in &validation.figures {
+        let interval = |value: &meshsim_scenarios::results::summary::Value| {
+            value.interval().map_or("-".to_owned(), |[low, high]| format!("{low:.1} to {high:.1}"))
+        };
+        rows.push(vec![
+            row.figure.to_owned(),
+            format!("{:.1}", row.measured_ms.value),
+            interval(&row.measured_ms),
+            format!("{:.1}", row.simulated_ms.value),
+            interval(&row.simulated_ms),
+            format!("{:+.1} %", row.relative_error * 100.0),
+            format!("{:.1} %", row.error_outside_interval * 100.0),
+        ]);
+    }
+    let mut text = format!(
+        "strategy {}, {} measured requests, CPU cost x {:.3}\n\n{}\n",
+        validation.strategy,
+        validation.trace_requests,
+        validation.cpu_scale,
+        table::align(&rows)
+    );
+    let failures = &validation.measured_failure_share;
+    let interval = failures
+        .interval()
+        .map_or(String::new(), |[low, high]| format!(" ({:.2} to {:.2} %)", low * 100.0, high * 100.0));
+    let _ = writeln!(
+        text,
+        "Kolmogorov-Smirnov distance {:.3}, Wasserstein distance {:.1} ms\nfailed: measured {:.2} %{interval}, \
+         simulated {:.2} %",
+        validation.kolmogorov_smirnov,
+        validation.wasserstein_ms,
+        failures.value * 100.0,
+        validation.simulated_failure_share * 100.0
+    );
+    text
+}

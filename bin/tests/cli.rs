@@ -1,0 +1,214 @@
+//! The program as its users meet it: exit codes, output, files, determinism.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn meshsim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A comparison that takes a second.
+const SHORT: [&str; 9] = [
+    "compare",
+    "fluidos-mesh",
+    "--set",
+    "run.duration=60s",
+    "--set",
+    "run.warm_up=20s",
+    "--replications",
+    "3",
+    "--quiet",
+];
+
+fn compare_into(directory: &Path, threads: &str) {
+    let out = directory.to_str().unwrap();
+    let output = meshsim(&[&SHORT[..], &["--threads", threads, "--out", out, "--request-log"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte_of_any_result_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("one"), directory.path().join("two"));
+    compare_into(&one, "1");
+    compare_into(&two, "2");
+    let mut names: Vec<_> =
+        std::fs::read_dir(&one).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    let expected = [
+        "latency_histogram.csv",
+        "manifest.json",
+        "metrics.csv",
+        "paired.csv",
+        "requests.csv",
+        "summary.json",
+    ];
+    assert_eq!(names, expected);
+    for name in names {
+        let [a, b] = [&one, &two].map(|directory| std::fs::read(directory.join(&name)).unwrap());
+        assert!(!a.is_empty() && a == b, "{} differs", name.display());
+    }
+}
+
+#[test]
+fn the_summary_has_everything_that_is_promised() {
+    let output = meshsim(&[&SHORT[..], &["--json"]].concat());
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["seed", "replications", "simulated_seconds", "version", "scenario_sha256"] {
+        assert!(!summary["run"][key].is_null(), "run.{key}");
+    }
+    let strategy = &summary["strategies"][5];
+    assert_eq!(strategy["name"], "all");
+    for key in ["mean", "p50", "p90", "p95", "p99"] {
+        assert!(strategy["latency_ms"][key]["value"].as_f64().unwrap() > 0.0, "{key}");
+        assert_eq!(strategy["latency_ms"][key]["ci95"].as_array().unwrap().len(), 2, "{key}");
+    }
+    for key in ["dashboard_p90_ms", "crossings_per_request", "returns_per_request", "calls_per_request"] {
+        assert!(strategy[key]["value"].is_number(), "{key}");
+    }
+    assert!(strategy["cross_cluster_bytes_per_request"]["wire"]["value"].is_number());
+    assert_eq!(strategy["served"]["s0"]["edge1"], 1.0);
+    assert!(strategy["cpu_seconds_per_second"]["edge1"]["value"].as_f64().unwrap() > 0.5);
+    let requests = &strategy["requests"];
+    let failed: u64 = requests["failed"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    let number = |key: &str| requests[key].as_u64().unwrap();
+    assert_eq!(number("offered"), number("completed") + failed + number("in_flight"));
+    let paired = &summary["paired"][0];
+    assert_eq!((paired["strategy"].as_str(), paired["baseline"].as_str()), (Some("s0"), Some("cloud-only")));
+    assert!(paired["mean_difference_ms"]["value"].is_number() && paired["variance_ratio"].is_number());
+}
+
+#[test]
+fn the_table_ends_with_a_verdict() {
+    let output = meshsim(&SHORT);
+    let last = text(&output.stdout).lines().last().unwrap().to_owned();
+    assert!(last.starts_with("`all` is fastest:") && last.contains("baseline `cloud-only`"), "{last}");
+}
+
+#[test]
+fn one_strategy_is_run_alone() {
+    let output = meshsim(&[
+        "run",
+        "fluidos-mesh",
+        "--strategy",
+        "s0",
+        "--set",
+        "run.duration=60s",
+        "--replications",
+        "1",
+        "--json",
+        "--quiet",
+    ]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["strategies"].as_array().unwrap().len(), 1);
+    let mean = &summary["strategies"][0]["latency_ms"]["mean"];
+    assert!(
+        mean["ci95"][0].as_f64() < mean["value"].as_f64(),
+        "one replication has an interval from batch means"
+    );
+}
+
+#[test]
+fn a_sweep_is_one_tidy_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = meshsim(&[
+        "sweep",
+        "fluidos-mesh",
+        "--set",
+        "links.edge1-cloud.rtt=20ms,160ms",
+        "--set",
+        "users.edge1.rate=5/s,10/s",
+        "--strategy",
+        "cloud-only",
+        "--strategy",
+        "s0-s3",
+        "--replications",
+        "2",
+        "--quiet",
+        "--out",
+        directory.path().to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = std::fs::read_to_string(directory.path().join("sweep.csv")).unwrap();
+    let mut lines = table.lines();
+    let head = "links.edge1-cloud.rtt,users.edge1.rate,strategy,metric,value,low,high";
+    assert_eq!(lines.next(), Some(head));
+    let differences: Vec<&str> = table.lines().filter(|line| line.contains("mean_difference")).collect();
+    assert_eq!(differences.len(), 4);
+    assert!(differences[0].starts_with("20ms,5/s,s0-s3,") && differences[3].starts_with("160ms,10/s,s0-s3,"));
+}
+
+#[test]
+fn bad_input_ends_with_2_and_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let output = meshsim(&[
+        "compare",
+        "fluidos-mesh",
+        "--set",
+        "links.edge1-cloud.rtt=20xs",
+        "--out",
+        out.to_str().unwrap(),
+        "--quiet",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("--set links.edge1-cloud.rtt:1:") && said.contains("`20xs` is not a duration"),
+        "{said}"
+    );
+    assert!(!out.exists());
+    for arguments in
+        [vec!["compare", "no-such-scenario"], vec!["compare", "fluidos-mesh", "--strategy", "s9"]]
+    {
+        let output = meshsim(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).starts_with("error: "), "{arguments:?}");
+    }
+    assert_eq!(meshsim(&["compare"]).status.code(), Some(2));
+}
+
+#[test]
+fn every_library_scenario_is_good() {
+    for name in text(&meshsim(&["library"]).stdout).lines() {
+        let output = meshsim(&["check", name]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        assert!(output.stderr.is_empty(), "{name} has warnings: {}", text(&output.stderr));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_finished() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_meshsim"))
+        .args(["compare", "fluidos-mesh", "--replications", "1000", "--threads", "1", "--quiet", "--out"])
+        .arg(directory.path())
+        .args(["--set", "run.duration=60s"])
+        .output_to_null()
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let summary = std::fs::read(directory.path().join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let finished = summary["run"]["replications"].as_u64().unwrap();
+    assert!((1..1000).contains(&finished), "{finished}");
+    assert_eq!(summary["run"]["interrupted"], true);
+}
+
+trait ToNull {
+    fn output_to_null(&mut self) -> &mut Self;
+}
+
+impl ToNull for Command {
+    fn output_to_null(&mut self) -> &mut Self {
+        self.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null())
+    }
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Executes the notebook without a browser, on result files made for it.
+#
+#   notebooks/run.sh [OUTPUT_DIRECTORY]
+#
+# Writes the executed notebook, a page of it without the code, and its pictures into
+# OUTPUT_DIRECTORY (default: out/notebooks at the root of the repository).
+#
+# MESHSIM                the simulator's command (default: cargo run --release --quiet --)
+# MESHSIM_NOTEBOOK_VENV  a virtual environment to use and keep, made if it is not there
+#                        (default: one in a temporary directory, made anew and removed)
+# PYTHON                 what makes the virtual environment, 3.11 or newer (default: python3)
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname -- "$here")
+output=${1:-$root/out/notebooks}
+mkdir -p -- "$output"
+output=$(cd -- "$output" && pwd)
+
+if [[ -z ${MESHSIM:-} ]]; then
+    simulator=(cargo run --release --quiet --manifest-path "$root/Cargo.toml" --)
+elif [[ -x $MESHSIM ]]; then
+    simulator=("$MESHSIM") # one path, even with spaces in it
+else
+    read -r -a simulator <<<"$MESHSIM"
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+
+venv=${MESHSIM_NOTEBOOK_VENV:-$scratch/venv}
+if [[ ! -x $venv/bin/python ]]; then
+    python=${PYTHON:-python3}
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        echo "run.sh: $python is older than 3.11; name a newer one in PYTHON" >&2
+        exit 1
+    fi
+    "$python" -m venv "$venv"
+fi
+venv=$(cd -- "$venv" && pwd)
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+
+# What they print is in the result files too.
+"${simulator[@]}" compare fluidos-mesh --replications 3 --set run.duration=3min \
+    --quiet --out "$scratch/compare" >/dev/null
+"${simulator[@]}" sweep fluidos-mesh --set links.edge1-cloud.rtt=1ms,5ms,10ms,20ms,40ms,80ms,160ms \
+    --set run.duration=3min --replications 3 --strategy cloud-only --strategy s0-s3 \
+    --quiet --out "$scratch/sweep" >/dev/null
+
+export MESHSIM_COMPARE_DIR=$scratch/compare
+export MESHSIM_SWEEP_DIR=$scratch/sweep
+export MESHSIM_FIGURES_DIR=$output
+# The virtual environment's kernel, without the user's own start-up files.
+export JUPYTER_PREFER_ENV_PATH=1
+export IPYTHONDIR=$scratch/ipython
+
+export PATH=$venv/bin:$PATH
+jupyter nbconvert --log-level WARN --to notebook --execute "$here/fluidos_mesh.ipynb" \
+    --output-dir "$output" --output fluidos_mesh.ipynb
+# The page loads nothing from elsewhere.
+jupyter nbconvert --log-level WARN --to html --no-input "$output/fluidos_mesh.ipynb" \
+    --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= \
+    --output-dir "$output" --output fluidos_mesh.html
+
+echo "written to $output:"
+ls -- "$output"
