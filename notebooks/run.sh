@@ -57,10 +57,11 @@ export IPYTHONDIR=$scratch/ipython
 
 export PATH=$venv/bin:$PATH
 jupyter nbconvert --log-level WARN --to notebook --execute "$here/fluidos_mesh.ipynb" \
+    --ExecutePreprocessor.extra_arguments=--log-level=ERROR \
     --output-dir "$output" --output fluidos_mesh.ipynb
-# The page loads nothing from elsewhere.
-jupyter nbconvert --log-level WARN --to html --no-input "$output/fluidos_mesh.ipynb" \
-    --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= \
+# This template keeps the pictures' descriptions; the page loads nothing from elsewhere.
+jupyter nbconvert --log-level WARN --to html --template classic --no-input "$output/fluidos_mesh.ipynb" \
+    --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= --HTMLExporter.jquery_url= \
     --output-dir "$output" --output fluidos_mesh.html
 
 echo "written to $output:"

@@ -23,7 +23,10 @@ fn headline(criterion: &mut Criterion) {
             world.finish()
         };
         let record = run();
-        println!("{strategy}: {:.1} events per request", record.events as f64 / record.requests.len() as f64);
+        eprintln!(
+            "{strategy}: {:.1} events per request",
+            record.events as f64 / record.requests.len() as f64
+        );
         group.throughput(Throughput::Elements(record.requests.len() as u64));
         group.bench_function(strategy, |bencher| bencher.iter(|| black_box(run().requests.len())));
     }

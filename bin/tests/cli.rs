@@ -1,5 +1,7 @@
 //! The program as its users meet it: exit codes, output, files, determinism.
 
+#![allow(clippy::unwrap_used)] // A test may panic.
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -4,6 +4,8 @@
 //! network delays. Crossings follow from the tree alone: with locality failover a call crosses if
 //! and only if its callee is not where its caller is.
 
+#![allow(clippy::unwrap_used)] // A test may panic.
+
 mod support;
 
 use meshsim_core::SimDuration;

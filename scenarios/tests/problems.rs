@@ -1,5 +1,7 @@
 //! One short bad scenario per message: each problem names its place and what would be right.
 
+#![allow(clippy::unwrap_used)] // A test may panic.
+
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Problems;

@@ -119,10 +119,18 @@ impl<I: Id, T> IndexMut<I> for Table<I, T> {
 mod tests {
     use super::*;
 
-    crate::id_type!(
-        /// A row of the test's table.
-        RowId
-    );
+    /// A row of the test's table.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct RowId(usize);
+
+    impl Id for RowId {
+        fn from_index(index: usize) -> Self {
+            Self(index)
+        }
+        fn index(self) -> usize {
+            self.0
+        }
+    }
 
     #[test]
     fn ids_are_the_order_of_pushing() {

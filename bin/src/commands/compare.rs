@@ -52,7 +52,7 @@ pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: 
     if let Some(directory) = &output.out {
         write_comparison(directory, plan, &outcome, &summary)?;
     }
-    warnings::after_run(&summary).iter().for_each(|warning| warn(warning));
+    warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
         print(&to_json(&summary)?)?;
     } else {

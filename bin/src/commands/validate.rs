@@ -54,7 +54,7 @@ pub(crate) fn exec(args: &Args) -> Checked<Code> {
         let accounting = CpuAccounting::read(path)?;
         cpu_scale = scale_cpu(&mut plan.strategies[0], &trace, &accounting)?;
     }
-    warnings::before_run(&plan.strategies[0]).iter().for_each(|warning| warn(warning));
+    warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
     let result =
         args.running.watch(plan.simulated_seconds(), |watch| run(&plan, &trace, cpu_scale, watch))??;
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };

@@ -43,6 +43,18 @@ pub struct LocalConnection {
     pub closes_at: SimTime,
 }
 
+/// What a sidecar has for a request to its own cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A connection to this worker.
+    Open(u16),
+    /// A connection that the cell has closed, which the sidecar did not know when it sent the
+    /// request: it is reset.
+    Closed,
+    /// Nothing: a new one is made.
+    None,
+}
+
 /// The server of one pod.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -63,15 +75,19 @@ impl Cell {
         }
     }
 
-    /// The most recently used connection of a sidecar's worker that is still open.
-    pub fn take_kept(&mut self, sidecar_worker: u16, now: SimTime) -> Option<LocalConnection> {
+    /// The most recently used connection of a sidecar's worker, for a request that arrives now and
+    /// was sent `loopback` ago; news of a close takes as long.
+    pub fn take_kept(&mut self, sidecar_worker: u16, now: SimTime, loopback: SimDuration) -> Kept {
         let kept = &mut self.kept[usize::from(sidecar_worker)];
         while let Some(connection) = kept.pop() {
             if connection.closes_at > now {
-                return Some(connection);
+                return Kept::Open(connection.worker);
+            }
+            if now < connection.closes_at + loopback * 2 {
+                return Kept::Closed;
             }
         }
-        None
+        Kept::None
     }
 
     /// A connection falls idle.
@@ -153,7 +169,18 @@ mod tests {
         let mut cell = Cell::new(4, 1);
         cell.keep(0, LocalConnection { worker: 1, closes_at: at(900) });
         cell.keep(0, LocalConnection { worker: 2, closes_at: at(800) });
-        assert_eq!(cell.take_kept(0, at(850)).unwrap().worker, 1);
-        assert!(cell.take_kept(0, at(850)).is_none());
+        let no_time = SimDuration::ZERO;
+        assert_eq!(cell.take_kept(0, at(850), no_time), Kept::Open(1));
+        assert_eq!(cell.take_kept(0, at(850), no_time), Kept::None);
+    }
+
+    #[test]
+    fn a_request_that_meets_the_close_is_reset() {
+        let taken = |now| {
+            let mut cell = Cell::new(4, 1);
+            cell.keep(0, LocalConnection { worker: 1, closes_at: at(800) });
+            cell.take_kept(0, at(now), SimDuration::from_millis(5))
+        };
+        assert_eq!([799, 800, 809, 810].map(taken), [Kept::Open(1), Kept::Closed, Kept::Closed, Kept::None]);
     }
 }

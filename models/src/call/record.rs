@@ -159,11 +159,11 @@ pub struct Totals {
 impl Totals {
     /// Adds what a part of the tree took.
     pub fn add(&mut self, part: &Self) {
-        self.calls += part.calls;
-        self.crossings += part.crossings;
-        self.returns += part.returns;
-        self.retries += part.retries;
-        self.rounds += part.rounds;
+        self.calls = self.calls.saturating_add(part.calls);
+        self.crossings = self.crossings.saturating_add(part.crossings);
+        self.returns = self.returns.saturating_add(part.returns);
+        self.retries = self.retries.saturating_add(part.retries);
+        self.rounds = self.rounds.saturating_add(part.rounds);
         self.connect_us = self.connect_us.saturating_add(part.connect_us);
         self.body = self.body.saturating_add(part.body);
         self.demand_us = self.demand_us.saturating_add(part.demand_us);

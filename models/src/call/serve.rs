@@ -1,7 +1,7 @@
 //! The server's side of a call: sidecar in, cell, CPU, sidecar out, response round by round.
 
 use super::record::{Answer, Call, Hop, Status, Totals};
-use crate::application::cell::LocalConnection;
+use crate::application::cell::{Kept, LocalConnection};
 use crate::application::internal_service::InternalService;
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Job, Stage};
@@ -56,8 +56,19 @@ impl Context<'_> {
         let slot = self.topology.slot_of(it.pod);
         let service = &self.topology.application().services[self.topology.pods[it.pod].service];
         let cell_worker = if self.topology.has_sidecars() {
-            let kept = self.cluster.cells[slot].take_kept(it.server_worker, self.now);
-            kept.map_or_else(|| self.accepting_worker(service.workers), |kept| kept.worker)
+            let loopback = self.topology.description.mesh.loopback;
+            match self.cluster.cells[slot].take_kept(it.server_worker, self.now, loopback) {
+                Kept::Open(worker) => worker,
+                Kept::None => self.accepting_worker(service.workers),
+                Kept::Closed => {
+                    // The sidecar answers for its cell: a 503 that is real to the client's proxy.
+                    let answer = &mut self.cluster.calls[call].answer;
+                    (answer.status, answer.body) = (Status::UpstreamReset, RESET_BODY);
+                    self.cluster.calls[call].closes_at = self.proxy_closes_at();
+                    self.respond_through_sidecar(call);
+                    return;
+                }
+            }
         } else {
             it.server_worker
         };
@@ -226,10 +237,17 @@ impl Context<'_> {
         self.free_thread(slot, it.cell_worker);
         let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
         self.cluster.calls[call].answer.body = body;
-        if !self.topology.has_sidecars() {
+        if self.topology.has_sidecars() {
+            self.respond_through_sidecar(call);
+        } else {
             self.response_leaves(call);
-            return;
         }
+    }
+
+    /// A response passes the server's sidecar.
+    fn respond_through_sidecar(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls[call];
+        let body = it.answer.body;
         let pass = &self.topology.inbound_pass;
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
@@ -270,6 +288,9 @@ impl Context<'_> {
 
 /// Flask's page for an internal error [bytes].
 const ERROR_BODY: u32 = 290;
+
+/// Envoy's body for "upstream connect error or disconnect/reset before headers" [bytes].
+const RESET_BODY: u32 = 95;
 
 impl crate::world::topology::Topology {
     /// By how much the CPU time of the call at `address` differs from its mean.

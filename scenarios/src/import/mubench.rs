@@ -239,7 +239,7 @@ fn read_loader(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
             "sleep_stress" => internal.sleep = read_sleep(reader, value),
             "memory_stress" | "disk_stress" => refuse_if_it_runs(reader, key, value),
             "mean_response_size" | "mean_bandwidth" => {
-                internal.mean_body_kb = reader.not_negative(value, key)
+                internal.mean_body_kb = reader.not_negative(value, key);
             }
             "function_id" => {}
             other => reader.unknown_key(

@@ -5,6 +5,7 @@ use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::sweep::{Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use csv::Writer;
+use meshsim_core::stats::Histogram;
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -170,7 +171,7 @@ fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
 fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "lower_ms", "upper_ms", "count"])?;
     for strategy in &summary.strategies {
-        for (lower, upper, count) in strategy.histogram.iter().flat_map(|histogram| histogram.buckets()) {
+        for (lower, upper, count) in strategy.histogram.iter().flat_map(Histogram::buckets) {
             let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
             csv.write_record([strategy.name.clone(), ms(lower), ms(upper), count.to_string()])?;
         }

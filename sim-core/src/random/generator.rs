@@ -81,11 +81,11 @@ mod tests {
         let z = y.wrapping_add(key);
         for addend in [y, z, y] {
             x = x.wrapping_mul(x).wrapping_add(addend);
-            x = (x >> 32) | (x << 32);
+            x = x.rotate_left(32);
         }
         x = x.wrapping_mul(x).wrapping_add(z);
         let t = x;
-        x = (x >> 32) | (x << 32);
+        x = x.rotate_left(32);
         assert_eq!(squares64(counter, key), t ^ (x.wrapping_mul(x).wrapping_add(y) >> 32));
     }
 

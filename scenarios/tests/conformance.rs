@@ -1,0 +1,108 @@
+//! Conformance with what was measured and published elsewhere: real traces and real work models.
+//!
+//! Their folder lies beside the workspace (or where `MESHSIM_SHARED` says) and is no part of the
+//! product; without it each test says that it is skipped.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
+
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::import::mubench;
+use meshsim_scenarios::problem::Source;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
+use meshsim_scenarios::validate::run::{Validation, run, scale_cpu};
+use meshsim_scenarios::validate::trace::read_jtl;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The folder, or nothing where it is missing.
+fn shared(test: &str, folder: &str) -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let root = std::env::var_os("MESHSIM_SHARED").map_or(default, PathBuf::from).join(folder);
+    if !root.is_dir() {
+        println!("skipped: {test}, for want of {}", root.display());
+        return None;
+    }
+    Some(root)
+}
+
+/// Holds the testbed's scenario against one trace, with its own CPU accounting.
+fn validate(testbed: &Path, configuration: &str, strategy: &str) -> Validation {
+    let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
+    let choice = Choice { strategies: vec![strategy.to_owned()], ..Choice::default() };
+    let mut plan = Plan::new(&scenario, &choice).unwrap();
+    let folder = testbed.join(configuration);
+    let trace = read_jtl(&folder.join("requests.csv.gz")).unwrap().after(20.0);
+    let accounting = CpuAccounting::read(&folder.join("config.json")).unwrap();
+    let scale = scale_cpu(&mut plan.strategies[0], &trace, &accounting).unwrap();
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let watch = Watch { cancel: &cancel, progress: &progress };
+    run(&plan, &trace, scale, &watch).unwrap().unwrap()
+}
+
+/// Configurations of the testbed and the strategy that each ran under.
+const CONFIGURATIONS: [(&str, &str); 10] = [
+    ("mesh-none-rtt160-8", "none"),
+    ("mesh-none-rtt160-8-again", "none"),
+    ("mesh-none-rtt160-8-long", "none"),
+    ("mesh-s0123-rtt160-8", "s0-s3"),
+    ("mesh-s0123-rtt160-8-long", "s0-s3"),
+    ("mesh-s0123-rtt160-8-first", "s0-s3"),
+    ("mesh-s0123-rtt160-8-mtls", "s0-s3-mtls"),
+    ("mesh-s0-rtt160-8", "s0"),
+    ("mesh-all-rtt160-8", "all"),
+    ("nomesh-s0123-rtt160-8", "s0-s3-no-mesh"),
+];
+
+#[test]
+fn every_configuration_of_the_testbed_is_predicted() {
+    let Some(testbed) = shared("every_configuration_of_the_testbed_is_predicted", "testbed") else { return };
+    for (configuration, strategy) in CONFIGURATIONS {
+        let validation = validate(&testbed, configuration, strategy);
+        let mean = &validation.figures[0];
+        println!(
+            "{configuration}: mean {:+.1} %, KS {:.3}",
+            mean.relative_error * 100.0,
+            validation.kolmogorov_smirnov
+        );
+        // Bounds against a change for the worse; the validation issue sets the tolerance.
+        assert!(mean.relative_error.abs() < 0.10, "{configuration}: {mean:?}");
+        assert!(mean.error_outside_interval < 0.04, "{configuration}: {mean:?}");
+        assert!(validation.kolmogorov_smirnov < 0.06, "{configuration}: {}", validation.kolmogorov_smirnov);
+    }
+}
+
+#[test]
+fn without_the_mesh_as_many_requests_fail_as_were_measured() {
+    let Some(testbed) = shared("without_the_mesh_as_many_requests_fail", "testbed") else { return };
+    let validation = validate(&testbed, "nomesh-s0123-rtt160-8", "s0-s3-no-mesh");
+    let [low, high] = validation.measured_failure_share.interval().unwrap();
+    assert!((low..high).contains(&validation.simulated_failure_share), "{validation:?}");
+}
+
+/// Every work model that µBench ships is read, or refused with a place.
+#[test]
+fn real_work_models_are_read() {
+    let Some(folder) = shared("real_work_models_are_read", "reference/mubench") else { return };
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("workmodel") {
+            continue;
+        }
+        let source = Arc::new(Source { name: name.clone(), text: std::fs::read_to_string(&path).unwrap() });
+        match mubench::read(&source) {
+            Ok(application) => {
+                assert!(application.services.len() >= 2, "{name}");
+                read += 1;
+            }
+            Err(problems) => {
+                println!("{name} is refused: {}", problems.0[0]);
+                assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}");
+            }
+        }
+    }
+    assert!(read >= 5, "only {read} were read");
+}
