@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write, stderr};
 /// At most so many problems are shown; mending these will mend most of the others.
 const SHOWN_MAX: usize = 20;
 
-/// Longest line that is shown with its neighbours [bytes].
+/// Longest line that is shown with its neighbours (bytes).
 const LINE_MAX: usize = 400;
 
 /// Writes problems to standard error.

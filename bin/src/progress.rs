@@ -45,7 +45,7 @@ impl Progress {
         Self { kind }
     }
 
-    /// So much more is done [s].
+    /// So much more is done (s).
     pub(crate) fn advance(&self, seconds: f64) {
         match &self.kind {
             Kind::Silent => {}

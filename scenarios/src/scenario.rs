@@ -23,7 +23,7 @@ enum Files {
     Directory(PathBuf),
 }
 
-/// A scenario or one of its files is at most so large [bytes]. A million services fit.
+/// A scenario or one of its files is at most so large (bytes). A million services fit.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
 impl Scenario {

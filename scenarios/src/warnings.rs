@@ -14,9 +14,9 @@ pub enum Warning {
         strategy: String,
         /// Of which service.
         service: String,
-        /// Needed, over all clusters [cores].
+        /// Needed, over all clusters (cores).
         needed: f64,
-        /// Allowed, over all clusters [cores].
+        /// Allowed, over all clusters (cores).
         allowed: f64,
     },
     /// Nothing was measured.

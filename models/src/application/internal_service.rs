@@ -27,7 +27,7 @@ pub struct InternalService {
     pub cpu_stress: Option<CpuStress>,
     /// Time for which the thread sleeps. Uses no CPU.
     pub sleep: SimDuration,
-    /// Mean size of the response's body [kB of 1000 characters].
+    /// Mean size of the response's body (kB of 1000 characters).
     pub mean_body_kb: f64,
     /// How the body is made.
     pub body: BodyKind,
@@ -53,7 +53,7 @@ pub enum BodyKind {
     Constant,
 }
 
-/// What a unit of the cell's work costs [ms of CPU at the reference speed].
+/// What a unit of the cell's work costs (ms of CPU at the reference speed).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CellCosts {
     /// Every cost is multiplied by this: the speed of the reference machine over that of the
@@ -84,14 +84,14 @@ impl InternalService {
         Self { cpu_stress: None, sleep: SimDuration::ZERO, mean_body_kb: 0.0, body: BodyKind::Constant }
     }
 
-    /// The body's size [bytes] of the request at `address`.
+    /// The body's size (bytes) of the request at `address`.
     #[must_use]
     pub fn body_bytes(&self, address: Address) -> u32 {
         let mean = self.mean_body_kb * 1000.0;
         exponential(&mut draw(address, Purpose::BodySize), mean).max(1.0) as u32
     }
 
-    /// CPU time [ns] of the digits of pi for the request at `address`.
+    /// CPU time (ns) of the digits of pi for the request at `address`.
     #[must_use]
     pub fn pi_demand(&self, address: Address, costs: &CellCosts) -> f64 {
         let Some(stress) = self.cpu_stress else { return 0.0 };
@@ -105,7 +105,7 @@ impl InternalService {
         once * f64::from(stress.trials) * costs.cpu_scale * NANOS_PER_MS
     }
 
-    /// CPU time [ns] of making a body of this size.
+    /// CPU time (ns) of making a body of this size.
     #[must_use]
     pub fn body_demand(&self, bytes: u32, costs: &CellCosts) -> f64 {
         match self.body {
@@ -116,7 +116,7 @@ impl InternalService {
         }
     }
 
-    /// Mean CPU time [ms] of one request, the cell's own and that of its client: `calls` external
+    /// Mean CPU time (ms) of one request, the cell's own and that of its client: `calls` external
     /// calls in `groups` groups.
     #[must_use]
     pub fn mean_demand_ms(&self, costs: &CellCosts, groups: f64, calls: f64) -> f64 {
@@ -142,25 +142,25 @@ impl InternalService {
 }
 
 impl CellCosts {
-    /// CPU time [ns] before the internal service.
+    /// CPU time (ns) before the internal service.
     #[must_use]
     pub fn request(&self) -> f64 {
         self.request_ms * self.cpu_scale * NANOS_PER_MS
     }
 
-    /// CPU time [ns] after the external services.
+    /// CPU time (ns) after the external services.
     #[must_use]
     pub fn response(&self) -> f64 {
         self.response_ms * self.cpu_scale * NANOS_PER_MS
     }
 
-    /// CPU time [ns] of the client side of one call.
+    /// CPU time (ns) of the client side of one call.
     #[must_use]
     pub fn call(&self) -> f64 {
         self.call_ms * self.cpu_scale * NANOS_PER_MS
     }
 
-    /// CPU time [ns] of starting one group.
+    /// CPU time (ns) of starting one group.
     #[must_use]
     pub fn group(&self) -> f64 {
         self.group_ms * self.cpu_scale * NANOS_PER_MS

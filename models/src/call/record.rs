@@ -111,7 +111,7 @@ pub struct Call {
 pub struct Answer {
     /// HTTP status.
     pub status: Status,
-    /// Size of the body [bytes].
+    /// Size of the body (bytes).
     pub body: u32,
     /// What it took, itself and everything below it.
     pub totals: Totals,
@@ -142,15 +142,15 @@ pub struct Totals {
     pub retries: u16,
     /// TCP rounds beyond the first that responses between clusters took, each a round trip.
     pub rounds: u16,
-    /// Time that requests waited for a connection [us].
+    /// Time that requests waited for a connection (us).
     pub connect_us: u32,
-    /// Bodies made [bytes].
+    /// Bodies made (bytes).
     pub body: u32,
-    /// CPU demand of the cells [us].
+    /// CPU demand of the cells (us).
     pub demand_us: u32,
-    /// Bodies that crossed between clusters [bytes].
+    /// Bodies that crossed between clusters (bytes).
     pub cross_payload: u32,
-    /// Everything that crossed between clusters, headers and tunnel included [bytes].
+    /// Everything that crossed between clusters, headers and tunnel included (bytes).
     pub cross_wire: u32,
     /// Combines the addresses of all calls executed, in any order: equal for equal trees.
     pub tree: u32,

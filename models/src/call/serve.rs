@@ -286,10 +286,10 @@ impl Context<'_> {
     }
 }
 
-/// Flask's page for an internal error [bytes].
+/// Flask's page for an internal error (bytes).
 const ERROR_BODY: u32 = 290;
 
-/// Envoy's body for "upstream connect error or disconnect/reset before headers" [bytes].
+/// Envoy's body for "upstream connect error or disconnect/reset before headers" (bytes).
 const RESET_BODY: u32 = 95;
 
 impl crate::world::topology::Topology {

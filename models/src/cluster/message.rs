@@ -12,7 +12,7 @@ use meshsim_core::{Handle, SimTime};
 pub struct Message {
     /// Where it ends.
     pub to: ClusterId,
-    /// Its size on the wire [bytes].
+    /// Its size on the wire (bytes).
     pub wire_bytes: u32,
     /// What it says.
     pub body: Body,

@@ -21,9 +21,9 @@ pub struct ContainerSpec {
     pub workers: usize,
     /// Jobs for which a worker has room before it has to allocate.
     pub jobs_per_worker: usize,
-    /// CPU limit [cores], none if absent.
+    /// CPU limit (cores), none if absent.
     pub limit: Option<f64>,
-    /// Its weight on a crowded host (its CPU request) [cores].
+    /// Its weight on a crowded host (its CPU request) (cores).
     pub weight: f64,
     /// Where in a CFS period the run begins, 0 to 1.
     pub phase: f64,
@@ -54,7 +54,7 @@ struct Container<J> {
     rate: f64,
     updated: SimTime,
     timer: Timer,
-    /// CPU time used so far [ns].
+    /// CPU time used so far (ns).
     used: f64,
 }
 
@@ -120,7 +120,7 @@ impl<J: Copy> Compute<J> {
         id
     }
 
-    /// CPU time that a container used so far [ns].
+    /// CPU time that a container used so far (ns).
     #[must_use]
     pub fn used(&self, container: ContainerId) -> f64 {
         self.containers[container].used

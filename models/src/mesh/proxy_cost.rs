@@ -81,7 +81,7 @@ impl ProxyPass {
         SimDuration::from_nanos_f64(fixed + size)
     }
 
-    /// CPU time of a request with its response [ns].
+    /// CPU time of a request with its response (ns).
     #[must_use]
     pub fn cpu(&self, body: u32) -> f64 {
         let per_kb = self.cost.cpu_per_kb.as_nanos() as f64;

@@ -22,7 +22,7 @@ pub const RETRIES: u8 = 2;
 /// How often an endpoint is chosen anew because it was tried before.
 pub const HOST_SELECTION_RETRIES: u32 = 5;
 
-/// Base of the back-off [ns].
+/// Base of the back-off (ns).
 const BASE: f64 = 25e6;
 
 /// Whether an answer with this status, after `attempts` attempts, is worth another one.

@@ -13,30 +13,30 @@ pub struct Path {
     pub jitter: SimDuration,
     /// Rate of the slowest link.
     pub bits_per_second: f64,
-    /// The largest IP packet [bytes].
+    /// The largest IP packet (bytes).
     pub mtu: u32,
-    /// What a tunnel adds to each packet [bytes].
+    /// What a tunnel adds to each packet (bytes).
     pub tunnel_overhead: u32,
 }
 
-/// IPv4 and TCP headers, and the TCP time stamps that Linux always sends [bytes].
+/// IPv4 and TCP headers, and the TCP time stamps that Linux always sends (bytes).
 const IP_AND_TCP_HEADERS: u32 = 20 + 20;
 const TCP_TIME_STAMPS: u32 = 12;
 
-/// HTTP header of a request through Envoy [bytes]: request line, host, `x-request-id`, trace and
+/// HTTP header of a request through Envoy (bytes): request line, host, `x-request-id`, trace and
 /// forwarding headers. Measured on the testbed.
 pub const REQUEST_HEADER: u32 = 400;
 
-/// HTTP header of a response through Envoy [bytes]. Measured on the testbed: 200 to 250.
+/// HTTP header of a response through Envoy (bytes). Measured on the testbed: 200 to 250.
 pub const RESPONSE_HEADER: u32 = 250;
 
-/// A TLS 1.3 record carries up to 16 kB and costs this much more [bytes]: 5 of header, 16 of tag,
+/// A TLS 1.3 record carries up to 16 kB and costs this much more (bytes): 5 of header, 16 of tag,
 /// 1 of content type.
 const TLS_RECORD: u32 = 16_384;
 const TLS_RECORD_OVERHEAD: u32 = 22;
 
 impl Path {
-    /// Payload of a full segment [bytes]: 1448 at an MTU of 1500, 1288 at Liqo's 1340.
+    /// Payload of a full segment (bytes): 1448 at an MTU of 1500, 1288 at Liqo's 1340.
     #[must_use]
     pub const fn segment_bytes(&self) -> u32 {
         self.mtu - IP_AND_TCP_HEADERS - TCP_TIME_STAMPS

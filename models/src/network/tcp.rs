@@ -53,7 +53,7 @@ impl Window {
         Self { segments: INITIAL_WINDOW, last_send: now }
     }
 
-    /// The window [segments].
+    /// The window (segments).
     #[must_use]
     pub const fn segments(self) -> u32 {
         self.segments
@@ -121,7 +121,7 @@ mod tests {
         tunnel_overhead: 0,
     };
 
-    /// Header of the measuring server [bytes].
+    /// Header of the measuring server (bytes).
     const HEADER: u32 = 80;
 
     /// Sends one body at `now`; tells its round trips and when its last round left.

@@ -9,7 +9,7 @@
 //! Envoy's default histogram buckets (`stats_config.proto`), which Istio keeps; Prometheus,
 //! `promql/quantile.go`, `bucketQuantile`.
 
-/// Upper bounds of the buckets [ms]; one without a bound follows.
+/// Upper bounds of the buckets (ms); one without a bound follows.
 pub const BOUNDS_MS: [f64; 19] = [
     0.5,
     1.0,
@@ -39,12 +39,12 @@ pub struct IstioHistogram {
 }
 
 impl IstioHistogram {
-    /// Counts a latency [ms].
+    /// Counts a latency (ms).
     pub fn record(&mut self, latency_ms: f64) {
         self.counts[BOUNDS_MS.partition_point(|bound| *bound < latency_ms)] += 1;
     }
 
-    /// What `histogram_quantile(q, ...)` would show [ms]; nothing if there is no latency.
+    /// What `histogram_quantile(q, ...)` would show (ms); nothing if there is no latency.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: u64 = self.counts.iter().sum();

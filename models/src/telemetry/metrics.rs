@@ -23,9 +23,9 @@ pub struct Metrics {
 pub struct MetricsSum {
     /// Calls served, by service.
     pub served: Vec<u64>,
-    /// CPU time of the cells [s].
+    /// CPU time of the cells (s).
     pub cell_cpu_seconds: f64,
-    /// CPU time of the proxies [s].
+    /// CPU time of the proxies (s).
     pub proxy_cpu_seconds: f64,
 }
 
@@ -49,13 +49,13 @@ impl Metrics {
         self.served[slice * self.services + service.index()] += 1;
     }
 
-    /// A cell was asked for CPU time [ns].
+    /// A cell was asked for CPU time (ns).
     pub fn add_cell_cpu(&mut self, now: SimTime, nanos: f64) {
         let slice = self.slice(now);
         self.cell_cpu[slice] += nanos;
     }
 
-    /// A proxy used CPU time [ns].
+    /// A proxy used CPU time (ns).
     pub fn add_proxy_cpu(&mut self, now: SimTime, nanos: f64) {
         let slice = self.slice(now);
         self.proxy_cpu[slice] += nanos;

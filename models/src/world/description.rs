@@ -75,9 +75,9 @@ pub struct ClusterSpec {
     pub nodes: Vec<HostId>,
     /// One-way delay between two pods.
     pub local_delay: SimDuration,
-    /// Rate of a node's network interface [bit/s].
+    /// Rate of a node's network interface (bit/s).
     pub local_bits_per_second: f64,
-    /// The largest IP packet inside [bytes].
+    /// The largest IP packet inside (bytes).
     pub mtu: u32,
 }
 
@@ -92,11 +92,11 @@ pub struct LinkSpec {
     pub round_trip: SimDuration,
     /// Mean of a random part of the delay, one way.
     pub jitter: SimDuration,
-    /// Rate of each direction [bit/s].
+    /// Rate of each direction (bit/s).
     pub bits_per_second: f64,
-    /// The largest IP packet [bytes].
+    /// The largest IP packet (bytes).
     pub mtu: u32,
-    /// What a tunnel adds to each packet [bytes].
+    /// What a tunnel adds to each packet (bytes).
     pub tunnel_overhead: u32,
 }
 

@@ -55,7 +55,7 @@ pub struct Pod {
     pub host: HostId,
     /// Its container, numbered within the process of its cluster.
     pub container: ContainerId,
-    /// CPU limit [cores].
+    /// CPU limit (cores).
     pub cpu_limit: Option<f64>,
 }
 

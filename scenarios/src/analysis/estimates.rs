@@ -28,7 +28,7 @@ pub fn over_replications(figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> 
     mean_estimate(&values, CONFIDENCE)
 }
 
-/// The mean latency [ms].
+/// The mean latency (ms).
 #[must_use]
 pub fn mean_latency(figures: &[&Figures]) -> Option<Estimate> {
     match figures {
@@ -39,7 +39,7 @@ pub fn mean_latency(figures: &[&Figures]) -> Option<Estimate> {
     }
 }
 
-/// A latency quantile, by its place in [`QUANTILES`] [ms].
+/// A latency quantile, by its place in [`QUANTILES`] (ms).
 #[must_use]
 pub fn latency_quantile(figures: &[&Figures], place: usize) -> Option<Estimate> {
     let estimate = over_replications(figures, |f| f.quantiles_ms[place])?;

@@ -80,7 +80,7 @@ impl Plan {
         })
     }
 
-    /// Simulated time of the whole comparison [s].
+    /// Simulated time of the whole comparison (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
         let of = |it: &Resolved| (it.description.warm_up + it.description.duration).as_secs_f64();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Watch<'a> {
     /// Set to stop: what is finished is kept.
     pub cancel: &'a AtomicBool,
-    /// Hears of every stretch of simulated time that is done [s].
+    /// Hears of every stretch of simulated time that is done (s).
     pub progress: &'a (dyn Fn(f64) + Sync),
 }
 

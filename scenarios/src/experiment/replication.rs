@@ -19,11 +19,11 @@ use rayon::prelude::*;
 /// What one strategy came to in one replication.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// Mean latency of successful requests [ms].
+    /// Mean latency of successful requests (ms).
     pub mean_ms: f64,
-    /// Quantiles of the same, by [`QUANTILES`] [ms].
+    /// Quantiles of the same, by [`QUANTILES`] (ms).
     pub quantiles_ms: [f64; QUANTILES.len()],
-    /// What a dashboard would show as p90 [ms].
+    /// What a dashboard would show as p90 (ms).
     pub dashboard_p90_ms: f64,
     /// Per ended request.
     pub calls: f64,
@@ -35,13 +35,13 @@ pub struct Figures {
     pub retries: f64,
     /// TCP rounds beyond the first between clusters, per ended request.
     pub rounds: f64,
-    /// Waiting for connections, per ended request [ms].
+    /// Waiting for connections, per ended request (ms).
     pub connect_ms: f64,
-    /// CPU demand of the cells, per ended request [ms].
+    /// CPU demand of the cells, per ended request (ms).
     pub demand_ms: f64,
-    /// Bodies that crossed between clusters, per ended request [bytes].
+    /// Bodies that crossed between clusters, per ended request (bytes).
     pub cross_payload: f64,
-    /// Everything that crossed, per ended request [bytes].
+    /// Everything that crossed, per ended request (bytes).
     pub cross_wire: f64,
     /// Calls served, by service and cluster.
     pub served: Vec<Vec<u64>>,
@@ -51,12 +51,12 @@ pub struct Figures {
     pub proxy_cpu: Vec<f64>,
     /// Where the requests went.
     pub counts: Counts,
-    /// Latencies of successful requests [ns].
+    /// Latencies of successful requests (ns).
     pub histogram: Histogram,
-    /// Successful latencies in the order of arrival [ms]; kept for one replication alone, whose
+    /// Successful latencies in the order of arrival (ms); kept for one replication alone, whose
     /// intervals need them.
     pub latencies_ms: Vec<f64>,
-    /// Reported time [s].
+    /// Reported time (s).
     pub seconds: f64,
     /// Whether MSER-5 found the end of the warm-up in the first half of the run.
     pub warm_up_found: bool,

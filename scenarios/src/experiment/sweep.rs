@@ -97,7 +97,7 @@ impl Sweep {
         Ok(Self { axes, points })
     }
 
-    /// Simulated time of all points [s].
+    /// Simulated time of all points (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
         self.points.iter().map(|(_, plan)| plan.simulated_seconds()).sum()

@@ -28,7 +28,7 @@ pub struct Run {
     pub seed: u64,
     /// Replications that finished.
     pub replications: u32,
-    /// Reported time, over all replications of one strategy [s].
+    /// Reported time, over all replications of one strategy (s).
     pub simulated_seconds: f64,
     /// Version of meshsim.
     pub version: &'static str,
@@ -67,9 +67,9 @@ pub struct Strategy {
     pub retries_per_request: Value,
     /// TCP rounds beyond the first that responses between clusters took, each a round trip.
     pub rounds_per_request: Value,
-    /// Time that requests waited for new connections [ms].
+    /// Time that requests waited for new connections (ms).
     pub connect_ms_per_request: Value,
-    /// CPU time that the cells needed [ms].
+    /// CPU time that the cells needed (ms).
     pub cpu_demand_ms_per_request: Value,
     /// Bytes between clusters.
     pub cross_cluster_bytes_per_request: Bytes,
@@ -83,7 +83,7 @@ pub struct Strategy {
     pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
     /// Where the requests went, over all replications.
     pub requests: Requests,
-    /// Latencies of successful requests over all replications [ns].
+    /// Latencies of successful requests over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
     /// Replications in which MSER-5 did not find the end of the warm-up.
@@ -202,7 +202,7 @@ impl Summary {
         summary
     }
 
-    /// Mean latency of `strategy` less that of `other`, paired by replication [ms].
+    /// Mean latency of `strategy` less that of `other`, paired by replication (ms).
     #[must_use]
     pub fn difference(&self, strategy: &str, other: &str) -> Option<Value> {
         self.pair(strategy, other).map(|paired| paired.mean_difference_ms)

@@ -30,7 +30,7 @@ use serde::Serialize;
 /// Resamples of the trace for its intervals.
 const RESAMPLES: usize = 2_000;
 
-/// Length of a block of the bootstrap [s]: longer than what queueing correlates.
+/// Length of a block of the bootstrap (s): longer than what queueing correlates.
 const BLOCK_SECONDS: f64 = 15.0;
 
 /// CPU time of an idle cell per second: four worker processes that wake up each second.
@@ -49,7 +49,7 @@ pub struct Validation {
     pub figures: Vec<Row>,
     /// Largest distance between the two distribution functions.
     pub kolmogorov_smirnov: f64,
-    /// Mean distance between the two distributions [ms].
+    /// Mean distance between the two distributions (ms).
     pub wasserstein_ms: f64,
     /// Share of requests that failed: measured, with its interval.
     pub measured_failure_share: Value,
@@ -62,9 +62,9 @@ pub struct Validation {
 pub struct Row {
     /// Its name.
     pub figure: &'static str,
-    /// Measured, with a block-bootstrap interval [ms].
+    /// Measured, with a block-bootstrap interval (ms).
     pub measured_ms: Value,
-    /// Simulated, with an interval over replications [ms].
+    /// Simulated, with an interval over replications (ms).
     pub simulated_ms: Value,
     /// (simulated - measured) / measured.
     pub relative_error: f64,
@@ -91,7 +91,7 @@ pub fn scale_cpu(resolved: &mut Resolved, trace: &Trace, accounting: &CpuAccount
     Ok(factor)
 }
 
-/// What the trace's requests cost by the scenario's table [s].
+/// What the trace's requests cost by the scenario's table (s).
 fn expected_cpu_seconds(resolved: &Resolved, trace: &Trace) -> f64 {
     let description = &resolved.description;
     let (application, costs) = (&description.application, &description.cell.costs);

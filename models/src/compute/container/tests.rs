@@ -22,7 +22,7 @@ fn compute(cores: f64, limits: &[Option<f64>]) -> (Compute<u32>, Vec<ContainerId
     (compute, ids)
 }
 
-/// CPU work that begins at a moment [ns] in a worker of a container and demands so much [ns].
+/// CPU work that begins at a moment (ns) in a worker of a container and demands so much (ns).
 #[derive(Clone, Copy, Debug)]
 struct Work {
     at: u64,
@@ -31,7 +31,7 @@ struct Work {
     demand: f64,
 }
 
-/// Does the works, which are in the order of their beginnings, and tells when each is done [ns].
+/// Does the works, which are in the order of their beginnings, and tells when each is done (ns).
 /// Events at the same time come in the order in which they were set, as the kernel has them.
 fn drive(compute: &mut Compute<u32>, works: &[Work]) -> Vec<u64> {
     let mut pending: Vec<Retimed> = Vec::new();
@@ -57,7 +57,7 @@ fn drive(compute: &mut Compute<u32>, works: &[Work]) -> Vec<u64> {
     }
 }
 
-/// Starts jobs (container, worker, demand in ms) together and tells when each is done [ms].
+/// Starts jobs (container, worker, demand in ms) together and tells when each is done (ms).
 fn run(compute: &mut Compute<u32>, jobs: &[(ContainerId, usize, f64)]) -> Vec<f64> {
     let work = |&(container, worker, ms): &(ContainerId, usize, f64)| Work {
         at: 0,
@@ -126,14 +126,14 @@ fn containers_that_stop_and_go_on_together_share_the_host_all_along() {
     assert_eq!(compute.hosts[HostId(0)].runnable, 0);
 }
 
-/// The length of a CFS period [ns].
+/// The length of a CFS period (ns).
 const PERIOD: f64 = 100e6;
 
-/// What is less than this is nothing [ns].
+/// What is less than this is nothing (ns).
 const NOTHING: f64 = 1e-3;
 
 /// Two times or works that differ by less than this may come in another order where times are whole
-/// nanoseconds [ns].
+/// nanoseconds (ns).
 const CLOSE: f64 = 5_000.0;
 
 /// The same by definition: real time, and every job, every quota and every share looked at in every
@@ -302,7 +302,7 @@ fn any_container() -> impl Strategy<Value = ContainerSpec> {
     )
 }
 
-/// Works: gap to the one before [ns], container, worker, demand [ns]. `works_of` wraps container and
+/// Works: gap to the one before (ns), container, worker, demand (ns). `works_of` wraps container and
 /// worker to those that there are.
 fn any_works() -> impl Strategy<Value = Vec<(u64, usize, usize, f64)>> {
     let gap = prop_oneof![1 => Just(0), 3 => 0..60_000_000_u64];
