@@ -1,6 +1,7 @@
 //! How far a command is: a bar on a terminal, a line now and then elsewhere.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -32,10 +33,12 @@ impl Progress {
             Kind::Silent
         } else if stderr().is_terminal() {
             let bar = ProgressBar::new(total as u64);
-            let style =
-                "{elapsed_precise} [{wide_bar}] {percent} % ({per_sec} simulated seconds, {eta} left)";
+            let style = "{elapsed_precise} [{wide_bar}] {percent} % ({rate} simulated seconds per second, {eta} left)";
             if let Ok(style) = ProgressStyle::with_template(style) {
-                bar.set_style(style);
+                bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+                    // The bar draws nothing if a number cannot be written.
+                    let _ = write!(out, "{:.0}", state.per_sec());
+                }));
             }
             Kind::Bar(bar)
         } else {
