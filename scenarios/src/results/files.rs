@@ -121,19 +121,6 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
             ("latency_ms.p90".into(), strategy.latency_ms.p90),
             ("latency_ms.p95".into(), strategy.latency_ms.p95),
             ("latency_ms.p99".into(), strategy.latency_ms.p99),
-            ("dashboard_p90_ms".into(), strategy.dashboard_p90_ms),
-            ("calls_per_request".into(), strategy.calls_per_request),
-            ("crossings_per_request".into(), strategy.crossings_per_request),
-            ("returns_per_request".into(), strategy.returns_per_request),
-            ("retries_per_request".into(), strategy.retries_per_request),
-            ("rounds_per_request".into(), strategy.rounds_per_request),
-            ("connect_ms_per_request".into(), strategy.connect_ms_per_request),
-            ("cpu_demand_ms_per_request".into(), strategy.cpu_demand_ms_per_request),
-            (
-                "cross_cluster_bytes_per_request.payload".into(),
-                strategy.cross_cluster_bytes_per_request.payload,
-            ),
-            ("cross_cluster_bytes_per_request.wire".into(), strategy.cross_cluster_bytes_per_request.wire),
             ("requests.offered".into(), plain(strategy.requests.offered as f64)),
             ("requests.completed".into(), plain(strategy.requests.completed as f64)),
             ("requests.in_flight".into(), plain(strategy.requests.in_flight as f64)),
@@ -144,9 +131,7 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
         }
-        for (cluster, &value) in &strategy.cpu_seconds_per_second {
-            rows.push((format!("cpu_seconds_per_second.{cluster}"), value));
-        }
+        rows.extend(strategy.plain_figures());
         if let Some(paired) = summary.against_baseline(&strategy.name) {
             rows.push(("mean_difference_to_baseline_ms".into(), paired.mean_difference_ms));
         }

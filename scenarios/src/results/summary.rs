@@ -56,20 +56,28 @@ pub struct Strategy {
     /// Latency of successful requests.
     pub latency_ms: Latency,
     /// What a dashboard would show as p90: `histogram_quantile` over Istio's buckets.
+    #[serde(serialize_with = "number_alone")]
     pub dashboard_p90_ms: Value,
     /// Calls executed per user request.
+    #[serde(serialize_with = "number_alone")]
     pub calls_per_request: Value,
     /// Attempts that left the client's cluster.
+    #[serde(serialize_with = "number_alone")]
     pub crossings_per_request: Value,
     /// Crossings into a cluster that was already on the path.
+    #[serde(serialize_with = "number_alone")]
     pub returns_per_request: Value,
     /// Further attempts.
+    #[serde(serialize_with = "number_alone")]
     pub retries_per_request: Value,
     /// TCP rounds beyond the first that responses between clusters took, each a round trip.
+    #[serde(serialize_with = "number_alone")]
     pub rounds_per_request: Value,
     /// Time that requests waited for new connections (ms).
+    #[serde(serialize_with = "number_alone")]
     pub connect_ms_per_request: Value,
     /// CPU time that the cells needed (ms).
+    #[serde(serialize_with = "number_alone")]
     pub cpu_demand_ms_per_request: Value,
     /// Bytes between clusters.
     pub cross_cluster_bytes_per_request: Bytes,
@@ -78,9 +86,13 @@ pub struct Strategy {
     /// Calls per second of each service in each cluster.
     pub served_per_second: BTreeMap<String, BTreeMap<String, f64>>,
     /// CPU time per second, cells and proxies together.
+    #[serde(serialize_with = "numbers_alone")]
     pub cpu_seconds_per_second: BTreeMap<String, Value>,
     /// The proxies' part of it.
+    #[serde(serialize_with = "numbers_alone")]
     pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// 95 % intervals of the figures above that are written as plain numbers, by their name.
+    pub ci95: BTreeMap<String, [f64; 2]>,
     /// Where the requests went, over all replications.
     pub requests: Requests,
     /// Latencies of successful requests over all replications (ns).
@@ -109,8 +121,10 @@ pub struct Latency {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Bytes {
     /// Bodies alone.
+    #[serde(serialize_with = "number_alone")]
     pub payload: Value,
     /// With HTTP headers, TLS, TCP/IP and tunnel.
+    #[serde(serialize_with = "number_alone")]
     pub wire: Value,
 }
 
@@ -161,6 +175,20 @@ impl From<Option<Estimate>> for Value {
     fn from(estimate: Option<Estimate>) -> Self {
         estimate.map_or(Self { value: f64::NAN, ci95: None }, Self::from)
     }
+}
+
+/// A figure whose interval stands elsewhere.
+fn number_alone<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    finite(&value.value, serializer)
+}
+
+/// Figures by cluster whose intervals stand elsewhere.
+fn numbers_alone<S: serde::Serializer>(
+    values: &BTreeMap<String, Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let plain = |value: &Value| value.value.is_finite().then_some(value.value);
+    serializer.collect_map(values.iter().map(|(name, value)| (name, plain(value))))
 }
 
 /// JSON has no NaN: where nothing was measured it has null.
@@ -240,7 +268,7 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
     };
     let seconds: f64 = figures.iter().map(|f| f.seconds).sum();
-    Strategy {
+    let mut strategy = Strategy {
         name: resolved.strategy.clone(),
         latency_ms: Latency {
             mean: mean_latency(figures).into(),
@@ -267,7 +295,39 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
         requests: requests(figures),
         histogram: merge(figures),
+        ci95: BTreeMap::new(),
         warm_up_not_found: figures.iter().filter(|f| !f.warm_up_found).count() as u32,
+    };
+    let intervals = strategy.plain_figures().into_iter();
+    strategy.ci95 = intervals.filter_map(|(name, value)| Some((name, value.ci95?))).collect();
+    strategy
+}
+
+impl Strategy {
+    /// The figures that are written as plain numbers, by their name.
+    #[must_use]
+    pub fn plain_figures(&self) -> Vec<(String, Value)> {
+        let bytes = &self.cross_cluster_bytes_per_request;
+        let single = [
+            ("dashboard_p90_ms", self.dashboard_p90_ms),
+            ("calls_per_request", self.calls_per_request),
+            ("crossings_per_request", self.crossings_per_request),
+            ("returns_per_request", self.returns_per_request),
+            ("retries_per_request", self.retries_per_request),
+            ("rounds_per_request", self.rounds_per_request),
+            ("connect_ms_per_request", self.connect_ms_per_request),
+            ("cpu_demand_ms_per_request", self.cpu_demand_ms_per_request),
+            ("cross_cluster_bytes_per_request.payload", bytes.payload),
+            ("cross_cluster_bytes_per_request.wire", bytes.wire),
+        ];
+        let single = single.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let per_cluster = |name: &'static str, values: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
+            values.iter().map(|(cluster, &value)| (format!("{name}.{cluster}"), value)).collect()
+        };
+        single
+            .chain(per_cluster("cpu_seconds_per_second", &self.cpu_seconds_per_second))
+            .chain(per_cluster("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
+            .collect()
     }
 }
 
