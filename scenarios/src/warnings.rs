@@ -1,5 +1,6 @@
 //! Things that make a result doubtful: a closed list, each with what to do.
 
+use crate::analysis::demand::demand_ms_per_request;
 use crate::resolve::Resolved;
 use crate::results::summary::Summary;
 use meshsim_core::Id;
@@ -85,13 +86,9 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     let mut needed = vec![0.0; application.services.len()];
     for population in &description.populations {
         let rate = population.arrivals.offered_per_second(population.users);
-        let Ok(visits) = application.expected_visits(population.entry) else { continue };
-        for (id, endpoint) in application.endpoints.enumerate() {
-            let calls: f64 =
-                endpoint.groups.iter().flat_map(|g| g.calls.iter().map(|call| g.expected(call))).sum();
-            let groups = endpoint.groups.len() as f64;
-            let demand_ms = endpoint.internal.mean_demand_ms(&description.cell.costs, groups, calls);
-            needed[endpoint.service.index()] += rate * visits[id] * demand_ms / 1000.0;
+        let Some(demand) = demand_ms_per_request(description, population.entry) else { continue };
+        for (id, ms) in demand.enumerate() {
+            needed[application.endpoints[id].service.index()] += rate * ms / 1000.0;
         }
     }
     let allowed = |service| -> f64 {

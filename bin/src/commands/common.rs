@@ -7,6 +7,7 @@ use crate::progress::Progress;
 use clap::Args;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::scenario::Scenario;
 use std::io::Write;
@@ -27,10 +28,10 @@ pub(crate) struct Source {
 pub(crate) struct Running {
     /// Seed of all random numbers
     #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    seed: Option<u64>,
     /// Independent repetitions
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) replications: Option<u32>,
+    replications: Option<u32>,
     /// Worker threads in all (default: the cores of the machine)
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
@@ -60,6 +61,18 @@ impl Source {
 }
 
 impl Running {
+    /// What these arguments choose.
+    pub(crate) fn choice(&self, strategies: Vec<String>, baseline: Option<String>) -> Choice {
+        Choice { strategies, baseline, replications: self.replications, seed: self.seed }
+    }
+
+    /// A plan of one strategy: the named one, or the scenario's first.
+    pub(crate) fn plan_of_one(&self, scenario: &Scenario, strategy: Option<&str>) -> Checked<Plan> {
+        let place = scenario.strategy(strategy)?;
+        let chosen = place.map(|place| scenario.strategies()[place].clone()).into_iter().collect();
+        Plan::new(scenario, &self.choice(chosen, None))
+    }
+
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
     pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Checked<T> {
         let threads = self.threads.map_or(0, usize::from);

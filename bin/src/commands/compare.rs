@@ -5,7 +5,7 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::table;
 use meshsim_scenarios::analysis::verdict::verdict;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::summary::Summary;
@@ -31,12 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Checked<Code> {
-    let choice = Choice {
-        strategies: args.strategy.clone(),
-        baseline: args.baseline.clone(),
-        replications: args.running.replications,
-        seed: args.running.seed,
-    };
+    let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let plan = Plan::new(&args.source.open()?, &choice)?;
     run(&plan, &args.running, &args.output, args.request_log)
 }

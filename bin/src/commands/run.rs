@@ -3,7 +3,6 @@
 use super::common::{Output, Running, Source};
 use super::compare;
 use crate::exit_code::Code;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Checked;
 
 #[derive(clap::Args)]
@@ -23,13 +22,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Checked<Code> {
-    let scenario = args.source.open()?;
-    let place = scenario.strategy(args.strategy.as_deref())?;
-    let choice = Choice {
-        strategies: place.map(|place| scenario.strategies()[place].clone()).into_iter().collect(),
-        baseline: None,
-        replications: args.running.replications,
-        seed: args.running.seed,
-    };
-    compare::run(&Plan::new(&scenario, &choice)?, &args.running, &args.output, args.request_log)
+    let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
+    compare::run(&plan, &args.running, &args.output, args.request_log)
 }

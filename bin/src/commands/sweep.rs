@@ -3,7 +3,6 @@
 use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
-use meshsim_scenarios::experiment::compare::Choice;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::{to_json, write_sweep};
@@ -33,12 +32,7 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Checked<Code> {
     let axes: Vec<Axis> = args.set.iter().map(|text| Axis::parse(text)).collect::<Checked<_>>()?;
-    let choice = Choice {
-        strategies: args.strategy.clone(),
-        baseline: args.baseline.clone(),
-        replications: args.running.replications,
-        seed: args.running.seed,
-    };
+    let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let sweep = Sweep::new(&Scenario::open(&args.scenario, &[])?, axes, &choice)?;
     for (values, plan) in &sweep.points {
         for warning in plan.strategies.iter().flat_map(warnings::before_run) {

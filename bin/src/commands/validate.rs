@@ -4,7 +4,6 @@ use super::common::{Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::table;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
@@ -38,15 +37,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Checked<Code> {
-    let scenario = args.source.open()?;
-    let place = scenario.strategy(args.strategy.as_deref())?;
-    let choice = Choice {
-        strategies: place.map(|place| scenario.strategies()[place].clone()).into_iter().collect(),
-        baseline: None,
-        replications: args.running.replications,
-        seed: args.running.seed,
-    };
-    let mut plan = Plan::new(&scenario, &choice)?;
+    let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
     let warm_up = plan.strategies[0].description.warm_up.as_secs_f64();
     let trace = read_jtl(&args.trace)?.after(args.trace_warm_up.unwrap_or(warm_up));
     let mut cpu_scale = 1.0;

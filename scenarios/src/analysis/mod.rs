@@ -1,4 +1,5 @@
 //! What figures say: estimates with intervals, and a verdict.
 
+pub mod demand;
 pub mod estimates;
 pub mod verdict;

@@ -15,6 +15,7 @@ use super::cpu_accounting::CpuAccounting;
 use super::distance::{error_outside_interval, kolmogorov_smirnov, relative_error, wasserstein};
 use super::measured::{Measured, measure};
 use super::trace::Trace;
+use crate::analysis::demand::demand_ms_per_request;
 use crate::analysis::estimates::{latency_quantile, mean_latency};
 use crate::experiment::Watch;
 use crate::experiment::compare::Plan;
@@ -96,16 +97,8 @@ fn expected_cpu_seconds(resolved: &Resolved, trace: &Trace) -> f64 {
     let description = &resolved.description;
     let (application, costs) = (&description.application, &description.cell.costs);
     let Some(population) = description.populations.first() else { return 0.0 };
-    let Ok(visits) = application.expected_visits(population.entry) else { return 0.0 };
-    let per_request: f64 = application
-        .endpoints
-        .enumerate()
-        .map(|(id, endpoint)| {
-            let calls: f64 =
-                endpoint.groups.iter().flat_map(|g| g.calls.iter().map(|call| g.expected(call))).sum();
-            visits[id] * endpoint.internal.mean_demand_ms(costs, endpoint.groups.len() as f64, calls)
-        })
-        .sum();
+    let Some(demand) = demand_ms_per_request(description, population.entry) else { return 0.0 };
+    let per_request: f64 = demand.iter().sum();
     // The bodies that the users received are known: their mean is not quite the work model's.
     let ok: Vec<f64> = trace.requests.iter().filter(|r| r.ok).map(|r| r.bytes as f64).collect();
     let body_kb = (ok.iter().sum::<f64>() / ok.len() as f64 - f64::from(RESPONSE_HEADER)) / 1000.0;
