@@ -4,7 +4,7 @@
 //! *Request draws* live below (seed, replication, population, k-th request, path in the call
 //! tree), where the path is chained over (group, slot in the listed order, attempt): request k is
 //! the same request under every strategy. *Entity draws* live below (seed, replication, entity,
-//! n-th draw of that entity).
+//! n-th draw of that entity); they count in the order of that entity's own events.
 //!
 //! # Assumptions
 //! - Exactly common to all strategies: open-loop arrival times, call trees, demands, body sizes.
@@ -30,7 +30,7 @@ pub enum Purpose {
     CallOrder,
     /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
     CpuComplexity,
-    /// Speed of the core that runs a call (`application/internal_service`). Request draw.
+    /// Speed of the core that runs a call (`call/serve`). Request draw.
     CpuSpeed,
     /// Size of the response's body (`application/internal_service`). Request draw.
     BodySize,
@@ -48,9 +48,15 @@ pub enum Purpose {
     LinkRequest,
     /// Random part of a link's delay for a response (`network/link`). Request draw.
     LinkResponse,
+    /// Random part of a further link's delay for a request (`cluster/handle`). Request draw, by the
+    /// cluster that forwards it.
+    TransitRequest,
+    /// Random part of a further link's delay for a response (`cluster/handle`). Request draw, by the
+    /// cluster that forwards it.
+    TransitResponse,
     /// Back-off before a retry (`mesh/retry`). Request draw.
     RetryBackoff,
-    /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: pod.
+    /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: cluster.
     KubeProxy,
     /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`, `users/population`).
     /// Entity draw: cluster or user.

@@ -38,10 +38,6 @@ id_type!(
     /// A population of users.
     PopulationId
 );
-id_type!(
-    /// One direction of a link.
-    LinkId
-);
 
 impl ClusterId {
     /// The kernel's entity.

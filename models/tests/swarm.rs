@@ -254,7 +254,6 @@ fn access(dice: &mut Dice) -> Path {
     Path {
         round_trip: one_way * 2,
         one_way,
-        jitter: SimDuration::ZERO,
         bits_per_second: dice.magnitude(1e6, 1e12),
         mtu: 1_500,
         tunnel_overhead: 0,

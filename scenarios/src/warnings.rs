@@ -39,6 +39,22 @@ pub enum Warning {
         /// Share of the requests that ended.
         share: f64,
     },
+    /// So many requests had not ended when the run did that the others' latencies mislead.
+    InFlight {
+        /// Under which strategy.
+        strategy: String,
+        /// Share of the requests that arrived.
+        share: f64,
+    },
+    /// A trace was taken under other conditions than the scenario's.
+    TraceDiffers {
+        /// What differs.
+        what: String,
+        /// What the trace's description says.
+        trace: String,
+        /// What the scenario says.
+        scenario: String,
+    },
     /// A strategy's mean is known no better than this.
     WideInterval {
         /// Under which strategy.
@@ -69,6 +85,17 @@ impl fmt::Display for Warning {
                 "strategy `{strategy}`: {:.2} % of the requests failed; latencies are those of the others",
                 share * 100.0
             ),
+            Self::InFlight { strategy, share } => write!(
+                f,
+                "strategy `{strategy}`: {:.1} % of the requests had not ended; latencies are those of the others: \
+                 something is overloaded, or the run is too short",
+                share * 100.0
+            ),
+            Self::TraceDiffers { what, trace, scenario } => write!(
+                f,
+                "{what}: the trace was taken with {trace}, the scenario has {scenario}; change the scenario with --set \
+                 or --strategy"
+            ),
             Self::WideInterval { strategy, relative } => write!(
                 f,
                 "strategy `{strategy}`: the mean is known to {:.0} % only; ask for more replications",
@@ -84,7 +111,8 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let application = &description.application;
     let mut needed = vec![0.0; application.services.len()];
-    for population in &description.populations {
+    // The users of a closed loop wait: they cannot ask for more than there is.
+    for population in description.populations.iter().filter(|p| p.arrivals.is_open()) {
         let rate = population.arrivals.offered_per_second(population.users);
         let Some(demand) = demand_ms_per_request(description, population.entry) else { continue };
         for (id, ms) in demand.enumerate() {
@@ -119,6 +147,9 @@ const WIDE: f64 = 0.1;
 /// A share of failures above this is worth a warning.
 const MANY_FAILURES: f64 = 0.001;
 
+/// A share of requests in flight above this is worth a warning.
+const MANY_IN_FLIGHT: f64 = 0.01;
+
 /// What can be told after it.
 #[must_use]
 pub fn after_run(summary: &Summary) -> Vec<Warning> {
@@ -133,6 +164,10 @@ pub fn after_run(summary: &Summary) -> Vec<Warning> {
         let share = failed as f64 / (failed + it.requests.completed) as f64;
         if share > MANY_FAILURES {
             warnings.push(Warning::Failures { strategy: strategy.clone(), share });
+        }
+        let share = it.requests.in_flight as f64 / it.requests.offered as f64;
+        if share > MANY_IN_FLIGHT {
+            warnings.push(Warning::InFlight { strategy: strategy.clone(), share });
         }
         if it.warm_up_not_found > 0 {
             let replications = it.warm_up_not_found;

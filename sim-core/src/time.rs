@@ -118,6 +118,12 @@ impl SimDuration {
         self.0 as f64 / 1e6
     }
 
+    /// This length and `other`, or the longest.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The length that is left after `other`; zero if `other` is longer.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {

@@ -4,10 +4,11 @@ use super::common::{Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::table;
-use meshsim_scenarios::problem::Checked;
+use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
-use meshsim_scenarios::validate::run::{Validation, run, scale_cpu};
+use meshsim_scenarios::validate::run::{Validation, differences, run, scale_cpu};
 use meshsim_scenarios::validate::trace::read_jtl;
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     /// Scale the cells' CPU costs to the CPU accounting of the traced run (the testbed's config.json)
     #[arg(long, value_name = "FILE")]
     cpu_from: Option<PathBuf>,
-    /// Seconds at the start of the trace to leave out (default: the scenario's warm_up)
+    /// Seconds at the start of the trace to leave out (default: that of the CPU accounting, or the scenario's)
     #[arg(long, value_name = "SECONDS")]
     trace_warm_up: Option<f64>,
     /// Print the result as JSON instead of a table
@@ -38,12 +39,12 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Checked<Code> {
     let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
-    let warm_up = plan.strategies[0].description.warm_up.as_secs_f64();
-    let trace = read_jtl(&args.trace)?.after(args.trace_warm_up.unwrap_or(warm_up));
+    let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
+    let trace = read_jtl(&args.trace)?.after(trace_warm_up(args, &plan, accounting.as_ref())?);
     let mut cpu_scale = 1.0;
-    if let Some(path) = &args.cpu_from {
-        let accounting = CpuAccounting::read(path)?;
-        cpu_scale = scale_cpu(&mut plan.strategies[0], &trace, &accounting)?;
+    if let Some(accounting) = &accounting {
+        differences(&plan.strategies[0], accounting).iter().for_each(warn);
+        cpu_scale = scale_cpu(&mut plan.strategies[0], &trace, accounting)?;
     }
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
     let result =
@@ -51,6 +52,26 @@ pub(crate) fn exec(args: &Args) -> Checked<Code> {
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
     print(&if args.json { to_json(&validation)? } else { show(&validation) })?;
     Ok(Code::Ok)
+}
+
+/// How much of the trace's start is left out (s). CPU accounting covers what comes after the traced
+/// run's own warm-up, and so must the requests.
+fn trace_warm_up(args: &Args, plan: &Plan, accounting: Option<&CpuAccounting>) -> Checked<f64> {
+    let accounted = accounting.map(|accounting| accounting.warm_up_seconds);
+    let scenario = plan.strategies[0].description.warm_up.as_secs_f64();
+    let Some(asked) = args.trace_warm_up else { return Ok(accounted.unwrap_or(scenario)) };
+    if !asked.is_finite() || asked < 0.0 {
+        let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
+        return Err(problem.help("it is zero or more").into());
+    }
+    match accounted {
+        Some(accounted) if (accounted - asked).abs() > 0.5 => {
+            let message =
+                format!("--trace-warm-up {asked} is not the warm-up of the CPU accounting, {accounted} s");
+            Err(Problem::new(message).help("leave it out: the accounting decides").into())
+        }
+        _ => Ok(asked),
+    }
 }
 
 fn show(validation: &Validation) -> String {

@@ -88,6 +88,10 @@ impl Group {
     }
 }
 
+/// A cycle whose calls multiply by this or more per generation is taken for unbounded: at 0.999 a
+/// user request would already make a thousand rounds.
+const RADIUS_MAX: f64 = 0.999;
+
 /// A cycle of calls that feeds itself: the expected number of calls has no bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnboundedCycle {
@@ -141,11 +145,35 @@ impl Application {
     /// A cycle whose expected calls do not die out, if there is one.
     #[must_use]
     pub fn unbounded_cycle(&self) -> Option<UnboundedCycle> {
-        let radius = self.spectral_radius();
-        if radius < 1.0 - 1e-9 {
+        let radius = if self.is_acyclic() { 0.0 } else { self.spectral_radius() };
+        if radius < RADIUS_MAX {
             return None;
         }
         Some(UnboundedCycle { services: self.heaviest_cycle(), spectral_radius: radius })
+    }
+
+    /// Whether no endpoint can reach itself: taking away those that call nobody, again and again,
+    /// leaves none.
+    fn is_acyclic(&self) -> bool {
+        let callees = |id: EndpointId| self.endpoints[id].groups.iter().flat_map(|group| &group.calls);
+        let mut callers: Table<EndpointId, Vec<EndpointId>> =
+            self.endpoints.iter().map(|_| Vec::new()).collect();
+        let mut open: Table<EndpointId, usize> = self.endpoints.ids().map(|id| callees(id).count()).collect();
+        for id in self.endpoints.ids() {
+            callees(id).for_each(|call| callers[call.endpoint].push(id));
+        }
+        let mut done: Vec<EndpointId> = self.endpoints.ids().filter(|&id| open[id] == 0).collect();
+        let mut taken = 0;
+        while let Some(id) = done.pop() {
+            taken += 1;
+            for &caller in &callers[id] {
+                open[caller] -= 1;
+                if open[caller] == 0 {
+                    done.push(caller);
+                }
+            }
+        }
+        taken == self.endpoints.len()
     }
 
     /// The growth of the number of calls per generation in the long run (Gelfand's formula over

@@ -9,8 +9,8 @@
 //! # Assumptions
 //! - The cost of a body is proportional to its size, that of `d` digits of pi is
 //!   `a d + b d^2`: within 4 % of every measurement from 10 to 1000 digits.
-//! - CPU cost has no randomness of its own beyond size and digits. Effect: the measured spread of
-//!   the machine's speed within a run (some 10 %) is missing from the tail.
+//! - The speed of a core varies from call to call, independently, as `cell.speed_spread` says. Real
+//!   cores stay fast or slow for a few calls. Effect: bursts of slow calls are missing.
 //!
 //! # Source
 //! µBench, `CustomFunctions/Loader.py` and `ServiceCell/InternalServiceExecutor.py`. The default

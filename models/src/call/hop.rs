@@ -290,7 +290,8 @@ impl Context<'_> {
             self.scheduler.schedule(at, Event::RequestArrives(hop));
             return;
         }
-        self.cluster.hops[hop].answer.totals.cross_wire += wire_bytes;
+        let totals = &mut self.cluster.hops[hop].answer.totals;
+        totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
         let request = self.request_of(hop, connection);
         let message = Message { to: target, wire_bytes, body: Body::Request(request) };
         self.send(message, request.address, Purpose::LinkRequest);

@@ -124,7 +124,7 @@ impl Context<'_> {
     pub(crate) fn work(&mut self, call: Handle<Call>, stage: Stage, demand: f64) {
         let it = &mut self.cluster.calls[call];
         let demand = demand * self.topology.speed_factor(it.address);
-        it.answer.totals.demand_us += (demand / 1e3) as u32;
+        it.answer.totals.demand_us = it.answer.totals.demand_us.saturating_add((demand / 1e3) as u32);
         let container = self.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
         self.cluster.metrics.add_cell_cpu(self.now, demand);
@@ -144,7 +144,7 @@ impl Context<'_> {
             let totals = &mut call_mut.answer.totals;
             totals.cross_payload = totals.cross_payload.saturating_add(it.answer.body);
             totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
-            totals.rounds += call_mut.transfer.further_rounds(&path) as u16;
+            totals.rounds = totals.rounds.saturating_add(call_mut.transfer.further_rounds(&path) as u16);
             self.round_leaves(call);
             return;
         }
@@ -177,6 +177,7 @@ impl Context<'_> {
             wire_bytes: path.wire_bytes(last, segments),
             body: Body::Response(Response {
                 hop: it.hop,
+                address: it.address,
                 answer: it.answer,
                 window: it.window,
                 closes_at: it.closes_at,
@@ -190,6 +191,7 @@ impl Context<'_> {
         let it = self.cluster.calls.remove(call);
         self.response_arrives(&Response {
             hop: it.hop,
+            address: it.address,
             answer: it.answer,
             window: it.window,
             closes_at: it.closes_at,

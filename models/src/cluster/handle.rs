@@ -240,8 +240,8 @@ impl Context<'_> {
 
     fn forward(&mut self, message: Message) {
         let (address, purpose) = match &message.body {
-            Body::Request(request) => (request.address, Purpose::LinkRequest),
-            Body::Response(_) => (self.next_draw(), Purpose::LinkResponse),
+            Body::Request(request) => (request.address, Purpose::TransitRequest),
+            Body::Response(response) => (response.address, Purpose::TransitResponse),
         };
         self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
     }

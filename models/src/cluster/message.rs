@@ -53,6 +53,8 @@ pub struct Request {
 pub struct Response {
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// The address of the call's draws.
+    pub address: Address,
     /// What came of it.
     pub answer: Answer,
     /// The congestion window of the connection.

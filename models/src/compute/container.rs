@@ -261,7 +261,7 @@ impl<J: Copy> Container<J> {
         let job = (runnable > 0)
             .then(|| self.workers.iter().filter_map(ProcessorSharing::work_to_next).min_by(f64::total_cmp))
             .flatten()
-            .map(|work| SimTime::from_nanos(now.as_nanos() + (work / self.rate).ceil() as u64));
+            .map(|work| SimTime::from_nanos(now.as_nanos().saturating_add((work / self.rate).ceil() as u64)));
         let change = match &self.quota {
             Some(quota) if self.busy_workers > 0 => quota.next_change(now, running),
             _ => None,

@@ -8,7 +8,7 @@
 //! Istio `pilot/pkg/networking/util/util.go`, `LbPriority`; `loadbalancer.go`,
 //! `applyLocalityFailover`.
 
-/// Where a cluster is. An empty part is a part of its own.
+/// Where a cluster is. Two empty parts are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locality {
     /// Label `topology.kubernetes.io/region`.

@@ -54,7 +54,7 @@ impl Proxy {
     /// Something passes through `worker`, which needs `service` for it: when it comes out.
     pub fn pass(&mut self, worker: u16, now: SimTime, service: SimDuration) -> SimTime {
         let free_at = &mut self.free_at[usize::from(worker)];
-        *free_at = now.max(*free_at) + service;
+        *free_at = now.max(*free_at).saturating_add(service);
         *free_at
     }
 }

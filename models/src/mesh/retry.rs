@@ -35,7 +35,8 @@ pub const fn retries(version: IstioVersion, status: u16, attempts: u8) -> bool {
 #[must_use]
 pub fn back_off(n: u8, address: Address) -> SimDuration {
     let ceiling = BASE * f64::from((1_u32 << n.min(16)) - 1);
-    let wait = uniform(&mut draw(address, Purpose::RetryBackoff)) * ceiling.min(10.0 * BASE);
+    let wait =
+        uniform(&mut draw(address.child(u64::from(n)), Purpose::RetryBackoff)) * ceiling.min(10.0 * BASE);
     SimDuration::from_nanos_f64(wait)
 }
 

@@ -44,8 +44,8 @@ impl Link {
     pub fn transmit(&mut self, now: SimTime, wire_bytes: f64) -> Transmission {
         let begins = now.max(self.free_at);
         let duration = serialization(wire_bytes, self.bits_per_second);
-        self.free_at = begins + duration;
-        self.busy += duration;
+        self.free_at = begins.saturating_add(duration);
+        self.busy = self.busy.saturating_add(duration);
         Transmission { begins, ends: self.free_at }
     }
 

@@ -9,8 +9,6 @@ pub struct Path {
     pub round_trip: SimDuration,
     /// One way, the same.
     pub one_way: SimDuration,
-    /// Mean of the random part, one way.
-    pub jitter: SimDuration,
     /// Rate of the slowest link.
     pub bits_per_second: f64,
     /// The largest IP packet (bytes).
@@ -51,15 +49,17 @@ impl Path {
     /// Bytes on the wire of a message of this many segments.
     #[must_use]
     pub fn wire_bytes(&self, stream_bytes: u32, segments: u32) -> u32 {
-        stream_bytes + segments * (IP_AND_TCP_HEADERS + TCP_TIME_STAMPS + self.tunnel_overhead)
+        let per_segment = IP_AND_TCP_HEADERS + TCP_TIME_STAMPS + self.tunnel_overhead;
+        stream_bytes.saturating_add(segments.saturating_mul(per_segment))
     }
 }
 
 /// Bytes that TCP carries for a message of `header` and `body` bytes.
 #[must_use]
 pub fn stream_bytes(header: u32, body: u32, tls: bool) -> u32 {
-    let plain = header + body;
-    if tls { plain + plain.div_ceil(TLS_RECORD) * TLS_RECORD_OVERHEAD } else { plain }
+    let plain = header.saturating_add(body);
+    let records = if tls { plain.div_ceil(TLS_RECORD) } else { 0 };
+    plain.saturating_add(records * TLS_RECORD_OVERHEAD)
 }
 
 #[cfg(test)]
@@ -71,7 +71,6 @@ mod tests {
         let path = Path {
             round_trip: SimDuration::from_millis(160),
             one_way: SimDuration::from_millis(80),
-            jitter: SimDuration::ZERO,
             bits_per_second: 1e9,
             mtu: 1340,
             tunnel_overhead: 60,

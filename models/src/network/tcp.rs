@@ -115,7 +115,6 @@ mod tests {
     const PATH: Path = Path {
         round_trip: SimDuration::from_millis(160),
         one_way: SimDuration::from_millis(80),
-        jitter: SimDuration::ZERO,
         bits_per_second: 1e9,
         mtu: 1340,
         tunnel_overhead: 0,

@@ -1,7 +1,7 @@
 //! What a cluster counts over time, so that a warm-up can be cut off after the run.
 //!
 //! # Models
-//! The run is divided into equal slices; each has the calls served per service and the CPU time
+//! The whole run, warm-up included, is divided into equal slices; each has the calls served per service and the CPU time
 //! of cells and proxies. A cut is made at the border of a slice.
 
 use crate::ids::ServiceId;

@@ -75,6 +75,12 @@ impl Arrivals {
         SimDuration::from_nanos_f64(time)
     }
 
+    /// Whether requests come whatever the answers take.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::ClosedLoop { .. })
+    }
+
     /// Requests per second, if nothing slows the users down.
     #[must_use]
     pub fn offered_per_second(self, users: u32) -> f64 {

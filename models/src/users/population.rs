@@ -77,7 +77,6 @@ mod tests {
         let access = Path {
             round_trip: SimDuration::from_millis(20),
             one_way: SimDuration::from_millis(10),
-            jitter: SimDuration::ZERO,
             bits_per_second: 1e12,
             mtu: 1500,
             tunnel_overhead: 0,

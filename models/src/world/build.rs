@@ -10,12 +10,18 @@ use crate::cluster::handle::Shard;
 use crate::ids::{ClusterId, HostId};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
-use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimTime, Table};
+use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimDuration, SimTime, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Slices of the measured time, at whose borders a warm-up can be cut.
+/// Slices of a run, at whose borders a warm-up can be cut.
 const SLICES: u64 = 200;
+
+/// The length of a slice of a run that ends at `end`.
+#[must_use]
+pub fn slice_of(end: SimTime) -> SimDuration {
+    SimDuration::from_nanos((end.as_nanos() / SLICES).max(1))
+}
 
 /// A world that is ready to run.
 pub struct World {
@@ -44,10 +50,8 @@ impl World {
         let mut topology = Topology::new(description.clone(), replication);
         let computes: Vec<_> = groups.iter().map(|group| Shard::compute(&mut topology, group)).collect();
         let topology = Arc::new(topology);
-        let (end, width) = (
-            SimTime::ZERO + description.warm_up + description.duration,
-            (description.warm_up + description.duration) / SLICES,
-        );
+        let end = SimTime::ZERO + description.warm_up + description.duration;
+        let width = slice_of(end);
         let processes = groups.iter().zip(computes).map(|(group, compute)| {
             let entities = group.iter().map(|cluster| cluster.entity()).collect();
             (Shard::new(&topology, group, compute, width, SLICES as usize), entities)

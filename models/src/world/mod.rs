@@ -5,4 +5,4 @@ pub mod description;
 mod invariants;
 pub mod topology;
 
-pub use build::{Record, World};
+pub use build::{Record, World, slice_of};

@@ -14,7 +14,7 @@ use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyPass, Side};
 use crate::network::path::Path;
 use meshsim_core::random::LogNormal;
-use meshsim_core::{Id, SimDuration, Table};
+use meshsim_core::{Id, Table};
 use std::ops::Range;
 
 /// What all clusters may read.
@@ -169,7 +169,6 @@ impl Topology {
             return Path {
                 round_trip: spec.local_delay * 2,
                 one_way: spec.local_delay,
-                jitter: SimDuration::ZERO,
                 bits_per_second: spec.local_bits_per_second,
                 mtu: spec.mtu,
                 tunnel_overhead: 0,
@@ -253,7 +252,6 @@ fn path_of(link: &super::description::LinkSpec) -> Path {
     Path {
         round_trip: link.round_trip,
         one_way: link.round_trip / 2,
-        jitter: link.jitter,
         bits_per_second: link.bits_per_second,
         mtu: link.mtu,
         tunnel_overhead: link.tunnel_overhead,
@@ -264,7 +262,6 @@ fn join(first: &Path, second: &Path) -> Path {
     Path {
         round_trip: first.round_trip + second.round_trip,
         one_way: first.one_way + second.one_way,
-        jitter: first.jitter + second.jitter,
         bits_per_second: first.bits_per_second.min(second.bits_per_second),
         mtu: first.mtu.min(second.mtu),
         tunnel_overhead: first.tunnel_overhead.max(second.tunnel_overhead),

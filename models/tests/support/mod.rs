@@ -122,7 +122,6 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             access: Path {
                 round_trip: SimDuration::ZERO,
                 one_way: SimDuration::ZERO,
-                jitter: SimDuration::ZERO,
                 bits_per_second: 1e12,
                 mtu: 1500,
                 tunnel_overhead: 0,

@@ -32,9 +32,12 @@ pub fn over_replications(figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> 
 #[must_use]
 pub fn mean_latency(figures: &[&Figures]) -> Option<Estimate> {
     match figures {
-        [only] if !only.latencies_ms.is_empty() => batch_means(&only.latencies_ms, BATCHES, CONFIDENCE)
+        [only] if !only.latencies_ms.is_empty() => {
+            let batches = batch_means(&only.latencies_ms, BATCHES, CONFIDENCE);
+            let alone = over_replications(figures, |f| f.mean_ms)?;
             // The batches may leave a remainder out; the value is that of all requests.
-            .map(|estimate| Estimate { value: only.mean_ms, ..estimate }),
+            Some(batches.map_or(alone, |estimate| Estimate { value: alone.value, ..estimate }))
+        }
         _ => over_replications(figures, |f| f.mean_ms),
     }
 }

@@ -1,20 +1,29 @@
 //! The one sentence at the end of a comparison.
 
-use crate::results::summary::Summary;
+use crate::results::summary::{Strategy, Summary};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
-/// The best is the one with the lowest mean latency. It is told from another if the interval of
+/// The best is the one with the lowest mean latency among those that answer their users: a strategy
+/// under which more than a tenth of the requests failed or had not ended is left out, because its
+/// latencies are those of the lucky. It is told from another if the interval of
 /// their paired difference leaves zero out.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
-    let mut ranked: Vec<_> =
-        summary.strategies.iter().filter(|s| s.latency_ms.mean.value.is_finite()).collect();
+    let mut ranked: Vec<&Strategy> = summary
+        .strategies
+        .iter()
+        .filter(|it| it.latency_ms.mean.value.is_finite() && unanswered(it) <= UNANSWERED_MAX)
+        .collect();
     ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
-    let Some(best) = ranked.first() else { return "Cannot be told: no request completed.".to_owned() };
+    let Some(best) = ranked.first() else {
+        return "Cannot be told: under every strategy too many requests failed or had not ended.".to_owned();
+    };
     let name = &best.name;
     let Some(second) = ranked.get(1) else {
-        return format!("`{name}` is the only strategy: there is nothing to compare it with.");
+        return format!(
+            "`{name}` is the only strategy that answers its users: there is nothing to compare it with."
+        );
     };
     let Some(difference) = summary.difference(&best.name, &second.name) else {
         return format!(
@@ -48,4 +57,13 @@ pub fn verdict(summary: &Summary) -> String {
             second.name
         ),
     }
+}
+
+/// A strategy that leaves more than this share of its requests without a good answer is not ranked.
+const UNANSWERED_MAX: f64 = 0.1;
+
+/// Share of the requests that failed or had not ended.
+fn unanswered(strategy: &Strategy) -> f64 {
+    let requests = &strategy.requests;
+    (requests.offered - requests.completed) as f64 / requests.offered.max(1) as f64
 }

@@ -13,7 +13,7 @@ use meshsim_core::{Outcome, RunControl, SimTime};
 use meshsim_models::call::record::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
-use meshsim_models::world::{Record, World};
+use meshsim_models::world::{Record, World, slice_of};
 use rayon::prelude::*;
 
 /// What one strategy came to in one replication.
@@ -148,7 +148,7 @@ fn latency_ms(row: &RequestRow) -> Option<f64> {
 
 fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool, keep: Keep) -> Figures {
     let description = &resolved.description;
-    let slice = record.end.as_nanos().div_ceil(200).max(1);
+    let slice = slice_of(record.end).as_nanos();
     let cut = SimTime::from_nanos(cut.as_nanos().div_ceil(slice) * slice).min(record.end);
     let seconds = (record.end - cut).as_secs_f64();
     let rows: Vec<&RequestRow> = record.requests.iter().filter(|row| row.arrival >= cut).collect();

@@ -48,7 +48,7 @@ pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
     let costs = default.costs;
     let mut ms = |value: Option<&schema::Duration>, key: &str, default_ms: f64| match value {
         None => default_ms,
-        Some(_) => check.duration(value, key, SimDuration::ZERO, 0).as_millis_f64(),
+        Some(_) => check.cost(value, key, SimDuration::ZERO).as_millis_f64(),
     };
     CellSettings {
         costs: CellCosts {
@@ -63,7 +63,7 @@ pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
             ),
             call_ms: ms(cell.call.as_ref(), "call", costs.call_ms),
             group_ms: ms(cell.group.as_ref(), "group", costs.group_ms),
-            cpu_scale: bounded(check, cell.cpu_scale.as_ref(), "a CPU scale", costs.cpu_scale, 0.0, 1e6),
+            cpu_scale: bounded(check, cell.cpu_scale.as_ref(), "a CPU scale", costs.cpu_scale, 0.0, 1e3),
         },
         speed_spread: spread(check, cell.speed_spread.as_ref(), default.speed_spread),
         keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.keep_alive, 0),

@@ -54,6 +54,7 @@ pub(super) fn resolve(
     let links: Vec<LinkSpec> =
         scenario.links.iter().filter_map(|(name, it)| link(check, name, it.get_ref(), &names)).collect();
     if links.len() == scenario.links.len() {
+        check_parallel(check, scenario, &links);
         check_connected(check, scenario, &names, &links);
     }
     Network { hosts, clusters, links, deployments }
@@ -128,7 +129,13 @@ fn place_pods(
                 let place = check.reference(service.get_ref(), service.span(), known.iter().copied(), &kind);
                 place.map(ServiceId::from_index)
             };
-            services.iter().filter_map(&mut find).collect()
+            let found: Vec<ServiceId> = services.iter().filter_map(&mut find).collect();
+            let placed: BTreeSet<ServiceId> = found.iter().copied().collect();
+            if placed.len() < found.len() {
+                let message = format!("cluster `{name}` lists a service twice");
+                check.problem(message, cluster.services.span(), "for more pods write replicas = { s0 = 2 }");
+            }
+            placed
         }
     };
     for (service, replicas) in &cluster.replicas {
@@ -163,7 +170,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
     let jitter = check.duration(link.jitter.as_ref(), "jitter", SimDuration::ZERO, 0);
     let bits_per_second = rate(check, Some(&link.bandwidth), DEFAULT_LOCAL_BANDWIDTH);
     let mtu = mtu(check, link.mtu.as_ref());
-    let tunnel_overhead = bytes(link.tunnel_overhead.as_ref()).unwrap_or(0);
+    let tunnel_overhead = tunnel_overhead(check, link);
     let help = "write between = [\"edge1\", \"cloud\"]";
     let &[a, b] = ends.as_slice() else {
         let message = format!("link `{name}` has {} ends", ends.len());
@@ -184,6 +191,20 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
         mtu,
         tunnel_overhead,
     })
+}
+
+/// A second link between two clusters would never be used.
+fn check_parallel(check: &mut Check<'_>, scenario: &Scenario, links: &[LinkSpec]) {
+    let ends = |link: &LinkSpec| {
+        let [a, b] = link.between;
+        (a.min(b), a.max(b))
+    };
+    for (place, link) in links.iter().enumerate() {
+        if let Some(other) = links[..place].iter().find(|other| ends(other) == ends(link)) {
+            let message = format!("links `{}` and `{}` join the same clusters", other.name, link.name);
+            check.problem(message, scenario.links[&link.name].span(), "take one out, or add up their rates");
+        }
+    }
 }
 
 /// Every cluster has a way to every other: an endpoint anywhere may be chosen.
@@ -237,6 +258,19 @@ pub(super) fn mtu(check: &mut Check<'_>, value: Option<&Spanned<Quantity<Bytes>>
             DEFAULT_MTU
         }
     }
+}
+
+fn tunnel_overhead(check: &mut Check<'_>, link: &Link) -> u32 {
+    let Some(value) = &link.tunnel_overhead else { return 0 };
+    let size = value.get_ref().0.0;
+    if size > 1000.0 {
+        check.problem(
+            format!("a tunnel overhead of {size} bytes is out of range"),
+            value.span(),
+            "it is at most \"1kB\"",
+        );
+    }
+    size.min(1000.0) as u32
 }
 
 fn bytes(value: Option<&Spanned<Quantity<Bytes>>>) -> Option<u32> {

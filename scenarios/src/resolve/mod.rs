@@ -9,7 +9,6 @@ use crate::document::Document;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
-use meshsim_models::ids::ClusterId;
 use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::proxy_cost::ProxyCost;
 use meshsim_models::world::description::{
@@ -43,6 +42,12 @@ const DEFAULT_WARM_UP: SimDuration = SimDuration::from_secs(60);
 
 /// Longest run: ten years.
 const DURATION_MAX: SimDuration = SimDuration::from_secs(3_650 * 86_400);
+
+/// Longest time that a piece of work takes.
+const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
+
+/// Most user requests of an open loop in a run: their rows take 0.7 GB per strategy.
+const REQUESTS_MAX: f64 = 1e7;
 
 /// Checks a scenario as a whole.
 ///
@@ -85,6 +90,7 @@ pub fn resolve(
     }
     if check.problems.is_empty() {
         check.places_every_service(&description);
+        check.fits_into_memory(&description);
     }
     if check.problems.is_empty() {
         Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline })
@@ -142,6 +148,31 @@ impl Check<'_> {
         duration
     }
 
+    /// Time that some work takes: at most an hour.
+    fn cost(&mut self, value: Option<&schema::Duration>, key: &str, default: SimDuration) -> SimDuration {
+        let duration = self.duration(value, key, default, 0);
+        if let Some(value) = value.filter(|_| duration > COST_MAX) {
+            self.problem(
+                format!("{key} {duration} is out of range"),
+                value.span(),
+                format!("it is at most {COST_MAX}"),
+            );
+        }
+        duration.min(COST_MAX)
+    }
+
+    /// Every user request has a row.
+    fn fits_into_memory(&mut self, description: &Description) {
+        let seconds = (description.warm_up + description.duration).as_secs_f64();
+        let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+        let requests: f64 = open.map(|p| p.arrivals.offered_per_second(p.users) * seconds).sum();
+        if requests > REQUESTS_MAX {
+            let message = format!("a run of {seconds:.0} s has about {requests:.0} user requests");
+            let help = format!("at most {REQUESTS_MAX:.0}: shorten the run and take more replications");
+            self.problems.push(Problem::new(message).help(help));
+        }
+    }
+
     /// Every service that can be called has a pod, and every cluster a way to every other.
     fn places_every_service(&mut self, description: &Description) {
         let application = &description.application;
@@ -175,10 +206,10 @@ fn mesh(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
         locality_failover: mesh.locality_failover.unwrap_or(default.locality_failover),
         mtls: mesh.mtls.unwrap_or(default.mtls),
         concurrency: match &sidecar.concurrency {
-            Some(n) => at_least_one(check, n, "concurrency", 1_024),
+            Some(n) => at_least_one(check, n, "concurrency", 256),
             None => default.concurrency,
         },
-        loopback: check.duration(sidecar.loopback.as_ref(), "loopback", default.loopback, 0),
+        loopback: check.cost(sidecar.loopback.as_ref(), "loopback", default.loopback),
         outbound: proxy_cost(check, &sidecar.outbound, default.outbound),
         inbound: proxy_cost(check, &sidecar.inbound, default.inbound),
     }
@@ -193,7 +224,7 @@ fn gateway(check: &mut Check<'_>, gateway: &schema::Gateway) -> GatewaySettings 
             None => default.replicas,
         },
         concurrency: match &gateway.concurrency {
-            Some(n) => at_least_one(check, n, "concurrency", 1_024),
+            Some(n) => at_least_one(check, n, "concurrency", 256),
             None => default.concurrency,
         },
         cost: proxy_cost(check, &gateway.cost, default.cost),
@@ -202,17 +233,16 @@ fn gateway(check: &mut Check<'_>, gateway: &schema::Gateway) -> GatewaySettings 
 
 fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCost) -> ProxyCost {
     ProxyCost {
-        request: check.duration(cost.request.as_ref(), "request", default.request, 0),
-        response: check.duration(cost.response.as_ref(), "response", default.response, 0),
-        response_per_kb: check.duration(
+        request: check.cost(cost.request.as_ref(), "request", default.request),
+        response: check.cost(cost.response.as_ref(), "response", default.response),
+        response_per_kb: check.cost(
             cost.response_per_kb.as_ref(),
             "response_per_kb",
             default.response_per_kb,
-            0,
         ),
         spread: spread(check, cost.spread.as_ref(), default.spread),
-        cpu: check.duration(cost.cpu.as_ref(), "cpu", default.cpu, 0),
-        cpu_per_kb: check.duration(cost.cpu_per_kb.as_ref(), "cpu_per_kb", default.cpu_per_kb, 0),
+        cpu: check.cost(cost.cpu.as_ref(), "cpu", default.cpu),
+        cpu_per_kb: check.cost(cost.cpu_per_kb.as_ref(), "cpu_per_kb", default.cpu_per_kb),
     }
 }
 
@@ -222,10 +252,4 @@ const fn policy(load_balancer: schema::LoadBalancer) -> Policy {
         schema::LoadBalancer::LeastRequest => Policy::LeastRequest { choices: 2 },
         schema::LoadBalancer::Random => Policy::Random,
     }
-}
-
-/// The name of a cluster.
-#[must_use]
-pub fn cluster_name(description: &Description, cluster: ClusterId) -> &str {
-    &description.clusters[cluster].name
 }

@@ -105,7 +105,6 @@ fn access(check: &mut Check<'_>, users: &Users) -> Path {
     Path {
         round_trip,
         one_way: round_trip / 2,
-        jitter: SimDuration::ZERO,
         bits_per_second: rate(check, users.access.bandwidth.as_ref(), DEFAULT_ACCESS_BANDWIDTH),
         mtu: mtu(check, users.access.mtu.as_ref()),
         tunnel_overhead: 0,

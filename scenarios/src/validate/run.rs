@@ -23,6 +23,7 @@ use crate::experiment::replication::{self, Counts, Figures, Keep};
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::results::summary::Value;
+use crate::warnings::Warning;
 use meshsim_core::stats::Estimate;
 use meshsim_models::network::path::RESPONSE_HEADER;
 use rayon::prelude::*;
@@ -73,6 +74,45 @@ pub struct Row {
     pub error_outside_interval: f64,
 }
 
+/// How the traced run, by its description, differs from the scenario: rate, round trip, and what
+/// runs in the users' cluster.
+#[must_use]
+pub fn differences(resolved: &Resolved, accounting: &CpuAccounting) -> Vec<Warning> {
+    let description = &resolved.description;
+    let Some(population) = description.populations.first() else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut differ = |what: &str, trace: String, scenario: String| {
+        found.push(Warning::TraceDiffers { what: what.to_owned(), trace, scenario });
+    };
+    let rate = population.arrivals.offered_per_second(population.users);
+    if let Some(traced) = accounting.rate_per_s.filter(|traced| (traced - rate).abs() > 0.01 * rate) {
+        differ("rate", format!("{traced} requests/s"), format!("{rate} requests/s"));
+    }
+    let near = |traced: f64| {
+        description.links.iter().any(|link| (link.round_trip.as_millis_f64() - traced).abs() <= 0.05 * traced)
+    };
+    if let Some(traced) = accounting.rtt_ms.filter(|traced| !near(*traced)) {
+        let trips: Vec<String> = description.links.iter().map(|link| link.round_trip.to_string()).collect();
+        differ("round trip", format!("{traced} ms"), trips.join(", "));
+    }
+    let mut offloaded: Vec<&str> = description
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.cluster == population.cluster && deployment.replicas > 0)
+        .map(|deployment| description.application.services[deployment.service].name.as_str())
+        .collect();
+    let mut traced: Vec<&str> = accounting.offload.iter().map(String::as_str).collect();
+    offloaded.sort_unstable();
+    traced.sort_unstable();
+    if offloaded != traced {
+        let cluster = &description.clusters[population.cluster].name;
+        let list =
+            |services: &[&str]| if services.is_empty() { "nothing".to_owned() } else { services.join(", ") };
+        differ(&format!("services in {cluster}"), list(&traced), list(&offloaded));
+    }
+    found
+}
+
 /// Scales the cost of the cells' work of `resolved` to the CPU accounting of the traced run, whose
 /// requests after the warm-up are `trace`. Tells the factor.
 ///
@@ -114,7 +154,12 @@ fn expected_cpu_seconds(resolved: &Resolved, trace: &Trace) -> f64 {
 /// # Errors
 /// If no request of the trace or of the simulation succeeded.
 pub fn run(plan: &Plan, trace: &Trace, cpu_scale: f64, watch: &Watch<'_>) -> Checked<Option<Validation>> {
-    let seed = plan.strategies[0].description.seed;
+    let description = &plan.strategies[0].description;
+    if description.populations.len() > 1 {
+        let help = "keep the population that the trace was taken of";
+        return Err(Problem::new("the scenario has more than one population of users").help(help).into());
+    }
+    let seed = description.seed;
     let measured = measure(trace, BLOCK_SECONDS, RESAMPLES, seed)
         .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
     let keep = Keep { latencies: true, rows: false };
