@@ -1,4 +1,14 @@
 //! A call's further calls: groups in parallel, the calls of a group one after the other.
+//!
+//! # Models
+//! Whether a call is made is a coin of its own. A failed call does not stop the others: when all
+//! groups are done the caller answers 500.
+//!
+//! # Assumptions
+//! All work of a call runs in the worker process that accepted it, its groups' threads too.
+//!
+//! # Source
+//! µBench, `ServiceCell/ExternalServiceExecutor.py`.
 
 use super::record::{Answer, Call, Client, Hop, Origin, Status};
 use crate::application::call_graph::Group;

@@ -1,4 +1,19 @@
 //! The client's side of a call: endpoint, connection, request out, response in, retry or end.
+//!
+//! # Models
+//! The client is a proxy (gateway or sidecar), or without a mesh the calling cell itself. It picks
+//! an endpoint and a connection, sends, waits, and gives the connection back; a proxy may try
+//! again. An attempt whose endpoint is in another cluster is a crossing, into a cluster that was on
+//! the way already also a return.
+//!
+//! # Assumptions
+//! - Handshakes and acknowledgements are time, not bytes: `cross_wire` has requests and responses
+//!   only. Effect: a new mTLS connection's 3 to 5 kB are missing.
+//! - Handshakes have no random part of the link's delay.
+//! - A request that is reset has sent no bytes.
+//!
+//! # Source
+//! Envoy, life of a request; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
 
 use super::position::ClusterPath;
 use super::record::{Answer, Client, Hop, Origin, Status};

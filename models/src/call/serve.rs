@@ -1,4 +1,18 @@
 //! The server's side of a call: sidecar in, cell, CPU, sidecar out, response round by round.
+//!
+//! # Models
+//! The internal service first (digits of pi, sleep, body), then the external services, then the
+//! response; the worker's thread is held from the first to the last. Between clusters each TCP
+//! round enters the link's queue when the one before it is acknowledged.
+//!
+//! # Assumptions
+//! - Requests and responses pass whole from hop to hop; a real proxy streams. Effect: none but for
+//!   the proxies' time per kB.
+//! - Only a response's last round has the random part of the link's delay.
+//! - A new connection between a sidecar and its own cell costs no time.
+//!
+//! # Source
+//! µBench, `ServiceCell/CellController-mp.py`.
 
 use super::record::{Answer, Call, Hop, Status, Totals};
 use crate::application::cell::{Kept, LocalConnection};

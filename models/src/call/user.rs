@@ -1,4 +1,11 @@
 //! A user's request: sent, received by the gateway, answered.
+//!
+//! # Models
+//! Latency runs from the user's sending to the last byte of the answer. A request whose answer is
+//! not there when the run ends is in flight.
+//!
+//! # Assumptions
+//! Users reach their cluster's gateway without TLS.
 
 use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
