@@ -45,7 +45,7 @@ pub(super) fn resolve(
                 cluster: ClusterId::from_index(cluster.unwrap_or(0)),
                 entry,
                 users: match &users.users {
-                    Some(n) => at_least_one(check, n, "users", 100_000_000),
+                    Some(n) => at_least_one(check, n, "users", 1_000_000),
                     None => DEFAULT_USERS,
                 },
                 arrivals: arrivals(check, name, users, it.span()),
