@@ -70,7 +70,7 @@ impl Upstream {
     pub fn pick(&mut self, worker: u16, view: &[PodId], draw: &mut Draw) -> PodId {
         let Self { balancers, hosts } = self;
         let active = |place: usize| active(hosts, view[place]);
-        view[balancers[usize::from(worker)].pick(view.len(), active, draw)]
+        view[balancers[usize::from(worker)].pick(view.len(), |_| 1.0, active, draw)]
     }
 
     /// This proxy's active requests to a pod.
