@@ -111,7 +111,7 @@ mod tests {
     fn what_is_over_the_limit_is_refused_and_not_counted() {
         let limits = Thresholds { max_requests: 2, ..Thresholds::ISTIO };
         let mut breaker = CircuitBreaker::default();
-        let mut acquire = |breaker: &mut CircuitBreaker| breaker.acquire(&limits, Resource::Requests);
+        let acquire = |breaker: &mut CircuitBreaker| breaker.acquire(&limits, Resource::Requests);
         assert!(acquire(&mut breaker) && acquire(&mut breaker) && !acquire(&mut breaker));
         breaker.release(Resource::Requests);
         assert_eq!(breaker.count(Resource::Requests), 1);
