@@ -14,7 +14,8 @@
 //!
 //! # Assumptions
 //! Detections are enforced always or never, and there is no jitter (Envoy's default). A host that
-//! the success rate ejects at a tick is not ejected again by the failure percentage at that tick.
+//! the success rate ejects at a tick is not ejected again by the failure percentage at that tick,
+//! where Envoy would count it twice.
 //!
 //! # Source
 //! Envoy `source/common/upstream/outlier_detection_impl.cc`; arch_overview/upstream/outlier.
@@ -96,6 +97,8 @@ struct Host {
     ejected_at: Option<SimTime>,
     returned_at: Option<SimTime>,
     ejections_in_a_row: u32,
+    /// In service when the statistics of the tick were taken.
+    judged: bool,
 }
 
 impl EjectionType {
@@ -334,6 +337,9 @@ impl Detector {
         }
         if !config.enforces(kind) {
             self.not_enforced[kind as usize] += 1;
+            return false;
+        }
+        if self.is_ejected(host) {
             return false;
         }
         self.ejected += 1;

@@ -86,17 +86,19 @@ impl Detector {
         if self.present < least {
             return;
         }
-        // Both count the hosts that are in service now, before either ejects.
+        // Both judge the hosts that are in service now, before either ejects.
+        for host in &mut self.hosts {
+            host.judged = host.present && host.ejected_at.is_none();
+        }
         let statistics = self.statistics(config, origin);
-        let enough_failures = self.judged(origin, config.failure_percentage_request_volume).count()
-            >= config.failure_percentage_minimum_hosts as usize;
+        let judged_by_failures = self.judged(origin, config.failure_percentage_request_volume).count();
         if let Some(found) = statistics {
             report(AtTick::Threshold(origin.success_rate, found));
             let volume = config.success_rate_request_volume;
             let low = |rate| rate < found.threshold;
             self.eject_where(config, origin, (volume, origin.success_rate), low, now, report);
         }
-        if enough_failures {
+        if judged_by_failures >= config.failure_percentage_minimum_hosts as usize {
             let volume = config.failure_percentage_request_volume;
             let threshold = f64::from(config.failure_percentage_threshold);
             let high = |rate| 100.0 - rate >= threshold;
@@ -115,16 +117,16 @@ impl Detector {
     ) {
         for host in 0..self.hosts.len() {
             let it = &self.hosts[host];
-            let rate = if in_service(it) { (origin.of)(it).rate(volume) } else { None };
+            let rate = if it.judged { (origin.of)(it).rate(volume) } else { None };
             if rate.is_some_and(&outlier) && self.eject(config, host, kind, now) {
                 report(AtTick::Ejected(host, kind));
             }
         }
     }
 
-    /// The success rates of the hosts in service with at least `volume` requests.
+    /// The success rates of the judged hosts with at least `volume` requests.
     fn judged(&self, origin: Origin, volume: u32) -> impl Iterator<Item = f64> + '_ {
-        let hosts = self.hosts.iter().filter(|host| in_service(host));
+        let hosts = self.hosts.iter().filter(|host| host.judged);
         hosts.filter_map(move |host| (origin.of)(host).rate(volume))
     }
 
@@ -139,8 +141,4 @@ impl Detector {
         let factor = f64::from(config.success_rate_stdev_factor) / 1000.0;
         Some(Statistics { average, threshold: average - factor * sqrt(variance) })
     }
-}
-
-const fn in_service(host: &Host) -> bool {
-    host.present && host.ejected_at.is_none()
 }

@@ -114,6 +114,30 @@ fn a_low_success_rate_ejects_at_the_tick() {
 }
 
 #[test]
+fn too_many_failures_eject_a_host_once() {
+    let config = OutlierDetection {
+        enforcing_consecutive_5xx: false,
+        enforcing_failure_percentage: true,
+        ..all_may_go()
+    };
+    let mut detector = Detector::new(5);
+    for host in 0..5 {
+        for _ in 0..100 {
+            detector.put_status(&config, host, if host == 4 { 500 } else { 200 }, at(0));
+        }
+    }
+    let failed = EjectionType::FailurePercentage;
+    let by_failures = OutlierDetection { enforcing_success_rate: false, ..config };
+    let mut other = detector.clone();
+    assert!(tick(&mut other, &by_failures, at(10)).contains(&AtTick::Ejected(4, failed)));
+    assert_eq!(other.not_enforced(EjectionType::SuccessRate), 1);
+    let seen = tick(&mut detector, &config, at(10));
+    assert!(seen.contains(&AtTick::Ejected(4, EjectionType::SuccessRate)));
+    assert!(!seen.contains(&AtTick::Ejected(4, failed)));
+    assert_eq!(detector.ejected(), 1);
+}
+
+#[test]
 fn a_host_that_goes_and_comes_back_is_new() {
     let config = all_may_go();
     let mut detector = Detector::new(2);
