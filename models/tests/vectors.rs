@@ -61,6 +61,7 @@ fn vectors_agree() {
             Mechanism::Unknown => failures.push(format!("{mechanism}: unknown mechanism")),
         }
     }
+    assert!(!tallies.is_empty(), "there is no JSON file below {}", directory.display());
     for (mechanism, tally) in &tallies {
         if tally.not_implemented {
             say(&format!("vectors: {mechanism} not implemented"));
