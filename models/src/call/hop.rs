@@ -24,6 +24,7 @@ use crate::draws::{Purpose, draw};
 use crate::ids::{EndpointId, PodId, PoolId, ProxyId};
 use crate::kube_proxy;
 use crate::mesh::connection_pool::{Checkout, Connection};
+use crate::mesh::host_selection;
 use crate::mesh::load_balancer::{LoadBalancer, Policy};
 use crate::mesh::proxy::Upstream;
 use crate::mesh::proxy_cost::ProxyPass;
@@ -169,7 +170,8 @@ impl Context<'_> {
         let service = self.topology.service_of(hop.endpoint);
         let view = self.topology.view(self.cluster.id, service);
         if self.cluster.proxies[proxy].upstreams[service.index()].is_none() {
-            let balancers = self.start_balancers(proxy, view.len());
+            let levels = (0..view.levels()).map(|level| view.level(level).len());
+            let balancers = levels.map(|hosts| self.start_balancers(proxy, hosts)).collect();
             let made = Some(Box::new(Upstream::new(balancers)));
             self.cluster.proxies[proxy].upstreams[service.index()] = made;
         }
@@ -177,14 +179,14 @@ impl Context<'_> {
         let upstream = upstream.expect("made above");
         let address = hop.address.child(u64::from(hop.attempts));
         let mut rng = draw(address, Purpose::Balance);
-        let mut pod = upstream.pick(worker, view, &mut rng);
+        let balance = || {
+            let level = view.choose_level(|| uniform_index(&mut rng, 100) as u64);
+            Some(upstream.pick(worker, level, view.level(level), &mut rng))
+        };
         // A retry looks for an endpoint that was not tried before.
-        let mut again = if hop.attempts == 0 { 0 } else { retry::HOST_SELECTION_RETRIES };
-        while pod == hop.pod && again > 0 {
-            pod = upstream.pick(worker, view, &mut rng);
-            again -= 1;
-        }
-        pod
+        let again = if hop.attempts == 0 { 0 } else { retry::HOST_SELECTION_RETRIES };
+        let selection = host_selection::select(balance, |pod| pod == hop.pod, again);
+        selection.host.expect("all endpoints are healthy")
     }
 
     fn start_balancers(&mut self, proxy: ProxyId, hosts: usize) -> Vec<LoadBalancer> {

@@ -2,7 +2,10 @@
 //!
 //! # Models
 //! The more of region, zone and subzone (in that order) an endpoint shares with the proxy, the
-//! lower its priority's number; a proxy uses the lowest level that has healthy endpoints.
+//! lower its priority's number; a proxy uses the lowest level that has healthy endpoints. With
+//! `failover: [{from, to}]` for the proxy's region (the first such entry counts), foreign regions
+//! other than `to` come last. Levels without endpoints are closed up, so that priorities are
+//! consecutive from 0.
 //!
 //! # Source
 //! Istio `pilot/pkg/networking/util/util.go`, `LbPriority`; `loadbalancer.go`,
@@ -34,12 +37,79 @@ pub fn locality_priority(proxy: &Locality, endpoint: &Locality) -> u32 {
     }
 }
 
+/// Where the traffic of a region goes when the region fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// The region of the proxy.
+    pub from: String,
+    /// The region that is preferred to all other foreign ones.
+    pub to: String,
+}
+
+/// How many levels [`failover_level`] knows.
+pub const FAILOVER_LEVELS: u32 = 5;
+
+/// The level of an endpoint under `failover` rules: [`locality_priority`], and 4 for a foreign
+/// region that is not the one to fail over to.
+#[must_use]
+pub fn failover_level(proxy: &Locality, endpoint: &Locality, failover: &[Failover]) -> u32 {
+    let priority = locality_priority(proxy, endpoint);
+    let rule = failover.iter().find(|rule| rule.from == proxy.region);
+    if priority == 3 && rule.is_some_and(|rule| rule.to != endpoint.region) { 4 } else { priority }
+}
+
+/// The priorities of groups of endpoints for a proxy, consecutive from 0.
+#[must_use]
+pub fn priorities(proxy: &Locality, groups: &[Locality], failover: &[Failover]) -> Vec<u32> {
+    let mut levels: Vec<_> = groups.iter().map(|group| failover_level(proxy, group, failover)).collect();
+    close_gaps(&mut levels);
+    levels
+}
+
+/// Renumbers levels so that they are consecutive from 0, in the same order.
+pub fn close_gaps(levels: &mut [u32]) {
+    let mut present = levels.to_vec();
+    present.sort_unstable();
+    present.dedup();
+    for level in levels {
+        *level = present.partition_point(|other| *other < *level) as u32;
+    }
+}
+
+impl From<&str> for Locality {
+    /// `region/zone/subzone`; parts may be missing or empty.
+    fn from(text: &str) -> Self {
+        let mut parts = text.split('/').map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        Self { region: next(), zone: next(), subzone: next() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(region: &str, zone: &str, subzone: &str) -> Locality {
         Locality { region: region.into(), zone: zone.into(), subzone: subzone.into() }
+    }
+
+    #[test]
+    fn a_locality_is_written_with_slashes() {
+        assert_eq!(Locality::from("r1/z1/s1"), at("r1", "z1", "s1"));
+        assert_eq!(Locality::from("r1"), at("r1", "", ""));
+        assert_eq!(Locality::from(""), Locality::default());
+    }
+
+    #[test]
+    fn the_region_to_fail_over_to_comes_before_other_foreign_ones() {
+        let proxy = at("r1", "z1", "s1");
+        let failover = [("r2", "r1"), ("r1", "r3"), ("r1", "r2")]
+            .map(|(from, to)| Failover { from: from.into(), to: to.into() });
+        let levels = |groups: &[&str]| {
+            priorities(&proxy, &groups.iter().map(|&text| text.into()).collect::<Vec<_>>(), &failover)
+        };
+        assert_eq!(levels(&["r1/z1/s1", "r1/z1/s2", "r1/z2", "r2", "r3"]), [0, 1, 2, 4, 3]);
+        assert_eq!(levels(&["r2", "r1/z2", ""]), [1, 0, 1]);
     }
 
     #[test]

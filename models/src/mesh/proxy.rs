@@ -22,7 +22,8 @@ pub struct Proxy {
 /// What a proxy keeps of a service that it calls.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    balancers: Vec<LoadBalancer>,
+    /// By priority level, then by worker.
+    balancers: Vec<Vec<LoadBalancer>>,
     /// Endpoints that were called, sorted by pod.
     hosts: Vec<Host>,
 }
@@ -60,17 +61,18 @@ impl Proxy {
 }
 
 impl Upstream {
-    /// Nothing called yet; one balancer per worker.
+    /// Nothing called yet; per priority level, a balancer for each worker.
     #[must_use]
-    pub const fn new(balancers: Vec<LoadBalancer>) -> Self {
+    pub const fn new(balancers: Vec<Vec<LoadBalancer>>) -> Self {
         Self { balancers, hosts: Vec::new() }
     }
 
-    /// A worker picks one of the pods that it sees (at least one).
-    pub fn pick(&mut self, worker: u16, view: &[PodId], draw: &mut Draw) -> PodId {
+    /// A worker picks one of the pods of a priority level (at least one).
+    pub fn pick(&mut self, worker: u16, level: usize, pods: &[PodId], draw: &mut Draw) -> PodId {
         let Self { balancers, hosts } = self;
-        let active = |place: usize| active(hosts, view[place]);
-        view[balancers[usize::from(worker)].pick(view.len(), active, draw)]
+        let active = |place: usize| active(hosts, pods[place]);
+        // All endpoints have a load balancing weight of 1.
+        pods[balancers[level][usize::from(worker)].pick(pods.len(), |_| 1.0, active, draw)]
     }
 
     /// This proxy's active requests to a pod.

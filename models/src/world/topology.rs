@@ -17,6 +17,10 @@ use meshsim_core::random::LogNormal;
 use meshsim_core::{Id, Table};
 use std::ops::Range;
 
+/// Priority levels that a view keeps: nothing makes an endpoint unhealthy, so that the first one
+/// has all the load.
+const LEVELS_KEPT: u32 = 1;
+
 /// What all clusters may read.
 #[derive(Debug)]
 pub struct Topology {
@@ -142,8 +146,8 @@ impl Topology {
 
     /// What the proxies of a cluster see of a service.
     #[must_use]
-    pub fn view(&self, cluster: ClusterId, service: ServiceId) -> &[PodId] {
-        &self.views[cluster.index() * self.application().services.len() + service.index()].pods
+    pub fn view(&self, cluster: ClusterId, service: ServiceId) -> &EndpointView {
+        &self.views[cluster.index() * self.application().services.len() + service.index()]
     }
 
     /// All endpoints of a service.
@@ -189,9 +193,9 @@ impl Topology {
         clusters
             .iter()
             .flat_map(|proxy| {
-                endpoints
-                    .iter()
-                    .map(|of_service| EndpointView::new(&proxy.locality, of_service, locality_of, failover))
+                endpoints.iter().map(|of_service| {
+                    EndpointView::new(&proxy.locality, of_service, locality_of, failover, LEVELS_KEPT)
+                })
             })
             .collect()
     }

@@ -1,12 +1,14 @@
 //! Chooses a host. One file per member; this list is the only place that names them all.
 
+pub mod earliest_deadline;
 mod least_request;
 mod random;
 mod round_robin;
+pub mod slow_start;
 
-pub use least_request::LeastRequest;
+pub use least_request::{DEFAULT_ACTIVE_REQUEST_BIAS, LeastRequest, WeightedLeastRequest, weight_under_load};
 pub use random::Random;
-pub use round_robin::RoundRobin;
+pub use round_robin::{RoundRobin, WeightedRoundRobin};
 
 use meshsim_core::random::Draw;
 
@@ -33,6 +35,10 @@ pub enum LoadBalancer {
     LeastRequest(LeastRequest),
     /// See [`Random`].
     Random(Random),
+    /// See [`WeightedRoundRobin`].
+    WeightedRoundRobin(WeightedRoundRobin),
+    /// See [`WeightedLeastRequest`].
+    WeightedLeastRequest(WeightedLeastRequest),
 }
 
 impl Policy {
@@ -45,16 +51,49 @@ impl Policy {
             Self::Random => LoadBalancer::Random(Random),
         }
     }
+
+    /// A balancer over hosts whose weights (times their factor of slow start) differ, or of which
+    /// one is in slow start.
+    #[must_use]
+    pub fn start_weighted(
+        self,
+        hosts: usize,
+        weight: impl Fn(usize) -> f64,
+        draw: &mut Draw,
+    ) -> LoadBalancer {
+        match self {
+            Self::RoundRobin => {
+                LoadBalancer::WeightedRoundRobin(WeightedRoundRobin::start(hosts, weight, draw))
+            }
+            Self::LeastRequest { .. } => {
+                let bias = DEFAULT_ACTIVE_REQUEST_BIAS;
+                LoadBalancer::WeightedLeastRequest(WeightedLeastRequest::start(bias, hosts, weight, draw))
+            }
+            // RANDOM knows no weights.
+            Self::Random => LoadBalancer::Random(Random),
+        }
+    }
 }
 
 impl LoadBalancer {
     /// Picks one of `hosts` (at least one); `active` tells the proxy's own active requests to a
-    /// host.
-    pub fn pick(&mut self, hosts: usize, active: impl Fn(usize) -> u32, draw: &mut Draw) -> usize {
+    /// host, `weight` its load balancing weight, which balancers over equal hosts do not ask.
+    ///
+    /// # Panics
+    /// If a weighted balancer has no host of positive weight, which is never made.
+    pub fn pick(
+        &mut self,
+        hosts: usize,
+        weight: impl Fn(usize) -> f64,
+        active: impl Fn(usize) -> u32,
+        draw: &mut Draw,
+    ) -> usize {
         match self {
             Self::RoundRobin(policy) => policy.pick(hosts),
             Self::LeastRequest(policy) => policy.pick(hosts, active, draw),
             Self::Random(policy) => policy.pick(hosts, draw),
+            Self::WeightedRoundRobin(policy) => policy.pick(weight).expect("a host has a weight"),
+            Self::WeightedLeastRequest(policy) => policy.pick(weight, active).expect("a host has a weight"),
         }
     }
 }

@@ -1,0 +1,182 @@
+//! Which locality setting is in force: the DestinationRule's, the Service's or the mesh's.
+//!
+//! # Models
+//! A `localityLbSetting` of the DestinationRule holds before the Service's `trafficDistribution`,
+//! and that before the mesh-wide setting; `enabled: false` in the one that holds switches all of it
+//! off. `trafficDistribution` sets labels of `failoverPriority` and forces failover without outlier
+//! detection. Endpoints get priorities only with outlier detection or when forced, and never beside
+//! `distribute`; Envoy weighs localities only for `distribute` and for explicit failover rules that
+//! are in effect.
+//!
+//! # Source
+//! Istio `loadbalancer.go`, `GetLocalityLbSetting`; `cluster_traffic_policy.go`,
+//! `applyLocalityLoadBalancer`; Kubernetes, Service `spec.trafficDistribution`.
+
+use super::distribute::Distribute;
+use super::failover_priority::NETWORK_LABEL;
+use super::istio_version::IstioVersion;
+use super::locality_priority::Failover;
+
+/// The label of a region.
+pub const REGION_LABEL: &str = "topology.kubernetes.io/region";
+/// The label of a zone.
+pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// The label of a subzone.
+pub const SUBZONE_LABEL: &str = "topology.istio.io/subzone";
+/// The label of a node.
+pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+
+/// A `localityLbSetting`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalitySetting {
+    /// On unless it is false.
+    pub enabled: Option<bool>,
+    /// Regions to fail over to.
+    pub failover: Vec<Failover>,
+    /// Labels in falling importance.
+    pub failover_priority: Vec<String>,
+    /// Explicit weights.
+    pub distribute: Vec<Distribute>,
+}
+
+/// `trafficDistribution` of a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrafficDistribution {
+    /// The same zone first (an older name).
+    PreferClose,
+    /// The same zone first.
+    PreferSameZone,
+    /// The same node first.
+    PreferSameNode,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The DestinationRule.
+    DestinationRule,
+    /// The Service.
+    Service,
+    /// The mesh-wide configuration.
+    Mesh,
+}
+
+/// The setting that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// Where it comes from.
+    pub source: Source,
+    /// What it says.
+    pub setting: LocalitySetting,
+    /// Whether failover needs no outlier detection.
+    pub force_failover: bool,
+}
+
+/// The setting in force, if there is one.
+#[must_use]
+pub fn in_force(
+    version: IstioVersion,
+    mesh: Option<&LocalitySetting>,
+    destination_rule: Option<&LocalitySetting>,
+    traffic_distribution: Option<TrafficDistribution>,
+) -> Option<InForce> {
+    let of = |source, setting: &LocalitySetting| {
+        let on = setting.enabled != Some(false);
+        on.then(|| InForce { source, setting: setting.clone(), force_failover: false })
+    };
+    if let Some(setting) = destination_rule {
+        return of(Source::DestinationRule, setting);
+    }
+    if let Some(labels) = traffic_distribution.and_then(|value| value.labels(version)) {
+        let failover_priority = labels.iter().map(|&label| label.to_owned()).collect();
+        let setting =
+            LocalitySetting { enabled: Some(true), failover_priority, ..LocalitySetting::default() };
+        return Some(InForce { source: Source::Service, setting, force_failover: true });
+    }
+    of(Source::Mesh, mesh?)
+}
+
+impl TrafficDistribution {
+    /// The labels of `failoverPriority` that it stands for (empty: region, zone and subzone as by
+    /// default); none where the release does not know the value.
+    #[must_use]
+    pub const fn labels(self, version: IstioVersion) -> Option<&'static [&'static str]> {
+        const ALL: [&str; 5] = [NETWORK_LABEL, REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL, HOSTNAME_LABEL];
+        if !version.honours_traffic_distribution() {
+            return None;
+        }
+        match self {
+            Self::PreferClose if version.prefer_close_by_locality() => Some(&[]),
+            Self::PreferClose if version.prefer_close_compares_subzones() => Some(ALL.split_at(4).0),
+            Self::PreferClose => Some(ALL.split_at(3).0),
+            _ if !version.knows_same_zone_and_same_node() => None,
+            Self::PreferSameZone => Some(ALL.split_at(3).0),
+            Self::PreferSameNode => Some(&ALL),
+        }
+    }
+}
+
+impl InForce {
+    /// Whether endpoints get priorities, by locality or by labels.
+    #[must_use]
+    pub fn priorities_applied(&self, outlier_detection: bool) -> bool {
+        self.setting.distribute.is_empty() && self.fails_over(outlier_detection)
+    }
+
+    /// Whether Envoy picks a locality by weight inside a priority.
+    #[must_use]
+    pub fn locality_weighted(&self, outlier_detection: bool) -> bool {
+        let explicit = !self.setting.failover.is_empty() || !self.setting.failover_priority.is_empty();
+        !self.setting.distribute.is_empty() || (explicit && self.fails_over(outlier_detection))
+    }
+
+    const fn fails_over(&self, outlier_detection: bool) -> bool {
+        outlier_detection || self.force_failover
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::istio_version::NEWEST;
+
+    #[test]
+    fn the_destination_rule_comes_first_then_the_service_then_the_mesh() {
+        let (on, off) = (
+            LocalitySetting::default(),
+            LocalitySetting { enabled: Some(false), ..LocalitySetting::default() },
+        );
+        let source = |mesh, rule, service| in_force(NEWEST, mesh, rule, service).map(|it| it.source);
+        let close = Some(TrafficDistribution::PreferClose);
+        assert_eq!(source(Some(&on), Some(&on), close), Some(Source::DestinationRule));
+        assert_eq!(source(Some(&on), Some(&off), close), None);
+        assert_eq!(source(Some(&off), None, close), Some(Source::Service));
+        assert_eq!(source(Some(&on), None, None), Some(Source::Mesh));
+        assert_eq!(source(Some(&off), None, None), None);
+        let old = in_force(IstioVersion::new(1, 24), Some(&on), None, close);
+        assert_eq!(old.map(|it| it.source), Some(Source::Mesh));
+    }
+
+    #[test]
+    fn the_labels_of_a_traffic_distribution_depend_on_the_release() {
+        let labels =
+            |value: TrafficDistribution, minor| value.labels(IstioVersion::new(1, minor)).map(<[&str]>::len);
+        let close = [24, 25, 26, 27, 31].map(|minor| labels(TrafficDistribution::PreferClose, minor));
+        assert_eq!(close, [None, Some(0), Some(4), Some(3), Some(3)]);
+        assert_eq!(labels(TrafficDistribution::PreferSameNode, 27), Some(5));
+        assert_eq!(labels(TrafficDistribution::PreferSameZone, 26), None);
+    }
+
+    #[test]
+    fn priorities_need_outlier_detection_and_weights_a_rule() {
+        let mesh = in_force(NEWEST, Some(&LocalitySetting::default()), None, None).unwrap();
+        assert!(!mesh.priorities_applied(false) && mesh.priorities_applied(true));
+        assert!(!mesh.locality_weighted(true));
+        let close = in_force(NEWEST, None, None, Some(TrafficDistribution::PreferClose)).unwrap();
+        assert!(close.priorities_applied(false) && close.locality_weighted(false));
+        let weights = Distribute { from: "*".into(), to: vec![("*".into(), 100)] };
+        let rule = LocalitySetting { distribute: vec![weights], ..LocalitySetting::default() };
+        let rule = in_force(NEWEST, None, Some(&rule), None).unwrap();
+        assert!(!rule.priorities_applied(true) && rule.locality_weighted(false));
+    }
+}

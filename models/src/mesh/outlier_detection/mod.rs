@@ -1,0 +1,373 @@
+//! Outlier detection: a host that fails too often is left out for a while.
+//!
+//! # Models
+//! - Consecutive errors, counted per proxy and host as results come in: 5xx; gateway errors (502 to
+//!   504), reset by any other 5xx; and, if split, local-origin failures. A success resets the
+//!   counters. A counter starts again when its detection fires, enforced or not. Detections while a
+//!   host is ejected do nothing, and all counters are 0 at its return.
+//! - Statistics of the interval before, at every interval tick (`statistics`): success rate and
+//!   failure percentage.
+//! - A host is ejected only if 100 x (ejected + 1) / hosts <= `max_ejection_percent`, over all
+//!   priorities: strict, as since Envoy 1.31; with `always_eject_one_host` one may always go.
+//! - It returns at the first tick at or after min(base x k, max), where k counts its ejections in a
+//!   row. k falls by one at each later tick in service that is a whole interval after its return.
+//!
+//! # Assumptions
+//! Detections are enforced always or never, and there is no jitter (Envoy's default). A host that
+//! the success rate ejects at a tick is not ejected again by the failure percentage at that tick,
+//! where Envoy would count it twice.
+//!
+//! # Source
+//! Envoy `source/common/upstream/outlier_detection_impl.cc`; arch_overview/upstream/outlier.
+
+mod config;
+mod statistics;
+
+pub use config::OutlierDetection;
+pub use statistics::Statistics;
+
+use meshsim_core::SimTime;
+use statistics::SuccessRate;
+
+/// Why a host is ejected, by Envoy's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EjectionType {
+    /// 5xx in a row.
+    Consecutive5xx,
+    /// 502, 503 or 504 in a row.
+    ConsecutiveGatewayFailure,
+    /// Failures of this side in a row: no connection, time-outs.
+    ConsecutiveLocalOriginFailure,
+    /// A success rate far below that of the other hosts.
+    SuccessRate,
+    /// The same, of local origin.
+    SuccessRateLocalOrigin,
+    /// Too many failures.
+    FailurePercentage,
+    /// The same, of local origin.
+    FailurePercentageLocalOrigin,
+}
+
+/// Results that are not an HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostResult {
+    /// This side waited too long.
+    LocalOriginTimeout,
+    /// No connection.
+    LocalOriginConnectFailed,
+    /// Connected; an answer will follow.
+    LocalOriginConnectSuccess,
+    /// Connected, and that is all.
+    LocalOriginConnectSuccessFinal,
+    /// Connected, but the request failed.
+    ExtOriginRequestFailed,
+    /// The request succeeded.
+    ExtOriginRequestSuccess,
+}
+
+/// What happens at an interval tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AtTick {
+    /// A host returns.
+    Returned(usize),
+    /// A host is ejected.
+    Ejected(usize, EjectionType),
+    /// A success-rate threshold was computed.
+    Threshold(EjectionType, Statistics),
+}
+
+/// What one proxy knows of the hosts of one upstream, numbered from 0.
+#[derive(Clone, Debug, Default)]
+pub struct Detector {
+    hosts: Vec<Host>,
+    present: u32,
+    ejected: u32,
+    overflow: u64,
+    not_enforced: [u64; EjectionType::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Host {
+    present: bool,
+    consecutive_5xx: u32,
+    consecutive_gateway_failure: u32,
+    consecutive_local_origin_failure: u32,
+    external_origin: SuccessRate,
+    local_origin: SuccessRate,
+    ejected_at: Option<SimTime>,
+    returned_at: Option<SimTime>,
+    ejections_in_a_row: u32,
+    /// In service when the statistics of the tick were taken.
+    judged: bool,
+}
+
+impl EjectionType {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Consecutive5xx,
+        Self::ConsecutiveGatewayFailure,
+        Self::ConsecutiveLocalOriginFailure,
+        Self::SuccessRate,
+        Self::SuccessRateLocalOrigin,
+        Self::FailurePercentage,
+        Self::FailurePercentageLocalOrigin,
+    ];
+
+    /// Envoy's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consecutive5xx => "CONSECUTIVE_5XX",
+            Self::ConsecutiveGatewayFailure => "CONSECUTIVE_GATEWAY_FAILURE",
+            Self::ConsecutiveLocalOriginFailure => "CONSECUTIVE_LOCAL_ORIGIN_FAILURE",
+            Self::SuccessRate => "SUCCESS_RATE",
+            Self::SuccessRateLocalOrigin => "SUCCESS_RATE_LOCAL_ORIGIN",
+            Self::FailurePercentage => "FAILURE_PERCENTAGE",
+            Self::FailurePercentageLocalOrigin => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
+        }
+    }
+}
+
+impl HostResult {
+    /// The status that it counts as where origins are not split.
+    #[must_use]
+    pub const fn status(self) -> Option<u16> {
+        match self {
+            Self::LocalOriginTimeout => Some(504),
+            Self::LocalOriginConnectFailed => Some(503),
+            Self::LocalOriginConnectSuccess => None,
+            Self::ExtOriginRequestFailed => Some(500),
+            Self::LocalOriginConnectSuccessFinal | Self::ExtOriginRequestSuccess => Some(200),
+        }
+    }
+}
+
+impl Detector {
+    /// Nothing is known of so many hosts.
+    #[must_use]
+    pub fn new(hosts: usize) -> Self {
+        let mut detector = Self::default();
+        for host in 0..hosts {
+            detector.add(host);
+        }
+        detector
+    }
+
+    /// A host comes in, with nothing known of it.
+    pub fn add(&mut self, host: usize) {
+        if self.hosts.len() <= host {
+            self.hosts.resize(host + 1, Host::default());
+        }
+        if !self.hosts[host].present {
+            self.hosts[host] = Host { present: true, ..Host::default() };
+            self.present += 1;
+        }
+    }
+
+    /// A host goes.
+    pub fn remove(&mut self, host: usize) {
+        if self.knows(host) {
+            self.ejected -= u32::from(self.is_ejected(host));
+            self.present -= 1;
+            self.hosts[host] = Host::default();
+        }
+    }
+
+    /// Whether a host is left out.
+    #[must_use]
+    pub fn is_ejected(&self, host: usize) -> bool {
+        self.hosts.get(host).is_some_and(|host| host.ejected_at.is_some())
+    }
+
+    /// Hosts that are left out.
+    #[must_use]
+    pub const fn ejected(&self) -> u32 {
+        self.ejected
+    }
+
+    /// Detections that `max_ejection_percent` stopped.
+    #[must_use]
+    pub const fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// Detections that would have been allowed but are not enforced.
+    #[must_use]
+    pub const fn not_enforced(&self, kind: EjectionType) -> u64 {
+        self.not_enforced[kind as usize]
+    }
+
+    /// A host answered with an HTTP status: why it is ejected now, if it is.
+    pub fn put_status(
+        &mut self,
+        config: &OutlierDetection,
+        host: usize,
+        status: u16,
+        now: SimTime,
+    ) -> Option<EjectionType> {
+        if !self.knows(host) {
+            return None;
+        }
+        let it = &mut self.hosts[host];
+        let failed = (500..600).contains(&status);
+        it.external_origin.count(!failed);
+        if !failed {
+            it.consecutive_5xx = 0;
+            it.consecutive_gateway_failure = 0;
+            return None;
+        }
+        let gateway = (502..=504).contains(&status);
+        it.consecutive_gateway_failure = if gateway { it.consecutive_gateway_failure + 1 } else { 0 };
+        it.consecutive_5xx += 1;
+        let by_gateway = gateway && it.consecutive_gateway_failure == config.consecutive_gateway_failure;
+        let by_5xx = it.consecutive_5xx == config.consecutive_5xx;
+        let mut ejection = None;
+        if by_gateway {
+            ejection = self.detect(config, host, EjectionType::ConsecutiveGatewayFailure, now);
+        }
+        if by_5xx {
+            ejection = ejection.or(self.detect(config, host, EjectionType::Consecutive5xx, now));
+        }
+        ejection
+    }
+
+    /// A result that is not a status; `status` replaces the one that it counts as where origins are
+    /// not split. Why the host is ejected now, if it is.
+    pub fn put_result(
+        &mut self,
+        config: &OutlierDetection,
+        host: usize,
+        result: HostResult,
+        status: Option<u16>,
+        now: SimTime,
+    ) -> Option<EjectionType> {
+        if !config.split_external_local_origin_errors {
+            let status = status.or(result.status())?;
+            return self.put_status(config, host, status, now);
+        }
+        match result {
+            HostResult::LocalOriginConnectSuccess | HostResult::LocalOriginConnectSuccessFinal => {
+                self.put_local_origin(config, host, true, now)
+            }
+            HostResult::LocalOriginTimeout | HostResult::LocalOriginConnectFailed => {
+                self.put_local_origin(config, host, false, now)
+            }
+            HostResult::ExtOriginRequestFailed => self.put_status(config, host, 503, now),
+            HostResult::ExtOriginRequestSuccess => {
+                let ejection = self.put_status(config, host, 200, now);
+                ejection.or(self.put_local_origin(config, host, true, now))
+            }
+        }
+    }
+
+    /// The interval's timer fires: hosts return, then statistics eject. `report` learns of each.
+    pub fn tick(&mut self, config: &OutlierDetection, now: SimTime, mut report: impl FnMut(AtTick)) {
+        for host in 0..self.hosts.len() {
+            if self.may_return(config, host, now) {
+                self.give_back(host, now);
+                report(AtTick::Returned(host));
+            }
+            self.hosts[host].external_origin.next_interval();
+            self.hosts[host].local_origin.next_interval();
+        }
+        self.judge(config, statistics::EXTERNAL, now, &mut report);
+        self.judge(config, statistics::LOCAL, now, &mut report);
+        for host in &mut self.hosts {
+            let quiet = host.returned_at.is_some_and(|returned| now - returned >= config.interval);
+            if quiet && host.ejected_at.is_none() {
+                host.ejections_in_a_row = host.ejections_in_a_row.saturating_sub(1);
+            }
+        }
+    }
+
+    fn knows(&self, host: usize) -> bool {
+        self.hosts.get(host).is_some_and(|host| host.present)
+    }
+
+    fn put_local_origin(
+        &mut self,
+        config: &OutlierDetection,
+        host: usize,
+        success: bool,
+        now: SimTime,
+    ) -> Option<EjectionType> {
+        if !self.knows(host) {
+            return None;
+        }
+        let it = &mut self.hosts[host];
+        it.local_origin.count(success);
+        it.consecutive_local_origin_failure =
+            if success { 0 } else { it.consecutive_local_origin_failure + 1 };
+        let reached = it.consecutive_local_origin_failure == config.consecutive_local_origin_failure;
+        if success || !reached {
+            return None;
+        }
+        self.detect(config, host, EjectionType::ConsecutiveLocalOriginFailure, now)
+    }
+
+    /// Errors in a row have reached a threshold.
+    fn detect(
+        &mut self,
+        config: &OutlierDetection,
+        host: usize,
+        kind: EjectionType,
+        now: SimTime,
+    ) -> Option<EjectionType> {
+        if self.is_ejected(host) {
+            return None;
+        }
+        let ejected = self.eject(config, host, kind, now);
+        let it = &mut self.hosts[host];
+        match kind {
+            EjectionType::Consecutive5xx => it.consecutive_5xx = 0,
+            EjectionType::ConsecutiveGatewayFailure => it.consecutive_gateway_failure = 0,
+            _ => it.consecutive_local_origin_failure = 0,
+        }
+        ejected.then_some(kind)
+    }
+
+    /// Ejects a host if that is allowed and enforced: whether it was.
+    fn eject(&mut self, config: &OutlierDetection, host: usize, kind: EjectionType, now: SimTime) -> bool {
+        let percent = 100.0 * (f64::from(self.ejected) + 1.0) / f64::from(self.present);
+        let allowed = percent <= f64::from(config.max_ejection_percent.min(100))
+            || (config.always_eject_one_host && self.ejected == 0);
+        if !allowed {
+            self.overflow += 1;
+            return false;
+        }
+        if !config.enforces(kind) {
+            self.not_enforced[kind as usize] += 1;
+            return false;
+        }
+        if self.is_ejected(host) {
+            return false;
+        }
+        self.ejected += 1;
+        let it = &mut self.hosts[host];
+        it.ejected_at = Some(now);
+        let (base, max) = (config.base_ejection_time, config.max_ejection_time());
+        if base * u64::from(it.ejections_in_a_row) < max + base {
+            it.ejections_in_a_row += 1;
+        }
+        true
+    }
+
+    fn may_return(&self, config: &OutlierDetection, host: usize, now: SimTime) -> bool {
+        let it = &self.hosts[host];
+        let away = config.base_ejection_time * u64::from(it.ejections_in_a_row);
+        it.ejected_at.is_some_and(|since| now - since >= away.min(config.max_ejection_time()))
+    }
+
+    fn give_back(&mut self, host: usize, now: SimTime) {
+        self.ejected -= 1;
+        let it = &mut self.hosts[host];
+        it.ejected_at = None;
+        it.returned_at = Some(now);
+        it.consecutive_5xx = 0;
+        it.consecutive_gateway_failure = 0;
+        it.consecutive_local_origin_failure = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;
