@@ -14,57 +14,58 @@
 use crate::ids::{ClusterId, PodId, PopulationId};
 use meshsim_core::random::{Address, Draw};
 
-/// What a random number is for.
+/// What a random number is for. The numbers are part of every address: a new purpose takes the next
+/// free one, so that old results stay what they are.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub enum Purpose {
     /// Time to a population's next request (`users/arrivals`). Request draw.
-    Interarrival,
+    Interarrival = 0,
     /// Which user of an open loop sends a request (`users/arrivals`). Request draw.
-    User,
+    User = 1,
     /// A closed-loop user's think time (`users/arrivals`). Request draw.
-    ThinkTime,
+    ThinkTime = 2,
     /// Is this service called? (`call/fan_out`) Request draw.
-    CallCoin,
+    CallCoin = 3,
     /// Which services of a group are called, in which order (`call/fan_out`). Request draw.
-    CallOrder,
+    CallOrder = 4,
     /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
-    CpuComplexity,
+    CpuComplexity = 5,
     /// Speed of the core that runs a call (`call/serve`). Request draw.
-    CpuSpeed,
+    CpuSpeed = 6,
     /// Size of the response's body (`application/internal_service`). Request draw.
-    BodySize,
+    BodySize = 7,
     /// The load balancer's choice (`mesh/load_balancer`). Request draw, one address per attempt.
-    Balance,
+    Balance = 8,
     /// Time that the client's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
-    ClientProxyRequest,
+    ClientProxyRequest = 9,
     /// Time that the client's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
-    ClientProxyResponse,
+    ClientProxyResponse = 10,
     /// Time that the server's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
-    ServerProxyRequest,
+    ServerProxyRequest = 11,
     /// Time that the server's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
-    ServerProxyResponse,
+    ServerProxyResponse = 12,
     /// Random part of a link's delay for a request (`network/link`). Request draw.
-    LinkRequest,
+    LinkRequest = 13,
     /// Random part of a link's delay for a response (`network/link`). Request draw.
-    LinkResponse,
+    LinkResponse = 14,
     /// Random part of a further link's delay for a request (`cluster/handle`). Request draw, by the
     /// cluster that forwards it.
-    TransitRequest,
+    TransitRequest = 15,
     /// Random part of a further link's delay for a response (`cluster/handle`). Request draw, by the
     /// cluster that forwards it.
-    TransitResponse,
+    TransitResponse = 16,
     /// Back-off before a retry (`mesh/retry`). Request draw.
-    RetryBackoff,
+    RetryBackoff = 17,
     /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: cluster.
-    KubeProxy,
+    KubeProxy = 18,
     /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`, `users/population`).
     /// Entity draw: cluster or user.
-    AcceptingWorker,
+    AcceptingWorker = 19,
     /// Phase of a container's CFS periods (`compute/container`). Entity draw: pod.
-    CfsPhase,
+    CfsPhase = 20,
     /// Where a proxy's round robin starts (`mesh/load_balancer`). Entity draw: cluster.
-    BalancerStart,
+    BalancerStart = 21,
 }
 
 /// The roots of all addresses of one replication.
