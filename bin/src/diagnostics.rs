@@ -36,22 +36,21 @@ fn report(problem: &Problem) -> Group<'_> {
             let span = on_character_boundaries(text, place.span.clone());
             let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
             let line_end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
-            let (line, _) = place.line_and_column();
+            let (line, column) = place.line_and_column();
             if line_end - line_start > LINE_MAX {
                 // A huge line would be printed whole: show the value alone.
                 let value: String = text[span.clone()].chars().take(60).collect();
-                let (line, column) = place.line_and_column();
-                return Group::with_title(title).element(
-                    Level::NOTE.message(format!("at {}:{line}:{column}: {value}", place.source.name)),
-                );
+                let note = format!("at {}:{line}:{column}: {value}", place.source.name);
+                Group::with_title(title).element(Level::NOTE.message(note))
+            } else {
+                // The message is about the first line of what it marks.
+                let end = span.end.min(line_end).max(span.start);
+                let snippet = Snippet::source(&text[line_start..line_end])
+                    .line_start(line)
+                    .path(place.source.name.as_str())
+                    .annotation(AnnotationKind::Primary.span(span.start - line_start..end - line_start));
+                title.element(snippet)
             }
-            // The message is about the first line of what it marks.
-            let end = span.end.min(line_end).max(span.start);
-            let snippet = Snippet::source(&text[line_start..line_end])
-                .line_start(line)
-                .path(place.source.name.as_str())
-                .annotation(AnnotationKind::Primary.span(span.start - line_start..end - line_start));
-            title.element(snippet)
         }
         None => Group::with_title(title),
     };
@@ -71,4 +70,21 @@ fn on_character_boundaries(text: &str, span: std::ops::Range<usize>) -> std::ops
     };
     let start = floor(span.start);
     start..floor(span.end).max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshsim_scenarios::problem::Source;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_problem_in_a_huge_line_has_its_place_and_its_help() {
+        let text = format!("{{\"a\": 1, {}}}", " ".repeat(LINE_MAX));
+        let source = Arc::new(Source { name: "a.json".into(), text });
+        let problem = Problem::new("bad").at(&source, 6..7).help("write 2");
+        let shown = Renderer::plain().render(&[report(&problem)]);
+        assert!(shown.contains("at a.json:1:7: 1") && shown.contains("help: write 2"), "{shown}");
+        assert!(shown.len() < 200, "{shown}");
+    }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Code {
     /// Everything went well.
     Ok,
-    /// The run failed, or a check did not hold.
+    /// The run failed, a check did not hold, or a result could not be written.
     Failed,
     /// Bad usage or bad input.
     BadInput,

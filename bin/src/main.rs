@@ -3,6 +3,7 @@
 mod commands;
 mod diagnostics;
 mod exit_code;
+mod failure;
 mod interrupt;
 mod progress;
 mod table;
@@ -48,9 +49,9 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code.into(),
-        Err(problems) => {
-            diagnostics::show(&problems);
-            exit_code::Code::BadInput.into()
+        Err(failure) => {
+            diagnostics::show(failure.problems());
+            failure.code().into()
         }
     }
 }

@@ -1,7 +1,12 @@
 //! A comparison as a table for people.
 
 use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
+use std::collections::BTreeSet;
 use std::fmt::Write;
+
+/// Share of requests still in flight at the end from which on it is shown: more than the few that
+/// every run cuts off.
+const IN_FLIGHT_SHOWN: f64 = 0.01;
 
 /// The tables of a comparison.
 pub(crate) fn comparison(summary: &Summary) -> String {
@@ -15,34 +20,54 @@ pub(crate) fn comparison(summary: &Summary) -> String {
 }
 
 fn latency_table(summary: &Summary) -> String {
-    let mut rows = vec![
-        ["strategy", "mean ms", "p50", "p90", "p99", "p90 shown", "against baseline ms", "failed"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut head = ["strategy", "mean ms", "p50", "p90", "p99", "p90 shown", "against baseline ms", "failed"]
+        .map(str::to_owned)
+        .to_vec();
+    let some_in_flight = summary.strategies.iter().any(|it| in_flight(it) > IN_FLIGHT_SHOWN);
+    head.extend(some_in_flight.then(|| "in flight".to_owned()));
+    let mut rows = vec![head];
     for it in &summary.strategies {
         let latency = &it.latency_ms;
-        let difference = match summary.against_baseline(&it.name) {
-            Some(paired) => signed(&paired.mean_difference_ms),
-            None => "baseline".to_owned(),
-        };
-        rows.push(vec![
+        let mut row = vec![
             it.name.clone(),
             with_interval(&latency.mean),
             with_interval(&latency.p50),
             with_interval(&latency.p90),
             with_interval(&latency.p99),
             number(it.dashboard_p90_ms.value, 1),
-            difference,
+            against_baseline(summary, &it.name),
             failed(it),
-        ]);
+        ];
+        row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
+        rows.push(row);
     }
     align(&rows)
 }
 
+/// The difference to the baseline; a dash if there is none, as where nothing was completed.
+fn against_baseline(summary: &Summary, name: &str) -> String {
+    let baseline = match summary.paired.first() {
+        Some(paired) => Some(paired.baseline.as_str()),
+        None => {
+            summary.strategies.first().filter(|_| summary.strategies.len() == 1).map(|it| it.name.as_str())
+        }
+    };
+    match summary.against_baseline(name) {
+        Some(paired) => signed(&paired.mean_difference_ms),
+        None if baseline == Some(name) => "baseline".to_owned(),
+        None => "-".to_owned(),
+    }
+}
+
+/// Share of the offered requests that had not ended when the run did.
+fn in_flight(it: &Strategy) -> f64 {
+    it.requests.in_flight as f64 / it.requests.offered.max(1) as f64
+}
+
 fn traffic_table(summary: &Summary) -> String {
-    let clusters: Vec<&String> =
-        summary.strategies.first().map_or(vec![], |it| it.cpu_seconds_per_second.keys().collect());
+    // A strategy may have clusters that the first one does not.
+    let clusters: BTreeSet<&String> =
+        summary.strategies.iter().flat_map(|it| it.cpu_seconds_per_second.keys()).collect();
     let head = [
         "strategy",
         "calls",
@@ -69,20 +94,20 @@ fn traffic_table(summary: &Summary) -> String {
             number(bytes.payload.value / 1000.0, 2),
             number(bytes.wire.value / 1000.0, 2),
         ];
-        row.extend(it.cpu_seconds_per_second.values().map(|cores| number(cores.value, 2)));
+        let cpu = |cluster: &&String| it.cpu_seconds_per_second.get(*cluster);
+        row.extend(clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))));
         rows.push(row);
     }
     "per user request; CPU in cores\n".to_owned() + &align(&rows)
 }
 
-/// Share of each service's calls that stayed in the users' cluster, that is, in each cluster but
-/// the first.
+/// Share of each service's calls that each cluster served.
 fn served_table(summary: &Summary) -> String {
-    let Some(first) = summary.strategies.first() else { return String::new() };
-    let services: Vec<&String> = first.served.keys().collect();
+    let served = || summary.strategies.iter().flat_map(|it| &it.served);
+    let services: BTreeSet<&String> = served().map(|(service, _)| service).collect();
+    let clusters: BTreeSet<&String> = served().flat_map(|(_, row)| row.keys()).collect();
     let mut text = String::new();
-    let clusters: Vec<&String> = first.served.values().next().map_or(vec![], |row| row.keys().collect());
-    for cluster in clusters.iter().skip(1) {
+    for cluster in &clusters {
         let mut head = vec!["strategy".to_owned()];
         head.extend(services.iter().map(|service| (*service).clone()));
         let mut rows = vec![head];

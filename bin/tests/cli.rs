@@ -142,6 +142,52 @@ fn a_sweep_is_one_tidy_table() {
     let differences: Vec<&str> = table.lines().filter(|line| line.contains("mean_difference")).collect();
     assert_eq!(differences.len(), 4);
     assert!(differences[0].starts_with("20ms,5/s,s0-s3,") && differences[3].starts_with("160ms,10/s,s0-s3,"));
+    let manifest = std::fs::read(directory.path().join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["axes"][0]["path"], "links.edge1-cloud.rtt");
+    assert_eq!(manifest["axes"][1]["values"][1], "10/s");
+    assert_eq!(manifest["strategies"][1], "s0-s3");
+    assert_eq!(manifest["scenario_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!((&manifest["points"], &manifest["finished_points"]), (&4.into(), &4.into()));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_bad_usage() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = meshsim(&[&SHORT[..], &["--out", file.path().to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty(), "nothing was simulated");
+}
+
+#[test]
+fn what_cannot_be_written_is_still_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("summary.json/in-the-way")).unwrap();
+    let output = meshsim(&[&SHORT[..], &["--out", directory.path().to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("cloud-only") && text(&output.stderr).contains("cannot replace"));
+}
+
+#[test]
+fn files_of_an_earlier_run_do_not_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["sweep.csv", "requests.csv", "notes.txt"] {
+        std::fs::write(path(name), "old").unwrap();
+    }
+    let output = meshsim(&[&SHORT[..], &["--out", directory.path().to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!path("sweep.csv").exists() && !path("requests.csv").exists());
+    assert!(path("summary.json").exists() && path("notes.txt").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_no_bad_usage() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_meshsim")).arg("library").stdout(full).output().unwrap().status;
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]
@@ -176,7 +222,12 @@ fn bad_input_ends_with_2_and_leaves_nothing_behind() {
 
 #[test]
 fn every_library_scenario_is_good() {
-    for name in text(&meshsim(&["library"]).stdout).lines() {
+    let list = text(&meshsim(&["library"]).stdout);
+    assert!(
+        list.ends_with("ten-services.workmodel.json  (a file of fluidos-mesh, fluidos-testbed)\n"),
+        "{list}"
+    );
+    for name in list.lines().filter(|line| !line.contains([' ', '.'])) {
         let output = meshsim(&["check", name]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         assert!(output.stderr.is_empty(), "{name} has warnings: {}", text(&output.stderr));

@@ -3,7 +3,7 @@
 //! A strategy, a sweep and `--set` all change values by their path before anything is read: so
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
 
-use crate::problem::{Checked, Place, Problem, Problems, Source, nearest};
+use crate::problem::{Checked, Place, Problem, Problems, Source, clip, nearest};
 use crate::schema::{Scenario, StrategyHead};
 use serde::Deserialize;
 use std::ops::Range;
@@ -18,7 +18,8 @@ pub struct Document {
     sources: Vec<(usize, Arc<Source>)>,
 }
 
-/// A change of one value, as in `links.edge1-cloud.rtt=20ms`.
+/// A change of one value, as in `links.edge1-cloud.rtt=20ms`; a part with dots is written in
+/// quotes, as in `links."a.b".rtt`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The path, with dots.
@@ -33,11 +34,11 @@ impl Setting {
     /// # Errors
     /// If there is no `=`, or one side is empty.
     pub fn parse(text: &str) -> Checked<Self> {
-        match text.split_once('=') {
+        match split_outside_quotes(text, '=') {
             Some((path, value)) if !path.trim().is_empty() && !value.trim().is_empty() => {
                 Ok(Self { path: path.trim().to_owned(), value: value.trim().to_owned() })
             }
-            _ => Err(Problem::new(format!("`{text}` does not set a value"))
+            _ => Err(Problem::new(format!("`{}` does not set a value", clip(text)))
                 .help("write PATH=VALUE, as in links.edge1-cloud.rtt=20ms")
                 .into()),
         }
@@ -45,15 +46,50 @@ impl Setting {
 
     /// As a line of TOML.
     fn as_toml(&self) -> String {
-        let key = self.path.split('.').map(quote_key).collect::<Vec<_>>().join(".");
+        let key = key_of(&self.path);
         let literal = format!("{key} = {}", self.value);
-        if DeTable::parse(&literal).is_ok() { literal } else { format!("{key} = {:?}", self.value) }
+        if DeTable::parse(&literal).is_ok() { literal } else { format!("{key} = {}", quote(&self.value)) }
     }
+}
+
+/// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
+fn key_of(path: &str) -> String {
+    let (mut parts, mut rest) = (Vec::new(), path);
+    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
+        parts.push(quote_key(part.trim()));
+        rest = tail;
+    }
+    parts.push(quote_key(rest.trim()));
+    parts.join(".")
+}
+
+/// Splits at the first `separator` that is not between quotes.
+fn split_outside_quotes(text: &str, separator: char) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let at = text.find(|c: char| {
+        quoted ^= c == '"';
+        c == separator && !quoted
+    })?;
+    Some((&text[..at], &text[at + separator.len_utf8()..]))
 }
 
 fn quote_key(part: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !part.is_empty() && part.chars().all(bare) { part.to_owned() } else { format!("{part:?}") }
+    let is_quoted = part.len() >= 2 && part.starts_with('"') && part.ends_with('"');
+    if is_quoted || (!part.is_empty() && part.chars().all(bare)) { part.to_owned() } else { quote(part) }
+}
+
+/// A basic string of TOML: on one line, so that a place in it is a place in what was typed.
+fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted += &format!("\\u{:04X}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
 }
 
 impl Document {
@@ -133,7 +169,25 @@ impl Document {
             let message = format!("strategy `{}` changes nothing", head.name.get_ref());
             Problems::from(self.problem(message, span).help("write set = {} if it is the base as it stands"))
         })?;
+        self.keeps_the_run(head.name.get_ref(), &changes)?;
         Ok((head, changes))
+    }
+
+    /// Refuses a strategy that changes `run`: strategies are compared request by request.
+    fn keeps_the_run(&self, strategy: &str, changes: &DeTable<'_>) -> Checked<()> {
+        let Some((key, value)) = changes.iter().find(|(key, _)| key.get_ref().as_ref() == "run") else {
+            return Ok(());
+        };
+        let first = match value.get_ref() {
+            DeValue::Table(table) => table.keys().next(),
+            _ => None,
+        };
+        let (path, span) = match first {
+            Some(inner) => (format!("run.{}", inner.get_ref()), inner.span()),
+            None => ("run".to_owned(), key.span()),
+        };
+        let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
+        Err(problem.help("replications, seed and durations are the same for all strategies").into())
     }
 
     fn merge<'i>(&self, base: &mut DeTable<'i>, change: DeTable<'i>) -> Checked<()> {
@@ -169,16 +223,103 @@ impl Document {
         let place = error.span().and_then(|span| self.place(span));
         let text = error.message();
         let (message, help) = explain_serde(text);
+        let help = place.as_ref().and_then(|place| self.help_to_quote(place, text)).or(help);
         Problem { message, place, help }
     }
+
+    /// What to type for a setting whose value reads as a number where a text is expected.
+    fn help_to_quote(&self, place: &Place, text: &str) -> Option<String> {
+        let (found, expected) = text.split_once(", expected ")?;
+        let is_number = found.contains(": integer ") || found.contains(": floating point ");
+        let wants_text = expected.starts_with("a text") || expected.starts_with("a string");
+        if Arc::ptr_eq(&place.source, self.source()) || !wants_text || !is_number {
+            return None;
+        }
+        let (path, value) = place.source.text.split_once(" = ")?;
+        let unit = if expected.contains("unit") { "write its unit or, if it has none, " } else { "" };
+        Some(format!("{unit}write it in quotes, as in --set '{path}=\"{}\"'", clip(value)))
+    }
+}
+
+/// What serde calls a kind of value, and what people do.
+const KINDS: [(&str, &str); 23] = [
+    ("integer ", "the number "),
+    ("floating point ", "the number "),
+    ("boolean ", ""),
+    ("string ", "the text "),
+    ("sequence", "a list"),
+    ("map", "a table"),
+    ("null", "nothing"),
+    ("unit", "nothing"),
+    ("a sequence", "a list"),
+    ("an array", "a list"),
+    ("a map", "a table"),
+    ("a boolean", "true or false"),
+    ("a string", "a text in quotes"),
+    ("string or table", "a text in quotes or a table"),
+    ("u8", "a whole number"),
+    ("u16", "a whole number"),
+    ("u32", "a whole number"),
+    ("u64", "a whole number"),
+    ("usize", "a whole number"),
+    ("i64", "a whole number"),
+    ("bool", "true or false"),
+    ("f32", "a number"),
+    ("f64", "a number"),
+];
+
+/// A kind of value in people's words.
+fn in_words(kind: &str) -> String {
+    // The name of a type of ours says nothing to its users.
+    if kind.starts_with("struct ") {
+        return "a table".to_owned();
+    }
+    let whole = KINDS.iter().find(|(theirs, _)| *theirs == kind).map(|(_, ours)| (*ours).to_owned());
+    whole
+        .or_else(|| {
+            let (theirs, ours) =
+                KINDS.iter().find(|(theirs, _)| theirs.ends_with(' ') && kind.starts_with(theirs))?;
+            Some(format!("{ours}{}", echoed(&kind[theirs.len()..])))
+        })
+        .unwrap_or_else(|| kind.to_owned())
+}
+
+/// A value as serde repeats it, in quotes of its own, clipped.
+fn echoed(value: &str) -> String {
+    let clipped = clip(value);
+    let closing = value.chars().next_back().filter(|c| *c == '"' || *c == '`');
+    if clipped == value {
+        clipped
+    } else {
+        clipped + closing.map_or("", |c| if c == '"' { "\"" } else { "`" })
+    }
+}
+
+/// Message and help where a value is of the wrong kind.
+fn explain_kind(text: &str) -> Option<(String, Option<String>)> {
+    let rest = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "))?;
+    // A text that is repeated may say "expected" itself.
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let help = if expected == "a string" {
+        Some("write it in quotes")
+    } else if expected.starts_with('u') && found.contains('-') {
+        Some("it is zero or more")
+    } else {
+        None
+    };
+    let message = format!("{} is expected, not {}", in_words(expected), in_words(found));
+    Some((message, help.map(str::to_owned)))
 }
 
 /// Message and help for an error message of serde.
 pub(crate) fn explain_serde(text: &str) -> (String, Option<String>) {
+    if let Some(explained) = explain_kind(text) {
+        return explained;
+    }
     let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let suggest = |kind: &str| {
         let (typed, known) = quoted.split_first()?;
-        let message = format!("unknown {kind} `{typed}`");
+        let message = format!("unknown {kind} `{}`", clip(typed));
         let help = match nearest(typed, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "no key is expected here".to_owned(),
@@ -269,7 +410,26 @@ mod tests {
         assert_eq!(toml("links.edge1-cloud.rtt=20ms"), "links.edge1-cloud.rtt = \"20ms\"");
         assert_eq!(toml("run.replications=5"), "run.replications = 5");
         assert_eq!(toml("clusters.edge1.services=[\"s0\"]"), "clusters.edge1.services = [\"s0\"]");
+        assert_eq!(toml("links.\"a.b\".rtt=20ms"), "links.\"a.b\".rtt = \"20ms\"");
+        assert_eq!(toml("links.\"a=b\".rtt=20ms"), "links.\"a=b\".rtt = \"20ms\"");
+        assert_eq!(toml("name=a\u{7f}\"b\\"), "name = \"a\\u007F\\\"b\\\\\"");
         assert!(Setting::parse("nothing").is_err());
+    }
+
+    #[test]
+    fn serde_s_kinds_become_words() {
+        let said = |text| explain_serde(text).0;
+        assert_eq!(
+            said("invalid type: string \"5\", expected u32"),
+            "a whole number is expected, not the text \"5\""
+        );
+        assert_eq!(
+            said("invalid type: boolean `true`, expected a sequence"),
+            "a list is expected, not `true`"
+        );
+        assert_eq!(explain_serde("invalid type: map, expected a string").1.unwrap(), "write it in quotes");
+        let long = format!("invalid type: string \"{}\", expected f64", "x".repeat(1_000));
+        assert!(said(&long).len() < 120, "{}", said(&long));
     }
 
     #[test]

@@ -29,6 +29,15 @@ pub fn file(path: &str) -> Option<&'static str> {
     find(&FILES, path)
 }
 
+/// The files that scenarios name, each with the names of those scenarios.
+pub fn files() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    FILES.iter().map(|(path, _)| {
+        let quoted = format!("\"{path}\"");
+        let naming = SCENARIOS.iter().filter(|(_, text)| text.contains(&quoted));
+        (*path, naming.map(|(name, _)| *name).collect())
+    })
+}
+
 fn find(entries: &[Entry], name: &str) -> Option<&'static str> {
     entries.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }

@@ -107,9 +107,27 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// Longest name that is looked up among those that are known: a longer one is no slip of the
+/// finger, and comparing it takes time.
+const TYPED_CHARS_MAX: usize = 40;
+
+/// Most characters of a value that a message repeats.
+const ECHOED_CHARS_MAX: usize = 60;
+
+/// A value as a message repeats it: its beginning, if it is long.
+pub(crate) fn clip(value: &str) -> String {
+    match value.char_indices().nth(ECHOED_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
 /// The candidate nearest to a mistyped name, if one is near.
 #[must_use]
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if typed.chars().count() > TYPED_CHARS_MAX {
+        return None;
+    }
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(typed, candidate), candidate))
@@ -137,5 +155,12 @@ mod tests {
         assert_eq!(nearest("bandwith", keys), Some("bandwidth"));
         assert_eq!(nearest("rt", keys), Some("rtt"));
         assert_eq!(nearest("completely_else", keys), None);
+        assert_eq!(nearest(&"x".repeat(41), ["x".repeat(41).as_str()]), None);
+    }
+
+    #[test]
+    fn a_long_value_is_clipped() {
+        assert_eq!(clip("short"), "short");
+        assert_eq!(clip(&"µ".repeat(100)), "µ".repeat(60) + "...");
     }
 }

@@ -5,6 +5,8 @@ use crate::library;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::resolve::{self, Resolved};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +27,9 @@ enum Files {
 
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
 const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Scenario {
     /// Opens a scenario by the name of a library scenario or by a path, and changes values.
@@ -111,45 +116,75 @@ impl Scenario {
         resolve::resolve(&self.document, &schema, &workmodel, name)
     }
 
-    /// SHA-256 of everything that the results depend on: the scenario's text, its settings and its
-    /// work model, in hexadecimal.
+    /// SHA-256 of everything that the results depend on: the scenario's text, its settings and the
+    /// work models of its strategies, in hexadecimal.
     ///
     /// # Errors
-    /// As [`Scenario::resolve`].
+    /// None at present: a strategy that cannot be read has not run, and changes no result.
     pub fn sha256(&self) -> Checked<String> {
-        let schema = self.document.read(None)?;
-        let workmodel = self.file(schema.application.workmodel.get_ref())?;
         let mut hash = Sha256::new();
         hash.update(self.document.whole_text());
-        hash.update(&workmodel.text);
+        for path in self.work_models() {
+            if let Ok(workmodel) = self.file(&path) {
+                hash.update(&workmodel.text);
+            }
+        }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// The paths of the work models under all strategies, or that of the base if it has none; each
+    /// once. A base that only its strategies complete need not be readable.
+    fn work_models(&self) -> Vec<String> {
+        let places: Vec<Option<usize>> = match self.strategies.len() {
+            0 => vec![None],
+            count => (0..count).map(Some).collect(),
+        };
+        let mut paths: Vec<String> = Vec::new();
+        for schema in places.into_iter().filter_map(|place| self.document.read(place).ok()) {
+            let path = schema.application.workmodel.into_inner();
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+
+    /// A file that the scenario names. To a library scenario, `--set` gives files of the user's own.
     fn file(&self, path: &str) -> Result<Arc<Source>, Problem> {
         let text = match &self.files {
-            Files::Library => library::file(path)
-                .map(str::to_owned)
-                .ok_or_else(|| Problem::new(format!("the library has no file `{path}`")))?,
+            Files::Library => match library::file(path) {
+                Some(text) => text.to_owned(),
+                None => read_text(Path::new(path)).map_err(|problem| match problem.help {
+                    Some(_) => problem,
+                    None => problem.help(
+                        "the library has no file of this name, so it was looked for in the current directory",
+                    ),
+                })?,
+            },
             Files::Directory(directory) => read_text(&directory.join(path))?,
         };
         Ok(Arc::new(Source { name: path.to_owned(), text }))
     }
 }
 
-/// Reads a whole text file.
+/// Reads a whole text file, without the byte order mark that some editors put before it.
 fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display();
-    let metadata =
-        std::fs::metadata(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
-    if metadata.is_dir() {
+    let unreadable = |error| Problem::new(format!("cannot read `{name}`: {error}"));
+    if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Err(Problem::new(format!("`{name}` is a directory")).help("name a file"));
     }
-    if metadata.len() > FILE_BYTES_MAX {
-        return Err(Problem::new(format!("`{name}` has {} bytes", metadata.len()))
-            .help(format!("at most {FILE_BYTES_MAX} are read")));
+    // A device has no size and no end: what is read counts, not what the metadata say.
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Problem::new(format!("`{name}` is too large"))
+            .help(format!("at most {FILE_BYTES_MAX} bytes are read")));
     }
-    let bytes =
-        std::fs::read(path).map_err(|error| Problem::new(format!("cannot read `{name}`: {error}")))?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line =
             error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();

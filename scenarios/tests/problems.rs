@@ -86,9 +86,15 @@ fn keys_and_units() {
     check(
         "\"20ms\"",
         "20",
-        "bad.toml:13:7: invalid type: integer `20`, expected a text with its unit in quotes, as in \"160ms\", \
-         \"50/s\", \"1Gbit/s\" or \"500m\"",
+        "bad.toml:13:7: a text in quotes, with its unit, as in \"160ms\", \"50/s\", \"1Gbit/s\" or \"500m\" is \
+         expected, not the number `20`",
     );
+    check(
+        "duration = \"10s\"",
+        "replications = \"5\"",
+        "bad.toml:2:16: a whole number is expected, not the text \"5\"",
+    );
+    check("nodes = [{ cores = \"4\" }]", "nodes = 4", "bad.toml:6:9: a list is expected, not the number `4`");
     check(
         "\"1Gbit/s\"",
         "\"1Gbps\"",
@@ -190,6 +196,69 @@ fn all_problems_at_once() {
 }
 
 #[test]
+fn a_strategy_does_not_change_the_run() {
+    check(
+        "set = {}",
+        "set.run.replications = 3",
+        "bad.toml:21:9: strategy `far` changes run.replications (replications, seed and durations are the same for \
+         all strategies)",
+    );
+}
+
+#[test]
+fn a_long_value_is_not_repeated_whole() {
+    let long = "x".repeat(10_000);
+    let said = problems_of(&SCENARIO.replace("\"20ms\"", &format!("\"{long}\"")), WORKMODEL, &[]);
+    assert!(said.len() < 300 && said.contains("xxx...` is not a duration"), "{said}");
+    let said = problems_of(&SCENARIO.replace("rtt =", &format!("{long} =")), WORKMODEL, &[]);
+    assert!(said.len() < 300 && said.contains("unknown key `xxx"), "{said}");
+}
+
+#[test]
+fn a_text_that_reads_as_a_number_is_quoted() {
+    let said = problems_of(SCENARIO, WORKMODEL, &["mesh.istio_version=1.23"]);
+    assert!(said.ends_with("(write its unit or, if it has none, write it in quotes, as in --set 'mesh.istio_version=\"1.23\"')"), "{said}");
+    assert_eq!(problems_of(SCENARIO, WORKMODEL, &["mesh.istio_version=\"1.23\""]), "no problem");
+}
+
+#[test]
+fn a_byte_order_mark_changes_nothing() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    assert_eq!(problems_of(&marked(SCENARIO), &marked(WORKMODEL), &[]), "no problem");
+}
+
+#[test]
+fn the_hash_is_of_the_work_models_of_all_strategies() {
+    let directory = tempfile::tempdir().unwrap();
+    let near = "set.clusters.edge.services = [\"front\"]";
+    let scenario = SCENARIO
+        .replace("[application]\nworkmodel = \"app.json\"\n", "")
+        .replace("set = {}", "set.application.workmodel = \"app.json\"")
+        .replace(near, &format!("{near}\nset.application.workmodel = \"other.json\""));
+    let hash = |other: &str| {
+        std::fs::write(directory.path().join("other.json"), other).unwrap();
+        plan_of(directory.path(), &scenario, WORKMODEL, &[]).unwrap().sha256
+    };
+    assert_eq!(hash(WORKMODEL), hash(WORKMODEL));
+    assert_ne!(hash(WORKMODEL), hash(&WORKMODEL.replace("0.5", "0.25")));
+}
+
+#[test]
+fn a_library_scenario_takes_a_work_model_of_the_user_s() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mine.json");
+    let text = meshsim_scenarios::library::file("ten-services.workmodel.json").unwrap();
+    let open = || {
+        let path = Setting::parse(&format!("application.workmodel={}", path.display())).unwrap();
+        Plan::new(&Scenario::open("fluidos-mesh", &[path]).unwrap(), &Choice::default())
+    };
+    let said = open().unwrap_err().to_string();
+    assert!(said.contains("the library has no file of this name"), "{said}");
+    std::fs::write(&path, text).unwrap();
+    assert!(open().is_ok());
+}
+
+#[test]
 fn a_setting_is_blamed_by_its_own_name() {
     let said = problems_of(SCENARIO, WORKMODEL, &["links.wan.rtt=20"]);
     assert!(said.starts_with("--set links.wan.rtt:1:"), "{said}");
@@ -203,6 +272,8 @@ fn files_that_cannot_be_read() {
     let open = |path: &Path| Scenario::open(path.to_str().unwrap(), &[]).unwrap_err().to_string();
     assert!(open(directory.path()).contains("is a directory"));
     assert!(open(&directory.path().join("none.toml")).contains("cannot read"));
+    #[cfg(target_os = "linux")]
+    assert!(open(Path::new("/dev/zero")).contains("`/dev/zero` is too large"));
     let binary = directory.path().join("binary.toml");
     std::fs::write(&binary, b"a = 1\n\xff\xfe").unwrap();
     assert!(open(&binary).contains("is not UTF-8 text: line 2"));

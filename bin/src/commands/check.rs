@@ -3,8 +3,8 @@
 use super::common::{Source, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
+use crate::failure::Outcome;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
-use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
@@ -13,7 +13,7 @@ pub(crate) struct Args {
     source: Source,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = Plan::new(&args.source.open()?, &Choice::default())?;
     plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
     let first = &plan.strategies[0].description;

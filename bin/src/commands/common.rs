@@ -2,6 +2,7 @@
 
 use crate::diagnostics;
 use crate::exit_code::Code;
+use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 use crate::progress::Progress;
 use clap::Args;
@@ -9,9 +10,10 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::results::files::prepare_directory;
 use meshsim_scenarios::scenario::Scenario;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which scenario, and changes to it.
 #[derive(Args)]
@@ -45,7 +47,7 @@ pub(crate) struct Running {
 pub(crate) struct Output {
     /// Write result files into this directory
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
+    out: Option<PathBuf>,
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
@@ -57,6 +59,18 @@ impl Source {
         let settings: Vec<Setting> =
             self.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
         Scenario::open(&self.scenario, &settings)
+    }
+}
+
+impl Output {
+    /// Finds out before the run whether its results can be written.
+    pub(crate) fn prepare(&self) -> Checked<()> {
+        self.out.as_deref().map_or(Ok(()), prepare_directory)
+    }
+
+    /// Writes the results, if they are to be written.
+    pub(crate) fn write(&self, write: impl FnOnce(&Path) -> Checked<()>) -> Outcome<()> {
+        self.out.as_deref().map_or(Ok(()), write).map_err(Failure::machine)
     }
 }
 
@@ -74,12 +88,12 @@ impl Running {
     }
 
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
-    pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Checked<T> {
+    pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Outcome<T> {
         let threads = self.threads.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
-            .map_err(|error| Problem::new(format!("cannot start threads: {error}")))?;
+            .map_err(|error| Failure::machine(Problem::new(format!("cannot start threads: {error}"))))?;
         let progress = Progress::new(total, self.quiet);
         let watch = Watch { cancel: interrupt::flag(), progress: &|seconds| progress.advance(seconds) };
         let result = pool.install(|| work(&watch));
@@ -89,11 +103,11 @@ impl Running {
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.
-pub(crate) fn print(text: &str) -> Checked<()> {
+pub(crate) fn print(text: &str) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Problem::new(format!("cannot write to standard output: {error}")).into())
+            Err(Failure::machine(Problem::new(format!("cannot write to standard output: {error}"))))
         }
         _ => Ok(()),
     }

@@ -3,10 +3,10 @@
 use super::common::{Output, Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
+use crate::failure::Outcome;
 use crate::table;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::compare::Plan;
-use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
@@ -30,23 +30,22 @@ pub(crate) struct Args {
     request_log: bool,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let plan = Plan::new(&args.source.open()?, &choice)?;
     run(&plan, &args.running, &args.output, args.request_log)
 }
 
 /// Runs a plan and reports it.
-pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: bool) -> Checked<Code> {
+pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: bool) -> Outcome<Code> {
     plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
+    output.prepare()?;
     let outcome = running.watch(plan.simulated_seconds(), |watch| plan.run(request_log, watch))?;
     if outcome.replications.is_empty() {
         return Ok(interrupted("no replication was finished, nothing is kept"));
     }
     let summary = Summary::new(plan, &outcome);
-    if let Some(directory) = &output.out {
-        write_comparison(directory, plan, &outcome, &summary)?;
-    }
+    let written = output.write(|directory| write_comparison(directory, plan, &outcome, &summary));
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
         print(&to_json(&summary)?)?;
@@ -54,6 +53,8 @@ pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: 
         let sentence = if summary.strategies.len() > 1 { verdict(&summary) + "\n" } else { String::new() };
         print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary)))?;
     }
+    // What was simulated is shown even if it cannot be kept.
+    written?;
     if outcome.interrupted {
         let kept = format!("the results are those of {} finished replications", summary.run.replications);
         return Ok(interrupted(&kept));

@@ -2,8 +2,9 @@
 
 use super::common::print;
 use crate::exit_code::Code;
+use crate::failure::Outcome;
 use meshsim_scenarios::library;
-use meshsim_scenarios::problem::{Checked, Problem, nearest};
+use meshsim_scenarios::problem::{Problem, nearest};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -11,18 +12,25 @@ pub(crate) struct Args {
     name: Option<String>,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let Some(name) = &args.name else {
-        print(&library::names().map(|name| format!("{name}\n")).collect::<String>())?;
+        print(&list())?;
         return Ok(Code::Ok);
     };
     let text = library::scenario(name).or_else(|| library::file(name)).ok_or_else(|| {
         let problem = Problem::new(format!("the library has no scenario `{name}`"));
-        match nearest(name, library::names()) {
+        match nearest(name, library::names().chain(library::files().map(|(path, _)| path))) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("`meshsim library` lists them"),
         }
     })?;
     print(text)?;
     Ok(Code::Ok)
+}
+
+/// The scenarios, a name per line, then the files that they name.
+fn list() -> String {
+    let scenarios = library::names().map(|name| format!("{name}\n"));
+    let files = library::files().map(|(path, users)| format!("{path}  (a file of {})\n", users.join(", ")));
+    scenarios.chain(files).collect()
 }

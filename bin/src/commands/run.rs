@@ -3,7 +3,7 @@
 use super::common::{Output, Running, Source};
 use super::compare;
 use crate::exit_code::Code;
-use meshsim_scenarios::problem::Checked;
+use crate::failure::Outcome;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     request_log: bool,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
     compare::run(&plan, &args.running, &args.output, args.request_log)
 }

@@ -3,6 +3,7 @@
 use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
+use crate::failure::Outcome;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::{to_json, write_sweep};
@@ -30,25 +31,31 @@ pub(crate) struct Args {
     baseline: Option<String>,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let axes: Vec<Axis> = args.set.iter().map(|text| Axis::parse(text)).collect::<Checked<_>>()?;
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
-    let sweep = Sweep::new(&Scenario::open(&args.scenario, &[])?, axes, &choice)?;
+    let scenario = Scenario::open(&args.scenario, &[])?;
+    let sweep = Sweep::new(&scenario, axes, &choice)?;
+    let sha256 = scenario.sha256()?;
     for (values, plan) in &sweep.points {
         for warning in plan.strategies.iter().flat_map(warnings::before_run) {
             warn(&format!("at {}: {warning}", values.join(", ")));
         }
     }
+    args.output.prepare()?;
     let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch))?;
-    if let Some(directory) = &args.output.out {
-        write_sweep(directory, &sweep, &points)?;
+    if stopped && points.is_empty() {
+        return Ok(interrupted("no point was finished, nothing is kept"));
     }
+    let written = args.output.write(|directory| write_sweep(directory, &sweep, &points, &sha256));
     if args.output.json {
         let summaries: Vec<&Summary> = points.iter().map(|point| &point.summary).collect();
         print(&to_json(&summaries)?)?;
     } else {
         print(&table(&sweep, &points))?;
     }
+    // What was simulated is shown even if it cannot be kept.
+    written?;
     if stopped {
         return Ok(interrupted(&format!("{} of {} points are finished", points.len(), sweep.points.len())));
     }

@@ -3,6 +3,7 @@
 use super::common::{Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
+use crate::failure::Outcome;
 use crate::table;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::{Checked, Problem};
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn exec(args: &Args) -> Checked<Code> {
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
     let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
     let trace = read_jtl(&args.trace)?.after(trace_warm_up(args, &plan, accounting.as_ref())?);

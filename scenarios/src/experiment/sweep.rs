@@ -62,6 +62,27 @@ fn split_values(text: &str) -> Vec<String> {
     values.into_iter().map(|value| value.trim().to_owned()).collect()
 }
 
+/// Most points of a grid: each is resolved, and kept, before anything runs.
+const POINTS_MAX: usize = 100_000;
+
+/// Refuses a grid that is too large, and a parameter that is varied twice.
+fn check_grid(axes: &[Axis]) -> Checked<()> {
+    for (index, axis) in axes.iter().enumerate() {
+        if axes[..index].iter().any(|earlier| earlier.path == axis.path) {
+            let message = format!("the parameter `{}` is varied twice", axis.path);
+            return Err(Problem::new(message)
+                .help("give all its values at once, PATH=VALUE,VALUE,...")
+                .into());
+        }
+    }
+    let points = axes.iter().fold(1_usize, |points, axis| points.saturating_mul(axis.values.len()));
+    if points > POINTS_MAX {
+        let message = format!("the sweep has {points} points");
+        return Err(Problem::new(message).help(format!("it has at most {POINTS_MAX}")).into());
+    }
+    Ok(())
+}
+
 /// A sweep that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Sweep {
@@ -77,6 +98,7 @@ impl Sweep {
     /// # Errors
     /// Everything that is wrong with any point.
     pub fn new(scenario: &Scenario, axes: Vec<Axis>, choice: &Choice) -> Checked<Self> {
+        check_grid(&axes)?;
         let mut grid: Vec<Vec<String>> = vec![Vec::new()];
         for axis in &axes {
             let longer = |head: &Vec<String>| {
@@ -132,5 +154,13 @@ mod tests {
         assert_eq!(axis.values, ["[\"s0\",\"s1\"]", "[]"]);
         assert!(Axis::parse("a=1,,2").is_err());
         assert!(Axis::parse("a").is_err());
+    }
+
+    #[test]
+    fn a_grid_is_not_too_large_and_has_no_axis_twice() {
+        let axis = |path: &str, values: usize| Axis { path: path.into(), values: vec!["1".into(); values] };
+        assert!(check_grid(&[axis("a", 100_000), axis("b", 1)]).is_ok());
+        assert!(check_grid(&[axis("a", 100_000), axis("b", 2)]).is_err());
+        assert!(check_grid(&[axis("a", 1), axis("a", 1)]).is_err());
     }
 }

@@ -12,7 +12,7 @@
 
 mod entries;
 
-use crate::problem::{Checked, Problem, Problems, Source, nearest};
+use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
 use entries::{Entries, Reader};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
@@ -21,6 +21,7 @@ use meshsim_models::call::MAX_SAMPLED;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::units::Cores;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Keys of a service that say how to deploy it and change nothing here.
@@ -50,6 +51,21 @@ const KEYS: [&str; 10] = [
     "sidecar",
 ];
 
+/// Most services: the expected calls between them are a dense matrix.
+const SERVICES_MAX: usize = 2_000;
+
+/// Most groups of a service, and most calls of a group: cells count them in 16 bits.
+const LIST_MAX: usize = u16::MAX as usize;
+
+/// Largest mean body (kB).
+const BODY_KB_MAX: f64 = 100_000.0;
+
+/// Longest mean sleep (s).
+const SLEEP_SECONDS_MAX: f64 = 1e9;
+
+/// Smallest CPU limit: less than a thousandth of a core cannot be written in Kubernetes.
+const CPU_LIMIT_MIN: f64 = 0.001;
+
 /// Reads a work model.
 ///
 /// # Errors
@@ -69,7 +85,12 @@ fn read_services(reader: &mut Reader<'_>, services: &Entries<'_>) -> Application
     let mut application = Application::default();
     let names: Vec<&str> = services.0.iter().map(|(name, _)| name.as_str()).collect();
     if names.is_empty() {
-        reader.problems.push(Problem::new("the work model has no service").at(reader.source, 0..1));
+        reader.push(Problem::new("the work model has no service").at(reader.source, 0..1));
+    }
+    if let Some((_, first_too_many)) = services.0.get(SERVICES_MAX) {
+        let message = format!("the work model has {} services", names.len());
+        reader.problem(first_too_many, message, &format!("at most {SERVICES_MAX} are simulated"));
+        return application;
     }
     for (index, (name, raw)) in services.0.iter().enumerate() {
         let (service, endpoint) = read_service(reader, index as u32, name, raw, &names);
@@ -108,9 +129,9 @@ fn read_service(
             "workers" => service.workers = reader.positive(value, "workers", 1_000) as u16,
             "threads" => service.threads = reader.positive(value, "threads", 10_000) as u16,
             "replicas" => service.replicas = reader.positive(value, "replicas", 100_000) as u32,
-            "cpu-limits" => service.cpu_limit = reader.quantity(value),
+            "cpu-limits" => service.cpu_limit = reader.cores(value, CPU_LIMIT_MIN),
             "cpu-requests" => {
-                service.cpu_request = reader.quantity(value).unwrap_or(service.cpu_request);
+                service.cpu_request = reader.cores(value, 0.0).unwrap_or(service.cpu_request);
             }
             "request_method" => read_method(reader, value),
             "alternative_behaviors" => refuse_unless_empty(reader, value, "alternative_behaviors"),
@@ -135,7 +156,9 @@ fn read_method(reader: &mut Reader<'_>, value: &RawValue) {
         Some("grpc") => {
             reader.problem(value, "request_method `grpc` is not simulated yet", "use \"rest\"");
         }
-        Some(other) => reader.problem(value, format!("unknown request_method `{other}`"), "it is \"rest\""),
+        Some(other) => {
+            reader.problem(value, format!("unknown request_method `{}`", clip(other)), "it is \"rest\"");
+        }
     }
 }
 
@@ -146,7 +169,7 @@ fn refuse_unless_empty(reader: &mut Reader<'_>, value: &RawValue, what: &str) {
 }
 
 fn read_groups(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Vec<Group> {
-    let groups: Vec<&RawValue> = reader.parse(raw).unwrap_or_default();
+    let groups = reader.list(raw, LIST_MAX, "groups of a service");
     let read: Vec<Group> = groups.into_iter().map(|group| read_group(reader, group, names)).collect();
     // A group without services does nothing, not even a thread's worth.
     read.into_iter().filter(|group| !group.calls.is_empty()).collect()
@@ -159,7 +182,7 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
     let mut length_at = raw;
     for (key, value) in &reader.entries(raw).0 {
         match key.as_str() {
-            "services" => services = reader.parse(value).unwrap_or_default(),
+            "services" => services = reader.list(value, LIST_MAX, "calls of a group"),
             "probabilities" => probabilities = reader.entries(value),
             "seq_len" => {
                 sequence_length = reader.positive(value, "seq_len", 1_000_000_000) as usize;
@@ -169,19 +192,19 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
         }
     }
     let mut calls = Vec::new();
-    let mut listed = Vec::new();
+    let mut listed = BTreeSet::new();
     for service in services {
         let Some(name) = reader.parse::<String>(service) else { continue };
         let Some(callee) = reader.reference(service, &name, names) else { continue };
         let probability = probability_of(reader, &probabilities, &name);
         calls.push(Call { endpoint: EndpointId(callee), probability });
-        listed.push(name);
+        listed.insert(name);
     }
     for (name, value) in &probabilities.0 {
         if !listed.contains(name) {
             reader.problem(
                 value,
-                format!("a probability for `{name}`, which is not in the group's services"),
+                format!("a probability for `{}`, which is not in the group's services", clip(name)),
                 "list it there",
             );
         }
@@ -219,7 +242,7 @@ fn read_internal(reader: &mut Reader<'_>, service: &str, raw: &RawValue) -> Inte
         other => {
             let near = nearest(other, ["loader", "compute_pi"]).unwrap_or("loader");
             let help = format!("did you mean `{near}`? loader and compute_pi are simulated");
-            reader.problem(parameters, format!("unknown internal function `{other}`"), &help);
+            reader.problem(parameters, format!("unknown internal function `{}`", clip(other)), &help);
             InternalService::idle()
         }
     }
@@ -239,7 +262,7 @@ fn read_loader(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
             "sleep_stress" => internal.sleep = read_sleep(reader, value),
             "memory_stress" | "disk_stress" => refuse_if_it_runs(reader, key, value),
             "mean_response_size" | "mean_bandwidth" => {
-                internal.mean_body_kb = reader.not_negative(value, key);
+                internal.mean_body_kb = reader.not_negative(value, key, BODY_KB_MAX);
             }
             "function_id" => {}
             other => reader.unknown_key(
@@ -286,7 +309,7 @@ fn read_sleep(reader: &mut Reader<'_>, raw: &RawValue) -> SimDuration {
     for (key, value) in &reader.entries(raw).0 {
         match key.as_str() {
             "run" => run = reader.parse(value).unwrap_or(true),
-            "sleep_time" => seconds = reader.not_negative(value, key),
+            "sleep_time" => seconds = reader.not_negative(value, key, SLEEP_SECONDS_MAX),
             other => reader.unknown_key(other, value, ["run", "sleep_time"]),
         }
     }
@@ -308,7 +331,9 @@ fn read_compute_pi(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
     for (key, value) in &reader.entries(raw).0 {
         match key.as_str() {
             "range_complexity" => stress.complexity = read_range(reader, value),
-            "mean_response_size" | "mean_bandwidth" => mean_body_kb = reader.not_negative(value, key),
+            "mean_response_size" | "mean_bandwidth" => {
+                mean_body_kb = reader.not_negative(value, key, BODY_KB_MAX);
+            }
             "function_id" => {}
             other => reader.unknown_key(other, value, ["range_complexity", "mean_response_size"]),
         }

@@ -10,6 +10,17 @@ use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 
+/// All files that are ever written: what an earlier run left of them is not of this one.
+const RESULT_FILES: [&str; 7] = [
+    "summary.json",
+    "manifest.json",
+    "metrics.csv",
+    "paired.csv",
+    "latency_histogram.csv",
+    "requests.csv",
+    "sweep.csv",
+];
+
 /// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`,
 /// `latency_histogram.csv`, and `requests.csv` if the rows were kept.
 ///
@@ -17,6 +28,7 @@ use std::path::Path;
 /// If the directory or a file cannot be written.
 pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summary: &Summary) -> Checked<()> {
     make_directory(directory)?;
+    remove_stale(directory)?;
     write_json(directory, "summary.json", summary)?;
     write_json(directory, "manifest.json", &Manifest::new(plan, outcome))?;
     write_csv(directory, "metrics.csv", |csv| {
@@ -33,12 +45,15 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
     Ok(())
 }
 
-/// Writes a sweep: `sweep.csv`, a row per point, strategy and metric.
+/// Writes a sweep: `sweep.csv`, a row per point, strategy and metric, and `manifest.json`, with the
+/// hash of the scenario before its axes change it.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
-pub fn write_sweep(directory: &Path, sweep: &Sweep, points: &[Point]) -> Checked<()> {
+pub fn write_sweep(directory: &Path, sweep: &Sweep, points: &[Point], scenario_sha256: &str) -> Checked<()> {
     make_directory(directory)?;
+    remove_stale(directory)?;
+    write_json(directory, "manifest.json", &SweepManifest::new(sweep, points, scenario_sha256))?;
     write_csv(directory, "sweep.csv", |csv| {
         let paths = sweep.axes.iter().map(|axis| axis.path.as_str());
         csv.write_record(paths.chain(["strategy", "metric", "value", "low", "high"]))?;
@@ -68,6 +83,40 @@ struct Manifest<'a> {
     scenario_sha256: &'a str,
     seed: u64,
     cells: Vec<Cell<'a>>,
+}
+
+#[derive(Serialize)]
+struct SweepManifest<'a> {
+    version: &'static str,
+    scenario_sha256: &'a str,
+    seed: Option<u64>,
+    axes: Vec<SweepAxis<'a>>,
+    strategies: Vec<&'a str>,
+    points: usize,
+    finished_points: usize,
+}
+
+#[derive(Serialize)]
+struct SweepAxis<'a> {
+    path: &'a str,
+    values: &'a [String],
+}
+
+impl<'a> SweepManifest<'a> {
+    fn new(sweep: &'a Sweep, points: &[Point], scenario_sha256: &'a str) -> Self {
+        // All points have the same strategies.
+        let strategies = sweep.points.first().map_or(&[][..], |(_, plan)| &plan.strategies);
+        let axes = sweep.axes.iter().map(|axis| SweepAxis { path: &axis.path, values: &axis.values });
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            scenario_sha256,
+            seed: strategies.first().map(|it| it.description.seed),
+            axes: axes.collect(),
+            strategies: strategies.iter().map(|it| it.strategy.as_str()).collect(),
+            points: sweep.points.len(),
+            finished_points: points.len(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -221,6 +270,33 @@ fn make_directory(directory: &Path) -> Checked<()> {
             .help("--out names a directory that exists or can be made")
             .into()
     })
+}
+
+/// Makes the directory and tries to write in it, so that a run need not end to find out.
+///
+/// # Errors
+/// If it cannot be made, or not be written in.
+pub fn prepare_directory(directory: &Path) -> Checked<()> {
+    make_directory(directory)?;
+    // It is removed at once.
+    tempfile::NamedTempFile::new_in(directory).map(drop).map_err(|error| {
+        Problem::new(format!("cannot write in the directory `{}`: {error}", directory.display()))
+            .help("--out names a directory that can be written in")
+            .into()
+    })
+}
+
+/// Removes result files of an earlier run; whatever else there is stays.
+fn remove_stale(directory: &Path) -> Checked<()> {
+    for path in RESULT_FILES.map(|name| directory.join(name)) {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Problem::new(format!("cannot replace `{}`: {error}", path.display())).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn write_json(directory: &Path, name: &str, value: &impl Serialize) -> Checked<()> {

@@ -1,5 +1,6 @@
 //! Values written as quoted texts with units, and values that are one word or a list.
 
+use crate::problem::clip;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,11 +17,15 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for QuantityVisitor<T> {
     type Value = Quantity<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text with its unit in quotes, as in \"160ms\", \"50/s\", \"1Gbit/s\" or \"500m\"")
+        f.write_str("a text in quotes, with its unit, as in \"160ms\", \"50/s\", \"1Gbit/s\" or \"500m\"")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        text.parse().map(Quantity).map_err(E::custom)
+        // The type's message repeats the text, however long it is.
+        text.parse().map(Quantity).map_err(|error: T::Err| match (text.trim(), clip(text.trim())) {
+            (short, clipped) if short == clipped => E::custom(error),
+            (long, clipped) => E::custom(error.to_string().replace(long, &clipped)),
+        })
     }
 }
 
@@ -51,9 +56,12 @@ impl<'de> Visitor<'de> for OneOrMoreVisitor {
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         match text {
             "all" => Ok(OneOrMore::All),
-            other => Err(E::custom(format!(
-                "`{other}` is neither \"all\" nor a list: write [\"{other}\"] for this service alone"
-            ))),
+            other => {
+                let other = clip(other);
+                Err(E::custom(format!(
+                    "`{other}` is neither \"all\" nor a list: write [\"{other}\"] for this service alone"
+                )))
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! JSON values with their places: serde_json's raw values are slices of the text.
 
-use crate::problem::{Problem, Source, nearest};
+use crate::document::explain_serde;
+use crate::problem::{Problem, Source, clip, nearest};
+use meshsim_models::units::Cores;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// The entries of an object, in the order of the file.
@@ -23,9 +25,10 @@ impl<'de> Visitor<'de> for EntriesVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries: Vec<(String, &RawValue)> = Vec::new();
+        let mut known = BTreeSet::new();
         while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
-            if entries.iter().any(|(known, _)| *known == key) {
-                return Err(serde::de::Error::custom(format!("the key `{key}` is there twice")));
+            if !known.insert(key.clone()) {
+                return Err(serde::de::Error::custom(format!("the key `{}` is there twice", clip(&key))));
             }
             entries.push((key, value));
         }
@@ -39,6 +42,12 @@ impl<'de> Deserialize<'de> for Entries<'de> {
     }
 }
 
+/// At most so many problems are collected: a generated file has one mistake a thousand times.
+const PROBLEMS_MAX: usize = 200;
+
+/// Most cores that a service asks for.
+const CORES_MAX: f64 = 1e6;
+
 /// Reads parts of a JSON text and collects what is wrong with them.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Arc<Source>,
@@ -50,10 +59,33 @@ impl<'a> Reader<'a> {
         Self { source, problems: Vec::new() }
     }
 
-    /// The whole text as an object.
+    /// Keeps a problem, unless there are more than anyone reads.
+    pub(super) fn push(&mut self, problem: Problem) {
+        if !self.is_full() {
+            self.problems.push(problem);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEMS_MAX
+    }
+
+    /// The whole text as an object. Editors on Windows put a byte order mark before it.
     pub(super) fn root(&mut self) -> Option<Entries<'a>> {
         let text: &'a str = &self.source.text;
-        self.parse_text(text, 0)
+        let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+        self.parse_text(bare, text.len() - bare.len())
+    }
+
+    /// A list of at most `most` values; an empty one if it is none.
+    pub(super) fn list<'v>(&mut self, raw: &'v RawValue, most: usize, what: &str) -> Vec<&'v RawValue> {
+        let list: Vec<&RawValue> = self.parse(raw).unwrap_or_default();
+        if list.len() > most {
+            let message = format!("{} {what} are too many", list.len());
+            self.problem(raw, message, &format!("at most {most} are simulated"));
+            return Vec::new();
+        }
+        list
     }
 
     /// An object; one without entries if it is none.
@@ -74,8 +106,9 @@ impl<'a> Reader<'a> {
                 let at = start + offset_of(text, error.line(), error.column());
                 // serde_json appends the place, which a problem carries itself.
                 let message = error.to_string();
-                let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-                self.problems.push(Problem::new(message).at(self.source, at..at + 1));
+                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(said, _)| said);
+                let (message, help) = explain_serde(message);
+                self.push(Problem { help, ..Problem::new(message).at(self.source, at..at + 1) });
                 None
             }
         }
@@ -93,15 +126,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number from 0.
-    pub(super) fn not_negative(&mut self, raw: &RawValue, key: &str) -> f64 {
+    /// A number from 0 to `most`.
+    pub(super) fn not_negative(&mut self, raw: &RawValue, key: &str, most: f64) -> f64 {
         match self.parse::<f64>(raw) {
-            Some(value) if (0.0..=1e9).contains(&value) => value,
+            Some(value) if (0.0..=most).contains(&value) => value,
             Some(value) => {
                 self.problem(
                     raw,
                     format!("{key} {value} is out of range"),
-                    "it is zero or more, at most 1e9",
+                    &format!("it is zero or more, at most {most}"),
                 );
                 0.0
             }
@@ -109,17 +142,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A Kubernetes quantity.
-    pub(super) fn quantity<T: FromStr<Err: fmt::Display>>(&mut self, raw: &RawValue) -> Option<T> {
+    /// A Kubernetes quantity of CPU, from `least` cores.
+    pub(super) fn cores(&mut self, raw: &RawValue, least: f64) -> Option<Cores> {
+        let cores = self.quantity(raw)?;
+        if (least..=CORES_MAX).contains(&cores.0) {
+            return Some(cores);
+        }
+        let help = format!("it is {least} to {CORES_MAX} cores");
+        self.problem(raw, format!("{} cores are out of range", cores.0), &help);
+        None
+    }
+
+    fn quantity(&mut self, raw: &RawValue) -> Option<Cores> {
         // Helm values are often bare numbers.
         let text = match raw.get().trim().parse::<f64>() {
             Ok(_) => raw.get().trim().to_owned(),
             Err(_) => self.parse::<String>(raw)?,
         };
-        match text.parse() {
+        match text.parse::<Cores>() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problem(raw, error.to_string(), "write \"500m\" or \"2\"");
+                let message = error.to_string().replace(text.trim(), &clip(text.trim()));
+                self.problem(raw, message, "write \"500m\" or \"2\"");
                 None
             }
         }
@@ -128,12 +172,12 @@ impl<'a> Reader<'a> {
     /// The place of a service in `names`.
     pub(super) fn reference(&mut self, raw: &RawValue, name: &str, names: &[&str]) -> Option<u32> {
         let found = names.iter().position(|known| *known == name);
-        if found.is_none() {
+        if found.is_none() && !self.is_full() {
             let help = match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("its services are {}", names.join(", ")),
+                None => format!("its services are {}", some_of(names)),
             };
-            self.problem(raw, format!("the work model has no service `{name}`"), &help);
+            self.problem(raw, format!("the work model has no service `{}`", clip(name)), &help);
         }
         found.map(|index| index as u32)
     }
@@ -144,6 +188,9 @@ impl<'a> Reader<'a> {
         value: &RawValue,
         known: impl IntoIterator<Item = &'k str> + Clone,
     ) {
+        if self.is_full() {
+            return;
+        }
         let help = match nearest(key, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
@@ -153,12 +200,13 @@ impl<'a> Reader<'a> {
         let quoted = format!("\"{key}\"");
         let span =
             self.source.text[..start].rfind(&quoted).map_or(start..start + 1, |at| at..at + quoted.len());
-        self.problems.push(Problem::new(format!("unknown key `{key}`")).at(self.source, span).help(help));
+        let message = format!("unknown key `{}`", clip(key));
+        self.push(Problem::new(message).at(self.source, span).help(help));
     }
 
     pub(super) fn problem(&mut self, raw: &RawValue, message: impl Into<String>, help: &str) {
         let span = self.span(raw);
-        self.problems.push(Problem::new(message).at(self.source, span).help(help));
+        self.push(Problem::new(message).at(self.source, span).help(help));
     }
 
     /// Where a raw value stands: it is a slice of the text.
@@ -168,6 +216,13 @@ impl<'a> Reader<'a> {
         let end = raw.get().find('\n').unwrap_or(raw.get().len());
         start..start + end
     }
+}
+
+/// Names for a help: the first few, if there are many.
+fn some_of(names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let more = if names.len() > SHOWN { " ..." } else { "" };
+    names[..names.len().min(SHOWN)].join(", ") + more
 }
 
 /// The byte at a line and column, which count from 1; serde_json's columns are bytes.

@@ -56,7 +56,7 @@ fn a_whole_service_is_read() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     check("{\n  \"s0\": {,}\n}", "workmodel.json:2:10: key must be a string");
-    check("[]", "workmodel.json:1:1: invalid type: sequence, expected an object");
+    check("[]", "workmodel.json:1:1: an object is expected, not a list");
     check(&service("\"worker\": 3"), "workmodel.json:1:45: unknown key `worker` (did you mean `workers`?)");
     check(
         &service("\"request_method\": \"grpc\""),
@@ -75,6 +75,56 @@ fn what_is_wrong_is_said_with_its_place() {
         r#"{"s0": {}}"#,
         "workmodel.json:1:8: service `s0` has no internal_service (write \"internal_service\": {\"loader\": {}})",
     );
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let services = |count: usize| {
+        let service = |n| format!("\"s{n}\": {{\"internal_service\": {{\"loader\": {{}}}}}}");
+        format!("{{{}}}", (0..count).map(service).collect::<Vec<_>>().join(", "))
+    };
+    assert!(read(&source(&services(2_000))).is_ok());
+    let problems = read(&source(&services(2_001))).unwrap_err();
+    assert!(problems.to_string().ends_with("the work model has 2001 services (at most 2000 are simulated)"));
+    let group = "{\"services\": [\"s0\"], \"probabilities\": {\"s0\": 0}}";
+    let groups =
+        |count: usize| service(&format!("\"external_services\": [{}]", vec![group; count].join(",")));
+    assert!(read(&source(&groups(100))).is_ok());
+    check(
+        &groups(65_536),
+        "workmodel.json:1:66: 65536 groups of a service are too many (at most 65535 are simulated)",
+    );
+    let calls = vec!["\"s0\""; 65_536].join(",");
+    check(
+        &service(&format!("\"external_services\": [{{\"services\": [{calls}]}}]")),
+        "workmodel.json:1:80: 65536 calls of a group are too many (at most 65535 are simulated)",
+    );
+    check(
+        &service("\"cpu-limits\": \"0.5m\""),
+        "workmodel.json:1:59: 0.0005 cores are out of range (it is 0.001 to 1000000 cores)",
+    );
+    check(
+        &service("\"cpu-requests\": 2000000"),
+        "workmodel.json:1:61: 2000000 cores are out of range (it is 0 to 1000000 cores)",
+    );
+    check(
+        r#"{"s0": {"internal_service": {"loader": {"mean_response_size": 100001}}}}"#,
+        "workmodel.json:1:63: mean_response_size 100001 is out of range (it is zero or more, at most 100000)",
+    );
+}
+
+#[test]
+fn there_are_not_more_problems_than_anyone_reads() {
+    let call = "\"s1\"";
+    let text =
+        service(&format!("\"external_services\": [{{\"services\": [{}]}}]", vec![call; 1_000].join(",")));
+    assert_eq!(read(&source(&text)).unwrap_err().0.len(), 200);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    assert!(read(&source("\u{feff}{\"s0\": {\"internal_service\": {\"loader\": {}}}}")).is_ok());
+    check("\u{feff}{\n  \"s0\": {,}\n}", "workmodel.json:2:10: key must be a string");
 }
 
 #[test]
