@@ -221,6 +221,17 @@ fn bad_input_ends_with_2_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_setting_that_undoes_a_strategy_is_warned_of() {
+    let arguments = ["check", "fluidos-mesh", "--set", "mesh.data_plane=sidecar"];
+    let said = text(&meshsim(&arguments).stderr);
+    assert!(
+        said.contains("--set mesh.data_plane wins over what strategy `s0-s3-no-mesh` says there"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
 fn every_library_scenario_is_good() {
     let list = text(&meshsim(&["library"]).stdout);
     assert!(

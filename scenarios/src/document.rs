@@ -133,6 +133,23 @@ impl Document {
         Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
     }
 
+    /// The paths that the strategy in place `strategy` changes and a setting changes again: the
+    /// strategy's own value is lost there.
+    ///
+    /// # Errors
+    /// As [`Document::strategies`].
+    pub fn overridden(&self, strategy: Option<usize>) -> Checked<Vec<String>> {
+        let mut tree = parse_at(&self.sources[0].1, 0)?;
+        let strategies = self.take_strategies(tree.get_mut())?;
+        let chosen = strategy.and_then(|place| strategies.into_iter().nth(place));
+        let Some((_, changes)) = chosen else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (offset, source) in &self.sources[1..] {
+            collect_common(parse_at(source, *offset)?.get_ref(), &changes, "", &mut found);
+        }
+        Ok(found)
+    }
+
     /// Takes the strategies out of the top level: what each is called, and what it changes.
     fn take_strategies<'i>(&self, tree: &mut DeTable<'i>) -> Checked<Vec<(StrategyHead, DeTable<'i>)>> {
         let Some(value) = tree.remove("strategy") else { return Ok(Vec::new()) };
@@ -377,6 +394,19 @@ fn shift_value(value: Spanned<DeValue<'_>>, offset: usize) -> Spanned<DeValue<'_
         plain => plain,
     };
     Spanned::new(span, value)
+}
+
+/// The paths that both tables set.
+fn collect_common(setting: &DeTable<'_>, changes: &DeTable<'_>, above: &str, found: &mut Vec<String>) {
+    for (key, value) in setting {
+        let name = key.get_ref().as_ref();
+        let Some(other) = changes.get(name) else { continue };
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+        match (value.get_ref(), other.get_ref()) {
+            (DeValue::Table(inner), DeValue::Table(other)) => collect_common(inner, other, &path, found),
+            _ => found.push(path),
+        }
+    }
 }
 
 fn merge<'i>(base: &mut DeTable<'i>, change: DeTable<'i>) -> Result<(), (String, Range<usize>)> {

@@ -113,7 +113,9 @@ impl Scenario {
             Problems::from(Problem { place: self.document.problem("", span).place, ..problem })
         })?;
         let name = strategy.map_or("base", |place| &self.strategies[place]);
-        resolve::resolve(&self.document, &schema, &workmodel, name)
+        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, name)?;
+        resolved.overridden = self.document.overridden(strategy)?;
+        Ok(resolved)
     }
 
     /// SHA-256 of everything that the results depend on: the scenario's text, its settings and the

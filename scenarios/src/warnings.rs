@@ -20,6 +20,13 @@ pub enum Warning {
         /// Allowed, over all clusters (cores).
         allowed: f64,
     },
+    /// A setting replaces what makes a strategy what it is.
+    Overridden {
+        /// The strategy.
+        strategy: String,
+        /// The path of the value.
+        path: String,
+    },
     /// Nothing was measured.
     NoRequestCompleted {
         /// Under which strategy.
@@ -71,6 +78,11 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \
                  will grow: add replicas, raise cpu_limit or lower the rate"
+            ),
+            Self::Overridden { strategy, path } => write!(
+                f,
+                "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
+                 alone with --strategy"
             ),
             Self::NoRequestCompleted { strategy } => {
                 write!(f, "strategy `{strategy}`: no request completed; make the run longer")
@@ -126,7 +138,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         };
         description.deployments.iter().filter(|d| d.service == service).map(of).sum()
     };
-    application
+    let overloads = application
         .services
         .enumerate()
         .map(|(id, service)| (service, needed[id.index()], allowed(id)))
@@ -137,8 +149,12 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
             service: service.name.clone(),
             needed,
             allowed,
-        })
-        .collect()
+        });
+    let overridden = resolved
+        .overridden
+        .iter()
+        .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
+    overridden.chain(overloads).collect()
 }
 
 /// A relative half width above this is worth a warning.

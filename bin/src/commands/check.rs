@@ -18,7 +18,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
     let first = &plan.strategies[0].description;
     print(&format!(
-        "{}: {} services, {} clusters, {} links, {} strategies, {} replications of {} after {} of warm-up\n",
+        "{}: services {}, clusters {}, links {}, strategies {}; replications {}, each {} after {} of warm-up\n",
         args.source.scenario,
         first.application.services.len(),
         first.clusters.len(),

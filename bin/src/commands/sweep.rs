@@ -4,6 +4,7 @@ use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::{to_json, write_sweep};
@@ -37,12 +38,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = Scenario::open(&args.scenario, &[])?;
     let sweep = Sweep::new(&scenario, axes, &choice)?;
     let sha256 = scenario.sha256()?;
-    for (values, plan) in &sweep.points {
-        for warning in plan.strategies.iter().flat_map(warnings::before_run) {
-            warn(&format!("at {}: {warning}", values.join(", ")));
-        }
-    }
-    args.output.prepare()?;
+    warn_of_points(&sweep);
     let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch))?;
     if stopped && points.is_empty() {
         return Ok(interrupted("no point was finished, nothing is kept"));
@@ -64,6 +60,23 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return Err(Problem::new("the sweep has no point").into());
     }
     Ok(if points.iter().all(completed) { Code::Ok } else { Code::Failed })
+}
+
+/// At most so many warnings are shown before a sweep; the others are like them.
+const WARNINGS_MAX: usize = 20;
+
+fn warn_of_points(sweep: &Sweep) {
+    let of_point = |(values, plan): &(Vec<String>, Plan)| {
+        let place = values.join(", ");
+        let warnings: Vec<_> = plan.strategies.iter().flat_map(warnings::before_run).collect();
+        warnings.into_iter().map(move |warning| format!("at {place}: {warning}"))
+    };
+    let mut all = sweep.points.iter().flat_map(of_point);
+    all.by_ref().take(WARNINGS_MAX).for_each(|warning| warn(&warning));
+    let more = all.count();
+    if more > 0 {
+        warn(&format!("{more} more of these"));
+    }
 }
 
 /// A line per point and strategy: the mean, and the difference to the baseline.

@@ -29,6 +29,8 @@ pub struct Resolved {
     pub replications: u32,
     /// The strategy that the others are compared with.
     pub baseline: Option<String>,
+    /// Paths at which a setting replaces what the strategy says.
+    pub overridden: Vec<String>,
 }
 
 /// Independent repetitions where the scenario names none: enough for an interval worth its name.
@@ -93,7 +95,8 @@ pub fn resolve(
         check.fits_into_memory(&description);
     }
     if check.problems.is_empty() {
-        Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline })
+        let overridden = Vec::new();
+        Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline, overridden })
     } else {
         Err(Problems(check.problems))
     }
