@@ -210,9 +210,11 @@ fn bad_input_ends_with_2_and_leaves_nothing_behind() {
         "{said}"
     );
     assert!(!out.exists());
-    for arguments in
-        [vec!["compare", "no-such-scenario"], vec!["compare", "fluidos-mesh", "--strategy", "s9"]]
-    {
+    for arguments in [
+        vec!["compare", "no-such-scenario"],
+        vec!["compare", "fluidos-mesh", "--strategy", "s9"],
+        vec!["compare", "fluidos-mesh", "--strategy", "s0", "--strategy", "s0"],
+    ] {
         let output = meshsim(&arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).starts_with("error: "), "{arguments:?}");

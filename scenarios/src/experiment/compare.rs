@@ -49,6 +49,10 @@ impl Plan {
     /// # Errors
     /// Everything that is wrong with the scenario, or a name that it does not know.
     pub fn new(scenario: &Scenario, choice: &Choice) -> Checked<Self> {
+        if let Some(twice) = duplicate(&choice.strategies) {
+            let problem = Problem::new(format!("the strategy `{twice}` is chosen twice"));
+            return Err(problem.help("name each strategy once").into());
+        }
         let places: Vec<Option<usize>> = if choice.strategies.is_empty() {
             match scenario.strategies().len() {
                 0 => vec![None],
@@ -98,6 +102,11 @@ impl Plan {
         let interrupted = all.iter().any(Option::is_none);
         Outcome { replications: all.into_iter().flatten().collect(), interrupted }
     }
+}
+
+/// The first name that was there before.
+fn duplicate(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)).map(|(_, name)| name)
 }
 
 fn find(strategies: &[Resolved], name: &str) -> Option<usize> {
