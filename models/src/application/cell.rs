@@ -123,12 +123,6 @@ impl Worker {
         self.busy_threads -= 1;
     }
 
-    /// Threads that hold a request.
-    #[must_use]
-    pub const fn busy_threads(&self) -> u16 {
-        self.busy_threads
-    }
-
     /// When a connection that falls idle now will be closed.
     #[must_use]
     pub fn closes_at(&self, now: SimTime, keep_alive: SimDuration) -> SimTime {
@@ -161,7 +155,7 @@ mod tests {
         let mut worker = Worker::default();
         assert!(worker.receive(at(0), 2) && worker.receive(at(0), 2) && !worker.receive(at(0), 2));
         worker.free_thread();
-        assert_eq!(worker.busy_threads(), 1);
+        assert_eq!(worker.busy_threads, 1);
     }
 
     #[test]

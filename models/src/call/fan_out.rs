@@ -15,7 +15,6 @@ use crate::application::call_graph::Group;
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Stage};
 use crate::draws::{Purpose, call_address, draw};
-use crate::ids::PodId;
 use meshsim_core::Handle;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 
@@ -52,23 +51,15 @@ impl Context<'_> {
         let sidecars = self.topology.has_sidecars();
         let sidecar = self.topology.sidecar_of(it.pod);
         let worker = it.cell_worker % self.topology.description.mesh.concurrency;
-        let hop = self.cluster.hops.insert(Hop {
-            origin: Origin::Call { call, group, step },
-            client: if sidecars { Client::Proxy { proxy: sidecar, worker } } else { Client::Cell },
-            address: call_address(it.address, group, slot, 0),
-            endpoint: selected.calls[usize::from(slot)].endpoint,
-            pod: PodId(u32::MAX),
-            attempts: 0,
-            routed: self.now,
-            connection: None,
-            next_waiting: None,
-            answer: Answer::pending(),
-        });
+        let origin = Origin::Call { call, group, step };
+        let client = if sidecars { Client::Proxy { proxy: sidecar, worker } } else { Client::Cell };
+        let address = call_address(it.address, group, slot, 0);
+        let endpoint = selected.calls[usize::from(slot)].endpoint;
+        let hop = self.cluster.hops.insert(Hop::new(origin, client, address, endpoint, self.now));
         if !sidecars {
             self.call_from_cell(hop, it.pod, it.cell_worker);
             return;
         }
-        let address = self.cluster.hops[hop].address;
         let takes = self.topology.outbound_pass.request(address);
         let reached = self.now + self.topology.description.mesh.loopback;
         let at = self.cluster.proxies[sidecar].pass(worker, reached, takes);

@@ -173,6 +173,25 @@ impl Totals {
     }
 }
 
+impl Hop {
+    /// A request that a client has begun and not sent yet.
+    #[must_use]
+    pub fn new(origin: Origin, client: Client, address: Address, endpoint: EndpointId, now: SimTime) -> Self {
+        Self {
+            origin,
+            client,
+            address,
+            endpoint,
+            pod: PodId(u32::MAX),
+            attempts: 0,
+            routed: now,
+            connection: None,
+            next_waiting: None,
+            answer: Answer::pending(),
+        }
+    }
+}
+
 impl Answer {
     /// Nothing done yet.
     #[must_use]

@@ -11,7 +11,7 @@ use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::draws::{Purpose, draw};
-use crate::ids::{PodId, PopulationId, ProxyId};
+use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimTime};
@@ -44,19 +44,10 @@ impl Context<'_> {
         let workers = usize::from(self.topology.description.gateway.concurrency);
         let of_user = self.topology.draws.of_user(population, user);
         let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
-        let hop = self.cluster.hops.insert(Hop {
-            origin: Origin::User { population, row },
-            // A user's connection ends in one worker of one gateway.
-            client: Client::Proxy { proxy: ProxyId(user % gateways), worker: worker as u16 },
-            address,
-            endpoint: it.entry,
-            pod: PodId(u32::MAX),
-            attempts: 0,
-            routed: self.now,
-            connection: None,
-            next_waiting: None,
-            answer: Answer::pending(),
-        });
+        let origin = Origin::User { population, row };
+        // A user's connection ends in one worker of one gateway.
+        let client = Client::Proxy { proxy: ProxyId(user % gateways), worker: worker as u16 };
+        let hop = self.cluster.hops.insert(Hop::new(origin, client, address, it.entry, self.now));
         let delay = self.cluster.access[population].send(user, self.now, &it.access);
         if delay.as_nanos() == 0 {
             self.gateway_receives(hop);

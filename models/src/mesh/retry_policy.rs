@@ -12,6 +12,7 @@
 //! numbers are status codes).
 
 use super::istio_version::IstioVersion;
+use super::retry::{HOST_SELECTION_RETRIES, RETRIES};
 use meshsim_core::SimDuration;
 
 /// `retries` of a route.
@@ -62,12 +63,12 @@ impl RetryPolicy {
     #[must_use]
     pub fn default_of(version: IstioVersion, consistent_hash: bool) -> Self {
         Self {
-            num_retries: 2,
+            num_retries: u32::from(RETRIES),
             retry_on: DEFAULT_RETRY_ON.map(str::to_owned).to_vec(),
             retriable_status_codes: if version.retries_503() { vec![503] } else { Vec::new() },
             per_try_timeout: None,
             previous_hosts: !consistent_hash,
-            host_selection_retry_max_attempts: 5,
+            host_selection_retry_max_attempts: HOST_SELECTION_RETRIES,
             previous_priorities: false,
             base_interval: None,
         }
