@@ -2,12 +2,14 @@
 
 pub mod earliest_deadline;
 mod least_request;
+pub mod maglev;
 mod random;
 pub mod ring_hash;
 mod round_robin;
 pub mod slow_start;
 
 pub use least_request::{DEFAULT_ACTIVE_REQUEST_BIAS, LeastRequest, WeightedLeastRequest, weight_under_load};
+pub use maglev::Maglev;
 pub use random::Random;
 pub use ring_hash::{HashedHost, RingHash};
 pub use round_robin::{RoundRobin, WeightedRoundRobin};
