@@ -19,3 +19,4 @@ pub mod proxy_cost;
 pub mod retry;
 pub mod retry_budget;
 pub mod retry_policy;
+pub mod session_affinity;
