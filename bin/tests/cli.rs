@@ -46,7 +46,9 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
         "manifest.json",
         "metrics.csv",
         "paired.csv",
+        "proxy_counters.csv",
         "requests.csv",
+        "served.csv",
         "summary.json",
     ];
     assert_eq!(names, expected);
@@ -74,6 +76,18 @@ fn the_summary_has_everything_that_is_promised() {
     }
     assert!(strategy["cross_cluster_bytes_per_request"]["wire"].is_number());
     assert_eq!(strategy["served"]["s0"]["edge1"], 1.0);
+    let cloud_only = &summary["strategies"][0];
+    let pods: f64 = cloud_only["served_by_pod"]["s0"]["cloud"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rate| rate.as_f64().unwrap())
+        .sum();
+    let both = cloud_only["served_per_second"]["s0"]["cloud"].as_f64().unwrap();
+    assert!((pods - both).abs() < 1e-9 * both, "{pods} {both}");
+    let counters = &cloud_only["proxy_counters"]["edge1"]["s0"];
+    assert!(counters["upstream_cx_total"].as_u64().unwrap() > 0, "{counters}");
+    assert!(counters["upstream_rq_timeout"].is_null(), "what is zero is left out: {counters}");
     assert!(strategy["cpu_seconds_per_second"]["edge1"].as_f64().unwrap() > 0.5);
     let requests = &strategy["requests"];
     let failed: u64 = requests["failed"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
@@ -230,7 +244,8 @@ fn a_setting_that_undoes_a_strategy_is_warned_of() {
         said.contains("--set mesh.data_plane wins over what strategy `s0-s3-no-mesh` says there"),
         "{said}"
     );
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let others = said.lines().filter(|line| !line.contains("outlier detection never ejects"));
+    assert_eq!(others.count(), 1, "{said}");
 }
 
 #[test]
@@ -243,7 +258,10 @@ fn every_library_scenario_is_good() {
     for name in list.lines().filter(|line| !line.contains([' ', '.'])) {
         let output = meshsim(&["check", name]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
-        assert!(output.stderr.is_empty(), "{name} has warnings: {}", text(&output.stderr));
+        // Their outlier detection is that of the demonstration, which sets no max_ejection_percent.
+        let said = text(&output.stderr);
+        let other = said.lines().find(|line| !line.contains("outlier detection never ejects"));
+        assert_eq!(other, None, "{name} has warnings");
     }
 }
 

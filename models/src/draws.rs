@@ -11,7 +11,7 @@
 //! - Not common: closed-loop arrival times, and whatever depends on the set of hosts (a choice
 //!   among three endpoints is another choice than one among two).
 
-use crate::ids::{ClusterId, PodId, PopulationId};
+use crate::ids::{ClusterId, PodId, PopulationId, ProxyId};
 use meshsim_core::random::{Address, Draw};
 
 /// What a random number is for. The numbers are part of every address: a new purpose takes the next
@@ -66,6 +66,20 @@ pub enum Purpose {
     CfsPhase = 20,
     /// Where a proxy's round robin starts (`mesh/load_balancer`). Entity draw: cluster.
     BalancerStart = 21,
+    /// Is a request delayed by fault injection? (`mesh/fault_injection`) Request draw.
+    FaultDelay = 22,
+    /// Is a request answered by fault injection? (`mesh/fault_injection`) Request draw.
+    FaultAbort = 23,
+    /// Destination of a request among weighted ones (`mesh/route`). Request draw.
+    TrafficSplit = 24,
+    /// Is a copy of a request sent to a mirror? (`mesh/route`) Request draw.
+    Mirror = 25,
+    /// Does a failing service answer a call with an error? (`faults/pod`) Request draw, one address
+    /// per attempt.
+    ServiceFailure = 26,
+    /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
+    /// proxy.
+    OutlierInterval = 27,
 }
 
 /// The roots of all addresses of one replication.
@@ -82,6 +96,7 @@ const ENTITIES: u64 = 1;
 const CLUSTERS: u64 = 0;
 const PODS: u64 = 1;
 const USERS: u64 = 2;
+const PROXIES: u64 = 3;
 
 impl Draws {
     /// The draws of replication `replication` under `seed`.
@@ -107,6 +122,12 @@ impl Draws {
     #[must_use]
     pub const fn of_user(self, population: PopulationId, user: u32) -> Address {
         self.entities.child(USERS).child(population.0 as u64).child(user as u64)
+    }
+
+    /// What belongs to a proxy of a cluster for the whole run.
+    #[must_use]
+    pub const fn of_proxy(self, cluster: ClusterId, proxy: ProxyId) -> Address {
+        self.entities.child(PROXIES).child(cluster.0 as u64).child(proxy.0 as u64)
     }
 
     /// A pod's draw number `n`.

@@ -35,6 +35,14 @@ id_type!(
     PoolId
 );
 id_type!(
+    /// The circuit breaker of a proxy for an upstream, numbered within its cluster.
+    BreakerId
+);
+id_type!(
+    /// An upstream (Envoy's cluster): a service, numbered as such, or a subset of one.
+    UpstreamId
+);
+id_type!(
     /// A population of users.
     PopulationId
 );

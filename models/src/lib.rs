@@ -3,10 +3,11 @@
 //! # The walk of a request
 //! 1. `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway;
 //!    `call/user` begins a [`Hop`](call::record::Hop).
-//! 2. `call/hop`: the client's proxy (`mesh/proxy`, `mesh/proxy_cost`) takes it in, sees the
-//!    endpoints (`mesh/endpoint_view`, `mesh/locality_priority`), picks one
-//!    (`mesh/load_balancer`) and a connection (`mesh/connection_pool`). Without a mesh the cell
-//!    itself does, through `kube_proxy`.
+//! 2. `call/hop`: the client's proxy (`mesh/proxy`, `mesh/proxy_cost`) takes it in and finds its
+//!    route (`mesh/route`, `mesh/fault_injection`). `call/choice`: it sees the endpoints
+//!    (`mesh/endpoint_view`) and picks one (`mesh/upstream`, `mesh/load_balancer`).
+//!    `call/connection`: it gets a connection within the limits (`mesh/connection_pool`,
+//!    `mesh/circuit_breaker`). Without a mesh the cell itself does, through `kube_proxy`.
 //! 3. `network/path`, `network/link`: the request crosses the cluster or a link, in the latter
 //!    case as a [`Message`](cluster::message::Message).
 //! 4. `call/serve`: the server's sidecar takes it in; a worker of the cell (`application/cell`)
@@ -14,7 +15,8 @@
 //!    (`compute/container`).
 //! 5. `call/fan_out`: further calls, each a hop of its own (step 2).
 //! 6. `call/serve`: the response leaves, round by round as TCP allows (`network/tcp`).
-//! 7. `call/hop`: the client's proxy takes it in; a retry (`mesh/retry`) or the end.
+//! 7. `call/hop`: the client's proxy takes it in (`mesh/outlier_detection`); a retry (`mesh/retry`)
+//!    or the end.
 //! 8. `call/user`: the gateway answers the user; `telemetry/request_log` has a row.
 //!
 //! Rooms decide and schedule nothing; `call` and `cluster/handle` act. `world` builds it all.
@@ -24,6 +26,7 @@ pub mod call;
 pub mod cluster;
 pub mod compute;
 pub mod draws;
+pub mod faults;
 pub mod ids;
 pub mod kube_proxy;
 pub mod mesh;

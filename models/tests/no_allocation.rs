@@ -26,7 +26,9 @@ fn headline() -> Description {
     let mut costs = DEFAULT_CELL_COSTS;
     // s0 then uses some 1.4 of its 4 workers.
     costs.cpu_scale = 0.5;
-    description.cell = CellSettings { costs, ..CellSettings::default() };
+    // No cell closes a connection under a request: a proxy's first failure makes its detector.
+    let keep_alive = SimDuration::from_secs(100_000);
+    description.cell = CellSettings { costs, keep_alive, ..CellSettings::default() };
     description.mesh.outbound = DEFAULT_PROXY_COST;
     description.mesh.inbound = DEFAULT_PROXY_COST;
     description.gateway.cost = DEFAULT_PROXY_COST;

@@ -8,7 +8,7 @@ mod support;
 
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
-use meshsim_models::mesh::load_balancer::Policy;
+use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
@@ -16,6 +16,7 @@ use meshsim_models::users::population::Population;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{
     ClusterSpec, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Deployment, Description, HostSpec, LinkSpec,
+    NodeSpec, ServiceSettings,
 };
 use support::{CLOUD, EDGE, cloud_and_edge, run, ten_services, without_mesh};
 
@@ -24,11 +25,10 @@ const EDGE_2: ClusterId = ClusterId(2);
 /// A cloud and two edges in a triangle of links, users in all three.
 fn three_clusters() -> Description {
     let mut description = cloud_and_edge(ten_services(|_| 20.0), &[0, 1, 2, 3], 10.0);
-    description.clusters.push(ClusterSpec {
-        name: "edge2".into(),
-        locality: Locality { zone: "edge2".into(), ..Locality::default() },
-        ..description.clusters[EDGE].clone()
-    });
+    let edge = description.clusters[EDGE].clone();
+    let locality = Locality { zone: "edge2".into(), ..Locality::default() };
+    let node = NodeSpec { locality, ..edge.nodes[0].clone() };
+    description.clusters.push(ClusterSpec { name: "edge2".into(), nodes: vec![node], ..edge });
     for (name, between, milliseconds) in [("a", [EDGE, EDGE_2], 20), ("b", [EDGE_2, CLOUD], 100)] {
         description.links.push(LinkSpec {
             name: name.into(),
@@ -47,7 +47,7 @@ fn three_clusters() -> Description {
 }
 
 fn deployment(service: u32, cluster: ClusterId) -> Deployment {
-    Deployment { service: ServiceId(service), cluster, replicas: 2, cpu_limit: Some(Cores(0.5)) }
+    Deployment { service: ServiceId(service), cluster, replicas: 2, cpu_limit: Some(Cores(0.5)), weight: 1 }
 }
 
 fn add_costs(description: &mut Description) {
@@ -82,7 +82,10 @@ fn on_hosts(mut description: Description, hosts: [u32; 3]) -> Description {
     let placed: Table<ClusterId, ClusterSpec> = description
         .clusters
         .enumerate()
-        .map(|(id, spec)| ClusterSpec { nodes: vec![HostId(hosts[id.index()])], ..spec.clone() })
+        .map(|(id, spec)| {
+            let node = NodeSpec { host: HostId(hosts[id.index()]), ..spec.nodes[0].clone() };
+            ClusterSpec { nodes: vec![node], ..spec.clone() }
+        })
         .collect();
     Description { clusters: placed, ..description }
 }
@@ -119,8 +122,10 @@ fn one_process_or_three_with_the_mesh() {
 #[test]
 fn one_process_or_three_with_the_mesh_and_no_locality() {
     let mut description = three_clusters();
-    description.mesh.locality_failover = false;
-    description.mesh.load_balancer = Policy::RoundRobin;
+    let simple = SimpleBalancer::RoundRobin;
+    let traffic_policy = TrafficPolicy { simple, ..TrafficPolicy::default() };
+    let settings = ServiceSettings { traffic_policy, ..ServiceSettings::default() };
+    description.services = description.services.iter().map(|_| settings.clone()).collect();
     assert_splitting_does_not_show("no locality", &description);
 }
 

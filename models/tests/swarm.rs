@@ -6,13 +6,26 @@ mod support;
 
 use meshsim_core::random::{Address, Draw, uniform, uniform_index};
 use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
-use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
+use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Protocol, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
+use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::mesh::cluster_policy::{
+    ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
+};
+use meshsim_models::mesh::distribute::Distribute;
+use meshsim_models::mesh::failover_priority::Labels;
+use meshsim_models::mesh::fault_injection::FaultInjection;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
+use meshsim_models::mesh::locality_priority::{Failover, Locality};
+use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::mesh::retry_budget::RetryBudget;
+use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::mesh::route::{Destination, Mirror, RouteSettings, WeightedDestination};
+use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::network::path::Path;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::units::Cores;
@@ -20,7 +33,7 @@ use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
     CellSettings, ClusterSpec, DataPlane, Deployment, Description, GatewaySettings, HostSpec, LinkSpec,
-    MeshSettings,
+    MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -155,16 +168,22 @@ fn hosts(dice: &mut Dice) -> Table<HostId, HostSpec> {
     (0..count).map(host).collect()
 }
 
+fn nodes(dice: &mut Dice, cluster: u32, hosts: u32) -> Vec<NodeSpec> {
+    let locality = Locality {
+        region: format!("r{}", dice.count(0, 1)),
+        zone: format!("z{}", dice.count(0, 1)),
+        subzone: format!("c{cluster}"),
+    };
+    let host = |dice: &mut Dice| HostId(dice.count(0, hosts - 1));
+    (0..dice.count(1, 2)).map(|_| NodeSpec { host: host(dice), locality: locality.clone() }).collect()
+}
+
 fn clusters(dice: &mut Dice, hosts: u32) -> Table<ClusterId, ClusterSpec> {
     (0..dice.count(1, 5))
         .map(|number| ClusterSpec {
             name: format!("c{number}"),
-            locality: Locality {
-                region: format!("r{}", dice.count(0, 1)),
-                zone: format!("z{}", dice.count(0, 1)),
-                subzone: format!("c{number}"),
-            },
-            nodes: (0..dice.count(1, 2)).map(|_| HostId(dice.count(0, hosts - 1))).collect(),
+            nodes: nodes(dice, number, hosts),
+            labels: Labels::new(),
             local_delay: dice.micros(500.0),
             local_bits_per_second: dice.magnitude(1e8, 1e11),
             mtu: dice.pick(&[1_340, 1_500, 9_000]),
@@ -203,7 +222,8 @@ fn deployments(dice: &mut Dice, services: u32, clusters: u32) -> Vec<Deployment>
             if cluster == first || dice.chance(0.4) {
                 let cpu_limit = dice.chance(0.6).then(|| Cores(dice.magnitude(0.1, 4.0)));
                 let replicas = dice.count(1, 3);
-                deployments.push(Deployment { service, cluster: ClusterId(cluster), replicas, cpu_limit });
+                let cluster = ClusterId(cluster);
+                deployments.push(Deployment { service, cluster, replicas, cpu_limit, weight: 1 });
             }
         }
     }
@@ -230,19 +250,18 @@ fn mesh(dice: &mut Dice) -> MeshSettings {
     MeshSettings {
         data_plane: dice.pick(&[DataPlane::Sidecar, DataPlane::Sidecar, DataPlane::None]),
         istio_version: dice.pick(&[IstioVersion::new(1, 23), IstioVersion::new(1, 26)]),
-        load_balancer: policy(dice),
-        locality_failover: dice.chance(0.5),
         mtls: dice.chance(0.5),
         concurrency: dice.count(1, 3) as u16,
         loopback: dice.micros(100.0),
         outbound: proxy_cost(dice),
         inbound: proxy_cost(dice),
+        ..MeshSettings::default()
     }
 }
 
 fn gateway(dice: &mut Dice) -> GatewaySettings {
     GatewaySettings {
-        load_balancer: policy(dice),
+        load_balancer: dice.chance(0.5).then(|| policy(dice)),
         replicas: dice.count(1, 3) as u16,
         concurrency: dice.count(1, 3) as u16,
         cost: proxy_cost(dice),
@@ -283,7 +302,29 @@ fn population(
             _ => Arrivals::ClosedLoop { think_time, exponential: dice.chance(0.5) },
         },
         access: access(dice),
+        headers: Vec::new(),
+        personal: Vec::new(),
+        reconnects_after: None,
+        counts_session_moves: false,
     }
+}
+
+/// Balancers, and whether near endpoints come first.
+fn services_of(dice: &mut Dice, services: u32) -> Table<ServiceId, ServiceSettings> {
+    let near = dice.chance(0.5);
+    let settings = |dice: &mut Dice| ServiceSettings {
+        traffic_policy: TrafficPolicy {
+            simple: dice.pick(&[
+                SimpleBalancer::LeastRequest,
+                SimpleBalancer::RoundRobin,
+                SimpleBalancer::Random,
+            ]),
+            outlier_detection: near.then(OutlierDetectionSettings::default),
+            ..TrafficPolicy::default()
+        },
+        ..ServiceSettings::default()
+    };
+    (0..services).map(|_| settings(dice)).collect()
 }
 
 fn world(seed: u64) -> Description {
@@ -304,9 +345,183 @@ fn world(seed: u64) -> Description {
         mesh: mesh(dice),
         gateway: gateway(dice),
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
+        services: services_of(dice, services),
+        faults: Vec::new(),
         application,
         hosts,
         clusters,
+    }
+}
+
+/// The same world with everything that a mesh may be told, and with pods that fail.
+fn world_with_rules(seed: u64) -> Description {
+    let mut description = world(seed);
+    let dice = &mut Dice::new(seed ^ 0xFA17);
+    description.mesh.data_plane = dice.pick(&[DataPlane::Sidecar, DataPlane::Sidecar, DataPlane::Ambient]);
+    let versions = [22, 23, 26, 30, 31].map(|minor| IstioVersion::new(1, minor));
+    description.mesh.istio_version = dice.pick(&versions);
+    description.mesh.always_eject_one_host = dice.pick(&[None, Some(true), Some(false)]);
+    description.mesh.enforcing_success_rate = dice.chance(0.2);
+    description.mesh.enforcing_failure_percentage = dice.chance(0.2);
+    for deployment in &mut description.deployments {
+        deployment.weight = dice.pick(&[1, 1, 3]);
+    }
+    let version = description.mesh.istio_version;
+    let (services, clusters) = (description.services.len() as u32, description.clusters.len() as u32);
+    description.services = (0..services).map(|_| rules(dice, version, services, clusters)).collect();
+    // Connections are not routed: neither from a `tcp` service nor to one.
+    for settings in description.services.iter_mut().filter(|it| it.protocol == Protocol::Tcp) {
+        settings.routes = Vec::new();
+        settings.hash = None;
+    }
+    description.services[ServiceId(services - 1)].protocol = Protocol::Http1;
+    // Users enter by HTTP.
+    for population in &mut description.populations {
+        let entry = description.application.endpoints[population.entry].service;
+        description.services[entry].protocol = dice.pick(&[Protocol::Http1, Protocol::Http2]);
+        population.personal = vec!["x-user".into()];
+        population.counts_session_moves = true;
+        population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
+    }
+    description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
+    description
+}
+
+fn rules(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -> ServiceSettings {
+    let hash = dice.chance(0.2).then(|| consistent_hash(dice));
+    let routes = (0..dice.count(0, 1)).map(|_| route(dice, version, services, clusters)).collect();
+    let values = [
+        TrafficDistribution::PreferClose,
+        TrafficDistribution::PreferSameZone,
+        TrafficDistribution::PreferSameNode,
+    ];
+    ServiceSettings {
+        protocol: dice.pick(&[Protocol::Http1, Protocol::Http1, Protocol::Http2, Protocol::Tcp]),
+        traffic_distribution: dice.chance(0.2).then(|| dice.pick(&values)),
+        traffic_policy: traffic_policy(dice),
+        locality: dice.chance(0.3).then(|| locality_setting(dice)),
+        hash,
+        routes,
+        waypoint: dice.chance(0.5),
+    }
+}
+
+fn consistent_hash(dice: &mut Dice) -> ConsistentHash {
+    let policy = match dice.count(0, 2) {
+        0 => HashPolicy::SourceIp,
+        1 => HashPolicy::Header("x-user".into()),
+        _ => HashPolicy::Cookie {
+            name: "id".into(),
+            ttl: Some(SimDuration::from_secs(dice.pick(&[0, 2]))),
+            path: String::new(),
+        },
+    };
+    let algorithm = dice.pick(&[
+        None,
+        Some(HashAlgorithm::RingHash { minimum_ring_size: 64 }),
+        Some(HashAlgorithm::Maglev { table_size: 101 }),
+    ]);
+    ConsistentHash { policy, algorithm, minimum_ring_size: 0 }
+}
+
+fn traffic_policy(dice: &mut Dice) -> TrafficPolicy {
+    let small = |dice: &mut Dice| dice.chance(0.2).then(|| dice.count(1, 6));
+    let outlier_detection = dice.chance(0.7).then(|| OutlierDetectionSettings {
+        consecutive_5xx_errors: Some(dice.count(1, 5)),
+        consecutive_gateway_errors: small(dice),
+        consecutive_local_origin_failures: small(dice),
+        split_external_local_origin_errors: dice.chance(0.3),
+        interval: Some(SimDuration::from_millis(dice.pick(&[300, 2_000]))),
+        base_ejection_time: Some(SimDuration::from_millis(dice.pick(&[500, 3_000]))),
+        max_ejection_percent: dice.pick(&[None, Some(50), Some(100)]),
+        min_health_percent: dice.pick(&[0, 0, 60]),
+    });
+    TrafficPolicy {
+        connection_pool: ConnectionPoolSettings {
+            max_connections: small(dice),
+            http1_max_pending_requests: small(dice),
+            http2_max_requests: small(dice),
+            max_retries: small(dice),
+            max_requests_per_connection: small(dice),
+            http_idle_timeout: dice.chance(0.3).then(|| SimDuration::from_millis(200)),
+            max_connection_duration: dice.chance(0.3).then(|| SimDuration::from_secs(1)),
+            ..ConnectionPoolSettings::default()
+        },
+        outlier_detection,
+        simple: dice.pick(&[
+            SimpleBalancer::LeastRequest,
+            SimpleBalancer::RoundRobin,
+            SimpleBalancer::Random,
+        ]),
+        warmup: dice.chance(0.3).then(|| SlowStart::new(SimDuration::from_secs(5))),
+        retry_budget: dice.chance(0.3).then(RetryBudget::default),
+        ..TrafficPolicy::default()
+    }
+}
+
+fn locality_setting(dice: &mut Dice) -> LocalitySetting {
+    let mut setting =
+        LocalitySetting { enabled: dice.pick(&[None, Some(false)]), ..LocalitySetting::default() };
+    match dice.count(0, 2) {
+        0 => setting.failover = vec![Failover { from: "r0".into(), to: "r1".into() }],
+        1 => setting.failover_priority = vec!["topology.kubernetes.io/zone".into()],
+        _ => {
+            let to = vec![("r0/*".into(), 60), ("r1/*".into(), 40)];
+            setting.distribute = vec![Distribute { from: "*".into(), to }];
+        }
+    }
+    setting
+}
+
+fn route(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -> RouteSettings {
+    let millis = |dice: &mut Dice| SimDuration::from_millis(dice.pick(&[5, 50, 400]));
+    let destination = |dice: &mut Dice, service| Destination {
+        service,
+        subset: dice.chance(0.3).then(|| ClusterId(dice.count(0, clusters - 1))),
+    };
+    // Later services only, so that the graph keeps no cycle: the last calls nobody.
+    let last = ServiceId(services - 1);
+    let retry = RetrySettings {
+        attempts: dice.count(1, 12) as i32,
+        retry_on: dice.pick(&["5xx", "connect-failure,reset", "gateway-error", ""]).into(),
+        per_try_timeout: dice.chance(0.4).then(|| millis(dice)),
+        ..RetrySettings::default()
+    };
+    let weighted = |dice: &mut Dice| WeightedDestination {
+        destination: destination(dice, last),
+        weight: dice.count(1, 3),
+    };
+    RouteSettings {
+        headers: Vec::new(),
+        destinations: if dice.chance(0.3) { vec![weighted(dice), weighted(dice)] } else { Vec::new() },
+        timeout: dice.chance(0.4).then(|| millis(dice)),
+        retry: if dice.chance(0.8) { RetryPolicy::new(version, Some(&retry), false) } else { None },
+        fault: FaultInjection {
+            delay: dice.chance(0.2).then(|| (millis(dice), 30.0)),
+            abort: dice.chance(0.2).then_some((503, 20.0)),
+        },
+        mirror: dice.chance(0.2).then(|| Mirror { destination: destination(dice, last), percent: 50.0 }),
+    }
+}
+
+fn fault(dice: &mut Dice, description: &Description) -> PodFault {
+    let at = |seconds: f64| SimTime::ZERO + SimDuration::from_secs_f64(seconds);
+    let deployment =
+        description.deployments[dice.count(0, description.deployments.len() as u32 - 1) as usize];
+    let begins = dice.between(0.0, 15.0);
+    PodFault {
+        service: deployment.service,
+        cluster: deployment.cluster,
+        pod: dice.chance(0.5).then_some(0),
+        begins: at(begins),
+        ends: dice.chance(0.8).then(|| at(begins + dice.between(0.1, 8.0))),
+        kind: match dice.count(0, 4) {
+            0 | 1 => FaultKind::Crash,
+            2 => FaultKind::Unready,
+            3 => FaultKind::Errors { share: dice.pick(&[0.3, 1.0]), status: dice.pick(&[500, 503]) },
+            _ => FaultKind::Slow { factor: 5.0 },
+        },
+        seen_after: dice.pick(&[None, Some(SimDuration::ZERO), Some(SimDuration::from_secs(1))]),
     }
 }
 
@@ -326,7 +541,9 @@ fn stays_home(description: &Description, home: ClusterId) -> bool {
     let is_home =
         |service| description.deployments.iter().any(|it| it.service == service && it.cluster == home);
     let all_home = description.application.services.ids().all(is_home);
-    let nearest = description.mesh.data_plane == DataPlane::Sidecar && description.mesh.locality_failover;
+    let detects = |it: &ServiceSettings| it.traffic_policy.outlier_detection.is_some();
+    let nearest =
+        description.mesh.data_plane == DataPlane::Sidecar && description.services.iter().all(detects);
     description.clusters.len() == 1 || (nearest && all_home)
 }
 
@@ -392,6 +609,20 @@ fn the_invariants_hold_in_every_world() {
     });
 }
 
+#[test]
+fn the_invariants_hold_whatever_the_mesh_is_told() {
+    for_each_world(|seed| {
+        let description = world_with_rules(seed);
+        let record = run(&description, 0);
+        for row in &record.requests {
+            let Some(end) = &row.end else { continue };
+            assert!(end.totals.returns <= end.totals.crossings, "{end:?}");
+            assert!(row.arrival + end.latency < record.end, "{row:?} ends after the end");
+        }
+        check_numbers(&description, &record);
+    });
+}
+
 /// Time between two bursts of the draining worlds: any queue is gone by then.
 const PAUSE: SimDuration = SimDuration::from_secs(50_000);
 
@@ -425,6 +656,20 @@ fn every_world_drains() {
     });
 }
 
+/// Limits, time-outs and failures leave nothing behind either.
+#[test]
+fn every_world_with_rules_drains() {
+    for_each_world(|seed| {
+        let description = in_bursts(world_with_rules(seed));
+        let mut world = World::new(&description, 0);
+        for burst in 1..=3 {
+            world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
+            assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
+        }
+        assert!(world.finish().requests.iter().all(|row| row.end.is_some()), "some have no answer");
+    });
+}
+
 /// The same world on hosts without bounds: as they are, or none of them shared by two clusters.
 fn on_large_hosts(mut description: Description, shared: bool) -> Description {
     let large = |name: String| HostSpec { name, cores: 1e6 };
@@ -434,7 +679,8 @@ fn on_large_hosts(mut description: Description, shared: bool) -> Description {
     }
     description.hosts = description.clusters.iter().map(|cluster| large(cluster.name.clone())).collect();
     let alone = |(id, spec): (ClusterId, &ClusterSpec)| {
-        let nodes = vec![HostId::from_index(id.index()); spec.nodes.len()];
+        let host = HostId::from_index(id.index());
+        let nodes = spec.nodes.iter().map(|node| NodeSpec { host, ..node.clone() }).collect();
         ClusterSpec { nodes, ..spec.clone() }
     };
     let clusters = description.clusters.enumerate().map(alone).collect();
@@ -448,6 +694,8 @@ fn sharing_a_host_without_bounds_does_not_show() {
         let [together, apart] = [true, false].map(|shared| run(&on_large_hosts(world(seed), shared), 0));
         assert_eq!(together.requests, apart.requests);
         assert_eq!(together.events, apart.events);
+        let rules = |shared| run(&on_large_hosts(world_with_rules(seed), shared), 0);
+        assert_eq!(rules(true).requests, rules(false).requests);
     });
 }
 

@@ -4,6 +4,14 @@ use crate::analysis::demand::demand_ms_per_request;
 use crate::resolve::Resolved;
 use crate::results::summary::Summary;
 use meshsim_core::Id;
+use meshsim_models::faults::pod::PodFault;
+use meshsim_models::ids::{ServiceId, UpstreamId};
+use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
+use meshsim_models::mesh::outlier_detection::OutlierDetection;
+use meshsim_models::world::description::{DataPlane, Deployment, ServiceSettings};
+use meshsim_models::world::upstreams::Upstreams;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something to know before trusting a result.
@@ -26,6 +34,40 @@ pub enum Warning {
         strategy: String,
         /// The path of the value.
         path: String,
+    },
+    /// Outlier detection that cannot eject any of so few endpoints.
+    NeverEjects {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services, with the number of their endpoints.
+        services: Vec<(String, u32)>,
+        /// The largest part that may be ejected (percent).
+        percent: u32,
+    },
+    /// A setting of localities that needs outlier detection and has none.
+    FailoverWithoutDetection {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// A `traffic_distribution` that the release does not know.
+    UnknownTrafficDistribution {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+        /// The release.
+        version: IstioVersion,
+    },
+    /// A fault of pods of which there is none.
+    FaultWithoutPods {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
     },
     /// Nothing was measured.
     NoRequestCompleted {
@@ -84,6 +126,39 @@ impl fmt::Display for Warning {
                 "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
                  alone with --strategy"
             ),
+            Self::NeverEjects { strategy, services, percent } => {
+                let mut by_count: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+                services.iter().for_each(|(name, count)| by_count.entry(*count).or_default().push(name));
+                let group = |(count, names): (&u32, &Vec<&str>)| {
+                    let plural = if *count == 1 { "" } else { "s" };
+                    format!("{} ({count} endpoint{plural})", names.join(", "))
+                };
+                let groups: Vec<String> = by_count.iter().map(group).collect();
+                write!(
+                    f,
+                    "strategy `{strategy}`: outlier detection never ejects an endpoint of {}: {percent} % of so \
+                     few is none; if it is to, write max_ejection_percent = 100, or \
+                     mesh.outlier_detection.always_eject_one_host = true",
+                    groups.join(", ")
+                )
+            }
+            Self::FailoverWithoutDetection { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the locality_lb_setting of {} has no effect without outlier detection; write \
+                 outlier_detection = {{ consecutive_5xx_errors = 5 }} into the traffic_policy",
+                services.join(", ")
+            ),
+            Self::UnknownTrafficDistribution { strategy, services, version } => write!(
+                f,
+                "strategy `{strategy}`: Istio {version} ignores the traffic_distribution of {}; it knows PreferClose \
+                 from 1.25 on, PreferSameZone and PreferSameNode from 1.27 on: take it out, or raise istio_version",
+                services.join(", ")
+            ),
+            Self::FaultWithoutPods { strategy, service, cluster } => write!(
+                f,
+                "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \
+                 runs there; place one there if it is to"
+            ),
             Self::NoRequestCompleted { strategy } => {
                 write!(f, "strategy `{strategy}`: no request completed; make the run longer")
             }
@@ -120,6 +195,23 @@ impl fmt::Display for Warning {
 /// What can be told before a run.
 #[must_use]
 pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
+    let overridden = resolved
+        .overridden
+        .iter()
+        .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
+    let mut warnings: Vec<Warning> = overridden.collect();
+    warnings.extend(overloads(resolved));
+    if resolved.description.mesh.data_plane != DataPlane::None {
+        warnings.extend(never_ejects(resolved));
+        warnings.extend(failover_without_detection(resolved));
+        warnings.extend(unknown_traffic_distribution(resolved));
+    }
+    warnings.extend(faults_without_pods(resolved));
+    warnings
+}
+
+/// Services that need more CPU than they have.
+fn overloads(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let application = &description.application;
     let mut needed = vec![0.0; application.services.len()];
@@ -133,12 +225,12 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     }
     let allowed = |service| -> f64 {
         let workers = f64::from(application.services[service].workers);
-        let of = |d: &meshsim_models::world::description::Deployment| {
+        let of = |d: &Deployment| {
             f64::from(d.replicas) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers))
         };
         description.deployments.iter().filter(|d| d.service == service).map(of).sum()
     };
-    let overloads = application
+    application
         .services
         .enumerate()
         .map(|(id, service)| (service, needed[id.index()], allowed(id)))
@@ -149,12 +241,84 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
             service: service.name.clone(),
             needed,
             allowed,
-        });
-    let overridden = resolved
-        .overridden
-        .iter()
-        .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
-    overridden.chain(overloads).collect()
+        })
+        .collect()
+}
+
+/// Services whose outlier detection is switched on and can do nothing, by percentage.
+fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let upstreams = Upstreams::new(description);
+    let mut by_percent: BTreeMap<u32, Vec<(String, u32)>> = BTreeMap::new();
+    for (place, (id, service)) in description.application.services.enumerate().enumerate() {
+        // The upstreams of services come first.
+        let Some(config) = upstreams.spec(false, UpstreamId::from_index(place)).outlier_detection else {
+            continue;
+        };
+        let of_service = description.deployments.iter().filter(|it| it.service == id);
+        let endpoints: u32 = of_service.map(|it| it.replicas).sum();
+        if endpoints > 0 && detects(&config) && !config.can_eject(endpoints) {
+            let services = by_percent.entry(config.max_ejection_percent).or_default();
+            services.push((service.name.clone(), endpoints));
+        }
+    }
+    let strategy = || resolved.strategy.clone();
+    let warning = |(percent, services)| Warning::NeverEjects { strategy: strategy(), services, percent };
+    by_percent.into_iter().map(warning).collect()
+}
+
+/// Whether anything at all is to eject.
+const fn detects(config: &OutlierDetection) -> bool {
+    config.enforcing_consecutive_5xx
+        || config.enforcing_consecutive_gateway_failure
+        || (config.split_external_local_origin_errors && config.enforcing_consecutive_local_origin_failure)
+        || config.judges_statistics()
+}
+
+fn failover_without_detection(resolved: &Resolved) -> Option<Warning> {
+    let (mesh, services) = (&resolved.description.mesh, &resolved.description.services);
+    let has_no_effect = |it: &ServiceSettings| {
+        let (rule, service) = (it.locality.as_ref(), it.traffic_distribution);
+        in_force(mesh.istio_version, Some(&mesh.locality), rule, service).is_some_and(|it_holds| {
+            let setting = &it_holds.setting;
+            // The mesh's default says nothing, and is silently without effect.
+            let says_something = *setting != LocalitySetting::default() && setting.distribute.is_empty();
+            let detects = it.traffic_policy.outlier_detection.is_some();
+            says_something && !it_holds.priorities_applied(detects)
+        })
+    };
+    let services =
+        names(resolved, services.enumerate().filter(|(_, it)| has_no_effect(it)).map(|(id, _)| id));
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::FailoverWithoutDetection { strategy, services })
+}
+
+fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Warning> {
+    let version = resolved.description.mesh.istio_version;
+    let is_unknown =
+        |it: &ServiceSettings| it.traffic_distribution.is_some_and(|value| value.labels(version).is_none());
+    let settings = resolved.description.services.enumerate();
+    let services = names(resolved, settings.filter(|(_, it)| is_unknown(it)).map(|(id, _)| id));
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::UnknownTrafficDistribution { strategy, services, version })
+}
+
+fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let befalls = |fault: &PodFault| {
+        let here = |it: &&Deployment| (it.service, it.cluster) == (fault.service, fault.cluster);
+        description.deployments.iter().find(here).is_some_and(|it| it.replicas > 0)
+    };
+    let warning = |fault: &PodFault| Warning::FaultWithoutPods {
+        strategy: resolved.strategy.clone(),
+        service: description.application.services[fault.service].name.clone(),
+        cluster: description.clusters[fault.cluster].name.clone(),
+    };
+    description.faults.iter().filter(|fault| !befalls(fault)).map(warning).collect()
+}
+
+fn names(resolved: &Resolved, services: impl Iterator<Item = ServiceId>) -> Vec<String> {
+    services.map(|id| resolved.description.application.services[id].name.clone()).collect()
 }
 
 /// A relative half width above this is worth a warning.

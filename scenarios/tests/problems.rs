@@ -288,3 +288,231 @@ fn a_library_name_that_is_mistyped_gets_a_suggestion() {
     let said = Scenario::open("fluidos-mehs", &[]).unwrap_err().to_string();
     assert!(said.contains("did you mean the library scenario `fluidos-mesh`?"), "{said}");
 }
+
+/// Asserts what is said of the good scenario with further lines before its strategies.
+fn check_more(lines: &str, expected: &str) {
+    let scenario = SCENARIO.replacen("[[strategy]]", &format!("{lines}\n[[strategy]]"), 1);
+    assert_eq!(problems_of(&scenario, WORKMODEL, &[]), expected, "\n{lines}");
+}
+
+#[test]
+fn keys_of_older_versions_name_the_new_ones() {
+    check_more(
+        "[mesh]\nlocality_failover = true",
+        "bad.toml:20:21: mesh.locality_failover is no longer a key (write [mesh.traffic_policy] outlier_detection = \
+         { consecutive_5xx_errors = 5 }: failover follows from it, and needs it; locality_lb_setting.enabled = false \
+         switches it off)",
+    );
+    check_more(
+        "[mesh]\nload_balancer = \"RANDOM\"",
+        "bad.toml:20:17: mesh.load_balancer is no longer a key (write [mesh.traffic_policy] load_balancer.simple = \
+         \"LEAST_REQUEST\")",
+    );
+}
+
+#[test]
+fn services_of_the_mesh() {
+    check_more(
+        "[services.frond]\nprotocol = \"http2\"",
+        "bad.toml:19:1: there is no service `frond` (did you mean `front`?)",
+    );
+    check_more(
+        "[services.front]\nprotocol = \"http3\"",
+        "bad.toml:20:12: unknown value `http3` (did you mean `http1`?)",
+    );
+    check_more(
+        "[services.front]\nprotocol = \"tcp\"",
+        "bad.toml:17:11: users request `front`, which speaks tcp (a gateway's users send requests of HTTP)",
+    );
+    let said = "take it out, or write protocol = \"http1\" or \"http2\": proxies see no requests of tcp";
+    check_more(
+        "[services.back]\nprotocol = \"tcp\"\n[[services.back.routes]]\ntimeout = \"1s\"",
+        &format!("bad.toml:21:1: service `back` speaks tcp and has routes ({said})"),
+    );
+    check_more(
+        "[services.back]\nprotocol = \"tcp\"\n[services.back.traffic_policy]\nload_balancer.consistent_hash = { \
+         use_source_ip = true }\nretry_budget = { percent = 5 }\nconnection_pool.http = { max_retries = 1 }",
+        &format!(
+            "bad.toml:22:33: service `back` speaks tcp and has consistent_hash ({said})\n\
+             bad.toml:24:24: service `back` speaks tcp and has connection_pool.http ({said})\n\
+             bad.toml:23:16: service `back` speaks tcp and has retry_budget ({said})"
+        ),
+    );
+}
+
+#[test]
+fn traffic_policies() {
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer.simple = \"PASSTHROUGH\"",
+        "bad.toml:20:24: PASSTHROUGH sends a request where its client wanted it: a simulated client calls a service, \
+         and has no endpoint in mind (write LEAST_REQUEST, ROUND_ROBIN or RANDOM)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer.simple = \"LEAST_REQUESTS\"",
+        "bad.toml:20:24: unknown value `LEAST_REQUESTS` (did you mean `LEAST_REQUEST`?)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer.consistent_hash = { maglev = { table_size = 8 } }",
+        "bad.toml:20:33: consistent_hash hashes 0 things (write one of http_header_name, http_cookie, use_source_ip, \
+         http_query_parameter_name)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer.consistent_hash = { use_source_ip = true, maglev = { table_size = 8 } }",
+        "bad.toml:20:33: consistent_hash: table_size is a prime number (Istio refuses it otherwise)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer = { simple = \"RANDOM\", consistent_hash = { http_header_name = \"u\" } }",
+        "bad.toml:20:28: load_balancer has simple and consistent_hash (take one out: only one can choose)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\noutlier_detection = { max_ejection_percent = 101, interval = \"0s\", \
+         consecutive_local_origin_failures = 3 }",
+        "bad.toml:20:104: consecutive_local_origin_failures has no effect (write split_external_local_origin_errors = \
+         true)\n\
+         bad.toml:20:46: max_ejection_percent 101 is out of range (it is 0 to 100)\n\
+         bad.toml:20:62: interval 0s is out of range (it is 1ms to 3650d)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nretry_budget = {}",
+        "bad.toml:20:16: retry_budget is empty (write { percent = 20, min_retry_concurrency = 3 }, or either)",
+    );
+    check_more(
+        "[mesh.traffic_policy]\nload_balancer.warmup = { duration = \"1s\", aggression = 0.5 }",
+        "bad.toml:20:56: 0.5 is not an aggression (it is 1 to 1000)",
+    );
+}
+
+#[test]
+fn localities() {
+    check_more(
+        "[mesh]\nlocality_lb_setting = { failover = [{ from = \"a\", to = \"b\" }], distribute = [{ from = \"a/*\", \
+         to = { \"b/*\" = 90 } }] }",
+        "bad.toml:20:78: distribute: the weights of `a/*` make 90 (they make 100)\n\
+         bad.toml:20:23: distribute and failover are given together (take one out: Istio refuses both)",
+    );
+    check_more(
+        "[mesh]\nlocality_lb_setting = { failover = [{ from = \"a\", to = \"a\" }, { from = \"a/b\", to = \"c\" }] }",
+        "bad.toml:20:37: failover from `a` to itself (write { from = \"region1\", to = \"region2\" })\n\
+         bad.toml:20:63: failover: `a/b` is not a region (write { from = \"region1\", to = \"region2\" })",
+    );
+}
+
+#[test]
+fn routes() {
+    let check_route =
+        |lines: &str, expected: &str| check_more(&format!("[[services.front.routes]]\n{lines}"), expected);
+    check_route(
+        "destinations = [{ cluster = \"edg\" }]",
+        "bad.toml:20:29: there is no cluster `edg` (did you mean `edge`?)",
+    );
+    check_route(
+        "destinations = [{ service = \"bak\" }]",
+        "bad.toml:20:29: there is no service `bak` (did you mean `back`?)",
+    );
+    check_route(
+        "destinations = [{ cluster = \"edge\" }]",
+        "bad.toml:19:1: a route of `front` leads to `front` in cluster `edge`, where it has no pod under strategy \
+         `far` (add it to the services there, or leave it out of the route)",
+    );
+    check_route(
+        "destinations = [{ cluster = \"cloud\", weight = 0 }]",
+        "bad.toml:20:16: the weights of a route's destinations make 0 (give one a weight)",
+    );
+    check_route(
+        "destinations = [{ cluster = \"cloud\" }, { service = \"back\", weight = 1 }]",
+        "bad.toml:20:17: a destination among several has no weight (write weight = 90)",
+    );
+    check_route(
+        "headers = { x-a = { exact = \"a\", prefix = \"b\" }, x-b = { present = false } }",
+        "bad.toml:20:19: header `x-a` is not compared with one thing (write one of { exact = \"beta\" }, { prefix = \
+         \"b\" }, { present = true })\n\
+         bad.toml:20:56: header `x-b` is compared with present = false (write present = true under without_headers, \
+         or under headers)",
+    );
+    check_route(
+        "timeout = \"1s\"\n[[services.front.routes]]\ntimeout = \"2s\"",
+        "bad.toml:21:1: route 2 of `front` is never reached (move it before route 1, which takes everything)",
+    );
+    check_route(
+        "retries = { attempts = 201, retry_on = \"5xx,gateway_error,503,999\" }",
+        "bad.toml:20:24: attempts 201 is out of range (it is 0 to 200)\n\
+         bad.toml:20:40: retry_on: unknown condition `gateway_error` (did you mean `gateway-error`?)\n\
+         bad.toml:20:40: retry_on: unknown condition `999` (it is a status, as in 503, or one of 5xx, gateway-error, \
+         reset, reset-before-request, connect-failure, retriable-4xx, retriable-status-codes, refused-stream, \
+         cancelled, deadline-exceeded, internal, resource-exhausted, unavailable)",
+    );
+    check_route(
+        "fault = { abort = { http_status = 99, percentage = 101 } }",
+        "bad.toml:20:35: http_status 99 is out of range (it is 200 to 599)\n\
+         bad.toml:20:52: 101 is not a percentage (it is 0 to 100)",
+    );
+    let too_many = "[[services.front.routes]]\nheaders = { a = { present = true } }\n".repeat(256);
+    check_more(&too_many, "bad.toml:529:1: service `front` has 256 routes (at most 255 are simulated)");
+    check_more(
+        "[services.back]\nprotocol = \"tcp\"\n[[services.front.routes]]\nmirror = { service = \"back\" }",
+        "bad.toml:21:1: a route of `front` leads to `back`, which speaks tcp (requests go to services that speak http1 \
+         or http2)",
+    );
+}
+
+#[test]
+fn headers_of_users() {
+    let personal = "rate = \"5/s\"\nheaders = { X-User = \"a\" }\npersonal = [\"x-user\", \"x-group\"]\n\
+                    [[services.front.routes]]\nheaders = { X-Group = { present = true } }\n";
+    check(
+        "rate = \"5/s\"\n",
+        personal,
+        "bad.toml:20:13: the header `x-user` is given twice (name it once, under headers or under personal)\n\
+         bad.toml:20:23: routes ask for the header `x-group`, whose value is each user's own (take it out, or give \
+         populations of their own the header's values under headers)",
+    );
+}
+
+#[test]
+fn faults() {
+    let check_fault = |lines: &str, expected: &str| {
+        check_more(&format!("[[faults]]\nservice = \"front\"\ncluster = \"cloud\"\n{lines}"), expected);
+    };
+    check_fault(
+        "at = \"1h\"\nkind = \"crash\"",
+        "bad.toml:22:6: the fault begins at 1h, and the run ends at 70s (it begins before; the warm-up is part of the \
+         run)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"crashed\"",
+        "bad.toml:23:8: unknown value `crashed` (did you mean `crash`?)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"crash\"\nfactor = 3\nshare = 0.5",
+        "bad.toml:25:9: a fault of kind \"crash\" has no share (take it out)\n\
+         bad.toml:24:10: a fault of kind \"crash\" has no factor (take it out)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"errors\"\nstatus = 404\nseen_after = \"1s\"",
+        "bad.toml:19:1: a fault of kind \"errors\" needs a share (write share = 0.5)\n\
+         bad.toml:24:10: status 404 is out of range (it is 500 to 599)\n\
+         bad.toml:25:14: proxies are not told of errors and slowness: seen_after has no effect (take it out)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"slow\"",
+        "bad.toml:19:1: a fault of kind \"slow\" needs a factor (write factor = 10)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"crash\"\npod = 1\nseen_after = \"soon\"",
+        "bad.toml:25:14: `soon` is not a duration: its unit is one of ns, us, ms, s, min, h, d; or write \"never\"",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"crash\"\npod = 1",
+        "bad.toml:24:7: service `front` has no pod 1 in cluster `cloud` (they are counted from 0 to 0)",
+    );
+}
+
+#[test]
+fn weights_of_endpoints() {
+    check(
+        "services = []",
+        "services = []\nweights = { frond = 1, back = 129 }",
+        "bad.toml:11:31: a weight 129 is out of range (it is 1 to 128)\n\
+         bad.toml:11:21: there is no service with a weight in cluster `edge`: `frond` (did you mean `front`?)",
+    );
+}

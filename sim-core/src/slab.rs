@@ -85,6 +85,12 @@ impl<T: Copy> Slab<T> {
         self.values[index]
     }
 
+    /// The handles of all values that live in it, in the order of their slots.
+    pub fn handles(&self) -> impl Iterator<Item = Handle<T>> {
+        let taken = self.generations.iter().enumerate().filter(|(_, generation)| **generation % 2 == 1);
+        taken.map(|(index, &generation)| Handle::new(index as u32, generation))
+    }
+
     /// Whether the value still lives.
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {
@@ -121,6 +127,12 @@ impl<T> Handle<T> {
     fn new(index: u32, generation: u32) -> Self {
         let generation = NonZeroU32::new(generation).expect("the generation of a taken slot is odd");
         Self { index, generation, of: PhantomData }
+    }
+
+    /// The number of its slot, for tables that stand beside the slab.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.index as usize
     }
 }
 

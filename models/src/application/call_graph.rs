@@ -44,6 +44,18 @@ pub struct Service {
     pub endpoint: EndpointId,
 }
 
+/// What a service speaks, as its Service's port says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: one request at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2, as gRPC: requests share a connection.
+    Http2,
+    /// Anything: a proxy balances connections and sees no requests.
+    Tcp,
+}
+
 /// An operation of a service.
 #[derive(Clone, Debug)]
 pub struct Endpoint {

@@ -35,6 +35,10 @@ impl Context<'_> {
 
     /// A call of a group was answered.
     pub(crate) fn call_answered(&mut self, call: Handle<Call>, group: u16, step: u16, answer: &Answer) {
+        // The caller may have died meanwhile.
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = &mut self.cluster.calls[call];
         it.answer.totals.add(&answer.totals);
         if !answer.is_ok() {
@@ -48,18 +52,17 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
         let slot = slot_of_step(selected, it.address, group, step);
-        let sidecars = self.topology.has_sidecars();
-        let sidecar = self.topology.sidecar_of(it.pod);
         let worker = it.cell_worker % self.topology.description.mesh.concurrency;
         let origin = Origin::Call { call, group, step };
-        let client = if sidecars { Client::Proxy { proxy: sidecar, worker } } else { Client::Cell };
         let address = call_address(it.address, group, slot, 0);
         let endpoint = selected.calls[usize::from(slot)].endpoint;
+        let proxy = self.topology.proxy_of_caller(it.pod, self.topology.service_of(endpoint));
+        let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.cluster.hops.insert(Hop::new(origin, client, address, endpoint, self.now));
-        if !sidecars {
-            self.call_from_cell(hop, it.pod, it.cell_worker);
-            return;
+        if self.topology.is_ambient() {
+            return self.enter_node(hop, it.pod, it.cell_worker);
         }
+        let Some(sidecar) = proxy else { return self.call_from_cell(hop, it.pod, it.cell_worker) };
         let takes = self.topology.outbound_pass.request(address);
         let reached = self.now + self.topology.description.mesh.loopback;
         let at = self.cluster.proxies[sidecar].pass(worker, reached, takes);

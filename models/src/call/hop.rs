@@ -1,239 +1,293 @@
-//! The client's side of a call: endpoint, connection, request out, response in, retry or end.
+//! The client's side of a call: route, attempts, answer.
 //!
 //! # Models
-//! The client is a proxy (gateway or sidecar), or without a mesh the calling cell itself. It picks
-//! an endpoint and a connection, sends, waits, and gives the connection back; a proxy may try
-//! again. An attempt whose endpoint is in another cluster is a crossing, into a cluster that was on
-//! the way already also a return.
+//! The client is a proxy (gateway or sidecar), or without a mesh the calling cell itself. A proxy
+//! finds the request's route, injects faults, chooses an endpoint (`choice`) and a connection
+//! (`connection`), sends, waits, and tries again or gives up. An attempt whose endpoint is in another
+//! cluster is a crossing, into a cluster that was on the way already also a return.
+//! A request whose client has given up goes on where it is: what it asked for is still done.
 //!
 //! # Assumptions
-//! - Handshakes and acknowledgements are time, not bytes: `cross_wire` has requests and responses
-//!   only. Effect: a new mTLS connection's 3 to 5 kB are missing.
-//! - Handshakes have no random part of the link's delay.
 //! - A request that is reset has sent no bytes.
+//! - A response whose client has given up still crosses the link between clusters, but not within.
+//! - An answer that a proxy gives itself costs no time on its worker.
+//! - A time-out per try runs until the whole answer is there, where Envoy's ends at its headers.
 //!
 //! # Source
-//! Envoy, life of a request; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
+//! Envoy `router.cc`; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
 
 use super::position::ClusterPath;
-use super::record::{Answer, Client, Hop, Origin, Status};
+use super::record::{Answer, Client, Hop, Origin, Phase, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
-use crate::cluster::message::{Body, Message, Request, Response};
-use crate::draws::{Purpose, draw};
-use crate::ids::{EndpointId, PodId, PoolId, ProxyId};
-use crate::kube_proxy;
-use crate::mesh::connection_pool::{Checkout, Connection};
-use crate::mesh::host_selection;
-use crate::mesh::load_balancer::{LoadBalancer, Policy};
-use crate::mesh::proxy::Upstream;
+use crate::cluster::message::{Request, Response};
+use crate::draws::{Purpose, call_address, draw};
+use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::mesh::circuit_breaker::Resource;
+use crate::mesh::connection_pool::Connection;
+use crate::mesh::outlier_detection::HostResult;
 use crate::mesh::proxy_cost::ProxyPass;
-use crate::mesh::retry;
-use crate::network::link::serialization;
-use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
-use meshsim_core::random::uniform_index;
+use crate::mesh::retry::{Outcome, back_off};
+use crate::mesh::route::Route;
+use crate::mesh::upstream::AttemptResult;
+use crate::telemetry::metrics::Counter;
+use meshsim_core::random::{Address, bernoulli, uniform};
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
-/// urllib3 keeps at most so many idle connections per host.
-const KEPT_BY_CELL: u32 = 10;
+/// Envoy's body for "upstream connect error or disconnect/reset before headers" (bytes).
+pub(super) const LOCAL_REPLY_BODY: u32 = 95;
 
-/// Envoy's idle time-out of a connection, also Istio's default.
-const PROXY_IDLE_TIMEOUT: SimDuration = SimDuration::from_secs(3600);
+/// The group number of a mirrored request's address: no call graph has so many groups.
+const MIRRORED: u16 = u16::MAX;
 
 impl Context<'_> {
-    /// A proxy chooses an endpoint for a request and gives it a connection.
+    /// A client's proxy has a request ready: it looks for its route.
     pub(crate) fn route(&mut self, hop: Handle<Hop>) {
+        // Its proxy may have died meanwhile.
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
         let it = self.cluster.hops[hop];
-        let Client::Proxy { proxy, worker } = it.client else { return };
-        let pod = self.choose_endpoint(&it, proxy, worker);
-        let workers = self.cluster.proxies[proxy].workers();
         let service = self.topology.service_of(it.endpoint);
-        let upstream = self.cluster.proxies[proxy].upstreams[service.index()].as_mut();
-        let pools = &mut self.cluster.pools;
-        let host =
-            upstream.expect("the endpoint was chosen through it").host_or_insert(pod, || pools.add(workers));
-        host.active += 1;
-        let pool = PoolId(host.pools.0 + u32::from(worker));
+        let upstreams = &self.topology.upstreams;
+        let route = match it.origin {
+            Origin::User { population, .. } => upstreams.route_of_users(population, service),
+            Origin::Call { .. } | Origin::Mirror => upstreams.plain_route(service),
+        };
+        let Some(route) = route else { return self.answer_itself(hop, Status::NoRoute) };
+        self.cluster.hops[hop].route = route;
+        match upstreams.route(service, route).fault.delay_of(it.address) {
+            Some(delay) => self.scheduler.schedule(self.now + delay, Event::FollowsRoute(hop)),
+            None => self.follow_route(hop),
+        }
+    }
+
+    /// A request goes where its route says.
+    pub(crate) fn follow_route(&mut self, hop: Handle<Hop>) {
+        // Its client may have died while it was held up.
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        let it = self.cluster.hops[hop];
+        let route = self.route_of(&it);
+        if let Some(status) = route.fault.abort_of(it.address) {
+            return self.answer_itself(hop, Status::FaultInjected(status));
+        }
+        let upstream = route
+            .only_destination()
+            .unwrap_or_else(|| route.destination(uniform(&mut draw(it.address, Purpose::TrafficSplit))));
+        self.set_upstream(hop, upstream);
+        if let Some(timeout) = route.timeout {
+            self.scheduler.schedule(self.now + timeout, Event::RouteTimesOut(hop));
+        }
+        if let Some((mirror, percent)) = route.mirror
+            && bernoulli(&mut draw(it.address, Purpose::Mirror), percent / 100.0)
+        {
+            self.send_copy(&it, mirror);
+        }
+        self.attempt(hop);
+    }
+
+    /// An attempt begins: a proxy chooses an endpoint for a request and gives it a connection.
+    pub(crate) fn attempt(&mut self, hop: Handle<Hop>) {
+        // It may have timed out in its back-off.
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        let it = self.cluster.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = it.client else { return };
+        let worker = u16::from(worker);
+        if it.phase == Phase::Answered {
+            return;
+        }
+        if let Some(pool) = self.pool_of_caller(&it) {
+            return self.attempt_over_tcp(hop, pool, proxy, worker);
+        }
+        let Some((pod, pool)) = self.choose_endpoint(hop, proxy, worker) else {
+            return self.answer_itself(hop, Status::NoHealthyUpstream);
+        };
         self.begin_attempt(hop, pod);
-        match self.check_out(pool) {
-            Checkout::Kept(connection) => self.dispatch(hop, connection),
-            Checkout::Closed(pod) => self.reset(hop, pod),
-            Checkout::None => {
-                // Whichever connection is ready first takes the request.
-                self.open(pool, pod, None);
-                self.cluster.pools.wait(pool, hop, &mut self.cluster.hops);
-            }
-        }
-    }
-
-    /// A cell calls a Service without a mesh: kube-proxy chooses once per connection.
-    pub(crate) fn call_from_cell(&mut self, hop: Handle<Hop>, calling_pod: PodId, cell_worker: u16) {
-        let service = self.topology.service_of(self.cluster.hops[hop].endpoint);
-        let services = self.topology.application().services.len();
-        let index = crate::cluster::state::Cluster::cell_pool_index(cell_worker, service, services);
-        let slot = self.topology.slot_of(calling_pod);
-        let known = self.cluster.cell_pools[slot][index];
-        let pool = known.unwrap_or_else(|| self.cluster.pools.add(1));
-        self.cluster.cell_pools[slot][index] = Some(pool);
-        match self.check_out(pool) {
-            Checkout::Kept(connection) => {
-                let pod = self.cluster.pools[connection].pod;
-                self.begin_attempt(hop, pod);
-                self.dispatch(hop, connection);
-            }
-            Checkout::Closed(pod) => {
-                self.begin_attempt(hop, pod);
-                self.reset(hop, pod);
-            }
-            Checkout::None => {
-                let address = self.next_draw();
-                let endpoints = self.topology.everywhere(service);
-                let pod = kube_proxy::pick(endpoints, &mut draw(address, Purpose::KubeProxy));
-                self.begin_attempt(hop, pod);
-                self.open(pool, pod, Some(hop));
-            }
-        }
-    }
-
-    /// A handshake is done.
-    pub(crate) fn connection_ready(&mut self, connection: Handle<Connection>) {
-        let it = self.cluster.pools[connection];
-        if let Some(hop) = it.bound {
-            self.cluster.pools[connection].bound = None;
-            self.dispatch(hop, connection);
-        } else {
-            self.release(connection, it.pool, u32::MAX);
-        }
+        self.take_connection(hop, pool, pod);
     }
 
     /// The answer of a pod of this or another cluster reaches the client.
     pub(crate) fn response_arrives(&mut self, response: &Response) {
         let hop = response.hop;
+        if !self.is_awaited(hop, response.address) {
+            return;
+        }
         let it = &mut self.cluster.hops[hop];
         it.answer.totals.add(&response.answer.totals);
         it.answer.status = response.answer.status;
         it.answer.body = response.answer.body;
-        let (client, pod, endpoint, address) = (it.client, it.pod, it.endpoint, it.address);
-        let connection = it.connection.take().expect("an answer comes over a connection");
-        let kept = &mut self.cluster.pools[connection];
-        kept.window = response.window;
-        kept.closes_at = response.closes_at.min(self.now.saturating_add(PROXY_IDLE_TIMEOUT));
-        let pool = kept.pool;
-        let Client::Proxy { proxy, worker } = client else {
-            self.release(connection, pool, KEPT_BY_CELL);
-            self.hop_completes(hop);
-            return;
+        let it = *it;
+        self.connection_is_free(hop, response);
+        let Client::Proxy { proxy, worker, .. } = it.client else {
+            self.cluster.hops[hop].phase = Phase::Answered;
+            if self.topology.is_ambient() {
+                return self.answer_reaches_node(hop);
+            }
+            return self.hop_completes(hop);
         };
-        self.end_attempt(proxy, pod, endpoint);
-        self.release(connection, pool, u32::MAX);
+        let status = response.answer.status.code();
+        self.end_attempt(hop, AttemptResult::Status(status));
         let body = response.answer.body;
         let (pass, loopback) = self.pass_of(proxy);
-        let (takes, cpu) = (pass.response(address, body), pass.cpu(body));
+        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
-        let at = self.cluster.proxies[proxy].pass(worker, self.now, takes) + loopback;
-        self.scheduler.schedule(at, Event::HopCompletes(hop));
-    }
-
-    /// The client learns that its connection was closed under its request.
-    pub(crate) fn reset_arrives(&mut self, hop: Handle<Hop>) {
-        let it = &mut self.cluster.hops[hop];
-        it.answer.status = Status::UpstreamReset;
-        it.answer.body = 0;
-        // Neither Istio's default nor a cell's own client retries a reset.
-        it.attempts = u8::MAX;
-        let (client, pod, endpoint) = (it.client, it.pod, it.endpoint);
-        if let Client::Proxy { proxy, .. } = client {
-            self.end_attempt(proxy, pod, endpoint);
+        let at = self.cluster.proxies[proxy].pass(u16::from(worker), self.now, takes);
+        if !self.try_again(hop, Outcome::Answered(status), at) {
+            self.cluster.hops[hop].phase = Phase::Answered;
+            let by_waypoint = self.topology.is_ambient() && !self.topology.is_gateway(proxy);
+            let event = if by_waypoint { Event::AnswerReachesNode(hop) } else { Event::HopCompletes(hop) };
+            self.scheduler.schedule(at + loopback, event);
         }
-        self.hop_completes(hop);
     }
 
-    /// A request is over for its client, or tried again.
-    pub(crate) fn hop_completes(&mut self, hop: Handle<Hop>) {
-        let it = self.cluster.hops[hop];
-        let version = self.topology.description.mesh.istio_version;
-        let proxied = matches!(it.client, Client::Proxy { .. });
-        if proxied && retry::retries(version, it.answer.status.code(), it.attempts) {
-            let wait = retry::back_off(it.attempts, it.address);
-            self.cluster.hops[hop].answer.totals.retries += 1;
-            self.scheduler.schedule(self.now + wait, Event::Routes(hop));
+    /// The client learns that the connection of its attempt was lost.
+    pub(crate) fn reset_arrives(&mut self, hop: Handle<Hop>, address: Address) {
+        if !self.is_awaited(hop, address) {
             return;
         }
-        self.cluster.hops.remove(hop);
+        self.close_connection(hop);
+        if let Client::Proxy { .. } = self.cluster.hops[hop].client {
+            let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
+            self.end_attempt(hop, result);
+        }
+        self.attempt_fails(hop, Status::UpstreamReset, Outcome::Reset);
+    }
+
+    /// A request has taken as long as its route allows.
+    pub(crate) fn route_times_out(&mut self, hop: Handle<Hop>) {
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        match self.cluster.hops[hop].phase {
+            Phase::Answered => return,
+            Phase::Idle => {}
+            Phase::Waiting => self.stop_waiting(hop),
+            Phase::Sent => self.give_up_attempt(hop),
+        }
+        self.count(hop, Counter::Timeouts);
+        self.answer_itself(hop, Status::Timeout);
+    }
+
+    /// An attempt has taken as long as its route allows for one.
+    pub(crate) fn try_times_out(&mut self, hop: Handle<Hop>, attempt: u8) {
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        let it = self.cluster.hops[hop];
+        if it.attempts == attempt && it.phase == Phase::Sent {
+            self.give_up_attempt(hop);
+            self.count(hop, Counter::PerTryTimeouts);
+            self.attempt_fails(hop, Status::Timeout, Outcome::PerTryTimeout);
+        }
+    }
+
+    /// An attempt has ended without an answer: the request is tried again, or that is its answer.
+    pub(super) fn attempt_fails(&mut self, hop: Handle<Hop>, status: Status, outcome: Outcome) {
+        self.cluster.hops[hop].phase = Phase::Idle;
+        if !self.try_again(hop, outcome, self.now) {
+            self.answer_itself(hop, status);
+        }
+    }
+
+    /// The client's proxy, or its own library, answers in place of the upstream.
+    pub(super) fn answer_itself(&mut self, hop: Handle<Hop>, status: Status) {
+        let it = &mut self.cluster.hops[hop];
+        (it.answer.status, it.answer.body) = (status, LOCAL_REPLY_BODY);
+        it.phase = Phase::Answered;
+        let wait = match it.client {
+            Client::Proxy { proxy, .. } => self.pass_of(proxy).1,
+            Client::Cell => SimDuration::ZERO,
+        };
+        self.scheduler.schedule(self.now + wait, Event::HopCompletes(hop));
+    }
+
+    /// A request is over for its client.
+    pub(crate) fn hop_completes(&mut self, hop: Handle<Hop>) {
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        self.return_retry(hop);
+        let it = self.cluster.hops.remove(hop);
         match it.origin {
             Origin::User { population, row } => self.answer_user(population, row, &it.answer),
             Origin::Call { call, group, step } => self.call_answered(call, group, step, &it.answer),
+            Origin::Mirror => {}
         }
     }
 
-    fn choose_endpoint(&mut self, hop: &Hop, proxy: ProxyId, worker: u16) -> PodId {
-        let service = self.topology.service_of(hop.endpoint);
-        let view = self.topology.view(self.cluster.id, service);
-        if self.cluster.proxies[proxy].upstreams[service.index()].is_none() {
-            let levels = (0..view.levels()).map(|level| view.level(level).len());
-            let balancers = levels.map(|hosts| self.start_balancers(proxy, hosts)).collect();
-            let made = Some(Box::new(Upstream::new(balancers)));
-            self.cluster.proxies[proxy].upstreams[service.index()] = made;
-        }
-        let upstream = self.cluster.proxies[proxy].upstreams[service.index()].as_mut();
-        let upstream = upstream.expect("made above");
-        let address = hop.address.child(u64::from(hop.attempts));
-        let mut rng = draw(address, Purpose::Balance);
-        let balance = || {
-            let level = view.choose_level(|| uniform_index(&mut rng, 100) as u64);
-            Some(upstream.pick(worker, level, view.level(level), &mut rng))
+    /// Schedules another attempt of a request if its route and its limits allow: whether they do.
+    fn try_again(&mut self, hop: Handle<Hop>, outcome: Outcome, from: SimTime) -> bool {
+        self.return_retry(hop);
+        let it = self.cluster.hops[hop];
+        let retry = match (it.client, it.origin) {
+            (Client::Cell, _) | (_, Origin::Mirror) => return false,
+            _ => self.route_of(&it).retry.as_ref().filter(|_| !self.is_tcp(&it)),
         };
-        // A retry looks for an endpoint that was not tried before.
-        let again = if hop.attempts == 0 { 0 } else { retry::HOST_SELECTION_RETRIES };
-        let selection = host_selection::select(balance, |pod| pod == hop.pod, again);
-        selection.host.expect("all endpoints are healthy")
+        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
+            return false;
+        };
+        let (thresholds, breaker) = self.limits_of(&it);
+        if !self.cluster.pools.breaker(breaker).acquire(thresholds, Resource::Retries) {
+            self.count(hop, Counter::RetryOverflows);
+            return false;
+        }
+        self.count(hop, Counter::Retries);
+        let wait = back_off(retry.back_off, it.attempts, it.address);
+        self.cluster.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
+        let it = &mut self.cluster.hops[hop];
+        it.holds_retry = true;
+        it.phase = Phase::Idle;
+        it.answer.totals.retries += 1;
+        self.scheduler.schedule(from + wait, Event::Attempts(hop));
+        true
     }
 
-    fn start_balancers(&mut self, proxy: ProxyId, hosts: usize) -> Vec<LoadBalancer> {
-        let policy = self.policy_of(proxy);
-        let workers = self.cluster.proxies[proxy].workers();
-        (0..workers)
-            .map(|_| {
-                let address = self.next_draw();
-                policy.start(hosts, &mut draw(address, Purpose::BalancerStart))
-            })
-            .collect()
-    }
-
-    fn is_gateway(&self, proxy: ProxyId) -> bool {
-        proxy.0 < u32::from(self.topology.description.gateway.replicas)
-    }
-
-    fn policy_of(&self, proxy: ProxyId) -> Policy {
-        let description = &self.topology.description;
-        if self.is_gateway(proxy) {
-            description.gateway.load_balancer
-        } else {
-            description.mesh.load_balancer
+    /// A retry is over.
+    pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
+        let it = self.cluster.hops[hop];
+        if it.holds_retry {
+            let (_, breaker) = self.limits_of(&it);
+            self.cluster.pools.breaker(breaker).release(Resource::Retries);
+            self.cluster.hops[hop].holds_retry = false;
         }
     }
 
-    /// What passing a client-side proxy takes, and the way from there to its cell.
-    fn pass_of(&self, proxy: ProxyId) -> (&ProxyPass, SimDuration) {
-        if self.is_gateway(proxy) {
-            (&self.topology.gateway_pass, SimDuration::ZERO)
-        } else {
-            (&self.topology.outbound_pass, self.topology.description.mesh.loopback)
+    /// The client of a request that was sent waits no longer.
+    fn give_up_attempt(&mut self, hop: Handle<Hop>) {
+        self.close_connection(hop);
+        self.end_attempt(hop, AttemptResult::Local(HostResult::LocalOriginTimeout));
+    }
+
+    /// Whether a client still waits for what came of the attempt at `address`.
+    fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
+        self.cluster.hops.contains(hop) && {
+            let it = &self.cluster.hops[hop];
+            it.phase == Phase::Sent && it.attempt_address() == address
         }
     }
 
-    fn check_out(&mut self, pool: PoolId) -> Checkout {
-        let (topology, here) = (self.topology, self.cluster.id);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
-        self.cluster.pools.check_out(pool, self.now, one_way)
+    fn set_upstream(&mut self, hop: Handle<Hop>, upstream: UpstreamId) {
+        if let Client::Proxy { upstream: chosen, .. } = &mut self.cluster.hops[hop].client {
+            *chosen = upstream.0 as u16;
+        }
     }
 
-    fn path_to(&self, pod: PodId) -> Path {
-        self.topology.path(self.cluster.id, self.topology.pods[pod].cluster)
+    fn send_copy(&mut self, original: &Hop, mirror: UpstreamId) {
+        let service = self.topology.upstreams.spec(false, mirror).service;
+        let endpoint = self.topology.application().services[service].endpoint;
+        let address = call_address(original.address, MIRRORED, 0, 0);
+        let copy = Hop::new(Origin::Mirror, original.client, address, endpoint, self.now);
+        let copy = self.cluster.hops.insert(copy);
+        self.set_upstream(copy, mirror);
+        self.attempt(copy);
     }
 
     /// Counts an attempt at `pod`.
-    fn begin_attempt(&mut self, hop: Handle<Hop>, pod: PodId) {
+    pub(super) fn begin_attempt(&mut self, hop: Handle<Hop>, pod: PodId) {
         let target = self.topology.pods[pod].cluster;
         let crosses = target != self.cluster.id;
         let returns = crosses && self.clusters_before(self.cluster.hops[hop].origin).contains(target);
@@ -243,92 +297,42 @@ impl Context<'_> {
         it.attempts += 1;
         it.answer.totals.crossings += u16::from(crosses);
         it.answer.totals.returns += u16::from(returns);
+        let it = *it;
+        if let Origin::User { population, row } = it.origin {
+            self.follow_session(&it, population, row);
+        }
+    }
+
+    /// Counts users' sessions that move.
+    fn follow_session(&mut self, hop: &Hop, population: PopulationId, row: u32) {
+        let it = &self.topology.description.populations[population.index()];
+        if it.counts_session_moves {
+            let user = it.arrivals.user(u64::from(self.cluster.log.number(row)), hop.address, it.users);
+            if self.cluster.sessions[population].moves(it, user, hop.pod) {
+                let service = self.topology.service_of(hop.endpoint);
+                self.cluster.metrics.count(self.now, service, Counter::SessionMoves);
+            }
+        }
     }
 
     /// The clusters that lead to a hop, this one included.
     fn clusters_before(&self, origin: Origin) -> ClusterPath {
         match origin {
-            Origin::User { .. } => ClusterPath::default().then(self.cluster.id),
-            Origin::Call { call, .. } => self.cluster.calls[call].path,
+            // The caller may have died meanwhile.
+            Origin::Call { call, .. } if self.cluster.calls.contains(call) => self.cluster.calls[call].path,
+            _ => ClusterPath::default().then(self.cluster.id),
         }
-    }
-
-    fn end_attempt(&mut self, proxy: ProxyId, pod: PodId, endpoint: EndpointId) {
-        let service = self.topology.service_of(endpoint);
-        let upstream = self.cluster.proxies[proxy].upstreams[service.index()].as_mut();
-        upstream.expect("the attempt was begun through it").ended(pod);
-    }
-
-    /// Begins to make a connection; `bound` tells whom it is for, if not for whoever waits.
-    fn open(&mut self, pool: PoolId, pod: PodId, bound: Option<Handle<Hop>>) {
-        let server = &self.topology.application().services[self.topology.pods[pod].service];
-        let workers = if self.topology.has_sidecars() {
-            self.topology.description.mesh.concurrency
-        } else {
-            server.workers
-        };
-        let address = self.next_draw();
-        let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
-        let connection = self.cluster.pools.open(self.now, pool, pod, worker as u16);
-        self.cluster.pools[connection].bound = bound;
-        // TCP, and TLS 1.3 where proxies encrypt.
-        let round_trips = 1 + u64::from(self.topology.encrypts());
-        let ready = self.now + self.path_to(pod).round_trip * round_trips;
-        self.scheduler.schedule(ready, Event::ConnectionReady(connection));
-    }
-
-    /// A connection has nothing to do: the next waiting request takes it, or it falls idle.
-    fn release(&mut self, connection: Handle<Connection>, pool: PoolId, kept_max: u32) {
-        match self.cluster.pools.take_waiting(pool, &mut self.cluster.hops) {
-            Some(hop) => self.dispatch(hop, connection),
-            None => self.cluster.pools.check_in(connection, kept_max),
-        }
-    }
-
-    /// The client will learn a round trip later that the server had closed the connection.
-    fn reset(&mut self, hop: Handle<Hop>, pod: PodId) {
-        let at = self.now + self.path_to(pod).round_trip;
-        self.scheduler.schedule(at, Event::ResetArrives(hop));
-    }
-
-    /// Sends a request over its connection.
-    fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
-        let it = &mut self.cluster.hops[hop];
-        it.connection = Some(connection);
-        let waited = (self.now - it.routed).as_nanos() / 1_000;
-        it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
-        let pod = it.pod;
-        let target = self.topology.pods[pod].cluster;
-        let stream = stream_bytes(REQUEST_HEADER, 0, self.topology.encrypts());
-        let path = self.topology.path(self.cluster.id, target);
-        let wire_bytes = path.wire_bytes(stream, path.segments(stream));
-        if target == self.cluster.id {
-            let at = self.now + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
-            self.scheduler.schedule(at, Event::RequestArrives(hop));
-            return;
-        }
-        let totals = &mut self.cluster.hops[hop].answer.totals;
-        totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
-        let request = self.request_of(hop, connection);
-        let message = Message { to: target, wire_bytes, body: Body::Request(request) };
-        self.send(message, request.address, Purpose::LinkRequest);
     }
 
     /// What the server learns of a hop.
     pub(crate) fn request_of(&self, hop: Handle<Hop>, connection: Handle<Connection>) -> Request {
         let it = &self.cluster.hops[hop];
         let connection = &self.cluster.pools[connection];
-        let further_attempts = it.attempts - 1;
         Request {
             client: self.cluster.id,
             hop,
-            // The first attempt is common to all strategies; further ones are others' luck.
-            address: if further_attempts == 0 {
-                it.address
-            } else {
-                it.address.child(u64::from(further_attempts))
-            },
-            endpoint: it.endpoint,
+            address: it.attempt_address(),
+            endpoint: self.endpoint_of(it),
             pod: it.pod,
             path: self.clusters_before(it.origin),
             server_worker: connection.server_worker,
@@ -336,9 +340,47 @@ impl Context<'_> {
         }
     }
 
-    /// When a proxy's connection is closed for idleness.
-    pub(crate) fn proxy_closes_at(&self) -> SimTime {
-        self.now.saturating_add(PROXY_IDLE_TIMEOUT)
+    /// What is asked of a pod: another service's endpoint if the request was split off to that.
+    fn endpoint_of(&self, hop: &Hop) -> EndpointId {
+        let service = self.topology.pods[hop.pod].service;
+        if service == self.topology.service_of(hop.endpoint) {
+            hop.endpoint
+        } else {
+            self.topology.application().services[service].endpoint
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// What passing a client-side proxy takes, and the way from there to its cell.
+    pub(super) fn pass_of(&self, proxy: ProxyId) -> (&'a ProxyPass, SimDuration) {
+        let topology = self.topology;
+        if topology.is_gateway(proxy) {
+            (&topology.gateway_pass, SimDuration::ZERO)
+        } else if topology.is_ambient() {
+            let local_delay = topology.description.clusters[self.cluster.id].local_delay;
+            (&topology.waypoint_pass, local_delay)
+        } else {
+            (&topology.outbound_pass, topology.description.mesh.loopback)
+        }
+    }
+
+    /// The route that a hop takes.
+    pub(super) fn route_of(&self, hop: &Hop) -> &'a Route {
+        let topology = self.topology;
+        topology.upstreams.route(topology.service_of(hop.endpoint), hop.route)
+    }
+}
+
+impl Hop {
+    /// The address of the draws of its last attempt: that of the first is common to all strategies;
+    /// further ones are others' luck.
+    #[must_use]
+    pub(crate) fn attempt_address(&self) -> Address {
+        match self.attempts {
+            0 | 1 => self.address,
+            further => self.address.child(u64::from(further - 1)),
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! A call on its way: out through the client's proxy, into the server's, through the cell and its
 //! further calls, and back.
 
+mod ambient;
+mod choice;
+mod connection;
 mod fan_out;
 mod hop;
+mod pod_death;
 pub mod position;
 pub mod record;
 mod serve;

@@ -7,7 +7,7 @@
 //! each other by handle only.
 
 use super::position::ClusterPath;
-use crate::ids::{ClusterId, EndpointId, PodId, PopulationId, ProxyId};
+use crate::ids::{ClusterId, EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
 use crate::mesh::connection_pool::Connection;
 use crate::network::tcp::{Transfer, Window};
 use meshsim_core::random::Address;
@@ -32,6 +32,21 @@ pub enum Origin {
         /// The step of the group.
         step: u16,
     },
+    /// Nobody: a copy for a mirror.
+    Mirror,
+}
+
+/// How far a hop's attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No attempt is under way: before the first, between two, or when all is over.
+    Idle,
+    /// It waits for a connection.
+    Waiting,
+    /// It was sent over a connection that is the hop's until the answer comes.
+    Sent,
+    /// The client has the final answer.
+    Answered,
 }
 
 /// Who sends a hop's request.
@@ -41,8 +56,10 @@ pub enum Client {
     Proxy {
         /// The proxy.
         proxy: ProxyId,
-        /// Its worker.
-        worker: u16,
+        /// Its worker: there are at most 256.
+        worker: u8,
+        /// The upstream that the request's route chose.
+        upstream: u16,
     },
     /// A worker process of the calling pod itself.
     Cell,
@@ -59,10 +76,16 @@ pub struct Hop {
     pub address: Address,
     /// What is called.
     pub endpoint: EndpointId,
-    /// The endpoint that was chosen last.
-    pub pod: PodId,
+    /// The place of its route among those of the service.
+    pub route: u8,
+    /// How far the last attempt has come.
+    pub phase: Phase,
+    /// Whether it counts as a retry for the circuit breaker.
+    pub holds_retry: bool,
     /// Attempts begun.
     pub attempts: u8,
+    /// The endpoint that was chosen last.
+    pub pod: PodId,
     /// When the last attempt's endpoint was chosen.
     pub routed: SimTime,
     /// The connection that carries it.
@@ -118,15 +141,72 @@ pub struct Answer {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// 200.
     Ok,
     /// 500: the service failed, because a call that it made failed.
     ServiceError,
+    /// The service failed by itself, with this status.
+    ServiceFailure(u16),
     /// 503 with Envoy's flag UC: the connection was reset after the request was sent. A cell's own
     /// client counts it as 505.
     UpstreamReset,
+    /// 503 with flag UF: no connection could be made.
+    ConnectFailure,
+    /// 503 with flag UH: no host could be chosen.
+    NoHealthyUpstream,
+    /// 503 with flag UO: a limit of the proxy was reached.
+    Overflow,
+    /// 504 with flag UT: it took too long.
+    Timeout,
+    /// 404 with flag NR: no route takes it.
+    NoRoute,
+    /// This status with flag FI: injected in place of an answer.
+    FaultInjected(u16),
+}
+
+impl Status {
+    /// Whether a client takes it for a success.
+    #[must_use]
+    pub const fn is_ok(self) -> bool {
+        self.code() < 400
+    }
+
+    /// The HTTP status that a proxy shows.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Ok => 200,
+            Self::NoRoute => 404,
+            Self::ServiceError => 500,
+            Self::UpstreamReset | Self::ConnectFailure | Self::NoHealthyUpstream | Self::Overflow => 503,
+            Self::Timeout => 504,
+            Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
+        }
+    }
+
+    /// Envoy's response flag, empty where the upstream answered.
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Self::Ok | Self::ServiceError | Self::ServiceFailure(_) => "",
+            Self::UpstreamReset => "UC",
+            Self::ConnectFailure => "UF",
+            Self::NoHealthyUpstream => "UH",
+            Self::Overflow => "UO",
+            Self::Timeout => "UT",
+            Self::NoRoute => "NR",
+            Self::FaultInjected(_) => "FI",
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (code, flag) = (self.code(), self.flag());
+        if flag.is_empty() { write!(f, "{code}") } else { write!(f, "{code} {flag}") }
+    }
 }
 
 /// What a user request takes, counted up its call tree.
@@ -174,6 +254,16 @@ impl Totals {
 }
 
 impl Hop {
+    /// The upstream that its route chose.
+    ///
+    /// # Panics
+    /// If no proxy is its client.
+    #[must_use]
+    pub fn upstream(&self) -> UpstreamId {
+        let Client::Proxy { upstream, .. } = self.client else { unreachable!("a cell has no upstreams") };
+        UpstreamId(u32::from(upstream))
+    }
+
     /// A request that a client has begun and not sent yet.
     #[must_use]
     pub fn new(origin: Origin, client: Client, address: Address, endpoint: EndpointId, now: SimTime) -> Self {
@@ -182,13 +272,24 @@ impl Hop {
             client,
             address,
             endpoint,
-            pod: PodId(u32::MAX),
+            route: 0,
+            phase: Phase::Idle,
+            holds_retry: false,
             attempts: 0,
+            pod: PodId(u32::MAX),
             routed: now,
             connection: None,
             next_waiting: None,
             answer: Answer::pending(),
         }
+    }
+}
+
+impl Client {
+    /// A worker of a proxy, with a request that has no route yet.
+    #[must_use]
+    pub const fn proxy(proxy: ProxyId, worker: u16) -> Self {
+        Self::Proxy { proxy, worker: worker as u8, upstream: u16::MAX }
     }
 }
 

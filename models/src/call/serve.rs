@@ -14,6 +14,7 @@
 //! # Source
 //! µBench, `ServiceCell/CellController-mp.py`.
 
+use super::hop::LOCAL_REPLY_BODY;
 use super::record::{Answer, Call, Hop, Status, Totals};
 use crate::application::cell::{Kept, LocalConnection};
 use crate::application::internal_service::InternalService;
@@ -21,15 +22,20 @@ use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Job, Stage};
 use crate::cluster::message::{Body, Message, Request, Response};
 use crate::draws::{Purpose, draw};
+use crate::ids::PodId;
 use crate::network::link::serialization;
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use crate::network::tcp::Transfer;
-use meshsim_core::random::{Address, uniform_index};
+use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration, SimTime};
 
 impl Context<'_> {
     /// A request from a client of the same cluster arrives.
-    pub(crate) fn request_arrives(&mut self, hop: Handle<Hop>) {
+    pub(crate) fn request_arrives(&mut self, hop: Handle<Hop>, attempt: u8) {
+        // Its client may have given up while it was under way.
+        if !self.is_under_way(hop, attempt) {
+            return;
+        }
         let connection = self.cluster.hops[hop].connection.expect("a request comes over a connection");
         let request = self.request_of(hop, connection);
         self.remote_request_arrives(&request);
@@ -37,6 +43,10 @@ impl Context<'_> {
 
     /// A request arrives, wherever it comes from.
     pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
+        let faults = &self.topology.faults;
+        if !faults.is_empty() && faults.is_dead(request.pod, self.now) {
+            return self.reset_client(request.client, request.hop, request.address);
+        }
         let call = self.cluster.calls.insert(Call {
             client: request.client,
             hop: request.hop,
@@ -54,8 +64,12 @@ impl Context<'_> {
             next_in_queue: None,
         });
         if !self.topology.has_sidecars() {
-            self.cell_receives(call);
-            return;
+            if !self.topology.is_ambient() {
+                return self.cell_receives(call);
+            }
+            let takes = self.topology.ztunnel_in.request(request.address);
+            let at = self.pass_ztunnel(request.pod, request.server_worker, takes);
+            return self.scheduler.schedule(at, Event::CellReceives(call));
         }
         let takes = self.topology.inbound_pass.request(request.address);
         let sidecar = self.topology.sidecar_of(request.pod);
@@ -66,6 +80,9 @@ impl Context<'_> {
 
     /// A request reaches a worker process of its pod.
     pub(crate) fn cell_receives(&mut self, call: Handle<Call>) {
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         let service = &self.topology.application().services[self.topology.pods[it.pod].service];
@@ -77,7 +94,7 @@ impl Context<'_> {
                 Kept::Closed => {
                     // The sidecar answers for its cell: a 503 that is real to the client's proxy.
                     let answer = &mut self.cluster.calls[call].answer;
-                    (answer.status, answer.body) = (Status::UpstreamReset, RESET_BODY);
+                    (answer.status, answer.body) = (Status::UpstreamReset, LOCAL_REPLY_BODY);
                     self.cluster.calls[call].closes_at = self.proxy_closes_at();
                     self.respond_through_sidecar(call);
                     return;
@@ -107,7 +124,9 @@ impl Context<'_> {
                 let it = self.cluster.calls[call];
                 let endpoint = &self.topology.application().endpoints[it.endpoint];
                 if endpoint.internal.sleep > SimDuration::ZERO {
-                    self.scheduler.schedule(self.now + endpoint.internal.sleep, Event::Slept(call));
+                    let sleep = self.slowed(it.pod, endpoint.internal.sleep.as_nanos() as f64);
+                    let at = self.now + SimDuration::from_nanos_f64(sleep);
+                    self.scheduler.schedule(at, Event::Slept(call));
                 } else if endpoint.groups.is_empty() {
                     self.respond(call);
                 } else {
@@ -122,6 +141,9 @@ impl Context<'_> {
 
     /// The sleep of the internal service is over.
     pub(crate) fn slept(&mut self, call: Handle<Call>) {
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = self.cluster.calls[call];
         let internal = self.internal_of(&it);
         let demand = internal.body_demand(it.answer.body, &self.topology.description.cell.costs);
@@ -136,8 +158,9 @@ impl Context<'_> {
 
     /// Gives a container CPU work of `demand` ns at the reference speed.
     pub(crate) fn work(&mut self, call: Handle<Call>, stage: Stage, demand: f64) {
+        let it = self.cluster.calls[call];
+        let demand = self.slowed(it.pod, demand * self.topology.speed_factor(it.address));
         let it = &mut self.cluster.calls[call];
-        let demand = demand * self.topology.speed_factor(it.address);
         it.answer.totals.demand_us = it.answer.totals.demand_us.saturating_add((demand / 1e3) as u32);
         let container = self.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
@@ -147,6 +170,9 @@ impl Context<'_> {
 
     /// A response leaves the pod for the network.
     pub(crate) fn response_leaves(&mut self, call: Handle<Call>) {
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = self.cluster.calls[call];
         let path = self.topology.path(self.cluster.id, it.client);
         let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
@@ -172,6 +198,9 @@ impl Context<'_> {
 
     /// The next round of a response enters the link.
     pub(crate) fn round_leaves(&mut self, call: Handle<Call>) {
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = &mut self.cluster.calls[call];
         let path = self.topology.path(self.cluster.id, it.client);
         let segments = it.transfer.next_round(&path);
@@ -202,6 +231,9 @@ impl Context<'_> {
 
     /// A response has crossed the cluster.
     pub(crate) fn local_response_arrives(&mut self, call: Handle<Call>) {
+        if !self.cluster.calls.contains(call) {
+            return;
+        }
         let it = self.cluster.calls.remove(call);
         self.response_arrives(&Response {
             hop: it.hop,
@@ -217,6 +249,14 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let endpoint = &self.topology.application().endpoints[it.endpoint];
         let costs = &self.topology.description.cell.costs;
+        if let Some(status) = self.failure_of(&it) {
+            let answer = &mut self.cluster.calls[call].answer;
+            answer.status = Status::ServiceFailure(status);
+            answer.totals = totals(&it, 0);
+            let demand = costs.request() + costs.response();
+            self.work(call, Stage::Response, demand);
+            return;
+        }
         let body = endpoint.internal.body_bytes(it.address);
         let mut demand = costs.request() + endpoint.internal.pi_demand(it.address, costs);
         if endpoint.internal.sleep == SimDuration::ZERO {
@@ -229,17 +269,15 @@ impl Context<'_> {
         demand += endpoint.groups.len() as f64 * costs.group();
         let answer = &mut self.cluster.calls[call].answer;
         answer.body = body;
-        answer.totals =
-            Totals { calls: 1, body, tree: (it.address.hash() >> 32) as u32, ..Totals::default() };
+        answer.totals = totals(&it, body);
         self.work(call, Stage::Internal, demand);
     }
 
     /// The response is written: the thread is free, and the response goes to the sidecar.
     fn respond(&mut self, call: Handle<Call>) {
         let it = self.cluster.calls[call];
-        let pod = self.topology.pods[it.pod];
-        self.cluster.metrics.count_served(self.now, pod.service);
         let slot = self.topology.slot_of(it.pod);
+        self.cluster.metrics.count_served(self.now, slot);
         let keep_alive = self.topology.description.cell.keep_alive;
         let cell = &mut self.cluster.cells[slot];
         let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive);
@@ -255,6 +293,12 @@ impl Context<'_> {
         self.cluster.calls[call].answer.body = body;
         if self.topology.has_sidecars() {
             self.respond_through_sidecar(call);
+        } else if self.topology.is_ambient() {
+            let pass = &self.topology.ztunnel_in;
+            let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
+            self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+            let at = self.pass_ztunnel(it.pod, it.server_worker, takes);
+            self.scheduler.schedule(at, Event::ResponseLeaves(call));
         } else {
             self.response_leaves(call);
         }
@@ -297,6 +341,22 @@ impl Context<'_> {
         link.transmit(self.now, f64::from(wire_bytes)).begins
     }
 
+    /// The status with which a failing pod answers a call, if it does.
+    fn failure_of(&self, call: &Call) -> Option<u16> {
+        let faults = &self.topology.faults;
+        if faults.is_empty() {
+            return None;
+        }
+        let (share, status) = faults.errors(call.pod, self.now)?;
+        bernoulli(&mut draw(call.address, Purpose::ServiceFailure), share).then_some(status)
+    }
+
+    /// What takes so long in a pod that may be slow.
+    fn slowed(&self, pod: PodId, nanos: f64) -> f64 {
+        let faults = &self.topology.faults;
+        if faults.is_empty() { nanos } else { nanos * faults.slowness(pod, self.now) }
+    }
+
     fn internal_of(&self, call: &Call) -> InternalService {
         self.topology.application().endpoints[call.endpoint].internal
     }
@@ -305,8 +365,10 @@ impl Context<'_> {
 /// Flask's page for an internal error (bytes).
 const ERROR_BODY: u32 = 290;
 
-/// Envoy's body for "upstream connect error or disconnect/reset before headers" (bytes).
-const RESET_BODY: u32 = 95;
+/// What a call takes itself.
+fn totals(call: &Call, body: u32) -> Totals {
+    Totals { calls: 1, body, tree: (call.address.hash() >> 32) as u32, ..Totals::default() }
+}
 
 impl crate::world::topology::Topology {
     /// By how much the CPU time of the call at `address` differs from its mean.

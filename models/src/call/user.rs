@@ -7,12 +7,13 @@
 //! # Assumptions
 //! Users reach their cluster's gateway without TLS.
 
-use super::record::{Answer, Client, Hop, Origin, Status};
+use super::record::{Answer, Client, Hop, Origin};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::draws::{Purpose, draw};
 use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use crate::users::session::connection_number;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimTime};
 
@@ -46,22 +47,30 @@ impl Context<'_> {
         let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
         let origin = Origin::User { population, row };
         // A user's connection ends in one worker of one gateway.
-        let client = Client::Proxy { proxy: ProxyId(user % gateways), worker: worker as u16 };
+        let client = Client::proxy(ProxyId(user % gateways), worker as u16);
         let hop = self.cluster.hops.insert(Hop::new(origin, client, address, it.entry, self.now));
+        if it.reconnects_after.is_some() {
+            let connection = connection_number(it, user, self.now);
+            self.cluster.access[population].reconnect(user, connection);
+        }
         let delay = self.cluster.access[population].send(user, self.now, &it.access);
         if delay.as_nanos() == 0 {
-            self.gateway_receives(hop);
+            self.proxy_receives(hop);
         } else {
-            self.scheduler.schedule(self.now + delay, Event::GatewayReceives(hop));
+            self.scheduler.schedule(self.now + delay, Event::ReachesProxy(hop));
         }
     }
 
-    /// The gateway takes a user's request in.
-    pub(crate) fn gateway_receives(&mut self, hop: Handle<Hop>) {
-        let it = &self.cluster.hops[hop];
-        let Client::Proxy { proxy, worker } = it.client else { return };
-        let takes = self.topology.gateway_pass.request(it.address);
-        let at = self.cluster.proxies[proxy].pass(worker, self.now, takes);
+    /// A gateway takes a user's request in, or a waypoint a call.
+    pub(crate) fn proxy_receives(&mut self, hop: Handle<Hop>) {
+        // The calling pod may have died.
+        if !self.cluster.hops.contains(hop) {
+            return;
+        }
+        let it = self.cluster.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = it.client else { return };
+        let takes = self.pass_of(proxy).0.request(it.address);
+        let at = self.cluster.proxies[proxy].pass(u16::from(worker), self.now, takes);
         self.scheduler.schedule(at, Event::Routes(hop));
     }
 
@@ -87,23 +96,5 @@ impl Context<'_> {
 
     fn end(&self) -> SimTime {
         SimTime::ZERO + self.topology.description.warm_up + self.topology.description.duration
-    }
-}
-
-impl Status {
-    /// Whether a client takes it for a success.
-    #[must_use]
-    pub fn is_ok(self) -> bool {
-        self == Self::Ok
-    }
-
-    /// The HTTP status that a proxy shows.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        match self {
-            Self::Ok => 200,
-            Self::ServiceError => 500,
-            Self::UpstreamReset => 503,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! What can happen inside one cluster. Stored by value in the event set.
 
 use crate::call::record::{Call, Hop};
-use crate::ids::{ContainerId, PopulationId};
+use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
 use crate::mesh::connection_pool::Connection;
 use meshsim_core::{Epoch, Handle};
 
@@ -17,14 +17,38 @@ pub enum Event {
         /// The request's number.
         number: u32,
     },
-    /// A user's request reaches the gateway.
-    GatewayReceives(Handle<Hop>),
+    /// A request reaches its client's proxy: a gateway or a waypoint.
+    ReachesProxy(Handle<Hop>),
+    /// A call without a waypoint has passed the ztunnel of its node.
+    LeavesNode(Handle<Hop>),
+    /// The answer to a call is back at the ztunnel of its node.
+    AnswerReachesNode(Handle<Hop>),
     /// A proxy has a request ready to be routed.
     Routes(Handle<Hop>),
+    /// A request has been delayed by fault injection and follows its route.
+    FollowsRoute(Handle<Hop>),
+    /// A request has waited for its next attempt.
+    Attempts(Handle<Hop>),
+    /// A request has taken as long as its route allows. Stale if it is over.
+    RouteTimesOut(Handle<Hop>),
+    /// An attempt has taken as long as its route allows. Stale if it is over.
+    TryTimesOut {
+        /// The request.
+        hop: Handle<Hop>,
+        /// The attempt, counted from 1.
+        attempt: u8,
+    },
     /// A new connection's handshake is done.
     ConnectionReady(Handle<Connection>),
+    /// A new connection was refused.
+    ConnectionFails(Handle<Connection>),
     /// A request reaches a pod of the same cluster.
-    RequestArrives(Handle<Hop>),
+    RequestArrives {
+        /// The request.
+        hop: Handle<Hop>,
+        /// The attempt, counted from 1.
+        attempt: u8,
+    },
     /// A request has passed the sidecar and reaches the cell.
     CellReceives(Handle<Call>),
     /// A container's next work is done, or its quota changes. Stale if the epoch has moved on.
@@ -43,9 +67,37 @@ pub enum Event {
     /// A response reaches a client of the same cluster.
     ResponseArrives(Handle<Call>),
     /// A client learns that its request was reset.
-    ResetArrives(Handle<Hop>),
+    ResetArrives {
+        /// The request.
+        hop: Handle<Hop>,
+        /// The attempt, counted from 1.
+        attempt: u8,
+    },
     /// A response has passed the client's proxy.
     HopCompletes(Handle<Hop>),
+    /// A proxy's interval of outlier detection is over.
+    OutlierTick {
+        /// The proxy.
+        proxy: ProxyId,
+        /// The upstream.
+        upstream: UpstreamId,
+    },
+    /// A proxy takes over changes of health that were merged.
+    TakesOverHealth {
+        /// The proxy.
+        proxy: ProxyId,
+        /// The upstream.
+        upstream: UpstreamId,
+    },
+    /// A pod dies, with all that it has under way.
+    PodDies(PodId),
+    /// The cluster's proxies are told that an endpoint is ready, or no longer.
+    EndpointChanges {
+        /// The endpoint.
+        pod: PodId,
+        /// Whether it is ready.
+        ready: bool,
+    },
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);

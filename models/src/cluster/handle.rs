@@ -6,6 +6,7 @@ use super::state::Cluster;
 use crate::call::record::Call;
 use crate::compute::{Compute, ContainerSpec};
 use crate::draws::{Purpose, draw};
+use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::network::link::jitter;
 use crate::world::topology::Topology;
@@ -66,7 +67,7 @@ impl Shard {
     pub(crate) fn compute(topology: &mut Topology, group: &[ClusterId]) -> Compute<Job> {
         let mut hosts: BTreeMap<HostId, HostId> = BTreeMap::new();
         for &cluster in group {
-            for &host in &topology.description.clusters[cluster].nodes {
+            for host in topology.description.clusters[cluster].nodes.iter().map(|node| node.host) {
                 let next = HostId::from_index(hosts.len());
                 hosts.entry(host).or_insert(next);
             }
@@ -131,7 +132,44 @@ impl Shard {
                 })),
             }
         }
+        events.extend(Self::fault_events(topology));
         events
+    }
+
+    /// When pods die, and when the proxies of each cluster are told of what is not ready.
+    fn fault_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
+        let mut events = Vec::new();
+        let faults = topology.faults.all();
+        for (pod, fault) in faults.iter().filter(|(_, fault)| fault.removes_endpoint()) {
+            if fault.kind == FaultKind::Crash {
+                events.push((fault.cluster.entity(), fault.begins, Event::PodDies(*pod)));
+            }
+            let Some(seen_after) = fault.seen_after else { continue };
+            let returns = fault.ends.filter(|&ends| {
+                let others = topology.faults.of(*pod).filter(|it| it.removes_endpoint());
+                !others.into_iter().any(|it| it.is_on(ends))
+            });
+            for cluster in topology.description.clusters.ids() {
+                if cluster != fault.cluster && topology.route(fault.cluster, cluster).is_none() {
+                    continue;
+                }
+                let delay = seen_after + topology.path(fault.cluster, cluster).one_way;
+                let mut tell = |at: SimTime, ready| {
+                    let event = Event::EndpointChanges { pod: *pod, ready };
+                    events.push((cluster.entity(), at.saturating_add(delay), event));
+                };
+                tell(fault.begins, false);
+                if let Some(ends) = returns {
+                    tell(ends, true);
+                }
+            }
+        }
+        events
+    }
+
+    /// What never changes.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// Its clusters.
@@ -181,17 +219,30 @@ impl Process for Shard {
         match event {
             Event::UserSends(population) => context.user_sends(population),
             Event::UserThought { population, number } => context.user_thought(population, number),
-            Event::GatewayReceives(hop) => context.gateway_receives(hop),
+            Event::ReachesProxy(hop) => context.proxy_receives(hop),
+            Event::LeavesNode(hop) => context.leave_node(hop),
+            Event::AnswerReachesNode(hop) => context.answer_reaches_node(hop),
             Event::Routes(hop) => context.route(hop),
             Event::ConnectionReady(connection) => context.connection_ready(connection),
-            Event::RequestArrives(hop) => context.request_arrives(hop),
+            Event::FollowsRoute(hop) => context.follow_route(hop),
+            Event::Attempts(hop) => context.attempt(hop),
+            Event::RouteTimesOut(hop) => context.route_times_out(hop),
+            Event::TryTimesOut { hop, attempt } => context.try_times_out(hop, attempt),
+            Event::ConnectionFails(connection) => context.connection_failed(connection),
+            Event::RequestArrives { hop, attempt } => context.request_arrives(hop, attempt),
             Event::CellReceives(call) => context.cell_receives(call),
             Event::Slept(call) => context.slept(call),
             Event::ResponseLeaves(call) => context.response_leaves(call),
             Event::RoundLeaves(call) => context.round_leaves(call),
             Event::ResponseArrives(call) => context.local_response_arrives(call),
-            Event::ResetArrives(hop) => context.reset_arrives(hop),
+            Event::ResetArrives { hop, attempt } => context.attempt_is_reset(hop, attempt),
             Event::HopCompletes(hop) => context.hop_completes(hop),
+            Event::OutlierTick { proxy, upstream } => context.outlier_tick(proxy, upstream),
+            Event::TakesOverHealth { proxy, upstream } => context.take_over_health(proxy, upstream),
+            Event::PodDies(pod) => context.pod_dies(pod),
+            Event::EndpointChanges { pod, ready } => {
+                context.cluster.change_endpoint(context.topology, pod, ready, context.now);
+            }
             Event::CpuDone { .. } => unreachable!("handled above"),
         }
         context.schedule_cpu();
@@ -206,6 +257,7 @@ impl Process for Shard {
         match message.body {
             Body::Request(request) => context.remote_request_arrives(&request),
             Body::Response(response) => context.response_arrives(&response),
+            Body::Reset { hop, address } => context.reset_arrives(hop, address),
         }
         context.schedule_cpu();
     }
@@ -242,6 +294,7 @@ impl Context<'_> {
         let (address, purpose) = match &message.body {
             Body::Request(request) => (request.address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
+            Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
         };
         self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
     }

@@ -25,6 +25,13 @@ pub enum Body {
     Request(Request),
     /// The answer to a hop.
     Response(Response),
+    /// The connection of a hop's attempt was lost.
+    Reset {
+        /// The client's hop.
+        hop: Handle<Hop>,
+        /// The address of the attempt's draws.
+        address: Address,
+    },
 }
 
 /// A request for a pod.

@@ -1,16 +1,23 @@
 //! The state of one cluster.
 
+use crate::application::call_graph::Protocol;
 use crate::application::cell::Cell;
 use crate::call::record::{Call, Hop};
-use crate::ids::{ClusterId, PoolId, PopulationId, ProxyId, ServiceId};
+use crate::ids::{ClusterId, PodId, PoolId, PopulationId, ProxyId, ServiceId, UpstreamId};
 use crate::mesh::connection_pool::ConnectionPools;
+use crate::mesh::endpoint_view::EndpointView;
+use crate::mesh::load_balancer::HashTables;
+use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::proxy::Proxy;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_log::RequestLog;
 use crate::users::population::AccessConnections;
+use crate::users::session::Sessions;
+use crate::world::endpoints::{Known, SiteId};
 use crate::world::topology::Topology;
-use meshsim_core::{Id, SimDuration, Slab, Table};
+use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab, Table};
+use std::collections::BTreeMap;
 
 /// Everything that changes in a cluster.
 #[derive(Clone, Debug)]
@@ -21,18 +28,37 @@ pub struct Cluster {
     pub hops: Slab<Hop>,
     /// Requests that its pods serve.
     pub calls: Slab<Call>,
-    /// Gateways, then the sidecars of its pods.
+    /// Gateways, then the sidecars of its pods, or the ztunnels of its nodes and the waypoints.
     pub proxies: Table<ProxyId, Proxy>,
     /// The connections of all its clients.
     pub pools: ConnectionPools,
     /// By the pod's place in the cluster.
     pub cells: Vec<Cell>,
-    /// Without a mesh: the pools of each pod, by worker process and service.
+    /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
     pub cell_pools: Vec<Vec<Option<PoolId>>>,
+    /// What its proxies see, by site and upstream, where it is no longer as before the run; empty if
+    /// nothing has changed.
+    pub changed_views: Vec<Option<EndpointView>>,
+    /// Endpoints of the services of which one has changed.
+    known: BTreeMap<ServiceId, Vec<Known>>,
+    /// The ready ones among them.
+    ready: BTreeMap<ServiceId, Vec<PodId>>,
+    /// Changes of endpoints so far.
+    changes: u32,
+    /// Tables of hashing load balancers, by site and upstream.
+    pub tables: Vec<HashTables>,
+    /// Endpoints that its hops have tried.
+    pub previous_hosts: PreviousHosts,
+    /// Ambient: when each tunnel was last used to open a stream, by its two ends.
+    pub tunnels: BTreeMap<(u32, u32), SimTime>,
+    /// Room for requests that fail together.
+    pub failed: Vec<Handle<Hop>>,
     /// The links that leave it, by their index in the description.
     pub links: Vec<Option<Link>>,
     /// Its users' connections, by population; empty for those of other clusters.
     pub access: Table<PopulationId, AccessConnections>,
+    /// What its gateways know of its users, by population.
+    pub sessions: Table<PopulationId, Sessions>,
     /// The number of requests sent so far by each population.
     pub sent: Table<PopulationId, u64>,
     /// Its users' requests.
@@ -55,17 +81,18 @@ impl Cluster {
         let concurrency = description.mesh.concurrency;
         let sidecars = if topology.has_sidecars() { pods.len() } else { 0 };
         let gateways = usize::from(description.gateway.replicas);
-        let gateway = Proxy::new(description.gateway.concurrency, services);
-        let sidecar = Proxy::new(concurrency, services);
-        let service_of =
-            |pod: u32| &description.application.services[topology.pods[crate::ids::PodId(pod)].service];
+        let upstreams = topology.upstreams.len();
+        let gateway = Proxy::new(description.gateway.concurrency, upstreams);
+        let sidecar = Proxy::new(concurrency, upstreams);
+        let cells_connect = sidecars == 0 || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
+        let service_of = |pod: u32| &description.application.services[topology.pods[PodId(pod)].service];
         let threads = |pod: u32| usize::from(service_of(pod).workers) * usize::from(service_of(pod).threads);
         let room = pods.clone().map(threads).sum::<usize>().clamp(16, MOST_ROOM);
         let cells = pods
             .clone()
             .map(|pod| Cell::new(service_of(pod).workers, if sidecars > 0 { concurrency } else { 0 }));
         let cell_pools = pods.clone().map(|pod| {
-            vec![None; if sidecars > 0 { 0 } else { usize::from(service_of(pod).workers) * services }]
+            vec![None; if cells_connect { usize::from(service_of(pod).workers) * services } else { 0 }]
         });
         let leaves = |link: &crate::world::description::LinkSpec| {
             link.between.contains(&id).then(|| Link::new(link.bits_per_second))
@@ -77,18 +104,64 @@ impl Cluster {
             hops: Slab::with_capacity(room),
             calls: Slab::with_capacity(room),
             proxies: std::iter::repeat_n(gateway, gateways)
-                .chain(std::iter::repeat_n(sidecar, sidecars))
+                .chain(std::iter::repeat_n(sidecar, topology.proxies_in(id) - gateways))
                 .collect(),
             pools: ConnectionPools::with_capacity(room),
             cells: cells.collect(),
             cell_pools: cell_pools.collect(),
+            changed_views: Vec::new(),
+            known: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            changes: 0,
+            tables: vec![HashTables::default(); topology.sites_in(id).len() * upstreams],
+            previous_hosts: PreviousHosts::default(),
+            tunnels: BTreeMap::new(),
+            failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),
+            sessions: populations.iter().map(|_| Sessions::default()).collect(),
             sent: populations.iter().map(|_| 0).collect(),
             log: RequestLog::with_capacity(expected_requests(id, topology)),
             open_requests: 0,
-            metrics: Metrics::new(width, slices, services),
+            metrics: Metrics::new(width, slices, pods.len(), services),
             draws: 0,
+        }
+    }
+
+    /// The cluster's proxies are told that an endpoint is ready, or no longer.
+    pub fn change_endpoint(&mut self, topology: &Topology, pod: PodId, ready: bool, now: SimTime) {
+        let service = topology.pods[pod].service;
+        let known = self.known.entry(service).or_insert_with(|| topology.known(service).collect());
+        let it = known.iter_mut().find(|it| it.pod == pod).expect("an endpoint of its service");
+        if it.ready == ready {
+            return;
+        }
+        it.ready = ready;
+        if ready {
+            it.added = Some(now);
+        }
+        let ready = known.iter().filter(|it| it.ready).map(|it| it.pod).collect();
+        self.ready.insert(service, ready);
+        self.changes += 1;
+        let sites = topology.sites_in(self.id);
+        let upstreams = topology.upstreams.len();
+        self.changed_views.resize(sites.len() * upstreams, None);
+        for (place, site) in sites.enumerate() {
+            for id in
+                topology.upstreams.ids().filter(|&id| topology.upstreams.spec(false, id).service == service)
+            {
+                let view = topology.make_view(SiteId::from_index(site), id, known, self.changes);
+                self.changed_views[place * upstreams + id.index()] = Some(view);
+            }
+        }
+    }
+
+    /// The endpoints of a service as kube-proxy sees them.
+    #[must_use]
+    pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> &'a [PodId] {
+        match self.ready.get(&service) {
+            Some(ready) => ready,
+            None => topology.everywhere(service),
         }
     }
 
@@ -97,6 +170,24 @@ impl Cluster {
     pub fn cell_pool_index(worker: u16, service: ServiceId, services: usize) -> usize {
         usize::from(worker) * services + service.index()
     }
+}
+
+/// What the proxies of a site of cluster `here` see of an upstream.
+#[must_use]
+pub fn view_of<'a>(
+    changed: &'a [Option<EndpointView>],
+    topology: &'a Topology,
+    here: ClusterId,
+    site: SiteId,
+    upstream: UpstreamId,
+) -> &'a EndpointView {
+    // Nothing has changed in most runs.
+    if changed.is_empty() {
+        return topology.view(site, upstream);
+    }
+    let place = site.index() - topology.sites_in(here).start;
+    let now = changed[place * topology.upstreams.len() + upstream.index()].as_ref();
+    now.unwrap_or_else(|| topology.view(site, upstream))
 }
 
 /// A cluster has room for as many calls as it has threads, but for no more than this, before it

@@ -164,6 +164,16 @@ impl<J: Copy> Compute<J> {
         self.settle(now, container, runnable_before);
     }
 
+    /// Everything that a container works on is lost.
+    pub fn clear(&mut self, now: SimTime, container: ContainerId) {
+        let it = &mut self.containers[container];
+        let runnable_before = it.runnable();
+        it.advance(now);
+        it.workers.iter_mut().for_each(ProcessorSharing::clear);
+        it.busy_workers = 0;
+        self.settle(now, container, runnable_before);
+    }
+
     /// The containers whose next change moved since the last call.
     pub fn take_retimed(&mut self) -> std::vec::Drain<'_, Retimed> {
         self.retimed.drain(..)

@@ -55,6 +55,11 @@ impl<J: Copy> ProcessorSharing<J> {
         self.jobs.push(Share { done_at: self.attained + demand, arrival: self.arrivals, job });
     }
 
+    /// All jobs are lost.
+    pub fn clear(&mut self) {
+        self.jobs.clear();
+    }
+
     /// The server has done `work`, which all jobs shared.
     pub fn advance(&mut self, work: f64) {
         if !self.jobs.is_empty() {

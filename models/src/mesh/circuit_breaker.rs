@@ -72,6 +72,12 @@ impl CircuitBreaker {
         allowed
     }
 
+    /// Takes one of a resource whatever its limit: a connection of a pool that has none, without
+    /// which its requests would wait for ever.
+    pub fn force(&mut self, resource: Resource) {
+        self.counts[resource as usize] += 1;
+    }
+
     /// Gives one back.
     ///
     /// # Panics

@@ -6,18 +6,26 @@
 //! used last; if there is none, a new one is made, which costs a round trip for TCP and one more
 //! for TLS 1.3. In Envoy a request that waits for a new connection takes whichever connection is
 //! free first: the new one, or one that another request gave back.
+//! HTTP/2: all requests of a pool share one connection; while it is made they wait.
 //! A server that closes an idle connection is noticed half a round trip later; a request that was
 //! sent in between meets the close and is reset.
+//! A connection is closed after its largest number of requests. Connections, waiting requests and
+//! requests under way are counted by the circuit breaker of the pool's upstream; a pool without a
+//! connection may make one beyond the limit.
 //!
 //! # Assumptions
-//! Connections are not limited in number, requests per connection neither (Istio's defaults).
+//! - Connections that a server or the idle time-out closed are counted until their pool is asked
+//!   again. Effect: none without a limit of connections.
+//! - Under HTTP/2 each response starts from the congestion window that the last one left, and a
+//!   connection whose requests are used up takes none while it lives.
 //!
 //! # Source
 //! Envoy, arch_overview/upstream/connection_pooling, `conn_pool_base.cc`; urllib3
 //! `HTTPConnectionPool` (last in first out, at most 10 kept).
 
+use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
 use crate::call::record::Hop;
-use crate::ids::{PodId, PoolId};
+use crate::ids::{BreakerId, PodId, PoolId};
 use crate::network::tcp::Window;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab, Table};
 
@@ -34,18 +42,33 @@ pub struct Connection {
     pub window: Window,
     /// When the server closes it if it stays idle.
     pub closes_at: SimTime,
+    /// When it was asked for.
+    pub opened: SimTime,
     /// The request for which it is made and which nothing else may take.
     pub bound: Option<Handle<Hop>>,
+    /// Requests on it.
+    streams: u32,
+    /// Requests that it has had.
+    served: u32,
+    /// Whether it takes no further requests, and is closed when it has none.
+    draining: bool,
     /// The idle connection that was used before this one.
     next_idle: Option<Handle<Connection>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Pool {
+    breaker: Option<BreakerId>,
+    shares_connection: bool,
+    of_cell: Option<PodId>,
     last_used: Option<Handle<Connection>>,
     idle: u32,
-    /// First and last of the requests that wait for a connection.
+    /// Connections that exist or are being made, and of these the latter.
+    connections: u32,
+    connecting: u32,
+    /// First and last of the requests that wait for a connection, and their number.
     waiting: Option<(Handle<Hop>, Handle<Hop>)>,
+    waits: u32,
 }
 
 /// What a pool has for a request.
@@ -65,25 +88,43 @@ pub enum Checkout {
 pub struct ConnectionPools {
     pools: Table<PoolId, Pool>,
     connections: Slab<Connection>,
+    breakers: Table<BreakerId, CircuitBreaker>,
 }
 
 impl ConnectionPools {
     /// No pools yet; room for so many connections.
     #[must_use]
     pub fn with_capacity(connections: usize) -> Self {
-        Self { pools: Table::new(), connections: Slab::with_capacity(connections) }
+        Self { pools: Table::new(), connections: Slab::with_capacity(connections), breakers: Table::new() }
     }
 
-    /// Adds `count` empty pools; tells the first.
-    pub fn add(&mut self, count: usize) -> PoolId {
-        let first = self.pools.push(Pool::default());
+    /// Adds the counts of a proxy's upstream.
+    pub fn add_breaker(&mut self) -> BreakerId {
+        self.breakers.push(CircuitBreaker::default())
+    }
+
+    /// The counts of a proxy's upstream.
+    pub fn breaker(&mut self, breaker: BreakerId) -> &mut CircuitBreaker {
+        &mut self.breakers[breaker]
+    }
+
+    /// All counts.
+    pub fn breakers(&self) -> impl Iterator<Item = &CircuitBreaker> {
+        self.breakers.iter()
+    }
+
+    /// Adds `count` empty pools of an upstream whose requests share connections, or do not; tells
+    /// the first.
+    pub fn add(&mut self, count: usize, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
+        let pool = Pool { breaker, shares_connection, ..Pool::default() };
+        let first = self.pools.push(pool);
         for _ in 1..count {
-            self.pools.push(Pool::default());
+            self.pools.push(pool);
         }
         first
     }
 
-    /// Takes an idle connection of a pool; `one_way` tells how far a pod is.
+    /// Takes a connection of a pool for a request; `one_way` tells how far a pod is.
     pub fn check_out(
         &mut self,
         pool: PoolId,
@@ -92,13 +133,15 @@ impl ConnectionPools {
     ) -> Checkout {
         while let Some(handle) = self.pools[pool].last_used {
             let connection = self.connections[handle];
-            self.pools[pool].last_used = connection.next_idle;
-            self.pools[pool].idle -= 1;
             let one_way = one_way(connection.pod);
             if now.saturating_add(one_way) < connection.closes_at {
+                if !self.pools[pool].shares_connection {
+                    self.take_idle(pool, connection.next_idle);
+                }
                 return Checkout::Kept(handle);
             }
-            self.connections.remove(handle);
+            // What is still on a shared connection ends by itself.
+            self.drain(handle);
             if now < connection.closes_at.saturating_add(one_way) {
                 return Checkout::Closed(connection.pod);
             }
@@ -106,25 +149,114 @@ impl ConnectionPools {
         Checkout::None
     }
 
-    /// Makes a connection.
+    /// Whether a new connection is to be made for a request that waits: its pool may share the one
+    /// that is being made, and the limit may forbid it.
+    pub fn may_open(&mut self, pool: PoolId, thresholds: &Thresholds) -> Opening {
+        let it = self.pools[pool];
+        if it.shares_connection && it.connecting > 0 {
+            return Opening::Shared;
+        }
+        let Some(breaker) = it.breaker else { return Opening::Allowed };
+        let breaker = &mut self.breakers[breaker];
+        if breaker.acquire(thresholds, Resource::Connections) {
+            Opening::Allowed
+        } else if it.connections == 0 {
+            breaker.force(Resource::Connections);
+            Opening::Forced
+        } else {
+            Opening::Refused
+        }
+    }
+
+    /// Makes a connection, which `may_open` allowed.
     pub fn open(&mut self, now: SimTime, pool: PoolId, pod: PodId, server_worker: u16) -> Handle<Connection> {
+        self.pools[pool].connections += 1;
+        self.pools[pool].connecting += 1;
         self.connections.insert(Connection {
             pool,
             pod,
             server_worker,
             window: Window::new(now),
             closes_at: SimTime::MAX,
+            opened: now,
             bound: None,
+            streams: 0,
+            served: 0,
+            draining: false,
             next_idle: None,
         })
+    }
+
+    /// A handshake is done.
+    pub fn connected(&mut self, handle: Handle<Connection>) {
+        let pool = self.connections[handle].pool;
+        self.pools[pool].connecting -= 1;
+    }
+
+    /// A handshake has failed: the connection is gone. Tells its pool.
+    pub fn connect_failed(&mut self, handle: Handle<Connection>) -> PoolId {
+        self.connected(handle);
+        self.close(handle)
+    }
+
+    /// A request goes out on a connection.
+    pub fn attach(&mut self, handle: Handle<Connection>) {
+        let connection = &mut self.connections[handle];
+        connection.streams += 1;
+        connection.served += 1;
+    }
+
+    /// A request on a connection is over.
+    pub fn detach(&mut self, handle: Handle<Connection>) {
+        self.connections[handle].streams -= 1;
+    }
+
+    /// Whether a connection may carry further requests.
+    #[must_use]
+    pub fn is_used_up(&self, handle: Handle<Connection>, max_requests: Option<u32>) -> bool {
+        max_requests.is_some_and(|most| self.connections[handle].served >= most)
+    }
+
+    /// Adds the empty pool of a cell's worker; through a sidecar its connections count there.
+    pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>) -> PoolId {
+        self.pools.push(Pool { breaker, of_cell: Some(pod), ..Pool::default() })
+    }
+
+    /// Who connects: a number that differs between pods and proxies.
+    #[must_use]
+    pub fn owner(&self, pool: PoolId) -> u32 {
+        let pool = &self.pools[pool];
+        // Breakers are one per proxy and upstream; pods count from the other end.
+        pool.of_cell.map_or_else(|| pool.breaker.map_or(0, |it| it.0), |pod| u32::MAX - pod.0)
+    }
+
+    /// Whether a pool is a cell's.
+    #[must_use]
+    pub fn is_of_cell(&self, pool: PoolId) -> bool {
+        self.pools[pool].of_cell.is_some()
+    }
+
+    /// Whether a connection may take a request beside those that it has.
+    #[must_use]
+    pub fn is_shared(&self, pool: PoolId) -> bool {
+        self.pools[pool].shares_connection
+    }
+
+    /// Whether a connection takes no further requests.
+    #[must_use]
+    pub fn is_draining(&self, handle: Handle<Connection>) -> bool {
+        self.connections[handle].draining
     }
 
     /// Gives a connection back to its pool, which keeps at most `kept_max`.
     pub fn check_in(&mut self, handle: Handle<Connection>, kept_max: u32) {
         let connection = &mut self.connections[handle];
         let pool = &mut self.pools[connection.pool];
+        if pool.shares_connection && pool.last_used == Some(handle) {
+            return;
+        }
         if pool.idle >= kept_max {
-            self.connections.remove(handle);
+            self.close(handle);
             return;
         }
         connection.next_idle = pool.last_used;
@@ -132,16 +264,56 @@ impl ConnectionPools {
         pool.idle += 1;
     }
 
-    /// A request starts to wait for a connection of `pool`. `hops` holds the requests.
-    pub fn wait(&mut self, pool: PoolId, hop: Handle<Hop>, hops: &mut Slab<Hop>) {
-        let waiting = &mut self.pools[pool].waiting;
-        *waiting = match *waiting {
+    /// A connection that nobody may take is closed; tells its pool.
+    pub fn close(&mut self, handle: Handle<Connection>) -> PoolId {
+        let connection = self.connections.remove(handle);
+        let pool = &mut self.pools[connection.pool];
+        pool.connections -= 1;
+        if pool.last_used == Some(handle) {
+            pool.last_used = connection.next_idle;
+            pool.idle -= 1;
+        }
+        if let Some(breaker) = pool.breaker {
+            self.breakers[breaker].release(Resource::Connections);
+        }
+        connection.pool
+    }
+
+    /// A connection takes no further requests.
+    pub fn drain(&mut self, handle: Handle<Connection>) {
+        self.connections[handle].draining = true;
+        let connection = self.connections[handle];
+        if self.pools[connection.pool].last_used == Some(handle) {
+            self.take_idle(connection.pool, connection.next_idle);
+        }
+        if connection.streams == 0 {
+            self.close(handle);
+        }
+    }
+
+    /// A request starts to wait for a connection of `pool`, if the limit allows. `hops` holds the
+    /// requests.
+    pub fn wait(
+        &mut self,
+        pool: PoolId,
+        hop: Handle<Hop>,
+        hops: &mut Slab<Hop>,
+        limits: &Thresholds,
+    ) -> bool {
+        let it = &mut self.pools[pool];
+        let breaker = it.breaker.map(|breaker| &mut self.breakers[breaker]);
+        if breaker.is_some_and(|breaker| !breaker.acquire(limits, Resource::PendingRequests)) {
+            return false;
+        }
+        it.waits += 1;
+        it.waiting = match it.waiting {
             None => Some((hop, hop)),
             Some((first, last)) => {
                 hops[last].next_waiting = Some(hop);
                 Some((first, hop))
             }
         };
+        true
     }
 
     /// The request that has waited longest for a connection of `pool`, which waits no more.
@@ -149,7 +321,32 @@ impl ConnectionPools {
         let (first, last) = self.pools[pool].waiting?;
         let next = hops[first].next_waiting.take();
         self.pools[pool].waiting = next.map(|next| (next, last));
+        self.waits_no_more(pool);
         Some(first)
+    }
+
+    /// A request that waits gives up.
+    pub fn give_up(&mut self, pool: PoolId, hop: Handle<Hop>, hops: &mut Slab<Hop>) {
+        let Some((first, last)) = self.pools[pool].waiting else { return };
+        let next = hops[hop].next_waiting.take();
+        if first == hop {
+            self.pools[pool].waiting = next.map(|next| (next, last));
+        } else {
+            let mut before = first;
+            while let Some(after) = hops[before].next_waiting.filter(|after| *after != hop) {
+                before = after;
+            }
+            hops[before].next_waiting = next;
+            self.pools[pool].waiting = Some((first, if last == hop { before } else { last }));
+        }
+        self.waits_no_more(pool);
+    }
+
+    /// Requests that wait for a connection of a pool, beyond those that are being made for them.
+    #[must_use]
+    pub fn lacks_connection(&self, pool: PoolId) -> bool {
+        let it = &self.pools[pool];
+        it.waits > it.connecting && !(it.shares_connection && it.connecting > 0)
     }
 
     /// Connections that exist.
@@ -163,6 +360,32 @@ impl ConnectionPools {
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
+
+    fn waits_no_more(&mut self, pool: PoolId) {
+        let it = &mut self.pools[pool];
+        it.waits -= 1;
+        if let Some(breaker) = it.breaker {
+            self.breakers[breaker].release(Resource::PendingRequests);
+        }
+    }
+
+    fn take_idle(&mut self, pool: PoolId, next: Option<Handle<Connection>>) {
+        self.pools[pool].last_used = next;
+        self.pools[pool].idle -= 1;
+    }
+}
+
+/// Whether a connection may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Yes.
+    Allowed,
+    /// Yes, though the limit is reached: the pool has none.
+    Forced,
+    /// It waits for the one that is being made.
+    Shared,
+    /// No: the limit is reached.
+    Refused,
 }
 
 impl std::ops::Index<Handle<Connection>> for ConnectionPools {
@@ -190,10 +413,11 @@ mod tests {
 
     fn pool_with(closes_at: &[u64]) -> (ConnectionPools, PoolId) {
         let mut pools = ConnectionPools::default();
-        let pool = pools.add(1);
+        let pool = pools.add(1, None, false);
         for &ms in closes_at {
             let connection = pools.open(at(0), pool, PodId(0), 0);
             pools[connection].closes_at = at(ms);
+            pools.connected(connection);
             pools.check_in(connection, u32::MAX);
         }
         (pools, pool)
@@ -221,7 +445,7 @@ mod tests {
     #[test]
     fn a_full_pool_drops_what_comes_back() {
         let mut pools = ConnectionPools::default();
-        let pool = pools.add(1);
+        let pool = pools.add(1, None, false);
         let (a, b) = (pools.open(at(0), pool, PodId(0), 0), pools.open(at(0), pool, PodId(0), 0));
         pools.check_in(a, 1);
         pools.check_in(b, 1);

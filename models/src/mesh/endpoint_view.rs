@@ -1,56 +1,110 @@
-//! What the proxies of a cluster see of a service: its endpoints by priority level, nearest first.
+//! What the proxies of a cluster see of an upstream: its endpoints by priority level, nearest first.
 //!
 //! # Models
-//! One view per (cluster, service), shared by all proxies of the cluster. With locality failover
-//! its levels are Istio's priorities; without, all endpoints of all clusters are one level. A
-//! request goes to a level by the levels' loads (`priority_load`).
+//! One view per (cluster, upstream), shared by all proxies of the cluster. Its levels are Istio's
+//! priorities where those are in force, else one level with the endpoints of all clusters. Where
+//! localities are weighted, the endpoints of a level stand locality by locality. An endpoint may be
+//! sent as unhealthy. A request goes to a level by the levels' loads (`priority_load`).
 //!
 //! # Assumptions
-//! - While nothing makes an endpoint unhealthy the first level takes all the load, so a view may
-//!   keep only the first levels: what 1,000 clusters see must not cost 1,000 times all endpoints.
-//! - Which endpoints are ejected differs between proxies: a proxy that ejects keeps a load of its
-//!   own ([`EndpointView::load_where`]) and chooses by it ([`EndpointView::level_by`]).
+//! - A view may keep only the first levels where nothing can make an endpoint unhealthy: what 1,000
+//!   clusters see must not cost 1,000 times all endpoints.
+//! - Which endpoints are ejected differs between proxies: a proxy that ejects keeps a load and lists
+//!   of its own (`upstream`).
 //!
 //! # Source
-//! Istio `loadbalancer.go`, `applyLocalityFailover`; Envoy, arch_overview/upstream/load_balancing.
+//! Istio `loadbalancer.go`; `endpoint_builder.go`; Envoy, arch_overview/upstream/load_balancing.
 
-use super::locality_priority::{Locality, priorities};
 use super::priority_load::{HostCounts, Level, PriorityLoad};
-use crate::ids::{ClusterId, PodId};
+use crate::ids::PodId;
+use meshsim_core::SimTime;
+
+/// An endpoint as istiod sends it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Endpoint {
+    /// The pod.
+    pub pod: PodId,
+    /// Its priority.
+    pub priority: u32,
+    /// Its locality, by any number; counts only where localities are weighted.
+    pub locality: u32,
+    /// Load balancing weight of its locality; absent where localities are not weighted.
+    pub locality_weight: Option<u32>,
+    /// Its own load balancing weight.
+    pub weight: u32,
+    /// Whether it is sent as healthy.
+    pub healthy: bool,
+    /// When this cluster's proxies first saw it, for slow start; absent: before the run.
+    pub added: Option<SimTime>,
+}
 
 /// The endpoints that a cluster's proxies choose from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointView {
-    /// Level by level; in the order of the clusters, then of the pods.
+    /// Level by level, then locality by locality; otherwise in the order in which they were given.
     pods: Vec<PodId>,
     /// Where each level ends in `pods`.
     ends: Vec<u32>,
-    /// The load of the levels while all endpoints are healthy.
+    /// Beside `pods`; empty where all are healthy, weigh the same and were there before the run.
+    details: Vec<Detail>,
+    /// Of all levels, where localities are weighted.
+    localities: Vec<Locality>,
+    /// The load of the levels without any ejection.
     load: PriorityLoad,
+    /// Changes whenever the view does.
+    generation: u32,
 }
 
+/// What sets an endpoint apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detail {
+    /// Load balancing weight.
+    pub weight: u32,
+    /// Whether it is sent as healthy.
+    pub healthy: bool,
+    /// When it was first seen; absent: before the run.
+    pub added: Option<SimTime>,
+}
+
+/// The endpoints of a locality in a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locality {
+    /// The level.
+    pub level: u32,
+    /// Its first place in the view.
+    pub start: u32,
+    /// The place after its last.
+    pub end: u32,
+    /// Its weight.
+    pub weight: u32,
+}
+
+const PLAIN: Detail = Detail { weight: 1, healthy: true, added: None };
+
 impl EndpointView {
-    /// The view of a proxy at `proxy`, over all endpoints of a service (`(pod, cluster)`), with its
-    /// first `levels` levels.
+    /// The view over these endpoints, with its first `levels` levels, under a panic threshold
+    /// (percent).
     #[must_use]
-    pub fn new(
-        proxy: &Locality,
-        endpoints: &[(PodId, ClusterId)],
-        locality_of: impl Fn(ClusterId) -> Locality,
-        failover: bool,
-        levels: u32,
-    ) -> Self {
-        let groups: Vec<_> = endpoints.iter().map(|&(_, cluster)| locality_of(cluster)).collect();
-        let priorities = if failover { priorities(proxy, &groups, &[]) } else { vec![0; groups.len()] };
-        let mut view = Self::default();
-        let last = priorities.iter().max().map_or(0, |&last| (last + 1).min(levels));
+    pub fn new(mut endpoints: Vec<Endpoint>, levels: u32, panic_threshold: u32, generation: u32) -> Self {
+        endpoints.retain(|endpoint| endpoint.priority < levels);
+        let weighted = endpoints.iter().any(|endpoint| endpoint.locality_weight.is_some());
+        // Stable: the given order holds inside.
+        endpoints.sort_by_key(|endpoint| (endpoint.priority, if weighted { endpoint.locality } else { 0 }));
+        let mut view = Self { generation, ..Self::default() };
+        let last = endpoints.last().map_or(0, |endpoint| endpoint.priority + 1);
         for level in 0..last {
-            let here = endpoints.iter().zip(&priorities).filter(|(_, priority)| **priority == level);
-            view.pods.extend(here.map(|(&(pod, _), _)| pod));
-            view.ends.push(view.pods.len() as u32);
+            view.ends.push(endpoints.partition_point(|endpoint| endpoint.priority <= level) as u32);
         }
-        // The threshold matters to nobody while all are healthy.
-        view.load = view.load_where(|_| true, 0);
+        let detail = |it: &Endpoint| Detail { weight: it.weight, healthy: it.healthy, added: it.added };
+        view.pods = endpoints.iter().map(|endpoint| endpoint.pod).collect();
+        view.details = endpoints.iter().map(detail).collect();
+        if view.details.iter().all(|detail| *detail == PLAIN) {
+            view.details = Vec::new();
+        }
+        if weighted {
+            view.localities = localities(&endpoints);
+        }
+        view.load = view.load_where(|_| true, panic_threshold);
         view
     }
 
@@ -60,71 +114,143 @@ impl EndpointView {
         self.ends.len()
     }
 
+    /// Changes whenever the view does.
+    #[must_use]
+    pub const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// All endpoints, level by level.
+    #[must_use]
+    pub fn pods(&self) -> &[PodId] {
+        &self.pods
+    }
+
+    /// Where the endpoints of a level stand in [`EndpointView::pods`].
+    #[must_use]
+    pub fn places(&self, level: usize) -> std::ops::Range<usize> {
+        let start = if level == 0 { 0 } else { self.ends[level - 1] as usize };
+        start..self.ends[level] as usize
+    }
+
     /// The endpoints of a level.
     #[must_use]
     pub fn level(&self, level: usize) -> &[PodId] {
-        let start = if level == 0 { 0 } else { self.ends[level - 1] };
-        &self.pods[start as usize..self.ends[level] as usize]
+        &self.pods[self.places(level)]
     }
 
-    /// The level of a request while all endpoints are healthy; `hash` is asked only if several
-    /// levels have load.
+    /// What sets the endpoint at a place apart.
     #[must_use]
-    pub fn choose_level(&self, hash: impl FnOnce() -> u64) -> usize {
-        self.level_by(&self.load, hash)
+    pub fn detail(&self, place: usize) -> Detail {
+        self.details.get(place).copied().unwrap_or(PLAIN)
     }
 
-    /// The level of a request under a load of this view's levels.
+    /// What the endpoint at a place weighs in a hash table: where localities are weighted, its part
+    /// of its locality times the locality's weight.
     #[must_use]
-    pub fn level_by(&self, load: &PriorityLoad, hash: impl FnOnce() -> u64) -> usize {
-        if load.levels().first().is_none_or(|first| first.load == 100) { 0 } else { load.choose(hash()).0 }
+    pub fn hash_weight(&self, place: usize) -> f64 {
+        let own = f64::from(self.detail(place).weight);
+        let holds = |it: &&Locality| (it.start as usize..it.end as usize).contains(&place);
+        let Some(locality) = self.localities.iter().find(holds) else { return own };
+        let places = locality.start as usize..locality.end as usize;
+        let all: f64 = places.map(|place| f64::from(self.detail(place).weight)).sum();
+        own / all * f64::from(locality.weight)
     }
 
-    /// The load of the levels where only some endpoints are healthy, under a panic threshold
-    /// (percent).
+    /// The weighted localities of a level; none where localities are not weighted.
+    pub fn localities(&self, level: usize) -> impl Iterator<Item = Locality> + Clone {
+        self.localities.iter().filter(move |it| it.level as usize == level).copied()
+    }
+
+    /// The load of the levels without any ejection.
+    #[must_use]
+    pub const fn load(&self) -> &PriorityLoad {
+        &self.load
+    }
+
+    /// The load of the levels where only some of the endpoints that are sent as healthy are so to a
+    /// proxy, under a panic threshold (percent).
     #[must_use]
     pub fn load_where(&self, healthy: impl Fn(PodId) -> bool, panic_threshold: u32) -> PriorityLoad {
         let level = |level| {
-            let pods = self.level(level);
-            let healthy = pods.iter().filter(|pod| healthy(**pod)).count() as u64;
-            Level::new(HostCounts { healthy, ..HostCounts::healthy(pods.len() as u64) })
+            let places = self.places(level);
+            let total = places.len() as u64;
+            let healthy = places.filter(|&at| self.detail(at).healthy && healthy(self.pods[at])).count();
+            Level::new(HostCounts { healthy: healthy as u64, ..HostCounts::healthy(total) })
         };
         PriorityLoad::new(&(0..self.levels()).map(level).collect::<Vec<_>>(), panic_threshold)
     }
+}
+
+/// The runs of equal localities of sorted endpoints.
+fn localities(endpoints: &[Endpoint]) -> Vec<Locality> {
+    let mut localities: Vec<Locality> = Vec::new();
+    let mut before = None;
+    for (place, endpoint) in endpoints.iter().enumerate() {
+        let key = (endpoint.priority, endpoint.locality);
+        if before != Some(key) {
+            let (start, weight) = (place as u32, endpoint.locality_weight.unwrap_or(0));
+            localities.push(Locality { level: endpoint.priority, start, end: start, weight });
+        }
+        before = Some(key);
+        localities.last_mut().expect("pushed above").end += 1;
+    }
+    localities
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn view(endpoints: &[(u32, u32)], failover: bool, levels: u32) -> EndpointView {
-        let zones =
-            ["cloud", "edge1", "edge1"].map(|zone| Locality { zone: zone.into(), ..Locality::default() });
-        let endpoints: Vec<_> = endpoints.iter().map(|&(p, c)| (PodId(p), ClusterId(c))).collect();
-        EndpointView::new(&zones[1], &endpoints, |c| zones[c.0 as usize].clone(), failover, levels)
+    fn endpoint(pod: u32, priority: u32) -> Endpoint {
+        Endpoint {
+            pod: PodId(pod),
+            priority,
+            locality: 0,
+            locality_weight: None,
+            weight: 1,
+            healthy: true,
+            added: None,
+        }
+    }
+
+    fn view(endpoints: &[(u32, u32)], levels: u32) -> EndpointView {
+        let endpoints = endpoints.iter().map(|&(pod, priority)| endpoint(pod, priority)).collect();
+        EndpointView::new(endpoints, levels, 0, 0)
     }
 
     #[test]
-    fn the_own_cluster_comes_first_and_others_only_if_it_has_none() {
-        assert_eq!(view(&[(0, 0), (1, 0), (2, 1)], true, 1).level(0), [PodId(2)]);
-        assert_eq!(view(&[(0, 0), (1, 0)], true, 1).level(0), [PodId(0), PodId(1)]);
-        assert_eq!(view(&[(0, 0), (1, 0), (2, 1)], false, 1).level(0).len(), 3);
-    }
-
-    #[test]
-    fn all_levels_can_be_kept_and_the_first_has_all_the_load() {
-        let view = view(&[(0, 0), (1, 1), (2, 2), (3, 0)], true, u32::MAX);
-        assert_eq!(view.levels(), 2);
-        assert_eq!(view.level(0), [PodId(1), PodId(2)]);
-        assert_eq!(view.level(1), [PodId(0), PodId(3)]);
-        assert_eq!(view.choose_level(|| panic!("one level has it all")), 0);
+    fn a_view_may_keep_only_its_first_levels() {
+        let of = |levels| view(&[(0, 1), (1, 0), (2, 0), (3, 1)], levels);
+        assert_eq!(of(1).levels(), 1);
+        assert_eq!(of(1).level(0), [PodId(1), PodId(2)]);
+        assert_eq!(of(9).level(1), [PodId(0), PodId(3)]);
+        assert_eq!(of(9).load().choose(99), (0, super::super::priority_load::Availability::Healthy));
     }
 
     #[test]
     fn what_is_not_healthy_spills_to_the_next_level() {
-        let view = view(&[(0, 0), (1, 1), (2, 2), (3, 0)], true, u32::MAX);
+        let view = view(&[(0, 1), (1, 0), (2, 0), (3, 1)], 9);
         let load = view.load_where(|pod| pod != PodId(1), 0);
         // Half of the first level: 70 %.
-        assert_eq!([0, 69, 70, 99].map(|hash| view.level_by(&load, || hash)), [0, 0, 1, 1]);
+        assert_eq!([0, 69, 70, 99].map(|hash| load.choose(hash).0), [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn weighted_localities_stand_together() {
+        let at =
+            |pod, locality, weight| Endpoint { locality, locality_weight: Some(weight), ..endpoint(pod, 0) };
+        let view = EndpointView::new(vec![at(0, 7, 20), at(1, 3, 80), at(2, 7, 20)], 1, 0, 0);
+        assert_eq!(view.pods(), [PodId(1), PodId(0), PodId(2)]);
+        let found: Vec<_> = view.localities(0).map(|it| (it.start, it.end, it.weight)).collect();
+        assert_eq!(found, [(0, 1, 80), (1, 3, 20)]);
+    }
+
+    #[test]
+    fn an_endpoint_may_be_sent_as_unhealthy() {
+        let sick = Endpoint { healthy: false, ..endpoint(0, 0) };
+        let view = EndpointView::new(vec![sick, endpoint(1, 1)], 2, 0, 0);
+        assert_eq!(view.load().choose(0).0, 1);
+        assert!(!view.detail(0).healthy && view.detail(1).healthy);
     }
 }

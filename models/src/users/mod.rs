@@ -2,3 +2,4 @@
 
 pub mod arrivals;
 pub mod population;
+pub mod session;

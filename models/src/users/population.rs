@@ -30,19 +30,39 @@ pub struct Population {
     pub arrivals: Arrivals,
     /// Between a user and the gateway.
     pub access: Path,
+    /// Headers of every request, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Headers and query parameters whose value is each user's own, with names in lower case.
+    pub personal: Vec<String>,
+    /// After how long a user opens a new connection, from a new port; absent: never.
+    pub reconnects_after: Option<SimDuration>,
+    /// Whether it is counted how often a user's request goes to another endpoint than the one before.
+    pub counts_session_moves: bool,
 }
 
 /// The connections of a population's users to their gateway.
 #[derive(Clone, Debug)]
 pub struct AccessConnections {
     windows: Vec<Option<Window>>,
+    /// How often each user has reconnected; empty if none ever does.
+    numbers: Vec<u32>,
 }
 
 impl AccessConnections {
     /// No user has connected yet.
     #[must_use]
     pub fn new(users: u32) -> Self {
-        Self { windows: vec![None; users as usize] }
+        Self { windows: vec![None; users as usize], numbers: Vec::new() }
+    }
+
+    /// A user is on its connection of this number, counted from 0: a later one than before is new.
+    pub fn reconnect(&mut self, user: u32, number: u32) {
+        self.numbers.resize(self.windows.len(), 0);
+        let before = &mut self.numbers[user as usize];
+        if *before != number {
+            *before = number;
+            self.windows[user as usize] = None;
+        }
     }
 
     /// How long a user's request needs to the gateway; the first one also connects.

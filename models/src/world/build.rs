@@ -40,6 +40,8 @@ pub struct Record {
     pub end: SimTime,
     /// Events and messages handled.
     pub events: u64,
+    /// Memory of the proxies of each cluster (bytes).
+    pub proxy_memory: Table<ClusterId, f64>,
 }
 
 impl World {
@@ -89,13 +91,15 @@ impl World {
             }
         }
         let events = self.engine.handled();
+        let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
+        let proxy_memory = topology.description.clusters.ids().map(|it| topology.proxy_memory(it)).collect();
         let (mut requests, mut metrics) = (Vec::new(), Table::new());
         for (rows, counted) in clusters.into_values() {
             requests.extend(rows);
             metrics.push(counted);
         }
         requests.sort_by_key(|row| row.arrival);
-        Record { requests, metrics, end: self.end, events }
+        Record { requests, metrics, end: self.end, events, proxy_memory }
     }
 
     /// Calls and hops in flight, over all clusters.
@@ -121,7 +125,7 @@ fn share_hosts(description: &Description) -> Vec<Vec<ClusterId>> {
     let mut leader: Vec<usize> = (0..description.clusters.len()).collect();
     let mut first_on: BTreeMap<HostId, usize> = BTreeMap::new();
     for (cluster, spec) in description.clusters.enumerate() {
-        for &host in &spec.nodes {
+        for host in spec.nodes.iter().map(|node| node.host) {
             let other = *first_on.entry(host).or_insert(cluster.index());
             let (a, b) = (leader[other], leader[cluster.index()]);
             let (low, high) = (a.min(b), a.max(b));

@@ -1,12 +1,18 @@
 //! A world in plain values: what a scenario comes to. All defaults live here, each with its source.
 
-use crate::application::call_graph::Application;
+use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
+use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, HostId, ServiceId};
+use crate::mesh::cluster_policy::TrafficPolicy;
+use crate::mesh::failover_priority::Labels;
 use crate::mesh::istio_version::{IstioVersion, NEWEST};
 use crate::mesh::load_balancer::Policy;
 use crate::mesh::locality_priority::Locality;
-use crate::mesh::proxy_cost::ProxyCost;
+use crate::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
+use crate::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
+use crate::mesh::route::RouteSettings;
+use crate::mesh::session_affinity::ConsistentHash;
 use crate::units::Cores;
 use crate::users::population::Population;
 use meshsim_core::{SimDuration, Table};
@@ -37,10 +43,14 @@ pub struct Description {
     pub deployments: Vec<Deployment>,
     /// How services reach each other.
     pub mesh: MeshSettings,
+    /// What the mesh is told of each service.
+    pub services: Table<ServiceId, ServiceSettings>,
     /// How users come in.
     pub gateway: GatewaySettings,
     /// The users, in the order of their ids.
     pub populations: Vec<Population>,
+    /// What goes wrong with pods.
+    pub faults: Vec<PodFault>,
 }
 
 /// The server that runs a service, the same for all.
@@ -69,16 +79,25 @@ pub struct HostSpec {
 pub struct ClusterSpec {
     /// Its name.
     pub name: String,
-    /// Where it is.
-    pub locality: Locality,
-    /// The host of each of its nodes.
-    pub nodes: Vec<HostId>,
+    /// Its nodes; gateways stand on the first.
+    pub nodes: Vec<NodeSpec>,
+    /// Labels of its pods and proxies, beside those of their nodes' topology.
+    pub labels: Labels,
     /// One-way delay between two pods.
     pub local_delay: SimDuration,
     /// Rate of a node's network interface (bit/s).
     pub local_bits_per_second: f64,
     /// The largest IP packet inside (bytes).
     pub mtu: u32,
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// The machine whose cores it has.
+    pub host: HostId,
+    /// Where it is.
+    pub locality: Locality,
 }
 
 /// A link between two clusters, the same in both directions.
@@ -111,6 +130,37 @@ pub struct Deployment {
     pub replicas: u32,
     /// CPU limit of a pod, none if absent.
     pub cpu_limit: Option<Cores>,
+    /// Load balancing weight of its endpoints (a WorkloadEntry's; pods have 1).
+    pub weight: u32,
+}
+
+/// What the mesh is told of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceSettings {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// `trafficDistribution` of its Service.
+    pub traffic_distribution: Option<TrafficDistribution>,
+    /// `trafficPolicy` of its DestinationRule.
+    pub traffic_policy: TrafficPolicy,
+    /// `localityLbSetting` of its DestinationRule.
+    pub locality: Option<LocalitySetting>,
+    /// What requests are hashed by, where its DestinationRule has `consistentHash`.
+    pub hash: Option<ConsistentHash>,
+    /// The routes of its VirtualService; empty: none is written.
+    pub routes: Vec<RouteSettings>,
+    /// Whether it has a waypoint, in ambient mode.
+    pub waypoint: bool,
+}
+
+impl Description {
+    /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and
+    /// speak HTTP.
+    pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {
+        let ambient = self.mesh.data_plane == DataPlane::Ambient;
+        let has = move |it: &ServiceSettings| ambient && it.waypoint && it.protocol != Protocol::Tcp;
+        self.services.enumerate().filter(move |(_, it)| has(it)).map(|(service, _)| service)
+    }
 }
 
 /// How services reach each other.
@@ -120,12 +170,28 @@ pub struct MeshSettings {
     pub data_plane: DataPlane,
     /// The release whose rules hold.
     pub istio_version: IstioVersion,
-    /// How a sidecar chooses among the endpoints that it sees.
-    pub load_balancer: Policy,
-    /// Whether a proxy prefers the endpoints near it.
-    pub locality_failover: bool,
+    /// Mesh-wide `localityLbSetting`.
+    pub locality: LocalitySetting,
+    /// Mesh-wide `connectTimeout`.
+    pub connect_timeout: SimDuration,
+    /// Whether outlier detection may always eject one host; absent: as the release does.
+    pub always_eject_one_host: Option<bool>,
+    /// Whether outlier detection ejects by success rate (an EnvoyFilter; Istio never does).
+    pub enforcing_success_rate: bool,
+    /// Whether outlier detection ejects by failure percentage (an EnvoyFilter; Istio never does).
+    pub enforcing_failure_percentage: bool,
     /// Whether proxies encrypt what they send each other.
     pub mtls: bool,
+    /// What a handshake with certificates costs each side (CPU time).
+    pub handshake: SimDuration,
+    /// What encryption adds to a proxy's pass.
+    pub mtls_cost: ExtraCost,
+    /// Whether proxies count and log what passes.
+    pub telemetry: bool,
+    /// What that adds to a proxy's pass.
+    pub telemetry_cost: ExtraCost,
+    /// Memory of a proxy.
+    pub memory: ProxyMemory,
     /// Worker threads of a sidecar.
     pub concurrency: u16,
     /// One way between a cell and its sidecar.
@@ -134,6 +200,10 @@ pub struct MeshSettings {
     pub outbound: ProxyCost,
     /// A sidecar on the server's side.
     pub inbound: ProxyCost,
+    /// A ztunnel.
+    pub ztunnel: ProxyCost,
+    /// A waypoint.
+    pub waypoint: ProxyCost,
 }
 
 /// Who carries requests between services.
@@ -141,6 +211,8 @@ pub struct MeshSettings {
 pub enum DataPlane {
     /// A sidecar beside every pod.
     Sidecar,
+    /// A ztunnel on every node, waypoints for some services.
+    Ambient,
     /// Nobody: kube-proxy chooses once per connection.
     None,
 }
@@ -148,8 +220,8 @@ pub enum DataPlane {
 /// The ingress gateways: one kind, in every cluster.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
-    /// How it chooses among the endpoints that it sees.
-    pub load_balancer: Policy,
+    /// How it chooses, if not as the services' DestinationRules say.
+    pub load_balancer: Option<Policy>,
     /// Pods per cluster.
     pub replicas: u16,
     /// Worker threads of each.
@@ -158,15 +230,51 @@ pub struct GatewaySettings {
     pub cost: ProxyCost,
 }
 
-/// Istio's published figures at light load: 0.10 ms of CPU per request and direction.
+/// What a proxy without encryption and telemetry takes: with both, Istio's published figures at light
+/// load, 0.10 ms per direction and 0.20 ms of CPU per request.
 pub const DEFAULT_PROXY_COST: ProxyCost = ProxyCost {
-    request: SimDuration::from_micros(100),
-    response: SimDuration::from_micros(100),
+    request: SimDuration::from_micros(65),
+    response: SimDuration::from_micros(65),
     response_per_kb: SimDuration::from_nanos(2_700),
     spread: 0.5,
-    cpu: SimDuration::from_micros(200),
-    cpu_per_kb: SimDuration::from_nanos(3_000),
+    cpu: SimDuration::from_micros(95),
+    cpu_per_kb: SimDuration::from_nanos(2_000),
 };
+
+/// Istio's performance page: two ztunnels add 0.16 to 0.17 ms at p90, each uses 0.06 CPU at 1,000
+/// requests/s; encryption is part of it.
+pub const DEFAULT_ZTUNNEL_COST: ProxyCost = ProxyCost {
+    request: SimDuration::from_micros(30),
+    response: SimDuration::from_micros(30),
+    response_per_kb: SimDuration::from_nanos(500),
+    spread: 0.5,
+    cpu: SimDuration::from_micros(60),
+    cpu_per_kb: SimDuration::from_nanos(1_000),
+};
+
+/// Istio's performance page: 0.25 CPU at 1,000 requests/s, with encryption and telemetry.
+pub const DEFAULT_WAYPOINT_COST: ProxyCost =
+    ProxyCost { cpu: SimDuration::from_micros(145), ..DEFAULT_PROXY_COST };
+
+/// Measured on Envoy 1.40 with kept connections: 80 us over two proxies and both directions, 30 to
+/// 39 us of CPU per proxy, 81 to 129 us at 100 kB.
+pub const DEFAULT_MTLS_COST: ExtraCost = ExtraCost {
+    time: SimDuration::from_micros(20),
+    cpu: SimDuration::from_micros(35),
+    cpu_per_kb: SimDuration::from_nanos(1_000),
+};
+
+/// The stats filter in Istio's benchmarks of 2020: 66 to 78 us of CPU per proxy and request. Its
+/// latency then (0.5 ms per proxy at p50) was that of loaded workers, which queueing makes here.
+pub const DEFAULT_TELEMETRY_COST: ExtraCost = ExtraCost {
+    time: SimDuration::from_micros(15),
+    cpu: SimDuration::from_micros(70),
+    cpu_per_kb: SimDuration::ZERO,
+};
+
+/// Fits 44 kB per cluster, 0.25 to 1.3 kB per host, and Istio's 60 MB for 1,000 services.
+pub const DEFAULT_PROXY_MEMORY: ProxyMemory =
+    ProxyMemory { base: 15e6, per_service: 44e3, per_endpoint: 1e3 };
 
 /// Costs of µBench's cell (Python 3.8, gunicorn 20.1) on an AMD EPYC core, measured over open load:
 /// 0.5 ms per kB of random body; 2.65 ms per request, of which 70 % before the response; 2.4 ms per
@@ -198,17 +306,31 @@ impl Default for MeshSettings {
         Self {
             data_plane: DataPlane::Sidecar,
             istio_version: NEWEST,
-            // Istio's default since 1.14, with Envoy's number of choices.
-            load_balancer: Policy::LeastRequest { choices: 2 },
-            locality_failover: true,
+            // On, with the priorities by locality.
+            locality: LocalitySetting::default(),
+            // Istio's meshConfig.
+            connect_timeout: SimDuration::from_secs(10),
+            always_eject_one_host: None,
+            enforcing_success_rate: false,
+            enforcing_failure_percentage: false,
             // Istio's auto mTLS.
             mtls: true,
+            // RSA 2048, Istio's default, TLS 1.3: 0.4 ms of bare operations, 0.9 to 1.6 ms measured
+            // with OpenSSL 3.0.
+            handshake: SimDuration::from_micros(1_000),
+            mtls_cost: DEFAULT_MTLS_COST,
+            // Istio's metrics are on by default.
+            telemetry: true,
+            telemetry_cost: DEFAULT_TELEMETRY_COST,
+            memory: DEFAULT_PROXY_MEMORY,
             // Istio's default.
             concurrency: 2,
             // Measured: 27 us warm, 68 us with cold threads.
             loopback: SimDuration::from_micros(50),
             outbound: DEFAULT_PROXY_COST,
             inbound: DEFAULT_PROXY_COST,
+            ztunnel: DEFAULT_ZTUNNEL_COST,
+            waypoint: DEFAULT_WAYPOINT_COST,
         }
     }
 }
@@ -216,7 +338,7 @@ impl Default for MeshSettings {
 impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
-            load_balancer: Policy::LeastRequest { choices: 2 },
+            load_balancer: None,
             replicas: 1,
             // A gateway's container has a limit of 2 CPUs.
             concurrency: 2,

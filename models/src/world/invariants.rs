@@ -1,7 +1,11 @@
 //! What holds in every world, whatever happens in it.
 
+use crate::call::record::{Client, Hop, Phase};
 use crate::cluster::handle::Shard;
 use crate::cluster::state::Cluster;
+use crate::ids::ProxyId;
+use crate::mesh::circuit_breaker::Resource;
+use meshsim_core::Id;
 
 impl Shard {
     /// Checks the state of every cluster at the end of a run.
@@ -11,9 +15,40 @@ impl Shard {
     pub fn check_invariants(&self) {
         for cluster in self.clusters() {
             check_active_requests(cluster);
+            check_breakers(cluster);
+            self.check_ejections(cluster);
             check_requests(cluster);
         }
     }
+
+    /// No proxy ejects more than it may, and the loads of its levels sum to 100.
+    fn check_ejections(&self, cluster: &Cluster) {
+        let proxies = (0..cluster.proxies.len()).map(ProxyId::from_index);
+        for (proxy, id) in
+            proxies.flat_map(|proxy| self.topology().upstreams.ids().map(move |id| (proxy, id)))
+        {
+            let Some(upstream) = &cluster.proxies[proxy].upstreams[id.index()] else { continue };
+            let spec = self.topology().upstreams.spec(self.topology().is_gateway(proxy), id);
+            let load: u32 = upstream.loads().iter().map(|level| level.load + level.degraded_load).sum();
+            assert!(load == 100 || upstream.loads().is_empty(), "cluster {}: {load} % of load", cluster.id.0);
+            let Some(config) = &spec.outlier_detection else { continue };
+            let (ejected, most) = (upstream.ejected(), upstream.most_ejected(config));
+            assert!(ejected <= most, "cluster {}: {ejected} ejected, at most {most}", cluster.id.0);
+        }
+    }
+}
+
+/// What the circuit breakers count is there.
+fn check_breakers(cluster: &Cluster) {
+    let sum = |resource| cluster.pools.breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
+    let hops = || cluster.hops.handles().map(|hop| &cluster.hops[hop]);
+    let by_proxy = |hop: &&Hop| matches!(hop.client, Client::Proxy { .. });
+    let sent = hops().filter(by_proxy).filter(|hop| hop.phase == Phase::Sent).count();
+    let retries = hops().filter(|hop| hop.holds_retry).count();
+    assert_eq!(sum(Resource::Requests), sent, "cluster {}: requests", cluster.id.0);
+    assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries", cluster.id.0);
+    assert!(sum(Resource::PendingRequests) <= hops().count(), "cluster {}: waiting requests", cluster.id.0);
+    assert!(sum(Resource::Connections) <= cluster.pools.len(), "cluster {}: connections", cluster.id.0);
 }
 
 /// Active requests, summed over all proxies, are at most the hops that live.

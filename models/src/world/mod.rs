@@ -2,7 +2,9 @@
 
 mod build;
 pub mod description;
+pub mod endpoints;
 mod invariants;
 pub mod topology;
+pub mod upstreams;
 
 pub use build::{Record, World, slice_of};

@@ -7,19 +7,20 @@
 //!   the first one by each TCP round. Effect: none with direct links.
 
 use super::description::{DataPlane, Description};
+use super::endpoints::{Known, Site, SiteId, sent_to, sites};
+use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
 use crate::draws::Draws;
-use crate::ids::{ClusterId, ContainerId, EndpointId, HostId, PodId, ProxyId, ServiceId};
+use crate::faults::pod::PodFaults;
+use crate::ids::{
+    ClusterId, ContainerId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId,
+};
 use crate::mesh::endpoint_view::EndpointView;
-use crate::mesh::proxy_cost::{ProxyPass, Side};
+use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
 use meshsim_core::random::LogNormal;
 use meshsim_core::{Id, Table};
 use std::ops::Range;
-
-/// Priority levels that a view keeps: nothing makes an endpoint unhealthy, so that the first one
-/// has all the load.
-const LEVELS_KEPT: u32 = 1;
 
 /// What all clusters may read.
 #[derive(Debug)]
@@ -32,8 +33,16 @@ pub struct Topology {
     pub pods: Table<PodId, Pod>,
     /// Pods of each cluster.
     pods_of: Table<ClusterId, Range<u32>>,
-    /// By cluster and service.
+    /// What proxies are told of what they call, and of its routes.
+    pub upstreams: Upstreams,
+    /// Where proxies see the same endpoints.
+    pub sites: Table<SiteId, Site>,
+    /// The site of each node, by cluster.
+    sites_of: Table<ClusterId, Vec<SiteId>>,
+    /// By site and upstream, while no endpoint has changed.
     views: Vec<EndpointView>,
+    /// What goes wrong with pods.
+    pub faults: PodFaults,
     /// All endpoints of each service, as kube-proxy sees them.
     everywhere: Table<ServiceId, Vec<PodId>>,
     /// By cluster and cluster.
@@ -44,6 +53,12 @@ pub struct Topology {
     pub outbound_pass: ProxyPass,
     /// Passing a sidecar on the server's side.
     pub inbound_pass: ProxyPass,
+    /// Passing the ztunnel of the client's node.
+    pub ztunnel_out: ProxyPass,
+    /// Passing the ztunnel of the server's node.
+    pub ztunnel_in: ProxyPass,
+    /// Passing a waypoint.
+    pub waypoint_pass: ProxyPass,
     /// Spread of the CPU time at equal work, if there is any.
     pub speed: Option<LogNormal>,
 }
@@ -55,8 +70,14 @@ pub struct Pod {
     pub service: ServiceId,
     /// Where it runs.
     pub cluster: ClusterId,
+    /// Its node, counted within the cluster.
+    pub node: u32,
     /// The host of its node.
     pub host: HostId,
+    /// The site of its node.
+    pub site: SiteId,
+    /// Load balancing weight of its endpoint.
+    pub weight: u32,
     /// Its container, numbered within the process of its cluster.
     pub container: ContainerId,
     /// CPU limit (cores).
@@ -78,22 +99,33 @@ impl Topology {
     /// Places the pods and computes every view and route.
     #[must_use]
     pub fn new(description: Description, replication: u32) -> Self {
-        let (pods, pods_of) = place_pods(&description);
+        let (sites, sites_of) = sites(&description);
+        let (pods, pods_of) = place_pods(&description, &sites_of);
         let mut everywhere: Table<ServiceId, Vec<PodId>> =
             description.application.services.iter().map(|_| Vec::new()).collect();
         for (id, pod) in pods.enumerate() {
             everywhere[pod.service].push(id);
         }
+        let faults = faults_of(&description, &pods);
+        let pass = |cost, side| ProxyPass::new(with_features(&description, cost), side);
         let mut topology = Self {
+            upstreams: Upstreams::new(&description),
+            sites,
+            sites_of,
+            faults,
             draws: Draws::new(description.seed, replication),
             pods,
             pods_of,
             views: Vec::new(),
             everywhere,
             routes: find_routes(&description),
-            gateway_pass: ProxyPass::new(description.gateway.cost, Side::Client),
-            outbound_pass: ProxyPass::new(description.mesh.outbound, Side::Client),
-            inbound_pass: ProxyPass::new(description.mesh.inbound, Side::Server),
+            gateway_pass: pass(description.gateway.cost, Side::Client),
+            outbound_pass: pass(description.mesh.outbound, Side::Client),
+            inbound_pass: pass(description.mesh.inbound, Side::Server),
+            // What it costs includes encryption and its own telemetry: there is no ztunnel without.
+            ztunnel_out: ProxyPass::new(description.mesh.ztunnel, Side::Client),
+            ztunnel_in: ProxyPass::new(description.mesh.ztunnel, Side::Server),
+            waypoint_pass: pass(description.mesh.waypoint, Side::Client),
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
             description,
@@ -114,10 +146,44 @@ impl Topology {
         self.description.mesh.data_plane == DataPlane::Sidecar
     }
 
+    /// Whether nodes have ztunnels instead of sidecars.
+    #[must_use]
+    pub fn is_ambient(&self) -> bool {
+        self.description.mesh.data_plane == DataPlane::Ambient
+    }
+
     /// Whether proxies encrypt what they send each other.
     #[must_use]
     pub fn encrypts(&self) -> bool {
-        self.has_sidecars() && self.description.mesh.mtls
+        self.description.mesh.data_plane != DataPlane::None && self.description.mesh.mtls
+    }
+
+    /// The proxy that balances the requests of a pod to a service: its sidecar, or the service's
+    /// waypoint; none if there is none.
+    #[must_use]
+    pub fn proxy_of_caller(&self, pod: PodId, service: ServiceId) -> Option<ProxyId> {
+        match self.description.mesh.data_plane {
+            DataPlane::Sidecar => Some(self.sidecar_of(pod)),
+            DataPlane::Ambient => {
+                let place = self.description.waypoints().position(|it| it == service)?;
+                let nodes = self.description.clusters[self.pods[pod].cluster].nodes.len();
+                Some(ProxyId::from_index(usize::from(self.description.gateway.replicas) + nodes + place))
+            }
+            DataPlane::None => None,
+        }
+    }
+
+    /// Proxies of a cluster: gateways, then sidecars or ztunnels and waypoints.
+    #[must_use]
+    pub fn proxies_in(&self, cluster: ClusterId) -> usize {
+        let others = match self.description.mesh.data_plane {
+            DataPlane::Sidecar => self.pods_of(cluster).len(),
+            DataPlane::Ambient => {
+                self.description.clusters[cluster].nodes.len() + self.description.waypoints().count()
+            }
+            DataPlane::None => 0,
+        };
+        usize::from(self.description.gateway.replicas) + others
     }
 
     /// The pods of a cluster.
@@ -144,10 +210,79 @@ impl Topology {
         self.application().endpoints[endpoint].service
     }
 
-    /// What the proxies of a cluster see of a service.
+    /// What the proxies of a site see of an upstream while no endpoint has changed.
     #[must_use]
-    pub fn view(&self, cluster: ClusterId, service: ServiceId) -> &EndpointView {
-        &self.views[cluster.index() * self.application().services.len() + service.index()]
+    pub fn view(&self, site: SiteId, upstream: UpstreamId) -> &EndpointView {
+        &self.views[site.index() * self.upstreams.len() + upstream.index()]
+    }
+
+    /// The site of a proxy.
+    #[must_use]
+    pub fn site_of(&self, cluster: ClusterId, proxy: ProxyId) -> SiteId {
+        let sites = &self.sites_of[cluster];
+        let gateways = u32::from(self.description.gateway.replicas);
+        match proxy.0.checked_sub(gateways) {
+            Some(slot) if self.has_sidecars() => self.pods[PodId(self.pods_of[cluster].start + slot)].site,
+            // Waypoints stand on the first node.
+            Some(node) => sites.get(node as usize).copied().unwrap_or(sites[0]),
+            None => sites[0],
+        }
+    }
+
+    /// The sites of a cluster.
+    #[must_use]
+    pub fn sites_in(&self, cluster: ClusterId) -> Range<usize> {
+        let of = &self.sites_of[cluster];
+        let last = of.iter().max().expect("a cluster has a node");
+        of[0].index()..last.index() + 1
+    }
+
+    /// Whether a proxy is an ingress gateway: they come first.
+    #[must_use]
+    pub fn is_gateway(&self, proxy: ProxyId) -> bool {
+        proxy.0 < u32::from(self.description.gateway.replicas)
+    }
+
+    /// Memory of all proxies of a cluster (bytes).
+    #[must_use]
+    pub fn proxy_memory(&self, cluster: ClusterId) -> f64 {
+        let endpoints = self.everywhere.iter().map(Vec::len).sum();
+        let each = self.description.mesh.memory.of(self.everywhere.len(), endpoints);
+        let nodes = self.description.clusters[cluster].nodes.len();
+        let ztunnels = if self.is_ambient() { nodes } else { 0 };
+        let envoys = self.proxies_in(cluster) - ztunnels;
+        envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
+    }
+
+    /// All endpoints of a service as istiod knows them before the run.
+    pub fn known(&self, service: ServiceId) -> impl Iterator<Item = Known> {
+        self.everywhere[service].iter().map(|&pod| {
+            let it = &self.pods[pod];
+            Known { pod, site: it.site, weight: it.weight, ready: true, added: None }
+        })
+    }
+
+    /// The view of the proxies of a site over these endpoints.
+    #[must_use]
+    pub fn make_view(
+        &self,
+        site: SiteId,
+        upstream: UpstreamId,
+        known: &[Known],
+        generation: u32,
+    ) -> EndpointView {
+        let spec = self.upstreams.spec(false, upstream);
+        let endpoints = sent_to(&self.description, &self.sites, site, spec, known);
+        EndpointView::new(endpoints, self.levels_kept(upstream), spec.panic_threshold, generation)
+    }
+
+    /// Priority levels that a view keeps: only the first while nothing can make an endpoint
+    /// unhealthy.
+    fn levels_kept(&self, upstream: UpstreamId) -> u32 {
+        let spec = self.upstreams.spec(false, upstream);
+        let endpoints = self.everywhere[spec.service].len() as u32;
+        let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
+        if ejects || !self.faults.is_empty() { u32::MAX } else { 1 }
     }
 
     /// All endpoints of a service.
@@ -182,26 +317,53 @@ impl Topology {
     }
 
     fn make_views(&self) -> Vec<EndpointView> {
-        let clusters = &self.description.clusters;
-        let failover = self.has_sidecars() && self.description.mesh.locality_failover;
-        let endpoints: Vec<Vec<(PodId, ClusterId)>> = self
-            .everywhere
-            .iter()
-            .map(|pods| pods.iter().map(|&pod| (pod, self.pods[pod].cluster)).collect())
-            .collect();
-        let locality_of = |cluster: ClusterId| clusters[cluster].locality.clone();
-        clusters
-            .iter()
-            .flat_map(|proxy| {
-                endpoints.iter().map(|of_service| {
-                    EndpointView::new(&proxy.locality, of_service, locality_of, failover, LEVELS_KEPT)
-                })
+        let known: Vec<Vec<Known>> =
+            self.everywhere.ids().map(|service| self.known(service).collect()).collect();
+        let sites = self.sites.ids();
+        sites
+            .flat_map(|site| self.upstreams.ids().map(move |upstream| (site, upstream)))
+            .map(|(site, upstream)| {
+                let service = self.upstreams.spec(false, upstream).service;
+                self.make_view(site, upstream, &known[service.index()], 0)
             })
             .collect()
     }
+
+    /// Which route a user's request takes, by the headers of its population; none if no route does.
+    #[must_use]
+    pub fn route_of_users(&self, population: PopulationId, service: ServiceId) -> Option<u8> {
+        self.upstreams.route_of_users(population, service)
+    }
 }
 
-fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
+/// Of a ztunnel, on Istio's performance page (bytes).
+const ZTUNNEL_MEMORY: f64 = 12e6;
+
+/// What a pass costs with the features that are on. Without a mesh the gateway has none.
+fn with_features(description: &Description, cost: ProxyCost) -> ProxyCost {
+    let mesh = &description.mesh;
+    let in_mesh = mesh.data_plane != DataPlane::None;
+    let cost = if in_mesh && mesh.mtls { cost.with(mesh.mtls_cost) } else { cost };
+    if in_mesh && mesh.telemetry { cost.with(mesh.telemetry_cost) } else { cost }
+}
+
+/// The faults of each pod that they befall.
+fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {
+    let mut faults = Vec::new();
+    for fault in &description.faults {
+        let of_service =
+            pods.enumerate().filter(|(_, pod)| (pod.service, pod.cluster) == (fault.service, fault.cluster));
+        let befallen =
+            of_service.enumerate().filter(|(place, _)| fault.pod.is_none_or(|it| it as usize == *place));
+        faults.extend(befallen.map(|(_, (id, _))| (id, *fault)));
+    }
+    PodFaults::new(faults)
+}
+
+fn place_pods(
+    description: &Description,
+    sites: &Table<ClusterId, Vec<SiteId>>,
+) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
     let mut pods: Table<PodId, Pod> = Table::new();
     let mut ranges = Table::new();
     for (cluster, spec) in description.clusters.enumerate() {
@@ -212,7 +374,10 @@ fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table<ClusterId,
                 pods.push(Pod {
                     service: deployment.service,
                     cluster,
-                    host: spec.nodes[node],
+                    node: node as u32,
+                    host: spec.nodes[node].host,
+                    site: sites[cluster][node],
+                    weight: deployment.weight,
                     container: ContainerId(0),
                     cpu_limit: deployment.cpu_limit.map(|cores| cores.0),
                 });

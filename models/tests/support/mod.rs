@@ -5,9 +5,11 @@ use meshsim_core::{RunControl, SimDuration, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
+use meshsim_models::mesh::failover_priority::Labels;
 use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::locality_priority::Locality;
-use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::units::Cores;
@@ -15,7 +17,7 @@ use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
     CellSettings, ClusterSpec, DataPlane, Deployment, Description, GatewaySettings, HostSpec, LinkSpec,
-    MeshSettings,
+    MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
 
@@ -49,6 +51,9 @@ pub(crate) const NO_PROXY_COST: ProxyCost = ProxyCost {
     cpu_per_kb: SimDuration::ZERO,
 };
 
+pub(crate) const NO_EXTRA_COST: ExtraCost =
+    ExtraCost { time: SimDuration::ZERO, cpu: SimDuration::ZERO, cpu_per_kb: SimDuration::ZERO };
+
 /// Ten services whose bodies have these means [kB].
 pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
     let mut application = Application::default();
@@ -78,8 +83,8 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
 fn cluster(name: &str, node: HostId) -> ClusterSpec {
     ClusterSpec {
         name: name.into(),
-        locality: Locality { zone: name.into(), ..Locality::default() },
-        nodes: vec![node],
+        nodes: vec![NodeSpec { host: node, locality: Locality { zone: name.into(), ..Locality::default() } }],
+        labels: Labels::new(),
         local_delay: SimDuration::from_micros(100),
         local_bits_per_second: 10e9,
         mtu: 1500,
@@ -90,8 +95,13 @@ fn cluster(name: &str, node: HostId) -> ClusterSpec {
 pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_second: f64) -> Description {
     let mut hosts = Table::new();
     let nodes = ["cloud", "edge"].map(|name| hosts.push(HostSpec { name: name.into(), cores: 1e6 }));
-    let pod =
-        |service, cluster| Deployment { service: ServiceId(service), cluster, replicas: 1, cpu_limit: None };
+    let pod = |service, cluster| Deployment {
+        service: ServiceId(service),
+        cluster,
+        replicas: 1,
+        cpu_limit: None,
+        weight: 1,
+    };
     let in_cloud = (0..10).map(|service| pod(service, CLOUD));
     Description {
         seed: 1,
@@ -111,7 +121,14 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             tunnel_overhead: 60,
         }],
         deployments: in_cloud.chain(offloaded.iter().map(|&service| pod(service, EDGE))).collect(),
-        mesh: MeshSettings { outbound: NO_PROXY_COST, inbound: NO_PROXY_COST, ..MeshSettings::default() },
+        mesh: MeshSettings {
+            outbound: NO_PROXY_COST,
+            inbound: NO_PROXY_COST,
+            mtls_cost: NO_EXTRA_COST,
+            telemetry_cost: NO_EXTRA_COST,
+            handshake: SimDuration::ZERO,
+            ..MeshSettings::default()
+        },
         gateway: GatewaySettings { cost: NO_PROXY_COST, ..GatewaySettings::default() },
         populations: vec![Population {
             name: "users".into(),
@@ -126,14 +143,27 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
                 mtu: 1500,
                 tunnel_overhead: 0,
             },
+            headers: Vec::new(),
+            personal: Vec::new(),
+            reconnects_after: None,
+            counts_session_moves: false,
         }],
+        services: (0..10).map(|_| with_outlier_detection()).collect(),
+        faults: Vec::new(),
     }
+}
+
+/// What makes endpoints near a proxy come first.
+pub(crate) fn with_outlier_detection() -> ServiceSettings {
+    let outlier_detection = Some(OutlierDetectionSettings::default());
+    let traffic_policy = TrafficPolicy { outlier_detection, ..TrafficPolicy::default() };
+    ServiceSettings { traffic_policy, ..ServiceSettings::default() }
 }
 
 /// The same without sidecars; the gateway takes all endpoints in turn.
 pub(crate) fn without_mesh(mut description: Description) -> Description {
     description.mesh.data_plane = DataPlane::None;
-    description.gateway.load_balancer = Policy::RoundRobin;
+    description.gateway.load_balancer = Some(Policy::RoundRobin);
     description
 }
 

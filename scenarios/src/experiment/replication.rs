@@ -8,13 +8,16 @@
 
 use super::Watch;
 use crate::resolve::Resolved;
+use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
 use meshsim_core::{Outcome, RunControl, SimTime};
-use meshsim_models::call::record::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
+use meshsim_models::telemetry::metrics::{Counter, MetricsSum};
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::world::description::Description;
 use meshsim_models::world::{Record, World, slice_of};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// What one strategy came to in one replication.
 #[derive(Clone, Debug)]
@@ -43,8 +46,10 @@ pub struct Figures {
     pub cross_payload: f64,
     /// Everything that crossed, per ended request (bytes).
     pub cross_wire: f64,
-    /// Calls served, by service and cluster.
-    pub served: Vec<Vec<u64>>,
+    /// Calls served by each pod, by cluster, service and place among the service's pods there.
+    pub served: Vec<Vec<Vec<u64>>>,
+    /// What proxies counted, by cluster, called service and [`Counter`].
+    pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
     /// CPU time of cells per second, by cluster.
     pub cell_cpu: Vec<f64>,
     /// CPU time of proxies per second, by cluster.
@@ -65,16 +70,14 @@ pub struct Figures {
 }
 
 /// Requests after the cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Arrived.
     pub offered: u64,
-    /// Answered with 200.
+    /// Answered with a success.
     pub completed: u64,
-    /// 503 with flag UC: a connection was reset after the request was sent.
-    pub upstream_reset: u64,
-    /// 500: a service failed.
-    pub service_error: u64,
+    /// Answered otherwise, by status and flag, as in `503 UF`.
+    pub failed: BTreeMap<String, u64>,
     /// Not ended.
     pub in_flight: u64,
 }
@@ -143,7 +146,7 @@ const MSER_SAMPLES_MIN: usize = 50;
 
 /// The latency of a request that succeeded.
 fn latency_ms(row: &RequestRow) -> Option<f64> {
-    row.end.filter(|end| end.status == Status::Ok).map(|end| end.latency.as_millis_f64())
+    row.end.filter(|end| end.status.is_ok()).map(|end| end.latency.as_millis_f64())
 }
 
 fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool, keep: Keep) -> Figures {
@@ -168,7 +171,6 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         ended.iter().map(|end| of(&end.totals)).sum::<f64>() / ended.len() as f64
     };
     let metrics: Vec<_> = description.clusters.ids().map(|id| record.metrics_from(id, cut)).collect();
-    let services = description.application.services.len();
     Figures {
         mean_ms: latencies.iter().sum::<f64>() / latencies.len() as f64,
         quantiles_ms: QUANTILES.map(quantile),
@@ -182,7 +184,8 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         demand_ms: per_request(&|t| f64::from(t.demand_us)) / 1000.0,
         cross_payload: per_request(&|t| f64::from(t.cross_payload)),
         cross_wire: per_request(&|t| f64::from(t.cross_wire)),
-        served: (0..services).map(|s| metrics.iter().map(|m| m.served[s]).collect()).collect(),
+        served: served(description, &metrics),
+        counters: metrics.iter().map(|it| counters(description, it)).collect(),
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         counts: count(&rows),
@@ -198,11 +201,30 @@ fn count(rows: &[&RequestRow]) -> Counts {
     let mut counts = Counts { offered: rows.len() as u64, ..Counts::default() };
     for row in rows {
         match row.end.map(|end| end.status) {
-            Some(Status::Ok) => counts.completed += 1,
-            Some(Status::UpstreamReset) => counts.upstream_reset += 1,
-            Some(Status::ServiceError) => counts.service_error += 1,
             None => counts.in_flight += 1,
+            Some(status) if status.is_ok() => counts.completed += 1,
+            Some(status) => *counts.failed.entry(status.to_string()).or_default() += 1,
         }
     }
     counts
+}
+
+/// Calls served by pod. The pods of a cluster stand in the order of its deployments.
+fn served(description: &Description, metrics: &[MetricsSum]) -> Vec<Vec<Vec<u64>>> {
+    let of_cluster = |(cluster, metrics): (_, &MetricsSum)| {
+        let mut by_service = vec![Vec::new(); description.application.services.len()];
+        let mut rest = metrics.served.as_slice();
+        for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
+            let (pods, after) = rest.split_at(deployment.replicas as usize);
+            by_service[deployment.service.index()].extend_from_slice(pods);
+            rest = after;
+        }
+        by_service
+    };
+    description.clusters.ids().zip(metrics).map(of_cluster).collect()
+}
+
+fn counters(description: &Description, metrics: &MetricsSum) -> Vec<[u64; Counter::ALL.len()]> {
+    let of = |service: usize| Counter::ALL.map(|counter| metrics.counters[counter as usize][service]);
+    (0..description.application.services.len()).map(of).collect()
 }

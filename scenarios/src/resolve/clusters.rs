@@ -1,14 +1,15 @@
 //! Clusters, their machines, the links between them and the pods on them.
 
 use super::Check;
+use super::ranges::bounded_u32;
 use crate::schema::quantity::{OneOrMore, Quantity};
-use crate::schema::{Cluster, Link, Scenario};
+use crate::schema::{Cluster, Link, Node, Scenario};
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::units::{BitsPerSecond, Bytes};
-use meshsim_models::world::description::{ClusterSpec, Deployment, HostSpec, LinkSpec};
+use meshsim_models::world::description::{ClusterSpec, Deployment, HostSpec, LinkSpec, NodeSpec};
 use std::collections::BTreeSet;
 use toml::Spanned;
 
@@ -69,27 +70,8 @@ fn cluster(
 ) -> ClusterSpec {
     let mut nodes = Vec::new();
     for (index, node) in cluster.nodes.get_ref().iter().enumerate() {
-        let span = cluster.nodes.span();
-        match (&node.cores, &node.host) {
-            (Some(cores), None) => {
-                let count = cores.get_ref().0.0;
-                if count < 0.001 {
-                    let message = format!("a node of cluster `{name}` has {count} cores");
-                    check.problem(message, cores.span(), "write 1 or more");
-                }
-                nodes.push(hosts.push(HostSpec { name: format!("{name}-{}", index + 1), cores: count }));
-            }
-            (None, Some(host)) => {
-                let known = shared.iter().copied();
-                if let Some(place) = check.reference(host.get_ref(), host.span(), known, "host") {
-                    nodes.push(HostId::from_index(place));
-                }
-            }
-            _ => check.problem(
-                format!("a node of cluster `{name}` has neither cores nor a host, or both"),
-                span,
-                "write { cores = \"4\" } for a machine of its own, or { host = \"NAME\" }",
-            ),
+        if let Some(host) = host_of(check, name, cluster, index, hosts, shared) {
+            nodes.push(NodeSpec { host, locality: locality(name, cluster, node) });
         }
     }
     if cluster.nodes.get_ref().is_empty() {
@@ -99,15 +81,55 @@ fn cluster(
     let local_delay = check.duration(cluster.local_delay.as_ref(), "local_delay", DEFAULT_LOCAL_DELAY, 0);
     ClusterSpec {
         name: name.to_owned(),
-        locality: Locality {
-            region: cluster.region.clone().unwrap_or_default(),
-            zone: cluster.zone.clone().unwrap_or_else(|| name.to_owned()),
-            subzone: cluster.subzone.clone().unwrap_or_default(),
-        },
         nodes,
+        labels: cluster.labels.clone(),
         local_delay,
         local_bits_per_second: rate(check, cluster.local_bandwidth.as_ref(), DEFAULT_LOCAL_BANDWIDTH),
         mtu: mtu(check, cluster.mtu.as_ref()),
+    }
+}
+
+/// The machine of a node: its own, or one that it shares.
+fn host_of(
+    check: &mut Check<'_>,
+    name: &str,
+    cluster: &Cluster,
+    index: usize,
+    hosts: &mut Table<HostId, HostSpec>,
+    shared: &[&str],
+) -> Option<HostId> {
+    let node = &cluster.nodes.get_ref()[index];
+    match (&node.cores, &node.host) {
+        (Some(cores), None) => {
+            let count = cores.get_ref().0.0;
+            if count < 0.001 {
+                let message = format!("a node of cluster `{name}` has {count} cores");
+                check.problem(message, cores.span(), "write 1 or more");
+            }
+            Some(hosts.push(HostSpec { name: format!("{name}-{}", index + 1), cores: count }))
+        }
+        (None, Some(host)) => {
+            let known = shared.iter().copied();
+            check.reference(host.get_ref(), host.span(), known, "host").map(HostId::from_index)
+        }
+        _ => {
+            check.problem(
+                format!("a node of cluster `{name}` has neither cores nor a host, or both"),
+                cluster.nodes.span(),
+                "write { cores = \"4\" } for a machine of its own, or { host = \"NAME\" }",
+            );
+            None
+        }
+    }
+}
+
+/// Where a node is: where its cluster is, unless it says otherwise.
+fn locality(name: &str, cluster: &Cluster, node: &Node) -> Locality {
+    let part = |own: &Option<String>, of_cluster: &Option<String>| own.clone().or(of_cluster.clone());
+    Locality {
+        region: part(&node.region, &cluster.region).unwrap_or_default(),
+        zone: part(&node.zone, &cluster.zone).unwrap_or_else(|| name.to_owned()),
+        subzone: part(&node.subzone, &cluster.subzone).unwrap_or_default(),
     }
 }
 
@@ -138,14 +160,7 @@ fn place_pods(
             placed
         }
     };
-    for (service, replicas) in &cluster.replicas {
-        let kind = format!("service with replicas in cluster `{name}`:");
-        check.reference(service, replicas.span(), known.iter().copied(), &kind);
-        if *replicas.get_ref() > 100_000 {
-            let message = format!("{} replicas of `{service}`", replicas.get_ref());
-            check.problem(message, replicas.span(), "at most 100000 are simulated");
-        }
-    }
+    check_numbers(check, name, cluster, &known);
     for service in placed {
         let it = &application.services[service];
         let written = cluster.replicas.get(&it.name).map(|replicas| *replicas.get_ref());
@@ -154,7 +169,25 @@ fn place_pods(
             cluster: id,
             replicas: written.unwrap_or(it.replicas).min(100_000),
             cpu_limit: it.cpu_limit,
+            weight: cluster.weights.get(&it.name).map_or(1, |weight| *weight.get_ref()),
         });
+    }
+}
+
+/// Replicas and weights are of services that there are; they need not run here under each strategy.
+fn check_numbers(check: &mut Check<'_>, name: &str, cluster: &Cluster, known: &[&str]) {
+    for (service, replicas) in &cluster.replicas {
+        let kind = format!("service with replicas in cluster `{name}`:");
+        check.reference(service, replicas.span(), known.iter().copied(), &kind);
+        if *replicas.get_ref() > 100_000 {
+            let message = format!("{} replicas of `{service}`", replicas.get_ref());
+            check.problem(message, replicas.span(), "at most 100000 are simulated");
+        }
+    }
+    for (service, weight) in &cluster.weights {
+        let kind = format!("service with a weight in cluster `{name}`:");
+        check.reference(service, weight.span(), known.iter().copied(), &kind);
+        bounded_u32(check, Some(weight), "a weight", 1, 128);
     }
 }
 

@@ -2,19 +2,26 @@
 
 mod application;
 mod clusters;
+mod consistent_hash;
+mod faults;
+mod locality;
+mod mesh;
 mod ranges;
+mod retries;
+mod routes;
+mod services;
+#[cfg(test)]
+mod tests;
+mod traffic_policy;
 mod users;
 
 use crate::document::Document;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::proxy_cost::ProxyCost;
-use meshsim_models::world::description::{
-    DEFAULT_SEED, DataPlane, Description, GatewaySettings, MeshSettings,
-};
-use ranges::{at_least_one, spread};
+use meshsim_models::world::description::{DEFAULT_SEED, Description};
+use ranges::at_least_one;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,6 +52,9 @@ const DEFAULT_WARM_UP: SimDuration = SimDuration::from_secs(60);
 /// Longest run: ten years.
 const DURATION_MAX: SimDuration = SimDuration::from_secs(3_650 * 86_400);
 
+/// The shortest duration that Istio takes (ns).
+const MILLISECOND: u64 = 1_000_000;
+
 /// Longest time that a piece of work takes.
 const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
 
@@ -64,21 +74,28 @@ pub fn resolve(
     let mut check = Check { document, problems: Vec::new() };
     let application = application::resolve(&mut check, scenario, workmodel)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
-    let populations = users::resolve(&mut check, scenario, &application, &network);
+    let mesh = mesh::resolve(&mut check, &scenario.mesh);
+    let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
+    let populations = users::resolve(&mut check, scenario, &application, &network, &services);
     let run = &scenario.run;
+    let warm_up = check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0);
+    let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, warm_up + duration);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
-        warm_up: check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0),
-        duration: check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000),
+        warm_up,
+        duration,
         cell: application::cell(&mut check, &scenario.cell),
-        mesh: mesh(&mut check, &scenario.mesh),
-        gateway: gateway(&mut check, &scenario.gateway),
+        mesh,
+        services,
+        gateway: mesh::gateway(&mut check, &scenario.gateway),
         application,
         hosts: network.hosts,
         clusters: network.clusters,
         links: network.links,
         deployments: network.deployments,
         populations,
+        faults,
     };
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),
@@ -92,7 +109,9 @@ pub fn resolve(
     }
     if check.problems.is_empty() {
         check.places_every_service(&description);
+        services::check_destinations(&mut check, scenario, &description, strategy);
         check.fits_into_memory(&description);
+        check.numbers_upstreams(&description);
     }
     if check.problems.is_empty() {
         let overridden = Vec::new();
@@ -176,6 +195,22 @@ impl Check<'_> {
         }
     }
 
+    /// Services and subsets have numbers of 16 bits.
+    fn numbers_upstreams(&mut self, description: &Description) {
+        let routes = description.services.iter().flat_map(|it| &it.routes);
+        let subsets: BTreeSet<_> = routes
+            .flat_map(|it| {
+                it.destinations.iter().map(|to| to.destination).chain(it.mirror.map(|to| to.destination))
+            })
+            .filter(|it| it.subset.is_some())
+            .collect();
+        let upstreams = description.services.len() + subsets.len();
+        if upstreams >= usize::from(u16::MAX) {
+            let message = format!("there are {upstreams} services and subsets of them");
+            self.problems.push(Problem::new(message).help(format!("at most {} are simulated", u16::MAX - 1)));
+        }
+    }
+
     /// Every service that can be called has a pod, and every cluster a way to every other.
     fn places_every_service(&mut self, description: &Description) {
         let application = &description.application;
@@ -192,67 +227,5 @@ impl Check<'_> {
                 }
             }
         }
-    }
-}
-
-fn mesh(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
-    let default = MeshSettings::default();
-    let sidecar = &mesh.sidecar;
-    MeshSettings {
-        data_plane: match mesh.data_plane {
-            Some(schema::DataPlane::Sidecar) => DataPlane::Sidecar,
-            Some(schema::DataPlane::None) => DataPlane::None,
-            None => default.data_plane,
-        },
-        istio_version: mesh.istio_version.as_ref().map_or(default.istio_version, |v| v.get_ref().0),
-        load_balancer: mesh.load_balancer.map_or(default.load_balancer, policy),
-        locality_failover: mesh.locality_failover.unwrap_or(default.locality_failover),
-        mtls: mesh.mtls.unwrap_or(default.mtls),
-        concurrency: match &sidecar.concurrency {
-            Some(n) => at_least_one(check, n, "concurrency", 256),
-            None => default.concurrency,
-        },
-        loopback: check.cost(sidecar.loopback.as_ref(), "loopback", default.loopback),
-        outbound: proxy_cost(check, &sidecar.outbound, default.outbound),
-        inbound: proxy_cost(check, &sidecar.inbound, default.inbound),
-    }
-}
-
-fn gateway(check: &mut Check<'_>, gateway: &schema::Gateway) -> GatewaySettings {
-    let default = GatewaySettings::default();
-    GatewaySettings {
-        load_balancer: gateway.load_balancer.map_or(default.load_balancer, policy),
-        replicas: match &gateway.replicas {
-            Some(n) => at_least_one(check, n, "replicas", 1_024),
-            None => default.replicas,
-        },
-        concurrency: match &gateway.concurrency {
-            Some(n) => at_least_one(check, n, "concurrency", 256),
-            None => default.concurrency,
-        },
-        cost: proxy_cost(check, &gateway.cost, default.cost),
-    }
-}
-
-fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCost) -> ProxyCost {
-    ProxyCost {
-        request: check.cost(cost.request.as_ref(), "request", default.request),
-        response: check.cost(cost.response.as_ref(), "response", default.response),
-        response_per_kb: check.cost(
-            cost.response_per_kb.as_ref(),
-            "response_per_kb",
-            default.response_per_kb,
-        ),
-        spread: spread(check, cost.spread.as_ref(), default.spread),
-        cpu: check.cost(cost.cpu.as_ref(), "cpu", default.cpu),
-        cpu_per_kb: check.cost(cost.cpu_per_kb.as_ref(), "cpu_per_kb", default.cpu_per_kb),
-    }
-}
-
-const fn policy(load_balancer: schema::LoadBalancer) -> Policy {
-    match load_balancer {
-        schema::LoadBalancer::RoundRobin => Policy::RoundRobin,
-        schema::LoadBalancer::LeastRequest => Policy::LeastRequest { choices: 2 },
-        schema::LoadBalancer::Random => Policy::Random,
     }
 }

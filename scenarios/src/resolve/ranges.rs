@@ -40,3 +40,20 @@ pub(super) fn bounded(
     }
     number
 }
+
+/// A whole number from `least` to `most`.
+pub(super) fn bounded_u32(
+    check: &mut Check<'_>,
+    value: Option<&Spanned<u32>>,
+    key: &str,
+    least: u32,
+    most: u32,
+) -> Option<u32> {
+    let value = value?;
+    let number = *value.get_ref();
+    if !(least..=most).contains(&number) {
+        let help = format!("it is {least} to {most}");
+        check.problem(format!("{key} {number} is out of range"), value.span(), help);
+    }
+    Some(number.clamp(least, most))
+}

@@ -1,16 +1,18 @@
 //! Populations of users.
 
-use super::Check;
 use super::clusters::{Network, mtu, rate};
 use super::ranges::at_least_one;
+use super::{Check, MILLISECOND};
 use crate::schema::{Arrivals as Kind, Scenario, Users};
-use meshsim_core::{Id, SimDuration};
-use meshsim_models::application::call_graph::Application;
+use meshsim_core::{Id, SimDuration, Table};
+use meshsim_models::application::call_graph::{Application, Protocol};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
 use meshsim_models::units::BitsPerSecond;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
+use meshsim_models::world::description::ServiceSettings;
+use std::collections::BTreeSet;
 
 /// The threads of a load generator.
 const DEFAULT_USERS: u32 = 100;
@@ -22,6 +24,7 @@ pub(super) fn resolve(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
+    settings: &Table<ServiceId, ServiceSettings>,
 ) -> Vec<Population> {
     if scenario.users.is_empty() {
         check.problem("the scenario has no users", 0..1, "write [users.edge1]");
@@ -37,9 +40,12 @@ pub(super) fn resolve(
             let cluster = check.reference(cluster, users.cluster.span(), clusters.iter().copied(), "cluster");
             let service = users.service.get_ref();
             let service = check.reference(service, users.service.span(), services.iter().copied(), "service");
-            let entry = service.map_or(EndpointId(0), |service| {
-                application.services[ServiceId::from_index(service)].endpoint
-            });
+            let service = service.map(ServiceId::from_index);
+            let entry = service.map_or(EndpointId(0), |service| application.services[service].endpoint);
+            if service.is_some_and(|service| settings[service].protocol == Protocol::Tcp) {
+                let message = format!("users request `{}`, which speaks tcp", users.service.get_ref());
+                check.problem(message, users.service.span(), "a gateway's users send requests of HTTP");
+            }
             Population {
                 name: name.clone(),
                 cluster: ClusterId::from_index(cluster.unwrap_or(0)),
@@ -50,6 +56,13 @@ pub(super) fn resolve(
                 },
                 arrivals: arrivals(check, name, users, it.span()),
                 access: access(check, users),
+                headers: headers(check, users, it.span()),
+                personal: personal(check, users, settings),
+                reconnects_after: users.reconnects_after.as_ref().map(|after| {
+                    check.duration(Some(after), "reconnects_after", SimDuration::ZERO, MILLISECOND)
+                }),
+                // Where requests are hashed, it shows how well sessions stay.
+                counts_session_moves: service.is_some_and(|service| settings[service].hash.is_some()),
             }
         })
         .collect()
@@ -109,4 +122,45 @@ fn access(check: &mut Check<'_>, users: &Users) -> Path {
         mtu: mtu(check, users.access.mtu.as_ref()),
         tunnel_overhead: 0,
     }
+}
+
+/// Headers of every request, with names in lower case.
+fn headers(check: &mut Check<'_>, users: &Users, span: std::ops::Range<usize>) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in &users.headers {
+        let name = name.to_lowercase();
+        if headers.iter().any(|(other, _)| *other == name) {
+            let help = "upper and lower case are the same";
+            check.problem(format!("the header `{name}` is given twice"), span.clone(), help);
+        }
+        headers.push((name, value.clone()));
+    }
+    headers
+}
+
+/// Names of headers whose values differ between users. Routes are chosen for a population as a whole.
+fn personal(
+    check: &mut Check<'_>,
+    users: &Users,
+    settings: &Table<ServiceId, ServiceSettings>,
+) -> Vec<String> {
+    let routes = settings.iter().flat_map(|it| &it.routes);
+    let matched: BTreeSet<&str> =
+        routes.flat_map(|route| &route.headers).map(|header| header.name.as_str()).collect();
+    let fixed: BTreeSet<String> = users.headers.keys().map(|name| name.to_lowercase()).collect();
+    let mut personal = Vec::new();
+    for name in &users.personal {
+        let lower = name.get_ref().to_lowercase();
+        if matched.contains(lower.as_str()) {
+            let message = format!("routes ask for the header `{lower}`, whose value is each user's own");
+            let help = "take it out, or give populations of their own the header's values under headers";
+            check.problem(message, name.span(), help);
+        }
+        if fixed.contains(&lower) || personal.contains(&lower) {
+            let help = "name it once, under headers or under personal";
+            check.problem(format!("the header `{lower}` is given twice"), name.span(), help);
+        }
+        personal.push(lower);
+    }
+    personal
 }

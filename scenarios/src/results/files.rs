@@ -11,18 +11,20 @@ use std::io::Write;
 use std::path::Path;
 
 /// All files that are ever written: what an earlier run left of them is not of this one.
-const RESULT_FILES: [&str; 7] = [
+const RESULT_FILES: [&str; 9] = [
     "summary.json",
     "manifest.json",
     "metrics.csv",
     "paired.csv",
+    "served.csv",
+    "proxy_counters.csv",
     "latency_histogram.csv",
     "requests.csv",
     "sweep.csv",
 ];
 
-/// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`,
-/// `latency_histogram.csv`, and `requests.csv` if the rows were kept.
+/// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`, `served.csv`,
+/// `proxy_counters.csv`, `latency_histogram.csv`, and `requests.csv` if the rows were kept.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
@@ -38,6 +40,8 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
         })
     })?;
     write_csv(directory, "paired.csv", |csv| paired_rows(csv, summary))?;
+    write_csv(directory, "served.csv", |csv| served_rows(csv, summary))?;
+    write_csv(directory, "proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
         write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
@@ -202,6 +206,46 @@ fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     Ok(())
 }
 
+/// A row per pod, numbered among its service's in the cluster.
+fn served_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
+    csv.write_record(["strategy", "cluster", "service", "pod", "per_second"])?;
+    for strategy in &summary.strategies {
+        for (service, clusters) in &strategy.served_by_pod {
+            for (cluster, pods) in clusters {
+                for (pod, per_second) in pods.iter().enumerate() {
+                    let (pod, per_second) = (pod.to_string(), per_second.to_string());
+                    csv.write_record([&strategy.name, cluster, service, &pod, &per_second])?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A row per counter that is not zero.
+fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
+    csv.write_record(["strategy", "cluster", "service", "counter", "count", "per_second"])?;
+    for strategy in &summary.strategies {
+        for (cluster, services) in &strategy.proxy_counters {
+            for (service, counters) in services {
+                for (counter, &count) in counters {
+                    let per_second = (count as f64 / summary.run.simulated_seconds).to_string();
+                    let count = count.to_string();
+                    csv.write_record([
+                        strategy.name.as_str(),
+                        cluster,
+                        service,
+                        counter,
+                        &count,
+                        &per_second,
+                    ])?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "lower_ms", "upper_ms", "count"])?;
     for strategy in &summary.strategies {
@@ -222,6 +266,7 @@ fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Resul
         "arrival_s",
         "latency_ms",
         "status",
+        "flag",
         "calls",
         "crossings",
         "returns",
@@ -248,12 +293,13 @@ fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Resul
     Ok(())
 }
 
-fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [String; 9] {
-    let Some(end) = end else { return [const { String::new() }; 9] };
+fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [String; 10] {
+    let Some(end) = end else { return [const { String::new() }; 10] };
     let totals = &end.totals;
     [
         end.latency.as_millis_f64().to_string(),
         end.status.code().to_string(),
+        end.status.flag().to_owned(),
         totals.calls.to_string(),
         totals.crossings.to_string(),
         totals.returns.to_string(),

@@ -1,4 +1,5 @@
 //! Result files. No wall time, path or host name is in any of them.
 
 pub mod files;
+mod served;
 pub mod summary;

@@ -1,5 +1,6 @@
 //! `summary.json`: what a comparison came to.
 
+use super::served::{proxy_counters, served, served_by_pod};
 use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::{Counts, Figures};
@@ -85,6 +86,11 @@ pub struct Strategy {
     pub served: BTreeMap<String, BTreeMap<String, f64>>,
     /// Calls per second of each service in each cluster.
     pub served_per_second: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Calls per second of each pod of each service in each cluster.
+    pub served_by_pod: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
+    /// What the proxies of each cluster counted about each service that they called, over all
+    /// replications, by Envoy's names; what is zero is left out.
+    pub proxy_counters: BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, u64>>>,
     /// CPU time per second, cells and proxies together.
     #[serde(serialize_with = "numbers_alone")]
     pub cpu_seconds_per_second: BTreeMap<String, Value>,
@@ -135,8 +141,8 @@ pub struct Requests {
     pub offered: u64,
     /// Succeeded.
     pub completed: u64,
-    /// Failed, by cause.
-    pub failed: BTreeMap<&'static str, u64>,
+    /// Failed, by status and Envoy's flag, as in `503 UF`.
+    pub failed: BTreeMap<String, u64>,
     /// Not ended when the run did.
     pub in_flight: u64,
 }
@@ -289,8 +295,10 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
             payload: over(&|f| f.cross_payload),
             wire: over(&|f| f.cross_wire),
         },
-        served: served(plan, place, figures, &|count, total| count / total),
-        served_per_second: served(plan, place, figures, &|count, _| count / seconds),
+        served: served(description, figures, &|count, total| count / total),
+        served_per_second: served(description, figures, &|count, _| count / seconds),
+        served_by_pod: served_by_pod(description, figures, seconds),
+        proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
         requests: requests(figures),
@@ -331,36 +339,16 @@ impl Strategy {
     }
 }
 
-/// A figure of each service's calls in each cluster, from their count and that of all clusters.
-fn served(
-    plan: &Plan,
-    place: usize,
-    figures: &[&Figures],
-    of: &dyn Fn(f64, f64) -> f64,
-) -> BTreeMap<String, BTreeMap<String, f64>> {
-    let description = &plan.strategies[place].description;
-    let mut table = BTreeMap::new();
-    for (s, service) in description.application.services.iter().enumerate() {
-        let count = |c: usize| figures.iter().map(|f| f.served[s][c]).sum::<u64>() as f64;
-        let total: f64 = (0..description.clusters.len()).map(count).sum();
-        if total > 0.0 {
-            let row = description.clusters.iter().enumerate();
-            let row = row.map(|(c, spec)| (spec.name.clone(), of(count(c), total))).collect();
-            table.insert(service.name.clone(), row);
-        }
-    }
-    table
-}
-
 fn requests(figures: &[&Figures]) -> Requests {
     let sum = |of: fn(&Counts) -> u64| figures.iter().map(|f| of(&f.counts)).sum();
+    let mut failed: BTreeMap<String, u64> = BTreeMap::new();
+    for (cause, count) in figures.iter().flat_map(|f| &f.counts.failed) {
+        *failed.entry(cause.clone()).or_default() += count;
+    }
     Requests {
         offered: sum(|c| c.offered),
         completed: sum(|c| c.completed),
-        failed: BTreeMap::from([
-            ("service_error", sum(|c| c.service_error)),
-            ("upstream_reset", sum(|c| c.upstream_reset)),
-        ]),
+        failed,
         in_flight: sum(|c| c.in_flight),
     }
 }

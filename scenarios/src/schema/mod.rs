@@ -3,13 +3,17 @@
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
 
+pub mod faults;
 pub mod quantity;
+pub mod services;
+pub mod traffic;
 
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
 use quantity::{OneOrMore, Quantity};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -44,11 +48,17 @@ pub struct Scenario {
     /// How services reach each other.
     #[serde(default)]
     pub mesh: Mesh,
+    /// What the mesh is told of services, by name.
+    #[serde(default)]
+    pub services: BTreeMap<String, Spanned<services::Service>>,
     /// How users come in.
     #[serde(default)]
     pub gateway: Gateway,
     /// Populations of users by name.
     pub users: BTreeMap<String, Spanned<Users>>,
+    /// What goes wrong with pods.
+    #[serde(default)]
+    pub faults: Vec<Spanned<faults::Fault>>,
 }
 
 /// How long and how often.
@@ -128,6 +138,12 @@ pub struct Cluster {
     /// Pods per service, where it is not the work model's number.
     #[serde(default)]
     pub replicas: BTreeMap<String, Spanned<u32>>,
+    /// Load balancing weight of a service's endpoints, where it is not 1.
+    #[serde(default)]
+    pub weights: BTreeMap<String, Spanned<u32>>,
+    /// Labels of its pods and proxies.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// One-way delay between two pods.
     pub local_delay: Option<Duration>,
     /// Rate of a node's network interface.
@@ -144,6 +160,12 @@ pub struct Node {
     pub cores: Option<Spanned<Quantity<Cores>>>,
     /// The machine whose cores it shares.
     pub host: Option<Spanned<String>>,
+    /// Its region, if not the cluster's.
+    pub region: Option<String>,
+    /// Its zone, if not the cluster's.
+    pub zone: Option<String>,
+    /// Its subzone, if not the cluster's.
+    pub subzone: Option<String>,
 }
 
 /// A link.
@@ -172,15 +194,38 @@ pub struct Mesh {
     pub data_plane: Option<DataPlane>,
     /// The release whose rules hold.
     pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
-    /// How a sidecar chooses.
-    pub load_balancer: Option<LoadBalancer>,
-    /// Whether near endpoints come first.
-    pub locality_failover: Option<bool>,
+    /// A key of older versions.
+    pub load_balancer: Option<Spanned<IgnoredAny>>,
+    /// A key of older versions.
+    pub locality_failover: Option<Spanned<IgnoredAny>>,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Option<Duration>,
+    /// What depends on places, where no DestinationRule says it.
+    pub locality_lb_setting: Option<Spanned<traffic::LocalityLbSetting>>,
+    /// What no DestinationRule can say of outlier detection.
+    #[serde(default)]
+    pub outlier_detection: MeshOutlierDetection,
+    /// The DestinationRule of services without one of their own.
+    pub traffic_policy: Option<traffic::TrafficPolicy>,
     /// Whether proxies encrypt.
     pub mtls: Option<bool>,
+    /// CPU time of a handshake with certificates, each side.
+    pub handshake: Option<Duration>,
     /// The sidecars.
     #[serde(default)]
     pub sidecar: Sidecar,
+}
+
+/// What no DestinationRule can say of outlier detection.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeshOutlierDetection {
+    /// Whether one host may be ejected whatever the percentage.
+    pub always_eject_one_host: Option<bool>,
+    /// Whether a low success rate ejects.
+    pub enforcing_success_rate: Option<bool>,
+    /// Whether too many failures eject.
+    pub enforcing_failure_percentage: Option<bool>,
 }
 
 /// The sidecars.
@@ -221,7 +266,7 @@ pub struct ProxyCost {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
-    /// How it chooses.
+    /// How it chooses, if not as the services' DestinationRules say.
     pub load_balancer: Option<LoadBalancer>,
     /// Pods per cluster.
     pub replicas: Option<Spanned<u16>>,
@@ -251,6 +296,14 @@ pub struct Users {
     /// Between a user and the gateway.
     #[serde(default)]
     pub access: Access,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Headers and query parameters whose value is each user's own.
+    #[serde(default)]
+    pub personal: Vec<Spanned<String>>,
+    /// After how long a user opens a new connection.
+    pub reconnects_after: Option<Duration>,
 }
 
 /// The way from a user to the gateway.

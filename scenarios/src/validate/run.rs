@@ -209,6 +209,6 @@ fn rows(measured: &Measured, figures: &[&Figures]) -> Vec<Row> {
 
 fn failure_share(figures: &[&Figures]) -> f64 {
     let sum = |of: fn(&Counts) -> u64| figures.iter().map(|f| of(&f.counts)).sum::<u64>() as f64;
-    let failed = sum(|c| c.upstream_reset + c.service_error);
+    let failed = sum(|c| c.failed.values().sum());
     failed / (failed + sum(|c| c.completed))
 }

@@ -5,4 +5,4 @@ mod variates;
 
 pub use address::Address;
 pub use generator::Draw;
-pub use variates::{LogNormal, bernoulli, exponential, normal, uniform, uniform_index};
+pub use variates::{LogNormal, bernoulli, bits, exponential, normal, uniform, uniform_index};

@@ -17,6 +17,11 @@ pub fn uniform(rng: &mut impl Rng) -> f64 {
     rng.random()
 }
 
+/// 64 random bits.
+pub fn bits(rng: &mut impl Rng) -> u64 {
+    rng.random()
+}
+
 /// Whether an event of this probability happens.
 pub fn bernoulli(rng: &mut impl Rng, probability: f64) -> bool {
     uniform(rng) < probability

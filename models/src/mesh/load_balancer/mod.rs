@@ -1,6 +1,7 @@
 //! Chooses a host. One file per member; this list is the only place that names them all.
 
 pub mod earliest_deadline;
+mod hash_tables;
 mod least_request;
 pub mod maglev;
 mod random;
@@ -8,13 +9,15 @@ pub mod ring_hash;
 mod round_robin;
 pub mod slow_start;
 
+pub use hash_tables::{HashTables, address_of};
 pub use least_request::{DEFAULT_ACTIVE_REQUEST_BIAS, LeastRequest, WeightedLeastRequest, weight_under_load};
 pub use maglev::Maglev;
 pub use random::Random;
 pub use ring_hash::{HashedHost, RingHash};
 pub use round_robin::{RoundRobin, WeightedRoundRobin};
 
-use meshsim_core::random::Draw;
+use meshsim_core::random::{Draw, bits};
+use std::sync::Arc;
 
 /// A load balancer as it is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,16 @@ pub enum Policy {
     },
     /// Any.
     Random,
+    /// By a hash of the request, on a ring.
+    RingHash {
+        /// Places that the ring has at least.
+        minimum_size: u64,
+    },
+    /// By a hash of the request, in a table.
+    Maglev {
+        /// Places of the table, a prime number.
+        table_size: u32,
+    },
 }
 
 /// A load balancer's state in one worker of a proxy, for one service.
@@ -43,16 +56,27 @@ pub enum LoadBalancer {
     WeightedRoundRobin(WeightedRoundRobin),
     /// See [`WeightedLeastRequest`].
     WeightedLeastRequest(WeightedLeastRequest),
+    /// See [`RingHash`].
+    RingHash(Arc<RingHash>),
+    /// See [`Maglev`].
+    Maglev(Arc<Maglev>),
 }
 
 impl Policy {
-    /// A balancer of this kind; `draw` gives it its random start, if it has one.
+    /// Whether a request's hash decides.
+    #[must_use]
+    pub const fn hashes(self) -> bool {
+        matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
+    }
+
+    /// A balancer of this kind, which does not hash; `draw` gives it its random start, if it has one.
     #[must_use]
     pub fn start(self, hosts: usize, draw: &mut Draw) -> LoadBalancer {
         match self {
             Self::RoundRobin => LoadBalancer::RoundRobin(RoundRobin::start(hosts, draw)),
             Self::LeastRequest { choices } => LoadBalancer::LeastRequest(LeastRequest { choices }),
             Self::Random => LoadBalancer::Random(Random),
+            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("it is made by `HashTables`"),
         }
     }
 
@@ -75,13 +99,15 @@ impl Policy {
             }
             // RANDOM knows no weights.
             Self::Random => LoadBalancer::Random(Random),
+            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("it is made by `HashTables`"),
         }
     }
 }
 
 impl LoadBalancer {
     /// Picks one of `hosts` (at least one); `active` tells the proxy's own active requests to a
-    /// host, `weight` its load balancing weight, which balancers over equal hosts do not ask.
+    /// host, `weight` its load balancing weight, which balancers over equal hosts do not ask. `hash`
+    /// and `attempt` (counted from 0) are for those that hash; without a hash they take a random one.
     ///
     /// # Panics
     /// If a weighted balancer has no host of positive weight, which is never made.
@@ -90,9 +116,13 @@ impl LoadBalancer {
         hosts: usize,
         weight: impl Fn(usize) -> f64,
         active: impl Fn(usize) -> u32,
+        hash: Option<u64>,
+        attempt: u32,
         draw: &mut Draw,
     ) -> usize {
         match self {
+            Self::RingHash(ring) => ring.pick(hash.unwrap_or_else(|| bits(draw)), attempt),
+            Self::Maglev(table) => table.pick(hash.unwrap_or_else(|| bits(draw)), attempt),
             Self::RoundRobin(policy) => policy.pick(hosts),
             Self::LeastRequest(policy) => policy.pick(hosts, active, draw),
             Self::Random(policy) => policy.pick(hosts, draw),

@@ -111,6 +111,16 @@ impl OutlierDetection {
         }
     }
 
+    /// Whether statistics of an interval eject.
+    #[must_use]
+    pub const fn judges_statistics(&self) -> bool {
+        self.enforcing_success_rate
+            || self.enforcing_failure_percentage
+            || (self.split_external_local_origin_errors
+                && (self.enforcing_local_origin_success_rate
+                    || self.enforcing_failure_percentage_local_origin))
+    }
+
     /// Whether this policy can eject one of so many hosts at all.
     #[must_use]
     pub const fn can_eject(&self, hosts: u32) -> bool {

@@ -173,10 +173,29 @@ impl Detector {
         }
     }
 
+    /// Hosts that `stays` does not keep go.
+    pub fn retain(&mut self, stays: impl Fn(usize) -> bool) {
+        for host in (0..self.hosts.len()).filter(|&host| !stays(host)) {
+            self.remove(host);
+        }
+    }
+
+    /// Whether a tick would change nothing: no host is left out, and none has been of late.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.ejected == 0 && self.hosts.iter().all(|host| host.ejections_in_a_row == 0)
+    }
+
     /// Whether a host is left out.
     #[must_use]
     pub fn is_ejected(&self, host: usize) -> bool {
         self.hosts.get(host).is_some_and(|host| host.ejected_at.is_some())
+    }
+
+    /// Hosts that there are.
+    #[must_use]
+    pub const fn present(&self) -> u32 {
+        self.present
     }
 
     /// Hosts that are left out.

@@ -1,0 +1,214 @@
+//! A proxy chooses an endpoint, and learns from what comes of it.
+//!
+//! # Models
+//! The proxy looks at what its site sees of the upstream and picks as its balancer says; a retry
+//! asks again while it gets an endpoint that was tried. What comes of an attempt goes to outlier
+//! detection, whose interval's timer runs while there is something to give back.
+//!
+//! # Assumptions
+//! - Cells pass on no headers, cookies or parameters: under consistent hashing by one of them only
+//!   gateways have a hash; sidecars choose at random. A source address is that of the calling pod. A
+//!   cookie that a sidecar makes is lost, so it is made anew per worker process of the cell.
+//! - A proxy's interval begins at a random moment: its proxies were not all started at once.
+//!
+//! # Source
+//! Envoy `router.cc`, `load_balancer_impl.cc`, `outlier_detection_impl.cc` (`armIntervalTimer`).
+
+use super::record::{Hop, Origin};
+use crate::application::call_graph::Protocol;
+use crate::cluster::event::Event;
+use crate::cluster::handle::Context;
+use crate::cluster::state::{Cluster, view_of};
+use crate::draws::{Purpose, draw};
+use crate::ids::{PodId, PoolId, ProxyId, UpstreamId};
+use crate::mesh::host_selection;
+use crate::mesh::load_balancer::address_of;
+use crate::mesh::outlier_detection::AtTick;
+use crate::mesh::session_affinity::{Downstream, HashPolicy};
+use crate::mesh::upstream::{AttemptResult, Picking, Upstream};
+use crate::telemetry::metrics::Counter;
+use meshsim_core::random::uniform;
+use meshsim_core::{Handle, Id, SimDuration};
+
+impl Context<'_> {
+    /// An endpoint for a request and its pool; none if no host may be chosen.
+    pub(super) fn choose_endpoint(
+        &mut self,
+        hop: Handle<Hop>,
+        proxy: ProxyId,
+        worker: u16,
+    ) -> Option<(PodId, PoolId)> {
+        let it = self.cluster.hops[hop];
+        let id = it.upstream();
+        self.prepare_upstream(proxy, id);
+        let spec = self.spec_of(&it, proxy);
+        let hash = spec.hash.as_ref().and_then(|policy| self.hash_of(&it, policy));
+        let again = match it.attempts {
+            0 => 0,
+            _ => self.route_of(&it).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
+        };
+        let topology = self.topology;
+        let Cluster { proxies, changed_views, previous_hosts, id: cluster, .. } = &mut *self.cluster;
+        let view = view_of(changed_views, topology, *cluster, topology.site_of(*cluster, proxy), id);
+        let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
+        let upstream = proxies[proxy].upstreams[id.index()].as_mut().expect("prepared above");
+        let mut rng = draw(it.address.child(u64::from(it.attempts)), Purpose::Balance);
+        let mut asked = 0;
+        let balance = || {
+            asked += 1;
+            upstream.pick(&picking, worker, hash, asked - 1, &mut rng)
+        };
+        // A retry looks for an endpoint that was not tried before.
+        let tried = |pod| previous_hosts.contains(hop.slot(), it.attempts, pod);
+        let pod = host_selection::select(balance, tried, again).host?;
+        Some((pod, self.pool_of(proxy, worker, id, pod)))
+    }
+
+    /// A proxy's state of an upstream is there and fits what the proxy sees.
+    pub(super) fn prepare_upstream(&mut self, proxy: ProxyId, id: UpstreamId) {
+        let topology = self.topology;
+        let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
+        let site = topology.site_of(self.cluster.id, proxy);
+        let workers = self.cluster.proxies[proxy].workers();
+        let Cluster { proxies, changed_views, tables, pools, draws, id: cluster, .. } = &mut *self.cluster;
+        let view = view_of(changed_views, topology, *cluster, site, id);
+        let place = &mut proxies[proxy].upstreams[id.index()];
+        let is_new = place.is_none();
+        let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker())));
+        if upstream.is_made_for(view) {
+            return;
+        }
+        let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
+        let table = &mut tables
+            [(site.index() - topology.sites_in(*cluster).start) * topology.upstreams.len() + id.index()];
+        upstream.make(&picking, table, workers, || {
+            *draws += 1;
+            draw(topology.draws.of_cluster(*cluster, *draws), Purpose::BalancerStart)
+        });
+        let statistics = spec.outlier_detection.is_some_and(|config| config.judges_statistics());
+        if is_new && statistics {
+            self.schedule_tick(proxy, id);
+        }
+    }
+
+    /// The pool of a worker to a pod, made at its first call.
+    pub(super) fn pool_of(&mut self, proxy: ProxyId, worker: u16, id: UpstreamId, pod: PodId) -> PoolId {
+        let workers = self.cluster.proxies[proxy].workers();
+        let shares = self.topology.upstreams.spec(false, id).protocol == Protocol::Http2;
+        let Cluster { proxies, pools, .. } = &mut *self.cluster;
+        let upstream =
+            proxies[proxy].upstreams[id.index()].as_mut().expect("an endpoint was chosen through it");
+        let breaker = upstream.breaker;
+        let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));
+        PoolId(host.pools.0 + u32::from(worker))
+    }
+
+    pub(super) fn upstream_mut(&mut self, proxy: ProxyId, id: UpstreamId) -> &mut Upstream {
+        let upstream = self.cluster.proxies[proxy].upstreams[id.index()].as_mut();
+        upstream.expect("an endpoint was chosen through it")
+    }
+
+    /// Outlier detection learns what came of an attempt.
+    pub(super) fn host_result(&mut self, proxy: ProxyId, id: UpstreamId, pod: PodId, result: AttemptResult) {
+        let topology = self.topology;
+        let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
+        if spec.outlier_detection.is_none() {
+            return;
+        }
+        let Cluster { proxies, changed_views, id: cluster, .. } = &mut *self.cluster;
+        let view = view_of(changed_views, topology, *cluster, topology.site_of(*cluster, proxy), id);
+        let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
+        let upstream =
+            proxies[proxy].upstreams[id.index()].as_mut().expect("an endpoint was chosen through it");
+        let overflow = upstream.overflow();
+        let ejection = upstream.result(&picking, pod, result);
+        let stopped = upstream.overflow() - overflow;
+        if stopped > 0 {
+            self.cluster.metrics.count(self.now, spec.service, Counter::EjectionOverflows);
+        }
+        if ejection.is_some() {
+            self.cluster.metrics.count(self.now, spec.service, Counter::Ejections);
+            self.schedule_tick(proxy, id);
+            self.health_changes(proxy, id);
+        }
+    }
+
+    /// A proxy has ejected a host or given one back.
+    fn health_changes(&mut self, proxy: ProxyId, upstream: UpstreamId) {
+        let now = self.now;
+        if let Some(at) = self.upstream_mut(proxy, upstream).health_changes(now) {
+            self.scheduler.schedule(at, Event::TakesOverHealth { proxy, upstream });
+        }
+    }
+
+    /// A proxy takes over what has changed within a second.
+    pub(crate) fn take_over_health(&mut self, proxy: ProxyId, upstream: UpstreamId) {
+        let now = self.now;
+        // The proxy may have died, and its state with it.
+        if let Some(upstream) = self.cluster.proxies[proxy].upstreams[upstream.index()].as_mut() {
+            upstream.take_over_health(now);
+        }
+    }
+
+    /// A proxy's interval of outlier detection is over.
+    pub(crate) fn outlier_tick(&mut self, proxy: ProxyId, id: UpstreamId) {
+        let topology = self.topology;
+        let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
+        let Some(config) = &spec.outlier_detection else { return };
+        let now = self.now;
+        // The proxy may have died, and its state with it.
+        let Some(upstream) = self.cluster.proxies[proxy].upstreams[id.index()].as_mut() else { return };
+        upstream.ticks = false;
+        let (mut ejections, mut returns) = (0, 0);
+        let again = upstream.tick(config, now, |what| match what {
+            AtTick::Ejected(..) => ejections += 1,
+            AtTick::Returned(_) => returns += 1,
+            AtTick::Threshold(..) => {}
+        });
+        for _ in 0..ejections {
+            self.cluster.metrics.count(now, spec.service, Counter::Ejections);
+        }
+        if ejections + returns > 0 {
+            self.health_changes(proxy, id);
+        }
+        if again {
+            self.schedule_tick(proxy, id);
+        }
+    }
+
+    fn schedule_tick(&mut self, proxy: ProxyId, id: UpstreamId) {
+        let spec = self.topology.upstreams.spec(self.topology.is_gateway(proxy), id);
+        let Some(config) = &spec.outlier_detection else { return };
+        let interval = config.interval.as_nanos().max(1);
+        if std::mem::replace(&mut self.upstream_mut(proxy, id).ticks, true) {
+            return;
+        }
+        let of_proxy = self.topology.draws.of_proxy(self.cluster.id, proxy);
+        let begins = uniform(&mut draw(of_proxy, Purpose::OutlierInterval)) * interval as f64;
+        // The first end of an interval after now.
+        let passed = (self.now.as_nanos() + interval - begins as u64) % interval;
+        let at = self.now.saturating_add(SimDuration::from_nanos(interval - passed));
+        self.scheduler.schedule(at, Event::OutlierTick { proxy, upstream: id });
+    }
+
+    /// What a request is hashed by, if it has that.
+    fn hash_of(&mut self, hop: &Hop, policy: &HashPolicy) -> Option<u64> {
+        match hop.origin {
+            Origin::User { population, row } => {
+                let it = &self.topology.description.populations[population.index()];
+                let number = u64::from(self.cluster.log.number(row));
+                let user = it.arrivals.user(number, hop.address, it.users);
+                self.cluster.sessions[population].hash(it, population.0, user, self.now, policy)
+            }
+            Origin::Call { call, .. } if self.cluster.calls.contains(call) => {
+                let call = &self.cluster.calls[call];
+                let address = address_of(call.pod);
+                let ip = address.split(':').next().unwrap_or_default();
+                let remote = format!("{ip}:{}", 40_000 + u32::from(call.cell_worker));
+                let from = Downstream { source_ip: ip, remote: &remote, local: "127.0.0.1:15001" };
+                policy.affinity(None, from).hash
+            }
+            Origin::Call { .. } | Origin::Mirror => None,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A pod dies, with its sidecar and all that they have under way.
+//!
+//! # Models
+//! Its calls are lost and their clients learn that their connections were reset, as far away as they
+//! are. What its sidecar sent for them goes on in other pods, but nobody waits for it. When the pod
+//! comes back it is empty.
+//!
+//! # Source
+//! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
+
+use super::record::{Call, Client, Hop, Phase};
+use crate::application::cell::Cell;
+use crate::cluster::event::Event;
+use crate::cluster::handle::Context;
+use crate::cluster::message::{Body, Message};
+use crate::draws::Purpose;
+use crate::ids::{ClusterId, PodId};
+use crate::mesh::proxy::Proxy;
+use meshsim_core::Handle;
+use meshsim_core::random::Address;
+
+/// A TCP segment without data, with its headers (bytes).
+const RESET_WIRE_BYTES: u32 = 52;
+
+impl Context<'_> {
+    /// A pod dies.
+    pub(crate) fn pod_dies(&mut self, pod: PodId) {
+        let calls = &self.cluster.calls;
+        let lost: Vec<Handle<Call>> = calls.handles().filter(|&call| calls[call].pod == pod).collect();
+        for call in lost {
+            self.call_is_lost(call);
+        }
+        let slot = self.topology.slot_of(pod);
+        let it = self.topology.pods[pod];
+        let service = &self.topology.application().services[it.service];
+        let concurrency = self.topology.description.mesh.concurrency;
+        let sidecars = self.topology.has_sidecars();
+        self.cluster.cells[slot] = Cell::new(service.workers, if sidecars { concurrency } else { 0 });
+        self.cluster.cell_pools[slot].fill(None);
+        self.compute.clear(self.now, it.container);
+        if sidecars {
+            self.sidecar_dies(pod);
+        }
+    }
+
+    /// A call's pod has died.
+    fn call_is_lost(&mut self, call: Handle<Call>) {
+        let it = self.cluster.calls.remove(call);
+        self.reset_client(it.client, it.hop, it.address);
+    }
+
+    /// The requests that a dead pod's sidecar had under way are nobody's any more.
+    fn sidecar_dies(&mut self, pod: PodId) {
+        let sidecar = self.topology.sidecar_of(pod);
+        let hops: Vec<Handle<Hop>> = self.cluster.hops.handles().collect();
+        for hop in hops {
+            let it = self.cluster.hops[hop];
+            let Client::Proxy { proxy, .. } = it.client else { continue };
+            if proxy != sidecar {
+                continue;
+            }
+            match it.phase {
+                Phase::Waiting => self.stop_waiting(hop),
+                Phase::Sent => {
+                    if let Some(connection) = self.cluster.hops[hop].connection.take() {
+                        self.cluster.pools.detach(connection);
+                        self.cluster.pools.drain(connection);
+                    }
+                    self.release_request(hop);
+                }
+                Phase::Idle | Phase::Answered => {}
+            }
+            self.return_retry(hop);
+            self.cluster.hops.remove(hop);
+        }
+        let (concurrency, upstreams) =
+            (self.topology.description.mesh.concurrency, self.topology.upstreams.len());
+        self.cluster.proxies[sidecar] = Proxy::new(concurrency, upstreams);
+    }
+
+    /// The client of an attempt is told that its connection is lost.
+    pub(super) fn reset_client(&mut self, client: ClusterId, hop: Handle<Hop>, address: Address) {
+        if client != self.cluster.id {
+            let body = Body::Reset { hop, address };
+            let message = Message { to: client, wire_bytes: RESET_WIRE_BYTES, body };
+            self.send(message, address, Purpose::LinkResponse);
+            return;
+        }
+        if self.cluster.hops.contains(hop) && self.cluster.hops[hop].attempt_address() == address {
+            let attempt = self.cluster.hops[hop].attempts;
+            let at = self.now + self.topology.path(client, client).one_way;
+            self.scheduler.schedule(at, Event::ResetArrives { hop, attempt });
+        }
+    }
+
+    /// Whether an attempt that was sent is still waited for.
+    pub(super) fn is_under_way(&self, hop: Handle<Hop>, attempt: u8) -> bool {
+        self.cluster.hops.contains(hop) && {
+            let it = &self.cluster.hops[hop];
+            it.attempts == attempt && it.phase == Phase::Sent
+        }
+    }
+
+    /// An attempt of a request of this cluster is reset.
+    pub(crate) fn attempt_is_reset(&mut self, hop: Handle<Hop>, attempt: u8) {
+        if self.is_under_way(hop, attempt) {
+            let address = self.cluster.hops[hop].attempt_address();
+            self.reset_arrives(hop, address);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Pods that fail for a while: they crash, are not ready, answer with errors or become slow.
+//!
+//! # Models
+//! - *Crash*: the application and its sidecar die. What they had under way is lost, its clients'
+//!   connections are reset, and new ones are refused until the pod is back, empty. Proxies keep the
+//!   endpoint until they are told.
+//! - *Unready*: the pod serves what reaches it, but proxies are told to leave it.
+//! - *Errors*: a share of the calls is answered with a status at once; their further calls are not
+//!   made.
+//! - *Slow*: CPU work and sleeps take longer by a factor.
+//!
+//! Crashed and unready pods leave the endpoint set, or are sent as unhealthy, some time after the
+//! fault begins (`seen_after`); and come back as much after its end.
+//!
+//! # Assumptions
+//! - The whole time line is known from the start. A connection that is idle when its pod crashes is
+//!   found closed at its next use.
+//! - istiod stands in the cluster of the pod: proxies of other clusters learn of a change a link
+//!   delay later.
+//! - A refused connection is refused at once (RST), as by a node whose pod is gone.
+//!
+//! # Source
+//! Envoy and Istio treat these by the rules cited in `mesh/`; Kubernetes, pod readiness; Linux, a
+//! closed port answers RST (RFC 9293, section 3.5.2).
+
+use crate::ids::{ClusterId, PodId, ServiceId};
+use meshsim_core::{SimDuration, SimTime};
+
+/// A fault of pods, in plain values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PodFault {
+    /// Whose pods.
+    pub service: ServiceId,
+    /// Where.
+    pub cluster: ClusterId,
+    /// Which of the service's pods there, counted from 0; absent: all.
+    pub pod: Option<u32>,
+    /// When it begins, from the start of the run, warm-up included.
+    pub begins: SimTime,
+    /// When it ends; absent: never.
+    pub ends: Option<SimTime>,
+    /// What it is.
+    pub kind: FaultKind,
+    /// How long it takes until proxies are told; absent: they never are.
+    pub seen_after: Option<SimDuration>,
+}
+
+/// What is wrong with a pod.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FaultKind {
+    /// It is dead.
+    Crash,
+    /// It is not ready.
+    Unready,
+    /// It answers a share of the calls (0 to 1) with this status.
+    Errors {
+        /// Share.
+        share: f64,
+        /// Status.
+        status: u16,
+    },
+    /// Everything takes so many times as long.
+    Slow {
+        /// How many.
+        factor: f64,
+    },
+}
+
+/// The faults of all pods.
+#[derive(Clone, Debug, Default)]
+pub struct PodFaults {
+    /// By pod, then by their beginning.
+    faults: Vec<(PodId, PodFault)>,
+}
+
+impl PodFaults {
+    /// The faults, each with its pods.
+    #[must_use]
+    pub fn new(mut faults: Vec<(PodId, PodFault)>) -> Self {
+        faults.sort_by_key(|(pod, fault)| (*pod, fault.begins));
+        Self { faults }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[(PodId, PodFault)] {
+        &self.faults
+    }
+
+    /// The faults of a pod.
+    pub fn of(&self, pod: PodId) -> impl Iterator<Item = &PodFault> {
+        let start = self.faults.partition_point(|(other, _)| *other < pod);
+        self.faults[start..].iter().take_while(move |(other, _)| *other == pod).map(|(_, fault)| fault)
+    }
+
+    /// Whether a pod is dead.
+    #[must_use]
+    pub fn is_dead(&self, pod: PodId, now: SimTime) -> bool {
+        self.of(pod).any(|fault| fault.kind == FaultKind::Crash && fault.is_on(now))
+    }
+
+    /// When a pod crashes next, at or after `from`; never is [`SimTime::MAX`].
+    #[must_use]
+    pub fn next_crash(&self, pod: PodId, from: SimTime) -> SimTime {
+        let crashes = self.of(pod).filter(|fault| fault.kind == FaultKind::Crash && fault.begins >= from);
+        crashes.map(|fault| fault.begins).min().unwrap_or(SimTime::MAX)
+    }
+
+    /// The share of calls that a pod answers with an error, and with which.
+    #[must_use]
+    pub fn errors(&self, pod: PodId, now: SimTime) -> Option<(f64, u16)> {
+        self.of(pod).filter(|fault| fault.is_on(now)).find_map(|fault| match fault.kind {
+            FaultKind::Errors { share, status } => Some((share, status)),
+            _ => None,
+        })
+    }
+
+    /// How many times as long everything takes.
+    #[must_use]
+    pub fn slowness(&self, pod: PodId, now: SimTime) -> f64 {
+        self.of(pod)
+            .filter(|fault| fault.is_on(now))
+            .map(|fault| if let FaultKind::Slow { factor } = fault.kind { factor } else { 1.0 })
+            .product()
+    }
+}
+
+impl PodFault {
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn is_on(&self, now: SimTime) -> bool {
+        self.begins <= now && self.ends.is_none_or(|ends| now < ends)
+    }
+
+    /// Whether proxies leave its pods once they are told.
+    #[must_use]
+    pub const fn removes_endpoint(&self) -> bool {
+        matches!(self.kind, FaultKind::Crash | FaultKind::Unready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(begins: u64, ends: u64, kind: FaultKind) -> PodFault {
+        let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        PodFault {
+            service: ServiceId(0),
+            cluster: ClusterId(0),
+            pod: None,
+            begins: at(begins),
+            ends: Some(at(ends)),
+            kind,
+            seen_after: None,
+        }
+    }
+
+    #[test]
+    fn faults_hold_from_their_beginning_to_their_end() {
+        let faults = PodFaults::new(vec![
+            (PodId(2), fault(10, 20, FaultKind::Crash)),
+            (PodId(1), fault(5, 15, FaultKind::Slow { factor: 3.0 })),
+            (PodId(1), fault(10, 30, FaultKind::Slow { factor: 2.0 })),
+            (PodId(1), fault(30, 40, FaultKind::Errors { share: 0.5, status: 503 })),
+        ]);
+        let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        assert_eq!([9, 10, 19, 20].map(|s| faults.is_dead(PodId(2), at(s))), [false, true, true, false]);
+        assert_eq!(faults.next_crash(PodId(2), at(10)), at(10));
+        assert_eq!(faults.next_crash(PodId(2), at(11)), SimTime::MAX);
+        assert_eq!([0, 5, 10, 15, 30].map(|s| faults.slowness(PodId(1), at(s))), [1.0, 3.0, 6.0, 2.0, 1.0]);
+        assert_eq!(faults.errors(PodId(1), at(30)), Some((0.5, 503)));
+        assert_eq!(faults.errors(PodId(2), at(30)), None);
+    }
+}

@@ -1,0 +1,480 @@
+//! What a proxy knows of an upstream (Envoy's cluster): which endpoints it may use, how it picks
+//! one, which of them it has ejected.
+//!
+//! # Models
+//! A pick goes level, then locality where localities are weighted, then host. In a level that
+//! panics all hosts take part, whatever their health and without weights of localities. Each worker
+//! has a balancer of its own; active requests are counted over all workers. Lists and balancers are
+//! made anew when the view changes or a host is ejected or returns: at once, unless the last change
+//! of health was less than a second ago; then a second later, with all that came meanwhile (Envoy's
+//! `update_merge_window`). So a host that returns, and fails again at once, is used for a second.
+//!
+//! # Assumptions
+//! - Changes of health are merged over all levels, by Envoy per level.
+//! - A change makes all levels anew, where Envoy makes only the levels that changed. Effect: a
+//!   rotation or schedule starts again at a random place.
+//! - Degraded hosts do not occur: nothing in Istio reports them.
+//! - Errors in a row are counted from the first failure on; successes before it change nothing.
+//!
+//! # Source
+//! Envoy `load_balancer_impl.cc`, `ZoneAwareLoadBalancerBase`; `outlier_detection_impl.cc`;
+//! `cluster_manager_impl.cc`, `scheduleUpdate`; measured on Envoy 1.40.
+
+use super::cluster_policy::ClusterPolicy;
+use super::endpoint_view::{EndpointView, Locality};
+use super::load_balancer::slow_start::SlowStart;
+use super::load_balancer::{HashTables, LoadBalancer, Policy};
+use super::locality_weights::{LocalityHosts, LocalityWeights};
+use super::outlier_detection::{AtTick, Detector, EjectionType, HostResult, OutlierDetection};
+use super::priority_load::{DEFAULT_OVERPROVISIONING_FACTOR, LevelLoad, PriorityLoad};
+use super::session_affinity::HashPolicy;
+use crate::application::call_graph::Protocol;
+use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId};
+use meshsim_core::random::{Draw, bits, uniform_index};
+use meshsim_core::{SimDuration, SimTime};
+use std::ops::Range;
+
+/// What all proxies are told of an upstream.
+#[derive(Clone, Debug)]
+pub struct UpstreamSpec {
+    /// Whose endpoints it has.
+    pub service: ServiceId,
+    /// Only those of this cluster, if it is a subset.
+    pub subset: Option<ClusterId>,
+    /// What its requests are.
+    pub protocol: Protocol,
+    /// Limits, time-outs, health.
+    pub policy: ClusterPolicy,
+    /// How a host is picked.
+    pub balancer: Policy,
+    /// What a request is hashed by, under consistent hashing.
+    pub hash: Option<HashPolicy>,
+    /// Ejections.
+    pub outlier_detection: Option<OutlierDetection>,
+    /// Panic threshold (percent).
+    pub panic_threshold: u32,
+}
+
+/// A proxy's state of an upstream.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The counts of its connections and requests.
+    pub breaker: BreakerId,
+    /// Of the view that the rest is made for; none if it has to be made.
+    made_for: Option<u32>,
+    /// Its own load, while it has ejected a host.
+    load: Option<PriorityLoad>,
+    levels: Vec<Level>,
+    /// Endpoints that were called, sorted by pod.
+    hosts: Vec<Host>,
+    /// Made at the first failure.
+    detector: Option<Box<Detector>>,
+    /// Whether a tick is scheduled.
+    pub ticks: bool,
+    /// When the last change of health was taken over.
+    health_updated: Option<SimTime>,
+    /// Whether another waits.
+    update_waits: bool,
+}
+
+/// What a proxy keeps of an endpoint that it calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// The endpoint.
+    pub pod: PodId,
+    /// Requests on their way, over all workers.
+    pub active: u32,
+    /// The pool of worker 0; those of the other workers follow.
+    pub pools: PoolId,
+}
+
+/// What may be picked from in a priority level.
+#[derive(Clone, Debug)]
+struct Level {
+    /// One per locality where localities are weighted, else one.
+    sets: Vec<HostSet>,
+    /// Per worker; empty where localities are not weighted.
+    weights: Vec<LocalityWeights>,
+}
+
+/// Hosts that are picked from alike.
+#[derive(Clone, Debug)]
+struct HostSet {
+    places: Places,
+    /// Per worker.
+    balancers: Vec<LoadBalancer>,
+}
+
+/// Places in the view.
+#[derive(Clone, Debug)]
+enum Places {
+    /// All of these.
+    Range(Range<usize>),
+    /// These, in ascending order.
+    Some(Vec<u32>),
+}
+
+impl Places {
+    fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Some(places) => places.len(),
+        }
+    }
+
+    fn at(&self, index: usize) -> usize {
+        match self {
+            Self::Range(range) => range.start + index,
+            Self::Some(places) => places[index] as usize,
+        }
+    }
+}
+
+/// How a pick is made beside the state of the upstream.
+pub struct Picking<'a> {
+    /// What the proxy is told.
+    pub spec: &'a UpstreamSpec,
+    /// What it sees.
+    pub view: &'a EndpointView,
+    /// All pods of the service, in ascending order: their places number them for the detector.
+    pub everywhere: &'a [PodId],
+    /// When.
+    pub now: SimTime,
+}
+
+impl Picking<'_> {
+    /// The number of a pod among all pods of its service.
+    fn rank(&self, pod: PodId) -> usize {
+        self.everywhere.binary_search(&pod).expect("a pod of the service")
+    }
+}
+
+impl Upstream {
+    /// Nothing called yet.
+    #[must_use]
+    pub const fn new(breaker: BreakerId) -> Self {
+        Self {
+            breaker,
+            made_for: None,
+            load: None,
+            levels: Vec::new(),
+            hosts: Vec::new(),
+            detector: None,
+            ticks: false,
+            health_updated: None,
+            update_waits: false,
+        }
+    }
+
+    /// Whether the lists are those of the view as it is.
+    #[must_use]
+    pub fn is_made_for(&self, view: &EndpointView) -> bool {
+        self.made_for == Some(view.generation())
+    }
+
+    /// Makes lists and balancers for the view as it is; `start` gives a random start for each
+    /// balancer of `workers` workers.
+    pub fn make(
+        &mut self,
+        picking: &Picking<'_>,
+        tables: &mut HashTables,
+        workers: usize,
+        mut start: impl FnMut() -> Draw,
+    ) {
+        let (spec, view) = (picking.spec, picking.view);
+        if let Some(detector) = &mut self.detector {
+            follow_view(detector, picking);
+        }
+        let ejected = self.detector.as_deref().filter(|detector| detector.ejected() > 0);
+        let in_service = |pod| ejected.is_none_or(|detector| !detector.is_ejected(picking.rank(pod)));
+        let load = ejected.map(|_| view.load_where(in_service, spec.panic_threshold));
+        let mut making = Making { picking, tables, workers, in_service, start: &mut start };
+        let loads = load.as_ref().unwrap_or(view.load()).levels();
+        self.levels = loads.iter().enumerate().map(|(level, it)| making.level(level, it.panic)).collect();
+        self.load = load;
+        self.made_for = Some(view.generation());
+    }
+
+    /// A worker picks an endpoint by a hash, if the request has one, or at random; none if no host
+    /// may be chosen. `attempt` counts the picks of a request from 0.
+    pub fn pick(
+        &mut self,
+        picking: &Picking<'_>,
+        worker: u16,
+        hash: Option<u64>,
+        attempt: u32,
+        draw: &mut Draw,
+    ) -> Option<PodId> {
+        let Self { levels, hosts, load, .. } = self;
+        let (spec, view, now) = (picking.spec, picking.view, picking.now);
+        let load = load.as_ref().unwrap_or(view.load());
+        // Without a hash one random number takes its place, for the level too.
+        let hash = if spec.balancer.hashes() { hash.or_else(|| Some(bits(draw))) } else { None };
+        let level = match load.levels().first() {
+            None => return None,
+            Some(first) if first.load == 100 => 0,
+            Some(_) => load.choose(hash.unwrap_or_else(|| uniform_index(draw, 100) as u64)).0,
+        };
+        let level = &mut levels[level];
+        let set = match level.weights.get_mut(usize::from(worker)) {
+            Some(weights) => weights.pick().expect("a locality has a weight"),
+            None => 0,
+        };
+        let HostSet { places, balancers } = &mut level.sets[set];
+        if places.len() == 0 {
+            return None;
+        }
+        let active = |index: usize| active(hosts, view.pods()[places.at(index)]);
+        let weight = |index: usize| weight_of(spec.policy.slow_start, view, places.at(index), now);
+        let picked = balancers[usize::from(worker)].pick(places.len(), weight, active, hash, attempt, draw);
+        Some(view.pods()[places.at(picked)])
+    }
+
+    /// This proxy's active requests to a pod.
+    #[must_use]
+    pub fn active(&self, pod: PodId) -> u32 {
+        active(&self.hosts, pod)
+    }
+
+    /// The state of an endpoint, made by `pools` at its first call.
+    pub fn host_or_insert(&mut self, pod: PodId, pools: impl FnOnce() -> PoolId) -> &mut Host {
+        match self.hosts.binary_search_by_key(&pod, |host| host.pod) {
+            Ok(at) => &mut self.hosts[at],
+            Err(at) => {
+                self.hosts.insert(at, Host { pod, active: 0, pools: pools() });
+                &mut self.hosts[at]
+            }
+        }
+    }
+
+    /// A request goes out to a pod that was chosen.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub fn begins(&mut self, pod: PodId) {
+        let at = self.hosts.binary_search_by_key(&pod, |host| host.pod).expect("it was chosen");
+        self.hosts[at].active += 1;
+    }
+
+    /// A request to the pod has ended.
+    ///
+    /// # Panics
+    /// If none was active.
+    pub fn ended(&mut self, pod: PodId) {
+        let at = self.hosts.binary_search_by_key(&pod, |host| host.pod).expect("it was called");
+        let active = &mut self.hosts[at].active;
+        *active = active.checked_sub(1).expect("active requests never go below zero");
+    }
+
+    /// Active requests to all endpoints.
+    #[must_use]
+    pub fn total_active(&self) -> u32 {
+        self.hosts.iter().map(|host| host.active).sum()
+    }
+
+    /// Endpoints that are ejected.
+    #[must_use]
+    pub fn ejected(&self) -> u32 {
+        self.detector.as_ref().map_or(0, |detector| detector.ejected())
+    }
+
+    /// The loads of the levels as this proxy has them, if it has ejected something.
+    #[must_use]
+    pub fn loads(&self) -> &[LevelLoad] {
+        self.load.as_ref().map_or(&[], PriorityLoad::levels)
+    }
+
+    /// How many may be ejected, of the hosts as they are.
+    #[must_use]
+    pub fn most_ejected(&self, config: &OutlierDetection) -> u32 {
+        let hosts = self.detector.as_ref().map_or(0, |detector| detector.present());
+        let share = u64::from(config.max_ejection_percent.min(100)) * u64::from(hosts) / 100;
+        (share as u32).max(u32::from(config.always_eject_one_host))
+    }
+
+    /// Detections that the largest part that may be ejected stopped.
+    #[must_use]
+    pub fn overflow(&self) -> u64 {
+        self.detector.as_ref().map_or(0, |detector| detector.overflow())
+    }
+
+    /// A host has answered, or failed to: why it is ejected now, if it is.
+    pub fn result(
+        &mut self,
+        picking: &Picking<'_>,
+        pod: PodId,
+        result: AttemptResult,
+    ) -> Option<EjectionType> {
+        let config = picking.spec.outlier_detection.as_ref()?;
+        if self.detector.is_none() && !config.judges_statistics() && result.is_success() {
+            return None;
+        }
+        let detector = self.detector.get_or_insert_with(|| {
+            let mut detector = Box::<Detector>::default();
+            picking.view.pods().iter().for_each(|&pod| detector.add(picking.rank(pod)));
+            detector
+        });
+        let host = picking.rank(pod);
+        match result {
+            AttemptResult::Status(status) => detector.put_status(config, host, status, picking.now),
+            AttemptResult::Local(result) => detector.put_result(config, host, result, None, picking.now),
+        }
+    }
+
+    /// The health of a host has changed: when that is to be taken over, if not at once.
+    pub fn health_changes(&mut self, now: SimTime) -> Option<SimTime> {
+        let merges = self.health_updated.is_some_and(|last| now - last <= UPDATE_MERGE_WINDOW);
+        if !merges {
+            self.take_over_health(now);
+            return None;
+        }
+        let waits = std::mem::replace(&mut self.update_waits, true);
+        (!waits).then(|| now + UPDATE_MERGE_WINDOW)
+    }
+
+    /// Changes of health are taken over.
+    pub fn take_over_health(&mut self, now: SimTime) {
+        self.health_updated = Some(now);
+        self.update_waits = false;
+        self.made_for = None;
+    }
+
+    /// The interval's timer fires; `report` learns what came of it. Tells whether it must fire
+    /// again: as long as there is something to give back or to forget.
+    pub fn tick(&mut self, config: &OutlierDetection, now: SimTime, report: impl FnMut(AtTick)) -> bool {
+        let Some(detector) = &mut self.detector else { return config.judges_statistics() };
+        detector.tick(config, now, report);
+        config.judges_statistics() || !detector.is_at_rest()
+    }
+}
+
+/// Envoy's default `update_merge_window`.
+const UPDATE_MERGE_WINDOW: SimDuration = SimDuration::from_secs(1);
+
+/// What came of an attempt, for outlier detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// An answer with this status.
+    Status(u16),
+    /// No answer.
+    Local(HostResult),
+}
+
+impl AttemptResult {
+    fn is_success(self) -> bool {
+        match self {
+            Self::Status(status) => !(500..600).contains(&status),
+            Self::Local(result) => result.status().is_none_or(|status| status < 500),
+        }
+    }
+}
+
+/// Makes the lists and balancers of an upstream.
+struct Making<'a, S, D> {
+    picking: &'a Picking<'a>,
+    tables: &'a mut HashTables,
+    workers: usize,
+    /// Whether a pod is not ejected.
+    in_service: S,
+    start: &'a mut D,
+}
+
+impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
+    fn level(&mut self, level: usize, panics: bool) -> Level {
+        let view = self.picking.view;
+        // Hashing weighs localities in its tables; in panic they do not count.
+        let by_locality = !panics && !self.picking.spec.balancer.hashes();
+        let localities: Vec<_> = view.localities(level).filter(|_| by_locality).collect();
+        let places: Vec<_> =
+            localities.iter().map(|it| self.available(it.start as usize..it.end as usize, false)).collect();
+        let of = |(it, places): (&Locality, &Places)| LocalityHosts {
+            weight: it.weight,
+            total: it.end - it.start,
+            healthy: places.len() as u32,
+            excluded: 0,
+        };
+        let hosts: Vec<_> = localities.iter().zip(&places).map(of).collect();
+        let factor = DEFAULT_OVERPROVISIONING_FACTOR;
+        if hosts.iter().any(|it| it.effective_weight(factor) > 0.0) {
+            let weights = (0..self.workers)
+                .map(|_| LocalityWeights::start(&hosts, factor, &mut (self.start)()))
+                .collect();
+            return Level {
+                sets: places.into_iter().map(|places| self.set(places, None)).collect(),
+                weights,
+            };
+        }
+        // Without any weight all healthy hosts of the level are used.
+        let all = self.available(view.places(level), panics);
+        let whole = all.len() == view.places(level).len();
+        Level { sets: vec![self.set(all, whole.then_some(level))], weights: Vec::new() }
+    }
+
+    /// The hosts of a range that may be picked.
+    fn available(&self, range: Range<usize>, panics: bool) -> Places {
+        let view = self.picking.view;
+        let ok = |&place: &usize| view.detail(place).healthy && (self.in_service)(view.pods()[place]);
+        if panics || range.clone().all(|place| ok(&place)) {
+            Places::Range(range)
+        } else {
+            Places::Some(range.filter(ok).map(|place| place as u32).collect())
+        }
+    }
+
+    fn set(&mut self, places: Places, whole_level: Option<usize>) -> HostSet {
+        let (hosts, policy) = (places.len(), self.picking.spec.balancer);
+        let balancers = if hosts == 0 {
+            Vec::new()
+        } else if policy.hashes() {
+            let view = self.picking.view;
+            let shared = whole_level.map(|level| (view.generation(), level));
+            let host = |index| {
+                let place = places.at(index);
+                (view.pods()[place], view.hash_weight(place))
+            };
+            vec![self.tables.balancer(policy, shared, hosts, host); self.workers]
+        } else {
+            let weights = self.weights(&places);
+            let mut balancer = || match &weights {
+                None => policy.start(hosts, &mut (self.start)()),
+                Some(weights) => policy.start_weighted(hosts, |index| weights[index], &mut (self.start)()),
+            };
+            (0..self.workers).map(|_| balancer()).collect()
+        };
+        HostSet { places, balancers }
+    }
+
+    /// The weights of hosts, if they differ or one of them warms up.
+    fn weights(&self, places: &Places) -> Option<Vec<f64>> {
+        let Picking { spec, view, now, .. } = *self.picking;
+        let slow_start = spec.policy.slow_start;
+        let detail = |index| view.detail(places.at(index));
+        let warms_up =
+            |index| slow_start.zip(detail(index).added).is_some_and(|(it, added)| it.holds(now - added));
+        let differs = |index| detail(index).weight != detail(0).weight;
+        let hosts = 0..places.len();
+        let weighted = hosts.clone().any(|index| warms_up(index) || differs(index));
+        weighted.then(|| hosts.map(|index| weight_of(slow_start, view, places.at(index), now)).collect())
+    }
+}
+
+fn weight_of(slow_start: Option<SlowStart>, view: &EndpointView, place: usize, now: SimTime) -> f64 {
+    let detail = view.detail(place);
+    let factor = slow_start.zip(detail.added).map_or(1.0, |(it, added)| it.factor(now - added));
+    f64::from(detail.weight) * factor
+}
+
+/// The hosts of the detector become those of the view.
+fn follow_view(detector: &mut Detector, picking: &Picking<'_>) {
+    let mut ranks: Vec<usize> = picking.view.pods().iter().map(|&pod| picking.rank(pod)).collect();
+    ranks.sort_unstable();
+    detector.retain(|host| ranks.binary_search(&host).is_ok());
+    ranks.into_iter().for_each(|host| detector.add(host));
+}
+
+fn active(hosts: &[Host], pod: PodId) -> u32 {
+    hosts.binary_search_by_key(&pod, |host| host.pod).map_or(0, |at| hosts[at].active)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The mesh as a whole, and the gateways.
+
+use super::ranges::{at_least_one, spread};
+use super::{Check, MILLISECOND, locality};
+use crate::schema;
+use meshsim_models::mesh::load_balancer::Policy;
+use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::world::description::{DataPlane, GatewaySettings, MeshSettings};
+
+pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
+    refuse_removed(check, mesh);
+    let default = MeshSettings::default();
+    let (sidecar, outliers) = (&mesh.sidecar, &mesh.outlier_detection);
+    let locality = mesh.locality_lb_setting.as_ref().map(|it| locality::resolve(check, it));
+    MeshSettings {
+        data_plane: match mesh.data_plane {
+            Some(schema::DataPlane::Sidecar) => DataPlane::Sidecar,
+            Some(schema::DataPlane::None) => DataPlane::None,
+            None => default.data_plane,
+        },
+        istio_version: mesh.istio_version.as_ref().map_or(default.istio_version, |v| v.get_ref().0),
+        locality: locality.unwrap_or(default.locality),
+        connect_timeout: check.duration(
+            mesh.connect_timeout.as_ref(),
+            "connect_timeout",
+            default.connect_timeout,
+            MILLISECOND,
+        ),
+        always_eject_one_host: outliers.always_eject_one_host.or(default.always_eject_one_host),
+        enforcing_success_rate: outliers.enforcing_success_rate.unwrap_or(default.enforcing_success_rate),
+        enforcing_failure_percentage: outliers
+            .enforcing_failure_percentage
+            .unwrap_or(default.enforcing_failure_percentage),
+        mtls: mesh.mtls.unwrap_or(default.mtls),
+        handshake: check.cost(mesh.handshake.as_ref(), "handshake", default.handshake),
+        concurrency: match &sidecar.concurrency {
+            Some(n) => at_least_one(check, n, "concurrency", 256),
+            None => default.concurrency,
+        },
+        loopback: check.cost(sidecar.loopback.as_ref(), "loopback", default.loopback),
+        outbound: proxy_cost(check, &sidecar.outbound, default.outbound),
+        inbound: proxy_cost(check, &sidecar.inbound, default.inbound),
+        ..default
+    }
+}
+
+/// Keys of older versions, with what to write instead.
+fn refuse_removed(check: &mut Check<'_>, mesh: &schema::Mesh) {
+    if let Some(key) = &mesh.load_balancer {
+        let help = "write [mesh.traffic_policy] load_balancer.simple = \"LEAST_REQUEST\"";
+        check.problem("mesh.load_balancer is no longer a key", key.span(), help);
+    }
+    if let Some(key) = &mesh.locality_failover {
+        let help = "write [mesh.traffic_policy] outlier_detection = { consecutive_5xx_errors = 5 }: failover \
+                    follows from it, and needs it; locality_lb_setting.enabled = false switches it off";
+        check.problem("mesh.locality_failover is no longer a key", key.span(), help);
+    }
+}
+
+pub(super) fn gateway(check: &mut Check<'_>, gateway: &schema::Gateway) -> GatewaySettings {
+    let default = GatewaySettings::default();
+    GatewaySettings {
+        load_balancer: gateway.load_balancer.map(policy).or(default.load_balancer),
+        replicas: match &gateway.replicas {
+            Some(n) => at_least_one(check, n, "replicas", 1_024),
+            None => default.replicas,
+        },
+        concurrency: match &gateway.concurrency {
+            Some(n) => at_least_one(check, n, "concurrency", 256),
+            None => default.concurrency,
+        },
+        cost: proxy_cost(check, &gateway.cost, default.cost),
+    }
+}
+
+fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCost) -> ProxyCost {
+    ProxyCost {
+        request: check.cost(cost.request.as_ref(), "request", default.request),
+        response: check.cost(cost.response.as_ref(), "response", default.response),
+        response_per_kb: check.cost(
+            cost.response_per_kb.as_ref(),
+            "response_per_kb",
+            default.response_per_kb,
+        ),
+        spread: spread(check, cost.spread.as_ref(), default.spread),
+        cpu: check.cost(cost.cpu.as_ref(), "cpu", default.cpu),
+        cpu_per_kb: check.cost(cost.cpu_per_kb.as_ref(), "cpu_per_kb", default.cpu_per_kb),
+    }
+}
+
+const fn policy(load_balancer: schema::LoadBalancer) -> Policy {
+    match load_balancer {
+        schema::LoadBalancer::RoundRobin => Policy::RoundRobin,
+        schema::LoadBalancer::LeastRequest => Policy::LeastRequest { choices: 2 },
+        schema::LoadBalancer::Random => Policy::Random,
+    }
+}

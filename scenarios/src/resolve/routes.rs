@@ -1,0 +1,194 @@
+//! The routes of a service: its VirtualService.
+
+use super::Check;
+use super::ranges::bounded;
+use super::retries::retry;
+use super::services::Around;
+use super::traffic_policy::time;
+use crate::schema::services::{self as schema, HeaderMatch as Typed, Route};
+use meshsim_core::{Id, SimDuration};
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::mesh::fault_injection::FaultInjection;
+use meshsim_models::mesh::retry_policy::RetryPolicy;
+use meshsim_models::mesh::route::{
+    Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
+};
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// Most routes of a service.
+const ROUTES_MAX: usize = 255;
+
+/// Most destinations of a route, and the largest weight of one.
+const DESTINATIONS_MAX: usize = 1_000;
+const WEIGHT_MAX: u32 = 1_000_000;
+
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    around: &Around<'_>,
+    own: ServiceId,
+    routes: &[Spanned<Route>],
+    hashes: bool,
+) -> Vec<RouteSettings> {
+    if let Some(too_many) = routes.get(ROUTES_MAX) {
+        let message = format!("service `{}` has {} routes", around.services[own.index()], routes.len());
+        check.problem(message, too_many.span(), format!("at most {ROUTES_MAX} are simulated"));
+        return Vec::new();
+    }
+    let takes_all =
+        |it: &Spanned<Route>| it.get_ref().headers.is_empty() && it.get_ref().without_headers.is_empty();
+    if let Some(place) = routes.iter().position(takes_all).filter(|place| place + 1 < routes.len()) {
+        let message = format!("route {} of `{}` is never reached", place + 2, around.services[own.index()]);
+        let help = format!("move it before route {}, which takes everything", place + 1);
+        check.problem(message, routes[place + 1].span(), help);
+    }
+    routes.iter().map(|it| route(check, around, own, it.get_ref(), hashes)).collect()
+}
+
+fn route(
+    check: &mut Check<'_>,
+    around: &Around<'_>,
+    own: ServiceId,
+    route: &Route,
+    hashes: bool,
+) -> RouteSettings {
+    let mut headers = header_matches(check, &route.headers, false);
+    headers.extend(header_matches(check, &route.without_headers, true));
+    let retry = match &route.retries {
+        Some(retries) => retry(check, around.version, retries, hashes),
+        None => Some(RetryPolicy::default_of(around.version, hashes)),
+    };
+    RouteSettings {
+        headers,
+        destinations: destinations(check, around, own, route),
+        timeout: route.timeout.as_ref().map(|it| check.duration(Some(it), "timeout", SimDuration::ZERO, 0)),
+        retry,
+        fault: fault(check, &route.fault),
+        mirror: route.mirror.as_ref().map(|it| mirror(check, around, own, it.get_ref())),
+    }
+}
+
+fn header_matches(
+    check: &mut Check<'_>,
+    headers: &BTreeMap<String, Spanned<Typed>>,
+    invert: bool,
+) -> Vec<HeaderMatch> {
+    let mut matches = Vec::new();
+    for (name, it) in headers {
+        let value = match it.get_ref() {
+            Typed { exact: Some(value), prefix: None, present: None } => ValueMatch::Exact(value.clone()),
+            Typed { exact: None, prefix: Some(value), present: None } => ValueMatch::Prefix(value.clone()),
+            Typed { exact: None, prefix: None, present: Some(true) } => ValueMatch::Present,
+            Typed { exact: None, prefix: None, present: Some(false) } => {
+                let help = "write present = true under without_headers, or under headers";
+                check.problem(format!("header `{name}` is compared with present = false"), it.span(), help);
+                continue;
+            }
+            _ => {
+                let help = "write one of { exact = \"beta\" }, { prefix = \"b\" }, { present = true }";
+                check.problem(format!("header `{name}` is not compared with one thing"), it.span(), help);
+                continue;
+            }
+        };
+        matches.push(HeaderMatch { name: name.to_lowercase(), value, invert });
+    }
+    matches
+}
+
+fn destinations(
+    check: &mut Check<'_>,
+    around: &Around<'_>,
+    own: ServiceId,
+    route: &Route,
+) -> Vec<WeightedDestination> {
+    let Some(listed) = &route.destinations else { return Vec::new() };
+    let (span, listed) = (listed.span(), listed.get_ref());
+    if listed.is_empty() || listed.len() > DESTINATIONS_MAX {
+        let help =
+            format!("it has 1 to {DESTINATIONS_MAX}; without the key requests go to the service itself");
+        check.problem(format!("a route has {} destinations", listed.len()), span, help);
+        return Vec::new();
+    }
+    let found: Vec<WeightedDestination> = listed
+        .iter()
+        .map(|it| {
+            let to = it.get_ref();
+            let destination = destination(check, around, own, to.service.as_ref(), to.cluster.as_ref());
+            WeightedDestination { destination, weight: weight(check, it, listed.len()) }
+        })
+        .collect();
+    if found.iter().all(|it| it.weight == 0) {
+        check.problem("the weights of a route's destinations make 0", span, "give one a weight");
+    }
+    found
+}
+
+/// The only destination takes everything, unless it says something else.
+fn weight(check: &mut Check<'_>, destination: &Spanned<schema::Destination>, among: usize) -> u32 {
+    let Some(weight) = &destination.get_ref().weight else {
+        if among > 1 {
+            check.problem(
+                "a destination among several has no weight",
+                destination.span(),
+                "write weight = 90",
+            );
+        }
+        return 100;
+    };
+    let number = *weight.get_ref();
+    if number > WEIGHT_MAX {
+        check.problem(
+            format!("a weight of {number} is out of range"),
+            weight.span(),
+            format!("it is 0 to {WEIGHT_MAX}"),
+        );
+    }
+    number.min(WEIGHT_MAX)
+}
+
+/// A service or a subset of its pods.
+fn destination(
+    check: &mut Check<'_>,
+    around: &Around<'_>,
+    own: ServiceId,
+    service: Option<&Spanned<String>>,
+    cluster: Option<&Spanned<String>>,
+) -> Destination {
+    let service = service.and_then(|it| {
+        let known = around.services.iter().copied();
+        check.reference(it.get_ref(), it.span(), known, "service").map(ServiceId::from_index)
+    });
+    let subset = cluster.and_then(|it| {
+        let known = around.clusters.iter().copied();
+        check.reference(it.get_ref(), it.span(), known, "cluster").map(ClusterId::from_index)
+    });
+    Destination { service: service.unwrap_or(own), subset }
+}
+
+fn mirror(check: &mut Check<'_>, around: &Around<'_>, own: ServiceId, it: &schema::Mirror) -> Mirror {
+    Mirror {
+        destination: destination(check, around, own, it.service.as_ref(), it.cluster.as_ref()),
+        percent: percentage(check, it.percentage.as_ref()),
+    }
+}
+
+fn fault(check: &mut Check<'_>, fault: &schema::Fault) -> FaultInjection {
+    let delay = fault.delay.as_ref().map(|it| {
+        let delay = time(check, Some(&it.fixed_delay), "fixed_delay").unwrap_or_default();
+        (delay, percentage(check, it.percentage.as_ref()))
+    });
+    let abort = fault.abort.as_ref().map(|it| {
+        let status = *it.http_status.get_ref();
+        if !(200..=599).contains(&status) {
+            let message = format!("http_status {status} is out of range");
+            check.problem(message, it.http_status.span(), "it is 200 to 599");
+        }
+        (status, percentage(check, it.percentage.as_ref()))
+    });
+    FaultInjection { delay, abort }
+}
+
+/// A part of the requests; all of them if nothing is said.
+fn percentage(check: &mut Check<'_>, value: Option<&Spanned<f64>>) -> f64 {
+    bounded(check, value, "a percentage", 100.0, 0.0, 100.0)
+}

@@ -1,0 +1,67 @@
+//! What goes wrong with pods, as it is typed.
+
+use super::Duration;
+use super::quantity::Quantity;
+use meshsim_core::SimDuration;
+use serde::Deserialize;
+use std::str::FromStr;
+use toml::Spanned;
+
+/// Something that goes wrong.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When it begins, from the start of the run.
+    pub at: Duration,
+    /// How long it lasts; to the end if absent.
+    #[serde(rename = "for")]
+    pub lasts: Option<Duration>,
+    /// Whose pods.
+    pub service: Spanned<String>,
+    /// Where.
+    pub cluster: Spanned<String>,
+    /// Which of them; all if absent.
+    pub pod: Option<Spanned<u32>>,
+    /// What it is.
+    pub kind: Spanned<Kind>,
+    /// Of errors: the share of the calls.
+    pub share: Option<Spanned<f64>>,
+    /// Of errors: the status.
+    pub status: Option<Spanned<u16>>,
+    /// Of slowness: how many times as long everything takes.
+    pub factor: Option<Spanned<f64>>,
+    /// How long it takes until proxies are told.
+    pub seen_after: Option<Spanned<Quantity<SeenAfter>>>,
+}
+
+/// What is wrong with a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It is dead.
+    Crash,
+    /// It is not ready.
+    Unready,
+    /// It answers with errors.
+    Errors,
+    /// It is slow.
+    Slow,
+}
+
+/// A length of time, or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenAfter(pub Option<SimDuration>);
+
+impl FromStr for SeenAfter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "never" => Ok(Self(None)),
+            other => {
+                let parsed: Result<SimDuration, _> = other.parse();
+                parsed.map(|it| Self(Some(it))).map_err(|error| format!("{error}; or write \"never\""))
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the mesh is told of a service: its Service, DestinationRule and VirtualService.
+
+use super::traffic::TrafficPolicy;
+use super::{BTreeMap, Duration};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A service of the application, as the mesh knows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// What it speaks.
+    pub protocol: Option<Spanned<Protocol>>,
+    /// `trafficDistribution` of its Service.
+    pub traffic_distribution: Option<TrafficDistribution>,
+    /// Its DestinationRule, instead of the mesh's.
+    pub traffic_policy: Option<TrafficPolicy>,
+    /// The routes of its VirtualService.
+    #[serde(default)]
+    pub routes: Vec<Spanned<Route>>,
+}
+
+/// What a service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// gRPC, over HTTP/2.
+    Grpc,
+    /// Anything.
+    Tcp,
+}
+
+/// Which endpoints come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum TrafficDistribution {
+    /// Those of the zone, by the older name.
+    PreferClose,
+    /// Those of the zone.
+    PreferSameZone,
+    /// Those of the node.
+    PreferSameNode,
+}
+
+/// A route.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// What headers must be.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Spanned<HeaderMatch>>,
+    /// What headers must not be.
+    #[serde(default)]
+    pub without_headers: BTreeMap<String, Spanned<HeaderMatch>>,
+    /// Where it goes.
+    pub destinations: Option<Spanned<Vec<Spanned<Destination>>>>,
+    /// How long the whole request may take.
+    pub timeout: Option<Duration>,
+    /// When it is tried again.
+    pub retries: Option<Retries>,
+    /// What the client's proxy injects.
+    #[serde(default)]
+    pub fault: Fault,
+    /// Where a copy goes.
+    pub mirror: Option<Spanned<Mirror>>,
+}
+
+/// What a header is compared with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderMatch {
+    /// Its whole value.
+    pub exact: Option<String>,
+    /// The beginning of its value.
+    pub prefix: Option<String>,
+    /// Nothing: it is there.
+    pub present: Option<bool>,
+}
+
+/// Where a part of the requests goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// The service; its own if absent.
+    pub service: Option<Spanned<String>>,
+    /// The cluster, if only the pods there.
+    pub cluster: Option<Spanned<String>>,
+    /// Its part.
+    pub weight: Option<Spanned<u32>>,
+}
+
+/// When a request is tried again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retries {
+    /// Further attempts.
+    pub attempts: Spanned<u32>,
+    /// Conditions and statuses, with commas.
+    pub retry_on: Option<Spanned<String>>,
+    /// How long an attempt may take.
+    pub per_try_timeout: Option<Duration>,
+    /// Bound of the first back-off.
+    pub backoff: Option<Duration>,
+    /// Whether hosts that were tried are avoided.
+    pub retry_ignore_previous_hosts: Option<bool>,
+}
+
+/// What the client's proxy injects.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// A delay.
+    pub delay: Option<Delay>,
+    /// A status in place of an answer.
+    pub abort: Option<Abort>,
+}
+
+/// A delay.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// How long.
+    pub fixed_delay: Duration,
+    /// Of how many requests (percent).
+    pub percentage: Option<Spanned<f64>>,
+}
+
+/// A status in place of an answer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Abort {
+    /// Which.
+    pub http_status: Spanned<u16>,
+    /// Of how many requests (percent).
+    pub percentage: Option<Spanned<f64>>,
+}
+
+/// Where a copy goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// The service; its own if absent.
+    pub service: Option<Spanned<String>>,
+    /// The cluster, if only the pods there.
+    pub cluster: Option<Spanned<String>>,
+    /// Of how many requests (percent).
+    pub percentage: Option<Spanned<f64>>,
+}

@@ -1,0 +1,155 @@
+//! What a scenario says of the mesh and of faults shows in warnings and in results.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::results::files::write_comparison;
+use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::warnings::before_run;
+use std::sync::atomic::AtomicBool;
+
+const WORKMODEL: &str = r#"{
+  "front": {"external_services": [{"services": ["back"]}], "internal_service": {"loader": {}}},
+  "back": {"internal_service": {"loader": {}}}
+}
+"#;
+
+const SCENARIO: &str = r#"[run]
+warm_up = "10s"
+duration = "60s"
+replications = 2
+[application]
+workmodel = "app.json"
+[clusters.cloud]
+nodes = [{ cores = "8" }]
+services = "all"
+replicas = { back = 3 }
+[clusters.edge]
+nodes = [{ cores = "8" }]
+services = ["front"]
+[links.wan]
+between = ["edge", "cloud"]
+rtt = "20ms"
+bandwidth = "1Gbit/s"
+[users.edge]
+cluster = "edge"
+service = "front"
+rate = "20/s"
+"#;
+
+fn plan(lines: &str) -> Plan {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("app.json"), WORKMODEL).unwrap();
+    let path = directory.path().join("scenario.toml");
+    std::fs::write(&path, format!("{SCENARIO}{lines}")).unwrap();
+    let scenario = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
+    Plan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn warnings(lines: &str) -> Vec<String> {
+    before_run(&plan(lines).strategies[0]).iter().map(ToString::to_string).collect()
+}
+
+fn summary(plan: &Plan, directory: Option<&std::path::Path>) -> Summary {
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    let summary = Summary::new(plan, &outcome);
+    if let Some(directory) = directory {
+        write_comparison(directory, plan, &outcome, &summary).unwrap();
+    }
+    summary
+}
+
+#[test]
+fn outlier_detection_that_never_ejects_is_warned_of_once() {
+    let rule = "[mesh.traffic_policy.outlier_detection]\nconsecutive_5xx_errors = 5\n";
+    let said = warnings(rule);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with(
+            "strategy `base`: outlier detection never ejects an endpoint of front (2 endpoints), back (3 \
+             endpoints): 10 % of so few is none; if it is to, write max_ejection_percent = 100"
+        ),
+        "{said:?}"
+    );
+    for cure in [
+        "max_ejection_percent = 50\n",
+        "[mesh.outlier_detection]\nalways_eject_one_host = true\n",
+        // Up to 1.22 Envoy always ejects one host.
+        "[mesh]\nistio_version = \"1.22\"\n",
+        "[mesh]\ndata_plane = \"none\"\n",
+    ] {
+        assert_eq!(warnings(&format!("{rule}{cure}")), [""; 0], "{cure}");
+    }
+    let off = "[mesh.traffic_policy.outlier_detection]\nconsecutive_5xx_errors = 0\n";
+    assert_eq!(warnings(off), [""; 0], "nothing is to eject: it is there for failover");
+    let half = "[services.back.traffic_policy.outlier_detection]\nmax_ejection_percent = 33\n";
+    assert!(warnings(half)[0].contains("of back (3 endpoints): 33 %"));
+}
+
+#[test]
+fn failover_without_outlier_detection_is_warned_of() {
+    let failover = "[mesh]\nlocality_lb_setting.failover_priority = [\"team\"]\n";
+    let said = warnings(failover);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("the locality_lb_setting of front, back has no effect without outlier detection")
+    );
+    let detection = "[mesh.traffic_policy]\noutlier_detection.max_ejection_percent = 100\n";
+    assert_eq!(warnings(&format!("{failover}{detection}")), [""; 0]);
+    // A trafficDistribution forces failover, and holds before the mesh-wide setting.
+    let close = "[services.front]\ntraffic_distribution = \"PreferClose\"\n";
+    assert!(warnings(&format!("{failover}{close}"))[0].contains("locality_lb_setting of back has"));
+    assert_eq!(warnings("[mesh]\nlocality_lb_setting.enabled = false\n"), [""; 0]);
+    let weights = "[mesh]\nlocality_lb_setting.distribute = [{ from = \"*\", to = { \"*\" = 100 } }]\n";
+    assert_eq!(warnings(weights), [""; 0], "explicit weights need no outlier detection");
+}
+
+#[test]
+fn what_the_release_does_not_know_is_warned_of() {
+    let service = "[services.back]\ntraffic_distribution = \"PreferSameZone\"\n";
+    let said = warnings(&format!("{service}[mesh]\nistio_version = \"1.26\"\n"));
+    assert!(said[0].contains("Istio 1.26 ignores the traffic_distribution of back;"), "{said:?}");
+    assert_eq!(warnings(&format!("{service}[mesh]\nistio_version = \"1.27\"\n")), [""; 0]);
+}
+
+#[test]
+fn a_fault_of_no_pod_is_warned_of() {
+    let fault = "[[faults]]\nat = \"1s\"\nservice = \"back\"\ncluster = \"edge\"\nkind = \"crash\"\n";
+    let said = warnings(fault);
+    assert!(said[0].contains("the fault of `back` in cluster `edge` befalls no pod"), "{said:?}");
+}
+
+#[test]
+fn failures_counters_and_pods_are_reported() {
+    let lines = "[[services.back.routes]]\ndestinations = [{ cluster = \"cloud\" }]\n\
+                 [[services.front.routes]]\nretries.attempts = 0\n\
+                 fault.abort = { http_status = 418, percentage = 10 }\n\
+                 [[faults]]\nat = \"0s\"\nservice = \"back\"\ncluster = \"cloud\"\npod = 2\nkind = \"crash\"\n\
+                 seen_after = \"never\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    let summary = summary(&plan(lines), Some(directory.path()));
+    let strategy = &summary.strategies[0];
+    let requests = &strategy.requests;
+    let failed: u64 = requests.failed.values().sum();
+    assert_eq!(requests.offered, requests.completed + failed + requests.in_flight);
+    let injected = requests.failed["418 FI"] as f64 / requests.offered as f64;
+    // Some 2400 requests: four standard deviations are 0.024.
+    assert!((injected - 0.1).abs() < 0.03, "{injected}");
+    let pods = &strategy.served_by_pod["back"]["cloud"];
+    assert_eq!((pods.len(), pods[2]), (3, 0.0));
+    let sum: f64 = pods.iter().sum();
+    assert!((sum - strategy.served_per_second["back"]["cloud"]).abs() < 1e-9);
+    let fails = |cluster: &str| {
+        let counters = strategy.proxy_counters.get(cluster).and_then(|it| it.get("back"));
+        counters.and_then(|it| it.get("upstream_cx_connect_fail")).copied().unwrap_or(0)
+    };
+    assert!(fails("edge") + fails("cloud") > 0, "{:?}", strategy.proxy_counters);
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    assert!(read("served.csv").starts_with("strategy,cluster,service,pod,per_second\nbase,cloud,back,0,"));
+    let counters = read("proxy_counters.csv");
+    assert!(counters.starts_with("strategy,cluster,service,counter,count,per_second\nbase,"), "{counters}");
+    assert!(counters.contains(",back,upstream_cx_connect_fail,"), "{counters}");
+    assert!(read("metrics.csv").contains("base,requests.failed.418 FI,"));
+}
