@@ -26,6 +26,7 @@ pub mod compute;
 pub mod draws;
 pub mod ids;
 pub mod kube_proxy;
+pub mod kubernetes;
 pub mod mesh;
 pub mod network;
 pub mod telemetry;
