@@ -29,6 +29,7 @@ pub mod draws;
 pub mod faults;
 pub mod ids;
 pub mod kube_proxy;
+pub mod kubernetes;
 pub mod mesh;
 pub mod network;
 pub mod telemetry;

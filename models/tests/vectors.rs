@@ -12,10 +12,14 @@ mod compare;
 mod envoy;
 #[path = "vectors/istio.rs"]
 mod istio;
+#[path = "vectors/kubernetes.rs"]
+mod kubernetes;
 #[path = "vectors/outliers.rs"]
 mod outliers;
 #[path = "vectors/read.rs"]
 mod read;
+#[path = "vectors/scheduler.rs"]
+mod scheduler;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,9 +97,15 @@ fn known(mechanism: &str) -> Mechanism {
         "istio.locality_setting" => istio::locality_setting,
         "istio.cluster_policy" => istio::cluster_policy,
         "istio.retry_policy" => istio::retry_policy,
+        "kubernetes.hpa_replicas" => kubernetes::hpa_replicas,
+        "kubernetes.hpa_group_pods" => kubernetes::hpa_group_pods,
+        "kubernetes.hpa_behavior" => kubernetes::hpa_behavior,
+        "kubernetes.hpa_metrics" => kubernetes::hpa_metrics,
+        "kubernetes.hpa_timeline" => kubernetes::hpa_timeline,
+        "kubernetes.scheduler_score" => scheduler::scheduler_score,
+        "kubernetes.topology_spread" => scheduler::topology_spread,
         "gma.analytic" | "gma.offload" | "gma.unoffload" | "gma.special" | "gma.controller"
         | "gma.optimum" | "gma.pareto" => return Mechanism::NotImplemented,
-        _ if mechanism.starts_with("kubernetes.") => return Mechanism::NotImplemented,
         _ => return Mechanism::Unknown,
     };
     Mechanism::Simulated(run)

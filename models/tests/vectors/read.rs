@@ -30,6 +30,15 @@ pub(crate) fn whole(value: &Value) -> u64 {
         .unwrap_or_else(|| panic!("{value} is a whole number"))
 }
 
+/// A whole number, which may be negative.
+pub(crate) fn signed(value: &Value) -> i64 {
+    let rounded = value.as_f64().filter(|number| number.fract() == 0.0);
+    value
+        .as_i64()
+        .or(rounded.map(|number| number as i64))
+        .unwrap_or_else(|| panic!("{value} is a whole number"))
+}
+
 /// A whole number at a key, if it is set.
 pub(crate) fn whole_at(object: &Value, key: &str) -> Option<u64> {
     set(object, key).map(whole)
@@ -78,4 +87,9 @@ pub(crate) fn millis_at(object: &Value, key: &str) -> Option<SimDuration> {
 /// A moment at a key (ms).
 pub(crate) fn moment_at(object: &Value, key: &str) -> SimTime {
     SimTime::ZERO + millis_at(object, key).expect("a moment")
+}
+
+/// Seconds at a key, if they are set.
+pub(crate) fn secs_at(object: &Value, key: &str) -> Option<SimDuration> {
+    real_at(object, key).map(SimDuration::from_secs_f64)
 }
