@@ -8,9 +8,9 @@ use crate::table;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::traces::{Options, read};
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
 use meshsim_scenarios::validate::run::{Validation, differences, run, scale_cpu};
-use meshsim_scenarios::validate::trace::read_jtl;
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -41,7 +41,8 @@ pub(crate) struct Args {
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
     let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
-    let trace = read_jtl(&args.trace)?.after(trace_warm_up(args, &plan, accounting.as_ref())?);
+    let trace =
+        read(&args.trace, &Options::default())?.after(trace_warm_up(args, &plan, accounting.as_ref())?);
     let mut cpu_scale = 1.0;
     if let Some(accounting) = &accounting {
         differences(&plan.strategies[0], accounting).iter().for_each(warn);
