@@ -1,6 +1,8 @@
 //! How far a command is: a bar on a terminal, a line now and then elsewhere.
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use meshsim_scenarios::traces;
+use std::cell::Cell;
 use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
@@ -84,5 +86,45 @@ impl Lines {
             "{:.0} % done, {rate:.0} simulated seconds per second, {left:.0} s left",
             share * 100.0
         );
+    }
+}
+
+/// How much of a file has been read: a bar on a terminal, a line now and then elsewhere.
+pub(crate) struct Reading {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    last: Cell<Instant>,
+}
+
+impl Reading {
+    /// Nothing has been read.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let bar = (!quiet && stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new(0);
+            match ProgressStyle::with_template("reading [{wide_bar}] {bytes} of {total_bytes} ({eta} left)") {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        Self { quiet, bar, last: Cell::new(Instant::now()) }
+    }
+
+    /// So much has been read.
+    pub(crate) fn advance(&self, progress: traces::Progress) {
+        let traces::Progress { read, total } = progress;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total.max(read));
+            bar.set_position(read);
+        } else if !self.quiet && self.last.get().elapsed() >= BETWEEN_LINES {
+            self.last.set(Instant::now());
+            let _ = writeln!(stderr(), "{} of {} MB read", read / 1_000_000, total.max(read) / 1_000_000);
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }

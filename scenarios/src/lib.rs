@@ -11,5 +11,6 @@ pub mod resolve;
 pub mod results;
 pub mod scenario;
 pub mod schema;
+pub mod traces;
 pub mod validate;
 pub mod warnings;

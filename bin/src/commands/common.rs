@@ -4,7 +4,7 @@ use crate::diagnostics;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt;
-use crate::progress::Progress;
+use crate::progress::{Progress, Reading};
 use clap::Args;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
@@ -85,6 +85,11 @@ impl Running {
         let place = scenario.strategy(strategy)?;
         let chosen = place.map(|place| scenario.strategies()[place].clone()).into_iter().collect();
         Plan::new(scenario, &self.choice(chosen, None))
+    }
+
+    /// Shows how far reading a file is.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading::new(self.quiet)
     }
 
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.

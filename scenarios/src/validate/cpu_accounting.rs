@@ -11,8 +11,8 @@
 //! The testbed's README, section "Files of a mesh or no-mesh configuration"; the counters are
 //! cpuacct.usage of the pods' cgroups (Linux, Documentation/admin-guide/cgroup-v1/cpuacct.rst).
 
-use super::open;
 use crate::problem::{Checked, Problem, Problems, Source};
+use crate::traces::input::open;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -8,6 +8,9 @@
 //! cut short; the figure is computed of each such series, and the interval is between its 2.5 % and
 //! 97.5 % quantiles over all of them (percentile interval).
 //!
+//! Of a trace that has only buckets there are the same figures, without intervals of latencies:
+//! which latency followed which is not known.
+//!
 //! # Assumptions
 //! The trace is stationary and correlation is gone after one block. Effect: intervals are too
 //! narrow if blocks are shorter than a few correlation times, and also if the trace has few blocks.
@@ -24,7 +27,8 @@
 //! inference, Journal of the American Statistical Association 22, 1927; in the form of Brown, Cai
 //! and DasGupta, Statistical Science 16(2), 2001, (4).
 
-use super::trace::Trace;
+use crate::traces::Trace;
+use crate::traces::histogram::Histogram;
 use meshsim_core::elementary::sqrt;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::stats::{Estimate, Interval, Tally, normal_quantile, quantile_of_sorted};
@@ -45,7 +49,8 @@ const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 /// The mean and the [`QUANTILES`] of one series (ms).
 type Figures = [f64; 1 + QUANTILES.len()];
 
-/// Statistics of the latencies in a trace, of successful requests only.
+/// Statistics of the latencies in a trace, of successful requests only; of one that has only buckets,
+/// of what is in these.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// Successful requests.
@@ -74,9 +79,12 @@ pub struct Measured {
 /// ends); the same `seed` gives the same bits on every machine.
 ///
 /// `None` if no request was successful or `block_seconds` is not a positive number. The intervals of
-/// latencies are `None` with less than [`MIN_BLOCKS`] blocks or [`MIN_RESAMPLES`].
+/// latencies are `None` with less than [`MIN_BLOCKS`] blocks or [`MIN_RESAMPLES`], and of buckets.
 #[must_use]
 pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -> Option<Measured> {
+    if let Some(histogram) = &trace.histogram {
+        return of_buckets(histogram);
+    }
     let usable = block_seconds > 0.0 && block_seconds.is_finite();
     let series = Series::new(trace).filter(|_| usable)?;
     let values = figures(&series.sorted_ms)?;
@@ -97,6 +105,24 @@ pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -
         p95: estimate(3),
         p99: estimate(4),
         failure_share: wilson(failed, count + failed),
+    })
+}
+
+/// `None` of no bucket.
+fn of_buckets(histogram: &Histogram) -> Option<Measured> {
+    let estimate =
+        |value: Option<f64>| Some(Estimate { value: value?, interval: None, samples: histogram.count() });
+    let [p50, p90, p95, p99] = QUANTILES.map(|q| estimate(histogram.quantile_ms(q)));
+    let failed = histogram.failed.min(histogram.requests);
+    Some(Measured {
+        count: histogram.requests - failed,
+        failed,
+        mean: estimate(histogram.mean_ms())?,
+        p50: p50?,
+        p90: p90?,
+        p95: p95?,
+        p99: p99?,
+        failure_share: wilson(failed, histogram.requests.max(1)),
     })
 }
 

@@ -14,7 +14,6 @@
 use super::cpu_accounting::CpuAccounting;
 use super::distance::{error_outside_interval, kolmogorov_smirnov, relative_error, wasserstein};
 use super::measured::{Measured, measure};
-use super::trace::Trace;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::analysis::estimates::{latency_quantile, mean_latency};
 use crate::experiment::Watch;
@@ -23,6 +22,7 @@ use crate::experiment::replication::{self, Counts, Figures, Keep};
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::results::summary::Value;
+use crate::traces::Trace;
 use crate::warnings::Warning;
 use meshsim_core::stats::Estimate;
 use meshsim_models::network::path::RESPONSE_HEADER;
@@ -47,9 +47,11 @@ pub struct Validation {
     pub cpu_scale: f64,
     /// Requests of the trace after its warm-up.
     pub trace_requests: u64,
+    /// What the trace has: `requests`, or only `buckets`, which give no intervals of latencies.
+    pub measured_from: &'static str,
     /// The figures side by side.
     pub figures: Vec<Row>,
-    /// Largest distance between the two distribution functions.
+    /// Largest distance between the two distribution functions; of buckets, at their borders.
     pub kolmogorov_smirnov: f64,
     /// Mean distance between the two distributions (ms).
     pub wasserstein_ms: f64,
@@ -117,8 +119,14 @@ pub fn differences(resolved: &Resolved, accounting: &CpuAccounting) -> Vec<Warni
 /// requests after the warm-up are `trace`. Tells the factor.
 ///
 /// # Errors
-/// If no CPU time was measured, or the scenario's work costs nothing.
+/// If no CPU time was measured, the scenario's work costs nothing, or the trace has only buckets.
 pub fn scale_cpu(resolved: &mut Resolved, trace: &Trace, accounting: &CpuAccounting) -> Checked<f64> {
+    if trace.histogram.is_some() {
+        let message =
+            "the trace has only buckets: nobody knows how many of its requests came after the warm-up";
+        let help = "give a trace with a record per request, or leave the CPU accounting out";
+        return Err(Problem::new(message).help(help).into());
+    }
     let pods = accounting.app_cpu_seconds.len() as f64;
     let used: f64 = accounting.app_cpu_seconds.values().sum();
     let measured = used - pods * IDLE_CELL_CORES * accounting.seconds;
@@ -173,17 +181,28 @@ pub fn run(plan: &Plan, trace: &Trace, cpu_scale: f64, watch: &Watch<'_>) -> Che
     if simulated.is_empty() {
         return Err(Problem::new("no simulated request succeeded").help("make the run longer").into());
     }
+    let [kolmogorov_smirnov, wasserstein_ms] = distances(trace, &simulated);
     let refs: Vec<&Figures> = figures.iter().collect();
     Ok(Some(Validation {
         strategy: plan.strategies[0].strategy.clone(),
         cpu_scale,
-        trace_requests: trace.requests.len() as u64,
+        trace_requests: trace.count(),
+        measured_from: if trace.histogram.is_some() { "buckets" } else { "requests" },
         figures: rows(&measured, &refs),
-        kolmogorov_smirnov: kolmogorov_smirnov(&trace.sorted_latencies_ms(), &simulated),
-        wasserstein_ms: wasserstein(&trace.sorted_latencies_ms(), &simulated),
+        kolmogorov_smirnov,
+        wasserstein_ms,
         measured_failure_share: measured.failure_share.into(),
         simulated_failure_share: failure_share(&refs),
     }))
+}
+
+/// Kolmogorov-Smirnov and Wasserstein (ms) distance to simulated latencies (ms, ascending).
+fn distances(trace: &Trace, simulated: &[f64]) -> [f64; 2] {
+    if let Some(histogram) = &trace.histogram {
+        return [histogram.kolmogorov_smirnov(simulated), histogram.wasserstein_ms(simulated)];
+    }
+    let measured = trace.sorted_latencies_ms();
+    [kolmogorov_smirnov(&measured, simulated), wasserstein(&measured, simulated)]
 }
 
 fn rows(measured: &Measured, figures: &[&Figures]) -> Vec<Row> {

@@ -1,5 +1,5 @@
+use crate::traces::{Trace, TraceRequest};
 use crate::validate::measured::{MIN_RESAMPLES, measure};
-use crate::validate::trace::{Trace, TraceRequest};
 use meshsim_core::elementary::sqrt;
 use meshsim_core::random::{Address, exponential, normal};
 
@@ -9,9 +9,9 @@ fn each_second(latencies_ms: impl IntoIterator<Item = f64>) -> Trace {
         start_us: 1_795_558_703_000_000 + second * 1_000_000,
         latency_ms,
         ok: true,
-        bytes: 0,
+        ..TraceRequest::default()
     };
-    Trace { requests: (0_u64..).zip(latencies_ms).map(request).collect() }
+    Trace::of_requests((0_u64..).zip(latencies_ms).map(request).collect())
 }
 
 fn iid(series: u64, count: u64) -> Trace {

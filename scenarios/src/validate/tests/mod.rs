@@ -1,4 +1,3 @@
 mod cpu_accounting;
 mod distance;
 mod measured;
-mod trace;

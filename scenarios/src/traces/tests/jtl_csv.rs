@@ -1,25 +1,17 @@
-use crate::validate::trace::{Trace, TraceRequest, read_jtl};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use super::{gzip, read_as, read_with};
+use crate::traces::detect::Format;
+use crate::traces::{self, Options, Trace, TraceRequest};
 use proptest::prelude::*;
-use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
 const HEADER: &str = "timeStamp,elapsed,label,responseCode,success,bytes\n";
 
-/// A directory with this file in it.
-fn file(content: &[u8]) -> (TempDir, PathBuf) {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("trace");
-    fs::write(&path, content).unwrap();
-    (directory, path)
-}
-
+/// Reads it strictly, and leaves labels out.
 fn read(content: impl AsRef<[u8]>) -> Result<Trace, String> {
-    let (_directory, path) = file(content.as_ref());
-    read_jtl(&path).map_err(|problems| problems.to_string().replace(&path.display().to_string(), "trace"))
+    let mut trace = read_as(Format::JtlCsv, true, content)?;
+    trace.requests.iter_mut().for_each(|request| request.service = None);
+    Ok(trace)
 }
 
 /// Asserts what is said of a file.
@@ -32,14 +24,8 @@ fn check_row(row: &str, expected: &str) {
     check(format!("{HEADER}{row}\n"), expected);
 }
 
-fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_ref()).unwrap();
-    encoder.finish().unwrap()
-}
-
 fn request(start_us: u64, latency_ms: f64, ok: bool, bytes: u64) -> TraceRequest {
-    TraceRequest { start_us, latency_ms, ok, bytes }
+    TraceRequest { start_us, latency_ms, ok, bytes, ..TraceRequest::default() }
 }
 
 #[test]
@@ -78,10 +64,10 @@ fn the_warm_up_is_counted_from_the_first_request() {
     let trace =
         read("timeStamp,elapsed,success\n5000,1,true\n6999,2,true\n7000,4,false\n8000,3,true\n7500,5,true")
             .unwrap();
-    let left = |seconds| trace.after(seconds).requests.len();
+    let left = |seconds| trace.clone().after(seconds).requests.len();
     assert_eq!((left(0.0), left(1.999), left(2.0), left(2.5), left(3.001)), (5, 4, 3, 2, 0));
     assert_eq!((left(-1.0), left(f64::NAN), left(f64::INFINITY)), (5, 5, 0));
-    assert_eq!(trace.after(2.0).sorted_latencies_ms(), [3.0, 5.0]);
+    assert_eq!(trace.clone().after(2.0).sorted_latencies_ms(), [3.0, 5.0]);
     assert_eq!(Trace::default().after(1.0), Trace::default());
 }
 
@@ -166,7 +152,7 @@ fn files_without_requests_are_refused() {
     check("", empty);
     check("\n\n", empty);
     check(gzip(""), empty);
-    check(HEADER, "trace: no request in it, only a header line (one line per request follows it)");
+    check(HEADER, "trace: no request in it, read as jtl-csv");
 }
 
 #[test]
@@ -189,7 +175,7 @@ fn other_encodings_are_refused() {
 #[test]
 fn unreadable_files_are_refused() {
     let directory = TempDir::new().unwrap();
-    let said = |path: PathBuf| read_jtl(&path).unwrap_err().to_string();
+    let said = |path: PathBuf| traces::read(&path, &Options::default()).unwrap_err().to_string();
     assert!(said(directory.path().into()).ends_with(": is a directory (name a file in it)"));
     let missing = said(directory.path().join("no.jtl"));
     assert!(missing.contains("no.jtl: cannot be read: "), "{missing}");
@@ -230,6 +216,37 @@ fn many_lines_and_a_rather_long_one_are_read() {
     let row = format!("1,1,\"{}\",200,true,1\n", "x".repeat(1_000_000));
     let text = format!("{HEADER}{row}{row}{row}{}", "1,1,a,200,true,1\n".repeat(100_000));
     assert_eq!(read(text).unwrap().requests.len(), 100_003);
+}
+
+#[test]
+fn bad_rows_are_left_out_and_counted() {
+    let text = format!(
+        "{HEADER}1,1,a,200,true,1\n2,NaN,a,200,true,1\n3,3,a,200,true,1\n4,4\n5,-5,a,200,true,1\n6,6,b,200,false,1\n7,7,b,200,true,1\n"
+    );
+    let trace = read_as(Format::JtlCsv, false, &text).unwrap();
+    assert_eq!(trace.requests.len(), 4);
+    assert_eq!((trace.reading.good, trace.reading.bad), (4, 3));
+    let said: Vec<String> = trace.reading.first_bad.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("line 3, column `elapsed`: `NaN` is not a finite number"), "{said:?}");
+    assert!(said[1].contains("line 5 has 2 fields"), "{said:?}");
+    assert!(said[2].contains("line 6, column `elapsed`: `-5` is negative"), "{said:?}");
+    assert!(read(&text).unwrap_err().contains("line 3, "));
+}
+
+#[test]
+fn a_file_of_mostly_bad_rows_is_refused() {
+    let text = format!("{HEADER}1,1,a,200,true,1\n2,x,a,200,true,1\n3,x,a,200,true,1\n");
+    let said = read_as(Format::JtlCsv, false, text).unwrap_err();
+    assert!(said.starts_with("trace: 2 of its 3 records are bad (it was read as jtl-csv"), "{said}");
+    assert!(said.contains("\ntrace: line 3, column `elapsed`: `x` is not a number"), "{said}");
+}
+
+#[test]
+fn more_records_than_allowed_are_refused() {
+    let text = format!("{HEADER}{}", "1,1,a,200,true,1\n".repeat(11));
+    let options = |most_records| Options { most_records, ..Options::default() };
+    assert!(read_with(&text, &options(11)).is_ok());
+    assert!(read_with(&text, &options(10)).unwrap_err().contains("more than 10 requests"));
 }
 
 proptest! {

@@ -1,0 +1,144 @@
+//! The rows of a CSV file, one at a time.
+//!
+//! # Models
+//! A header line names the columns. Rows are streamed: memory is that of one row, which is limited.
+//! A row of another number of fields than the header, or not UTF-8, is bad; the next one is read.
+//!
+//! # Source
+//! RFC 4180.
+
+use super::collect::Collector;
+use super::field::quoted;
+use super::input::{Content, too_long, unreadable};
+use super::problem_of;
+use crate::problem::{Problem, Problems, nearest};
+use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use std::path::Path;
+
+pub(super) struct Rows<'a> {
+    path: &'a Path,
+    reader: csv::Reader<Content<'a>>,
+    record: StringRecord,
+    header: StringRecord,
+    /// What csv's line numbers lack: with CRLF it counts a row's LF to the next one.
+    uncounted_lines: u64,
+}
+
+impl<'a> Rows<'a> {
+    /// Reads the header line; `right` says what a file should have.
+    pub(super) fn new(path: &'a Path, content: Content<'a>, right: &str) -> Result<Self, Problem> {
+        let reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(content);
+        let (record, header) = (StringRecord::new(), StringRecord::new());
+        let mut rows = Self { path, reader, record, header, uncounted_lines: 0 };
+        let more = rows.reader.read_record(&mut rows.record).map_err(|error| rows.explain(error).0)?;
+        rows.reader.get_mut().meter().complete();
+        if !more {
+            return Err(problem_of(path, "is empty").help(right));
+        }
+        rows.header = rows.record.clone();
+        rows.uncounted_lines = 2_u64.saturating_sub(rows.reader.position().line());
+        Ok(rows)
+    }
+
+    pub(super) const fn header(&self) -> &StringRecord {
+        &self.header
+    }
+
+    /// Reads the next good row; none at the end.
+    pub(super) fn next(&mut self, to: &mut Collector<'_>) -> Result<Option<(&StringRecord, u64)>, Problem> {
+        loop {
+            let read = self.reader.read_record(&mut self.record);
+            self.reader.get_mut().meter().complete();
+            match read {
+                Ok(false) => return Ok(None),
+                Ok(true) => return Ok(Some((&self.record, self.line_at(self.record.position())))),
+                Err(error) => {
+                    let (problem, fatal) = self.explain(error);
+                    if fatal {
+                        return Err(problem);
+                    }
+                    to.bad(problem)?;
+                }
+            }
+        }
+    }
+
+    /// The first line of a row, from 1. Empty lines right before it are not counted.
+    fn line_at(&self, position: Option<&csv::Position>) -> u64 {
+        self.uncounted_lines + position.map_or(1, csv::Position::line)
+    }
+
+    /// What is wrong, and whether it is the end.
+    fn explain(&self, error: csv::Error) -> (Problem, bool) {
+        let file = self.path.display();
+        let line = self.line_at(error.position().or(self.record.position()));
+        match error.into_kind() {
+            ErrorKind::Io(error) => match too_long(&error) {
+                Some(most) => {
+                    let message = format!("{file}: line {line} is longer than {most} bytes");
+                    (Problem::new(message).help("is it a CSV file, and each quote closed?"), true)
+                }
+                None => (unreadable(self.path, &error), true),
+            },
+            ErrorKind::Utf8 { err, .. } => {
+                let column = self.header.get(err.field()).map(|name| format!(", column {}", quoted(name)));
+                let column = column.unwrap_or_default();
+                let problem = Problem::new(format!("{file}: line {line}{column}: not UTF-8 text"))
+                    .help("write the file as UTF-8; is it compressed by something other than gzip?");
+                (problem, self.header.is_empty())
+            }
+            ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                let message = format!("{file}: line {line} has {len} fields, the header line {expected_len}");
+                let right = "every line has the columns of the header line; is the file cut short?";
+                (Problem::new(message).help(right), false)
+            }
+            other => (Problem::new(format!("{file}: line {line}: {other:?}")), true),
+        }
+    }
+}
+
+/// Where a column is.
+pub(super) fn place(header: &StringRecord, name: &str) -> Option<usize> {
+    header.iter().position(|column| column == name)
+}
+
+/// Where columns are that must be there.
+pub(super) fn places<const N: usize>(
+    path: &Path,
+    header: &StringRecord,
+    names: [&str; N],
+) -> Result<[usize; N], Problems> {
+    let missing: Vec<Problem> = names
+        .iter()
+        .filter(|name| place(header, name).is_none())
+        .map(|name| missing_column(path, header, name, &format!("there are {}", names.join(", "))))
+        .collect();
+    if missing.is_empty() {
+        Ok(names.map(|name| place(header, name).unwrap_or(0)))
+    } else {
+        Err(Problems(missing))
+    }
+}
+
+/// A column that should be there, and why it is not.
+pub(super) fn missing_column(path: &Path, header: &StringRecord, name: &str, right: &str) -> Problem {
+    const MOST_LISTED: usize = 20;
+    let mut there: Vec<String> = header.iter().take(MOST_LISTED).map(quoted).collect();
+    if header.len() > MOST_LISTED {
+        there.push(format!("{} more", header.len() - MOST_LISTED));
+    }
+    let message = format!("{}: line 1 has no column `{name}`, only {}", path.display(), there.join(", "));
+    let only = header.get(0).filter(|_| header.len() == 1).unwrap_or_default();
+    // Comparing is slow, and a long name is near to nothing.
+    let short = header.iter().take(1000).filter(|column| column.len() < 40);
+    let help = if only.starts_with('<') {
+        "it is XML; leave the format to be found out".to_owned()
+    } else if only.contains([';', '\t', '|']) {
+        "columns are separated by commas".to_owned()
+    } else if let Some(near) = nearest(name, short) {
+        format!("is it {}? rename that", quoted(near))
+    } else {
+        right.to_owned()
+    };
+    Problem::new(message).help(help)
+}

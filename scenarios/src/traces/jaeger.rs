@@ -1,0 +1,187 @@
+//! Reads traces exported from Jaeger.
+//!
+//! # Models
+//! `data` is a list of traces; each has `spans` and `processes`, which name the service of the spans
+//! by `processID`. A span's start and duration are in microseconds; its parent is the `CHILD_OF`
+//! among its references. A span failed if it has the tag `error` or an HTTP status that says so. The
+//! cluster is the tag `cluster`, or `k8s.cluster.name`, of the process.
+//!
+//! # Source
+//! Jaeger, `internal/uimodel/model.go` (the JSON of its query service); OpenTracing semantic
+//! conventions, 1.1.
+
+use super::collect::{Collector, RawSpan, identifier};
+use super::field::{Fault, duration_us, is_success, start_us};
+use super::input::Content;
+use super::json::{Each, Object, Parts, Sink, documents};
+use super::model::{NameId, Side};
+use super::scalar::Scalar;
+use crate::problem::{Checked, Problem};
+use serde::Deserialize;
+use serde::de::MapAccess;
+use std::collections::BTreeMap;
+
+pub(super) fn read<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
+    documents(content, to, &mut Document)
+}
+
+/// The export, or a single trace.
+struct Document;
+
+impl Parts for Document {
+    fn part<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        map: &mut A,
+        sink: &mut Sink<'_, '_>,
+    ) -> Result<bool, A::Error> {
+        if key != "data" {
+            return Ok(false);
+        }
+        map.next_value_seed(Object { parts: &mut OneTrace::default(), sink })?;
+        Ok(true)
+    }
+}
+
+/// A trace: its spans may come before the processes that they name.
+#[derive(Default)]
+struct OneTrace {
+    /// Number of its first span.
+    first: usize,
+    /// The process of each span.
+    process_of: Vec<Option<NameId>>,
+    processes: BTreeMap<String, Process>,
+}
+
+impl Parts for OneTrace {
+    fn begin(&mut self, sink: &mut Sink<'_, '_>) {
+        *self = Self { first: sink.to.span_count(), ..Self::default() };
+    }
+
+    fn part<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        map: &mut A,
+        sink: &mut Sink<'_, '_>,
+    ) -> Result<bool, A::Error> {
+        match key {
+            "spans" => {
+                let process_of = &mut self.process_of;
+                map.next_value_seed(Each::new(sink, |to: &mut Collector<'_>, span: JaegerSpan, line| {
+                    let read = span.raw().map_err(|fault| fault.of("key"));
+                    if read.is_ok() {
+                        process_of.push(to.names.id(span.process_id.as_str()));
+                    }
+                    to.span(read, line)
+                }))?;
+            }
+            "processes" => self.processes = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self, sink: &mut Sink<'_, '_>) -> Result<(), Problem> {
+        let named: BTreeMap<NameId, [Option<NameId>; 2]> = std::mem::take(&mut self.processes)
+            .into_iter()
+            .filter_map(|(key, process)| Some((sink.to.names.id(&key)?, process.names(sink.to))))
+            .collect();
+        for (span, process) in sink.to.spans_from(self.first).iter_mut().zip(&self.process_of) {
+            let found = process.and_then(|process| named.get(&process));
+            [span.service, span.cluster] = found.copied().unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Process {
+    #[serde(rename = "serviceName")]
+    service_name: Scalar,
+    tags: Option<Vec<Tag>>,
+}
+
+impl Process {
+    /// Service and cluster.
+    fn names(&self, to: &mut Collector<'_>) -> [Option<NameId>; 2] {
+        let tags = self.tags.as_deref().unwrap_or_default();
+        let cluster = ["cluster", "k8s.cluster.name"].into_iter().find_map(|key| value_of(tags, key));
+        [to.names.id(self.service_name.as_str()), cluster.and_then(|cluster| to.names.id(cluster.as_str()))]
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tag {
+    key: Scalar,
+    value: Scalar,
+}
+
+fn value_of<'t>(tags: &'t [Tag], key: &str) -> Option<&'t Scalar> {
+    tags.iter().find(|tag| tag.key.as_str() == key).map(|tag| &tag.value)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct JaegerSpan {
+    #[serde(rename = "traceID")]
+    trace_id: Scalar,
+    #[serde(rename = "spanID")]
+    span_id: Scalar,
+    /// In exports of old versions.
+    #[serde(rename = "parentSpanID")]
+    parent_span_id: Scalar,
+    #[serde(rename = "processID")]
+    process_id: Scalar,
+    start_time: Scalar,
+    duration: Scalar,
+    references: Option<Vec<Reference>>,
+    tags: Option<Vec<Tag>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Reference {
+    #[serde(rename = "refType")]
+    kind: Scalar,
+    #[serde(rename = "spanID")]
+    span_id: Scalar,
+}
+
+impl JaegerSpan {
+    fn raw(&self) -> Result<RawSpan, Fault> {
+        let trace = identifier(self.trace_id.as_str());
+        if trace.is_none() {
+            return Err(Fault::new("traceID", &self.trace_id.text(), "names no trace", "it is hexadecimal"));
+        }
+        let tags = self.tags.as_deref().unwrap_or_default();
+        let references = self.references.as_deref().unwrap_or_default();
+        let parent = references.iter().find(|reference| reference.kind.as_str() == "CHILD_OF");
+        let parent = parent.map_or(&self.parent_span_id, |reference| &reference.span_id);
+        let id = |of: &Scalar| identifier(of.as_str()).map_or(0, |id| id as u64);
+        Ok(RawSpan {
+            trace,
+            id: id(&self.span_id),
+            parent: id(parent),
+            start_us: self.start_time.number(&start_us("startTime"))?.round() as u64,
+            duration_ms: self.duration.number(&duration_us("duration"))?,
+            bytes: value_of(tags, "response_size").and_then(Scalar::as_f64).map_or(0, |size| size as u64),
+            service: None,
+            cluster: None,
+            side: match value_of(tags, "span.kind").map(Scalar::as_str) {
+                Some("server") => Side::Server,
+                Some("client") => Side::Client,
+                _ => Side::Other,
+            },
+            ok: succeeded(tags),
+        })
+    }
+}
+
+fn succeeded(tags: &[Tag]) -> bool {
+    let error = value_of(tags, "error").is_some_and(|error| error.text() == "true");
+    let status = ["http.status_code", "http.response.status_code"].into_iter();
+    let status = status.filter_map(|key| value_of(tags, key)?.as_f64()).next();
+    !error && status.is_none_or(is_success)
+}
