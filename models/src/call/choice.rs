@@ -48,10 +48,12 @@ impl Context<'_> {
             _ => self.route_of(&it).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
         };
         let topology = self.topology;
-        let Cluster { proxies, changed_views, previous_hosts, id: cluster, .. } = &mut *self.cluster;
-        let view = view_of(changed_views, topology, *cluster, topology.site_of(*cluster, proxy), id);
+        let Cluster { proxies, changed_views, previous_hosts, pools, id: here, .. } = &mut *self.cluster;
+        let proxy = &mut proxies[proxy];
+        let view = view_of(changed_views, topology, *here, proxy.site, id);
         let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
-        let upstream = proxies[proxy].upstreams[id.index()].as_mut().expect("prepared above");
+        let workers = proxy.workers();
+        let upstream = proxy.upstreams[id.index()].as_mut().expect("prepared above");
         let mut rng = draw(it.address.child(u64::from(it.attempts)), Purpose::Balance);
         let mut asked = 0;
         let balance = || {
@@ -61,29 +63,40 @@ impl Context<'_> {
         // A retry looks for an endpoint that was not tried before.
         let tried = |pod| previous_hosts.contains(hop.slot(), it.attempts, pod);
         let pod = host_selection::select(balance, tried, again).host?;
-        Some((pod, self.pool_of(proxy, worker, id, pod)))
+        let breaker = upstream.breaker;
+        let shares = spec.protocol == Protocol::Http2;
+        let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));
+        Some((pod, PoolId(host.pools.0 + u32::from(worker))))
     }
 
     /// A proxy's state of an upstream is there and fits what the proxy sees.
+    #[inline(always)]
     pub(super) fn prepare_upstream(&mut self, proxy: ProxyId, id: UpstreamId) {
+        let Cluster { proxies, changed_views, id: here, .. } = &*self.cluster;
+        let view = view_of(changed_views, self.topology, *here, proxies[proxy].site, id);
+        let known = proxies[proxy].upstreams[id.index()].as_ref();
+        if known.is_none_or(|upstream| !upstream.is_made_for(view)) {
+            self.make_upstream(proxy, id);
+        }
+    }
+
+    #[cold]
+    fn make_upstream(&mut self, proxy: ProxyId, id: UpstreamId) {
         let topology = self.topology;
-        let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
-        let site = topology.site_of(self.cluster.id, proxy);
-        let workers = self.cluster.proxies[proxy].workers();
-        let Cluster { proxies, changed_views, tables, pools, draws, id: cluster, .. } = &mut *self.cluster;
-        let view = view_of(changed_views, topology, *cluster, site, id);
+        let Cluster { proxies, changed_views, tables, pools, draws, id: here, .. } = &mut *self.cluster;
+        let site = proxies[proxy].site;
+        let view = view_of(changed_views, topology, *here, site, id);
         let place = &mut proxies[proxy].upstreams[id.index()];
         let is_new = place.is_none();
         let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker())));
-        if upstream.is_made_for(view) {
-            return;
-        }
+        let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
         let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
-        let table = &mut tables
-            [(site.index() - topology.sites_in(*cluster).start) * topology.upstreams.len() + id.index()];
+        let place_in_cluster = site.index() - topology.sites_in(*here).start;
+        let table = &mut tables[place_in_cluster * topology.upstreams.len() + id.index()];
+        let workers = topology.workers_of(proxy);
         upstream.make(&picking, table, workers, || {
             *draws += 1;
-            draw(topology.draws.of_cluster(*cluster, *draws), Purpose::BalancerStart)
+            draw(topology.draws.of_cluster(*here, *draws), Purpose::BalancerStart)
         });
         let statistics = spec.outlier_detection.is_some_and(|config| config.judges_statistics());
         if is_new && statistics {
@@ -91,16 +104,11 @@ impl Context<'_> {
         }
     }
 
-    /// The pool of a worker to a pod, made at its first call.
-    pub(super) fn pool_of(&mut self, proxy: ProxyId, worker: u16, id: UpstreamId, pod: PodId) -> PoolId {
-        let workers = self.cluster.proxies[proxy].workers();
-        let shares = self.topology.upstreams.spec(false, id).protocol == Protocol::Http2;
-        let Cluster { proxies, pools, .. } = &mut *self.cluster;
-        let upstream =
-            proxies[proxy].upstreams[id.index()].as_mut().expect("an endpoint was chosen through it");
-        let breaker = upstream.breaker;
-        let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));
-        PoolId(host.pools.0 + u32::from(worker))
+    /// The pool of a worker to a pod that was chosen.
+    pub(super) fn pool_of(&self, proxy: ProxyId, worker: u16, id: UpstreamId, pod: PodId) -> PoolId {
+        let upstream = self.cluster.proxies[proxy].upstreams[id.index()].as_ref();
+        let pools = upstream.and_then(|upstream| upstream.pools(pod)).expect("it was chosen");
+        PoolId(pools.0 + u32::from(worker))
     }
 
     pub(super) fn upstream_mut(&mut self, proxy: ProxyId, id: UpstreamId) -> &mut Upstream {
@@ -108,15 +116,21 @@ impl Context<'_> {
         upstream.expect("an endpoint was chosen through it")
     }
 
-    /// Outlier detection learns what came of an attempt.
+    /// Outlier detection learns what came of an attempt, if that can matter.
+    #[inline(always)]
     pub(super) fn host_result(&mut self, proxy: ProxyId, id: UpstreamId, pod: PodId, result: AttemptResult) {
+        let spec = self.topology.upstreams.spec(self.topology.is_gateway(proxy), id);
+        if self.upstream_mut(proxy, id).cares_about(spec, result) {
+            self.detect_outlier(proxy, id, pod, result);
+        }
+    }
+
+    #[cold]
+    fn detect_outlier(&mut self, proxy: ProxyId, id: UpstreamId, pod: PodId, result: AttemptResult) {
         let topology = self.topology;
         let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
-        if spec.outlier_detection.is_none() {
-            return;
-        }
         let Cluster { proxies, changed_views, id: cluster, .. } = &mut *self.cluster;
-        let view = view_of(changed_views, topology, *cluster, topology.site_of(*cluster, proxy), id);
+        let view = view_of(changed_views, topology, *cluster, proxies[proxy].site, id);
         let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
         let upstream =
             proxies[proxy].upstreams[id.index()].as_mut().expect("an endpoint was chosen through it");

@@ -4,7 +4,8 @@
 //! An attempt takes an idle connection of its worker's pool, or waits for the first that is ready,
 //! for which a new one is made if the limits allow. A handshake is a round trip for TCP and one more
 //! for TLS 1.3, and CPU on both sides where certificates are checked. If a connection cannot be made,
-//! all that wait for one in its pool fail.
+//! all that wait for one in its pool fail: because it is refused, or because it is not made within the
+//! proxy's `connectTimeout`, handshake included.
 //! Over a `tcp` service a cell's own connection goes through its sidecar, which chooses an endpoint
 //! when the connection is made and never again.
 //!
@@ -116,6 +117,7 @@ impl Context<'_> {
     }
 
     /// A cell's connection through its sidecar to a `tcp` service.
+    #[cold]
     pub(super) fn attempt_over_tcp(
         &mut self,
         hop: Handle<Hop>,
@@ -253,6 +255,7 @@ impl Context<'_> {
     }
 
     /// A request that was sent counts no more.
+    #[inline(always)]
     pub(super) fn release_request(&mut self, hop: Handle<Hop>) {
         let it = self.cluster.hops[hop];
         let Client::Proxy { proxy, .. } = it.client else { return };
@@ -293,13 +296,20 @@ impl Context<'_> {
     }
 
     /// A proxy's limit of requests, its active requests and its time-out per try.
+    #[inline(always)]
     fn begins_at_proxy(&mut self, hop: Handle<Hop>, proxy: ProxyId) -> bool {
         let it = self.cluster.hops[hop];
-        let (thresholds, breaker) = self.limits_of(&it);
-        if !self.cluster.pools.breaker(breaker).acquire(thresholds, Resource::Requests) {
+        let thresholds = &self.spec_of(&it, proxy).policy.thresholds;
+        let Cluster { proxies, pools, .. } = &mut *self.cluster;
+        let upstream = proxies[proxy].upstreams[it.upstream().index()].as_mut();
+        let upstream = upstream.expect("an endpoint was chosen through it");
+        if !pools.breaker(upstream.breaker).acquire(thresholds, Resource::Requests) {
             return false;
         }
-        self.upstream_mut(proxy, it.upstream()).begins(it.pod);
+        upstream.begins(it.pod);
+        if !self.topology.upstreams.has_per_try_timeouts() {
+            return true;
+        }
         let route = self.route_of(&it);
         let retry = route.retry.as_ref().filter(|_| !matches!(it.origin, Origin::Mirror));
         let per_try = retry.and_then(|retry| retry.per_try_timeout);
@@ -332,6 +342,7 @@ impl Context<'_> {
 
     /// A request goes out on a connection that its server has closed: its client will learn that a
     /// round trip later.
+    #[cold]
     fn meet_close(&mut self, hop: Handle<Hop>) {
         if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
             && !self.begins_at_proxy(hop, proxy)
@@ -346,6 +357,7 @@ impl Context<'_> {
     }
 
     /// A limit of requests is reached.
+    #[cold]
     fn overflows(&mut self, hop: Handle<Hop>) {
         self.count(hop, Counter::RequestOverflows);
         self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
@@ -379,6 +391,7 @@ impl Context<'_> {
         }
     }
 
+    #[inline(always)]
     fn check_out(&mut self, pool: PoolId) -> Checkout {
         let (topology, here) = (self.topology, self.cluster.id);
         let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
@@ -440,7 +453,15 @@ impl Context<'_> {
             ready += handshake * 2;
             self.cluster.metrics.add_proxy_cpu(self.now, 2.0 * handshake.as_nanos() as f64);
         }
-        self.scheduler.schedule(ready, Event::ConnectionReady(connection));
+        // Cells wait for as long as it takes.
+        let patience = self.cluster.pools.is_of_cell(pool).then_some(SimDuration::from_nanos(u64::MAX));
+        let patience = patience.unwrap_or_else(|| self.connect_timeout(service));
+        let gives_up = self.now.saturating_add(patience);
+        if gives_up < ready {
+            self.scheduler.schedule(gives_up, Event::ConnectionFails(connection));
+        } else {
+            self.scheduler.schedule(ready, Event::ConnectionReady(connection));
+        }
         connection
     }
 
@@ -470,6 +491,11 @@ impl Context<'_> {
         let pool = known.unwrap_or_else(|| self.cluster.pools.add_of_cell(calling_pod, breaker));
         self.cluster.cell_pools[slot][index] = Some(pool);
         pool
+    }
+
+    /// How long a proxy waits for a connection to a pod of a service.
+    fn connect_timeout(&self, service: ServiceId) -> SimDuration {
+        self.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout
     }
 
     pub(super) fn count(&mut self, hop: Handle<Hop>, counter: Counter) {

@@ -56,7 +56,12 @@ impl Context<'_> {
         };
         let Some(route) = route else { return self.answer_itself(hop, Status::NoRoute) };
         self.cluster.hops[hop].route = route;
-        match upstreams.route(service, route).fault.delay_of(it.address) {
+        let route = upstreams.route(service, route);
+        if let Some(upstream) = route.plain {
+            self.set_upstream(hop, upstream);
+            return self.attempt(hop);
+        }
+        match route.fault.delay_of(it.address) {
             Some(delay) => self.scheduler.schedule(self.now + delay, Event::FollowsRoute(hop)),
             None => self.follow_route(hop),
         }
@@ -136,7 +141,9 @@ impl Context<'_> {
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
         let at = self.cluster.proxies[proxy].pass(u16::from(worker), self.now, takes);
-        if !self.try_again(hop, Outcome::Answered(status), at) {
+        // Most answers are good ones to a first attempt.
+        let settled = response.answer.is_ok() && !it.holds_retry;
+        if settled || !self.try_again(hop, Outcome::Answered(status), at) {
             self.cluster.hops[hop].phase = Phase::Answered;
             let by_waypoint = self.topology.is_ambient() && !self.topology.is_gateway(proxy);
             let event = if by_waypoint { Event::AnswerReachesNode(hop) } else { Event::HopCompletes(hop) };
@@ -247,9 +254,10 @@ impl Context<'_> {
     }
 
     /// A retry is over.
+    #[inline(always)]
     pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
-        let it = self.cluster.hops[hop];
-        if it.holds_retry {
+        if self.cluster.hops[hop].holds_retry {
+            let it = self.cluster.hops[hop];
             let (_, breaker) = self.limits_of(&it);
             self.cluster.pools.breaker(breaker).release(Resource::Retries);
             self.cluster.hops[hop].holds_retry = false;
@@ -287,6 +295,7 @@ impl Context<'_> {
     }
 
     /// Counts an attempt at `pod`.
+    #[inline]
     pub(super) fn begin_attempt(&mut self, hop: Handle<Hop>, pod: PodId) {
         let target = self.topology.pods[pod].cluster;
         let crosses = target != self.cluster.id;

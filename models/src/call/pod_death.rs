@@ -75,7 +75,8 @@ impl Context<'_> {
         }
         let (concurrency, upstreams) =
             (self.topology.description.mesh.concurrency, self.topology.upstreams.len());
-        self.cluster.proxies[sidecar] = Proxy::new(concurrency, upstreams);
+        let site = self.cluster.proxies[sidecar].site;
+        self.cluster.proxies[sidecar] = Proxy::new(site, concurrency, upstreams);
     }
 
     /// The client of an attempt is told that its connection is lost.

@@ -220,30 +220,16 @@ impl Process for Shard {
             Event::UserSends(population) => context.user_sends(population),
             Event::UserThought { population, number } => context.user_thought(population, number),
             Event::ReachesProxy(hop) => context.proxy_receives(hop),
-            Event::LeavesNode(hop) => context.leave_node(hop),
-            Event::AnswerReachesNode(hop) => context.answer_reaches_node(hop),
             Event::Routes(hop) => context.route(hop),
             Event::ConnectionReady(connection) => context.connection_ready(connection),
-            Event::FollowsRoute(hop) => context.follow_route(hop),
-            Event::Attempts(hop) => context.attempt(hop),
-            Event::RouteTimesOut(hop) => context.route_times_out(hop),
-            Event::TryTimesOut { hop, attempt } => context.try_times_out(hop, attempt),
-            Event::ConnectionFails(connection) => context.connection_failed(connection),
             Event::RequestArrives { hop, attempt } => context.request_arrives(hop, attempt),
             Event::CellReceives(call) => context.cell_receives(call),
             Event::Slept(call) => context.slept(call),
             Event::ResponseLeaves(call) => context.response_leaves(call),
             Event::RoundLeaves(call) => context.round_leaves(call),
             Event::ResponseArrives(call) => context.local_response_arrives(call),
-            Event::ResetArrives { hop, attempt } => context.attempt_is_reset(hop, attempt),
             Event::HopCompletes(hop) => context.hop_completes(hop),
-            Event::OutlierTick { proxy, upstream } => context.outlier_tick(proxy, upstream),
-            Event::TakesOverHealth { proxy, upstream } => context.take_over_health(proxy, upstream),
-            Event::PodDies(pod) => context.pod_dies(pod),
-            Event::EndpointChanges { pod, ready } => {
-                context.cluster.change_endpoint(context.topology, pod, ready, context.now);
-            }
-            Event::CpuDone { .. } => unreachable!("handled above"),
+            rare => context.handle_rare(rare),
         }
         context.schedule_cpu();
     }
@@ -264,6 +250,28 @@ impl Process for Shard {
 }
 
 impl Context<'_> {
+    /// What happens so seldom that it must not make the others slower.
+    #[cold]
+    fn handle_rare(&mut self, event: Event) {
+        match event {
+            Event::FollowsRoute(hop) => self.follow_route(hop),
+            Event::Attempts(hop) => self.attempt(hop),
+            Event::RouteTimesOut(hop) => self.route_times_out(hop),
+            Event::TryTimesOut { hop, attempt } => self.try_times_out(hop, attempt),
+            Event::ConnectionFails(connection) => self.connection_failed(connection),
+            Event::LeavesNode(hop) => self.leave_node(hop),
+            Event::AnswerReachesNode(hop) => self.answer_reaches_node(hop),
+            Event::ResetArrives { hop, attempt } => self.attempt_is_reset(hop, attempt),
+            Event::OutlierTick { proxy, upstream } => self.outlier_tick(proxy, upstream),
+            Event::TakesOverHealth { proxy, upstream } => self.take_over_health(proxy, upstream),
+            Event::PodDies(pod) => self.pod_dies(pod),
+            Event::EndpointChanges { pod, ready } => {
+                self.cluster.change_endpoint(self.topology, pod, ready, self.now);
+            }
+            _ => unreachable!("handled before"),
+        }
+    }
+
     /// Schedules the events of the containers whose next change moved.
     fn schedule_cpu(&mut self) {
         for retimed in self.compute.take_retimed() {

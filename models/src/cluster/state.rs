@@ -80,10 +80,13 @@ impl Cluster {
         let pods = topology.pods_of(id);
         let concurrency = description.mesh.concurrency;
         let sidecars = if topology.has_sidecars() { pods.len() } else { 0 };
-        let gateways = usize::from(description.gateway.replicas);
         let upstreams = topology.upstreams.len();
-        let gateway = Proxy::new(description.gateway.concurrency, upstreams);
-        let sidecar = Proxy::new(concurrency, upstreams);
+        let proxy = |place: usize| {
+            let proxy = ProxyId::from_index(place);
+            let workers =
+                if topology.is_gateway(proxy) { description.gateway.concurrency } else { concurrency };
+            Proxy::new(topology.site_of(id, proxy), workers, upstreams)
+        };
         let cells_connect = sidecars == 0 || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
         let service_of = |pod: u32| &description.application.services[topology.pods[PodId(pod)].service];
         let threads = |pod: u32| usize::from(service_of(pod).workers) * usize::from(service_of(pod).threads);
@@ -103,9 +106,7 @@ impl Cluster {
             id,
             hops: Slab::with_capacity(room),
             calls: Slab::with_capacity(room),
-            proxies: std::iter::repeat_n(gateway, gateways)
-                .chain(std::iter::repeat_n(sidecar, topology.proxies_in(id) - gateways))
-                .collect(),
+            proxies: (0..topology.proxies_in(id)).map(proxy).collect(),
             pools: ConnectionPools::with_capacity(room),
             cells: cells.collect(),
             cell_pools: cell_pools.collect(),

@@ -6,6 +6,7 @@
 //! call (`upstream`); nothing is kept of the others.
 
 use super::upstream::Upstream;
+use crate::world::endpoints::SiteId;
 use meshsim_core::{SimDuration, SimTime};
 
 /// A proxy's state.
@@ -13,6 +14,8 @@ use meshsim_core::{SimDuration, SimTime};
 pub struct Proxy {
     /// When each worker is done with what it has.
     free_at: Vec<SimTime>,
+    /// Where it is.
+    pub site: SiteId,
     /// By upstream; made at the first call.
     pub upstreams: Vec<Option<Box<Upstream>>>,
 }
@@ -20,8 +23,9 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy with `workers` threads that may call `upstreams` upstreams.
     #[must_use]
-    pub fn new(workers: u16, upstreams: usize) -> Self {
-        Self { free_at: vec![SimTime::ZERO; usize::from(workers)], upstreams: vec![None; upstreams] }
+    pub fn new(site: SiteId, workers: u16, upstreams: usize) -> Self {
+        let free_at = vec![SimTime::ZERO; usize::from(workers)];
+        Self { free_at, site, upstreams: vec![None; upstreams] }
     }
 
     /// Worker threads.
@@ -44,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_worker_passes_one_thing_after_the_other() {
-        let mut proxy = Proxy::new(2, 1);
+        let mut proxy = Proxy::new(SiteId(0), 2, 1);
         let (at, us) = (|us: u64| SimTime::from_nanos(us * 1_000), SimDuration::from_micros);
         assert_eq!(proxy.pass(0, at(0), us(100)), at(100));
         assert_eq!(proxy.pass(0, at(50), us(100)), at(200));

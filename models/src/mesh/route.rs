@@ -93,6 +93,8 @@ pub enum ValueMatch {
 /// A route as proxies use it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
+    /// The destination, if the route says nothing else that befalls a request before its first attempt.
+    pub plain: Option<UpstreamId>,
     /// Where it goes, with cumulated weights.
     destinations: Vec<(UpstreamId, u32)>,
     /// How long the whole request may take.
@@ -125,14 +127,17 @@ impl Route {
         let own = [WeightedDestination { destination: Destination { service, subset: None }, weight: 1 }];
         let written = settings.destinations.as_slice();
         let mut sum = 0;
-        let destinations = if written.is_empty() { &own } else { written }
+        let destinations: Vec<(UpstreamId, u32)> = if written.is_empty() { &own } else { written }
             .iter()
             .map(|it| {
                 sum += it.weight;
                 (upstream_of(it.destination), sum)
             })
             .collect();
+        let only = if let [(only, _)] = destinations.as_slice() { Some(*only) } else { None };
+        let is_plain = settings.timeout.is_none() && settings.fault.is_none() && settings.mirror.is_none();
         Self {
+            plain: only.filter(|_| is_plain),
             destinations,
             timeout: settings.timeout.filter(|timeout| *timeout > SimDuration::ZERO),
             retry: settings.retry.as_ref().map(Retry::new),

@@ -247,6 +247,12 @@ impl Upstream {
         }
     }
 
+    /// The pool of worker 0 to an endpoint that was chosen.
+    #[must_use]
+    pub fn pools(&self, pod: PodId) -> Option<PoolId> {
+        self.hosts.binary_search_by_key(&pod, |host| host.pod).ok().map(|at| self.hosts[at].pools)
+    }
+
     /// A request goes out to a pod that was chosen.
     ///
     /// # Panics
@@ -298,6 +304,16 @@ impl Upstream {
         self.detector.as_ref().map_or(0, |detector| detector.overflow())
     }
 
+    /// Whether what came of an attempt can matter: successes only end what failures began, unless
+    /// statistics are judged.
+    #[must_use]
+    pub fn cares_about(&self, spec: &UpstreamSpec, result: AttemptResult) -> bool {
+        let knows = |config: &OutlierDetection| {
+            self.detector.is_some() || !result.is_success() || config.judges_statistics()
+        };
+        spec.outlier_detection.as_ref().is_some_and(knows)
+    }
+
     /// A host has answered, or failed to: why it is ejected now, if it is.
     pub fn result(
         &mut self,
@@ -306,7 +322,7 @@ impl Upstream {
         result: AttemptResult,
     ) -> Option<EjectionType> {
         let config = picking.spec.outlier_detection.as_ref()?;
-        if self.detector.is_none() && !config.judges_statistics() && result.is_success() {
+        if !self.cares_about(picking.spec, result) {
             return None;
         }
         let detector = self.detector.get_or_insert_with(|| {

@@ -285,6 +285,14 @@ impl Topology {
         if ejects || !self.faults.is_empty() { u32::MAX } else { 1 }
     }
 
+    /// Worker threads of a proxy.
+    #[must_use]
+    pub fn workers_of(&self, proxy: ProxyId) -> usize {
+        let description = &self.description;
+        let gateway = description.gateway.concurrency;
+        usize::from(if self.is_gateway(proxy) { gateway } else { description.mesh.concurrency })
+    }
+
     /// All endpoints of a service.
     #[must_use]
     pub fn everywhere(&self, service: ServiceId) -> &[PodId] {

@@ -33,6 +33,8 @@ pub struct Upstreams {
     plain: Table<ServiceId, Option<u8>>,
     /// By population and service.
     of_users: Vec<Option<u8>>,
+    /// Whether any route limits the time of an attempt.
+    has_per_try_timeouts: bool,
 }
 
 impl Upstreams {
@@ -83,7 +85,10 @@ impl Upstreams {
             .flat_map(|population| routes.iter().map(|routes| taken(routes, &population.headers)))
             .collect();
         let plain = routes.iter().map(|routes| taken(routes, &[])).collect();
-        Self { specs, of_gateways, routes, plain, of_users }
+        let limits_tries =
+            |route: &Route| route.retry.as_ref().is_some_and(|retry| retry.per_try_timeout.is_some());
+        let has_per_try_timeouts = routes.iter().flatten().any(limits_tries);
+        Self { specs, of_gateways, routes, plain, of_users, has_per_try_timeouts }
     }
 
     /// How many there are.
@@ -101,6 +106,12 @@ impl Upstreams {
     /// Their ids: services first.
     pub fn ids(&self) -> impl Iterator<Item = UpstreamId> + use<> {
         self.specs.ids()
+    }
+
+    /// Whether any route limits the time of an attempt.
+    #[must_use]
+    pub const fn has_per_try_timeouts(&self) -> bool {
+        self.has_per_try_timeouts
     }
 
     /// What a proxy is told of an upstream.

@@ -3,9 +3,12 @@
 use super::ranges::{at_least_one, spread};
 use super::{Check, MILLISECOND, locality};
 use crate::schema;
+use crate::schema::quantity::Quantity;
 use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
+use meshsim_models::units::Bytes;
 use meshsim_models::world::description::{DataPlane, GatewaySettings, MeshSettings};
+use toml::Spanned;
 
 pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
     refuse_removed(check, mesh);
@@ -15,6 +18,7 @@ pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSetting
     MeshSettings {
         data_plane: match mesh.data_plane {
             Some(schema::DataPlane::Sidecar) => DataPlane::Sidecar,
+            Some(schema::DataPlane::Ambient) => DataPlane::Ambient,
             Some(schema::DataPlane::None) => DataPlane::None,
             None => default.data_plane,
         },
@@ -40,7 +44,31 @@ pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSetting
         loopback: check.cost(sidecar.loopback.as_ref(), "loopback", default.loopback),
         outbound: proxy_cost(check, &sidecar.outbound, default.outbound),
         inbound: proxy_cost(check, &sidecar.inbound, default.inbound),
-        ..default
+        mtls_cost: extra_cost(check, &mesh.mtls_cost, default.mtls_cost),
+        telemetry: mesh.telemetry.unwrap_or(default.telemetry),
+        telemetry_cost: extra_cost(check, &mesh.telemetry_cost, default.telemetry_cost),
+        memory: memory(&mesh.proxy_memory, default.memory),
+        ztunnel: proxy_cost(check, &mesh.ztunnel, default.ztunnel),
+        waypoint: proxy_cost(check, &mesh.waypoint, default.waypoint),
+    }
+}
+
+fn extra_cost(check: &mut Check<'_>, cost: &schema::ExtraCost, default: ExtraCost) -> ExtraCost {
+    ExtraCost {
+        time: check.cost(cost.time.as_ref(), "time", default.time),
+        cpu: check.cost(cost.cpu.as_ref(), "cpu", default.cpu),
+        cpu_per_kb: check.cost(cost.cpu_per_kb.as_ref(), "cpu_per_kb", default.cpu_per_kb),
+    }
+}
+
+fn memory(memory: &schema::ProxyMemory, default: ProxyMemory) -> ProxyMemory {
+    let bytes = |value: &Option<Spanned<Quantity<Bytes>>>, default: f64| {
+        value.as_ref().map_or(default, |bytes| bytes.get_ref().0.0)
+    };
+    ProxyMemory {
+        base: bytes(&memory.base, default.base),
+        per_service: bytes(&memory.per_service, default.per_service),
+        per_endpoint: bytes(&memory.per_endpoint, default.per_endpoint),
     }
 }
 

@@ -68,7 +68,7 @@ fn service(
         locality: rule.locality,
         hash: rule.hash,
         routes: routes::resolve(check, around, id, &written.routes, hashes),
-        ..ServiceSettings::default()
+        waypoint: written.waypoint.as_ref().is_some_and(|it| *it.get_ref()),
     }
 }
 
@@ -80,6 +80,7 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Service, rule: &
         ("routes", written.routes.first().map(Spanned::span)),
         ("consistent_hash", hash.map(Spanned::span).or(rule.hash.is_some().then_some(span))),
         ("connection_pool.http", own.and_then(|it| it.connection_pool.http.as_ref()).map(Spanned::span)),
+        ("a waypoint", written.waypoint.as_ref().filter(|it| *it.get_ref()).map(Spanned::span)),
         ("retry_budget", own.and_then(|it| it.retry_budget.as_ref()).map(Spanned::span)),
     ];
     for (key, span) in places {

@@ -61,8 +61,7 @@ pub(super) fn resolve(
                 reconnects_after: users.reconnects_after.as_ref().map(|after| {
                     check.duration(Some(after), "reconnects_after", SimDuration::ZERO, MILLISECOND)
                 }),
-                // Where requests are hashed, it shows how well sessions stay.
-                counts_session_moves: service.is_some_and(|service| settings[service].hash.is_some()),
+                counts_session_moves: users.sessions.unwrap_or(false),
             }
         })
         .collect()

@@ -211,9 +211,50 @@ pub struct Mesh {
     pub mtls: Option<bool>,
     /// CPU time of a handshake with certificates, each side.
     pub handshake: Option<Duration>,
+    /// What encryption adds to a pass.
+    #[serde(default)]
+    pub mtls_cost: ExtraCost,
+    /// Whether proxies count and log what passes.
+    pub telemetry: Option<bool>,
+    /// What that adds to a pass.
+    #[serde(default)]
+    pub telemetry_cost: ExtraCost,
+    /// Memory of a proxy.
+    #[serde(default)]
+    pub proxy_memory: ProxyMemory,
     /// The sidecars.
     #[serde(default)]
     pub sidecar: Sidecar,
+    /// Passing a ztunnel, in ambient mode.
+    #[serde(default)]
+    pub ztunnel: ProxyCost,
+    /// Passing a waypoint, in ambient mode.
+    #[serde(default)]
+    pub waypoint: ProxyCost,
+}
+
+/// What a feature adds to every pass.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraCost {
+    /// Time per direction.
+    pub time: Option<Duration>,
+    /// CPU time per request, both ways.
+    pub cpu: Option<Duration>,
+    /// CPU time per kB.
+    pub cpu_per_kb: Option<Duration>,
+}
+
+/// Memory of a proxy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyMemory {
+    /// Without any configuration.
+    pub base: Option<Spanned<Quantity<Bytes>>>,
+    /// Per service that it is told of.
+    pub per_service: Option<Spanned<Quantity<Bytes>>>,
+    /// Per endpoint of those.
+    pub per_endpoint: Option<Spanned<Quantity<Bytes>>>,
 }
 
 /// What no DestinationRule can say of outlier detection.
@@ -304,6 +345,8 @@ pub struct Users {
     pub personal: Vec<Spanned<String>>,
     /// After how long a user opens a new connection.
     pub reconnects_after: Option<Duration>,
+    /// Whether moves of sessions are counted.
+    pub sessions: Option<bool>,
 }
 
 /// The way from a user to the gateway.
@@ -324,6 +367,8 @@ pub struct Access {
 pub enum DataPlane {
     /// A sidecar beside every pod.
     Sidecar,
+    /// A ztunnel on every node, waypoints for some services.
+    Ambient,
     /// kube-proxy alone.
     None,
 }

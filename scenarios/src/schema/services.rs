@@ -15,6 +15,8 @@ pub struct Service {
     pub traffic_distribution: Option<TrafficDistribution>,
     /// Its DestinationRule, instead of the mesh's.
     pub traffic_policy: Option<TrafficPolicy>,
+    /// Whether it has a waypoint, in ambient mode.
+    pub waypoint: Option<Spanned<bool>>,
     /// The routes of its VirtualService.
     #[serde(default)]
     pub routes: Vec<Spanned<Route>>,
