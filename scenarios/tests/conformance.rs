@@ -4,10 +4,12 @@
 //! product; without it each test says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
 
+use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::import::mubench;
 use meshsim_scenarios::problem::Source;
+use meshsim_scenarios::results::summary::{Strategy, Summary};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
@@ -80,6 +82,86 @@ fn without_the_mesh_as_many_requests_fail_as_were_measured() {
     let validation = validate(&testbed, "nomesh-s0123-rtt160-8", "s0-s3-no-mesh");
     let [low, high] = validation.measured_failure_share.interval().unwrap();
     assert!((low..high).contains(&validation.simulated_failure_share), "{validation:?}");
+}
+
+/// What was counted in a run of the testbed in which a pod was killed.
+struct KillRun {
+    requests: f64,
+    failed: f64,
+    /// Requests to s1 that each cluster served.
+    cloud: f64,
+    edge: f64,
+}
+
+impl KillRun {
+    fn read(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("summary.json")).unwrap();
+        let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let number = |pointer: &str| summary.pointer(pointer).and_then(serde_json::Value::as_f64);
+        Self {
+            requests: number("/count").unwrap(),
+            failed: number("/errors").unwrap(),
+            cloud: number("/per_service/s1/cloud/requests").unwrap_or(0.0),
+            edge: number("/per_service/s1/edge1/requests").unwrap(),
+        }
+    }
+}
+
+/// The same, simulated: s1 at the edge is dead from 60 s on, and its proxies are told nothing.
+fn kill_run(ends_after: &str, seconds: u32, settings: &[&str]) -> Strategy {
+    let fault = format!(
+        "faults=[{{at=\"60s\",for=\"{ends_after}\",service=\"s1\",cluster=\"edge1\",kind=\"crash\",seen_after=\"never\"}}]"
+    );
+    let run = [fault, "users.edge1.rate=6/s".into(), format!("run.duration={seconds}s")];
+    let all = run.iter().map(String::as_str).chain(settings.iter().copied());
+    let settings: Vec<Setting> = all.map(|text| Setting::parse(text).unwrap()).collect();
+    let scenario = Scenario::open("fluidos-testbed", &settings).unwrap();
+    let choice = Choice { strategies: vec!["s0-s3".to_owned()], replications: Some(20), ..Choice::default() };
+    let plan = Plan::new(&scenario, &choice).unwrap();
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    Summary::new(&plan, &outcome).strategies.remove(0)
+}
+
+/// Failed requests of all that ended, and the share of s1 that the cloud served.
+fn shares(strategy: &Strategy) -> [f64; 2] {
+    let failed: u64 = strategy.requests.failed.values().sum();
+    let ended = failed + strategy.requests.completed;
+    [failed as f64 / ended as f64, strategy.served["s1"]["cloud"]]
+}
+
+/// Whether a share is within three standard errors of one that was counted among `n`.
+fn agrees(simulated: f64, measured: f64, n: f64) -> bool {
+    let spread = simulated.max(1.0 / n);
+    (simulated - measured).abs() <= 3.0 * (spread * (1.0 - spread) / n).sqrt()
+}
+
+#[test]
+fn a_killed_pod_fails_its_calls_until_it_is_back_or_ejected() {
+    let Some(testbed) = shared("a_killed_pod_fails_its_calls", "testbed") else { return };
+    // At the default 10 % nothing is ejected.
+    let measured = KillRun::read(&testbed.join("mesh-s0123-rtt160-6-kill-s1"));
+    let [failed, cloud] = shares(&kill_run("90.66s", 200, &[]));
+    println!("kill: failed: measured {:.3}, simulated {failed:.3}", measured.failed / measured.requests);
+    assert!(agrees(failed, measured.failed / measured.requests, measured.requests), "{failed}");
+    assert!(cloud == 0.0 && measured.cloud == 0.0, "{cloud}");
+    // At 100 % the cloud takes over, for good: the second ejection outlasts the run.
+    let measured = KillRun::read(&testbed.join("mesh-s0123-rtt160-6-kill-s1-eject100"));
+    let eject = "mesh.traffic_policy.outlier_detection.max_ejection_percent=100";
+    let strategy = kill_run("90.86s", 180, &[eject]);
+    let [failed, cloud] = shares(&strategy);
+    let calls = measured.cloud + measured.edge;
+    println!(
+        "kill, ejected: failed: measured {:.4}, simulated {failed:.4}; served by the cloud: measured {:.3}, \
+         simulated {cloud:.3}",
+        measured.failed / measured.requests,
+        measured.cloud / calls
+    );
+    assert!(agrees(failed, measured.failed / measured.requests, measured.requests), "{failed}");
+    assert!(agrees(cloud, measured.cloud / calls, calls), "{cloud}");
+    // As measured: twice in a run, though the intervals of proxies begin at other moments.
+    let ejections = strategy.proxy_counters["edge1"]["s1"]["ejections_enforced_total"];
+    assert!((36..=44).contains(&ejections), "{ejections} in 20 runs");
 }
 
 /// Every work model that µBench ships is read, or refused with a place.
