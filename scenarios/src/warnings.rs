@@ -37,10 +37,10 @@ pub enum Warning {
     },
     /// Outlier detection that cannot eject any of so few endpoints.
     NeverEjects {
-        /// Under which strategy.
-        strategy: String,
-        /// Of which services, with the number of their endpoints.
-        services: Vec<(String, u32)>,
+        /// Under which strategies.
+        strategies: Vec<String>,
+        /// Of which services, with the largest number of their endpoints.
+        services: BTreeMap<String, u32>,
         /// The largest part that may be ejected (percent).
         percent: u32,
     },
@@ -126,20 +126,17 @@ impl fmt::Display for Warning {
                 "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
                  alone with --strategy"
             ),
-            Self::NeverEjects { strategy, services, percent } => {
-                let mut by_count: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-                services.iter().for_each(|(name, count)| by_count.entry(*count).or_default().push(name));
-                let group = |(count, names): (&u32, &Vec<&str>)| {
-                    let plural = if *count == 1 { "" } else { "s" };
-                    format!("{} ({count} endpoint{plural})", names.join(", "))
-                };
-                let groups: Vec<String> = by_count.iter().map(group).collect();
+            Self::NeverEjects { strategies, services, percent } => {
+                let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
+                let names: Vec<&str> = services.keys().map(String::as_str).collect();
+                let most = services.values().max().copied().unwrap_or(0);
                 write!(
                     f,
-                    "strategy `{strategy}`: outlier detection never ejects an endpoint of {}: {percent} % of so \
-                     few is none; if it is to, write max_ejection_percent = 100, or \
+                    "{plural} `{}`: outlier detection never ejects an endpoint of {}: {percent} % of {most} or \
+                     fewer is none; if it is to, write max_ejection_percent = 100, or \
                      mesh.outlier_detection.always_eject_one_host = true",
-                    groups.join(", ")
+                    strategies.join("`, `"),
+                    names.join(", ")
                 )
             }
             Self::FailoverWithoutDetection { strategy, services } => write!(
@@ -192,7 +189,32 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What can be told before a run.
+/// What can be told before a run of these strategies; what is the same under several is told once.
+#[must_use]
+pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
+    let mut all: Vec<Warning> = Vec::new();
+    for warning in strategies.iter().flat_map(before_run) {
+        let Warning::NeverEjects { strategies, services, percent } = &warning else {
+            all.push(warning);
+            continue;
+        };
+        let same = |other: &&mut Warning| matches!(other, Warning::NeverEjects { percent: theirs, .. } if theirs == percent);
+        if let Some(Warning::NeverEjects { strategies: theirs, services: known, .. }) =
+            all.iter_mut().find(same)
+        {
+            theirs.extend(strategies.iter().filter(|it| !theirs.contains(it)).cloned().collect::<Vec<_>>());
+            for (service, &count) in services {
+                let most = known.entry(service.clone()).or_default();
+                *most = count.max(*most);
+            }
+        } else {
+            all.push(warning);
+        }
+    }
+    all
+}
+
+/// What can be told before a run of one.
 #[must_use]
 pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     let overridden = resolved
@@ -249,7 +271,7 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
 fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let upstreams = Upstreams::new(description);
-    let mut by_percent: BTreeMap<u32, Vec<(String, u32)>> = BTreeMap::new();
+    let mut by_percent: BTreeMap<u32, BTreeMap<String, u32>> = BTreeMap::new();
     for (place, (id, service)) in description.application.services.enumerate().enumerate() {
         // The upstreams of services come first.
         let Some(config) = upstreams.spec(false, UpstreamId::from_index(place)).outlier_detection else {
@@ -259,11 +281,11 @@ fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
         let endpoints: u32 = of_service.map(|it| it.replicas).sum();
         if endpoints > 0 && detects(&config) && !config.can_eject(endpoints) {
             let services = by_percent.entry(config.max_ejection_percent).or_default();
-            services.push((service.name.clone(), endpoints));
+            services.insert(service.name.clone(), endpoints);
         }
     }
-    let strategy = || resolved.strategy.clone();
-    let warning = |(percent, services)| Warning::NeverEjects { strategy: strategy(), services, percent };
+    let strategies = || vec![resolved.strategy.clone()];
+    let warning = |(percent, services)| Warning::NeverEjects { strategies: strategies(), services, percent };
     by_percent.into_iter().map(warning).collect()
 }
 

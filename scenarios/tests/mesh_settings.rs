@@ -68,8 +68,8 @@ fn outlier_detection_that_never_ejects_is_warned_of_once() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].starts_with(
-            "strategy `base`: outlier detection never ejects an endpoint of front (2 endpoints), back (3 \
-             endpoints): 10 % of so few is none; if it is to, write max_ejection_percent = 100"
+            "strategy `base`: outlier detection never ejects an endpoint of back, front: 10 % of 3 or fewer is \
+             none; if it is to, write max_ejection_percent = 100"
         ),
         "{said:?}"
     );
@@ -85,7 +85,7 @@ fn outlier_detection_that_never_ejects_is_warned_of_once() {
     let off = "[mesh.traffic_policy.outlier_detection]\nconsecutive_5xx_errors = 0\n";
     assert_eq!(warnings(off), [""; 0], "nothing is to eject: it is there for failover");
     let half = "[services.back.traffic_policy.outlier_detection]\nmax_ejection_percent = 33\n";
-    assert!(warnings(half)[0].contains("of back (3 endpoints): 33 %"));
+    assert!(warnings(half)[0].contains("of back: 33 % of 3"), "{:?}", warnings(half));
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = Plan::new(&args.source.open()?, &Choice::default())?;
-    plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
+    warnings::before_runs(&plan.strategies).iter().for_each(warn);
     let first = &plan.strategies[0].description;
     print(&format!(
         "{}: services {}, clusters {}, links {}, strategies {}; replications {}, each {} after {} of warm-up\n",

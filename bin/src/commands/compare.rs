@@ -38,7 +38,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
 
 /// Runs a plan and reports it.
 pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: bool) -> Outcome<Code> {
-    plan.strategies.iter().flat_map(warnings::before_run).for_each(|warning| warn(&warning));
+    warnings::before_runs(&plan.strategies).iter().for_each(warn);
     output.prepare()?;
     let outcome = running.watch(plan.simulated_seconds(), |watch| plan.run(request_log, watch))?;
     if outcome.replications.is_empty() {

@@ -68,8 +68,9 @@ const WARNINGS_MAX: usize = 20;
 fn warn_of_points(sweep: &Sweep) {
     let of_point = |(values, plan): &(Vec<String>, Plan)| {
         let place = values.join(", ");
-        let warnings: Vec<_> = plan.strategies.iter().flat_map(warnings::before_run).collect();
-        warnings.into_iter().map(move |warning| format!("at {place}: {warning}"))
+        warnings::before_runs(&plan.strategies)
+            .into_iter()
+            .map(move |warning| format!("at {place}: {warning}"))
     };
     let mut all = sweep.points.iter().flat_map(of_point);
     all.by_ref().take(WARNINGS_MAX).for_each(|warning| warn(&warning));

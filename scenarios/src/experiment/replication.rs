@@ -54,6 +54,8 @@ pub struct Figures {
     pub cell_cpu: Vec<f64>,
     /// CPU time of proxies per second, by cluster.
     pub proxy_cpu: Vec<f64>,
+    /// Memory of the proxies, by cluster (bytes).
+    pub proxy_memory: Vec<f64>,
     /// Where the requests went.
     pub counts: Counts,
     /// Latencies of successful requests (ns).
@@ -188,6 +190,7 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
+        proxy_memory: record.proxy_memory.iter().copied().collect(),
         counts: count(&rows),
         histogram,
         latencies_ms: if keep.latencies { latencies } else { Vec::new() },

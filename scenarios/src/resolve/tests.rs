@@ -16,10 +16,12 @@ use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
 use meshsim_models::mesh::locality_priority::Failover;
 use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
+use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use meshsim_models::mesh::retry_budget::RetryBudget;
 use meshsim_models::mesh::retry_policy::RetryPolicy;
 use meshsim_models::mesh::route::{Destination, HeaderMatch, Mirror, ValueMatch, WeightedDestination};
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
+use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;
 
 const WORKMODEL: &str = r#"{
@@ -52,6 +54,13 @@ bandwidth = "1Gbit/s"
 istio_version = "1.27"
 connect_timeout = "3s"
 handshake = "2ms"
+data_plane = "ambient"
+telemetry = false
+mtls_cost = { time = "1us", cpu = "2us", cpu_per_kb = "3us" }
+telemetry_cost = { time = "4us", cpu = "5us", cpu_per_kb = "6us" }
+proxy_memory = { base = "20MB", per_service = "30kB", per_endpoint = "400B" }
+ztunnel = { request = "7us" }
+waypoint = { response = "8us" }
 locality_lb_setting = { enabled = true, failover = [{ from = "r1", to = "r2" }], failover_priority = ["team"] }
 [mesh.outlier_detection]
 always_eject_one_host = true
@@ -64,6 +73,7 @@ protocol = "tcp"
 traffic_policy = { load_balancer.simple = "LEAST_CONN", connection_pool.tcp.max_connections = 7 }
 [services.back]
 protocol = "grpc"
+waypoint = true
 traffic_distribution = "PreferSameZone"
 [services.back.traffic_policy]
 load_balancer.locality_lb_setting.distribute = [{ from = "*", to = { "r1/*" = 30, "r2/*" = 70 } }]
@@ -115,6 +125,7 @@ rate = "5/s"
 headers = { X-Group = "beta" }
 personal = ["X-User"]
 reconnects_after = "5min"
+sessions = true
 [[faults]]
 at = "60s"
 for = "90s"
@@ -176,6 +187,23 @@ fn the_mesh_as_a_whole() {
     };
     assert_eq!(mesh.locality, locality);
     assert_eq!(description.gateway.load_balancer, Some(Policy::RoundRobin));
+}
+
+#[test]
+fn what_proxies_cost() {
+    let description = resolved().description;
+    let mesh = &description.mesh;
+    let us = SimDuration::from_micros;
+    assert_eq!(mesh.data_plane, DataPlane::Ambient);
+    assert!(!mesh.telemetry);
+    assert_eq!(mesh.mtls_cost, ExtraCost { time: us(1), cpu: us(2), cpu_per_kb: us(3) });
+    assert_eq!(mesh.telemetry_cost, ExtraCost { time: us(4), cpu: us(5), cpu_per_kb: us(6) });
+    assert_eq!(mesh.memory, ProxyMemory { base: 20e6, per_service: 30e3, per_endpoint: 400.0 });
+    let default = MeshSettings::default();
+    assert_eq!(mesh.ztunnel, ProxyCost { request: us(7), ..default.ztunnel });
+    assert_eq!(mesh.waypoint, ProxyCost { response: us(8), ..default.waypoint });
+    assert_eq!(description.waypoints().collect::<Vec<_>>(), [BACK]);
+    assert!(description.populations[0].counts_session_moves);
 }
 
 #[test]

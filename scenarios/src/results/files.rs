@@ -184,6 +184,9 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
         }
+        for (cluster, &bytes) in &strategy.proxy_memory_bytes {
+            rows.push((format!("proxy_memory_bytes.{cluster}"), plain(bytes)));
+        }
         rows.extend(strategy.plain_figures());
         if let Some(paired) = summary.against_baseline(&strategy.name) {
             rows.push(("mean_difference_to_baseline_ms".into(), paired.mean_difference_ms));

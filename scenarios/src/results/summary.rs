@@ -5,6 +5,7 @@ use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, ove
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::{Counts, Figures};
 use meshsim_core::stats::{Estimate, Histogram, paired_difference};
+use meshsim_models::world::description::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -97,6 +98,8 @@ pub struct Strategy {
     /// The proxies' part of it.
     #[serde(serialize_with = "numbers_alone")]
     pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// Memory of each cluster's proxies, as much as they need for what they are told (bytes).
+    pub proxy_memory_bytes: BTreeMap<String, f64>,
     /// 95 % intervals of the figures above that are written as plain numbers, by their name.
     pub ci95: BTreeMap<String, [f64; 2]>,
     /// Where the requests went, over all replications.
@@ -301,6 +304,7 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
+        proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(figures),
         histogram: merge(figures),
         ci95: BTreeMap::new(),
@@ -337,6 +341,12 @@ impl Strategy {
             .chain(per_cluster("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
             .collect()
     }
+}
+
+/// The same in every replication: it follows from what is described.
+fn proxy_memory(description: &Description, figures: &[&Figures]) -> BTreeMap<String, f64> {
+    let bytes = figures.first().map(|figures| figures.proxy_memory.as_slice()).unwrap_or_default();
+    description.clusters.iter().map(|it| it.name.clone()).zip(bytes.iter().copied()).collect()
 }
 
 fn requests(figures: &[&Figures]) -> Requests {
