@@ -314,8 +314,7 @@ impl Context<'_> {
         let retry = route.retry.as_ref().filter(|_| !matches!(it.origin, Origin::Mirror));
         let per_try = retry.and_then(|retry| retry.per_try_timeout);
         if let Some(timeout) = per_try.filter(|per_try| route.timeout.is_none_or(|all| *per_try < all)) {
-            let event = Event::TryTimesOut { hop, attempt: it.attempts };
-            self.scheduler.schedule(self.now + timeout, event);
+            self.set_deadline(hop, route.number, timeout, it.attempts);
         }
         true
     }

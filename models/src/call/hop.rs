@@ -21,6 +21,7 @@ use super::record::{Answer, Client, Hop, Origin, Phase, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::{Request, Response};
+use crate::cluster::state::Cluster;
 use crate::draws::{Purpose, call_address, draw};
 use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
 use crate::mesh::circuit_breaker::Resource;
@@ -29,6 +30,7 @@ use crate::mesh::outlier_detection::HostResult;
 use crate::mesh::proxy_cost::ProxyPass;
 use crate::mesh::retry::{Outcome, back_off};
 use crate::mesh::route::Route;
+use crate::mesh::timeout::Deadline;
 use crate::mesh::upstream::AttemptResult;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::{Address, bernoulli, uniform};
@@ -83,7 +85,7 @@ impl Context<'_> {
             .unwrap_or_else(|| route.destination(uniform(&mut draw(it.address, Purpose::TrafficSplit))));
         self.set_upstream(hop, upstream);
         if let Some(timeout) = route.timeout {
-            self.scheduler.schedule(self.now + timeout, Event::RouteTimesOut(hop));
+            self.set_deadline(hop, route.number, timeout, 0);
         }
         if let Some((mirror, percent)) = route.mirror
             && bernoulli(&mut draw(it.address, Purpose::Mirror), percent / 100.0)
@@ -164,14 +166,45 @@ impl Context<'_> {
         self.attempt_fails(hop, Status::UpstreamReset, Outcome::Reset);
     }
 
-    /// A request has taken as long as its route allows.
-    pub(crate) fn route_times_out(&mut self, hop: Handle<Hop>) {
-        if !self.cluster.hops.contains(hop) {
-            return;
+    /// A request, or its attempt of this number, must end after so long.
+    pub(super) fn set_deadline(&mut self, hop: Handle<Hop>, route: u32, timeout: SimDuration, attempt: u8) {
+        let of_tries = attempt > 0;
+        let deadlines = &mut self.cluster.deadlines[usize::from(of_tries)][route as usize];
+        let at = self.now.saturating_add(timeout);
+        if let Some(timer) = deadlines.add(Deadline { at, hop, attempt }) {
+            self.scheduler.schedule(timer, Event::DeadlinesCome { route, of_tries });
         }
+    }
+
+    /// The first deadline of a route has come.
+    pub(crate) fn deadlines_come(&mut self, route: u32, of_tries: bool) {
+        loop {
+            let Cluster { deadlines, hops, .. } = &mut *self.cluster;
+            let deadlines = &mut deadlines[usize::from(of_tries)][route as usize];
+            let matters = |it: &Deadline| {
+                hops.contains(it.hop) && {
+                    let hop = &hops[it.hop];
+                    if of_tries {
+                        hop.attempts == it.attempt && hop.phase == Phase::Sent
+                    } else {
+                        hop.phase != Phase::Answered
+                    }
+                }
+            };
+            let Some(due) = deadlines.take_due(self.now, matters) else {
+                if let Some(at) = deadlines.next() {
+                    self.scheduler.schedule(at, Event::DeadlinesCome { route, of_tries });
+                }
+                return;
+            };
+            if of_tries { self.try_times_out(due.hop) } else { self.route_times_out(due.hop) }
+        }
+    }
+
+    /// A request has taken as long as its route allows.
+    fn route_times_out(&mut self, hop: Handle<Hop>) {
         match self.cluster.hops[hop].phase {
-            Phase::Answered => return,
-            Phase::Idle => {}
+            Phase::Idle | Phase::Answered => {}
             Phase::Waiting => self.stop_waiting(hop),
             Phase::Sent => self.give_up_attempt(hop),
         }
@@ -180,16 +213,10 @@ impl Context<'_> {
     }
 
     /// An attempt has taken as long as its route allows for one.
-    pub(crate) fn try_times_out(&mut self, hop: Handle<Hop>, attempt: u8) {
-        if !self.cluster.hops.contains(hop) {
-            return;
-        }
-        let it = self.cluster.hops[hop];
-        if it.attempts == attempt && it.phase == Phase::Sent {
-            self.give_up_attempt(hop);
-            self.count(hop, Counter::PerTryTimeouts);
-            self.attempt_fails(hop, Status::Timeout, Outcome::PerTryTimeout);
-        }
+    fn try_times_out(&mut self, hop: Handle<Hop>) {
+        self.give_up_attempt(hop);
+        self.count(hop, Counter::PerTryTimeouts);
+        self.attempt_fails(hop, Status::Timeout, Outcome::PerTryTimeout);
     }
 
     /// An attempt has ended without an answer: the request is tried again, or that is its answer.

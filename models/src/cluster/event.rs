@@ -29,14 +29,12 @@ pub enum Event {
     FollowsRoute(Handle<Hop>),
     /// A request has waited for its next attempt.
     Attempts(Handle<Hop>),
-    /// A request has taken as long as its route allows. Stale if it is over.
-    RouteTimesOut(Handle<Hop>),
-    /// An attempt has taken as long as its route allows. Stale if it is over.
-    TryTimesOut {
-        /// The request.
-        hop: Handle<Hop>,
-        /// The attempt, counted from 1.
-        attempt: u8,
+    /// Some requests, or attempts, may have taken as long as their route allows.
+    DeadlinesCome {
+        /// The route, by its number.
+        route: u32,
+        /// Whether attempts, not requests.
+        of_tries: bool,
     },
     /// A new connection's handshake is done.
     ConnectionReady(Handle<Connection>),

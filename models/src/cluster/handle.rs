@@ -256,8 +256,7 @@ impl Context<'_> {
         match event {
             Event::FollowsRoute(hop) => self.follow_route(hop),
             Event::Attempts(hop) => self.attempt(hop),
-            Event::RouteTimesOut(hop) => self.route_times_out(hop),
-            Event::TryTimesOut { hop, attempt } => self.try_times_out(hop, attempt),
+            Event::DeadlinesCome { route, of_tries } => self.deadlines_come(route, of_tries),
             Event::ConnectionFails(connection) => self.connection_failed(connection),
             Event::LeavesNode(hop) => self.leave_node(hop),
             Event::AnswerReachesNode(hop) => self.answer_reaches_node(hop),

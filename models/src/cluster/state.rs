@@ -9,6 +9,7 @@ use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::load_balancer::HashTables;
 use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::proxy::Proxy;
+use crate::mesh::timeout::Deadlines;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_log::RequestLog;
@@ -51,6 +52,8 @@ pub struct Cluster {
     pub previous_hosts: PreviousHosts,
     /// Ambient: when each tunnel was last used to open a stream, by its two ends.
     pub tunnels: BTreeMap<(u32, u32), SimTime>,
+    /// Deadlines of requests and of attempts, by route.
+    pub deadlines: [Vec<Deadlines>; 2],
     /// Room for requests that fail together.
     pub failed: Vec<Handle<Hop>>,
     /// The links that leave it, by their index in the description.
@@ -117,6 +120,7 @@ impl Cluster {
             tables: vec![HashTables::default(); topology.sites_in(id).len() * upstreams],
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
+            deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
             failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),

@@ -23,4 +23,5 @@ pub mod retry_budget;
 pub mod retry_policy;
 pub mod route;
 pub mod session_affinity;
+pub mod timeout;
 pub mod upstream;

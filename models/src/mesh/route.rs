@@ -97,6 +97,8 @@ pub struct Route {
     pub plain: Option<UpstreamId>,
     /// Where it goes, with cumulated weights.
     destinations: Vec<(UpstreamId, u32)>,
+    /// Its place among the routes of all services.
+    pub number: u32,
     /// How long the whole request may take.
     pub timeout: Option<SimDuration>,
     /// When it is tried again.
@@ -139,6 +141,7 @@ impl Route {
         Self {
             plain: only.filter(|_| is_plain),
             destinations,
+            number: 0,
             timeout: settings.timeout.filter(|timeout| *timeout > SimDuration::ZERO),
             retry: settings.retry.as_ref().map(Retry::new),
             fault: settings.fault,

@@ -85,6 +85,10 @@ impl Upstreams {
             .flat_map(|population| routes.iter().map(|routes| taken(routes, &population.headers)))
             .collect();
         let plain = routes.iter().map(|routes| taken(routes, &[])).collect();
+        let mut routes = routes;
+        for (number, route) in routes.iter_mut().flatten().enumerate() {
+            route.number = number as u32;
+        }
         let limits_tries =
             |route: &Route| route.retry.as_ref().is_some_and(|retry| retry.per_try_timeout.is_some());
         let has_per_try_timeouts = routes.iter().flatten().any(limits_tries);
@@ -106,6 +110,12 @@ impl Upstreams {
     /// Their ids: services first.
     pub fn ids(&self) -> impl Iterator<Item = UpstreamId> + use<> {
         self.specs.ids()
+    }
+
+    /// Routes of all services.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.routes.iter().map(Vec::len).sum()
     }
 
     /// Whether any route limits the time of an attempt.
