@@ -192,7 +192,7 @@ impl Context<'_> {
                 }
             };
             let Some(due) = deadlines.take_due(self.now, matters) else {
-                if let Some(at) = deadlines.next() {
+                if let Some(at) = deadlines.restart() {
                     self.scheduler.schedule(at, Event::DeadlinesCome { route, of_tries });
                 }
                 return;

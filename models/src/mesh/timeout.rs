@@ -43,7 +43,7 @@ impl Deadlines {
     }
 
     /// The timer fires: the next deadline that has come, of those that `matters` keeps. Ask until
-    /// there is none, then [`Deadlines::next`].
+    /// there is none, then [`Deadlines::restart`].
     pub fn take_due(&mut self, now: SimTime, matters: impl Fn(&Deadline) -> bool) -> Option<Deadline> {
         while let Some(&first) = self.queue.front() {
             let counts = matters(&first);
@@ -59,7 +59,7 @@ impl Deadlines {
     }
 
     /// When the timer is to be set again, if there is anything left.
-    pub fn next(&mut self) -> Option<SimTime> {
+    pub fn restart(&mut self) -> Option<SimTime> {
         let next = self.queue.front().map(|deadline| deadline.at);
         self.runs = next.is_some();
         next
@@ -89,12 +89,12 @@ mod tests {
         assert_eq!([add(10, a), add(20, b), add(20, c), add(40, d)], [Some(at(10)), None, None, None]);
         // The first two are over when the timer of the first fires.
         assert_eq!(deadlines.take_due(at(10), |it| it.hop != a && it.hop != b), None);
-        assert_eq!(deadlines.next(), Some(at(20)));
+        assert_eq!(deadlines.restart(), Some(at(20)));
         assert_eq!(deadlines.take_due(at(20), |_| true).map(|it| it.hop), Some(c));
         assert_eq!(deadlines.take_due(at(20), |_| true), None);
-        assert_eq!(deadlines.next(), Some(at(40)));
+        assert_eq!(deadlines.restart(), Some(at(40)));
         assert_eq!(deadlines.take_due(at(40), |_| false), None);
-        assert_eq!(deadlines.next(), None);
+        assert_eq!(deadlines.restart(), None);
         assert_eq!(deadlines.add(Deadline { at: at(90), hop: a, attempt: 2 }), Some(at(90)));
     }
 }
