@@ -3,14 +3,24 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 2] = [
+const SCENARIOS: [Entry; 9] = [
+    ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
+    ("locality-failover", include_str!("../library/locality-failover.toml")),
+    ("retry-storm", include_str!("../library/retry-storm.toml")),
+    ("sidecar-ambient", include_str!("../library/sidecar-ambient.toml")),
+    ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),
+    ("sticky-sessions", include_str!("../library/sticky-sessions.toml")),
+    ("warm-up", include_str!("../library/warm-up.toml")),
 ];
 
 /// Files that the scenarios name, by the path as they write it.
-const FILES: [Entry; 1] =
-    [("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json"))];
+const FILES: [Entry; 3] = [
+    ("chain.workmodel.json", include_str!("../library/chain.workmodel.json")),
+    ("two-services.workmodel.json", include_str!("../library/two-services.workmodel.json")),
+    ("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json")),
+];
 
 /// The names of all scenarios.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -63,6 +63,7 @@ impl Context<'_> {
         // A retry looks for an endpoint that was not tried before.
         let tried = |pod| previous_hosts.contains(hop.slot(), it.attempts, pod);
         let pod = host_selection::select(balance, tried, again).host?;
+        debug_assert!(view.pods().contains(&pod), "an endpoint that the proxy sees");
         let breaker = upstream.breaker;
         let shares = spec.protocol == Protocol::Http2;
         let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));

@@ -1,7 +1,7 @@
 //! Worlds that several tests share: the ten services of the testbed over a cloud and an edge.
 #![allow(dead_code)] // Each test uses a part of it.
 
-use meshsim_core::{RunControl, SimDuration, Table};
+use meshsim_core::{RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
@@ -11,6 +11,7 @@ use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
+use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
@@ -179,11 +180,111 @@ pub(crate) fn ended<'a>(
     description: &Description,
     record: &'a Record,
 ) -> Vec<(&'a RequestRow, &'a RequestEnd)> {
-    let warm = meshsim_core::SimTime::ZERO + description.warm_up;
+    let warm = SimTime::ZERO + description.warm_up;
     record
         .requests
         .iter()
         .filter(|row| row.arrival >= warm)
         .filter_map(|row| row.end.as_ref().map(|end| (row, end)))
         .collect()
+}
+
+/// Round trip inside a cluster of [`free_world`].
+pub(crate) const LOCAL_ROUND_TRIP_MS: f64 = 0.2;
+
+/// A world in which only delays of the network and sleeps take time: service `s{i}` sleeps
+/// `sleep_ms[i]` and makes those of `calls` (from, to) that are its own, one after the other. `pods`
+/// are services with their cluster and number of pods. Users at the edge call `s0`, without a
+/// warm-up. Proxies have one worker, cells one with any number of threads.
+pub(crate) fn free_world(
+    sleep_ms: &[u64],
+    calls: &[(u32, u32)],
+    pods: &[(u32, ClusterId, u32)],
+    arrivals: Arrivals,
+    seconds: u64,
+) -> Description {
+    let mut application = Application::default();
+    for (service, &ms) in (0..).zip(sleep_ms) {
+        let own = calls.iter().filter(|(from, _)| *from == service);
+        let own: Vec<Call> =
+            own.map(|&(_, to)| Call { endpoint: EndpointId(to), probability: 1.0 }).collect();
+        let groups = if own.is_empty() { vec![] } else { vec![Group { sequence_length: 100, calls: own }] };
+        let internal = InternalService { sleep: SimDuration::from_millis(ms), ..InternalService::idle() };
+        let endpoint = application.endpoints.push(Endpoint { service: ServiceId(service), internal, groups });
+        application.services.push(Service {
+            name: format!("s{service}"),
+            workers: 1,
+            threads: 10_000,
+            replicas: 1,
+            cpu_limit: None,
+            cpu_request: Cores(1.0),
+            endpoint,
+        });
+    }
+    let mut description = cloud_and_edge(ten_services(|_| 0.0), &[], 1.0);
+    description.application = application;
+    description.deployments = pods
+        .iter()
+        .map(|&(service, cluster, replicas)| Deployment {
+            service: ServiceId(service),
+            cluster,
+            replicas,
+            cpu_limit: None,
+            weight: 1,
+        })
+        .collect();
+    description.services = sleep_ms.iter().map(|_| ServiceSettings::default()).collect();
+    description.warm_up = SimDuration::ZERO;
+    description.duration = SimDuration::from_secs(seconds);
+    // A bit takes no nanosecond, and a cell never closes a connection.
+    for cluster in description.clusters.ids().collect::<Vec<_>>() {
+        description.clusters[cluster].local_bits_per_second = 1e18;
+    }
+    description.links[0].bits_per_second = 1e18;
+    description.populations[0].access.bits_per_second = 1e18;
+    description.populations[0].arrivals = arrivals;
+    description.cell.keep_alive = SimDuration::from_secs(1_000_000);
+    description.mesh.loopback = SimDuration::ZERO;
+    description.mesh.concurrency = 1;
+    description.gateway.concurrency = 1;
+    description.mesh.ztunnel = NO_PROXY_COST;
+    description.mesh.waypoint = NO_PROXY_COST;
+    description
+}
+
+/// All requests that have ended.
+pub(crate) fn all_ended(record: &Record) -> Vec<(&RequestRow, RequestEnd)> {
+    record.requests.iter().filter_map(|row| row.end.map(|end| (row, end))).collect()
+}
+
+/// How often something was counted, over all clusters and services.
+pub(crate) fn counted(record: &Record, counter: Counter) -> u64 {
+    let clusters = record.metrics.ids();
+    clusters.map(|it| counted_of(record, it, counter).iter().sum::<u64>()).sum()
+}
+
+/// How often the proxies of a cluster counted something, by service.
+pub(crate) fn counted_of(record: &Record, cluster: ClusterId, counter: Counter) -> Vec<u64> {
+    record.metrics_from(cluster, SimTime::ZERO).counters[counter as usize].clone()
+}
+
+/// Calls that the pods of a cluster served, in the order of its deployments.
+pub(crate) fn served(record: &Record, cluster: ClusterId) -> Vec<u64> {
+    record.metrics_from(cluster, SimTime::ZERO).served
+}
+
+/// Whether two times are the same but for rounding to nanoseconds.
+pub(crate) fn same_ms(latency: SimDuration, ms: f64) -> bool {
+    (latency.as_millis_f64() - ms).abs() < 1e-4
+}
+
+/// Whether `count` of `n` independent trials of probability `p` is within five standard deviations.
+pub(crate) fn is_binomial(count: u64, n: u64, p: f64) -> bool {
+    let (count, n) = (count as f64, n as f64);
+    (count - n * p).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt()
+}
+
+/// A moment of a run.
+pub(crate) fn at_ms(ms: u64) -> SimTime {
+    SimTime::ZERO + SimDuration::from_millis(ms)
 }

@@ -1,0 +1,182 @@
+//! Every scenario of the library that is made for one mechanism shows it, as its head and the README say.
+//! The bounds follow from the mechanism, or are those of 95 % intervals.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::results::summary::{Strategy, Summary};
+use meshsim_scenarios::scenario::Scenario;
+use std::sync::atomic::AtomicBool;
+
+fn run(name: &str, replications: u32, settings: &[&str]) -> Summary {
+    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+    let scenario = Scenario::open(name, &settings).unwrap();
+    let choice = Choice { replications: Some(replications), ..Choice::default() };
+    let plan = Plan::new(&scenario, &choice).unwrap();
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    assert!(!outcome.interrupted);
+    Summary::new(&plan, &outcome)
+}
+
+fn find<'a>(summary: &'a Summary, name: &str) -> &'a Strategy {
+    summary.strategies.iter().find(|strategy| strategy.name == name).unwrap()
+}
+
+/// What the proxies of the edge counted about a service.
+fn counted(strategy: &Strategy, service: &str, counter: &str) -> u64 {
+    let of_service = strategy.proxy_counters.get("edge1").and_then(|cluster| cluster.get(service));
+    of_service.and_then(|counters| counters.get(counter)).copied().unwrap_or(0)
+}
+
+fn failed(strategy: &Strategy) -> u64 {
+    strategy.requests.failed.values().sum()
+}
+
+fn failed_share(strategy: &Strategy) -> f64 {
+    failed(strategy) as f64 / strategy.requests.offered as f64
+}
+
+/// The share of a service's calls at the edge that each pod there served.
+fn shares(strategy: &Strategy, service: &str) -> Vec<f64> {
+    let pods = &strategy.served_by_pod[service]["edge1"];
+    let all: f64 = pods.iter().sum();
+    pods.iter().map(|rate| rate / all).collect()
+}
+
+/// Whether the paired difference in the mean is below zero with its whole interval.
+fn is_faster(summary: &Summary, strategy: &str, other: &str) -> bool {
+    summary.difference(strategy, other).unwrap().interval().unwrap()[1] < 0.0
+}
+
+#[track_caller]
+fn assert_within(value: f64, range: std::ops::RangeInclusive<f64>) {
+    assert!(range.contains(&value), "{value} is not in {range:?}");
+}
+
+/// 30 requests/s, and a fault of 120 of 600 s.
+#[test]
+fn locality_failover_depends_on_who_finds_out() {
+    let replications = 3;
+    let summary = run("locality-failover", replications, &[]);
+    let [readiness, default, all] =
+        ["readiness", "default-ejection", "ejection-100"].map(|name| find(&summary, name));
+    let per_replication = |strategy| failed(strategy) as f64 / f64::from(replications);
+    // The requests of the second until proxies are told.
+    assert_within(per_replication(readiness), 15.0..=45.0);
+    assert_within(readiness.crossings_per_request.value, 0.19..=0.21);
+    // Nothing is ejected, and nobody goes elsewhere.
+    assert_eq!(counted(default, "front", "ejections_enforced_total"), 0);
+    assert!(counted(default, "front", "ejections_overflow") > 0);
+    assert_within(failed_share(default), 0.18..=0.22);
+    assert!(default.requests.failed["503 UF"] > default.requests.offered / 6);
+    assert!(default.crossings_per_request.value < 0.001);
+    // Ejected for 60 and 120 s, each time until the next look, at most 10 s later; in between, a second
+    // of failures.
+    assert_eq!(counted(all, "front", "ejections_enforced_total"), 2 * u64::from(replications));
+    assert_within(per_replication(all), 15.0..=60.0);
+    assert_within(all.crossings_per_request.value, 0.29..=0.34);
+}
+
+/// 60 requests/s for 33/s of capacity.
+#[test]
+fn circuit_breaking_keeps_the_served_fast() {
+    let summary = run("circuit-breaking", 2, &[]);
+    let [none, limits, tight] = ["no-limits", "limits", "tight-limits"].map(|name| find(&summary, name));
+    assert_eq!(failed(none), 0);
+    assert!(none.latency_ms.p50.value > 30_000.0);
+    assert!(none.requests.in_flight as f64 > 0.4 * none.requests.offered as f64);
+    for strategy in [limits, tight] {
+        assert_within(failed_share(strategy), 0.4..=0.5);
+        assert!(strategy.requests.failed.keys().eq(["503 UO"]));
+        let overflows = counted(strategy, "back", "upstream_rq_pending_overflow");
+        assert_within(overflows as f64 / failed(strategy) as f64, 0.99..=1.01);
+        let served = |it: &Strategy| it.served_per_second["back"]["edge1"];
+        assert_within(served(strategy) / served(none), 0.97..=1.03);
+    }
+    // 24 and 4 requests, 30 ms of CPU each, one after the other or side by side.
+    assert_within(limits.latency_ms.mean.value, 300.0..=24.0 * 31.0);
+    assert_within(tight.latency_ms.mean.value, 30.0..=4.0 * 31.0);
+}
+
+/// 200 users, four pods.
+#[test]
+fn sticky_sessions_move_only_with_their_pod() {
+    let replications = 2;
+    let summary = run("sticky-sessions", replications, &[]);
+    let moves = |name: &str| counted(find(&summary, name), "back", "session_moves");
+    let without = find(&summary, "least-request");
+    assert_within(moves("least-request") as f64 / without.requests.offered as f64, 0.74..=0.76);
+    for (sticky, extra) in [("ring-hash-cookie", 0.2), ("maglev-header", 0.05)] {
+        assert_eq!(moves(sticky), 0, "{sticky}");
+        // Away and back.
+        let moved = moves(&format!("{sticky}-pod-leaves")) as f64 / f64::from(2 * replications * 200);
+        let of_pod = shares(find(&summary, sticky), "back")[1];
+        assert_within(moved, of_pod - 0.015..=of_pod + extra);
+    }
+}
+
+/// 20 of 300 s with half of the pods; then 110 s.
+#[test]
+fn a_retry_storm_outlives_its_cause() {
+    let summary = run("retry-storm", 2, &[]);
+    let [none, retries, budget] = ["no-retries", "retries", "budget"].map(|name| find(&summary, name));
+    assert!(failed_share(none) < 0.12);
+    assert!(none.retries_per_request.value < 1e-9);
+    // From the fault to the end of the run.
+    assert!(failed_share(retries) > 0.38);
+    assert!(retries.retries_per_request.value > 1.5);
+    // A fifth more while requests fail, and it ends.
+    assert!(failed_share(budget) < 0.15);
+    assert!(budget.retries_per_request.value < 0.2 * 0.5);
+    assert!(counted(budget, "back", "upstream_rq_retry_overflow") > 0);
+}
+
+#[test]
+fn a_slow_endpoint_is_seen_by_one_caller_and_not_by_many() {
+    let summary = run("slow-endpoint", 10, &["run.duration=60s"]);
+    let share = |name| shares(find(&summary, name), "back")[0];
+    let [turn, least, many] = ["round-robin", "least-request", "many-callers"].map(share);
+    assert_within(turn, 0.249..=0.251);
+    assert_within(share("many-callers-random"), 0.24..=0.26);
+    assert!(least < 0.18, "{least}");
+    // Nearer to a choice at random than to what one caller makes of it.
+    assert!(0.25 - many < (many - least) / 2.0, "{many}");
+    assert!(is_faster(&summary, "least-request", "round-robin"));
+    let p90 = |name| find(&summary, name).latency_ms.p90.value;
+    assert!(p90("least-request") < p90("round-robin"));
+}
+
+#[test]
+fn slow_start_helps_beside_others_only() {
+    let summary = run("warm-up", 5, &[]);
+    let alone = ["alone", "alone-warmup"].map(|name| find(&summary, name).latency_ms.mean.value);
+    assert_eq!(alone[0].to_bits(), alone[1].to_bits());
+    // The new pod serves for 90 s, of which 60 s are its window.
+    let [without, with] = ["beside", "beside-warmup"].map(|name| shares(find(&summary, name), "back")[0]);
+    let in_window = (with - without / 3.0) / (without * 2.0 / 3.0);
+    let expected = (1.0 - 3.0 * (4.0_f64 / 3.0).ln()) / 0.25;
+    assert_within(in_window, expected - 0.08..=expected + 0.08);
+    assert!(is_faster(&summary, "beside-warmup", "beside"));
+}
+
+#[test]
+fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
+    let summary = run("sidecar-ambient", 10, &[]);
+    let [sidecars, bare, ambient, waypoints] =
+        ["sidecars", "sidecars-bare", "ambient", "ambient-waypoints"].map(|name| find(&summary, name));
+    // Nobody retries for ztunnels.
+    assert!(ambient.requests.failed["500"] > 0);
+    assert_eq!(counted(ambient, "d", "upstream_rq_retry"), 0);
+    for retrying in [sidecars, bare, waypoints] {
+        assert!(counted(retrying, "d", "upstream_rq_retry") > 0);
+        assert!(counted(retrying, "d", "ejections_enforced_total") > 0);
+        assert!(failed(retrying) < failed(ambient));
+    }
+    let cpu = |strategy: &Strategy| strategy.proxy_cpu_seconds_per_second["edge1"].value;
+    assert!(cpu(ambient) < cpu(bare) && cpu(bare) < cpu(waypoints) && cpu(waypoints) < cpu(sidecars));
+    assert!(is_faster(&summary, "ambient", "ambient-waypoints"));
+    assert!(is_faster(&summary, "ambient-waypoints", "sidecars"));
+    assert!(is_faster(&summary, "sidecars-bare", "sidecars"));
+}
