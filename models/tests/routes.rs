@@ -297,7 +297,6 @@ fn retries_stay_with_the_destination_that_was_drawn() {
 
 /// Envoy counts in the cluster that a request was sent to.
 #[test]
-#[ignore = "BUG: counted for the service that was asked, not for the one it was split off to"]
 fn what_is_counted_of_a_split_is_counted_at_its_destination() {
     let mut description = free_world(&[1, 1], &[], &[(0, EDGE, 1), (1, EDGE, 1)], TEN, 60);
     description.faults = vec![fails(1)];

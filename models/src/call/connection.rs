@@ -228,16 +228,14 @@ impl Context<'_> {
         let aged = policy.and_then(|policy| policy.max_connection_duration);
         let kept = &mut self.cluster.pools[connection];
         kept.window = response.window;
-        kept.closes_at = response
-            .closes_at
-            .min(self.now.saturating_add(idle))
-            .min(aged.map_or(SimTime::MAX, |age| opened.saturating_add(age)));
+        kept.closes_at = response.closes_at;
+        kept.idle_until = self.now.saturating_add(idle);
+        kept.lives_until = aged.map_or(SimTime::MAX, |age| opened.saturating_add(age));
         if !self.topology.faults.is_empty() {
             kept.closes_at = kept.closes_at.min(self.topology.faults.next_crash(it.pod, opened));
         }
         self.cluster.pools.detach(connection);
-        let most = policy.and_then(|policy| policy.max_requests_per_connection);
-        if self.cluster.pools.is_used_up(connection, most) || self.cluster.pools.is_draining(connection) {
+        if self.cluster.pools.is_draining(connection) {
             let pool = self.cluster.pools[connection].pool;
             self.cluster.pools.drain(connection);
             self.replace_connection(&it, pool);
@@ -285,7 +283,8 @@ impl Context<'_> {
             self.overflows(hop);
             return false;
         }
-        self.cluster.pools.attach(connection);
+        let most = self.policy_of(&self.cluster.hops[hop]).and_then(|it| it.max_requests_per_connection);
+        self.cluster.pools.attach(connection, most);
         let it = &mut self.cluster.hops[hop];
         it.connection = Some(connection);
         it.phase = Phase::Sent;
@@ -374,8 +373,14 @@ impl Context<'_> {
             let cluster = &mut *self.cluster;
             let Some(hop) = cluster.pools.take_waiting(pool, &mut cluster.hops) else { break };
             // The pool of a worker is one pod's.
-            if self.dispatch(hop, connection) && !shared {
-                return;
+            if self.dispatch(hop, connection) {
+                if !shared {
+                    return;
+                }
+                if self.cluster.pools.is_draining(connection) {
+                    let it = self.cluster.hops[hop];
+                    return self.replace_connection(&it, pool);
+                }
             }
         }
         if !shared {
@@ -403,6 +408,10 @@ impl Context<'_> {
 
     /// Begins to make a connection for whoever waits, if the limits allow.
     fn open_if_allowed(&mut self, hop: &Hop, pool: PoolId, pod: PodId) {
+        // One that is being made and that nobody else waits for will do.
+        if !self.cluster.pools.lacks_connection(pool) {
+            return;
+        }
         let (thresholds, _) = self.limits_of(hop);
         match self.cluster.pools.may_open(pool, thresholds) {
             Opening::Shared => {}
@@ -503,7 +512,10 @@ impl Context<'_> {
     }
 
     fn count_for(&mut self, hop: &Hop, counter: Counter) {
-        let service = self.topology.service_of(hop.endpoint);
+        let service = match hop.client {
+            Client::Proxy { proxy, .. } => self.spec_of(hop, proxy).service,
+            Client::Cell => self.topology.service_of(hop.endpoint),
+        };
         self.cluster.metrics.count(self.now, service, counter);
     }
 }

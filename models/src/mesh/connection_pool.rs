@@ -42,6 +42,10 @@ pub struct Connection {
     pub window: Window,
     /// When the server closes it if it stays idle.
     pub closes_at: SimTime,
+    /// When the client itself closes it if it stays idle, which meets no request.
+    pub idle_until: SimTime,
+    /// When the client itself lets it take no further requests.
+    pub lives_until: SimTime,
     /// When it was asked for.
     pub opened: SimTime,
     /// The request for which it is made and which nothing else may take.
@@ -133,6 +137,11 @@ impl ConnectionPools {
     ) -> Checkout {
         while let Some(handle) = self.pools[pool].last_used {
             let connection = self.connections[handle];
+            let idle_too_long = connection.streams == 0 && now >= connection.idle_until;
+            if idle_too_long || now >= connection.lives_until {
+                self.drain(handle);
+                continue;
+            }
             let one_way = one_way(connection.pod);
             if now.saturating_add(one_way) < connection.closes_at {
                 if !self.pools[pool].shares_connection {
@@ -178,6 +187,8 @@ impl ConnectionPools {
             server_worker,
             window: Window::new(now),
             closes_at: SimTime::MAX,
+            idle_until: SimTime::MAX,
+            lives_until: SimTime::MAX,
             opened: now,
             bound: None,
             streams: 0,
@@ -199,22 +210,19 @@ impl ConnectionPools {
         self.close(handle)
     }
 
-    /// A request goes out on a connection.
-    pub fn attach(&mut self, handle: Handle<Connection>) {
+    /// A request goes out on a connection, which carries at most so many.
+    pub fn attach(&mut self, handle: Handle<Connection>, max_requests: Option<u32>) {
         let connection = &mut self.connections[handle];
         connection.streams += 1;
         connection.served += 1;
+        if max_requests.is_some_and(|most| connection.served >= most) {
+            self.drain(handle);
+        }
     }
 
     /// A request on a connection is over.
     pub fn detach(&mut self, handle: Handle<Connection>) {
         self.connections[handle].streams -= 1;
-    }
-
-    /// Whether a connection may carry further requests.
-    #[must_use]
-    pub fn is_used_up(&self, handle: Handle<Connection>, max_requests: Option<u32>) -> bool {
-        max_requests.is_some_and(|most| self.connections[handle].served >= most)
     }
 
     /// Adds the empty pool of a cell's worker; through a sidecar its connections count there.
