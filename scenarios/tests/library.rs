@@ -156,7 +156,7 @@ fn slow_start_helps_beside_others_only() {
     // The new pod serves for 90 s, of which 60 s are its window.
     let [without, with] = ["beside", "beside-warmup"].map(|name| shares(find(&summary, name), "back")[0]);
     let in_window = (with - without / 3.0) / (without * 2.0 / 3.0);
-    let expected = (1.0 - 3.0 * (4.0_f64 / 3.0).ln()) / 0.25;
+    let expected = (1.0 - 3.0 * meshsim_core::elementary::ln(4.0 / 3.0)) / 0.25;
     assert_within(in_window, expected - 0.08..=expected + 0.08);
     assert!(is_faster(&summary, "beside-warmup", "beside"));
 }
