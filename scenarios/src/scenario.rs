@@ -170,7 +170,7 @@ impl Scenario {
 }
 
 /// Reads a whole text file, without the byte order mark that some editors put before it.
-fn read_text(path: &Path) -> Result<String, Problem> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display();
     let unreadable = |error| Problem::new(format!("cannot read `{name}`: {error}"));
     if std::fs::metadata(path).map_err(unreadable)?.is_dir() {

@@ -1,0 +1,6 @@
+//! What a validation leaves behind: result files, a page with figures, a page of Markdown.
+
+mod files;
+pub mod texts;
+
+pub use files::{write_markdown, write_one, write_suite};
