@@ -193,7 +193,7 @@ impl Measurement {
             .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
         let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
         let arrivals = take_arrivals(resolved, &trace, from);
-        let proxy_share = accounting.and_then(proxy_share);
+        let proxy_share = accounting.and_then(|accounting| proxy_share(accounting, cpu_scale));
         Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })
     }
 
