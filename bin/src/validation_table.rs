@@ -26,7 +26,11 @@ pub(crate) fn one(validation: &Validation) -> String {
     );
     if validation.measured_from == "buckets" {
         text.push_str("interval: none, the file has only buckets\n");
-    } else if validation.figures.iter().any(|row| row.figure == Key::Mean && row.measured.interval().is_none()) {
+    } else if validation
+        .figures
+        .iter()
+        .any(|row| row.figure == Key::Mean && row.measured.interval().is_none())
+    {
         text.push_str("interval: none, the trace is too short: it has fewer than four blocks of 30 s\n");
     }
     if !validation.services.is_empty() {
@@ -36,7 +40,8 @@ pub(crate) fn one(validation: &Validation) -> String {
 }
 
 fn figures(validation: &Validation) -> Vec<Vec<String>> {
-    let head = ["", "measured", "95 %", "simulated", "95 %", "difference", "beyond the interval", "allowed", ""];
+    let head =
+        ["", "measured", "95 %", "simulated", "95 %", "difference", "beyond the interval", "allowed", ""];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for row in &validation.figures {
         let check = validation.checks.iter().find(|check| check.figure == row.figure);
@@ -70,7 +75,17 @@ fn interval(row: &Row, of: &Value) -> String {
 }
 
 fn services(rows: &[ServiceRow]) -> Vec<Vec<String>> {
-    let head = ["service", "requests", "share %", "95 %", "simulated", "server ms", "95 %", "simulated", "difference"];
+    let head = [
+        "service",
+        "requests",
+        "share %",
+        "95 %",
+        "simulated",
+        "server ms",
+        "95 %",
+        "simulated",
+        "difference",
+    ];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     let percent = |share: f64| format!("{:.1}", share * 100.0);
     for row in rows {

@@ -31,7 +31,8 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if report.interrupted {
-        let kept = format!("the results are those of {} finished configurations", report.configurations.len());
+        let kept =
+            format!("the results are those of {} finished configurations", report.configurations.len());
         return Ok(interrupted(&kept));
     }
     Ok(if report.holds() { Code::Ok } else { Code::Failed })

@@ -267,7 +267,9 @@ fn served_over_time(
     let length = SimDuration::from_nanos_f64(seconds * 1e9);
     let mut from = cut;
     while length > SimDuration::ZERO && from + length <= record.end {
-        let of = |cluster| served_by_service(description, cluster, &record.served_between(cluster, from, from + length));
+        let of = |cluster| {
+            served_by_service(description, cluster, &record.served_between(cluster, from, from + length))
+        };
         stretches.push(description.clusters.ids().map(of).collect());
         from += length;
     }

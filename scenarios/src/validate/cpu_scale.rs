@@ -20,19 +20,22 @@ use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::traces::Trace;
 use crate::warnings::Warning;
-use meshsim_core::stats::Estimate;
 use meshsim_core::SimDuration;
+use meshsim_core::stats::Estimate;
 use meshsim_models::network::path::RESPONSE_HEADER;
 use meshsim_models::world::description::Description;
-use std::collections::BTreeMap;
 
 /// CPU time of an idle cell per second at a factor of one: four worker processes that wake up each
 /// second.
 const IDLE_CELL_CORES: f64 = 0.0012;
 
-/// CPU time of an idle proxy per second at a factor of one: the cloud's gateway in the three runs
-/// without offloading, which nobody used (1.90, 1.96 and 1.99 ms; a log that is flushed each second).
+/// CPU time of an idle proxy per second at a factor of one, where the accounting has none: the cloud's
+/// gateway in the three runs without offloading, which nobody used (1.90, 1.96 and 1.99 ms; a log that
+/// is flushed each second).
 const IDLE_PROXY_CORES: f64 = 0.00195;
+
+/// What the accounting calls a gateway.
+const GATEWAY: &str = "gw";
 
 /// What a number of idle containers use in the time of an accounting, on a machine of this factor (s).
 fn idle_seconds(containers: usize, cores: f64, accounting: &CpuAccounting, factor: f64) -> f64 {
@@ -40,14 +43,20 @@ fn idle_seconds(containers: usize, cores: f64, accounting: &CpuAccounting, facto
 }
 
 /// The proxies' share of the CPU time of applications and proxies that requests caused, on a machine
-/// of this factor; none if the accounting has no proxies.
+/// of this factor; none if the accounting has no proxies. A gateway of a cluster without users is
+/// idle, and tells what the others use without requests.
 #[must_use]
-pub fn proxy_share(accounting: &CpuAccounting, factor: f64) -> Option<Estimate> {
-    let caused = |used: &BTreeMap<_, f64>, idle| {
-        used.values().sum::<f64>() - idle_seconds(used.len(), idle, accounting, factor)
-    };
-    let proxies = caused(&accounting.proxy_cpu_seconds, IDLE_PROXY_CORES);
-    let applications = caused(&accounting.app_cpu_seconds, IDLE_CELL_CORES);
+pub fn proxy_share(resolved: &Resolved, accounting: &CpuAccounting, factor: f64) -> Option<Estimate> {
+    let users = resolved.description.populations.first()?.cluster;
+    let users = resolved.description.clusters[users].name.as_str();
+    let used = &accounting.proxy_cpu_seconds;
+    let is_idle = |(name, _): &(&(String, String), &f64)| name.0 != users && name.1 == GATEWAY;
+    let idle = used.iter().find(is_idle).map(|(_, &seconds)| used.len() as f64 * seconds);
+    let idle = idle.unwrap_or_else(|| idle_seconds(used.len(), IDLE_PROXY_CORES, accounting, factor));
+    let proxies = used.values().sum::<f64>() - idle;
+    let cells = &accounting.app_cpu_seconds;
+    let applications =
+        cells.values().sum::<f64>() - idle_seconds(cells.len(), IDLE_CELL_CORES, accounting, factor);
     let value = proxies / (proxies + applications);
     let is_known = !accounting.proxy_cpu_seconds.is_empty() && value.is_finite();
     is_known.then_some(Estimate { value, interval: None, samples: 1 })
@@ -107,8 +116,8 @@ pub fn scale_cpu(resolved: &mut Resolved, trace: &Trace, accounting: &CpuAccount
     }
     let used = &accounting.app_cpu_seconds;
     let measured: f64 = used.values().sum();
-    let expected = expected_cpu_seconds(resolved, trace)
-        + idle_seconds(used.len(), IDLE_CELL_CORES, accounting, 1.0);
+    let expected =
+        expected_cpu_seconds(resolved, trace) + idle_seconds(used.len(), IDLE_CELL_CORES, accounting, 1.0);
     let factor = measured / expected;
     if !factor.is_finite() || factor <= 0.0 {
         let message = format!("the CPU accounting has {measured:.3} s for work that costs {expected:.3} s");

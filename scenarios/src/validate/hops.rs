@@ -111,7 +111,8 @@ fn crossings(spans: &[&Span]) -> Vec<TraceRequest> {
             let Some(place) = of_request.iter().enumerate().position(matches) else { continue };
             taken[place] = true;
             let server = of_request[place];
-            let crosses = client.cluster.is_some() && server.cluster.is_some() && client.cluster != server.cluster;
+            let crosses =
+                client.cluster.is_some() && server.cluster.is_some() && client.cluster != server.cluster;
             if crosses && client.ok {
                 found.push(as_request(client, client.duration_ms - server.duration_ms));
             }

@@ -264,7 +264,9 @@ impl Series {
         for (rank, &times) in times_drawn.iter().enumerate() {
             passed += f64::from(times);
             // Over equal values both functions step at once.
-            let Some(width) = self.sorted_ms.get(rank + 1).map(|next| next - self.sorted_ms[rank]) else { break };
+            let Some(width) = self.sorted_ms.get(rank + 1).map(|next| next - self.sorted_ms[rank]) else {
+                break;
+            };
             if width > 0.0 {
                 let share = (rank + 1) as f64 / self.sorted_ms.len() as f64;
                 let difference = (passed / drawn - share).abs();

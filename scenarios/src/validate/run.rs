@@ -193,7 +193,7 @@ impl Measurement {
             .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
         let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
         let arrivals = take_arrivals(resolved, &trace, from);
-        let proxy_share = accounting.and_then(|accounting| proxy_share(accounting, cpu_scale));
+        let proxy_share = accounting.and_then(|accounting| proxy_share(resolved, accounting, cpu_scale));
         Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })
     }
 
@@ -264,7 +264,8 @@ impl Measurement {
             let half = |row: &ServiceRow| row.measured_share.interval().map(|[low, high]| 0.5 * (high - low));
             return services.iter().filter_map(half).fold(f64::INFINITY, f64::min);
         }
-        let needs_blocks = !matches!(row.figure, Key::Failed | Key::CpuSplit) && self.trace.histogram.is_none();
+        let needs_blocks =
+            !matches!(row.figure, Key::Failed | Key::CpuSplit) && self.trace.histogram.is_none();
         let too_few = row.measured.interval().is_none() && self.blocks() < MIN_BLOCKS;
         if needs_blocks && too_few { 2.0 * tolerance + 1.0 } else { row.half_width() }
     }
@@ -314,14 +315,11 @@ impl Measurement {
             let Some(clusters) = simulated.clusters_of(&name.0) else { continue };
             rows.push(service_row(name, served, simulated));
             let last = hops.served.keys().rfind(|other| other.0 == name.0) == Some(name);
-            let unknown = |cluster: &String| !hops.served.contains_key(&(name.0.clone(), Some(cluster.clone())));
+            let unknown =
+                |cluster: &String| !hops.served.contains_key(&(name.0.clone(), Some(cluster.clone())));
             // What the simulation served where the trace has nothing.
             for cluster in clusters.into_iter().filter(unknown).filter(|_| last && name.1.is_some()) {
-                let none = Served {
-                    requests: 0,
-                    share: wilson(0, served.share.samples),
-                    server_ms: None,
-                };
+                let none = Served { requests: 0, share: wilson(0, served.share.samples), server_ms: None };
                 rows.push(service_row(&(name.0.clone(), Some(cluster)), &none, simulated));
             }
         }
@@ -349,7 +347,8 @@ fn service_row(name: &ServiceInCluster, served: &Served, simulated: &Simulated<'
     let share = simulated.served_share(name);
     let time = simulated.server_ms(name);
     let both = served.server_ms.zip(time);
-    let error = Row::new(Key::Served, &served.share, Some(Estimate { value: share, interval: None, samples: 1 }));
+    let error =
+        Row::new(Key::Served, &served.share, Some(Estimate { value: share, interval: None, samples: 1 }));
     ServiceRow {
         service: name.0.clone(),
         cluster: name.1.clone(),

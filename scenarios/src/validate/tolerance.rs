@@ -45,7 +45,7 @@ impl Check {
     #[must_use]
     pub fn new(row: &Row, half_width: f64, tolerance: f64) -> Self {
         // An error that is no number is above every tolerance.
-        let verdict = if !(row.error <= tolerance) {
+        let verdict = if row.error > tolerance || row.error.is_nan() {
             Verdict::Fails
         } else if half_width > tolerance {
             Verdict::TooShort

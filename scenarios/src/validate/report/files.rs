@@ -52,7 +52,15 @@ pub fn write_suite(directory: &Path, report: &Report) -> Checked<()> {
             let it = &pair.measured_ms;
             let simulated = pair.simulated_ms.to_string();
             let holds = pair.holds.to_string();
-            csv.write_record([&pair.faster, &pair.slower, &it.value_text(), &it.low(), &it.high(), &simulated, &holds])?;
+            csv.write_record([
+                &pair.faster,
+                &pair.slower,
+                &it.value_text(),
+                &it.low(),
+                &it.high(),
+                &simulated,
+                &holds,
+            ])?;
         }
         Ok(())
     })
@@ -64,7 +72,8 @@ pub fn write_suite(directory: &Path, report: &Report) -> Checked<()> {
 /// # Errors
 /// If the page has no name, or a file cannot be written.
 pub fn write_markdown(file: &Path, report: &Report) -> Checked<()> {
-    let names = file.file_name().and_then(|name| name.to_str()).zip(file.file_stem().and_then(|stem| stem.to_str()));
+    let names =
+        file.file_name().and_then(|name| name.to_str()).zip(file.file_stem().and_then(|stem| stem.to_str()));
     let Some((name, stem)) = names else {
         return Err(Problem::new(format!("`{}` names no file", file.display())).into());
     };
@@ -92,8 +101,19 @@ fn begin(directory: &Path, result: &impl Serialize, page: &str) -> Checked<()> {
 fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
     write_csv(directory, "figures.csv", |csv| {
         csv.write_record([
-            "configuration", "figure", "unit", "measured", "low", "high", "simulated", "simulated_low", "simulated_high",
-            "difference", "error", "tolerance", "verdict",
+            "configuration",
+            "figure",
+            "unit",
+            "measured",
+            "low",
+            "high",
+            "simulated",
+            "simulated_low",
+            "simulated_high",
+            "difference",
+            "error",
+            "tolerance",
+            "verdict",
         ])?;
         each(all, |name, it| it.figures.iter().try_for_each(|row| figure_row(csv, name, it, row)))
     })?;
@@ -121,7 +141,8 @@ fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
     })?;
     write_csv(directory, "services.csv", |csv| service_rows(csv, all))?;
     write_csv(directory, "served_over_time.csv", |csv| {
-        let head = ["configuration", "service", "cluster", "from_s", "measured_per_second", "simulated_per_second"];
+        let head =
+            ["configuration", "service", "cluster", "from_s", "measured_per_second", "simulated_per_second"];
         csv.write_record(head)?;
         each(all, |name, it| {
             it.over_time.iter().try_for_each(|row| {
@@ -174,8 +195,18 @@ fn figure_row(csv: &mut Csv<'_>, name: &str, validation: &Validation, row: &Row)
 
 fn service_rows(csv: &mut Csv<'_>, all: &[(&str, &Validation)]) -> csv::Result<()> {
     csv.write_record([
-        "configuration", "service", "cluster", "requests", "measured_share", "share_low", "share_high", "simulated_share",
-        "measured_server_ms", "server_low_ms", "server_high_ms", "simulated_server_ms",
+        "configuration",
+        "service",
+        "cluster",
+        "requests",
+        "measured_share",
+        "share_low",
+        "share_high",
+        "simulated_share",
+        "measured_server_ms",
+        "server_low_ms",
+        "server_high_ms",
+        "simulated_server_ms",
     ])?;
     each(all, |name, it| it.services.iter().try_for_each(|row| service_row(csv, name, row)))
 }

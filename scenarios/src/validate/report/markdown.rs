@@ -15,10 +15,16 @@ pub(super) fn of_suite(report: &Report, figures: &str) -> String {
         let _ = writeln!(text, "- {}: {}", it.name, it.note);
     }
     text.push_str("\n## Figures\n\n");
-    text.push_str("The share of the users' requests that were answered within a time, measured and simulated.\n");
+    text.push_str(
+        "The share of the users' requests that were answered within a time, measured and simulated.\n",
+    );
     for it in report.configurations.iter().filter(|it| !it.validation.measured_sorted_ms.is_empty()) {
         let name = &it.name;
-        let _ = write!(text, "\n### {name}\n\n![Measured and simulated latencies of {name}]({figures}/{})\n", figure_name(name));
+        let _ = write!(
+            text,
+            "\n### {name}\n\n![Measured and simulated latencies of {name}]({figures}/{})\n",
+            figure_name(name)
+        );
     }
     text
 }
@@ -27,7 +33,8 @@ pub(super) fn of_suite(report: &Report, figures: &str) -> String {
 #[must_use]
 pub fn table(report: &Report) -> String {
     let mut text = String::from("<!-- Written by `meshsim validate --suite`; do not edit. -->\n");
-    let _ = write!(text, "# Validation: {}\n\n{}.\n\n", report.suite, report.description.trim_end_matches('.'));
+    let _ =
+        write!(text, "# Validation: {}\n\n{}.\n\n", report.suite, report.description.trim_end_matches('.'));
     let _ = writeln!(text, "| {} |", texts::SUITE_HEAD.join(" | "));
     let _ = writeln!(text, "|{}", " --- |".repeat(texts::SUITE_HEAD.len()));
     for it in &report.configurations {

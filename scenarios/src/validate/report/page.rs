@@ -34,7 +34,8 @@ pub(super) fn of_one(validation: &Validation) -> String {
 /// The page of a suite.
 pub(super) fn of_suite(report: &Report) -> String {
     let mut html = begin(&format!("Validation: {}", report.suite));
-    let _ = write!(html, "<h1>Validation: {}</h1><p>{}</p>", escape(&report.suite), escape(&report.description));
+    let _ =
+        write!(html, "<h1>Validation: {}</h1><p>{}</p>", escape(&report.suite), escape(&report.description));
     for line in texts::conclusions(report) {
         let _ = write!(html, "<p>{}</p>", escape(&line));
     }
@@ -64,7 +65,11 @@ fn section(html: &mut String, name: &str, validation: &Validation) {
         html,
         "<p class=\"soft\">Strategy {}. {} measured requests after the warm-up, {:.1} blocks of 30 s; {:.2} requests/s simulated; \
          CPU cost times {:.3}.</p>",
-        escape(&validation.strategy), validation.trace_requests, validation.blocks, validation.rate_per_second, validation.cpu_scale
+        escape(&validation.strategy),
+        validation.trace_requests,
+        validation.blocks,
+        validation.rate_per_second,
+        validation.cpu_scale
     );
     let (measured, simulated) = (&validation.measured_sorted_ms, &validation.simulated_sorted_ms);
     if !measured.is_empty() {
@@ -72,7 +77,8 @@ fn section(html: &mut String, name: &str, validation: &Validation) {
             html,
             "<div class=\"figures\"><figure>{}<figcaption>Share of the requests that were answered within a time.</figcaption></figure>\
              <figure>{}<figcaption>Quantiles from 1 to 99 %: on the dotted line both are equal.</figcaption></figure></div>",
-            distribution(name, measured, simulated), quantiles(name, measured, simulated)
+            distribution(name, measured, simulated),
+            quantiles(name, measured, simulated)
         );
     }
     figures(html, validation);
@@ -84,7 +90,9 @@ fn section(html: &mut String, name: &str, validation: &Validation) {
 
 fn figures(html: &mut String, validation: &Validation) {
     html.push_str("<div class=\"wide\"><table><tr>");
-    for head in ["figure", "measured", "95 %", "simulated", "difference", "beyond the interval", "allowed", ""] {
+    for head in
+        ["figure", "measured", "95 %", "simulated", "difference", "beyond the interval", "allowed", ""]
+    {
         let _ = write!(html, "<th>{head}</th>");
     }
     html.push_str("</tr>");
@@ -134,7 +142,8 @@ fn full_name(key: Key) -> &'static str {
 }
 
 fn services(html: &mut String, rows: &[ServiceRow]) {
-    let head = ["service", "requests", "share", "95 %", "simulated", "server ms", "95 %", "simulated", "difference"];
+    let head =
+        ["service", "requests", "share", "95 %", "simulated", "server ms", "95 %", "simulated", "difference"];
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let ms = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() };
     let range = |ends: Option<[f64; 2]>, show: &dyn Fn(f64) -> String| {

@@ -27,15 +27,19 @@ const STYLE: &str = "<style>.plot{--ink:#1f2328;--soft:#59636e;--grid:#d8dee4;--
 </style>";
 
 /// The share of requests answered within a time: measured and simulated latencies (ms, ascending).
-#[must_use]
-pub fn distribution(name: &str, measured: &[f64], simulated: &[f64]) -> String {
+pub(super) fn distribution(name: &str, measured: &[f64], simulated: &[f64]) -> String {
     let right = at(measured, 0.995).max(at(simulated, 0.995)).max(1e-3);
     let x = Axis::new(right, LEFT, WIDTH - RIGHT);
     let y = Axis::new(1.0, HEIGHT - BOTTOM, TOP);
     let words = format!(
         "Distribution functions of {name}. Measured: median {:.0} ms, 90 % within {:.0} ms, 99 % within {:.0} ms. Simulated: {:.0}, {:.0} \
          and {:.0} ms.",
-        at(measured, 0.5), at(measured, 0.9), at(measured, 0.99), at(simulated, 0.5), at(simulated, 0.9), at(simulated, 0.99)
+        at(measured, 0.5),
+        at(measured, 0.9),
+        at(measured, 0.99),
+        at(simulated, 0.5),
+        at(simulated, 0.9),
+        at(simulated, 0.99)
     );
     let mut svg = begin(&words);
     grid(&mut svg, &x, &y, "latency of a user request [ms]", "share answered within it");
@@ -51,27 +55,35 @@ pub fn distribution(name: &str, measured: &[f64], simulated: &[f64]) -> String {
 }
 
 /// Quantiles of equal order against each other: on the diagonal the distributions are the same.
-#[must_use]
-pub fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> String {
+pub(super) fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> String {
     let right = at(measured, 0.995).max(at(simulated, 0.995)).max(1e-3);
     let x = Axis::new(right, LEFT, WIDTH - RIGHT);
     let y = Axis::new(right, HEIGHT - BOTTOM, TOP);
     let words = format!(
         "Quantiles of {name}, simulated over measured. On the diagonal they are equal; at 90 % {:.0} ms are simulated where {:.0} ms were \
          measured.",
-        at(simulated, 0.9), at(measured, 0.9)
+        at(simulated, 0.9),
+        at(measured, 0.9)
     );
     let mut svg = begin(&words);
     grid(&mut svg, &x, &y, "measured latency [ms]", "simulated [ms]");
     let _ = write!(
         svg,
         "<line class=\"even\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
-        x.place(0.0), y.place(0.0), x.place(right), y.place(right)
+        x.place(0.0),
+        y.place(0.0),
+        x.place(right),
+        y.place(right)
     );
     for k in 1..100 {
         let share = f64::from(k) / 100.0;
         let (over, up) = (at(measured, share), at(simulated, share));
-        let _ = write!(svg, "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\"/>", x.place(over), y.place(up));
+        let _ = write!(
+            svg,
+            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\"/>",
+            x.place(over),
+            y.place(up)
+        );
     }
     for share in [0.5, 0.9, 0.95, 0.99] {
         let (over, up) = (x.place(at(measured, share)), y.place(at(simulated, share)));
@@ -79,7 +91,9 @@ pub fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> String {
             svg,
             "<circle class=\"dot\" cx=\"{over:.1}\" cy=\"{up:.1}\" r=\"4.5\"/><text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" \
              text-anchor=\"end\">p{:.0}</text>",
-            over - 8.0, up - 6.0, share * 100.0
+            over - 8.0,
+            up - 6.0,
+            share * 100.0
         );
     }
     svg + "</svg>\n"
@@ -130,7 +144,9 @@ fn grid(svg: &mut String, x: &Axis, y: &Axis, below: &str, beside: &str) {
             svg,
             "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{:.1}\"/><text x=\"{at:.1}\" y=\"{:.1}\" \
              text-anchor=\"middle\">{}</text>",
-            HEIGHT - BOTTOM, HEIGHT - BOTTOM + 18.0, number(tick)
+            HEIGHT - BOTTOM,
+            HEIGHT - BOTTOM + 18.0,
+            number(tick)
         );
     }
     for tick in y.ticks() {
@@ -139,7 +155,10 @@ fn grid(svg: &mut String, x: &Axis, y: &Axis, below: &str, beside: &str) {
             svg,
             "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" \
              text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT, LEFT - 8.0, at + 4.0, number(tick)
+            WIDTH - RIGHT,
+            LEFT - 8.0,
+            at + 4.0,
+            number(tick)
         );
     }
     let _ = write!(
@@ -147,7 +166,11 @@ fn grid(svg: &mut String, x: &Axis, y: &Axis, below: &str, beside: &str) {
         "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{0:.1}\" x2=\"{1:.1}\" y2=\"{0:.1}\"/><text x=\"{2:.1}\" y=\"{3:.1}\" \
          text-anchor=\"middle\">{below}</text><text transform=\"translate(15 {4:.1}) rotate(-90)\" \
          text-anchor=\"middle\">{beside}</text>",
-        HEIGHT - BOTTOM, WIDTH - RIGHT, 0.5 * (LEFT + WIDTH - RIGHT), HEIGHT - 10.0, 0.5 * (TOP + HEIGHT - BOTTOM)
+        HEIGHT - BOTTOM,
+        WIDTH - RIGHT,
+        0.5 * (LEFT + WIDTH - RIGHT),
+        HEIGHT - 10.0,
+        0.5 * (TOP + HEIGHT - BOTTOM)
     );
 }
 
@@ -165,7 +188,9 @@ fn legend(svg: &mut String) {
             svg,
             "<line class=\"line {class}\" x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/><text class=\"name\" x=\"{:.1}\" \
              y=\"{:.1}\">{name}</text>",
-            x + 36.0, x + 46.0, y + 4.0
+            x + 36.0,
+            x + 46.0,
+            y + 4.0
         );
     }
 }

@@ -51,8 +51,21 @@ pub const fn verdict(verdict: Verdict) -> &'static str {
 
 /// The columns of [`suite_row`].
 pub const SUITE_HEAD: [&str; 15] = [
-    "configuration", "mark", "CPU x", "measured ms", "simulated", "mean", "p50", "p90", "p95", "p99", "KS", "failed %",
-    "CPU split", "served", "rounds",
+    "configuration",
+    "mark",
+    "CPU x",
+    "measured ms",
+    "simulated",
+    "mean",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "KS",
+    "failed %",
+    "CPU split",
+    "served",
+    "rounds",
 ];
 
 /// What the cells of [`suite_row`] mean.
@@ -73,7 +86,11 @@ pub fn suite_row(it: &Finished) -> [String; 15] {
         Some([low, high]) => format!("{:.1} ({low:.0} to {high:.0})", row.measured.value),
         None => format!("{:.1}", row.measured.value),
     });
-    let p90 = if validation.figures.iter().any(|row| row.figure == Key::P90) { Key::P90 } else { Key::DashboardP90 };
+    let p90 = if validation.figures.iter().any(|row| row.figure == Key::P90) {
+        Key::P90
+    } else {
+        Key::DashboardP90
+    };
     let cell = |key| cell(validation, key);
     [
         it.name.clone(),
@@ -126,9 +143,17 @@ pub fn conclusions(report: &Report) -> Vec<String> {
     let ranking = if report.ranking.is_empty() {
         "Ranking: no two measured means differ significantly.".to_owned()
     } else if wrong.is_empty() {
-        format!("Ranking: in all {} pairs whose measured means differ significantly, the simulated ones differ the same way.", report.ranking.len())
+        format!(
+            "Ranking: in all {} pairs whose measured means differ significantly, the simulated ones differ the same way.",
+            report.ranking.len()
+        )
     } else {
-        format!("Ranking: {} of {} significant pairs are the other way round: {}.", wrong.len(), report.ranking.len(), wrong.join("; "))
+        format!(
+            "Ranking: {} of {} significant pairs are the other way round: {}.",
+            wrong.len(),
+            report.ranking.len(),
+            wrong.join("; ")
+        )
     };
     let mut lines = vec![ranking];
     lines.push(format!(

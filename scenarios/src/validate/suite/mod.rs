@@ -5,3 +5,5 @@ pub mod read;
 pub mod run;
 pub mod schema;
 
+#[cfg(test)]
+mod tests;

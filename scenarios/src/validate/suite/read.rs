@@ -86,7 +86,8 @@ impl Suite {
         let document = match library::suite(name_or_path) {
             Some(text) => Document::new(&format!("{name_or_path}.suite.toml"), text),
             None => {
-                let text = read_text(Path::new(name_or_path)).map_err(|problem| suggest(name_or_path, problem))?;
+                let text =
+                    read_text(Path::new(name_or_path)).map_err(|problem| suggest(name_or_path, problem))?;
                 Document::new(name_or_path, &text)
             }
         };
@@ -200,7 +201,10 @@ fn configuration(
 ) -> Checked<Configuration> {
     let span = entry.span();
     let DeValue::Table(mut table) = entry.into_inner() else {
-        return Err(document.problem("a configuration is not a table", span).help("write [[configuration]]").into());
+        return Err(document
+            .problem("a configuration is not a table", span)
+            .help("write [[configuration]]")
+            .into());
     };
     let mut changes = default_changes.to_vec();
     changes.extend(take_changes(document, &mut table)?);
@@ -350,7 +354,8 @@ fn stated_figures(
                 Estimate { value: ms(value), interval, samples: 1 }
             }
             _ => {
-                let problem = document.problem(format!("`{}` is no measured figure", key.name()), values.span());
+                let problem =
+                    document.problem(format!("`{}` is no measured figure", key.name()), values.span());
                 problems.push(problem.help("write [VALUE], or [VALUE, LOW, HIGH] with LOW <= VALUE <= HIGH"));
                 continue;
             }

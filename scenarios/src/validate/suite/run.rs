@@ -9,12 +9,12 @@ use crate::experiment::compare::{Choice, Plan};
 use crate::problem::{Checked, Problem, Problems};
 use crate::scenario::Scenario;
 use crate::traces::{Options, read};
+use crate::validate::arrivals::ArrivalsFrom;
 use crate::validate::cpu_accounting::CpuAccounting;
 use crate::validate::cpu_scale::differences;
 use crate::validate::figures::Key;
 use crate::validate::run::{Measurement, Validation, validate_stated};
 use crate::validate::tolerance::{Verdict, did_not_hold};
-use crate::validate::arrivals::ArrivalsFrom;
 use meshsim_core::stats::Estimate;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -113,7 +113,11 @@ impl Suite {
                 Err(Problems(more)) => problems.extend(more),
             }
         }
-        if problems.is_empty() { Ok(Prepared { suite: self, cells, warnings }) } else { Err(Problems(problems)) }
+        if problems.is_empty() {
+            Ok(Prepared { suite: self, cells, warnings })
+        } else {
+            Err(Problems(problems))
+        }
     }
 
     fn cell(&self, it: &Configuration, folder: &Path, choice: &Choice) -> Checked<(Cell, Vec<String>)> {
@@ -121,7 +125,10 @@ impl Suite {
         let named = |Problems(list): Problems| {
             let name = |problem: Problem| match problem.place {
                 Some(_) => problem,
-                None => Problem { message: format!("configuration `{}`: {}", it.name, problem.message), ..problem },
+                None => Problem {
+                    message: format!("configuration `{}`: {}", it.name, problem.message),
+                    ..problem
+                },
             };
             Problems(list.into_iter().map(name).collect())
         };
@@ -138,13 +145,17 @@ impl Suite {
         let mut warnings: Vec<String> = Vec::new();
         if let Some(accounting) = &accounting {
             let found = differences(&plan.strategies[0], accounting, own_rate);
-            warnings.extend(found.iter().map(|it| it.to_string()));
+            warnings.extend(found.iter().map(ToString::to_string));
         }
         let requests = read_trace(trace).map_err(named)?;
         let hops = spans.as_ref().map(read_trace).transpose().map_err(named)?;
         for found in [Some(&requests), hops.as_ref()].into_iter().flatten().map(|it| &it.reading) {
             if found.bad > 0 {
-                warnings.push(format!("{} of {} records are bad and left out", found.bad, found.good + found.bad));
+                warnings.push(format!(
+                    "{} of {} records are bad and left out",
+                    found.bad,
+                    found.good + found.bad
+                ));
             }
         }
         let configured = plan.strategies[0].description.warm_up.as_secs_f64();
@@ -198,7 +209,8 @@ pub fn warm_up_of(asked: Option<f64>, accounted: Option<f64>, configured: f64) -
     let Some(asked) = asked else { return Ok(accounted.unwrap_or(configured)) };
     match accounted {
         Some(accounted) if (accounted - asked).abs() > 0.5 => {
-            let message = format!("the trace's warm-up of {asked} s is not that of the CPU accounting, {accounted} s");
+            let message =
+                format!("the trace's warm-up of {asked} s is not that of the CPU accounting, {accounted} s");
             Err(Problem::new(message).help("leave it out: the accounting decides"))
         }
         _ => Ok(asked),
@@ -238,8 +250,13 @@ impl Prepared {
     /// # Errors
     /// If in one of them no simulated request succeeded.
     pub fn run(&self, watch: &Watch<'_>) -> Checked<Report> {
-        let all: Vec<Checked<Option<Finished>>> =
-            self.suite.configurations.par_iter().zip(&self.cells).map(|(it, cell)| cell.run(it, watch)).collect();
+        let all: Vec<Checked<Option<Finished>>> = self
+            .suite
+            .configurations
+            .par_iter()
+            .zip(&self.cells)
+            .map(|(it, cell)| cell.run(it, watch))
+            .collect();
         let all: Vec<Option<Finished>> = all.into_iter().collect::<Checked<_>>()?;
         let interrupted = all.iter().any(Option::is_none);
         let configurations: Vec<Finished> = all.into_iter().flatten().collect();
@@ -275,7 +292,11 @@ impl Cell {
 fn means_of(it: &Finished) -> Option<Means> {
     let mean = it.validation.figures.iter().find(|row| row.figure == Key::Mean)?;
     let has_trace = it.validation.trace_requests > 0;
-    has_trace.then(|| Means { name: it.name.clone(), measured: mean.measured, simulated: mean.simulated.value })
+    has_trace.then(|| Means {
+        name: it.name.clone(),
+        measured: mean.measured,
+        simulated: mean.simulated.value,
+    })
 }
 
 fn count(configurations: &[Finished]) -> Counts {
@@ -289,4 +310,3 @@ fn count(configurations: &[Finished]) -> Counts {
     }
     counts
 }
-
