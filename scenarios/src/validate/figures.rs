@@ -175,7 +175,9 @@ impl Row {
     #[must_use]
     pub fn half_width(&self) -> f64 {
         let Some([low, high]) = self.measured.interval() else { return 0.0 };
-        let half = 0.5 * (high - low);
+        // A distance's interval ends at 0: what lies above is all of the noise.
+        let is_distance = matches!(self.figure, Key::Ks | Key::Wasserstein);
+        let half = if is_distance { high - self.measured.value } else { 0.5 * (high - low) };
         if self.figure.is_absolute() { half } else { half / self.measured.value.abs() }
     }
 }
