@@ -80,6 +80,15 @@ pub enum Purpose {
     /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
     /// proxy.
     OutlierInterval = 27,
+    /// How long the start of a pod takes (`kubernetes/pod`). Entity draw: pod.
+    PodStart = 40,
+    /// When metrics are scraped first (`cluster/autoscaling`). Entity draw: cluster.
+    MetricsScrape = 41,
+    /// When autoscalers are synced first (`cluster/autoscaling`). Entity draw: cluster.
+    AutoscalerSync = 42,
+    /// Random part of a link's delay for what control planes tell each other (`cluster/elastic`).
+    /// Entity draw: cluster.
+    LinkControl = 43,
 }
 
 /// The roots of all addresses of one replication.

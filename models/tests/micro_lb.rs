@@ -146,7 +146,7 @@ fn backend() -> Application {
         threads: 10_000,
         replicas: 1,
         cpu_limit: None,
-        cpu_request: Cores(1.0),
+        cpu_request: None,
         endpoint: EndpointId(0),
     });
     application

@@ -10,6 +10,7 @@ use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::kubernetes::settings::KubernetesSettings;
 use meshsim_models::mesh::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -142,7 +143,7 @@ fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
         threads: dice.count(1, 3) as u16,
         replicas: 1,
         cpu_limit: None,
-        cpu_request: Cores(dice.between(0.0, 2.0)),
+        cpu_request: Some(Cores(dice.between(0.0, 2.0))),
         endpoint,
     }
 }
@@ -175,7 +176,7 @@ fn nodes(dice: &mut Dice, cluster: u32, hosts: u32) -> Vec<NodeSpec> {
         subzone: format!("c{cluster}"),
     };
     let host = |dice: &mut Dice| HostId(dice.count(0, hosts - 1));
-    (0..dice.count(1, 2)).map(|_| NodeSpec { host: host(dice), locality: locality.clone() }).collect()
+    (0..dice.count(1, 2)).map(|_| NodeSpec::new(host(dice), locality.clone())).collect()
 }
 
 fn clusters(dice: &mut Dice, hosts: u32) -> Table<ClusterId, ClusterSpec> {
@@ -347,6 +348,8 @@ fn world(seed: u64) -> Description {
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
         faults: Vec::new(),
+        kubernetes: KubernetesSettings::default(),
+        time_series: None,
         application,
         hosts,
         clusters,

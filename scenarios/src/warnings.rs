@@ -2,7 +2,7 @@
 
 use crate::analysis::demand::demand_ms_per_request;
 use crate::resolve::Resolved;
-use crate::results::summary::Summary;
+use crate::results::summary::{Strategy, Summary};
 use meshsim_core::Id;
 use meshsim_models::faults::pod::PodFault;
 use meshsim_models::ids::{ServiceId, UpstreamId};
@@ -95,6 +95,41 @@ pub enum Warning {
         /// Share of the requests that arrived.
         share: f64,
     },
+    /// Pods found no node.
+    Unschedulable {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+        /// What nodes lacked.
+        because: &'static str,
+    },
+    /// Pods were made and never became ready.
+    NeverReady {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+    },
+    /// The pods of a service in a cluster used all the CPU that they may.
+    Saturated {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// CPU used over CPU limit.
+        share: f64,
+    },
     /// A trace was taken under other conditions than the scenario's.
     TraceDiffers {
         /// What differs.
@@ -175,6 +210,22 @@ impl fmt::Display for Warning {
                  something is overloaded, or the run is too short",
                 share * 100.0
             ),
+            Self::Unschedulable { strategy, service, cluster, pods, because } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` were Pending in cluster `{cluster}`: {because}; add \
+                 nodes or cores there, or lower requests or max_replicas"
+            ),
+            Self::NeverReady { strategy, service, cluster, pods } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}` never became ready; see \
+                 pod_events.csv (--out) for what they waited for"
+            ),
+            Self::Saturated { strategy, service, cluster, share } => write!(
+                f,
+                "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of their CPU limit: \
+                 their queues grow; add replicas or an hpa, or raise cpu_limit",
+                share * 100.0
+            ),
             Self::TraceDiffers { what, trace, scenario } => write!(
                 f,
                 "{what}: the trace was taken with {trace}, the scenario has {scenario}; change the scenario with --set \
@@ -247,9 +298,14 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
     }
     let allowed = |service| -> f64 {
         let workers = f64::from(application.services[service].workers);
-        let of = |d: &Deployment| {
-            f64::from(d.replicas) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers))
+        // An autoscaler may ask for as many as it is allowed to.
+        let most = |d: &Deployment| {
+            let settings = &description.kubernetes;
+            let autoscaler = settings.autoscaler(d.service, d.cluster);
+            autoscaler.map_or(d.replicas, |it| it.hpa.max_replicas.max(d.replicas))
         };
+        let of =
+            |d: &Deployment| f64::from(most(d)) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers));
         description.deployments.iter().filter(|d| d.service == service).map(of).sum()
     };
     application
@@ -352,6 +408,32 @@ const MANY_FAILURES: f64 = 0.001;
 /// A share of requests in flight above this is worth a warning.
 const MANY_IN_FLIGHT: f64 = 0.01;
 
+/// Pods that use more than this of their limit over a whole run never catch up.
+const SATURATED: f64 = 0.98;
+
+/// What went wrong with pods.
+fn of_workloads(it: &Strategy) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (service, clusters) in &it.workloads {
+        for (cluster, workload) in clusters {
+            let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
+            if let Some(because) = workload.unschedulable_because {
+                let pods = workload.unschedulable;
+                let warning = Warning::Unschedulable { strategy, service, cluster, pods, because };
+                warnings.push(warning);
+            } else if workload.never_ready > 0 {
+                let pods = workload.never_ready;
+                warnings.push(Warning::NeverReady { strategy, service, cluster, pods });
+            }
+        }
+    }
+    for ((service, cluster), &share) in it.cpu_of_limit.iter().filter(|(_, share)| **share > SATURATED) {
+        let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
+        warnings.push(Warning::Saturated { strategy, service, cluster, share });
+    }
+    warnings
+}
+
 /// What can be told after it.
 #[must_use]
 pub fn after_run(summary: &Summary) -> Vec<Warning> {
@@ -375,6 +457,7 @@ pub fn after_run(summary: &Summary) -> Vec<Warning> {
             let replications = it.warm_up_not_found;
             warnings.push(Warning::WarmUpNotFound { strategy: strategy.clone(), replications });
         }
+        warnings.extend(of_workloads(it));
         let mean = it.latency_ms.mean;
         if let Some([low, high]) = mean.ci95 {
             let relative = (high - low) / 2.0 / mean.value;

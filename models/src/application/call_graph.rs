@@ -38,8 +38,8 @@ pub struct Service {
     pub replicas: u32,
     /// CPU limit of a pod, none if absent.
     pub cpu_limit: Option<Cores>,
-    /// CPU request of a pod: its weight on a crowded host.
-    pub cpu_request: Cores,
+    /// CPU request of a pod's application, if there is one: its weight on a crowded host.
+    pub cpu_request: Option<Cores>,
     /// The endpoint that a call to the service reaches unless it names another.
     pub endpoint: EndpointId,
 }
@@ -309,7 +309,7 @@ mod tests {
                 threads: 16,
                 replicas: 1,
                 cpu_limit: None,
-                cpu_request: Cores(1.0),
+                cpu_request: None,
                 endpoint,
             });
         }

@@ -43,8 +43,7 @@ impl Context<'_> {
 
     /// A request arrives, wherever it comes from.
     pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
-        let faults = &self.topology.faults;
-        if !faults.is_empty() && faults.is_dead(request.pod, self.now) {
+        if self.is_down(request.pod) {
             return self.reset_client(request.client, request.hop, request.address);
         }
         let call = self.cluster.calls.insert(Call {
@@ -86,6 +85,9 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         let service = &self.topology.application().services[self.topology.pods[it.pod].service];
+        if self.cluster.workloads.is_elastic && !self.cluster.workloads.pods[slot].accepts(self.now) {
+            return self.refuse(call);
+        }
         let cell_worker = if self.topology.has_sidecars() {
             let loopback = self.topology.description.mesh.loopback;
             match self.cluster.cells[slot].take_kept(it.server_worker, self.now, loopback) {
@@ -104,6 +106,7 @@ impl Context<'_> {
             it.server_worker
         };
         self.cluster.calls[call].cell_worker = cell_worker;
+        self.cluster.cells[slot].occupancy.enter(self.now);
         let worker = &mut self.cluster.cells[slot].workers[usize::from(cell_worker)];
         if worker.receive(self.now, service.threads) {
             self.start(call);
@@ -114,6 +117,20 @@ impl Context<'_> {
             });
             worker.set_queue(Some(ends));
         }
+    }
+
+    /// An application that starts or stops listens to nobody: its sidecar answers for it, and without
+    /// one the connection is refused.
+    #[cold]
+    fn refuse(&mut self, call: Handle<Call>) {
+        if self.topology.has_sidecars() {
+            let answer = &mut self.cluster.calls[call].answer;
+            (answer.status, answer.body) = (Status::ConnectFailure, LOCAL_REPLY_BODY);
+            self.cluster.calls[call].closes_at = self.proxy_closes_at();
+            return self.respond_through_sidecar(call);
+        }
+        let it = self.cluster.calls.remove(call);
+        self.reset_client(it.client, it.hop, it.address);
     }
 
     /// A piece of CPU work is done.
@@ -280,6 +297,7 @@ impl Context<'_> {
         self.cluster.metrics.count_served(self.now, slot);
         let keep_alive = self.topology.description.cell.keep_alive;
         let cell = &mut self.cluster.cells[slot];
+        cell.occupancy.leave(self.now);
         let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive);
         if self.topology.has_sidecars() {
             let connection = LocalConnection { worker: it.cell_worker, closes_at };
@@ -313,6 +331,7 @@ impl Context<'_> {
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
         let sidecar = self.topology.sidecar_of(it.pod);
         let reached = self.now + self.topology.description.mesh.loopback;
+        self.cluster.proxies[sidecar].cpu_used += cpu;
         let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
         self.scheduler.schedule(at, Event::ResponseLeaves(call));
     }

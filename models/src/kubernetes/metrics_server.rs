@@ -35,6 +35,21 @@ pub enum Reads {
     RequestsInFlight,
 }
 
+impl Reads {
+    /// Its name and unit.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PodCpu => "cpu (percent or millicores)",
+            Self::ApplicationCpu => "cpu of the application (percent or millicores)",
+            Self::SidecarCpu => "cpu of the sidecar (percent or millicores)",
+            Self::RequestsPerSecond => "requests_per_second (thousandths)",
+            Self::MeanLatency => "mean_latency (us)",
+            Self::RequestsInFlight => "requests_in_flight (thousandths)",
+        }
+    }
+}
+
 /// Counters of a pod since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counters {

@@ -62,6 +62,8 @@ pub struct PodLife {
     pub ready_from: SimTime,
     /// When it was deleted.
     pub deleted: SimTime,
+    /// When it ended.
+    pub ended: SimTime,
     /// When its application gets SIGTERM; never is [`SimTime::MAX`].
     pub refuses_from: SimTime,
     /// Whether no node took it when it was tried.
@@ -124,6 +126,7 @@ impl PodLife {
             serves_from: SimTime::ZERO,
             ready_from: SimTime::ZERO,
             deleted: SimTime::MAX,
+            ended: SimTime::ZERO,
             refuses_from: SimTime::MAX,
             unschedulable: false,
         }

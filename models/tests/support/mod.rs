@@ -5,6 +5,7 @@ use meshsim_core::{RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::kubernetes::settings::KubernetesSettings;
 use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
 use meshsim_models::mesh::failover_priority::Labels;
 use meshsim_models::mesh::load_balancer::Policy;
@@ -74,7 +75,7 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
             threads: 16,
             replicas: 1,
             cpu_limit: None,
-            cpu_request: Cores(1.0),
+            cpu_request: None,
             endpoint,
         });
     }
@@ -84,7 +85,7 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
 fn cluster(name: &str, node: HostId) -> ClusterSpec {
     ClusterSpec {
         name: name.into(),
-        nodes: vec![NodeSpec { host: node, locality: Locality { zone: name.into(), ..Locality::default() } }],
+        nodes: vec![NodeSpec::new(node, Locality { zone: name.into(), ..Locality::default() })],
         labels: Labels::new(),
         local_delay: SimDuration::from_micros(100),
         local_bits_per_second: 10e9,
@@ -151,6 +152,8 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
         }],
         services: (0..10).map(|_| with_outlier_detection()).collect(),
         faults: Vec::new(),
+        kubernetes: KubernetesSettings::default(),
+        time_series: None,
     }
 }
 
@@ -217,7 +220,7 @@ pub(crate) fn free_world(
             threads: 10_000,
             replicas: 1,
             cpu_limit: None,
-            cpu_request: Cores(1.0),
+            cpu_request: None,
             endpoint,
         });
     }

@@ -4,6 +4,8 @@
 pub mod compare;
 pub mod replication;
 pub mod sweep;
+pub mod user_series;
+pub mod workloads;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -4,6 +4,8 @@ mod application;
 mod clusters;
 mod consistent_hash;
 mod faults;
+mod hpa;
+mod kubernetes;
 mod locality;
 mod mesh;
 mod ranges;
@@ -81,6 +83,8 @@ pub fn resolve(
     let warm_up = check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
     let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, warm_up + duration);
+    let kubernetes = kubernetes::resolve(&mut check, scenario, &application, &network, warm_up + duration);
+    let time_series = time_series(&mut check, run.time_series.as_ref(), warm_up + duration);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
@@ -96,6 +100,8 @@ pub fn resolve(
         deployments: network.deployments,
         populations,
         faults,
+        kubernetes,
+        time_series,
     };
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),
@@ -119,6 +125,22 @@ pub fn resolve(
     } else {
         Err(Problems(check.problems))
     }
+}
+
+/// Time between samples: at most so many in a run.
+fn time_series(
+    check: &mut Check<'_>,
+    written: Option<&schema::Duration>,
+    end: SimDuration,
+) -> Option<SimDuration> {
+    const MOST: u64 = 100_000;
+    let written = written?;
+    let interval = check.duration(Some(written), "time_series", SimDuration::ZERO, MILLISECOND);
+    if interval > SimDuration::ZERO && end.as_nanos() / interval.as_nanos() > MOST {
+        let message = format!("time_series {interval} makes more than {MOST} samples");
+        check.problem(message, written.span(), "make it longer: 15s is usual");
+    }
+    Some(interval)
 }
 
 /// Collects what is wrong.

@@ -1,5 +1,6 @@
 //! Writes result files, each whole or not at all.
 
+use super::over_time;
 use super::summary::{Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::sweep::{Point, Sweep};
@@ -11,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// All files that are ever written: what an earlier run left of them is not of this one.
-const RESULT_FILES: [&str; 9] = [
+const RESULT_FILES: [&str; 14] = [
     "summary.json",
     "manifest.json",
     "metrics.csv",
@@ -21,10 +22,16 @@ const RESULT_FILES: [&str; 9] = [
     "latency_histogram.csv",
     "requests.csv",
     "sweep.csv",
+    "time_series.csv",
+    "link_series.csv",
+    "user_series.csv",
+    "decisions.csv",
+    "pod_events.csv",
 ];
 
 /// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`, `served.csv`,
-/// `proxy_counters.csv`, `latency_histogram.csv`, and `requests.csv` if the rows were kept.
+/// `proxy_counters.csv`, `latency_histogram.csv`, and where there is something for it `requests.csv`,
+/// `time_series.csv`, `link_series.csv`, `user_series.csv`, `pod_events.csv` and `decisions.csv`.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
@@ -45,6 +52,18 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
     write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
         write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
+    }
+    if over_time::has_samples(outcome) {
+        write_csv(directory, "time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
+        write_csv(directory, "link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
+        write_csv(directory, "user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
+    }
+    let [pods, decisions] = over_time::has_control(outcome);
+    if pods {
+        write_csv(directory, "pod_events.csv", |csv| over_time::pod_rows(csv, plan, outcome))?;
+    }
+    if decisions {
+        write_csv(directory, "decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
     }
     Ok(())
 }
@@ -183,6 +202,9 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
         }
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
+        }
+        for (service, clusters) in &strategy.workloads {
+            rows.extend(clusters.iter().map(|(c, it)| (format!("ready_pods.{service}.{c}"), it.ready_pods)));
         }
         for (cluster, &bytes) in &strategy.proxy_memory_bytes {
             rows.push((format!("proxy_memory_bytes.{cluster}"), plain(bytes)));

@@ -4,6 +4,7 @@
 //! `meshsim_models::world::description`'s.
 
 pub mod faults;
+pub mod kubernetes;
 pub mod quantity;
 pub mod services;
 pub mod traffic;
@@ -59,6 +60,20 @@ pub struct Scenario {
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
+    /// How pods come and go.
+    #[serde(default)]
+    pub pods: kubernetes::Pods,
+    /// The autoscaler of every service in every cluster.
+    pub hpa: Option<Spanned<kubernetes::Hpa>>,
+    /// Flags of the kube-controller-manager.
+    #[serde(default)]
+    pub controller_manager: kubernetes::ControllerManager,
+    /// How metrics are collected.
+    #[serde(default)]
+    pub metrics_server: kubernetes::MetricsServer,
+    /// What somebody changes.
+    #[serde(default)]
+    pub changes: Vec<Spanned<kubernetes::Change>>,
 }
 
 /// How long and how often.
@@ -75,6 +90,8 @@ pub struct Run {
     pub seed: Option<u64>,
     /// The strategy that the others are compared with.
     pub baseline: Option<Spanned<String>>,
+    /// Time between the samples of a time series.
+    pub time_series: Option<Duration>,
 }
 
 /// The services.
@@ -85,6 +102,10 @@ pub struct Application {
     pub workmodel: Spanned<String>,
     /// CPU limit of every pod, instead of the work model's.
     pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
+    /// CPU request of every pod's application, instead of the work model's.
+    pub cpu_request: Option<Spanned<Quantity<Cores>>>,
+    /// Memory request of every pod's application.
+    pub memory_request: Option<Spanned<Quantity<Bytes>>>,
 }
 
 /// The server that runs a service, and what its work costs in CPU time.
@@ -144,6 +165,9 @@ pub struct Cluster {
     /// Labels of its pods and proxies.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The autoscalers of services here, where they differ.
+    #[serde(default)]
+    pub hpa: BTreeMap<String, Spanned<kubernetes::Hpa>>,
     /// One-way delay between two pods.
     pub local_delay: Option<Duration>,
     /// Rate of a node's network interface.
@@ -166,6 +190,15 @@ pub struct Node {
     pub zone: Option<String>,
     /// Its subzone, if not the cluster's.
     pub subzone: Option<String>,
+    /// What its pods may request together, if not all that its machine has.
+    #[serde(default)]
+    pub allocatable: kubernetes::Allocatable,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What keeps pods away, as `key=value:NoSchedule`.
+    #[serde(default)]
+    pub taints: Vec<Spanned<String>>,
 }
 
 /// A link.
@@ -277,6 +310,8 @@ pub struct Sidecar {
     pub concurrency: Option<Spanned<u16>>,
     /// One way between a cell and its sidecar.
     pub loopback: Option<Duration>,
+    /// What its container requests.
+    pub requests: Option<kubernetes::Requests>,
     /// On the client's side.
     #[serde(default)]
     pub outbound: ProxyCost,

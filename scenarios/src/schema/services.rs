@@ -1,5 +1,6 @@
 //! What the mesh is told of a service: its Service, DestinationRule and VirtualService.
 
+use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate};
 use super::traffic::TrafficPolicy;
 use super::{BTreeMap, Duration};
 use serde::Deserialize;
@@ -20,6 +21,22 @@ pub struct Service {
     /// The routes of its VirtualService.
     #[serde(default)]
     pub routes: Vec<Spanned<Route>>,
+    /// What its pods' application requests and may use.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Its image, if it has one of its own.
+    pub image: Option<Image>,
+    /// Labels that a node must have.
+    #[serde(default)]
+    pub node_selector: NodeSelector,
+    /// Taints that its pods do not mind, as `key=value:NoSchedule`.
+    #[serde(default)]
+    pub tolerations: Vec<Spanned<String>>,
+    /// How new pods take the place of old ones.
+    #[serde(default)]
+    pub rolling_update: RollingUpdate,
+    /// Its autoscaler in every cluster, where it differs.
+    pub hpa: Option<Spanned<Hpa>>,
 }
 
 /// What a service speaks.
