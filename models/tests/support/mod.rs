@@ -14,7 +14,6 @@ use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
-use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
