@@ -366,7 +366,8 @@ impl Context<'_> {
         let pool = self.cluster.pools[connection].pool;
         let shared = self.cluster.pools.is_shared(pool);
         let by_cell = self.cluster.pools.is_of_cell(pool);
-        if shared {
+        // One whose endpoint left while it was made carries those that wait for it, and no others.
+        if shared && !self.cluster.pools.is_draining(connection) {
             self.cluster.pools.check_in(connection, u32::MAX);
         }
         loop {
