@@ -239,7 +239,7 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
     let mut needed = vec![0.0; application.services.len()];
     // The users of a closed loop wait: they cannot ask for more than there is.
     for population in description.populations.iter().filter(|p| p.arrivals.is_open()) {
-        let rate = population.arrivals.offered_per_second(population.users);
+        let rate = population.arrivals.offered_per_second(population.users, description.end());
         let Some(demand) = demand_ms_per_request(description, population.entry) else { continue };
         for (id, ms) in demand.enumerate() {
             needed[application.endpoints[id].service.index()] += rate * ms / 1000.0;

@@ -187,7 +187,7 @@ impl Check<'_> {
     fn fits_into_memory(&mut self, description: &Description) {
         let seconds = (description.warm_up + description.duration).as_secs_f64();
         let open = description.populations.iter().filter(|p| p.arrivals.is_open());
-        let requests: f64 = open.map(|p| p.arrivals.offered_per_second(p.users) * seconds).sum();
+        let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
         if requests > REQUESTS_MAX {
             let message = format!("a run of {seconds:.0} s has about {requests:.0} user requests");
             let help = format!("at most {REQUESTS_MAX:.0}: shorten the run and take more replications");

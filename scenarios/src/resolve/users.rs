@@ -62,6 +62,7 @@ pub(super) fn resolve(
                     check.duration(Some(after), "reconnects_after", SimDuration::ZERO, MILLISECOND)
                 }),
                 counts_session_moves: users.sessions.unwrap_or(false),
+                moves: Vec::new(),
             }
         })
         .collect()
