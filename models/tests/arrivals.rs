@@ -77,7 +77,7 @@ fn moments(sample: &[f64]) -> (f64, f64) {
 /// Whatever the interval, its count is Poisson with the integral of the rate.
 #[test]
 fn counts_are_poisson_with_the_integral_of_the_rate() {
-    const RUNS: u32 = 2_000;
+    const RUNS: u32 = 400;
     for (name, curve) in curves() {
         let arrivals = varying(&curve, Spacing::Random);
         let runs: Vec<_> = (0..RUNS).map(|number| sequence(&arrivals, number, at(600))).collect();
@@ -163,7 +163,7 @@ fn bursts_have_the_mean_and_the_dispersion_of_their_states() {
         let count = |number| {
             sequence(&arrivals, number, SimTime::ZERO + SimDuration::from_secs_f64(window)).len() as f64
         };
-        let runs = 4_000;
+        let runs = 2_000;
         let (mean, variance) = moments(&(0..runs).map(count).collect::<Vec<_>>());
         let (leaves_fast, leaves_slow) = (1.0 / fast.1, 1.0 / slow.1);
         let both = leaves_fast + leaves_slow;
@@ -174,7 +174,7 @@ fn bursts_have_the_mean_and_the_dispersion_of_their_states() {
         let error = (exact * dispersion / f64::from(runs)).sqrt();
         assert!((mean - exact).abs() < 5.0 * error, "{window} s: {mean}, not {exact}");
         let got = variance / mean;
-        assert!((got / dispersion - 1.0).abs() < 0.12, "{window} s: dispersion {got}, not {dispersion}");
+        assert!((got / dispersion - 1.0).abs() < 0.16, "{window} s: dispersion {got}, not {dispersion}");
     }
 }
 

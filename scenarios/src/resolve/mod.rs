@@ -1,12 +1,15 @@
 //! What a scenario means: names become ids, texts become numbers, everything is checked.
 
 mod application;
+mod arrivals;
 mod clusters;
 mod consistent_hash;
 mod faults;
 mod locality;
 mod mesh;
+mod moves;
 mod ranges;
+mod recording;
 mod retries;
 mod routes;
 mod services;
@@ -69,18 +72,20 @@ pub fn resolve(
     document: &Document,
     scenario: &Scenario,
     workmodel: &Arc<Source>,
+    files: Files<'_>,
     strategy: &str,
 ) -> Checked<Resolved> {
-    let mut check = Check { document, problems: Vec::new() };
+    let mut check = Check { document, files, problems: Vec::new() };
     let application = application::resolve(&mut check, scenario, workmodel)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
-    let populations = users::resolve(&mut check, scenario, &application, &network, &services);
     let run = &scenario.run;
     let warm_up = check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
-    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, warm_up + duration);
+    let end = warm_up.saturating_add(duration);
+    let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
@@ -121,9 +126,13 @@ pub fn resolve(
     }
 }
 
+/// Reads a file that the scenario names.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, Problem>;
+
 /// Collects what is wrong.
 struct Check<'a> {
     document: &'a Document,
+    files: Files<'a>,
     problems: Vec<Problem>,
 }
 
