@@ -1,6 +1,7 @@
 //! A scenario that was opened: its text, where its files are, and what it comes to.
 
 use crate::document::{Document, Setting};
+use crate::expanded::expanded;
 use crate::library;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::resolve::{self, Resolved};
@@ -119,6 +120,14 @@ impl Scenario {
         let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
         Ok(resolved)
+    }
+
+    /// The scenario with its settings as a file without templates.
+    ///
+    /// # Errors
+    /// If its templates or changes are wrong.
+    pub fn expanded(&self) -> Checked<String> {
+        expanded(&self.document)
     }
 
     /// SHA-256 of everything that the results depend on: the scenario's text, its settings, and the

@@ -122,8 +122,19 @@ pub fn resolve(
         let overridden = Vec::new();
         Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline, overridden })
     } else {
-        Err(Problems(check.problems))
+        Err(Problems(told_once(check.problems)))
     }
+}
+
+/// What a template writes into many clusters is wrong once: problems that differ in the cluster's
+/// number only are the first of them.
+fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let but_numbers = |problem: &Problem| {
+        let text: String = problem.message.chars().filter(|c| !c.is_ascii_digit()).collect();
+        problem.place.as_ref().map(|place| (place.span.start, text))
+    };
+    let mut known = BTreeSet::new();
+    problems.into_iter().filter(|it| but_numbers(it).is_none_or(|it| known.insert(it))).collect()
 }
 
 /// Reads a file that the scenario names.

@@ -9,7 +9,6 @@ use crate::schema::users::{ArrivalsTable, Begin, Unit};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::arrivals::replay::Replay;
-use toml::Spanned;
 
 /// The recording that a table names; nothing if it cannot be read.
 pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) -> Option<Arrivals> {

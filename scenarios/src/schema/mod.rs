@@ -350,6 +350,5 @@ pub struct StrategyHead {
     /// Its name.
     pub name: Spanned<String>,
     /// What it is.
-    #[serde(rename = "description")]
-    pub _description: Option<String>,
+    pub description: Option<String>,
 }

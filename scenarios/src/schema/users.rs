@@ -2,7 +2,6 @@
 
 use super::Duration;
 use super::quantity::Quantity;
-use crate::problem::{clip, nearest};
 use meshsim_models::units::{BitsPerSecond, Bytes, PerSecond};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -312,6 +311,17 @@ impl ArrivalsTable {
     }
 }
 
+/// How types are written.
+const WORDS: [&str; Kind::ALL.len()] = {
+    let mut words = [""; Kind::ALL.len()];
+    let mut place = 0;
+    while place < words.len() {
+        words[place] = Kind::ALL[place].1;
+        place += 1;
+    }
+    words
+};
+
 struct ArrivalsVisitor;
 
 impl<'de> Visitor<'de> for ArrivalsVisitor {
@@ -323,14 +333,7 @@ impl<'de> Visitor<'de> for ArrivalsVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         let known = Kind::ALL.iter().find(|(_, word)| *word == text);
-        known.map(|(kind, _)| Arrivals::Word(*kind)).ok_or_else(|| {
-            let words: Vec<&str> = Kind::ALL.iter().map(|(_, word)| *word).collect();
-            let help = match nearest(text, words.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it is one of {}", words.join(", ")),
-            };
-            E::custom(format!("unknown value `{}`: {help}", clip(text)))
-        })
+        known.map(|(kind, _)| Arrivals::Word(*kind)).ok_or_else(|| E::unknown_variant(text, &WORDS))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
