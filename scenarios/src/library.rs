@@ -3,11 +3,13 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 9] = [
+const SCENARIOS: [Entry; 11] = [
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
+    ("moving-users", include_str!("../library/moving-users.toml")),
+    ("multi-edge", include_str!("../library/multi-edge.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),
     ("sidecar-ambient", include_str!("../library/sidecar-ambient.toml")),
     ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),

@@ -3,7 +3,7 @@
 use crate::analysis::demand::demand_ms_per_request;
 use crate::resolve::Resolved;
 use crate::results::summary::Summary;
-use meshsim_core::{Id, SimTime};
+use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
 use meshsim_models::faults::pod::PodFault;
 use meshsim_models::ids::{ServiceId, UpstreamId};
@@ -256,11 +256,16 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let application = &description.application;
     let end = description.end();
-    let mean = needed(description, |it| it.arrivals.offered_per_second(it.users, end));
-    let peaks: Vec<Vec<f64>> = moments(description)
-        .into_iter()
-        .map(|at| needed(description, |it| it.arrivals.rate_at(it.users, at, Extreme::Most)))
-        .collect();
+    let demands = demands(description);
+    let mean = needed(&demands, |it| it.arrivals.offered_per_second(it.users, end));
+    if mean.is_empty() {
+        return Vec::new();
+    }
+    let mut peaks = vec![0.0_f64; mean.len()];
+    for at in moments(description) {
+        let needed = needed(&demands, |it| it.arrivals.rate_at(it.users, at, Extreme::Most));
+        peaks.iter_mut().zip(needed).for_each(|(peak, needed)| *peak = peak.max(needed));
+    }
     let allowed = |service| -> f64 {
         let workers = f64::from(application.services[service].workers);
         let of = |d: &Deployment| {
@@ -270,8 +275,7 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
     };
     let warning = |(id, it): (ServiceId, &Service)| {
         let (strategy, service, allowed) = (resolved.strategy.clone(), it.name.clone(), allowed(id));
-        let at_peak = peaks.iter().map(|needed| needed[id.index()]).fold(0.0, f64::max);
-        let needed = mean[id.index()];
+        let (at_peak, needed) = (peaks[id.index()], mean[id.index()]);
         if needed >= allowed && needed > 0.0 {
             return Some(Warning::Overload { strategy, service, needed, allowed });
         }
@@ -281,17 +285,28 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
     application.services.enumerate().filter_map(warning).collect()
 }
 
-/// CPU that each service needs for the users' requests per second (cores).
-fn needed(description: &Description, rate: impl Fn(&Population) -> f64) -> Vec<f64> {
+/// What a request of each population needs of each service (core seconds).
+fn demands(description: &Description) -> Vec<(&Population, Vec<f64>)> {
     let application = &description.application;
-    let mut needed = vec![0.0; application.services.len()];
     // The users of a closed loop wait: they cannot ask for more than there is.
-    for population in description.populations.iter().filter(|p| p.arrivals.is_open()) {
-        let Some(demand) = demand_ms_per_request(description, population.entry) else { continue };
-        let rate = rate(population);
-        for (id, ms) in demand.enumerate() {
-            needed[application.endpoints[id].service.index()] += rate * ms / 1000.0;
+    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+    let of = |population| -> Vec<f64> {
+        let mut needed = vec![0.0; application.services.len()];
+        let demand = demand_ms_per_request(description, population);
+        for (id, ms) in demand.iter().flat_map(Table::enumerate) {
+            needed[application.endpoints[id].service.index()] += ms / 1000.0;
         }
+        needed
+    };
+    open.map(|population| (population, of(population.entry))).collect()
+}
+
+/// CPU that each service needs at a rate of each population (cores).
+fn needed(demands: &[(&Population, Vec<f64>)], rate: impl Fn(&Population) -> f64) -> Vec<f64> {
+    let mut needed = vec![0.0; demands.first().map_or(0, |(_, of)| of.len())];
+    for (population, demand) in demands {
+        let rate = rate(population);
+        needed.iter_mut().zip(demand).for_each(|(needed, demand)| *needed += rate * demand);
     }
     needed
 }

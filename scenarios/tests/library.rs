@@ -180,3 +180,27 @@ fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
     assert!(is_faster(&summary, "ambient-waypoints", "sidecars"));
     assert!(is_faster(&summary, "sidecars-bare", "sidecars"));
 }
+
+/// A quarter of the edges has each subset; by the call tree, edges cross 1, 1.2, 0.57 and 0 times.
+#[test]
+fn many_edges_cross_as_their_own_services_say() {
+    let summary = run("multi-edge", 1, &["run.duration=2min"]);
+    let crossings = |name| find(&summary, name).crossings_per_request.value;
+    assert_within(crossings("cloud-only"), 0.999..=1.001);
+    assert_within(crossings("s0-s3"), 0.55..=0.59);
+    assert_within(crossings("all"), 0.0..=0.001);
+    // Edges of each subset have 45, 50, 50 and 55 of the 200 requests/s.
+    let expected = (45.0 + 1.2 * 50.0 + 0.57 * 50.0) / 200.0;
+    assert_within(crossings("in-turn"), expected - 0.02..=expected + 0.02);
+}
+
+#[test]
+fn users_that_move_need_pods_where_they_go() {
+    let summary = run("moving-users", 3, &[]);
+    let [at_home, everywhere] = ["where-they-live", "two-and-two"].map(|name| find(&summary, name));
+    assert_eq!(at_home.requests.offered, everywhere.requests.offered);
+    // 20 requests/s more than its pod can do, for 240 s and more.
+    assert!(at_home.latency_ms.p99.value > 10_000.0, "{}", at_home.latency_ms.p99.value);
+    assert!(everywhere.latency_ms.p99.value < 100.0, "{}", everywhere.latency_ms.p99.value);
+    assert!(is_faster(&summary, "two-and-two", "where-they-live"));
+}
