@@ -139,10 +139,10 @@ fn wrong_combinations_of_keys() {
     );
     says_of(
         "{ type = \"diurnal\", mean = \"5/s\", peak = \"9/s\" }",
-        "20:45: arrivals of type \"diurnal\" have no peak (take it out; they have mean, amplitude, period, peak_at, \
+        "20:53: arrivals of type \"diurnal\" have no peak (take it out; they have mean, amplitude, period, peak_at, \
          spacing)\n20:12: arrivals of type \"diurnal\" need amplitude (write amplitude = 0.5)",
     );
-    says_of("{ type = \"diurnal\", men = \"5/s\" }", "20:33: unknown key `men` (did you mean `mean`?)");
+    says_of("{ type = \"diurnal\", men = \"5/s\" }", "20:32: unknown key `men` (did you mean `mean`?)");
     says(
         &with_users("rate = \"5/s\"\narrivals = { type = \"mmpp\", states = [] }"),
         "20:8: rate stands beside arrivals that are a table (what belongs to them stands in the table)\n21:38: a rate \
@@ -162,16 +162,16 @@ fn wrong_values_of_each_type() {
         "a rate of 0 requests per second is out of range (it is more than zero and at most \"10000000/s\")";
     says_of(
         "{ type = \"diurnal\", mean = \"0/s\", amplitude = 1.5 }",
-        &format!("20:40: {range}\n20:59: 1.5 is not an amplitude (it is 0 to 1)"),
+        &format!("20:39: {range}\n20:58: 1.5 is not an amplitude (it is 0 to 1)"),
     );
     says_of(
         "{ type = \"piecewise\", points = [{ at = \"5s\", rate = \"1/s\" }, { at = \"5s\", rate = \"2/s\" }] }",
-        "20:52: the first point is at 5s (begin with { at = \"0s\", ... })\n20:82: the point at 5s does not come after the \
+        "20:51: the first point is at 5s (begin with { at = \"0s\", ... })\n20:80: the point at 5s does not come after the \
          one before it (write points in the order of time)",
     );
     says_of(
         "{ type = \"piecewise\", points = [] }",
-        "20:44: there are no points (write points = [{ at = \"0s\", rate = \"10/s\" }])",
+        "20:43: there are no points (write points = [{ at = \"0s\", rate = \"10/s\" }])",
     );
     let crowd = |base, start| {
         format!(
@@ -181,11 +181,11 @@ fn wrong_values_of_each_type() {
     };
     says_of(
         &crowd(60, "5s"),
-        "20:61: the peak of 50 requests per second is below the base of 60 (a crowd is more than there was before)",
+        "20:58: the peak of 50 requests per second is below the base of 60 (a crowd is more than there was before)",
     );
     says_of(
         &crowd(1, "10min"),
-        "20:76: the crowd comes at 10min, and the run ends at 10min (it comes before; the warm-up is part of the run)",
+        "20:73: the crowd comes at 10min, and the run ends at 10min (it comes before; the warm-up is part of the run)",
     );
     says_of(
         "{ type = \"mmpp\", states = [{ rate = \"0/s\", sojourn = \"1s\" }, { rate = \"0/s\", sojourn = \"1s\" }] }",
@@ -202,7 +202,7 @@ fn wrong_values_of_each_type() {
 fn wrong_recordings() {
     says_of(
         "{ type = \"replay\", file = \"late.csv\" }",
-        "20:37: no arrival of `late.csv` is within the run: they are from 1700000000s to 1700000001s, and the run ends at \
+        "20:38: no arrival of `late.csv` is within the run: they are from 1700000000s to 1700000001s, and the run ends at \
          10min (write begin = \"first\" if the first one is the start of the run)",
     );
     says_of(
@@ -216,7 +216,7 @@ fn wrong_recordings() {
          number, zero or more)",
     );
     let missing = plan(&with_users("arrivals = { type = \"replay\", file = \"no.csv\" }"), &[]).unwrap_err();
-    assert!(missing.to_string().contains("it.toml:20:37: cannot read `"), "{missing}");
+    assert!(missing.to_string().contains("it.toml:20:38: cannot read `"), "{missing}");
 }
 
 #[test]
@@ -224,20 +224,20 @@ fn wrong_moves() {
     let moves = |entry: &str| with_users(&format!("rate = \"5/s\"\nmoves = [{entry}]"));
     says(
         &moves("{ at = \"1s\", to = \"othr\" }"),
-        "21:29: there is no cluster `othr` (did you mean `other`?)",
+        "21:28: there is no cluster `othr` (did you mean `other`?)",
     );
     says(
         &moves("{ at = \"1s\", to = \"edge\" }"),
-        "21:29: users move from `edge` to itself (name another cluster)",
+        "21:28: users move from `edge` to itself (name another cluster)",
     );
     says(
         &moves("{ at = \"10min\", to = \"other\", share = 2.0 }"),
         "21:17: the move begins at 10min, and the run ends at 10min (it begins before; the warm-up is part of the run)\n\
-         21:49: 2 is not a share (it is 0 to 1)",
+         21:48: 2 is not a share (it is 0 to 1)",
     );
     says(
         &moves("{ at = \"1s\", from = \"other\", to = \"edge\" }"),
-        "21:31: no user is at `other` when the move at 1s begins (users are at their own cluster, and where earlier moves \
+        "21:30: no user is at `other` when the move at 1s begins (users are at their own cluster, and where earlier moves \
          lead)",
     );
     says(&moves("{ at = \"1s\", too = \"other\" }"), "21:23: unknown key `too` (did you mean `to`?)");
@@ -348,7 +348,7 @@ fn wrong_templates_point_at_their_lines() {
     check(
         "[[], [\"s0\"]]",
         "[[\"s1\"]]",
-        "11:27: there is no service for cluster `edge-1` under strategy `base`: `s1` (did you mean `s0`?)",
+        "11:26: there is no service for cluster `edge-1` under strategy `base`: `s1` (did you mean `s0`?)",
     );
     check("[[], [\"s0\"]]", "5", "11:24: in_turn is not a list of values: write { in_turn = [a, b] }");
     check(
@@ -357,7 +357,11 @@ fn wrong_templates_point_at_their_lines() {
         "12:30: from and to are not two quantities: write both with the same unit, as in { from = \"1/s\", to = \"20/s\" }, or a list in_turn",
     );
     check("to = \"cloud\", ", "", "12:8: the key `to` is missing: write to = \"cloud\"");
-    check("link = { to", "link = { too = 1, to", "12:10: unknown key `too` (did you mean `mtu`?)");
+    check(
+        "link = { to",
+        "link = { too = 1, to",
+        "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead)",
+    );
     check("users = {", "users = 5 #", "13:9: `users` is not a table: write [cluster_template.users]");
     check("template.edge.", "template.edg.", "22:22: there is no template `edg`; did you mean `edge`?");
     check(
