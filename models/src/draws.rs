@@ -80,6 +80,14 @@ pub enum Purpose {
     /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
     /// proxy.
     OutlierInterval = 27,
+    /// The state in which a rate that jumps begins (`users/arrivals/mmpp`). Entity draw: population.
+    FirstState = 30,
+    /// How long a rate stays before it jumps (`users/arrivals/mmpp`). Entity draw: population.
+    Sojourn = 31,
+    /// Where a rate jumps (`users/arrivals/mmpp`). Entity draw: population.
+    NextState = 32,
+    /// Which users move first (`users/mobility`). Entity draw: user, one address per move.
+    Move = 33,
     /// How long the start of a pod takes (`kubernetes/pod`). Entity draw: pod.
     PodStart = 40,
     /// When metrics are scraped first (`cluster/autoscaling`). Entity draw: cluster.
@@ -106,6 +114,7 @@ const CLUSTERS: u64 = 0;
 const PODS: u64 = 1;
 const USERS: u64 = 2;
 const PROXIES: u64 = 3;
+const POPULATIONS: u64 = 4;
 
 impl Draws {
     /// The draws of replication `replication` under `seed`.
@@ -131,6 +140,12 @@ impl Draws {
     #[must_use]
     pub const fn of_user(self, population: PopulationId, user: u32) -> Address {
         self.entities.child(USERS).child(population.0 as u64).child(user as u64)
+    }
+
+    /// What belongs to a population for the whole run.
+    #[must_use]
+    pub const fn of_population(self, population: PopulationId) -> Address {
+        self.entities.child(POPULATIONS).child(population.0 as u64)
     }
 
     /// What belongs to a proxy of a cluster for the whole run.

@@ -313,6 +313,7 @@ fn population(
         personal: Vec::new(),
         reconnects_after: None,
         counts_session_moves: false,
+        moves: Vec::new(),
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! A strategy, a sweep and `--set` all change values by their path before anything is read: so
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
+//! Templates are changed first and written out then, so that what they write can be changed too.
 
+use crate::merge::{Wrong, collect_common, merge};
 use crate::problem::{Checked, Place, Problem, Problems, Source, clip, nearest};
 use crate::schema::{Scenario, StrategyHead};
+use crate::templates::{Templates, changes_clusters};
 use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -122,15 +125,29 @@ impl Document {
     /// # Errors
     /// At the first key that is unknown or missing, or value that is of the wrong kind.
     pub fn read(&self, strategy: Option<usize>) -> Checked<Scenario> {
+        let tree = self.tree(strategy)?;
+        Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
+    }
+
+    /// The scenario as a strategy and the settings change it, without strategies and templates.
+    pub(crate) fn tree(&self, strategy: Option<usize>) -> Checked<Spanned<DeTable<'_>>> {
         let mut tree = parse_at(&self.sources[0].1, 0)?;
         let strategies = self.take_strategies(tree.get_mut())?;
-        if let Some((_, changes)) = strategy.and_then(|place| strategies.into_iter().nth(place)) {
-            self.merge(tree.get_mut(), changes)?;
-        }
+        let chosen = strategy.and_then(|place| strategies.into_iter().nth(place));
+        let mut changes: Vec<DeTable<'_>> = chosen.map(|(_, changes)| changes).into_iter().collect();
         for (offset, source) in &self.sources[1..] {
-            self.merge(tree.get_mut(), parse_at(source, *offset)?.into_inner())?;
+            changes.push(parse_at(source, *offset)?.into_inner());
         }
-        Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
+        let wrong = |(message, span): Wrong| Problems::from(self.problem(message, span));
+        let mut templates = Templates::take(tree.get_mut()).map_err(wrong)?;
+        for change in &mut changes {
+            templates.change(change).map_err(wrong)?;
+        }
+        templates.write_out(tree.get_mut()).map_err(wrong)?;
+        for change in changes {
+            merge(tree.get_mut(), change).map_err(wrong)?;
+        }
+        Ok(tree)
     }
 
     /// The paths that the strategy in place `strategy` changes and a setting changes again: the
@@ -190,8 +207,13 @@ impl Document {
         Ok((head, changes))
     }
 
-    /// Refuses a strategy that changes `run`: strategies are compared request by request.
+    /// Refuses a strategy that changes `run` or which clusters there are: strategies are compared request
+    /// by request.
     fn keeps_the_run(&self, strategy: &str, changes: &DeTable<'_>) -> Checked<()> {
+        if let Some((path, span)) = changes_clusters(changes) {
+            let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
+            return Err(problem.help("clusters and their users are the same for all strategies").into());
+        }
         let Some((key, value)) = changes.iter().find(|(key, _)| key.get_ref().as_ref() == "run") else {
             return Ok(());
         };
@@ -205,10 +227,6 @@ impl Document {
         };
         let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
         Err(problem.help("replications, seed and durations are the same for all strategies").into())
-    }
-
-    fn merge<'i>(&self, base: &mut DeTable<'i>, change: DeTable<'i>) -> Checked<()> {
-        merge(base, change).map_err(|(message, span)| self.problem(message, span).into())
     }
 
     /// A problem at a place of the tree.
@@ -394,40 +412,6 @@ fn shift_value(value: Spanned<DeValue<'_>>, offset: usize) -> Spanned<DeValue<'_
         plain => plain,
     };
     Spanned::new(span, value)
-}
-
-/// The paths that both tables set.
-fn collect_common(setting: &DeTable<'_>, changes: &DeTable<'_>, above: &str, found: &mut Vec<String>) {
-    for (key, value) in setting {
-        let name = key.get_ref().as_ref();
-        let Some(other) = changes.get(name) else { continue };
-        let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
-        match (value.get_ref(), other.get_ref()) {
-            (DeValue::Table(inner), DeValue::Table(other)) => collect_common(inner, other, &path, found),
-            _ => found.push(path),
-        }
-    }
-}
-
-fn merge<'i>(base: &mut DeTable<'i>, change: DeTable<'i>) -> Result<(), (String, Range<usize>)> {
-    for (key, value) in change {
-        let name = key.get_ref().clone().into_owned();
-        let span = value.span();
-        match (base.get_mut(name.as_str()).map(Spanned::get_mut), value.into_inner()) {
-            (Some(DeValue::Table(old)), DeValue::Table(new)) => merge(old, new)?,
-            (Some(DeValue::Table(_)), _) => {
-                return Err((format!("`{name}` is a table and cannot become a value"), span));
-            }
-            (Some(old), DeValue::Table(_)) if !matches!(old, DeValue::Table(_)) => {
-                return Err((format!("`{name}` is a value and cannot become a table"), span));
-            }
-            (_, new) => {
-                base.remove(name.as_str());
-                base.insert(key, Spanned::new(span, new));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

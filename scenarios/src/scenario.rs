@@ -1,6 +1,7 @@
 //! A scenario that was opened: its text, where its files are, and what it comes to.
 
 use crate::document::{Document, Setting};
+use crate::expanded::expanded;
 use crate::library;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::resolve::{self, Resolved};
@@ -41,7 +42,9 @@ impl Scenario {
             Some(text) => (Document::new(&format!("{name_or_path}.toml"), text), Files::Library),
             None => {
                 let path = Path::new(name_or_path);
-                let text = read_text(path).map_err(|problem| suggest_library(name_or_path, problem))?;
+                let bytes = read_bytes(path).map_err(|problem| suggest_library(name_or_path, problem))?;
+                let text =
+                    as_text(name_or_path, bytes).map_err(|problem| suggest_library(name_or_path, problem))?;
                 let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
                 (Document::new(name_or_path, &text), Files::Directory(directory))
             }
@@ -113,39 +116,59 @@ impl Scenario {
             Problems::from(Problem { place: self.document.problem("", span).place, ..problem })
         })?;
         let name = strategy.map_or("base", |place| &self.strategies[place]);
-        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, name)?;
+        let files = |path: &str| self.bytes(path);
+        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
         Ok(resolved)
     }
 
-    /// SHA-256 of everything that the results depend on: the scenario's text, its settings and the
-    /// work models of its strategies, in hexadecimal.
+    /// The scenario with its settings as a file without templates.
+    ///
+    /// # Errors
+    /// If its templates or changes are wrong.
+    pub fn expanded(&self) -> Checked<String> {
+        expanded(&self.document)
+    }
+
+    /// SHA-256 of everything that the results depend on: the scenario's text, its settings, and the
+    /// work models and recordings of its strategies, in hexadecimal.
     ///
     /// # Errors
     /// None at present: a strategy that cannot be read has not run, and changes no result.
     pub fn sha256(&self) -> Checked<String> {
         let mut hash = Sha256::new();
         hash.update(self.document.whole_text());
-        for path in self.work_models() {
+        let [work_models, recordings] = self.named_files();
+        for path in work_models {
             if let Ok(workmodel) = self.file(&path) {
                 hash.update(&workmodel.text);
+            }
+        }
+        for path in recordings {
+            if let Ok(recording) = self.bytes(&path) {
+                hash.update(&recording);
             }
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The paths of the work models under all strategies, or that of the base if it has none; each
-    /// once. A base that only its strategies complete need not be readable.
-    fn work_models(&self) -> Vec<String> {
+    /// The paths of the work models and of the recorded arrivals under all strategies, or those of the
+    /// base if it has none; each once. A base that only its strategies complete need not be readable.
+    fn named_files(&self) -> [Vec<String>; 2] {
         let places: Vec<Option<usize>> = match self.strategies.len() {
             0 => vec![None],
             count => (0..count).map(Some).collect(),
         };
-        let mut paths: Vec<String> = Vec::new();
+        let mut paths = [Vec::new(), Vec::new()];
         for schema in places.into_iter().filter_map(|place| self.document.read(place).ok()) {
-            let path = schema.application.workmodel.into_inner();
-            if !paths.contains(&path) {
-                paths.push(path);
+            let recordings = schema.users.values().filter_map(|users| users.get_ref().recording());
+            let named = [vec![schema.application.workmodel.get_ref().as_str()], recordings.collect()];
+            for (known, named) in paths.iter_mut().zip(named) {
+                for path in named {
+                    if !known.iter().any(|known| known == path) {
+                        known.push(path.to_owned());
+                    }
+                }
             }
         }
         paths
@@ -153,24 +176,29 @@ impl Scenario {
 
     /// A file that the scenario names. To a library scenario, `--set` gives files of the user's own.
     fn file(&self, path: &str) -> Result<Arc<Source>, Problem> {
-        let text = match &self.files {
+        let text = as_text(path, self.bytes(path)?)?;
+        Ok(Arc::new(Source { name: path.to_owned(), text }))
+    }
+
+    /// The bytes of such a file.
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, Problem> {
+        match &self.files {
             Files::Library => match library::file(path) {
-                Some(text) => text.to_owned(),
-                None => read_text(Path::new(path)).map_err(|problem| match problem.help {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => read_bytes(Path::new(path)).map_err(|problem| match problem.help {
                     Some(_) => problem,
                     None => problem.help(
                         "the library has no file of this name, so it was looked for in the current directory",
                     ),
-                })?,
+                }),
             },
-            Files::Directory(directory) => read_text(&directory.join(path))?,
-        };
-        Ok(Arc::new(Source { name: path.to_owned(), text }))
+            Files::Directory(directory) => read_bytes(&directory.join(path)),
+        }
     }
 }
 
-/// Reads a whole text file, without the byte order mark that some editors put before it.
-fn read_text(path: &Path) -> Result<String, Problem> {
+/// Reads a whole file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
     let unreadable = |error| Problem::new(format!("cannot read `{name}`: {error}"));
     if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -184,6 +212,11 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         return Err(Problem::new(format!("`{name}` is too large"))
             .help(format!("at most {FILE_BYTES_MAX} bytes are read")));
     }
+    Ok(bytes)
+}
+
+/// The text of a file, without the byte order mark that some editors put before it.
+fn as_text(name: &str, mut bytes: Vec<u8>) -> Result<String, Problem> {
     if bytes.starts_with(BYTE_ORDER_MARK) {
         bytes.drain(..BYTE_ORDER_MARK.len());
     }

@@ -180,3 +180,30 @@ fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
     assert!(is_faster(&summary, "ambient-waypoints", "sidecars"));
     assert!(is_faster(&summary, "sidecars-bare", "sidecars"));
 }
+
+/// By the call tree, requests cross 1, 0.57 or 0 times; with subsets in turn other edges are preferred to
+/// the cloud.
+#[test]
+fn an_edge_prefers_far_edges_of_its_region_to_the_cloud() {
+    let summary = run("multi-edge", 2, &["run.duration=2min"]);
+    let crossings = |name| find(&summary, name).crossings_per_request.value;
+    assert_within(crossings("cloud-only"), 0.999..=1.001);
+    assert_within(crossings("s0-s3"), 0.55..=0.59);
+    assert_within(crossings("all"), 0.0..=0.001);
+    assert_within(crossings("in-turn"), 0.77..=0.85);
+    let in_turn = find(&summary, "in-turn");
+    let in_cloud: f64 = in_turn.served_by_pod.values().flat_map(|of| &of["cloud"]).sum();
+    assert!(in_cloud < 1e-9, "the cloud serves {in_cloud} requests/s");
+    assert!(in_turn.latency_ms.p90.value > find(&summary, "cloud-only").latency_ms.p90.value);
+}
+
+#[test]
+fn users_that_move_need_pods_where_they_go() {
+    let summary = run("moving-users", 3, &[]);
+    let [at_home, everywhere] = ["where-they-live", "two-and-two"].map(|name| find(&summary, name));
+    assert_eq!(at_home.requests.offered, everywhere.requests.offered);
+    // 20 requests/s more than its pod can do, for 240 s and more.
+    assert!(at_home.latency_ms.p99.value > 10_000.0, "{}", at_home.latency_ms.p99.value);
+    assert!(everywhere.latency_ms.p99.value < 100.0, "{}", everywhere.latency_ms.p99.value);
+    assert!(is_faster(&summary, "two-and-two", "where-they-live"));
+}

@@ -9,4 +9,4 @@
 //! # Source
 //! musl libc, `src/math`, through the crate `libm`.
 
-pub use libm::{erfc, exp, lgamma, log as ln, log1p as ln_1p, pow, sqrt};
+pub use libm::{erfc, exp, lgamma, log as ln, log1p as ln_1p, pow, sin, sqrt};

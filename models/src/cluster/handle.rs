@@ -134,15 +134,19 @@ impl Shard {
         let mut events = Vec::new();
         for (index, it) in topology.description.populations.iter().enumerate() {
             let population = PopulationId::from_index(index);
-            let entity = it.cluster.entity();
-            let address = |k| topology.draws.request(population, k);
-            match it.arrivals.gap(address(0)) {
-                Some(gap) => events.push((entity, SimTime::ZERO + gap, Event::UserSends(population))),
-                None => events.extend((0..it.users).map(|number| {
-                    let think = it.arrivals.think(address(u64::from(number)), true);
-                    (entity, SimTime::ZERO + think, Event::UserThought { population, number })
-                })),
+            if it.arrivals.is_open() {
+                let visited = topology.description.clusters.ids();
+                let first = |cluster| Some((cluster, topology.first_of(population, cluster)?.1));
+                let sends =
+                    |(cluster, at): (ClusterId, _)| (cluster.entity(), at, Event::UserSends(population));
+                events.extend(visited.filter_map(first).map(sends));
+                continue;
             }
+            events.extend((0..it.users).map(|number| {
+                let address = topology.draws.request(population, u64::from(number));
+                let think = it.arrivals.think(address, true);
+                (it.cluster.entity(), SimTime::ZERO + think, Event::UserThought { population, number })
+            }));
         }
         events.extend(Self::fault_events(topology));
         events.extend(elastic::first_events(topology));

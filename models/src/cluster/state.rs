@@ -17,6 +17,7 @@ use crate::telemetry::request_log::RequestLog;
 use crate::telemetry::time_series::TimeSeries;
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
+use crate::users::stream::Stream;
 use crate::world::endpoints::{Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab, Table};
@@ -68,8 +69,8 @@ pub struct Cluster {
     pub access: Table<PopulationId, AccessConnections>,
     /// What its gateways know of its users, by population.
     pub sessions: Table<PopulationId, Sessions>,
-    /// The number of requests sent so far by each population.
-    pub sent: Table<PopulationId, u64>,
+    /// How far it has followed the populations that visit it.
+    pub streams: Table<PopulationId, Option<Box<Stream>>>,
     /// Its users' requests.
     pub log: RequestLog,
     /// User requests without an answer.
@@ -110,7 +111,7 @@ impl Cluster {
             link.between.contains(&id).then(|| Link::new(link.bits_per_second))
         };
         let populations = &description.populations;
-        let users = |p: &crate::users::population::Population| if p.cluster == id { p.users } else { 0 };
+        let users = |p: &crate::users::population::Population| if p.visits(id) { p.users } else { 0 };
         Self {
             id,
             hops: Slab::with_capacity(room),
@@ -136,7 +137,10 @@ impl Cluster {
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),
             sessions: populations.iter().map(|_| Sessions::default()).collect(),
-            sent: populations.iter().map(|_| 0).collect(),
+            streams: (0..populations.len())
+                .map(|it| topology.first_of(PopulationId::from_index(it), id))
+                .map(|it| it.map(|(stream, _)| Box::new(stream)))
+                .collect(),
             log: RequestLog::with_capacity(expected_requests(id, topology)),
             open_requests: 0,
             metrics: Metrics::new(width, slices, pods.len(), services),
@@ -260,9 +264,8 @@ const MOST_ROOM: usize = 512;
 /// Room for the log: the mean number of requests and six standard deviations.
 fn expected_requests(id: ClusterId, topology: &Topology) -> usize {
     let description = &topology.description;
-    let seconds = (description.warm_up + description.duration).as_secs_f64();
-    let of = |p: &crate::users::population::Population| p.arrivals.offered_per_second(p.users) * seconds;
-    let mean: f64 = description.populations.iter().filter(|p| p.cluster == id).map(of).sum();
+    let of = |p: &crate::users::population::Population| p.arrivals.expected(p.users, description.end());
+    let mean: f64 = description.populations.iter().filter(|p| p.visits(id)).map(of).sum();
     // Longer logs than this grow as they are needed.
     (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
 }

@@ -17,7 +17,7 @@ use crate::mesh::route::RouteSettings;
 use crate::mesh::session_affinity::ConsistentHash;
 use crate::units::Cores;
 use crate::users::population::Population;
-use meshsim_core::{SimDuration, Table};
+use meshsim_core::{SimDuration, SimTime, Table};
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -193,6 +193,18 @@ pub struct ServiceSettings {
 }
 
 impl Description {
+    /// When the run ends.
+    #[must_use]
+    pub fn end(&self) -> SimTime {
+        SimTime::ZERO + self.warm_up + self.duration
+    }
+
+    /// Whether the load is meant to differ between one part of the run and another.
+    #[must_use]
+    pub fn load_varies(&self) -> bool {
+        self.populations.iter().any(|it| it.arrivals.varies() || !it.moves.is_empty())
+    }
+
     /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and
     /// speak HTTP.
     pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {

@@ -18,8 +18,10 @@ use crate::ids::{
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
+use crate::users::mobility::Places;
+use crate::users::stream::{Source, Stream};
 use meshsim_core::random::LogNormal;
-use meshsim_core::{Id, Table};
+use meshsim_core::{Id, SimTime, Table};
 use std::ops::Range;
 
 /// What all clusters may read.
@@ -41,6 +43,8 @@ pub struct Topology {
     sites_of: Table<ClusterId, Vec<SiteId>>,
     /// By site and upstream, while no endpoint has changed.
     views: Vec<EndpointView>,
+    /// Where users are, by population; nothing for those who stay.
+    places: Vec<Option<Places>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
     /// All places for endpoints of each service.
@@ -112,12 +116,17 @@ impl Topology {
         }
         let faults = faults_of(&description, &pods);
         let pass = |cost, side| ProxyPass::new(with_features(&description, cost), side);
+        let draws = Draws::new(description.seed, replication);
+        let populations = description.populations.iter().enumerate();
         let mut topology = Self {
+            places: populations
+                .map(|(id, it)| Places::new(it, PopulationId::from_index(id), draws))
+                .collect(),
             upstreams: Upstreams::new(&description),
             sites,
             sites_of,
             faults,
-            draws: Draws::new(description.seed, replication),
+            draws,
             pods,
             pods_of,
             views: Vec::new(),
@@ -358,6 +367,38 @@ impl Topology {
                 self.make_view(site, upstream, &known[service.index()], 0)
             })
             .collect()
+    }
+
+    /// Where the users of a population are, if they move.
+    #[must_use]
+    pub fn places_of(&self, population: PopulationId) -> Option<&Places> {
+        self.places[population.index()].as_ref()
+    }
+
+    /// What a cluster follows of a population.
+    #[must_use]
+    pub fn stream_source(&self, population: PopulationId, cluster: ClusterId) -> Source<'_> {
+        Source {
+            population: &self.description.populations[population.index()],
+            id: population,
+            draws: self.draws,
+            places: self.places_of(population),
+            cluster,
+            end: self.description.end(),
+        }
+    }
+
+    /// A cluster's stream of a population at its first request there, and when that comes; nothing if
+    /// none ever does.
+    #[must_use]
+    pub fn first_of(&self, population: PopulationId, cluster: ClusterId) -> Option<(Stream, SimTime)> {
+        let source = self.stream_source(population, cluster);
+        if !source.population.visits(cluster) {
+            return None;
+        }
+        let mut stream = Stream::new(&source);
+        let at = stream.advance(&source)?;
+        Some((stream, at))
     }
 
     /// Which route a user's request takes, by the headers of its population; none if no route does.

@@ -148,6 +148,7 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             personal: Vec::new(),
             reconnects_after: None,
             counts_session_moves: false,
+            moves: Vec::new(),
         }],
         services: (0..10).map(|_| with_outlier_detection()).collect(),
         faults: Vec::new(),

@@ -3,7 +3,8 @@
 //!
 //! # Models
 //! The warm-up ends at the configured time, or at the latest of the strategies' MSER-5 points if
-//! that is later, rounded up to a slice of the run (1/200). A request counts if it arrives after
+//! that is later, rounded up to a slice of the run (1/200). Where the load is meant to differ between
+//! parts of the run, latencies never settle: there the configured time is all. A request counts if it arrives after
 //! the cut; one that has not ended when the run does counts as in flight.
 
 use super::Watch;
@@ -146,6 +147,9 @@ fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<
 /// When the warm-up ends, and whether MSER-5 is sure of it.
 fn warm_up(resolved: &Resolved, record: &Record) -> (SimTime, bool) {
     let configured = SimTime::ZERO + resolved.description.warm_up;
+    if resolved.description.load_varies() {
+        return (configured, true);
+    }
     let latencies: Vec<f64> = record.requests.iter().filter_map(latency_ms).collect();
     let truncation = mser5(&latencies);
     let first = record.requests.iter().filter(|row| latency_ms(row).is_some()).nth(truncation.cut);

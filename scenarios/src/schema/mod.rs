@@ -8,10 +8,11 @@ pub mod kubernetes;
 pub mod quantity;
 pub mod services;
 pub mod traffic;
+pub mod users;
 
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use quantity::{OneOrMore, Quantity};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -56,7 +57,7 @@ pub struct Scenario {
     #[serde(default)]
     pub gateway: Gateway,
     /// Populations of users by name.
-    pub users: BTreeMap<String, Spanned<Users>>,
+    pub users: BTreeMap<String, Spanned<users::Users>>,
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
@@ -353,49 +354,6 @@ pub struct Gateway {
     pub cost: ProxyCost,
 }
 
-/// A population of users.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Users {
-    /// The cluster whose gateway they use.
-    pub cluster: Spanned<String>,
-    /// The service that they request.
-    pub service: Spanned<String>,
-    /// How many there are.
-    pub users: Option<Spanned<u32>>,
-    /// When they send.
-    pub arrivals: Option<Spanned<Arrivals>>,
-    /// Requests per second of all of them (open loop).
-    pub rate: Option<Spanned<Quantity<PerSecond>>>,
-    /// Mean time between an answer and the next request (closed loop).
-    pub think_time: Option<Duration>,
-    /// Between a user and the gateway.
-    #[serde(default)]
-    pub access: Access,
-    /// Headers of every request.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Headers and query parameters whose value is each user's own.
-    #[serde(default)]
-    pub personal: Vec<Spanned<String>>,
-    /// After how long a user opens a new connection.
-    pub reconnects_after: Option<Duration>,
-    /// Whether moves of sessions are counted.
-    pub sessions: Option<bool>,
-}
-
-/// The way from a user to the gateway.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Access {
-    /// Round trip.
-    pub rtt: Option<Duration>,
-    /// Rate.
-    pub bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
-    /// The largest IP packet.
-    pub mtu: Option<Spanned<Quantity<Bytes>>>,
-}
-
 /// With sidecars or without.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -420,20 +378,6 @@ pub enum LoadBalancer {
     Random,
 }
 
-/// When users send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arrivals {
-    /// Independently of each other.
-    Poisson,
-    /// At equal distances.
-    Constant,
-    /// After an answer and an exponential think time.
-    ClosedLoop,
-    /// After an answer and a constant think time.
-    ClosedLoopConstant,
-}
-
 /// A named set of changes to the base.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -441,6 +385,5 @@ pub struct StrategyHead {
     /// Its name.
     pub name: Spanned<String>,
     /// What it is.
-    #[serde(rename = "description")]
-    pub _description: Option<String>,
+    pub description: Option<String>,
 }

@@ -86,7 +86,7 @@ pub fn differences(resolved: &Resolved, accounting: &CpuAccounting) -> Vec<Warni
     let mut differ = |what: &str, trace: String, scenario: String| {
         found.push(Warning::TraceDiffers { what: what.to_owned(), trace, scenario });
     };
-    let rate = population.arrivals.offered_per_second(population.users);
+    let rate = population.arrivals.offered_per_second(population.users, description.end());
     if let Some(traced) = accounting.rate_per_s.filter(|traced| (traced - rate).abs() > 0.01 * rate) {
         differ("rate", format!("{traced} requests/s"), format!("{rate} requests/s"));
     }

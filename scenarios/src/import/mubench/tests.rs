@@ -1,4 +1,5 @@
 use super::*;
+use meshsim_models::units::Cores;
 
 fn source(text: &str) -> Arc<Source> {
     Arc::new(Source { name: "workmodel.json".into(), text: text.into() })
