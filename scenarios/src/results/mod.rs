@@ -4,4 +4,4 @@ pub mod files;
 mod over_time;
 mod served;
 pub mod summary;
-mod workloads;
+pub mod workloads;
