@@ -115,6 +115,7 @@ fn read_service(
         cpu_limit: None,
         cpu_request: Cores(1.0),
         endpoint: EndpointId(index),
+        service_time: None,
     };
     let mut endpoint =
         Endpoint { service: ServiceId(index), internal: InternalService::idle(), groups: Vec::new() };

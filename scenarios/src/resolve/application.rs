@@ -2,6 +2,7 @@
 
 use super::Check;
 use super::ranges::{bounded, spread};
+use super::service_time;
 use crate::import::mubench;
 use crate::problem::{Checked, Source};
 use crate::schema::{self, Scenario};
@@ -38,6 +39,11 @@ pub(super) fn resolve(
         for service in application.services.iter_mut() {
             service.cpu_limit = Some(cores);
         }
+    }
+    for service in application.services.iter_mut() {
+        // A name that no service has is reported with what the mesh is told.
+        let written = scenario.services.get(&service.name).and_then(|it| it.get_ref().service_time.as_ref());
+        service.service_time = written.and_then(|law| service_time::resolve(check, law));
     }
     Ok(application)
 }

@@ -9,6 +9,7 @@ mod mesh;
 mod ranges;
 mod retries;
 mod routes;
+mod service_time;
 mod services;
 #[cfg(test)]
 mod tests;
