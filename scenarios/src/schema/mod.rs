@@ -3,6 +3,7 @@
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
 
+pub mod calibration;
 pub mod faults;
 pub mod quantity;
 pub mod services;
@@ -59,6 +60,8 @@ pub struct Scenario {
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
+    /// What a calibration left open: used by comparisons over its draws alone.
+    pub calibration: Option<Spanned<calibration::Calibration>>,
 }
 
 /// How long and how often.
