@@ -1,0 +1,105 @@
+//! What the simulation would say near the best point, without simulating.
+//!
+//! # Models
+//! Every quantile of the latency is linear in each parameter, with a slope of its own on either side
+//! of the best point, from simulations a [`STEP`] of the range away; changes by several parameters add
+//! up. So a distance to other measurements costs no simulation: a bootstrap of the fit refits each drawn
+//! series by it.
+//!
+//! # Assumptions
+//! Quantiles are nearly linear within what the draws reach, and parameters do not act on each other.
+//! Effect: near saturation, where latencies bend upwards, draws reach too far up.
+
+use super::search::minimize_near;
+use meshsim_core::stats::quantile_of_sorted;
+
+/// How far from the best point slopes are taken, in shares of the range.
+pub const STEP: f64 = 0.05;
+
+/// Quantiles that are compared.
+const LEVELS: usize = 400;
+
+/// The quantiles of a sample (ms, ascending) in the middle of equal steps; none of an empty one.
+#[must_use]
+pub fn quantiles(sorted_ms: &[f64]) -> Option<Vec<f64>> {
+    (0..LEVELS).map(|level| quantile_of_sorted(sorted_ms, (level as f64 + 0.5) / LEVELS as f64)).collect()
+}
+
+/// Quantiles as functions of the point.
+#[derive(Clone, Debug)]
+pub struct Surrogate {
+    best: Vec<f64>,
+    at_best: Vec<f64>,
+    /// Slopes below and above the best point, by parameter.
+    slopes: Vec<[Vec<f64>; 2]>,
+}
+
+impl Surrogate {
+    /// From quantiles at the best point and, by parameter, at the points below and above it: the places
+    /// of these in the range, and the quantiles there. One that is missing has the other's slope.
+    #[must_use]
+    pub fn new(best: &[f64], at_best: Vec<f64>, around: &[[Option<(f64, Vec<f64>)>; 2]]) -> Self {
+        let slope = |axis: usize, side: &Option<(f64, Vec<f64>)>| {
+            let (place, there) = side.as_ref()?;
+            let step = place - best[axis];
+            let rise = there.iter().zip(&at_best).map(|(there, here)| (there - here) / step);
+            (step != 0.0).then(|| rise.collect::<Vec<f64>>())
+        };
+        let flat = vec![0.0; at_best.len()];
+        let slopes = around.iter().enumerate().map(|(axis, [below, above])| {
+            let [below, above] = [slope(axis, below), slope(axis, above)];
+            let other = below.clone().or_else(|| above.clone()).unwrap_or_else(|| flat.clone());
+            [below.unwrap_or_else(|| other.clone()), above.unwrap_or(other)]
+        });
+        let slopes = slopes.collect();
+        Self { best: best.to_vec(), at_best, slopes }
+    }
+
+    /// Wasserstein distance (ms) at a point to measured quantiles.
+    #[must_use]
+    pub fn distance_ms(&self, point: &[f64], measured: &[f64]) -> f64 {
+        let away: Vec<(f64, &Vec<f64>)> = point
+            .iter()
+            .zip(&self.best)
+            .zip(&self.slopes)
+            .map(|((place, best), slopes)| (place - best, &slopes[usize::from(place > best)]))
+            .collect();
+        let at = |level: usize| {
+            let moved: f64 = away.iter().map(|(by, slopes)| by * slopes[level]).sum();
+            (self.at_best[level] + moved - measured[level]).abs()
+        };
+        (0..measured.len()).map(at).sum::<f64>() / measured.len() as f64
+    }
+
+    /// The point at which the distance to measured quantiles is least, and that distance (ms).
+    #[must_use]
+    pub fn refit(&self, measured: &[f64]) -> (Vec<f64>, f64) {
+        let scale = self.scale(measured);
+        let (point, value) = minimize_near(&self.best, &|point| self.distance_ms(point, measured) / scale);
+        (point, value * scale)
+    }
+
+    /// The least distance (ms) with one parameter held at a place, and the point.
+    #[must_use]
+    pub fn profile(&self, axis: usize, place: f64, measured: &[f64]) -> (Vec<f64>, f64) {
+        let scale = self.scale(measured);
+        let whole = |others: &[f64]| {
+            let mut point = others.to_vec();
+            point.insert(axis, place);
+            point
+        };
+        let mut others = self.best.clone();
+        others.remove(axis);
+        if others.is_empty() {
+            return (vec![place], self.distance_ms(&[place], measured));
+        }
+        let cost = |others: &[f64]| self.distance_ms(&whole(others), measured) / scale;
+        let (others, value) = minimize_near(&others, &cost);
+        (whole(&others), value * scale)
+    }
+
+    /// The measured mean (ms): searches look at shares.
+    fn scale(&self, measured: &[f64]) -> f64 {
+        (measured.iter().sum::<f64>() / measured.len() as f64).max(f64::MIN_POSITIVE)
+    }
+}

@@ -1,0 +1,1 @@
+//! Laws, self times, search and text.
