@@ -8,7 +8,7 @@ use super::resample::{Observation, is_long_enough, resample_sorted};
 use super::residuals::residuals;
 use super::search::{Found, minimize};
 use super::service_laws::ServiceLaw;
-use super::surrogate::{STEP, Surrogate, quantiles};
+use super::surrogate::{Beside, STEP, Surrogate, quantiles};
 use crate::document::Setting;
 use crate::experiment::Watch;
 use crate::problem::{Checked, Problem};
@@ -98,10 +98,10 @@ impl Plan {
         if found.interrupted {
             return None;
         }
-        let side = |number: usize| -> Option<Option<(f64, Vec<f64>)>> {
+        let side = |number: usize| -> Option<Option<Beside>> {
             let mut point = found.point.clone();
             let axis = number / 2;
-            let place = point[axis] + if number % 2 == 0 { -STEP } else { STEP };
+            let place = point[axis] + if number.is_multiple_of(2) { -STEP } else { STEP };
             if !(0.0..=1.0).contains(&place) {
                 return Some(None);
             }
@@ -110,9 +110,9 @@ impl Plan {
             let there = quantiles(&objective.simulate(&point, watch)?.pooled);
             Some(there.map(|there| (point[axis], there)))
         };
-        let sides: Vec<Option<(f64, Vec<f64>)>> =
+        let sides: Vec<Option<Beside>> =
             (0..2 * self.parameters.len()).into_par_iter().map(side).collect::<Option<_>>()?;
-        let pairs: Vec<[Option<(f64, Vec<f64>)>; 2]> =
+        let pairs: Vec<[Option<Beside>; 2]> =
             sides.chunks(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
         let surrogate = Surrogate::new(&found.point, quantiles(&sample.pooled)?, &pairs);
         let (refits, distances_ms) = self.refits(&surrogate, &found.point);

@@ -25,6 +25,9 @@ pub fn quantiles(sorted_ms: &[f64]) -> Option<Vec<f64>> {
     (0..LEVELS).map(|level| quantile_of_sorted(sorted_ms, (level as f64 + 0.5) / LEVELS as f64)).collect()
 }
 
+/// A place of a range beside the best one, and the quantiles there (ms).
+pub type Beside = (f64, Vec<f64>);
+
 /// Quantiles as functions of the point.
 #[derive(Clone, Debug)]
 pub struct Surrogate {
@@ -38,8 +41,8 @@ impl Surrogate {
     /// From quantiles at the best point and, by parameter, at the points below and above it: the places
     /// of these in the range, and the quantiles there. One that is missing has the other's slope.
     #[must_use]
-    pub fn new(best: &[f64], at_best: Vec<f64>, around: &[[Option<(f64, Vec<f64>)>; 2]]) -> Self {
-        let slope = |axis: usize, side: &Option<(f64, Vec<f64>)>| {
+    pub fn new(best: &[f64], at_best: Vec<f64>, around: &[[Option<Beside>; 2]]) -> Self {
+        let slope = |axis: usize, side: &Option<Beside>| {
             let (place, there) = side.as_ref()?;
             let step = place - best[axis];
             let rise = there.iter().zip(&at_best).map(|(there, here)| (there - here) / step);

@@ -1,6 +1,7 @@
 //! Writes result files, each whole or not at all.
 
 use super::summary::{Summary, Value};
+use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::sweep::{Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
@@ -12,7 +13,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 /// All files that are ever written: what an earlier run left of them is not of this one.
-const RESULT_FILES: [&str; 9] = [
+const RESULT_FILES: [&str; 10] = [
     "summary.json",
     "manifest.json",
     "metrics.csv",
@@ -22,10 +23,12 @@ const RESULT_FILES: [&str; 9] = [
     "latency_histogram.csv",
     "requests.csv",
     "sweep.csv",
+    "calibration_draws.csv",
 ];
 
 /// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`, `served.csv`,
-/// `proxy_counters.csv`, `latency_histogram.csv`, and `requests.csv` if the rows were kept.
+/// `proxy_counters.csv`, `latency_histogram.csv`, `requests.csv` if the rows were kept, and
+/// `calibration_draws.csv` if the comparison was repeated over the draws of a calibration.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
@@ -44,6 +47,9 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
     write_csv(directory, "served.csv", |csv| served_rows(csv, summary))?;
     write_csv(directory, "proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
+    if let Some(ranking) = &summary.calibration {
+        write_csv(directory, "calibration_draws.csv", |csv| draw_rows(csv, summary, ranking))?;
+    }
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
         write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
     }
@@ -245,6 +251,18 @@ fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
                     ])?;
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// A row per draw and strategy; empty where too many requests failed.
+fn draw_rows(csv: &mut Csv<'_>, summary: &Summary, ranking: &Ranking) -> csv::Result<()> {
+    csv.write_record(["draw", "strategy", "mean_ms"])?;
+    for (draw, means) in ranking.means_ms.iter().enumerate() {
+        for (strategy, mean) in summary.strategies.iter().zip(means) {
+            let mean = mean.map_or(String::new(), |mean| mean.to_string());
+            csv.write_record([&(draw + 1).to_string(), &strategy.name, &mean])?;
         }
     }
     Ok(())

@@ -88,9 +88,9 @@ fn unit_quantile(shape: f64, p: f64) -> f64 {
     for _ in 0..100 {
         let error = gamma_below(shape, x) - p;
         if error > 0.0 {
-            high = x
+            high = x;
         } else {
-            low = x
+            low = x;
         }
         let slope = exp(shape * ln(x) - x - lgamma(shape));
         let step = error / slope;

@@ -1,1 +1,7 @@
-//! Laws, self times, search and text.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+mod laws;
+mod parameters;
+mod searches;
+mod spans;
+mod texts;
