@@ -35,9 +35,9 @@ const WORKMODEL: &str = r#"{
 
 const SCENARIO: &str = r#"# A front at the edge, a back in the cloud.
 [run]
-duration = "300s"
+duration = "600s"
 warm_up = "10s"
-replications = 2
+replications = 10
 [application]
 workmodel = "app.json"
 [clusters.cloud]
@@ -299,7 +299,7 @@ fn bad_inputs_are_said_with_what_would_be_right() {
     assert!(Plan::new(spans).err().unwrap().to_string().contains("other.csv: has no spans"));
     let all = Inputs { holdout: 0.95, ..inputs(&scenario, &trace, &["cell.cpu_scale=1..2"]) };
     assert!(Plan::new(all).err().unwrap().to_string().contains("--holdout 0.95 is no share"));
-    let short = trace.clone().after(305.0);
+    let short = trace.clone().after(599.0);
     let few = Plan::new(inputs(&scenario, &short, &["cell.cpu_scale=1..2"]));
     let text = few.err().unwrap().to_string();
     assert!(text.contains("succeeded in the part to fit"), "{text}");

@@ -94,13 +94,16 @@ pub fn refit(like: &ServiceTime, sorted_ms: &[f64]) -> Option<ServiceTime> {
 #[must_use]
 pub fn kolmogorov_smirnov(law: &ServiceTime, sorted_ms: &[f64]) -> f64 {
     let n = sorted_ms.len() as f64;
-    let at = |(place, &ms): (usize, &f64)| {
-        let share = law.share_below(ms);
-        // A law with an atom jumps where the sample does: from the left it is still below.
-        let before = if law.ln_density(ms) == f64::INFINITY { 0.0 } else { share };
-        (before - place as f64 / n).abs().max((share - (place + 1) as f64 / n).abs())
-    };
-    sorted_ms.iter().enumerate().map(at).fold(0.0, f64::max)
+    let (mut passed, mut largest) = (0, 0.0_f64);
+    for equal in sorted_ms.chunk_by(|a, b| a == b) {
+        let share = law.share_below(equal[0]);
+        // A law with an atom jumps there: from the left it is still at nothing.
+        let before = if law.ln_density(equal[0]) == f64::INFINITY { 0.0 } else { share };
+        largest = largest.max((before - passed as f64 / n).abs());
+        passed += equal.len();
+        largest = largest.max((share - passed as f64 / n).abs());
+    }
+    largest
 }
 
 fn of_law(law: ServiceTime, parameters: usize, sample: &[f64]) -> Fitted {

@@ -1,11 +1,11 @@
 //! How well each parameter is known.
 //!
 //! # Models
-//! *Interval*: the middle 95 % of refits to bootstrap series of the fitted part. *Profile*: each
-//! parameter is held at places of its range, and the others are fitted anew; where the distance rises
-//! by less than its noise the data cannot tell. If that is more than half of the range, the parameter is
-//! not identifiable, and those that make up for it move by a tenth of theirs or more. Both by the
-//! surrogate.
+//! *Interval*: the middle 95 % of refits to bootstrap series of the fitted part, each with replications
+//! drawn with replacement. *Profile*: each parameter is held at places of its range, and the others are
+//! fitted anew; where the distance rises by less than its noise the data cannot tell. If that is more
+//! than half of the range, the parameter is not identifiable, and those that make up for it move by a
+//! tenth of theirs or more. Both by the surrogate.
 //!
 //! # Source
 //! Raue et al., Structural and practical identifiability analysis of partially observed dynamical

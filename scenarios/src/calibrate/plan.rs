@@ -78,7 +78,12 @@ impl Plan {
         let base = inputs.scenario.resolve(strategy)?;
         check_population(&base)?;
         let mut notes = Vec::new();
-        let laws = fit_laws(&base, spans_of, inputs.holdout, &mut notes)?;
+        // The warm-up has been taken from the requests alone.
+        let from_us = match inputs.spans {
+            None => trace.requests.first().map_or(0, |request| request.start_us),
+            Some(_) => 0,
+        };
+        let laws = fit_laws(&base, spans_of, from_us, inputs.holdout, &mut notes)?;
         let settings: Vec<Setting> = laws.iter().map(ServiceLaw::setting).collect();
         let scenario = inputs.scenario.with_for("the law fitted to", &settings)?;
         let mut parameters = inputs.parameters;
@@ -198,7 +203,7 @@ fn check_range(scenario: &Scenario, strategy: Option<usize>, parameter: &Paramet
     // Not a whole number and not one of the ends.
     const BETWEEN: f64 = 0.381_966;
     let mut overridden = Vec::new();
-    for place in [0.0, BETWEEN, 1.0] {
+    for place in [0.0, 1.0, BETWEEN] {
         let there = scenario.with_for("--fit", &[parameter.setting(place)])?.resolve(strategy)?;
         overridden = there.overridden;
     }
@@ -211,10 +216,11 @@ fn check_range(scenario: &Scenario, strategy: Option<usize>, parameter: &Paramet
     Ok(())
 }
 
-/// The law of each service that has spans.
+/// The law of each service that has spans, of those that begin at `from_us` or later.
 fn fit_laws(
     base: &Resolved,
     (trace, name, _): (&Trace, &str, &str),
+    from_us: u64,
     holdout: f64,
     notes: &mut Vec<String>,
 ) -> Checked<Vec<ServiceLaw>> {
@@ -223,7 +229,8 @@ fn fit_laws(
     }
     let application = &base.description.application;
     let mut laws = Vec::new();
-    for (service, observations) in self_times(trace, |from, to| calls(application, from, to)) {
+    for (service, mut observations) in self_times(trace, |from, to| calls(application, from, to)) {
+        observations.retain(|(at, _)| *at >= from_us);
         let Some(id) = application.service_named(&service) else {
             notes.push(format!("spans of `{service}` in {name} are of no service of the scenario"));
             continue;

@@ -13,7 +13,7 @@ use crate::document::Setting;
 use crate::experiment::Watch;
 use crate::problem::{Checked, Problem};
 use meshsim_core::elementary::sqrt;
-use meshsim_core::random::Address;
+use meshsim_core::random::{Address, uniform_index};
 use rayon::prelude::*;
 
 /// Bootstrap series behind an interval; draws that are written are the first of them.
@@ -21,6 +21,9 @@ const REFITS: usize = 200;
 
 /// No model has a replication of this number: addresses of bootstrap series begin there.
 const BOOTSTRAP: u32 = u32::MAX;
+
+/// The purpose of the draws of replications below these addresses.
+const REPLICATION: u32 = 1;
 
 /// What is simulated around the best point.
 struct Around {
@@ -115,18 +118,23 @@ impl Plan {
         let pairs: Vec<[Option<Beside>; 2]> =
             sides.chunks(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
         let surrogate = Surrogate::new(&found.point, quantiles(&sample.pooled)?, &pairs);
-        let (refits, distances_ms) = self.refits(&surrogate, &found.point);
+        let (refits, distances_ms) = self.refits(&surrogate, &found.point, sample);
         Some(Around { surrogate, refits, distances_ms })
     }
 
-    /// Refits to bootstrap series, and the distance of the best point to each; none of a short trace.
-    fn refits(&self, surrogate: &Surrogate, best: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+    /// Refits to bootstrap series, each by other replications, and the distance of the best point to
+    /// each; none of a short trace.
+    fn refits(&self, surrogate: &Surrogate, best: &[f64], sample: &Sample) -> (Vec<Vec<f64>>, Vec<f64>) {
         if !is_long_enough(&self.fitted) {
             return (Vec::new(), Vec::new());
         }
+        let replications: Vec<Vec<f64>> =
+            sample.replications.iter().filter_map(|latencies| quantiles(latencies)).collect();
         let one = |number: usize| {
-            let drawn = quantiles(&resample_sorted(&self.fitted, self.bootstrap(number)))?;
-            Some((surrogate.refit(&drawn).0, surrogate.distance_ms(best, &drawn)))
+            let address = self.bootstrap(number);
+            let drawn = quantiles(&resample_sorted(&self.fitted, address))?;
+            let refit = surrogate.moved(&luck(&replications, address)).refit(&drawn).0;
+            Some((refit, surrogate.distance_ms(best, &drawn)))
         };
         (0..REFITS.max(self.draws)).into_par_iter().filter_map(one).collect::<Vec<_>>().into_iter().unzip()
     }
@@ -213,6 +221,21 @@ impl Plan {
         }
         notes
     }
+}
+
+/// How far quantiles (ms) are from their mean over the replications if as many of these are drawn with
+/// replacement. The quantiles of pooled replications are taken for the mean of theirs.
+fn luck(replications: &[Vec<f64>], address: Address) -> Vec<f64> {
+    let count = replications.len();
+    let mut draw = address.draw(REPLICATION);
+    let drawn: Vec<usize> = (0..count).map(|_| uniform_index(&mut draw, count)).collect();
+    let levels = replications.first().map_or(0, Vec::len);
+    let away = |level: usize| {
+        let of_drawn: f64 = drawn.iter().map(|&number| replications[number][level]).sum();
+        let of_all: f64 = replications.iter().map(|quantiles| quantiles[level]).sum();
+        (of_drawn - of_all) / count as f64
+    };
+    (0..levels).map(away).collect()
 }
 
 fn sorted(observations: &[Observation]) -> Vec<f64> {

@@ -1,10 +1,10 @@
 //! What the simulation would say near the best point, without simulating.
 //!
 //! # Models
-//! Every quantile of the latency is linear in each parameter, with a slope of its own on either side
-//! of the best point, from simulations a [`STEP`] of the range away; changes by several parameters add
-//! up. So a distance to other measurements costs no simulation: a bootstrap of the fit refits each drawn
-//! series by it.
+//! Every quantile of the latency is linear in each parameter, with the slope between simulations a
+//! [`STEP`] of the range below and above the best point; changes by several parameters add up. So a
+//! distance to other measurements costs no simulation: a bootstrap of the fit refits each drawn series by
+//! it.
 //!
 //! # Assumptions
 //! Quantiles are nearly linear within what the draws reach, and parameters do not act on each other.
@@ -14,7 +14,7 @@ use super::search::minimize_near;
 use meshsim_core::stats::quantile_of_sorted;
 
 /// How far from the best point slopes are taken, in shares of the range.
-pub const STEP: f64 = 0.05;
+pub const STEP: f64 = 0.1;
 
 /// Quantiles that are compared.
 const LEVELS: usize = 400;
@@ -33,29 +33,31 @@ pub type Beside = (f64, Vec<f64>);
 pub struct Surrogate {
     best: Vec<f64>,
     at_best: Vec<f64>,
-    /// Slopes below and above the best point, by parameter.
-    slopes: Vec<[Vec<f64>; 2]>,
+    /// By parameter.
+    slopes: Vec<Vec<f64>>,
 }
 
 impl Surrogate {
-    /// From quantiles at the best point and, by parameter, at the points below and above it: the places
-    /// of these in the range, and the quantiles there. One that is missing has the other's slope.
+    /// From quantiles at the best point and, by parameter, at the points below and above it. For one
+    /// that is missing the best point stands.
     #[must_use]
     pub fn new(best: &[f64], at_best: Vec<f64>, around: &[[Option<Beside>; 2]]) -> Self {
-        let slope = |axis: usize, side: &Option<Beside>| {
-            let (place, there) = side.as_ref()?;
-            let step = place - best[axis];
-            let rise = there.iter().zip(&at_best).map(|(there, here)| (there - here) / step);
-            (step != 0.0).then(|| rise.collect::<Vec<f64>>())
+        let slope = |(axis, [below, above]): (usize, &[Option<Beside>; 2])| {
+            let here = (best[axis], at_best.clone());
+            let [below, above] = [below, above].map(|side| side.as_ref().unwrap_or(&here));
+            let width = above.0 - below.0;
+            let rise = |(above, below): (&f64, &f64)| if width > 0.0 { (above - below) / width } else { 0.0 };
+            above.1.iter().zip(&below.1).map(rise).collect()
         };
-        let flat = vec![0.0; at_best.len()];
-        let slopes = around.iter().enumerate().map(|(axis, [below, above])| {
-            let [below, above] = [slope(axis, below), slope(axis, above)];
-            let other = below.clone().or_else(|| above.clone()).unwrap_or_else(|| flat.clone());
-            [below.unwrap_or_else(|| other.clone()), above.unwrap_or(other)]
-        });
-        let slopes = slopes.collect();
+        let slopes = around.iter().enumerate().map(slope).collect();
         Self { best: best.to_vec(), at_best, slopes }
+    }
+
+    /// The same with other quantiles at the best point, as far from it as `away` (ms).
+    #[must_use]
+    pub fn moved(&self, away: &[f64]) -> Self {
+        let at_best = self.at_best.iter().zip(away).map(|(here, away)| here + away).collect();
+        Self { at_best, ..self.clone() }
     }
 
     /// Wasserstein distance (ms) at a point to measured quantiles.
@@ -65,7 +67,7 @@ impl Surrogate {
             .iter()
             .zip(&self.best)
             .zip(&self.slopes)
-            .map(|((place, best), slopes)| (place - best, &slopes[usize::from(place > best)]))
+            .map(|((place, best), slopes)| (place - best, slopes))
             .collect();
         let at = |level: usize| {
             let moved: f64 = away.iter().map(|(by, slopes)| by * slopes[level]).sum();

@@ -48,7 +48,7 @@ fn a_surrogate_refits_what_is_linear_exactly() {
         point[axis] += by;
         Some((point[axis], at(&point)))
     };
-    let around = [[side(0, -0.05), side(0, 0.05)], [side(1, -0.05), None]];
+    let around = [[side(0, -0.05), side(0, 0.05)], [side(1, -0.1), None]];
     let surrogate = Surrogate::new(&best, at(&best), &around);
     let (point, distance) = surrogate.refit(&at(&[0.6, 0.45]));
     assert!((point[0] - 0.6).abs() < 0.01 && (point[1] - 0.45).abs() < 0.01, "{point:?}, {distance}");
