@@ -80,6 +80,8 @@ pub enum Purpose {
     /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
     /// proxy.
     OutlierInterval = 27,
+    /// CPU time of a call where a law says it (`application/service_time`). Request draw.
+    ServiceTime = 28,
     /// The state in which a rate that jumps begins (`users/arrivals/mmpp`). Entity draw: population.
     FirstState = 30,
     /// How long a rate stays before it jumps (`users/arrivals/mmpp`). Entity draw: population.

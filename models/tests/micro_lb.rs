@@ -148,6 +148,7 @@ fn backend() -> Application {
         cpu_limit: None,
         cpu_request: None,
         endpoint: EndpointId(0),
+        service_time: None,
     });
     application
 }

@@ -151,6 +151,7 @@ fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
         cpu_limit: None,
         cpu_request: Some(Cores(dice.between(0.0, 2.0))),
         endpoint,
+        service_time: None,
     }
 }
 

@@ -49,10 +49,41 @@ impl Setting {
 
     /// As a line of TOML.
     fn as_toml(&self) -> String {
-        let key = key_of(&self.path);
-        let literal = format!("{key} = {}", self.value);
-        if DeTable::parse(&literal).is_ok() { literal } else { format!("{key} = {}", quote(&self.value)) }
+        format!("{} = {}", key_of(&self.path), self.literal())
     }
+
+    /// The value as TOML writes it: as it is if it reads as TOML, else as a text.
+    #[must_use]
+    pub fn literal(&self) -> String {
+        let reads = DeTable::parse(&format!("value = {}", self.value)).is_ok();
+        if reads { self.value.clone() } else { quote(&self.value) }
+    }
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Nothing.
+    Absent,
+    /// A number, as it is written.
+    Number(String),
+    /// A text, and its place for [`Document::problem`].
+    Text(String, Range<usize>),
+    /// A list, a table, a truth value or a date, and its place.
+    Other(Range<usize>),
+}
+
+/// The parts of a path, without quotes.
+#[must_use]
+pub fn path_parts(path: &str) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), path);
+    let unquoted = |part: &str| part.trim().trim_matches('"').to_owned();
+    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
+        parts.push(unquoted(part));
+        rest = tail;
+    }
+    parts.push(unquoted(rest));
+    parts
 }
 
 /// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
@@ -106,7 +137,12 @@ impl Document {
     /// Changes one value, whatever the strategy says about it. Tables on its path that do not exist
     /// are made.
     pub fn set(&mut self, setting: &Setting) {
-        let source = Arc::new(Source { name: format!("--set {}", setting.path), text: setting.as_toml() });
+        self.set_for("--set", setting);
+    }
+
+    /// The same, for an option or a place that messages name instead of `--set`.
+    pub fn set_for(&mut self, origin: &str, setting: &Setting) {
+        let source = Arc::new(Source { name: format!("{origin} {}", setting.path), text: setting.as_toml() });
         let (last, known) = self.sources.last().expect("a document has a source");
         self.sources.push((last + known.text.len() + 1, source));
     }
@@ -148,6 +184,29 @@ impl Document {
             merge(tree.get_mut(), change).map_err(wrong)?;
         }
         Ok(tree)
+    }
+
+    /// The value at a path under a strategy, settings included.
+    ///
+    /// # Errors
+    /// If the text is not TOML, or a table would become a value.
+    pub fn value_at(&self, strategy: Option<usize>, path: &str) -> Checked<Present> {
+        let tree = self.tree(strategy)?;
+        let parts = path_parts(path);
+        let Some((last, above)) = parts.split_last() else { return Ok(Present::Absent) };
+        let mut table = tree.get_ref();
+        for part in above {
+            match table.get(part.as_str()).map(Spanned::get_ref) {
+                Some(DeValue::Table(inner)) => table = inner,
+                _ => return Ok(Present::Absent),
+            }
+        }
+        Ok(table.get(last.as_str()).map_or(Present::Absent, |value| match value.get_ref() {
+            DeValue::Integer(number) => Present::Number(number.to_string()),
+            DeValue::Float(number) => Present::Number(number.to_string()),
+            DeValue::String(text) => Present::Text(text.clone().into_owned(), value.span()),
+            _ => Present::Other(value.span()),
+        }))
     }
 
     /// The paths that the strategy in place `strategy` changes and a setting changes again: the
@@ -207,9 +266,14 @@ impl Document {
         Ok((head, changes))
     }
 
-    /// Refuses a strategy that changes `run` or which clusters there are: strategies are compared request
-    /// by request.
+    /// Refuses a strategy that changes `run`, which clusters there are, or the draws of a calibration:
+    /// strategies are compared request by request.
     fn keeps_the_run(&self, strategy: &str, changes: &DeTable<'_>) -> Checked<()> {
+        if let Some((key, _)) = changes.iter().find(|(key, _)| key.get_ref().as_ref() == "calibration") {
+            let message = format!("strategy `{}` changes calibration", clip(strategy));
+            let help = "the draws of a calibration are the same for all strategies";
+            return Err(self.problem(message, key.span()).help(help).into());
+        }
         if let Some((path, span)) = changes_clusters(changes) {
             let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
             return Err(problem.help("clusters and their users are the same for all strategies").into());

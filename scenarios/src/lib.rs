@@ -2,6 +2,7 @@
 //! terminals.
 
 pub mod analysis;
+pub mod calibrate;
 pub mod document;
 pub mod expanded;
 pub mod experiment;

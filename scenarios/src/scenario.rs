@@ -29,6 +29,9 @@ enum Files {
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
+/// Before the name of a file of the library, in a scenario that is not of it.
+const LIBRARY: &str = "library:";
+
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -52,9 +55,18 @@ impl Scenario {
         Self::with_settings(document, files, settings)
     }
 
-    fn with_settings(mut document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
+    fn with_settings(document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
+        Self::with_settings_for("--set", document, files, settings)
+    }
+
+    fn with_settings_for(
+        origin: &str,
+        mut document: Document,
+        files: Files,
+        settings: &[Setting],
+    ) -> Checked<Self> {
         for setting in settings {
-            document.set(setting);
+            document.set_for(origin, setting);
         }
         let heads = document.strategies()?;
         let mut strategies: Vec<String> = Vec::new();
@@ -79,6 +91,45 @@ impl Scenario {
     /// As [`Scenario::open`].
     pub fn with(&self, settings: &[Setting]) -> Checked<Self> {
         Self::with_settings(self.document.clone(), self.files.clone(), settings)
+    }
+
+    /// The same scenario with further settings, which messages call `origin` instead of `--set`.
+    ///
+    /// # Errors
+    /// As [`Scenario::open`].
+    pub fn with_for(&self, origin: &str, settings: &[Setting]) -> Checked<Self> {
+        Self::with_settings_for(origin, self.document.clone(), self.files.clone(), settings)
+    }
+
+    /// Its text with places.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The path by which a scenario in `directory` names the same file as this one by `path`.
+    ///
+    /// # Errors
+    /// If one of them does not exist.
+    pub fn path_from(&self, path: &str, directory: &Path) -> Checked<String> {
+        if path.starts_with(LIBRARY) {
+            return Ok(path.to_owned());
+        }
+        let home = match &self.files {
+            Files::Library if library::file(path).is_some() => return Ok(format!("{LIBRARY}{path}")),
+            Files::Library => Path::new(""),
+            Files::Directory(home) => home,
+        };
+        let whole = |path: &Path| {
+            let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+            std::fs::canonicalize(path)
+                .map_err(|error| Problem::new(format!("cannot find `{}`: {error}", path.display())))
+        };
+        let (home, there) = (whole(home)?, whole(directory)?);
+        if home == there || Path::new(path).is_absolute() {
+            return Ok(path.to_owned());
+        }
+        Ok(relative(&whole(&home.join(path))?, &there))
     }
 
     /// The names of its strategies.
@@ -182,6 +233,14 @@ impl Scenario {
 
     /// The bytes of such a file.
     fn bytes(&self, path: &str) -> Result<Vec<u8>, Problem> {
+        if let Some(name) = path.strip_prefix(LIBRARY) {
+            let text = library::file(name).ok_or_else(|| {
+                let known: Vec<&str> = library::files().map(|(name, _)| name).collect();
+                let problem = Problem::new(format!("the library has no file `{name}`"));
+                problem.help(format!("it has {}", known.join(", ")))
+            })?;
+            return Ok(text.as_bytes().to_vec());
+        }
         match &self.files {
             Files::Library => match library::file(path) {
                 Some(text) => Ok(text.as_bytes().to_vec()),
@@ -195,6 +254,14 @@ impl Scenario {
             Files::Directory(directory) => read_bytes(&directory.join(path)),
         }
     }
+}
+
+/// The way from a directory to a file, both absolute, with slashes.
+fn relative(file: &Path, directory: &Path) -> String {
+    let common = file.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
+    let up = directory.components().skip(common).map(|_| "..".to_owned());
+    let down = file.components().skip(common).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
 }
 
 /// Reads a whole file.

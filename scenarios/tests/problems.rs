@@ -595,3 +595,32 @@ fn pods_and_changes_that_cannot_be() {
         "bad.toml:2:15: time_series 0s is out of range (it is 1ms to 3650d)",
     );
 }
+
+#[test]
+fn laws_of_service_times() {
+    let with = |law: &str| format!("[services.back]\nservice_time = {law}\n[[strategy]]");
+    let said = |law: &str| problems_of(&SCENARIO.replacen("[[strategy]]", &with(law), 1), WORKMODEL, &[]);
+    for good in [
+        "{ law = \"deterministic\", mean = \"0ms\" }",
+        "{ law = \"exponential\", mean = \"3ms\" }",
+        "{ law = \"gamma\", mean = \"3ms\", cv = 0.5 }",
+        "{ law = \"log-normal\", mean = \"3ms\", cv = 0.5 }",
+        "{ law = \"empirical\", quantiles = [\"1ms\", \"1ms\", \"4ms\"] }",
+    ] {
+        assert_eq!(said(good), "no problem", "{good}");
+    }
+    for (bad, expected) in [
+        ("{ law = \"gama\", mean = \"3ms\" }", "unknown value `gama` (did you mean `gamma`?)"),
+        ("{ law = \"gamma\", mean = \"3ms\" }", "the law has no coefficient of variation"),
+        ("{ law = \"gamma\", mean = \"3ms\", cv = 0 }", "cv 0 is out of range (it is 0.01 to 10"),
+        ("{ law = \"exponential\", mean = \"3ms\", cv = 0.5 }", "this law has no cv"),
+        ("{ law = \"exponential\", mean = \"0ms\" }", "mean 0s is out of range (it is more than 0ms)"),
+        ("{ law = \"deterministic\" }", "the law has no mean (write mean = \"3ms\")"),
+        ("{ law = \"empirical\", quantiles = [\"2ms\", \"1ms\"] }", "the quantiles do not ascend"),
+        ("{ law = \"empirical\", quantiles = [\"2ms\"] }", "the law has 1 quantiles (there are 2 to 10001)"),
+        ("{ law = \"empirical\" }", "the law has no quantiles"),
+    ] {
+        let text = said(bad);
+        assert!(text.starts_with("bad.toml:") && text.contains(expected), "{bad}: {text}");
+    }
+}

@@ -12,6 +12,7 @@
 //! only if the spectral radius of M is below 1 (Kemeny and Snell, Finite Markov chains, 1960).
 
 use super::internal_service::InternalService;
+use super::service_time::ServiceTime;
 use crate::ids::{EndpointId, ServiceId};
 use crate::units::Cores;
 use meshsim_core::Table;
@@ -42,6 +43,8 @@ pub struct Service {
     pub cpu_request: Option<Cores>,
     /// The endpoint that a call to the service reaches unless it names another.
     pub endpoint: EndpointId,
+    /// Law of the CPU time of a request, instead of what the internal service costs.
+    pub service_time: Option<ServiceTime>,
 }
 
 /// What a service speaks, as its Service's port says.
@@ -311,6 +314,7 @@ mod tests {
                 cpu_limit: None,
                 cpu_request: None,
                 endpoint,
+                service_time: None,
             });
         }
         app

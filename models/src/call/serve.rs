@@ -2,7 +2,8 @@
 //!
 //! # Models
 //! The internal service first (digits of pi, sleep, body), then the external services, then the
-//! response; the worker's thread is held from the first to the last. Between clusters each TCP
+//! response; the worker's thread is held from the first to the last. Where a law says what a service
+//! takes (`application/service_time`), all its work comes first. Between clusters each TCP
 //! round enters the link's queue when the one before it is acknowledged.
 //!
 //! # Assumptions
@@ -16,8 +17,9 @@
 
 use super::hop::LOCAL_REPLY_BODY;
 use super::record::{Answer, Call, Hop, Status, Totals};
+use crate::application::call_graph::Endpoint;
 use crate::application::cell::{Kept, LocalConnection};
-use crate::application::internal_service::InternalService;
+use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Job, Stage};
 use crate::cluster::message::{Body, Message, Request, Response};
@@ -162,21 +164,31 @@ impl Context<'_> {
             return;
         }
         let it = self.cluster.calls[call];
-        let internal = self.internal_of(&it);
-        let demand = internal.body_demand(it.answer.body, &self.topology.description.cell.costs);
+        let demand = match self.topology.service_time_of(it.pod) {
+            Some(_) => 0.0,
+            None => self.internal_of(&it).body_demand(it.answer.body, &self.topology.description.cell.costs),
+        };
         self.work(call, Stage::Body, demand);
     }
 
     /// All groups are done: the response is written.
     pub(crate) fn write_response(&mut self, call: Handle<Call>) {
-        let demand = self.topology.description.cell.costs.response();
+        let demand = match self.topology.service_time_of(self.cluster.calls[call].pod) {
+            Some(_) => 0.0,
+            None => self.topology.description.cell.costs.response(),
+        };
         self.work(call, Stage::Response, demand);
     }
 
     /// Gives a container CPU work of `demand` ns at the reference speed.
     pub(crate) fn work(&mut self, call: Handle<Call>, stage: Stage, demand: f64) {
         let it = self.cluster.calls[call];
-        let demand = self.slowed(it.pod, demand * self.topology.speed_factor(it.address));
+        // A law of service times has a spread of its own.
+        let speed = match self.topology.service_time_of(it.pod) {
+            Some(_) => 1.0,
+            None => self.topology.speed_factor(it.address),
+        };
+        let demand = self.slowed(it.pod, demand * speed);
         let it = &mut self.cluster.calls[call];
         it.answer.totals.demand_us = it.answer.totals.demand_us.saturating_add((demand / 1e3) as u32);
         let container = self.topology.pods[it.pod].container;
@@ -275,15 +287,10 @@ impl Context<'_> {
             return;
         }
         let body = endpoint.internal.body_bytes(it.address);
-        let mut demand = costs.request() + endpoint.internal.pi_demand(it.address, costs);
-        if endpoint.internal.sleep == SimDuration::ZERO {
-            demand += endpoint.internal.body_demand(body, costs);
-            // Nothing comes between the body and the response.
-            if endpoint.groups.is_empty() {
-                demand += costs.response();
-            }
-        }
-        demand += endpoint.groups.len() as f64 * costs.group();
+        let demand = match self.topology.service_time_of(it.pod) {
+            Some(law) => costs.of_law(law.draw_ms(it.address)),
+            None => first_demand(endpoint, costs, it.address, body),
+        };
         let answer = &mut self.cluster.calls[call].answer;
         answer.body = body;
         answer.totals = totals(&it, body);
@@ -379,6 +386,19 @@ impl Context<'_> {
     fn internal_of(&self, call: &Call) -> InternalService {
         self.topology.application().endpoints[call.endpoint].internal
     }
+}
+
+/// CPU time (ns) of a request until its thread sleeps, calls others or answers.
+fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: u32) -> f64 {
+    let mut demand = costs.request() + endpoint.internal.pi_demand(address, costs);
+    if endpoint.internal.sleep == SimDuration::ZERO {
+        demand += endpoint.internal.body_demand(body, costs);
+        // Nothing comes between the body and the response.
+        if endpoint.groups.is_empty() {
+            demand += costs.response();
+        }
+    }
+    demand + endpoint.groups.len() as f64 * costs.group()
 }
 
 /// Flask's page for an internal error (bytes).

@@ -10,6 +10,7 @@ use super::endpoints::{Known, Site, SiteId, sent_to, sites};
 use super::placement::place_pods;
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
+use crate::application::service_time::ServiceTime;
 use crate::draws::Draws;
 use crate::faults::pod::PodFaults;
 use crate::ids::{
@@ -147,6 +148,12 @@ impl Topology {
         };
         topology.views = topology.make_views();
         topology
+    }
+
+    /// The law of the CPU time of a pod's requests, if one says it.
+    #[must_use]
+    pub fn service_time_of(&self, pod: PodId) -> Option<&ServiceTime> {
+        self.application().services[self.pods[pod].service].service_time.as_ref()
     }
 
     /// The application.

@@ -76,6 +76,7 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
             cpu_limit: None,
             cpu_request: None,
             endpoint,
+            service_time: None,
         });
     }
     application
@@ -222,6 +223,7 @@ pub(crate) fn free_world(
             cpu_limit: None,
             cpu_request: None,
             endpoint,
+            service_time: None,
         });
     }
     let mut description = cloud_and_edge(ten_services(|_| 0.0), &[], 1.0);

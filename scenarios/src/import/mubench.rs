@@ -114,6 +114,7 @@ fn read_service(
         cpu_limit: None,
         cpu_request: None,
         endpoint: EndpointId(index),
+        service_time: None,
     };
     let mut endpoint =
         Endpoint { service: ServiceId(index), internal: InternalService::idle(), groups: Vec::new() };

@@ -1,7 +1,7 @@
 //! The services, their call graph, and what their work costs.
 
 use super::ranges::{bounded, spread};
-use super::{Check, kubernetes};
+use super::{Check, kubernetes, service_time};
 use crate::import::mubench;
 use crate::problem::{Checked, Source};
 use crate::schema::{self, Scenario};
@@ -47,6 +47,9 @@ pub(super) fn resolve(
             kubernetes::cores(check, request, "a CPU request");
             service.cpu_request = Some(request.get_ref().0);
         }
+        // A name that no service has is reported with what the mesh is told.
+        let law = scenario.services.get(&service.name).and_then(|it| it.get_ref().service_time.as_ref());
+        service.service_time = law.and_then(|it| service_time::resolve(check, it));
     }
     Ok(application)
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod arrivals;
+mod calibration;
 mod clusters;
 mod consistent_hash;
 mod faults;
@@ -14,13 +15,14 @@ mod ranges;
 mod recording;
 mod retries;
 mod routes;
+mod service_time;
 mod services;
 #[cfg(test)]
 mod tests;
 mod traffic_policy;
 mod users;
 
-use crate::document::Document;
+use crate::document::{Document, Setting};
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
@@ -43,6 +45,8 @@ pub struct Resolved {
     pub baseline: Option<String>,
     /// Paths at which a setting replaces what the strategy says.
     pub overridden: Vec<String>,
+    /// Draws of the values that a calibration fitted.
+    pub calibration_draws: Vec<Vec<Setting>>,
 }
 
 /// Independent repetitions where the scenario names none: enough for an interval worth its name.
@@ -118,6 +122,7 @@ pub fn resolve(
         let known: Vec<&str> = known.iter().map(|head| head.name.get_ref().as_str()).collect();
         check.reference(name.get_ref(), name.span(), known.iter().copied(), "strategy");
     }
+    let calibration_draws = calibration::resolve(&mut check, scenario);
     if check.problems.is_empty() {
         check.places_every_service(&description);
         services::check_destinations(&mut check, scenario, &description, strategy);
@@ -126,7 +131,8 @@ pub fn resolve(
     }
     if check.problems.is_empty() {
         let overridden = Vec::new();
-        Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline, overridden })
+        let strategy = strategy.to_owned();
+        Ok(Resolved { strategy, description, replications, baseline, overridden, calibration_draws })
     } else {
         Err(Problems(told_once(check.problems)))
     }

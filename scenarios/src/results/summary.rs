@@ -3,6 +3,7 @@
 use super::served::{proxy_counters, served, served_by_pod};
 use super::workloads::{WorkloadSummary, cpu_of_limit, workloads};
 use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
+use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::{Counts, Figures};
 use meshsim_core::stats::{Estimate, Histogram, paired_difference};
@@ -19,6 +20,9 @@ pub struct Summary {
     pub strategies: Vec<Strategy>,
     /// Each strategy against the baseline.
     pub paired: Vec<Paired>,
+    /// Whether the ranking holds over the draws of a calibration, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Ranking>,
     /// Mean latencies by strategy and replication, for differences between any two.
     #[serde(skip)]
     means_ms: Vec<(String, Vec<f64>)>,
@@ -238,6 +242,7 @@ impl Summary {
             },
             strategies: strategies.collect(),
             paired: Vec::new(),
+            calibration: None,
             means_ms,
         };
         let baseline = plan.strategies[plan.baseline].strategy.clone();

@@ -3,6 +3,7 @@
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
 
+pub mod calibration;
 pub mod faults;
 pub mod kubernetes;
 pub mod quantity;
@@ -75,6 +76,8 @@ pub struct Scenario {
     /// What somebody changes.
     #[serde(default)]
     pub changes: Vec<Spanned<kubernetes::Change>>,
+    /// What a calibration left open: used by comparisons over its draws alone.
+    pub calibration: Option<Spanned<calibration::Calibration>>,
 }
 
 /// How long and how often.
