@@ -32,6 +32,8 @@ enum Command {
     Sweep(commands::sweep::Args),
     /// Hold a scenario against a measured trace, or a suite of them
     Validate(commands::validate::Args),
+    /// Fit a scenario to a measured trace
+    Calibrate(commands::calibrate::Args),
     /// Check a scenario without running it
     Check(commands::check::Args),
     /// List the library scenarios, or print one
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::exec(args),
         Command::Sweep(args) => commands::sweep::exec(args),
         Command::Validate(args) => commands::validate::exec(args),
+        Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Check(args) => commands::check::exec(args),
         Command::Library(args) => commands::library::exec(args),
     };

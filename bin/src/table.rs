@@ -1,7 +1,8 @@
 //! A comparison as a table for people.
 
 use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
-use std::collections::BTreeSet;
+use meshsim_scenarios::results::workloads::WorkloadSummary;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Share of requests still in flight at the end from which on it is shown: more than the few that
@@ -16,6 +17,7 @@ pub(crate) fn comparison(summary: &Summary) -> String {
     text += &traffic_table(summary);
     text.push('\n');
     text += &served_table(summary);
+    text += &pods_table(summary);
     text
 }
 
@@ -103,24 +105,45 @@ fn traffic_table(summary: &Summary) -> String {
 
 /// Share of each service's calls that each cluster served.
 fn served_table(summary: &Summary) -> String {
-    let served = || summary.strategies.iter().flat_map(|it| &it.served);
-    let services: BTreeSet<&String> = served().map(|(service, _)| service).collect();
-    let clusters: BTreeSet<&String> = served().flat_map(|(_, row)| row.keys()).collect();
+    by_cluster(summary, "share served in", |it| &it.served, |share| format!("{:.0} %", share * 100.0))
+}
+
+/// Ready pods of each service in each cluster in which pods come and go: in the mean, and the most.
+fn pods_table(summary: &Summary) -> String {
+    let pods = |it: &WorkloadSummary| format!("{:.1} ({})", it.ready_pods.value, it.most_ready);
+    by_cluster(summary, "ready pods, and the most at a time, in", |it| &it.workloads, pods)
+}
+
+/// More tables than this nobody reads.
+const CLUSTERS_SHOWN: usize = 6;
+
+/// A table per cluster, with a column per service.
+fn by_cluster<T>(
+    summary: &Summary,
+    title: &str,
+    of: impl Fn(&Strategy) -> &BTreeMap<String, BTreeMap<String, T>>,
+    show: impl Fn(&T) -> String,
+) -> String {
+    let all = || summary.strategies.iter().flat_map(&of);
+    let services: BTreeSet<&String> = all().map(|(service, _)| service).collect();
+    let clusters: BTreeSet<&String> = all().flat_map(|(_, row)| row.keys()).collect();
+    if clusters.len() > CLUSTERS_SHOWN {
+        return format!("{title} {} clusters: in summary.json (--out, --json)\n", clusters.len());
+    }
     let mut text = String::new();
     for cluster in &clusters {
         let mut head = vec!["strategy".to_owned()];
         head.extend(services.iter().map(|service| (*service).clone()));
         let mut rows = vec![head];
         for it in &summary.strategies {
-            let share = |service: &&String| {
-                let share = it.served.get(*service).and_then(|row| row.get(*cluster));
-                share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0))
+            let cell = |service: &&String| {
+                of(it).get(*service).and_then(|row| row.get(*cluster)).map_or("-".to_owned(), &show)
             };
             let mut row = vec![it.name.clone()];
-            row.extend(services.iter().map(share));
+            row.extend(services.iter().map(cell));
             rows.push(row);
         }
-        let _ = write!(text, "share served in {cluster}\n{}", align(&rows));
+        let _ = write!(text, "{title} {cluster}\n{}", align(&rows));
     }
     text
 }

@@ -12,7 +12,8 @@ use std::fmt::Write;
 /// One validation.
 pub(crate) fn one(validation: &Validation) -> String {
     let arrivals = match validation.arrivals {
-        ArrivalsFrom::Trace => "the trace's",
+        ArrivalsFrom::Rate => "the trace's rate",
+        ArrivalsFrom::Replay => "the trace's moments",
         ArrivalsFrom::Scenario => "the scenario's",
     };
     let mut text = format!(

@@ -80,6 +80,25 @@ pub enum Purpose {
     /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
     /// proxy.
     OutlierInterval = 27,
+    /// CPU time of a call where a law says it (`application/service_time`). Request draw.
+    ServiceTime = 28,
+    /// The state in which a rate that jumps begins (`users/arrivals/mmpp`). Entity draw: population.
+    FirstState = 30,
+    /// How long a rate stays before it jumps (`users/arrivals/mmpp`). Entity draw: population.
+    Sojourn = 31,
+    /// Where a rate jumps (`users/arrivals/mmpp`). Entity draw: population.
+    NextState = 32,
+    /// Which users move first (`users/mobility`). Entity draw: user, one address per move.
+    Move = 33,
+    /// How long the start of a pod takes (`kubernetes/pod`). Entity draw: pod.
+    PodStart = 40,
+    /// When metrics are scraped first (`cluster/autoscaling`). Entity draw: cluster.
+    MetricsScrape = 41,
+    /// When autoscalers are synced first (`cluster/autoscaling`). Entity draw: cluster.
+    AutoscalerSync = 42,
+    /// Random part of a link's delay for what control planes tell each other (`cluster/elastic`).
+    /// Entity draw: cluster.
+    LinkControl = 43,
 }
 
 /// The roots of all addresses of one replication.
@@ -97,6 +116,7 @@ const CLUSTERS: u64 = 0;
 const PODS: u64 = 1;
 const USERS: u64 = 2;
 const PROXIES: u64 = 3;
+const POPULATIONS: u64 = 4;
 
 impl Draws {
     /// The draws of replication `replication` under `seed`.
@@ -122,6 +142,12 @@ impl Draws {
     #[must_use]
     pub const fn of_user(self, population: PopulationId, user: u32) -> Address {
         self.entities.child(USERS).child(population.0 as u64).child(user as u64)
+    }
+
+    /// What belongs to a population for the whole run.
+    #[must_use]
+    pub const fn of_population(self, population: PopulationId) -> Address {
+        self.entities.child(POPULATIONS).child(population.0 as u64)
     }
 
     /// What belongs to a proxy of a cluster for the whole run.

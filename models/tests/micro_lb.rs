@@ -19,7 +19,7 @@ use meshsim_models::mesh::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
 use meshsim_models::telemetry::metrics::Counter;
-use meshsim_models::units::Cores;
+
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description, ServiceSettings};
@@ -146,8 +146,9 @@ fn backend() -> Application {
         threads: 10_000,
         replicas: 1,
         cpu_limit: None,
-        cpu_request: Cores(1.0),
+        cpu_request: None,
         endpoint: EndpointId(0),
+        service_time: None,
     });
     application
 }

@@ -10,6 +10,13 @@ use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
+use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
+use meshsim_models::kubernetes::metrics_server::Reads;
+use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::settings::{
+    AutoscalerSettings, Change, ChangeKind, KubernetesSettings, PodTimes, ReadinessProbe, WorkloadSettings,
+};
 use meshsim_models::mesh::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -142,8 +149,9 @@ fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
         threads: dice.count(1, 3) as u16,
         replicas: 1,
         cpu_limit: None,
-        cpu_request: Cores(dice.between(0.0, 2.0)),
+        cpu_request: Some(Cores(dice.between(0.0, 2.0))),
         endpoint,
+        service_time: None,
     }
 }
 
@@ -175,7 +183,7 @@ fn nodes(dice: &mut Dice, cluster: u32, hosts: u32) -> Vec<NodeSpec> {
         subzone: format!("c{cluster}"),
     };
     let host = |dice: &mut Dice| HostId(dice.count(0, hosts - 1));
-    (0..dice.count(1, 2)).map(|_| NodeSpec { host: host(dice), locality: locality.clone() }).collect()
+    (0..dice.count(1, 2)).map(|_| NodeSpec::new(host(dice), locality.clone())).collect()
 }
 
 fn clusters(dice: &mut Dice, hosts: u32) -> Table<ClusterId, ClusterSpec> {
@@ -306,6 +314,7 @@ fn population(
         personal: Vec::new(),
         reconnects_after: None,
         counts_session_moves: false,
+        moves: Vec::new(),
     }
 }
 
@@ -347,6 +356,8 @@ fn world(seed: u64) -> Description {
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
         faults: Vec::new(),
+        kubernetes: KubernetesSettings::default(),
+        time_series: None,
         application,
         hosts,
         clusters,
@@ -384,6 +395,57 @@ fn world_with_rules(seed: u64) -> Description {
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
+    description
+}
+
+/// The same world, in which pods come and go and autoscalers decide, until the last burst.
+fn world_of_changing_pods(seed: u64) -> Description {
+    let mut description = world_with_rules(seed);
+    let dice = &mut Dice::new(seed ^ 0xE1A5);
+    let millis = |dice: &mut Dice, most| SimDuration::from_millis(u64::from(dice.count(0, most)));
+    description.mesh.data_plane = dice.pick(&[DataPlane::Sidecar, DataPlane::Ambient, DataPlane::None]);
+    description.kubernetes.pods = PodTimes {
+        start_spread: dice.pick(&[0.0, 0.5]),
+        readiness: dice.chance(0.7).then(ReadinessProbe::default),
+        endpoint_delay: millis(dice, 500),
+        pre_stop: millis(dice, 2_000),
+        sidecar_drain: millis(dice, 2_000),
+        grace: millis(dice, 4_000),
+        ..PodTimes::default()
+    };
+    let workload = |dice: &mut Dice| WorkloadSettings {
+        application: ResourceList::new(u64::from(dice.count(0, 2_000)), 0),
+        sidecar: ResourceList::new(100, 0),
+        image_bytes: dice.magnitude(1e6, 1e9),
+        rollout: Rollout {
+            max_surge: dice.pick(&[PodCount::Pods(0), PodCount::Pods(2), PodCount::Percent(25)]),
+            max_unavailable: dice.pick(&[PodCount::Pods(0), PodCount::Pods(1), PodCount::Percent(50)]),
+        },
+        ..WorkloadSettings::default()
+    };
+    let services = description.application.services.len();
+    description.kubernetes.workloads = (0..services).map(|_| workload(dice)).collect();
+    let deployments = description.deployments.clone();
+    for it in &deployments {
+        let (service, cluster) = (it.service, it.cluster);
+        for _ in 0..dice.count(0, 4) {
+            let at = SimTime::ZERO + SimDuration::from_secs_f64(dice.between(0.0, 18.0));
+            let kind =
+                if dice.chance(0.3) { ChangeKind::Rollout } else { ChangeKind::Scale(dice.count(0, 3)) };
+            description.kubernetes.changes.push(Change { at, service, cluster, kind });
+        }
+        if dice.chance(0.5) {
+            let source = MetricSource::Utilization(MetricResource::Cpu);
+            let metrics = vec![MetricSpec { source, target: i64::from(dice.count(5, 90)) }];
+            let hpa = HpaSpec { min_replicas: 1, max_replicas: 4, metrics, behavior: None };
+            let reads = vec![Reads::PodCpu];
+            description.kubernetes.autoscalers.push(AutoscalerSettings { service, cluster, hpa, reads });
+        }
+    }
+    description.kubernetes.metrics.resolution = SimDuration::from_secs(1);
+    description.kubernetes.metrics.sync_period = SimDuration::from_secs(1);
+    description.kubernetes.changes.sort_by_key(|it| it.at);
+    description.time_series = Some(SimDuration::from_secs(1));
     description
 }
 
@@ -667,6 +729,49 @@ fn every_world_with_rules_drains() {
             assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
         }
         assert!(world.finish().requests.iter().all(|row| row.end.is_some()), "some have no answer");
+    });
+}
+
+/// Whatever pods do, requests are counted and every Deployment ends with as many as it wants, or waits.
+#[test]
+fn the_invariants_hold_while_pods_come_and_go() {
+    for_each_world(|seed| {
+        let description = world_of_changing_pods(seed);
+        let record = run(&description, 0);
+        for row in &record.requests {
+            let Some(end) = &row.end else { continue };
+            assert!(end.totals.returns <= end.totals.crossings, "{end:?}");
+        }
+        check_numbers(&description, &record);
+        for log in &record.control {
+            assert!(log.pods.is_sorted_by_key(|it| it.at));
+            let count = |name| log.pods.iter().filter(|it| it.step.name() == name).count();
+            assert!(count("ready") <= count("scheduled") && count("scheduled") <= count("created"));
+            assert!(count("ended") <= count("deleted"));
+        }
+    });
+}
+
+/// Nothing is left behind by pods that are gone.
+#[test]
+fn every_world_of_changing_pods_drains() {
+    for_each_world(|seed| {
+        let mut description = world_of_changing_pods(seed);
+        // What is changed and scaled ends soon after the first burst: an autoscaler never rests.
+        description.kubernetes.autoscalers.clear();
+        description.time_series = None;
+        for change in &mut description.kubernetes.changes {
+            change.at += PAUSE.saturating_sub(SimDuration::from_secs(2));
+        }
+        let description = in_bursts(description);
+        let mut world = World::new(&description, 0);
+        for burst in 1..=3 {
+            world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
+            assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
+        }
+        let record = world.finish();
+        let answered = record.requests.iter().filter(|row| row.arrival < SimTime::ZERO + PAUSE * 2);
+        assert!(answered.into_iter().all(|row| row.end.is_some()), "some have no answer");
     });
 }
 

@@ -2,9 +2,12 @@
 //!
 //! A strategy, a sweep and `--set` all change values by their path before anything is read: so
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
+//! Templates are changed first and written out then, so that what they write can be changed too.
 
+use crate::merge::{Wrong, collect_common, merge};
 use crate::problem::{Checked, Place, Problem, Problems, Source, clip, nearest};
 use crate::schema::{Scenario, StrategyHead};
+use crate::templates::{Templates, changes_clusters};
 use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,10 +55,41 @@ impl Setting {
 
     /// As a line of TOML.
     fn as_toml(&self) -> String {
-        let key = key_of(&self.path);
-        let literal = format!("{key} = {}", self.value);
-        if DeTable::parse(&literal).is_ok() { literal } else { format!("{key} = {}", quote(&self.value)) }
+        format!("{} = {}", key_of(&self.path), self.literal())
     }
+
+    /// The value as TOML writes it: as it is if it reads as TOML, else as a text.
+    #[must_use]
+    pub fn literal(&self) -> String {
+        let reads = DeTable::parse(&format!("value = {}", self.value)).is_ok();
+        if reads { self.value.clone() } else { quote(&self.value) }
+    }
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Nothing.
+    Absent,
+    /// A number, as it is written.
+    Number(String),
+    /// A text, and its place for [`Document::problem`].
+    Text(String, Range<usize>),
+    /// A list, a table, a truth value or a date, and its place.
+    Other(Range<usize>),
+}
+
+/// The parts of a path, without quotes.
+#[must_use]
+pub fn path_parts(path: &str) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), path);
+    let unquoted = |part: &str| part.trim().trim_matches('"').to_owned();
+    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
+        parts.push(unquoted(part));
+        rest = tail;
+    }
+    parts.push(unquoted(rest));
+    parts
 }
 
 /// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
@@ -131,7 +165,12 @@ impl Document {
     /// Changes one value, whatever the strategy says about it. Tables on its path that do not exist
     /// are made.
     pub fn set(&mut self, setting: &Setting) {
-        let source = Arc::new(Source { name: format!("--set {}", setting.path), text: setting.as_toml() });
+        self.set_for("--set", setting);
+    }
+
+    /// The same, for an option or a place that messages name instead of `--set`.
+    pub fn set_for(&mut self, origin: &str, setting: &Setting) {
+        let source = Arc::new(Source { name: format!("{origin} {}", setting.path), text: setting.as_toml() });
         let (last, known) = self.sources.last().expect("a document has a source");
         self.sources.push((last + known.text.len() + 1, source));
     }
@@ -150,15 +189,52 @@ impl Document {
     /// # Errors
     /// At the first key that is unknown or missing, or value that is of the wrong kind.
     pub fn read(&self, strategy: Option<usize>) -> Checked<Scenario> {
+        let tree = self.tree(strategy)?;
+        Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
+    }
+
+    /// The scenario as a strategy and the settings change it, without strategies and templates.
+    pub(crate) fn tree(&self, strategy: Option<usize>) -> Checked<Spanned<DeTable<'_>>> {
         let mut tree = parse_at(&self.sources[0].1, 0)?;
         let strategies = self.take_strategies(tree.get_mut())?;
-        if let Some((_, changes)) = strategy.and_then(|place| strategies.into_iter().nth(place)) {
-            self.merge(tree.get_mut(), changes)?;
-        }
+        let chosen = strategy.and_then(|place| strategies.into_iter().nth(place));
+        let mut changes: Vec<DeTable<'_>> = chosen.map(|(_, changes)| changes).into_iter().collect();
         for (offset, source) in &self.sources[1..] {
-            self.merge(tree.get_mut(), parse_at(source, *offset)?.into_inner())?;
+            changes.push(parse_at(source, *offset)?.into_inner());
         }
-        Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
+        let wrong = |(message, span): Wrong| Problems::from(self.problem(message, span));
+        let mut templates = Templates::take(tree.get_mut()).map_err(wrong)?;
+        for change in &mut changes {
+            templates.change(change).map_err(wrong)?;
+        }
+        templates.write_out(tree.get_mut()).map_err(wrong)?;
+        for change in changes {
+            merge(tree.get_mut(), change).map_err(wrong)?;
+        }
+        Ok(tree)
+    }
+
+    /// The value at a path under a strategy, settings included.
+    ///
+    /// # Errors
+    /// If the text is not TOML, or a table would become a value.
+    pub fn value_at(&self, strategy: Option<usize>, path: &str) -> Checked<Present> {
+        let tree = self.tree(strategy)?;
+        let parts = path_parts(path);
+        let Some((last, above)) = parts.split_last() else { return Ok(Present::Absent) };
+        let mut table = tree.get_ref();
+        for part in above {
+            match table.get(part.as_str()).map(Spanned::get_ref) {
+                Some(DeValue::Table(inner)) => table = inner,
+                _ => return Ok(Present::Absent),
+            }
+        }
+        Ok(table.get(last.as_str()).map_or(Present::Absent, |value| match value.get_ref() {
+            DeValue::Integer(number) => Present::Number(number.to_string()),
+            DeValue::Float(number) => Present::Number(number.to_string()),
+            DeValue::String(text) => Present::Text(text.clone().into_owned(), value.span()),
+            _ => Present::Other(value.span()),
+        }))
     }
 
     /// The paths that the strategy in place `strategy` changes and a setting changes again: the
@@ -218,8 +294,18 @@ impl Document {
         Ok((head, changes))
     }
 
-    /// Refuses a strategy that changes `run`: strategies are compared request by request.
+    /// Refuses a strategy that changes `run`, which clusters there are, or the draws of a calibration:
+    /// strategies are compared request by request.
     fn keeps_the_run(&self, strategy: &str, changes: &DeTable<'_>) -> Checked<()> {
+        if let Some((key, _)) = changes.iter().find(|(key, _)| key.get_ref().as_ref() == "calibration") {
+            let message = format!("strategy `{}` changes calibration", clip(strategy));
+            let help = "the draws of a calibration are the same for all strategies";
+            return Err(self.problem(message, key.span()).help(help).into());
+        }
+        if let Some((path, span)) = changes_clusters(changes) {
+            let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
+            return Err(problem.help("clusters and their users are the same for all strategies").into());
+        }
         let Some((key, value)) = changes.iter().find(|(key, _)| key.get_ref().as_ref() == "run") else {
             return Ok(());
         };
@@ -233,10 +319,6 @@ impl Document {
         };
         let problem = self.problem(format!("strategy `{}` changes {path}", clip(strategy)), span);
         Err(problem.help("replications, seed and durations are the same for all strategies").into())
-    }
-
-    fn merge<'i>(&self, base: &mut DeTable<'i>, change: DeTable<'i>) -> Checked<()> {
-        merge(base, change).map_err(|(message, span)| self.problem(message, span).into())
     }
 
     /// A problem at a place of the tree.
@@ -430,40 +512,6 @@ fn shift_value(value: Spanned<DeValue<'_>>, offset: usize) -> Spanned<DeValue<'_
         plain => plain,
     };
     Spanned::new(span, value)
-}
-
-/// The paths that both tables set.
-fn collect_common(setting: &DeTable<'_>, changes: &DeTable<'_>, above: &str, found: &mut Vec<String>) {
-    for (key, value) in setting {
-        let name = key.get_ref().as_ref();
-        let Some(other) = changes.get(name) else { continue };
-        let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
-        match (value.get_ref(), other.get_ref()) {
-            (DeValue::Table(inner), DeValue::Table(other)) => collect_common(inner, other, &path, found),
-            _ => found.push(path),
-        }
-    }
-}
-
-fn merge<'i>(base: &mut DeTable<'i>, change: DeTable<'i>) -> Result<(), (String, Range<usize>)> {
-    for (key, value) in change {
-        let name = key.get_ref().clone().into_owned();
-        let span = value.span();
-        match (base.get_mut(name.as_str()).map(Spanned::get_mut), value.into_inner()) {
-            (Some(DeValue::Table(old)), DeValue::Table(new)) => merge(old, new)?,
-            (Some(DeValue::Table(_)), _) => {
-                return Err((format!("`{name}` is a table and cannot become a value"), span));
-            }
-            (Some(old), DeValue::Table(_)) if !matches!(old, DeValue::Table(_)) => {
-                return Err((format!("`{name}` is a value and cannot become a table"), span));
-            }
-            (_, new) => {
-                base.remove(name.as_str());
-                base.insert(key, Spanned::new(span, new));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,16 +3,22 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 9] = [
+const SCENARIOS: [Entry; 15] = [
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
+    ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
+    ("fluidos-mesh-hpa", include_str!("../library/fluidos-mesh-hpa.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
+    ("moving-users", include_str!("../library/moving-users.toml")),
+    ("multi-edge", include_str!("../library/multi-edge.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),
+    ("rolling-update", include_str!("../library/rolling-update.toml")),
     ("sidecar-ambient", include_str!("../library/sidecar-ambient.toml")),
     ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),
     ("sticky-sessions", include_str!("../library/sticky-sessions.toml")),
     ("warm-up", include_str!("../library/warm-up.toml")),
+    ("zone-blind-hpa", include_str!("../library/zone-blind-hpa.toml")),
 ];
 
 /// Files that the scenarios name, by the path as they write it.

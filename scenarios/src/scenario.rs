@@ -1,6 +1,7 @@
 //! A scenario that was opened: its text, where its files are, and what it comes to.
 
 use crate::document::{Document, Setting};
+use crate::expanded::expanded;
 use crate::library;
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::resolve::{self, Resolved};
@@ -28,6 +29,9 @@ enum Files {
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
+/// Before the name of a file of the library, in a scenario that is not of it.
+const LIBRARY: &str = "library:";
+
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -41,7 +45,9 @@ impl Scenario {
             Some(text) => (Document::new(&format!("{name_or_path}.toml"), text), Files::Library),
             None => {
                 let path = Path::new(name_or_path);
-                let text = read_text(path).map_err(|problem| suggest_library(name_or_path, problem))?;
+                let bytes = read_bytes(path).map_err(|problem| suggest_library(name_or_path, problem))?;
+                let text =
+                    as_text(name_or_path, bytes).map_err(|problem| suggest_library(name_or_path, problem))?;
                 let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
                 (Document::new(name_or_path, &text), Files::Directory(directory))
             }
@@ -49,9 +55,18 @@ impl Scenario {
         Self::with_settings(document, files, settings)
     }
 
-    fn with_settings(mut document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
+    fn with_settings(document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
+        Self::with_settings_for("--set", document, files, settings)
+    }
+
+    fn with_settings_for(
+        origin: &str,
+        mut document: Document,
+        files: Files,
+        settings: &[Setting],
+    ) -> Checked<Self> {
         for setting in settings {
-            document.set(setting);
+            document.set_for(origin, setting);
         }
         let heads = document.strategies()?;
         let mut strategies: Vec<String> = Vec::new();
@@ -76,6 +91,45 @@ impl Scenario {
     /// As [`Scenario::open`].
     pub fn with(&self, settings: &[Setting]) -> Checked<Self> {
         Self::with_settings(self.document.clone(), self.files.clone(), settings)
+    }
+
+    /// The same scenario with further settings, which messages call `origin` instead of `--set`.
+    ///
+    /// # Errors
+    /// As [`Scenario::open`].
+    pub fn with_for(&self, origin: &str, settings: &[Setting]) -> Checked<Self> {
+        Self::with_settings_for(origin, self.document.clone(), self.files.clone(), settings)
+    }
+
+    /// Its text with places.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The path by which a scenario in `directory` names the same file as this one by `path`.
+    ///
+    /// # Errors
+    /// If one of them does not exist.
+    pub fn path_from(&self, path: &str, directory: &Path) -> Checked<String> {
+        if path.starts_with(LIBRARY) {
+            return Ok(path.to_owned());
+        }
+        let home = match &self.files {
+            Files::Library if library::file(path).is_some() => return Ok(format!("{LIBRARY}{path}")),
+            Files::Library => Path::new(""),
+            Files::Directory(home) => home,
+        };
+        let whole = |path: &Path| {
+            let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+            std::fs::canonicalize(path)
+                .map_err(|error| Problem::new(format!("cannot find `{}`: {error}", path.display())))
+        };
+        let (home, there) = (whole(home)?, whole(directory)?);
+        if home == there || Path::new(path).is_absolute() {
+            return Ok(path.to_owned());
+        }
+        Ok(relative(&whole(&home.join(path))?, &there))
     }
 
     /// The names of its strategies.
@@ -113,39 +167,59 @@ impl Scenario {
             Problems::from(Problem { place: self.document.problem("", span).place, ..problem })
         })?;
         let name = strategy.map_or("base", |place| &self.strategies[place]);
-        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, name)?;
+        let files = |path: &str| self.bytes(path);
+        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
         Ok(resolved)
     }
 
-    /// SHA-256 of everything that the results depend on: the scenario's text, its settings and the
-    /// work models of its strategies, in hexadecimal.
+    /// The scenario with its settings as a file without templates.
+    ///
+    /// # Errors
+    /// If its templates or changes are wrong.
+    pub fn expanded(&self) -> Checked<String> {
+        expanded(&self.document)
+    }
+
+    /// SHA-256 of everything that the results depend on: the scenario's text, its settings, and the
+    /// work models and recordings of its strategies, in hexadecimal.
     ///
     /// # Errors
     /// None at present: a strategy that cannot be read has not run, and changes no result.
     pub fn sha256(&self) -> Checked<String> {
         let mut hash = Sha256::new();
         hash.update(self.document.whole_text());
-        for path in self.work_models() {
+        let [work_models, recordings] = self.named_files();
+        for path in work_models {
             if let Ok(workmodel) = self.file(&path) {
                 hash.update(&workmodel.text);
+            }
+        }
+        for path in recordings {
+            if let Ok(recording) = self.bytes(&path) {
+                hash.update(&recording);
             }
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The paths of the work models under all strategies, or that of the base if it has none; each
-    /// once. A base that only its strategies complete need not be readable.
-    fn work_models(&self) -> Vec<String> {
+    /// The paths of the work models and of the recorded arrivals under all strategies, or those of the
+    /// base if it has none; each once. A base that only its strategies complete need not be readable.
+    fn named_files(&self) -> [Vec<String>; 2] {
         let places: Vec<Option<usize>> = match self.strategies.len() {
             0 => vec![None],
             count => (0..count).map(Some).collect(),
         };
-        let mut paths: Vec<String> = Vec::new();
+        let mut paths = [Vec::new(), Vec::new()];
         for schema in places.into_iter().filter_map(|place| self.document.read(place).ok()) {
-            let path = schema.application.workmodel.into_inner();
-            if !paths.contains(&path) {
-                paths.push(path);
+            let recordings = schema.users.values().filter_map(|users| users.get_ref().recording());
+            let named = [vec![schema.application.workmodel.get_ref().as_str()], recordings.collect()];
+            for (known, named) in paths.iter_mut().zip(named) {
+                for path in named {
+                    if !known.iter().any(|known| known == path) {
+                        known.push(path.to_owned());
+                    }
+                }
             }
         }
         paths
@@ -153,24 +227,45 @@ impl Scenario {
 
     /// A file that the scenario names. To a library scenario, `--set` gives files of the user's own.
     fn file(&self, path: &str) -> Result<Arc<Source>, Problem> {
-        let text = match &self.files {
+        let text = as_text(path, self.bytes(path)?)?;
+        Ok(Arc::new(Source { name: path.to_owned(), text }))
+    }
+
+    /// The bytes of such a file.
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, Problem> {
+        if let Some(name) = path.strip_prefix(LIBRARY) {
+            let text = library::file(name).ok_or_else(|| {
+                let known: Vec<&str> = library::files().map(|(name, _)| name).collect();
+                let problem = Problem::new(format!("the library has no file `{name}`"));
+                problem.help(format!("it has {}", known.join(", ")))
+            })?;
+            return Ok(text.as_bytes().to_vec());
+        }
+        match &self.files {
             Files::Library => match library::file(path) {
-                Some(text) => text.to_owned(),
-                None => read_text(Path::new(path)).map_err(|problem| match problem.help {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => read_bytes(Path::new(path)).map_err(|problem| match problem.help {
                     Some(_) => problem,
                     None => problem.help(
                         "the library has no file of this name, so it was looked for in the current directory",
                     ),
-                })?,
+                }),
             },
-            Files::Directory(directory) => read_text(&directory.join(path))?,
-        };
-        Ok(Arc::new(Source { name: path.to_owned(), text }))
+            Files::Directory(directory) => read_bytes(&directory.join(path)),
+        }
     }
 }
 
-/// Reads a whole text file, without the byte order mark that some editors put before it.
-pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
+/// The way from a directory to a file, both absolute, with slashes.
+fn relative(file: &Path, directory: &Path) -> String {
+    let common = file.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
+    let up = directory.components().skip(common).map(|_| "..".to_owned());
+    let down = file.components().skip(common).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+/// Reads a whole file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
     let unreadable = |error| Problem::new(format!("cannot read `{name}`: {error}"));
     if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -184,6 +279,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
         return Err(Problem::new(format!("`{name}` is too large"))
             .help(format!("at most {FILE_BYTES_MAX} bytes are read")));
     }
+    Ok(bytes)
+}
+
+/// Reads a whole text file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
+    as_text(&path.display().to_string(), read_bytes(path)?)
+}
+
+/// The text of a file, without the byte order mark that some editors put before it.
+fn as_text(name: &str, mut bytes: Vec<u8>) -> Result<String, Problem> {
     if bytes.starts_with(BYTE_ORDER_MARK) {
         bytes.drain(..BYTE_ORDER_MARK.len());
     }

@@ -2,16 +2,19 @@
 
 use crate::analysis::demand::demand_ms_per_request;
 use crate::resolve::Resolved;
-use crate::results::summary::Summary;
-use meshsim_core::Id;
+use crate::results::summary::{Strategy, Summary};
+use meshsim_core::{Id, SimTime, Table};
+use meshsim_models::application::call_graph::Service;
 use meshsim_models::faults::pod::PodFault;
 use meshsim_models::ids::{ServiceId, UpstreamId};
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
 use meshsim_models::mesh::outlier_detection::OutlierDetection;
-use meshsim_models::world::description::{DataPlane, Deployment, ServiceSettings};
+use meshsim_models::users::arrivals::Extreme;
+use meshsim_models::users::population::Population;
+use meshsim_models::world::description::{DataPlane, Deployment, Description, ServiceSettings};
 use meshsim_models::world::upstreams::Upstreams;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Something to know before trusting a result.
@@ -24,6 +27,17 @@ pub enum Warning {
         /// Of which service.
         service: String,
         /// Needed, over all clusters (cores).
+        needed: f64,
+        /// Allowed, over all clusters (cores).
+        allowed: f64,
+    },
+    /// The pods of a service need more CPU at the peak of the load than their limits give them.
+    PeakOverload {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Needed at the peak, over all clusters (cores).
         needed: f64,
         /// Allowed, over all clusters (cores).
         allowed: f64,
@@ -95,6 +109,41 @@ pub enum Warning {
         /// Share of the requests that arrived.
         share: f64,
     },
+    /// Pods found no node.
+    Unschedulable {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+        /// What nodes lacked.
+        because: &'static str,
+    },
+    /// Pods were made and never became ready.
+    NeverReady {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+    },
+    /// The pods of a service in a cluster used all the CPU that they may.
+    Saturated {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// CPU used over CPU limit.
+        share: f64,
+    },
     /// A trace was taken under other conditions than the scenario's.
     TraceDiffers {
         /// What differs.
@@ -120,6 +169,11 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \
                  will grow: add replicas, raise cpu_limit or lower the rate"
+            ),
+            Self::PeakOverload { strategy, service, needed, allowed } => write!(
+                f,
+                "strategy `{strategy}`: service `{service}` needs {needed:.2} cores at the peak of the load and has \
+                 {allowed:.2}; queues will grow as long as it lasts: if they are not to, add replicas or raise cpu_limit"
             ),
             Self::Overridden { strategy, path } => write!(
                 f,
@@ -173,6 +227,22 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: {:.1} % of the requests had not ended; latencies are those of the others: \
                  something is overloaded, or the run is too short",
+                share * 100.0
+            ),
+            Self::Unschedulable { strategy, service, cluster, pods, because } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` were Pending in cluster `{cluster}`: {because}; add \
+                 nodes or cores there, or lower requests or max_replicas"
+            ),
+            Self::NeverReady { strategy, service, cluster, pods } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}` never became ready; see \
+                 pod_events.csv (--out) for what they waited for"
+            ),
+            Self::Saturated { strategy, service, cluster, share } => write!(
+                f,
+                "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of their CPU limit: \
+                 their queues grow; add replicas or an hpa, or raise cpu_limit",
                 share * 100.0
             ),
             Self::TraceDiffers { what, trace, scenario } => write!(
@@ -232,40 +302,81 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     warnings
 }
 
-/// Services that need more CPU than they have.
+/// Services that need more CPU than they have: on average, or at the peak of the load.
 fn overloads(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let application = &description.application;
-    let mut needed = vec![0.0; application.services.len()];
-    // The users of a closed loop wait: they cannot ask for more than there is.
-    for population in description.populations.iter().filter(|p| p.arrivals.is_open()) {
-        let rate = population.arrivals.offered_per_second(population.users);
-        let Some(demand) = demand_ms_per_request(description, population.entry) else { continue };
-        for (id, ms) in demand.enumerate() {
-            needed[application.endpoints[id].service.index()] += rate * ms / 1000.0;
-        }
+    let end = description.end();
+    let demands = demands(description);
+    let mean = needed(&demands, |it| it.arrivals.offered_per_second(it.users, end));
+    if mean.is_empty() {
+        return Vec::new();
+    }
+    let mut peaks = vec![0.0_f64; mean.len()];
+    for at in moments(description) {
+        let needed = needed(&demands, |it| it.arrivals.rate_at(it.users, at, Extreme::Most));
+        peaks.iter_mut().zip(needed).for_each(|(peak, needed)| *peak = peak.max(needed));
     }
     let allowed = |service| -> f64 {
         let workers = f64::from(application.services[service].workers);
-        let of = |d: &Deployment| {
-            f64::from(d.replicas) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers))
+        // An autoscaler may ask for as many as it is allowed to.
+        let most = |d: &Deployment| {
+            let settings = &description.kubernetes;
+            let autoscaler = settings.autoscaler(d.service, d.cluster);
+            autoscaler.map_or(d.replicas, |it| it.hpa.max_replicas.max(d.replicas))
         };
+        let of =
+            |d: &Deployment| f64::from(most(d)) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers));
         description.deployments.iter().filter(|d| d.service == service).map(of).sum()
     };
-    application
-        .services
-        .enumerate()
-        .map(|(id, service)| (service, needed[id.index()], allowed(id)))
-        .filter(|(_, needed, allowed)| needed >= allowed)
-        .filter(|(_, needed, _)| *needed > 0.0)
-        .map(|(service, needed, allowed)| Warning::Overload {
-            strategy: resolved.strategy.clone(),
-            service: service.name.clone(),
-            needed,
-            allowed,
-        })
-        .collect()
+    let warning = |(id, it): (ServiceId, &Service)| {
+        let (strategy, service, allowed) = (resolved.strategy.clone(), it.name.clone(), allowed(id));
+        let (at_peak, needed) = (peaks[id.index()], mean[id.index()]);
+        if needed >= allowed && needed > 0.0 {
+            return Some(Warning::Overload { strategy, service, needed, allowed });
+        }
+        let peak = Warning::PeakOverload { strategy, service, needed: at_peak, allowed };
+        (at_peak >= allowed && at_peak > 0.0).then_some(peak)
+    };
+    application.services.enumerate().filter_map(warning).collect()
 }
+
+/// What a request of each population needs of each service (core seconds).
+fn demands(description: &Description) -> Vec<(&Population, Vec<f64>)> {
+    let application = &description.application;
+    // The users of a closed loop wait: they cannot ask for more than there is.
+    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+    let of = |population| -> Vec<f64> {
+        let mut needed = vec![0.0; application.services.len()];
+        let demand = demand_ms_per_request(description, population);
+        for (id, ms) in demand.iter().flat_map(Table::enumerate) {
+            needed[application.endpoints[id].service.index()] += ms / 1000.0;
+        }
+        needed
+    };
+    open.map(|population| (population, of(population.entry))).collect()
+}
+
+/// CPU that each service needs at a rate of each population (cores).
+fn needed(demands: &[(&Population, Vec<f64>)], rate: impl Fn(&Population) -> f64) -> Vec<f64> {
+    let mut needed = vec![0.0; demands.first().map_or(0, |(_, of)| of.len())];
+    for (population, demand) in demands {
+        let rate = rate(population);
+        needed.iter_mut().zip(demand).for_each(|(needed, demand)| *needed += rate * demand);
+    }
+    needed
+}
+
+/// Moments of the run among which the load of all users together is highest, or nearly so.
+fn moments(description: &Description) -> BTreeSet<SimTime> {
+    let end = description.end();
+    let turning = description.populations.iter().flat_map(|it| it.arrivals.turning_points(end));
+    let grid = (0..GRID).map(|place| SimTime::from_nanos(end.as_nanos() / GRID * place));
+    turning.chain(grid.take(if description.load_varies() { GRID as usize } else { 1 })).collect()
+}
+
+/// Moments at which a load that varies is looked at, beside those at which it turns.
+const GRID: u64 = 200;
 
 /// Services whose outlier detection is switched on and can do nothing, by percentage.
 fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
@@ -352,6 +463,32 @@ const MANY_FAILURES: f64 = 0.001;
 /// A share of requests in flight above this is worth a warning.
 const MANY_IN_FLIGHT: f64 = 0.01;
 
+/// Pods that use more than this of their limit over a whole run never catch up.
+const SATURATED: f64 = 0.98;
+
+/// What went wrong with pods.
+fn of_workloads(it: &Strategy) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (service, clusters) in &it.workloads {
+        for (cluster, workload) in clusters {
+            let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
+            if let Some(because) = workload.unschedulable_because {
+                let pods = workload.unschedulable;
+                let warning = Warning::Unschedulable { strategy, service, cluster, pods, because };
+                warnings.push(warning);
+            } else if workload.never_ready > 0 {
+                let pods = workload.never_ready;
+                warnings.push(Warning::NeverReady { strategy, service, cluster, pods });
+            }
+        }
+    }
+    for ((service, cluster), &share) in it.cpu_of_limit.iter().filter(|(_, share)| **share > SATURATED) {
+        let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
+        warnings.push(Warning::Saturated { strategy, service, cluster, share });
+    }
+    warnings
+}
+
 /// What can be told after it.
 #[must_use]
 pub fn after_run(summary: &Summary) -> Vec<Warning> {
@@ -375,6 +512,7 @@ pub fn after_run(summary: &Summary) -> Vec<Warning> {
             let replications = it.warm_up_not_found;
             warnings.push(Warning::WarmUpNotFound { strategy: strategy.clone(), replications });
         }
+        warnings.extend(of_workloads(it));
         let mean = it.latency_ms.mean;
         if let Some([low, high]) = mean.ci95 {
             let relative = (high - low) / 2.0 / mean.value;

@@ -180,3 +180,99 @@ fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
     assert!(is_faster(&summary, "ambient-waypoints", "sidecars"));
     assert!(is_faster(&summary, "sidecars-bare", "sidecars"));
 }
+
+/// By the call tree, requests cross 1, 0.57 or 0 times; with subsets in turn other edges are preferred to
+/// the cloud.
+#[test]
+fn an_edge_prefers_far_edges_of_its_region_to_the_cloud() {
+    let summary = run("multi-edge", 2, &["run.duration=2min"]);
+    let crossings = |name| find(&summary, name).crossings_per_request.value;
+    assert_within(crossings("cloud-only"), 0.999..=1.001);
+    assert_within(crossings("s0-s3"), 0.55..=0.59);
+    assert_within(crossings("all"), 0.0..=0.001);
+    assert_within(crossings("in-turn"), 0.77..=0.85);
+    let in_turn = find(&summary, "in-turn");
+    let in_cloud: f64 = in_turn.served_by_pod.values().flat_map(|of| &of["cloud"]).sum();
+    assert!(in_cloud < 1e-9, "the cloud serves {in_cloud} requests/s");
+    assert!(in_turn.latency_ms.p90.value > find(&summary, "cloud-only").latency_ms.p90.value);
+}
+
+#[test]
+fn users_that_move_need_pods_where_they_go() {
+    let summary = run("moving-users", 3, &[]);
+    let [at_home, everywhere] = ["where-they-live", "two-and-two"].map(|name| find(&summary, name));
+    assert_eq!(at_home.requests.offered, everywhere.requests.offered);
+    // 20 requests/s more than its pod can do, for 240 s and more.
+    assert!(at_home.latency_ms.p99.value > 10_000.0, "{}", at_home.latency_ms.p99.value);
+    assert!(everywhere.latency_ms.p99.value < 100.0, "{}", everywhere.latency_ms.p99.value);
+    assert!(is_faster(&summary, "two-and-two", "where-they-live"));
+}
+
+/// Of a service in a cluster: ready pods in the mean, and the most at a time.
+fn pods(strategy: &Strategy, service: &str, cluster: &str) -> (f64, u32) {
+    let workload = &strategy.workloads[service][cluster];
+    (workload.ready_pods.value, workload.most_ready)
+}
+
+/// At 50 requests/s a pod of s0 is at 60 % of what it requests if there are two, and no other service
+/// needs a second pod. What nobody calls any more keeps the one pod that must stay.
+#[test]
+fn fluidos_mesh_hpa_moves_pods_with_the_traffic() {
+    let summary = run("fluidos-mesh-hpa", 2, &["run.duration=15min"]);
+    let [cloud, s0, all] = ["cloud-only", "s0", "all"].map(|name| find(&summary, name));
+    assert_within(pods(cloud, "s0", "cloud").0, 1.9..=3.1);
+    assert_within(pods(s0, "s0", "edge1").0, 1.9..=3.1);
+    assert_within(pods(s0, "s0", "cloud").0, 0.999..=1.001);
+    for service in ["s1", "s5", "s9"] {
+        assert_within(pods(all, service, "edge1").0, 0.999..=1.001);
+    }
+    assert!(is_faster(&summary, "all", "s0-s3") && is_faster(&summary, "s0-s3", "cloud-only"));
+    // The trap holds with autoscalers too: s0 alone gains nothing.
+    assert!(!is_faster(&summary, "s0", "cloud-only"));
+}
+
+#[test]
+fn flash_crowd_spills_over_while_new_pods_start_and_comes_back() {
+    let summary = run("flash-crowd", 3, &[]);
+    let [hpa, spill, sudden] = ["edge-hpa", "spill-over", "sudden"].map(|name| find(&summary, name));
+    assert!(pods(hpa, "back", "edge1").1 >= 4, "the autoscaler reacts");
+    assert_within(hpa.served["back"]["cloud"], 0.0..=0.0);
+    assert_within(spill.served["back"]["cloud"], 0.001..=0.5);
+    assert!(pods(spill, "back", "edge1").1 >= 4, "it reacts although the cloud helps");
+    assert!(spill.latency_ms.p99.value < hpa.latency_ms.p99.value);
+    assert_within(f64::from(pods(sudden, "back", "edge1").1), 1.0..=2.0);
+    assert_within(sudden.served["back"]["cloud"], 0.8..=0.99);
+}
+
+#[test]
+fn zone_blind_hpa_leaves_the_hot_zone_alone() {
+    let summary = run("zone-blind-hpa", 2, &[]);
+    let [blind, half, even] =
+        ["zone-blind", "half-the-target", "no-locality"].map(|name| find(&summary, name));
+    assert_eq!(pods(blind, "back", "region"), (2.0, 2), "the mean of 100 % and 0 % is below the target");
+    assert!(blind.requests.in_flight > blind.requests.offered / 4, "its queue grows until the end");
+    assert!(pods(half, "back", "region").1 >= 4);
+    let served = &half.served_by_pod["back"]["region"];
+    let idle = served.iter().filter(|rate| **rate == 0.0).count();
+    assert!(idle >= 2, "pods of the cold zone idle: {served:?}");
+    assert_within(pods(even, "back", "region").0, 2.0..=3.5);
+    for recovered in [half, even] {
+        assert!(recovered.latency_ms.mean.value < 50.0);
+        assert_eq!(recovered.requests.failed.len(), 0, "{:?}", recovered.requests.failed);
+    }
+}
+
+/// 100 requests/s, four pods, 250 ms until the proxies know: a quarter of 25 each, times four.
+#[test]
+fn rolling_update_loses_requests_unless_somebody_waits() {
+    let replications = 4;
+    let summary = run("rolling-update", replications, &[]);
+    let lost = |name| failed(find(&summary, name)) as f64 / f64::from(replications);
+    assert_within(lost("abrupt"), 10.0..=40.0);
+    for name in ["pre-stop", "no-surge"] {
+        assert_eq!(failed(find(&summary, name)), 0, "{name}");
+    }
+    assert!(lost("retries") < 0.1 * lost("abrupt"));
+    assert_within(pods(find(&summary, "pre-stop"), "back", "cloud").0, 3.999..=4.6);
+    assert!(pods(find(&summary, "no-surge"), "back", "cloud").0 < 4.0);
+}

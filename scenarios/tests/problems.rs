@@ -516,3 +516,111 @@ fn weights_of_endpoints() {
          bad.toml:11:21: there is no service with a weight in cluster `edge`: `frond` (did you mean `front`?)",
     );
 }
+
+/// Asserts what is said of a good scenario with `more` behind it, whose first line is then line 25.
+fn check_after(more: &str, expected: &str) {
+    let said = problems_of(&format!("{SCENARIO}{more}\n"), WORKMODEL, &[]);
+    assert_eq!(said, expected, "\n{more}");
+}
+
+#[test]
+fn autoscalers_that_cannot_decide() {
+    check_after(
+        "[hpa]\nmax_replicas = 5\nmetrics = [{ resource = \"cpu\", utilization = 60 }]",
+        "no problem",
+    );
+    check_after(
+        "[hpa]\nmin_replicas = 1",
+        "bad.toml:25:1: the autoscaler of `front` in cluster `cloud` has no max_replicas (write max_replicas = 10)\n\
+         bad.toml:25:1: the autoscaler of `back` in cluster `cloud` has no max_replicas (write max_replicas = 10)",
+    );
+    check_after(
+        "[services.back.hpa]\nmin_replicas = 6\nmax_replicas = 5",
+        "bad.toml:27:16: the autoscaler of `back` in cluster `cloud` has min_replicas 6 above max_replicas 5 \
+         (min_replicas is at most max_replicas)",
+    );
+    check_after(
+        "[hpa]\nmax_replicas = 0",
+        "bad.toml:26:16: max_replicas 0 is out of range (it is 1 to 1000)",
+    );
+    check_after(
+        "[hpa]\nmax_replicas = 5\nmetrics = [{ resource = \"memory\", utilization = 60 }]",
+        "bad.toml:27:25: a metric of the resource `memory` is not simulated (write resource = \"cpu\": what pods \
+         use of memory is not simulated)",
+    );
+    check_after(
+        "[hpa]\nmax_replicas = 5\nmetrics = [{ pods = \"latency\", average_value = 5 }]",
+        "bad.toml:27:21: there is no metric `latency` of pods (it is \"requests_per_second\", \"mean_latency\" or \
+         \"requests_in_flight\")",
+    );
+    check_after(
+        "[hpa]\nmax_replicas = 5\nmetrics = [{ pods = \"mean_latency\", average_value = \"5 apples\" }]",
+        "bad.toml:27:53: \"5 apples\" is no average_value of this metric (write average_value = \"100ms\")",
+    );
+    check_after(
+        "[hpa]\nmax_replicas = 5\n[hpa.behavior.scale_up]\npolicies = [{ period = \"15s\" }]",
+        "bad.toml:28:13: a policy has pods or percent, and one of them (write { pods = 4, period = \"15s\" } or { \
+         percent = 100, period = \"15s\" })",
+    );
+}
+
+#[test]
+fn pods_and_changes_that_cannot_be() {
+    check_after(
+        "[services.back]\ntolerations = [\"gpu=yes:PreferNoSchedule\"]",
+        "bad.toml:26:16: a toleration with the effect `PreferNoSchedule` is not simulated (it is NoSchedule or \
+         NoExecute, as in \"key=value:NoSchedule\")",
+    );
+    check_after(
+        "[services.back]\nrolling_update = { max_surge = \"many\" }",
+        "bad.toml:26:32: max_surge = \"many\" is neither a number of pods nor a percentage (write max_surge = 1 or \
+         max_surge = \"25%\")",
+    );
+    check_after(
+        "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"",
+        "bad.toml:25:1: a change of kind \"scale\" needs replicas (write replicas = 3)",
+    );
+    check_after(
+        "[[changes]]\nat = \"90s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"rollout\"",
+        "bad.toml:26:6: the change comes at 90s, and the run ends at 70s (it comes before; the warm-up is part of \
+         the run)",
+    );
+    check_after(
+        "[[changes]]\nat = \"5s\"\nservice = \"bck\"\ncluster = \"cloud\"\nkind = \"remove\"",
+        "bad.toml:27:11: there is no service `bck` (did you mean `back`?)",
+    );
+    check(
+        "duration = \"10s\"",
+        "time_series = \"0ms\"",
+        "bad.toml:2:15: time_series 0s is out of range (it is 1ms to 3650d)",
+    );
+}
+
+#[test]
+fn laws_of_service_times() {
+    let with = |law: &str| format!("[services.back]\nservice_time = {law}\n[[strategy]]");
+    let said = |law: &str| problems_of(&SCENARIO.replacen("[[strategy]]", &with(law), 1), WORKMODEL, &[]);
+    for good in [
+        "{ law = \"deterministic\", mean = \"0ms\" }",
+        "{ law = \"exponential\", mean = \"3ms\" }",
+        "{ law = \"gamma\", mean = \"3ms\", cv = 0.5 }",
+        "{ law = \"log-normal\", mean = \"3ms\", cv = 0.5 }",
+        "{ law = \"empirical\", quantiles = [\"1ms\", \"1ms\", \"4ms\"] }",
+    ] {
+        assert_eq!(said(good), "no problem", "{good}");
+    }
+    for (bad, expected) in [
+        ("{ law = \"gama\", mean = \"3ms\" }", "unknown value `gama` (did you mean `gamma`?)"),
+        ("{ law = \"gamma\", mean = \"3ms\" }", "the law has no coefficient of variation"),
+        ("{ law = \"gamma\", mean = \"3ms\", cv = 0 }", "cv 0 is out of range (it is 0.01 to 10"),
+        ("{ law = \"exponential\", mean = \"3ms\", cv = 0.5 }", "this law has no cv"),
+        ("{ law = \"exponential\", mean = \"0ms\" }", "mean 0s is out of range (it is more than 0ms)"),
+        ("{ law = \"deterministic\" }", "the law has no mean (write mean = \"3ms\")"),
+        ("{ law = \"empirical\", quantiles = [\"2ms\", \"1ms\"] }", "the quantiles do not ascend"),
+        ("{ law = \"empirical\", quantiles = [\"2ms\"] }", "the law has 1 quantiles (there are 2 to 10001)"),
+        ("{ law = \"empirical\" }", "the law has no quantiles"),
+    ] {
+        let text = said(bad);
+        assert!(text.starts_with("bad.toml:") && text.contains(expected), "{bad}: {text}");
+    }
+}

@@ -11,11 +11,19 @@ use meshsim_scenarios::warnings;
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
+    /// Print the scenario with its templates written out and its settings made, as TOML
+    #[arg(long)]
+    expand: bool,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
-    let plan = Plan::new(&args.source.open()?, &Choice::default())?;
+    let scenario = args.source.open()?;
+    let plan = Plan::new(&scenario, &Choice::default())?;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
+    if args.expand {
+        print(&scenario.expanded()?)?;
+        return Ok(Code::Ok);
+    }
     let first = &plan.strategies[0].description;
     print(&format!(
         "{}: services {}, clusters {}, links {}, strategies {}; replications {}, each {} after {} of warm-up\n",

@@ -56,9 +56,12 @@ pub(crate) struct Output {
 impl Source {
     /// Opens the scenario; `extra` are settings of the command's own.
     pub(crate) fn open(&self) -> Checked<Scenario> {
-        let settings: Vec<Setting> =
-            self.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
-        Scenario::open(&self.scenario, &settings)
+        Scenario::open(&self.scenario, &self.settings()?)
+    }
+
+    /// The changes to the scenario.
+    pub(crate) fn settings(&self) -> Checked<Vec<Setting>> {
+        self.set.iter().map(|text| Setting::parse(text)).collect()
     }
 }
 

@@ -5,8 +5,10 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
 use crate::table;
+use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
@@ -28,29 +30,53 @@ pub(crate) struct Args {
     /// Also write every user request to requests.csv
     #[arg(long, requires = "out")]
     request_log: bool,
+    /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    calibration_draws: Option<u32>,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
-    let plan = Plan::new(&args.source.open()?, &choice)?;
-    run(&plan, &args.running, &args.output, args.request_log)
+    let scenario = args.source.open()?;
+    let plan = Plan::new(&scenario, &choice)?;
+    let settings = args.source.settings()?;
+    let draws = args
+        .calibration_draws
+        .map(|count| OverDraws::new(&scenario, &settings, &plan, &choice, count as usize))
+        .transpose()?;
+    run(&plan, draws.as_ref(), &args.running, &args.output, args.request_log)
 }
 
-/// Runs a plan and reports it.
-pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: bool) -> Outcome<Code> {
+/// Runs a plan and reports it; also over draws of a calibration, if there are some.
+pub(super) fn run(
+    plan: &Plan,
+    draws: Option<&OverDraws>,
+    running: &Running,
+    output: &Output,
+    request_log: bool,
+) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     output.prepare()?;
-    let outcome = running.watch(plan.simulated_seconds(), |watch| plan.run(request_log, watch))?;
+    let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
+    let (outcome, drawn) = running.watch(seconds, |watch| {
+        let outcome = plan.run(request_log, watch);
+        (outcome, draws.map(|draws| draws.run(watch)))
+    })?;
     if outcome.replications.is_empty() {
         return Ok(interrupted("no replication was finished, nothing is kept"));
     }
-    let summary = Summary::new(plan, &outcome);
+    let mut summary = Summary::new(plan, &outcome);
+    summary.calibration = drawn.map(|drawn| Ranking::new(&summary, &drawn));
     let written = output.write(|directory| write_comparison(directory, plan, &outcome, &summary));
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
         print(&to_json(&summary)?)?;
     } else {
-        let sentence = if summary.strategies.len() > 1 { verdict(&summary) + "\n" } else { String::new() };
+        let mut sentence =
+            if summary.strategies.len() > 1 { verdict(&summary) + "\n" } else { String::new() };
+        if let Some(ranking) = &summary.calibration {
+            sentence += &(ranking.sentence() + "\n");
+        }
         print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary)))?;
     }
     // What was simulated is shown even if it cannot be kept.
@@ -58,6 +84,11 @@ pub(super) fn run(plan: &Plan, running: &Running, output: &Output, request_log: 
     if outcome.interrupted {
         let kept = format!("the results are those of {} finished replications", summary.run.replications);
         return Ok(interrupted(&kept));
+    }
+    if let (Some(draws), Some(ranking)) = (draws, &summary.calibration)
+        && ranking.draws < draws.count()
+    {
+        return Ok(interrupted(&format!("{} of {} draws are finished", ranking.draws, draws.count())));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
     Ok(if completed { Code::Ok } else { Code::Failed })

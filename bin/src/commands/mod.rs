@@ -1,5 +1,6 @@
 //! One file per verb: its arguments and what it calls.
 
+pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod common;
 pub(crate) mod compare;

@@ -23,5 +23,5 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
-    compare::run(&plan, &args.running, &args.output, args.request_log)
+    compare::run(&plan, None, &args.running, &args.output, args.request_log)
 }

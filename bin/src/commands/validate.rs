@@ -59,8 +59,8 @@ pub(crate) struct Args {
     /// Seconds at the start of the trace to leave out (default: that of the CPU accounting, or the scenario's)
     #[arg(long, value_name = "SECONDS", conflicts_with = "suite")]
     trace_warm_up: Option<f64>,
-    /// Whose rate the simulated requests come at
-    #[arg(long, value_enum, default_value = "trace", conflicts_with = "suite")]
+    /// When the simulated requests come
+    #[arg(long, value_enum, default_value = "rate", conflicts_with = "suite")]
     arrivals: ArrivalsArgument,
     /// Make it a check: the error of KEY beyond the trace's own interval is at most this, as in mean=3%, ks=0.05 or
     /// failed=1% (may be given several times; KEY is mean, p50, p90, p95, p99, ks, wasserstein, failed, cpu_split,
@@ -90,9 +90,11 @@ pub(crate) struct Args {
 /// Where arrivals come from.
 #[derive(Clone, Copy, ValueEnum)]
 enum ArrivalsArgument {
-    /// The trace's requests after the warm-up over their span
-    Trace,
-    /// The scenario's own
+    /// At the trace's rate: its requests after the warm-up over their span
+    Rate,
+    /// At the trace's own moments, for as long as the trace
+    Replay,
+    /// As the scenario says
     Scenario,
 }
 
@@ -169,7 +171,8 @@ fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
 fn measurement(args: &Args, plan: &mut Plan) -> Checked<Measurement> {
     let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
     let from = match args.arrivals {
-        ArrivalsArgument::Trace => ArrivalsFrom::Trace,
+        ArrivalsArgument::Rate => ArrivalsFrom::Rate,
+        ArrivalsArgument::Replay => ArrivalsFrom::Replay,
         ArrivalsArgument::Scenario => ArrivalsFrom::Scenario,
     };
     if let Some(accounting) = &accounting {

@@ -21,7 +21,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
         return Err(problem.help("--traces names the folder that the suite's paths begin at").into());
     }
     let prepared = suite.prepare(&args.traces, &args.running.choice(Vec::new(), None))?;
-    prepared.warnings.iter().for_each(|warning| warn(warning));
+    prepared.warnings.iter().for_each(warn);
     let report = args.running.watch(prepared.simulated_seconds(), |watch| prepared.run(watch))??;
     if report.configurations.is_empty() {
         return Ok(interrupted("no configuration was finished, nothing is kept"));

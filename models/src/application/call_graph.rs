@@ -12,6 +12,7 @@
 //! only if the spectral radius of M is below 1 (Kemeny and Snell, Finite Markov chains, 1960).
 
 use super::internal_service::InternalService;
+use super::service_time::ServiceTime;
 use crate::ids::{EndpointId, ServiceId};
 use crate::units::Cores;
 use meshsim_core::Table;
@@ -38,10 +39,12 @@ pub struct Service {
     pub replicas: u32,
     /// CPU limit of a pod, none if absent.
     pub cpu_limit: Option<Cores>,
-    /// CPU request of a pod: its weight on a crowded host.
-    pub cpu_request: Cores,
+    /// CPU request of a pod's application, if there is one: its weight on a crowded host.
+    pub cpu_request: Option<Cores>,
     /// The endpoint that a call to the service reaches unless it names another.
     pub endpoint: EndpointId,
+    /// Law of the CPU time of a request, instead of what the internal service costs.
+    pub service_time: Option<ServiceTime>,
 }
 
 /// What a service speaks, as its Service's port says.
@@ -309,8 +312,9 @@ mod tests {
                 threads: 16,
                 replicas: 1,
                 cpu_limit: None,
-                cpu_request: Cores(1.0),
+                cpu_request: None,
                 endpoint,
+                service_time: None,
             });
         }
         app

@@ -62,6 +62,19 @@ pub struct Cell {
     pub workers: Vec<Worker>,
     /// Idle connections from the sidecar, most recently used last, by the sidecar's worker.
     kept: Vec<Vec<LocalConnection>>,
+    /// How many requests are in it.
+    pub occupancy: Occupancy,
+}
+
+/// How many requests are in a cell, waiting for a thread or holding one, and were so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Occupancy {
+    /// Requests that it answered.
+    pub served: u64,
+    inside: u32,
+    since: SimTime,
+    /// Time that requests were inside, added up until `since` (ns).
+    area: f64,
 }
 
 impl Cell {
@@ -72,6 +85,7 @@ impl Cell {
             workers: vec![Worker::default(); usize::from(workers)],
             // One by one: a clone has no room.
             kept: (0..sidecar_workers).map(|_| Vec::with_capacity(KEPT_ROOM)).collect(),
+            occupancy: Occupancy::default(),
         }
     }
 
@@ -93,6 +107,29 @@ impl Cell {
     /// A connection falls idle.
     pub fn keep(&mut self, sidecar_worker: u16, connection: LocalConnection) {
         self.kept[usize::from(sidecar_worker)].push(connection);
+    }
+}
+
+impl Occupancy {
+    /// A request comes in.
+    pub fn enter(&mut self, now: SimTime) {
+        self.area = self.time_inside(now);
+        self.since = now;
+        self.inside += 1;
+    }
+
+    /// A request is answered.
+    pub fn leave(&mut self, now: SimTime) {
+        self.area = self.time_inside(now);
+        self.since = now;
+        self.inside -= 1;
+        self.served += 1;
+    }
+
+    /// Time that requests were inside so far, added up (ns).
+    #[must_use]
+    pub fn time_inside(&self, now: SimTime) -> f64 {
+        self.area + f64::from(self.inside) * (now - self.since).as_nanos() as f64
     }
 }
 

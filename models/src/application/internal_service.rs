@@ -154,6 +154,12 @@ impl CellCosts {
         self.response_ms * self.cpu_scale * NANOS_PER_MS
     }
 
+    /// CPU time (ns) of a request for which a law says `ms`.
+    #[must_use]
+    pub fn of_law(&self, ms: f64) -> f64 {
+        ms * self.cpu_scale * NANOS_PER_MS
+    }
+
     /// CPU time (ns) of the client side of one call.
     #[must_use]
     pub fn call(&self) -> f64 {

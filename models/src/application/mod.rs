@@ -4,3 +4,4 @@
 pub mod call_graph;
 pub mod cell;
 pub mod internal_service;
+pub mod service_time;

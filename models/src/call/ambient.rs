@@ -67,7 +67,8 @@ impl Context<'_> {
 
     /// Something passes the ztunnel of a pod's node: when it comes out.
     pub(super) fn pass_ztunnel(&mut self, pod: PodId, worker: u16, takes: SimDuration) -> SimTime {
-        let ztunnel = self.topology.ztunnel_of(pod);
+        let node = self.cluster.workloads.pods[self.topology.slot_of(pod)].node;
+        let ztunnel = self.topology.ztunnel_of(node);
         let proxy = &mut self.cluster.proxies[ztunnel];
         let worker = worker % proxy.workers() as u16;
         proxy.pass(worker, self.now, takes)
@@ -95,9 +96,9 @@ impl Context<'_> {
 }
 
 impl crate::world::topology::Topology {
-    /// The ztunnel of a pod's node: they come after the gateways.
+    /// The ztunnel of a node: they come after the gateways.
     #[must_use]
-    pub fn ztunnel_of(&self, pod: PodId) -> ProxyId {
-        ProxyId::from_index(usize::from(self.description.gateway.replicas) + self.pods[pod].node as usize)
+    pub fn ztunnel_of(&self, node: u32) -> ProxyId {
+        ProxyId::from_index(usize::from(self.description.gateway.replicas) + node as usize)
     }
 }

@@ -366,7 +366,8 @@ impl Context<'_> {
         let pool = self.cluster.pools[connection].pool;
         let shared = self.cluster.pools.is_shared(pool);
         let by_cell = self.cluster.pools.is_of_cell(pool);
-        if shared {
+        // One whose endpoint left while it was made carries those that wait for it, and no others.
+        if shared && !self.cluster.pools.is_draining(connection) {
             self.cluster.pools.check_in(connection, u32::MAX);
         }
         loop {
@@ -383,7 +384,9 @@ impl Context<'_> {
                 }
             }
         }
-        if !shared {
+        if self.cluster.pools.is_draining(connection) {
+            self.cluster.pools.drain(connection);
+        } else if !shared {
             self.cluster.pools.check_in(connection, if by_cell { KEPT_BY_CELL } else { u32::MAX });
         }
     }
@@ -441,7 +444,9 @@ impl Context<'_> {
         self.cluster.metrics.count(self.now, service, Counter::Connections);
         let path = self.path_to(pod);
         let faults = &self.topology.faults;
-        if !faults.is_empty() && faults.is_dead(pod, self.now + path.one_way) {
+        let here = self.topology.pods[pod].cluster == self.cluster.id;
+        let dies = !faults.is_empty() && faults.is_dead(pod, self.now + path.one_way);
+        if dies || (here && self.is_down(pod)) {
             self.scheduler.schedule(self.now + path.round_trip, Event::ConnectionFails(connection));
             return connection;
         }
@@ -478,7 +483,8 @@ impl Context<'_> {
         if !self.topology.is_ambient() {
             return self.cluster.ready_pods(self.topology, service);
         }
-        let (site, id) = (self.topology.pods[pod].site, UpstreamId(service.0));
+        let node = self.cluster.workloads.pods[self.topology.slot_of(pod)].node;
+        let (site, id) = (self.topology.site_of_node(self.cluster.id, node), UpstreamId(service.0));
         let view = view_of(&self.cluster.changed_views, self.topology, self.cluster.id, site, id);
         if view.levels() == 0 { &[] } else { view.level(0) }
     }

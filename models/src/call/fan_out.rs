@@ -79,7 +79,10 @@ impl Context<'_> {
             let probability = selected.calls[usize::from(slot)].probability;
             let address = call_address(it.address, group, slot, 0);
             if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = self.topology.description.cell.costs.call();
+                let demand = match self.topology.service_time_of(it.pod) {
+                    Some(_) => 0.0,
+                    None => self.topology.description.cell.costs.call(),
+                };
                 if demand > 0.0 {
                     self.work(call, Stage::Calling { group, step }, demand);
                 } else {

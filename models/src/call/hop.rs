@@ -145,6 +145,7 @@ impl Context<'_> {
         let (pass, loopback) = self.pass_of(proxy);
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        self.cluster.proxies[proxy].cpu_used += cpu;
         let at = self.cluster.proxies[proxy].pass(u16::from(worker), self.now, takes);
         // Most answers are good ones to a first attempt.
         let settled = response.answer.is_ok() && !it.holds_retry;
@@ -249,6 +250,10 @@ impl Context<'_> {
         }
         self.return_retry(hop);
         let it = self.cluster.hops.remove(hop);
+        if self.cluster.series.is_on() {
+            let service = self.topology.service_of(it.endpoint);
+            self.cluster.series.answered(service, it.answer.is_ok(), self.now - it.routed);
+        }
         match it.origin {
             Origin::User { population, row } => self.answer_user(population, row, &it.answer),
             Origin::Call { call, group, step } => self.call_answered(call, group, step, &it.answer),

@@ -38,6 +38,10 @@ impl Context<'_> {
         self.cluster.cells[slot] = Cell::new(service.workers, if sidecars { concurrency } else { 0 });
         self.cluster.cell_pools[slot].fill(None);
         self.compute.clear(self.now, it.container);
+        // Its counters begin anew.
+        if let Some(history) = self.cluster.workloads.histories.get_mut(slot) {
+            history.clear();
+        }
         if sidecars {
             self.sidecar_dies(pod);
         }
@@ -77,6 +81,16 @@ impl Context<'_> {
             (self.topology.description.mesh.concurrency, self.topology.upstreams.len());
         let site = self.cluster.proxies[sidecar].site;
         self.cluster.proxies[sidecar] = Proxy::new(site, concurrency, upstreams);
+    }
+
+    /// Whether a pod of this cluster cannot be reached.
+    pub(super) fn is_down(&self, pod: PodId) -> bool {
+        let faults = &self.topology.faults;
+        if !faults.is_empty() && faults.is_dead(pod, self.now) {
+            return true;
+        }
+        let workloads = &self.cluster.workloads;
+        workloads.is_elastic && !workloads.pods[self.topology.slot_of(pod)].is_reachable()
     }
 
     /// The client of an attempt is told that its connection is lost.

@@ -2,7 +2,8 @@
 //!
 //! # Models
 //! The internal service first (digits of pi, sleep, body), then the external services, then the
-//! response; the worker's thread is held from the first to the last. Between clusters each TCP
+//! response; the worker's thread is held from the first to the last. Where a law says what a service
+//! takes (`application/service_time`), all its work comes first. Between clusters each TCP
 //! round enters the link's queue when the one before it is acknowledged.
 //!
 //! # Assumptions
@@ -16,8 +17,9 @@
 
 use super::hop::LOCAL_REPLY_BODY;
 use super::record::{Answer, Call, Hop, Status, Totals};
+use crate::application::call_graph::Endpoint;
 use crate::application::cell::{Kept, LocalConnection};
-use crate::application::internal_service::InternalService;
+use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Job, Stage};
 use crate::cluster::message::{Body, Message, Request, Response};
@@ -43,8 +45,7 @@ impl Context<'_> {
 
     /// A request arrives, wherever it comes from.
     pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
-        let faults = &self.topology.faults;
-        if !faults.is_empty() && faults.is_dead(request.pod, self.now) {
+        if self.is_down(request.pod) {
             return self.reset_client(request.client, request.hop, request.address);
         }
         let call = self.cluster.calls.insert(Call {
@@ -86,6 +87,9 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         let service = &self.topology.application().services[self.topology.pods[it.pod].service];
+        if self.cluster.workloads.is_elastic && !self.cluster.workloads.pods[slot].accepts(self.now) {
+            return self.refuse(call);
+        }
         let cell_worker = if self.topology.has_sidecars() {
             let loopback = self.topology.description.mesh.loopback;
             match self.cluster.cells[slot].take_kept(it.server_worker, self.now, loopback) {
@@ -102,6 +106,7 @@ impl Context<'_> {
             it.server_worker
         };
         self.cluster.calls[call].cell_worker = cell_worker;
+        self.cluster.cells[slot].occupancy.enter(self.now);
         let worker = &mut self.cluster.cells[slot].workers[usize::from(cell_worker)];
         if worker.receive(self.now, service.threads) {
             self.start(call);
@@ -112,6 +117,19 @@ impl Context<'_> {
             });
             worker.set_queue(Some(ends));
         }
+    }
+
+    /// An application that starts or stops listens to nobody: its sidecar answers for it, and without
+    /// one the connection is refused.
+    #[cold]
+    fn refuse(&mut self, call: Handle<Call>) {
+        if self.topology.has_sidecars() {
+            let answer = &mut self.cluster.calls[call].answer;
+            (answer.status, answer.body) = (Status::ConnectFailure, LOCAL_REPLY_BODY);
+            return self.respond_through_sidecar(call);
+        }
+        let it = self.cluster.calls.remove(call);
+        self.reset_client(it.client, it.hop, it.address);
     }
 
     /// A piece of CPU work is done.
@@ -143,21 +161,31 @@ impl Context<'_> {
             return;
         }
         let it = self.cluster.calls[call];
-        let internal = self.internal_of(&it);
-        let demand = internal.body_demand(it.answer.body, &self.topology.description.cell.costs);
+        let demand = match self.topology.service_time_of(it.pod) {
+            Some(_) => 0.0,
+            None => self.internal_of(&it).body_demand(it.answer.body, &self.topology.description.cell.costs),
+        };
         self.work(call, Stage::Body, demand);
     }
 
     /// All groups are done: the response is written.
     pub(crate) fn write_response(&mut self, call: Handle<Call>) {
-        let demand = self.topology.description.cell.costs.response();
+        let demand = match self.topology.service_time_of(self.cluster.calls[call].pod) {
+            Some(_) => 0.0,
+            None => self.topology.description.cell.costs.response(),
+        };
         self.work(call, Stage::Response, demand);
     }
 
     /// Gives a container CPU work of `demand` ns at the reference speed.
     pub(crate) fn work(&mut self, call: Handle<Call>, stage: Stage, demand: f64) {
         let it = self.cluster.calls[call];
-        let demand = self.slowed(it.pod, demand * self.topology.speed_factor(it.address));
+        // A law of service times has a spread of its own.
+        let speed = match self.topology.service_time_of(it.pod) {
+            Some(_) => 1.0,
+            None => self.topology.speed_factor(it.address),
+        };
+        let demand = self.slowed(it.pod, demand * speed);
         let it = &mut self.cluster.calls[call];
         it.answer.totals.demand_us = it.answer.totals.demand_us.saturating_add((demand / 1e3) as u32);
         let container = self.topology.pods[it.pod].container;
@@ -256,15 +284,10 @@ impl Context<'_> {
             return;
         }
         let body = endpoint.internal.body_bytes(it.address);
-        let mut demand = costs.request() + endpoint.internal.pi_demand(it.address, costs);
-        if endpoint.internal.sleep == SimDuration::ZERO {
-            demand += endpoint.internal.body_demand(body, costs);
-            // Nothing comes between the body and the response.
-            if endpoint.groups.is_empty() {
-                demand += costs.response();
-            }
-        }
-        demand += endpoint.groups.len() as f64 * costs.group();
+        let demand = match self.topology.service_time_of(it.pod) {
+            Some(law) => costs.of_law(law.draw_ms(it.address)),
+            None => first_demand(endpoint, costs, it.address, body),
+        };
         let answer = &mut self.cluster.calls[call].answer;
         answer.body = body;
         answer.totals = totals(&it, body);
@@ -278,6 +301,7 @@ impl Context<'_> {
         self.cluster.metrics.count_served(self.now, slot);
         let keep_alive = self.topology.description.cell.keep_alive;
         let cell = &mut self.cluster.cells[slot];
+        cell.occupancy.leave(self.now);
         let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive);
         if self.topology.has_sidecars() {
             let connection = LocalConnection { worker: it.cell_worker, closes_at };
@@ -319,6 +343,7 @@ impl Context<'_> {
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);
         let sidecar = self.topology.sidecar_of(it.pod);
         let reached = self.now + self.topology.description.mesh.loopback;
+        self.cluster.proxies[sidecar].cpu_used += cpu;
         let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
         self.answer_is_ready(call, at, self.proxy_closes_at());
         self.scheduler.schedule(at, Event::ResponseLeaves(call));
@@ -367,6 +392,19 @@ impl Context<'_> {
     fn internal_of(&self, call: &Call) -> InternalService {
         self.topology.application().endpoints[call.endpoint].internal
     }
+}
+
+/// CPU time (ns) of a request until its thread sleeps, calls others or answers.
+fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: u32) -> f64 {
+    let mut demand = costs.request() + endpoint.internal.pi_demand(address, costs);
+    if endpoint.internal.sleep == SimDuration::ZERO {
+        demand += endpoint.internal.body_demand(body, costs);
+        // Nothing comes between the body and the response.
+        if endpoint.groups.is_empty() {
+            demand += costs.response();
+        }
+    }
+    demand + endpoint.groups.len() as f64 * costs.group()
 }
 
 /// Flask's page for an internal error (bytes).

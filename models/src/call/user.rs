@@ -20,11 +20,11 @@ use meshsim_core::{Handle, Id, SimTime};
 impl Context<'_> {
     /// The next request of an open loop.
     pub(crate) fn user_sends(&mut self, population: PopulationId) {
-        let number = self.cluster.sent[population];
-        let arrivals = self.topology.description.populations[population.index()].arrivals;
-        let next = self.topology.draws.request(population, number + 1);
-        if let Some(gap) = arrivals.gap(next) {
-            self.scheduler.schedule(self.now + gap, Event::UserSends(population));
+        let source = self.topology.stream_source(population, self.cluster.id);
+        let stream = self.cluster.streams[population].as_mut().expect("who sends has a stream");
+        let number = stream.number();
+        if let Some(at) = stream.advance(&source) {
+            self.scheduler.schedule(at, Event::UserSends(population));
         }
         self.send_request(population, number);
     }
@@ -35,7 +35,6 @@ impl Context<'_> {
     }
 
     fn send_request(&mut self, population: PopulationId, number: u64) {
-        self.cluster.sent[population] += 1;
         self.cluster.open_requests += 1;
         let it = &self.topology.description.populations[population.index()];
         let row = self.cluster.log.arrive(population, number, self.now);
@@ -49,8 +48,10 @@ impl Context<'_> {
         // A user's connection ends in one worker of one gateway.
         let client = Client::proxy(ProxyId(user % gateways), worker as u16);
         let hop = self.cluster.hops.insert(Hop::new(origin, client, address, it.entry, self.now));
-        if it.reconnects_after.is_some() {
-            let connection = connection_number(it, user, self.now);
+        let places = self.topology.places_of(population);
+        if it.reconnects_after.is_some() || places.is_some() {
+            let moves = places.map_or(0, |places| places.moves_before(user, self.now));
+            let connection = connection_number(it, user, self.now) + moves;
             self.cluster.access[population].reconnect(user, connection);
         }
         let delay = self.cluster.access[population].send(user, self.now, &it.access);
@@ -89,7 +90,7 @@ impl Context<'_> {
         // The next request of a closed loop: its user's next number.
         let next = number + it.users;
         let think = it.arrivals.think(self.topology.draws.request(population, u64::from(next)), false);
-        if it.arrivals.gap(self.topology.draws.request(population, 0)).is_none() {
+        if !it.arrivals.is_open() {
             self.scheduler.schedule(at + think, Event::UserThought { population, number: next });
         }
     }

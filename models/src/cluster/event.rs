@@ -96,6 +96,30 @@ pub enum Event {
         /// Whether it is ready.
         ready: bool,
     },
+    /// The Deployments of an elastic cluster are there.
+    WorkloadsStart,
+    /// Somebody changes a Deployment, by the change's place in the list.
+    WorkloadChanges(u32),
+    /// The next step in the life of a pod is due. Stale if another pod has taken its place.
+    PodAdvances {
+        /// The pod's place in the cluster.
+        place: u32,
+        /// How many pods were in this place before.
+        incarnation: u32,
+    },
+    /// The control plane announces that a pod of this cluster serves, or no longer.
+    EndpointAnnounced {
+        /// The pod.
+        pod: PodId,
+        /// Whether it serves.
+        appears: bool,
+    },
+    /// The metrics server asks all kubelets.
+    MetricsScraped,
+    /// The autoscalers look at their metrics.
+    AutoscalersSync,
+    /// A sample of the time series is due.
+    SampleTaken,
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);

@@ -2,7 +2,8 @@
 
 use super::event::Event;
 use super::message::{Body, Message};
-use super::state::Cluster;
+use super::state::{Cluster, EndpointNews};
+use super::{autoscaling, elastic, sampling};
 use crate::call::record::Call;
 use crate::compute::{Compute, ContainerSpec};
 use crate::draws::{Purpose, draw};
@@ -75,23 +76,34 @@ impl Shard {
         // In the order in which they were numbered.
         let mut cores = vec![0.0; hosts.len()];
         for (&host, &local) in &hosts {
+            topology.local_hosts[host] = local;
             cores[local.index()] = topology.description.hosts[host].cores;
         }
         let mut compute = Compute::new(cores);
         for &cluster in group {
             for pod in topology.pods_of(cluster).map(PodId) {
                 let it = topology.pods[pod];
+                let node = it.starts_on.unwrap_or(0) as usize;
+                let host = topology.description.clusters[cluster].nodes[node].host;
                 let service = &topology.description.application.services[it.service];
                 let phase = uniform(&mut draw(topology.draws.of_pod(pod, 0), Purpose::CfsPhase));
                 topology.pods[pod].container = compute.add_container(&ContainerSpec {
-                    host: hosts[&it.host],
+                    host: hosts[&host],
                     entity: cluster.entity(),
                     workers: usize::from(service.workers),
-                    jobs_per_worker: usize::from(service.threads).min(64),
+                    // A place that may never be taken gets no room in advance.
+                    jobs_per_worker: if it.starts_on.is_some() {
+                        usize::from(service.threads).min(64)
+                    } else {
+                        0
+                    },
                     limit: it.cpu_limit,
-                    weight: service.cpu_request.0.max(0.01),
+                    weight: service.cpu_request.or(service.cpu_limit).map_or(1.0, |cores| cores.0.max(0.01)),
                     phase,
                 });
+                if it.starts_on.is_none() {
+                    compute.place(topology.pods[pod].container, None);
+                }
             }
         }
         compute
@@ -122,17 +134,24 @@ impl Shard {
         let mut events = Vec::new();
         for (index, it) in topology.description.populations.iter().enumerate() {
             let population = PopulationId::from_index(index);
-            let entity = it.cluster.entity();
-            let address = |k| topology.draws.request(population, k);
-            match it.arrivals.gap(address(0)) {
-                Some(gap) => events.push((entity, SimTime::ZERO + gap, Event::UserSends(population))),
-                None => events.extend((0..it.users).map(|number| {
-                    let think = it.arrivals.think(address(u64::from(number)), true);
-                    (entity, SimTime::ZERO + think, Event::UserThought { population, number })
-                })),
+            if it.arrivals.is_open() {
+                let visited = topology.description.clusters.ids();
+                let first = |cluster| Some((cluster, topology.first_of(population, cluster)?.1));
+                let sends =
+                    |(cluster, at): (ClusterId, _)| (cluster.entity(), at, Event::UserSends(population));
+                events.extend(visited.filter_map(first).map(sends));
+                continue;
             }
+            events.extend((0..it.users).map(|number| {
+                let address = topology.draws.request(population, u64::from(number));
+                let think = it.arrivals.think(address, true);
+                (it.cluster.entity(), SimTime::ZERO + think, Event::UserThought { population, number })
+            }));
         }
         events.extend(Self::fault_events(topology));
+        events.extend(elastic::first_events(topology));
+        events.extend(autoscaling::first_events(topology));
+        events.extend(sampling::first_events(topology));
         events
     }
 
@@ -165,6 +184,12 @@ impl Shard {
             }
         }
         events
+    }
+
+    /// CPU time that each place for a pod of a cluster has used (s).
+    pub(crate) fn pod_cpu_seconds(&self, cluster: ClusterId, now: SimTime) -> Vec<f64> {
+        let containers = self.topology.pods_of(cluster).map(|pod| self.topology.pods[PodId(pod)].container);
+        containers.map(|it| self.compute.used_at(it, now) / 1e9).collect()
     }
 
     /// What never changes.
@@ -244,6 +269,8 @@ impl Process for Shard {
             Body::Request(request) => context.remote_request_arrives(&request),
             Body::Response(response) => context.response_arrives(&response),
             Body::Reset { hop, address } => context.reset_arrives(hop, address),
+            Body::Endpoint { pod, news } => context.endpoint_news(pod, news),
+            Body::PodEnded { pod } => context.remote_pod_ended(pod),
         }
         context.schedule_cpu();
     }
@@ -265,8 +292,16 @@ impl Context<'_> {
             Event::TakesOverHealth { proxy, upstream } => self.take_over_health(proxy, upstream),
             Event::PodDies(pod) => self.pod_dies(pod),
             Event::EndpointChanges { pod, ready } => {
-                self.cluster.change_endpoint(self.topology, pod, ready, self.now);
+                let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
+                self.cluster.change_endpoint(self.topology, pod, news, self.now);
             }
+            Event::WorkloadsStart => self.workloads_start(),
+            Event::WorkloadChanges(place) => self.workload_changes(place),
+            Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
+            Event::EndpointAnnounced { pod, appears } => self.endpoint_announced(pod, appears),
+            Event::MetricsScraped => self.scrape_metrics(),
+            Event::AutoscalersSync => self.sync_autoscalers(),
+            Event::SampleTaken => self.take_sample(),
             _ => unreachable!("handled before"),
         }
     }
@@ -302,6 +337,7 @@ impl Context<'_> {
             Body::Request(request) => (request.address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
             Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
+            Body::Endpoint { .. } | Body::PodEnded { .. } => (self.next_draw(), Purpose::LinkControl),
         };
         self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
     }

@@ -1,5 +1,6 @@
 //! What may cross a link: the only way into a cluster from outside.
 
+use super::state::EndpointNews;
 use crate::call::position::ClusterPath;
 use crate::call::record::{Answer, Hop};
 use crate::ids::{ClusterId, EndpointId, PodId};
@@ -31,6 +32,18 @@ pub enum Body {
         hop: Handle<Hop>,
         /// The address of the attempt's draws.
         address: Address,
+    },
+    /// A control plane tells another of an endpoint.
+    Endpoint {
+        /// The pod.
+        pod: PodId,
+        /// What is new.
+        news: EndpointNews,
+    },
+    /// A pod has ended and with it all connections to it.
+    PodEnded {
+        /// The pod.
+        pod: PodId,
     },
 }
 

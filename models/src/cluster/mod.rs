@@ -1,6 +1,10 @@
 //! A cluster as a logical process: its state, what can happen inside it and what may reach it.
 
+mod autoscaling;
+mod elastic;
 pub mod event;
 pub mod handle;
 pub mod message;
+mod sampling;
 pub mod state;
+pub mod workloads;

@@ -1,5 +1,6 @@
 //! The state of one cluster.
 
+use super::workloads::Workloads;
 use crate::application::call_graph::Protocol;
 use crate::application::cell::Cell;
 use crate::call::record::{Call, Hop};
@@ -13,8 +14,10 @@ use crate::mesh::timeout::Deadlines;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_log::RequestLog;
+use crate::telemetry::time_series::TimeSeries;
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
+use crate::users::stream::Stream;
 use crate::world::endpoints::{Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab, Table};
@@ -54,6 +57,10 @@ pub struct Cluster {
     pub tunnels: BTreeMap<(u32, u32), SimTime>,
     /// Deadlines of requests and of attempts, by route.
     pub deadlines: [Vec<Deadlines>; 2],
+    /// Its Deployments, pods and nodes.
+    pub workloads: Workloads,
+    /// How it changes over time.
+    pub series: TimeSeries,
     /// Room for requests that fail together.
     pub failed: Vec<Handle<Hop>>,
     /// The links that leave it, by their index in the description.
@@ -62,8 +69,8 @@ pub struct Cluster {
     pub access: Table<PopulationId, AccessConnections>,
     /// What its gateways know of its users, by population.
     pub sessions: Table<PopulationId, Sessions>,
-    /// The number of requests sent so far by each population.
-    pub sent: Table<PopulationId, u64>,
+    /// How far it has followed the populations that visit it.
+    pub streams: Table<PopulationId, Option<Box<Stream>>>,
     /// Its users' requests.
     pub log: RequestLog,
     /// User requests without an answer.
@@ -104,7 +111,7 @@ impl Cluster {
             link.between.contains(&id).then(|| Link::new(link.bits_per_second))
         };
         let populations = &description.populations;
-        let users = |p: &crate::users::population::Population| if p.cluster == id { p.users } else { 0 };
+        let users = |p: &crate::users::population::Population| if p.visits(id) { p.users } else { 0 };
         Self {
             id,
             hops: Slab::with_capacity(room),
@@ -121,11 +128,19 @@ impl Cluster {
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
             deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
+            workloads: Workloads::new(id, topology),
+            series: match description.time_series {
+                Some(_) => TimeSeries::new(services, pods.len(), description.links.len()),
+                None => TimeSeries::default(),
+            },
             failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),
             sessions: populations.iter().map(|_| Sessions::default()).collect(),
-            sent: populations.iter().map(|_| 0).collect(),
+            streams: (0..populations.len())
+                .map(|it| topology.first_of(PopulationId::from_index(it), id))
+                .map(|it| it.map(|(stream, _)| Box::new(stream)))
+                .collect(),
             log: RequestLog::with_capacity(expected_requests(id, topology)),
             open_requests: 0,
             metrics: Metrics::new(width, slices, pods.len(), services),
@@ -133,17 +148,12 @@ impl Cluster {
         }
     }
 
-    /// The cluster's proxies are told that an endpoint is ready, or no longer.
-    pub fn change_endpoint(&mut self, topology: &Topology, pod: PodId, ready: bool, now: SimTime) {
+    /// The cluster's proxies are told what is new of an endpoint.
+    pub fn change_endpoint(&mut self, topology: &Topology, pod: PodId, news: EndpointNews, now: SimTime) {
         let service = topology.pods[pod].service;
         let known = self.known.entry(service).or_insert_with(|| topology.known(service).collect());
-        let it = known.iter_mut().find(|it| it.pod == pod).expect("an endpoint of its service");
-        if it.ready == ready {
+        if !news.change(known, topology, pod, now) {
             return;
-        }
-        it.ready = ready;
-        if ready {
-            it.added = Some(now);
         }
         let ready = known.iter().filter(|it| it.ready).map(|it| it.pod).collect();
         self.ready.insert(service, ready);
@@ -161,12 +171,18 @@ impl Cluster {
         }
     }
 
+    /// A pod closed all its connections at `closed`.
+    pub fn close_connections(&mut self, pod: PodId, closed: SimTime) {
+        self.pools.retire(pod);
+        self.pools.server_closed(pod, closed);
+    }
+
     /// The endpoints of a service as kube-proxy sees them.
     #[must_use]
     pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> &'a [PodId] {
         match self.ready.get(&service) {
             Some(ready) => ready,
-            None => topology.everywhere(service),
+            None => topology.at_start(service),
         }
     }
 
@@ -174,6 +190,52 @@ impl Cluster {
     #[must_use]
     pub fn cell_pool_index(worker: u16, service: ServiceId, services: usize) -> usize {
         usize::from(worker) * services + service.index()
+    }
+}
+
+/// What is new of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointNews {
+    /// There is a new one, on this site.
+    Appears(SiteId),
+    /// It is gone.
+    Leaves,
+    /// It is ready again.
+    Ready,
+    /// It is no longer ready.
+    Unready,
+}
+
+impl EndpointNews {
+    /// Changes what is known of a service's endpoints; tells whether anything did change.
+    fn change(self, known: &mut Vec<Known>, topology: &Topology, pod: PodId, now: SimTime) -> bool {
+        let place = known.iter().position(|it| it.pod == pod);
+        let ready = match (self, place) {
+            (Self::Appears(site), None) => {
+                let after = known.partition_point(|it| it.pod < pod);
+                let broken = topology.faults.of(pod).any(|it| it.removes_endpoint() && it.is_on(now));
+                let weight = topology.pods[pod].weight;
+                known.insert(after, Known { pod, site, weight, ready: !broken, added: Some(now) });
+                return true;
+            }
+            (Self::Leaves, Some(place)) => {
+                known.remove(place);
+                return true;
+            }
+            // What is not there cannot leave; a fault of a place without a pod befalls nobody.
+            (Self::Leaves | Self::Ready | Self::Unready, None) => return false,
+            (Self::Appears(_) | Self::Ready, Some(_)) => true,
+            (Self::Unready, Some(_)) => false,
+        };
+        let it = place.map(|place| &mut known[place]).expect("it is known");
+        if it.ready == ready {
+            return false;
+        }
+        it.ready = ready;
+        if ready {
+            it.added = Some(now);
+        }
+        true
     }
 }
 
@@ -202,9 +264,8 @@ const MOST_ROOM: usize = 512;
 /// Room for the log: the mean number of requests and six standard deviations.
 fn expected_requests(id: ClusterId, topology: &Topology) -> usize {
     let description = &topology.description;
-    let seconds = (description.warm_up + description.duration).as_secs_f64();
-    let of = |p: &crate::users::population::Population| p.arrivals.offered_per_second(p.users) * seconds;
-    let mean: f64 = description.populations.iter().filter(|p| p.cluster == id).map(of).sum();
+    let of = |p: &crate::users::population::Population| p.arrivals.expected(p.users, description.end());
+    let mean: f64 = description.populations.iter().filter(|p| p.visits(id)).map(of).sum();
     // Longer logs than this grow as they are needed.
     (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
 }

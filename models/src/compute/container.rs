@@ -126,6 +126,27 @@ impl<J: Copy> Compute<J> {
         self.containers[container].used
     }
 
+    /// CPU time that a container will have used at `now`, if nothing happens before (ns).
+    #[must_use]
+    pub fn used_at(&self, container: ContainerId, now: SimTime) -> f64 {
+        let it = &self.containers[container];
+        it.used + (now - it.updated).as_nanos() as f64 * f64::from(it.runnable()) * it.rate
+    }
+
+    /// An idle container is on this host from now on, or on none.
+    pub fn place(&mut self, container: ContainerId, host: Option<HostId>) {
+        let before = self.containers[container].host;
+        self.hosts[before].containers.retain(|other| *other != container);
+        let Some(host) = host else { return };
+        self.containers[container].host = host;
+        let list = &mut self.hosts[host].containers;
+        list.insert(list.partition_point(|other| *other < container), container);
+        let room = list.len();
+        self.claims.reserve(room);
+        self.shares.reserve(room);
+        self.retimed.reserve(room);
+    }
+
     /// In how many CFS periods a container was stopped so far.
     #[must_use]
     pub fn throttled_periods(&self, container: ContainerId) -> u64 {

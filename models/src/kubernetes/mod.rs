@@ -1,4 +1,9 @@
-//! Kubernetes: its controllers. Rooms decide; who asks them acts on what they say.
+//! Kubernetes: how many pods there are, where they stand, when they serve. Rooms decide;
+//! `cluster/elastic` and `cluster/autoscaling` act on what they say.
 
+pub mod deployment;
 pub mod hpa;
+pub mod metrics_server;
+pub mod pod;
 pub mod scheduler;
+pub mod settings;

@@ -299,6 +299,40 @@ impl ConnectionPools {
         }
     }
 
+    /// The endpoint of some proxies' pools is gone for them: idle connections are closed, the others
+    /// take no further requests.
+    pub fn retire(&mut self, pod: PodId) {
+        let of_proxies = |it: &&Handle<Connection>| {
+            let connection = &self.connections[**it];
+            connection.pod == pod && !self.is_of_cell(connection.pool)
+        };
+        let retired: Vec<_> = self.connections.handles().collect();
+        let retired: Vec<_> = retired.iter().filter(of_proxies).copied().collect();
+        for &handle in &retired {
+            if !self.connections.contains(handle) {
+                continue;
+            }
+            let pool = self.connections[handle].pool;
+            while let Some(last) = self.pools[pool].last_used {
+                self.drain(last);
+            }
+            if self.connections.contains(handle) {
+                self.connections[handle].draining = true;
+            }
+        }
+    }
+
+    /// A pod closed the connections that cells have to it.
+    pub fn server_closed(&mut self, pod: PodId, closed: SimTime) {
+        let handles: Vec<_> = self.connections.handles().collect();
+        for handle in handles {
+            let connection = &mut self.connections[handle];
+            if connection.pod == pod {
+                connection.closes_at = connection.closes_at.min(closed);
+            }
+        }
+    }
+
     /// A request starts to wait for a connection of `pool`, if the limit allows. `hops` holds the
     /// requests.
     pub fn wait(

@@ -16,6 +16,8 @@ pub struct Proxy {
     free_at: Vec<SimTime>,
     /// Where it is.
     pub site: SiteId,
+    /// CPU time used so far (ns).
+    pub cpu_used: f64,
     /// By upstream; made at the first call.
     pub upstreams: Vec<Option<Box<Upstream>>>,
 }
@@ -25,7 +27,7 @@ impl Proxy {
     #[must_use]
     pub fn new(site: SiteId, workers: u16, upstreams: usize) -> Self {
         let free_at = vec![SimTime::ZERO; usize::from(workers)];
-        Self { free_at, site, upstreams: vec![None; upstreams] }
+        Self { free_at, site, cpu_used: 0.0, upstreams: vec![None; upstreams] }
     }
 
     /// Worker threads.

@@ -1,5 +1,7 @@
 //! What a run reports.
 
+pub mod control_log;
 pub mod istio_buckets;
 pub mod metrics;
 pub mod request_log;
+pub mod time_series;

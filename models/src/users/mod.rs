@@ -1,5 +1,7 @@
-//! Who sends requests, when, and over which access link.
+//! Who sends requests, when, from where, and over which access link.
 
 pub mod arrivals;
+pub mod mobility;
 pub mod population;
 pub mod session;
+pub mod stream;

@@ -10,6 +10,7 @@
 //! that is as warm. Effect: none unless a user has more than one request in flight.
 
 use super::arrivals::Arrivals;
+use super::mobility::Move;
 use crate::ids::{ClusterId, EndpointId};
 use crate::network::path::Path;
 use crate::network::tcp::Window;
@@ -20,7 +21,7 @@ use meshsim_core::{SimDuration, SimTime};
 pub struct Population {
     /// Its name.
     pub name: String,
-    /// The cluster whose gateway it uses.
+    /// The cluster whose gateway it uses, until it moves.
     pub cluster: ClusterId,
     /// What it requests.
     pub entry: EndpointId,
@@ -38,6 +39,16 @@ pub struct Population {
     pub reconnects_after: Option<SimDuration>,
     /// Whether it is counted how often a user's request goes to another endpoint than the one before.
     pub counts_session_moves: bool,
+    /// How its users move to other clusters.
+    pub moves: Vec<Move>,
+}
+
+impl Population {
+    /// Whether any of its users is ever at a cluster.
+    #[must_use]
+    pub fn visits(&self, cluster: ClusterId) -> bool {
+        self.cluster == cluster || self.moves.iter().any(|it| it.to == cluster)
+    }
 }
 
 /// The connections of a population's users to their gateway.
@@ -55,7 +66,7 @@ impl AccessConnections {
         Self { windows: vec![None; users as usize], numbers: Vec::new() }
     }
 
-    /// A user is on its connection of this number, counted from 0: a later one than before is new.
+    /// A user is on its connection of this number, counted from 0: another one than before is new.
     pub fn reconnect(&mut self, user: u32, number: u32) {
         self.numbers.resize(self.windows.len(), 0);
         let before = &mut self.numbers[user as usize];
@@ -89,8 +100,31 @@ impl AccessConnections {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Ten users of cluster 0, who all have what users can have.
+    pub(in crate::users) fn population() -> Population {
+        Population {
+            name: "edge1".into(),
+            cluster: ClusterId(0),
+            entry: EndpointId(0),
+            users: 10,
+            arrivals: Arrivals::Constant { per_second: 1.0 },
+            access: Path {
+                round_trip: SimDuration::ZERO,
+                one_way: SimDuration::ZERO,
+                bits_per_second: 1e9,
+                mtu: 1500,
+                tunnel_overhead: 0,
+            },
+            headers: vec![("x-group".into(), "beta".into())],
+            personal: vec!["x-user".into()],
+            reconnects_after: Some(SimDuration::from_secs(100)),
+            counts_session_moves: true,
+            moves: Vec::new(),
+        }
+    }
 
     #[test]
     fn the_first_request_of_a_user_connects_and_its_first_answer_is_slow() {

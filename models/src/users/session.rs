@@ -114,30 +114,7 @@ pub fn connection_number(population: &Population, user: u32, now: SimTime) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClusterId, EndpointId};
-    use crate::network::path::Path;
-    use crate::users::arrivals::Arrivals;
-
-    fn population() -> Population {
-        Population {
-            name: "edge1".into(),
-            cluster: ClusterId(0),
-            entry: EndpointId(0),
-            users: 10,
-            arrivals: Arrivals::Constant { per_second: 1.0 },
-            access: Path {
-                round_trip: SimDuration::ZERO,
-                one_way: SimDuration::ZERO,
-                bits_per_second: 1e9,
-                mtu: 1500,
-                tunnel_overhead: 0,
-            },
-            headers: vec![("x-group".into(), "beta".into())],
-            personal: vec!["x-user".into()],
-            reconnects_after: Some(SimDuration::from_secs(100)),
-            counts_session_moves: true,
-        }
-    }
+    use crate::users::population::tests::population;
 
     fn at(seconds: u64) -> SimTime {
         SimTime::ZERO + SimDuration::from_secs(seconds)

@@ -7,9 +7,12 @@
 use super::description::Description;
 use super::topology::Topology;
 use crate::cluster::handle::Shard;
+use crate::cluster::state::Cluster;
 use crate::ids::{ClusterId, HostId};
+use crate::telemetry::control_log::ControlLog;
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
+use crate::telemetry::time_series::TimeSeries;
 use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimDuration, SimTime, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +45,12 @@ pub struct Record {
     pub events: u64,
     /// Memory of the proxies of each cluster (bytes).
     pub proxy_memory: Table<ClusterId, f64>,
+    /// CPU time that each place for a pod used over the run, by cluster and place (s).
+    pub pod_cpu_seconds: Table<ClusterId, Vec<f64>>,
+    /// Per cluster, what Kubernetes' controllers did.
+    pub control: Table<ClusterId, ControlLog>,
+    /// Per cluster, how it changed over time.
+    pub series: Table<ClusterId, TimeSeries>,
 }
 
 impl World {
@@ -82,24 +91,30 @@ impl World {
     /// If an invariant does not hold: a bug of the simulator.
     #[must_use]
     pub fn finish(self) -> Record {
-        let mut clusters: BTreeMap<EntityId, (Vec<RequestRow>, Metrics)> = BTreeMap::new();
+        let mut clusters: BTreeMap<EntityId, &Cluster> = BTreeMap::new();
+        let mut pod_cpu: BTreeMap<EntityId, Vec<f64>> = BTreeMap::new();
         for shard in self.engine.processes() {
             shard.check_invariants();
-            for cluster in shard.clusters() {
-                let rows = cluster.log.rows().to_vec();
-                clusters.insert(cluster.id.entity(), (rows, cluster.metrics.clone()));
-            }
+            clusters.extend(shard.clusters().map(|it| (it.id.entity(), it)));
+            pod_cpu
+                .extend(shard.clusters().map(|it| (it.id.entity(), shard.pod_cpu_seconds(it.id, self.end))));
         }
         let events = self.engine.handled();
         let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
         let proxy_memory = topology.description.clusters.ids().map(|it| topology.proxy_memory(it)).collect();
-        let (mut requests, mut metrics) = (Vec::new(), Table::new());
-        for (rows, counted) in clusters.into_values() {
-            requests.extend(rows);
-            metrics.push(counted);
-        }
+        let all = || clusters.values();
+        let mut requests: Vec<RequestRow> = all().flat_map(|it| it.log.rows()).copied().collect();
         requests.sort_by_key(|row| row.arrival);
-        Record { requests, metrics, end: self.end, events, proxy_memory }
+        Record {
+            requests,
+            metrics: all().map(|it| it.metrics.clone()).collect(),
+            end: self.end,
+            events,
+            proxy_memory,
+            pod_cpu_seconds: pod_cpu.into_values().collect(),
+            control: all().map(|it| it.workloads.log.clone()).collect(),
+            series: all().map(|it| it.series.clone()).collect(),
+        }
     }
 
     /// Calls and hops in flight, over all clusters.

@@ -4,6 +4,8 @@ use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
 use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, HostId, ServiceId};
+use crate::kubernetes::scheduler::node::Taint;
+use crate::kubernetes::settings::KubernetesSettings;
 use crate::mesh::cluster_policy::TrafficPolicy;
 use crate::mesh::failover_priority::Labels;
 use crate::mesh::istio_version::{IstioVersion, NEWEST};
@@ -15,7 +17,7 @@ use crate::mesh::route::RouteSettings;
 use crate::mesh::session_affinity::ConsistentHash;
 use crate::units::Cores;
 use crate::users::population::Population;
-use meshsim_core::{SimDuration, Table};
+use meshsim_core::{SimDuration, SimTime, Table};
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -51,6 +53,10 @@ pub struct Description {
     pub populations: Vec<Population>,
     /// What goes wrong with pods.
     pub faults: Vec<PodFault>,
+    /// What Kubernetes is told.
+    pub kubernetes: KubernetesSettings,
+    /// Time between the samples of a time series; absent: none are taken.
+    pub time_series: Option<SimDuration>,
 }
 
 /// The server that runs a service, the same for all.
@@ -98,6 +104,39 @@ pub struct NodeSpec {
     pub host: HostId,
     /// Where it is.
     pub locality: Locality,
+    /// Labels beside those of its name and locality.
+    pub labels: Labels,
+    /// What keeps pods away from it.
+    pub taints: Vec<Taint>,
+    /// What its pods may request together.
+    pub capacity: NodeCapacity,
+}
+
+impl NodeSpec {
+    /// A node of a machine, with nothing said of its pods.
+    #[must_use]
+    pub fn new(host: HostId, locality: Locality) -> Self {
+        let capacity = NodeCapacity::default();
+        Self { host, locality, labels: Labels::new(), taints: Vec::new(), capacity }
+    }
+}
+
+/// What the pods of a node may request together (its allocatable resources).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeCapacity {
+    /// CPU (thousandths of a core); absent: the cores of its machine.
+    pub milli_cpu: Option<u64>,
+    /// Memory (bytes); absent: 4 GiB per core.
+    pub memory: Option<u64>,
+    /// Pods.
+    pub pods: u64,
+}
+
+impl Default for NodeCapacity {
+    fn default() -> Self {
+        // The kubelet's maxPods.
+        Self { milli_cpu: None, memory: None, pods: 110 }
+    }
 }
 
 /// A link between two clusters, the same in both directions.
@@ -154,6 +193,18 @@ pub struct ServiceSettings {
 }
 
 impl Description {
+    /// When the run ends.
+    #[must_use]
+    pub fn end(&self) -> SimTime {
+        SimTime::ZERO + self.warm_up + self.duration
+    }
+
+    /// Whether the load is meant to differ between one part of the run and another.
+    #[must_use]
+    pub fn load_varies(&self) -> bool {
+        self.populations.iter().any(|it| it.arrivals.varies() || !it.moves.is_empty())
+    }
+
     /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and
     /// speak HTTP.
     pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {

@@ -4,6 +4,7 @@ mod build;
 pub mod description;
 pub mod endpoints;
 mod invariants;
+pub mod placement;
 pub mod topology;
 pub mod upstreams;
 

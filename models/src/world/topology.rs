@@ -1,15 +1,16 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 //!
 //! # Assumptions
-//! - Pods stand on a cluster's nodes in turn, in the order of the deployments.
 //! - Between two clusters messages take the path with the least delay; ties go to the fewest
 //!   links. On a path of several links each link's queue is passed by whole messages, and only
 //!   the first one by each TCP round. Effect: none with direct links.
 
 use super::description::{DataPlane, Description};
 use super::endpoints::{Known, Site, SiteId, sent_to, sites};
+use super::placement::place_pods;
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
+use crate::application::service_time::ServiceTime;
 use crate::draws::Draws;
 use crate::faults::pod::PodFaults;
 use crate::ids::{
@@ -18,8 +19,10 @@ use crate::ids::{
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
+use crate::users::mobility::Places;
+use crate::users::stream::{Source, Stream};
 use meshsim_core::random::LogNormal;
-use meshsim_core::{Id, Table};
+use meshsim_core::{Id, SimTime, Table};
 use std::ops::Range;
 
 /// What all clusters may read.
@@ -41,10 +44,16 @@ pub struct Topology {
     sites_of: Table<ClusterId, Vec<SiteId>>,
     /// By site and upstream, while no endpoint has changed.
     views: Vec<EndpointView>,
+    /// Where users are, by population; nothing for those who stay.
+    places: Vec<Option<Places>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
-    /// All endpoints of each service, as kube-proxy sees them.
+    /// All places for endpoints of each service.
     everywhere: Table<ServiceId, Vec<PodId>>,
+    /// Those in which there is one at the start, as kube-proxy sees them.
+    at_start: Table<ServiceId, Vec<PodId>>,
+    /// The place of each host within its process.
+    pub local_hosts: Table<HostId, HostId>,
     /// By cluster and cluster.
     routes: Vec<Option<Route>>,
     /// Passing a gateway.
@@ -63,19 +72,15 @@ pub struct Topology {
     pub speed: Option<LogNormal>,
 }
 
-/// A pod.
+/// A place for a pod of a Deployment; in one that never changes there is always one.
 #[derive(Clone, Copy, Debug)]
 pub struct Pod {
     /// What it runs.
     pub service: ServiceId,
     /// Where it runs.
     pub cluster: ClusterId,
-    /// Its node, counted within the cluster.
-    pub node: u32,
-    /// The host of its node.
-    pub host: HostId,
-    /// The site of its node.
-    pub site: SiteId,
+    /// The node of the pod that is there at the start, counted within the cluster.
+    pub starts_on: Option<u32>,
     /// Load balancing weight of its endpoint.
     pub weight: u32,
     /// Its container, numbered within the process of its cluster.
@@ -100,24 +105,35 @@ impl Topology {
     #[must_use]
     pub fn new(description: Description, replication: u32) -> Self {
         let (sites, sites_of) = sites(&description);
-        let (pods, pods_of) = place_pods(&description, &sites_of);
+        let (pods, pods_of) = place_pods(&description);
         let mut everywhere: Table<ServiceId, Vec<PodId>> =
             description.application.services.iter().map(|_| Vec::new()).collect();
+        let mut at_start = everywhere.clone();
         for (id, pod) in pods.enumerate() {
             everywhere[pod.service].push(id);
+            if pod.starts_on.is_some() {
+                at_start[pod.service].push(id);
+            }
         }
         let faults = faults_of(&description, &pods);
         let pass = |cost, side| ProxyPass::new(with_features(&description, cost), side);
+        let draws = Draws::new(description.seed, replication);
+        let populations = description.populations.iter().enumerate();
         let mut topology = Self {
+            places: populations
+                .map(|(id, it)| Places::new(it, PopulationId::from_index(id), draws))
+                .collect(),
             upstreams: Upstreams::new(&description),
             sites,
             sites_of,
             faults,
-            draws: Draws::new(description.seed, replication),
+            draws,
             pods,
             pods_of,
             views: Vec::new(),
             everywhere,
+            at_start,
+            local_hosts: description.hosts.ids().collect(),
             routes: find_routes(&description),
             gateway_pass: pass(description.gateway.cost, Side::Client),
             outbound_pass: pass(description.mesh.outbound, Side::Client),
@@ -132,6 +148,12 @@ impl Topology {
         };
         topology.views = topology.make_views();
         topology
+    }
+
+    /// The law of the CPU time of a pod's requests, if one says it.
+    #[must_use]
+    pub fn service_time_of(&self, pod: PodId) -> Option<&ServiceTime> {
+        self.application().services[self.pods[pod].service].service_time.as_ref()
     }
 
     /// The application.
@@ -222,11 +244,20 @@ impl Topology {
         let sites = &self.sites_of[cluster];
         let gateways = u32::from(self.description.gateway.replicas);
         match proxy.0.checked_sub(gateways) {
-            Some(slot) if self.has_sidecars() => self.pods[PodId(self.pods_of[cluster].start + slot)].site,
+            Some(slot) if self.has_sidecars() => {
+                let pod = &self.pods[PodId(self.pods_of[cluster].start + slot)];
+                sites[pod.starts_on.unwrap_or(0) as usize]
+            }
             // Waypoints stand on the first node.
             Some(node) => sites.get(node as usize).copied().unwrap_or(sites[0]),
             None => sites[0],
         }
+    }
+
+    /// The site of a node.
+    #[must_use]
+    pub fn site_of_node(&self, cluster: ClusterId, node: u32) -> SiteId {
+        self.sites_of[cluster][node as usize]
     }
 
     /// The sites of a cluster.
@@ -246,7 +277,7 @@ impl Topology {
     /// Memory of all proxies of a cluster (bytes).
     #[must_use]
     pub fn proxy_memory(&self, cluster: ClusterId) -> f64 {
-        let endpoints = self.everywhere.iter().map(Vec::len).sum();
+        let endpoints = self.at_start.iter().map(Vec::len).sum();
         let each = self.description.mesh.memory.of(self.everywhere.len(), endpoints);
         let nodes = self.description.clusters[cluster].nodes.len();
         let ztunnels = if self.is_ambient() { nodes } else { 0 };
@@ -256,9 +287,10 @@ impl Topology {
 
     /// All endpoints of a service as istiod knows them before the run.
     pub fn known(&self, service: ServiceId) -> impl Iterator<Item = Known> {
-        self.everywhere[service].iter().map(|&pod| {
+        self.at_start[service].iter().map(|&pod| {
             let it = &self.pods[pod];
-            Known { pod, site: it.site, weight: it.weight, ready: true, added: None }
+            let site = self.site_of_node(it.cluster, it.starts_on.unwrap_or(0));
+            Known { pod, site, weight: it.weight, ready: true, added: None }
         })
     }
 
@@ -282,7 +314,8 @@ impl Topology {
         let spec = self.upstreams.spec(false, upstream);
         let endpoints = self.everywhere[spec.service].len() as u32;
         let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
-        if ejects || !self.faults.is_empty() { u32::MAX } else { 1 }
+        let changes = !self.faults.is_empty() || endpoints != self.at_start[spec.service].len() as u32;
+        if ejects || changes { u32::MAX } else { 1 }
     }
 
     /// Worker threads of a proxy.
@@ -293,7 +326,13 @@ impl Topology {
         usize::from(if self.is_gateway(proxy) { gateway } else { description.mesh.concurrency })
     }
 
-    /// All endpoints of a service.
+    /// The endpoints that a service has at the start.
+    #[must_use]
+    pub fn at_start(&self, service: ServiceId) -> &[PodId] {
+        &self.at_start[service]
+    }
+
+    /// All places for endpoints of a service, in ascending order.
     #[must_use]
     pub fn everywhere(&self, service: ServiceId) -> &[PodId] {
         &self.everywhere[service]
@@ -337,6 +376,38 @@ impl Topology {
             .collect()
     }
 
+    /// Where the users of a population are, if they move.
+    #[must_use]
+    pub fn places_of(&self, population: PopulationId) -> Option<&Places> {
+        self.places[population.index()].as_ref()
+    }
+
+    /// What a cluster follows of a population.
+    #[must_use]
+    pub fn stream_source(&self, population: PopulationId, cluster: ClusterId) -> Source<'_> {
+        Source {
+            population: &self.description.populations[population.index()],
+            id: population,
+            draws: self.draws,
+            places: self.places_of(population),
+            cluster,
+            end: self.description.end(),
+        }
+    }
+
+    /// A cluster's stream of a population at its first request there, and when that comes; nothing if
+    /// none ever does.
+    #[must_use]
+    pub fn first_of(&self, population: PopulationId, cluster: ClusterId) -> Option<(Stream, SimTime)> {
+        let source = self.stream_source(population, cluster);
+        if !source.population.visits(cluster) {
+            return None;
+        }
+        let mut stream = Stream::new(&source);
+        let at = stream.advance(&source)?;
+        Some((stream, at))
+    }
+
     /// Which route a user's request takes, by the headers of its population; none if no route does.
     #[must_use]
     pub fn route_of_users(&self, population: PopulationId, service: ServiceId) -> Option<u8> {
@@ -366,34 +437,6 @@ fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {
         faults.extend(befallen.map(|(_, (id, _))| (id, *fault)));
     }
     PodFaults::new(faults)
-}
-
-fn place_pods(
-    description: &Description,
-    sites: &Table<ClusterId, Vec<SiteId>>,
-) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
-    let mut pods: Table<PodId, Pod> = Table::new();
-    let mut ranges = Table::new();
-    for (cluster, spec) in description.clusters.enumerate() {
-        let first = pods.len();
-        for deployment in description.deployments.iter().filter(|d| d.cluster == cluster) {
-            for _ in 0..deployment.replicas {
-                let node = (pods.len() - first) % spec.nodes.len();
-                pods.push(Pod {
-                    service: deployment.service,
-                    cluster,
-                    node: node as u32,
-                    host: spec.nodes[node].host,
-                    site: sites[cluster][node],
-                    weight: deployment.weight,
-                    container: ContainerId(0),
-                    cpu_limit: deployment.cpu_limit.map(|cores| cores.0),
-                });
-            }
-        }
-        ranges.push(first as u32..pods.len() as u32);
-    }
-    (pods, ranges)
 }
 
 /// Least delays from every cluster to every other, by relaxing all links until nothing changes.

@@ -5,6 +5,7 @@ use meshsim_core::{RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::kubernetes::settings::KubernetesSettings;
 use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
 use meshsim_models::mesh::failover_priority::Labels;
 use meshsim_models::mesh::load_balancer::Policy;
@@ -13,7 +14,6 @@ use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
-use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
@@ -74,8 +74,9 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
             threads: 16,
             replicas: 1,
             cpu_limit: None,
-            cpu_request: Cores(1.0),
+            cpu_request: None,
             endpoint,
+            service_time: None,
         });
     }
     application
@@ -84,7 +85,7 @@ pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
 fn cluster(name: &str, node: HostId) -> ClusterSpec {
     ClusterSpec {
         name: name.into(),
-        nodes: vec![NodeSpec { host: node, locality: Locality { zone: name.into(), ..Locality::default() } }],
+        nodes: vec![NodeSpec::new(node, Locality { zone: name.into(), ..Locality::default() })],
         labels: Labels::new(),
         local_delay: SimDuration::from_micros(100),
         local_bits_per_second: 10e9,
@@ -148,9 +149,12 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             personal: Vec::new(),
             reconnects_after: None,
             counts_session_moves: false,
+            moves: Vec::new(),
         }],
         services: (0..10).map(|_| with_outlier_detection()).collect(),
         faults: Vec::new(),
+        kubernetes: KubernetesSettings::default(),
+        time_series: None,
     }
 }
 
@@ -217,8 +221,9 @@ pub(crate) fn free_world(
             threads: 10_000,
             replicas: 1,
             cpu_limit: None,
-            cpu_request: Cores(1.0),
+            cpu_request: None,
             endpoint,
+            service_time: None,
         });
     }
     let mut description = cloud_and_edge(ten_services(|_| 0.0), &[], 1.0);

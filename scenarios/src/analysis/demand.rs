@@ -13,7 +13,12 @@ pub fn demand_ms_per_request(description: &Description, entry: EndpointId) -> Op
         let calls: f64 =
             endpoint.groups.iter().flat_map(|g| g.calls.iter().map(|call| g.expected(call))).sum();
         let groups = endpoint.groups.len() as f64;
-        visits[id] * endpoint.internal.mean_demand_ms(&description.cell.costs, groups, calls)
+        let costs = &description.cell.costs;
+        let own = match &application.services[endpoint.service].service_time {
+            Some(law) => law.mean_ms() * costs.cpu_scale,
+            None => endpoint.internal.mean_demand_ms(costs, groups, calls),
+        };
+        visits[id] * own
     });
     Some(demand.collect())
 }

@@ -2,4 +2,5 @@
 
 pub mod demand;
 pub mod estimates;
+pub mod ranking;
 pub mod verdict;

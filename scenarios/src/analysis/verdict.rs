@@ -10,12 +10,7 @@ use crate::results::summary::{Strategy, Summary};
 /// their paired difference leaves zero out.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
-    let mut ranked: Vec<&Strategy> = summary
-        .strategies
-        .iter()
-        .filter(|it| it.latency_ms.mean.value.is_finite() && unanswered(it) <= UNANSWERED_MAX)
-        .collect();
-    ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
+    let ranked = ranked(summary);
     let Some(best) = ranked.first() else {
         return "Cannot be told: under every strategy too many requests failed or had not ended.".to_owned();
     };
@@ -57,6 +52,18 @@ pub fn verdict(summary: &Summary) -> String {
             second.name
         ),
     }
+}
+
+/// The strategies that answer their users, the fastest first.
+#[must_use]
+pub fn ranked(summary: &Summary) -> Vec<&Strategy> {
+    let mut ranked: Vec<&Strategy> = summary
+        .strategies
+        .iter()
+        .filter(|it| it.latency_ms.mean.value.is_finite() && unanswered(it) <= UNANSWERED_MAX)
+        .collect();
+    ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
+    ranked
 }
 
 /// A strategy that leaves more than this share of its requests without a good answer is not ranked.

@@ -2,8 +2,11 @@
 //! and are combined in their order, so that the number of threads never changes a byte.
 
 pub mod compare;
+pub mod over_draws;
 pub mod replication;
 pub mod sweep;
+pub mod user_series;
+pub mod workloads;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

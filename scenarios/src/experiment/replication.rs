@@ -3,18 +3,23 @@
 //!
 //! # Models
 //! The warm-up ends at the configured time, or at the latest of the strategies' MSER-5 points if
-//! that is later, rounded up to a slice of the run (1/200). A request counts if it arrives after
+//! that is later, rounded up to a slice of the run (1/200). Where the load is meant to differ between
+//! parts of the run, latencies never settle: there the configured time is all. A request counts if it arrives after
 //! the cut; one that has not ended when the run does counts as in flight.
 
 use super::Watch;
+use super::user_series::{UserSample, user_series};
+use super::workloads::{Workload, workloads};
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
 use meshsim_core::{Outcome, RunControl, SimDuration, SimTime};
 use meshsim_models::ids::ClusterId;
+use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::world::description::Description;
 use meshsim_models::world::{Record, World, slice_of};
 use rayon::prelude::*;
@@ -47,6 +52,14 @@ pub struct Figures {
     pub cross_payload: f64,
     /// Everything that crossed, per ended request (bytes).
     pub cross_wire: f64,
+    /// Every Deployment, in the order of the description.
+    pub workloads: Vec<Workload>,
+    /// Per cluster, what Kubernetes' controllers did.
+    pub control: Vec<ControlLog>,
+    /// Per cluster, how it changed over time.
+    pub series: Vec<TimeSeries>,
+    /// What the users waited over time; empty if nothing is sampled.
+    pub user_series: Vec<UserSample>,
     /// Calls served by each pod, by cluster, service and place among the service's pods there.
     pub served: Vec<Vec<Vec<u64>>>,
     /// What proxies counted, by cluster, called service and [`Counter`].
@@ -146,7 +159,7 @@ fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<
 /// When the warm-up ends, and whether MSER-5 is sure of it.
 fn warm_up(resolved: &Resolved, record: &Record, keep: Keep) -> (SimTime, bool) {
     let configured = SimTime::ZERO + resolved.description.warm_up;
-    if keep.fixed_cut {
+    if keep.fixed_cut || resolved.description.load_varies() {
         return (configured, true);
     }
     let latencies: Vec<f64> = record.requests.iter().filter_map(latency_ms).collect();
@@ -201,6 +214,12 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         demand_ms: per_request(&|t| f64::from(t.demand_us)) / 1000.0,
         cross_payload: per_request(&|t| f64::from(t.cross_payload)),
         cross_wire: per_request(&|t| f64::from(t.cross_wire)),
+        workloads: workloads(description, &record, cut),
+        user_series: description.time_series.map_or_else(Vec::new, |interval| {
+            user_series(&record.requests, description.populations.len(), interval, record.end)
+        }),
+        control: record.control.iter().cloned().collect(),
+        series: record.series.iter().cloned().collect(),
         served: served(description, &metrics),
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
         answered: metrics.iter().map(|m| m.answered.clone()).collect(),
@@ -236,7 +255,9 @@ fn served(description: &Description, metrics: &[MetricsSum]) -> Vec<Vec<Vec<u64>
         let mut by_service = vec![Vec::new(); description.application.services.len()];
         let mut rest = metrics.served.as_slice();
         for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
-            let (pods, after) = rest.split_at(deployment.replicas as usize);
+            let settings = &description.kubernetes;
+            let places = settings.places(deployment.service, cluster, deployment.replicas);
+            let (pods, after) = rest.split_at(places as usize);
             by_service[deployment.service.index()].extend_from_slice(pods);
             rest = after;
         }
@@ -280,7 +301,9 @@ fn served_by_service(description: &Description, cluster: ClusterId, by_pod: &[u6
     let mut by_service = vec![0; description.application.services.len()];
     let mut rest = by_pod;
     for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
-        let (pods, after) = rest.split_at(deployment.replicas as usize);
+        let settings = &description.kubernetes;
+        let places = settings.places(deployment.service, cluster, deployment.replicas);
+        let (pods, after) = rest.split_at(places as usize);
         by_service[deployment.service.index()] += pods.iter().sum::<u64>();
         rest = after;
     }

@@ -1,3 +1,4 @@
 //! Readers of other people's formats.
 
+pub(crate) mod arrival_times;
 pub mod mubench;

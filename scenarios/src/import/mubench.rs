@@ -19,7 +19,6 @@ use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group
 use meshsim_models::application::internal_service::{BodyKind, CpuStress, InternalService};
 use meshsim_models::call::MAX_SAMPLED;
 use meshsim_models::ids::{EndpointId, ServiceId};
-use meshsim_models::units::Cores;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -113,8 +112,9 @@ fn read_service(
         threads: 16,
         replicas: 1,
         cpu_limit: None,
-        cpu_request: Cores(1.0),
+        cpu_request: None,
         endpoint: EndpointId(index),
+        service_time: None,
     };
     let mut endpoint =
         Endpoint { service: ServiceId(index), internal: InternalService::idle(), groups: Vec::new() };
@@ -131,7 +131,7 @@ fn read_service(
             "replicas" => service.replicas = reader.positive(value, "replicas", 100_000) as u32,
             "cpu-limits" => service.cpu_limit = reader.cores(value, CPU_LIMIT_MIN),
             "cpu-requests" => {
-                service.cpu_request = reader.cores(value, 0.0).unwrap_or(service.cpu_request);
+                service.cpu_request = reader.cores(value, 0.0);
             }
             "request_method" => read_method(reader, value),
             "alternative_behaviors" => refuse_unless_empty(reader, value, "alternative_behaviors"),

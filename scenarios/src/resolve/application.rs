@@ -1,7 +1,7 @@
 //! The services, their call graph, and what their work costs.
 
-use super::Check;
 use super::ranges::{bounded, spread};
+use super::{Check, kubernetes, service_time};
 use crate::import::mubench;
 use crate::problem::{Checked, Source};
 use crate::schema::{self, Scenario};
@@ -38,6 +38,18 @@ pub(super) fn resolve(
         for service in application.services.iter_mut() {
             service.cpu_limit = Some(cores);
         }
+    }
+    for service in application.services.iter_mut() {
+        let written = scenario.services.get(&service.name).map(|it| &it.get_ref().resources);
+        service.cpu_limit = written.and_then(|it| kubernetes::cpu_limit(check, it)).or(service.cpu_limit);
+        let own = written.and_then(|it| it.requests.cpu.as_ref());
+        if let Some(request) = own.or(scenario.application.cpu_request.as_ref()) {
+            kubernetes::cores(check, request, "a CPU request");
+            service.cpu_request = Some(request.get_ref().0);
+        }
+        // A name that no service has is reported with what the mesh is told.
+        let law = scenario.services.get(&service.name).and_then(|it| it.get_ref().service_time.as_ref());
+        service.service_time = law.and_then(|it| service_time::resolve(check, it));
     }
     Ok(application)
 }

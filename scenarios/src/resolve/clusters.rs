@@ -1,7 +1,7 @@
 //! Clusters, their machines, the links between them and the pods on them.
 
-use super::Check;
-use super::ranges::bounded_u32;
+use super::ranges::{at_least_one, bounded_u32};
+use super::{Check, kubernetes};
 use crate::schema::quantity::{OneOrMore, Quantity};
 use crate::schema::{Cluster, Link, Node, Scenario};
 use meshsim_core::{Id, SimDuration, Table};
@@ -9,7 +9,9 @@ use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::units::{BitsPerSecond, Bytes};
-use meshsim_models::world::description::{ClusterSpec, Deployment, HostSpec, LinkSpec, NodeSpec};
+use meshsim_models::world::description::{
+    ClusterSpec, Deployment, HostSpec, LinkSpec, NodeCapacity, NodeSpec,
+};
 use std::collections::BTreeSet;
 use toml::Spanned;
 
@@ -51,6 +53,7 @@ pub(super) fn resolve(
         let id = ClusterId::from_index(index);
         clusters.push(self::cluster(check, name, cluster.get_ref(), &mut hosts, &shared));
         place_pods(check, id, name, cluster.get_ref(), application, strategy, &mut deployments);
+        place_later(id, name, scenario, application, &mut deployments);
     }
     let links: Vec<LinkSpec> =
         scenario.links.iter().filter_map(|(name, it)| link(check, name, it.get_ref(), &names)).collect();
@@ -71,7 +74,7 @@ fn cluster(
     let mut nodes = Vec::new();
     for (index, node) in cluster.nodes.get_ref().iter().enumerate() {
         if let Some(host) = host_of(check, name, cluster, index, hosts, shared) {
-            nodes.push(NodeSpec { host, locality: locality(name, cluster, node) });
+            nodes.push(self::node(check, host, locality(name, cluster, node), node));
         }
     }
     if cluster.nodes.get_ref().is_empty() {
@@ -86,6 +89,27 @@ fn cluster(
         local_delay,
         local_bits_per_second: rate(check, cluster.local_bandwidth.as_ref(), DEFAULT_LOCAL_BANDWIDTH),
         mtu: mtu(check, cluster.mtu.as_ref()),
+    }
+}
+
+fn node(check: &mut Check<'_>, host: HostId, locality: Locality, written: &Node) -> NodeSpec {
+    let given = &written.allocatable;
+    let default = NodeCapacity::default();
+    NodeSpec {
+        labels: written.labels.clone(),
+        taints: written.taints.iter().filter_map(|it| kubernetes::taint(check, it)).collect(),
+        capacity: NodeCapacity {
+            milli_cpu: given.cpu.as_ref().map(|it| kubernetes::cores(check, it, "an allocatable CPU")),
+            memory: given
+                .memory
+                .as_ref()
+                .map(|it| kubernetes::bytes(check, Some(it), "an allocatable memory", 0.0) as u64),
+            pods: given
+                .pods
+                .as_ref()
+                .map_or(default.pods, |it| u64::from(at_least_one(check, it, "pods", 100_000))),
+        },
+        ..NodeSpec::new(host, locality)
     }
 }
 
@@ -170,6 +194,30 @@ fn place_pods(
             replicas: written.unwrap_or(it.replicas).min(100_000),
             cpu_limit: it.cpu_limit,
             weight: cluster.weights.get(&it.name).map_or(1, |weight| *weight.get_ref()),
+        });
+    }
+}
+
+/// Services that are offloaded during the run have a Deployment without pods before.
+fn place_later(
+    id: ClusterId,
+    name: &str,
+    scenario: &Scenario,
+    application: &Application,
+    deployments: &mut Vec<Deployment>,
+) {
+    let cluster = scenario.clusters[name].get_ref();
+    for change in scenario.changes.iter().map(Spanned::get_ref).filter(|it| it.cluster.get_ref() == name) {
+        let Some(service) = application.service_named(change.service.get_ref()) else { continue };
+        if deployments.iter().any(|it| (it.service, it.cluster) == (service, id)) {
+            continue;
+        }
+        deployments.push(Deployment {
+            service,
+            cluster: id,
+            replicas: 0,
+            cpu_limit: application.services[service].cpu_limit,
+            weight: cluster.weights.get(change.service.get_ref()).map_or(1, |weight| *weight.get_ref()),
         });
     }
 }
@@ -280,6 +328,15 @@ pub(super) fn rate(
     rate
 }
 
+/// A rate, or so many bit/s.
+pub(super) fn bits_per_second(
+    check: &mut Check<'_>,
+    value: Option<&Spanned<Quantity<BitsPerSecond>>>,
+    default: f64,
+) -> f64 {
+    rate(check, value, BitsPerSecond(default))
+}
+
 pub(super) fn mtu(check: &mut Check<'_>, value: Option<&Spanned<Quantity<Bytes>>>) -> u32 {
     let Some(spanned) = value else { return DEFAULT_MTU };
     match bytes(value) {
@@ -304,6 +361,11 @@ fn tunnel_overhead(check: &mut Check<'_>, link: &Link) -> u32 {
         );
     }
     size.min(1000.0) as u32
+}
+
+/// A size as it is written.
+pub(super) fn bytes_of(value: &Spanned<Quantity<Bytes>>) -> f64 {
+    value.get_ref().0.0
 }
 
 fn bytes(value: Option<&Spanned<Quantity<Bytes>>>) -> Option<u32> {

@@ -1,21 +1,28 @@
 //! What a scenario means: names become ids, texts become numbers, everything is checked.
 
 mod application;
+mod arrivals;
+mod calibration;
 mod clusters;
 mod consistent_hash;
 mod faults;
+mod hpa;
+mod kubernetes;
 mod locality;
 mod mesh;
+mod moves;
 mod ranges;
+mod recording;
 mod retries;
 mod routes;
+mod service_time;
 mod services;
 #[cfg(test)]
 mod tests;
 mod traffic_policy;
 mod users;
 
-use crate::document::Document;
+use crate::document::{Document, Setting};
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
@@ -38,6 +45,8 @@ pub struct Resolved {
     pub baseline: Option<String>,
     /// Paths at which a setting replaces what the strategy says.
     pub overridden: Vec<String>,
+    /// Draws of the values that a calibration fitted.
+    pub calibration_draws: Vec<Vec<Setting>>,
 }
 
 /// Independent repetitions where the scenario names none: enough for an interval worth its name.
@@ -69,18 +78,22 @@ pub fn resolve(
     document: &Document,
     scenario: &Scenario,
     workmodel: &Arc<Source>,
+    files: Files<'_>,
     strategy: &str,
 ) -> Checked<Resolved> {
-    let mut check = Check { document, problems: Vec::new() };
+    let mut check = Check { document, files, problems: Vec::new() };
     let application = application::resolve(&mut check, scenario, workmodel)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
-    let populations = users::resolve(&mut check, scenario, &application, &network, &services);
     let run = &scenario.run;
     let warm_up = check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
-    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, warm_up + duration);
+    let end = warm_up.saturating_add(duration);
+    let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
+    let kubernetes = kubernetes::resolve(&mut check, scenario, &application, &network, end);
+    let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
@@ -96,6 +109,8 @@ pub fn resolve(
         deployments: network.deployments,
         populations,
         faults,
+        kubernetes,
+        time_series,
     };
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),
@@ -107,6 +122,7 @@ pub fn resolve(
         let known: Vec<&str> = known.iter().map(|head| head.name.get_ref().as_str()).collect();
         check.reference(name.get_ref(), name.span(), known.iter().copied(), "strategy");
     }
+    let calibration_draws = calibration::resolve(&mut check, scenario);
     if check.problems.is_empty() {
         check.places_every_service(&description);
         services::check_destinations(&mut check, scenario, &description, strategy);
@@ -115,15 +131,47 @@ pub fn resolve(
     }
     if check.problems.is_empty() {
         let overridden = Vec::new();
-        Ok(Resolved { strategy: strategy.to_owned(), description, replications, baseline, overridden })
+        let strategy = strategy.to_owned();
+        Ok(Resolved { strategy, description, replications, baseline, overridden, calibration_draws })
     } else {
-        Err(Problems(check.problems))
+        Err(Problems(told_once(check.problems)))
     }
 }
+
+/// Time between samples: at most so many in a run.
+fn time_series(
+    check: &mut Check<'_>,
+    written: Option<&schema::Duration>,
+    end: SimDuration,
+) -> Option<SimDuration> {
+    const MOST: u64 = 100_000;
+    let written = written?;
+    let interval = check.duration(Some(written), "time_series", SimDuration::ZERO, MILLISECOND);
+    if interval > SimDuration::ZERO && end.as_nanos() / interval.as_nanos() > MOST {
+        let message = format!("time_series {interval} makes more than {MOST} samples");
+        check.problem(message, written.span(), "make it longer: 15s is usual");
+    }
+    Some(interval)
+}
+
+/// What a template writes into many clusters is wrong once: problems that differ in the cluster's
+/// number only are the first of them.
+fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let but_numbers = |problem: &Problem| {
+        let text: String = problem.message.chars().filter(|c| !c.is_ascii_digit()).collect();
+        problem.place.as_ref().map(|place| (place.span.start, text))
+    };
+    let mut known = BTreeSet::new();
+    problems.into_iter().filter(|it| but_numbers(it).is_none_or(|it| known.insert(it))).collect()
+}
+
+/// Reads a file that the scenario names.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, Problem>;
 
 /// Collects what is wrong.
 struct Check<'a> {
     document: &'a Document,
+    files: Files<'a>,
     problems: Vec<Problem>,
 }
 
@@ -187,7 +235,7 @@ impl Check<'_> {
     fn fits_into_memory(&mut self, description: &Description) {
         let seconds = (description.warm_up + description.duration).as_secs_f64();
         let open = description.populations.iter().filter(|p| p.arrivals.is_open());
-        let requests: f64 = open.map(|p| p.arrivals.offered_per_second(p.users) * seconds).sum();
+        let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
         if requests > REQUESTS_MAX {
             let message = format!("a run of {seconds:.0} s has about {requests:.0} user requests");
             let help = format!("at most {REQUESTS_MAX:.0}: shorten the run and take more replications");

@@ -2,7 +2,7 @@
 
 use super::{Resolved, resolve};
 use crate::document::Document;
-use crate::problem::Source;
+use crate::problem::{Problem, Source};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
@@ -23,6 +23,11 @@ use meshsim_models::mesh::route::{Destination, HeaderMatch, Mirror, ValueMatch, 
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;
+
+/// The scenario names no files.
+fn no_files(path: &str) -> Result<Vec<u8>, Problem> {
+    Err(Problem::new(format!("there is no `{path}`")))
+}
 
 const WORKMODEL: &str = r#"{
   "back": {"internal_service": {"loader": {}}},
@@ -169,7 +174,8 @@ fn resolved() -> Resolved {
     let document = Document::new("all.toml", SCENARIO);
     let workmodel = Arc::new(Source { name: "app.json".into(), text: WORKMODEL.into() });
     let scenario = document.read(None).unwrap();
-    resolve(&document, &scenario, &workmodel, "base").unwrap_or_else(|problems| panic!("{problems}"))
+    resolve(&document, &scenario, &workmodel, &no_files, "base")
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 #[test]
@@ -271,7 +277,7 @@ fn a_service_s_own_rule_replaces_the_mesh_s() {
         SCENARIO.replace("[services.cache]\n", "[services.cache]\n#").replace("traffic_policy = {", "#");
     let document = Document::new("all.toml", &inherited);
     let workmodel = Arc::new(Source { name: "app.json".into(), text: WORKMODEL.into() });
-    let services = resolve(&document, &document.read(None).unwrap(), &workmodel, "base");
+    let services = resolve(&document, &document.read(None).unwrap(), &workmodel, &no_files, "base");
     assert_eq!(services.unwrap().description.services[CACHE].traffic_policy.simple, SimpleBalancer::Random);
 }
 

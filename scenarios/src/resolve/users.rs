@@ -1,15 +1,16 @@
 //! Populations of users.
 
+use super::arrivals::{self, Of};
 use super::clusters::{Network, mtu, rate};
 use super::ranges::at_least_one;
-use super::{Check, MILLISECOND};
-use crate::schema::{Arrivals as Kind, Scenario, Users};
+use super::{Check, MILLISECOND, moves};
+use crate::schema::Scenario;
+use crate::schema::users::Users;
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
 use meshsim_models::units::BitsPerSecond;
-use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::ServiceSettings;
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ pub(super) fn resolve(
     application: &Application,
     network: &Network,
     settings: &Table<ServiceId, ServiceSettings>,
+    end: SimDuration,
 ) -> Vec<Population> {
     if scenario.users.is_empty() {
         check.problem("the scenario has no users", 0..1, "write [users.edge1]");
@@ -36,8 +38,10 @@ pub(super) fn resolve(
         .iter()
         .map(|(name, it)| {
             let users = it.get_ref();
+            let arrivals = arrivals::resolve(check, &Of { name, users, span: it.span(), end });
             let cluster = users.cluster.get_ref();
             let cluster = check.reference(cluster, users.cluster.span(), clusters.iter().copied(), "cluster");
+            let home = cluster.map(ClusterId::from_index);
             let service = users.service.get_ref();
             let service = check.reference(service, users.service.span(), services.iter().copied(), "service");
             let service = service.map(ServiceId::from_index);
@@ -48,13 +52,12 @@ pub(super) fn resolve(
             }
             Population {
                 name: name.clone(),
-                cluster: ClusterId::from_index(cluster.unwrap_or(0)),
+                cluster: home.unwrap_or(ClusterId(0)),
                 entry,
                 users: match &users.users {
                     Some(n) => at_least_one(check, n, "users", 1_000_000),
                     None => DEFAULT_USERS,
                 },
-                arrivals: arrivals(check, name, users, it.span()),
                 access: access(check, users),
                 headers: headers(check, users, it.span()),
                 personal: personal(check, users, settings),
@@ -62,54 +65,11 @@ pub(super) fn resolve(
                     check.duration(Some(after), "reconnects_after", SimDuration::ZERO, MILLISECOND)
                 }),
                 counts_session_moves: users.sessions.unwrap_or(false),
+                moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, end),
+                arrivals,
             }
         })
         .collect()
-}
-
-fn arrivals(check: &mut Check<'_>, name: &str, users: &Users, span: std::ops::Range<usize>) -> Arrivals {
-    let kind = users.arrivals.as_ref().map_or(Kind::Poisson, |kind| *kind.get_ref());
-    match kind {
-        Kind::Poisson | Kind::Constant => {
-            if let Some(think_time) = &users.think_time {
-                let help = "take it out, or write arrivals = \"closed-loop\"";
-                check.problem("an open loop has no think_time", think_time.span(), help);
-            }
-            let per_second = open_rate(check, name, users, span);
-            if kind == Kind::Poisson {
-                Arrivals::Poisson { per_second }
-            } else {
-                Arrivals::Constant { per_second }
-            }
-        }
-        Kind::ClosedLoop | Kind::ClosedLoopConstant => {
-            if let Some(rate) = &users.rate {
-                let help = "take it out: the think_time and the answers make the rate";
-                check.problem("a closed loop has no rate", rate.span(), help);
-            }
-            if users.think_time.is_none() {
-                let message = format!("the users `{name}` are a closed loop without a think_time");
-                check.problem(message, span, "write think_time = \"1s\"");
-            }
-            let think_time =
-                check.duration(users.think_time.as_ref(), "think_time", SimDuration::from_secs(1), 0);
-            Arrivals::ClosedLoop { think_time, exponential: kind == Kind::ClosedLoop }
-        }
-    }
-}
-
-fn open_rate(check: &mut Check<'_>, name: &str, users: &Users, span: std::ops::Range<usize>) -> f64 {
-    let Some(rate) = &users.rate else {
-        check.problem(format!("the users `{name}` have no rate"), span, "write rate = \"50/s\"");
-        return 1.0;
-    };
-    let per_second = rate.get_ref().0.0;
-    if !(1e-6..=1e7).contains(&per_second) {
-        let message = format!("a rate of {per_second} requests per second is out of range");
-        check.problem(message, rate.span(), "it is more than zero and at most \"10000000/s\"");
-        return 1.0;
-    }
-    per_second
 }
 
 fn access(check: &mut Check<'_>, users: &Users) -> Path {

@@ -1,17 +1,20 @@
 //! Writes result files, each whole or not at all.
 
+use super::over_time;
 use super::summary::{Summary, Value};
+use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::sweep::{Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use csv::Writer;
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
-use std::io::Write;
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// All files that are ever written: what an earlier run left of them is not of this one.
-const RESULT_FILES: [&str; 9] = [
+const RESULT_FILES: [&str; 15] = [
     "summary.json",
     "manifest.json",
     "metrics.csv",
@@ -21,10 +24,18 @@ const RESULT_FILES: [&str; 9] = [
     "latency_histogram.csv",
     "requests.csv",
     "sweep.csv",
+    "time_series.csv",
+    "link_series.csv",
+    "user_series.csv",
+    "decisions.csv",
+    "pod_events.csv",
+    "calibration_draws.csv",
 ];
 
 /// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`, `served.csv`,
-/// `proxy_counters.csv`, `latency_histogram.csv`, and `requests.csv` if the rows were kept.
+/// `proxy_counters.csv`, `latency_histogram.csv`, and where there is something for it `requests.csv`,
+/// `time_series.csv`, `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it
+/// was repeated over the draws of a calibration, `calibration_draws.csv`.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
@@ -43,8 +54,23 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
     write_csv(directory, "served.csv", |csv| served_rows(csv, summary))?;
     write_csv(directory, "proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
+    if let Some(ranking) = &summary.calibration {
+        write_csv(directory, "calibration_draws.csv", |csv| draw_rows(csv, summary, ranking))?;
+    }
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
         write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
+    }
+    if over_time::has_samples(outcome) {
+        write_csv(directory, "time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
+        write_csv(directory, "link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
+        write_csv(directory, "user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
+    }
+    let [pods, decisions] = over_time::has_control(outcome);
+    if pods {
+        write_csv(directory, "pod_events.csv", |csv| over_time::pod_rows(csv, plan, outcome))?;
+    }
+    if decisions {
+        write_csv(directory, "decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
     }
     Ok(())
 }
@@ -184,6 +210,9 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
         }
+        for (service, clusters) in &strategy.workloads {
+            rows.extend(clusters.iter().map(|(c, it)| (format!("ready_pods.{service}.{c}"), it.ready_pods)));
+        }
         for (cluster, &bytes) in &strategy.proxy_memory_bytes {
             rows.push((format!("proxy_memory_bytes.{cluster}"), plain(bytes)));
         }
@@ -244,6 +273,18 @@ fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
                     ])?;
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// A row per draw and strategy; empty where too many requests failed.
+fn draw_rows(csv: &mut Csv<'_>, summary: &Summary, ranking: &Ranking) -> csv::Result<()> {
+    csv.write_record(["draw", "strategy", "mean_ms"])?;
+    for (draw, means) in ranking.means_ms.iter().enumerate() {
+        for (strategy, mean) in summary.strategies.iter().zip(means) {
+            let mean = mean.map_or(String::new(), |mean| mean.to_string());
+            csv.write_record([&(draw + 1).to_string(), &strategy.name, &mean])?;
         }
     }
     Ok(())
@@ -368,6 +409,37 @@ pub(crate) fn write_csv(
         rows(&mut writer).map_err(std::io::Error::other)?;
         writer.flush()
     })
+}
+
+/// SHA-256 of a file's content, in hexadecimal.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn file_sha256(path: &Path) -> Checked<String> {
+    let unreadable =
+        |error| Problems::from(Problem::new(format!("cannot read `{}`: {error}", path.display())));
+    let mut hash = Sha256::new();
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(unreadable)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a text file, whole or not at all.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_text(path: &Path, text: &str) -> Checked<()> {
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return Err(Problem::new(format!("`{}` names no file", path.display())).into());
+    };
+    write(directory, name, |file| file.write_all(text.as_bytes()))
 }
 
 /// Writes beside the place, then renames.

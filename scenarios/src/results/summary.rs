@@ -1,7 +1,9 @@
 //! `summary.json`: what a comparison came to.
 
 use super::served::{proxy_counters, served, served_by_pod};
+use super::workloads::{WorkloadSummary, cpu_of_limit, workloads};
 use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
+use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::{Counts, Figures};
 use meshsim_core::stats::{Estimate, Histogram, paired_difference};
@@ -18,6 +20,9 @@ pub struct Summary {
     pub strategies: Vec<Strategy>,
     /// Each strategy against the baseline.
     pub paired: Vec<Paired>,
+    /// Whether the ranking holds over the draws of a calibration, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Ranking>,
     /// Mean latencies by strategy and replication, for differences between any two.
     #[serde(skip)]
     means_ms: Vec<(String, Vec<f64>)>,
@@ -89,6 +94,12 @@ pub struct Strategy {
     pub served_per_second: BTreeMap<String, BTreeMap<String, f64>>,
     /// Calls per second of each pod of each service in each cluster.
     pub served_by_pod: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
+    /// Deployments whose pods may come and go, by service and cluster.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub workloads: BTreeMap<String, BTreeMap<String, WorkloadSummary>>,
+    /// What every Deployment used of its CPU limit, over the whole run, by service and cluster.
+    #[serde(skip)]
+    pub cpu_of_limit: BTreeMap<(String, String), f64>,
     /// What the proxies of each cluster counted about each service that they called, over all
     /// replications, by Envoy's names; what is zero is left out.
     pub proxy_counters: BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, u64>>>,
@@ -231,6 +242,7 @@ impl Summary {
             },
             strategies: strategies.collect(),
             paired: Vec::new(),
+            calibration: None,
             means_ms,
         };
         let baseline = plan.strategies[plan.baseline].strategy.clone();
@@ -301,6 +313,8 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         served: served(description, figures, &|count, total| count / total),
         served_per_second: served(description, figures, &|count, _| count / seconds),
         served_by_pod: served_by_pod(description, figures, seconds),
+        workloads: workloads(description, figures),
+        cpu_of_limit: cpu_of_limit(description, figures),
         proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),

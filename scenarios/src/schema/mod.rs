@@ -3,14 +3,17 @@
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
 
+pub mod calibration;
 pub mod faults;
+pub mod kubernetes;
 pub mod quantity;
 pub mod services;
 pub mod traffic;
+pub mod users;
 
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use quantity::{OneOrMore, Quantity};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -55,10 +58,26 @@ pub struct Scenario {
     #[serde(default)]
     pub gateway: Gateway,
     /// Populations of users by name.
-    pub users: BTreeMap<String, Spanned<Users>>,
+    pub users: BTreeMap<String, Spanned<users::Users>>,
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
+    /// How pods come and go.
+    #[serde(default)]
+    pub pods: kubernetes::Pods,
+    /// The autoscaler of every service in every cluster.
+    pub hpa: Option<Spanned<kubernetes::Hpa>>,
+    /// Flags of the kube-controller-manager.
+    #[serde(default)]
+    pub controller_manager: kubernetes::ControllerManager,
+    /// How metrics are collected.
+    #[serde(default)]
+    pub metrics_server: kubernetes::MetricsServer,
+    /// What somebody changes.
+    #[serde(default)]
+    pub changes: Vec<Spanned<kubernetes::Change>>,
+    /// What a calibration left open: used by comparisons over its draws alone.
+    pub calibration: Option<Spanned<calibration::Calibration>>,
 }
 
 /// How long and how often.
@@ -75,6 +94,8 @@ pub struct Run {
     pub seed: Option<u64>,
     /// The strategy that the others are compared with.
     pub baseline: Option<Spanned<String>>,
+    /// Time between the samples of a time series.
+    pub time_series: Option<Duration>,
 }
 
 /// The services.
@@ -85,6 +106,10 @@ pub struct Application {
     pub workmodel: Spanned<String>,
     /// CPU limit of every pod, instead of the work model's.
     pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
+    /// CPU request of every pod's application, instead of the work model's.
+    pub cpu_request: Option<Spanned<Quantity<Cores>>>,
+    /// Memory request of every pod's application.
+    pub memory_request: Option<Spanned<Quantity<Bytes>>>,
 }
 
 /// The server that runs a service, and what its work costs in CPU time.
@@ -144,6 +169,9 @@ pub struct Cluster {
     /// Labels of its pods and proxies.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The autoscalers of services here, where they differ.
+    #[serde(default)]
+    pub hpa: BTreeMap<String, Spanned<kubernetes::Hpa>>,
     /// One-way delay between two pods.
     pub local_delay: Option<Duration>,
     /// Rate of a node's network interface.
@@ -166,6 +194,15 @@ pub struct Node {
     pub zone: Option<String>,
     /// Its subzone, if not the cluster's.
     pub subzone: Option<String>,
+    /// What its pods may request together, if not all that its machine has.
+    #[serde(default)]
+    pub allocatable: kubernetes::Allocatable,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What keeps pods away, as `key=value:NoSchedule`.
+    #[serde(default)]
+    pub taints: Vec<Spanned<String>>,
 }
 
 /// A link.
@@ -277,6 +314,8 @@ pub struct Sidecar {
     pub concurrency: Option<Spanned<u16>>,
     /// One way between a cell and its sidecar.
     pub loopback: Option<Duration>,
+    /// What its container requests.
+    pub requests: Option<kubernetes::Requests>,
     /// On the client's side.
     #[serde(default)]
     pub outbound: ProxyCost,
@@ -318,49 +357,6 @@ pub struct Gateway {
     pub cost: ProxyCost,
 }
 
-/// A population of users.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Users {
-    /// The cluster whose gateway they use.
-    pub cluster: Spanned<String>,
-    /// The service that they request.
-    pub service: Spanned<String>,
-    /// How many there are.
-    pub users: Option<Spanned<u32>>,
-    /// When they send.
-    pub arrivals: Option<Spanned<Arrivals>>,
-    /// Requests per second of all of them (open loop).
-    pub rate: Option<Spanned<Quantity<PerSecond>>>,
-    /// Mean time between an answer and the next request (closed loop).
-    pub think_time: Option<Duration>,
-    /// Between a user and the gateway.
-    #[serde(default)]
-    pub access: Access,
-    /// Headers of every request.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Headers and query parameters whose value is each user's own.
-    #[serde(default)]
-    pub personal: Vec<Spanned<String>>,
-    /// After how long a user opens a new connection.
-    pub reconnects_after: Option<Duration>,
-    /// Whether moves of sessions are counted.
-    pub sessions: Option<bool>,
-}
-
-/// The way from a user to the gateway.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Access {
-    /// Round trip.
-    pub rtt: Option<Duration>,
-    /// Rate.
-    pub bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
-    /// The largest IP packet.
-    pub mtu: Option<Spanned<Quantity<Bytes>>>,
-}
-
 /// With sidecars or without.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -385,20 +381,6 @@ pub enum LoadBalancer {
     Random,
 }
 
-/// When users send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arrivals {
-    /// Independently of each other.
-    Poisson,
-    /// At equal distances.
-    Constant,
-    /// After an answer and an exponential think time.
-    ClosedLoop,
-    /// After an answer and a constant think time.
-    ClosedLoopConstant,
-}
-
 /// A named set of changes to the base.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -406,6 +388,5 @@ pub struct StrategyHead {
     /// Its name.
     pub name: Spanned<String>,
     /// What it is.
-    #[serde(rename = "description")]
-    pub _description: Option<String>,
+    pub description: Option<String>,
 }

@@ -35,6 +35,52 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Quantity<T> {
     }
 }
 
+/// A number, or a text that its reader understands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NumberOrText {
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+struct NumberOrTextVisitor;
+
+impl Visitor<'_> for NumberOrTextVisitor {
+    type Value = NumberOrText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, or a text in quotes")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(NumberOrText::Text(text.to_owned()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(NumberOrText::Number(number as f64))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(NumberOrText::Number(number))
+    }
+}
+
+impl<'de> Deserialize<'de> for NumberOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberOrTextVisitor)
+    }
+}
+
+impl fmt::Display for NumberOrText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "\"{}\"", clip(text)),
+        }
+    }
+}
+
 /// `"all"`, or a list of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OneOrMore {

@@ -1,5 +1,7 @@
-//! What the mesh is told of a service: its Service, DestinationRule and VirtualService.
+//! A service of the application: what the mesh is told of it (its Service, DestinationRule and
+//! VirtualService), and what its work costs.
 
+use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate};
 use super::traffic::TrafficPolicy;
 use super::{BTreeMap, Duration};
 use serde::Deserialize;
@@ -20,6 +22,54 @@ pub struct Service {
     /// The routes of its VirtualService.
     #[serde(default)]
     pub routes: Vec<Spanned<Route>>,
+    /// What its pods' application requests and may use.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Its image, if it has one of its own.
+    pub image: Option<Image>,
+    /// Labels that a node must have.
+    #[serde(default)]
+    pub node_selector: NodeSelector,
+    /// Taints that its pods do not mind, as `key=value:NoSchedule`.
+    #[serde(default)]
+    pub tolerations: Vec<Spanned<String>>,
+    /// How new pods take the place of old ones.
+    #[serde(default)]
+    pub rolling_update: RollingUpdate,
+    /// Its autoscaler in every cluster, where it differs.
+    pub hpa: Option<Spanned<Hpa>>,
+    /// Law of the CPU time of a request, instead of what its cell's work costs.
+    pub service_time: Option<Spanned<ServiceTime>>,
+}
+
+/// A law of service times.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceTime {
+    /// Which.
+    pub law: Spanned<Law>,
+    /// Its mean; of every law but the empirical.
+    pub mean: Option<Duration>,
+    /// Its coefficient of variation; of the gamma and the log-normal law.
+    pub cv: Option<Spanned<f64>>,
+    /// Its quantiles at equal steps from 0 to 1; of the empirical law.
+    pub quantiles: Option<Spanned<Vec<Duration>>>,
+}
+
+/// A family of laws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Law {
+    /// Always the same.
+    Deterministic,
+    /// Without memory.
+    Exponential,
+    /// A sum of exponential stages.
+    Gamma,
+    /// A product of many small factors.
+    LogNormal,
+    /// As it was measured.
+    Empirical,
 }
 
 /// What a service speaks.

@@ -72,7 +72,7 @@ pub fn differences(resolved: &Resolved, accounting: &CpuAccounting, own_rate: bo
     let mut differ = |what: &str, trace: String, scenario: String| {
         found.push(Warning::TraceDiffers { what: what.to_owned(), trace, scenario });
     };
-    let rate = population.arrivals.offered_per_second(population.users);
+    let rate = population.arrivals.offered_per_second(population.users, description.end());
     let other_rate = |traced: &f64| own_rate && (traced - rate).abs() > 0.01 * rate;
     if let Some(traced) = accounting.rate_per_s.filter(other_rate) {
         differ("rate", format!("{traced} requests/s"), format!("{rate} requests/s"));

@@ -99,7 +99,9 @@ pub fn validate_stated(
     let row = |(&key, value): (&Key, &Estimate)| Row::new(key, value, simulated.figure(key));
     let figures: Vec<Row> = stated.iter().map(row).collect();
     let check = |row: &Row| Some(Check::new(row, row.half_width(), *tolerances.0.get(&row.figure)?));
-    let rates = resolved.description.populations.iter().map(|it| it.arrivals.offered_per_second(it.users));
+    let end = resolved.description.end();
+    let populations = resolved.description.populations.iter();
+    let rates = populations.map(|it| it.arrivals.offered_per_second(it.users, end));
     Ok(Some(Validation {
         strategy: resolved.strategy.clone(),
         cpu_scale: 1.0,
@@ -188,11 +190,11 @@ impl Measurement {
             })?),
             None => hops_in(&trace),
         };
+        let arrivals = take_arrivals(resolved, &trace, warm_up, from);
         let trace = trace.after(warm_up);
         let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed)
             .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
         let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
-        let arrivals = take_arrivals(resolved, &trace, from);
         let proxy_share = accounting.and_then(|accounting| proxy_share(resolved, accounting, cpu_scale));
         Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })
     }
@@ -238,7 +240,9 @@ impl Measurement {
             strategy: resolved.strategy.clone(),
             cpu_scale: self.cpu_scale,
             arrivals: self.arrivals,
-            rate_per_second: population.arrivals.offered_per_second(population.users),
+            rate_per_second: population
+                .arrivals
+                .offered_per_second(population.users, resolved.description.end()),
             trace_requests: self.trace.count(),
             measured_from: if self.trace.histogram.is_some() { "buckets" } else { "requests" },
             blocks: self.blocks(),
@@ -253,8 +257,8 @@ impl Measurement {
 
     /// How many blocks the trace has.
     fn blocks(&self) -> f64 {
-        let Some(rate) = rate_per_second(&self.trace) else { return 0.0 };
-        self.trace.requests.len() as f64 / rate / BLOCK_SECONDS
+        let starts: Vec<u64> = self.trace.requests.iter().map(|request| request.start_us).collect();
+        rate_per_second(&starts).map_or(0.0, |rate| starts.len() as f64 / rate / BLOCK_SECONDS)
     }
 
     /// Half the width of a figure's measured interval. The trace is too short for one if it has too few

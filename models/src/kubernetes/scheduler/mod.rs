@@ -1,8 +1,8 @@
 //! The scheduler: which node a pod goes to.
 //!
 //! # Models
-//! What a pod requests and a node has left (`resources`), the filter by requests (`fit`), and the
-//! score plugins that spread pods: `least_allocated`, `balanced_allocation`, `topology_spread`. Every
+//! What a pod requests and a node has left (`resources`), the filters by labels and taints (`node`)
+//! and by requests (`fit`), the choice (`choice`), and the score plugins that spread pods: `least_allocated`, `balanced_allocation`, `topology_spread`. Every
 //! plugin gives 0 to 100; the node with the largest weighted sum is taken.
 //!
 //! # Source
@@ -10,8 +10,10 @@
 //! `pkg/scheduler/apis/config/v1/default_plugins.go`.
 
 pub mod balanced_allocation;
+pub mod choice;
 pub mod fit;
 pub mod least_allocated;
+pub mod node;
 pub mod resources;
 pub mod topology_spread;
 

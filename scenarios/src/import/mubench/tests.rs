@@ -1,4 +1,5 @@
 use super::*;
+use meshsim_models::units::Cores;
 
 fn source(text: &str) -> Arc<Source> {
     Arc::new(Source { name: "workmodel.json".into(), text: text.into() })
@@ -42,7 +43,7 @@ fn a_whole_service_is_read() {
     let application = read(&source(text)).unwrap();
     let service = &application.services[ServiceId(0)];
     assert_eq!((service.workers, service.threads, service.replicas), (2, 8, 3));
-    assert_eq!((service.cpu_limit, service.cpu_request), (Some(Cores(1.5)), Cores(0.5)));
+    assert_eq!((service.cpu_limit, service.cpu_request), (Some(Cores(1.5)), Some(Cores(0.5))));
     let endpoint = &application.endpoints[EndpointId(0)];
     assert_eq!(endpoint.groups.len(), 1, "an empty group is no group");
     assert_eq!(endpoint.groups[0].calls.len(), 2);

@@ -1,6 +1,6 @@
 //! Reads a suite's file: every configuration with the defaults filled in, or all that is wrong.
 
-use super::schema::{ArrivalsText, FromCpu, Head, Mark, Settings, Stated, SuiteText, ToleranceText};
+use super::schema::{FromCpu, Head, Mark, Settings, Stated, SuiteText, ToleranceText};
 use crate::document::{Document, Setting};
 use crate::library;
 use crate::problem::{Checked, Problem, Problems, nearest};
@@ -266,10 +266,7 @@ fn combine(
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    let arrivals = match own.arrivals.or(defaults.arrivals) {
-        Some(ArrivalsText::Scenario) => ArrivalsFrom::Scenario,
-        Some(ArrivalsText::Trace) | None => ArrivalsFrom::Trace,
-    };
+    let arrivals = own.arrivals.or(defaults.arrivals).unwrap_or(ArrivalsFrom::Rate);
     Ok(Configuration {
         mark: head.mark,
         note: head.note,

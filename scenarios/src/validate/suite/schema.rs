@@ -1,6 +1,7 @@
 //! What a suite's file says, as it was typed: no defaults, no references followed.
 
 use crate::schema::quantity::Quantity;
+use crate::validate::arrivals::ArrivalsFrom;
 use meshsim_core::SimDuration;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -61,22 +62,12 @@ pub struct Settings {
     /// How much of the trace's start is left out.
     pub warm_up: Option<Quantity<SimDuration>>,
     /// Where arrivals come from.
-    pub arrivals: Option<ArrivalsText>,
+    pub arrivals: Option<ArrivalsFrom>,
     /// Where values of the CPU accounting go in the scenario.
     pub from_cpu: Option<FromCpu>,
     /// The allowed errors.
     #[serde(default)]
     pub tolerance: ToleranceText,
-}
-
-/// Where arrivals come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ArrivalsText {
-    /// The trace's rate.
-    Trace,
-    /// The scenario's.
-    Scenario,
 }
 
 /// The path in the scenario that a value of the CPU accounting's file is put at.

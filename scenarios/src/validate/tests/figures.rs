@@ -1,7 +1,11 @@
-use crate::validate::arrivals::{ArrivalsFrom, rate_per_second, take_arrivals};
+use crate::experiment::compare::{Choice, Plan};
+use crate::resolve::Resolved;
+use crate::scenario::Scenario;
+use crate::traces::{Trace, TraceRequest};
+use crate::validate::arrivals::{ArrivalsFrom, take_arrivals};
 use crate::validate::figures::{Key, Row};
-use crate::{experiment::compare, scenario::Scenario, traces};
 use meshsim_core::stats::{Estimate, Interval};
+use meshsim_models::users::arrivals::Arrivals;
 
 fn estimate(value: f64, low: f64, high: f64) -> Estimate {
     Estimate { value, interval: Some(Interval { low, high }), samples: 100 }
@@ -36,27 +40,42 @@ fn of_a_distance_noise_is_taken_away() {
     assert_eq!(Row::of_distance(Key::Ks, 0.02, None, 100).error, 0.02);
 }
 
+fn resolved() -> Resolved {
+    let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
+    Plan::new(&scenario, &Choice::default()).unwrap().strategies.remove(0)
+}
+
+fn rate(resolved: &Resolved) -> f64 {
+    let population = &resolved.description.populations[0];
+    population.arrivals.offered_per_second(population.users, resolved.description.end())
+}
+
+/// 101 requests, a quarter of a second apart.
+fn trace() -> Trace {
+    let request = |k: u64| TraceRequest { start_us: 5_000 + 250_000 * k, ..TraceRequest::default() };
+    Trace::of_requests((0..101).map(request).collect())
+}
+
 #[test]
 fn the_rate_of_an_open_loop_is_the_trace_s() {
-    let request = |k: u64| traces::TraceRequest { start_us: 250_000 * k, ..traces::TraceRequest::default() };
-    let trace = traces::Trace::of_requests((0..101).map(request).collect());
-    assert_eq!(rate_per_second(&trace), Some(4.0));
-    let resolved = |settings: &[&str]| {
-        let settings: Vec<_> =
-            settings.iter().map(|it| crate::document::Setting::parse(it).unwrap()).collect();
-        let scenario = Scenario::open("fluidos-testbed", &settings).unwrap();
-        compare::Plan::new(&scenario, &compare::Choice::default()).unwrap().strategies.remove(0)
-    };
-    let rate = |resolved: &crate::resolve::Resolved| {
-        let population = &resolved.description.populations[0];
-        population.arrivals.offered_per_second(population.users)
-    };
-    let mut open = resolved(&[]);
-    assert_eq!(take_arrivals(&mut open, &trace, ArrivalsFrom::Scenario), ArrivalsFrom::Scenario);
-    assert_eq!(rate(&open), 8.0);
-    assert_eq!(take_arrivals(&mut open, &trace, ArrivalsFrom::Trace), ArrivalsFrom::Trace);
-    assert_eq!(rate(&open), 4.0);
+    let (mut resolved, trace) = (resolved(), trace());
+    let take = |resolved: &mut _, from| take_arrivals(resolved, &trace, 5.0, from);
+    assert_eq!(take(&mut resolved, ArrivalsFrom::Scenario), ArrivalsFrom::Scenario);
+    assert_eq!(rate(&resolved), 8.0);
+    assert_eq!(take(&mut resolved, ArrivalsFrom::Rate), ArrivalsFrom::Rate);
+    assert_eq!(rate(&resolved), 4.0);
     // One request has no rate.
-    let one = traces::Trace::of_requests(vec![request(1)]);
-    assert_eq!(take_arrivals(&mut open, &one, ArrivalsFrom::Trace), ArrivalsFrom::Scenario);
+    let one = Trace::of_requests(vec![trace.requests[0]]);
+    assert_eq!(take_arrivals(&mut resolved, &one, 0.0, ArrivalsFrom::Rate), ArrivalsFrom::Scenario);
+}
+
+#[test]
+fn a_replay_is_as_long_as_the_trace_and_keeps_its_moments() {
+    let mut resolved = resolved();
+    assert_eq!(take_arrivals(&mut resolved, &trace(), 5.0, ArrivalsFrom::Replay), ArrivalsFrom::Replay);
+    let description = &resolved.description;
+    assert_eq!((description.warm_up.as_secs_f64(), description.duration.as_secs_f64()), (5.0, 20.0));
+    let Arrivals::Replay(replay) = &description.populations[0].arrivals else { panic!("no replay") };
+    assert_eq!(replay.time_of(3).unwrap().as_secs_f64(), 0.75);
+    assert_eq!(replay.time_of(101), None);
 }

@@ -1,0 +1,258 @@
+//! `meshsim calibrate`: a scenario fitted to a measured trace.
+
+use super::common::{Running, Source, interrupted, print};
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use crate::failure::{Failure, Outcome};
+use crate::table;
+use clap::builder::PossibleValuesParser;
+use meshsim_scenarios::calibrate::parameter::Parameter;
+use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals, ServiceFit};
+use meshsim_scenarios::calibrate::write::write;
+use meshsim_scenarios::calibrate::{Inputs, Plan};
+use meshsim_scenarios::problem::{Checked, Problem, Problems};
+use meshsim_scenarios::results::files::{file_sha256, to_json};
+use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::{Options, Trace, read};
+use meshsim_scenarios::warnings;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Fit a scenario to a measured trace.
+///
+/// Where spans are given, each service gets the law of service times that explains its self times best.
+/// Values named by --fit are searched until the simulated latencies of users are nearest to the measured
+/// ones. The last part of the trace is held out and compared with the result.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    running: Running,
+    /// The strategy under which the trace was taken (default: the scenario's first)
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+    /// The trace, plain or gzip, in one of the formats of `validate` that have a record per request
+    #[arg(long, value_name = "FILE")]
+    trace: PathBuf,
+    /// The format of the trace (default: found out from its content)
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
+    trace_format: Option<String>,
+    /// Refuse files at their first bad record, instead of leaving bad records out
+    #[arg(long)]
+    strict: bool,
+    /// Seconds at the start of the trace to leave out (default: the scenario's warm-up)
+    #[arg(long, value_name = "SECONDS")]
+    trace_warm_up: Option<f64>,
+    /// Spans for service times, if the trace has none: traces of Jaeger or in OTLP JSON, an access log of Envoy
+    #[arg(long, value_name = "FILE")]
+    spans: Option<PathBuf>,
+    /// Search this value in this range, as in cell.cpu_scale=0.5..2 or links.edge1-cloud.rtt=100ms..200ms (may be given
+    /// several times)
+    #[arg(long, value_name = "PATH=LOW..HIGH")]
+    fit: Vec<String>,
+    /// Share of the trace's time, at its end, that is held out
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0 / 3.0, hide_default_value = true)]
+    holdout: f64,
+    /// Bootstrap draws of the fit to write, for `compare --calibration-draws`
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    draws: u32,
+    /// Write the calibrated scenario into this file
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+    /// Print the result as JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// A trace with the name and the hash of its file.
+struct Measured {
+    trace: Trace,
+    name: String,
+    sha256: String,
+}
+
+impl Measured {
+    fn as_input(&self) -> (&Trace, &str, &str) {
+        (&self.trace, &self.name, &self.sha256)
+    }
+}
+
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
+    let scenario = args.source.open()?;
+    let parameters = parameters(&args.fit)?;
+    let strategy = scenario.strategy(args.strategy.as_deref())?;
+    let warm_up = trace_warm_up(args, scenario.resolve(strategy)?.description.warm_up.as_secs_f64())?;
+    let format = args.trace_format.as_deref().and_then(Format::of_name);
+    let mut trace = measured(args, &args.trace, format)?;
+    trace.trace = trace.trace.after(warm_up);
+    let spans = args.spans.as_deref().map(|path| measured(args, path, None)).transpose()?;
+    let choice = args.running.choice(Vec::new(), None);
+    let plan = Plan::new(Inputs {
+        scenario: &scenario,
+        strategy: args.strategy.as_deref(),
+        seed: choice.seed,
+        replications: choice.replications,
+        trace: trace.as_input(),
+        spans: spans.as_ref().map(Measured::as_input),
+        parameters,
+        holdout: args.holdout,
+        draws: args.draws as usize,
+    })?;
+    warnings::before_run(plan.resolved()).iter().for_each(warn);
+    let result = args.running.watch(plan.simulated_seconds(), |watch| plan.run(watch))??;
+    let Some(calibration) = result else { return Ok(interrupted("nothing is kept")) };
+    print(&if args.json { to_json(&calibration)? } else { show(&calibration) })?;
+    // What was found is shown even if it cannot be kept.
+    if let Some(path) = &args.out {
+        write(path, &scenario, &args.source.settings()?, &calibration).map_err(Failure::machine)?;
+    }
+    if calibration.interrupted {
+        return Ok(interrupted("the values are the best so far"));
+    }
+    Ok(Code::Ok)
+}
+
+/// What is searched; all mistakes at once.
+fn parameters(texts: &[String]) -> Checked<Vec<Parameter>> {
+    let (good, bad): (Vec<_>, Vec<_>) =
+        texts.iter().map(|text| Parameter::parse(text)).partition(Result::is_ok);
+    let problems: Vec<Problem> = bad.into_iter().filter_map(Result::err).flat_map(|it| it.0).collect();
+    if problems.is_empty() { Ok(good.into_iter().flatten().collect()) } else { Err(Problems(problems)) }
+}
+
+fn trace_warm_up(args: &Args, scenario: f64) -> Checked<f64> {
+    match args.trace_warm_up {
+        Some(asked) if !asked.is_finite() || asked < 0.0 => {
+            let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
+            Err(problem.help("it is zero or more").into())
+        }
+        asked => Ok(asked.unwrap_or(scenario)),
+    }
+}
+
+/// Reads a file of measurements, and says what of it was not read.
+fn measured(args: &Args, path: &Path, format: Option<Format>) -> Checked<Measured> {
+    let reading = args.running.reading();
+    let progress = |progress| reading.advance(progress);
+    let options = Options { format, strict: args.strict, progress: &progress, ..Options::default() };
+    let trace = read(path, &options);
+    reading.finish();
+    let trace = trace?;
+    let (file, found) = (path.display(), &trace.reading);
+    found.first_bad.iter().for_each(warn);
+    if found.bad > 0 {
+        let all = found.good + found.bad;
+        warn(&format!("{file}: {} of {all} records are bad and left out (--strict refuses them)", found.bad));
+    }
+    found.notes.iter().for_each(|note| warn(&format!("{file}: {note}")));
+    let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+    Ok(Measured { trace, name, sha256: file_sha256(path)? })
+}
+
+fn show(it: &Calibration) -> String {
+    let trace = &it.trace;
+    let mut text = format!(
+        "{} under {}: {} requests over {:.0} s, the first {} fitted\n",
+        trace.file, it.strategy, trace.requests, trace.seconds, trace.fitted
+    );
+    if !it.services.is_empty() {
+        let _ = writeln!(text, "\n{}", table::align(&services(&it.services)));
+    }
+    if !it.parameters.is_empty() {
+        let _ = writeln!(text, "\n{}", table::align(&searched(&it.parameters)));
+    }
+    let objective = &it.objective;
+    let _ = writeln!(
+        text,
+        "\ndistance (Wasserstein over mean) {:.4} ± {:.4}, {} points of {} replications\n\n{}",
+        objective.value,
+        objective.noise,
+        objective.evaluations,
+        it.replications,
+        table::align(&residuals(&it.fitted, it.held_out.as_ref()))
+    );
+    for fit in &it.parameters {
+        text += &doubts(fit);
+    }
+    for note in &it.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+fn services(fits: &[ServiceFit]) -> Vec<Vec<String>> {
+    let head = ["service", "self times", "mean ms", "law", "AIC", "next", "AIC", "KS fitted", "KS held out"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let aic = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() };
+    for fit in fits {
+        let next = fit.candidates.get(1);
+        rows.push(vec![
+            fit.service.clone(),
+            fit.observations.to_string(),
+            format!("{:.3}", fit.mean_ms),
+            fit.law.to_owned(),
+            aic(fit.candidates.first().map_or(f64::NAN, |it| it.aic)),
+            next.map_or("-", |it| it.law).to_owned(),
+            aic(next.map_or(f64::NAN, |it| it.aic)),
+            format!("{:.3}", fit.kolmogorov_smirnov_fitted),
+            fit.kolmogorov_smirnov_held_out.map_or("-".to_owned(), |ks| format!("{ks:.3}")),
+        ]);
+    }
+    rows
+}
+
+fn searched(fits: &[ParameterFit]) -> Vec<Vec<String>> {
+    let head = ["parameter", "before", "fitted", "95 %", "searched"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let interval = |ends: &Option<[String; 2]>| {
+        ends.as_ref().map_or("-".to_owned(), |[low, high]| format!("{low} to {high}"))
+    };
+    for fit in fits {
+        rows.push(vec![
+            fit.path.clone(),
+            fit.before.clone().unwrap_or_else(|| "-".to_owned()),
+            fit.value.clone(),
+            interval(&fit.ci95),
+            fit.range.join(".."),
+        ]);
+    }
+    rows
+}
+
+/// What of a parameter cannot be told.
+fn doubts(fit: &ParameterFit) -> String {
+    let mut text = String::new();
+    if fit.at_bound {
+        let _ = writeln!(text, "{} is at an end of its range: widen it", fit.path);
+    }
+    if let Some([low, high]) = fit.within_noise.as_ref().filter(|_| !fit.identifiable) {
+        let why = match fit.confounded_with.as_slice() {
+            [] => "it makes no difference".to_owned(),
+            others => format!("{} makes up for it", others.join(" and ")),
+        };
+        let _ = writeln!(text, "{} cannot be told: {low} to {high} fit alike, {why}", fit.path);
+    }
+    text
+}
+
+fn residuals(fitted: &Residuals, held_out: Option<&Residuals>) -> Vec<Vec<String>> {
+    let mut head = vec!["", "fitted: measured ms", "simulated", "error"];
+    head.extend(held_out.iter().flat_map(|_| ["held out: measured ms", "simulated", "error"]));
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for (place, figure) in fitted.figures.iter().enumerate() {
+        let mut row = vec![figure.figure.to_owned()];
+        for figure in std::iter::once(figure).chain(held_out.map(|it| &it.figures[place])) {
+            row.push(format!("{:.1}", figure.measured_ms));
+            row.push(format!("{:.1}", figure.simulated_ms));
+            row.push(format!("{:+.1} %", figure.relative_error * 100.0));
+        }
+        rows.push(row);
+    }
+    let mut row = vec!["KS".to_owned()];
+    for part in std::iter::once(fitted).chain(held_out) {
+        row.extend([String::new(), String::new(), format!("{:.3}", part.kolmogorov_smirnov)]);
+    }
+    rows.push(row);
+    rows
+}

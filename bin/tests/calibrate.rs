@@ -1,0 +1,105 @@
+//! `calibrate` and `compare --calibration-draws` as their users meet them.
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn meshsim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Results of a load generator over 400 s: latencies from 40 to 140 ms.
+fn trace(directory: &Path) -> PathBuf {
+    let mut rows = "timeStamp,elapsed,label,responseCode,success,bytes\n".to_owned();
+    for k in 0..2_000_u64 {
+        let start = 1_795_561_000_000 + k * 200;
+        writeln!(rows, "{start},{},s0,200,true,1000", 40 + k * 37 % 101).unwrap();
+    }
+    let path = directory.join("results.csv");
+    std::fs::write(&path, rows).unwrap();
+    path
+}
+
+/// A calibration that takes a second or two.
+fn calibrate(trace: &Path, out: &Path, threads: &str) -> Output {
+    let arguments = [
+        "calibrate",
+        "slow-endpoint",
+        "--set",
+        "run.duration=60s",
+        "--replications",
+        "2",
+        "--fit",
+        "cell.cpu_scale=0.2..3",
+        "--draws",
+        "3",
+        "--quiet",
+        "--trace-warm-up",
+        "0",
+        "--threads",
+        threads,
+        "--trace",
+        trace.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    meshsim(&arguments)
+}
+
+#[test]
+fn a_calibrated_scenario_is_compared_over_its_draws() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = trace(directory.path());
+    let [one, two] = ["one.toml", "two.toml"].map(|name| directory.path().join(name));
+    let output = calibrate(&trace, &one, "1");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("cell.cpu_scale") && shown.contains("held out"), "{shown}");
+    let again = calibrate(&trace, &two, "2");
+    assert_eq!(shown, text(&again.stdout));
+    assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+    let written = std::fs::read_to_string(&one).unwrap();
+    assert!(written.contains("results.csv") && !written.contains(directory.path().to_str().unwrap()));
+    let out = directory.path().join("out");
+    let output = meshsim(&[
+        "compare",
+        one.to_str().unwrap(),
+        "--calibration-draws",
+        "3",
+        "--replications",
+        "2",
+        "--quiet",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("draws of the calibration"), "{}", text(&output.stdout));
+    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+    assert!(summary.contains("\"winner_share\""));
+    let rows = std::fs::read_to_string(out.join("calibration_draws.csv")).unwrap();
+    assert!(rows.starts_with("draw,strategy,mean_ms\n1,") && rows.lines().count() > 3, "{rows}");
+    let output = meshsim(&["compare", one.to_str().unwrap(), "--calibration-draws", "4", "--quiet"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("has 3 draws of a calibration, not 4"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn all_mistakes_of_the_ranges_are_said_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = trace(directory.path());
+    let trace = trace.to_str().unwrap();
+    let fits = ["--fit", "cell.cpu_scale=2..1", "--fit", "cell.request"];
+    let output = meshsim(&[&["calibrate", "slow-endpoint", "--trace", trace], &fits[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("2 is not below 1") && said.contains("it names no value and no range"), "{said}");
+    let output = meshsim(&["calibrate", "slow-endpoint", "--trace", trace]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("nothing to search"), "{}", text(&output.stderr));
+}

@@ -1,0 +1,115 @@
+//! Samples are taken: reads the state of a cluster into its time series.
+
+use super::event::Event;
+use super::handle::Context;
+use crate::ids::ServiceId;
+use crate::kubernetes::pod::Phase;
+use crate::kubernetes::scheduler::resources::Resource;
+use crate::telemetry::time_series::{LinkSample, PodCounters, PodCounts, ServiceSample};
+use crate::world::topology::Topology;
+use meshsim_core::{EntityId, SimTime};
+
+/// A CFS period (ns).
+const CFS_PERIOD: f64 = 1e8;
+
+/// The first sample of each cluster, if any is taken.
+pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
+    let Some(interval) = topology.description.time_series else { return Vec::new() };
+    let clusters = topology.description.clusters.ids();
+    clusters.map(|it| (it.entity(), SimTime::ZERO + interval, Event::SampleTaken)).collect()
+}
+
+impl Context<'_> {
+    /// A sample is taken.
+    pub(super) fn take_sample(&mut self) {
+        let Some(interval) = self.topology.description.time_series else { return };
+        let nanos = interval.as_nanos() as f64;
+        for service in self.topology.application().services.ids() {
+            self.sample_service(service, nanos);
+        }
+        for link in 0..self.cluster.links.len() {
+            let Some(state) = &self.cluster.links[link] else { continue };
+            let busy = state.busy();
+            let before = std::mem::replace(&mut self.cluster.series.last_links[link], busy);
+            let utilization = busy.saturating_sub(before).as_nanos() as f64 / nanos;
+            self.cluster.series.links.push(LinkSample { at: self.now, link: link as u32, utilization });
+        }
+        self.scheduler.schedule(self.now.saturating_add(interval), Event::SampleTaken);
+    }
+
+    fn sample_service(&mut self, service: ServiceId, nanos: f64) {
+        let deployment = self.cluster.workloads.deployment(service);
+        let clients = self.cluster.series.take_clients(service, nanos / 1e9);
+        let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
+        let places = deployment.map(|it| self.cluster.workloads.deployments[it].places.clone());
+        let mut used = PodCounters::default();
+        let mut count = 0.0;
+        for place in places.unwrap_or_default() {
+            let since = self.used_since_last(place);
+            used.application_cpu += since.application_cpu;
+            used.sidecar_cpu += since.sidecar_cpu;
+            used.throttled_periods += since.throttled_periods;
+            used.served += since.served;
+            used.in_cell += since.in_cell;
+            if self.cluster.workloads.pods[place].is_reachable() {
+                count += 1.0;
+            }
+        }
+        let requested = deployment
+            .map_or(0, |it| self.cluster.workloads.deployments[it].requests.requested.amount(Resource::CPU));
+        let requested = requested as f64 / 1e3 * f64::from(pods.ready);
+        let cores = [used.application_cpu / nanos, used.sidecar_cpu / nanos];
+        // A service that has neither pods nor callers here is no line of the results.
+        if deployment.is_none() && clients.requests_per_second == 0.0 {
+            return;
+        }
+        self.cluster.series.services.push(ServiceSample {
+            at: self.now,
+            service,
+            pods,
+            endpoints: self.cluster.ready_pods(self.topology, service).len() as u32,
+            application_cpu: cores[0],
+            sidecar_cpu: cores[1],
+            utilization: (requested > 0.0).then(|| (cores[0] + cores[1]) / requested),
+            throttled: used.throttled_periods as f64 / (nanos / CFS_PERIOD * f64::max(count, 1.0)),
+            served_per_second: used.served as f64 / nanos * 1e9,
+            in_cells: used.in_cell / nanos,
+            clients,
+        });
+    }
+
+    fn count_pods(&self, deployment: usize) -> PodCounts {
+        let workloads = &self.cluster.workloads;
+        let count = |phase| workloads.count(deployment, phase);
+        PodCounts {
+            wanted: workloads.deployments[deployment].wanted,
+            pending: count(Phase::Pending),
+            starting: count(Phase::Starting),
+            ready: count(Phase::Ready),
+            terminating: count(Phase::Terminating),
+        }
+    }
+
+    /// What the pod in a place has used and done since the last sample.
+    fn used_since_last(&mut self, place: usize) -> PodCounters {
+        let counters = self.counters_of(place);
+        let container = self.topology.pods[self.pod_in(place)].container;
+        let now = PodCounters {
+            application_cpu: counters.application_cpu,
+            sidecar_cpu: counters.sidecar_cpu,
+            throttled_periods: self.compute.throttled_periods(container),
+            served: counters.served,
+            in_cell: counters.in_cell,
+        };
+        let before = std::mem::replace(&mut self.cluster.series.last_pods[place], now);
+        // Counters of a sidecar and a cell begin anew with each pod.
+        let since = |now: f64, before: f64| if now < before { now } else { now - before };
+        PodCounters {
+            application_cpu: now.application_cpu - before.application_cpu,
+            sidecar_cpu: since(now.sidecar_cpu, before.sidecar_cpu),
+            throttled_periods: now.throttled_periods - before.throttled_periods,
+            served: now.served.checked_sub(before.served).unwrap_or(now.served),
+            in_cell: since(now.in_cell, before.in_cell),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What Kubernetes is told, and how long it takes: the settings of pods, autoscalers and changes.
+
+use super::deployment::Rollout;
+use super::hpa::{ControllerFlags, HpaSpec};
+use super::metrics_server::Reads;
+use super::scheduler::node::{NodeSelector, Toleration};
+use super::scheduler::resources::ResourceList;
+use crate::ids::{ClusterId, ServiceId};
+use meshsim_core::{Id, SimDuration, SimTime, Table};
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub struct KubernetesSettings {
+    /// How pods come and go.
+    pub pods: PodTimes,
+    /// What the pods of each service need; a service beyond the table's end needs nothing.
+    pub workloads: Table<ServiceId, WorkloadSettings>,
+    /// The autoscalers, at most one per service and cluster.
+    pub autoscalers: Vec<AutoscalerSettings>,
+    /// Flags of the kube-controller-manager.
+    pub controller: ControllerFlags,
+    /// How metrics are collected.
+    pub metrics: MetricsSettings,
+    /// What somebody changes during the run, in the order of time.
+    pub changes: Vec<Change>,
+}
+
+/// What the pods of a service need, in every cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkloadSettings {
+    /// What the application's container requests.
+    pub application: ResourceList,
+    /// What the sidecar requests, where there is one.
+    pub sidecar: ResourceList,
+    /// The image: services with the same number share it.
+    pub image: u32,
+    /// Its size, compressed (bytes).
+    pub image_bytes: f64,
+    /// Labels that a node must have (`requiredDuringScheduling`).
+    pub node_selector: NodeSelector,
+    /// Taints that do not matter.
+    pub tolerations: Vec<Toleration>,
+    /// How new pods take the place of old ones.
+    pub rollout: Rollout,
+}
+
+/// How long the steps of a pod's life take, the same for all pods.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PodTimes {
+    /// From a pod's creation to its node.
+    pub scheduling: SimDuration,
+    /// What a node pulls images with (bit/s).
+    pub pull_bits_per_second: f64,
+    /// Size of the sidecar's image, compressed (bytes).
+    pub sidecar_image_bytes: f64,
+    /// Until a container runs, its image being there.
+    pub container_start: SimDuration,
+    /// Until a sidecar that runs is ready.
+    pub sidecar_start: SimDuration,
+    /// Until an application that runs answers.
+    pub application_start: SimDuration,
+    /// Coefficient of variation of the three.
+    pub start_spread: f64,
+    /// Whether the application's container waits for the sidecar (`holdApplicationUntilProxyStarts`).
+    pub hold_application: bool,
+    /// The readiness probe; absent: a pod is ready as soon as its containers run.
+    pub readiness: Option<ReadinessProbe>,
+    /// From a pod's readiness, or its deletion, until the proxies of its cluster are told.
+    pub endpoint_delay: SimDuration,
+    /// How long the preStop hook takes.
+    pub pre_stop: SimDuration,
+    /// How long a sidecar stays at least after SIGTERM.
+    pub sidecar_drain: SimDuration,
+    /// `terminationGracePeriodSeconds`: from deletion to SIGKILL.
+    pub grace: SimDuration,
+}
+
+/// When a kubelet asks whether an application is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadinessProbe {
+    /// `initialDelaySeconds`.
+    pub initial_delay: SimDuration,
+    /// `periodSeconds`.
+    pub period: SimDuration,
+}
+
+/// An autoscaler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AutoscalerSettings {
+    /// Whose pods.
+    pub service: ServiceId,
+    /// Where.
+    pub cluster: ClusterId,
+    /// What it is told.
+    pub hpa: HpaSpec,
+    /// What each of its metrics is read from, in their order.
+    pub reads: Vec<Reads>,
+}
+
+/// How metrics are collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Time between two scrapes (`--metric-resolution`); CPU is a rate between two of them.
+    pub resolution: SimDuration,
+    /// Over how long the pods metrics are taken, in whole scrapes.
+    pub pods_window: SimDuration,
+    /// Time between two syncs of the autoscalers.
+    pub sync_period: SimDuration,
+}
+
+/// Something that somebody changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// When.
+    pub at: SimTime,
+    /// Whose Deployment.
+    pub service: ServiceId,
+    /// Where.
+    pub cluster: ClusterId,
+    /// What.
+    pub kind: ChangeKind,
+}
+
+/// What is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// So many replicas: 0 removes the service there.
+    Scale(u32),
+    /// A new version of its pods.
+    Rollout,
+}
+
+impl Default for PodTimes {
+    fn default() -> Self {
+        Self {
+            // Kubernetes' scalability tests: some 10 ms of scheduling and 100 ms until the kubelet has it.
+            scheduling: SimDuration::from_millis(100),
+            pull_bits_per_second: 500e6,
+            // istio/proxyv2, compressed.
+            sidecar_image_bytes: 95e6,
+            // mesh-semantics, section 7.
+            container_start: SimDuration::from_secs(1),
+            sidecar_start: SimDuration::from_secs(1),
+            application_start: SimDuration::from_secs(1),
+            start_spread: 0.2,
+            hold_application: false,
+            readiness: Some(ReadinessProbe::default()),
+            // EndpointSlice controller, istiod's debounce (100 ms) and the push.
+            endpoint_delay: SimDuration::from_millis(250),
+            pre_stop: SimDuration::ZERO,
+            // Istio's terminationDrainDuration.
+            sidecar_drain: SimDuration::from_secs(5),
+            // Kubernetes' default.
+            grace: SimDuration::from_secs(30),
+        }
+    }
+}
+
+impl Default for ReadinessProbe {
+    /// Kubernetes' defaults.
+    fn default() -> Self {
+        Self { initial_delay: SimDuration::ZERO, period: SimDuration::from_secs(10) }
+    }
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self {
+            resolution: SimDuration::from_secs(15),
+            // A rate over a minute is what adapters are usually configured with.
+            pods_window: SimDuration::from_secs(60),
+            sync_period: super::hpa::controller::SYNC_PERIOD,
+        }
+    }
+}
+
+impl KubernetesSettings {
+    /// What a service's pods need.
+    #[must_use]
+    pub fn workload(&self, service: ServiceId) -> WorkloadSettings {
+        if service.index() < self.workloads.len() {
+            self.workloads[service].clone()
+        } else {
+            WorkloadSettings::default()
+        }
+    }
+
+    /// The autoscaler of a service in a cluster.
+    #[must_use]
+    pub fn autoscaler(&self, service: ServiceId, cluster: ClusterId) -> Option<&AutoscalerSettings> {
+        self.autoscalers.iter().find(|it| (it.service, it.cluster) == (service, cluster))
+    }
+
+    /// Whether pods come and go in a cluster.
+    #[must_use]
+    pub fn is_elastic(&self, cluster: ClusterId) -> bool {
+        self.autoscalers.iter().any(|it| it.cluster == cluster)
+            || self.changes.iter().any(|it| it.cluster == cluster)
+    }
+
+    /// The most pods of a service that a cluster may have at a time, `replicas` being those at the
+    /// start: while all are replaced, and all that were before still end.
+    #[must_use]
+    pub fn places(&self, service: ServiceId, cluster: ClusterId, replicas: u32) -> u32 {
+        let autoscaler = self.autoscaler(service, cluster);
+        let changes = || self.changes.iter().filter(|it| (it.service, it.cluster) == (service, cluster));
+        if autoscaler.is_none() && changes().next().is_none() {
+            return replicas;
+        }
+        let scaled = changes().filter_map(|it| match it.kind {
+            ChangeKind::Scale(replicas) => Some(replicas),
+            ChangeKind::Rollout => None,
+        });
+        let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
+        let (surge, _) = self.workload(service).rollout.resolve(most);
+        2 * most + surge
+    }
+}

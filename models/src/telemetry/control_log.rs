@@ -1,0 +1,76 @@
+//! What Kubernetes' controllers did in a cluster, so that a user can see why there were how many pods.
+
+use crate::ids::ServiceId;
+use crate::kubernetes::hpa::Decision;
+use crate::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
+use crate::kubernetes::scheduler::choice::Unfit;
+use meshsim_core::SimTime;
+
+/// The decisions of the autoscalers and the lives of the pods, in the order of time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ControlLog {
+    /// Of every sync.
+    pub decisions: Vec<ScalingDecision>,
+    /// Of every pod that came or went.
+    pub pods: Vec<PodRecord>,
+}
+
+/// A sync of an autoscaler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScalingDecision {
+    /// When.
+    pub at: SimTime,
+    /// Whose pods.
+    pub service: ServiceId,
+    /// What it came to.
+    pub decision: Decision,
+    /// What each metric asked for, in their order; empty if none was asked.
+    pub proposals: Vec<Result<Proposal, MetricError>>,
+}
+
+/// Something in the life of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodRecord {
+    /// When.
+    pub at: SimTime,
+    /// What it runs.
+    pub service: ServiceId,
+    /// Its place among those of its Deployment.
+    pub place: u32,
+    /// How many pods were in this place before.
+    pub incarnation: u32,
+    /// What happened.
+    pub step: PodStep,
+}
+
+/// A step in the life of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodStep {
+    /// It was made.
+    Created,
+    /// No node takes it, for this reason.
+    Unschedulable(Unfit),
+    /// It has a node.
+    Scheduled(u32),
+    /// It is ready.
+    Ready,
+    /// Its deletion was asked for.
+    Deleted,
+    /// It has ended; with so many requests that were not.
+    Ended(u32),
+}
+
+impl PodStep {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Unschedulable(_) => "unschedulable",
+            Self::Scheduled(_) => "scheduled",
+            Self::Ready => "ready",
+            Self::Deleted => "deleted",
+            Self::Ended(_) => "ended",
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How a cluster changes over time: samples at a fixed distance.
+//!
+//! # Models
+//! A sample covers the time since the one before. Of a service, as the clients of the cluster see it:
+//! requests and their latency from the choice of the last attempt's endpoint to its answer, successes
+//! only. Of its Deployment here: pods by state, CPU used, its part of what the ready pods request, and
+//! in what part of the CFS periods its containers were stopped. Of a link: for what part of the time
+//! it was sending.
+//!
+//! # Assumptions
+//! Quantiles come from a histogram of 1 % resolution; CPU of handshakes is in none of the figures.
+
+use crate::ids::ServiceId;
+use meshsim_core::stats::{Histogram, Resolution};
+use meshsim_core::{SimDuration, SimTime, Table};
+
+/// The samples of a cluster so far.
+#[derive(Clone, Debug, Default)]
+pub struct TimeSeries {
+    /// Of services.
+    pub services: Vec<ServiceSample>,
+    /// Of links that leave the cluster.
+    pub links: Vec<LinkSample>,
+    /// What the clients have seen since the last sample; empty if nothing is sampled.
+    clients: Table<ServiceId, Seen>,
+    /// Counters of the pods at the last sample, by place.
+    pub(crate) last_pods: Vec<PodCounters>,
+    /// For how long each link had sent at the last sample.
+    pub(crate) last_links: Vec<SimDuration>,
+}
+
+/// A service in a cluster, at a time and since the last sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ServiceSample {
+    /// When.
+    pub at: SimTime,
+    /// Which.
+    pub service: ServiceId,
+    /// Pods that its Deployment here wants, and those in each state.
+    pub pods: PodCounts,
+    /// Endpoints, in all clusters, that the proxies here are told of as ready.
+    pub endpoints: u32,
+    /// CPU of the applications (cores).
+    pub application_cpu: f64,
+    /// CPU of the sidecars (cores).
+    pub sidecar_cpu: f64,
+    /// CPU of both over what the ready pods request; absent if they request nothing.
+    pub utilization: Option<f64>,
+    /// Part of the CFS periods in which a container was stopped.
+    pub throttled: f64,
+    /// Calls answered by the pods here, per second.
+    pub served_per_second: f64,
+    /// Requests in its cells, in the mean.
+    pub in_cells: f64,
+    /// What its clients here saw.
+    pub clients: ClientView,
+}
+
+/// Pods of a Deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// Wanted.
+    pub wanted: u32,
+    /// Without a node.
+    pub pending: u32,
+    /// With a node, not ready yet.
+    pub starting: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Being deleted.
+    pub terminating: u32,
+}
+
+/// What the clients of a cluster saw of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClientView {
+    /// Requests that ended, per second.
+    pub requests_per_second: f64,
+    /// Part of them that failed.
+    pub failed: f64,
+    /// Quantiles of the latency of the others: 0.5, 0.9, 0.99 (ms); absent if there are none.
+    pub latency_ms: Option<[f64; 3]>,
+}
+
+/// A link's direction out of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkSample {
+    /// When.
+    pub at: SimTime,
+    /// Its place among the links of the description.
+    pub link: u32,
+    /// For what part of the time it was sending.
+    pub utilization: f64,
+}
+
+/// Counters of a pod's place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PodCounters {
+    pub(crate) application_cpu: f64,
+    pub(crate) sidecar_cpu: f64,
+    pub(crate) throttled_periods: u64,
+    pub(crate) served: u64,
+    pub(crate) in_cell: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    failed: u32,
+    latency: Histogram,
+}
+
+impl TimeSeries {
+    /// Of a cluster with so many places for pods and so many links around.
+    #[must_use]
+    pub fn new(services: usize, places: usize, links: usize) -> Self {
+        let seen = |_| Seen { failed: 0, latency: Histogram::new(Resolution::Percent) };
+        Self {
+            clients: (0..services).map(seen).collect(),
+            last_pods: vec![PodCounters::default(); places],
+            last_links: vec![SimDuration::ZERO; links],
+            ..Self::default()
+        }
+    }
+
+    /// Whether anything is sampled.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    /// A client of this cluster has an answer.
+    pub fn answered(&mut self, service: ServiceId, ok: bool, latency: SimDuration) {
+        let seen = &mut self.clients[service];
+        if ok {
+            seen.latency.record(latency.as_nanos());
+        } else {
+            seen.failed += 1;
+        }
+    }
+
+    /// What the clients saw of a service over `seconds`; the next time begins.
+    pub(crate) fn take_clients(&mut self, service: ServiceId, seconds: f64) -> ClientView {
+        let seen = &mut self.clients[service];
+        let (ok, failed) = (seen.latency.count() as f64, f64::from(seen.failed));
+        let quantile = |q| seen.latency.quantile(q).map(|nanos| nanos as f64 / 1e6);
+        let latency_ms = match [0.5, 0.9, 0.99].map(quantile) {
+            [Some(p50), Some(p90), Some(p99)] => Some([p50, p90, p99]),
+            _ => None,
+        };
+        let view = ClientView {
+            requests_per_second: (ok + failed) / seconds,
+            failed: if ok + failed > 0.0 { failed / (ok + failed) } else { 0.0 },
+            latency_ms,
+        };
+        seen.failed = 0;
+        seen.latency = Histogram::new(Resolution::Percent);
+        view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_covers_what_came_since_the_last_one() {
+        let mut series = TimeSeries::new(1, 0, 0);
+        let service = ServiceId(0);
+        for ms in 1..=100 {
+            series.answered(service, true, SimDuration::from_millis(ms));
+        }
+        (0..25).for_each(|_| series.answered(service, false, SimDuration::ZERO));
+        let view = series.take_clients(service, 10.0);
+        assert!((view.requests_per_second - 12.5).abs() < 1e-12 && (view.failed - 0.2).abs() < 1e-12);
+        let [p50, p90, p99] = view.latency_ms.unwrap();
+        for (got, right) in [(p50, 50.0), (p90, 90.0), (p99, 99.0)] {
+            assert!((got - right).abs() < 0.02 * right, "{got} for {right}");
+        }
+        assert_eq!(series.take_clients(service, 10.0), ClientView::default());
+        assert!(series.is_on() && !TimeSeries::default().is_on());
+    }
+}

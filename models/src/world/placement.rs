@@ -1,0 +1,125 @@
+//! Where pods stand at the start, and how many places each Deployment has.
+//!
+//! # Models
+//! In a cluster whose Deployments never change pods stand on its nodes in turn, in the order of the
+//! Deployments. In one with autoscalers or changes the scheduler places them, in the same order; one
+//! that fits nowhere is pending from the start.
+//!
+//! # Assumptions
+//! Where nothing changes nobody asks whether nodes have what pods request. Effect: pods may stand on
+//! a node that would not have taken them; its cores are shared all the same.
+
+use super::description::{ClusterSpec, Deployment, Description};
+use super::topology::Pod;
+use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
+use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
+use crate::kubernetes::scheduler::node::Node;
+use crate::kubernetes::scheduler::resources::{NodeResources, PodRequests, ResourceList};
+use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
+use crate::mesh::locality_setting::REGION_LABEL;
+use meshsim_core::{Id, Table};
+use std::ops::Range;
+
+/// The places of all Deployments, those of a cluster together.
+pub(super) fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
+    let mut pods: Table<PodId, Pod> = Table::new();
+    let mut ranges = Table::new();
+    for cluster in description.clusters.ids() {
+        let first = pods.len();
+        let mut nodes = Nodes::new(description, cluster);
+        for deployment in description.deployments.iter().filter(|d| d.cluster == cluster) {
+            let places = description.kubernetes.places(deployment.service, cluster, deployment.replicas);
+            for place in 0..places {
+                let starts = place < deployment.replicas;
+                pods.push(Pod {
+                    service: deployment.service,
+                    cluster,
+                    starts_on: if starts { nodes.take(description, deployment) } else { None },
+                    weight: deployment.weight,
+                    container: ContainerId(0),
+                    cpu_limit: deployment.cpu_limit.map(|cores| cores.0),
+                });
+            }
+        }
+        ranges.push(first as u32..pods.len() as u32);
+    }
+    (pods, ranges)
+}
+
+/// The nodes of a cluster, without any pod.
+#[must_use]
+pub fn empty_nodes(description: &Description, cluster: ClusterId) -> Vec<Node> {
+    let spec = &description.clusters[cluster];
+    (0..spec.nodes.len()).map(|place| empty_node(description, spec, place)).collect()
+}
+
+fn empty_node(description: &Description, spec: &ClusterSpec, place: usize) -> Node {
+    let node = &spec.nodes[place];
+    let mut labels: Labels = node.labels.clone();
+    let own = [
+        (HOSTNAME, format!("{}-{}", spec.name, place + 1)),
+        (ZONE, node.locality.zone.clone()),
+        (REGION_LABEL, node.locality.region.clone()),
+    ];
+    for (key, value) in own {
+        labels.entry(key.to_owned()).or_insert(value);
+    }
+    let cores = description.hosts[node.host].cores;
+    let milli_cpu = node.capacity.milli_cpu.unwrap_or((cores * 1000.0) as u64);
+    let memory = node.capacity.memory.unwrap_or((cores * MEMORY_PER_CORE) as u64);
+    let resources = NodeResources::new(ResourceList::new(milli_cpu, memory), node.capacity.pods);
+    Node { labels, taints: node.taints.clone(), resources }
+}
+
+/// Memory of a node that does not say it, per core (bytes): 4 GiB, as general machines of clouds have.
+const MEMORY_PER_CORE: f64 = 4.0 * 1024.0 * 1024.0 * 1024.0;
+
+/// What a pod of a service requests, with its sidecar.
+#[must_use]
+pub fn requests_of(description: &Description, service: ServiceId) -> PodRequests {
+    let workload = description.kubernetes.workload(service);
+    let sidecar = description.mesh.data_plane == super::description::DataPlane::Sidecar;
+    PodRequests::of([&workload.application].into_iter().chain(sidecar.then_some(&workload.sidecar)))
+}
+
+/// The nodes of a cluster while its first pods are placed.
+enum Nodes {
+    /// In turn: the number of nodes and of pods so far.
+    InTurn(usize, usize),
+    /// By the scheduler; per node, its pods of each service.
+    Scheduled(Vec<Node>, Vec<Vec<u32>>),
+}
+
+impl Nodes {
+    fn new(description: &Description, cluster: ClusterId) -> Self {
+        let count = description.clusters[cluster].nodes.len();
+        if !description.kubernetes.is_elastic(cluster) {
+            return Self::InTurn(count, 0);
+        }
+        let services = description.application.services.len();
+        Self::Scheduled(empty_nodes(description, cluster), vec![vec![0; count]; services])
+    }
+
+    fn take(&mut self, description: &Description, deployment: &Deployment) -> Option<u32> {
+        match self {
+            Self::InTurn(nodes, pods) => {
+                *pods += 1;
+                Some(((*pods - 1) % *nodes) as u32)
+            }
+            Self::Scheduled(nodes, alike) => {
+                let workload = description.kubernetes.workload(deployment.service);
+                let requests = requests_of(description, deployment.service);
+                let needs = PodNeeds {
+                    requests: &requests,
+                    node_selector: &workload.node_selector,
+                    tolerations: &workload.tolerations,
+                };
+                let alike = &mut alike[deployment.service.index()];
+                let node = choose(nodes, &needs, alike).ok()?;
+                nodes[node].resources.add(&requests);
+                alike[node] += 1;
+                Some(node as u32)
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Pods that come and go, autoscalers, samples: what follows from their times and rates alone.
+//!
+//! Starts have no spread here, so every step of a pod's life is known to the nanosecond.
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+mod support;
+
+use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
+use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
+use meshsim_models::kubernetes::metrics_server::Reads;
+use meshsim_models::kubernetes::scheduler::choice::Unfit;
+use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::settings::{
+    AutoscalerSettings, Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings,
+};
+use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
+use meshsim_models::telemetry::time_series::ServiceSample;
+use meshsim_models::units::Cores;
+use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::world::Record;
+use meshsim_models::world::description::{DataPlane, Description};
+use support::{CLOUD, EDGE, all_ended, at_ms, free_world, run, served, with_outlier_detection};
+
+const EVERY_10_MS: Arrivals = Arrivals::Constant { per_second: 100.0 };
+
+/// Steps without spread, a probe every second, and no image to pull.
+fn exact() -> PodTimes {
+    let probe = ReadinessProbe { initial_delay: SimDuration::ZERO, period: SimDuration::from_secs(1) };
+    PodTimes { start_spread: 0.0, readiness: Some(probe), sidecar_image_bytes: 0.0, ..PodTimes::default() }
+}
+
+/// Pods of one core each, whose image is everywhere.
+fn one_core(description: &Description) -> meshsim_core::Table<ServiceId, WorkloadSettings> {
+    let workload = WorkloadSettings {
+        application: ResourceList::new(1_000, 0),
+        sidecar: ResourceList::new(0, 0),
+        ..WorkloadSettings::default()
+    };
+    description.application.services.iter().map(|_| workload.clone()).collect()
+}
+
+/// A world of `s0`, which sleeps, with `pods` of it per cluster, and these changes.
+fn world(
+    sleep_ms: u64,
+    pods: &[(u32, ClusterId, u32)],
+    changes: &[(u64, ClusterId, ChangeKind)],
+) -> Description {
+    let mut description = free_world(&[sleep_ms], &[], pods, EVERY_10_MS, 60);
+    description.kubernetes.pods = exact();
+    description.kubernetes.workloads = one_core(&description);
+    let change = |&(ms, cluster, kind): &(u64, ClusterId, ChangeKind)| Change {
+        at: at_ms(ms),
+        service: ServiceId(0),
+        cluster,
+        kind,
+    };
+    description.kubernetes.changes = changes.iter().map(change).collect();
+    description.services[ServiceId(0)] = with_outlier_detection();
+    description
+}
+
+fn steps(record: &Record, cluster: ClusterId) -> Vec<PodRecord> {
+    record.control[cluster].pods.clone()
+}
+
+/// When the steps of this name were made (ms).
+fn times(record: &Record, cluster: ClusterId, name: &str) -> Vec<u64> {
+    let of_name = steps(record, cluster).into_iter().filter(|it| it.step.name() == name);
+    of_name.map(|it| it.at.as_nanos() / 1_000_000).collect()
+}
+
+fn statuses(record: &Record, code: u16) -> usize {
+    all_ended(record).iter().filter(|(_, end)| end.status.code() == code).count()
+}
+
+/// Created at 10 s, a node 100 ms later, its containers a second after that, its application and its
+/// sidecar another second: the probe that finds it comes then, and proxies are told 250 ms later.
+#[test]
+fn a_new_pod_is_seen_by_each_cluster_when_its_steps_and_the_link_say() {
+    let mut description = world(1, &[(0, EDGE, 1), (0, CLOUD, 1)], &[(10_000, CLOUD, ChangeKind::Scale(2))]);
+    description.time_series = Some(SimDuration::from_millis(10));
+    let record = run(&description, 0);
+    let of = |name| times(&record, CLOUD, name);
+    assert_eq!([of("created"), of("scheduled"), of("ready")], [[10_000], [10_100], [12_100]]);
+    let first_with_three = |cluster: ClusterId| {
+        let samples: &[ServiceSample] = &record.series[cluster].services;
+        samples.iter().find(|sample| sample.endpoints == 3).unwrap().at
+    };
+    // The sample at the very moment comes before or after the news.
+    let seen = |cluster| first_with_three(cluster).as_nanos() / 10_000_000 * 10;
+    assert!((12_350..=12_360).contains(&seen(CLOUD)), "{}", seen(CLOUD));
+    assert!((12_430..=12_440).contains(&seen(EDGE)), "{}", seen(EDGE));
+}
+
+/// 100 MB at 80 Mbit/s are ten seconds; the second pod of a node finds the image there.
+#[test]
+fn the_first_pod_of_a_node_waits_for_its_image() {
+    let changes = [(5_000, EDGE, ChangeKind::Scale(1)), (30_000, EDGE, ChangeKind::Scale(2))];
+    let mut description = world(1, &[(0, EDGE, 0), (0, CLOUD, 1)], &changes);
+    description.kubernetes.pods.pull_bits_per_second = 80e6;
+    description.kubernetes.workloads[ServiceId(0)].image_bytes = 100e6;
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "ready"), [17_100, 32_100]);
+}
+
+/// From the moment at which the edge's proxies know it, and until they know that it leaves.
+#[test]
+fn a_service_that_is_offloaded_for_a_time_keeps_its_requests_near_for_that_time() {
+    let changes = [(10_000, EDGE, ChangeKind::Scale(1)), (40_000, EDGE, ChangeKind::Scale(0))];
+    let mut description = world(1, &[(0, EDGE, 0), (0, CLOUD, 1)], &changes);
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let record = run(&description, 0);
+    assert_eq!(statuses(&record, 200), all_ended(&record).len());
+    for (row, end) in all_ended(&record) {
+        let near = (12_350..40_250).contains(&(row.arrival.as_nanos() / 1_000_000));
+        assert_eq!(end.totals.crossings, u16::from(!near), "at {}", row.arrival);
+    }
+    assert_eq!(served(&record, EDGE).iter().sum::<u64>(), 2_790);
+}
+
+/// SIGTERM comes at once, the proxies of the cluster learn it 250 ms later, those of the other one way
+/// (80 ms) after that: so many requests find a closed port.
+#[test]
+fn without_a_hook_requests_fail_until_the_proxies_know() {
+    let mut description = world(1, &[(0, CLOUD, 1)], &[(20_005, CLOUD, ChangeKind::Scale(0))]);
+    description.services[ServiceId(0)].routes = Vec::new();
+    description.mesh.istio_version = meshsim_models::mesh::istio_version::IstioVersion::new(1, 26);
+    let record = run(&description, 0);
+    let closed = all_ended(&record).into_iter().filter(|(_, end)| end.status.to_string() == "503 UF");
+    // Sent from 80 ms before SIGTERM until 330 ms after it.
+    let sent: Vec<u64> = closed.map(|(row, _)| row.arrival.as_nanos() / 1_000_000).collect();
+    assert_eq!((sent.first(), sent.last()), (Some(&19_930), Some(&20_330)), "{sent:?}");
+    assert_eq!(sent.len(), 41);
+    // After that there is no host.
+    let last = all_ended(&record).last().unwrap().1.status.to_string();
+    assert_eq!(last, "503 UH");
+}
+
+/// Requests take 5 s: those of the last 2 s before SIGTERM are not done at the end of 3 s of grace.
+#[test]
+fn what_is_not_done_at_the_end_of_the_grace_period_is_killed() {
+    let mut description =
+        world(5_000, &[(0, EDGE, 1), (0, CLOUD, 1)], &[(20_005, EDGE, ChangeKind::Scale(0))]);
+    description.kubernetes.pods.grace = SimDuration::from_secs(3);
+    description.kubernetes.pods.endpoint_delay = SimDuration::ZERO;
+    let record = run(&description, 0);
+    let killed = steps(&record, EDGE).into_iter().find_map(|it| match it.step {
+        PodStep::Ended(requests) => Some((it.at, requests)),
+        _ => None,
+    });
+    let (at, requests) = killed.unwrap();
+    assert_eq!(at, at_ms(23_005));
+    // Sent from 18.01 to 20 s, each 10 ms.
+    assert!((199..=201).contains(&requests), "{requests}");
+    let reset = all_ended(&record).iter().filter(|(_, end)| end.status.to_string() == "503 UC").count();
+    assert_eq!(reset, requests as usize);
+}
+
+/// 2 cores on the node, pods of one core each.
+#[test]
+fn a_pod_that_fits_nowhere_waits_until_another_leaves() {
+    let changes = [(5_000, EDGE, ChangeKind::Scale(3)), (30_000, EDGE, ChangeKind::Scale(2))];
+    let mut description = world(1, &[(0, EDGE, 1), (0, CLOUD, 1)], &changes);
+    description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(2_000);
+    let record = run(&description, 0);
+    let unfit: Vec<PodStep> = steps(&record, EDGE)
+        .into_iter()
+        .map(|it| it.step)
+        .filter(|step| matches!(step, PodStep::Unschedulable(_)))
+        .collect();
+    assert_eq!(unfit, [PodStep::Unschedulable(Unfit::InsufficientCpu)]);
+    assert_eq!(times(&record, EDGE, "ready").len(), 1);
+    // The one without a node is deleted first, at once.
+    assert_eq!(times(&record, EDGE, "ended"), [30_000]);
+    // With a third core it is scheduled.
+    description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(3_000);
+    assert_eq!(times(&run(&description, 0), EDGE, "ready").len(), 2);
+}
+
+#[test]
+fn a_place_on_a_node_that_becomes_free_is_taken() {
+    let mut description = free_world(&[1, 1], &[(0, 1)], &[(0, EDGE, 1), (1, EDGE, 1)], EVERY_10_MS, 60);
+    description.kubernetes.pods = exact();
+    description.kubernetes.pods.grace = SimDuration::from_secs(3);
+    description.kubernetes.workloads = one_core(&description);
+    description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(2_000);
+    let change = |ms, service, replicas| Change {
+        at: at_ms(ms),
+        service: ServiceId(service),
+        cluster: EDGE,
+        kind: ChangeKind::Scale(replicas),
+    };
+    description.kubernetes.changes = vec![change(5_000, 0, 2), change(20_000, 1, 0)];
+    let record = run(&description, 0);
+    // 20 s, 3 s of grace (less than its sidecar drains), 100 ms of the scheduler.
+    assert_eq!(times(&record, EDGE, "scheduled"), [23_100]);
+    assert_eq!(times(&record, EDGE, "ready"), [25_100]);
+}
+
+#[test]
+fn a_rolling_update_keeps_all_pods_and_loses_no_request() {
+    let mut description = world(1, &[(0, EDGE, 4)], &[(5_000, EDGE, ChangeKind::Rollout)]);
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let rollout = Rollout { max_surge: PodCount::Pods(1), max_unavailable: PodCount::Pods(0) };
+    description.kubernetes.workloads[ServiceId(0)].rollout = rollout;
+    description.time_series = Some(SimDuration::from_millis(100));
+    let record = run(&description, 0);
+    // Each new pod takes 2.1 s, and the next is made when an old one is deleted.
+    assert_eq!(times(&record, EDGE, "created"), [5_000, 7_100, 9_200, 11_300]);
+    assert_eq!(times(&record, EDGE, "deleted"), [7_100, 9_200, 11_300, 13_400]);
+    assert_eq!(statuses(&record, 200), all_ended(&record).len());
+    let samples = &record.series[EDGE].services;
+    assert!(samples.iter().all(|sample| sample.pods.ready >= 4), "never fewer than 4 are ready");
+    assert!(samples.iter().all(|sample| sample.pods.ready + sample.pods.starting <= 5), "never more than 5");
+}
+
+#[test]
+fn without_a_mesh_too_no_request_is_lost_behind_a_hook() {
+    let mut description = world(1, &[(0, EDGE, 2)], &[(5_000, EDGE, ChangeKind::Rollout)]);
+    description.mesh.data_plane = DataPlane::None;
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "ready").len(), 2);
+    assert_eq!(statuses(&record, 200), all_ended(&record).len());
+}
+
+/// `per_second` requests of `demand_ms` of CPU each, to pods of a core, with an autoscaler.
+fn loaded(per_second: f64, demand_ms: f64, replicas: u32, target: i64) -> Description {
+    let arrivals = Arrivals::Constant { per_second };
+    let mut description = free_world(&[0], &[], &[(0, EDGE, replicas)], arrivals, 1_200);
+    description.cell.costs.request_ms = demand_ms;
+    description.deployments[0].cpu_limit = Some(Cores(1.0));
+    description.application.services[ServiceId(0)].workers = 4;
+    description.kubernetes.pods = exact();
+    description.kubernetes.workloads = one_core(&description);
+    let source = MetricSource::Utilization(MetricResource::Cpu);
+    description.kubernetes.autoscalers = vec![AutoscalerSettings {
+        service: ServiceId(0),
+        cluster: EDGE,
+        hpa: HpaSpec {
+            min_replicas: 1,
+            max_replicas: 20,
+            metrics: vec![MetricSpec { source, target }],
+            behavior: None,
+        },
+        reads: vec![Reads::PodCpu],
+    }];
+    description
+}
+
+fn replicas_over_time(record: &Record) -> Vec<(SimTime, u32)> {
+    record.control[EDGE].decisions.iter().map(|it| (it.at, it.decision.replicas)).collect()
+}
+
+/// ceil(load x demand / target), from below and from above, unless the tolerance keeps more or fewer.
+#[test]
+fn constant_load_ends_at_load_times_demand_over_target() {
+    for (per_second, demand_ms, target) in [(100.0, 20.0, 60), (50.0, 30.0, 50), (200.0, 21.0, 75)] {
+        let needed = (per_second * demand_ms / 1e3 / (target as f64 / 100.0)).ceil() as u32;
+        for replicas in [1, 15] {
+            let record = run(&loaded(per_second, demand_ms, replicas, target), 0);
+            let over_time = replicas_over_time(&record);
+            let (_, last) = *over_time.last().unwrap();
+            assert_eq!(last, needed, "{per_second}/s of {demand_ms} ms at {target} %, from {replicas}");
+            // For ten minutes before the end nothing changes.
+            let settled = over_time.iter().filter(|(at, _)| *at >= at_ms(600_000));
+            assert!(settled.into_iter().all(|(_, replicas)| *replicas == needed), "it flaps");
+        }
+    }
+}
+
+/// 2 pods at 63 % of 60 %: a ratio of 1.05.
+#[test]
+fn inside_the_tolerance_nothing_is_scaled() {
+    let record = run(&loaded(63.0, 20.0, 2, 60), 0);
+    let decisions = &record.control[EDGE].decisions;
+    assert!(decisions.iter().all(|it| it.decision.replicas == 2));
+    let measured: Vec<i64> =
+        decisions.iter().filter_map(|it| Some(it.proposals.first()?.ok()?.usage)).collect();
+    assert!(measured.len() > 70 && measured.iter().all(|usage| (62..=63).contains(usage)), "{measured:?}");
+}
+
+/// 15 pods are too many from the start; the first sync remembers them for 300 s.
+#[test]
+fn scaling_down_waits_for_its_window_and_scaling_up_for_nothing() {
+    let record = run(&loaded(100.0, 20.0, 15, 60), 0);
+    let first = |record: &Record| {
+        let changes = record.control[EDGE].decisions.iter().find(|it| it.decision.rescales());
+        (changes.unwrap().at, record.control[EDGE].decisions[0].at)
+    };
+    let (down, sync) = first(&record);
+    assert!(down - sync > SimDuration::from_secs(300) && down - sync <= SimDuration::from_secs(315));
+    // A pod's first value comes with its second scrape.
+    let (up, _) = first(&run(&loaded(100.0, 20.0, 1, 60), 0));
+    assert!(up >= at_ms(15_000) && up <= at_ms(45_000), "{up}");
+}
+
+#[test]
+fn a_sample_shows_what_the_load_uses() {
+    let mut description = loaded(100.0, 20.0, 4, 60);
+    description.time_series = Some(SimDuration::from_secs(15));
+    description.duration = SimDuration::from_secs(120);
+    let record = run(&description, 0);
+    for sample in &record.series[EDGE].services[2..] {
+        assert!((sample.application_cpu - 2.0).abs() < 0.01, "{sample:?}");
+        assert!((sample.served_per_second - 100.0).abs() < 0.5, "{sample:?}");
+        assert!((sample.utilization.unwrap() - 0.5).abs() < 0.01, "{sample:?}");
+        assert!((sample.clients.requests_per_second - 100.0).abs() < 0.5, "{sample:?}");
+        assert_eq!((sample.pods.ready, sample.pods.wanted, sample.endpoints), (4, 4, 4));
+        let [p50, ..] = sample.clients.latency_ms.unwrap();
+        // 20 ms of CPU and 0.2 ms of network, in buckets of 1 %.
+        assert!((20.0..21.0).contains(&p50), "{sample:?}");
+        // Little's law: 100/s x 20 ms.
+        assert!((sample.in_cells - 2.0).abs() < 0.05, "{sample:?}");
+    }
+}
+
+/// 10 requests/s per pod wanted, 45 come.
+#[test]
+fn requests_per_second_are_a_metric_too() {
+    let mut description = loaded(45.0, 1.0, 1, 60);
+    let autoscaler = &mut description.kubernetes.autoscalers[0];
+    autoscaler.hpa.metrics = vec![MetricSpec { source: MetricSource::Pods, target: 10_000 }];
+    autoscaler.reads = vec![Reads::RequestsPerSecond];
+    let record = run(&description, 0);
+    assert_eq!(replicas_over_time(&record).last().unwrap().1, 5);
+}

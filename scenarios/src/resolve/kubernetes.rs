@@ -1,0 +1,363 @@
+//! What Kubernetes is told: pods, workloads, controllers, changes.
+
+use super::clusters::{Network, bits_per_second, bytes_of};
+use super::ranges::{at_least_one, bounded, spread};
+use super::{Check, hpa};
+use crate::schema::Scenario;
+use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
+use crate::schema::quantity::{NumberOrText, Quantity};
+use crate::schema::services::Service;
+use meshsim_core::{Id, SimDuration, SimTime, Table};
+use meshsim_models::application::call_graph::{Application, Service as Called};
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
+use meshsim_models::kubernetes::hpa::ControllerFlags;
+use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
+use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
+use meshsim_models::kubernetes::scheduler::node::{Effect, Taint, Toleration};
+use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
+use meshsim_models::kubernetes::settings::{
+    Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
+};
+use meshsim_models::units::{Bytes, Cores};
+use toml::Spanned;
+
+/// The image of µBench's cell, compressed.
+const DEFAULT_IMAGE_BYTES: f64 = 400e6;
+
+/// What Istio's injection template requests for a sidecar.
+const SIDECAR_REQUESTS: (u64, u64) = (100, 128 << 20);
+
+/// Most pods that a change asks for.
+const REPLICAS_MAX: u32 = 1_000;
+
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+    network: &Network,
+    end: SimDuration,
+) -> KubernetesSettings {
+    let sidecar = match &scenario.mesh.sidecar.requests {
+        Some(written) => requests(check, written),
+        None => ResourceList::new(SIDECAR_REQUESTS.0, SIDECAR_REQUESTS.1),
+    };
+    let default_image = bytes(check, scenario.pods.image_size.as_ref(), "image_size", DEFAULT_IMAGE_BYTES);
+    let mut images: Vec<String> = Vec::new();
+    let mut workload = |service: &Called| {
+        let written = scenario.services.get(&service.name).map(Spanned::get_ref);
+        let (image, image_bytes) = image(check, written, &mut images).unwrap_or((0, default_image));
+        WorkloadSettings {
+            application: application_requests(check, scenario, service, written),
+            sidecar: sidecar.clone(),
+            image,
+            image_bytes,
+            node_selector: written.map_or_else(Default::default, |it| it.node_selector.clone()),
+            tolerations: tolerations(check, written),
+            rollout: written.map_or_else(Rollout::default, |it| rollout(check, it)),
+        }
+    };
+    let workloads: Table<ServiceId, WorkloadSettings> =
+        application.services.iter().map(&mut workload).collect();
+    KubernetesSettings {
+        pods: pod_times(check, &scenario.pods),
+        workloads,
+        autoscalers: hpa::resolve(check, scenario, application, network),
+        controller: controller(check, &scenario.controller_manager),
+        metrics: metrics(check, scenario),
+        changes: changes(check, scenario, application, network, end),
+    }
+}
+
+/// The CPU limit of a service's pods, where its own resources say one.
+pub(super) fn cpu_limit(check: &mut Check<'_>, written: &typed::Resources) -> Option<Cores> {
+    let limit = written.limits.cpu.as_ref()?;
+    let cores = limit.get_ref().0;
+    if cores.0 < 0.001 {
+        let message = format!("a CPU limit of {} cores is too small", cores.0);
+        check.problem(message, limit.span(), "it is at least \"1m\"");
+    }
+    Some(cores)
+}
+
+/// A taint of a node.
+pub(super) fn taint(check: &mut Check<'_>, written: &Spanned<String>) -> Option<Taint> {
+    let (key, value, effect) = key_value_effect(check, written, "a taint")?;
+    let Some((key, effect)) = key.zip(effect) else {
+        let message = format!("the taint `{}` has no key or no effect", written.get_ref());
+        check.problem(message, written.span(), "write \"key=value:NoSchedule\"");
+        return None;
+    };
+    Some(Taint { key, value: value.unwrap_or_default(), effect })
+}
+
+fn tolerations(check: &mut Check<'_>, written: Option<&Service>) -> Vec<Toleration> {
+    let written = written.map_or(&[][..], |it| &it.tolerations);
+    let toleration = |it: &Spanned<String>| {
+        let (key, value, effect) = key_value_effect(check, it, "a toleration")?;
+        Some(Toleration { key, value, effect })
+    };
+    written.iter().filter_map(toleration).collect()
+}
+
+type KeyValueEffect = (Option<String>, Option<String>, Option<Effect>);
+
+/// `key=value:Effect`, each of which may be missing.
+fn key_value_effect(check: &mut Check<'_>, written: &Spanned<String>, what: &str) -> Option<KeyValueEffect> {
+    let (name, effect) = match written.get_ref().rsplit_once(':') {
+        Some((name, effect)) => (name, Some(effect)),
+        None => (written.get_ref().as_str(), None),
+    };
+    let effect = match effect {
+        None | Some("") => None,
+        Some("NoSchedule") => Some(Effect::NoSchedule),
+        Some("NoExecute") => Some(Effect::NoExecute),
+        Some(other) => {
+            let message = format!("{what} with the effect `{other}` is not simulated");
+            check.problem(
+                message,
+                written.span(),
+                "it is NoSchedule or NoExecute, as in \"key=value:NoSchedule\"",
+            );
+            return None;
+        }
+    };
+    let (key, value) = match name.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (name, None),
+    };
+    Some(((!key.is_empty()).then(|| key.to_owned()), value, effect))
+}
+
+fn application_requests(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    service: &Called,
+    written: Option<&Service>,
+) -> ResourceList {
+    let mut list = ResourceList::default();
+    // As Kubernetes does, a limit stands in for a request that is not written.
+    if let Some(cores) = service.cpu_request.or(service.cpu_limit) {
+        list.set(Resource::CPU, milli(cores));
+    }
+    let own = written.and_then(|it| it.resources.requests.memory.as_ref());
+    let memory = own.or(scenario.application.memory_request.as_ref());
+    if memory.is_some() {
+        list.set(Resource::MEMORY, bytes(check, memory, "a memory request", 0.0) as u64);
+    }
+    list
+}
+
+fn milli(cores: Cores) -> u64 {
+    (cores.0 * 1000.0).round() as u64
+}
+
+fn requests(check: &mut Check<'_>, written: &typed::Requests) -> ResourceList {
+    let mut list = ResourceList::default();
+    if let Some(cpu) = &written.cpu {
+        list.set(Resource::CPU, cores(check, cpu, "a CPU request"));
+    }
+    if let Some(memory) = &written.memory {
+        list.set(Resource::MEMORY, bytes(check, Some(memory), "a memory request", 0.0) as u64);
+    }
+    list
+}
+
+/// CPU in thousandths of a core.
+pub(super) fn cores(check: &mut Check<'_>, written: &Spanned<Quantity<Cores>>, what: &str) -> u64 {
+    let cores = written.get_ref().0;
+    if !(0.0..=100_000.0).contains(&cores.0) {
+        let message = format!("{what} of {} cores is out of range", cores.0);
+        check.problem(message, written.span(), "it is \"0\" to \"100000\"");
+        return 0;
+    }
+    milli(cores)
+}
+
+/// A size.
+pub(super) fn bytes(
+    check: &mut Check<'_>,
+    written: Option<&Spanned<Quantity<Bytes>>>,
+    what: &str,
+    default: f64,
+) -> f64 {
+    let Some(written) = written else { return default };
+    let size = bytes_of(written);
+    if !(0.0..=1e15).contains(&size) {
+        check.problem(
+            format!("{what} of {size} bytes is out of range"),
+            written.span(),
+            "it is at most \"1000000GB\"",
+        );
+        return default;
+    }
+    size
+}
+
+/// The number and size of an image of its own; the common one is number 0.
+fn image(check: &mut Check<'_>, written: Option<&Service>, images: &mut Vec<String>) -> Option<(u32, f64)> {
+    let image = written?.image.as_ref()?;
+    let name = image.name.get_ref();
+    let known = images.iter().position(|other| other == name);
+    let place = known.unwrap_or_else(|| {
+        images.push(name.clone());
+        images.len() - 1
+    });
+    Some((place as u32 + 1, bytes(check, Some(&image.size), "an image", DEFAULT_IMAGE_BYTES)))
+}
+
+fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {
+    let default = Rollout::default();
+    let mut count = |value: Option<&Spanned<NumberOrText>>, key: &str, default: PodCount| {
+        let Some(value) = value else { return default };
+        let number = match value.get_ref() {
+            NumberOrText::Number(number) if number.fract() == 0.0 && (0.0..=1e6).contains(number) => {
+                Some(PodCount::Pods(*number as u32))
+            }
+            NumberOrText::Text(text) => text
+                .strip_suffix('%')
+                .and_then(|percent| percent.trim().parse::<u32>().ok())
+                .filter(|percent| *percent <= 100)
+                .map(PodCount::Percent),
+            NumberOrText::Number(_) => None,
+        };
+        number.unwrap_or_else(|| {
+            let message = format!("{key} = {} is neither a number of pods nor a percentage", value.get_ref());
+            check.problem(message, value.span(), format!("write {key} = 1 or {key} = \"25%\""));
+            default
+        })
+    };
+    let typed = &written.rolling_update;
+    Rollout {
+        max_surge: count(typed.max_surge.as_ref(), "max_surge", default.max_surge),
+        max_unavailable: count(typed.max_unavailable.as_ref(), "max_unavailable", default.max_unavailable),
+    }
+}
+
+fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
+    let default = PodTimes::default();
+    let probe = &typed.readiness_probe;
+    let readiness = (probe.enabled != Some(false)).then(|| {
+        let usual = ReadinessProbe::default();
+        ReadinessProbe {
+            initial_delay: check.cost(probe.initial_delay.as_ref(), "initial_delay", usual.initial_delay),
+            period: check.duration(probe.period.as_ref(), "period", usual.period, super::MILLISECOND),
+        }
+    });
+    let mut cost =
+        |value: &Option<crate::schema::Duration>, key, default| check.cost(value.as_ref(), key, default);
+    PodTimes {
+        scheduling: cost(&typed.scheduling, "scheduling", default.scheduling),
+        container_start: cost(&typed.container_start, "container_start", default.container_start),
+        sidecar_start: cost(&typed.sidecar_start, "sidecar_start", default.sidecar_start),
+        application_start: cost(&typed.application_start, "application_start", default.application_start),
+        endpoint_delay: cost(&typed.endpoint_delay, "endpoint_delay", default.endpoint_delay),
+        pre_stop: cost(&typed.pre_stop, "pre_stop", default.pre_stop),
+        sidecar_drain: cost(&typed.sidecar_drain, "sidecar_drain", default.sidecar_drain),
+        grace: cost(&typed.termination_grace_period, "termination_grace_period", default.grace),
+        hold_application: typed.hold_application_until_proxy_starts.unwrap_or(default.hold_application),
+        readiness,
+        start_spread: spread(check, typed.start_spread.as_ref(), default.start_spread),
+        pull_bits_per_second: bits_per_second(check, typed.image_pull.as_ref(), default.pull_bits_per_second),
+        sidecar_image_bytes: bytes(
+            check,
+            typed.sidecar_image_size.as_ref(),
+            "sidecar_image_size",
+            default.sidecar_image_bytes,
+        ),
+    }
+}
+
+fn controller(check: &mut Check<'_>, typed: &typed::ControllerManager) -> ControllerFlags {
+    let default = ControllerFlags::default();
+    let tolerance = typed.hpa_tolerance.as_ref();
+    let tolerance = tolerance.map(|it| bounded(check, Some(it), "a tolerance", 0.1, 0.0, 1.0));
+    let mut cost =
+        |value: &Option<crate::schema::Duration>, key, default| check.cost(value.as_ref(), key, default);
+    ControllerFlags {
+        downscale_stabilization: cost(
+            &typed.hpa_downscale_stabilization,
+            "hpa_downscale_stabilization",
+            default.downscale_stabilization,
+        ),
+        tolerances: tolerance.map_or(default.tolerances, |it| Tolerances { up: it, down: it }),
+        start_up: StartUp {
+            cpu_initialization_period: cost(
+                &typed.hpa_cpu_initialization_period,
+                "hpa_cpu_initialization_period",
+                default.start_up.cpu_initialization_period,
+            ),
+            initial_readiness_delay: cost(
+                &typed.hpa_initial_readiness_delay,
+                "hpa_initial_readiness_delay",
+                default.start_up.initial_readiness_delay,
+            ),
+        },
+    }
+}
+
+fn metrics(check: &mut Check<'_>, scenario: &Scenario) -> MetricsSettings {
+    let default = MetricsSettings::default();
+    let (typed, controller) = (&scenario.metrics_server, &scenario.controller_manager);
+    // metrics-server refuses less than 10 s.
+    const LEAST: u64 = 10_000_000_000;
+    let resolution = check.duration(typed.resolution.as_ref(), "resolution", default.resolution, LEAST);
+    let pods_window = check.duration(typed.pods_window.as_ref(), "pods_window", default.pods_window, LEAST);
+    let sync = controller.hpa_sync_period.as_ref();
+    let sync_period = check.duration(sync, "hpa_sync_period", default.sync_period, 1_000_000_000);
+    MetricsSettings { resolution, pods_window, sync_period }
+}
+
+fn changes(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+    network: &Network,
+    end: SimDuration,
+) -> Vec<Change> {
+    let mut changes: Vec<Change> =
+        scenario.changes.iter().filter_map(|it| change(check, it, application, network, end)).collect();
+    changes.sort_by_key(|it| it.at);
+    changes
+}
+
+fn change(
+    check: &mut Check<'_>,
+    written: &Spanned<typed::Change>,
+    application: &Application,
+    network: &Network,
+    end: SimDuration,
+) -> Option<Change> {
+    let (span, it) = (written.span(), written.get_ref());
+    let services = application.services.iter().map(|it| it.name.as_str());
+    let service = check.reference(it.service.get_ref(), it.service.span(), services, "service");
+    let clusters = network.clusters.iter().map(|it| it.name.as_str());
+    let cluster = check.reference(it.cluster.get_ref(), it.cluster.span(), clusters, "cluster");
+    let at = check.duration(Some(&it.at), "at", SimDuration::ZERO, 0);
+    if at >= end {
+        let message = format!("the change comes at {at}, and the run ends at {end}");
+        check.problem(message, it.at.span(), "it comes before; the warm-up is part of the run");
+    }
+    let replicas = it.replicas.as_ref().map(|replicas| {
+        if *replicas.get_ref() == 0 { 0 } else { at_least_one(check, replicas, "replicas", REPLICAS_MAX) }
+    });
+    let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
+    let kind = match (it.kind.get_ref(), replicas) {
+        (Kind::Scale, None) => {
+            check.problem("a change of kind \"scale\" needs replicas", span, "write replicas = 3");
+            return None;
+        }
+        (Kind::Rollout | Kind::Remove, Some(_)) => {
+            let place = it.replicas.as_ref().map_or(span, Spanned::span);
+            check.problem("only scale and offload have replicas", place, "take it out");
+            return None;
+        }
+        (Kind::Scale, Some(replicas)) => ChangeKind::Scale(replicas),
+        (Kind::Offload, replicas) => {
+            ChangeKind::Scale(replicas.unwrap_or(application.services[service].replicas).max(1))
+        }
+        (Kind::Remove, None) => ChangeKind::Scale(0),
+        (Kind::Rollout, None) => ChangeKind::Rollout,
+    };
+    Some(Change { at: SimTime::ZERO + at, service, cluster, kind })
+}

@@ -1,0 +1,286 @@
+//! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
+
+use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::replication::Figures;
+use csv::Writer;
+use meshsim_core::{Id, SimTime};
+use meshsim_models::ids::ServiceId;
+use meshsim_models::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
+use meshsim_models::kubernetes::metrics_server::Reads;
+use meshsim_models::telemetry::control_log::{PodStep, ScalingDecision};
+use meshsim_models::telemetry::time_series::{ServiceSample, TimeSeries};
+use meshsim_models::world::description::Description;
+use std::io::Write;
+
+type Csv<'a> = Writer<&'a mut dyn Write>;
+
+/// Every strategy and replication with its figures.
+fn cells<'a>(
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+) -> impl Iterator<Item = ([String; 2], &'a Description, &'a Figures)> {
+    outcome.replications.iter().flat_map(move |(replication, figures)| {
+        plan.strategies.iter().zip(figures).map(move |(resolved, figures)| {
+            ([resolved.strategy.clone(), replication.to_string()], &resolved.description, figures)
+        })
+    })
+}
+
+fn seconds(at: SimTime) -> String {
+    at.as_secs_f64().to_string()
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or(String::new(), |it| it.to_string())
+}
+
+fn service(description: &Description, id: ServiceId) -> String {
+    description.application.services[id].name.clone()
+}
+
+/// Whether any sample was taken.
+pub(super) fn has_samples(outcome: &Outcome) -> bool {
+    outcome.replications.iter().any(|(_, all)| all.iter().any(|it| it.series.iter().any(TimeSeries::is_on)))
+}
+
+/// Whether pods could come and go, and whether an autoscaler was synced.
+pub(super) fn has_control(outcome: &Outcome) -> [bool; 2] {
+    let all = || outcome.replications.iter().flat_map(|(_, all)| all).flat_map(|it| &it.control);
+    [all().any(|it| !it.pods.is_empty()), all().any(|it| !it.decisions.is_empty())]
+}
+
+/// `time_series.csv`: a row per sample, cluster and service.
+pub(super) fn service_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "time_s",
+        "cluster",
+        "service",
+        "wanted_pods",
+        "pending_pods",
+        "starting_pods",
+        "ready_pods",
+        "terminating_pods",
+        "endpoints",
+        "application_cpu_cores",
+        "sidecar_cpu_cores",
+        "cpu_utilization",
+        "throttled_share",
+        "served_per_second",
+        "requests_in_cells",
+        "client_requests_per_second",
+        "client_failed_share",
+        "client_p50_ms",
+        "client_p90_ms",
+        "client_p99_ms",
+    ])?;
+    for (head, description, figures) in cells(plan, outcome) {
+        for (cluster, series) in description.clusters.iter().zip(&figures.series) {
+            for sample in &series.services {
+                let place = [seconds(sample.at), cluster.name.clone(), service(description, sample.service)];
+                csv.write_record(head.iter().cloned().chain(place).chain(values(sample)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn values(sample: &ServiceSample) -> Vec<String> {
+    let pods = &sample.pods;
+    let counts = [pods.wanted, pods.pending, pods.starting, pods.ready, pods.terminating, sample.endpoints];
+    let latency = sample.clients.latency_ms.map_or([None; 3], |it| it.map(Some));
+    let numbers = [
+        Some(sample.application_cpu),
+        Some(sample.sidecar_cpu),
+        sample.utilization,
+        Some(sample.throttled),
+        Some(sample.served_per_second),
+        Some(sample.in_cells),
+        Some(sample.clients.requests_per_second),
+        Some(sample.clients.failed),
+    ];
+    let counts = counts.iter().map(u32::to_string);
+    counts.chain(numbers.into_iter().chain(latency).map(optional)).collect()
+}
+
+/// `link_series.csv`: a row per sample, link and direction.
+pub(super) fn link_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "time_s",
+        "link",
+        "from",
+        "utilization",
+        "bits_per_second",
+    ])?;
+    for (head, description, figures) in cells(plan, outcome) {
+        for (cluster, series) in description.clusters.iter().zip(&figures.series) {
+            for sample in &series.links {
+                let link = &description.links[sample.link as usize];
+                let row = [
+                    seconds(sample.at),
+                    link.name.clone(),
+                    cluster.name.clone(),
+                    sample.utilization.to_string(),
+                    (sample.utilization * link.bits_per_second).to_string(),
+                ];
+                csv.write_record(head.iter().cloned().chain(row))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `user_series.csv`: a row per interval and population, by the time of arrival.
+pub(super) fn user_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "time_s",
+        "population",
+        "offered_per_second",
+        "failed",
+        "in_flight",
+        "p50_ms",
+        "p90_ms",
+        "p99_ms",
+    ])?;
+    for (head, description, figures) in cells(plan, outcome) {
+        for sample in &figures.user_series {
+            let population = &description.populations[sample.population.index()].name;
+            let row = [
+                seconds(sample.at),
+                population.clone(),
+                sample.offered_per_second.to_string(),
+                sample.failed.to_string(),
+                sample.in_flight.to_string(),
+            ];
+            let latency = sample.latency_ms.map_or([None; 3], |it| it.map(Some)).map(optional);
+            csv.write_record(head.iter().cloned().chain(row).chain(latency))?;
+        }
+    }
+    Ok(())
+}
+
+/// `decisions.csv`: a row per sync of an autoscaler and metric, with what it was decided from.
+pub(super) fn decision_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "time_s",
+        "cluster",
+        "service",
+        "current",
+        "replicas",
+        "reason",
+        "metric",
+        "target",
+        "usage",
+        "ratio",
+        "adjusted_ratio",
+        "ready_pods",
+        "unready_pods",
+        "missing_pods",
+        "proposed",
+        "decides",
+        "stabilized",
+    ])?;
+    for (head, description, figures) in cells(plan, outcome) {
+        for (cluster, log) in description.clusters.ids().zip(&figures.control) {
+            for decision in &log.decisions {
+                let Some(settings) = description.kubernetes.autoscaler(decision.service, cluster) else {
+                    continue;
+                };
+                let place = [
+                    seconds(decision.at),
+                    description.clusters[cluster].name.clone(),
+                    service(description, decision.service),
+                    decision.decision.current.to_string(),
+                    decision.decision.replicas.to_string(),
+                    decision.decision.reason.name().to_owned(),
+                ];
+                if decision.proposals.is_empty() {
+                    let none = std::iter::repeat_n(String::new(), 11);
+                    csv.write_record(head.iter().cloned().chain(place).chain(none))?;
+                    continue;
+                }
+                for (metric, proposal) in decision.proposals.iter().enumerate() {
+                    let target = settings.hpa.metrics[metric].target;
+                    let rest = metric_values(settings.reads[metric], target, metric, proposal, decision);
+                    csv.write_record(head.iter().cloned().chain(place.clone()).chain(rest))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn metric_values(
+    reads: Reads,
+    target: i64,
+    metric: usize,
+    proposal: &Result<Proposal, MetricError>,
+    decision: &ScalingDecision,
+) -> [String; 11] {
+    let decides = decision.decision.largest.is_some_and(|largest| largest.metric == metric);
+    let stabilized = decision.decision.stabilized.map_or(String::new(), |it| it.to_string());
+    let [usage, ratio, adjusted, ready, unready, missing, proposed] = match proposal {
+        Ok(it) => [
+            it.usage.to_string(),
+            it.ratio.to_string(),
+            optional(it.adjusted_ratio),
+            it.ready.to_string(),
+            it.unready.to_string(),
+            it.missing.to_string(),
+            it.replicas.to_string(),
+        ],
+        Err(error) => {
+            let mut values = [const { String::new() }; 7];
+            values[6] = format!("{error:?}");
+            values
+        }
+    };
+    [
+        reads.name().to_owned(),
+        target.to_string(),
+        usage,
+        ratio,
+        adjusted,
+        ready,
+        unready,
+        missing,
+        proposed,
+        decides.to_string(),
+        stabilized,
+    ]
+}
+
+/// `pod_events.csv`: a row per step in the life of a pod.
+pub(super) fn pod_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+    csv.write_record(["strategy", "replication", "time_s", "cluster", "service", "pod", "event", "detail"])?;
+    for (head, description, figures) in cells(plan, outcome) {
+        for (cluster, log) in description.clusters.iter().zip(&figures.control) {
+            for record in &log.pods {
+                let detail = match record.step {
+                    PodStep::Scheduled(node) => format!("{}-{}", cluster.name, node + 1),
+                    PodStep::Unschedulable(unfit) => unfit.name().to_owned(),
+                    PodStep::Ended(killed) if killed > 0 => format!("{killed} requests killed"),
+                    PodStep::Created | PodStep::Ready | PodStep::Deleted | PodStep::Ended(_) => String::new(),
+                };
+                let name = service(description, record.service);
+                let row = [
+                    seconds(record.at),
+                    cluster.name.clone(),
+                    name.clone(),
+                    format!("{name}-{}-{}", record.place, record.incarnation),
+                    record.step.name().to_owned(),
+                    detail,
+                ];
+                csv.write_record(head.iter().cloned().chain(row))?;
+            }
+        }
+    }
+    Ok(())
+}

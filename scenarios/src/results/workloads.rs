@@ -1,0 +1,77 @@
+//! Deployments over the replications, by name.
+
+use super::summary::Value;
+use crate::analysis::estimates::over_replications;
+use crate::experiment::replication::Figures;
+use crate::experiment::workloads::Workload;
+use meshsim_models::kubernetes::scheduler::choice::Unfit;
+use meshsim_models::world::description::Description;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A Deployment whose pods may come and go, over all replications.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkloadSummary {
+    /// Ready pods, in the mean over time.
+    pub ready_pods: Value,
+    /// The most that were ready at a time, in any replication.
+    pub most_ready: u32,
+    /// Syncs of its autoscaler that asked for more pods.
+    pub scaled_up: u32,
+    /// Syncs that asked for fewer.
+    pub scaled_down: u32,
+    /// Pods that found no node at first.
+    pub unschedulable: u32,
+    /// Why, as Kubernetes says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unschedulable_because: Option<&'static str>,
+    /// Pods that were made at least two minutes before the end and were never ready.
+    pub never_ready: u32,
+    /// Requests that were killed with their pod.
+    pub killed_requests: u32,
+}
+
+/// The Deployments of the clusters in which pods come and go.
+pub(super) fn workloads(
+    description: &Description,
+    figures: &[&Figures],
+) -> BTreeMap<String, BTreeMap<String, WorkloadSummary>> {
+    let mut table: BTreeMap<String, BTreeMap<String, WorkloadSummary>> = BTreeMap::new();
+    for (place, it) in description.deployments.iter().enumerate() {
+        if !description.kubernetes.is_elastic(it.cluster) {
+            continue;
+        }
+        let sum = |of: fn(&Workload) -> u32| figures.iter().map(|f| of(&f.workloads[place])).sum();
+        let unfit = figures.iter().find_map(|f| f.workloads[place].unfit);
+        let summary = WorkloadSummary {
+            ready_pods: over_replications(figures, |f: &Figures| f.workloads[place].ready_pods).into(),
+            most_ready: figures.iter().map(|f| f.workloads[place].most_ready).max().unwrap_or(0),
+            scaled_up: sum(|it| it.scaled_up),
+            scaled_down: sum(|it| it.scaled_down),
+            unschedulable: sum(|it| it.unschedulable),
+            unschedulable_because: unfit.map(Unfit::name),
+            never_ready: sum(|it| it.never_ready),
+            killed_requests: sum(|it| it.killed_requests),
+        };
+        let service = description.application.services[it.service].name.clone();
+        table.entry(service).or_default().insert(description.clusters[it.cluster].name.clone(), summary);
+    }
+    table
+}
+
+/// What each Deployment used of its limit, in the mean over the replications.
+pub(super) fn cpu_of_limit(
+    description: &Description,
+    figures: &[&Figures],
+) -> BTreeMap<(String, String), f64> {
+    let mut table = BTreeMap::new();
+    for (place, it) in description.deployments.iter().enumerate() {
+        let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_limit).collect();
+        if !values.is_empty() {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let service = description.application.services[it.service].name.clone();
+            table.insert((service, description.clusters[it.cluster].name.clone()), mean);
+        }
+    }
+    table
+}

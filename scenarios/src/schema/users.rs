@@ -1,0 +1,348 @@
+//! Populations of users, as they are typed.
+
+use super::Duration;
+use super::quantity::Quantity;
+use meshsim_models::units::{BitsPerSecond, Bytes, PerSecond};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use toml::Spanned;
+
+/// Requests per second.
+pub type Rate = Spanned<Quantity<PerSecond>>;
+
+/// A population of users.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// The cluster whose gateway they use.
+    pub cluster: Spanned<String>,
+    /// The service that they request.
+    pub service: Spanned<String>,
+    /// How they move to other clusters.
+    #[serde(default)]
+    pub moves: Vec<Spanned<Move>>,
+    /// How many there are.
+    pub users: Option<Spanned<u32>>,
+    /// When they send.
+    pub arrivals: Option<Spanned<Arrivals>>,
+    /// Requests per second of all of them (open loop).
+    pub rate: Option<Rate>,
+    /// Mean time between an answer and the next request (closed loop).
+    pub think_time: Option<Duration>,
+    /// Between a user and the gateway.
+    #[serde(default)]
+    pub access: Access,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Headers and query parameters whose value is each user's own.
+    #[serde(default)]
+    pub personal: Vec<Spanned<String>>,
+    /// After how long a user opens a new connection.
+    pub reconnects_after: Option<Duration>,
+    /// Whether moves of sessions are counted.
+    pub sessions: Option<bool>,
+}
+
+impl Users {
+    /// The path of their recorded arrivals, if they are recorded.
+    #[must_use]
+    pub fn recording(&self) -> Option<&str> {
+        match self.arrivals.as_ref()?.get_ref() {
+            Arrivals::Table(table) => table.file.as_ref().map(|file| file.get_ref().as_str()),
+            Arrivals::Word(_) => None,
+        }
+    }
+}
+
+/// The way from a user to the gateway.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// Round trip.
+    pub rtt: Option<Duration>,
+    /// Rate.
+    pub bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
+    /// The largest IP packet.
+    pub mtu: Option<Spanned<Quantity<Bytes>>>,
+}
+
+/// Some users move to another cluster's gateway.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// When it begins, from the start of the run.
+    pub at: Duration,
+    /// From where; the users' cluster if absent.
+    pub from: Option<Spanned<String>>,
+    /// To where.
+    pub to: Spanned<String>,
+    /// Which part of those who are there; all if absent.
+    pub share: Option<Spanned<f64>>,
+    /// How long it takes; no time if absent.
+    pub over: Option<Duration>,
+}
+
+/// When users send.
+#[derive(Debug)]
+pub enum Arrivals {
+    /// A word: what it needs stands beside it.
+    Word(Kind),
+    /// A table.
+    Table(Box<ArrivalsTable>),
+}
+
+/// When users send: the keys of all types.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArrivalsTable {
+    /// How requests come.
+    #[serde(rename = "type")]
+    pub kind: Spanned<Kind>,
+    /// Poisson, constant: requests per second.
+    pub rate: Option<Rate>,
+    /// Closed loop: mean time between an answer and the next request.
+    pub think_time: Option<Duration>,
+    /// Piecewise: rates from moments on.
+    pub points: Option<Spanned<Vec<Point>>>,
+    /// Piecewise: what happens between them.
+    pub between: Option<Spanned<Between>>,
+    /// Rates that vary: how requests lie around them.
+    pub spacing: Option<Spanned<Spacing>>,
+    /// Diurnal: mean rate.
+    pub mean: Option<Rate>,
+    /// Diurnal: highest rate over the mean, less 1.
+    pub amplitude: Option<Spanned<f64>>,
+    /// Diurnal: from peak to peak.
+    pub period: Option<Duration>,
+    /// Diurnal: the first peak.
+    pub peak_at: Option<Duration>,
+    /// Flash crowd: rate before it.
+    pub base: Option<Rate>,
+    /// Flash crowd: rate while it is there.
+    pub peak: Option<Rate>,
+    /// Flash crowd: when it begins to come.
+    pub start: Option<Duration>,
+    /// Flash crowd: how long it takes to come.
+    pub ramp_up: Option<Duration>,
+    /// Flash crowd: how long it stays.
+    pub hold: Option<Duration>,
+    /// Flash crowd: how long it takes to go.
+    pub decay: Option<Duration>,
+    /// Flash crowd: how it goes.
+    pub decay_shape: Option<Spanned<DecayShape>>,
+    /// Bursts: the states of the rate.
+    pub states: Option<Spanned<Vec<State>>>,
+    /// Replay: path of a recording, seen from the scenario.
+    pub file: Option<Spanned<String>>,
+    /// Replay: the column of the times, by name or number.
+    pub column: Option<Spanned<String>>,
+    /// Replay: the unit of the times.
+    pub unit: Option<Spanned<Unit>>,
+    /// Replay: what is the start of the run.
+    pub begin: Option<Spanned<Begin>>,
+    /// Replay: how many times as fast.
+    pub speed: Option<Spanned<f64>>,
+    /// Replay: whether it begins anew.
+    pub repeat: Option<Spanned<bool>>,
+}
+
+/// A rate from a moment on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// The moment, from the start of the run.
+    pub at: Duration,
+    /// Requests per second.
+    pub rate: Rate,
+}
+
+/// A state of a rate that jumps.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Requests per second in it.
+    pub rate: Rate,
+    /// Mean time in it.
+    pub sojourn: Duration,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $member:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$each])* $member),* }
+    };
+}
+
+words!(
+    /// How requests come.
+    Kind {
+        /// Independently of each other.
+        Poisson,
+        /// At equal distances.
+        Constant,
+        /// After an answer and an exponential think time.
+        ClosedLoop,
+        /// After an answer and a constant think time.
+        ClosedLoopConstant,
+        /// At rates that are given at some moments.
+        Piecewise,
+        /// At a rate that follows the day.
+        Diurnal,
+        /// At a rate that rises and falls once.
+        FlashCrowd,
+        /// At a rate that jumps at random.
+        Mmpp,
+        /// As recorded.
+        Replay,
+    }
+);
+words!(
+    /// What happens between two points.
+    Between {
+        /// The rate stays.
+        Steps,
+        /// It goes straight to the next one.
+        Ramps,
+    }
+);
+words!(
+    /// How requests lie around a rate.
+    Spacing {
+        /// Independently of each other.
+        Random,
+        /// As far apart as it says.
+        Even,
+    }
+);
+words!(
+    /// How a crowd goes.
+    DecayShape {
+        /// A part of 1/e is left after the decay time.
+        Exponential,
+        /// In a straight line.
+        Linear,
+    }
+);
+words!(
+    /// What is the start of the run in a recording.
+    Begin {
+        /// Its zero.
+        Zero,
+        /// Its first arrival.
+        First,
+    }
+);
+
+/// The unit of times in a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
+
+impl Kind {
+    /// All, with the words that they are written as.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Poisson, "poisson"),
+        (Self::Constant, "constant"),
+        (Self::ClosedLoop, "closed-loop"),
+        (Self::ClosedLoopConstant, "closed-loop-constant"),
+        (Self::Piecewise, "piecewise"),
+        (Self::Diurnal, "diurnal"),
+        (Self::FlashCrowd, "flash-crowd"),
+        (Self::Mmpp, "mmpp"),
+        (Self::Replay, "replay"),
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
+    }
+}
+
+impl ArrivalsTable {
+    /// The keys that are written beside the type, with their places.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(&'static str, Range<usize>)> {
+        fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+            value.as_ref().map(Spanned::span)
+        }
+        let all = [
+            ("rate", place(&self.rate)),
+            ("think_time", place(&self.think_time)),
+            ("points", place(&self.points)),
+            ("between", place(&self.between)),
+            ("spacing", place(&self.spacing)),
+            ("mean", place(&self.mean)),
+            ("amplitude", place(&self.amplitude)),
+            ("period", place(&self.period)),
+            ("peak_at", place(&self.peak_at)),
+            ("base", place(&self.base)),
+            ("peak", place(&self.peak)),
+            ("start", place(&self.start)),
+            ("ramp_up", place(&self.ramp_up)),
+            ("hold", place(&self.hold)),
+            ("decay", place(&self.decay)),
+            ("decay_shape", place(&self.decay_shape)),
+            ("states", place(&self.states)),
+            ("file", place(&self.file)),
+            ("column", place(&self.column)),
+            ("unit", place(&self.unit)),
+            ("begin", place(&self.begin)),
+            ("speed", place(&self.speed)),
+            ("repeat", place(&self.repeat)),
+        ];
+        all.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
+    }
+}
+
+/// How types are written.
+const WORDS: [&str; Kind::ALL.len()] = {
+    let mut words = [""; Kind::ALL.len()];
+    let mut place = 0;
+    while place < words.len() {
+        words[place] = Kind::ALL[place].1;
+        place += 1;
+    }
+    words
+};
+
+struct ArrivalsVisitor;
+
+impl<'de> Visitor<'de> for ArrivalsVisitor {
+    type Value = Arrivals;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word, as in \"poisson\", or a table, as in { type = \"diurnal\", mean = \"50/s\" }")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        let known = Kind::ALL.iter().find(|(_, word)| *word == text);
+        known.map(|(kind, _)| Arrivals::Word(*kind)).ok_or_else(|| E::unknown_variant(text, &WORDS))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        ArrivalsTable::deserialize(MapAccessDeserializer::new(map)).map(|it| Arrivals::Table(Box::new(it)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Arrivals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ArrivalsVisitor)
+    }
+}

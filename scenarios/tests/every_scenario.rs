@@ -1,0 +1,63 @@
+//! What must hold of every scenario of the library, whatever it shows.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::library;
+use meshsim_scenarios::results::files::write_comparison;
+use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::scenario::Scenario;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Runs a scenario on so many threads and writes everything that it can write.
+fn run(name: &str, threads: usize, directory: &Path) -> Summary {
+    let series = Setting::parse("run.time_series=10s").unwrap();
+    let scenario = Scenario::open(name, &[series]).unwrap();
+    let choice = Choice { replications: Some(2), ..Choice::default() };
+    let plan = Plan::new(&scenario, &choice).unwrap();
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let watch = Watch { cancel: &cancel, progress: &progress };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let outcome = pool.install(|| plan.run(true, &watch));
+    let summary = Summary::new(&plan, &outcome);
+    write_comparison(directory, &plan, &outcome, &summary).unwrap();
+    summary
+}
+
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let read = |entry: std::fs::DirEntry| {
+        (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap())
+    };
+    entries.map(read).collect()
+}
+
+/// Scenarios that are about size: their own tests look at them.
+fn is_scale(name: &str) -> bool {
+    library::scenario(name).unwrap().contains("# scale")
+}
+
+#[test]
+fn every_byte_is_the_same_on_one_thread_and_on_two_and_no_request_is_lost() {
+    for name in library::names().filter(|name| !is_scale(name)) {
+        let [one, two] = [1, 2].map(|threads| {
+            let directory = tempfile::tempdir().unwrap();
+            let summary = run(name, threads, directory.path());
+            (summary, files(directory.path()))
+        });
+        assert_eq!(one.1.keys().collect::<Vec<_>>(), two.1.keys().collect::<Vec<_>>(), "{name}");
+        assert!(one.1.contains_key("time_series.csv") && one.1.contains_key("requests.csv"), "{name}");
+        for (file, bytes) in &one.1 {
+            assert!(bytes == &two.1[file], "{name}: {file} differs between one thread and two");
+        }
+        for strategy in &one.0.strategies {
+            let it = &strategy.requests;
+            let failed: u64 = it.failed.values().sum();
+            assert_eq!(it.offered, it.completed + failed + it.in_flight, "{name}, {}", strategy.name);
+            assert!(it.completed > 0, "{name}, {}: nothing completed", strategy.name);
+        }
+    }
+}
