@@ -4,16 +4,14 @@
 //! product; without it each test says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
 
-use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::Choice;
 use meshsim_scenarios::import::mubench;
 use meshsim_scenarios::problem::Source;
-use meshsim_scenarios::results::summary::{Strategy, Summary};
-use meshsim_scenarios::scenario::Scenario;
-use meshsim_scenarios::traces;
-use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
-use meshsim_scenarios::validate::run::{Validation, run, scale_cpu};
+use meshsim_scenarios::validate::report::{self, texts};
+use meshsim_scenarios::validate::suite::read::Suite;
+use meshsim_scenarios::validate::suite::run::{Finished, Report};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,105 +27,40 @@ fn shared(test: &str, folder: &str) -> Option<PathBuf> {
     Some(root)
 }
 
-/// Holds the testbed's scenario against one trace, with its own CPU accounting.
-fn validate(testbed: &Path, configuration: &str, strategy: &str) -> Validation {
-    let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
-    let choice = Choice { strategies: vec![strategy.to_owned()], ..Choice::default() };
-    let mut plan = Plan::new(&scenario, &choice).unwrap();
-    let folder = testbed.join(configuration);
-    let file = folder.join("requests.csv.gz");
-    let trace = traces::read(&file, &traces::Options::default()).unwrap().after(20.0);
-    let accounting = CpuAccounting::read(&folder.join("config.json")).unwrap();
-    let scale = scale_cpu(&mut plan.strategies[0], &trace, &accounting).unwrap();
+/// Every configuration of the testbed, as the library's suite has it.
+fn run_suite(testbed: &Path, only: &[&str]) -> Report {
+    let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
+    let suite = Suite::open("testbed").unwrap().only(&only).unwrap();
+    let prepared = suite.prepare(testbed, &Choice::default()).unwrap();
     let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let watch = Watch { cancel: &cancel, progress: &progress };
-    run(&plan, &trace, scale, &watch).unwrap().unwrap()
-}
-
-/// Configurations of the testbed and the strategy that each ran under.
-const CONFIGURATIONS: [(&str, &str); 10] = [
-    ("mesh-none-rtt160-8", "none"),
-    ("mesh-none-rtt160-8-again", "none"),
-    ("mesh-none-rtt160-8-long", "none"),
-    ("mesh-s0123-rtt160-8", "s0-s3"),
-    ("mesh-s0123-rtt160-8-long", "s0-s3"),
-    ("mesh-s0123-rtt160-8-first", "s0-s3"),
-    ("mesh-s0123-rtt160-8-mtls", "s0-s3-mtls"),
-    ("mesh-s0-rtt160-8", "s0"),
-    ("mesh-all-rtt160-8", "all"),
-    ("nomesh-s0123-rtt160-8", "s0-s3-no-mesh"),
-];
-
-#[test]
-fn every_configuration_of_the_testbed_is_predicted() {
-    let Some(testbed) = shared("every_configuration_of_the_testbed_is_predicted", "testbed") else { return };
-    for (configuration, strategy) in CONFIGURATIONS {
-        let validation = validate(&testbed, configuration, strategy);
-        let mean = &validation.figures[0];
-        println!(
-            "{configuration}: mean {:+.1} %, KS {:.3}",
-            mean.relative_error * 100.0,
-            validation.kolmogorov_smirnov
-        );
-        // Bounds against a change for the worse; the validation issue sets the tolerance.
-        assert!(mean.relative_error.abs() < 0.10, "{configuration}: {mean:?}");
-        assert!(mean.error_outside_interval < 0.04, "{configuration}: {mean:?}");
-        assert!(validation.kolmogorov_smirnov < 0.06, "{configuration}: {}", validation.kolmogorov_smirnov);
-    }
+    prepared.run(&Watch { cancel: &cancel, progress: &progress }).unwrap()
 }
 
 #[test]
-fn without_the_mesh_as_many_requests_fail_as_were_measured() {
-    let Some(testbed) = shared("without_the_mesh_as_many_requests_fail", "testbed") else { return };
-    let validation = validate(&testbed, "nomesh-s0123-rtt160-8", "s0-s3-no-mesh");
-    let [low, high] = validation.measured_failure_share.interval().unwrap();
-    assert!((low..high).contains(&validation.simulated_failure_share), "{validation:?}");
-}
-
-/// What was counted in a run of the testbed in which a pod was killed.
-struct KillRun {
-    requests: f64,
-    failed: f64,
-    /// Requests to s1 that each cluster served.
-    cloud: f64,
-    edge: f64,
-}
-
-impl KillRun {
-    fn read(folder: &Path) -> Self {
-        let text = std::fs::read_to_string(folder.join("summary.json")).unwrap();
-        let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let number = |pointer: &str| summary.pointer(pointer).and_then(serde_json::Value::as_f64);
-        Self {
-            requests: number("/count").unwrap(),
-            failed: number("/errors").unwrap(),
-            cloud: number("/per_service/s1/cloud/requests").unwrap_or(0.0),
-            edge: number("/per_service/s1/edge1/requests").unwrap(),
-        }
+fn the_testbed_is_predicted_and_the_page_about_it_is_true() {
+    let Some(testbed) = shared("the_testbed_is_predicted", "testbed") else { return };
+    let report = run_suite(&testbed, &[]);
+    let lines = texts::conclusions(&report);
+    println!("{}\n{}", report::table(&report), lines.join("\n"));
+    assert_eq!(report.configurations.len(), 14);
+    assert!(report.holds(), "{lines:?}");
+    // Configurations rank as measured, not for want of pairs.
+    assert!(report.ranking.len() > 40, "{}", report.ranking.len());
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/validation.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let anew = "`meshsim validate --suite testbed --traces DIR --markdown docs/validation.md` writes it anew";
+    assert!(page.starts_with(&report::table(&report)), "the table is not that of the suite: {anew}");
+    for line in lines {
+        assert!(page.contains(&line), "`{line}` is missing: {anew}");
     }
 }
 
-/// The same, simulated: s1 at the edge is dead from 60 s on, and its proxies are told nothing.
-fn kill_run(ends_after: &str, seconds: u32, settings: &[&str]) -> Strategy {
-    let fault = format!(
-        "faults=[{{at=\"60s\",for=\"{ends_after}\",service=\"s1\",cluster=\"edge1\",kind=\"crash\",seen_after=\"never\"}}]"
-    );
-    let run = [fault, "users.edge1.rate=6/s".into(), format!("run.duration={seconds}s")];
-    let all = run.iter().map(String::as_str).chain(settings.iter().copied());
-    let settings: Vec<Setting> = all.map(|text| Setting::parse(text).unwrap()).collect();
-    let scenario = Scenario::open("fluidos-testbed", &settings).unwrap();
-    let choice = Choice { strategies: vec!["s0-s3".to_owned()], replications: Some(20), ..Choice::default() };
-    let plan = Plan::new(&scenario, &choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
-    Summary::new(&plan, &outcome).strategies.remove(0)
-}
-
-/// Failed requests of all that ended, and the share of s1 that the cloud served.
-fn shares(strategy: &Strategy) -> [f64; 2] {
-    let failed: u64 = strategy.requests.failed.values().sum();
-    let ended = failed + strategy.requests.completed;
-    [failed as f64 / ended as f64, strategy.served["s1"]["cloud"]]
+/// Requests of a trace by status.
+fn statuses(folder: &Path) -> BTreeMap<String, f64> {
+    let text = std::fs::read_to_string(folder.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let codes = summary["codes"].as_object().unwrap();
+    codes.iter().map(|(code, count)| (code.clone(), count.as_f64().unwrap())).collect()
 }
 
 /// Whether a share is within three standard errors of one that was counted among `n`.
@@ -136,32 +69,63 @@ fn agrees(simulated: f64, measured: f64, n: f64) -> bool {
     (simulated - measured).abs() <= 3.0 * (spread * (1.0 - spread) / n).sqrt()
 }
 
+const KILL: &str = "mesh-s0123-rtt160-6-kill-s1";
+const KILL_EJECTED: &str = "mesh-s0123-rtt160-6-kill-s1-eject100";
+const NO_MESH: &str = "nomesh-s0123-rtt160-8";
+
 #[test]
-fn a_killed_pod_fails_its_calls_until_it_is_back_or_ejected() {
-    let Some(testbed) = shared("a_killed_pod_fails_its_calls", "testbed") else { return };
-    // At the default 10 % nothing is ejected.
-    let measured = KillRun::read(&testbed.join("mesh-s0123-rtt160-6-kill-s1"));
-    let [failed, cloud] = shares(&kill_run("90.66s", 200, &[]));
-    println!("kill: failed: measured {:.3}, simulated {failed:.3}", measured.failed / measured.requests);
-    assert!(agrees(failed, measured.failed / measured.requests, measured.requests), "{failed}");
-    assert!(cloud == 0.0 && measured.cloud == 0.0, "{cloud}");
-    // At 100 % the cloud takes over, for good: the second ejection outlasts the run.
-    let measured = KillRun::read(&testbed.join("mesh-s0123-rtt160-6-kill-s1-eject100"));
-    let eject = "mesh.traffic_policy.outlier_detection.max_ejection_percent=100";
-    let strategy = kill_run("90.86s", 180, &[eject]);
-    let [failed, cloud] = shares(&strategy);
-    let calls = measured.cloud + measured.edge;
-    println!(
-        "kill, ejected: failed: measured {:.4}, simulated {failed:.4}; served by the cloud: measured {:.3}, \
-         simulated {cloud:.3}",
-        measured.failed / measured.requests,
-        measured.cloud / calls
-    );
-    assert!(agrees(failed, measured.failed / measured.requests, measured.requests), "{failed}");
-    assert!(agrees(cloud, measured.cloud / calls, calls), "{cloud}");
-    // As measured: twice in a run, though the intervals of proxies begin at other moments.
-    let ejections = strategy.proxy_counters["edge1"]["s1"]["ejections_enforced_total"];
-    assert!((36..=44).contains(&ejections), "{ejections} in 20 runs");
+fn failures_have_the_statuses_that_were_measured() {
+    let Some(testbed) = shared("failures_have_the_statuses", "testbed") else { return };
+    for it in run_suite(&testbed, &[KILL, KILL_EJECTED, NO_MESH]).configurations {
+        let measured = statuses(&testbed.join(&it.name));
+        let all: f64 = measured.values().sum();
+        // Envoy's flag comes after the status.
+        let simulated = |code: &str| -> f64 {
+            let of_code =
+                it.validation.simulated_statuses.iter().filter(|(status, _)| status.starts_with(code));
+            of_code.map(|(_, share)| share).sum()
+        };
+        println!("{}: measured {measured:?}, simulated {:?}", it.name, it.validation.simulated_statuses);
+        for code in ["200", "500", "503"] {
+            let count = measured.get(code).copied().unwrap_or(0.0);
+            assert!(agrees(simulated(code), count / all, all), "{}: {code}", it.name);
+        }
+        let other: f64 = it.validation.simulated_statuses.values().sum::<f64>()
+            - ["200", "500", "503"].map(simulated).iter().sum::<f64>();
+        assert!(other.abs() < 1e-9, "{}", it.name);
+    }
+}
+
+/// Requests to s1 per stretch of 20 s that a cluster served: from when (s), measured and simulated.
+fn served_s1(it: &Finished, cluster: &str) -> Vec<(f64, f64, f64)> {
+    let rows = it.validation.over_time.iter();
+    let of = rows.filter(|row| row.service == "s1" && row.cluster.as_deref() == Some(cluster));
+    of.map(|row| (row.from_seconds, 20.0 * row.measured_per_second, 20.0 * row.simulated_per_second))
+        .collect()
+}
+
+/// The pod dies 40 s after the warm-up and is back after 131 s; one run's counts vary as Poisson's.
+#[test]
+fn who_serves_over_time_is_who_was_measured() {
+    let Some(testbed) = shared("who_serves_over_time", "testbed") else { return };
+    for it in run_suite(&testbed, &[KILL, KILL_EJECTED]).configurations {
+        let edge = served_s1(&it, "edge1");
+        assert!(edge.len() >= 8, "{edge:?}");
+        println!("{}: s1 at the edge from s, measured, simulated: {edge:?}", it.name);
+        for &(from, measured, simulated) in &edge {
+            let near = (measured - simulated).abs() <= 3.5 * (simulated + 1.0).sqrt();
+            assert!(near, "{}: from {from} s: {measured} against {simulated}", it.name);
+            let dead = (40.0..120.0).contains(&from);
+            assert!(!dead || measured + simulated == 0.0, "{}: from {from} s", it.name);
+        }
+        let cloud = served_s1(&it, "cloud");
+        println!("{}: in the cloud: {cloud:?}", it.name);
+        assert_eq!(cloud.is_empty(), it.name == KILL, "{cloud:?}");
+        for (from, measured, simulated) in cloud {
+            let near = (measured - simulated).abs() <= 3.5 * (simulated + 1.0).sqrt();
+            assert!(near, "{}: from {from} s: {measured} against {simulated}", it.name);
+        }
+    }
 }
 
 /// Every work model that µBench ships is read, or refused with a place.

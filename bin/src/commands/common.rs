@@ -97,16 +97,19 @@ impl Running {
 
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
     pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Outcome<T> {
-        let threads = self.threads.map_or(0, usize::from);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|error| Failure::machine(Problem::new(format!("cannot start threads: {error}"))))?;
         let progress = Progress::new(total, self.quiet);
         let watch = Watch { cancel: interrupt::flag(), progress: &|seconds| progress.advance(seconds) };
-        let result = pool.install(|| work(&watch));
+        let result = self.on_threads(|| work(&watch));
         progress.finish();
-        Ok(result)
+        result
+    }
+
+    /// Runs `work` on its threads.
+    pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Outcome<T> {
+        let threads = self.threads.map_or(0, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let unable = |error| Failure::machine(Problem::new(format!("cannot start threads: {error}")));
+        Ok(pool.map_err(unable)?.install(work))
     }
 }
 

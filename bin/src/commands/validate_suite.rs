@@ -20,7 +20,8 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
         let problem = Problem::new(format!("there is no folder `{}`", args.traces.display()));
         return Err(problem.help("--traces names the folder that the suite's paths begin at").into());
     }
-    let prepared = suite.prepare(&args.traces, &args.running.choice(Vec::new(), None))?;
+    let choice = args.running.choice(Vec::new(), None);
+    let prepared = args.running.on_threads(|| suite.prepare(&args.traces, &choice))??;
     prepared.warnings.iter().for_each(warn);
     let report = args.running.watch(prepared.simulated_seconds(), |watch| prepared.run(watch))??;
     if report.configurations.is_empty() {

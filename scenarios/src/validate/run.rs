@@ -69,6 +69,8 @@ pub struct Validation {
     pub blocks: f64,
     /// The figures side by side.
     pub figures: Vec<Row>,
+    /// How the simulated requests ended, by status and Envoy's flag: shares of those that did.
+    pub simulated_statuses: BTreeMap<String, f64>,
     /// Served requests by service and cluster; none if no hop was measured.
     pub services: Vec<ServiceRow>,
     /// Served requests over time, likewise.
@@ -112,6 +114,7 @@ pub fn validate_stated(
         blocks: 0.0,
         checks: figures.iter().filter_map(check).collect(),
         figures,
+        simulated_statuses: simulated.statuses(),
         services: Vec::new(),
         over_time: Vec::new(),
         measured_sorted_ms: Vec::new(),
@@ -248,6 +251,7 @@ impl Measurement {
             blocks: self.blocks(),
             checks: figures.iter().filter_map(check).collect(),
             figures,
+            simulated_statuses: simulated.statuses(),
             over_time: self.over_time(&simulated),
             services,
             measured_sorted_ms,

@@ -11,6 +11,7 @@ use meshsim_core::stats::Estimate;
 use meshsim_models::telemetry::metrics::Times;
 use meshsim_models::world::description::Description;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// Length of a stretch of time in which served requests are counted (s).
 pub const WINDOW_SECONDS: f64 = 20.0;
@@ -65,6 +66,20 @@ impl<'a> Simulated<'a> {
             Key::Rounds => over_replications(&figures, |f| f.crossing_ms),
             Key::Ks | Key::Wasserstein | Key::Served => None,
         }
+    }
+
+    /// How the requests ended, by status and Envoy's flag: shares of those that did.
+    #[must_use]
+    pub fn statuses(&self) -> BTreeMap<String, f64> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for f in &self.figures {
+            *counts.entry("200".to_owned()).or_default() += f.counts.completed;
+            for (status, count) in &f.counts.failed {
+                *counts.entry(status.clone()).or_default() += count;
+            }
+        }
+        let all = counts.values().sum::<u64>() as f64;
+        counts.into_iter().map(|(status, count)| (status, count as f64 / all)).collect()
     }
 
     /// The clusters of which one served calls of `service`, and whether it is known at all.

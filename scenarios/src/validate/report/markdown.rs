@@ -8,11 +8,15 @@ use std::fmt::Write;
 pub(super) fn of_suite(report: &Report, figures: &str) -> String {
     let mut text = table(report);
     text.push_str("\n## What came of it\n\n");
+    let remarks = &report.texts[1];
     for line in texts::conclusions(report) {
         let _ = writeln!(text, "- {line}");
     }
     for it in report.configurations.iter().filter(|it| !it.note.is_empty()) {
         let _ = writeln!(text, "- {}: {}", it.name, it.note);
+    }
+    if !remarks.is_empty() {
+        let _ = write!(text, "\n{remarks}\n");
     }
     text.push_str("\n## Figures\n\n");
     text.push_str(
@@ -29,12 +33,15 @@ pub(super) fn of_suite(report: &Report, figures: &str) -> String {
     text
 }
 
-/// The table alone, with its head.
+/// The page up to its table.
 #[must_use]
 pub fn table(report: &Report) -> String {
     let mut text = String::from("<!-- Written by `meshsim validate --suite`; do not edit. -->\n");
     let _ =
         write!(text, "# Validation: {}\n\n{}.\n\n", report.suite, report.description.trim_end_matches('.'));
+    if !report.texts[0].is_empty() {
+        let _ = write!(text, "{}\n\n", report.texts[0]);
+    }
     let _ = writeln!(text, "| {} |", texts::SUITE_HEAD.join(" | "));
     let _ = writeln!(text, "|{}", " --- |".repeat(texts::SUITE_HEAD.len()));
     for it in &report.configurations {

@@ -171,5 +171,34 @@ pub fn conclusions(report: &Report) -> Vec<String> {
             ));
         }
     }
+    lines.extend(averages(report));
     lines
+}
+
+/// Plain errors on average over the predicted configurations that have a trace: what others publish.
+fn averages(report: &Report) -> Option<String> {
+    let predicted: Vec<&Finished> = report
+        .configurations
+        .iter()
+        .filter(|it| it.mark == Mark::Test && it.validation.trace_requests > 0)
+        .collect();
+    let average = |key: Key| {
+        let rows = predicted.iter().flat_map(|it| &it.validation.figures).filter(|row| row.figure == key);
+        let values: Vec<f64> = rows.map(|row| row.difference.abs()).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    let percent = |key| format!("{:.1} %", average(key) * 100.0);
+    (!predicted.is_empty()).then(|| {
+        format!(
+            "Plain errors, on average over the {} predicted configurations with a trace: mean {}, p50 {}, p90 {}, p95 {}, p99 {}, \
+             Kolmogorov-Smirnov distance {:.3}.",
+            predicted.len(),
+            percent(Key::Mean),
+            percent(Key::P50),
+            percent(Key::P90),
+            percent(Key::P95),
+            percent(Key::P99),
+            average(Key::Ks)
+        )
+    })
 }

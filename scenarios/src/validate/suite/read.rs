@@ -25,6 +25,8 @@ pub struct Suite {
     pub name: String,
     /// What it is.
     pub description: String,
+    /// What its page says before the table and after what came of it, in Markdown.
+    pub texts: [String; 2],
     /// Its configurations, in the order of the file.
     pub configurations: Vec<Configuration>,
     document: Document,
@@ -126,8 +128,9 @@ impl Suite {
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        let SuiteText { name, description, .. } = text;
-        Ok(Self { name, description, configurations: found, document })
+        let SuiteText { name, description, introduction, remarks, .. } = text;
+        let texts = [introduction, remarks].map(|text| text.trim().to_owned());
+        Ok(Self { name, description, texts, configurations: found, document })
     }
 
     /// Keeps the configurations of these names alone; all of them if there are none.

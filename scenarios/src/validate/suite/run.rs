@@ -29,6 +29,9 @@ pub struct Report {
     pub suite: String,
     /// What it is.
     pub description: String,
+    /// What its page says before the table and after what came of it, in Markdown.
+    #[serde(skip)]
+    pub texts: [String; 2],
     /// Version of meshsim.
     pub version: &'static str,
     /// The configurations that finished, in the order of the file.
@@ -264,6 +267,7 @@ impl Prepared {
         Ok(Report {
             suite: self.suite.name.clone(),
             description: self.suite.description.clone(),
+            texts: self.suite.texts.clone(),
             version: env!("CARGO_PKG_VERSION"),
             ranking: rank(&means),
             checks: count(&configurations),

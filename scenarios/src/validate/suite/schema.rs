@@ -15,6 +15,12 @@ pub struct SuiteText {
     /// What it is.
     #[serde(default)]
     pub description: String,
+    /// What its page says before the table, in Markdown.
+    #[serde(default)]
+    pub introduction: String,
+    /// What its page says after the figures, in Markdown.
+    #[serde(default)]
+    pub remarks: String,
     /// What holds for every configuration that does not say otherwise.
     #[serde(default)]
     pub defaults: Settings,
