@@ -7,6 +7,7 @@ mod failure;
 mod interrupt;
 mod progress;
 mod table;
+mod validation_table;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ enum Command {
     Run(commands::run::Args),
     /// Run all strategies over a grid of parameter values
     Sweep(commands::sweep::Args),
-    /// Hold a scenario against a measured trace
+    /// Hold a scenario against a measured trace, or a suite of them
     Validate(commands::validate::Args),
     /// Fit a scenario to a measured trace
     Calibrate(commands::calibrate::Args),

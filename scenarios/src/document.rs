@@ -47,6 +47,12 @@ impl Setting {
         }
     }
 
+    /// The change of a value as a file has it.
+    pub(crate) fn of_value(path: &[String], value: &DeValue<'_>) -> Self {
+        let parts: Vec<String> = path.iter().map(|part| quote_key(part)).collect();
+        Self { path: parts.join("."), value: inline(value) }
+    }
+
     /// As a line of TOML.
     fn as_toml(&self) -> String {
         format!("{} = {}", key_of(&self.path), self.literal())
@@ -111,6 +117,28 @@ fn quote_key(part: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_quoted = part.len() >= 2 && part.starts_with('"') && part.ends_with('"');
     if is_quoted || (!part.is_empty() && part.chars().all(bare)) { part.to_owned() } else { quote(part) }
+}
+
+/// A value of TOML on one line.
+fn inline(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quote(text),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(truth) => truth.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+        DeValue::Array(values) => {
+            let values: Vec<String> = values.iter().map(|value| inline(value.get_ref())).collect();
+            format!("[{}]", values.join(", "))
+        }
+        DeValue::Table(table) => {
+            let pair = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                let key: &std::borrow::Cow<'_, str> = key.get_ref();
+                format!("{} = {}", quote_key(key), inline(value.get_ref()))
+            };
+            format!("{{ {} }}", table.iter().map(pair).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// A basic string of TOML: on one line, so that a place in it is a place in what was typed.
@@ -317,8 +345,16 @@ impl Document {
         Some(Place { source: Arc::clone(source), span: span.start - offset..end })
     }
 
+    /// Its own text as a tree, without any settings.
+    ///
+    /// # Errors
+    /// If it is not TOML.
+    pub(crate) fn parse(&self) -> Checked<Spanned<DeTable<'_>>> {
+        parse_at(&self.sources[0].1, 0)
+    }
+
     /// Turns serde's words into ours.
-    fn explain(&self, error: &toml::de::Error) -> Problem {
+    pub(crate) fn explain(&self, error: &toml::de::Error) -> Problem {
         let place = error.span().and_then(|span| self.place(span));
         let text = error.message();
         let (message, help) = explain_serde(text);

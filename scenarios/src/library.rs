@@ -28,6 +28,20 @@ const FILES: [Entry; 3] = [
     ("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json")),
 ];
 
+/// Suites of configurations to validate.
+const SUITES: [Entry; 1] = [("testbed", include_str!("../library/testbed.suite.toml"))];
+
+/// The names of all suites.
+pub fn suite_names() -> impl Iterator<Item = &'static str> {
+    SUITES.iter().map(|(name, _)| *name)
+}
+
+/// The text of a suite.
+#[must_use]
+pub fn suite(name: &str) -> Option<&'static str> {
+    find(&SUITES, name)
+}
+
 /// The names of all scenarios.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SCENARIOS.iter().map(|(name, _)| *name)

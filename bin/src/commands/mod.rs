@@ -8,3 +8,4 @@ pub(crate) mod library;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod validate;
+mod validate_suite;

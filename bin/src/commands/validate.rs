@@ -1,83 +1,207 @@
-//! `meshsim validate`: a scenario against a measured trace.
+//! `meshsim validate`: a scenario against a measured trace, or a suite of them.
 
-use super::common::{Running, Source, interrupted, print};
+use super::common::{Running, interrupted, print};
+use super::validate_suite;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
-use crate::failure::Outcome;
-use crate::table;
+use crate::failure::{Failure, Outcome};
+use crate::validation_table;
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::Plan;
-use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::problem::{Checked, Problem, Problems};
+use meshsim_scenarios::results::files::{prepare_directory, to_json};
+use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::detect::Format;
 use meshsim_scenarios::traces::{Options, Trace, read};
+use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
-use meshsim_scenarios::validate::run::{Validation, differences, run, scale_cpu};
+use meshsim_scenarios::validate::cpu_scale::differences;
+use meshsim_scenarios::validate::figures::Key;
+use meshsim_scenarios::validate::report;
+use meshsim_scenarios::validate::run::Measurement;
+use meshsim_scenarios::validate::suite::run::warm_up_of;
+use meshsim_scenarios::validate::tolerance::{Tolerances, did_not_hold};
 use meshsim_scenarios::warnings;
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// A library scenario's name, or the path of a TOML file
+    #[arg(required_unless_present = "suite", conflicts_with = "suite")]
+    scenario: Option<String>,
+    /// Change a value of the scenario, as in links.edge1-cloud.rtt=20ms (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "suite")]
+    set: Vec<String>,
     #[command(flatten)]
-    source: Source,
-    #[command(flatten)]
-    running: Running,
+    pub(super) running: Running,
     /// The strategy under which the trace was taken (default: the scenario's first)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "suite")]
     strategy: Option<String>,
     /// The trace, plain or gzip: results of JMeter, k6, Locust, Fortio or µBench, traces of Jaeger or in OTLP JSON,
     /// an access log of Envoy, or histogram buckets from Prometheus
-    #[arg(long, value_name = "FILE")]
-    trace: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "suite", conflicts_with = "suite")]
+    trace: Option<PathBuf>,
     /// The format of the trace (default: found out from its content)
-    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "suite",
+        value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
     trace_format: Option<String>,
-    /// Refuse the trace at its first bad record, instead of leaving bad records out
-    #[arg(long)]
+    /// Spans or access logs of the servers, if they are not in the trace itself
+    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    spans: Option<PathBuf>,
+    /// Refuse a file at its first bad record, instead of leaving bad records out
+    #[arg(long, conflicts_with = "suite")]
     strict: bool,
     /// Scale the cells' CPU costs to the CPU accounting of the traced run (the testbed's config.json)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
     cpu_from: Option<PathBuf>,
     /// Seconds at the start of the trace to leave out (default: that of the CPU accounting, or the scenario's)
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "suite")]
     trace_warm_up: Option<f64>,
+    /// Whose rate the simulated requests come at
+    #[arg(long, value_enum, default_value = "trace", conflicts_with = "suite")]
+    arrivals: ArrivalsArgument,
+    /// Make it a check: the error of KEY beyond the trace's own interval is at most this, as in mean=3%, ks=0.05 or
+    /// failed=1% (may be given several times; KEY is mean, p50, p90, p95, p99, ks, wasserstein, failed, cpu_split,
+    /// served or rounds)
+    #[arg(long, value_name = "KEY=TOLERANCE", conflicts_with = "suite")]
+    tolerance: Vec<String>,
+    /// Hold every configuration of a suite against its trace: a library suite's name, or the path of a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(super) suite: Option<String>,
+    /// The folder that the suite's traces are in
+    #[arg(long, value_name = "DIR", requires = "suite", default_value = ".")]
+    pub(super) traces: PathBuf,
+    /// Only this configuration of the suite (may be given several times)
+    #[arg(long, value_name = "NAME", requires = "suite")]
+    pub(super) only: Vec<String>,
+    /// Write result files and a page with figures into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
+    #[arg(long, value_name = "FILE", requires = "suite")]
+    pub(super) markdown: Option<PathBuf>,
     /// Print the result as JSON instead of a table
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+}
+
+/// Where arrivals come from.
+#[derive(Clone, Copy, ValueEnum)]
+enum ArrivalsArgument {
+    /// The trace's requests after the warm-up over their span
+    Trace,
+    /// The scenario's own
+    Scenario,
+}
+
+impl Args {
+    /// The directory for results, which can be written in.
+    pub(super) fn prepare(&self) -> Checked<()> {
+        self.out.as_deref().map_or(Ok(()), prepare_directory)
+    }
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
-    let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
-    let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
-    let warm_up = trace_warm_up(args, &plan, accounting.as_ref())?;
-    let trace = read_trace(args)?.after(warm_up);
-    let mut cpu_scale = 1.0;
-    if let Some(accounting) = &accounting {
-        differences(&plan.strategies[0], accounting).iter().for_each(warn);
-        cpu_scale = scale_cpu(&mut plan.strategies[0], &trace, accounting)?;
+    if let Some(suite) = &args.suite {
+        return validate_suite::exec(args, suite);
     }
+    let tolerances = tolerances(&args.tolerance)?;
+    let mut plan = args.running.plan_of_one(&scenario(args)?, args.strategy.as_deref())?;
+    args.prepare()?;
+    let measurement = measurement(args, &mut plan)?;
+    has_all(&measurement.keys(), &tolerances)?;
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
-    let result =
-        args.running.watch(plan.simulated_seconds(), |watch| run(&plan, &trace, cpu_scale, watch))??;
+    let seconds = plan.simulated_seconds();
+    let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
-    print(&if args.json { to_json(&validation)? } else { show(&validation) })?;
-    Ok(Code::Ok)
+    let written = args.out.as_deref().map_or(Ok(()), |directory| report::write_one(directory, &validation));
+    let text = if args.json { to_json(&validation)? } else { validation_table::one(&validation) };
+    print(&text)?;
+    // What was simulated is shown even if it cannot be kept.
+    written.map_err(Failure::machine)?;
+    Ok(if did_not_hold(&validation.checks) { Code::Failed } else { Code::Ok })
 }
 
-/// Reads the trace, and says what of it was not read.
-fn read_trace(args: &Args) -> Checked<Trace> {
+fn scenario(args: &Args) -> Checked<Scenario> {
+    let settings: Vec<Setting> = args.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
+    Scenario::open(args.scenario.as_deref().unwrap_or_default(), &settings)
+}
+
+/// All tolerances, or everything that is wrong with them.
+fn tolerances(texts: &[String]) -> Checked<Tolerances> {
+    let (mut found, mut problems) = (Tolerances::default(), Vec::new());
+    for text in texts {
+        match Tolerances::parse_setting(text) {
+            Ok((key, tolerance)) => {
+                if found.0.insert(key, tolerance).is_some() {
+                    let problem = Problem::new(format!("--tolerance {} is given twice", key.name()));
+                    problems.push(problem.help("give one for each figure"));
+                }
+            }
+            Err(Problems(more)) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { Err(Problems(problems)) }
+}
+
+/// Refuses a tolerance of a figure that was not measured.
+fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
+    let missing = tolerances.0.keys().filter(|key| !measured.contains(key));
+    let problems: Vec<Problem> = missing
+        .map(|key| {
+            let help = match key {
+                Key::CpuSplit => "give the CPU accounting of the traced run with --cpu-from",
+                Key::Served | Key::Rounds => {
+                    "give spans or access logs of clients and servers in both clusters with --spans"
+                }
+                _ => "a trace has mean, p50, p90, p95, p99, ks, wasserstein and failed",
+            };
+            let message = format!("--tolerance {}: nothing measured it", key.name());
+            Problem::new(message).help(help)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Reads all files of the measurement, and fits the plan to what they say of its load and machine.
+fn measurement(args: &Args, plan: &mut Plan) -> Checked<Measurement> {
+    let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
+    let from = match args.arrivals {
+        ArrivalsArgument::Trace => ArrivalsFrom::Trace,
+        ArrivalsArgument::Scenario => ArrivalsFrom::Scenario,
+    };
+    if let Some(accounting) = &accounting {
+        let own_rate = from == ArrivalsFrom::Scenario;
+        differences(&plan.strategies[0], accounting, own_rate).iter().for_each(warn);
+    }
+    if let Some(asked) = args.trace_warm_up.filter(|asked| !asked.is_finite() || *asked < 0.0) {
+        let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
+        return Err(problem.help("it is zero or more").into());
+    }
+    let accounted = accounting.as_ref().map(|accounting| accounting.warm_up_seconds);
+    let configured = plan.strategies[0].description.warm_up.as_secs_f64();
+    let warm_up = warm_up_of(args.trace_warm_up, accounted, configured)?;
+    let format = args.trace_format.as_deref().and_then(Format::of_name);
+    let trace = read_trace(args, args.trace.as_deref().unwrap_or(Path::new("")), format)?;
+    let spans = args.spans.as_deref().map(|path| read_trace(args, path, None)).transpose()?;
+    Measurement::new(plan, trace, spans.as_ref(), accounting.as_ref(), warm_up, from)
+}
+
+/// Reads a file of measurements, and says what of it was not read.
+fn read_trace(args: &Args, path: &Path, format: Option<Format>) -> Checked<Trace> {
     let reading = args.running.reading();
     let options = Options {
-        format: args.trace_format.as_deref().and_then(Format::of_name),
+        format,
         strict: args.strict,
         progress: &|progress| reading.advance(progress),
         ..Options::default()
     };
-    let trace = read(&args.trace, &options);
+    let trace = read(path, &options);
     reading.finish();
     let trace = trace?;
-    let (file, found) = (args.trace.display(), &trace.reading);
+    let (file, found) = (path.display(), &trace.reading);
     found.first_bad.iter().for_each(warn);
     if found.bad > 0 {
         let all = found.good + found.bad;
@@ -85,75 +209,4 @@ fn read_trace(args: &Args) -> Checked<Trace> {
     }
     found.notes.iter().for_each(|note| warn(&format!("{file}: {note}")));
     Ok(trace)
-}
-
-/// How much of the trace's start is left out (s). CPU accounting covers what comes after the traced
-/// run's own warm-up, and so must the requests.
-fn trace_warm_up(args: &Args, plan: &Plan, accounting: Option<&CpuAccounting>) -> Checked<f64> {
-    let accounted = accounting.map(|accounting| accounting.warm_up_seconds);
-    let scenario = plan.strategies[0].description.warm_up.as_secs_f64();
-    let Some(asked) = args.trace_warm_up else { return Ok(accounted.unwrap_or(scenario)) };
-    if !asked.is_finite() || asked < 0.0 {
-        let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
-        return Err(problem.help("it is zero or more").into());
-    }
-    match accounted {
-        Some(accounted) if (accounted - asked).abs() > 0.5 => {
-            let message =
-                format!("--trace-warm-up {asked} is not the warm-up of the CPU accounting, {accounted} s");
-            Err(Problem::new(message).help("leave it out: the accounting decides").into())
-        }
-        _ => Ok(asked),
-    }
-}
-
-/// The figures side by side.
-fn rows(validation: &Validation) -> Vec<Vec<String>> {
-    let mut rows = vec![
-        ["", "measured ms", "95 %", "simulated ms", "95 %", "error", "outside the interval"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for row in &validation.figures {
-        let interval = |value: &meshsim_scenarios::results::summary::Value| {
-            value.interval().map_or("-".to_owned(), |[low, high]| format!("{low:.1} to {high:.1}"))
-        };
-        rows.push(vec![
-            row.figure.to_owned(),
-            format!("{:.1}", row.measured_ms.value),
-            interval(&row.measured_ms),
-            format!("{:.1}", row.simulated_ms.value),
-            interval(&row.simulated_ms),
-            format!("{:+.1} %", row.relative_error * 100.0),
-            format!("{:.1} %", row.error_outside_interval * 100.0),
-        ]);
-    }
-    rows
-}
-
-fn show(validation: &Validation) -> String {
-    let mut text = format!(
-        "strategy {}, {} measured requests, CPU cost x {:.3}\n\n{}\n",
-        validation.strategy,
-        validation.trace_requests,
-        validation.cpu_scale,
-        table::align(&rows(validation))
-    );
-    if validation.measured_from == "buckets" {
-        text.push_str("interval: none, the file has only buckets\n");
-    }
-    let failures = &validation.measured_failure_share;
-    let interval = failures
-        .interval()
-        .map_or(String::new(), |[low, high]| format!(" ({:.2} to {:.2} %)", low * 100.0, high * 100.0));
-    let _ = writeln!(
-        text,
-        "Kolmogorov-Smirnov distance {:.3}, Wasserstein distance {:.1} ms\nfailed: measured {:.2} %{interval}, \
-         simulated {:.2} %",
-        validation.kolmogorov_smirnov,
-        validation.wasserstein_ms,
-        failures.value * 100.0,
-        validation.simulated_failure_share * 100.0
-    );
-    text
 }

@@ -128,6 +128,9 @@ impl Context<'_> {
         it.answer.status = response.answer.status;
         it.answer.body = response.answer.body;
         let it = *it;
+        if self.topology.pods[it.pod].cluster != self.cluster.id {
+            self.cluster.metrics.add_crossing(self.now, self.now - it.routed);
+        }
         self.connection_is_free(hop, response);
         let Client::Proxy { proxy, worker, .. } = it.client else {
             self.cluster.hops[hop].phase = Phase::Answered;

@@ -123,8 +123,9 @@ pub struct Call {
     pub window: Window,
     /// The response's rounds still to be sent.
     pub transfer: Transfer,
-    /// When the server will close the connection if nothing follows.
-    pub closes_at: SimTime,
+    /// When it reached its pod; from the answer on, when the server will close the connection if
+    /// nothing follows. One word for both, as no call needs both.
+    pub arrived_or_closes: SimTime,
     /// The call that waits behind it for a thread.
     pub next_in_queue: Option<Handle<Call>>,
 }

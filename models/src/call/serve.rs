@@ -61,7 +61,7 @@ impl Context<'_> {
             answer: Answer::pending(),
             window: request.window,
             transfer: Transfer { remaining: 0, round: 0 },
-            closes_at: SimTime::MAX,
+            arrived_or_closes: self.now,
             next_in_queue: None,
         });
         if !self.topology.has_sidecars() {
@@ -99,9 +99,7 @@ impl Context<'_> {
                     // The sidecar answers for its cell: a 503 that is real to the client's proxy.
                     let answer = &mut self.cluster.calls[call].answer;
                     (answer.status, answer.body) = (Status::UpstreamReset, LOCAL_REPLY_BODY);
-                    self.cluster.calls[call].closes_at = self.proxy_closes_at();
-                    self.respond_through_sidecar(call);
-                    return;
+                    return self.respond_through_sidecar(call);
                 }
             }
         } else {
@@ -128,7 +126,6 @@ impl Context<'_> {
         if self.topology.has_sidecars() {
             let answer = &mut self.cluster.calls[call].answer;
             (answer.status, answer.body) = (Status::ConnectFailure, LOCAL_REPLY_BODY);
-            self.cluster.calls[call].closes_at = self.proxy_closes_at();
             return self.respond_through_sidecar(call);
         }
         let it = self.cluster.calls.remove(call);
@@ -252,7 +249,7 @@ impl Context<'_> {
                 address: it.address,
                 answer: it.answer,
                 window: it.window,
-                closes_at: it.closes_at,
+                closes_at: it.arrived_or_closes,
             }),
         };
         self.send(message, it.address, Purpose::LinkResponse);
@@ -269,7 +266,7 @@ impl Context<'_> {
             address: it.address,
             answer: it.answer,
             window: it.window,
-            closes_at: it.closes_at,
+            closes_at: it.arrived_or_closes,
         });
     }
 
@@ -309,9 +306,6 @@ impl Context<'_> {
         if self.topology.has_sidecars() {
             let connection = LocalConnection { worker: it.cell_worker, closes_at };
             cell.keep(it.server_worker, connection);
-            self.cluster.calls[call].closes_at = self.proxy_closes_at();
-        } else {
-            self.cluster.calls[call].closes_at = closes_at;
         }
         self.free_thread(slot, it.cell_worker);
         let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
@@ -323,10 +317,21 @@ impl Context<'_> {
             let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
             self.cluster.metrics.add_proxy_cpu(self.now, cpu);
             let at = self.pass_ztunnel(it.pod, it.server_worker, takes);
+            self.answer_is_ready(call, at, closes_at);
             self.scheduler.schedule(at, Event::ResponseLeaves(call));
         } else {
+            self.answer_is_ready(call, self.now, closes_at);
             self.response_leaves(call);
         }
+    }
+
+    /// The answer of a call leaves its pod at `at`, over a connection that closes at `closes_at`.
+    fn answer_is_ready(&mut self, call: Handle<Call>, at: SimTime, closes_at: SimTime) {
+        let it = &mut self.cluster.calls[call];
+        let (took, from_outside) = (at - it.arrived_or_closes, it.client != self.cluster.id);
+        it.arrived_or_closes = closes_at;
+        let service = self.topology.pods[it.pod].service;
+        self.cluster.metrics.add_answer(self.now, service, took, from_outside);
     }
 
     /// A response passes the server's sidecar.
@@ -340,6 +345,7 @@ impl Context<'_> {
         let reached = self.now + self.topology.description.mesh.loopback;
         self.cluster.proxies[sidecar].cpu_used += cpu;
         let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
+        self.answer_is_ready(call, at, self.proxy_closes_at());
         self.scheduler.schedule(at, Event::ResponseLeaves(call));
     }
 

@@ -2,14 +2,15 @@
 //!
 //! # Models
 //! The whole run, warm-up included, is divided into equal slices; each has the calls served per pod, the CPU time
-//! of cells and proxies, and what the cluster's proxies count per service that they call, by Envoy's names. A cut
-//! is made at the border of a slice.
+//! of cells and proxies, how long services took to answer and what crossed to another cluster took, and what the
+//! cluster's proxies count per service that they call, by Envoy's names. A cut is made at the border of a slice.
 //!
 //! # Source
 //! Envoy, configuration/upstream/cluster_manager/cluster_stats (names and meaning of the counters).
 
 use crate::ids::ServiceId;
 use meshsim_core::{Id, SimDuration, SimTime};
+use std::ops::Range;
 
 /// Something that proxies count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,34 @@ pub struct Metrics {
     counters: [Vec<u32>; Counter::ALL.len()],
     cell_cpu: Vec<f64>,
     proxy_cpu: Vec<f64>,
+    /// By slice and service.
+    answered: Vec<Times>,
+    /// By slice.
+    crossings: Vec<Times>,
+    /// By slice.
+    crossings_served: Vec<Times>,
+}
+
+/// How many things were timed, and how long they took together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// How many.
+    pub count: u64,
+    /// Sum of their times (ns).
+    pub nanos: f64,
+}
+
+impl Times {
+    /// Adds others.
+    pub fn add(&mut self, others: Self) {
+        self.count += others.count;
+        self.nanos += others.nanos;
+    }
+
+    /// One thing more took so long.
+    fn took(&mut self, time: SimDuration) {
+        self.add(Self { count: 1, nanos: time.as_nanos() as f64 });
+    }
 }
 
 /// Sums over the slices after a cut.
@@ -98,6 +127,14 @@ pub struct MetricsSum {
     pub cell_cpu_seconds: f64,
     /// CPU time of the proxies (s).
     pub proxy_cpu_seconds: f64,
+    /// By service: from a call's arrival at its pod to the moment at which the answer leaves it, the pod's
+    /// sidecar included.
+    pub answered: Vec<Times>,
+    /// Attempts of this cluster's clients that another cluster answered: from the choice of the endpoint to the
+    /// last byte of the answer.
+    pub crossings: Times,
+    /// The part of `answered` that was called from other clusters.
+    pub crossings_served: Times,
 }
 
 impl Metrics {
@@ -113,6 +150,9 @@ impl Metrics {
             counters: Default::default(),
             cell_cpu: vec![0.0; slices],
             proxy_cpu: vec![0.0; slices],
+            answered: vec![Times::default(); slices * services],
+            crossings: vec![Times::default(); slices],
+            crossings_served: vec![Times::default(); slices],
         }
     }
 
@@ -144,29 +184,70 @@ impl Metrics {
         self.proxy_cpu[slice] += nanos;
     }
 
+    /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
+    pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration, from_outside: bool) {
+        let slice = self.slice(now);
+        self.answered[slice * self.services + service.index()].took(time);
+        if from_outside {
+            self.crossings_served[slice].took(time);
+        }
+    }
+
+    /// An answer of another cluster is there, `time` after its endpoint was chosen.
+    pub fn add_crossing(&mut self, now: SimTime, time: SimDuration) {
+        let slice = self.slice(now);
+        self.crossings[slice].took(time);
+    }
+
     /// Sums over the slices that begin at `cut` or later.
     #[must_use]
     pub fn sum_from(&self, cut: SimTime) -> MetricsSum {
-        let first = (cut.as_nanos().div_ceil(self.width.as_nanos().max(1)) as usize).min(self.slices);
-        let sum = |counts: &[u32], columns: usize| {
-            let mut sums = vec![0; columns];
-            for slice in counts.chunks(columns.max(1)).skip(first) {
-                sums.iter_mut().zip(slice).for_each(|(sum, &count)| *sum += u64::from(count));
-            }
-            sums
-        };
+        let first = self.first_slice_from(cut);
+        let sum = |counts: &[u32], columns: usize| sum_of(counts, columns, first..self.slices);
         let seconds = |cpu: &[f64]| cpu[first..].iter().sum::<f64>() / 1e9;
+        let mut answered = vec![Times::default(); self.services];
+        for slice in self.answered.chunks(self.services.max(1)).skip(first) {
+            answered.iter_mut().zip(slice).for_each(|(sum, &times)| sum.add(times));
+        }
+        let total = |times: &[Times]| {
+            let mut sum = Times::default();
+            times[first..].iter().for_each(|&times| sum.add(times));
+            sum
+        };
         MetricsSum {
             served: sum(&self.served, self.pods),
             counters: std::array::from_fn(|counter| sum(&self.counters[counter], self.services)),
             cell_cpu_seconds: seconds(&self.cell_cpu),
             proxy_cpu_seconds: seconds(&self.proxy_cpu),
+            answered,
+            crossings: total(&self.crossings),
+            crossings_served: total(&self.crossings_served),
         }
+    }
+
+    /// Calls served in the slices that begin at `from` or later and before `to`, by the pod's place.
+    #[must_use]
+    pub fn served_between(&self, from: SimTime, to: SimTime) -> Vec<u64> {
+        sum_of(&self.served, self.pods, self.first_slice_from(from)..self.first_slice_from(to))
+    }
+
+    /// The first slice that begins at `time` or later.
+    fn first_slice_from(&self, time: SimTime) -> usize {
+        (time.as_nanos().div_ceil(self.width.as_nanos().max(1)) as usize).min(self.slices)
     }
 
     fn slice(&self, now: SimTime) -> usize {
         ((now.as_nanos() / self.width.as_nanos().max(1)) as usize).min(self.slices - 1)
     }
+}
+
+/// Sums each column of a table over some of its rows.
+fn sum_of(counts: &[u32], columns: usize, rows: Range<usize>) -> Vec<u64> {
+    let mut sums = vec![0; columns];
+    for row in counts.chunks(columns.max(1)).skip(rows.start).take(rows.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, &count)| *sum += u64::from(count));
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -182,6 +263,8 @@ mod tests {
             metrics.count(at(s), ServiceId(3), Counter::Retries);
             metrics.add_cell_cpu(at(s), 1e9);
             metrics.add_proxy_cpu(at(s), 5e8);
+            metrics.add_answer(at(s), ServiceId(2), SimDuration::from_secs(s), s == 15);
+            metrics.add_crossing(at(s), SimDuration::from_secs(2 * s));
         }
         let sum = metrics.sum_from(at(10));
         assert_eq!(sum.served, [0, 3]);
@@ -189,7 +272,11 @@ mod tests {
         assert_eq!(sum.counters[Counter::Timeouts as usize], [0; 4]);
         assert!((sum.cell_cpu_seconds - 3.0).abs() < 1e-12);
         assert!((sum.proxy_cpu_seconds - 1.5).abs() < 1e-12);
+        assert_eq!(sum.answered[2], Times { count: 3, nanos: 139e9 });
+        assert_eq!((sum.answered[3], sum.crossings_served.nanos), (Times::default(), 15e9));
+        assert_eq!(sum.crossings, Times { count: 3, nanos: 278e9 });
         assert_eq!(metrics.sum_from(at(11)).served, [0, 2]);
+        assert_eq!(metrics.served_between(at(10), at(20)), [0, 1]);
     }
 
     #[test]

@@ -133,6 +133,12 @@ impl Record {
     pub fn metrics_from(&self, cluster: ClusterId, cut: SimTime) -> MetricsSum {
         self.metrics[cluster].sum_from(cut)
     }
+
+    /// Calls that each pod of a cluster served from `from` to `to`, rounded to slices of the run.
+    #[must_use]
+    pub fn served_between(&self, cluster: ClusterId, from: SimTime, to: SimTime) -> Vec<u64> {
+        self.metrics[cluster].served_between(from, to)
+    }
 }
 
 /// Clusters by the hosts that they share, each group in ascending order.

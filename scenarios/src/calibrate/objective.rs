@@ -78,7 +78,7 @@ impl Objective<'_> {
         let Ok(resolved) = self.resolve(point) else {
             return (!watch.is_cancelled()).then(|| Sample { replications: Vec::new(), pooled: Vec::new() });
         };
-        let keep = Keep { latencies: true, rows: false };
+        let keep = Keep { latencies: true, ..Keep::default() };
         let strategies = [resolved];
         let one = |number| {
             let mut figures = replication::run(&strategies, number, keep, watch)?.pop()?;

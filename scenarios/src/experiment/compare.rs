@@ -94,7 +94,7 @@ impl Plan {
     /// Runs it on the threads of the current rayon pool.
     #[must_use]
     pub fn run(&self, keep_rows: bool, watch: &Watch<'_>) -> Outcome {
-        let keep = Keep { latencies: self.replications == 1, rows: keep_rows };
+        let keep = Keep { latencies: self.replications == 1, rows: keep_rows, ..Keep::default() };
         let all: Vec<Option<(u32, Vec<Figures>)>> = (0..self.replications)
             .into_par_iter()
             .map(|number| Some((number, replication::run(&self.strategies, number, keep, watch)?)))

@@ -13,10 +13,11 @@ use super::workloads::{Workload, workloads};
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
-use meshsim_core::{Outcome, RunControl, SimTime};
+use meshsim_core::{Outcome, RunControl, SimDuration, SimTime};
+use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
-use meshsim_models::telemetry::metrics::{Counter, MetricsSum};
+use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::world::description::Description;
@@ -63,6 +64,13 @@ pub struct Figures {
     pub served: Vec<Vec<Vec<u64>>>,
     /// What proxies counted, by cluster, called service and [`Counter`].
     pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
+    /// How long each service took to answer, from a call's arrival to the answer's leaving, by cluster and service.
+    pub answered: Vec<Vec<Times>>,
+    /// Time between the clusters per crossing that was answered, there and back, without the time that the answering
+    /// pod took (ms); NaN without crossings.
+    pub crossing_ms: f64,
+    /// Calls served from the cut on in stretches of [`Keep::window_seconds`], by stretch, cluster and service.
+    pub served_over_time: Vec<Vec<Vec<u64>>>,
     /// CPU time of cells per second, by cluster.
     pub cell_cpu: Vec<f64>,
     /// CPU time of proxies per second, by cluster.
@@ -107,6 +115,10 @@ pub struct Keep {
     pub latencies: bool,
     /// Every request.
     pub rows: bool,
+    /// Cut at the configured warm-up, whatever MSER-5 says: as a trace was cut.
+    pub fixed_cut: bool,
+    /// Length of the stretches of `served_over_time` (s); none of 0.
+    pub window_seconds: f64,
 }
 
 /// Runs replication `number` of every strategy. Nothing if it was told to stop before the end.
@@ -116,7 +128,7 @@ pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) 
         strategies.par_iter().map(|resolved| run_cell(resolved, number, watch)).collect();
     let records: Vec<Record> = records.into_iter().collect::<Option<_>>()?;
     let warm_ups: Vec<(SimTime, bool)> =
-        strategies.iter().zip(&records).map(|(resolved, record)| warm_up(resolved, record)).collect();
+        strategies.iter().zip(&records).map(|(resolved, record)| warm_up(resolved, record, keep)).collect();
     let cut = warm_ups.iter().map(|(cut, _)| *cut).max()?;
     let reduced = strategies.iter().zip(records).zip(warm_ups);
     Some(reduced.map(|((resolved, record), (_, found))| reduce(resolved, record, cut, found, keep)).collect())
@@ -145,9 +157,9 @@ fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<
 }
 
 /// When the warm-up ends, and whether MSER-5 is sure of it.
-fn warm_up(resolved: &Resolved, record: &Record) -> (SimTime, bool) {
+fn warm_up(resolved: &Resolved, record: &Record, keep: Keep) -> (SimTime, bool) {
     let configured = SimTime::ZERO + resolved.description.warm_up;
-    if resolved.description.load_varies() {
+    if keep.fixed_cut || resolved.description.load_varies() {
         return (configured, true);
     }
     let latencies: Vec<f64> = record.requests.iter().filter_map(latency_ms).collect();
@@ -210,6 +222,9 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         series: record.series.iter().cloned().collect(),
         served: served(description, &metrics),
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
+        answered: metrics.iter().map(|m| m.answered.clone()).collect(),
+        crossing_ms: crossing_ms(&metrics),
+        served_over_time: served_over_time(description, &record, cut, keep.window_seconds),
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         proxy_memory: record.proxy_memory.iter().copied().collect(),
@@ -249,6 +264,48 @@ fn served(description: &Description, metrics: &[MetricsSum]) -> Vec<Vec<Vec<u64>
         by_service
     };
     description.clusters.ids().zip(metrics).map(of_cluster).collect()
+}
+
+/// What the clusters' clients waited for answers from others, less what these took to answer.
+fn crossing_ms(metrics: &[MetricsSum]) -> f64 {
+    let (mut waited, mut served) = (Times::default(), Times::default());
+    for it in metrics {
+        waited.add(it.crossings);
+        served.add(it.crossings_served);
+    }
+    // Those under way at the cut, and those at the end, are in one of the two: means, not sums, are taken.
+    (waited.nanos / waited.count as f64 - served.nanos / served.count as f64) / 1e6
+}
+
+/// Calls served by stretch of time, cluster and service.
+fn served_over_time(
+    description: &Description,
+    record: &Record,
+    cut: SimTime,
+    seconds: f64,
+) -> Vec<Vec<Vec<u64>>> {
+    let mut stretches = Vec::new();
+    let length = SimDuration::from_nanos_f64(seconds * 1e9);
+    let mut from = cut;
+    while length > SimDuration::ZERO && from + length <= record.end {
+        let of = |cluster| {
+            served_by_service(description, cluster, &record.served_between(cluster, from, from + length))
+        };
+        stretches.push(description.clusters.ids().map(of).collect());
+        from += length;
+    }
+    stretches
+}
+
+fn served_by_service(description: &Description, cluster: ClusterId, by_pod: &[u64]) -> Vec<u64> {
+    let mut by_service = vec![0; description.application.services.len()];
+    let mut rest = by_pod;
+    for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
+        let (pods, after) = rest.split_at(deployment.replicas as usize);
+        by_service[deployment.service.index()] += pods.iter().sum::<u64>();
+        rest = after;
+    }
+    by_service
 }
 
 fn counters(description: &Description, metrics: &MetricsSum) -> Vec<[u64; Counter::ALL.len()]> {

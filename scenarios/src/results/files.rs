@@ -177,15 +177,15 @@ impl<'a> Manifest<'a> {
 }
 
 impl Value {
-    fn value_text(&self) -> String {
+    pub(crate) fn value_text(&self) -> String {
         if self.value.is_finite() { self.value.to_string() } else { String::new() }
     }
 
-    fn low(&self) -> String {
+    pub(crate) fn low(&self) -> String {
         self.ci95.map_or(String::new(), |[low, _]| low.to_string())
     }
 
-    fn high(&self) -> String {
+    pub(crate) fn high(&self) -> String {
         self.ci95.map_or(String::new(), |[_, high]| high.to_string())
     }
 }
@@ -224,7 +224,7 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
     })
 }
 
-type Csv<'a> = Writer<&'a mut dyn Write>;
+pub(crate) type Csv<'a> = Writer<&'a mut dyn Write>;
 
 fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "baseline", "mean_difference_ms", "low", "high", "variance_ratio"])?;
@@ -354,7 +354,7 @@ fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [
     ]
 }
 
-fn make_directory(directory: &Path) -> Checked<()> {
+pub(crate) fn make_directory(directory: &Path) -> Checked<()> {
     std::fs::create_dir_all(directory).map_err(|error| {
         Problem::new(format!("cannot make the directory `{}`: {error}", directory.display()))
             .help("--out names a directory that exists or can be made")
@@ -378,7 +378,12 @@ pub fn prepare_directory(directory: &Path) -> Checked<()> {
 
 /// Removes result files of an earlier run; whatever else there is stays.
 fn remove_stale(directory: &Path) -> Checked<()> {
-    for path in RESULT_FILES.map(|name| directory.join(name)) {
+    remove(directory, &RESULT_FILES)
+}
+
+/// Removes files of these names, where there are such.
+pub(crate) fn remove(directory: &Path, names: &[&str]) -> Checked<()> {
+    for path in names.iter().map(|name| directory.join(name)) {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Problem::new(format!("cannot replace `{}`: {error}", path.display())).into());
@@ -389,12 +394,12 @@ fn remove_stale(directory: &Path) -> Checked<()> {
     Ok(())
 }
 
-fn write_json(directory: &Path, name: &str, value: &impl Serialize) -> Checked<()> {
+pub(crate) fn write_json(directory: &Path, name: &str, value: &impl Serialize) -> Checked<()> {
     let text = to_json(value)?;
     write(directory, name, |file| file.write_all(text.as_bytes()))
 }
 
-fn write_csv(
+pub(crate) fn write_csv(
     directory: &Path,
     name: &str,
     rows: impl FnOnce(&mut Csv<'_>) -> csv::Result<()>,
@@ -438,7 +443,7 @@ pub fn write_text(path: &Path, text: &str) -> Checked<()> {
 }
 
 /// Writes beside the place, then renames.
-fn write(
+pub(crate) fn write(
     directory: &Path,
     name: &str,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,

@@ -29,12 +29,18 @@ pub struct CpuAccounting {
     /// CPU time used by a service's application in a cluster, all its pods together, without its
     /// proxies (CPU seconds); by cluster and service.
     pub app_cpu_seconds: BTreeMap<(String, String), f64>,
+    /// CPU time used by proxies, by cluster and service (`gw`: the gateway), as above (CPU seconds).
+    pub proxy_cpu_seconds: BTreeMap<(String, String), f64>,
     /// Arrival rate of the users' requests (1/s), if the file says it.
     pub rate_per_s: Option<f64>,
     /// Round-trip time of the link between the clusters (ms), if the file says it.
     pub rtt_ms: Option<f64>,
     /// The services that were offloaded, in the file's order.
     pub offload: Vec<String>,
+    /// Whether proxies authenticate each other, if the file says it.
+    pub mtls: Option<bool>,
+    /// Whether there were sidecars, if the file says it.
+    pub sidecars: Option<bool>,
 }
 
 /// So much of a file is read at most (bytes).
@@ -42,6 +48,9 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// How a counter of an application's CPU time ends.
 const APPLICATION: &str = "-app";
+
+/// How a counter of a proxy's CPU time ends.
+const PROXY: &str = "-envoy";
 
 impl CpuAccounting {
     /// Reads a `config.json`.
@@ -79,14 +88,18 @@ impl CpuAccounting {
         check_range(&mut faults, "rate_per_s", config.rate_per_s);
         check_range(&mut faults, "link.rtt_ms", config.link.rtt_ms);
         let (seconds, app_cpu_seconds) = config.used(&mut faults);
+        let proxy_cpu_seconds = config.used_by_proxies();
         if faults.is_empty() {
             return Ok(Self {
                 seconds,
                 warm_up_seconds: config.warmup_s,
                 app_cpu_seconds,
+                proxy_cpu_seconds,
                 rate_per_s: config.rate_per_s,
                 rtt_ms: config.link.rtt_ms,
                 offload: config.offload,
+                mtls: config.mtls,
+                sidecars: config.mode.map(|mode| mode == "mesh"),
             });
         }
         Err(Problems(faults.into_iter().map(|fault| fault.of(&source.name)).collect()))
@@ -104,6 +117,9 @@ struct Config {
     link: Link,
     #[serde(default)]
     offload: Vec<String>,
+    mtls: Option<bool>,
+    /// `mesh` or `nomesh`.
+    mode: Option<String>,
     cpu_snapshots: Vec<Counters>,
 }
 
@@ -159,7 +175,7 @@ impl Config {
         for (key, end) in last.applications() {
             // One that is not there has been reported.
             let start = snapshots[begin].counters.get(key).copied().unwrap_or_default();
-            match cluster_and_service(key) {
+            match cluster_and_service(key, APPLICATION) {
                 Some(name) => *used.entry(name).or_insert(0.0) += end - start,
                 None => faults.push(Fault {
                     what: format!("the counter `{key}` in cpu_snapshots names no cluster and service"),
@@ -172,6 +188,24 @@ impl Config {
             faults.push(Fault { what, right: "there is one per pod, as edge1-s0-app" });
         }
         (last.t - snapshots[begin].t, used)
+    }
+
+    /// The same of proxies, which may come and go: one that died began anew at zero.
+    fn used_by_proxies(&self) -> BTreeMap<(String, String), f64> {
+        let snapshots = self.snapshots(&mut Vec::new());
+        let mut used = BTreeMap::new();
+        if snapshots.len() < 2 {
+            return used;
+        }
+        for pair in snapshots[self.warm_up_end(&snapshots)..].windows(2) {
+            for (key, &end) in pair[1].counters {
+                let start = pair[0].counters.get(key).copied().filter(|&start| start <= end).unwrap_or(0.0);
+                if let Some(name) = cluster_and_service(key, PROXY) {
+                    *used.entry(name).or_insert(0.0) += end - start;
+                }
+            }
+        }
+        used
     }
 
     fn snapshots(&self, faults: &mut Vec<Fault>) -> Vec<Snapshot<'_>> {
@@ -237,8 +271,8 @@ fn check_order(
 }
 
 /// Splits `edge1-s0-app`: a cluster's name may have dashes, a service's has none.
-fn cluster_and_service(key: &str) -> Option<(String, String)> {
-    let (cluster, service) = key.strip_suffix(APPLICATION)?.rsplit_once('-')?;
+fn cluster_and_service(key: &str, ending: &str) -> Option<(String, String)> {
+    let (cluster, service) = key.strip_suffix(ending)?.rsplit_once('-')?;
     (!cluster.is_empty() && !service.is_empty()).then(|| (cluster.to_owned(), service.to_owned()))
 }
 

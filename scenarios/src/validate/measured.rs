@@ -8,6 +8,11 @@
 //! cut short; the figure is computed of each such series, and the interval is between its 2.5 % and
 //! 97.5 % quantiles over all of them (percentile interval).
 //!
+//! The same series say how far the trace's distribution function may be from the true one: the 95 %
+//! quantile of their own distances to the trace, Kolmogorov-Smirnov's and Wasserstein's. By the
+//! triangle inequality a simulation's distance to the true distribution is at least its distance to
+//! the trace less that, and at most its distance to the trace and that.
+//!
 //! Of a trace that has only buckets there are the same figures, without intervals of latencies:
 //! which latency followed which is not known.
 //!
@@ -70,6 +75,17 @@ pub struct Measured {
     /// Failed requests as a share of all, with its Wilson interval. That takes failures as
     /// independent: it is too narrow if they come in bursts.
     pub failure_share: Estimate,
+    /// How far the trace may be from the true distribution; `None` where there are no intervals.
+    pub noise: Option<Noise>,
+}
+
+/// Distances between a trace and the distribution that it was drawn from which are exceeded 5 times in 100.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Kolmogorov-Smirnov distance, from 0 to 1.
+    pub kolmogorov_smirnov: f64,
+    /// Wasserstein distance (ms).
+    pub wasserstein_ms: f64,
 }
 
 /// Statistics of a trace whose warm-up has been taken away.
@@ -88,7 +104,8 @@ pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -
     let usable = block_seconds > 0.0 && block_seconds.is_finite();
     let series = Series::new(trace).filter(|_| usable)?;
     let values = figures(&series.sorted_ms)?;
-    let intervals = series.intervals(block_seconds, resamples, seed);
+    let drawn = series.draw(block_seconds, resamples, seed);
+    let intervals = drawn.as_ref().map(|drawn| drawn.intervals);
     let count = series.sorted_ms.len() as u64;
     let failed = trace.requests.len() as u64 - count;
     let estimate = |place: usize| Estimate {
@@ -105,6 +122,7 @@ pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -
         p95: estimate(3),
         p99: estimate(4),
         failure_share: wilson(failed, count + failed),
+        noise: drawn.map(|drawn| drawn.noise),
     })
 }
 
@@ -123,11 +141,12 @@ fn of_buckets(histogram: &Histogram) -> Option<Measured> {
         p95: p95?,
         p99: p99?,
         failure_share: wilson(failed, histogram.requests.max(1)),
+        noise: None,
     })
 }
 
 /// A share with its Wilson interval; `all` is not 0.
-fn wilson(part: u64, all: u64) -> Estimate {
+pub(super) fn wilson(part: u64, all: u64) -> Estimate {
     let (n, share) = (all as f64, part as f64 / all as f64);
     let z = normal_quantile(0.5 + 0.5 * CONFIDENCE);
     let weight = 1.0 + z * z / n;
@@ -186,13 +205,8 @@ impl Series {
         })
     }
 
-    /// The interval of each figure.
-    fn intervals(
-        &self,
-        block_seconds: f64,
-        resamples: usize,
-        seed: u64,
-    ) -> Option<[Interval; 1 + QUANTILES.len()]> {
+    /// Draws series; `None` if the trace is too short for that or almost nothing in it succeeded.
+    fn draw(&self, block_seconds: f64, resamples: usize, seed: u64) -> Option<Drawn> {
         // Shorter blocks hold one request or none: nothing is gained but work.
         let mean_gap = self.circle.div_ceil(self.starts.len() as u64);
         // Saturates: a block of centuries is longer than the circle as well.
@@ -202,19 +216,30 @@ impl Series {
         }
         let root = Address::root(seed, 0);
         let mut drawn: [Vec<f64>; 1 + QUANTILES.len()] = Default::default();
+        let mut distances: [Vec<f64>; 2] = Default::default();
         for resample in 0..resamples as u64 {
+            let times_drawn = self.resample(block, root.child(resample));
+            let repeated = |(&value, &times)| std::iter::repeat_n(value, times as usize);
+            let sorted: Vec<f64> = self.sorted_ms.iter().zip(&times_drawn).flat_map(repeated).collect();
             // A series may hold nothing if successful requests are rare.
-            let Some(figures) = figures(&self.resample_sorted(block, root.child(resample))) else { continue };
-            for (values, figure) in drawn.iter_mut().zip(figures) {
-                values.push(figure);
-            }
+            let Some(figures) = figures(&sorted) else { continue };
+            drawn.iter_mut().zip(figures).for_each(|(values, figure)| values.push(figure));
+            let noise = self.distances(&times_drawn, sorted.len() as f64);
+            distances.iter_mut().zip(noise).for_each(|(values, distance)| values.push(distance));
         }
         let [mean, p50, p90, p95, p99] = drawn.map(percentile_interval);
-        Some([mean?, p50?, p90?, p95?, p99?])
+        let [kolmogorov_smirnov, wasserstein_ms] = distances.map(|mut values| {
+            values.sort_unstable_by(f64::total_cmp);
+            quantile_of_sorted(&values, CONFIDENCE)
+        });
+        Some(Drawn {
+            intervals: [mean?, p50?, p90?, p95?, p99?],
+            noise: Noise { kolmogorov_smirnov: kolmogorov_smirnov?, wasserstein_ms: wasserstein_ms? },
+        })
     }
 
-    /// The latencies of one drawn series (ms), ascending.
-    fn resample_sorted(&self, block: u64, address: Address) -> Vec<f64> {
+    /// How often each latency, by its rank, is in one drawn series.
+    fn resample(&self, block: u64, address: Address) -> Vec<u32> {
         let mut times_drawn = vec![0_u32; self.sorted_ms.len()];
         let mut left = self.circle;
         for index in 0.. {
@@ -230,8 +255,26 @@ impl Series {
             }
             left -= length;
         }
-        let repeated = |(&value, &times)| std::iter::repeat_n(value, times as usize);
-        self.sorted_ms.iter().zip(&times_drawn).flat_map(repeated).collect()
+        times_drawn
+    }
+
+    /// Kolmogorov-Smirnov and Wasserstein (ms) distance of a drawn series of `drawn` latencies to all of them.
+    fn distances(&self, times_drawn: &[u32], drawn: f64) -> [f64; 2] {
+        let (mut largest, mut area, mut passed) = (0.0_f64, 0.0, 0.0);
+        for (rank, &times) in times_drawn.iter().enumerate() {
+            passed += f64::from(times);
+            // Over equal values both functions step at once.
+            let Some(width) = self.sorted_ms.get(rank + 1).map(|next| next - self.sorted_ms[rank]) else {
+                break;
+            };
+            if width > 0.0 {
+                let share = (rank + 1) as f64 / self.sorted_ms.len() as f64;
+                let difference = (passed / drawn - share).abs();
+                largest = largest.max(difference);
+                area += difference * width;
+            }
+        }
+        [largest, area]
     }
 
     /// The ranks of the requests sent in a stretch of the circle, before its end and from its
@@ -241,6 +284,13 @@ impl Series {
         let to = from + length;
         [&self.ranks[place(from)..place(to)], &self.ranks[..place(to.saturating_sub(self.circle))]]
     }
+}
+
+/// What drawn series tell.
+struct Drawn {
+    /// The interval of each figure.
+    intervals: [Interval; 1 + QUANTILES.len()],
+    noise: Noise,
 }
 
 fn percentile_interval(mut values: Vec<f64>) -> Option<Interval> {

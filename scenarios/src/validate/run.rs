@@ -1,42 +1,54 @@
 //! A scenario held against a measured trace.
 //!
 //! # Models
-//! The scenario runs under one strategy with its own arrivals; what its users waited is compared
-//! with what the trace's users waited, both after their warm-ups. If the CPU accounting of the
-//! traced run is given, the cost of the cells' work is scaled to it: measured CPU time of all
-//! application containers, less what they use when idle, over what the scenario's costs give for
-//! the same number of requests with the bodies that were measured. Nothing is taken from the
-//! trace's latencies.
+//! The scenario runs under one strategy; what its users waited is compared with what the trace's
+//! users waited, both after their warm-ups, and so is what its services served, what crossing took
+//! and how its CPU time was split where the measurement says these. The cost of the cells' work may
+//! be scaled by the traced run's CPU accounting (`cpu_scale`); arrivals are the trace's as far as
+//! `arrivals` can give them. Nothing is taken from the trace's latencies.
 //!
 //! # Source
 //! Kleijnen, Verification and validation of simulation models, EJOR 82, 1995.
 
+use super::arrivals::{ArrivalsFrom, rate_per_second, take_arrivals};
 use super::cpu_accounting::CpuAccounting;
+use super::cpu_scale::{proxy_share, scale_cpu};
 use super::distance::{error_outside_interval, kolmogorov_smirnov, relative_error, wasserstein};
-use super::measured::{Measured, measure};
-use crate::analysis::demand::demand_ms_per_request;
-use crate::analysis::estimates::{latency_quantile, mean_latency};
+use super::figures::{Key, Row};
+use super::hops::{self, Hops, Served, ServiceInCluster};
+use super::measured::{MIN_BLOCKS, Measured, measure, wilson};
+use super::simulated::{Simulated, WINDOW_SECONDS};
+use super::tolerance::{Check, Tolerances};
 use crate::experiment::Watch;
 use crate::experiment::compare::Plan;
-use crate::experiment::replication::{self, Counts, Figures, Keep};
 use crate::problem::{Checked, Problem};
-use crate::resolve::Resolved;
 use crate::results::summary::Value;
 use crate::traces::Trace;
-use crate::warnings::Warning;
-use meshsim_core::stats::Estimate;
-use meshsim_models::network::path::RESPONSE_HEADER;
-use rayon::prelude::*;
+use meshsim_core::stats::{Estimate, Interval};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Resamples of the trace for its intervals.
-const RESAMPLES: usize = 2_000;
+const RESAMPLES: usize = 1_000;
 
 /// Length of a block of the bootstrap (s): longer than what queueing correlates.
-const BLOCK_SECONDS: f64 = 15.0;
+pub const BLOCK_SECONDS: f64 = 30.0;
 
-/// CPU time of an idle cell per second: four worker processes that wake up each second.
-const IDLE_CELL_CORES: f64 = 0.0012;
+/// Points of the measured distribution function where only buckets are known.
+const BUCKET_POINTS: usize = 1_000;
+
+/// What was measured, and what of it the scenario was told.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// The requests after the warm-up.
+    trace: Trace,
+    measured: Measured,
+    hops: Option<Hops>,
+    /// The proxies' share of the CPU time.
+    proxy_share: Option<Estimate>,
+    cpu_scale: f64,
+    arrivals: ArrivalsFrom,
+}
 
 /// What a validation came to.
 #[derive(Clone, Debug, Serialize)]
@@ -45,189 +57,321 @@ pub struct Validation {
     pub strategy: String,
     /// By how much the cost of the cells' work was scaled.
     pub cpu_scale: f64,
+    /// Where the simulated arrivals come from.
+    pub arrivals: ArrivalsFrom,
+    /// Simulated requests per second.
+    pub rate_per_second: f64,
     /// Requests of the trace after its warm-up.
     pub trace_requests: u64,
     /// What the trace has: `requests`, or only `buckets`, which give no intervals of latencies.
     pub measured_from: &'static str,
+    /// How many blocks of time the trace has for its intervals; at least 4 are needed.
+    pub blocks: f64,
     /// The figures side by side.
     pub figures: Vec<Row>,
-    /// Largest distance between the two distribution functions; of buckets, at their borders.
-    pub kolmogorov_smirnov: f64,
-    /// Mean distance between the two distributions (ms).
-    pub wasserstein_ms: f64,
-    /// Share of requests that failed: measured, with its interval.
-    pub measured_failure_share: Value,
-    /// The same, simulated.
-    pub simulated_failure_share: f64,
+    /// Served requests by service and cluster; none if no hop was measured.
+    pub services: Vec<ServiceRow>,
+    /// Served requests over time, likewise.
+    pub over_time: Vec<OverTime>,
+    /// The figures held against their tolerances.
+    pub checks: Vec<Check>,
+    /// Measured latencies (ms), ascending; of buckets, quantiles at equal distances.
+    #[serde(skip)]
+    pub measured_sorted_ms: Vec<f64>,
+    /// Simulated latencies (ms), ascending.
+    #[serde(skip)]
+    pub simulated_sorted_ms: Vec<f64>,
 }
 
-/// One figure, measured and simulated.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// Its name.
-    pub figure: &'static str,
-    /// Measured, with a block-bootstrap interval (ms).
-    pub measured_ms: Value,
-    /// Simulated, with an interval over replications (ms).
-    pub simulated_ms: Value,
-    /// (simulated - measured) / measured.
-    pub relative_error: f64,
-    /// Distance to the nearer end of the measured interval, over the measured value; 0 inside.
-    pub error_outside_interval: f64,
-}
-
-/// How the traced run, by its description, differs from the scenario: rate, round trip, and what
-/// runs in the users' cluster.
-#[must_use]
-pub fn differences(resolved: &Resolved, accounting: &CpuAccounting) -> Vec<Warning> {
-    let description = &resolved.description;
-    let Some(population) = description.populations.first() else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut differ = |what: &str, trace: String, scenario: String| {
-        found.push(Warning::TraceDiffers { what: what.to_owned(), trace, scenario });
-    };
-    let rate = population.arrivals.offered_per_second(population.users, description.end());
-    if let Some(traced) = accounting.rate_per_s.filter(|traced| (traced - rate).abs() > 0.01 * rate) {
-        differ("rate", format!("{traced} requests/s"), format!("{rate} requests/s"));
-    }
-    let near = |traced: f64| {
-        description.links.iter().any(|link| (link.round_trip.as_millis_f64() - traced).abs() <= 0.05 * traced)
-    };
-    if let Some(traced) = accounting.rtt_ms.filter(|traced| !near(*traced)) {
-        let trips: Vec<String> = description.links.iter().map(|link| link.round_trip.to_string()).collect();
-        differ("round trip", format!("{traced} ms"), trips.join(", "));
-    }
-    let mut offloaded: Vec<&str> = description
-        .deployments
-        .iter()
-        .filter(|deployment| deployment.cluster == population.cluster && deployment.replicas > 0)
-        .map(|deployment| description.application.services[deployment.service].name.as_str())
-        .collect();
-    let mut traced: Vec<&str> = accounting.offload.iter().map(String::as_str).collect();
-    offloaded.sort_unstable();
-    traced.sort_unstable();
-    if offloaded != traced {
-        let cluster = &description.clusters[population.cluster].name;
-        let list =
-            |services: &[&str]| if services.is_empty() { "nothing".to_owned() } else { services.join(", ") };
-        differ(&format!("services in {cluster}"), list(&traced), list(&offloaded));
-    }
-    found
-}
-
-/// Scales the cost of the cells' work of `resolved` to the CPU accounting of the traced run, whose
-/// requests after the warm-up are `trace`. Tells the factor.
+/// Runs the only strategy of `plan` and holds it against published figures. Nothing if it was told to
+/// stop.
 ///
 /// # Errors
-/// If no CPU time was measured, the scenario's work costs nothing, or the trace has only buckets.
-pub fn scale_cpu(resolved: &mut Resolved, trace: &Trace, accounting: &CpuAccounting) -> Checked<f64> {
-    if trace.histogram.is_some() {
-        let message =
-            "the trace has only buckets: nobody knows how many of its requests came after the warm-up";
-        let help = "give a trace with a record per request, or leave the CPU accounting out";
-        return Err(Problem::new(message).help(help).into());
-    }
-    let pods = accounting.app_cpu_seconds.len() as f64;
-    let used: f64 = accounting.app_cpu_seconds.values().sum();
-    let measured = used - pods * IDLE_CELL_CORES * accounting.seconds;
-    let expected = expected_cpu_seconds(resolved, trace);
-    let factor = measured / expected;
-    if !factor.is_finite() || factor <= 0.0 {
-        let message = format!("the CPU accounting has {measured:.3} s for work that costs {expected:.3} s");
-        return Err(Problem::new(message).help("give the accounting of the traced run").into());
-    }
-    resolved.description.cell.costs.cpu_scale *= factor;
-    Ok(factor)
-}
-
-/// What the trace's requests cost by the scenario's table (s).
-fn expected_cpu_seconds(resolved: &Resolved, trace: &Trace) -> f64 {
-    let description = &resolved.description;
-    let (application, costs) = (&description.application, &description.cell.costs);
-    let Some(population) = description.populations.first() else { return 0.0 };
-    let Some(demand) = demand_ms_per_request(description, population.entry) else { return 0.0 };
-    let per_request: f64 = demand.iter().sum();
-    // The bodies that the users received are known: their mean is not quite the work model's.
-    let ok: Vec<f64> = trace.requests.iter().filter(|r| r.ok).map(|r| r.bytes as f64).collect();
-    let body_kb = (ok.iter().sum::<f64>() / ok.len() as f64 - f64::from(RESPONSE_HEADER)) / 1000.0;
-    let entry = &application.endpoints[population.entry].internal;
-    let more_kb = if body_kb > 0.0 { body_kb - entry.mean_body_kb } else { 0.0 };
-    let more_ms = more_kb * costs.body_ms_per_kb * costs.cpu_scale;
-    trace.requests.len() as f64 * (per_request + more_ms) / 1000.0
-}
-
-/// Runs the only strategy of `plan` and holds it against `trace`, from which the warm-up was taken.
-/// Nothing if it was told to stop.
-///
-/// # Errors
-/// If no request of the trace or of the simulation succeeded.
-pub fn run(plan: &Plan, trace: &Trace, cpu_scale: f64, watch: &Watch<'_>) -> Checked<Option<Validation>> {
-    let description = &plan.strategies[0].description;
-    if description.populations.len() > 1 {
-        let help = "keep the population that the trace was taken of";
-        return Err(Problem::new("the scenario has more than one population of users").help(help).into());
-    }
-    let seed = description.seed;
-    let measured = measure(trace, BLOCK_SECONDS, RESAMPLES, seed)
-        .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
-    let keep = Keep { latencies: true, rows: false };
-    let figures: Option<Vec<Figures>> = (0..plan.replications)
-        .into_par_iter()
-        .map(|number| replication::run(&plan.strategies[..1], number, keep, watch)?.pop())
-        .collect();
-    let Some(figures) = figures else { return Ok(None) };
-    let mut simulated: Vec<f64> = figures.iter().flat_map(|f| f.latencies_ms.iter().copied()).collect();
-    simulated.sort_unstable_by(f64::total_cmp);
-    if simulated.is_empty() {
-        return Err(Problem::new("no simulated request succeeded").help("make the run longer").into());
-    }
-    let [kolmogorov_smirnov, wasserstein_ms] = distances(trace, &simulated);
-    let refs: Vec<&Figures> = figures.iter().collect();
+/// If no simulated request succeeded.
+pub fn validate_stated(
+    plan: &Plan,
+    stated: &BTreeMap<Key, Estimate>,
+    tolerances: &Tolerances,
+    watch: &Watch<'_>,
+) -> Checked<Option<Validation>> {
+    let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
+    let resolved = &plan.strategies[0];
+    let row = |(&key, value): (&Key, &Estimate)| Row::new(key, value, simulated.figure(key));
+    let figures: Vec<Row> = stated.iter().map(row).collect();
+    let check = |row: &Row| Some(Check::new(row, row.half_width(), *tolerances.0.get(&row.figure)?));
+    let end = resolved.description.end();
+    let rates =
+        resolved.description.populations.iter().map(|it| it.arrivals.offered_per_second(it.users, end));
     Ok(Some(Validation {
-        strategy: plan.strategies[0].strategy.clone(),
-        cpu_scale,
-        trace_requests: trace.count(),
-        measured_from: if trace.histogram.is_some() { "buckets" } else { "requests" },
-        figures: rows(&measured, &refs),
-        kolmogorov_smirnov,
-        wasserstein_ms,
-        measured_failure_share: measured.failure_share.into(),
-        simulated_failure_share: failure_share(&refs),
+        strategy: resolved.strategy.clone(),
+        cpu_scale: 1.0,
+        arrivals: ArrivalsFrom::Scenario,
+        rate_per_second: rates.sum(),
+        trace_requests: 0,
+        measured_from: "published figures",
+        blocks: 0.0,
+        checks: figures.iter().filter_map(check).collect(),
+        figures,
+        services: Vec::new(),
+        over_time: Vec::new(),
+        measured_sorted_ms: Vec::new(),
+        simulated_sorted_ms: simulated.sorted_latencies_ms(),
     }))
 }
 
-/// Kolmogorov-Smirnov and Wasserstein (ms) distance to simulated latencies (ms, ascending).
-fn distances(trace: &Trace, simulated: &[f64]) -> [f64; 2] {
-    if let Some(histogram) = &trace.histogram {
-        return [histogram.kolmogorov_smirnov(simulated), histogram.wasserstein_ms(simulated)];
-    }
-    let measured = trace.sorted_latencies_ms();
-    [kolmogorov_smirnov(&measured, simulated), wasserstein(&measured, simulated)]
+/// What a service served in a cluster, measured and simulated.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceRow {
+    /// The service.
+    pub service: String,
+    /// The cluster, if the trace says it.
+    pub cluster: Option<String>,
+    /// Requests served in the trace.
+    pub requests: u64,
+    /// Share of the service's requests: measured, with its sampling error.
+    pub measured_share: Value,
+    /// The same, simulated.
+    pub simulated_share: f64,
+    /// Distance of the simulated share to the measured interval.
+    pub share_error: f64,
+    /// Mean time that the server took (ms): measured.
+    pub measured_server_ms: Value,
+    /// The same, simulated.
+    pub simulated_server_ms: Value,
+    /// The simulated time less the measured one, over the measured one; none if one is missing.
+    pub server_difference: Option<f64>,
+    /// Distance of the simulated time to the measured interval, over the measured one.
+    pub server_error: Option<f64>,
 }
 
-fn rows(measured: &Measured, figures: &[&Figures]) -> Vec<Row> {
-    let pairs: [(&str, &Estimate, Option<Estimate>); 5] = [
-        ("mean", &measured.mean, mean_latency(figures)),
-        ("p50", &measured.p50, latency_quantile(figures, 0)),
-        ("p90", &measured.p90, latency_quantile(figures, 1)),
-        ("p95", &measured.p95, latency_quantile(figures, 2)),
-        ("p99", &measured.p99, latency_quantile(figures, 3)),
-    ];
-    let row = |(figure, measured, simulated): (&'static str, &Estimate, Option<Estimate>)| {
-        let value = simulated.map_or(f64::NAN, |estimate| estimate.value);
-        Row {
-            figure,
-            measured_ms: (*measured).into(),
-            simulated_ms: simulated.into(),
-            relative_error: relative_error(value, measured.value),
-            error_outside_interval: error_outside_interval(value, measured),
+/// Requests that a service served in a cluster in one stretch of time.
+#[derive(Clone, Debug, Serialize)]
+pub struct OverTime {
+    /// The service.
+    pub service: String,
+    /// The cluster, if the trace says it.
+    pub cluster: Option<String>,
+    /// When the stretch begins, after the warm-up (s).
+    pub from_seconds: f64,
+    /// Per second: measured.
+    pub measured_per_second: f64,
+    /// Per second: simulated.
+    pub simulated_per_second: f64,
+}
+
+impl Measurement {
+    /// Takes a measurement, and fits the only strategy of `plan` to what it says of its load and
+    /// machine: the cost of CPU work if there is CPU accounting, the rate unless the scenario's is
+    /// wanted. `trace` and `spans`, the file of hops if it is another one, still have their warm-up
+    /// of `warm_up` seconds.
+    ///
+    /// # Errors
+    /// If the scenario has several populations of users, no request of the trace succeeded after the
+    /// warm-up, `spans` has no hop of a server, or the accounting cannot be used.
+    pub fn new(
+        plan: &mut Plan,
+        trace: Trace,
+        spans: Option<&Trace>,
+        accounting: Option<&CpuAccounting>,
+        warm_up: f64,
+        from: ArrivalsFrom,
+    ) -> Checked<Self> {
+        let resolved = &mut plan.strategies[0];
+        if resolved.description.populations.len() > 1 {
+            let help = "keep the population that the trace was taken of";
+            return Err(Problem::new("the scenario has more than one population of users").help(help).into());
         }
-    };
-    pairs.into_iter().map(row).collect()
+        let seed = resolved.description.seed;
+        let hops_in = |trace| hops::read(trace, warm_up, BLOCK_SECONDS, WINDOW_SECONDS, seed);
+        let hops = match spans {
+            Some(spans) => Some(hops_in(spans).ok_or_else(|| {
+                Problem::new("the file of spans has no hop that a server recorded after the warm-up")
+                    .help("give spans or an access log of the servers")
+            })?),
+            None => hops_in(&trace),
+        };
+        let trace = trace.after(warm_up);
+        let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed)
+            .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
+        let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
+        let arrivals = take_arrivals(resolved, &trace, from);
+        let proxy_share = accounting.and_then(|accounting| proxy_share(resolved, accounting, cpu_scale));
+        Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })
+    }
+
+    /// The figures that it can be held against.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        let has = |key: &Key| match key {
+            Key::DashboardP90 => false,
+            Key::CpuSplit => self.proxy_share.is_some(),
+            Key::Served => self.hops.is_some(),
+            Key::Rounds => self.hops.as_ref().is_some_and(|hops| hops.crossing_ms.is_some()),
+            _ => true,
+        };
+        Key::ALL.into_iter().filter(has).collect()
+    }
+
+    /// Runs the strategy of `plan` that it was made with, and compares. Figures that were not measured
+    /// have no row and no check. Nothing if it was told to stop.
+    ///
+    /// # Errors
+    /// If no simulated request succeeded.
+    pub fn validate(
+        &self,
+        plan: &Plan,
+        tolerances: &Tolerances,
+        watch: &Watch<'_>,
+    ) -> Checked<Option<Validation>> {
+        let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
+        let resolved = &plan.strategies[0];
+        let population = &resolved.description.populations[0];
+        let services = self.services(&simulated);
+        let (measured_sorted_ms, simulated_sorted_ms) = (self.sorted_ms(), simulated.sorted_latencies_ms());
+        let mut figures = self.rows(&simulated, &simulated_sorted_ms);
+        figures.extend(served_row(&services));
+        figures.sort_by_key(|row| row.figure);
+        let check = |row: &Row| {
+            let tolerance = *tolerances.0.get(&row.figure)?;
+            let half_width = self.half_width(row, &services, tolerance);
+            Some(Check::new(row, half_width, tolerance))
+        };
+        Ok(Some(Validation {
+            strategy: resolved.strategy.clone(),
+            cpu_scale: self.cpu_scale,
+            arrivals: self.arrivals,
+            rate_per_second: population
+                .arrivals
+                .offered_per_second(population.users, resolved.description.end()),
+            trace_requests: self.trace.count(),
+            measured_from: if self.trace.histogram.is_some() { "buckets" } else { "requests" },
+            blocks: self.blocks(),
+            checks: figures.iter().filter_map(check).collect(),
+            figures,
+            over_time: self.over_time(&simulated),
+            services,
+            measured_sorted_ms,
+            simulated_sorted_ms,
+        }))
+    }
+
+    /// How many blocks the trace has.
+    fn blocks(&self) -> f64 {
+        let Some(rate) = rate_per_second(&self.trace) else { return 0.0 };
+        self.trace.requests.len() as f64 / rate / BLOCK_SECONDS
+    }
+
+    /// Half the width of a figure's measured interval. The trace is too short for one if it has too few
+    /// blocks; of served shares, one that can be told suffices.
+    fn half_width(&self, row: &Row, services: &[ServiceRow], tolerance: f64) -> f64 {
+        if row.figure == Key::Served {
+            let half = |row: &ServiceRow| row.measured_share.interval().map(|[low, high]| 0.5 * (high - low));
+            return services.iter().filter_map(half).fold(f64::INFINITY, f64::min);
+        }
+        let needs_blocks =
+            !matches!(row.figure, Key::Failed | Key::CpuSplit) && self.trace.histogram.is_none();
+        let too_few = row.measured.interval().is_none() && self.blocks() < MIN_BLOCKS;
+        if needs_blocks && too_few { 2.0 * tolerance + 1.0 } else { row.half_width() }
+    }
+
+    fn rows(&self, simulated: &Simulated<'_>, simulated_sorted_ms: &[f64]) -> Vec<Row> {
+        let it = &self.measured;
+        let mut measured = vec![
+            (Key::Mean, it.mean),
+            (Key::P50, it.p50),
+            (Key::P90, it.p90),
+            (Key::P95, it.p95),
+            (Key::P99, it.p99),
+            (Key::Failed, it.failure_share),
+        ];
+        measured.extend(self.proxy_share.map(|share| (Key::CpuSplit, share)));
+        let crossing = self.hops.as_ref().and_then(|hops| hops.crossing_ms);
+        measured.extend(crossing.map(|crossing| (Key::Rounds, crossing)));
+        let row = |(key, value): (Key, Estimate)| Row::new(key, &value, simulated.figure(key));
+        let mut rows: Vec<Row> = measured.into_iter().map(row).collect();
+        let [largest, area] = self.distances(simulated_sorted_ms);
+        let noise = it.noise;
+        rows.push(Row::of_distance(Key::Ks, largest, noise.map(|it| it.kolmogorov_smirnov), it.count));
+        rows.push(Row::of_distance(Key::Wasserstein, area, noise.map(|it| it.wasserstein_ms), it.count));
+        rows
+    }
+
+    /// Kolmogorov-Smirnov and Wasserstein (ms) distance to simulated latencies (ms, ascending).
+    fn distances(&self, simulated: &[f64]) -> [f64; 2] {
+        if let Some(histogram) = &self.trace.histogram {
+            return [histogram.kolmogorov_smirnov(simulated), histogram.wasserstein_ms(simulated)];
+        }
+        let measured = self.trace.sorted_latencies_ms();
+        [kolmogorov_smirnov(&measured, simulated), wasserstein(&measured, simulated)]
+    }
+
+    fn sorted_ms(&self) -> Vec<f64> {
+        let Some(histogram) = &self.trace.histogram else { return self.trace.sorted_latencies_ms() };
+        let order = |point: usize| (point as f64 + 0.5) / BUCKET_POINTS as f64;
+        (0..BUCKET_POINTS).filter_map(|point| histogram.quantile_ms(order(point))).collect()
+    }
+
+    fn services(&self, simulated: &Simulated<'_>) -> Vec<ServiceRow> {
+        let Some(hops) = &self.hops else { return Vec::new() };
+        let mut rows = Vec::new();
+        for (name, served) in &hops.served {
+            // A service that the scenario does not have is none of its own.
+            let Some(clusters) = simulated.clusters_of(&name.0) else { continue };
+            rows.push(service_row(name, served, simulated));
+            let last = hops.served.keys().rfind(|other| other.0 == name.0) == Some(name);
+            let unknown =
+                |cluster: &String| !hops.served.contains_key(&(name.0.clone(), Some(cluster.clone())));
+            // What the simulation served where the trace has nothing.
+            for cluster in clusters.into_iter().filter(unknown).filter(|_| last && name.1.is_some()) {
+                let none = Served { requests: 0, share: wilson(0, served.share.samples), server_ms: None };
+                rows.push(service_row(&(name.0.clone(), Some(cluster)), &none, simulated));
+            }
+        }
+        rows
+    }
+
+    fn over_time(&self, simulated: &Simulated<'_>) -> Vec<OverTime> {
+        let Some(hops) = &self.hops else { return Vec::new() };
+        let mut rows = Vec::new();
+        for (name, counts) in &hops.over_time {
+            let pairs = counts.iter().zip(simulated.served_over_time(name)).enumerate();
+            rows.extend(pairs.map(|(stretch, (&measured, simulated))| OverTime {
+                service: name.0.clone(),
+                cluster: name.1.clone(),
+                from_seconds: stretch as f64 * WINDOW_SECONDS,
+                measured_per_second: measured as f64 / WINDOW_SECONDS,
+                simulated_per_second: simulated / WINDOW_SECONDS,
+            }));
+        }
+        rows
+    }
 }
 
-fn failure_share(figures: &[&Figures]) -> f64 {
-    let sum = |of: fn(&Counts) -> u64| figures.iter().map(|f| of(&f.counts)).sum::<u64>() as f64;
-    let failed = sum(|c| c.failed.values().sum());
-    failed / (failed + sum(|c| c.completed))
+fn service_row(name: &ServiceInCluster, served: &Served, simulated: &Simulated<'_>) -> ServiceRow {
+    let share = simulated.served_share(name);
+    let time = simulated.server_ms(name);
+    let both = served.server_ms.zip(time);
+    let error =
+        Row::new(Key::Served, &served.share, Some(Estimate { value: share, interval: None, samples: 1 }));
+    ServiceRow {
+        service: name.0.clone(),
+        cluster: name.1.clone(),
+        requests: served.requests,
+        measured_share: served.share.into(),
+        simulated_share: share,
+        share_error: error.error,
+        measured_server_ms: served.server_ms.into(),
+        simulated_server_ms: time.into(),
+        server_difference: both.map(|(measured, time)| relative_error(time.value, measured.value)),
+        server_error: both.map(|(measured, time)| error_outside_interval(time.value, &measured)),
+    }
+}
+
+/// The service and cluster whose share is farthest from what was measured stands for all.
+fn served_row(services: &[ServiceRow]) -> Option<Row> {
+    let worst = services.iter().max_by(|a, b| a.share_error.total_cmp(&b.share_error))?;
+    let interval = worst.measured_share.interval().map(|[low, high]| Interval { low, high });
+    let measured = Estimate { value: worst.measured_share.value, interval, samples: worst.requests };
+    let simulated = Estimate { value: worst.simulated_share, interval: None, samples: 1 };
+    Some(Row::new(Key::Served, &measured, Some(simulated)))
 }

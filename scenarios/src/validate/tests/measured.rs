@@ -150,3 +150,24 @@ fn simultaneous_requests_do_no_harm() {
     assert_eq!(measure(&trace, 1.0, 50, 1).unwrap().mean.interval, None);
     assert_eq!(measure(&trace, 1e-9, 50, 1).unwrap().mean.interval, None);
 }
+
+/// Of a uniform law on 0..100 ms, the true distance of a sample to it is at most the noise 95 times in
+/// 100: bootstrap noise is that of the sample's own law, with its ties.
+#[test]
+fn the_noise_covers_the_distance_to_the_true_law() {
+    let (mut covered, traces) = ([0; 2], 200);
+    for series in 0..traces {
+        let root = Address::root(7, 0).child(series);
+        let uniform = |k| 100.0 * meshsim_core::random::uniform(&mut root.child(k).draw(0));
+        let trace = each_second((0..400).map(uniform));
+        let noise = measure(&trace, 10.0, 200, series).unwrap().noise.unwrap();
+        let truth: Vec<f64> = (0..20_000).map(|k| (f64::from(k) + 0.5) / 200.0).collect();
+        let sorted = trace.sorted_latencies_ms();
+        let distance = crate::validate::distance::kolmogorov_smirnov(&sorted, &truth);
+        covered[0] += u32::from(distance <= noise.kolmogorov_smirnov);
+        covered[1] +=
+            u32::from(crate::validate::distance::wasserstein(&sorted, &truth) <= noise.wasserstein_ms);
+    }
+    let covered = covered.map(|count| f64::from(count) / traces as f64);
+    assert!(covered.iter().all(|share| (0.88..=1.0).contains(share)), "{covered:?}");
+}

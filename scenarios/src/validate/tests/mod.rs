@@ -1,3 +1,6 @@
 mod cpu_accounting;
 mod distance;
+mod figures;
+mod hops;
 mod measured;
+mod tolerance;

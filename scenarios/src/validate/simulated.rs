@@ -1,0 +1,143 @@
+//! What the replications of one strategy come to, in the terms of a measurement.
+
+use super::figures::Key;
+use super::hops::ServiceInCluster;
+use crate::analysis::estimates::{latency_quantile, mean_latency, over_replications};
+use crate::experiment::Watch;
+use crate::experiment::compare::Plan;
+use crate::experiment::replication::{self, Figures, Keep};
+use crate::problem::{Checked, Problem};
+use meshsim_core::stats::Estimate;
+use meshsim_models::telemetry::metrics::Times;
+use meshsim_models::world::description::Description;
+use rayon::prelude::*;
+
+/// Length of a stretch of time in which served requests are counted (s).
+pub const WINDOW_SECONDS: f64 = 20.0;
+
+/// The replications of the only strategy of a plan, cut where its warm-up ends.
+pub struct Simulated<'a> {
+    description: &'a Description,
+    figures: Vec<Figures>,
+}
+
+impl<'a> Simulated<'a> {
+    /// Runs the only strategy of `plan` on the threads of the current rayon pool. Nothing if it was
+    /// told to stop.
+    ///
+    /// # Errors
+    /// If no simulated request succeeded.
+    pub fn run(plan: &'a Plan, watch: &Watch<'_>) -> Checked<Option<Self>> {
+        let keep = Keep { latencies: true, rows: false, fixed_cut: true, window_seconds: WINDOW_SECONDS };
+        let figures: Option<Vec<Figures>> = (0..plan.replications)
+            .into_par_iter()
+            .map(|number| replication::run(&plan.strategies[..1], number, keep, watch)?.pop())
+            .collect();
+        let Some(figures) = figures else { return Ok(None) };
+        if figures.iter().all(|figures| figures.latencies_ms.is_empty()) {
+            return Err(Problem::new("no simulated request succeeded").help("make the run longer").into());
+        }
+        Ok(Some(Self { description: &plan.strategies[0].description, figures }))
+    }
+
+    /// The latencies of all successful requests (ms), ascending.
+    #[must_use]
+    pub fn sorted_latencies_ms(&self) -> Vec<f64> {
+        let mut all: Vec<f64> =
+            self.figures.iter().flat_map(|figures| figures.latencies_ms.iter().copied()).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        all
+    }
+
+    /// A figure that is the simulation's alone; none of those that need a trace.
+    #[must_use]
+    pub fn figure(&self, key: Key) -> Option<Estimate> {
+        let figures: Vec<&Figures> = self.figures.iter().collect();
+        match key {
+            Key::Mean => mean_latency(&figures),
+            Key::P50 => latency_quantile(&figures, 0),
+            Key::P90 => latency_quantile(&figures, 1),
+            Key::P95 => latency_quantile(&figures, 2),
+            Key::P99 => latency_quantile(&figures, 3),
+            Key::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
+            Key::Failed => over_replications(&figures, failed_share),
+            Key::CpuSplit => over_replications(&figures, proxy_share),
+            Key::Rounds => over_replications(&figures, |f| f.crossing_ms),
+            Key::Ks | Key::Wasserstein | Key::Served => None,
+        }
+    }
+
+    /// The clusters of which one served calls of `service`, and whether it is known at all.
+    #[must_use]
+    pub fn clusters_of(&self, service: &str) -> Option<Vec<String>> {
+        self.service(service)?;
+        let names = self.description.clusters.iter().map(|cluster| cluster.name.clone());
+        Some(names.filter(|name| self.served(&(service.to_owned(), Some(name.clone()))) > 0).collect())
+    }
+
+    /// The share of a service's calls that a cluster served.
+    #[must_use]
+    pub fn served_share(&self, of: &ServiceInCluster) -> f64 {
+        self.served(of) as f64 / self.served(&(of.0.clone(), None)) as f64
+    }
+
+    /// Mean time that a service took to answer in a cluster (ms).
+    #[must_use]
+    pub fn server_ms(&self, of: &ServiceInCluster) -> Option<Estimate> {
+        let service = self.service(&of.0)?;
+        let clusters = self.clusters(of);
+        let figures: Vec<&Figures> = self.figures.iter().collect();
+        over_replications(&figures, |f| {
+            let mut sum = Times::default();
+            clusters.iter().for_each(|&cluster| sum.add(f.answered[cluster][service]));
+            sum.nanos / sum.count as f64 / 1e6
+        })
+    }
+
+    /// Calls of a service that a cluster served, by stretch of [`WINDOW_SECONDS`]: mean over the
+    /// replications.
+    #[must_use]
+    pub fn served_over_time(&self, of: &ServiceInCluster) -> Vec<f64> {
+        let Some(service) = self.service(&of.0) else { return Vec::new() };
+        let clusters = self.clusters(of);
+        let stretches = self.figures.iter().map(|f| f.served_over_time.len()).min().unwrap_or(0);
+        let count = |stretch: usize, f: &Figures| -> u64 {
+            clusters.iter().map(|&cluster| f.served_over_time[stretch][cluster][service]).sum()
+        };
+        let mean = |stretch| {
+            self.figures.iter().map(|f| count(stretch, f)).sum::<u64>() as f64 / self.figures.len() as f64
+        };
+        (0..stretches).map(mean).collect()
+    }
+
+    /// Calls served in all replications.
+    fn served(&self, of: &ServiceInCluster) -> u64 {
+        let Some(service) = self.service(&of.0) else { return 0 };
+        let clusters = self.clusters(of);
+        let count = |f: &Figures| -> u64 {
+            clusters.iter().flat_map(|&cluster| &f.served[cluster][service]).sum::<u64>()
+        };
+        self.figures.iter().map(count).sum()
+    }
+
+    fn service(&self, name: &str) -> Option<usize> {
+        self.description.application.services.iter().position(|service| service.name == name)
+    }
+
+    /// The cluster, or all of them where none is named.
+    fn clusters(&self, of: &ServiceInCluster) -> Vec<usize> {
+        let is_meant = |name: &str| of.1.as_deref().is_none_or(|meant| meant == name);
+        let all = self.description.clusters.iter().enumerate();
+        all.filter(|(_, cluster)| is_meant(&cluster.name)).map(|(place, _)| place).collect()
+    }
+}
+
+fn failed_share(figures: &Figures) -> f64 {
+    let failed = figures.counts.failed.values().sum::<u64>() as f64;
+    failed / (failed + figures.counts.completed as f64)
+}
+
+fn proxy_share(figures: &Figures) -> f64 {
+    let (cells, proxies) = (figures.cell_cpu.iter().sum::<f64>(), figures.proxy_cpu.iter().sum::<f64>());
+    proxies / (cells + proxies)
+}

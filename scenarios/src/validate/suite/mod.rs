@@ -1,0 +1,9 @@
+//! A suite: many measured configurations, held against their scenarios in one run.
+
+pub mod ranking;
+pub mod read;
+pub mod run;
+pub mod schema;
+
+#[cfg(test)]
+mod tests;
