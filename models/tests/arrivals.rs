@@ -169,7 +169,8 @@ fn bursts_have_the_mean_and_the_dispersion_of_their_states() {
         let both = leaves_fast + leaves_slow;
         let limit = 2.0 * leaves_fast * leaves_slow * (fast.0 - slow.0).powi(2)
             / (both.powi(2) * (fast.0 * leaves_slow + slow.0 * leaves_fast));
-        let dispersion = 1.0 + limit * (1.0 - (1.0 - meshsim_core::elementary::exp(-both * window)) / (both * window));
+        let dispersion =
+            1.0 + limit * (1.0 - (1.0 - meshsim_core::elementary::exp(-both * window)) / (both * window));
         let exact = mean_rate * window;
         let error = (exact * dispersion / f64::from(runs)).sqrt();
         assert!((mean - exact).abs() < 5.0 * error, "{window} s: {mean}, not {exact}");
