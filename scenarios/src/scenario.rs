@@ -264,6 +264,11 @@ fn relative(file: &Path, directory: &Path) -> String {
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
+/// Reads a whole text file, without the byte order mark that some editors put before it.
+pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
+    as_text(&path.display().to_string(), read_bytes(path)?)
+}
+
 /// Reads a whole file.
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let name = path.display();
@@ -280,11 +285,6 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
             .help(format!("at most {FILE_BYTES_MAX} bytes are read")));
     }
     Ok(bytes)
-}
-
-/// Reads a whole text file.
-pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
-    as_text(&path.display().to_string(), read_bytes(path)?)
 }
 
 /// The text of a file, without the byte order mark that some editors put before it.

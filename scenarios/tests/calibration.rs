@@ -83,7 +83,7 @@ fn made_trace(directory: &Path, scenario: &Scenario, settings: &[&str]) -> Trace
     let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
     let watch = Watch { cancel: &cancel, progress: &progress };
     let figures =
-        replication::run(&[resolved], 1_000, Keep { latencies: false, rows: true }, &watch).unwrap();
+        replication::run(&[resolved], 1_000, Keep { rows: true, ..Keep::default() }, &watch).unwrap();
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
     for row in &figures[0].rows {
         let Some(end) = row.end else { continue };
