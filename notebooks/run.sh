@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Executes the notebook without a browser, on result files made for it.
+# Executes the notebooks without a browser, on result files made for them.
 #
 #   notebooks/run.sh [OUTPUT_DIRECTORY]
 #
-# Writes the executed notebook, a page of it without the code, and its pictures into
+# Writes the executed notebooks, pages of them without the code, and their pictures into
 # OUTPUT_DIRECTORY (default: out/notebooks at the root of the repository).
 #
 # MESHSIM                the simulator's command (default: cargo run --release --quiet --)
+# MESHSIM_TRACES         the folder of the testbed's traces, for validation.ipynb (default: none; then
+#                        single runs of the simulator stand in for them)
 # MESHSIM_NOTEBOOK_VENV  a virtual environment to use and keep, made if it is not there
 #                        (default: one in a temporary directory, made anew and removed)
 # PYTHON                 what makes the virtual environment, 3.11 or newer (default: python3)
@@ -48,21 +50,39 @@ venv=$(cd -- "$venv" && pwd)
     --set run.duration=3min --replications 3 --strategy cloud-only --strategy s0-s3 \
     --quiet --out "$scratch/sweep" >/dev/null
 
+# A check that does not hold (1) is a result as well.
+validate() {
+    "${simulator[@]}" validate --quiet --out "$scratch/validation" "$@" >/dev/null || [[ $? -eq 1 ]]
+}
+if [[ -n ${MESHSIM_TRACES:-} ]]; then
+    validate --suite testbed --traces "$MESHSIM_TRACES"
+else
+    for strategy in none s0-s3 s0-s3-no-mesh all; do
+        "${simulator[@]}" run fluidos-testbed --strategy "$strategy" --set run.duration=8min \
+            --replications 1 --seed 77 --quiet --request-log --out "$scratch/own-run" >/dev/null
+        "$venv/bin/python" "$here/jmeter_from_requests.py" "$scratch/own-run/requests.csv" >"$scratch/$strategy.csv"
+    done
+    validate --suite "$here/own.suite.toml" --traces "$scratch"
+fi
+
 export MESHSIM_COMPARE_DIR=$scratch/compare
 export MESHSIM_SWEEP_DIR=$scratch/sweep
+export MESHSIM_VALIDATION_DIR=$scratch/validation
 export MESHSIM_FIGURES_DIR=$output
 # The virtual environment's kernel, without the user's own start-up files.
 export JUPYTER_PREFER_ENV_PATH=1
 export IPYTHONDIR=$scratch/ipython
 
 export PATH=$venv/bin:$PATH
-jupyter nbconvert --log-level WARN --to notebook --execute "$here/fluidos_mesh.ipynb" \
-    --ExecutePreprocessor.extra_arguments=--log-level=ERROR \
-    --output-dir "$output" --output fluidos_mesh.ipynb
-# This template keeps the pictures' descriptions; the page loads nothing from elsewhere.
-jupyter nbconvert --log-level WARN --to html --template classic --no-input "$output/fluidos_mesh.ipynb" \
-    --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= --HTMLExporter.jquery_url= \
-    --output-dir "$output" --output fluidos_mesh.html
+for notebook in fluidos_mesh validation; do
+    jupyter nbconvert --log-level WARN --to notebook --execute "$here/$notebook.ipynb" \
+        --ExecutePreprocessor.extra_arguments=--log-level=ERROR \
+        --output-dir "$output" --output "$notebook.ipynb"
+    # This template keeps the pictures' descriptions; the page loads nothing from elsewhere.
+    jupyter nbconvert --log-level WARN --to html --template classic --no-input "$output/$notebook.ipynb" \
+        --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= --HTMLExporter.jquery_url= \
+        --output-dir "$output" --output "$notebook.html"
+done
 
 echo "written to $output:"
 ls -- "$output"

@@ -226,7 +226,9 @@ impl Context<'_> {
     /// An attempt has ended without an answer: the request is tried again, or that is its answer.
     pub(super) fn attempt_fails(&mut self, hop: Handle<Hop>, status: Status, outcome: Outcome) {
         self.cluster.hops[hop].phase = Phase::Idle;
-        if !self.try_again(hop, outcome, self.now) {
+        if self.try_again(hop, outcome, self.now) {
+            self.charge_proxy(self.cluster.hops[hop].client);
+        } else {
             self.answer_itself(hop, status);
         }
     }
@@ -236,11 +238,21 @@ impl Context<'_> {
         let it = &mut self.cluster.hops[hop];
         (it.answer.status, it.answer.body) = (status, LOCAL_REPLY_BODY);
         it.phase = Phase::Answered;
-        let wait = match it.client {
+        let client = it.client;
+        let wait = match client {
             Client::Proxy { proxy, .. } => self.pass_of(proxy).1,
             Client::Cell => SimDuration::ZERO,
         };
+        self.charge_proxy(client);
         self.scheduler.schedule(self.now + wait, Event::HopCompletes(hop));
+    }
+
+    /// What an attempt costs a proxy that has no answer for it.
+    fn charge_proxy(&mut self, client: Client) {
+        if let Client::Proxy { proxy, .. } = client {
+            let cpu = self.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
+            self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        }
     }
 
     /// A request is over for its client.
