@@ -3,7 +3,7 @@
 use crate::table;
 use meshsim_scenarios::results::summary::Value;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
-use meshsim_scenarios::validate::figures::{Key, Row, Unit};
+use meshsim_scenarios::validate::figures::{Key, Row};
 use meshsim_scenarios::validate::report::texts;
 use meshsim_scenarios::validate::run::{ServiceRow, Validation};
 use meshsim_scenarios::validate::suite::run::Report;
@@ -68,11 +68,8 @@ fn value(row: &Row, value: f64) -> String {
 }
 
 fn interval(row: &Row, of: &Value) -> String {
-    let unit = if row.figure.unit() == Unit::Milliseconds { " ms" } else { "" };
-    of.interval().map_or("-".to_owned(), |[low, high]| {
-        let low = value(row, low);
-        format!("{} to {}", low.trim_end_matches(unit).trim_end_matches(" %"), value(row, high))
-    })
+    let text = texts::interval(row.figure, of);
+    if text.is_empty() { "-".to_owned() } else { text }
 }
 
 fn services(rows: &[ServiceRow]) -> Vec<Vec<String>> {

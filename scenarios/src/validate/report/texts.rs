@@ -1,5 +1,6 @@
 //! Values, errors and verdicts as people read them, and a suite as lines of a table.
 
+use crate::results::summary::Value;
 use crate::validate::figures::{Key, Unit};
 use crate::validate::run::Validation;
 use crate::validate::suite::run::{Finished, Report};
@@ -17,6 +18,20 @@ pub fn value(key: Key, value: f64) -> String {
         Unit::Share => format!("{:.2} %", value * 100.0),
         Unit::Distance => format!("{value:.3}"),
     }
+}
+
+/// An interval of a figure, its unit once; empty without one.
+#[must_use]
+pub fn interval(key: Key, of: &Value) -> String {
+    let unit = match key.unit() {
+        Unit::Milliseconds => " ms",
+        Unit::Share => " %",
+        Unit::Distance => "",
+    };
+    of.interval().map_or(String::new(), |[low, high]| {
+        let low = value(key, low);
+        format!("{} to {}", low.strip_suffix(unit).unwrap_or(&low), value(key, high))
+    })
 }
 
 /// An error or a tolerance in its own measure.
