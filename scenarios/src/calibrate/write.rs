@@ -34,7 +34,7 @@ pub fn write(
 /// The text of the calibrated scenario, for a file in `directory`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn calibrated_text(
     scenario: &Scenario,
     settings: &[Setting],
