@@ -84,6 +84,9 @@ impl Plan {
             Some(_) => 0,
         };
         let laws = fit_laws(&base, spans_of, from_us, inputs.holdout, &mut notes)?;
+        if !inputs.parameters.iter().any(|parameter| parameter.path == "cell.cpu_scale") {
+            note_loads(&base, &laws, &mut notes);
+        }
         let settings: Vec<Setting> = laws.iter().map(ServiceLaw::setting).collect();
         let scenario = inputs.scenario.with_for("the law fitted to", &settings)?;
         let mut parameters = inputs.parameters;
@@ -244,7 +247,6 @@ fn fit_laws(
         let problem = Problem::new(format!("{name}: has no server span of a service of the scenario"));
         return Err(problem.help(format!("the services are {}", known.join(", "))).into());
     }
-    note_loads(base, &laws, notes);
     Ok(laws)
 }
 
