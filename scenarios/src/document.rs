@@ -4,6 +4,8 @@
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
 //! Templates are changed first and written out then, so that what they write can be changed too.
 
+mod present;
+
 use crate::merge::{Wrong, collect_common, merge};
 use crate::problem::{Checked, Place, Problem, Problems, Source, clip, nearest};
 use crate::schema::{Scenario, StrategyHead};
@@ -13,6 +15,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
+
+pub use present::{Present, path_parts};
 
 /// A scenario's text and the changes to it.
 #[derive(Clone, Debug)]
@@ -64,32 +68,6 @@ impl Setting {
         let reads = DeTable::parse(&format!("value = {}", self.value)).is_ok();
         if reads { self.value.clone() } else { quote(&self.value) }
     }
-}
-
-/// What stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Present {
-    /// Nothing.
-    Absent,
-    /// A number, as it is written.
-    Number(String),
-    /// A text, and its place for [`Document::problem`].
-    Text(String, Range<usize>),
-    /// A list, a table, a truth value or a date, and its place.
-    Other(Range<usize>),
-}
-
-/// The parts of a path, without quotes.
-#[must_use]
-pub fn path_parts(path: &str) -> Vec<String> {
-    let (mut parts, mut rest) = (Vec::new(), path);
-    let unquoted = |part: &str| part.trim().trim_matches('"').to_owned();
-    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
-        parts.push(unquoted(part));
-        rest = tail;
-    }
-    parts.push(unquoted(rest));
-    parts
 }
 
 /// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
@@ -212,29 +190,6 @@ impl Document {
             merge(tree.get_mut(), change).map_err(wrong)?;
         }
         Ok(tree)
-    }
-
-    /// The value at a path under a strategy, settings included.
-    ///
-    /// # Errors
-    /// If the text is not TOML, or a table would become a value.
-    pub fn value_at(&self, strategy: Option<usize>, path: &str) -> Checked<Present> {
-        let tree = self.tree(strategy)?;
-        let parts = path_parts(path);
-        let Some((last, above)) = parts.split_last() else { return Ok(Present::Absent) };
-        let mut table = tree.get_ref();
-        for part in above {
-            match table.get(part.as_str()).map(Spanned::get_ref) {
-                Some(DeValue::Table(inner)) => table = inner,
-                _ => return Ok(Present::Absent),
-            }
-        }
-        Ok(table.get(last.as_str()).map_or(Present::Absent, |value| match value.get_ref() {
-            DeValue::Integer(number) => Present::Number(number.to_string()),
-            DeValue::Float(number) => Present::Number(number.to_string()),
-            DeValue::String(text) => Present::Text(text.clone().into_owned(), value.span()),
-            _ => Present::Other(value.span()),
-        }))
     }
 
     /// The paths that the strategy in place `strategy` changes and a setting changes again: the

@@ -11,7 +11,8 @@ use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals,
 use meshsim_scenarios::calibrate::write::write;
 use meshsim_scenarios::calibrate::{Inputs, Plan};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
-use meshsim_scenarios::results::files::{file_sha256, to_json};
+use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::single_file::file_sha256;
 use meshsim_scenarios::traces::detect::Format;
 use meshsim_scenarios::traces::{Options, Trace, read};
 use meshsim_scenarios::warnings;
@@ -157,10 +158,10 @@ fn show(it: &Calibration) -> String {
         trace.file, it.strategy, trace.requests, trace.seconds, trace.fitted
     );
     if !it.services.is_empty() {
-        let _ = writeln!(text, "\n{}", table::align(&services(&it.services)));
+        let _ = write!(text, "\n{}", table::align(&services(&it.services)));
     }
     if !it.parameters.is_empty() {
-        let _ = writeln!(text, "\n{}", table::align(&searched(&it.parameters)));
+        let _ = write!(text, "\n{}", table::align(&searched(&it.parameters)));
     }
     let objective = &it.objective;
     let _ = writeln!(

@@ -6,7 +6,7 @@
 //! users nearest to the measured ones ([`objective`], [`search`]). Both are fitted to the first part of
 //! the measurement; the residuals of the rest, which was held out, say what the fit is worth. How well a
 //! value is known comes from refits to bootstrap series and from profiles ([`surrogate`], `identify`).
-//! Values are written with their draws into a copy of the scenario ([`write`]).
+//! Values are written with their draws into a copy of the scenario ([`mod@write`]).
 //!
 //! # Assumptions
 //! - The trace was taken under the scenario's own load. Effect: else what queueing adds goes into the

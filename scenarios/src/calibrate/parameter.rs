@@ -57,7 +57,7 @@ impl Parameter {
     }
 
     /// Refuses a value that is there and is no number or of another kind, and tells the value that the
-    /// scenario has under a strategy (in the range's unit), if it is in the range.
+    /// scenario has under a strategy (in the range's unit), if it has one.
     ///
     /// # Errors
     /// As it says.
@@ -83,16 +83,15 @@ impl Parameter {
             return Err(problem.help(format!("write the range in `{unit}`")).into());
         };
         self.is_text |= span.is_some();
-        let value = number * factor;
-        Ok((self.low..=self.high).contains(&value).then_some(value))
+        Ok(Some(number * factor))
     }
 
     /// The value at a place of the range, from 0 to 1, as it is written.
     #[must_use]
     pub fn setting(&self, place: f64) -> Setting {
         let text = self.text(place);
-        let is_text = self.is_text || !self.unit.is_empty();
-        let value = if is_text { format!("\"{text}\"") } else { text };
+        // With a unit it reads as nothing but a text.
+        let value = if self.is_text && self.unit.is_empty() { format!("\"{text}\"") } else { text };
         Setting { path: self.path.clone(), value }
     }
 

@@ -45,7 +45,7 @@ pub struct Plan {
     pub(super) strategy: Option<usize>,
     pub(super) seed: Option<u64>,
     pub(super) parameters: Vec<Parameter>,
-    /// What the scenario says of each parameter, if that is in its range.
+    /// What the scenario says of each parameter.
     pub(super) before: Vec<Option<f64>>,
     pub(super) laws: Vec<ServiceLaw>,
     /// The scenario as it is before the search.
@@ -79,11 +79,12 @@ impl Plan {
         check_population(&base)?;
         let mut notes = Vec::new();
         // The warm-up has been taken from the requests alone.
-        let from_us = match inputs.spans {
-            None => trace.requests.first().map_or(0, |request| request.start_us),
-            Some(_) => 0,
-        };
+        let first_us = trace.requests.first().map_or(0, |request| request.start_us);
+        let from_us = if inputs.spans.is_none() { first_us } else { 0 };
         let laws = fit_laws(&base, spans_of, from_us, inputs.holdout, &mut notes)?;
+        if !inputs.parameters.iter().any(|parameter| parameter.path == "cell.cpu_scale") {
+            note_loads(&base, &laws, &mut notes);
+        }
         let settings: Vec<Setting> = laws.iter().map(ServiceLaw::setting).collect();
         let scenario = inputs.scenario.with_for("the law fitted to", &settings)?;
         let mut parameters = inputs.parameters;
@@ -93,10 +94,7 @@ impl Plan {
             resolved.description.seed = seed;
         }
         let (fitted, held_out) = latencies(trace, inputs.holdout);
-        if fitted.len() < REQUESTS_MIN {
-            let message = format!("{name}: {} requests succeeded in the part to fit", fitted.len());
-            return Err(Problem::new(message).help(format!("at least {REQUESTS_MIN} are needed")).into());
-        }
+        check_count(name, fitted.len())?;
         note_rates(&resolved, trace, &mut notes);
         let spans = inputs.spans.map(|(spans, name, sha256)| source(spans, name, sha256, inputs.holdout));
         Ok(Self {
@@ -162,6 +160,14 @@ fn check_inputs(inputs: &Inputs<'_>, spans: &Trace) -> Checked<()> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+fn check_count(name: &str, count: usize) -> Checked<()> {
+    if count < REQUESTS_MIN {
+        let message = format!("{name}: {count} requests succeeded in the part to fit");
+        return Err(Problem::new(message).help(format!("at least {REQUESTS_MIN} are needed")).into());
+    }
+    Ok(())
 }
 
 /// A trace is of one population.
@@ -244,7 +250,6 @@ fn fit_laws(
         let problem = Problem::new(format!("{name}: has no server span of a service of the scenario"));
         return Err(problem.help(format!("the services are {}", known.join(", "))).into());
     }
-    note_loads(base, &laws, notes);
     Ok(laws)
 }
 

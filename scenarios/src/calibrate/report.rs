@@ -95,7 +95,7 @@ pub struct ParameterFit {
     pub path: String,
     /// The range, as it was given.
     pub range: [String; 2],
-    /// What the scenario said; nothing if it says nothing, or something outside the range.
+    /// What the scenario said, if it said something.
     pub before: Option<String>,
     /// What was found.
     pub value: String,

@@ -80,7 +80,7 @@ impl Plan {
     /// Where the scenario stands, or the middle of the range.
     fn start(&self) -> Vec<f64> {
         let place = |(parameter, before): (&super::parameter::Parameter, &Option<f64>)| {
-            before.map_or(0.5, |value| parameter.place(value))
+            before.map_or(0.5, |value| parameter.place(value).clamp(0.0, 1.0))
         };
         self.parameters.iter().zip(&self.before).map(place).collect()
     }
@@ -154,17 +154,6 @@ impl Plan {
         let of_trace = around.map_or(0.0, |around| spread(&around.distances_ms) / mean);
         let of_simulation = objective.noise_of_simulation(sample).unwrap_or(0.0);
         let noise = sqrt(of_trace * of_trace + of_simulation * of_simulation);
-        let measured_quantiles = quantiles(objective.measured).unwrap_or_default();
-        let known = Known {
-            parameters: &self.parameters,
-            before: &self.before,
-            best: &found.point,
-            surrogate: around.map(|around| &around.surrogate),
-            measured: &measured_quantiles,
-            noise_ms: noise * mean,
-            refits: around.map(|around| around.refits.as_slice()).unwrap_or_default(),
-        };
-        let parameters = (0..self.parameters.len()).into_par_iter().map(|axis| known.of(axis)).collect();
         let calibrated = self.settings(objective.settings(&found.point));
         let held_out = sorted(&self.held_out);
         Calibration {
@@ -175,7 +164,7 @@ impl Plan {
             trace: self.trace.clone(),
             spans: self.spans.clone(),
             services: self.laws.iter().map(|law| law.report.clone()).collect(),
-            parameters,
+            parameters: self.parameter_fits(objective, found, around, noise * mean),
             objective: report::Objective { value: found.value, noise, evaluations: found.evaluations },
             fitted: residuals(objective.measured, &sample.pooled),
             held_out: (!held_out.is_empty()).then(|| residuals(&held_out, &sample.pooled)),
@@ -185,6 +174,26 @@ impl Plan {
             values: calibrated.into_iter().map(|setting| setting.value).collect(),
             draws: self.drawn(objective, around),
         }
+    }
+
+    fn parameter_fits(
+        &self,
+        objective: &Objective<'_>,
+        found: &Found,
+        around: Option<&Around>,
+        noise_ms: f64,
+    ) -> Vec<report::ParameterFit> {
+        let measured = quantiles(objective.measured).unwrap_or_default();
+        let known = Known {
+            parameters: &self.parameters,
+            before: &self.before,
+            best: &found.point,
+            surrogate: around.map(|around| &around.surrogate),
+            measured: &measured,
+            noise_ms,
+            refits: around.map(|around| around.refits.as_slice()).unwrap_or_default(),
+        };
+        (0..self.parameters.len()).into_par_iter().map(|axis| known.of(axis)).collect()
     }
 
     /// Laws first, then what was searched.

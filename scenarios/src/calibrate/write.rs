@@ -4,7 +4,7 @@
 use super::report::{Calibration, Residuals, TraceSource};
 use crate::document::{Setting, path_parts};
 use crate::problem::{Checked, Problem};
-use crate::results::files::write_text;
+use crate::results::single_file::write_text;
 use crate::scenario::Scenario;
 use std::fmt::Write;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub fn write(
 /// The text of the calibrated scenario, for a file in `directory`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn calibrated_text(
     scenario: &Scenario,
     settings: &[Setting],

@@ -1,16 +1,15 @@
 //! Writes result files, each whole or not at all.
 
+use super::draws;
 use super::over_time;
 use super::summary::{Summary, Value};
-use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::sweep::{Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use csv::Writer;
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// All files that are ever written: what an earlier run left of them is not of this one.
@@ -55,7 +54,7 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
     write_csv(directory, "proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if let Some(ranking) = &summary.calibration {
-        write_csv(directory, "calibration_draws.csv", |csv| draw_rows(csv, summary, ranking))?;
+        write_csv(directory, "calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
     }
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
         write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
@@ -278,18 +277,6 @@ fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     Ok(())
 }
 
-/// A row per draw and strategy; empty where too many requests failed.
-fn draw_rows(csv: &mut Csv<'_>, summary: &Summary, ranking: &Ranking) -> csv::Result<()> {
-    csv.write_record(["draw", "strategy", "mean_ms"])?;
-    for (draw, means) in ranking.means_ms.iter().enumerate() {
-        for (strategy, mean) in summary.strategies.iter().zip(means) {
-            let mean = mean.map_or(String::new(), |mean| mean.to_string());
-            csv.write_record([&(draw + 1).to_string(), &strategy.name, &mean])?;
-        }
-    }
-    Ok(())
-}
-
 fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "lower_ms", "upper_ms", "count"])?;
     for strategy in &summary.strategies {
@@ -409,37 +396,6 @@ pub(crate) fn write_csv(
         rows(&mut writer).map_err(std::io::Error::other)?;
         writer.flush()
     })
-}
-
-/// SHA-256 of a file's content, in hexadecimal.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn file_sha256(path: &Path) -> Checked<String> {
-    let unreadable =
-        |error| Problems::from(Problem::new(format!("cannot read `{}`: {error}", path.display())));
-    let mut hash = Sha256::new();
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(unreadable)? {
-            0 => break,
-            count => hash.update(&buffer[..count]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Writes a text file, whole or not at all.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_text(path: &Path, text: &str) -> Checked<()> {
-    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Err(Problem::new(format!("`{}` names no file", path.display())).into());
-    };
-    write(directory, name, |file| file.write_all(text.as_bytes()))
 }
 
 /// Writes beside the place, then renames.

@@ -9,7 +9,7 @@ fn a_range_has_a_unit_and_writes_values_in_it() {
     let it = Parameter::parse("mesh.sidecar.outbound.request=100us..1ms").unwrap();
     assert_eq!((it.low, it.high, it.unit.as_str()), (0.1, 1.0, "ms"));
     assert_eq!(it.text(0.5), "0.55ms");
-    assert_eq!(it.setting(0.0).value, "\"0.1ms\"");
+    assert_eq!(it.setting(0.0).value, "0.1ms");
     assert!((it.rounded(1.0 / 3.0) - 1.0 / 3.0).abs() < 1e-4);
     let it = Parameter::parse("cell.cpu_scale=0.5..2").unwrap();
     assert_eq!((it.text(0.0).as_str(), it.setting(1.0).value.as_str()), ("0.5", "2"));

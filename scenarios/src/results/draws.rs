@@ -1,0 +1,17 @@
+//! `calibration_draws.csv`: a comparison at each draw of a calibration.
+
+use super::files::Csv;
+use super::summary::Summary;
+use crate::analysis::ranking::Ranking;
+
+/// A row per draw and strategy; empty where too many requests failed.
+pub(super) fn rows(csv: &mut Csv<'_>, summary: &Summary, ranking: &Ranking) -> csv::Result<()> {
+    csv.write_record(["draw", "strategy", "mean_ms"])?;
+    for (draw, means) in ranking.means_ms.iter().enumerate() {
+        for (strategy, mean) in summary.strategies.iter().zip(means) {
+            let mean = mean.map_or(String::new(), |mean| mean.to_string());
+            csv.write_record([&(draw + 1).to_string(), &strategy.name, &mean])?;
+        }
+    }
+    Ok(())
+}
