@@ -91,6 +91,25 @@ fn a_dead_pod_refuses_three_attempts() {
     assert!(failures.abs_diff(3 * down.len() as u64) <= 12, "{failures}");
 }
 
+/// A proxy that gets no answer has worked for it all the same, once per attempt.
+#[test]
+fn attempts_without_an_answer_cost_their_proxy_cpu_too() {
+    let cpu = |crash: bool| {
+        let mut description = one_pod_crashes();
+        description.gateway.cost.cpu = SimDuration::from_millis(1);
+        if !crash {
+            description.faults.clear();
+        }
+        let record = run(&description, 0);
+        (record.metrics_from(EDGE, at_ms(0)).proxy_cpu_seconds, all_ended(&record).len() as f64, record)
+    };
+    let (healthy, requests, _) = cpu(false);
+    assert!((healthy - 0.001 * requests).abs() < 0.001, "{healthy} s for {requests}");
+    let (with_crash, requests, record) = cpu(true);
+    let further: f64 = all_ended(&record).iter().map(|(_, end)| f64::from(end.totals.retries)).sum();
+    assert!(further > 300.0 && (with_crash - 0.001 * (requests + further)).abs() < 0.002, "{with_crash} s");
+}
+
 #[test]
 fn what_a_pod_had_under_way_is_reset_and_not_retried() {
     let record = run(&one_pod_crashes(), 0);
