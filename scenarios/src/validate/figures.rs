@@ -163,7 +163,7 @@ impl Row {
     #[must_use]
     pub fn of_distance(figure: Key, distance: f64, noise: Option<f64>, samples: u64) -> Self {
         let interval =
-            noise.map(|noise| Interval { low: (distance - noise).max(0.0), high: distance + noise });
+            noise.map(|noise| Interval { low: at_least_0(distance - noise), high: distance + noise });
         let error = interval.map_or(distance, |interval| interval.low);
         let measured = Estimate { value: distance, interval, samples };
         let simulated = Value { value: 0.0, ci95: None };
@@ -185,7 +185,12 @@ impl Row {
 /// How far a value is outside an interval, in its own unit.
 fn beyond(value: f64, measured: &Estimate) -> f64 {
     let Some(interval) = measured.interval else { return (value - measured.value).abs() };
-    (interval.low - value).max(value - interval.high).max(0.0)
+    at_least_0((interval.low - value).max(value - interval.high))
+}
+
+/// Not below 0; a NaN stays, where `f64::max` would hide it.
+fn at_least_0(value: f64) -> f64 {
+    if value < 0.0 { 0.0 } else { value }
 }
 
 /// A number, or nothing where it is none: JSON has no NaN.

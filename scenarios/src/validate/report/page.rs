@@ -12,13 +12,13 @@ const STYLE: &str = "<style>:root{color-scheme:light dark;--ink:#1f2328;--soft:#
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--back:#0d1117;--card:#161b22;--edge:#3d444d;--good:#3fb950;\
 --bad:#f85149;--open:#d29922}}\
 body{margin:0;background:var(--back);color:var(--ink);font:15px/1.5 system-ui,sans-serif}\
-main{max-width:1280px;margin:0 auto;padding:24px 20px 64px}h1{font-size:26px;margin:8px 0}h2{font-size:20px;margin:40px 0 8px}\
+main{max-width:1480px;margin:0 auto;padding:24px 20px 64px}h1{font-size:26px;margin:8px 0}h2{font-size:20px;margin:40px 0 8px}\
 h3{font-size:16px;margin:24px 0 8px}p{max-width:80ch}.soft{color:var(--soft)}.wide{overflow-x:auto}\
 table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums;margin:8px 0}\
 th,td{padding:4px 7px;text-align:right;border-bottom:1px solid var(--edge);white-space:nowrap}\
 th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\
 .holds{color:var(--good)}.FAILS{color:var(--bad);font-weight:700}.too{color:var(--open)}\
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px;margin:12px 0}\
+.figures{display:grid;max-width:1200px;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px;margin:12px 0}\
 figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:10px}\
 figcaption{color:var(--soft);font-size:13px;padding:0 6px}svg{display:block;width:100%;height:auto}</style>";
 
