@@ -33,7 +33,7 @@ fn bad_records_are_left_out_and_reported() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("line 1, field `status`: `oops` is not a number"), "{said}");
     assert!(said.contains("1 of 4000 records are bad and left out (--strict refuses them)"), "{said}");
-    assert!(shown.contains("measured requests") && shown.contains("Kolmogorov-Smirnov"), "{shown}");
+    assert!(shown.contains("measured requests") && shown.contains("\nks "), "{shown}");
 }
 
 #[test]
@@ -54,11 +54,12 @@ fn buckets_have_distances_but_no_intervals() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("the file has buckets only"), "{said}");
     assert!(shown.contains("interval: none, the file has only buckets"), "{shown}");
-    assert!(shown.contains("480.0") && shown.contains("Wasserstein distance"), "{shown}");
+    assert!(shown.contains("480.0 ms") && shown.contains("\nwasserstein "), "{shown}");
     let json = text(&validate(fortio, &["--json"]).stdout);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["measured_from"], "buckets");
-    assert!(json["kolmogorov_smirnov"].as_f64().is_some_and(|distance| (0.0..=1.0).contains(&distance)));
+    let ks = json["figures"].as_array().unwrap().iter().find(|row| row["figure"] == "ks").unwrap();
+    assert!(ks["measured"]["value"].as_f64().is_some_and(|distance| (0.0..=1.0).contains(&distance)));
 }
 
 #[test]
@@ -67,4 +68,94 @@ fn a_format_can_be_given() {
     assert!(text(&output.stderr).contains("is of no known format"), "{}", text(&output.stderr));
     let output = validate("1700000000000 31 200\n", &["--trace-format", "jtl-csv"]);
     assert!(text(&output.stderr).contains("has no column `timeStamp`"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_tolerance_makes_it_a_check_with_an_exit_code() {
+    let good = mubench().replace("\t oops\n", "\t 200\n");
+    // Latencies around 550 ms, against some 500 simulated.
+    let output = validate(&good, &["--tolerance", "mean=1000%", "--tolerance", "failed=50%"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert_eq!(shown.matches("holds").count(), 2, "{shown}");
+    let output = validate(&good, &["--tolerance", "ks=0.01"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("FAILS"), "{}", text(&output.stdout));
+    // 40 s are less than four blocks.
+    let short: String = good.lines().take(400).map(|line| format!("{line}\n")).collect();
+    let output = validate(&short, &["--tolerance", "p99=1000%"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "nothing could be told: {shown}");
+    assert!(shown.contains("too short to tell") && shown.contains("fewer than four blocks"), "{shown}");
+    let output = validate(&short, &["--tolerance", "p99=1000%", "--tolerance", "failed=50%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
+fn tolerances_that_nothing_can_be_held_against_are_bad_input() {
+    for (tolerances, said) in [
+        (&["p9=1%"][..], "did you mean `p90`?"),
+        (&["mean=3%", "mean=4%"], "--tolerance mean is given twice"),
+        (&["cpu_split=10%"], "give the CPU accounting of the traced run with --cpu-from"),
+        (&["rounds=5%"], "with --spans"),
+    ] {
+        let more: Vec<&str> = tolerances.iter().flat_map(|it| ["--tolerance", it]).collect();
+        let output = validate(&mubench(), &more);
+        assert_eq!(output.status.code(), Some(2), "{tolerances:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn results_are_a_page_and_tables() {
+    let out = tempfile::tempdir().unwrap();
+    let output = validate(&mubench(), &["--arrivals", "replay", "--out", out.path().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for name in
+        ["validation.json", "figures.csv", "cdf.csv", "qq.csv", "services.csv", "served_over_time.csv"]
+    {
+        assert!(out.path().join(name).is_file(), "{name}");
+    }
+    let page = std::fs::read_to_string(out.path().join("validation.html")).unwrap();
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(page.contains("aria-label=\"Distribution functions") && !page.contains("http://www.w3.org/1999"));
+}
+
+/// Runs `validate --suite` in a folder with this suite and its trace.
+fn suite(text: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("s.toml"), text).unwrap();
+    std::fs::write(folder.path().join("a.csv"), mubench()).unwrap();
+    let arguments = [&["validate", "--quiet", "--suite", "s.toml"], more].concat();
+    Command::new(env!("CARGO_BIN_EXE_meshsim")).current_dir(folder.path()).args(arguments).output().unwrap()
+}
+
+const SUITE: &str = "name = \"s\"\n[[configuration]]\nname = \"a\"\nmark = \"test\"\nscenario = \"fluidos-testbed\"\n\
+    trace = \"a.csv\"\nset.run = { duration = \"20s\", warm_up = \"2s\", replications = 2 }\ntolerance.ks = \"0.9\"\n";
+
+#[test]
+fn a_suite_has_a_line_per_configuration_and_an_exit_code() {
+    let output = suite(SUITE, &[]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("\na ") && shown.contains("Checks: 1 hold, 0 fail"), "{shown}");
+    let output = suite(&SUITE.replace("0.9", "0.001"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("Fails: ks of a"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn what_is_wrong_with_a_suite_is_bad_input() {
+    for (more, said) in [
+        (&["--only", "b"][..], "the suite has no configuration `b`"),
+        (&["--traces", "nowhere"], "there is no folder `nowhere`"),
+        (&["--trace", "a.csv"], "cannot be used with"),
+    ] {
+        let output = suite(SUITE, more);
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+    let output = suite(&SUITE.replace("20s", "20"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("s.toml:7:"), "{}", text(&output.stderr));
 }
