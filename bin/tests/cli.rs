@@ -252,7 +252,9 @@ fn a_setting_that_undoes_a_strategy_is_warned_of() {
 fn every_library_scenario_is_good() {
     let list = text(&meshsim(&["library"]).stdout);
     assert!(
-        list.ends_with("ten-services.workmodel.json  (a file of fluidos-mesh, fluidos-testbed)\n"),
+        list.ends_with(
+            "ten-services.workmodel.json  (a file of fluidos-mesh, fluidos-mesh-hpa, fluidos-testbed, multi-edge)\n"
+        ),
         "{list}"
     );
     for name in list.lines().filter(|line| !line.contains([' ', '.'])) {
