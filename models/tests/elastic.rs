@@ -7,6 +7,7 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
@@ -327,4 +328,25 @@ fn requests_per_second_are_a_metric_too() {
     autoscaler.reads = vec![Reads::RequestsPerSecond];
     let record = run(&description, 0);
     assert_eq!(replicas_over_time(&record).last().unwrap().1, 5);
+}
+
+/// Every call of `s0` makes three attempts at a pod that is dead: 100/s x 3 x 10 ms of its sidecar.
+#[test]
+fn a_sidecar_that_gets_no_answer_shows_its_cpu_all_the_same() {
+    let mut description = free_world(&[0, 0], &[(0, 1)], &[(0, EDGE, 1), (1, EDGE, 1)], EVERY_10_MS, 60);
+    description.mesh.outbound.cpu = SimDuration::from_millis(10);
+    description.faults = vec![PodFault {
+        service: ServiceId(1),
+        cluster: EDGE,
+        pod: None,
+        begins: SimTime::ZERO,
+        ends: None,
+        kind: FaultKind::Crash,
+        seen_after: None,
+    }];
+    description.time_series = Some(SimDuration::from_secs(15));
+    let record = run(&description, 0);
+    let of_caller = record.series[EDGE].services.iter().filter(|sample| sample.service == ServiceId(0));
+    let measured: Vec<f64> = of_caller.skip(1).map(|sample| sample.sidecar_cpu).collect();
+    assert!(!measured.is_empty() && measured.iter().all(|cores| (cores - 3.0).abs() < 0.02), "{measured:?}");
 }

@@ -144,8 +144,7 @@ impl Context<'_> {
         let body = response.answer.body;
         let (pass, loopback) = self.pass_of(proxy);
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
-        self.cluster.proxies[proxy].cpu_used += cpu;
+        self.charge_proxy(proxy, cpu);
         let at = self.cluster.proxies[proxy].pass(u16::from(worker), self.now, takes);
         // Most answers are good ones to a first attempt.
         let settled = response.answer.is_ok() && !it.holds_retry;
@@ -227,7 +226,7 @@ impl Context<'_> {
     pub(super) fn attempt_fails(&mut self, hop: Handle<Hop>, status: Status, outcome: Outcome) {
         self.cluster.hops[hop].phase = Phase::Idle;
         if self.try_again(hop, outcome, self.now) {
-            self.charge_proxy(self.cluster.hops[hop].client);
+            self.charge_attempt(self.cluster.hops[hop].client);
         } else {
             self.answer_itself(hop, status);
         }
@@ -243,16 +242,22 @@ impl Context<'_> {
             Client::Proxy { proxy, .. } => self.pass_of(proxy).1,
             Client::Cell => SimDuration::ZERO,
         };
-        self.charge_proxy(client);
+        self.charge_attempt(client);
         self.scheduler.schedule(self.now + wait, Event::HopCompletes(hop));
     }
 
     /// What an attempt costs a proxy that has no answer for it.
-    fn charge_proxy(&mut self, client: Client) {
+    fn charge_attempt(&mut self, client: Client) {
         if let Client::Proxy { proxy, .. } = client {
             let cpu = self.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
-            self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+            self.charge_proxy(proxy, cpu);
         }
+    }
+
+    /// A proxy has used CPU time (ns).
+    pub(super) fn charge_proxy(&mut self, proxy: ProxyId, cpu: f64) {
+        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        self.cluster.proxies[proxy].cpu_used += cpu;
     }
 
     /// A request is over for its client.

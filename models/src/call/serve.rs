@@ -340,10 +340,9 @@ impl Context<'_> {
         let body = it.answer.body;
         let pass = &self.topology.inbound_pass;
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
         let sidecar = self.topology.sidecar_of(it.pod);
         let reached = self.now + self.topology.description.mesh.loopback;
-        self.cluster.proxies[sidecar].cpu_used += cpu;
+        self.charge_proxy(sidecar, cpu);
         let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
         self.answer_is_ready(call, at, self.proxy_closes_at());
         self.scheduler.schedule(at, Event::ResponseLeaves(call));
