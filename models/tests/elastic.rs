@@ -238,17 +238,10 @@ fn loaded(per_second: f64, demand_ms: f64, replicas: u32, target: i64) -> Descri
     description.kubernetes.pods = exact();
     description.kubernetes.workloads = one_core(&description);
     let source = MetricSource::Utilization(MetricResource::Cpu);
-    description.kubernetes.autoscalers = vec![AutoscalerSettings {
-        service: ServiceId(0),
-        cluster: EDGE,
-        hpa: HpaSpec {
-            min_replicas: 1,
-            max_replicas: 20,
-            metrics: vec![MetricSpec { source, target }],
-            behavior: None,
-        },
-        reads: vec![Reads::PodCpu],
-    }];
+    let metrics = vec![MetricSpec { source, target }];
+    let hpa = HpaSpec { min_replicas: 1, max_replicas: 20, metrics, behavior: None };
+    let autoscaler = AutoscalerSettings { hpa, reads: vec![Reads::PodCpu] };
+    description.kubernetes.autoscalers.insert((EDGE, ServiceId(0)), autoscaler);
     description
 }
 
@@ -323,7 +316,7 @@ fn a_sample_shows_what_the_load_uses() {
 #[test]
 fn requests_per_second_are_a_metric_too() {
     let mut description = loaded(45.0, 1.0, 1, 60);
-    let autoscaler = &mut description.kubernetes.autoscalers[0];
+    let autoscaler = description.kubernetes.autoscalers.get_mut(&(EDGE, ServiceId(0))).unwrap();
     autoscaler.hpa.metrics = vec![MetricSpec { source: MetricSource::Pods, target: 10_000 }];
     autoscaler.reads = vec![Reads::RequestsPerSecond];
     let record = run(&description, 0);

@@ -439,7 +439,8 @@ fn world_of_changing_pods(seed: u64) -> Description {
             let metrics = vec![MetricSpec { source, target: i64::from(dice.count(5, 90)) }];
             let hpa = HpaSpec { min_replicas: 1, max_replicas: 4, metrics, behavior: None };
             let reads = vec![Reads::PodCpu];
-            description.kubernetes.autoscalers.push(AutoscalerSettings { service, cluster, hpa, reads });
+            let autoscaler = AutoscalerSettings { hpa, reads };
+            description.kubernetes.autoscalers.insert((cluster, service), autoscaler);
         }
     }
     description.kubernetes.metrics.resolution = SimDuration::from_secs(1);

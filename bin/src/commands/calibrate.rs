@@ -1,6 +1,6 @@
 //! `meshsim calibrate`: a scenario fitted to a measured trace.
 
-use super::common::{Running, Source, interrupted, print};
+use super::common::{Running, Source, interrupted, print, trace_warm_up};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -13,8 +13,8 @@ use meshsim_scenarios::calibrate::{Inputs, Plan};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::results::single_file::file_sha256;
+use meshsim_scenarios::traces::Trace;
 use meshsim_scenarios::traces::detect::Format;
-use meshsim_scenarios::traces::{Options, Trace, read};
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
     let parameters = parameters(&args.fit)?;
     let strategy = scenario.strategy(args.strategy.as_deref())?;
-    let warm_up = trace_warm_up(args, scenario.resolve(strategy)?.description.warm_up.as_secs_f64())?;
+    let configured = scenario.resolve(strategy)?.description.warm_up.as_secs_f64();
+    let warm_up = trace_warm_up(args.trace_warm_up)?.unwrap_or(configured);
     let format = args.trace_format.as_deref().and_then(Format::of_name);
     let mut trace = measured(args, &args.trace, format)?;
     trace.trace = trace.trace.after(warm_up);
@@ -122,31 +123,9 @@ fn parameters(texts: &[String]) -> Checked<Vec<Parameter>> {
     if problems.is_empty() { Ok(good.into_iter().flatten().collect()) } else { Err(Problems(problems)) }
 }
 
-fn trace_warm_up(args: &Args, scenario: f64) -> Checked<f64> {
-    match args.trace_warm_up {
-        Some(asked) if !asked.is_finite() || asked < 0.0 => {
-            let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
-            Err(problem.help("it is zero or more").into())
-        }
-        asked => Ok(asked.unwrap_or(scenario)),
-    }
-}
-
-/// Reads a file of measurements, and says what of it was not read.
+/// Reads a file of measurements.
 fn measured(args: &Args, path: &Path, format: Option<Format>) -> Checked<Measured> {
-    let reading = args.running.reading();
-    let progress = |progress| reading.advance(progress);
-    let options = Options { format, strict: args.strict, progress: &progress, ..Options::default() };
-    let trace = read(path, &options);
-    reading.finish();
-    let trace = trace?;
-    let (file, found) = (path.display(), &trace.reading);
-    found.first_bad.iter().for_each(warn);
-    if found.bad > 0 {
-        let all = found.good + found.bad;
-        warn(&format!("{file}: {} of {all} records are bad and left out (--strict refuses them)", found.bad));
-    }
-    found.notes.iter().for_each(|note| warn(&format!("{file}: {note}")));
+    let trace = args.running.read_trace(path, format, args.strict)?;
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     Ok(Measured { trace, name, sha256: file_sha256(path)? })
 }

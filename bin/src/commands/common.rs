@@ -12,6 +12,8 @@ use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::prepare_directory;
 use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::{Options, Trace, read};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -90,9 +92,24 @@ impl Running {
         Plan::new(scenario, &self.choice(chosen, None))
     }
 
-    /// Shows how far reading a file is.
-    pub(crate) fn reading(&self) -> Reading {
-        Reading::new(self.quiet)
+    /// Reads a file of measurements, and says what of it was not read.
+    pub(crate) fn read_trace(&self, path: &Path, format: Option<Format>, strict: bool) -> Checked<Trace> {
+        let reading = Reading::new(self.quiet);
+        let progress = |progress| reading.advance(progress);
+        let trace = read(path, &Options { format, strict, progress: &progress, ..Options::default() });
+        reading.finish();
+        let trace = trace?;
+        let (file, found) = (path.display(), &trace.reading);
+        found.first_bad.iter().for_each(diagnostics::warn);
+        if found.bad > 0 {
+            let all = found.good + found.bad;
+            let bad = found.bad;
+            diagnostics::warn(&format!(
+                "{file}: {bad} of {all} records are bad and left out (--strict refuses them)"
+            ));
+        }
+        found.notes.iter().for_each(|note| diagnostics::warn(&format!("{file}: {note}")));
+        Ok(trace)
     }
 
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
@@ -122,6 +139,15 @@ pub(crate) fn print(text: &str) -> Outcome<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Seconds at the start of a trace to leave out, if they are asked for.
+pub(crate) fn trace_warm_up(asked: Option<f64>) -> Checked<Option<f64>> {
+    if let Some(asked) = asked.filter(|asked| !asked.is_finite() || *asked < 0.0) {
+        let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
+        return Err(problem.help("it is zero or more").into());
+    }
+    Ok(asked)
 }
 
 /// Says that Ctrl-C stopped the command, and what is kept.

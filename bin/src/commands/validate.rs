@@ -1,6 +1,6 @@
 //! `meshsim validate`: a scenario against a measured trace, or a suite of them.
 
-use super::common::{Running, interrupted, print};
+use super::common::{Running, interrupted, print, trace_warm_up};
 use super::validate_suite;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
@@ -14,7 +14,6 @@ use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::{prepare_directory, to_json};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::detect::Format;
-use meshsim_scenarios::traces::{Options, Trace, read};
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
 use meshsim_scenarios::validate::cpu_scale::differences;
@@ -179,37 +178,14 @@ fn measurement(args: &Args, plan: &mut Plan) -> Checked<Measurement> {
         let own_rate = from == ArrivalsFrom::Scenario;
         differences(&plan.strategies[0], accounting, own_rate).iter().for_each(warn);
     }
-    if let Some(asked) = args.trace_warm_up.filter(|asked| !asked.is_finite() || *asked < 0.0) {
-        let problem = Problem::new(format!("--trace-warm-up {asked} is not a number of seconds"));
-        return Err(problem.help("it is zero or more").into());
-    }
+    let asked = trace_warm_up(args.trace_warm_up)?;
     let accounted = accounting.as_ref().map(|accounting| accounting.warm_up_seconds);
     let configured = plan.strategies[0].description.warm_up.as_secs_f64();
-    let warm_up = warm_up_of(args.trace_warm_up, accounted, configured)?;
+    let warm_up = warm_up_of(asked, accounted, configured)?;
     let format = args.trace_format.as_deref().and_then(Format::of_name);
-    let trace = read_trace(args, args.trace.as_deref().unwrap_or(Path::new("")), format)?;
-    let spans = args.spans.as_deref().map(|path| read_trace(args, path, None)).transpose()?;
+    let trace =
+        args.running.read_trace(args.trace.as_deref().unwrap_or(Path::new("")), format, args.strict)?;
+    let spans =
+        args.spans.as_deref().map(|path| args.running.read_trace(path, None, args.strict)).transpose()?;
     Measurement::new(plan, trace, spans.as_ref(), accounting.as_ref(), warm_up, from)
-}
-
-/// Reads a file of measurements, and says what of it was not read.
-fn read_trace(args: &Args, path: &Path, format: Option<Format>) -> Checked<Trace> {
-    let reading = args.running.reading();
-    let options = Options {
-        format,
-        strict: args.strict,
-        progress: &|progress| reading.advance(progress),
-        ..Options::default()
-    };
-    let trace = read(path, &options);
-    reading.finish();
-    let trace = trace?;
-    let (file, found) = (path.display(), &trace.reading);
-    found.first_bad.iter().for_each(warn);
-    if found.bad > 0 {
-        let all = found.good + found.bad;
-        warn(&format!("{file}: {} of {all} records are bad and left out (--strict refuses them)", found.bad));
-    }
-    found.notes.iter().for_each(|note| warn(&format!("{file}: {note}")));
-    Ok(trace)
 }

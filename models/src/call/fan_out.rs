@@ -12,6 +12,7 @@
 
 use super::record::{Answer, Call, Client, Hop, Origin, Status};
 use crate::application::call_graph::Group;
+use crate::application::internal_service::CellCosts;
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Stage};
 use crate::draws::{Purpose, call_address, draw};
@@ -79,10 +80,7 @@ impl Context<'_> {
             let probability = selected.calls[usize::from(slot)].probability;
             let address = call_address(it.address, group, slot, 0);
             if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = match self.topology.service_time_of(it.pod) {
-                    Some(_) => 0.0,
-                    None => self.topology.description.cell.costs.call(),
-                };
+                let demand = self.further_demand(it.pod, CellCosts::call);
                 if demand > 0.0 {
                     self.work(call, Stage::Calling { group, step }, demand);
                 } else {

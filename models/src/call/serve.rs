@@ -161,20 +161,23 @@ impl Context<'_> {
             return;
         }
         let it = self.cluster.calls[call];
-        let demand = match self.topology.service_time_of(it.pod) {
-            Some(_) => 0.0,
-            None => self.internal_of(&it).body_demand(it.answer.body, &self.topology.description.cell.costs),
-        };
+        let internal = self.internal_of(&it);
+        let demand = self.further_demand(it.pod, |costs| internal.body_demand(it.answer.body, costs));
         self.work(call, Stage::Body, demand);
     }
 
     /// All groups are done: the response is written.
     pub(crate) fn write_response(&mut self, call: Handle<Call>) {
-        let demand = match self.topology.service_time_of(self.cluster.calls[call].pod) {
-            Some(_) => 0.0,
-            None => self.topology.description.cell.costs.response(),
-        };
+        let demand = self.further_demand(self.cluster.calls[call].pod, CellCosts::response);
         self.work(call, Stage::Response, demand);
+    }
+
+    /// CPU time (ns) of work after the first of a call; nothing where a law has said it all.
+    pub(super) fn further_demand(&self, pod: PodId, of: impl Fn(&CellCosts) -> f64) -> f64 {
+        match self.topology.service_time_of(pod) {
+            Some(_) => 0.0,
+            None => of(&self.topology.description.cell.costs),
+        }
     }
 
     /// Gives a container CPU work of `demand` ns at the reference speed.

@@ -15,7 +15,7 @@ use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use crate::users::session::connection_number;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id, SimTime};
+use meshsim_core::{Handle, Id};
 
 impl Context<'_> {
     /// The next request of an open loop.
@@ -83,19 +83,15 @@ impl Context<'_> {
         let user = it.arrivals.user(u64::from(number), address, it.users);
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let at = self.cluster.access[population].answer(user, self.now, stream, &it.access);
-        if at < self.end() {
+        if at < self.topology.description.end() {
             self.cluster.log.complete(row, at, answer);
             self.cluster.open_requests -= 1;
         }
         // The next request of a closed loop: its user's next number.
-        let next = number + it.users;
-        let think = it.arrivals.think(self.topology.draws.request(population, u64::from(next)), false);
         if !it.arrivals.is_open() {
+            let next = number + it.users;
+            let think = it.arrivals.think(self.topology.draws.request(population, u64::from(next)), false);
             self.scheduler.schedule(at + think, Event::UserThought { population, number: next });
         }
-    }
-
-    fn end(&self) -> SimTime {
-        SimTime::ZERO + self.topology.description.warm_up + self.topology.description.duration
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event
     let settings = &topology.description.kubernetes;
     let mut events = Vec::new();
     for cluster in topology.description.clusters.ids() {
-        if !settings.autoscalers.iter().any(|it| it.cluster == cluster) {
+        if !settings.autoscales(cluster) {
             continue;
         }
         let first = |purpose, period: SimDuration| {
@@ -97,8 +97,8 @@ impl Context<'_> {
         let (now, listed) = (self.now, self.seen_by_autoscaler(deployment));
         let workloads = &mut self.cluster.workloads;
         let state = &mut workloads.deployments[deployment];
-        let Some((place, autoscaler)) = &mut state.autoscaler else { return };
-        let spec = &settings.autoscalers[*place];
+        let spec = settings.autoscaler(state.service, self.cluster.id);
+        let Some((autoscaler, spec)) = state.autoscaler.as_mut().zip(spec) else { return };
         let requests = cpu_requests(self.topology, state.service);
         let read = |reads| -> Vec<PodReading> {
             let window = settings.metrics.pods_window;

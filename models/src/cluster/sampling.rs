@@ -2,15 +2,14 @@
 
 use super::event::Event;
 use super::handle::Context;
+use crate::compute::CFS_PERIOD;
 use crate::ids::ServiceId;
+use crate::kubernetes::metrics_server::Counters;
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
-use crate::telemetry::time_series::{LinkSample, PodCounters, PodCounts, ServiceSample};
+use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
 use meshsim_core::{EntityId, SimTime};
-
-/// A CFS period (ns).
-const CFS_PERIOD: f64 = 1e8;
 
 /// The first sample of each cluster, if any is taken.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
@@ -42,19 +41,14 @@ impl Context<'_> {
         let clients = self.cluster.series.take_clients(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
         let places = deployment.map(|it| self.cluster.workloads.deployments[it].places.clone());
-        let mut used = PodCounters::default();
-        let mut count = 0.0;
+        let (mut used, mut throttled, mut count) = (Counters::default(), 0, 0_u32);
         for place in places.unwrap_or_default() {
-            let since = self.used_since_last(place);
-            used.application_cpu += since.application_cpu;
-            used.sidecar_cpu += since.sidecar_cpu;
-            used.throttled_periods += since.throttled_periods;
-            used.served += since.served;
-            used.in_cell += since.in_cell;
-            if self.cluster.workloads.pods[place].is_reachable() {
-                count += 1.0;
-            }
+            let (counters, periods) = self.used_since_last(place);
+            used += counters;
+            throttled += periods;
+            count += u32::from(self.cluster.workloads.pods[place].is_reachable());
         }
+        let periods = nanos / CFS_PERIOD as f64 * f64::from(count.max(1));
         let requested = deployment
             .map_or(0, |it| self.cluster.workloads.deployments[it].requests.requested.amount(Resource::CPU));
         let requested = requested as f64 / 1e3 * f64::from(pods.ready);
@@ -71,7 +65,7 @@ impl Context<'_> {
             application_cpu: cores[0],
             sidecar_cpu: cores[1],
             utilization: (requested > 0.0).then(|| (cores[0] + cores[1]) / requested),
-            throttled: used.throttled_periods as f64 / (nanos / CFS_PERIOD * f64::max(count, 1.0)),
+            throttled: throttled as f64 / periods,
             served_per_second: used.served as f64 / nanos * 1e9,
             in_cells: used.in_cell / nanos,
             clients,
@@ -90,26 +84,12 @@ impl Context<'_> {
         }
     }
 
-    /// What the pod in a place has used and done since the last sample.
-    fn used_since_last(&mut self, place: usize) -> PodCounters {
-        let counters = self.counters_of(place);
+    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it
+    /// was stopped.
+    fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
         let container = self.topology.pods[self.pod_in(place)].container;
-        let now = PodCounters {
-            application_cpu: counters.application_cpu,
-            sidecar_cpu: counters.sidecar_cpu,
-            throttled_periods: self.compute.throttled_periods(container),
-            served: counters.served,
-            in_cell: counters.in_cell,
-        };
+        let now = (self.counters_of(place), self.compute.throttled_periods(container));
         let before = std::mem::replace(&mut self.cluster.series.last_pods[place], now);
-        // Counters of a sidecar and a cell begin anew with each pod.
-        let since = |now: f64, before: f64| if now < before { now } else { now - before };
-        PodCounters {
-            application_cpu: now.application_cpu - before.application_cpu,
-            sidecar_cpu: since(now.sidecar_cpu, before.sidecar_cpu),
-            throttled_periods: now.throttled_periods - before.throttled_periods,
-            served: now.served.checked_sub(before.served).unwrap_or(now.served),
-            in_cell: since(now.in_cell, before.in_cell),
-        }
+        (now.0.since(&before.0), now.1 - before.1)
     }
 }

@@ -8,7 +8,8 @@ use crate::kubernetes::pod::{ImageCache, Phase, PodLife, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
 use crate::telemetry::control_log::ControlLog;
-use crate::world::placement::{empty_nodes, requests_of};
+use crate::world::description::Deployment;
+use crate::world::placement::{empty_nodes, places_in, requests_of};
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
 use std::ops::Range;
@@ -45,8 +46,8 @@ pub struct DeploymentState {
     pub revision: u32,
     /// What a pod of it requests.
     pub requests: PodRequests,
-    /// Its autoscaler, and the place of that among all.
-    pub autoscaler: Option<(usize, Autoscaler)>,
+    /// Its autoscaler.
+    pub autoscaler: Option<Autoscaler>,
 }
 
 impl Workloads {
@@ -161,26 +162,13 @@ impl Workloads {
 
 fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> {
     let description = &topology.description;
-    let settings = &description.kubernetes;
-    let mut first = 0;
-    let state = |it: &crate::world::description::Deployment| {
-        let count = settings.places(it.service, cluster, it.replicas) as usize;
-        first += count;
-        let of_this = |other: &crate::kubernetes::settings::AutoscalerSettings| {
-            (other.service, other.cluster) == (it.service, cluster)
-        };
-        DeploymentState {
-            service: it.service,
-            places: first - count..first,
-            wanted: it.replicas,
-            revision: 0,
-            requests: requests_of(description, it.service),
-            autoscaler: settings
-                .autoscalers
-                .iter()
-                .position(of_this)
-                .map(|place| (place, Autoscaler::default())),
-        }
+    let state = |(_, it, places): (usize, &Deployment, Range<usize>)| DeploymentState {
+        service: it.service,
+        places,
+        wanted: it.replicas,
+        revision: 0,
+        requests: requests_of(description, it.service),
+        autoscaler: description.kubernetes.autoscaler(it.service, cluster).map(|_| Autoscaler::default()),
     };
-    description.deployments.iter().filter(|it| it.cluster == cluster).map(state).collect()
+    places_in(description, cluster).map(state).collect()
 }

@@ -16,7 +16,7 @@
 use meshsim_core::SimTime;
 
 /// The length of a period (ns).
-const PERIOD: u64 = 100_000_000;
+pub const PERIOD: u64 = 100_000_000;
 
 /// The state of one container's quota. Work is in nanoseconds of CPU time.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ mod container;
 mod max_min_share;
 mod processor_sharing;
 
-pub use cfs_quota::CfsQuota;
+pub use cfs_quota::{CfsQuota, PERIOD as CFS_PERIOD};
 pub use container::{Compute, ContainerSpec, Retimed};
 pub use max_min_share::max_min_share;
 pub use processor_sharing::ProcessorSharing;

@@ -17,6 +17,7 @@
 use super::hpa::metrics::{PodMetric, PodReading};
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::VecDeque;
+use std::ops::AddAssign;
 
 /// What a metric of an autoscaler is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,29 @@ pub struct Counters {
     pub served: u64,
     /// Time that requests were in the cell, added up (ns).
     pub in_cell: f64,
+}
+
+impl Counters {
+    /// What was counted since `before`; those of a sidecar and a cell begin anew with each pod.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let since = |now: f64, before: f64| if now < before { now } else { now - before };
+        Self {
+            application_cpu: self.application_cpu - before.application_cpu,
+            sidecar_cpu: since(self.sidecar_cpu, before.sidecar_cpu),
+            served: self.served.checked_sub(before.served).unwrap_or(self.served),
+            in_cell: since(self.in_cell, before.in_cell),
+        }
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.application_cpu += other.application_cpu;
+        self.sidecar_cpu += other.sidecar_cpu;
+        self.served += other.served;
+        self.in_cell += other.in_cell;
+    }
 }
 
 /// What a pod requests of CPU (thousandths of a core); absent: nothing.

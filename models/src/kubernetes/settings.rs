@@ -7,6 +7,8 @@ use super::scheduler::node::{NodeSelector, Toleration};
 use super::scheduler::resources::ResourceList;
 use crate::ids::{ClusterId, ServiceId};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// All of them.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +18,7 @@ pub struct KubernetesSettings {
     /// What the pods of each service need; a service beyond the table's end needs nothing.
     pub workloads: Table<ServiceId, WorkloadSettings>,
     /// The autoscalers, at most one per service and cluster.
-    pub autoscalers: Vec<AutoscalerSettings>,
+    pub autoscalers: BTreeMap<(ClusterId, ServiceId), AutoscalerSettings>,
     /// Flags of the kube-controller-manager.
     pub controller: ControllerFlags,
     /// How metrics are collected.
@@ -87,10 +89,6 @@ pub struct ReadinessProbe {
 /// An autoscaler.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AutoscalerSettings {
-    /// Whose pods.
-    pub service: ServiceId,
-    /// Where.
-    pub cluster: ClusterId,
     /// What it is told.
     pub hpa: HpaSpec,
     /// What each of its metrics is read from, in their order.
@@ -177,25 +175,31 @@ impl Default for MetricsSettings {
 impl KubernetesSettings {
     /// What a service's pods need.
     #[must_use]
-    pub fn workload(&self, service: ServiceId) -> WorkloadSettings {
+    pub fn workload(&self, service: ServiceId) -> Cow<'_, WorkloadSettings> {
         if service.index() < self.workloads.len() {
-            self.workloads[service].clone()
+            Cow::Borrowed(&self.workloads[service])
         } else {
-            WorkloadSettings::default()
+            Cow::Owned(WorkloadSettings::default())
         }
     }
 
     /// The autoscaler of a service in a cluster.
     #[must_use]
     pub fn autoscaler(&self, service: ServiceId, cluster: ClusterId) -> Option<&AutoscalerSettings> {
-        self.autoscalers.iter().find(|it| (it.service, it.cluster) == (service, cluster))
+        self.autoscalers.get(&(cluster, service))
+    }
+
+    /// Whether a cluster has autoscalers.
+    #[must_use]
+    pub fn autoscales(&self, cluster: ClusterId) -> bool {
+        let first = self.autoscalers.range((cluster, ServiceId(0))..).next();
+        first.is_some_and(|((of, _), _)| *of == cluster)
     }
 
     /// Whether pods come and go in a cluster.
     #[must_use]
     pub fn is_elastic(&self, cluster: ClusterId) -> bool {
-        self.autoscalers.iter().any(|it| it.cluster == cluster)
-            || self.changes.iter().any(|it| it.cluster == cluster)
+        self.autoscales(cluster) || self.changes.iter().any(|it| it.cluster == cluster)
     }
 
     /// The most pods of a service that a cluster may have at a time, `replicas` being those at the

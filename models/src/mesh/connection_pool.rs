@@ -302,14 +302,9 @@ impl ConnectionPools {
     /// The endpoint of some proxies' pools is gone for them: idle connections are closed, the others
     /// take no further requests.
     pub fn retire(&mut self, pod: PodId) {
-        let of_proxies = |it: &&Handle<Connection>| {
-            let connection = &self.connections[**it];
-            connection.pod == pod && !self.is_of_cell(connection.pool)
-        };
-        let retired: Vec<_> = self.connections.handles().collect();
-        let retired: Vec<_> = retired.iter().filter(of_proxies).copied().collect();
-        for &handle in &retired {
-            if !self.connections.contains(handle) {
+        for handle in self.handles_to(pod) {
+            // Gone with another one of its pool, or a cell's.
+            if !self.connections.contains(handle) || self.is_of_cell(self.connections[handle].pool) {
                 continue;
             }
             let pool = self.connections[handle].pool;
@@ -324,13 +319,14 @@ impl ConnectionPools {
 
     /// A pod closed the connections that cells have to it.
     pub fn server_closed(&mut self, pod: PodId, closed: SimTime) {
-        let handles: Vec<_> = self.connections.handles().collect();
-        for handle in handles {
+        for handle in self.handles_to(pod) {
             let connection = &mut self.connections[handle];
-            if connection.pod == pod {
-                connection.closes_at = connection.closes_at.min(closed);
-            }
+            connection.closes_at = connection.closes_at.min(closed);
         }
+    }
+
+    fn handles_to(&self, pod: PodId) -> Vec<Handle<Connection>> {
+        self.connections.handles().filter(|&handle| self.connections[handle].pod == pod).collect()
     }
 
     /// A request starts to wait for a connection of `pool`, if the limit allows. `hops` holds the

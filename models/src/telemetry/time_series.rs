@@ -11,6 +11,7 @@
 //! Quantiles come from a histogram of 1 % resolution; CPU of handshakes is in none of the figures.
 
 use crate::ids::ServiceId;
+use crate::kubernetes::metrics_server::Counters;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{SimDuration, SimTime, Table};
 
@@ -23,8 +24,8 @@ pub struct TimeSeries {
     pub links: Vec<LinkSample>,
     /// What the clients have seen since the last sample; empty if nothing is sampled.
     clients: Table<ServiceId, Seen>,
-    /// Counters of the pods at the last sample, by place.
-    pub(crate) last_pods: Vec<PodCounters>,
+    /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by place.
+    pub(crate) last_pods: Vec<(Counters, u64)>,
     /// For how long each link had sent at the last sample.
     pub(crate) last_links: Vec<SimDuration>,
 }
@@ -93,16 +94,6 @@ pub struct LinkSample {
     pub utilization: f64,
 }
 
-/// Counters of a pod's place.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PodCounters {
-    pub(crate) application_cpu: f64,
-    pub(crate) sidecar_cpu: f64,
-    pub(crate) throttled_periods: u64,
-    pub(crate) served: u64,
-    pub(crate) in_cell: f64,
-}
-
 #[derive(Clone, Debug)]
 struct Seen {
     failed: u32,
@@ -116,7 +107,7 @@ impl TimeSeries {
         let seen = |_| Seen { failed: 0, latency: Histogram::new(Resolution::Percent) };
         Self {
             clients: (0..services).map(seen).collect(),
-            last_pods: vec![PodCounters::default(); places],
+            last_pods: vec![<(Counters, u64)>::default(); places],
             last_links: vec![SimDuration::ZERO; links],
             ..Self::default()
         }

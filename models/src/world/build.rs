@@ -61,7 +61,7 @@ impl World {
         let mut topology = Topology::new(description.clone(), replication);
         let computes: Vec<_> = groups.iter().map(|group| Shard::compute(&mut topology, group)).collect();
         let topology = Arc::new(topology);
-        let end = SimTime::ZERO + description.warm_up + description.duration;
+        let end = description.end();
         let width = slice_of(end);
         let processes = groups.iter().zip(computes).map(|(group, compute)| {
             let entities = group.iter().map(|cluster| cluster.entity()).collect();

@@ -27,10 +27,9 @@ pub(super) fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table
     for cluster in description.clusters.ids() {
         let first = pods.len();
         let mut nodes = Nodes::new(description, cluster);
-        for deployment in description.deployments.iter().filter(|d| d.cluster == cluster) {
-            let places = description.kubernetes.places(deployment.service, cluster, deployment.replicas);
-            for place in 0..places {
-                let starts = place < deployment.replicas;
+        for (_, deployment, places) in places_in(description, cluster) {
+            for place in 0..places.len() {
+                let starts = place < deployment.replicas as usize;
                 pods.push(Pod {
                     service: deployment.service,
                     cluster,
@@ -44,6 +43,20 @@ pub(super) fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table
         ranges.push(first as u32..pods.len() as u32);
     }
     (pods, ranges)
+}
+
+/// The Deployments of a cluster: the number among all, what is described, and the places of its pods among
+/// those of the cluster.
+pub fn places_in(
+    description: &Description,
+    cluster: ClusterId,
+) -> impl Iterator<Item = (usize, &Deployment, Range<usize>)> {
+    let here = description.deployments.iter().enumerate().filter(move |(_, it)| it.cluster == cluster);
+    here.scan(0, move |first, (number, it)| {
+        let begins = *first;
+        *first += description.kubernetes.places(it.service, cluster, it.replicas) as usize;
+        Some((number, it, begins..*first))
+    })
 }
 
 /// The nodes of a cluster, without any pod.

@@ -274,7 +274,7 @@ impl Topology {
         proxy.0 < u32::from(self.description.gateway.replicas)
     }
 
-    /// Memory of all proxies of a cluster (bytes).
+    /// Memory of all proxies of a cluster (bytes), with as many pods and endpoints as there are at the start.
     #[must_use]
     pub fn proxy_memory(&self, cluster: ClusterId) -> f64 {
         let endpoints = self.at_start.iter().map(Vec::len).sum();

@@ -119,7 +119,7 @@ impl Plan {
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
         let description = &self.resolved.description;
-        let once = (description.warm_up + description.duration).as_secs_f64() * f64::from(self.replications);
+        let once = description.end().as_secs_f64() * f64::from(self.replications);
         let dimensions = self.parameters.len();
         let points = if dimensions == 0 { 2 } else { evaluations_expected(dimensions) + 2 * dimensions + 2 };
         once * points as f64

@@ -87,7 +87,7 @@ impl Plan {
     /// Simulated time of the whole comparison (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
-        let of = |it: &Resolved| (it.description.warm_up + it.description.duration).as_secs_f64();
+        let of = |it: &Resolved| it.description.end().as_secs_f64();
         self.strategies.iter().map(of).sum::<f64>() * f64::from(self.replications)
     }
 

@@ -13,7 +13,7 @@ use super::workloads::{Workload, workloads};
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
-use meshsim_core::{Outcome, RunControl, SimDuration, SimTime};
+use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
@@ -21,6 +21,7 @@ use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::world::description::Description;
+use meshsim_models::world::placement::places_in;
 use meshsim_models::world::{Record, World, slice_of};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -55,9 +56,9 @@ pub struct Figures {
     /// Every Deployment, in the order of the description.
     pub workloads: Vec<Workload>,
     /// Per cluster, what Kubernetes' controllers did.
-    pub control: Vec<ControlLog>,
+    pub control: Table<ClusterId, ControlLog>,
     /// Per cluster, how it changed over time.
-    pub series: Vec<TimeSeries>,
+    pub series: Table<ClusterId, TimeSeries>,
     /// What the users waited over time; empty if nothing is sampled.
     pub user_series: Vec<UserSample>,
     /// Calls served by each pod, by cluster, service and place among the service's pods there.
@@ -218,15 +219,20 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         user_series: description.time_series.map_or_else(Vec::new, |interval| {
             user_series(&record.requests, description.populations.len(), interval, record.end)
         }),
-        control: record.control.iter().cloned().collect(),
-        series: record.series.iter().cloned().collect(),
-        served: served(description, &metrics),
+        served: description
+            .clusters
+            .ids()
+            .zip(&metrics)
+            .map(|(cluster, it)| by_service(description, cluster, &it.served))
+            .collect(),
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
         answered: metrics.iter().map(|m| m.answered.clone()).collect(),
         crossing_ms: crossing_ms(&metrics),
         served_over_time: served_over_time(description, &record, cut, keep.window_seconds),
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
+        control: record.control,
+        series: record.series,
         proxy_memory: record.proxy_memory.iter().copied().collect(),
         counts: count(&rows),
         histogram,
@@ -249,21 +255,13 @@ fn count(rows: &[&RequestRow]) -> Counts {
     counts
 }
 
-/// Calls served by pod. The pods of a cluster stand in the order of its deployments.
-fn served(description: &Description, metrics: &[MetricsSum]) -> Vec<Vec<Vec<u64>>> {
-    let of_cluster = |(cluster, metrics): (_, &MetricsSum)| {
-        let mut by_service = vec![Vec::new(); description.application.services.len()];
-        let mut rest = metrics.served.as_slice();
-        for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
-            let settings = &description.kubernetes;
-            let places = settings.places(deployment.service, cluster, deployment.replicas);
-            let (pods, after) = rest.split_at(places as usize);
-            by_service[deployment.service.index()].extend_from_slice(pods);
-            rest = after;
-        }
-        by_service
-    };
-    description.clusters.ids().zip(metrics).map(of_cluster).collect()
+/// What the pods of a cluster served, by service and pod.
+fn by_service(description: &Description, cluster: ClusterId, served: &[u64]) -> Vec<Vec<u64>> {
+    let mut by_service = vec![Vec::new(); description.application.services.len()];
+    for (_, deployment, places) in places_in(description, cluster) {
+        by_service[deployment.service.index()].extend_from_slice(&served[places]);
+    }
+    by_service
 }
 
 /// What the clusters' clients waited for answers from others, less what these took to answer.
@@ -289,25 +287,13 @@ fn served_over_time(
     let mut from = cut;
     while length > SimDuration::ZERO && from + length <= record.end {
         let of = |cluster| {
-            served_by_service(description, cluster, &record.served_between(cluster, from, from + length))
+            let by_pod = record.served_between(cluster, from, from + length);
+            by_service(description, cluster, &by_pod).iter().map(|pods| pods.iter().sum()).collect()
         };
         stretches.push(description.clusters.ids().map(of).collect());
         from += length;
     }
     stretches
-}
-
-fn served_by_service(description: &Description, cluster: ClusterId, by_pod: &[u64]) -> Vec<u64> {
-    let mut by_service = vec![0; description.application.services.len()];
-    let mut rest = by_pod;
-    for deployment in description.deployments.iter().filter(|it| it.cluster == cluster) {
-        let settings = &description.kubernetes;
-        let places = settings.places(deployment.service, cluster, deployment.replicas);
-        let (pods, after) = rest.split_at(places as usize);
-        by_service[deployment.service.index()] += pods.iter().sum::<u64>();
-        rest = after;
-    }
-    by_service
 }
 
 fn counters(description: &Description, metrics: &MetricsSum) -> Vec<[u64; Counter::ALL.len()]> {

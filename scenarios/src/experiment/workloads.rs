@@ -5,12 +5,14 @@
 //! containers answered to that of its deletion. Counts and means are over the reported time, from the
 //! cut to the end; what a Deployment used of its CPU limit is over the whole run.
 
-use meshsim_core::{Id, SimTime};
-use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_core::SimTime;
 use meshsim_models::kubernetes::scheduler::choice::Unfit;
-use meshsim_models::telemetry::control_log::{ControlLog, PodStep, ScalingDecision};
+use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep};
+use meshsim_models::units::Cores;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description};
+use meshsim_models::world::placement::places_in;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A Deployment over a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,161 +35,194 @@ pub struct Workload {
     pub killed_requests: u32,
     /// CPU used over the CPU that its ready pods might have used; absent without a limit.
     pub cpu_of_limit: Option<f64>,
-    /// Whether its pods may come and go.
-    pub is_elastic: bool,
 }
 
 /// Every Deployment of a description, in its order.
 #[must_use]
 pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Vec<Workload> {
-    let mut first = vec![0_usize; description.clusters.len()];
-    let of = |it: &Deployment| {
-        let cluster = it.cluster;
-        let places = description.kubernetes.places(it.service, cluster, it.replicas) as usize;
-        let start = first[cluster.index()];
-        first[cluster.index()] += places;
-        let used: f64 = record.pod_cpu_seconds[cluster][start..start + places].iter().sum();
-        workload(description, it, &record.control[cluster], used, cut, record.end)
-    };
-    description.deployments.iter().map(of).collect()
-}
-
-fn workload(
-    description: &Description,
-    deployment: &Deployment,
-    log: &ControlLog,
-    cpu_seconds: f64,
-    cut: SimTime,
-    end: SimTime,
-) -> Workload {
-    let (service, cluster) = (deployment.service, deployment.cluster);
-    let mut so_far =
-        Workload { is_elastic: description.kubernetes.is_elastic(cluster), ..Workload::default() };
-    count_pods(&mut so_far, deployment, log, description, cut, end);
-    let syncs = log.decisions.iter().filter(|it| it.service == service && it.at >= cut);
-    let rescales = |up: bool| {
-        move |it: &&ScalingDecision| {
-            it.decision.rescales() && (it.decision.replicas > it.decision.current) == up
-        }
-    };
-    so_far.scaled_up = syncs.clone().filter(rescales(true)).count() as u32;
-    so_far.scaled_down = syncs.filter(rescales(false)).count() as u32;
-    so_far.cpu_of_limit = deployment.cpu_limit.and_then(|limit| {
-        let workers = f64::from(description.application.services[service].workers);
-        let possible = ready_seconds(deployment, log, description, SimTime::ZERO, end) * limit.0.min(workers);
-        (possible > 0.0).then(|| cpu_seconds / possible)
-    });
-    so_far
-}
-
-/// Pods of a Deployment that are ready at the start.
-fn ready_at_start(description: &Description, deployment: &Deployment, log: &ControlLog) -> u32 {
-    if !description.kubernetes.is_elastic(deployment.cluster) {
-        return deployment.replicas;
-    }
-    // Those that found no node then are in the log as the first pods of their places.
-    let waiting = log.pods.iter().filter(|it| {
-        it.service == deployment.service
-            && it.at == SimTime::ZERO
-            && it.incarnation == 1
-            && it.step == PodStep::Created
-    });
-    deployment.replicas - (waiting.count() as u32).min(deployment.replicas)
-}
-
-fn ready_seconds(
-    deployment: &Deployment,
-    log: &ControlLog,
-    description: &Description,
-    from: SimTime,
-    end: SimTime,
-) -> f64 {
-    let (mut ready, mut at, mut sum) = (ready_at_start(description, deployment, log), SimTime::ZERO, 0.0);
-    let mut until = |now: SimTime, ready: u32| {
-        let (begin, finish) = (at.max(from), now.max(from));
-        sum += (finish - begin).as_secs_f64() * f64::from(ready);
-        at = now;
-    };
-    let mut serving = Serving::default();
-    for record in log.pods.iter().filter(|it| it.service == deployment.service) {
-        until(record.at, ready);
-        ready = serving.after(record.step, (record.place, record.incarnation), ready);
-    }
-    until(end, ready);
-    sum
-}
-
-/// Which of the pods that came later are ready: a deletion before that takes nothing away.
-#[derive(Default)]
-struct Serving(std::collections::BTreeSet<(u32, u32)>);
-
-impl Serving {
-    fn after(&mut self, step: PodStep, pod: (u32, u32), ready: u32) -> u32 {
-        match step {
-            PodStep::Ready => {
-                self.0.insert(pod);
-                ready + 1
-            }
-            // The first pods of their places were ready from the start.
-            PodStep::Deleted if self.0.remove(&pod) || pod.1 == 0 => ready - 1,
-            _ => ready,
+    let mut all = vec![Workload::default(); description.deployments.len()];
+    for cluster in description.clusters.ids() {
+        for (number, deployment, places) in places_in(description, cluster) {
+            let used: f64 = record.pod_cpu_seconds[cluster][places].iter().sum();
+            let lives = Lives::new(deployment, &record.control[cluster], cut);
+            all[number] = lives.sum_up(description, deployment, used, cut, record.end);
+            count_syncs(&mut all[number], deployment, &record.control[cluster], cut);
         }
     }
+    all
 }
 
-fn count_pods(
-    so_far: &mut Workload,
-    deployment: &Deployment,
-    log: &ControlLog,
-    description: &Description,
-    cut: SimTime,
-    end: SimTime,
-) {
-    let mut ready = ready_at_start(description, deployment, log);
-    so_far.most_ready = ready;
-    let mut serving = Serving::default();
-    let mut unborn = std::collections::BTreeSet::new();
-    for record in log.pods.iter().filter(|it| it.service == deployment.service) {
+/// The lives of a Deployment's pods.
+struct Lives {
+    /// From when on how many were ready.
+    ready: Vec<(SimTime, u32)>,
+    /// When those were made that were neither ready nor deleted.
+    unborn: BTreeMap<Pod, SimTime>,
+    counted: Workload,
+}
+
+/// The place of a pod and how many were there before.
+type Pod = (u32, u32);
+
+impl Lives {
+    fn new(deployment: &Deployment, log: &ControlLog, cut: SimTime) -> Self {
+        let records = || log.pods.iter().filter(|it| it.service == deployment.service);
+        // Those that found no node at the start were made then, in places that are taken at once.
+        let waits = |it: &&PodRecord| {
+            it.at == SimTime::ZERO && it.step == PodStep::Created && it.place < deployment.replicas
+        };
+        let at_start = deployment.replicas - records().filter(waits).count() as u32;
+        let mut lives = Self {
+            ready: vec![(SimTime::ZERO, at_start)],
+            unborn: BTreeMap::new(),
+            counted: Workload::default(),
+        };
+        let mut serving = BTreeSet::new();
+        for record in records() {
+            lives.add(record, &mut serving, cut);
+        }
+        lives
+    }
+
+    fn add(&mut self, record: &PodRecord, serving: &mut BTreeSet<Pod>, cut: SimTime) {
         let pod = (record.place, record.incarnation);
-        if record.at <= cut {
-            so_far.most_ready = ready;
-        }
-        ready = serving.after(record.step, pod, ready);
-        so_far.most_ready = so_far.most_ready.max(ready);
+        let ready = self.ready.last().map_or(0, |(_, ready)| *ready);
         match record.step {
             PodStep::Created => {
-                unborn.insert(pod);
+                self.unborn.insert(pod, record.at);
             }
-            PodStep::Ready | PodStep::Deleted => {
-                unborn.remove(&pod);
+            PodStep::Ready => {
+                self.unborn.remove(&pod);
+                serving.insert(pod);
+                self.ready.push((record.at, ready + 1));
+            }
+            PodStep::Deleted => {
+                self.unborn.remove(&pod);
+                // The first pods of their places were ready from the start.
+                if serving.remove(&pod) || record.incarnation == 0 {
+                    self.ready.push((record.at, ready - 1));
+                }
             }
             PodStep::Unschedulable(unfit) => {
-                so_far.unschedulable += 1;
-                so_far.unfit = Some(unfit);
+                self.counted.unschedulable += 1;
+                self.counted.unfit = Some(unfit);
             }
-            PodStep::Ended(killed) if record.at >= cut => so_far.killed_requests += killed,
+            PodStep::Ended(killed) if record.at >= cut => self.counted.killed_requests += killed,
             PodStep::Ended(_) | PodStep::Scheduled(_) => {}
         }
     }
-    // A pod that is only on its way when the run ends is none of them.
-    let long_ago = |it: &(u32, u32)| {
-        let made = log.pods.iter().find(|record| {
-            record.service == deployment.service
-                && (record.place, record.incarnation) == *it
-                && record.step == PodStep::Created
-        });
-        made.is_some_and(|record| (end - record.at).as_secs_f64() > UNBORN_SECONDS)
-    };
-    so_far.never_ready = unborn.iter().filter(|it| long_ago(it)).count() as u32;
-    let seconds = (end - cut).as_secs_f64();
-    so_far.ready_pods = ready_seconds(deployment, log, description, cut, end) / seconds;
+
+    fn sum_up(
+        self,
+        description: &Description,
+        deployment: &Deployment,
+        cpu_seconds: f64,
+        cut: SimTime,
+        end: SimTime,
+    ) -> Workload {
+        let workers = f64::from(description.application.services[deployment.service].workers);
+        let possible = |limit: Cores| self.ready_seconds(SimTime::ZERO, end) * limit.0.min(workers);
+        let possible = deployment.cpu_limit.map(possible).filter(|possible| *possible > 0.0);
+        let is_late = |made: &&SimTime| (end - **made).as_secs_f64() > UNBORN_SECONDS;
+        Workload {
+            ready_pods: self.ready_seconds(cut, end) / (end - cut).as_secs_f64(),
+            most_ready: self
+                .stretches(end)
+                .filter(|(_, until, _)| *until > cut)
+                .map(|it| it.2)
+                .max()
+                .unwrap_or(0),
+            cpu_of_limit: possible.map(|possible| cpu_seconds / possible),
+            // A pod that is only on its way when the run ends is none of them.
+            never_ready: self.unborn.values().filter(is_late).count() as u32,
+            ..self.counted
+        }
+    }
+
+    /// From when to when how many were ready.
+    fn stretches(&self, end: SimTime) -> impl Iterator<Item = (SimTime, SimTime, u32)> {
+        let ends = self.ready.iter().skip(1).map(|(at, _)| *at).chain([end]);
+        self.ready.iter().zip(ends).map(|(&(from, ready), until)| (from, until, ready))
+    }
+
+    /// Ready pods, added up over the time from a moment on (s).
+    fn ready_seconds(&self, from: SimTime, end: SimTime) -> f64 {
+        let area = |(begin, until, ready): (SimTime, SimTime, u32)| {
+            (until.max(from) - begin.max(from)).as_secs_f64() * f64::from(ready)
+        };
+        self.stretches(end).map(area).sum()
+    }
 }
 
 /// A pod that is older than this and was never ready is a problem (s).
 const UNBORN_SECONDS: f64 = 120.0;
 
-/// The Deployment of a service in a cluster among all.
-#[must_use]
-pub fn place_of(description: &Description, service: ServiceId, cluster: ClusterId) -> Option<usize> {
-    description.deployments.iter().position(|it| (it.service, it.cluster) == (service, cluster))
+/// How often an autoscaler asked for another number of pods.
+fn count_syncs(so_far: &mut Workload, deployment: &Deployment, log: &ControlLog, cut: SimTime) {
+    let syncs = log.decisions.iter().filter(|it| it.service == deployment.service && it.at >= cut);
+    for decision in syncs.map(|it| it.decision) {
+        so_far.scaled_up += u32::from(decision.replicas > decision.current);
+        so_far.scaled_down += u32::from(decision.replicas < decision.current);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::compare::{Choice, Plan};
+    use crate::scenario::Scenario;
+    use meshsim_core::SimDuration;
+
+    fn at(seconds: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs(seconds)
+    }
+
+    fn record(description: &Description, seconds: u64, pod: Pod, step: PodStep) -> PodRecord {
+        let service = description.application.service_named("back").unwrap();
+        PodRecord { at: at(seconds), service, place: pod.0, incarnation: pod.1, step }
+    }
+
+    /// What `rolling-update`, whose `back` has four pods, comes to with these steps, from 50 to 100 s.
+    fn summed_up(steps: &[(u64, Pod, PodStep)]) -> Workload {
+        let scenario = Scenario::open("rolling-update", &[]).unwrap();
+        let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+        let description = &plan.strategies[0].description;
+        let pods = steps.iter().map(|&(seconds, pod, step)| record(description, seconds, pod, step));
+        let log = ControlLog { pods: pods.collect(), ..ControlLog::default() };
+        let service = description.application.service_named("back").unwrap();
+        let back = description.deployments.iter().find(|it| it.service == service).unwrap();
+        Lives::new(back, &log, at(50)).sum_up(description, back, 30.0, at(50), at(100))
+    }
+
+    #[test]
+    fn pods_count_from_their_readiness_to_their_deletion() {
+        let steps = [
+            (20, (4, 1), PodStep::Created),
+            (60, (4, 1), PodStep::Ready),
+            (70, (0, 0), PodStep::Deleted),
+            (80, (0, 0), PodStep::Ended(3)),
+            (90, (4, 1), PodStep::Deleted),
+        ];
+        let it = summed_up(&steps);
+        // 4 for ten seconds, 5 for ten, 4 for twenty, 3 for ten; with 400 s before.
+        assert!((it.ready_pods - 200.0 / 50.0).abs() < 1e-9, "{it:?}");
+        assert_eq!((it.most_ready, it.killed_requests, it.never_ready), (5, 3, 0));
+        assert!((it.cpu_of_limit.unwrap() - 30.0 / 400.0).abs() < 1e-9, "{it:?}");
+    }
+
+    #[test]
+    fn what_is_asked_for_at_the_very_start_does_not_take_a_pod_away() {
+        let steps = [(0, (4, 1), PodStep::Created), (10, (4, 1), PodStep::Ready)];
+        assert!((summed_up(&steps).ready_pods - 5.0).abs() < 1e-9);
+        // In a place of the first four it is a pod that found no node then.
+        let steps = [(0, (3, 1), PodStep::Created), (10, (3, 1), PodStep::Ready)];
+        assert!((summed_up(&steps).ready_pods - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_most_of_long_before_the_cut_is_forgotten() {
+        let steps = [(10, (1, 0), PodStep::Deleted), (11, (1, 0), PodStep::Ended(0))];
+        assert_eq!(summed_up(&steps).most_ready, 3);
+        assert_eq!(summed_up(&[(10, (1, 0), PodStep::Deleted)]).most_ready, 3);
+    }
 }

@@ -328,15 +328,6 @@ pub(super) fn rate(
     rate
 }
 
-/// A rate, or so many bit/s.
-pub(super) fn bits_per_second(
-    check: &mut Check<'_>,
-    value: Option<&Spanned<Quantity<BitsPerSecond>>>,
-    default: f64,
-) -> f64 {
-    rate(check, value, BitsPerSecond(default))
-}
-
 pub(super) fn mtu(check: &mut Check<'_>, value: Option<&Spanned<Quantity<Bytes>>>) -> u32 {
     let Some(spanned) = value else { return DEFAULT_MTU };
     match bytes(value) {
@@ -361,11 +352,6 @@ fn tunnel_overhead(check: &mut Check<'_>, link: &Link) -> u32 {
         );
     }
     size.min(1000.0) as u32
-}
-
-/// A size as it is written.
-pub(super) fn bytes_of(value: &Spanned<Quantity<Bytes>>) -> f64 {
-    value.get_ref().0.0
 }
 
 fn bytes(value: Option<&Spanned<Quantity<Bytes>>>) -> Option<u32> {

@@ -10,6 +10,7 @@ use crate::schema::kubernetes::{
 use crate::schema::quantity::NumberOrText;
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
+use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::hpa::scaling_policy::{
     Allowance, Behavior, ScalingPolicy, ScalingRules, SelectPolicy,
 };
@@ -17,6 +18,7 @@ use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, Met
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::kubernetes::settings::AutoscalerSettings;
 use meshsim_models::units::{Cores, PerSecond};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -32,7 +34,7 @@ pub(super) fn resolve(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
-) -> Vec<AutoscalerSettings> {
+) -> BTreeMap<(ClusterId, ServiceId), AutoscalerSettings> {
     let services = || application.services.iter().map(|it| it.name.as_str());
     for (name, cluster) in &scenario.clusters {
         for (service, it) in &cluster.get_ref().hpa {
@@ -50,9 +52,9 @@ pub(super) fn resolve(
         .chain(of_clusters)
         .for_each(|it| check_written(check, it.get_ref()));
     if !check.problems.is_empty() {
-        return Vec::new();
+        return BTreeMap::new();
     }
-    let mut autoscalers = Vec::new();
+    let mut autoscalers = BTreeMap::new();
     for deployment in &network.deployments {
         let service = application.services[deployment.service].name.as_str();
         let cluster = network.clusters[deployment.cluster].name.as_str();
@@ -68,8 +70,8 @@ pub(super) fn resolve(
         }
         let whose = format!("the autoscaler of `{service}` in cluster `{cluster}`");
         if let Some((hpa, reads)) = autoscaler(check, &merged, first.span(), &whose) {
-            let (service, cluster) = (deployment.service, deployment.cluster);
-            autoscalers.push(AutoscalerSettings { service, cluster, hpa, reads });
+            let key = (deployment.cluster, deployment.service);
+            autoscalers.insert(key, AutoscalerSettings { hpa, reads });
         }
     }
     autoscalers

@@ -1,6 +1,6 @@
 //! What Kubernetes is told: pods, workloads, controllers, changes.
 
-use super::clusters::{Network, bits_per_second, bytes_of};
+use super::clusters::{Network, rate};
 use super::ranges::{at_least_one, bounded, spread};
 use super::{Check, hpa};
 use crate::schema::Scenario;
@@ -19,7 +19,7 @@ use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
-use meshsim_models::units::{Bytes, Cores};
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use toml::Spanned;
 
 /// The image of µBench's cell, compressed.
@@ -182,7 +182,7 @@ pub(super) fn bytes(
     default: f64,
 ) -> f64 {
     let Some(written) = written else { return default };
-    let size = bytes_of(written);
+    let size = written.get_ref().0.0;
     if !(0.0..=1e15).contains(&size) {
         check.problem(
             format!("{what} of {size} bytes is out of range"),
@@ -258,7 +258,11 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
         hold_application: typed.hold_application_until_proxy_starts.unwrap_or(default.hold_application),
         readiness,
         start_spread: spread(check, typed.start_spread.as_ref(), default.start_spread),
-        pull_bits_per_second: bits_per_second(check, typed.image_pull.as_ref(), default.pull_bits_per_second),
+        pull_bits_per_second: rate(
+            check,
+            typed.image_pull.as_ref(),
+            BitsPerSecond(default.pull_bits_per_second),
+        ),
         sidecar_image_bytes: bytes(
             check,
             typed.sidecar_image_size.as_ref(),

@@ -233,7 +233,7 @@ impl Check<'_> {
 
     /// Every user request has a row.
     fn fits_into_memory(&mut self, description: &Description) {
-        let seconds = (description.warm_up + description.duration).as_secs_f64();
+        let seconds = description.end().as_secs_f64();
         let open = description.populations.iter().filter(|p| p.arrivals.is_open());
         let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
         if requests > REQUESTS_MAX {

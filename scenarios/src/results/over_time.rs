@@ -4,7 +4,7 @@ use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::Figures;
 use csv::Writer;
 use meshsim_core::{Id, SimTime};
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::telemetry::control_log::{PodStep, ScalingDecision};
@@ -13,6 +13,16 @@ use meshsim_models::world::description::Description;
 use std::io::Write;
 
 type Csv<'a> = Writer<&'a mut dyn Write>;
+
+/// Every cluster of every strategy and replication.
+fn clusters<'a>(
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+) -> impl Iterator<Item = ([String; 2], &'a Description, ClusterId, &'a Figures)> {
+    cells(plan, outcome).flat_map(|(head, description, figures)| {
+        description.clusters.ids().map(move |cluster| (head.clone(), description, cluster, figures))
+    })
+}
 
 /// Every strategy and replication with its figures.
 fn cells<'a>(
@@ -75,12 +85,11 @@ pub(super) fn service_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) ->
         "client_p90_ms",
         "client_p99_ms",
     ])?;
-    for (head, description, figures) in cells(plan, outcome) {
-        for (cluster, series) in description.clusters.iter().zip(&figures.series) {
-            for sample in &series.services {
-                let place = [seconds(sample.at), cluster.name.clone(), service(description, sample.service)];
-                csv.write_record(head.iter().cloned().chain(place).chain(values(sample)))?;
-            }
+    for (head, description, cluster, figures) in clusters(plan, outcome) {
+        let name = &description.clusters[cluster].name;
+        for sample in &figures.series[cluster].services {
+            let place = [seconds(sample.at), name.clone(), service(description, sample.service)];
+            csv.write_record(head.iter().cloned().chain(place).chain(values(sample)))?;
         }
     }
     Ok(())
@@ -115,19 +124,17 @@ pub(super) fn link_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> cs
         "utilization",
         "bits_per_second",
     ])?;
-    for (head, description, figures) in cells(plan, outcome) {
-        for (cluster, series) in description.clusters.iter().zip(&figures.series) {
-            for sample in &series.links {
-                let link = &description.links[sample.link as usize];
-                let row = [
-                    seconds(sample.at),
-                    link.name.clone(),
-                    cluster.name.clone(),
-                    sample.utilization.to_string(),
-                    (sample.utilization * link.bits_per_second).to_string(),
-                ];
-                csv.write_record(head.iter().cloned().chain(row))?;
-            }
+    for (head, description, cluster, figures) in clusters(plan, outcome) {
+        for sample in &figures.series[cluster].links {
+            let link = &description.links[sample.link as usize];
+            let row = [
+                seconds(sample.at),
+                link.name.clone(),
+                description.clusters[cluster].name.clone(),
+                sample.utilization.to_string(),
+                (sample.utilization * link.bits_per_second).to_string(),
+            ];
+            csv.write_record(head.iter().cloned().chain(row))?;
         }
     }
     Ok(())
@@ -187,30 +194,28 @@ pub(super) fn decision_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -
         "decides",
         "stabilized",
     ])?;
-    for (head, description, figures) in cells(plan, outcome) {
-        for (cluster, log) in description.clusters.ids().zip(&figures.control) {
-            for decision in &log.decisions {
-                let Some(settings) = description.kubernetes.autoscaler(decision.service, cluster) else {
-                    continue;
-                };
-                let place = [
-                    seconds(decision.at),
-                    description.clusters[cluster].name.clone(),
-                    service(description, decision.service),
-                    decision.decision.current.to_string(),
-                    decision.decision.replicas.to_string(),
-                    decision.decision.reason.name().to_owned(),
-                ];
-                if decision.proposals.is_empty() {
-                    let none = std::iter::repeat_n(String::new(), 11);
-                    csv.write_record(head.iter().cloned().chain(place).chain(none))?;
-                    continue;
-                }
-                for (metric, proposal) in decision.proposals.iter().enumerate() {
-                    let target = settings.hpa.metrics[metric].target;
-                    let rest = metric_values(settings.reads[metric], target, metric, proposal, decision);
-                    csv.write_record(head.iter().cloned().chain(place.clone()).chain(rest))?;
-                }
+    for (head, description, cluster, figures) in clusters(plan, outcome) {
+        for decision in &figures.control[cluster].decisions {
+            let Some(settings) = description.kubernetes.autoscaler(decision.service, cluster) else {
+                continue;
+            };
+            let place = [
+                seconds(decision.at),
+                description.clusters[cluster].name.clone(),
+                service(description, decision.service),
+                decision.decision.current.to_string(),
+                decision.decision.replicas.to_string(),
+                decision.decision.reason.name().to_owned(),
+            ];
+            if decision.proposals.is_empty() {
+                let none = std::iter::repeat_n(String::new(), 11);
+                csv.write_record(head.iter().cloned().chain(place).chain(none))?;
+                continue;
+            }
+            for (metric, proposal) in decision.proposals.iter().enumerate() {
+                let target = settings.hpa.metrics[metric].target;
+                let rest = metric_values(settings.reads[metric], target, metric, proposal, decision);
+                csv.write_record(head.iter().cloned().chain(place.clone()).chain(rest))?;
             }
         }
     }
@@ -260,26 +265,25 @@ fn metric_values(
 /// `pod_events.csv`: a row per step in the life of a pod.
 pub(super) fn pod_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
     csv.write_record(["strategy", "replication", "time_s", "cluster", "service", "pod", "event", "detail"])?;
-    for (head, description, figures) in cells(plan, outcome) {
-        for (cluster, log) in description.clusters.iter().zip(&figures.control) {
-            for record in &log.pods {
-                let detail = match record.step {
-                    PodStep::Scheduled(node) => format!("{}-{}", cluster.name, node + 1),
-                    PodStep::Unschedulable(unfit) => unfit.name().to_owned(),
-                    PodStep::Ended(killed) if killed > 0 => format!("{killed} requests killed"),
-                    PodStep::Created | PodStep::Ready | PodStep::Deleted | PodStep::Ended(_) => String::new(),
-                };
-                let name = service(description, record.service);
-                let row = [
-                    seconds(record.at),
-                    cluster.name.clone(),
-                    name.clone(),
-                    format!("{name}-{}-{}", record.place, record.incarnation),
-                    record.step.name().to_owned(),
-                    detail,
-                ];
-                csv.write_record(head.iter().cloned().chain(row))?;
-            }
+    for (head, description, cluster, figures) in clusters(plan, outcome) {
+        let cluster_name = &description.clusters[cluster].name;
+        for record in &figures.control[cluster].pods {
+            let detail = match record.step {
+                PodStep::Scheduled(node) => format!("{cluster_name}-{}", node + 1),
+                PodStep::Unschedulable(unfit) => unfit.name().to_owned(),
+                PodStep::Ended(killed) if killed > 0 => format!("{killed} requests killed"),
+                PodStep::Created | PodStep::Ready | PodStep::Deleted | PodStep::Ended(_) => String::new(),
+            };
+            let name = service(description, record.service);
+            let row = [
+                seconds(record.at),
+                cluster_name.clone(),
+                name.clone(),
+                format!("{name}-{}-{}", record.place, record.incarnation),
+                record.step.name().to_owned(),
+                detail,
+            ];
+            csv.write_record(head.iter().cloned().chain(row))?;
         }
     }
     Ok(())

@@ -1,9 +1,7 @@
 //! Who served which calls, and what proxies counted about them, by name.
 
 use crate::experiment::replication::Figures;
-use crate::experiment::workloads::place_of;
 use meshsim_core::Id;
-use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::world::description::Description;
 use std::collections::BTreeMap;
@@ -34,13 +32,17 @@ pub(super) fn served_by_pod(
     seconds: f64,
 ) -> BTreeMap<String, BTreeMap<String, Vec<f64>>> {
     let mut table: BTreeMap<String, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+    let at_start: BTreeMap<(usize, usize), usize> = description
+        .deployments
+        .iter()
+        .map(|it| ((it.service.index(), it.cluster.index()), it.replicas as usize))
+        .collect();
     for (s, service) in description.application.services.iter().enumerate() {
         for (c, cluster) in description.clusters.iter().enumerate() {
             let pods = figures.first().map_or(0, |f| f.served[c][s].len());
             // Places that no pod ever took say nothing.
             let used = |pod: &usize| figures.iter().any(|f| f.served[c][s][*pod] > 0);
-            let replicas = place_of(description, ServiceId::from_index(s), ClusterId::from_index(c));
-            let replicas = replicas.map_or(0, |it| description.deployments[it].replicas as usize);
+            let replicas = at_start.get(&(s, c)).copied().unwrap_or(0);
             let pods = (0..pods).rfind(used).map_or(replicas, |last| replicas.max(last + 1));
             let rate = |pod| figures.iter().map(|f| f.served[c][s][pod]).sum::<u64>() as f64 / seconds;
             if pods > 0 {
