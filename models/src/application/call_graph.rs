@@ -123,6 +123,14 @@ impl Application {
         self.services.enumerate().find(|(_, service)| service.name == name).map(|(id, _)| id)
     }
 
+    /// Whether a service may call another.
+    #[must_use]
+    pub fn calls(&self, from: ServiceId, to: ServiceId) -> bool {
+        let own = self.endpoints.iter().filter(|endpoint| endpoint.service == from);
+        let mut calls = own.flat_map(|endpoint| &endpoint.groups).flat_map(|group| &group.calls);
+        calls.any(|call| self.endpoints[call.endpoint].service == to)
+    }
+
     /// How often each endpoint is executed, in the mean, per request to `entry`.
     ///
     /// # Errors

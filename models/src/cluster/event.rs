@@ -120,6 +120,8 @@ pub enum Event {
     AutoscalersSync,
     /// A sample of the time series is due.
     SampleTaken,
+    /// A quarter of the run is over.
+    QuarterEnds,
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);

@@ -1,4 +1,4 @@
-//! Samples are taken: reads the state of a cluster into its time series.
+//! Samples are taken: reads the state of a cluster into its time series, and how full its cells were.
 
 use super::event::Event;
 use super::handle::Context;
@@ -11,11 +11,14 @@ use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
 use meshsim_core::{EntityId, SimTime};
 
-/// The first sample of each cluster, if any is taken.
+/// The first sample of each cluster, if any is taken, and the ends of the quarters but the last.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let Some(interval) = topology.description.time_series else { return Vec::new() };
+    let quarter = topology.description.end().as_nanos() / 4;
+    let quarters = (1..4).map(|number| (SimTime::from_nanos(quarter * number), Event::QuarterEnds));
+    let sample = topology.description.time_series.map(|it| (SimTime::ZERO + it, Event::SampleTaken));
+    let of_cluster: Vec<(SimTime, Event)> = quarters.chain(sample).collect();
     let clusters = topology.description.clusters.ids();
-    clusters.map(|it| (it.entity(), SimTime::ZERO + interval, Event::SampleTaken)).collect()
+    clusters.flat_map(|it| of_cluster.iter().map(move |&(at, event)| (it.entity(), at, event))).collect()
 }
 
 impl Context<'_> {

@@ -13,6 +13,7 @@ use crate::mesh::proxy::Proxy;
 use crate::mesh::timeout::Deadlines;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::quarters::Quarters;
 use crate::telemetry::request_log::RequestLog;
 use crate::telemetry::time_series::TimeSeries;
 use crate::users::population::AccessConnections;
@@ -61,6 +62,8 @@ pub struct Cluster {
     pub workloads: Workloads,
     /// How it changes over time.
     pub series: TimeSeries,
+    /// How full its cells were in each quarter of the run.
+    pub quarters: Quarters,
     /// Room for requests that fail together.
     pub failed: Vec<Handle<Hop>>,
     /// The links that leave it, by their index in the description.
@@ -133,6 +136,7 @@ impl Cluster {
                 Some(_) => TimeSeries::new(services, pods.len(), description.links.len()),
                 None => TimeSeries::default(),
             },
+            quarters: Quarters::new(pods.len()),
             failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),

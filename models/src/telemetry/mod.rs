@@ -3,5 +3,6 @@
 pub mod control_log;
 pub mod istio_buckets;
 pub mod metrics;
+pub mod quarters;
 pub mod request_log;
 pub mod time_series;

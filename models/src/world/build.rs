@@ -47,6 +47,8 @@ pub struct Record {
     pub proxy_memory: Table<ClusterId, f64>,
     /// CPU time that each place for a pod used over the run, by cluster and place (s).
     pub pod_cpu_seconds: Table<ClusterId, Vec<f64>>,
+    /// Requests in the cell of each place for a pod, in the mean over each quarter of the run.
+    pub in_cells: Table<ClusterId, Vec<[f64; 4]>>,
     /// Per cluster, what Kubernetes' controllers did.
     pub control: Table<ClusterId, ControlLog>,
     /// Per cluster, how it changed over time.
@@ -112,6 +114,7 @@ impl World {
             events,
             proxy_memory,
             pod_cpu_seconds: pod_cpu.into_values().collect(),
+            in_cells: all().map(|it| it.quarters.means(&it.cells, self.end)).collect(),
             control: all().map(|it| it.workloads.log.clone()).collect(),
             series: all().map(|it| it.series.clone()).collect(),
         }

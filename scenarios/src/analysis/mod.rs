@@ -2,5 +2,6 @@
 
 pub mod demand;
 pub mod estimates;
+pub mod queue_growth;
 pub mod ranking;
 pub mod verdict;

@@ -13,7 +13,6 @@ use crate::resolve::Resolved;
 use crate::scenario::Scenario;
 use crate::traces::Trace;
 use meshsim_core::Table;
-use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::EndpointId;
 
 /// What a calibration is asked for.
@@ -235,7 +234,11 @@ fn fit_laws(
     }
     let application = &base.description.application;
     let mut laws = Vec::new();
-    for (service, mut observations) in self_times(trace, |from, to| calls(application, from, to)) {
+    let calls = |from: &str, to: &str| {
+        let [from, to] = [from, to].map(|name| application.service_named(name));
+        from.zip(to).is_some_and(|(from, to)| application.calls(from, to))
+    };
+    for (service, mut observations) in self_times(trace, calls) {
         observations.retain(|(at, _)| *at >= from_us);
         let Some(id) = application.service_named(&service) else {
             notes.push(format!("spans of `{service}` in {name} are of no service of the scenario"));
@@ -251,15 +254,6 @@ fn fit_laws(
         return Err(problem.help(format!("the services are {}", known.join(", "))).into());
     }
     Ok(laws)
-}
-
-/// Whether a service calls another by the call graph.
-fn calls(application: &Application, from: &str, to: &str) -> bool {
-    let (Some(from), Some(to)) = (application.service_named(from), application.service_named(to)) else {
-        return false;
-    };
-    let of = |endpoint: EndpointId| application.endpoints[endpoint].groups.iter().flat_map(|it| &it.calls);
-    of(application.services[from].endpoint).any(|call| application.endpoints[call.endpoint].service == to)
 }
 
 /// Self times of a busy service contain waiting.

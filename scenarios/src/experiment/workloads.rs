@@ -35,18 +35,29 @@ pub struct Workload {
     pub killed_requests: u32,
     /// CPU used over the CPU that its ready pods might have used; absent without a limit.
     pub cpu_of_limit: Option<f64>,
+    /// Requests in the cells of its pods together, in the mean over each quarter of the whole run.
+    pub in_cells: [f64; 4],
+    /// Calls that its pods served in each quarter of the whole run.
+    pub served: [u64; 4],
 }
 
 /// Every Deployment of a description, in its order.
 #[must_use]
 pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Vec<Workload> {
     let mut all = vec![Workload::default(); description.deployments.len()];
+    let ends: Vec<SimTime> = (0..=4).map(|it| SimTime::from_nanos(record.end.as_nanos() / 4 * it)).collect();
     for cluster in description.clusters.ids() {
+        let served = [0, 1, 2, 3].map(|it| record.served_between(cluster, ends[it], ends[it + 1]));
         for (number, deployment, places) in places_in(description, cluster) {
-            let used: f64 = record.pod_cpu_seconds[cluster][places].iter().sum();
+            let used: f64 = record.pod_cpu_seconds[cluster][places.clone()].iter().sum();
             let lives = Lives::new(deployment, &record.control[cluster], cut);
             all[number] = lives.sum_up(description, deployment, used, cut, record.end);
             count_syncs(&mut all[number], deployment, &record.control[cluster], cut);
+            for quarter in 0..4 {
+                let in_cells = record.in_cells[cluster][places.clone()].iter();
+                all[number].in_cells[quarter] = in_cells.map(|it| it[quarter]).sum();
+                all[number].served[quarter] = served[quarter][places.clone()].iter().sum();
+            }
         }
     }
     all

@@ -1,7 +1,7 @@
 //! `summary.json`: what a comparison came to.
 
 use super::served::{proxy_counters, served, served_by_pod};
-use super::workloads::{WorkloadSummary, cpu_of_limit, workloads};
+use super::workloads::{WorkloadSummary, cpu_of_limit, growing_queues, workloads};
 use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
 use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
@@ -100,6 +100,9 @@ pub struct Strategy {
     /// What every Deployment used of its CPU limit, over the whole run, by service and cluster.
     #[serde(skip)]
     pub cpu_of_limit: BTreeMap<(String, String), f64>,
+    /// Requests in the cells of Deployments whose queues grow, by service and cluster: from how many to how many.
+    #[serde(skip)]
+    pub growing_queues: BTreeMap<(String, String), [f64; 2]>,
     /// What the proxies of each cluster counted about each service that they called, over all
     /// replications, by Envoy's names; what is zero is left out.
     pub proxy_counters: BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, u64>>>,
@@ -315,6 +318,7 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         served_by_pod: served_by_pod(description, figures, seconds),
         workloads: workloads(description, figures),
         cpu_of_limit: cpu_of_limit(description, figures),
+        growing_queues: growing_queues(description, figures),
         proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),

@@ -2,12 +2,16 @@
 
 use super::summary::Value;
 use crate::analysis::estimates::over_replications;
+use crate::analysis::queue_growth;
 use crate::experiment::replication::Figures;
 use crate::experiment::workloads::Workload;
 use meshsim_models::kubernetes::scheduler::choice::Unfit;
 use meshsim_models::world::description::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// Pods that use more than this of their limit over a whole run never catch up.
+pub const SATURATED: f64 = 0.98;
 
 /// A Deployment whose pods may come and go, over all replications.
 #[derive(Clone, Debug, Serialize)]
@@ -53,8 +57,8 @@ pub(super) fn workloads(
             never_ready: sum(|it| it.never_ready),
             killed_requests: sum(|it| it.killed_requests),
         };
-        let service = description.application.services[it.service].name.clone();
-        table.entry(service).or_default().insert(description.clusters[it.cluster].name.clone(), summary);
+        let (service, cluster) = names(description, place);
+        table.entry(service).or_default().insert(cluster, summary);
     }
     table
 }
@@ -64,14 +68,29 @@ pub(super) fn cpu_of_limit(
     description: &Description,
     figures: &[&Figures],
 ) -> BTreeMap<(String, String), f64> {
-    let mut table = BTreeMap::new();
-    for (place, it) in description.deployments.iter().enumerate() {
-        let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_limit).collect();
-        if !values.is_empty() {
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let service = description.application.services[it.service].name.clone();
-            table.insert((service, description.clusters[it.cluster].name.clone()), mean);
-        }
-    }
-    table
+    let names = (0..description.deployments.len()).map(|place| names(description, place));
+    names.enumerate().filter_map(|(place, names)| Some((names, mean_of_limit(figures, place)?))).collect()
+}
+
+/// Deployments whose queues grow, with the requests in their cells at first and in the end.
+pub(super) fn growing_queues(
+    description: &Description,
+    figures: &[&Figures],
+) -> BTreeMap<(String, String), [f64; 2]> {
+    let is_overloaded = |place: &usize| mean_of_limit(figures, *place).is_some_and(|it| it > SATURATED);
+    let overloaded = (0..description.deployments.len()).filter(is_overloaded);
+    let overloaded = overloaded.map(|place| description.deployments[place].service).collect();
+    let growing = queue_growth::growing_queues(description, figures, &overloaded);
+    growing.iter().map(|it| (names(description, it.deployment), [it.from, it.to])).collect()
+}
+
+fn mean_of_limit(figures: &[&Figures], place: usize) -> Option<f64> {
+    let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_limit).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The service and the cluster of a Deployment.
+fn names(description: &Description, place: usize) -> (String, String) {
+    let it = &description.deployments[place];
+    (description.application.services[it.service].name.clone(), description.clusters[it.cluster].name.clone())
 }

@@ -1,0 +1,66 @@
+//! How full the cells of a cluster were in each quarter of a run: whether requests pile up.
+//!
+//! # Assumptions
+//! A pod that starts anew has an empty cell; requests that were in the old one since the last reading are
+//! not counted.
+
+use crate::application::cell::Cell;
+use meshsim_core::SimTime;
+
+/// Readings at the ends of the quarters.
+#[derive(Clone, Debug, Default)]
+pub struct Quarters {
+    /// By place: time that requests were inside (ns), so far at each reading.
+    read: Vec<[f64; 3]>,
+    /// Ends so far.
+    ended: usize,
+}
+
+impl Quarters {
+    /// Of a cluster with so many places for pods.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self { read: vec![[0.0; 3]; places], ended: 0 }
+    }
+
+    /// A quarter ends; the last one does when the run does.
+    pub fn read(&mut self, cells: &[Cell], now: SimTime) {
+        for (read, cell) in self.read.iter_mut().zip(cells) {
+            read[self.ended] = cell.occupancy.time_inside(now);
+        }
+        self.ended += 1;
+    }
+
+    /// Requests in each cell, in the mean over each quarter of a run that is over.
+    #[must_use]
+    pub fn means(&self, cells: &[Cell], end: SimTime) -> Vec<[f64; 4]> {
+        let quarter = end.as_nanos() as f64 / 4.0;
+        let of_place = |(&[first, second, third], cell): (&[f64; 3], &Cell)| {
+            let since = |now: f64, before: f64| if now < before { now } else { now - before };
+            let last = cell.occupancy.time_inside(end);
+            [first, since(second, first), since(third, second), since(last, third)].map(|it| it / quarter)
+        };
+        self.read.iter().zip(cells).map(of_place).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_over_the_time_that_they_were_inside() {
+        let (mut cells, mut quarters) = ([Cell::new(1, 0)], Quarters::new(1));
+        let at = |seconds: u64| SimTime::from_nanos(seconds * 1_000_000_000);
+        cells[0].occupancy.enter(at(5));
+        quarters.read(&cells, at(10));
+        cells[0].occupancy.enter(at(10));
+        cells[0].occupancy.leave(at(15));
+        quarters.read(&cells, at(20));
+        // Its pod starts anew.
+        cells[0] = Cell::new(1, 0);
+        cells[0].occupancy.enter(at(29));
+        quarters.read(&cells, at(30));
+        assert_eq!(quarters.means(&cells, at(40)), [[0.5, 1.5, 0.1, 1.0]]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Deployments whose queues grow as long as a run lasts.
+//!
+//! # Models
+//! What is in the cells of a Deployment's pods is compared between the second and the last quarter of the
+//! whole run. A queue grows if there are [`FEW`] requests more, and [`TIMES`] as many, in every quarter
+//! more than in the one before, and over the replications surely so (Student's t, 95 %), while no more
+//! calls were served than before: where the load rises, so may what is under way.
+//!
+//! # Assumptions
+//! A cell holds its requests while it waits for others, so callers of a slow service fill up too. Only the
+//! last of a chain of such services is named. Once all threads of a caller wait, the queue before the slow
+//! service grows no more, and the caller's is the one that is named.
+//! Requests that wait in a proxy for a connection are in no cell.
+
+use super::estimates::over_replications;
+use crate::experiment::replication::Figures;
+use meshsim_core::Table;
+use meshsim_models::ids::ServiceId;
+use meshsim_models::world::description::Description;
+use std::collections::BTreeSet;
+
+/// A Deployment whose queue grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueGrowth {
+    /// Its place in the description.
+    pub deployment: usize,
+    /// Requests in its cells, in the mean over the second quarter.
+    pub from: f64,
+    /// The same over the last.
+    pub to: f64,
+}
+
+/// Growth by fewer requests than this is of no concern.
+const FEW: f64 = 5.0;
+
+/// A queue at the very edge of what its server can do grows as the square root of time, that is 1.5
+/// times between the middles of the two quarters; one beyond it 2.3 times.
+const TIMES: f64 = 1.5;
+
+/// Calls served may vary by this much.
+const SAME_LOAD: f64 = 1.05;
+
+/// The Deployments whose queues grow, but those of callers of `overloaded` services and of each other.
+#[must_use]
+pub fn growing_queues(
+    description: &Description,
+    figures: &[&Figures],
+    overloaded: &BTreeSet<ServiceId>,
+) -> Vec<QueueGrowth> {
+    let places = 0..description.deployments.len();
+    let growing: Vec<QueueGrowth> = places.filter_map(|place| growth(figures, place)).collect();
+    let service = |it: &QueueGrowth| description.deployments[it.deployment].service;
+    let suspects: BTreeSet<ServiceId> =
+        growing.iter().map(service).chain(overloaded.iter().copied()).collect();
+    let application = &description.application;
+    let waits = |it: ServiceId| suspects.iter().any(|&other| other != it && application.calls(it, other));
+    let waiting: Table<ServiceId, bool> = application.services.ids().map(waits).collect();
+    // Where all wait for each other, nobody is the cause.
+    let all_wait = suspects.iter().all(|&it| waiting[it]);
+    growing.into_iter().filter(|it| all_wait || !waiting[service(it)]).collect()
+}
+
+fn growth(figures: &[&Figures], deployment: usize) -> Option<QueueGrowth> {
+    let mean = |of: &dyn Fn(&Figures) -> f64| over_replications(figures, of);
+    let in_cells = |quarter: usize| mean(&|f| f.workloads[deployment].in_cells[quarter]).map(|it| it.value);
+    let served =
+        |quarter: usize| mean(&|f| f.workloads[deployment].served[quarter] as f64).map(|it| it.value);
+    let more = mean(&|f| f.workloads[deployment].in_cells[3] - f.workloads[deployment].in_cells[1])?;
+    let [second, third, last] = [in_cells(1)?, in_cells(2)?, in_cells(3)?];
+    let grows = more.value >= FEW && last >= TIMES * second && second < third && third < last;
+    let is_sure = more.interval.is_none_or(|interval| interval.low > 0.0);
+    let load_rose = served(3)? > SAME_LOAD * served(1)?;
+    (grows && is_sure && !load_rose).then_some(QueueGrowth { deployment, from: second, to: last })
+}

@@ -1,0 +1,211 @@
+//! What a description tells before it is run.
+
+use super::Warning;
+use crate::analysis::demand::demand_ms_per_request;
+use crate::resolve::Resolved;
+use meshsim_core::{Id, SimTime, Table};
+use meshsim_models::application::call_graph::Service;
+use meshsim_models::faults::pod::PodFault;
+use meshsim_models::ids::{ServiceId, UpstreamId};
+use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
+use meshsim_models::mesh::outlier_detection::OutlierDetection;
+use meshsim_models::users::arrivals::Extreme;
+use meshsim_models::users::population::Population;
+use meshsim_models::world::description::{DataPlane, Deployment, Description, ServiceSettings};
+use meshsim_models::world::upstreams::Upstreams;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What can be told before a run of these strategies; what is the same under several is told once.
+#[must_use]
+pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
+    let mut all: Vec<Warning> = Vec::new();
+    for warning in strategies.iter().flat_map(before_run) {
+        let Warning::NeverEjects { strategies, services, percent } = &warning else {
+            all.push(warning);
+            continue;
+        };
+        let same = |other: &&mut Warning| matches!(other, Warning::NeverEjects { percent: theirs, .. } if theirs == percent);
+        if let Some(Warning::NeverEjects { strategies: theirs, services: known, .. }) =
+            all.iter_mut().find(same)
+        {
+            theirs.extend(strategies.iter().filter(|it| !theirs.contains(it)).cloned().collect::<Vec<_>>());
+            for (service, &count) in services {
+                let most = known.entry(service.clone()).or_default();
+                *most = count.max(*most);
+            }
+        } else {
+            all.push(warning);
+        }
+    }
+    all
+}
+
+/// What can be told before a run of one.
+#[must_use]
+pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
+    let overridden = resolved
+        .overridden
+        .iter()
+        .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
+    let mut warnings: Vec<Warning> = overridden.collect();
+    warnings.extend(overloads(resolved));
+    if resolved.description.mesh.data_plane != DataPlane::None {
+        warnings.extend(never_ejects(resolved));
+        warnings.extend(failover_without_detection(resolved));
+        warnings.extend(unknown_traffic_distribution(resolved));
+    }
+    warnings.extend(faults_without_pods(resolved));
+    warnings
+}
+
+/// Services that need more CPU than they have: on average, or at the peak of the load.
+fn overloads(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let application = &description.application;
+    let end = description.end();
+    let demands = demands(description);
+    let mean = needed(&demands, |it| it.arrivals.offered_per_second(it.users, end));
+    if mean.is_empty() {
+        return Vec::new();
+    }
+    let mut peaks = vec![0.0_f64; mean.len()];
+    for at in moments(description) {
+        let needed = needed(&demands, |it| it.arrivals.rate_at(it.users, at, Extreme::Most));
+        peaks.iter_mut().zip(needed).for_each(|(peak, needed)| *peak = peak.max(needed));
+    }
+    let allowed = |service| -> f64 {
+        let workers = f64::from(application.services[service].workers);
+        // An autoscaler may ask for as many as it is allowed to.
+        let most = |d: &Deployment| {
+            let settings = &description.kubernetes;
+            let autoscaler = settings.autoscaler(d.service, d.cluster);
+            autoscaler.map_or(d.replicas, |it| it.hpa.max_replicas.max(d.replicas))
+        };
+        let of =
+            |d: &Deployment| f64::from(most(d)) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers));
+        description.deployments.iter().filter(|d| d.service == service).map(of).sum()
+    };
+    let warning = |(id, it): (ServiceId, &Service)| {
+        let (strategy, service, allowed) = (resolved.strategy.clone(), it.name.clone(), allowed(id));
+        let (at_peak, needed) = (peaks[id.index()], mean[id.index()]);
+        if needed >= allowed && needed > 0.0 {
+            return Some(Warning::Overload { strategy, service, needed, allowed });
+        }
+        let peak = Warning::PeakOverload { strategy, service, needed: at_peak, allowed };
+        (at_peak >= allowed && at_peak > 0.0).then_some(peak)
+    };
+    application.services.enumerate().filter_map(warning).collect()
+}
+
+/// What a request of each population needs of each service (core seconds).
+fn demands(description: &Description) -> Vec<(&Population, Vec<f64>)> {
+    let application = &description.application;
+    // The users of a closed loop wait: they cannot ask for more than there is.
+    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+    let of = |population| -> Vec<f64> {
+        let mut needed = vec![0.0; application.services.len()];
+        let demand = demand_ms_per_request(description, population);
+        for (id, ms) in demand.iter().flat_map(Table::enumerate) {
+            needed[application.endpoints[id].service.index()] += ms / 1000.0;
+        }
+        needed
+    };
+    open.map(|population| (population, of(population.entry))).collect()
+}
+
+/// CPU that each service needs at a rate of each population (cores).
+fn needed(demands: &[(&Population, Vec<f64>)], rate: impl Fn(&Population) -> f64) -> Vec<f64> {
+    let mut needed = vec![0.0; demands.first().map_or(0, |(_, of)| of.len())];
+    for (population, demand) in demands {
+        let rate = rate(population);
+        needed.iter_mut().zip(demand).for_each(|(needed, demand)| *needed += rate * demand);
+    }
+    needed
+}
+
+/// Moments of the run among which the load of all users together is highest, or nearly so.
+fn moments(description: &Description) -> BTreeSet<SimTime> {
+    let end = description.end();
+    let turning = description.populations.iter().flat_map(|it| it.arrivals.turning_points(end));
+    let grid = (0..GRID).map(|place| SimTime::from_nanos(end.as_nanos() / GRID * place));
+    turning.chain(grid.take(if description.load_varies() { GRID as usize } else { 1 })).collect()
+}
+
+/// Moments at which a load that varies is looked at, beside those at which it turns.
+const GRID: u64 = 200;
+
+/// Services whose outlier detection is switched on and can do nothing, by percentage.
+fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let upstreams = Upstreams::new(description);
+    let mut by_percent: BTreeMap<u32, BTreeMap<String, u32>> = BTreeMap::new();
+    for (place, (id, service)) in description.application.services.enumerate().enumerate() {
+        // The upstreams of services come first.
+        let Some(config) = upstreams.spec(false, UpstreamId::from_index(place)).outlier_detection else {
+            continue;
+        };
+        let of_service = description.deployments.iter().filter(|it| it.service == id);
+        let endpoints: u32 = of_service.map(|it| it.replicas).sum();
+        if endpoints > 0 && detects(&config) && !config.can_eject(endpoints) {
+            let services = by_percent.entry(config.max_ejection_percent).or_default();
+            services.insert(service.name.clone(), endpoints);
+        }
+    }
+    let strategies = || vec![resolved.strategy.clone()];
+    let warning = |(percent, services)| Warning::NeverEjects { strategies: strategies(), services, percent };
+    by_percent.into_iter().map(warning).collect()
+}
+
+/// Whether anything at all is to eject.
+const fn detects(config: &OutlierDetection) -> bool {
+    config.enforcing_consecutive_5xx
+        || config.enforcing_consecutive_gateway_failure
+        || (config.split_external_local_origin_errors && config.enforcing_consecutive_local_origin_failure)
+        || config.judges_statistics()
+}
+
+fn failover_without_detection(resolved: &Resolved) -> Option<Warning> {
+    let (mesh, services) = (&resolved.description.mesh, &resolved.description.services);
+    let has_no_effect = |it: &ServiceSettings| {
+        let (rule, service) = (it.locality.as_ref(), it.traffic_distribution);
+        in_force(mesh.istio_version, Some(&mesh.locality), rule, service).is_some_and(|it_holds| {
+            let setting = &it_holds.setting;
+            // The mesh's default says nothing, and is silently without effect.
+            let says_something = *setting != LocalitySetting::default() && setting.distribute.is_empty();
+            let detects = it.traffic_policy.outlier_detection.is_some();
+            says_something && !it_holds.priorities_applied(detects)
+        })
+    };
+    let services =
+        names(resolved, services.enumerate().filter(|(_, it)| has_no_effect(it)).map(|(id, _)| id));
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::FailoverWithoutDetection { strategy, services })
+}
+
+fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Warning> {
+    let version = resolved.description.mesh.istio_version;
+    let is_unknown =
+        |it: &ServiceSettings| it.traffic_distribution.is_some_and(|value| value.labels(version).is_none());
+    let settings = resolved.description.services.enumerate();
+    let services = names(resolved, settings.filter(|(_, it)| is_unknown(it)).map(|(id, _)| id));
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::UnknownTrafficDistribution { strategy, services, version })
+}
+
+fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let befalls = |fault: &PodFault| {
+        let here = |it: &&Deployment| (it.service, it.cluster) == (fault.service, fault.cluster);
+        description.deployments.iter().find(here).is_some_and(|it| it.replicas > 0)
+    };
+    let warning = |fault: &PodFault| Warning::FaultWithoutPods {
+        strategy: resolved.strategy.clone(),
+        service: description.application.services[fault.service].name.clone(),
+        cluster: description.clusters[fault.cluster].name.clone(),
+    };
+    description.faults.iter().filter(|fault| !befalls(fault)).map(warning).collect()
+}
+
+fn names(resolved: &Resolved, services: impl Iterator<Item = ServiceId>) -> Vec<String> {
+    services.map(|id| resolved.description.application.services[id].name.clone()).collect()
+}

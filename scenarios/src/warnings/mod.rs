@@ -1,0 +1,272 @@
+//! Things that make a result doubtful: a closed list, each with what to do.
+
+mod after_run;
+mod before_run;
+
+pub use after_run::after_run;
+pub use before_run::{before_run, before_runs};
+use meshsim_models::mesh::istio_version::IstioVersion;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Something to know before trusting a result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warning {
+    /// The pods of a service need more CPU than their limits give them.
+    Overload {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Needed, over all clusters (cores).
+        needed: f64,
+        /// Allowed, over all clusters (cores).
+        allowed: f64,
+    },
+    /// The pods of a service need more CPU at the peak of the load than their limits give them.
+    PeakOverload {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Needed at the peak, over all clusters (cores).
+        needed: f64,
+        /// Allowed, over all clusters (cores).
+        allowed: f64,
+    },
+    /// A setting replaces what makes a strategy what it is.
+    Overridden {
+        /// The strategy.
+        strategy: String,
+        /// The path of the value.
+        path: String,
+    },
+    /// Outlier detection that cannot eject any of so few endpoints.
+    NeverEjects {
+        /// Under which strategies.
+        strategies: Vec<String>,
+        /// Of which services, with the largest number of their endpoints.
+        services: BTreeMap<String, u32>,
+        /// The largest part that may be ejected (percent).
+        percent: u32,
+    },
+    /// A setting of localities that needs outlier detection and has none.
+    FailoverWithoutDetection {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// A `traffic_distribution` that the release does not know.
+    UnknownTrafficDistribution {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+        /// The release.
+        version: IstioVersion,
+    },
+    /// A fault of pods of which there is none.
+    FaultWithoutPods {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+    },
+    /// Nothing was measured.
+    NoRequestCompleted {
+        /// Under which strategy.
+        strategy: String,
+    },
+    /// The mean of latency still moved in the second half of the run.
+    WarmUpNotFound {
+        /// Under which strategy.
+        strategy: String,
+        /// In how many replications.
+        replications: u32,
+    },
+    /// More requests ended in errors than people would live with.
+    Failures {
+        /// Under which strategy.
+        strategy: String,
+        /// Share of the requests that ended.
+        share: f64,
+    },
+    /// So many requests had not ended when the run did that the others' latencies mislead.
+    InFlight {
+        /// Under which strategy.
+        strategy: String,
+        /// Share of the requests that arrived.
+        share: f64,
+    },
+    /// Pods found no node.
+    Unschedulable {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+        /// What nodes lacked.
+        because: &'static str,
+    },
+    /// Pods were made and never became ready.
+    NeverReady {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+    },
+    /// The pods of a service in a cluster used all the CPU that they may.
+    Saturated {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// CPU used over CPU limit.
+        share: f64,
+    },
+    /// The requests of a service in a cluster became ever more, whatever keeps them.
+    QueueGrows {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// Requests in its cells in the second quarter of the run.
+        from: f64,
+        /// Requests in its cells in the last quarter.
+        to: f64,
+    },
+    /// A trace was taken under other conditions than the scenario's.
+    TraceDiffers {
+        /// What differs.
+        what: String,
+        /// What the trace's description says.
+        trace: String,
+        /// What the scenario says.
+        scenario: String,
+    },
+    /// A strategy's mean is known no better than this.
+    WideInterval {
+        /// Under which strategy.
+        strategy: String,
+        /// Half width over value.
+        relative: f64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overload { strategy, service, needed, allowed } => write!(
+                f,
+                "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \
+                 will grow: add replicas, raise cpu_limit or lower the rate"
+            ),
+            Self::PeakOverload { strategy, service, needed, allowed } => write!(
+                f,
+                "strategy `{strategy}`: service `{service}` needs {needed:.2} cores at the peak of the load and has \
+                 {allowed:.2}; queues will grow as long as it lasts: if they are not to, add replicas or raise cpu_limit"
+            ),
+            Self::Overridden { strategy, path } => write!(
+                f,
+                "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
+                 alone with --strategy"
+            ),
+            Self::NeverEjects { strategies, services, percent } => {
+                let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
+                let names: Vec<&str> = services.keys().map(String::as_str).collect();
+                let most = services.values().max().copied().unwrap_or(0);
+                write!(
+                    f,
+                    "{plural} `{}`: outlier detection never ejects an endpoint of {}: {percent} % of {most} or \
+                     fewer is none; if it is to, write max_ejection_percent = 100, or \
+                     mesh.outlier_detection.always_eject_one_host = true",
+                    strategies.join("`, `"),
+                    names.join(", ")
+                )
+            }
+            Self::FailoverWithoutDetection { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the locality_lb_setting of {} has no effect without outlier detection; write \
+                 outlier_detection = {{ consecutive_5xx_errors = 5 }} into the traffic_policy",
+                services.join(", ")
+            ),
+            Self::UnknownTrafficDistribution { strategy, services, version } => write!(
+                f,
+                "strategy `{strategy}`: Istio {version} ignores the traffic_distribution of {}; it knows PreferClose \
+                 from 1.25 on, PreferSameZone and PreferSameNode from 1.27 on: take it out, or raise istio_version",
+                services.join(", ")
+            ),
+            Self::FaultWithoutPods { strategy, service, cluster } => write!(
+                f,
+                "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \
+                 runs there; place one there if it is to"
+            ),
+            Self::NoRequestCompleted { strategy } => {
+                write!(f, "strategy `{strategy}`: no request completed; make the run longer")
+            }
+            Self::WarmUpNotFound { strategy, replications } => write!(
+                f,
+                "strategy `{strategy}`: in {replications} replications latency had not settled (MSER-5); the \
+                 load may be too high, or the run needs a longer warm_up"
+            ),
+            Self::Failures { strategy, share } => write!(
+                f,
+                "strategy `{strategy}`: {:.2} % of the requests failed; latencies are those of the others",
+                share * 100.0
+            ),
+            Self::InFlight { strategy, share } => write!(
+                f,
+                "strategy `{strategy}`: {:.1} % of the requests had not ended; latencies are those of the others: \
+                 something is overloaded, or the run is too short",
+                share * 100.0
+            ),
+            Self::Unschedulable { strategy, service, cluster, pods, because } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` were Pending in cluster `{cluster}`: {because}; add \
+                 nodes or cores there, or lower requests or max_replicas"
+            ),
+            Self::NeverReady { strategy, service, cluster, pods } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}` never became ready; see \
+                 pod_events.csv (--out) for what they waited for"
+            ),
+            Self::Saturated { strategy, service, cluster, share } => write!(
+                f,
+                "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of their CPU limit: \
+                 their queues grow; add replicas or an hpa, or raise cpu_limit",
+                share * 100.0
+            ),
+            Self::QueueGrows { strategy, service, cluster, from, to } => write!(
+                f,
+                "strategy `{strategy}`: the requests in the pods of `{service}` in cluster `{cluster}` grew from {from:.1} \
+                 in the second quarter of the run to {to:.1} in the last, and no more were served: they, or what \
+                 they wait for, do not keep up, and latencies depend on how long the run is; add replicas, threads or \
+                 cpu_limit, or lower the rate"
+            ),
+            Self::TraceDiffers { what, trace, scenario } => write!(
+                f,
+                "{what}: the trace was taken with {trace}, the scenario has {scenario}; change the scenario with --set \
+                 or --strategy"
+            ),
+            Self::WideInterval { strategy, relative } => write!(
+                f,
+                "strategy `{strategy}`: the mean is known to {:.0} % only; ask for more replications",
+                relative * 100.0
+            ),
+        }
+    }
+}

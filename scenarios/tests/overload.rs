@@ -1,0 +1,96 @@
+//! What is said of a service that does not keep up.
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::warnings::{Warning, after_run};
+use std::sync::atomic::AtomicBool;
+
+/// `front` calls `back`, whose single thread sleeps for 100 ms: ten requests per second are all it can do,
+/// and no CPU limit is ever near.
+const WORKMODEL: &str = r#"{
+  "front": {"internal_service": {"loader": {"sleep_stress": {"run": true, "sleep_time": 0.001}}}, "external_services": [{"services": ["back"]}], "workers": 4, "threads": 256},
+  "back": {
+    "internal_service": {"loader": {"sleep_stress": {"run": true, "sleep_time": 0.1}}},
+    "workers": 1,
+    "threads": 1
+  }
+}"#;
+
+const SCENARIO: &str = r#"[run]
+duration = "400s"
+warm_up = "100s"
+replications = 3
+[application]
+workmodel = "app.json"
+[clusters.edge]
+nodes = [{ cores = "16" }]
+services = "all"
+[users.edge]
+cluster = "edge"
+service = "front"
+"#;
+
+/// What is said after a run at such a rate of the users.
+fn warnings(users: &str, settings: &[&str]) -> Vec<Warning> {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("app.json"), WORKMODEL).unwrap();
+    let path = directory.path().join("it.toml");
+    std::fs::write(&path, format!("{SCENARIO}{users}\n")).unwrap();
+    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+    let scenario = Scenario::open(path.to_str().unwrap(), &settings).unwrap();
+    let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
+    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    after_run(&Summary::new(&plan, &outcome))
+}
+
+fn growing(warnings: &[Warning]) -> Vec<(&str, f64, f64)> {
+    let growing = |it| match it {
+        &Warning::QueueGrows { ref service, from, to, .. } => Some((service.as_str(), from, to)),
+        _ => None,
+    };
+    warnings.iter().filter_map(growing).collect()
+}
+
+#[test]
+fn a_queue_that_grows_without_any_cpu_is_said_at_its_cause_alone() {
+    let said = warnings("rate = \"12/s\"", &[]);
+    let [("back", from, to)] = growing(&said)[..] else { panic!("{said:?}") };
+    // Beside its sleep a request needs some ms of CPU: 2.0 to 2.6/s more come than go, from the start on. The
+    // middle of the second quarter is at 187.5 s, that of the last at 437.5 s.
+    assert!(from > 2.0 * 187.5 * 0.85 && from < 2.6 * 187.5 * 1.15, "{said:?}");
+    assert!(to > 2.0 * 437.5 * 0.9 && to < 2.6 * 437.5 * 1.1, "{said:?}");
+}
+
+#[test]
+fn a_queue_that_does_not_grow_is_not_spoken_of() {
+    assert!(growing(&warnings("rate = \"8/s\"", &[])).is_empty());
+    // A load that rises fills the cells, and more calls are served.
+    let rises = "arrivals = { type = \"piecewise\", points = [{ at = \"0s\", rate = \"1/s\" }, { at = \"250s\", rate = \"9/s\" }] }";
+    let said = warnings(rises, &[]);
+    assert!(growing(&said).is_empty(), "{said:?}");
+}
+
+#[test]
+fn a_limit_of_cpu_is_said_as_such() {
+    let settings = [
+        "services.back.service_time={ law = \"deterministic\", mean = \"200ms\" }",
+        "services.back.resources={ limits = { cpu = \"500m\" } }",
+    ];
+    let said = warnings("rate = \"4/s\"", &settings);
+    let is_limit = |it: &Warning| matches!(it, Warning::Saturated { service, .. } if service == "back");
+    assert!(said.iter().any(is_limit), "{said:?}");
+    assert!(growing(&said).is_empty(), "{said:?}");
+}
+
+/// `front` has 1,024 threads: when all wait for `back`, the queue stands before `front`.
+#[test]
+fn a_queue_before_a_caller_whose_threads_all_wait_is_said_there() {
+    let said = warnings("rate = \"20/s\"", &["run.warm_up=300s"]);
+    let [("front", from, to)] = growing(&said)[..] else { panic!("{said:?}") };
+    assert!(from > 1024.0 && to > from, "{said:?}");
+}
