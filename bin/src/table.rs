@@ -81,7 +81,10 @@ fn traffic_table(summary: &Summary) -> String {
         "kB between clusters",
         "on the wire",
     ];
-    let cpu = clusters.iter().map(|cluster| format!("CPU {cluster}"));
+    // By cluster, as far as a line can be read.
+    let apart = clusters.len() <= CLUSTERS_SHOWN;
+    let cpu = clusters.iter().map(|cluster| format!("CPU {cluster}")).filter(|_| apart);
+    let cpu = cpu.chain((!apart).then(|| format!("CPU {} clusters", clusters.len())));
     let mut rows = vec![head.map(str::to_owned).into_iter().chain(cpu).collect()];
     for it in &summary.strategies {
         let bytes = &it.cross_cluster_bytes_per_request;
@@ -97,7 +100,11 @@ fn traffic_table(summary: &Summary) -> String {
             number(bytes.wire.value / 1000.0, 2),
         ];
         let cpu = |cluster: &&String| it.cpu_seconds_per_second.get(*cluster);
-        row.extend(clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))));
+        if apart {
+            row.extend(clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))));
+        } else {
+            row.push(number(it.cpu_seconds_per_second.values().map(|it| it.value).sum(), 2));
+        }
         rows.push(row);
     }
     "per user request; CPU in cores\n".to_owned() + &align(&rows)
