@@ -101,7 +101,9 @@ fn traffic_table(summary: &Summary) -> String {
         ];
         let cpu = |cluster: &&String| it.cpu_seconds_per_second.get(*cluster);
         if apart {
-            row.extend(clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))));
+            row.extend(
+                clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))),
+            );
         } else {
             row.push(number(it.cpu_seconds_per_second.values().map(|it| it.value).sum(), 2));
         }

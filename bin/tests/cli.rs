@@ -267,6 +267,19 @@ fn every_library_scenario_is_good() {
     }
 }
 
+#[test]
+fn every_line_of_the_library_names_something_that_it_prints() {
+    let list = text(&meshsim(&["library"]).stdout);
+    assert!(list.contains("\ntestbed  (a suite: validate --suite testbed)\n"), "{list}");
+    for name in list.lines().filter_map(|line| line.split(' ').next()) {
+        let output = meshsim(&["library", name]);
+        assert!(output.status.success() && output.stdout.len() > 100, "{name}: {}", text(&output.stderr));
+    }
+    let unknown = meshsim(&["library", "testbet"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("did you mean `testbed`?"), "{}", text(&unknown.stderr));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_is_finished() {

@@ -8,7 +8,7 @@ use meshsim_scenarios::problem::{Problem, nearest};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Print this scenario or file instead of the list
+    /// Print this scenario, suite or file instead of the list
     name: Option<String>,
 }
 
@@ -17,9 +17,11 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         print(&list())?;
         return Ok(Code::Ok);
     };
-    let text = library::scenario(name).or_else(|| library::file(name)).ok_or_else(|| {
-        let problem = Problem::new(format!("the library has no scenario `{name}`"));
-        match nearest(name, library::names().chain(library::files().map(|(path, _)| path))) {
+    let text = library::scenario(name).or_else(|| library::suite(name)).or_else(|| library::file(name));
+    let text = text.ok_or_else(|| {
+        let problem = Problem::new(format!("the library has no `{name}`"));
+        let known = library::names().chain(library::suite_names());
+        match nearest(name, known.chain(library::files().map(|(path, _)| path))) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("`meshsim library` lists them"),
         }
@@ -28,9 +30,10 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     Ok(Code::Ok)
 }
 
-/// The scenarios, a name per line, then the files that they name.
+/// The scenarios, a name per line, then suites of `validate` and the files that scenarios name.
 fn list() -> String {
     let scenarios = library::names().map(|name| format!("{name}\n"));
     let files = library::files().map(|(path, users)| format!("{path}  (a file of {})\n", users.join(", ")));
-    scenarios.chain(files).collect()
+    let suites = library::suite_names().map(|name| format!("{name}  (a suite: validate --suite {name})\n"));
+    scenarios.chain(suites).chain(files).collect()
 }
