@@ -4,10 +4,12 @@
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
 //! Templates are changed first and written out then, so that what they write can be changed too.
 
+mod explain;
 mod present;
+mod setting;
 
 use crate::merge::{Wrong, collect_common, merge};
-use crate::problem::{Checked, Place, Problem, Problems, Source, clip, nearest};
+use crate::problem::{Checked, Place, Problem, Problems, Source, clip};
 use crate::schema::{Scenario, StrategyHead};
 use crate::templates::{Templates, changes_clusters};
 use serde::Deserialize;
@@ -16,120 +18,15 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
+pub(crate) use explain::explain_serde;
 pub use present::{Present, path_parts};
+pub use setting::Setting;
 
 /// A scenario's text and the changes to it.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The scenario first, then the settings; each with the offset at which its spans begin.
     sources: Vec<(usize, Arc<Source>)>,
-}
-
-/// A change of one value, as in `links.edge1-cloud.rtt=20ms`; a part with dots is written in
-/// quotes, as in `links."a.b".rtt`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// The path, with dots.
-    pub path: String,
-    /// The new value: TOML if it reads as such, a text otherwise.
-    pub value: String,
-}
-
-impl Setting {
-    /// Splits `path=value`.
-    ///
-    /// # Errors
-    /// If there is no `=`, or one side is empty.
-    pub fn parse(text: &str) -> Checked<Self> {
-        match split_outside_quotes(text, '=') {
-            Some((path, value)) if !path.trim().is_empty() && !value.trim().is_empty() => {
-                Ok(Self { path: path.trim().to_owned(), value: value.trim().to_owned() })
-            }
-            _ => Err(Problem::new(format!("`{}` does not set a value", clip(text)))
-                .help("write PATH=VALUE, as in links.edge1-cloud.rtt=20ms")
-                .into()),
-        }
-    }
-
-    /// The change of a value as a file has it.
-    pub(crate) fn of_value(path: &[String], value: &DeValue<'_>) -> Self {
-        let parts: Vec<String> = path.iter().map(|part| quote_key(part)).collect();
-        Self { path: parts.join("."), value: inline(value) }
-    }
-
-    /// As a line of TOML.
-    fn as_toml(&self) -> String {
-        format!("{} = {}", key_of(&self.path), self.literal())
-    }
-
-    /// The value as TOML writes it: as it is if it reads as TOML, else as a text.
-    #[must_use]
-    pub fn literal(&self) -> String {
-        let reads = DeTable::parse(&format!("value = {}", self.value)).is_ok();
-        if reads { self.value.clone() } else { quote(&self.value) }
-    }
-}
-
-/// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
-fn key_of(path: &str) -> String {
-    let (mut parts, mut rest) = (Vec::new(), path);
-    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
-        parts.push(quote_key(part.trim()));
-        rest = tail;
-    }
-    parts.push(quote_key(rest.trim()));
-    parts.join(".")
-}
-
-/// Splits at the first `separator` that is not between quotes.
-fn split_outside_quotes(text: &str, separator: char) -> Option<(&str, &str)> {
-    let mut quoted = false;
-    let at = text.find(|c: char| {
-        quoted ^= c == '"';
-        c == separator && !quoted
-    })?;
-    Some((&text[..at], &text[at + separator.len_utf8()..]))
-}
-
-fn quote_key(part: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let is_quoted = part.len() >= 2 && part.starts_with('"') && part.ends_with('"');
-    if is_quoted || (!part.is_empty() && part.chars().all(bare)) { part.to_owned() } else { quote(part) }
-}
-
-/// A value of TOML on one line.
-fn inline(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => quote(text),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.to_string(),
-        DeValue::Boolean(truth) => truth.to_string(),
-        DeValue::Datetime(moment) => moment.to_string(),
-        DeValue::Array(values) => {
-            let values: Vec<String> = values.iter().map(|value| inline(value.get_ref())).collect();
-            format!("[{}]", values.join(", "))
-        }
-        DeValue::Table(table) => {
-            let pair = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
-                let key: &std::borrow::Cow<'_, str> = key.get_ref();
-                format!("{} = {}", quote_key(key), inline(value.get_ref()))
-            };
-            format!("{{ {} }}", table.iter().map(pair).collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-/// A basic string of TOML: on one line, so that a place in it is a place in what was typed.
-fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted += &format!("\\u{:04X}", u32::from(c)),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
 }
 
 impl Document {
@@ -331,105 +228,6 @@ impl Document {
     }
 }
 
-/// What serde calls a kind of value, and what people do.
-const KINDS: [(&str, &str); 23] = [
-    ("integer ", "the number "),
-    ("floating point ", "the number "),
-    ("boolean ", ""),
-    ("string ", "the text "),
-    ("sequence", "a list"),
-    ("map", "a table"),
-    ("null", "nothing"),
-    ("unit", "nothing"),
-    ("a sequence", "a list"),
-    ("an array", "a list"),
-    ("a map", "a table"),
-    ("a boolean", "true or false"),
-    ("a string", "a text in quotes"),
-    ("string or table", "a text in quotes or a table"),
-    ("u8", "a whole number"),
-    ("u16", "a whole number"),
-    ("u32", "a whole number"),
-    ("u64", "a whole number"),
-    ("usize", "a whole number"),
-    ("i64", "a whole number"),
-    ("bool", "true or false"),
-    ("f32", "a number"),
-    ("f64", "a number"),
-];
-
-/// A kind of value in people's words.
-fn in_words(kind: &str) -> String {
-    // The name of a type of ours says nothing to its users.
-    if kind.starts_with("struct ") {
-        return "a table".to_owned();
-    }
-    let whole = KINDS.iter().find(|(theirs, _)| *theirs == kind).map(|(_, ours)| (*ours).to_owned());
-    whole
-        .or_else(|| {
-            let (theirs, ours) =
-                KINDS.iter().find(|(theirs, _)| theirs.ends_with(' ') && kind.starts_with(theirs))?;
-            Some(format!("{ours}{}", echoed(&kind[theirs.len()..])))
-        })
-        .unwrap_or_else(|| kind.to_owned())
-}
-
-/// A value as serde repeats it, in quotes of its own, clipped.
-fn echoed(value: &str) -> String {
-    let clipped = clip(value);
-    let closing = value.chars().next_back().filter(|c| *c == '"' || *c == '`');
-    if clipped == value {
-        clipped
-    } else {
-        clipped + closing.map_or("", |c| if c == '"' { "\"" } else { "`" })
-    }
-}
-
-/// Message and help where a value is of the wrong kind.
-fn explain_kind(text: &str) -> Option<(String, Option<String>)> {
-    let rest = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "))?;
-    // A text that is repeated may say "expected" itself.
-    let (found, expected) = rest.rsplit_once(", expected ")?;
-    let help = if expected == "a string" {
-        Some("write it in quotes")
-    } else if expected.starts_with('u') && found.contains('-') {
-        Some("it is zero or more")
-    } else {
-        None
-    };
-    let message = format!("{} is expected, not {}", in_words(expected), in_words(found));
-    Some((message, help.map(str::to_owned)))
-}
-
-/// Message and help for an error message of serde.
-pub(crate) fn explain_serde(text: &str) -> (String, Option<String>) {
-    if let Some(explained) = explain_kind(text) {
-        return explained;
-    }
-    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-    let suggest = |kind: &str| {
-        let (typed, known) = quoted.split_first()?;
-        let message = format!("unknown {kind} `{}`", clip(typed));
-        let help = match nearest(typed, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "no key is expected here".to_owned(),
-            None => format!("it is one of {}", known.join(", ")),
-        };
-        Some((message, Some(help)))
-    };
-    let explained = if text.starts_with("unknown field") {
-        suggest("key")
-    } else if text.starts_with("unknown variant") {
-        suggest("value")
-    } else {
-        None
-    };
-    explained.unwrap_or_else(|| match text.strip_prefix("missing field ") {
-        Some(field) => (format!("the key {field} is missing"), None),
-        None => (text.to_owned(), None),
-    })
-}
-
 /// Parses a source whose spans begin at `offset`.
 fn parse_at(source: &Arc<Source>, offset: usize) -> Checked<Spanned<DeTable<'_>>> {
     let table = DeTable::parse(&source.text).map_err(|error| {
@@ -472,40 +270,6 @@ fn shift_value(value: Spanned<DeValue<'_>>, offset: usize) -> Spanned<DeValue<'_
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_setting_is_toml_or_a_text() {
-        let toml = |text: &str| Setting::parse(text).unwrap().as_toml();
-        assert_eq!(toml("links.edge1-cloud.rtt=20ms"), "links.edge1-cloud.rtt = \"20ms\"");
-        assert_eq!(toml("run.replications=5"), "run.replications = 5");
-        assert_eq!(toml("clusters.edge1.services=[\"s0\"]"), "clusters.edge1.services = [\"s0\"]");
-        assert_eq!(toml("links.\"a.b\".rtt=20ms"), "links.\"a.b\".rtt = \"20ms\"");
-        assert_eq!(toml("links.\"a=b\".rtt=20ms"), "links.\"a=b\".rtt = \"20ms\"");
-        assert_eq!(toml("name=a\u{7f}\"b\\"), "name = \"a\\u007F\\\"b\\\\\"");
-        assert!(Setting::parse("nothing").is_err());
-    }
-
-    #[test]
-    fn serde_s_kinds_become_words() {
-        let said = |text| explain_serde(text).0;
-        assert_eq!(
-            said("invalid type: string \"5\", expected u32"),
-            "a whole number is expected, not the text \"5\""
-        );
-        assert_eq!(
-            said("invalid type: boolean `true`, expected a sequence"),
-            "a list is expected, not `true`"
-        );
-        assert_eq!(explain_serde("invalid type: map, expected a string").1.unwrap(), "write it in quotes");
-        let long = format!("invalid type: string \"{}\", expected f64", "x".repeat(1_000));
-        assert!(said(&long).len() < 120, "{}", said(&long));
-    }
-
-    #[test]
-    fn serde_s_words_become_suggestions() {
-        let (message, help) = explain_serde("unknown field `rt`, expected one of `rtt`, `jitter`");
-        assert_eq!((message.as_str(), help.as_deref()), ("unknown key `rt`", Some("did you mean `rtt`?")));
-    }
 
     #[test]
     fn a_table_cannot_become_a_value() {

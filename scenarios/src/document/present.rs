@@ -1,6 +1,7 @@
 //! What a scenario says at a path.
 
-use super::{Document, split_outside_quotes};
+use super::Document;
+use super::setting::split_outside_quotes;
 use crate::problem::Checked;
 use std::ops::Range;
 use toml::Spanned;
