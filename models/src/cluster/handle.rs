@@ -302,7 +302,7 @@ impl Context<'_> {
             Event::MetricsScraped => self.scrape_metrics(),
             Event::AutoscalersSync => self.sync_autoscalers(),
             Event::SampleTaken => self.take_sample(),
-            Event::QuarterEnds => self.cluster.quarters.read(&self.cluster.cells, self.now),
+            Event::QuarterEnds => self.end_quarter(),
             _ => unreachable!("handled before"),
         }
     }

@@ -11,17 +11,28 @@ use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
 use meshsim_core::{EntityId, SimTime};
 
-/// The first sample of each cluster, if any is taken, and the ends of the quarters but the last.
+/// The first sample of each cluster, if any is taken, and the end of its first quarter.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let quarter = topology.description.end().as_nanos() / 4;
-    let quarters = (1..4).map(|number| (SimTime::from_nanos(quarter * number), Event::QuarterEnds));
     let sample = topology.description.time_series.map(|it| (SimTime::ZERO + it, Event::SampleTaken));
-    let of_cluster: Vec<(SimTime, Event)> = quarters.chain(sample).collect();
+    let firsts = || sample.into_iter().chain([(quarter_end(topology, 1), Event::QuarterEnds)]);
     let clusters = topology.description.clusters.ids();
-    clusters.flat_map(|it| of_cluster.iter().map(move |&(at, event)| (it.entity(), at, event))).collect()
+    clusters.flat_map(|it| firsts().map(move |(at, event)| (it.entity(), at, event))).collect()
+}
+
+/// When so many quarters of the run are over.
+fn quarter_end(topology: &Topology, number: u64) -> SimTime {
+    SimTime::from_nanos(topology.description.end().as_nanos() / 4 * number)
 }
 
 impl Context<'_> {
+    /// A quarter of the run is over; the last one ends with the run.
+    pub(super) fn end_quarter(&mut self) {
+        let ended = self.cluster.quarters.read(&self.cluster.cells, self.now);
+        if ended < 3 {
+            self.scheduler.schedule(quarter_end(self.topology, ended + 1), Event::QuarterEnds);
+        }
+    }
+
     /// A sample is taken.
     pub(super) fn take_sample(&mut self) {
         let Some(interval) = self.topology.description.time_series else { return };

@@ -23,12 +23,13 @@ impl Quarters {
         Self { read: vec![[0.0; 3]; places], ended: 0 }
     }
 
-    /// A quarter ends; the last one does when the run does.
-    pub fn read(&mut self, cells: &[Cell], now: SimTime) {
+    /// A quarter ends, but not the last: tells how many have.
+    pub fn read(&mut self, cells: &[Cell], now: SimTime) -> u64 {
         for (read, cell) in self.read.iter_mut().zip(cells) {
             read[self.ended] = cell.occupancy.time_inside(now);
         }
         self.ended += 1;
+        self.ended as u64
     }
 
     /// Requests in each cell, in the mean over each quarter of a run that is over.
