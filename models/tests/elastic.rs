@@ -17,6 +17,7 @@ use meshsim_models::kubernetes::scheduler::resources::ResourceList;
 use meshsim_models::kubernetes::settings::{
     AutoscalerSettings, Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings,
 };
+use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
 use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::units::Cores;
@@ -24,6 +25,9 @@ use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{DataPlane, Description};
 use support::{CLOUD, EDGE, all_ended, at_ms, free_world, run, served, with_outlier_detection};
+
+/// The last release whose sidecars start beside the application.
+const CLASSIC: IstioVersion = IstioVersion::new(1, 26);
 
 const EVERY_10_MS: Arrivals = Arrivals::Constant { per_second: 100.0 };
 
@@ -43,13 +47,14 @@ fn one_core(description: &Description) -> meshsim_core::Table<ServiceId, Workloa
     description.application.services.iter().map(|_| workload.clone()).collect()
 }
 
-/// A world of `s0`, which sleeps, with `pods` of it per cluster, and these changes.
+/// A world of `s0`, which sleeps, with `pods` of it per cluster, and these changes. Sidecars are classic.
 fn world(
     sleep_ms: u64,
     pods: &[(u32, ClusterId, u32)],
     changes: &[(u64, ClusterId, ChangeKind)],
 ) -> Description {
     let mut description = free_world(&[sleep_ms], &[], pods, EVERY_10_MS, 60);
+    description.mesh.istio_version = CLASSIC;
     description.kubernetes.pods = exact();
     description.kubernetes.workloads = one_core(&description);
     let change = |&(ms, cluster, kind): &(u64, ClusterId, ChangeKind)| Change {
@@ -90,6 +95,10 @@ fn a_new_pod_is_seen_by_each_cluster_when_its_steps_and_the_link_say() {
         let samples: &[ServiceSample] = &record.series[cluster].services;
         samples.iter().find(|sample| sample.endpoints == 3).unwrap().at
     };
+    // From 1.27 on the sidecar is ready first, then the application's container starts.
+    let mut native = description.clone();
+    native.mesh.istio_version = IstioVersion::new(1, 27);
+    assert_eq!(times(&run(&native, 0), CLOUD, "ready"), [14_100]);
     // The sample at the very moment comes before or after the news.
     let seen = |cluster| first_with_three(cluster).as_nanos() / 10_000_000 * 10;
     assert!((12_350..=12_360).contains(&seen(CLOUD)), "{}", seen(CLOUD));
@@ -128,7 +137,6 @@ fn a_service_that_is_offloaded_for_a_time_keeps_its_requests_near_for_that_time(
 fn without_a_hook_requests_fail_until_the_proxies_know() {
     let mut description = world(1, &[(0, CLOUD, 1)], &[(20_005, CLOUD, ChangeKind::Scale(0))]);
     description.services[ServiceId(0)].routes = Vec::new();
-    description.mesh.istio_version = meshsim_models::mesh::istio_version::IstioVersion::new(1, 26);
     let record = run(&description, 0);
     let closed = all_ended(&record).into_iter().filter(|(_, end)| end.status.to_string() == "503 UF");
     // Sent from 80 ms before SIGTERM until 330 ms after it.
@@ -184,6 +192,7 @@ fn a_pod_that_fits_nowhere_waits_until_another_leaves() {
 #[test]
 fn a_place_on_a_node_that_becomes_free_is_taken() {
     let mut description = free_world(&[1, 1], &[(0, 1)], &[(0, EDGE, 1), (1, EDGE, 1)], EVERY_10_MS, 60);
+    description.mesh.istio_version = CLASSIC;
     description.kubernetes.pods = exact();
     description.kubernetes.pods.grace = SimDuration::from_secs(3);
     description.kubernetes.workloads = one_core(&description);
@@ -321,6 +330,174 @@ fn requests_per_second_are_a_metric_too() {
     autoscaler.reads = vec![Reads::RequestsPerSecond];
     let record = run(&description, 0);
     assert_eq!(replicas_over_time(&record).last().unwrap().1, 5);
+}
+
+/// A fault of the first pod of `s0` at the edge.
+fn fault(kind: FaultKind, begins_ms: u64, ends_ms: Option<u64>) -> PodFault {
+    PodFault {
+        service: ServiceId(0),
+        cluster: EDGE,
+        pod: Some(0),
+        begins: at_ms(begins_ms),
+        ends: ends_ms.map(at_ms),
+        kind,
+        seen_after: Some(SimDuration::from_secs(1)),
+    }
+}
+
+fn places(record: &Record, cluster: ClusterId, name: &str) -> Vec<u32> {
+    steps(record, cluster).iter().filter(|it| it.step.name() == name).map(|it| it.place).collect()
+}
+
+#[test]
+fn a_pod_that_a_fault_made_unready_is_deleted_first() {
+    let mut description = world(1, &[(0, EDGE, 3)], &[(20_000, EDGE, ChangeKind::Scale(2))]);
+    let deleted = |description: &Description| places(&run(description, 0), EDGE, "deleted");
+    assert_eq!(deleted(&description), [2]);
+    description.faults = vec![fault(FaultKind::Crash, 10_000, None)];
+    assert_eq!(deleted(&description), [0]);
+    // The control plane does not know yet.
+    description.faults = vec![fault(FaultKind::Unready, 19_500, None)];
+    assert_eq!(deleted(&description), [2]);
+    // It is back, and for a shorter time than the others.
+    description.faults = vec![fault(FaultKind::Unready, 10_000, Some(15_000))];
+    assert_eq!(deleted(&description), [0]);
+}
+
+/// No surge, one may be missing: the broken one is, and goes first. No other does until a new one serves.
+#[test]
+fn a_rolling_update_takes_a_broken_pod_for_missing() {
+    let mut description = world(1, &[(0, EDGE, 4)], &[(20_000, EDGE, ChangeKind::Rollout)]);
+    let rollout = Rollout { max_surge: PodCount::Pods(0), max_unavailable: PodCount::Pods(1) };
+    description.kubernetes.workloads[ServiceId(0)].rollout = rollout;
+    description.faults = vec![fault(FaultKind::Unready, 10_000, Some(20_000))];
+    description.time_series = Some(SimDuration::from_millis(100));
+    let record = run(&description, 0);
+    assert_eq!(places(&record, EDGE, "deleted")[0], 0);
+    let after = record.series[EDGE].services.iter().filter(|sample| sample.at > at_ms(12_000));
+    assert!(after.into_iter().all(|sample| sample.endpoints >= 3), "no more than one is missing");
+}
+
+/// Two pods that share 0.8 cores, and a dead one: 40, 40 and 100 % of a target of 50 % ask for more than
+/// there are, and so for nothing.
+#[test]
+fn a_dead_pod_has_no_metric_and_keeps_an_autoscaler_from_scaling_down() {
+    let mut description = loaded(80.0, 10.0, 3, 50);
+    let proposals = |description: &Description| -> Vec<u32> {
+        let record = run(description, 0);
+        let late = record.control[EDGE].decisions.iter().filter(|it| it.at > at_ms(700_000));
+        late.map(|it| it.decision.replicas).collect()
+    };
+    assert!(proposals(&description).iter().all(|replicas| *replicas == 2));
+    description.services[ServiceId(0)] = with_outlier_detection();
+    description.faults = vec![fault(FaultKind::Crash, 100_000, None)];
+    assert!(proposals(&description).iter().all(|replicas| *replicas == 3));
+}
+
+/// Their start was long before the run's: a CPU that is measured is believed.
+#[test]
+fn a_pod_that_ran_before_the_run_is_no_young_one_when_it_fails() {
+    let mut description = loaded(80.0, 10.0, 3, 50);
+    description.faults = vec![fault(FaultKind::Unready, 100_000, None)];
+    let record = run(&description, 0);
+    let decisions = record.control[EDGE].decisions.iter();
+    let within = decisions.filter(|it| it.at > at_ms(110_000) && it.at < at_ms(290_000));
+    let counted: Vec<u32> = within.map(|it| it.proposals[0].unwrap().ready).collect();
+    assert!(counted.len() > 10 && counted.iter().all(|it| *it == 3), "{counted:?}");
+}
+
+/// Two nodes of two cores; three old pods of one core on the first, one on the other.
+#[test]
+fn new_pods_spread_by_their_own_kind() {
+    let mut description = world(1, &[(0, EDGE, 0)], &[(10_000, EDGE, ChangeKind::Rollout)]);
+    description.deployments[0].replicas = 4;
+    let node = description.clusters[EDGE].nodes[0].clone();
+    description.clusters[EDGE].nodes.push(node);
+    for node in &mut description.clusters[EDGE].nodes {
+        node.capacity.milli_cpu = Some(8_000);
+    }
+    let rollout = Rollout { max_surge: PodCount::Pods(4), max_unavailable: PodCount::Pods(0) };
+    description.kubernetes.workloads[ServiceId(0)].rollout = rollout;
+    let record = run(&description, 0);
+    let on = |step| if let PodStep::Scheduled(node) = step { Some(node) } else { None };
+    let nodes: Vec<u32> = steps(&record, EDGE).into_iter().filter_map(|it| on(it.step)).collect();
+    assert_eq!((nodes.len(), nodes.iter().sum::<u32>()), (4, 2), "{nodes:?}");
+}
+
+/// `s1` has waited since 10.1 s, `s0` since 20.1 s; a core is free at 33 s.
+#[test]
+fn who_has_waited_longest_for_a_node_gets_it() {
+    let mut description = free_world(
+        &[1, 1, 1],
+        &[(0, 1), (0, 2)],
+        &[(0, EDGE, 1), (1, EDGE, 1), (2, EDGE, 1)],
+        EVERY_10_MS,
+        60,
+    );
+    description.kubernetes.pods = exact();
+    description.kubernetes.pods.grace = SimDuration::from_secs(3);
+    description.kubernetes.workloads = one_core(&description);
+    description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(3_000);
+    let change = |ms, service, replicas| Change {
+        at: at_ms(ms),
+        service: ServiceId(service),
+        cluster: EDGE,
+        kind: ChangeKind::Scale(replicas),
+    };
+    description.kubernetes.changes = vec![change(10_000, 1, 2), change(20_000, 0, 2), change(30_000, 2, 0)];
+    let record = run(&description, 0);
+    let scheduled = |it: &&PodRecord| matches!(it.step, PodStep::Scheduled(_));
+    let got: Vec<ServiceId> = steps(&record, EDGE).iter().filter(scheduled).map(|it| it.service).collect();
+    assert_eq!(got, [ServiceId(1)]);
+}
+
+/// Requests of 8 s: before Istio 1.27 a sidecar ends 5 s after its pod was deleted, whoever waits.
+#[test]
+fn a_classic_sidecar_does_not_wait_for_requests() {
+    let mut description =
+        world(8_000, &[(0, EDGE, 1), (0, CLOUD, 1)], &[(20_005, EDGE, ChangeKind::Scale(0))]);
+    description.kubernetes.pods.endpoint_delay = SimDuration::ZERO;
+    description.application.services[ServiceId(0)].threads = 2_000;
+    let ended = |minor| {
+        let mut description = description.clone();
+        description.mesh.istio_version = IstioVersion::new(1, minor);
+        let record = run(&description, 0);
+        let end = |it: PodRecord| match it.step {
+            PodStep::Ended(requests) => Some((it.at, requests)),
+            _ => None,
+        };
+        steps(&record, EDGE).into_iter().find_map(end).unwrap()
+    };
+    let (at, killed) = ended(26);
+    // Sent from 17.01 to 20 s.
+    assert!(at == at_ms(25_005) && (299..=301).contains(&killed), "{at}: {killed}");
+    assert_eq!(ended(27).1, 0);
+}
+
+/// The hook takes longer than it is until the next update: pods that end are in nobody's way.
+#[test]
+fn pods_that_end_slowly_do_not_hold_up_the_next_update() {
+    let changes = [(5_000, EDGE, ChangeKind::Rollout), (15_000, EDGE, ChangeKind::Rollout)];
+    let mut description = world(1, &[(0, EDGE, 2)], &changes);
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(30);
+    description.kubernetes.pods.grace = SimDuration::from_secs(35);
+    let rollout = Rollout { max_surge: PodCount::Pods(1), max_unavailable: PodCount::Pods(0) };
+    description.kubernetes.workloads[ServiceId(0)].rollout = rollout;
+    description.mesh.data_plane = DataPlane::None;
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "created"), [5_000, 7_100, 15_000, 17_100]);
+}
+
+/// Its containers run since 6.1 s and its application is not ready at 7 s: it ends as any other pod.
+#[test]
+fn a_pod_that_starts_ends_in_peace_too() {
+    let changes = [(5_000, EDGE, ChangeKind::Scale(2)), (7_000, EDGE, ChangeKind::Scale(1))];
+    let mut description = world(1, &[(0, EDGE, 1)], &changes);
+    description.kubernetes.pods.application_start = SimDuration::from_secs(5);
+    assert_eq!(times(&run(&description, 0), EDGE, "ended"), [12_000]);
+    // While its image is pulled there is nothing to end.
+    description.kubernetes.pods.container_start = SimDuration::from_secs(5);
+    assert_eq!(times(&run(&description, 0), EDGE, "ended"), [7_000]);
 }
 
 /// Every call of `s0` makes three attempts at a pod that is dead: 100/s x 3 x 10 ms of its sidecar.

@@ -7,8 +7,6 @@
 //! # Assumptions
 //! - The CPU time of handshakes is nobody's. Effect: a sidecar that makes many new connections shows
 //!   less than it uses.
-//! - A pod that a fault made unready or killed is not ready for the autoscaler from the moment on at
-//!   which the fault began.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`; metrics-server, `--metric-resolution`.
@@ -16,7 +14,6 @@
 use super::event::Event;
 use super::handle::Context;
 use crate::draws::{Purpose, draw};
-use crate::ids::PodId;
 use crate::kubernetes::hpa::metrics::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests};
@@ -54,8 +51,10 @@ impl Context<'_> {
         let kept = settings.pods_window.as_nanos().div_ceil(settings.resolution.as_nanos().max(1)) as usize;
         for place in 0..self.cluster.workloads.pods.len() {
             let pod = self.cluster.workloads.pods[place];
+            // Of a container that has died a kubelet says nothing.
             let runs = matches!(pod.phase, Phase::Ready | Phase::Starting | Phase::Terminating)
-                && pod.runs_from <= self.now;
+                && pod.runs_from <= self.now
+                && !self.topology.faults.is_dead(self.pod_in(place), self.now);
             if runs {
                 let counters = self.counters_of(place);
                 self.cluster.workloads.histories[place].scrape(self.now, counters, kept);
@@ -127,16 +126,9 @@ impl Context<'_> {
     fn seen_by_autoscaler(&self, deployment: usize) -> Vec<(usize, PodState)> {
         let workloads = &self.cluster.workloads;
         let seen = |place: usize| {
-            let broken = self.broken_since(self.pod_in(place));
-            Some((place, workloads.pods[place].seen_by_autoscaler(self.now, broken)?))
+            Some((place, workloads.pods[place].seen_by_autoscaler(self.now, self.fault_seen(place))?))
         };
         workloads.deployments[deployment].places.clone().filter_map(seen).collect()
-    }
-
-    /// Since when a fault makes a pod unready, if one does.
-    fn broken_since(&self, pod: PodId) -> Option<SimTime> {
-        let faults = self.topology.faults.of(pod);
-        faults.filter(|it| it.removes_endpoint() && it.is_on(self.now)).map(|it| it.begins).min()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! # Models
 //! A change of the wanted number, of the template or of a pod's state makes the Deployment controller
-//! look at its pods at once. A pod without a node tries again when another one has left a node. A
-//! pod's endpoint is announced to the proxies of its own cluster after the endpoint delay, and from
+//! look at its pods at once, as does a fault that it is told of. Pods without a node try again when another
+//! one has left a node, first the one that has waited longest since it was last tried. A pod's endpoint is announced to the proxies of its own cluster after the endpoint delay, and from
 //! there to those of the others over the links. A proxy that learns that an endpoint is gone closes
 //! its idle connections to it and lets the others end; a pod that ends closes all of its.
 //!
@@ -26,7 +26,7 @@ use super::state::EndpointNews;
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::deployment::reconcile;
-use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, StartFactors};
+use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::settings::ChangeKind;
 use crate::telemetry::control_log::{PodRecord, PodStep};
@@ -90,7 +90,8 @@ impl Context<'_> {
         let state = &workloads.deployments[deployment];
         let (wanted, revision) = (state.wanted, state.revision);
         let rollout = self.topology.description.kubernetes.workload(state.service).rollout;
-        let actions = reconcile(wanted, revision, rollout, &workloads.owned(deployment, now), now);
+        let owned = workloads.owned(deployment, now, |place| self.fault_seen(place));
+        let actions = reconcile(wanted, revision, rollout, &owned, now);
         for &place in &actions.delete {
             self.delete_pod(place);
         }
@@ -105,6 +106,18 @@ impl Context<'_> {
             acted = true;
         }
         acted
+    }
+
+    /// What the control plane saw last of the faults of the pod in a place.
+    pub(super) fn fault_seen(&self, place: usize) -> Option<(bool, SimTime)> {
+        self.topology.faults.last_seen(self.pod_in(place), self.now)
+    }
+
+    /// The controller of a pod's Deployment, if it is here, learns of a fault or its end.
+    pub(super) fn controller_sees_fault(&mut self, pod: PodId) {
+        if self.cluster.workloads.is_elastic && self.topology.pods[pod].cluster == self.cluster.id {
+            self.reconcile(self.cluster.workloads.deployment_of(self.topology.slot_of(pod)));
+        }
     }
 
     fn try_to_schedule(&mut self, place: usize) {
@@ -126,7 +139,7 @@ impl Context<'_> {
         match pod.phase {
             Phase::Pending => self.schedule_pod(place),
             Phase::Starting if pod.ready_from <= self.now => self.pod_is_ready(place),
-            Phase::Terminating if pod.refuses_from <= self.now => self.pod_may_end(place),
+            Phase::Terminating if pod.ends_from <= self.now => self.pod_may_end(place),
             Phase::Absent | Phase::Starting | Phase::Ready | Phase::Terminating => {}
         }
     }
@@ -143,8 +156,10 @@ impl Context<'_> {
             node_selector: &workload.node_selector,
             tolerations: &workload.tolerations,
         };
-        match choose(&workloads.nodes, &needs, &workloads.alike(deployment)) {
+        let revision = workloads.pods[place].revision;
+        match choose(&workloads.nodes, &needs, &workloads.alike(deployment, revision)) {
             Err(unfit) => {
+                workloads.pods[place].tried = self.now;
                 if !std::mem::replace(&mut workloads.pods[place].unschedulable, true) {
                     self.record(place, PodStep::Unschedulable(unfit));
                 }
@@ -159,21 +174,31 @@ impl Context<'_> {
 
     /// A node's kubelet takes a pod.
     fn start_pod(&mut self, place: usize, node: usize, image: u32, image_bytes: f64) {
-        let (now, has_sidecar) = (self.now, self.topology.has_sidecars());
+        let (now, sidecar) = (self.now, self.sidecar());
         let times = &self.topology.description.kubernetes.pods;
         let bandwidth = times.pull_bits_per_second;
         let factors = self.start_factors(place);
         let workloads = &mut self.cluster.workloads;
         let cache = &mut workloads.images[node];
         let mut images = now;
-        if has_sidecar {
+        if sidecar != Sidecar::None {
             images = cache.pull(SIDECAR_IMAGE, times.sidecar_image_bytes, bandwidth, now);
         }
         images = images.max(cache.pull(image, image_bytes, bandwidth, now));
-        workloads.pods[place].start(node as u32, now, images, times, factors, has_sidecar);
+        workloads.pods[place].start(node as u32, now, images, times, factors, sidecar);
         let ready = workloads.pods[place].ready_from;
         self.record(place, PodStep::Scheduled(node as u32));
         self.pod_advances_at(place, ready);
+    }
+
+    /// What kind of sidecar the pods here have.
+    fn sidecar(&self) -> Sidecar {
+        let native = self.topology.description.mesh.istio_version.has_native_sidecars();
+        match (self.topology.has_sidecars(), native) {
+            (false, _) => Sidecar::None,
+            (true, false) => Sidecar::Classic,
+            (true, true) => Sidecar::Native,
+        }
     }
 
     fn start_factors(&self, place: usize) -> StartFactors {
@@ -209,18 +234,23 @@ impl Context<'_> {
     /// A pod is deleted.
     fn delete_pod(&mut self, place: usize) {
         let settings = &self.topology.description.kubernetes;
-        let has_sidecar = self.topology.has_sidecars();
+        let sidecar = self.sidecar();
         self.record(place, PodStep::Deleted);
-        match self.cluster.workloads.pods[place].phase {
+        let pod = &mut self.cluster.workloads.pods[place];
+        match pod.phase {
             Phase::Pending => self.pod_has_ended(place, 0),
-            Phase::Starting => {
+            // There is nothing yet that could end in peace.
+            Phase::Starting if pod.runs_from > self.now => {
                 self.release_node(place);
                 self.pod_has_ended(place, 0);
             }
-            Phase::Ready => {
-                let first = self.cluster.workloads.pods[place].delete(self.now, &settings.pods, has_sidecar);
+            Phase::Starting | Phase::Ready => {
+                let was_ready = pod.phase == Phase::Ready;
+                let first = pod.delete(self.now, &settings.pods, sidecar);
                 self.pod_advances_at(place, first);
-                self.announce(self.pod_in(place), false);
+                if was_ready {
+                    self.announce(self.pod_in(place), false);
+                }
             }
             Phase::Absent | Phase::Terminating => {}
         }
@@ -231,10 +261,9 @@ impl Context<'_> {
         let pod = self.pod_in(place);
         let calls = &self.cluster.calls;
         let open = calls.handles().filter(|&call| calls[call].pod == pod).count() as u32;
-        let killed_at =
-            self.cluster.workloads.pods[place].killed_at(&self.topology.description.kubernetes.pods);
-        if open > 0 && self.now < killed_at {
-            return self.pod_advances_at(place, killed_at.min(self.now.saturating_add(RELIST)));
+        let killed_from = self.cluster.workloads.pods[place].killed_from;
+        if open > 0 && self.now < killed_from {
+            return self.pod_advances_at(place, killed_from.min(self.now.saturating_add(RELIST)));
         }
         self.pod_dies(pod);
         self.compute.place(self.topology.pods[pod].container, None);
@@ -253,10 +282,8 @@ impl Context<'_> {
         let deployment = workloads.deployment_of(place);
         let node = workloads.pods[place].node as usize;
         workloads.nodes[node].resources.remove(&workloads.deployments[deployment].requests);
-        for other in 0..self.cluster.workloads.pods.len() {
-            if self.cluster.workloads.pods[other].unschedulable {
-                self.try_to_schedule(other);
-            }
+        for other in workloads.waiting() {
+            self.try_to_schedule(other);
         }
     }
 

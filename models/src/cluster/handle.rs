@@ -294,6 +294,7 @@ impl Context<'_> {
             Event::EndpointChanges { pod, ready } => {
                 let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
                 self.cluster.change_endpoint(self.topology, pod, news, self.now);
+                self.controller_sees_fault(pod);
             }
             Event::WorkloadsStart => self.workloads_start(),
             Event::WorkloadChanges(place) => self.workload_changes(place),

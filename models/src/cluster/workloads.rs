@@ -113,9 +113,14 @@ impl Workloads {
         self.deployments.iter().position(|it| it.service == service)
     }
 
-    /// The pods of a Deployment that are not being deleted.
+    /// The pods of a Deployment that are not being deleted; of a place, what was seen last of its faults.
     #[must_use]
-    pub fn owned(&self, deployment: usize, now: SimTime) -> Vec<OwnedPod> {
+    pub fn owned(
+        &self,
+        deployment: usize,
+        now: SimTime,
+        fault: impl Fn(usize) -> Option<(bool, SimTime)>,
+    ) -> Vec<OwnedPod> {
         let places = self.deployments[deployment].places.clone();
         let owned = |place: usize| {
             let it = &self.pods[place];
@@ -125,11 +130,20 @@ impl Workloads {
                 revision: it.revision,
                 node: bound.then_some(it.node),
                 runs: bound && it.runs_from <= now,
-                ready_since: (it.phase == Phase::Ready).then_some(it.ready_from),
+                ready_since: it.ready_since(fault(place)),
                 created: it.created,
             })
         };
         places.filter_map(owned).collect()
+    }
+
+    /// The pods that found no node, in the order in which they were tried last.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<usize> {
+        let unschedulable = |place: &usize| self.pods[*place].unschedulable;
+        let mut waiting: Vec<usize> = (0..self.pods.len()).filter(unschedulable).collect();
+        waiting.sort_by_key(|&place| (self.pods[place].tried, self.pods[place].created, place));
+        waiting
     }
 
     /// Pods of a Deployment in a phase.
@@ -139,12 +153,12 @@ impl Workloads {
         pods.iter().filter(|it| it.phase == phase).count() as u32
     }
 
-    /// How many pods of a Deployment each node has, those that are being deleted apart.
+    /// How many pods of a revision of a Deployment each node has, those that are being deleted apart.
     #[must_use]
-    pub fn alike(&self, deployment: usize) -> Vec<u32> {
+    pub fn alike(&self, deployment: usize, revision: u32) -> Vec<u32> {
         let mut alike = vec![0; self.nodes.len()];
         for pod in &self.pods[self.deployments[deployment].places.clone()] {
-            if matches!(pod.phase, Phase::Starting | Phase::Ready) {
+            if pod.revision == revision && matches!(pod.phase, Phase::Starting | Phase::Ready) {
                 alike[pod.node as usize] += 1;
             }
         }

@@ -105,6 +105,23 @@ impl PodFaults {
         self.of(pod).any(|fault| fault.kind == FaultKind::Crash && fault.is_on(now))
     }
 
+    /// What the control plane saw last of a pod's faults: whether it is ready, and since when; absent if
+    /// it has seen none.
+    #[must_use]
+    pub fn last_seen(&self, pod: PodId, now: SimTime) -> Option<(bool, SimTime)> {
+        let spans = || {
+            let seen = self.of(pod).filter(|it| it.removes_endpoint());
+            seen.filter_map(|it| {
+                let after = it.seen_after?;
+                let ends = it.ends.map_or(SimTime::MAX, |ends| ends.saturating_add(after));
+                Some((it.begins.saturating_add(after), ends))
+            })
+        };
+        let broken = spans().filter(|&(begins, ends)| begins <= now && now < ends);
+        let sound = || spans().map(|(_, ends)| ends).filter(|&ends| ends <= now).max();
+        broken.map(|(begins, _)| (false, begins)).min().or_else(|| Some((true, sound()?)))
+    }
+
     /// When a pod crashes next, at or after `from`; never is [`SimTime::MAX`].
     #[must_use]
     pub fn next_crash(&self, pod: PodId, from: SimTime) -> SimTime {
@@ -177,5 +194,20 @@ mod tests {
         assert_eq!([0, 5, 10, 15, 30].map(|s| faults.slowness(PodId(1), at(s))), [1.0, 3.0, 6.0, 2.0, 1.0]);
         assert_eq!(faults.errors(PodId(1), at(30)), Some((0.5, 503)));
         assert_eq!(faults.errors(PodId(2), at(30)), None);
+    }
+
+    #[test]
+    fn the_control_plane_sees_faults_late_and_only_those_that_it_is_told_of() {
+        let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        let seen = |it: PodFault| PodFault { seen_after: Some(SimDuration::from_secs(2)), ..it };
+        let faults = PodFaults::new(vec![
+            (PodId(0), seen(fault(10, 20, FaultKind::Crash))),
+            (PodId(1), fault(10, 20, FaultKind::Crash)),
+            (PodId(2), seen(fault(10, 20, FaultKind::Slow { factor: 2.0 }))),
+        ]);
+        let last = |second| faults.last_seen(PodId(0), at(second));
+        assert_eq!([last(11), last(12), last(21)], [None, Some((false, at(12))), Some((false, at(12)))]);
+        assert_eq!([last(22), last(99)], [Some((true, at(22))); 2]);
+        assert_eq!([1, 2].map(|pod| faults.last_seen(PodId(pod), at(15))), [None, None]);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! # Models
 //! - A ReplicaSet with too many pods deletes first those without a node, then those that do not run,
-//!   those that are not ready, those that share their node with more of their kind, those that have
-//!   been ready for a shorter time, and younger ones; times count by powers of two.
+//!   those that are not ready, those that share their node with more pods of the Deployment, those that
+//!   have been ready for a shorter time, and younger ones; times count by powers of two.
 //! - A rolling update makes pods of the new revision up to the wanted number and `maxSurge` more in
 //!   all, and deletes old ones, those that are not ready first, as long as all but `maxUnavailable`
 //!   of the wanted number are available. `maxSurge` is rounded up, `maxUnavailable` down; if both are
@@ -18,7 +18,8 @@
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/deployment/rolling.go`, `util/deployment_util.go`
 //! (`NewRSNewReplicas`, `ResolveFenceposts`); `pkg/controller/controller_utils.go`
-//! (`ActivePodsWithRanks`, `LogarithmicScaleDown`).
+//! (`ActivePodsWithRanks`, `LogarithmicScaleDown`); `pkg/controller/replicaset/replica_set.go`
+//! (`getPodsRankedByRelatedPodsOnSameNode`).
 
 use meshsim_core::{SimDuration, SimTime};
 use std::cmp::Reverse;
@@ -98,7 +99,7 @@ pub fn reconcile(wanted: u32, newest: u32, rollout: Rollout, pods: &[OwnedPod], 
     let count = new.len() as u32;
     let mut actions = Actions::default();
     if count > wanted {
-        actions.delete = victims(&new, (count - wanted) as usize, now);
+        actions.delete = victims(&new, pods, (count - wanted) as usize, now);
     } else if old.is_empty() {
         actions.create = wanted - count;
     } else {
@@ -108,7 +109,7 @@ pub fn reconcile(wanted: u32, newest: u32, rollout: Rollout, pods: &[OwnedPod], 
     }
     if !old.is_empty() {
         let new_count = count - actions.delete.len() as u32 + actions.create;
-        actions.delete.extend(old_victims(wanted, rollout, &new, &old, new_count, now));
+        actions.delete.extend(old_victims(wanted, rollout, pods, newest, new_count, now));
     }
     actions
 }
@@ -117,30 +118,31 @@ pub fn reconcile(wanted: u32, newest: u32, rollout: Rollout, pods: &[OwnedPod], 
 fn old_victims(
     wanted: u32,
     rollout: Rollout,
-    new: &[OwnedPod],
-    old: &[OwnedPod],
+    pods: &[OwnedPod],
+    newest: u32,
     new_count: u32,
     now: SimTime,
 ) -> Vec<usize> {
+    let (new, old): (Vec<OwnedPod>, Vec<OwnedPod>) = pods.iter().partition(|pod| pod.revision == newest);
     let (_, unavailable) = rollout.resolve(wanted);
     let least = wanted.saturating_sub(unavailable);
     let available = |pods: &[OwnedPod]| pods.iter().filter(|pod| pod.ready_since.is_some()).count() as u32;
-    let (new_available, old_available) = (available(new), available(old));
+    let (new_available, old_available) = (available(&new), available(&old));
     // New pods that do not serve yet count as missing.
     let new_missing = new_count.saturating_sub(new_available);
     let may_go = (new_count + old.len() as u32).saturating_sub(least + new_missing);
     let (idle, serving): (Vec<OwnedPod>, Vec<OwnedPod>) =
         old.iter().partition(|pod| pod.ready_since.is_none());
-    let mut gone = victims(&idle, may_go as usize, now);
+    let mut gone = victims(&idle, pods, may_go as usize, now);
     let spare = (new_available + old_available).saturating_sub(least);
     let rest = (may_go as usize - gone.len()).min(spare as usize);
-    gone.extend(victims(&serving, rest, now));
+    gone.extend(victims(&serving, pods, rest, now));
     gone
 }
 
-/// The first `count` pods to be deleted of a ReplicaSet.
-fn victims(pods: &[OwnedPod], count: usize, now: SimTime) -> Vec<usize> {
-    let on_node = |node| pods.iter().filter(|pod| pod.node.is_some() && pod.node == node).count();
+/// The first `count` pods to be deleted of a ReplicaSet, beside all pods of the Deployment.
+fn victims(pods: &[OwnedPod], all: &[OwnedPod], count: usize, now: SimTime) -> Vec<usize> {
+    let on_node = |node| all.iter().filter(|pod| pod.node.is_some() && pod.node == node).count();
     let mut ranked: Vec<_> = pods
         .iter()
         .map(|pod| {
@@ -215,6 +217,15 @@ mod tests {
         assert_eq!(order(3), [0, 1, 2]);
         // Two of a kind on a node come before one that is younger.
         assert_eq!(order(5), [0, 1, 2, 5, 4]);
+    }
+
+    /// Pods of both revisions on a node count: 3 is alone, 1 and 2 are not.
+    #[test]
+    fn pods_of_other_revisions_crowd_a_node_too() {
+        let on = |place, revision, node| OwnedPod { node: Some(node), ..pod(place, revision, Some(1)) };
+        let pods = [on(1, 0, 7), on(2, 1, 7), on(3, 0, 8), on(4, 1, 9)];
+        let rollout = Rollout { max_surge: PodCount::Pods(2), max_unavailable: PodCount::Pods(0) };
+        assert_eq!(reconcile(3, 1, rollout, &pods, at(100)), Actions { create: 1, delete: vec![1] });
     }
 
     /// Kubernetes' own walk: 10 replicas, surge 3, unavailable 2.

@@ -12,7 +12,8 @@
 //!   (Little's law): exact over a window that is long beside a request.
 //!
 //! # Source
-//! kubernetes-sigs/metrics-server, `pkg/storage/pod.go` (`Store`, `GetMetrics`); KNOWN_ISSUES.md.
+//! kubernetes-sigs/metrics-server, `pkg/storage/pod.go` (`Store`, `GetMetrics`); KNOWN_ISSUES.md;
+//! kubernetes-sigs/prometheus-adapter, `pkg/custom-provider/provider.go` (`metricFor`: NaN is 0).
 
 use super::hpa::metrics::{PodMetric, PodReading};
 use meshsim_core::{SimDuration, SimTime};
@@ -142,21 +143,20 @@ impl PodHistory {
         let metric = self.last(back).and_then(|(from, to, window)| {
             let nanos = window.as_nanos() as f64;
             let served = (to.served - from.served) as f64;
+            let application = thousandths(1e3 * (to.application_cpu - from.application_cpu) / nanos);
+            let sidecar = thousandths(1e3 * (to.sidecar_cpu - from.sidecar_cpu) / nanos);
             let value = match reads {
-                Reads::PodCpu => {
-                    let used = |it: Counters| it.application_cpu + it.sidecar_cpu;
-                    1e3 * (used(to) - used(from)) / nanos
-                }
-                Reads::ApplicationCpu => 1e3 * (to.application_cpu - from.application_cpu) / nanos,
-                Reads::SidecarCpu => 1e3 * (to.sidecar_cpu - from.sidecar_cpu) / nanos,
-                Reads::RequestsPerSecond => 1e3 * served * 1e9 / nanos,
-                // Nothing answered: there is no mean.
-                Reads::MeanLatency if served == 0.0 => return None,
-                Reads::MeanLatency => (to.in_cell - from.in_cell) / served / 1e3,
-                Reads::RequestsInFlight => 1e3 * (to.in_cell - from.in_cell) / nanos,
+                // Each container's is a quantity of its own.
+                Reads::PodCpu => application + sidecar,
+                Reads::ApplicationCpu => application,
+                Reads::SidecarCpu if !requests.has_sidecar => return None,
+                Reads::SidecarCpu => sidecar,
+                Reads::RequestsPerSecond => thousandths(1e3 * served * 1e9 / nanos),
+                // Nothing answered: the adapter takes 0 / 0 for 0.
+                Reads::MeanLatency if served == 0.0 => 0,
+                Reads::MeanLatency => thousandths((to.in_cell - from.in_cell) / served / 1e3),
+                Reads::RequestsInFlight => thousandths(1e3 * (to.in_cell - from.in_cell) / nanos),
             };
-            // Quantities are rounded up to thousandths; what is not exact in binary must not be.
-            let value = (value - 1e-6).ceil().max(0.0) as i64;
             Some(PodMetric { value, timestamp: self.scrapes.back()?.0, window })
         });
         PodReading { metric, request: request.map(|it| it as i64) }
@@ -174,6 +174,11 @@ impl PodHistory {
         let (from, to) = (self.scrapes[place], self.scrapes.back()?);
         Some((from.1, to.1, to.0 - from.0))
     }
+}
+
+/// A quantity is rounded up to thousandths; what is not exact in binary must not be.
+fn thousandths(value: f64) -> i64 {
+    (value - 1e-6).ceil().max(0.0) as i64
 }
 
 #[cfg(test)]
@@ -236,12 +241,26 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_answered_nothing_has_no_mean_latency() {
+    fn what_each_container_uses_is_rounded_up_by_itself() {
+        let mut history = PodHistory::default();
+        history.scrape(at(0), Counters::default(), 1);
+        let used =
+            Counters { application_cpu: 0.5994 * 15e9, sidecar_cpu: 0.0103 * 15e9, ..Counters::default() };
+        history.scrape(at(15), used, 1);
+        let read = |requests| history.read(Reads::PodCpu, requests, SimDuration::ZERO).metric.unwrap().value;
+        assert_eq!(read(REQUESTS), 600 + 11);
+        // Of a sidecar that is not there nothing can be read.
+        let alone = CpuRequests { sidecar: None, has_sidecar: false, ..REQUESTS };
+        assert_eq!(history.read(Reads::SidecarCpu, alone, SimDuration::ZERO).metric, None);
+    }
+
+    #[test]
+    fn a_pod_that_answered_nothing_has_a_mean_latency_of_0() {
         let mut history = PodHistory::default();
         history.scrape(at(0), Counters::default(), 4);
         history.scrape(at(15), Counters::default(), 4);
         let window = SimDuration::from_secs(60);
-        assert_eq!(history.read(Reads::MeanLatency, REQUESTS, window).metric, None);
+        assert_eq!(history.read(Reads::MeanLatency, REQUESTS, window).metric.unwrap().value, 0);
         assert_eq!(history.read(Reads::RequestsPerSecond, REQUESTS, window).metric.unwrap().value, 0);
     }
 }

@@ -3,20 +3,29 @@
 //! # Models
 //! A pod waits for a node, then for its images (a node pulls one after the other, and each only
 //! once), then its containers start: the sidecar and the application at the same time, or one after
-//! the other. It is ready once the application has answered a probe, which asks at fixed distances,
-//! and the sidecar is ready. When it is deleted its endpoint is removed and, after the preStop hook,
-//! SIGTERM is sent: the application takes nothing new and ends what it has, its sidecar stays for a
-//! drain time; what is left at the end of the grace period is killed. Whether a pod has ended is
-//! looked at once a second, as a kubelet does.
+//! the other. It is ready once the application has answered a probe and the sidecar is ready. A kubelet
+//! probes when the containers run, when the sidecar becomes ready, and at fixed distances from the later
+//! one of these on; probes before the initial delay is over are left out. When a pod is deleted its
+//! endpoint is removed and, after the preStop hook, SIGTERM is sent: the application takes nothing new
+//! and ends what it has; what is left at the end of the grace period is killed. Whether a pod has ended
+//! is looked at once a second, as a kubelet does.
+//!
+//! A sidecar of Kubernetes' own kind (Istio 1.27 and later) is ready before the application starts, and
+//! drains when that has had its SIGTERM. A classic one gets its SIGTERM when the pod is deleted: when its
+//! drain time is over it ends, whatever is under way.
 //!
 //! # Assumptions
 //! - An application answers its first probe that comes after its start; the sidecar's own probe asks
 //!   often enough not to matter.
+//! - A pod ends with its classic sidecar, even if the preStop hook takes longer. Effect: nobody can reach
+//!   it any more in either case, but its node is free earlier.
 //! - Liveness probes and restarts are left out: a container that crashes is a fault (`faults/pod`).
 //!
 //! # Source
-//! kubernetes.io, Pod Lifecycle; kubernetes/kubernetes `pkg/kubelet/prober/worker.go`,
-//! `pkg/kubelet/pleg/generic.go` (1 s); Istio `ProxyConfig` (`terminationDrainDuration`).
+//! kubernetes.io, Pod Lifecycle; kubernetes/kubernetes `pkg/kubelet/prober/prober_manager.go`
+//! (`UpdatePodStatus` triggers a probe at every sync of a pod), `prober/worker.go` (`doProbe`; a
+//! triggered run restarts the ticker), `pkg/kubelet/pleg/generic.go` (1 s); Istio `ProxyConfig`
+//! (`terminationDrainDuration`), `pkg/envoy/agent.go`.
 
 use super::hpa::pod_groups::{Phase as HpaPhase, PodState, ReadyCondition};
 use super::settings::PodTimes;
@@ -64,10 +73,27 @@ pub struct PodLife {
     pub deleted: SimTime,
     /// When it ended.
     pub ended: SimTime,
-    /// When its application gets SIGTERM; never is [`SimTime::MAX`].
+    /// When its application gets SIGTERM, or nothing can reach it any more; never is [`SimTime::MAX`].
     pub refuses_from: SimTime,
+    /// When it is looked at first whether it has ended.
+    pub ends_from: SimTime,
+    /// When what is left of it is killed.
+    pub killed_from: SimTime,
     /// Whether no node took it when it was tried.
     pub unschedulable: bool,
+    /// When that was last.
+    pub tried: SimTime,
+}
+
+/// What kind of sidecar a pod has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sidecar {
+    /// None.
+    None,
+    /// A container like any other.
+    Classic,
+    /// A container that Kubernetes starts first and stops last.
+    Native,
 }
 
 /// Random factors of a start, each with mean 1.
@@ -128,7 +154,10 @@ impl PodLife {
             deleted: SimTime::MAX,
             ended: SimTime::ZERO,
             refuses_from: SimTime::MAX,
+            ends_from: SimTime::MAX,
+            killed_from: SimTime::MAX,
             unschedulable: false,
+            tried: SimTime::ZERO,
         }
     }
 
@@ -154,26 +183,26 @@ impl PodLife {
         images: SimTime,
         times: &PodTimes,
         factors: StartFactors,
-        has_sidecar: bool,
+        sidecar: Sidecar,
     ) {
         let scaled =
             |time: SimDuration, factor: f64| SimDuration::from_nanos_f64(time.as_nanos() as f64 * factor);
         let container = scaled(times.container_start, factors.containers);
         let mut runs = images.saturating_add(container);
-        let sidecar_ready = if has_sidecar {
-            runs.saturating_add(scaled(times.sidecar_start, factors.sidecar))
-        } else {
-            runs
+        let sidecar_ready = match sidecar {
+            Sidecar::None => runs,
+            Sidecar::Classic | Sidecar::Native => {
+                runs.saturating_add(scaled(times.sidecar_start, factors.sidecar))
+            }
         };
-        if has_sidecar && times.hold_application {
+        if sidecar == Sidecar::Native || (sidecar == Sidecar::Classic && times.hold_application) {
             runs = sidecar_ready.saturating_add(container);
         }
         let serves = runs.saturating_add(scaled(times.application_start, factors.application));
         let answers = times.readiness.map_or(runs, |probe| {
-            let first = runs.saturating_add(probe.initial_delay);
-            let missed = if serves > first { (serves - first).as_nanos() } else { 0 };
-            let probes = missed.div_ceil(probe.period.as_nanos().max(1));
-            first.saturating_add(SimDuration::from_nanos(probes.saturating_mul(probe.period.as_nanos())))
+            let from = serves.max(runs.saturating_add(probe.initial_delay));
+            let first = probe.first(runs, from);
+            if first < sidecar_ready { first } else { probe.first(runs.max(sidecar_ready), from) }
         });
         self.phase = Phase::Starting;
         self.unschedulable = false;
@@ -185,22 +214,32 @@ impl PodLife {
     }
 
     /// It is deleted: tells when it is looked at first.
-    pub fn delete(&mut self, now: SimTime, times: &PodTimes, has_sidecar: bool) -> SimTime {
+    pub fn delete(&mut self, now: SimTime, times: &PodTimes, sidecar: Sidecar) -> SimTime {
+        let terminated = now.saturating_add(times.pre_stop);
+        let drained = now.saturating_add(times.sidecar_drain);
         self.phase = Phase::Terminating;
         self.deleted = now;
-        self.refuses_from = now.saturating_add(times.pre_stop);
-        let drained = if has_sidecar {
-            self.refuses_from.saturating_add(times.sidecar_drain)
-        } else {
-            self.refuses_from
+        self.killed_from = now.saturating_add(times.grace);
+        (self.refuses_from, self.ends_from) = match sidecar {
+            Sidecar::None => (terminated, terminated),
+            Sidecar::Native => (terminated, terminated.saturating_add(times.sidecar_drain)),
+            Sidecar::Classic => {
+                self.killed_from = self.killed_from.min(drained);
+                (terminated.min(drained), drained)
+            }
         };
-        drained.min(self.killed_at(times))
+        self.ends_from = self.ends_from.min(self.killed_from);
+        self.ends_from
     }
 
-    /// When a pod that is being deleted is killed.
+    /// Since when it is ready, if it is, given what was seen last of its faults.
     #[must_use]
-    pub fn killed_at(&self, times: &PodTimes) -> SimTime {
-        self.deleted.saturating_add(times.grace)
+    pub fn ready_since(&self, fault: Option<(bool, SimTime)>) -> Option<SimTime> {
+        match (self.phase, fault) {
+            (Phase::Ready, None) => Some(self.ready_from),
+            (Phase::Ready, Some((true, since))) => Some(since.max(self.ready_from)),
+            _ => None,
+        }
     }
 
     /// Whether its application takes a request.
@@ -216,9 +255,9 @@ impl PodLife {
         matches!(self.phase, Phase::Ready | Phase::Terminating)
     }
 
-    /// What an autoscaler knows of it, if there is one; `broken` since then, if it is.
+    /// What an autoscaler knows of it, if there is one, given what was seen last of its faults.
     #[must_use]
-    pub fn seen_by_autoscaler(&self, now: SimTime, broken: Option<SimTime>) -> Option<PodState> {
+    pub fn seen_by_autoscaler(&self, now: SimTime, fault: Option<(bool, SimTime)>) -> Option<PodState> {
         let deleted = match self.phase {
             Phase::Absent => return None,
             Phase::Terminating => true,
@@ -226,18 +265,20 @@ impl PodLife {
         };
         let bound = self.phase != Phase::Pending;
         let runs = bound && self.runs_from <= now;
-        let ready = matches!(self.phase, Phase::Ready | Phase::Terminating);
-        let last_transition = match broken {
-            Some(since) => since,
-            None if ready => self.ready_from,
-            None => self.bound,
+        let was_ready = matches!(self.phase, Phase::Ready | Phase::Terminating);
+        let last_transition = match fault {
+            Some((_, since)) if was_ready => since.max(self.ready_from),
+            None if was_ready => self.ready_from,
+            _ => self.bound,
         };
-        let condition = ReadyCondition { ready: ready && broken.is_none(), last_transition };
+        let is_broken = matches!(fault, Some((false, _)));
+        let condition = ReadyCondition { ready: was_ready && !is_broken, last_transition };
         Some(PodState {
             phase: if runs { HpaPhase::Running } else { HpaPhase::Pending },
             deleted,
             condition: bound.then_some(condition),
             started: bound.then_some(self.bound),
+            is_old: self.incarnation == 0,
         })
     }
 }
@@ -253,35 +294,58 @@ mod tests {
         SimTime::ZERO + SimDuration::from_millis(millis)
     }
 
-    fn started(times: &PodTimes, has_sidecar: bool) -> PodLife {
+    fn started(times: &PodTimes, sidecar: Sidecar) -> PodLife {
         let mut pod = PodLife::default().next(0, at(0));
-        pod.start(0, at(100), at(100), times, EXACT, has_sidecar);
+        pod.start(0, at(100), at(100), times, EXACT, sidecar);
         pod
     }
 
     #[test]
     fn a_pod_is_ready_at_the_first_probe_after_its_start() {
         let times = PodTimes { application_start: SimDuration::from_millis(2_500), ..PodTimes::default() };
-        let pod = started(&times, false);
+        let started = |times: PodTimes| started(&times, Sidecar::None);
+        let pod = started(times);
         assert_eq!((pod.runs_from, pod.serves_from), (at(1_100), at(3_600)));
         // Probes at 1.1 s and 11.1 s.
         assert_eq!(pod.ready_from, at(11_100));
         let often =
             ReadinessProbe { initial_delay: SimDuration::from_secs(2), period: SimDuration::from_secs(1) };
-        assert_eq!(started(&PodTimes { readiness: Some(often), ..times }, false).ready_from, at(4_100));
+        assert_eq!(started(PodTimes { readiness: Some(often), ..times }).ready_from, at(4_100));
+        // A delay moves no probe, it only leaves the earlier ones out.
+        let late =
+            ReadinessProbe { initial_delay: SimDuration::from_secs(2), period: SimDuration::from_secs(10) };
+        let quick = PodTimes { application_start: SimDuration::ZERO, ..times };
+        assert_eq!(started(PodTimes { readiness: Some(late), ..quick }).ready_from, at(11_100));
         // Without a probe it is ready before it answers.
-        let unprobed = started(&PodTimes { readiness: None, ..times }, false);
+        let unprobed = started(PodTimes { readiness: None, ..times });
         assert_eq!(unprobed.ready_from, at(1_100));
         assert!(unprobed.serves_from > unprobed.ready_from);
+    }
+
+    /// The application answers at 2.1 s, its sidecar is ready at 4.1 s or 1.6 s: the kubelet looks then.
+    #[test]
+    fn a_sidecar_that_becomes_ready_makes_the_kubelet_probe() {
+        let times = |sidecar_ms| PodTimes {
+            sidecar_start: SimDuration::from_millis(sidecar_ms),
+            ..PodTimes::default()
+        };
+        assert_eq!(started(&times(3_000), Sidecar::Classic).ready_from, at(4_100));
+        // The next one comes a period after that.
+        assert_eq!(started(&times(500), Sidecar::Classic).ready_from, at(11_600));
+        // With a period of 1 s the application is known to serve before its sidecar is.
+        let second = ReadinessProbe { initial_delay: SimDuration::ZERO, period: SimDuration::from_secs(1) };
+        let often = PodTimes { readiness: Some(second), ..times(3_500) };
+        assert_eq!(started(&often, Sidecar::Classic).ready_from, at(4_600));
     }
 
     #[test]
     fn an_application_that_is_held_starts_after_its_sidecar() {
         let often = ReadinessProbe { initial_delay: SimDuration::ZERO, period: SimDuration::from_millis(1) };
         let times = PodTimes { readiness: Some(often), ..PodTimes::default() };
-        assert_eq!(started(&times, true).ready_from, at(2_100));
+        assert_eq!(started(&times, Sidecar::Classic).ready_from, at(2_100));
         let held = PodTimes { hold_application: true, ..times };
-        assert_eq!(started(&held, true).ready_from, at(4_100));
+        assert_eq!(started(&held, Sidecar::Classic).ready_from, at(4_100));
+        assert_eq!(started(&times, Sidecar::Native).ready_from, at(4_100));
     }
 
     #[test]
@@ -301,11 +365,23 @@ mod tests {
     fn a_deleted_pod_takes_requests_until_its_hook_is_done_and_is_killed_in_the_end() {
         let times = PodTimes { pre_stop: SimDuration::from_secs(3), ..PodTimes::default() };
         let mut pod = PodLife::running(0);
-        assert_eq!(pod.delete(at(10_000), &times, true), at(18_000));
+        assert_eq!(pod.delete(at(10_000), &times, Sidecar::Native), at(18_000));
         assert!(pod.accepts(at(12_999)) && !pod.accepts(at(13_000)));
-        assert_eq!(pod.killed_at(&times), at(40_000));
+        assert_eq!(pod.killed_from, at(40_000));
         let short = PodTimes { grace: SimDuration::from_secs(2), ..times };
-        assert_eq!(PodLife::running(0).delete(at(10_000), &short, true), at(12_000));
+        assert_eq!(PodLife::running(0).delete(at(10_000), &short, Sidecar::Native), at(12_000));
+    }
+
+    #[test]
+    fn a_classic_sidecar_drains_from_the_deletion_on_and_takes_everything_with_it() {
+        let deleted = |pre_stop| {
+            let times = PodTimes { pre_stop: SimDuration::from_secs(pre_stop), ..PodTimes::default() };
+            let mut pod = PodLife::running(0);
+            let looked_at = pod.delete(at(10_000), &times, Sidecar::Classic);
+            assert_eq!((looked_at, pod.killed_from), (at(15_000), at(15_000)));
+            pod.refuses_from
+        };
+        assert_eq!([3, 20].map(deleted), [at(13_000), at(15_000)]);
     }
 
     #[test]
@@ -315,15 +391,17 @@ mod tests {
         pod = pod.next(0, at(0));
         let seen = pod.seen_by_autoscaler(at(1), None).unwrap();
         assert_eq!((seen.phase, seen.condition, seen.started), (HpaPhase::Pending, None, None));
-        pod.start(0, at(100), at(5_000), &PodTimes::default(), EXACT, false);
+        pod.start(0, at(100), at(5_000), &PodTimes::default(), EXACT, Sidecar::None);
         let pulling = pod.seen_by_autoscaler(at(4_000), None).unwrap();
         assert_eq!((pulling.phase, pulling.started), (HpaPhase::Pending, Some(at(100))));
         pod.phase = Phase::Ready;
         let ready = pod.seen_by_autoscaler(pod.ready_from, None).unwrap();
         assert!(ready.is_running_and_ready());
-        let broken = pod.seen_by_autoscaler(at(60_000), Some(at(50_000))).unwrap();
-        assert_eq!(broken.condition, Some(ReadyCondition { ready: false, last_transition: at(50_000) }));
-        pod.delete(at(70_000), &PodTimes::default(), false);
+        let condition = |fault| pod.seen_by_autoscaler(at(60_000), Some(fault)).unwrap().condition.unwrap();
+        let since = |ready, seconds: u64| ReadyCondition { ready, last_transition: at(seconds * 1_000) };
+        assert_eq!(condition((false, at(50_000))), since(false, 50));
+        assert_eq!(condition((true, at(55_000))), since(true, 55));
+        pod.delete(at(70_000), &PodTimes::default(), Sidecar::None);
         assert!(pod.seen_by_autoscaler(at(70_001), None).unwrap().deleted);
     }
 }

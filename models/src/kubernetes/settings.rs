@@ -63,7 +63,8 @@ pub struct PodTimes {
     pub application_start: SimDuration,
     /// Coefficient of variation of the three.
     pub start_spread: f64,
-    /// Whether the application's container waits for the sidecar (`holdApplicationUntilProxyStarts`).
+    /// Whether the application's container waits for a classic sidecar (`holdApplicationUntilProxyStarts`);
+    /// for one of Kubernetes' own kind it does so anyway.
     pub hold_application: bool,
     /// The readiness probe; absent: a pod is ready as soon as its containers run.
     pub readiness: Option<ReadinessProbe>,
@@ -71,7 +72,7 @@ pub struct PodTimes {
     pub endpoint_delay: SimDuration,
     /// How long the preStop hook takes.
     pub pre_stop: SimDuration,
-    /// How long a sidecar stays at least after SIGTERM.
+    /// How long a sidecar drains after SIGTERM (`terminationDrainDuration`).
     pub sidecar_drain: SimDuration,
     /// `terminationGracePeriodSeconds`: from deletion to SIGKILL.
     pub grace: SimDuration,
@@ -161,6 +162,16 @@ impl Default for ReadinessProbe {
     }
 }
 
+impl ReadinessProbe {
+    /// The first of the probes at fixed distances from `begin` on that does not come before `from`.
+    #[must_use]
+    pub fn first(&self, begin: SimTime, from: SimTime) -> SimTime {
+        let missed = if from > begin { (from - begin).as_nanos() } else { 0 };
+        let probes = missed.div_ceil(self.period.as_nanos().max(1));
+        begin.saturating_add(SimDuration::from_nanos(probes.saturating_mul(self.period.as_nanos())))
+    }
+}
+
 impl Default for MetricsSettings {
     fn default() -> Self {
         Self {
@@ -203,7 +214,8 @@ impl KubernetesSettings {
     }
 
     /// The most pods of a service that a cluster may have at a time, `replicas` being those at the
-    /// start: while all are replaced, and all that were before still end.
+    /// start: while all are replaced, and all that were before still end, as often as they are replaced or
+    /// scaled within a grace period.
     #[must_use]
     pub fn places(&self, service: ServiceId, cluster: ClusterId, replicas: u32) -> u32 {
         let autoscaler = self.autoscaler(service, cluster);
@@ -217,6 +229,9 @@ impl KubernetesSettings {
         });
         let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
         let (surge, _) = self.workload(service).rollout.resolve(most);
-        2 * most + surge
+        let times =
+            |from: SimTime| changes().filter(|it| it.at >= from && it.at - from <= self.pods.grace).count();
+        let ending = changes().map(|it| times(it.at)).max().unwrap_or(0) + usize::from(autoscaler.is_some());
+        most * (1 + ending as u32) + surge
     }
 }

@@ -65,6 +65,13 @@ impl IstioVersion {
         self.at_least(27)
     }
 
+    /// Whether sidecars are containers of Kubernetes' own kind (`ENABLE_NATIVE_SIDECARS`), which start
+    /// before the application and end after it: from 1.27 on, given Kubernetes 1.33.
+    #[must_use]
+    pub const fn has_native_sidecars(self) -> bool {
+        self.at_least(27)
+    }
+
     /// The panic threshold without outlier detection (percent): Envoy's 50 up to 1.30, then 0.
     #[must_use]
     pub const fn default_panic_threshold(self) -> u32 {

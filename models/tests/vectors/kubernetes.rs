@@ -118,6 +118,7 @@ fn pod_state(pod: &Value) -> PodState {
         deleted: flag_at(pod, "deleted").unwrap_or(false),
         condition: flag_at(pod, "ready").map(|ready| ReadyCondition { ready, last_transition }),
         started: relative_at(pod, "start_s"),
+        is_old: false,
     }
 }
 

@@ -19,6 +19,7 @@ use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
+use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use toml::Spanned;
 
@@ -36,8 +37,18 @@ pub(super) fn resolve(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
+    istio_version: IstioVersion,
     end: SimDuration,
 ) -> KubernetesSettings {
+    if let Some(hold) = &scenario.pods.hold_application_until_proxy_starts
+        && !*hold.get_ref()
+        && istio_version.has_native_sidecars()
+    {
+        let message = "hold_application_until_proxy_starts = false has no effect";
+        let help = "from Istio 1.27 on sidecars are ready before the application starts: take it out, or lower \
+                    mesh.istio_version";
+        check.problem(message, hold.span(), help);
+    }
     let sidecar = match &scenario.mesh.sidecar.requests {
         Some(written) => requests(check, written),
         None => ResourceList::new(SIDECAR_REQUESTS.0, SIDECAR_REQUESTS.1),
@@ -255,7 +266,10 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
         pre_stop: cost(&typed.pre_stop, "pre_stop", default.pre_stop),
         sidecar_drain: cost(&typed.sidecar_drain, "sidecar_drain", default.sidecar_drain),
         grace: cost(&typed.termination_grace_period, "termination_grace_period", default.grace),
-        hold_application: typed.hold_application_until_proxy_starts.unwrap_or(default.hold_application),
+        hold_application: typed
+            .hold_application_until_proxy_starts
+            .as_ref()
+            .map_or(default.hold_application, |it| *it.get_ref()),
         readiness,
         start_spread: spread(check, typed.start_spread.as_ref(), default.start_spread),
         pull_bits_per_second: rate(

@@ -92,7 +92,8 @@ pub fn resolve(
     let end = warm_up.saturating_add(duration);
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
     let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
-    let kubernetes = kubernetes::resolve(&mut check, scenario, &application, &network, end);
+    let kubernetes =
+        kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),

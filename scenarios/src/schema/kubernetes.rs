@@ -26,8 +26,8 @@ pub struct Pods {
     pub application_start: Option<Duration>,
     /// Coefficient of variation of the three.
     pub start_spread: Option<Spanned<f64>>,
-    /// Whether the application's container waits for the sidecar.
-    pub hold_application_until_proxy_starts: Option<bool>,
+    /// Whether the application's container waits for the sidecar; from Istio 1.27 on it always does.
+    pub hold_application_until_proxy_starts: Option<Spanned<bool>>,
     /// The readiness probe.
     #[serde(default)]
     pub readiness_probe: ReadinessProbe,
@@ -35,7 +35,7 @@ pub struct Pods {
     pub endpoint_delay: Option<Duration>,
     /// How long the preStop hook takes.
     pub pre_stop: Option<Duration>,
-    /// How long a sidecar stays at least after SIGTERM.
+    /// How long a sidecar drains after SIGTERM.
     pub sidecar_drain: Option<Duration>,
     /// From deletion to SIGKILL.
     pub termination_grace_period: Option<Duration>,

@@ -50,6 +50,8 @@ pub struct PodState {
     pub condition: Option<ReadyCondition>,
     /// When the kubelet took it; absent before.
     pub started: Option<SimTime>,
+    /// Whether that was long before the run began.
+    pub is_old: bool,
 }
 
 /// How a pod counts.
@@ -108,7 +110,9 @@ impl PodState {
         }
         match metric {
             None => PodGroup::Missing,
-            Some(metric) if of_cpu && self.is_starting(metric, start_up, now) => PodGroup::Unready,
+            Some(metric) if of_cpu && !self.is_old && self.is_starting(metric, start_up, now) => {
+                PodGroup::Unready
+            }
             Some(_) => PodGroup::Ready,
         }
     }
@@ -142,6 +146,7 @@ mod tests {
             deleted: false,
             condition: Some(ReadyCondition { ready, last_transition: ago(changed) }),
             started: Some(ago(started)),
+            is_old: false,
         }
     }
 
@@ -173,6 +178,8 @@ mod tests {
     fn an_old_pod_is_set_aside_only_if_it_was_never_ready() {
         assert_eq!(group(pod(false, 1_000, 971), true), PodGroup::Unready);
         assert_eq!(group(pod(false, 1_000, 970), true), PodGroup::Ready);
+        // That it ran before the run began, the times of the run do not say.
+        assert_eq!(group(PodState { is_old: true, ..pod(false, 60, 50) }, true), PodGroup::Ready);
     }
 
     #[test]

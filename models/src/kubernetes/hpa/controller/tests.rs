@@ -101,7 +101,13 @@ impl Workload {
         let now = at(1_000 + 15 * self.syncs);
         self.syncs += 1;
         let condition = Some(ReadyCondition { ready: true, last_transition: at(1) });
-        let pod = PodState { phase: Phase::Running, deleted: false, condition, started: Some(at(1)) };
+        let pod = PodState {
+            phase: Phase::Running,
+            deleted: false,
+            condition,
+            started: Some(at(1)),
+            is_old: false,
+        };
         let pods = vec![pod; self.replicas as usize];
         let (each, rest) = (load / i64::from(self.replicas), load % i64::from(self.replicas));
         let listed: Vec<_> = (0..i64::from(self.replicas))
