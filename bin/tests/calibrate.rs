@@ -103,3 +103,15 @@ fn all_mistakes_of_the_ranges_are_said_at_once() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("nothing to search"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_the_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = trace(directory.path());
+    for out in [directory.path().to_owned(), directory.path().join("no/such/folder/x.toml")] {
+        let output = calibrate(&trace, &out, "1");
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains("cannot write") && said.contains("--out names a file"), "{said}");
+    }
+}

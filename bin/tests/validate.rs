@@ -159,3 +159,24 @@ fn what_is_wrong_with_a_suite_is_bad_input() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("s.toml:7:"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn what_belongs_to_a_suite_is_refused_without_one() {
+    for option in [&["--only", "x"][..], &["--traces", "."], &["--markdown", "x.md"]] {
+        let output = validate(&mubench(), option);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("belongs to a suite, and there is none"), "{said}");
+    }
+}
+
+#[test]
+fn buckets_have_no_moments_to_replay() {
+    let fortio = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, "Min": 0.004, "Max": 1.7,
+        "Avg": 0.48, "Data": [{"Start": 0.004, "End": 0.4, "Count": 50}, {"Start": 0.4, "End": 1.7, "Count": 50}]},
+        "RetCodes": {"200": 100}}"#;
+    let output = validate(fortio, &["--arrivals", "replay"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("cannot be a replay of the trace"), "{said}");
+}

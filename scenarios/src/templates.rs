@@ -175,6 +175,7 @@ impl<'i> Template<'i> {
             }
             for (of, span) in &own_users {
                 let mut of = instance.table(of)?;
+                without(&of, "cluster", "users of a template are those of its cluster")?;
                 of.insert(key("cluster", span), string(&cluster, span));
                 users.insert(key(&cluster, span), Spanned::new(span.clone(), DeValue::Table(of)));
             }
@@ -182,6 +183,14 @@ impl<'i> Template<'i> {
             clusters.insert(key(&cluster, &span), Spanned::new(span.clone(), DeValue::Table(values)));
         }
         Ok(())
+    }
+}
+
+/// Refuses a key that a template writes itself.
+fn without(table: &DeTable<'_>, key: &str, why: &str) -> Result<(), Wrong> {
+    match table.get_key_value(key) {
+        Some((written, _)) => Err((format!("{why}: take `{key}` out"), written.span())),
+        None => Ok(()),
     }
 }
 
@@ -194,6 +203,7 @@ impl Instance<'_> {
         span: &Range<usize>,
     ) -> Result<(String, DeTable<'i>), Wrong> {
         let mut link = self.table(link)?;
+        without(&link, "between", "a link of a template is from its cluster to `to`")?;
         let (to, to_span) = text(&link, "to", span, "to = \"cloud\"")?;
         let name = format!("{cluster}-{to}");
         let between = [string(cluster, &to_span), string(to, &to_span)];

@@ -362,6 +362,16 @@ fn wrong_templates_point_at_their_lines() {
         "link = { too = 1, to",
         "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead)",
     );
+    check(
+        "users = { service",
+        "users = { cluster = \"cloud\", service",
+        "13:11: users of a template are those of its cluster: take `cluster` out",
+    );
+    check(
+        "link = { to",
+        "link = { between = [\"a\", \"b\"], to",
+        "12:10: a link of a template is from its cluster to `to`: take `between` out",
+    );
     check("users = {", "users = 5 #", "13:9: `users` is not a table: write [cluster_template.users]");
     check("template.edge.", "template.edg.", "22:22: there is no template `edg`; did you mean `edge`?");
     check(

@@ -122,6 +122,37 @@ fn a_fault_of_no_pod_is_warned_of() {
 }
 
 #[test]
+fn a_change_that_changes_nothing_is_warned_of() {
+    let change = |service: &str, kind: &str| {
+        format!("[[changes]]\nat = \"30s\"\nservice = \"{service}\"\ncluster = \"edge\"\nkind = \"{kind}\"\n")
+    };
+    let said = |lines: &str| warnings(lines).into_iter().filter(|it| it.contains("changes nothing")).count();
+    for (service, kind, useless) in [
+        ("front", "offload", 1),
+        ("front", "rollout", 0),
+        ("front", "remove", 0),
+        ("back", "offload", 0),
+        ("back", "rollout", 1),
+        ("back", "remove", 1),
+    ] {
+        assert_eq!(said(&change(service, kind)), useless, "{kind} of {service}");
+    }
+    assert_eq!(said(&(change("front", "remove").repeat(2))), 1);
+}
+
+#[test]
+fn utilization_without_a_request_is_warned_of() {
+    let hpa = |metrics: &str| format!("[hpa]\nmax_replicas = 3\nmetrics = [{{ {metrics} }}]\n");
+    let says = |lines: &str| warnings(lines).iter().any(|it| it.contains("cannot scale by utilization"));
+    let by_utilization = hpa("resource = \"cpu\", utilization = 60");
+    assert!(says(&by_utilization));
+    let requests =
+        "[services.back]\nresources.requests.cpu = \"1\"\n[services.front]\nresources.requests.cpu = \"1\"\n";
+    assert!(!says(&format!("{by_utilization}{requests}")));
+    assert!(!says(&hpa("resource = \"cpu\", average_value = \"500m\"")));
+}
+
+#[test]
 fn failures_counters_and_pods_are_reported() {
     let lines = "[[services.back.routes]]\ndestinations = [{ cluster = \"cloud\" }]\n\
                  [[services.front.routes]]\nretries.attempts = 0\n\

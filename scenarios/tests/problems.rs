@@ -573,8 +573,27 @@ fn pods_and_changes_that_cannot_be() {
     );
     check_after(
         "[services.back]\nrolling_update = { max_surge = \"many\" }",
-        "bad.toml:26:32: max_surge = \"many\" is neither a number of pods nor a percentage (write max_surge = 1 or \
-         max_surge = \"25%\")",
+        "bad.toml:26:32: max_surge = \"many\" is neither a number of pods nor a percentage up to 1000 (write \
+         max_surge = 1 or max_surge = \"25%\")",
+    );
+    check_after(
+        "[services.back]\nrolling_update = { max_surge = 0, max_unavailable = \"0%\" }",
+        "bad.toml:26:53: max_surge and max_unavailable are both 0: no pod could ever be replaced (one of them is at \
+         least 1, or \"1%\")",
+    );
+    check_after(
+        "[services.back]\nresources = { requests = { cpu = \"2\" }, limits = { cpu = \"1\" } }",
+        "bad.toml:26:34: pods of `back` request 2 cores and may use 1 at most (a request is at most the limit: \
+         Kubernetes refuses others)",
+    );
+    check_after(
+        "[pods]\nhold_application_until_proxy_starts = false",
+        "bad.toml:26:39: hold_application_until_proxy_starts = false has no effect (from Istio 1.27 on sidecars are \
+         ready before the application starts: take it out, or lower mesh.istio_version)",
+    );
+    check_after(
+        "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"\nreplicas = 1001",
+        "bad.toml:30:12: replicas 1001 is out of range (it is 0 to 1000)",
     );
     check_after(
         "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"",
@@ -593,6 +612,11 @@ fn pods_and_changes_that_cannot_be() {
         "duration = \"10s\"",
         "time_series = \"0ms\"",
         "bad.toml:2:15: time_series 0s is out of range (it is 1ms to 3650d)",
+    );
+    check(
+        "duration = \"10s\"",
+        "duration = \"10s\"\ntime_series = \"2h\"",
+        "bad.toml:3:15: time_series 2h is longer than the run of 70s (make it shorter: 15s is usual)",
     );
 }
 

@@ -12,7 +12,7 @@ use meshsim_scenarios::calibrate::write::write;
 use meshsim_scenarios::calibrate::{Inputs, Plan};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
-use meshsim_scenarios::results::single_file::file_sha256;
+use meshsim_scenarios::results::single_file::{file_sha256, prepare_file};
 use meshsim_scenarios::traces::Trace;
 use meshsim_scenarios::traces::detect::Format;
 use meshsim_scenarios::warnings;
@@ -81,6 +81,7 @@ impl Measured {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
+    args.out.as_deref().map_or(Ok(()), |file| prepare_file(file, "--out"))?;
     let parameters = parameters(&args.fit)?;
     let strategy = scenario.strategy(args.strategy.as_deref())?;
     let configured = scenario.resolve(strategy)?.description.warm_up.as_secs_f64();

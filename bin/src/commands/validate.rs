@@ -58,9 +58,9 @@ pub(crate) struct Args {
     /// Seconds at the start of the trace to leave out (default: that of the CPU accounting, or the scenario's)
     #[arg(long, value_name = "SECONDS", conflicts_with = "suite")]
     trace_warm_up: Option<f64>,
-    /// When the simulated requests come
-    #[arg(long, value_enum, default_value = "rate", conflicts_with = "suite")]
-    arrivals: ArrivalsArgument,
+    /// When the simulated requests come (default: at the trace's rate, if it and the scenario have one)
+    #[arg(long, value_enum, conflicts_with = "suite")]
+    arrivals: Option<ArrivalsArgument>,
     /// Make it a check: the error of KEY beyond the trace's own interval is at most this, as in mean=3%, ks=0.05 or
     /// failed=1% (may be given several times; KEY is mean, p50, p90, p95, p99, ks, wasserstein, failed, cpu_split,
     /// served or rounds)
@@ -69,17 +69,17 @@ pub(crate) struct Args {
     /// Hold every configuration of a suite against its trace: a library suite's name, or the path of a TOML file
     #[arg(long, value_name = "FILE")]
     pub(super) suite: Option<String>,
-    /// The folder that the suite's traces are in
-    #[arg(long, value_name = "DIR", requires = "suite", default_value = ".")]
-    pub(super) traces: PathBuf,
+    /// The folder that the suite's traces are in (default: the one that you are in)
+    #[arg(long, value_name = "DIR")]
+    pub(super) traces: Option<PathBuf>,
     /// Only this configuration of the suite (may be given several times)
-    #[arg(long, value_name = "NAME", requires = "suite")]
+    #[arg(long, value_name = "NAME")]
     pub(super) only: Vec<String>,
     /// Write result files and a page with figures into this directory
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
-    #[arg(long, value_name = "FILE", requires = "suite")]
+    #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
     /// Print the result as JSON instead of a table
     #[arg(long)]
@@ -108,6 +108,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if let Some(suite) = &args.suite {
         return validate_suite::exec(args, suite);
     }
+    of_no_suite(args)?;
     let tolerances = tolerances(&args.tolerance)?;
     let mut plan = args.running.plan_of_one(&scenario(args)?, args.strategy.as_deref())?;
     args.prepare()?;
@@ -128,6 +129,19 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
 fn scenario(args: &Args) -> Checked<Scenario> {
     let settings: Vec<Setting> = args.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
     Scenario::open(args.scenario.as_deref().unwrap_or_default(), &settings)
+}
+
+/// Refuses what belongs to a suite. (clap's `requires` is silent where the suite conflicts with what is given.)
+fn of_no_suite(args: &Args) -> Checked<()> {
+    let given = [
+        ("--traces", args.traces.is_some()),
+        ("--only", !args.only.is_empty()),
+        ("--markdown", args.markdown.is_some()),
+    ];
+    let problem =
+        |(name, _): &(&str, bool)| Problem::new(format!("{name} belongs to a suite, and there is none"));
+    let wrong = given.iter().find(|(_, given)| *given).map(problem);
+    wrong.map_or(Ok(()), |it| Err(it.help("give --suite in place of a scenario, or leave it out").into()))
 }
 
 /// All tolerances, or everything that is wrong with them.
@@ -169,13 +183,13 @@ fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
 /// Reads all files of the measurement, and fits the plan to what they say of its load and machine.
 fn measurement(args: &Args, plan: &mut Plan) -> Checked<Measurement> {
     let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
-    let from = match args.arrivals {
+    let from = args.arrivals.map(|it| match it {
         ArrivalsArgument::Rate => ArrivalsFrom::Rate,
         ArrivalsArgument::Replay => ArrivalsFrom::Replay,
         ArrivalsArgument::Scenario => ArrivalsFrom::Scenario,
-    };
+    });
     if let Some(accounting) = &accounting {
-        let own_rate = from == ArrivalsFrom::Scenario;
+        let own_rate = from == Some(ArrivalsFrom::Scenario);
         differences(&plan.strategies[0], accounting, own_rate).iter().for_each(warn);
     }
     let asked = trace_warm_up(args.trace_warm_up)?;

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Outcome};
 use crate::validation_table;
 use meshsim_scenarios::problem::{Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::single_file::prepare_file;
 use meshsim_scenarios::validate::report;
 use meshsim_scenarios::validate::suite::read::Suite;
 use meshsim_scenarios::validate::suite::run::Report;
@@ -16,12 +17,16 @@ use std::path::Path;
 pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     let suite = Suite::open(suite)?.only(&args.only)?;
     args.prepare()?;
-    if !args.traces.is_dir() {
-        let problem = Problem::new(format!("there is no folder `{}`", args.traces.display()));
+    let traces = args.traces.as_deref().unwrap_or(Path::new("."));
+    if !traces.is_dir() {
+        let problem = Problem::new(format!("there is no folder `{}`", traces.display()));
         return Err(problem.help("--traces names the folder that the suite's paths begin at").into());
     }
+    if let Some(file) = &args.markdown {
+        prepare_file(file, "--markdown")?;
+    }
     let choice = args.running.choice(Vec::new(), None);
-    let prepared = args.running.on_threads(|| suite.prepare(&args.traces, &choice))??;
+    let prepared = args.running.on_threads(|| suite.prepare(traces, &choice))??;
     prepared.warnings.iter().for_each(warn);
     let report = args.running.watch(prepared.simulated_seconds(), |watch| prepared.run(watch))??;
     if report.configurations.is_empty() {

@@ -33,7 +33,7 @@ pub struct Workload {
     pub never_ready: u32,
     /// Requests that were killed with their pod.
     pub killed_requests: u32,
-    /// CPU used over the CPU that its ready pods might have used; absent without a limit.
+    /// CPU used over the CPU that its pods might have used, from readiness to their end; absent without a limit.
     pub cpu_of_limit: Option<f64>,
     /// Requests in the cells of its pods together, in the mean over each quarter of the whole run.
     pub in_cells: [f64; 4],
@@ -69,6 +69,10 @@ struct Lives {
     ready: Vec<(SimTime, u32)>,
     /// When those were made that were neither ready nor deleted.
     unborn: BTreeMap<Pod, SimTime>,
+    /// When those were deleted that served and have not ended.
+    ending: BTreeMap<Pod, SimTime>,
+    /// Time that pods went on after their deletion, added up (s).
+    ending_seconds: f64,
     counted: Workload,
 }
 
@@ -86,6 +90,8 @@ impl Lives {
         let mut lives = Self {
             ready: vec![(SimTime::ZERO, at_start)],
             unborn: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            ending_seconds: 0.0,
             counted: Workload::default(),
         };
         let mut serving = BTreeSet::new();
@@ -112,14 +118,19 @@ impl Lives {
                 // The first pods of their places were ready from the start.
                 if serving.remove(&pod) || record.incarnation == 0 {
                     self.ready.push((record.at, ready - 1));
+                    self.ending.insert(pod, record.at);
                 }
             }
             PodStep::Unschedulable(unfit) => {
                 self.counted.unschedulable += 1;
                 self.counted.unfit = Some(unfit);
             }
-            PodStep::Ended(killed) if record.at >= cut => self.counted.killed_requests += killed,
-            PodStep::Ended(_) | PodStep::Scheduled(_) => {}
+            PodStep::Ended(killed) => {
+                self.counted.killed_requests += if record.at >= cut { killed } else { 0 };
+                self.ending_seconds +=
+                    self.ending.remove(&pod).map_or(0.0, |it| (record.at - it).as_secs_f64());
+            }
+            PodStep::Scheduled(_) => {}
         }
     }
 
@@ -132,7 +143,10 @@ impl Lives {
         end: SimTime,
     ) -> Workload {
         let workers = f64::from(description.application.services[deployment.service].workers);
-        let possible = |limit: Cores| self.ready_seconds(SimTime::ZERO, end) * limit.0.min(workers);
+        // A pod that is being deleted uses CPU until it has ended.
+        let ending: f64 = self.ending.values().map(|it| (end - *it).as_secs_f64()).sum();
+        let seconds = self.ready_seconds(SimTime::ZERO, end) + self.ending_seconds + ending;
+        let possible = |limit: Cores| seconds * limit.0.min(workers);
         let possible = deployment.cpu_limit.map(possible).filter(|possible| *possible > 0.0);
         let is_late = |made: &&SimTime| (end - **made).as_secs_f64() > UNBORN_SECONDS;
         Workload {
@@ -218,7 +232,8 @@ mod tests {
         // 4 for ten seconds, 5 for ten, 4 for twenty, 3 for ten; with 400 s before.
         assert!((it.ready_pods - 200.0 / 50.0).abs() < 1e-9, "{it:?}");
         assert_eq!((it.most_ready, it.killed_requests, it.never_ready), (5, 3, 0));
-        assert!((it.cpu_of_limit.unwrap() - 30.0 / 400.0).abs() < 1e-9, "{it:?}");
+        // 400 pod seconds, and 10 each between deletion and end, or the end of the run.
+        assert!((it.cpu_of_limit.unwrap() - 30.0 / 420.0).abs() < 1e-9, "{it:?}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What Kubernetes is told: pods, workloads, controllers, changes.
 
 use super::clusters::{Network, rate};
-use super::ranges::{at_least_one, bounded, spread};
+use super::ranges::{bounded, bounded_u32, spread};
 use super::{Check, hpa};
+use crate::problem::Problem;
 use crate::schema::Scenario;
 use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
 use crate::schema::quantity::{NumberOrText, Quantity};
@@ -151,6 +152,16 @@ fn application_requests(
     if let Some(cores) = service.cpu_request.or(service.cpu_limit) {
         list.set(Resource::CPU, milli(cores));
     }
+    if let Some((request, limit)) = service.cpu_request.zip(service.cpu_limit)
+        && request.0 > limit.0
+    {
+        let name = &service.name;
+        let message = format!("pods of `{name}` request {} cores and may use {} at most", request.0, limit.0);
+        let written = written.and_then(|it| it.resources.requests.cpu.as_ref()).map(Spanned::span);
+        let place = written.and_then(|span| check.document.problem("", span).place);
+        let help = "a request is at most the limit: Kubernetes refuses others".to_owned();
+        check.problems.push(Problem { message, place, help: Some(help) });
+    }
     let own = written.and_then(|it| it.resources.requests.memory.as_ref());
     let memory = own.or(scenario.application.memory_request.as_ref());
     if memory.is_some() {
@@ -219,7 +230,7 @@ fn image(check: &mut Check<'_>, written: Option<&Service>, images: &mut Vec<Stri
 
 fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {
     let default = Rollout::default();
-    let mut count = |value: Option<&Spanned<NumberOrText>>, key: &str, default: PodCount| {
+    let mut count = |value: Option<&Spanned<NumberOrText>>, key: &str, default: PodCount, most: u32| {
         let Some(value) = value else { return default };
         let number = match value.get_ref() {
             NumberOrText::Number(number) if number.fract() == 0.0 && (0.0..=1e6).contains(number) => {
@@ -228,21 +239,32 @@ fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {
             NumberOrText::Text(text) => text
                 .strip_suffix('%')
                 .and_then(|percent| percent.trim().parse::<u32>().ok())
-                .filter(|percent| *percent <= 100)
+                .filter(|percent| *percent <= most)
                 .map(PodCount::Percent),
             NumberOrText::Number(_) => None,
         };
         number.unwrap_or_else(|| {
-            let message = format!("{key} = {} is neither a number of pods nor a percentage", value.get_ref());
+            let message = format!(
+                "{key} = {} is neither a number of pods nor a percentage up to {most}",
+                value.get_ref()
+            );
             check.problem(message, value.span(), format!("write {key} = 1 or {key} = \"25%\""));
             default
         })
     };
     let typed = &written.rolling_update;
-    Rollout {
-        max_surge: count(typed.max_surge.as_ref(), "max_surge", default.max_surge),
-        max_unavailable: count(typed.max_unavailable.as_ref(), "max_unavailable", default.max_unavailable),
+    let max_surge = count(typed.max_surge.as_ref(), "max_surge", default.max_surge, 1_000);
+    let max_unavailable =
+        count(typed.max_unavailable.as_ref(), "max_unavailable", default.max_unavailable, 100);
+    let is_none = |it| matches!(it, PodCount::Pods(0) | PodCount::Percent(0));
+    if let Some(written) = typed.max_unavailable.as_ref()
+        && is_none(max_surge)
+        && is_none(max_unavailable)
+    {
+        let message = "max_surge and max_unavailable are both 0: no pod could ever be replaced";
+        check.problem(message, written.span(), "one of them is at least 1, or \"1%\"");
     }
+    Rollout { max_surge, max_unavailable }
 }
 
 fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
@@ -356,9 +378,7 @@ fn change(
         let message = format!("the change comes at {at}, and the run ends at {end}");
         check.problem(message, it.at.span(), "it comes before; the warm-up is part of the run");
     }
-    let replicas = it.replicas.as_ref().map(|replicas| {
-        if *replicas.get_ref() == 0 { 0 } else { at_least_one(check, replicas, "replicas", REPLICAS_MAX) }
-    });
+    let replicas = bounded_u32(check, it.replicas.as_ref(), "replicas", 0, REPLICAS_MAX);
     let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
     let kind = match (it.kind.get_ref(), replicas) {
         (Kind::Scale, None) => {

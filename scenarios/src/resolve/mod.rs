@@ -70,6 +70,9 @@ const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
 /// Most user requests of an open loop in a run: their rows take 0.7 GB per strategy.
 const REQUESTS_MAX: f64 = 1e7;
 
+/// Memory grows with the square of the number of clusters: some 200 MB for each world of this many.
+const CLUSTERS_MAX: usize = 2_000;
+
 /// Checks a scenario as a whole.
 ///
 /// # Errors
@@ -145,14 +148,35 @@ fn time_series(
     written: Option<&schema::Duration>,
     end: SimDuration,
 ) -> Option<SimDuration> {
-    const MOST: u64 = 100_000;
     let written = written?;
     let interval = check.duration(Some(written), "time_series", SimDuration::ZERO, MILLISECOND);
-    if interval > SimDuration::ZERO && end.as_nanos() / interval.as_nanos() > MOST {
-        let message = format!("time_series {interval} makes more than {MOST} samples");
-        check.problem(message, written.span(), "make it longer: 15s is usual");
+    let place = check.document.problem("", written.span()).place;
+    check.problems.extend(too_many_samples(interval, end).map(|problem| Problem { place, ..problem }));
+    if interval > end {
+        let message = format!("time_series {interval} is longer than the run of {end}");
+        check.problem(message, written.span(), "make it shorter: 15s is usual");
     }
     Some(interval)
+}
+
+/// Refuses more samples than anybody looks at.
+pub(crate) fn too_many_samples(interval: SimDuration, end: SimDuration) -> Option<Problem> {
+    const MOST: u64 = 100_000;
+    let too_many = interval > SimDuration::ZERO && end.as_nanos() / interval.as_nanos() > MOST;
+    let problem = || Problem::new(format!("time_series {interval} makes more than {MOST} samples"));
+    too_many.then(|| problem().help("make it longer: 15s is usual"))
+}
+
+/// Refuses more requests than fit into memory.
+pub(crate) fn too_many_requests(description: &Description) -> Option<Problem> {
+    let seconds = description.end().as_secs_f64();
+    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+    let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
+    let problem = || Problem::new(format!("a run of {seconds:.0} s has about {requests:.0} user requests"));
+    let help = || {
+        format!("at most {REQUESTS_MAX:.0}: shorten run.duration and take more replications, or lower rates")
+    };
+    (requests > REQUESTS_MAX).then(|| problem().help(help()))
 }
 
 /// What a template writes into many clusters is wrong once: problems that differ in the cluster's
@@ -234,13 +258,12 @@ impl Check<'_> {
 
     /// Every user request has a row.
     fn fits_into_memory(&mut self, description: &Description) {
-        let seconds = description.end().as_secs_f64();
-        let open = description.populations.iter().filter(|p| p.arrivals.is_open());
-        let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
-        if requests > REQUESTS_MAX {
-            let message = format!("a run of {seconds:.0} s has about {requests:.0} user requests");
-            let help = format!("at most {REQUESTS_MAX:.0}: shorten the run and take more replications");
-            self.problems.push(Problem::new(message).help(help));
+        self.problems.extend(too_many_requests(description));
+        // Ways between all pairs are kept.
+        let clusters = description.clusters.len();
+        if clusters > CLUSTERS_MAX {
+            let problem = Problem::new(format!("there are {clusters} clusters"));
+            self.problems.push(problem.help(format!("at most {CLUSTERS_MAX} are simulated")));
         }
     }
 

@@ -25,12 +25,32 @@ pub fn file_sha256(path: &Path) -> Checked<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Makes sure before long work that a file can be written that an option names.
+///
+/// # Errors
+/// If it is a directory, or its directory cannot be written in.
+pub fn prepare_file(path: &Path, option: &str) -> Checked<()> {
+    let directory = directory_of(path);
+    let temporary = tempfile::NamedTempFile::new_in(directory);
+    let reason = match (path.is_dir(), temporary) {
+        (false, Ok(_)) => return Ok(()),
+        (true, _) => "it is a directory".to_owned(),
+        (false, Err(error)) => error.to_string(),
+    };
+    let problem = Problem::new(format!("cannot write `{}`: {reason}", path.display()));
+    Err(problem.help(format!("{option} names a file in a directory that can be written in")).into())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a text file, whole or not at all.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_text(path: &Path, text: &str) -> Checked<()> {
-    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return Err(Problem::new(format!("`{}` names no file", path.display())).into());
     };

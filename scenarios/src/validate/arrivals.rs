@@ -10,7 +10,8 @@
 //! the scenario lets vary. A replay makes all replications send at the same moments. Effect: the
 //! simulated interval does not have what other arrivals would change.
 
-use crate::resolve::Resolved;
+use crate::problem::{Checked, Problem};
+use crate::resolve::{Resolved, too_many_requests, too_many_samples};
 use crate::traces::Trace;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::Arrivals;
@@ -29,20 +30,47 @@ pub enum ArrivalsFrom {
     Scenario,
 }
 
-/// Gives the only population of `resolved` its arrivals, as far as `trace`, which still has its
-/// warm-up of `warm_up` seconds, can say them. Tells where they come from.
+/// Gives the only population of `resolved` its arrivals: as it is asked for, or else at the rate of
+/// `trace`, which still has its warm-up of `warm_up` seconds, as far as there is one. Tells where they
+/// come from.
+///
+/// # Errors
+/// If the trace or the scenario's users do not allow what is asked for, or the run would be too long.
 pub fn take_arrivals(
     resolved: &mut Resolved,
     trace: &Trace,
     warm_up: f64,
-    from: ArrivalsFrom,
-) -> ArrivalsFrom {
+    from: Option<ArrivalsFrom>,
+) -> Checked<ArrivalsFrom> {
     let taken = match from {
-        ArrivalsFrom::Rate => take_rate(resolved, trace, warm_up),
-        ArrivalsFrom::Replay => replay(resolved, trace, warm_up),
-        ArrivalsFrom::Scenario => None,
+        Some(ArrivalsFrom::Scenario) => Some(()),
+        Some(ArrivalsFrom::Replay) => replay(resolved, trace, warm_up)?,
+        Some(ArrivalsFrom::Rate) | None => take_rate(resolved, trace, warm_up),
     };
-    if taken.is_some() { from } else { ArrivalsFrom::Scenario }
+    if let Some(problem) = too_many_requests(&resolved.description) {
+        return Err(problem.into());
+    }
+    match (from, taken) {
+        (Some(from), Some(())) => Ok(from),
+        (None, Some(())) => Ok(ArrivalsFrom::Rate),
+        (None, None) => Ok(ArrivalsFrom::Scenario),
+        (Some(from), None) => Err(Problem::new(format!("the simulated arrivals cannot be a {}", from.name()))
+            .help(
+                "it takes a trace with the moments of two requests or more and, for a rate, users of an open loop \
+                 that does not vary; arrivals = \"scenario\" leaves the scenario's",
+            )
+            .into()),
+    }
+}
+
+impl ArrivalsFrom {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate of the trace",
+            Self::Replay => "replay of the trace",
+            Self::Scenario => "matter of the scenario",
+        }
+    }
 }
 
 fn take_rate(resolved: &mut Resolved, trace: &Trace, warm_up: f64) -> Option<()> {
@@ -57,16 +85,37 @@ fn take_rate(resolved: &mut Resolved, trace: &Trace, warm_up: f64) -> Option<()>
     Some(())
 }
 
-fn replay(resolved: &mut Resolved, trace: &Trace, warm_up: f64) -> Option<()> {
-    let first = trace.requests.first()?.start_us;
+/// A replay lasts at most this long: a longer one has a moment that is wrong.
+const LONGEST: SimDuration = SimDuration::from_secs(100 * 86_400);
+
+fn replay(resolved: &mut Resolved, trace: &Trace, warm_up: f64) -> Checked<Option<()>> {
+    let [first, .., last] = &trace.requests[..] else { return Ok(None) };
+    let first = first.start_us;
+    let length = SimDuration::from_micros(last.start_us - first);
+    if length > LONGEST {
+        let days = length.as_secs_f64() / 86_400.0;
+        let problem = Problem::new(format!("the requests of the trace span {days:.0} days"));
+        return Err(problem.help("a replay lasts at most 100: is a moment in it wrong?").into());
+    }
     let after = |request: &crate::traces::TraceRequest| SimDuration::from_micros(request.start_us - first);
     let times: Vec<SimTime> = trace.requests.iter().map(|request| SimTime::ZERO + after(request)).collect();
     let warm_up = SimDuration::from_secs_f64(warm_up);
     let description = &mut resolved.description;
-    description.duration = (*times.last()? - SimTime::ZERO).saturating_sub(warm_up);
+    description.duration = length.saturating_sub(warm_up);
     description.warm_up = warm_up;
-    description.populations.first_mut()?.arrivals = Arrivals::Replay(Replay::once(times.into()));
-    Some(())
+    if let Some(population) = description.populations.first_mut() {
+        population.arrivals = Arrivals::Replay(Replay::once(times.into()));
+    }
+    let end = description.end();
+    if let Some(change) = description.kubernetes.changes.iter().find(|change| change.at >= end) {
+        let problem =
+            Problem::new(format!("a change comes at {}, and the replayed trace ends at {end}", change.at));
+        return Err(problem.help("take it out, or take --arrivals rate").into());
+    }
+    if let Some(problem) = description.time_series.and_then(|it| too_many_samples(it, length)) {
+        return Err(problem.into());
+    }
+    Ok(Some(()))
 }
 
 /// Requests per second, from their starts (us, ascending); none of too few.

@@ -164,20 +164,20 @@ pub struct OverTime {
 
 impl Measurement {
     /// Takes a measurement, and fits the only strategy of `plan` to what it says of its load and
-    /// machine: the cost of CPU work if there is CPU accounting, the rate unless the scenario's is
-    /// wanted. `trace` and `spans`, the file of hops if it is another one, still have their warm-up
+    /// machine: the cost of CPU work if there is CPU accounting, and the arrivals as `from` asks for, or else
+    /// the rate if there is one. `trace` and `spans`, the file of hops if it is another one, still have their warm-up
     /// of `warm_up` seconds.
     ///
     /// # Errors
     /// If the scenario has several populations of users, no request of the trace succeeded after the
-    /// warm-up, `spans` has no hop of a server, or the accounting cannot be used.
+    /// warm-up, `spans` has no hop of a server, or the accounting or the arrivals cannot be used.
     pub fn new(
         plan: &mut Plan,
         trace: Trace,
         spans: Option<&Trace>,
         accounting: Option<&CpuAccounting>,
         warm_up: f64,
-        from: ArrivalsFrom,
+        from: Option<ArrivalsFrom>,
     ) -> Checked<Self> {
         let resolved = &mut plan.strategies[0];
         if resolved.description.populations.len() > 1 {
@@ -193,7 +193,7 @@ impl Measurement {
             })?),
             None => hops_in(&trace),
         };
-        let arrivals = take_arrivals(resolved, &trace, warm_up, from);
+        let arrivals = take_arrivals(resolved, &trace, warm_up, from)?;
         let trace = trace.after(warm_up);
         let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed)
             .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;

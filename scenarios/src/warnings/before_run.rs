@@ -6,7 +6,11 @@ use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
 use meshsim_models::faults::pod::PodFault;
-use meshsim_models::ids::{ServiceId, UpstreamId};
+use meshsim_models::ids::{ClusterId, ServiceId, UpstreamId};
+use meshsim_models::kubernetes::hpa::MetricSource;
+use meshsim_models::kubernetes::metrics_server::Reads;
+use meshsim_models::kubernetes::scheduler::resources::Resource;
+use meshsim_models::kubernetes::settings::{AutoscalerSettings, ChangeKind};
 use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
 use meshsim_models::mesh::outlier_detection::OutlierDetection;
 use meshsim_models::users::arrivals::Extreme;
@@ -55,6 +59,8 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(unknown_traffic_distribution(resolved));
     }
     warnings.extend(faults_without_pods(resolved));
+    warnings.extend(changes_without_effect(resolved));
+    warnings.extend(utilization_without_request(resolved));
     warnings
 }
 
@@ -204,6 +210,59 @@ fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
         cluster: description.clusters[fault.cluster].name.clone(),
     };
     description.faults.iter().filter(|fault| !befalls(fault)).map(warning).collect()
+}
+
+/// Changes that ask for as many pods as there are, as far as no autoscaler has a say.
+fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let of = |it: &Deployment| ((it.service, it.cluster), it.replicas);
+    let mut wanted: BTreeMap<(ServiceId, ClusterId), u32> = description.deployments.iter().map(of).collect();
+    let mut warnings = Vec::new();
+    for change in &description.kubernetes.changes {
+        let now = wanted.entry((change.service, change.cluster)).or_default();
+        let (before, after) = match change.kind {
+            ChangeKind::Scale(replicas) => (std::mem::replace(now, replicas), replicas),
+            ChangeKind::Rollout => (*now, u32::from(*now > 0) + *now),
+        };
+        let scales = description.kubernetes.autoscaler(change.service, change.cluster).is_some();
+        if before == after && (before == 0 || !scales) {
+            warnings.push(Warning::ChangeWithoutEffect {
+                strategy: resolved.strategy.clone(),
+                service: description.application.services[change.service].name.clone(),
+                cluster: description.clusters[change.cluster].name.clone(),
+                at: change.at.as_secs_f64(),
+            });
+        }
+    }
+    warnings
+}
+
+/// Services whose autoscalers look at the utilization of containers without a request.
+fn utilization_without_request(resolved: &Resolved) -> Option<Warning> {
+    let description = &resolved.description;
+    let has_sidecars = description.mesh.data_plane == DataPlane::Sidecar;
+    let lacks = |service: ServiceId, reads: Reads| {
+        let workload = description.kubernetes.workload(service);
+        let [application, sidecar] =
+            [&workload.application, &workload.sidecar].map(|it| it.get(Resource::CPU).is_some());
+        match reads {
+            Reads::PodCpu => !application || (has_sidecars && !sidecar),
+            Reads::ApplicationCpu => !application,
+            Reads::SidecarCpu => !has_sidecars || !sidecar,
+            Reads::RequestsPerSecond | Reads::MeanLatency | Reads::RequestsInFlight => false,
+        }
+    };
+    let autoscalers = description.kubernetes.autoscalers.iter();
+    let fails = |(&(_, service), it): (&(ClusterId, ServiceId), &AutoscalerSettings)| {
+        let mut metrics = it.hpa.metrics.iter().zip(&it.reads);
+        let wrong = metrics.any(|(metric, &reads)| {
+            matches!(metric.source, MetricSource::Utilization(_)) && lacks(service, reads)
+        });
+        wrong.then_some(service)
+    };
+    let services: BTreeSet<ServiceId> = autoscalers.filter_map(fails).collect();
+    let services = names(resolved, services.into_iter());
+    (!services.is_empty()).then(|| Warning::NoRequest { strategy: resolved.strategy.clone(), services })
 }
 
 fn names(resolved: &Resolved, services: impl Iterator<Item = ServiceId>) -> Vec<String> {

@@ -75,6 +75,24 @@ pub enum Warning {
         /// Where.
         cluster: String,
     },
+    /// A change that asks for what is there already, or changes what is not there.
+    ChangeWithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// When (s).
+        at: f64,
+    },
+    /// An autoscaler that needs requests of containers that have none.
+    NoRequest {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
     /// Nothing was measured.
     NoRequestCompleted {
         /// Under which strategy.
@@ -215,6 +233,18 @@ impl fmt::Display for Warning {
                 "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \
                  runs there; place one there if it is to"
             ),
+            Self::ChangeWithoutEffect { strategy, service, cluster, at } => write!(
+                f,
+                "strategy `{strategy}`: the change of `{service}` in cluster `{cluster}` at {at} s changes nothing: it \
+                 asks for the pods that are there, or there are none to replace; take it out if it is not to"
+            ),
+            Self::NoRequest { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the hpa of {} cannot scale by utilization, for a container that it looks at \
+                 requests no CPU, or is not there; write application.cpu_request, resources.requests or \
+                 mesh.sidecar.requests, or take an average_value",
+                services.join(", ")
+            ),
             Self::NoRequestCompleted { strategy } => {
                 write!(f, "strategy `{strategy}`: no request completed; make the run longer")
             }
@@ -236,12 +266,13 @@ impl fmt::Display for Warning {
             ),
             Self::Unschedulable { strategy, service, cluster, pods, because } => write!(
                 f,
-                "strategy `{strategy}`: {pods} pods of `{service}` were Pending in cluster `{cluster}`: {because}; add \
-                 nodes or cores there, or lower requests or max_replicas"
+                "strategy `{strategy}`: {pods} pods of `{service}`, over all replications, were Pending in cluster \
+                 `{cluster}`: {because}; change its nodes or what the pods ask for, or want fewer of them"
             ),
             Self::NeverReady { strategy, service, cluster, pods } => write!(
                 f,
-                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}` never became ready; see \
+                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}`, over all replications, never became \
+                 ready; see \
                  pod_events.csv (--out) for what they waited for"
             ),
             Self::Saturated { strategy, service, cluster, share } => write!(

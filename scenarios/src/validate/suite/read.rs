@@ -47,8 +47,8 @@ pub struct Configuration {
     pub strategy: Option<String>,
     /// What was measured.
     pub source: Measured,
-    /// Where arrivals come from.
-    pub arrivals: ArrivalsFrom,
+    /// Where arrivals come from: the trace's rate if nothing is asked for, as far as there is one.
+    pub arrivals: Option<ArrivalsFrom>,
     /// Where values of the CPU accounting go in the scenario.
     pub from_cpu: FromCpu,
     /// Changes of the scenario, each with its place in the file.
@@ -269,7 +269,7 @@ fn combine(
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    let arrivals = own.arrivals.or(defaults.arrivals).unwrap_or(ArrivalsFrom::Rate);
+    let arrivals = own.arrivals.or(defaults.arrivals);
     Ok(Configuration {
         mark: head.mark,
         note: head.note,

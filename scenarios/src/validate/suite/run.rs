@@ -144,7 +144,7 @@ impl Suite {
         let accounting = cpu.as_ref().map(|path| CpuAccounting::read(&folder.join(path))).transpose();
         let accounting = accounting.map_err(named)?;
         let mut plan = self.plan(it, &taken(it, accounting.as_ref()), choice).map_err(named)?;
-        let own_rate = it.arrivals == ArrivalsFrom::Scenario;
+        let own_rate = it.arrivals == Some(ArrivalsFrom::Scenario);
         let mut warnings: Vec<String> = Vec::new();
         if let Some(accounting) = &accounting {
             let found = differences(&plan.strategies[0], accounting, own_rate);
@@ -167,6 +167,13 @@ impl Suite {
         let measurement =
             Measurement::new(&mut plan, requests, hops.as_ref(), accounting.as_ref(), warm_up, it.arrivals)
                 .map_err(named)?;
+        let keys: Vec<&str> = it.tolerances.0.keys().map(|key| key.name()).collect();
+        if !keys.is_empty() && !measurement.keys().iter().any(|key| it.tolerances.0.contains_key(key)) {
+            let problem =
+                Problem::new(format!("nothing measured what its tolerances name: {}", keys.join(", ")));
+            let help = "give the spans or the accounting that have it, or other tolerances";
+            return Err(named(problem.help(help).into()));
+        }
         let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", it.name)).collect();
         Ok((Cell { plan, measured: Against::Trace(Box::new(measurement)) }, warnings))
     }

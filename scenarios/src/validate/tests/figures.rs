@@ -59,20 +59,35 @@ fn trace() -> Trace {
 #[test]
 fn the_rate_of_an_open_loop_is_the_trace_s() {
     let (mut resolved, trace) = (resolved(), trace());
-    let take = |resolved: &mut _, from| take_arrivals(resolved, &trace, 5.0, from);
+    let take = |resolved: &mut _, from| take_arrivals(resolved, &trace, 5.0, Some(from)).unwrap();
     assert_eq!(take(&mut resolved, ArrivalsFrom::Scenario), ArrivalsFrom::Scenario);
     assert_eq!(rate(&resolved), 8.0);
     assert_eq!(take(&mut resolved, ArrivalsFrom::Rate), ArrivalsFrom::Rate);
     assert_eq!(rate(&resolved), 4.0);
     // One request has no rate.
     let one = Trace::of_requests(vec![trace.requests[0]]);
-    assert_eq!(take_arrivals(&mut resolved, &one, 0.0, ArrivalsFrom::Rate), ArrivalsFrom::Scenario);
+    assert_eq!(take_arrivals(&mut resolved, &one, 0.0, None).unwrap(), ArrivalsFrom::Scenario);
+    let said = take_arrivals(&mut resolved, &one, 0.0, Some(ArrivalsFrom::Rate)).unwrap_err().to_string();
+    assert!(said.contains("cannot be a rate of the trace"), "{said}");
+}
+
+#[test]
+fn a_replay_that_cannot_be_is_refused() {
+    let replay = |starts: Vec<u64>| {
+        let request = |start_us| TraceRequest { start_us, ..TraceRequest::default() };
+        let trace = Trace::of_requests(starts.into_iter().map(request).collect());
+        take_arrivals(&mut resolved(), &trace, 0.0, Some(ArrivalsFrom::Replay)).unwrap_err().to_string()
+    };
+    assert!(replay(vec![7]).contains("cannot be a replay"), "{}", replay(vec![7]));
+    let wrong = replay(vec![0, 1_700_000_000_000_000]);
+    assert!(wrong.contains("span 19676 days") && wrong.contains("is a moment in it wrong?"), "{wrong}");
 }
 
 #[test]
 fn a_replay_is_as_long_as_the_trace_and_keeps_its_moments() {
     let mut resolved = resolved();
-    assert_eq!(take_arrivals(&mut resolved, &trace(), 5.0, ArrivalsFrom::Replay), ArrivalsFrom::Replay);
+    let taken = take_arrivals(&mut resolved, &trace(), 5.0, Some(ArrivalsFrom::Replay)).unwrap();
+    assert_eq!(taken, ArrivalsFrom::Replay);
     let description = &resolved.description;
     assert_eq!((description.warm_up.as_secs_f64(), description.duration.as_secs_f64()), (5.0, 20.0));
     let Arrivals::Replay(replay) = &description.populations[0].arrivals else { panic!("no replay") };
