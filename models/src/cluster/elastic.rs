@@ -1,11 +1,12 @@
 //! Pods come and go: acts on what the Deployment controller, the scheduler and the pods' lives say.
 //!
 //! # Models
-//! A change of the wanted number, of the template or of a pod's state makes the Deployment controller
-//! look at its pods at once, as does a fault that it is told of. Pods without a node try again when another
-//! one has left a node, first the one that has waited longest since it was last tried. A pod's endpoint is announced to the proxies of its own cluster after the endpoint delay, and from
-//! there to those of the others over the links. A proxy that learns that an endpoint is gone closes
-//! its idle connections to it and lets the others end; a pod that ends closes all of its.
+//! A change of the wanted number, of the template, of a pod's state or of what is known of its faults
+//! makes the Deployment controller look at its pods at once. Pods without a node try again when another
+//! one has left a node, first the one that has waited longest since it was last tried. A pod's endpoint
+//! is announced to the proxies of its own cluster after the endpoint delay, and from there to those of
+//! the others over the links. A proxy that learns that an endpoint is gone closes its idle connections
+//! to it and lets the others end; a pod that ends closes all of its.
 //!
 //! # Assumptions
 //! - The API server, the controllers' queues and their watches take no time of their own; the delay
