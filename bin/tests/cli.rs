@@ -268,6 +268,14 @@ fn every_library_scenario_is_good() {
 }
 
 #[test]
+fn a_sweep_refuses_to_vary_what_an_option_fixes() {
+    let output = meshsim(&["sweep", "slow-endpoint", "--set", "run.seed=1,2", "--seed", "5"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--seed fixes run.seed, and --set run.seed varies it"), "{said}");
+}
+
+#[test]
 fn every_line_of_the_library_names_something_that_it_prints() {
     let list = text(&meshsim(&["library"]).stdout);
     assert!(list.contains("\ntestbed  (a suite: validate --suite testbed)\n"), "{list}");

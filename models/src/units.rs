@@ -22,8 +22,7 @@ impl std::error::Error for ParseQuantityError {}
 fn parse(text: &str, what: &str, units: &[(&str, f64)]) -> Result<f64, ParseQuantityError> {
     let text = text.trim();
     let error = |why: String| Err(ParseQuantityError(format!("`{text}` is not {what}: {why}")));
-    let is_unit = |c: char| c.is_ascii_alphabetic() || c == '/';
-    let end = text.find(is_unit).unwrap_or(text.len());
+    let end = end_of_number(text);
     let (number, unit) = (text[..end].trim(), text[end..].trim());
     let Some(&(_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
         let names: Vec<&str> = units.iter().map(|(name, _)| *name).filter(|n| !n.is_empty()).collect();
@@ -33,6 +32,18 @@ fn parse(text: &str, what: &str, units: &[(&str, f64)]) -> Result<f64, ParseQuan
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value * factor),
         Ok(_) => error("it is zero or more".to_owned()),
         Err(_) => error("it starts with a decimal number".to_owned()),
+    }
+}
+
+/// Where the number at the beginning of a text ends, its exponent included.
+fn end_of_number(text: &str) -> usize {
+    let is_unit = |c: char| c.is_ascii_alphabetic() || c == '/';
+    let end = text.find(is_unit).unwrap_or(text.len());
+    let Some(exponent) = text[end..].strip_prefix(['e', 'E']) else { return end };
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    match digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()) {
+        0 => end,
+        length => text.len() - digits.len() + length,
     }
 }
 
@@ -96,13 +107,15 @@ mod tests {
         assert!(near("3000/min".parse::<PerSecond>().unwrap().0, 50.0));
         assert!(near("500m".parse::<Cores>().unwrap().0, 0.5));
         assert!(near("2".parse::<Cores>().unwrap().0, 2.0));
+        assert!(near("1e3/s".parse::<PerSecond>().unwrap().0, 1e3));
+        assert!(near("2.5E-1 GB".parse::<Bytes>().unwrap().0, 2.5e8));
     }
 
     #[test]
     fn refuses_the_rest_and_says_what_would_be_right() {
         let error = "1Gb".parse::<BitsPerSecond>().unwrap_err().to_string();
         assert!(error.contains("Gbit/s"), "{error}");
-        for text in ["", "-1/s", "50", "x/s", "NaN/s"] {
+        for text in ["", "-1/s", "50", "x/s", "NaN/s", "1e/s", "1e+/s", "1e999/s"] {
             assert!(text.parse::<PerSecond>().is_err(), "{text}");
         }
     }

@@ -19,7 +19,10 @@ pub(crate) fn merge<'i>(base: &mut DeTable<'i>, change: DeTable<'i>) -> Result<(
                 return Err((format!("`{name}` is a table and cannot become a value"), span));
             }
             (Some(old), DeValue::Table(new)) if !matches!(old, DeValue::Table(_)) && !is_rule(&new) => {
-                return Err((format!("`{name}` is a value and cannot become a table"), span));
+                return Err((
+                    format!("`{name}` is a value and cannot become a table: set it as a whole"),
+                    span,
+                ));
             }
             (_, new) => {
                 base.remove(name.as_str());

@@ -87,6 +87,25 @@ fn a_limit_of_cpu_is_said_as_such() {
     assert!(growing(&said).is_empty(), "{said:?}");
 }
 
+/// Nothing changes in the cluster: where its pods may stand, the scheduler says all the same.
+#[test]
+fn taints_and_selectors_hold_in_every_cluster() {
+    let unschedulable = |settings: &[&str]| -> Vec<(String, u32)> {
+        let pending = |it| match it {
+            Warning::Unschedulable { service, pods, .. } => Some((service, pods)),
+            _ => None,
+        };
+        warnings("rate = \"1/s\"", settings).into_iter().filter_map(pending).collect()
+    };
+    assert_eq!(unschedulable(&[]), []);
+    // In each of three replications.
+    let tainted = "clusters.edge.nodes=[{ cores = \"16\", taints = [\"gpu=yes:NoSchedule\"] }]";
+    assert_eq!(unschedulable(&[tainted]), [("back".to_owned(), 3), ("front".to_owned(), 3)]);
+    assert_eq!(unschedulable(&[tainted, "services.back.tolerations=[\"gpu\"]"]), [("front".to_owned(), 3)]);
+    let selector = "services.back.node_selector={ disk = [\"ssd\"] }";
+    assert_eq!(unschedulable(&[selector]), [("back".to_owned(), 3)]);
+}
+
 /// `front` has 1,024 threads: when all wait for `back`, the queue stands before `front`.
 #[test]
 fn a_queue_before_a_caller_whose_threads_all_wait_is_said_there() {

@@ -9,6 +9,7 @@ use clap::Args;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::sweep::Axis;
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::prepare_directory;
 use meshsim_scenarios::scenario::Scenario;
@@ -83,6 +84,20 @@ impl Running {
     /// What these arguments choose.
     pub(crate) fn choice(&self, strategies: Vec<String>, baseline: Option<String>) -> Choice {
         Choice { strategies, baseline, replications: self.replications, seed: self.seed }
+    }
+
+    /// Refuses to fix what a sweep varies.
+    pub(crate) fn leaves(&self, axes: &[Axis]) -> Checked<()> {
+        let fixed = [
+            ("--seed", self.seed.is_some(), "run.seed"),
+            ("--replications", self.replications.is_some(), "run.replications"),
+        ];
+        let both =
+            fixed.into_iter().find(|(_, given, path)| *given && axes.iter().any(|axis| axis.path == *path));
+        both.map_or(Ok(()), |(option, _, path)| {
+            let problem = Problem::new(format!("{option} fixes {path}, and --set {path} varies it"));
+            Err(problem.help("give one of them").into())
+        })
     }
 
     /// A plan of one strategy: the named one, or the scenario's first.

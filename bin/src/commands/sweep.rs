@@ -34,6 +34,7 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let axes: Vec<Axis> = args.set.iter().map(|text| Axis::parse(text)).collect::<Checked<_>>()?;
+    args.running.leaves(&axes)?;
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let scenario = Scenario::open(&args.scenario, &[])?;
     let sweep = Sweep::new(&scenario, axes, &choice)?;

@@ -8,7 +8,7 @@ use super::scheduler::resources::ResourceList;
 use crate::ids::{ClusterId, ServiceId};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All of them.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,9 @@ pub struct KubernetesSettings {
     pub metrics: MetricsSettings,
     /// What somebody changes during the run, in the order of time.
     pub changes: Vec<Change>,
+    /// Clusters in which not every pod may stand on every node: a node has a taint, or a service asks for
+    /// labels.
+    pub constrained: BTreeSet<ClusterId>,
 }
 
 /// What the pods of a service need, in every cluster.
@@ -207,10 +210,12 @@ impl KubernetesSettings {
         first.is_some_and(|((of, _), _)| *of == cluster)
     }
 
-    /// Whether pods come and go in a cluster.
+    /// Whether pods come and go in a cluster, or the scheduler has a say in where they stand.
     #[must_use]
     pub fn is_elastic(&self, cluster: ClusterId) -> bool {
-        self.autoscales(cluster) || self.changes.iter().any(|it| it.cluster == cluster)
+        self.autoscales(cluster)
+            || self.changes.iter().any(|it| it.cluster == cluster)
+            || self.constrained.contains(&cluster)
     }
 
     /// The most pods of a service that a cluster may have at a time, `replicas` being those at the

@@ -2,11 +2,11 @@
 //!
 //! # Models
 //! In a cluster whose Deployments never change pods stand on its nodes in turn, in the order of the
-//! Deployments. In one with autoscalers or changes the scheduler places them, in the same order; one
-//! that fits nowhere is pending from the start.
+//! Deployments. In one with autoscalers, changes, taints or services that ask for labels of nodes the
+//! scheduler places them, in the same order; one that fits nowhere is pending from the start.
 //!
 //! # Assumptions
-//! Where nothing changes nobody asks whether nodes have what pods request. Effect: pods may stand on
+//! Everywhere else nobody asks whether nodes have what pods request. Effect: pods may stand on
 //! a node that would not have taken them; its cores are shared all the same.
 
 use super::description::{ClusterSpec, Deployment, Description};

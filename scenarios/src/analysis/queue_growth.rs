@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! What is in the cells of a Deployment's pods is compared between the second and the last quarter of the
-//! whole run. A queue grows if there are [`FEW`] requests more, and [`TIMES`] as many, in every quarter
+//! whole run. A queue grows if there are at least 5 requests more, and 1.5 times as many, in every quarter
 //! more than in the one before, and over the replications surely so (Student's t, 95 %), while no more
 //! calls were served than before: where the load rises, so may what is under way.
 //!

@@ -15,13 +15,14 @@ use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::ControllerFlags;
 use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
-use meshsim_models::kubernetes::scheduler::node::{Effect, Taint, Toleration};
+use meshsim_models::kubernetes::scheduler::node::{Effect, NodeSelector, Taint, Toleration};
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
+use std::collections::BTreeSet;
 use toml::Spanned;
 
 /// The image of µBench's cell, compressed.
@@ -71,6 +72,7 @@ pub(super) fn resolve(
     };
     let workloads: Table<ServiceId, WorkloadSettings> =
         application.services.iter().map(&mut workload).collect();
+    let constrained = constrained(network, &workloads);
     KubernetesSettings {
         pods: pod_times(check, &scenario.pods),
         workloads,
@@ -78,7 +80,19 @@ pub(super) fn resolve(
         controller: controller(check, &scenario.controller_manager),
         metrics: metrics(check, scenario),
         changes: changes(check, scenario, application, network, end),
+        constrained,
     }
+}
+
+/// Clusters with a taint, or with a service that asks for labels of nodes.
+fn constrained(network: &Network, workloads: &Table<ServiceId, WorkloadSettings>) -> BTreeSet<ClusterId> {
+    let tainted =
+        network.clusters.enumerate().filter(|(_, it)| it.nodes.iter().any(|node| !node.taints.is_empty()));
+    let choosy = network
+        .deployments
+        .iter()
+        .filter(|it| workloads[it.service].node_selector != NodeSelector::default());
+    tainted.map(|(id, _)| id).chain(choosy.map(|it| it.cluster)).collect()
 }
 
 /// The CPU limit of a service's pods, where its own resources say one.

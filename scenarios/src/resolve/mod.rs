@@ -218,7 +218,10 @@ impl Check<'_> {
         if found.is_none() {
             let help = match nearest(name, known.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("declared: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+                None => match known.into_iter().collect::<Vec<_>>()[..] {
+                    [] => "none is declared".to_owned(),
+                    ref known => format!("declared: {}", known.join(", ")),
+                },
             };
             self.problem(format!("there is no {kind} `{name}`"), span, help);
         }

@@ -12,6 +12,7 @@ pub fn after_run(summary: &Summary) -> Vec<Warning> {
         let strategy = it.name.clone();
         if it.requests.completed == 0 {
             warnings.push(Warning::NoRequestCompleted { strategy });
+            warnings.extend(of_workloads(it));
             continue;
         }
         let failed: u64 = it.requests.failed.values().sum();

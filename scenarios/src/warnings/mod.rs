@@ -246,7 +246,10 @@ impl fmt::Display for Warning {
                 services.join(", ")
             ),
             Self::NoRequestCompleted { strategy } => {
-                write!(f, "strategy `{strategy}`: no request completed; make the run longer")
+                write!(
+                    f,
+                    "strategy `{strategy}`: no request completed; see failures and pods, or make the run longer"
+                )
             }
             Self::WarmUpNotFound { strategy, replications } => write!(
                 f,
