@@ -86,7 +86,10 @@ mod tests {
             toml::toml! { a = { type = "y", d = 1 } }
         );
         assert_eq!(merged(base, "a = 5").unwrap_err(), "`a` is a table and cannot become a value");
-        assert_eq!(merged("a = 5", "a.b = 1").unwrap_err(), "`a` is a value and cannot become a table");
+        assert_eq!(
+            merged("a = 5", "a.b = 1").unwrap_err(),
+            "`a` is a value and cannot become a table: set it as a whole"
+        );
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn wrong_recordings() {
     );
     says_of(
         "{ type = \"replay\", file = \"times.csv\" }",
-        "`times.csv` has 2 columns (name one with column = \"...\": t, x)",
+        "20:38: `times.csv` has 2 columns (name one with column = \"...\": t, x)",
     );
     says_of(
         "{ type = \"replay\", file = \"times.csv\", column = \"x\", speed = 0.0 }",

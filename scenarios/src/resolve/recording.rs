@@ -30,7 +30,10 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) ->
     let mut times = match arrival_times::read(file.get_ref(), &bytes, &layout) {
         Ok(times) => times,
         Err(problems) => {
-            check.problems.extend(problems.0);
+            // What has no place in the recording has one here: who names it.
+            let place = check.document.problem("", file.span()).place;
+            let placed = |it: Problem| Problem { place: it.place.or_else(|| place.clone()), ..it };
+            check.problems.extend(problems.0.into_iter().map(placed));
             return None;
         }
     };

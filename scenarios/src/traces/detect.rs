@@ -109,8 +109,9 @@ pub(super) fn detect(path: &Path, beginning: &[u8]) -> Result<Format, Problem> {
 fn unknown(path: &Path, text: &str) -> Problem {
     let names = Format::ALL.map(Format::name).join(", ");
     let first = text.lines().next().unwrap_or_default();
-    problem_of(path, format!("is of no known format; it begins with {}", quoted(first)))
-        .help(format!("known are {names}; --trace-format says which it is"))
+    problem_of(path, format!("is of no known format; it begins with {}", quoted(first))).help(format!(
+        "known are {names} (k6 as it writes CSV: --out csv=FILE); --trace-format says which it is"
+    ))
 }
 
 fn refuse_other_encodings(path: &Path, beginning: &[u8]) -> Result<(), Problem> {

@@ -195,8 +195,10 @@ impl Measurement {
         };
         let arrivals = take_arrivals(resolved, &trace, warm_up, from)?;
         let trace = trace.after(warm_up);
-        let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed)
-            .ok_or_else(|| Problem::new("no request of the trace succeeded after its warm-up"))?;
+        let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed).ok_or_else(|| {
+            Problem::new("no request of the trace succeeded after its warm-up")
+                .help("see its statuses, its length and the unit of its times, or set the warm-up")
+        })?;
         let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
         let proxy_share = accounting.and_then(|accounting| proxy_share(resolved, accounting, cpu_scale));
         Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })

@@ -124,12 +124,13 @@ impl Suite {
     }
 
     fn cell(&self, it: &Configuration, folder: &Path, choice: &Choice) -> Checked<(Cell, Vec<String>)> {
-        // A problem without a place says of which configuration it is.
+        // A problem without a place is the configuration's.
         let named = |Problems(list): Problems| {
             let name = |problem: Problem| match problem.place {
                 Some(_) => problem,
                 None => Problem {
                     message: format!("configuration `{}`: {}", it.name, problem.message),
+                    place: self.problem("", it.span.clone()).place,
                     ..problem
                 },
             };
