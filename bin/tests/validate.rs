@@ -26,6 +26,11 @@ fn mubench() -> String {
     rows.replacen("\t 200\n", "\t oops\n", 1)
 }
 
+/// Buckets without moments, of 99 good requests and a failed one.
+const FORTIO: &str = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, "Min": 0.004, "Max": 1.7,
+        "Avg": 0.48, "Data": [{"Start": 0.004, "End": 0.4, "Count": 50}, {"Start": 0.4, "End": 1.7, "Count": 50}]},
+        "RetCodes": {"200": 99, "503": 1}}"#;
+
 #[test]
 fn bad_records_are_left_out_and_reported() {
     let output = validate(&mubench(), &[]);
@@ -46,16 +51,13 @@ fn strictly_the_first_bad_record_is_an_error() {
 
 #[test]
 fn buckets_have_distances_but_no_intervals() {
-    let fortio = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, "Min": 0.004, "Max": 1.7,
-        "Avg": 0.48, "Data": [{"Start": 0.004, "End": 0.4, "Count": 50}, {"Start": 0.4, "End": 1.7, "Count": 50}]},
-        "RetCodes": {"200": 99, "503": 1}}"#;
-    let output = validate(fortio, &[]);
+    let output = validate(FORTIO, &[]);
     let (said, shown) = (text(&output.stderr), text(&output.stdout));
     assert!(output.status.success(), "{said}");
     assert!(said.contains("the file has buckets only"), "{said}");
     assert!(shown.contains("interval: none, the file has only buckets"), "{shown}");
     assert!(shown.contains("480.0 ms") && shown.contains("\nwasserstein "), "{shown}");
-    let json = text(&validate(fortio, &["--json"]).stdout);
+    let json = text(&validate(FORTIO, &["--json"]).stdout);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["measured_from"], "buckets");
     let ks = json["figures"].as_array().unwrap().iter().find(|row| row["figure"] == "ks").unwrap();
@@ -172,10 +174,7 @@ fn what_belongs_to_a_suite_is_refused_without_one() {
 
 #[test]
 fn buckets_have_no_moments_to_replay() {
-    let fortio = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, "Min": 0.004, "Max": 1.7,
-        "Avg": 0.48, "Data": [{"Start": 0.004, "End": 0.4, "Count": 50}, {"Start": 0.4, "End": 1.7, "Count": 50}]},
-        "RetCodes": {"200": 100}}"#;
-    let output = validate(fortio, &["--arrivals", "replay"]);
+    let output = validate(FORTIO, &["--arrivals", "replay"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("cannot be a replay of the trace"), "{said}");

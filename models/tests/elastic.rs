@@ -68,6 +68,12 @@ fn world(
     description
 }
 
+/// A service of the edge wants so many pods.
+fn scale(ms: u64, service: u32, replicas: u32) -> Change {
+    let (service, kind) = (ServiceId(service), ChangeKind::Scale(replicas));
+    Change { at: at_ms(ms), service, cluster: EDGE, kind }
+}
+
 fn steps(record: &Record, cluster: ClusterId) -> Vec<PodRecord> {
     record.control[cluster].pods.clone()
 }
@@ -197,13 +203,7 @@ fn a_place_on_a_node_that_becomes_free_is_taken() {
     description.kubernetes.pods.grace = SimDuration::from_secs(3);
     description.kubernetes.workloads = one_core(&description);
     description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(2_000);
-    let change = |ms, service, replicas| Change {
-        at: at_ms(ms),
-        service: ServiceId(service),
-        cluster: EDGE,
-        kind: ChangeKind::Scale(replicas),
-    };
-    description.kubernetes.changes = vec![change(5_000, 0, 2), change(20_000, 1, 0)];
+    description.kubernetes.changes = vec![scale(5_000, 0, 2), scale(20_000, 1, 0)];
     let record = run(&description, 0);
     // 20 s, 3 s of grace (less than its sidecar drains), 100 ms of the scheduler.
     assert_eq!(times(&record, EDGE, "scheduled"), [23_100]);
@@ -438,13 +438,7 @@ fn who_has_waited_longest_for_a_node_gets_it() {
     description.kubernetes.pods.grace = SimDuration::from_secs(3);
     description.kubernetes.workloads = one_core(&description);
     description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(3_000);
-    let change = |ms, service, replicas| Change {
-        at: at_ms(ms),
-        service: ServiceId(service),
-        cluster: EDGE,
-        kind: ChangeKind::Scale(replicas),
-    };
-    description.kubernetes.changes = vec![change(10_000, 1, 2), change(20_000, 0, 2), change(30_000, 2, 0)];
+    description.kubernetes.changes = vec![scale(10_000, 1, 2), scale(20_000, 0, 2), scale(30_000, 2, 0)];
     let record = run(&description, 0);
     let scheduled = |it: &&PodRecord| matches!(it.step, PodStep::Scheduled(_));
     let got: Vec<ServiceId> = steps(&record, EDGE).iter().filter(scheduled).map(|it| it.service).collect();
@@ -505,15 +499,8 @@ fn a_pod_that_starts_ends_in_peace_too() {
 fn a_sidecar_that_gets_no_answer_shows_its_cpu_all_the_same() {
     let mut description = free_world(&[0, 0], &[(0, 1)], &[(0, EDGE, 1), (1, EDGE, 1)], EVERY_10_MS, 60);
     description.mesh.outbound.cpu = SimDuration::from_millis(10);
-    description.faults = vec![PodFault {
-        service: ServiceId(1),
-        cluster: EDGE,
-        pod: None,
-        begins: SimTime::ZERO,
-        ends: None,
-        kind: FaultKind::Crash,
-        seen_after: None,
-    }];
+    let crash = fault(FaultKind::Crash, 0, None);
+    description.faults = vec![PodFault { service: ServiceId(1), seen_after: None, ..crash }];
     description.time_series = Some(SimDuration::from_secs(15));
     let record = run(&description, 0);
     let of_caller = record.series[EDGE].services.iter().filter(|sample| sample.service == ServiceId(0));

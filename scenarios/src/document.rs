@@ -191,7 +191,9 @@ impl Document {
         self.sources.iter().map(|(_, source)| source.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    fn place(&self, span: Range<usize>) -> Option<Place> {
+    /// A place of the tree.
+    #[must_use]
+    pub(crate) fn place(&self, span: Range<usize>) -> Option<Place> {
         let (offset, source) = self.sources.iter().rev().find(|(offset, _)| *offset <= span.start)?;
         let end = (span.end - offset).min(source.text.len());
         Some(Place { source: Arc::clone(source), span: span.start - offset..end })

@@ -163,9 +163,9 @@ impl Scenario {
         let schema = self.document.read(strategy)?;
         let path = schema.application.workmodel.get_ref();
         let span = schema.application.workmodel.span();
-        let workmodel = self.file(path).map_err(|problem| {
-            Problems::from(Problem { place: self.document.problem("", span).place, ..problem })
-        })?;
+        let workmodel = self
+            .file(path)
+            .map_err(|problem| Problems::from(Problem { place: self.document.place(span), ..problem }))?;
         let name = strategy.map_or("base", |place| &self.strategies[place]);
         let files = |path: &str| self.bytes(path);
         let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, &files, name)?;

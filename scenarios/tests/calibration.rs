@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod support;
+
 use meshsim_core::random::Address;
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::gamma::Gamma;
@@ -70,10 +72,7 @@ set.clusters.edge.services = ["front"]
 "#;
 
 fn files(directory: &Path) -> Scenario {
-    std::fs::write(directory.join("app.json"), WORKMODEL).unwrap();
-    let path = directory.join("scenario.toml");
-    std::fs::write(&path, SCENARIO).unwrap();
-    Scenario::open(path.to_str().unwrap(), &[]).unwrap()
+    support::open(directory, &[("scenario.toml", SCENARIO), ("app.json", WORKMODEL)], &[]).unwrap()
 }
 
 /// A file of a load generator as the scenario with these settings would make it, under other luck.

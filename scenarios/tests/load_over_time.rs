@@ -2,9 +2,10 @@
 //! what is said of each mistake.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod support;
+
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::{Arrivals, Extreme};
-use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
@@ -33,13 +34,13 @@ bandwidth = "1Gbit/s"
 "#;
 
 fn open(directory: &Path, text: &str, settings: &[&str]) -> Result<Scenario, Problems> {
-    std::fs::write(directory.join("app.json"), WORKMODEL).unwrap();
-    std::fs::write(directory.join("times.csv"), "t,x\n1,a\n2.5,b\n700,c\n").unwrap();
-    std::fs::write(directory.join("late.csv"), "1700000000\n1700000001\n").unwrap();
-    let path = directory.join("it.toml");
-    std::fs::write(&path, text).unwrap();
-    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
-    Scenario::open(path.to_str().unwrap(), &settings)
+    let files = [
+        ("it.toml", text),
+        ("app.json", WORKMODEL),
+        ("times.csv", "t,x\n1,a\n2.5,b\n700,c\n"),
+        ("late.csv", "1700000000\n1700000001\n"),
+    ];
+    support::open(directory, &files, settings)
 }
 
 fn plan(text: &str, settings: &[&str]) -> Result<Plan, Problems> {

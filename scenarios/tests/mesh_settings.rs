@@ -1,11 +1,12 @@
 //! What a scenario says of the mesh and of faults shows in warnings and in results.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod support;
+
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::summary::Summary;
-use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings::before_run;
 use std::sync::atomic::AtomicBool;
 
@@ -40,10 +41,9 @@ rate = "20/s"
 
 fn plan(lines: &str) -> Plan {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("app.json"), WORKMODEL).unwrap();
-    let path = directory.path().join("scenario.toml");
-    std::fs::write(&path, format!("{SCENARIO}{lines}")).unwrap();
-    let scenario = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
+    let text = format!("{SCENARIO}{lines}");
+    let files = [("scenario.toml", text.as_str()), ("app.json", WORKMODEL)];
+    let scenario = support::open(directory.path(), &files, &[]).unwrap();
     Plan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -1,11 +1,11 @@
 //! What is said of a service that does not keep up.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
-use meshsim_scenarios::document::Setting;
+mod support;
+
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::summary::Summary;
-use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings::{Warning, after_run};
 use std::sync::atomic::AtomicBool;
 
@@ -37,11 +37,9 @@ service = "front"
 /// What is said after a run at such a rate of the users.
 fn warnings(users: &str, settings: &[&str]) -> Vec<Warning> {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("app.json"), WORKMODEL).unwrap();
-    let path = directory.path().join("it.toml");
-    std::fs::write(&path, format!("{SCENARIO}{users}\n")).unwrap();
-    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
-    let scenario = Scenario::open(path.to_str().unwrap(), &settings).unwrap();
+    let text = format!("{SCENARIO}{users}\n");
+    let files = [("it.toml", text.as_str()), ("app.json", WORKMODEL)];
+    let scenario = support::open(directory.path(), &files, settings).unwrap();
     let plan = Plan::new(&scenario, &Choice::default()).unwrap();
     let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
     let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod support;
+
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Problems;
@@ -44,11 +46,8 @@ set.clusters.edge.services = ["front"]
 "#;
 
 fn plan_of(directory: &Path, scenario: &str, workmodel: &str, settings: &[&str]) -> Result<Plan, Problems> {
-    std::fs::write(directory.join("app.json"), workmodel).unwrap();
-    let path = directory.join("bad.toml");
-    std::fs::write(&path, scenario).unwrap();
-    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
-    let scenario = Scenario::open(path.to_str().unwrap(), &settings)?;
+    let files = [("bad.toml", scenario), ("app.json", workmodel)];
+    let scenario = support::open(directory, &files, settings)?;
     Plan::new(&scenario, &Choice::default())
 }
 

@@ -27,6 +27,7 @@ use super::state::EndpointNews;
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::deployment::reconcile;
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::settings::ChangeKind;
@@ -110,7 +111,7 @@ impl Context<'_> {
     }
 
     /// What the control plane saw last of the faults of the pod in a place.
-    pub(super) fn fault_seen(&self, place: usize) -> Option<(bool, SimTime)> {
+    pub(super) fn fault_seen(&self, place: usize) -> Option<ReadyCondition> {
         self.topology.faults.last_seen(self.pod_in(place), self.now)
     }
 

@@ -3,6 +3,7 @@
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
 use crate::kubernetes::hpa::Autoscaler;
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::PodHistory;
 use crate::kubernetes::pod::{ImageCache, Phase, PodLife, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
@@ -119,7 +120,7 @@ impl Workloads {
         &self,
         deployment: usize,
         now: SimTime,
-        fault: impl Fn(usize) -> Option<(bool, SimTime)>,
+        fault: impl Fn(usize) -> Option<ReadyCondition>,
     ) -> Vec<OwnedPod> {
         let places = self.deployments[deployment].places.clone();
         let owned = |place: usize| {

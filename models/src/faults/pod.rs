@@ -24,6 +24,7 @@
 //! closed port answers RST (RFC 9293, section 3.5.2).
 
 use crate::ids::{ClusterId, PodId, ServiceId};
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use meshsim_core::{SimDuration, SimTime};
 
 /// A fault of pods, in plain values.
@@ -105,10 +106,9 @@ impl PodFaults {
         self.of(pod).any(|fault| fault.kind == FaultKind::Crash && fault.is_on(now))
     }
 
-    /// What the control plane saw last of a pod's faults: whether it is ready, and since when; absent if
-    /// it has seen none.
+    /// What the control plane saw last of a pod's faults; absent if it has seen none.
     #[must_use]
-    pub fn last_seen(&self, pod: PodId, now: SimTime) -> Option<(bool, SimTime)> {
+    pub fn last_seen(&self, pod: PodId, now: SimTime) -> Option<ReadyCondition> {
         let spans = || {
             let seen = self.of(pod).filter(|it| it.removes_endpoint());
             seen.filter_map(|it| {
@@ -119,7 +119,9 @@ impl PodFaults {
         };
         let broken = spans().filter(|&(begins, ends)| begins <= now && now < ends);
         let sound = || spans().map(|(_, ends)| ends).filter(|&ends| ends <= now).max();
-        broken.map(|(begins, _)| (false, begins)).min().or_else(|| Some((true, sound()?)))
+        let condition = |ready, last_transition| ReadyCondition { ready, last_transition };
+        let broken = broken.map(|(begins, _)| begins).min().map(|begins| condition(false, begins));
+        broken.or_else(|| Some(condition(true, sound()?)))
     }
 
     /// When a pod crashes next, at or after `from`; never is [`SimTime::MAX`].
@@ -206,8 +208,9 @@ mod tests {
             (PodId(2), seen(fault(10, 20, FaultKind::Slow { factor: 2.0 }))),
         ]);
         let last = |second| faults.last_seen(PodId(0), at(second));
-        assert_eq!([last(11), last(12), last(21)], [None, Some((false, at(12))), Some((false, at(12)))]);
-        assert_eq!([last(22), last(99)], [Some((true, at(22))); 2]);
+        let since = |ready, second| Some(ReadyCondition { ready, last_transition: at(second) });
+        assert_eq!([last(11), last(12), last(21)], [None, since(false, 12), since(false, 12)]);
+        assert_eq!([last(22), last(99)], [since(true, 22); 2]);
         assert_eq!([1, 2].map(|pod| faults.last_seen(PodId(pod), at(15))), [None, None]);
     }
 }

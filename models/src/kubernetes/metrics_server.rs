@@ -69,14 +69,18 @@ impl Counters {
     /// What was counted since `before`; those of a sidecar and a cell begin anew with each pod.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
-        let since = |now: f64, before: f64| if now < before { now } else { now - before };
         Self {
             application_cpu: self.application_cpu - before.application_cpu,
-            sidecar_cpu: since(self.sidecar_cpu, before.sidecar_cpu),
+            sidecar_cpu: counted_since(self.sidecar_cpu, before.sidecar_cpu),
             served: self.served.checked_sub(before.served).unwrap_or(self.served),
-            in_cell: since(self.in_cell, before.in_cell),
+            in_cell: counted_since(self.in_cell, before.in_cell),
         }
     }
+}
+
+/// What a counter that may begin anew has counted since it stood at `before`.
+pub(crate) fn counted_since(now: f64, before: f64) -> f64 {
+    if now < before { now } else { now - before }
 }
 
 impl AddAssign for Counters {

@@ -234,12 +234,9 @@ impl PodLife {
 
     /// Since when it is ready, if it is, given what was seen last of its faults.
     #[must_use]
-    pub fn ready_since(&self, fault: Option<(bool, SimTime)>) -> Option<SimTime> {
-        match (self.phase, fault) {
-            (Phase::Ready, None) => Some(self.ready_from),
-            (Phase::Ready, Some((true, since))) => Some(since.max(self.ready_from)),
-            _ => None,
-        }
+    pub fn ready_since(&self, fault: Option<ReadyCondition>) -> Option<SimTime> {
+        let is_ready = self.phase == Phase::Ready && fault.is_none_or(|it| it.ready);
+        is_ready.then(|| fault.map_or(self.ready_from, |it| it.last_transition.max(self.ready_from)))
     }
 
     /// Whether its application takes a request.
@@ -257,7 +254,7 @@ impl PodLife {
 
     /// What an autoscaler knows of it, if there is one, given what was seen last of its faults.
     #[must_use]
-    pub fn seen_by_autoscaler(&self, now: SimTime, fault: Option<(bool, SimTime)>) -> Option<PodState> {
+    pub fn seen_by_autoscaler(&self, now: SimTime, fault: Option<ReadyCondition>) -> Option<PodState> {
         let deleted = match self.phase {
             Phase::Absent => return None,
             Phase::Terminating => true,
@@ -267,12 +264,12 @@ impl PodLife {
         let runs = bound && self.runs_from <= now;
         let was_ready = matches!(self.phase, Phase::Ready | Phase::Terminating);
         let last_transition = match fault {
-            Some((_, since)) if was_ready => since.max(self.ready_from),
+            Some(seen) if was_ready => seen.last_transition.max(self.ready_from),
             None if was_ready => self.ready_from,
             _ => self.bound,
         };
-        let is_broken = matches!(fault, Some((false, _)));
-        let condition = ReadyCondition { ready: was_ready && !is_broken, last_transition };
+        let ready = was_ready && fault.is_none_or(|it| it.ready);
+        let condition = ReadyCondition { ready, last_transition };
         Some(PodState {
             phase: if runs { HpaPhase::Running } else { HpaPhase::Pending },
             deleted,
@@ -399,8 +396,8 @@ mod tests {
         assert!(ready.is_running_and_ready());
         let condition = |fault| pod.seen_by_autoscaler(at(60_000), Some(fault)).unwrap().condition.unwrap();
         let since = |ready, seconds: u64| ReadyCondition { ready, last_transition: at(seconds * 1_000) };
-        assert_eq!(condition((false, at(50_000))), since(false, 50));
-        assert_eq!(condition((true, at(55_000))), since(true, 55));
+        assert_eq!(condition(since(false, 50)), since(false, 50));
+        assert_eq!(condition(since(true, 55)), since(true, 55));
         pod.delete(at(70_000), &PodTimes::default(), Sidecar::None);
         assert!(pod.seen_by_autoscaler(at(70_001), None).unwrap().deleted);
     }

@@ -5,6 +5,7 @@
 //! not counted.
 
 use crate::application::cell::Cell;
+use crate::kubernetes::metrics_server::counted_since;
 use meshsim_core::SimTime;
 
 /// Readings at the ends of the quarters.
@@ -37,9 +38,14 @@ impl Quarters {
     pub fn means(&self, cells: &[Cell], end: SimTime) -> Vec<[f64; 4]> {
         let quarter = end.as_nanos() as f64 / 4.0;
         let of_place = |(&[first, second, third], cell): (&[f64; 3], &Cell)| {
-            let since = |now: f64, before: f64| if now < before { now } else { now - before };
             let last = cell.occupancy.time_inside(end);
-            [first, since(second, first), since(third, second), since(last, third)].map(|it| it / quarter)
+            let since = [
+                first,
+                counted_since(second, first),
+                counted_since(third, second),
+                counted_since(last, third),
+            ];
+            since.map(|it| it / quarter)
         };
         self.read.iter().zip(cells).map(of_place).collect()
     }

@@ -42,15 +42,7 @@ pub(super) fn resolve(
     istio_version: IstioVersion,
     end: SimDuration,
 ) -> KubernetesSettings {
-    if let Some(hold) = &scenario.pods.hold_application_until_proxy_starts
-        && !*hold.get_ref()
-        && istio_version.has_native_sidecars()
-    {
-        let message = "hold_application_until_proxy_starts = false has no effect";
-        let help = "from Istio 1.27 on sidecars are ready before the application starts: take it out, or lower \
-                    mesh.istio_version";
-        check.problem(message, hold.span(), help);
-    }
+    holds_application_anyway(check, &scenario.pods, istio_version);
     let sidecar = match &scenario.mesh.sidecar.requests {
         Some(written) => requests(check, written),
         None => ResourceList::new(SIDECAR_REQUESTS.0, SIDECAR_REQUESTS.1),
@@ -81,6 +73,17 @@ pub(super) fn resolve(
         metrics: metrics(check, scenario),
         changes: changes(check, scenario, application, network, end),
         constrained,
+    }
+}
+
+/// Refuses an application that does not wait for its sidecar where all do.
+fn holds_application_anyway(check: &mut Check<'_>, pods: &typed::Pods, istio_version: IstioVersion) {
+    let Some(hold) = &pods.hold_application_until_proxy_starts else { return };
+    if !*hold.get_ref() && istio_version.has_native_sidecars() {
+        let message = "hold_application_until_proxy_starts = false has no effect";
+        let help = "from Istio 1.27 on sidecars are ready before the application starts: take it out, or lower \
+                    mesh.istio_version";
+        check.problem(message, hold.span(), help);
     }
 }
 
@@ -172,7 +175,7 @@ fn application_requests(
         let name = &service.name;
         let message = format!("pods of `{name}` request {} cores and may use {} at most", request.0, limit.0);
         let written = written.and_then(|it| it.resources.requests.cpu.as_ref()).map(Spanned::span);
-        let place = written.and_then(|span| check.document.problem("", span).place);
+        let place = written.and_then(|span| check.document.place(span));
         let help = "a request is at most the limit: Kubernetes refuses others".to_owned();
         check.problems.push(Problem { message, place, help: Some(help) });
     }

@@ -150,7 +150,7 @@ fn time_series(
 ) -> Option<SimDuration> {
     let written = written?;
     let interval = check.duration(Some(written), "time_series", SimDuration::ZERO, MILLISECOND);
-    let place = check.document.problem("", written.span()).place;
+    let place = check.document.place(written.span());
     check.problems.extend(too_many_samples(interval, end).map(|problem| Problem { place, ..problem }));
     if interval > end {
         let message = format!("time_series {interval} is longer than the run of {end}");

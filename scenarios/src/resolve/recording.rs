@@ -22,7 +22,7 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) ->
     let bytes = match (check.files)(file.get_ref()) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            let place = check.document.problem("", file.span()).place;
+            let place = check.document.place(file.span());
             check.problems.push(Problem { place, ..problem });
             return None;
         }
@@ -31,7 +31,7 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) ->
         Ok(times) => times,
         Err(problems) => {
             // What has no place in the recording has one here: who names it.
-            let place = check.document.problem("", file.span()).place;
+            let place = check.document.place(file.span());
             let placed = |it: Problem| Problem { place: it.place.or_else(|| place.clone()), ..it };
             check.problems.extend(problems.0.into_iter().map(placed));
             return None;

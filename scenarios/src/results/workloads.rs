@@ -72,7 +72,8 @@ pub(super) fn cpu_of_limit(
     names.enumerate().filter_map(|(place, names)| Some((names, mean_of_limit(figures, place)?))).collect()
 }
 
-/// Deployments whose queues grow, with the requests in their cells at first and in the end.
+/// Deployments whose queues grow though they do not use all their CPU, with the requests in their cells at
+/// first and in the end.
 pub(super) fn growing_queues(
     description: &Description,
     figures: &[&Figures],
@@ -81,7 +82,8 @@ pub(super) fn growing_queues(
     let overloaded = (0..description.deployments.len()).filter(is_overloaded);
     let overloaded = overloaded.map(|place| description.deployments[place].service).collect();
     let growing = queue_growth::growing_queues(description, figures, &overloaded);
-    growing.iter().map(|it| (names(description, it.deployment), [it.from, it.to])).collect()
+    let others = growing.iter().filter(|it| !is_overloaded(&it.deployment));
+    others.map(|it| (names(description, it.deployment), [it.from, it.to])).collect()
 }
 
 fn mean_of_limit(figures: &[&Figures], place: usize) -> Option<f64> {

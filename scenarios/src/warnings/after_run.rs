@@ -61,12 +61,8 @@ fn of_workloads(it: &Strategy) -> Vec<Warning> {
         warnings.push(Warning::Saturated { strategy, service, cluster, share });
     }
     for ((service, cluster), &[from, to]) in &it.growing_queues {
-        let is_said =
-            it.cpu_of_limit.get(&(service.clone(), cluster.clone())).is_some_and(|it| *it > SATURATED);
-        if !is_said {
-            let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
-            warnings.push(Warning::QueueGrows { strategy, service, cluster, from, to });
-        }
+        let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
+        warnings.push(Warning::QueueGrows { strategy, service, cluster, from, to });
     }
     warnings
 }

@@ -29,7 +29,7 @@ pub struct Suite {
     pub texts: [String; 2],
     /// Its configurations, in the order of the file.
     pub configurations: Vec<Configuration>,
-    document: Document,
+    pub(super) document: Document,
 }
 
 /// One measured configuration, and how it is simulated.

@@ -130,7 +130,7 @@ impl Suite {
                 Some(_) => problem,
                 None => Problem {
                     message: format!("configuration `{}`: {}", it.name, problem.message),
-                    place: self.problem("", it.span.clone()).place,
+                    place: self.document.place(it.span.clone()),
                     ..problem
                 },
             };
