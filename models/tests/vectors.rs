@@ -104,8 +104,35 @@ fn known(mechanism: &str) -> Mechanism {
         "kubernetes.hpa_timeline" => kubernetes::hpa_timeline,
         "kubernetes.scheduler_score" => scheduler::scheduler_score,
         "kubernetes.topology_spread" => scheduler::topology_spread,
-        "gma.analytic" | "gma.offload" | "gma.unoffload" | "gma.special" | "gma.controller"
-        | "gma.optimum" | "gma.pareto" => return Mechanism::NotImplemented,
+        "gma.analytic"
+        | "gma.offload"
+        | "gma.unoffload"
+        | "gma.special"
+        | "gma.controller"
+        | "gma.optimum"
+        | "gma.pareto"
+        | "istio.endpoint_health"
+        | "istio.multi_network_endpoints"
+        | "istiod.debounce"
+        | "istiod.push_kind"
+        | "istiod.push_queue"
+        | "istiod.push_throttle"
+        | "kubernetes.backoff"
+        | "kubernetes.crash_loop"
+        | "kubernetes.endpoint_conditions"
+        | "kubernetes.node_lifecycle"
+        | "kubernetes.taint_eviction"
+        | "kubernetes.zone_state"
+        | "liqo.connection_check"
+        | "liqo.endpoint_reflection"
+        | "liqo.failure_timeline"
+        | "liqo.namespace_mapping"
+        | "liqo.node_placement"
+        | "liqo.pod_mutation"
+        | "liqo.pod_quota"
+        | "liqo.quota_admission"
+        | "liqo.resource_slice"
+        | "liqo.virtual_node_conditions" => return Mechanism::NotImplemented,
         _ => return Mechanism::Unknown,
     };
     Mechanism::Simulated(run)
