@@ -12,6 +12,7 @@ use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
 use meshsim_models::mesh::distribute::Distribute;
 use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
 use meshsim_models::mesh::locality_priority::Failover;
 use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::telemetry::request_log::RequestEnd;
@@ -154,6 +155,66 @@ fn outlier_detection_is_what_makes_the_near_ones_come_first() {
             assert_eq!(crossed, 0);
         }
     }
+}
+
+/// Two pods near, two 160 ms away, and LEAST_REQUEST, which prefers the near ones: up to 1.23 localities
+/// come first and share by their pods, whatever it sees (istio/istio#47804: 50 % and 50 %; tags 1.14.0 to
+/// 1.23.6, `cluster_traffic_policy.go`; changed by istio/istio#52898).
+#[test]
+fn up_to_1_23_localities_share_by_their_pods_whatever_the_balancer_sees() {
+    let crossed = |minor, enabled, outlier_detection| {
+        let mut description = free_world(&[1], &[], &[(0, EDGE, 2), (0, CLOUD, 2)], HUNDRED, 100);
+        description.mesh.istio_version = IstioVersion::new(1, minor);
+        let locality = LocalitySetting { enabled, ..LocalitySetting::default() };
+        description.services[ServiceId(0)] =
+            if outlier_detection { with_outlier_detection() } else { ServiceSettings::default() };
+        description.services[ServiceId(0)].locality = Some(locality);
+        let record = run(&description, 0);
+        all_ok(&record);
+        crossings(&record)
+    };
+    for minor in [14, 23] {
+        // A schedule, not draws.
+        assert!(crossed(minor, None, false).abs_diff(5_000) <= 20, "1.{minor}");
+        // With outlier detection they are levels, and the near one takes all.
+        assert_eq!(crossed(minor, None, true), 0, "1.{minor}");
+    }
+    let unweighted = crossed(24, None, false);
+    assert!(unweighted < 4_000, "{unweighted}");
+    assert_eq!(crossed(23, Some(false), false), unweighted);
+}
+
+/// Locality is chosen before the host, so a pod alone in its locality is not warmed up: it has its part
+/// at once up to 1.23 (istio/istio#46569), and a tenth of it, growing, from 1.24 on.
+#[test]
+fn up_to_1_23_a_pod_alone_in_its_locality_has_its_part_at_once() {
+    let first_second_half = |minor| {
+        let mut description = three_regions(&[(0, EDGE, 1), (0, CLOUD, 1), (0, THIRD, 1)]);
+        description.mesh.istio_version = IstioVersion::new(1, minor);
+        let warmup = Some(SlowStart::new(SimDuration::from_secs(180)));
+        let simple = SimpleBalancer::RoundRobin;
+        let traffic_policy = TrafficPolicy { simple, warmup, ..TrafficPolicy::default() };
+        description.services[ServiceId(0)] = ServiceSettings { traffic_policy, ..ServiceSettings::default() };
+        description.faults = vec![PodFault {
+            service: ServiceId(0),
+            cluster: THIRD,
+            pod: None,
+            begins: at_ms(0),
+            ends: Some(at_ms(50_000)),
+            kind: FaultKind::Unready,
+            seen_after: Some(SimDuration::ZERO),
+        }];
+        let record = run(&description, 0);
+        all_ok(&record);
+        halves(&record)
+    };
+    let [cloud, edge, third] = first_second_half(23);
+    assert!(third[0] <= 1, "{third:?}");
+    assert!([cloud, edge, third].iter().all(|half| half[1].abs_diff(1_667) <= 15), "{third:?}");
+    // Its weight grows from 0.1, from the 18th second on as t / 180: 16.2 % of a warm one's in 50 s.
+    let [cloud, edge, third] = first_second_half(26);
+    let expected = (cloud[1] + edge[1]) as f64 / 2.0 * 0.162;
+    assert!((third[1] as f64 - expected).abs() < 30.0, "{third:?}, {expected}");
 }
 
 #[test]

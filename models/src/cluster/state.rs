@@ -219,7 +219,8 @@ impl EndpointNews {
                 let after = known.partition_point(|it| it.pod < pod);
                 let broken = topology.faults.of(pod).any(|it| it.removes_endpoint() && it.is_on(now));
                 let weight = topology.pods[pod].weight;
-                known.insert(after, Known { pod, site, weight, ready: !broken, added: Some(now) });
+                let (ready, added) = (!broken, Some(now));
+                known.insert(after, Known { pod, site, weight, ready, was_ready: ready, added });
                 return true;
             }
             (Self::Leaves, Some(place)) => {
@@ -237,7 +238,13 @@ impl EndpointNews {
         }
         it.ready = ready;
         if ready {
-            it.added = Some(now);
+            // Envoy keeps the host, and when it first was healthy, where it stayed as unhealthy.
+            let upstream = UpstreamId(topology.pods[pod].service.0);
+            let stayed = topology.upstreams.spec(false, upstream).policy.unready_endpoints_sent;
+            if !(stayed && it.was_ready) {
+                it.added = Some(now);
+            }
+            it.was_ready = true;
         }
         true
     }

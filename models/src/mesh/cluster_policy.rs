@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! - Connection pool: 0 or absent means unset; Istio's defaults have no limits. The TCP idle
-//!   time-out is only a fall-back for the HTTP one.
+//!   time-out is only a fall-back for the HTTP one, and that from 1.21 on; before, Istio knew none.
 //! - Outlier detection: Istio sets only the fields that are given, switches the success rate off,
 //!   and turns a threshold of 0 into a detection that is not enforced.
 //! - Pods that are not ready are part of the endpoint set, as unhealthy, with a Service's
@@ -115,6 +115,8 @@ pub struct Surroundings {
     pub mesh_connect_timeout: SimDuration,
     /// Whether the release sends pods that are not ready by default.
     pub sends_unready_endpoints: bool,
+    /// Whether the release knows `tcp.idleTimeout`.
+    pub knows_tcp_idle_timeout: bool,
 }
 
 /// Envoy's `lb_policy`.
@@ -191,7 +193,8 @@ impl ClusterPolicy {
         Self {
             thresholds: thresholds(pool, policy.retry_budget),
             connect_timeout: set_time(pool.connect_timeout).unwrap_or(around.mesh_connect_timeout),
-            idle_timeout: set_time(pool.http_idle_timeout).or(set_time(pool.tcp_idle_timeout)),
+            idle_timeout: set_time(pool.http_idle_timeout)
+                .or(set_time(pool.tcp_idle_timeout).filter(|_| around.knows_tcp_idle_timeout)),
             max_requests_per_connection: set(pool.max_requests_per_connection),
             max_connection_duration: set_time(pool.max_connection_duration),
             outlier_detection: policy.outlier_detection.as_ref().map(outlier_fields),
@@ -288,6 +291,7 @@ mod tests {
         traffic_distribution: None,
         mesh_connect_timeout: SimDuration::from_secs(10),
         sends_unready_endpoints: false,
+        knows_tcp_idle_timeout: true,
     };
     const NEW: Surroundings = Surroundings { sends_unready_endpoints: true, ..OLD };
 
@@ -303,6 +307,24 @@ mod tests {
         assert_eq!(policy.connect_timeout, SimDuration::from_secs(10));
         assert_eq!((policy.idle_timeout, policy.panic_threshold), (None, None));
         assert_eq!(policy.lb_policy, LbPolicy::LeastRequest);
+    }
+
+    #[test]
+    fn the_tcp_idle_timeout_is_a_fall_back_from_1_21_on() {
+        let idle = |http, tcp, knows_tcp_idle_timeout| {
+            let seconds = |set: Option<u64>| set.map(SimDuration::from_secs);
+            let connection_pool = ConnectionPoolSettings {
+                http_idle_timeout: seconds(http),
+                tcp_idle_timeout: seconds(tcp),
+                ..ConnectionPoolSettings::default()
+            };
+            let policy = TrafficPolicy { connection_pool, ..TrafficPolicy::default() };
+            ClusterPolicy::new(&policy, Surroundings { knows_tcp_idle_timeout, ..OLD })
+                .idle_timeout
+                .map(|it| it.as_nanos() / 1_000_000_000)
+        };
+        assert_eq!([idle(None, Some(9), true), idle(Some(5), Some(9), true)], [Some(9), Some(5)]);
+        assert_eq!([idle(None, Some(9), false), idle(Some(5), Some(9), false)], [None, Some(5)]);
     }
 
     #[test]

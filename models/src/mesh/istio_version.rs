@@ -41,6 +41,20 @@ impl IstioVersion {
         !self.at_least(24)
     }
 
+    /// Whether Envoy weighs localities wherever `localityLbSetting` is not off, whatever it says, with
+    /// outlier detection or without: up to 1.23 (istio/istio#52898 ended it).
+    #[must_use]
+    pub const fn always_weighs_localities(self) -> bool {
+        !self.at_least(24)
+    }
+
+    /// Whether `tcp.idleTimeout` is known; it is the idle time-out of HTTP connections too, where they
+    /// have none of their own: from 1.21 on.
+    #[must_use]
+    pub const fn knows_tcp_idle_timeout(self) -> bool {
+        self.at_least(21)
+    }
+
     /// Whether sidecars honour a Service's `trafficDistribution`: from 1.25 on.
     #[must_use]
     pub const fn honours_traffic_distribution(self) -> bool {
@@ -125,9 +139,10 @@ mod tests {
     #[test]
     fn each_rule_changes_at_its_release() {
         type Rule = fn(IstioVersion) -> bool;
-        let rules: [(Rule, [bool; 6]); 6] = [
+        let rules: [(Rule, [bool; 6]); 7] = [
             (IstioVersion::always_ejects_one_host, [true, false, false, false, false, false]),
             (IstioVersion::retries_503, [true, true, false, false, false, false]),
+            (IstioVersion::always_weighs_localities, [true, true, false, false, false, false]),
             (IstioVersion::honours_traffic_distribution, [false, false, false, true, true, true]),
             (IstioVersion::prefer_close_compares_subzones, [false, false, false, true, false, false]),
             (IstioVersion::sends_unready_endpoints, [false, false, false, false, false, true]),
@@ -137,6 +152,8 @@ mod tests {
             let got = [22, 23, 24, 26, 30, 31].map(|minor| rule(IstioVersion::new(1, minor)));
             assert_eq!(got, expected);
         }
+        let falls_back = |minor| IstioVersion::new(1, minor).knows_tcp_idle_timeout();
+        assert_eq!([14, 20, 21, 31].map(falls_back), [false, false, true, true]);
         assert_eq!(IstioVersion::new(1, 30).default_panic_threshold(), 50);
         assert_eq!(NEWEST.default_panic_threshold(), 0);
     }

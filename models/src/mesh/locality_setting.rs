@@ -5,12 +5,15 @@
 //! and that before the mesh-wide setting; `enabled: false` in the one that holds switches all of it
 //! off. `trafficDistribution` sets labels of `failoverPriority` and forces failover without outlier
 //! detection. Endpoints get priorities only with outlier detection or when forced, and never beside
-//! `distribute`; Envoy weighs localities only for `distribute` and for explicit failover rules that
-//! are in effect.
+//! `distribute`. From 1.24 on Envoy weighs localities only for `distribute` and for explicit failover
+//! rules that are in effect; up to 1.23 wherever a setting is in force, and the mesh-wide one is by
+//! default: the localities of a level share its load by the weights of their endpoints, whatever the
+//! balancer sees of them.
 //!
 //! # Source
 //! Istio `loadbalancer.go`, `GetLocalityLbSetting`; `cluster_traffic_policy.go`,
-//! `applyLocalityLoadBalancer`; Kubernetes, Service `spec.trafficDistribution`.
+//! `applyLocalityLoadBalancer` (up to tag 1.23.6 `applyLoadBalancer`; changed by istio/istio#52898);
+//! Kubernetes, Service `spec.trafficDistribution`.
 
 use super::distribute::Distribute;
 use super::failover_priority::NETWORK_LABEL;
@@ -70,6 +73,8 @@ pub struct InForce {
     pub setting: LocalitySetting,
     /// Whether failover needs no outlier detection.
     pub force_failover: bool,
+    /// Whether the release weighs localities whatever the setting says.
+    pub weighs_always: bool,
 }
 
 /// The setting in force, if there is one.
@@ -80,9 +85,10 @@ pub fn in_force(
     destination_rule: Option<&LocalitySetting>,
     traffic_distribution: Option<TrafficDistribution>,
 ) -> Option<InForce> {
+    let weighs_always = version.always_weighs_localities();
     let of = |source, setting: &LocalitySetting| {
         let on = setting.enabled != Some(false);
-        on.then(|| InForce { source, setting: setting.clone(), force_failover: false })
+        on.then(|| InForce { source, setting: setting.clone(), force_failover: false, weighs_always })
     };
     if let Some(setting) = destination_rule {
         return of(Source::DestinationRule, setting);
@@ -91,7 +97,7 @@ pub fn in_force(
         let failover_priority = labels.iter().map(|&label| label.to_owned()).collect();
         let setting =
             LocalitySetting { enabled: Some(true), failover_priority, ..LocalitySetting::default() };
-        return Some(InForce { source: Source::Service, setting, force_failover: true });
+        return Some(InForce { source: Source::Service, setting, force_failover: true, weighs_always });
     }
     of(Source::Mesh, mesh?)
 }
@@ -127,7 +133,9 @@ impl InForce {
     #[must_use]
     pub fn locality_weighted(&self, outlier_detection: bool) -> bool {
         let explicit = !self.setting.failover.is_empty() || !self.setting.failover_priority.is_empty();
-        !self.setting.distribute.is_empty() || (explicit && self.fails_over(outlier_detection))
+        self.weighs_always
+            || !self.setting.distribute.is_empty()
+            || (explicit && self.fails_over(outlier_detection))
     }
 
     const fn fails_over(&self, outlier_detection: bool) -> bool {
@@ -178,5 +186,19 @@ mod tests {
         let rule = LocalitySetting { distribute: vec![weights], ..LocalitySetting::default() };
         let rule = in_force(NEWEST, None, Some(&rule), None).unwrap();
         assert!(!rule.priorities_applied(true) && rule.locality_weighted(false));
+    }
+
+    #[test]
+    fn up_to_1_23_localities_are_weighted_unless_the_setting_is_off() {
+        let weighted = |minor, enabled, outliers| {
+            let setting = LocalitySetting { enabled, ..LocalitySetting::default() };
+            let rule = in_force(IstioVersion::new(1, minor), Some(&setting), None, None);
+            rule.is_some_and(|rule| rule.locality_weighted(outliers))
+        };
+        for minor in [14, 23] {
+            assert!(weighted(minor, None, false) && weighted(minor, None, true), "1.{minor}");
+            assert!(!weighted(minor, Some(false), true), "1.{minor}");
+        }
+        assert!(!weighted(24, None, false) && !weighted(24, None, true));
     }
 }

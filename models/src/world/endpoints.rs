@@ -53,7 +53,9 @@ pub struct Known {
     pub weight: u32,
     /// Whether it is ready.
     pub ready: bool,
-    /// When it came to be known; absent: before the run.
+    /// Whether it was ready once since it came to be known.
+    pub was_ready: bool,
+    /// When it began to warm up; absent: before the run.
     pub added: Option<SimTime>,
 }
 
@@ -146,7 +148,9 @@ pub(crate) fn sent_to(
     if setting.priorities_applied(outliers) {
         groups.set_priorities(caller, &setting, description, sites, &known, &mut endpoints);
     }
-    if setting.locality_weighted(outliers) {
+    let one_each = setting.setting.distribute.is_empty() && groups.are_alone_in_their_levels(&endpoints);
+    // A locality that is alone in its level has all of its load, whatever it weighs.
+    if setting.locality_weighted(outliers) && !one_each {
         groups.set_weights(caller, &setting, &mut endpoints);
         endpoints.retain(|endpoint| endpoint.locality_weight != Some(REMOVED));
     }
@@ -218,6 +222,13 @@ impl<'a> Groups<'a> {
             endpoint.priority = placed[group][next[group]].priority;
             next[group] += 1;
         }
+    }
+
+    /// Whether no level has endpoints of two localities.
+    fn are_alone_in_their_levels(&self, endpoints: &[Endpoint]) -> bool {
+        let mut of_level: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut each = endpoints.iter().zip(&self.group);
+        each.all(|(endpoint, &group)| *of_level.entry(endpoint.priority).or_insert(group) == group)
     }
 
     /// The weight of a locality in a level is that of its endpoints there, or what `distribute` says.

@@ -290,7 +290,10 @@ impl Topology {
         self.at_start[service].iter().map(|&pod| {
             let it = &self.pods[pod];
             let site = self.site_of_node(it.cluster, it.starts_on.unwrap_or(0));
-            Known { pod, site, weight: it.weight, ready: true, added: None }
+            // One that is not ready from the first moment on never was.
+            let mut broken = self.faults.of(pod).filter(|fault| fault.removes_endpoint());
+            let was_ready = !broken.any(|fault| fault.is_on(SimTime::ZERO));
+            Known { pod, site, weight: it.weight, ready: true, was_ready, added: None }
         })
     }
 

@@ -187,6 +187,7 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
         traffic_distribution: known,
         mesh_connect_timeout: mesh.connect_timeout,
         sends_unready_endpoints: mesh.istio_version.sends_unready_endpoints(),
+        knows_tcp_idle_timeout: mesh.istio_version.knows_tcp_idle_timeout(),
     };
     let policy = ClusterPolicy::new(traffic, around);
     let always = mesh.always_eject_one_host.unwrap_or(mesh.istio_version.always_ejects_one_host());

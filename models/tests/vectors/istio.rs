@@ -139,6 +139,7 @@ pub(crate) fn cluster_policy(input: &Value) -> Value {
             .unwrap_or(SimDuration::from_secs(10)),
         sends_unready_endpoints: flag_at(input, "send_unhealthy_endpoints_default")
             .unwrap_or(NEWEST.sends_unready_endpoints()),
+        knows_tcp_idle_timeout: NEWEST.knows_tcp_idle_timeout(),
     };
     let policy = ClusterPolicy::new(&traffic_policy(input), around);
     let limits = policy.thresholds;

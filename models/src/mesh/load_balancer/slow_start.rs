@@ -5,13 +5,17 @@
 //! max(minimum, (time since start / window)^(1 / aggression)), where the time is whole milliseconds
 //! and at least one. At the end of the window and after it the weight is the host's own. The factor
 //! is read when a host is put back into its schedule, so a host that is never picked does not grow.
+//! A host starts when it first is healthy. One that stays in the endpoint set while it is not ready, as
+//! an unhealthy one, has started already when it is ready again; one that left the set and came back is
+//! another host, and starts anew.
 //!
 //! # Assumptions
 //! The host is healthy: Envoy applies the factor to no other.
 //!
 //! # Source
 //! Envoy `load_balancer_impl.cc`, `EdfLoadBalancerBase::applySlowStartFactor`;
-//! arch_overview/upstream/load_balancing/slow_start. Istio: DestinationRule, `warmup`.
+//! `recalculateHostsInSlowStart`, where `lastHcPassTime` is set once;
+//! arch_overview/upstream/load_balancing/slow_start; measured on Envoy 1.40. Istio: DestinationRule, `warmup`.
 
 use meshsim_core::SimDuration;
 use meshsim_core::elementary::pow;

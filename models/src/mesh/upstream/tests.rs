@@ -12,6 +12,7 @@ fn spec(balancer: Policy) -> UpstreamSpec {
     let around = Surroundings {
         traffic_distribution: None,
         mesh_connect_timeout: SimDuration::from_secs(10),
+        knows_tcp_idle_timeout: true,
         sends_unready_endpoints: false,
     };
     UpstreamSpec {
