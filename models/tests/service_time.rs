@@ -10,14 +10,14 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_core::stats::mean_estimate;
-use meshsim_models::application::internal_service::CellCosts;
+use meshsim_models::application::internal_service::{CellCosts, DiskStress, MemoryStress};
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
 use meshsim_models::application::service_time::empirical::Empirical;
 use meshsim_models::application::service_time::exponential::Exponential;
 use meshsim_models::application::service_time::gamma::Gamma;
 use meshsim_models::application::service_time::log_normal::LogNormal;
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::Description;
 use support::{EDGE, NO_COSTS, all_ended, free_world, run};
@@ -44,6 +44,37 @@ fn mean_latency_ms(world: &Description, replication: u32) -> f64 {
 /// Latency of a request that waits for nothing.
 fn alone_ms(laws: &[ServiceTime]) -> f64 {
     mean_latency_ms(&chain(laws, Arrivals::Constant { per_second: 1.0 }, 10), 0)
+}
+
+/// The latency of a request alone is that of the network, the CPU time and the wait for the disk.
+#[test]
+fn memory_and_disk_stress_take_cpu_time_and_make_wait() {
+    let mut world = free_world(&[10], &[], &[(0, EDGE, 1)], Arrivals::Constant { per_second: 1.0 }, 10);
+    let network_and_sleep = mean_latency_ms(&world, 0);
+    let internal = &mut world.application.endpoints[EndpointId(0)].internal;
+    internal.memory_stress = Some(MemoryStress { size_kb: 2_000, operations: 500 });
+    internal.disk_stress = Some(DiskStress { blocks: 100, block_bytes: 5_000 });
+    world.cell.costs = CellCosts {
+        memory_ms_per_kb: 0.001,
+        memory_ms_per_operation: 0.002,
+        disk_ms_per_block: 0.03,
+        disk_ms_per_kb: 0.004,
+        disk_sync_ms: 5.0,
+        disk_sync_ms_per_kb: 0.02,
+        ..NO_COSTS
+    };
+    // 2 + 1 ms in memory, 3 + 2 ms for what is written and read, 5 + 10 ms until it is on the disk.
+    let latency = mean_latency_ms(&world, 0);
+    assert!((latency - network_and_sleep - 23.0).abs() < 1e-3, "{latency} of {network_and_sleep}");
+    // A slower CPU makes the work longer, and not the wait.
+    world.cell.costs.cpu_scale = 2.0;
+    let latency = mean_latency_ms(&world, 0);
+    assert!((latency - network_and_sleep - 31.0).abs() < 1e-3, "{latency} of {network_and_sleep}");
+    // A law says what the work takes, and the disk is waited for all the same.
+    let law = ServiceTime::Deterministic(Deterministic::new(1.0));
+    world.application.services[ServiceId(0)].service_time = Some(law);
+    let latency = mean_latency_ms(&world, 0);
+    assert!((latency - network_and_sleep - 17.0).abs() < 1e-3, "{latency} of {network_and_sleep}");
 }
 
 #[test]

@@ -132,6 +132,8 @@ fn internal_service(dice: &mut Dice) -> InternalService {
         CpuStress { complexity: [1, dice.count(1, 100)], thread_pool_size: dice.count(1, 2), trials: 2 };
     InternalService {
         cpu_stress: dice.chance(0.3).then_some(stress),
+        memory_stress: None,
+        disk_stress: None,
         sleep: if dice.chance(0.3) {
             SimDuration::from_millis(u64::from(dice.count(1, 50)))
         } else {
@@ -163,6 +165,12 @@ fn cell(dice: &mut Dice) -> CellSettings {
         body_ms_per_kb: dice.pick(&[0.0, 0.05, 0.5]),
         pi_ms_per_digit: 0.005,
         pi_ms_per_digit_squared: 0.000_05,
+        memory_ms_per_kb: 0.000_03,
+        memory_ms_per_operation: 0.000_4,
+        disk_ms_per_block: 0.004,
+        disk_ms_per_kb: 0.004,
+        disk_sync_ms: 0.5,
+        disk_sync_ms_per_kb: 0.000_6,
         call_ms: dice.pick(&[0.0, 2.4]),
         group_ms: dice.pick(&[0.0, 0.4]),
     };

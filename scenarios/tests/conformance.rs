@@ -141,8 +141,8 @@ fn real_work_models_are_read() {
         }
         let source = Arc::new(Source { name: name.clone(), text: std::fs::read_to_string(&path).unwrap() });
         match mubench::read(&source) {
-            Ok(application) => {
-                assert!(application.services.len() >= 2, "{name}");
+            Ok(found) => {
+                assert!(found.application.services.len() >= 2, "{name}");
                 read += 1;
             }
             Err(problems) => {

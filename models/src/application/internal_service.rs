@@ -1,12 +1,23 @@
 //! What a µBench cell does itself, and what that costs.
 //!
 //! # Models
-//! The functions `loader` (CPU stress, sleep, a body of random characters) and `compute_pi` (CPU
-//! stress, a body of one repeated character). Demands are CPU time at the reference speed of the
+//! The functions `loader` (stress of CPU, memory and disk, sleep, a body of random characters) and `compute_pi`
+//! (CPU stress, a body of one repeated character). Demands are CPU time at the reference speed of the
 //! cost table, times its scale. The body's size is exponential, in characters of one byte, at
 //! least one.
 //!
+//! Memory stress builds a list of one element per kB and replaces so many elements of it, one after the
+//! other: CPU time per element and per replacement. Disk stress writes so many blocks of random bytes, waits until they
+//! are on the disk, and reads them in random order: CPU time per block and per byte, and a wait that takes no CPU but
+//! holds the thread, as sleeping does.
+//!
 //! # Assumptions
+//! - The loader's list of kilobytes holds one kilobyte many times (Python makes a constant of it), so memory
+//!   stress needs next to no memory; none is accounted for.
+//! - What is read was written just before and comes from memory, so reading waits for nothing. The disk is
+//!   nobody else's: calls that write at a time do not wait for each other. Effect: with many of them latencies are too
+//!   short.
+//! - All CPU time of the disk stress comes before the wait. Effect: none on the latency of a call alone.
 //! - The cost of a body is proportional to its size, that of `d` digits of pi is
 //!   `a d + b d^2`: within 4 % of every measurement from 10 to 1000 digits.
 //! - The speed of a core varies from call to call, independently, as `cell.speed_spread` says. Real
@@ -14,7 +25,8 @@
 //!
 //! # Source
 //! µBench, `CustomFunctions/Loader.py` and `ServiceCell/InternalServiceExecutor.py`. The default
-//! costs were measured on the unmodified cell (Python 3.8, gunicorn 20.1, AMD EPYC).
+//! costs were measured on the unmodified cell (Python 3.8, gunicorn 20.1, AMD EPYC); those of memory and disk are
+//! derived, see [`crate::world::description::DEFAULT_CELL_COSTS`].
 
 use crate::draws::{Purpose, draw};
 use meshsim_core::SimDuration;
@@ -25,6 +37,10 @@ use meshsim_core::random::{Address, exponential, uniform};
 pub struct InternalService {
     /// Digits of pi, if CPU stress is on.
     pub cpu_stress: Option<CpuStress>,
+    /// What is done in memory, if memory stress is on.
+    pub memory_stress: Option<MemoryStress>,
+    /// What is written and read, if disk stress is on.
+    pub disk_stress: Option<DiskStress>,
     /// Time for which the thread sleeps. Uses no CPU.
     pub sleep: SimDuration,
     /// Mean size of the response's body (kB of 1000 characters).
@@ -42,6 +58,31 @@ pub struct CpuStress {
     pub thread_pool_size: u32,
     /// How often each job computes its digits.
     pub trials: u32,
+}
+
+/// Building a list and replacing elements of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryStress {
+    /// Elements of the list, each of a kB.
+    pub size_kb: u32,
+    /// How many are replaced.
+    pub operations: u32,
+}
+
+/// Writing blocks to a file, and reading them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskStress {
+    /// How many.
+    pub blocks: u32,
+    /// Bytes of each.
+    pub block_bytes: u32,
+}
+
+impl DiskStress {
+    /// What is written (kB of 1000 bytes).
+    fn kilobytes(self) -> f64 {
+        f64::from(self.blocks) * f64::from(self.block_bytes) / 1000.0
+    }
 }
 
 /// How a body is made.
@@ -69,6 +110,18 @@ pub struct CellCosts {
     pub pi_ms_per_digit: f64,
     /// A digit of pi: the quadratic part.
     pub pi_ms_per_digit_squared: f64,
+    /// A kB of a list in memory: making and freeing it.
+    pub memory_ms_per_kb: f64,
+    /// An element of it that is replaced.
+    pub memory_ms_per_operation: f64,
+    /// A block written and read: without its bytes.
+    pub disk_ms_per_block: f64,
+    /// A kB of blocks.
+    pub disk_ms_per_kb: f64,
+    /// Waiting until a file is on the disk: no CPU, and not scaled.
+    pub disk_sync_ms: f64,
+    /// The same, per kB.
+    pub disk_sync_ms_per_kb: f64,
     /// Calling an external service: the client's share, before the request leaves.
     pub call_ms: f64,
     /// Starting a thread for a group of external services.
@@ -81,7 +134,14 @@ impl InternalService {
     /// Does nothing and answers one character.
     #[must_use]
     pub const fn idle() -> Self {
-        Self { cpu_stress: None, sleep: SimDuration::ZERO, mean_body_kb: 0.0, body: BodyKind::Constant }
+        Self {
+            cpu_stress: None,
+            memory_stress: None,
+            disk_stress: None,
+            sleep: SimDuration::ZERO,
+            mean_body_kb: 0.0,
+            body: BodyKind::Constant,
+        }
     }
 
     /// The body's size (bytes) of the request at `address`.
@@ -105,6 +165,34 @@ impl InternalService {
         once * f64::from(stress.trials) * costs.cpu_scale * NANOS_PER_MS
     }
 
+    /// CPU time (ns) of the stress of memory and disk.
+    #[must_use]
+    pub fn storage_demand(&self, costs: &CellCosts) -> f64 {
+        if self.memory_stress.is_none() && self.disk_stress.is_none() {
+            return 0.0;
+        }
+        self.storage_ms(costs) * costs.cpu_scale * NANOS_PER_MS
+    }
+
+    fn storage_ms(&self, costs: &CellCosts) -> f64 {
+        let memory = self.memory_stress.map_or(0.0, |it| {
+            f64::from(it.size_kb) * costs.memory_ms_per_kb
+                + f64::from(it.operations) * costs.memory_ms_per_operation
+        });
+        let disk = self.disk_stress.map_or(0.0, |it| {
+            f64::from(it.blocks) * costs.disk_ms_per_block + it.kilobytes() * costs.disk_ms_per_kb
+        });
+        memory + disk
+    }
+
+    /// How long the thread waits without using the CPU: for the disk, and asleep.
+    #[must_use]
+    pub fn pause(&self, costs: &CellCosts) -> SimDuration {
+        let Some(disk) = self.disk_stress else { return self.sleep };
+        let sync_ms = costs.disk_sync_ms + disk.kilobytes() * costs.disk_sync_ms_per_kb;
+        self.sleep.saturating_add(SimDuration::from_nanos_f64(sync_ms * NANOS_PER_MS))
+    }
+
     /// CPU time (ns) of making a body of this size.
     #[must_use]
     pub fn body_demand(&self, bytes: u32, costs: &CellCosts) -> f64 {
@@ -124,7 +212,8 @@ impl InternalService {
             BodyKind::Random => self.mean_body_kb * costs.body_ms_per_kb,
             BodyKind::Constant => 0.0,
         };
-        let own = costs.request_ms + costs.response_ms + body + self.mean_pi_ms(costs);
+        let stress = self.mean_pi_ms(costs) + self.storage_ms(costs);
+        let own = costs.request_ms + costs.response_ms + body + stress;
         (own + groups * costs.group_ms + calls * costs.call_ms) * costs.cpu_scale
     }
 
@@ -184,6 +273,12 @@ mod tests {
         body_ms_per_kb: 0.1,
         pi_ms_per_digit: 0.01,
         pi_ms_per_digit_squared: 0.0001,
+        memory_ms_per_kb: 1e-4,
+        memory_ms_per_operation: 2e-3,
+        disk_ms_per_block: 4e-3,
+        disk_ms_per_kb: 5e-3,
+        disk_sync_ms: 3.0,
+        disk_sync_ms_per_kb: 1e-2,
         call_ms: 0.25,
         group_ms: 0.125,
     };
@@ -193,9 +288,9 @@ mod tests {
         let stress = CpuStress { complexity: [100, 100], thread_pool_size: 2, trials: 3 };
         let service = InternalService {
             cpu_stress: Some(stress),
-            sleep: SimDuration::ZERO,
             mean_body_kb: 10.0,
             body: BodyKind::Random,
+            ..InternalService::idle()
         };
         let address = Address::root(1, 0);
         // 100 digits: 1 + 1 = 2 ms, two jobs, three trials: 12 ms, at half the speed 24 ms.
@@ -203,6 +298,26 @@ mod tests {
         assert!((service.body_demand(5_000, &COSTS) - 1e6).abs() < 1e-6);
         let mean = service.mean_demand_ms(&COSTS, 1.0, 2.0);
         assert!((mean - 2.0 * (1.5 + 1.0 + 12.0 + 0.125 + 0.5)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn memory_and_disk_cost_by_their_size_and_the_disk_makes_wait() {
+        let memory = MemoryStress { size_kb: 10_000, operations: 1_000 };
+        let disk = DiskStress { blocks: 1_000, block_bytes: 1_024 };
+        let sleep = SimDuration::from_millis(10);
+        let service = InternalService {
+            memory_stress: Some(memory),
+            disk_stress: Some(disk),
+            sleep,
+            ..InternalService::idle()
+        };
+        // 1 + 2 ms in memory; 4 ms for the blocks and 5.12 for 1024 kB; at half the speed twice that.
+        assert!((service.storage_demand(&COSTS) - 24.24e6).abs() < 1e-3);
+        assert!((service.mean_demand_ms(&COSTS, 0.0, 0.0) - 2.0 * (1.5 + 12.12)).abs() < 1e-9);
+        // 10 ms asleep, 3 ms and 10.24 ms for the disk, whatever the speed of the CPU.
+        assert_eq!(service.pause(&COSTS), SimDuration::from_micros(23_240));
+        let idle = InternalService { sleep, ..InternalService::idle() };
+        assert_eq!((idle.pause(&COSTS), idle.storage_demand(&COSTS).to_bits()), (sleep, 0));
     }
 
     #[test]

@@ -139,8 +139,9 @@ impl Context<'_> {
             Stage::Internal => {
                 let it = self.cluster.calls[call];
                 let endpoint = &self.topology.application().endpoints[it.endpoint];
-                if endpoint.internal.sleep > SimDuration::ZERO {
-                    let sleep = self.slowed(it.pod, endpoint.internal.sleep.as_nanos() as f64);
+                let pause = endpoint.internal.pause(&self.topology.description.cell.costs);
+                if pause > SimDuration::ZERO {
+                    let sleep = self.slowed(it.pod, pause.as_nanos() as f64);
                     let at = self.now + SimDuration::from_nanos_f64(sleep);
                     self.scheduler.schedule(at, Event::Slept(call));
                 } else if endpoint.groups.is_empty() {
@@ -396,11 +397,12 @@ impl Context<'_> {
     }
 }
 
-/// CPU time (ns) of a request until its thread sleeps, calls others or answers.
+/// CPU time (ns) of a request until its thread waits for the disk, sleeps, calls others or answers.
 fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: u32) -> f64 {
-    let mut demand = costs.request() + endpoint.internal.pi_demand(address, costs);
-    if endpoint.internal.sleep == SimDuration::ZERO {
-        demand += endpoint.internal.body_demand(body, costs);
+    let internal = &endpoint.internal;
+    let mut demand = costs.request() + internal.pi_demand(address, costs) + internal.storage_demand(costs);
+    if internal.pause(costs) == SimDuration::ZERO {
+        demand += internal.body_demand(body, costs);
         // Nothing comes between the body and the response.
         if endpoint.groups.is_empty() {
             demand += costs.response();

@@ -330,6 +330,11 @@ pub const DEFAULT_PROXY_MEMORY: ProxyMemory =
 /// Costs of µBench's cell (Python 3.8, gunicorn 20.1) on an AMD EPYC core, measured over open load:
 /// 0.5 ms per kB of random body; 2.65 ms per request, of which 70 % before the response; 2.4 ms per
 /// external call; 0.4 ms per group; digits of pi with trials of 50 to 1000.
+///
+/// Those of memory and disk are derived: the loader's own steps took, on another machine (Python 3.11, a local disk),
+/// 16 ns per kB of the list, 0.19 us per replacement, 2.0 us per block and 2.65 us per kB written and read; times 2.0 where
+/// Python works, the ratio of 100 digits of pi there and here (0.48 and 0.96 ms), and times 1.4 where C does, that of
+/// 1000 digits (36 and 51 ms). Its `fsync` took 0.5 ms and 0.6 us per kB, which a networked disk takes many times.
 pub const DEFAULT_CELL_COSTS: CellCosts = CellCosts {
     cpu_scale: 1.0,
     request_ms: 1.80,
@@ -337,6 +342,12 @@ pub const DEFAULT_CELL_COSTS: CellCosts = CellCosts {
     body_ms_per_kb: 0.50,
     pi_ms_per_digit: 0.0050,
     pi_ms_per_digit_squared: 0.000_046,
+    memory_ms_per_kb: 0.000_033,
+    memory_ms_per_operation: 0.000_37,
+    disk_ms_per_block: 0.004,
+    disk_ms_per_kb: 0.003_7,
+    disk_sync_ms: 0.5,
+    disk_sync_ms_per_kb: 0.000_6,
     call_ms: 2.4,
     group_ms: 0.40,
 };

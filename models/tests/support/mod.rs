@@ -39,6 +39,12 @@ pub(crate) const NO_COSTS: CellCosts = CellCosts {
     body_ms_per_kb: 0.0,
     pi_ms_per_digit: 0.0,
     pi_ms_per_digit_squared: 0.0,
+    memory_ms_per_kb: 0.0,
+    memory_ms_per_operation: 0.0,
+    disk_ms_per_block: 0.0,
+    disk_ms_per_kb: 0.0,
+    disk_sync_ms: 0.0,
+    disk_sync_ms_per_kb: 0.0,
     call_ms: 0.0,
     group_ms: 0.0,
 };

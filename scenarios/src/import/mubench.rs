@@ -2,21 +2,30 @@
 //!
 //! # Models
 //! One service per key, with one endpoint each. Keys that only tell how to deploy it (`url`,
-//! `path`, `image`, `namespace`, memory ...) are accepted and change nothing. What is not
-//! simulated yet is refused rather than half simulated: memory and disk stress,
-//! `request_method: grpc`, `alternative_behaviors`, further containers (`sidecar`).
+//! `path`, `image`, `namespace`, memory ...) are accepted and change nothing. Keys that µBench does not know, which
+//! it ignores, are told once; one that is an edit away from a known key is an error. So are probabilities for services
+//! that are not in the list of their group told: the cell looks them up by that list. What is not
+//! simulated yet is refused rather than half simulated: `request_method: grpc`, `alternative_behaviors`, further
+//! containers (`sidecar`).
+//!
+//! A function of the user's own is not simulated, but a law of the service's time may take its place.
+//!
+//! # Assumptions
+//! The response of a function of the user's own is as large as its parameter `mean_response_size` says, if it has one,
+//! else a character. Effect: without it the transfer of a large response is missing.
 //!
 //! # Source
 //! µBench, `WorkModelGenerator`, `ServiceCell/InternalServiceExecutor.py`, `CustomFunctions/Loader.py`
 //! (defaults), `Docs/Manual.md`.
 
 mod entries;
+mod loader;
 
 use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
 use entries::{Entries, Reader};
-use meshsim_core::SimDuration;
+use loader::{read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
-use meshsim_models::application::internal_service::{BodyKind, CpuStress, InternalService};
+use meshsim_models::application::internal_service::InternalService;
 use meshsim_models::call::MAX_SAMPLED;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use serde_json::value::RawValue;
@@ -59,25 +68,40 @@ const LIST_MAX: usize = u16::MAX as usize;
 /// Largest mean body (kB).
 const BODY_KB_MAX: f64 = 100_000.0;
 
-/// Longest mean sleep (s).
-const SLEEP_SECONDS_MAX: f64 = 1e9;
-
 /// Smallest CPU limit: less than a thousandth of a core cannot be written in Kubernetes.
 const CPU_LIMIT_MIN: f64 = 0.001;
+
+/// What a work model says.
+#[derive(Debug, Default)]
+pub struct WorkModel {
+    /// Its services and their calls.
+    pub application: Application,
+    /// What of it has no effect.
+    pub warnings: Vec<Problem>,
+    /// Services whose internal function is not known or not there, and how that is said: an error unless
+    /// a law says what they do.
+    pub without_function: Vec<(String, Problem)>,
+}
 
 /// Reads a work model.
 ///
 /// # Errors
-/// If it is not JSON (with line and column), has an unknown key, a value out of range, a call to a
+/// If it is not JSON (with line and column), has a key that is nearly a known one, a value out of range, a call to a
 /// service that it does not have, or a feature that is not simulated.
-pub fn read(source: &Arc<Source>) -> Checked<Application> {
+pub fn read(source: &Arc<Source>) -> Checked<WorkModel> {
     let mut reader = Reader::new(source);
     let services = reader.root();
     let application = match services {
         Some(services) => read_services(&mut reader, &services),
         None => Application::default(),
     };
-    if reader.problems.is_empty() { Ok(application) } else { Err(Problems(reader.problems)) }
+    let warnings = reader.warnings();
+    let Reader { problems, without_function, .. } = reader;
+    if problems.is_empty() {
+        Ok(WorkModel { application, warnings, without_function })
+    } else {
+        Err(Problems(problems))
+    }
 }
 
 fn read_services(reader: &mut Reader<'_>, services: &Entries<'_>) -> Application {
@@ -141,13 +165,19 @@ fn read_service(
         }
     }
     if !has_internal_service {
-        reader.problem(
-            raw,
-            format!("service `{name}` has no internal_service"),
-            "write \"internal_service\": {\"loader\": {}}",
-        );
+        let message = format!("service `{name}` has no internal_service");
+        let help = format!("write \"internal_service\": {{\"loader\": {{}}}}; or {}", law_instead(name));
+        reader.without_function(name, raw, message, &help);
     }
     (service, endpoint)
+}
+
+/// How the scenario says what a service's function is not known to do.
+fn law_instead(service: &str) -> String {
+    format!(
+        "a law can take its place, in the scenario: services.{service}.service_time = {{ law = \"exponential\", mean = \
+         \"5ms\" }}"
+    )
 }
 
 fn read_method(reader: &mut Reader<'_>, value: &RawValue) {
@@ -202,11 +232,7 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
     }
     for (name, value) in &probabilities.0 {
         if !listed.contains(name) {
-            reader.problem(
-                value,
-                format!("a probability for `{}`, which is not in the group's services", clip(name)),
-                "list it there",
-            );
+            reader.probability_without_effect(name, value);
         }
     }
     let group = Group { sequence_length, calls };
@@ -231,119 +257,36 @@ fn probability_of(reader: &mut Reader<'_>, probabilities: &Entries<'_>, name: &s
 
 fn read_internal(reader: &mut Reader<'_>, service: &str, raw: &RawValue) -> InternalService {
     let functions = reader.entries(raw);
-    let [(function, parameters)] = functions.0.as_slice() else {
-        let message = format!("service `{service}` has {} internal functions", functions.0.len());
-        reader.problem(raw, message, "it has one: loader or compute_pi");
+    let Some(((function, parameters), others)) = functions.0.split_first() else {
+        let message = format!("service `{service}` has no internal function");
+        let help = format!("it has one, loader or compute_pi; or {}", law_instead(service));
+        reader.without_function(service, raw, message, &help);
         return InternalService::idle();
     };
+    for (other, value) in others {
+        // The cell takes the first.
+        reader.unknown_key(other, value, []);
+    }
     match function.as_str() {
         "loader" => read_loader(reader, parameters),
         "compute_pi" => read_compute_pi(reader, parameters),
         other => {
-            let near = nearest(other, ["loader", "compute_pi"]).unwrap_or("loader");
-            let help = format!("did you mean `{near}`? loader and compute_pi are simulated");
-            reader.problem(parameters, format!("unknown internal function `{}`", clip(other)), &help);
-            InternalService::idle()
+            let near = nearest(other, ["loader", "compute_pi"]);
+            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let help = format!("{near}loader and compute_pi are simulated; {}", law_instead(service));
+            let message = format!("unknown internal function `{}`", clip(other));
+            reader.without_function(service, parameters, message, &help);
+            InternalService { mean_body_kb: size_of_response(parameters), ..InternalService::idle() }
         }
     }
 }
 
-/// `loader`, with the defaults of `Loader.py`, merged key by key.
-fn read_loader(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
-    let mut internal = InternalService {
-        cpu_stress: None,
-        sleep: SimDuration::from_millis(10),
-        mean_body_kb: 11.0,
-        body: BodyKind::Random,
-    };
-    for (key, value) in &reader.entries(raw).0 {
-        match key.as_str() {
-            "cpu_stress" => internal.cpu_stress = read_cpu_stress(reader, value),
-            "sleep_stress" => internal.sleep = read_sleep(reader, value),
-            "memory_stress" | "disk_stress" => refuse_if_it_runs(reader, key, value),
-            "mean_response_size" | "mean_bandwidth" => {
-                internal.mean_body_kb = reader.not_negative(value, key, BODY_KB_MAX);
-            }
-            "function_id" => {}
-            other => reader.unknown_key(
-                other,
-                value,
-                ["cpu_stress", "memory_stress", "disk_stress", "sleep_stress", "mean_response_size"],
-            ),
-        }
-    }
-    internal
-}
-
-fn read_cpu_stress(reader: &mut Reader<'_>, raw: &RawValue) -> Option<CpuStress> {
-    let mut stress = CpuStress { complexity: [100, 100], thread_pool_size: 1, trials: 1 };
-    let mut run = false;
-    for (key, value) in &reader.entries(raw).0 {
-        match key.as_str() {
-            "run" => run = reader.parse(value).unwrap_or(false),
-            "range_complexity" => stress.complexity = read_range(reader, value),
-            "thread_pool_size" => stress.thread_pool_size = reader.positive(value, key, 1_000) as u32,
-            "trials" => stress.trials = reader.positive(value, key, 1_000_000) as u32,
-            other => {
-                reader.unknown_key(other, value, ["run", "range_complexity", "thread_pool_size", "trials"]);
-            }
-        }
-    }
-    run.then_some(stress)
-}
-
-fn read_range(reader: &mut Reader<'_>, raw: &RawValue) -> [u32; 2] {
-    match reader.parse::<[u32; 2]>(raw) {
-        Some([low, high]) if low <= high && high <= 1_000_000 => [low, high],
-        Some([low, high]) => {
-            let message = format!("[{low}, {high}] is not a range of digits");
-            reader.problem(raw, message, "write [least, greatest], at most 1000000");
-            [1, 1]
-        }
-        None => [1, 1],
-    }
-}
-
-fn read_sleep(reader: &mut Reader<'_>, raw: &RawValue) -> SimDuration {
-    let (mut run, mut seconds) = (true, 0.01);
-    for (key, value) in &reader.entries(raw).0 {
-        match key.as_str() {
-            "run" => run = reader.parse(value).unwrap_or(true),
-            "sleep_time" => seconds = reader.not_negative(value, key, SLEEP_SECONDS_MAX),
-            other => reader.unknown_key(other, value, ["run", "sleep_time"]),
-        }
-    }
-    if run { SimDuration::from_secs_f64(seconds) } else { SimDuration::ZERO }
-}
-
-fn refuse_if_it_runs(reader: &mut Reader<'_>, key: &str, raw: &RawValue) {
-    let entries = reader.entries(raw);
-    let run = entries.0.iter().find(|(name, _)| name == "run").and_then(|(_, value)| reader.parse(value));
-    if run == Some(true) {
-        reader.problem(raw, format!("{key} is not simulated yet"), "set its \"run\" to false");
-    }
-}
-
-/// `compute_pi`: `range_complexity` [50, 100] digits, and a body of one repeated character.
-fn read_compute_pi(reader: &mut Reader<'_>, raw: &RawValue) -> InternalService {
-    let mut stress = CpuStress { complexity: [50, 100], thread_pool_size: 1, trials: 1 };
-    let mut mean_body_kb = 10.0;
-    for (key, value) in &reader.entries(raw).0 {
-        match key.as_str() {
-            "range_complexity" => stress.complexity = read_range(reader, value),
-            "mean_response_size" | "mean_bandwidth" => {
-                mean_body_kb = reader.not_negative(value, key, BODY_KB_MAX);
-            }
-            "function_id" => {}
-            other => reader.unknown_key(other, value, ["range_complexity", "mean_response_size"]),
-        }
-    }
-    InternalService {
-        cpu_stress: Some(stress),
-        sleep: SimDuration::ZERO,
-        mean_body_kb,
-        body: BodyKind::Constant,
-    }
+/// The mean size of a response (kB) by the parameters of an unknown function, which may be anything.
+fn size_of_response(parameters: &RawValue) -> f64 {
+    let parameters: Entries<'_> = serde_json::from_str(parameters.get()).unwrap_or_default();
+    let size = parameters.0.iter().find(|(name, _)| name == "mean_response_size");
+    let size = size.and_then(|(_, value)| value.get().parse::<f64>().ok());
+    size.filter(|size| (0.0..=BODY_KB_MAX).contains(size)).unwrap_or(0.0)
 }
 
 #[cfg(test)]

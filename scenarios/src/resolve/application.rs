@@ -2,8 +2,8 @@
 
 use super::ranges::{bounded, spread};
 use super::{Check, kubernetes, service_time};
-use crate::import::mubench;
-use crate::problem::{Checked, Source};
+use crate::import::mubench::{self, WorkModel};
+use crate::problem::{Checked, Problem, Source};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
@@ -11,13 +11,19 @@ use meshsim_models::application::internal_service::CellCosts;
 use meshsim_models::world::description::CellSettings;
 use std::sync::Arc;
 
-/// Reads the work model and checks its graph.
+/// Reads the work model and checks its graph. What of it has no effect is told beside it.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     scenario: &Scenario,
     workmodel: &Arc<Source>,
-) -> Checked<Application> {
-    let mut application = mubench::read(workmodel)?;
+) -> Checked<(Application, Vec<Problem>)> {
+    let WorkModel { mut application, warnings, without_function } = mubench::read(workmodel)?;
+    // A law says all of what a function would.
+    let has_law = |name: &String| {
+        scenario.services.get(name).is_some_and(|service| service.get_ref().service_time.is_some())
+    };
+    let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
+    check.problems.extend(unknown.map(|(_, problem)| problem));
     let span = scenario.application.workmodel.span();
     if let Some(cycle) = application.unbounded_cycle() {
         let names: Vec<&str> =
@@ -51,7 +57,7 @@ pub(super) fn resolve(
         let law = scenario.services.get(&service.name).and_then(|it| it.get_ref().service_time.as_ref());
         service.service_time = law.and_then(|it| service_time::resolve(check, it));
     }
-    Ok(application)
+    Ok((application, warnings))
 }
 
 /// What the cells' work costs.
@@ -72,6 +78,20 @@ pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
                 cell.pi_per_digit_squared.as_ref(),
                 "pi_per_digit_squared",
                 costs.pi_ms_per_digit_squared,
+            ),
+            memory_ms_per_kb: ms(cell.memory_per_kb.as_ref(), "memory_per_kb", costs.memory_ms_per_kb),
+            memory_ms_per_operation: ms(
+                cell.memory_per_operation.as_ref(),
+                "memory_per_operation",
+                costs.memory_ms_per_operation,
+            ),
+            disk_ms_per_block: ms(cell.disk_per_block.as_ref(), "disk_per_block", costs.disk_ms_per_block),
+            disk_ms_per_kb: ms(cell.disk_per_kb.as_ref(), "disk_per_kb", costs.disk_ms_per_kb),
+            disk_sync_ms: ms(cell.disk_sync.as_ref(), "disk_sync", costs.disk_sync_ms),
+            disk_sync_ms_per_kb: ms(
+                cell.disk_sync_per_kb.as_ref(),
+                "disk_sync_per_kb",
+                costs.disk_sync_ms_per_kb,
             ),
             call_ms: ms(cell.call.as_ref(), "call", costs.call_ms),
             group_ms: ms(cell.group.as_ref(), "group", costs.group_ms),

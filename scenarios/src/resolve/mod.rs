@@ -45,6 +45,8 @@ pub struct Resolved {
     pub baseline: Option<String>,
     /// Paths at which a setting replaces what the strategy says.
     pub overridden: Vec<String>,
+    /// What the work model has that has no effect.
+    pub workmodel_warnings: Vec<Problem>,
     /// Draws of the values that a calibration fitted.
     pub calibration_draws: Vec<Vec<Setting>>,
 }
@@ -85,7 +87,7 @@ pub fn resolve(
     strategy: &str,
 ) -> Checked<Resolved> {
     let mut check = Check { document, files, problems: Vec::new() };
-    let application = application::resolve(&mut check, scenario, workmodel)?;
+    let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodel)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
@@ -136,7 +138,15 @@ pub fn resolve(
     if check.problems.is_empty() {
         let overridden = Vec::new();
         let strategy = strategy.to_owned();
-        Ok(Resolved { strategy, description, replications, baseline, overridden, calibration_draws })
+        Ok(Resolved {
+            strategy,
+            description,
+            replications,
+            baseline,
+            overridden,
+            workmodel_warnings,
+            calibration_draws,
+        })
     } else {
         Err(Problems(told_once(check.problems)))
     }

@@ -128,6 +128,18 @@ pub struct Cell {
     pub pi_per_digit: Option<Duration>,
     /// A digit of pi, quadratic part.
     pub pi_per_digit_squared: Option<Duration>,
+    /// A kB of a list in memory.
+    pub memory_per_kb: Option<Duration>,
+    /// An element of it that is replaced.
+    pub memory_per_operation: Option<Duration>,
+    /// A block that is written and read.
+    pub disk_per_block: Option<Duration>,
+    /// A kB of these blocks.
+    pub disk_per_kb: Option<Duration>,
+    /// Waiting until what was written is on the disk.
+    pub disk_sync: Option<Duration>,
+    /// The same, per kB.
+    pub disk_sync_per_kb: Option<Duration>,
     /// The client's side of an external call.
     pub call: Option<Duration>,
     /// Starting a group.

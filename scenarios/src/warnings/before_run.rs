@@ -2,6 +2,7 @@
 
 use super::Warning;
 use crate::analysis::demand::demand_ms_per_request;
+use crate::problem::Problem;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
@@ -25,7 +26,10 @@ pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
     let mut all: Vec<Warning> = Vec::new();
     for warning in strategies.iter().flat_map(before_run) {
         let Warning::NeverEjects { strategies, services, percent } = &warning else {
-            all.push(warning);
+            // One work model serves all strategies.
+            if !matches!(warning, Warning::WorkModel { .. }) || !all.contains(&warning) {
+                all.push(warning);
+            }
             continue;
         };
         let same = |other: &&mut Warning| matches!(other, Warning::NeverEjects { percent: theirs, .. } if theirs == percent);
@@ -52,6 +56,8 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         .iter()
         .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
     let mut warnings: Vec<Warning> = overridden.collect();
+    let of_workmodel = |problem: &Problem| Warning::WorkModel { what: problem.to_string() };
+    warnings.extend(resolved.workmodel_warnings.iter().map(of_workmodel));
     warnings.extend(overloads(resolved));
     if resolved.description.mesh.data_plane != DataPlane::None {
         warnings.extend(never_ejects(resolved));

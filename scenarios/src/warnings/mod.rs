@@ -12,6 +12,11 @@ use std::fmt;
 /// Something to know before trusting a result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
+    /// The work model has something that has no effect.
+    WorkModel {
+        /// What, where, and why.
+        what: String,
+    },
     /// The pods of a service need more CPU than their limits give them.
     Overload {
         /// Under which strategy.
@@ -188,6 +193,7 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WorkModel { what } => f.write_str(what),
             Self::Overload { strategy, service, needed, allowed } => write!(
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \

@@ -52,11 +52,26 @@ const CORES_MAX: f64 = 1e6;
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Arc<Source>,
     pub(super) problems: Vec<Problem>,
+    /// Services whose function is not known or not there.
+    pub(super) without_function: Vec<(String, Problem)>,
+    /// Keys that have no effect, each where it is first.
+    ignored_keys: Unused,
+    /// Services for which a group that does not list them has a probability.
+    idle_probabilities: Unused,
 }
+
+/// Names in the order of the file, each where it is first.
+type Unused = Vec<(String, Range<usize>)>;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Arc<Source>) -> Self {
-        Self { source, problems: Vec::new() }
+        Self {
+            source,
+            problems: Vec::new(),
+            without_function: Vec::new(),
+            ignored_keys: Unused::new(),
+            idle_probabilities: Unused::new(),
+        }
     }
 
     /// Keeps a problem, unless there are more than anyone reads.
@@ -126,6 +141,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A whole number from 0 to `most`.
+    pub(super) fn whole(&mut self, raw: &RawValue, key: &str, most: u64) -> u64 {
+        match self.parse::<u64>(raw) {
+            Some(value) if value <= most => value,
+            Some(value) => {
+                self.problem(raw, format!("{key} {value} is out of range"), &format!("it is 0 to {most}"));
+                0
+            }
+            None => 0,
+        }
+    }
+
     /// A number from 0 to `most`.
     pub(super) fn not_negative(&mut self, raw: &RawValue, key: &str, most: f64) -> f64 {
         match self.parse::<f64>(raw) {
@@ -182,26 +209,65 @@ impl<'a> Reader<'a> {
         found.map(|index| index as u32)
     }
 
+    /// A key that µBench does not know: an error if it is nearly one that it knows.
     pub(super) fn unknown_key<'k>(
         &mut self,
         key: &str,
         value: &RawValue,
-        known: impl IntoIterator<Item = &'k str> + Clone,
+        known: impl IntoIterator<Item = &'k str>,
     ) {
-        if self.is_full() {
-            return;
+        let span = self.span_of_key(key, value);
+        match known.into_iter().find(|known| is_one_edit(key, known)) {
+            Some(near) => {
+                let message = format!("unknown key `{}`", clip(key));
+                let help = format!("did you mean `{near}`?");
+                self.push(Problem::new(message).at(self.source, span).help(help));
+            }
+            None => keep(&mut self.ignored_keys, key, span),
         }
-        let help = match nearest(key, known.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known keys are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+
+    /// A probability for a service that its group does not list.
+    pub(super) fn probability_without_effect(&mut self, service: &str, value: &RawValue) {
+        let span = self.span_of_key(service, value);
+        keep(&mut self.idle_probabilities, service, span);
+    }
+
+    /// A service without a function that is known: an error unless a law says what it does.
+    pub(super) fn without_function(&mut self, service: &str, raw: &RawValue, message: String, help: &str) {
+        let problem = Problem::new(message).at(self.source, self.span(raw)).help(help);
+        self.without_function.push((service.to_owned(), problem));
+    }
+
+    /// What of the text has no effect, told once, where it is first.
+    pub(super) fn warnings(&self) -> Vec<Problem> {
+        // Before and after the names, of one and of several.
+        let told = |(unused, one, many): (&Unused, [&str; 2], [&str; 2])| {
+            let (_, first) = unused.first()?;
+            let names: Vec<String> = unused.iter().map(|(name, _)| format!("`{}`", clip(name))).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let [before, after] = if names.len() == 1 { one } else { many };
+            let message = format!("{before} {} {after}", some_of(&names));
+            Some(Problem::new(message).at(self.source, first.clone()))
         };
-        // The key stands right before its value.
+        let keys = (
+            &self.ignored_keys,
+            ["the key", "is none of µBench's, which ignores it"],
+            ["the keys", "are none of µBench's, which ignores them"],
+        );
+        let probabilities = (
+            &self.idle_probabilities,
+            ["the probability of", "has no effect: the services of its group do not have it"],
+            ["the probabilities of", "have no effect: the services of their groups do not have them"],
+        );
+        [keys, probabilities].into_iter().filter_map(told).collect()
+    }
+
+    /// Where a key stands: right before its value.
+    fn span_of_key(&self, key: &str, value: &RawValue) -> Range<usize> {
         let start = self.span(value).start;
         let quoted = format!("\"{key}\"");
-        let span =
-            self.source.text[..start].rfind(&quoted).map_or(start..start + 1, |at| at..at + quoted.len());
-        let message = format!("unknown key `{}`", clip(key));
-        self.push(Problem::new(message).at(self.source, span).help(help));
+        self.source.text[..start].rfind(&quoted).map_or(start..start + 1, |at| at..at + quoted.len())
     }
 
     pub(super) fn problem(&mut self, raw: &RawValue, message: impl Into<String>, help: &str) {
@@ -216,6 +282,22 @@ impl<'a> Reader<'a> {
         let end = raw.get().find('\n').unwrap_or(raw.get().len());
         start..start + end
     }
+}
+
+/// Keeps a name, unless it is known already.
+fn keep(unused: &mut Unused, name: &str, span: Range<usize>) {
+    // Nobody reads more; looking through them takes time.
+    const MOST: usize = 100;
+    if unused.len() < MOST && !unused.iter().any(|(known, _)| known == name) {
+        unused.push((name.to_owned(), span));
+    }
+}
+
+/// Whether a key is a slip of the finger away from a known one: a letter more, less or other, two in the
+/// wrong order, or other cases.
+fn is_one_edit(key: &str, known: &str) -> bool {
+    let near = key.len().abs_diff(known.len()) <= 4;
+    near && (strsim::damerau_levenshtein(key, known) <= 1 || key.eq_ignore_ascii_case(known))
 }
 
 /// Names for a help: the first few, if there are many.

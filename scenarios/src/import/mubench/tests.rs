@@ -1,5 +1,12 @@
 use super::*;
+use meshsim_core::SimDuration;
+use meshsim_models::application::internal_service::{BodyKind, CpuStress, DiskStress, MemoryStress};
 use meshsim_models::units::Cores;
+
+/// The application alone.
+fn application(text: &str) -> Application {
+    read(&source(text)).unwrap().application
+}
 
 fn source(text: &str) -> Arc<Source> {
     Arc::new(Source { name: "workmodel.json".into(), text: text.into() })
@@ -17,7 +24,7 @@ fn service(body: &str) -> String {
 
 #[test]
 fn defaults_are_those_of_mubench() {
-    let application = read(&source(r#"{"s0": {"internal_service": {"loader": {}}}}"#)).unwrap();
+    let application = application(r#"{"s0": {"internal_service": {"loader": {}}}}"#);
     let service = &application.services[ServiceId(0)];
     assert_eq!((service.workers, service.threads, service.replicas), (4, 16, 1));
     let internal = application.endpoints[EndpointId(0)].internal;
@@ -40,7 +47,7 @@ fn a_whole_service_is_read() {
       },
       "s1": {"internal_service": {"compute_pi": {"mean_response_size": 5}}}
     }"#;
-    let application = read(&source(text)).unwrap();
+    let application = application(text);
     let service = &application.services[ServiceId(0)];
     assert_eq!((service.workers, service.threads, service.replicas), (2, 8, 3));
     assert_eq!((service.cpu_limit, service.cpu_request), (Some(Cores(1.5)), Some(Cores(0.5))));
@@ -68,14 +75,101 @@ fn what_is_wrong_is_said_with_its_place() {
         "workmodel.json:1:81: the work model has no service `s1` (did you mean `s0`?)",
     );
     check(&service("\"workers\": 0"), "workmodel.json:1:56: workers 0 is out of range (it is 1 to 1000)");
+}
+
+#[test]
+fn memory_and_disk_stress_have_the_loader_s_defaults() {
+    let stress = |loader: &str| {
+        let text = format!("{{\"s0\": {{\"internal_service\": {{\"loader\": {{{loader}}}}}}}}}");
+        let internal = application(&text).endpoints[EndpointId(0)].internal;
+        (internal.memory_stress, internal.disk_stress)
+    };
+    let on = r#""memory_stress": {"run": true}, "disk_stress": {"run": true, "tmp_file_name": "x"}"#;
+    let memory = MemoryStress { size_kb: 10_000, operations: 1_000 };
+    let disk = DiskStress { blocks: 1_000, block_bytes: 1_024 };
+    assert_eq!(stress(on), (Some(memory), Some(disk)));
+    assert_eq!(stress(&on.replace("true", "false")), (None, None));
+    assert_eq!(stress(r#""memory_stress": {}, "disk_stress": {}"#), (None, None), "off by default");
+    let set = r#""memory_stress": {"run": true, "memory_size": 5, "memory_io": 0},
+        "disk_stress": {"run": true, "disk_write_block_count": 7, "disk_write_block_size": 512}"#;
+    let memory = MemoryStress { size_kb: 5, operations: 0 };
+    assert_eq!(stress(set), (Some(memory), Some(DiskStress { blocks: 7, block_bytes: 512 })));
     check(
-        r#"{"s0": {"internal_service": {"loader": {"disk_stress": {"run": true}}}}}"#,
-        "workmodel.json:1:56: disk_stress is not simulated yet (set its \"run\" to false)",
+        r#"{"s0": {"internal_service": {"loader": {"memory_stress": {"memory_size": 0}}}}}"#,
+        "workmodel.json:1:74: memory_size 0 is out of range (it is 1 to 1000000000)",
     );
-    check(
-        r#"{"s0": {}}"#,
-        "workmodel.json:1:8: service `s0` has no internal_service (write \"internal_service\": {\"loader\": {}})",
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    read(&source(text)).unwrap().warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn keys_that_mean_nothing_are_told_once() {
+    assert_eq!(warnings(&service("\"threads\": 3")), [""; 0]);
+    assert_eq!(
+        warnings(&service("\"shop_ref\": \"web\"")),
+        ["workmodel.json:1:45: the key `shop_ref` is none of µBench's, which ignores it"]
     );
+    let body = "\"internal_service\": {\"loader\": {\"note\": 1, \"cpu_stress\": {\"shop_ref\": 2}}}, \"shop_ref\": 3";
+    let text = format!("{{\"s0\": {{{body}, \"pod_antiaffinity\": false}}, \"s1\": {{{body}}}}}");
+    let said = warnings(&text);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("the keys `note`, `shop_ref`, `pod_antiaffinity` are none of µBench's"),
+        "{said:?}"
+    );
+    for near in ["worker", "Threads", "threasd", "cpu_limits"] {
+        let said = read(&source(&service(&format!("\"{near}\": 1")))).unwrap_err().to_string();
+        assert!(said.contains(&format!("unknown key `{near}` (did you mean `")), "{said}");
+    }
+}
+
+#[test]
+fn probabilities_of_services_that_a_group_does_not_list_are_told() {
+    let group =
+        r#""external_services": [{"services": ["s0"], "probabilities": {"s0": 0.5, "s9": 0.5, "s8": 7}}]"#;
+    let found = read(&source(&service(group))).unwrap();
+    let calls = &found.application.endpoints[EndpointId(0)].groups[0].calls;
+    assert_eq!((calls.len(), calls[0].probability), (1, 0.5));
+    let said = found.warnings[0].to_string();
+    assert_eq!(found.warnings.len(), 1);
+    assert!(
+        said.ends_with(
+            "the probabilities of `s9`, `s8` have no effect: the services of their groups do not have them"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_function_that_is_not_known_is_left_to_a_law() {
+    let without = |text: &str| {
+        let found = read(&source(text)).unwrap();
+        let body_kb = found.application.endpoints[EndpointId(0)].internal.mean_body_kb;
+        let [(service, problem)] = found.without_function.try_into().unwrap();
+        assert_eq!(service, "s0");
+        (problem.to_string(), body_kb)
+    };
+    let (said, body_kb) =
+        without(r#"{"s0": {"internal_service": {"draw_map": {"zoom": 3, "mean_response_size": 20}}}}"#);
+    assert!(
+        said.starts_with("workmodel.json:1:42: unknown internal function `draw_map` (loader and compute_pi"),
+        "{said}"
+    );
+    assert!(said.contains("services.s0.service_time = { law = \"exponential\", mean = \"5ms\" }"), "{said}");
+    assert!((body_kb - 20.0).abs() < 1e-12);
+    let (said, _) = without(r#"{"s0": {"internal_service": {"loadr": [1]}}}"#);
+    assert!(said.contains("did you mean `loader`?"), "{said}");
+    for (text, message) in [
+        (r#"{"s0": {}}"#, "workmodel.json:1:8: service `s0` has no internal_service (write"),
+        (
+            r#"{"s0": {"internal_service": {}}}"#,
+            "workmodel.json:1:29: service `s0` has no internal function (it",
+        ),
+    ] {
+        assert!(without(text).0.starts_with(message), "{}", without(text).0);
+    }
 }
 
 #[test]
@@ -136,6 +230,5 @@ fn a_probability_is_between_0_and_1_and_belongs_to_a_service() {
         ))
     };
     assert!(read(&source(&group("{\"s0\": 1.5}"))).is_err());
-    assert!(read(&source(&group("{\"s9\": 0.5}"))).is_err());
     assert!(read(&source(&group("{\"s0\": 0.5}"))).is_ok());
 }
