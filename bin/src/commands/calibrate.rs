@@ -45,7 +45,8 @@ pub(crate) struct Args {
     /// Seconds at the start of the trace to leave out (default: the scenario's warm-up)
     #[arg(long, value_name = "SECONDS")]
     trace_warm_up: Option<f64>,
-    /// Spans for service times, if the trace has none: traces of Jaeger or in OTLP JSON, an access log of Envoy
+    /// Spans for service times, if the trace has none: traces of Jaeger or in OTLP JSON, a table of spans in CSV, an access
+    /// log of Envoy
     #[arg(long, value_name = "FILE")]
     spans: Option<PathBuf>,
     /// Search this value in this range, as in cell.cpu_scale=0.5..2 or links.edge1-cloud.rtt=100ms..200ms (may be given

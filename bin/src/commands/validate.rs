@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "suite")]
     strategy: Option<String>,
     /// The trace, plain or gzip: results of JMeter, k6, Locust, Fortio or µBench, traces of Jaeger or in OTLP JSON,
-    /// an access log of Envoy, or histogram buckets from Prometheus
+    /// a table of spans in CSV, an access log of Envoy, or histogram buckets from Prometheus
     #[arg(long, value_name = "FILE", required_unless_present = "suite", conflicts_with = "suite")]
     trace: Option<PathBuf>,
     /// The format of the trace (default: found out from its content)

@@ -14,6 +14,7 @@ use crate::scenario::Scenario;
 use crate::traces::Trace;
 use meshsim_core::Table;
 use meshsim_models::ids::EndpointId;
+use std::borrow::Cow;
 
 /// What a calibration is asked for.
 pub struct Inputs<'a> {
@@ -93,7 +94,7 @@ impl Plan {
             resolved.description.seed = seed;
         }
         let (fitted, held_out) = latencies(trace, inputs.holdout);
-        check_count(name, fitted.len())?;
+        check_count(name, fitted.len(), trace.requests.len())?;
         note_rates(&resolved, trace, &mut notes);
         let spans = inputs.spans.map(|(spans, name, sha256)| source(spans, name, sha256, inputs.holdout));
         Ok(Self {
@@ -161,7 +162,11 @@ fn check_inputs(inputs: &Inputs<'_>, spans: &Trace) -> Checked<()> {
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
-fn check_count(name: &str, count: usize) -> Checked<()> {
+fn check_count(name: &str, count: usize, all: usize) -> Checked<()> {
+    if count == 0 && all > 0 {
+        let message = format!("{name}: none of its {all} requests succeeded in the part to fit");
+        return Err(Problem::new(message).help("see its statuses").into());
+    }
     if count < REQUESTS_MIN {
         let message = format!("{name}: {count} requests succeeded in the part to fit");
         return Err(Problem::new(message).help(format!("at least {REQUESTS_MIN} are needed")).into());
@@ -238,14 +243,17 @@ fn fit_laws(
         let [from, to] = [from, to].map(|name| application.service_named(name));
         from.zip(to).is_some_and(|(from, to)| application.calls(from, to))
     };
-    for (service, mut observations) in self_times(trace, calls) {
+    let trace = Trace::named_as(Cow::Borrowed(trace), |name| application.service_named(name).is_some());
+    for (service, mut observations) in self_times(&trace, calls) {
         observations.retain(|(at, _)| *at >= from_us);
         let Some(id) = application.service_named(&service) else {
             notes.push(format!("spans of `{service}` in {name} are of no service of the scenario"));
             continue;
         };
         let endpoint = application.services[id].endpoint;
-        let sleep_ms = application.endpoints[endpoint].internal.sleep.as_millis_f64();
+        let pause = application.endpoints[endpoint].internal.pause(&base.description.cell.costs);
+        let sleep_ms = pause.as_millis_f64();
+        notes.extend(note_sleep(&service, &observations, sleep_ms));
         laws.extend(fit_service(&service, &observations, sleep_ms, holdout));
     }
     if laws.is_empty() {
@@ -254,6 +262,19 @@ fn fit_laws(
         return Err(problem.help(format!("the services are {}", known.join(", "))).into());
     }
     Ok(laws)
+}
+
+/// Who sleeps takes at least that long: else the work model is of another application than the trace.
+fn note_sleep(service: &str, observations: &[Observation], sleep_ms: f64) -> Option<String> {
+    let below = observations.iter().filter(|(_, ms)| *ms < sleep_ms).count();
+    (below > 0).then(|| {
+        format!(
+            "{below} of {} self times of `{service}` are below the {sleep_ms} ms for which its work model sleeps or waits \
+             for its disk, and count as 0: set sleep_stress there to what the traced service does, \"run\": false if it \
+             does not sleep",
+            observations.len()
+        )
+    })
 }
 
 /// Self times of a busy service contain waiting.

@@ -2,7 +2,9 @@
 //!
 //! # Models
 //! Text: one time a line, or a column of a table whose fields are separated by commas, semicolons or
-//! tabs, with or without a line of names; empty lines and those that begin with `#` are left out.
+//! tabs, with or without a line of names; empty lines and those that begin with `#` are left out. A time is a number
+//! or a date as 2026-11-24 09:08:07.006, which is taken as UTC if it names no zone. Rows of `JMeter`'s Transaction
+//! Controllers, which are no requests, are left out unless there are no others.
 //! A workload of µBench: a list of `{"time": ms, "service": "s0"}`, of which those of the asked
 //! service count. Either may be gzip.
 //!
@@ -13,6 +15,8 @@
 //! µBench, `Benchmarks/Runner/Runner.py`, `Benchmarks/TrafficGenerator/TrafficGenerator.py`.
 
 use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
+use crate::traces::jtl_csv::is_of_transaction;
+use crate::traces::time::written_us;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 use meshsim_core::{SimDuration, SimTime};
@@ -125,7 +129,9 @@ fn column(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
         .comment(Some(b'#'))
         .delimiter(delimiter(&source.text))
         .from_reader(source.text.as_bytes());
-    let (mut record, mut times, mut problems) = (StringRecord::new(), Vec::new(), Vec::new());
+    let (mut record, mut problems) = (StringRecord::new(), Vec::new());
+    // Those of single requests, and those of transactions of JMeter.
+    let [mut times, mut of_transactions]: [Vec<SimTime>; 2] = [Vec::new(), Vec::new()];
     let mut place: Option<usize> = None;
     loop {
         match reader.read_record(&mut record) {
@@ -141,7 +147,9 @@ fn column(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
         };
         let field = record.get(at).unwrap_or("");
         let span = span_of(&source.text, begins, field);
-        match (parse(field, unit), times.last()) {
+        let is_transaction = record.iter().any(is_of_transaction);
+        let list = if is_transaction { &mut of_transactions } else { &mut times };
+        match (parse(field, unit), list.last()) {
             // A line of names.
             (None, _) if is_first && !field.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {}
             (None, _) => {
@@ -152,11 +160,14 @@ fn column(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
                 let message = format!("the time {field} comes before the one above it");
                 problems.push(Problem::new(message).at(source, span).help("sort the file by time"));
             }
-            (Some(time), _) => times.push(time),
+            (Some(time), _) => list.push(time),
         }
         if problems.len() == TOLD_MAX {
             break;
         }
+    }
+    if times.is_empty() {
+        times = of_transactions;
     }
     if problems.is_empty() { Ok(times) } else { Err(Problems(problems)) }
 }
@@ -203,8 +214,11 @@ fn span_of(text: &str, begins: usize, field: &str) -> Range<usize> {
     at..at + field.len()
 }
 
-/// A decimal number of units, to the nanosecond: epochs have more digits than a double.
+/// A decimal number of units, to the nanosecond (epochs have more digits than a double), or a date.
 fn parse(text: &str, unit: u64) -> Option<SimTime> {
+    if text.contains(':') {
+        return Some(SimTime::from_nanos(written_us(text)?.checked_mul(1_000)?));
+    }
     if text.contains(['e', 'E']) {
         let nanos = text.parse::<f64>().ok().filter(|it| it.is_finite() && *it >= 0.0)? * unit as f64;
         return Some(SimTime::ZERO + SimDuration::from_nanos_f64(nanos));
@@ -257,6 +271,18 @@ mod tests {
         assert_eq!(nanos(b"a\t0.25\r\nb\t0.5\r\n", &layout(Some("2"), None)), [250_000_000, 500_000_000]);
         let epoch = nanos(b"1700000000.123456789", &layout(None, None));
         assert_eq!(epoch, [1_700_000_000_123_456_789]);
+    }
+
+    #[test]
+    fn results_of_jmeter_have_dates_and_transactions() {
+        let message = "\"Number of samples in transaction : 1, number of failing samples : 0\"";
+        let table = format!(
+            "timeStamp,elapsed,responseMessage\n2023/11/14 22:13:20.123,5,OK\n2023/11/14 22:13:20.123,6,{message}\n"
+        );
+        let by_time = layout(Some("timeStamp"), None);
+        let at = 1_700_000_000_123_000_000;
+        assert_eq!(nanos(table.as_bytes(), &by_time), [at]);
+        assert_eq!(nanos(table.replace("OK", &message.replace('"', "")).as_bytes(), &by_time), [at, at]);
     }
 
     #[test]

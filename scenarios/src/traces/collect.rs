@@ -6,10 +6,18 @@
 //! its outermost span: among those whose parent is not in the file, the one that starts first, and
 //! the longest of these.
 //!
+//! Many tracers do not say which side of a call recorded a span. In a trace in which no span says it, one
+//! whose parent is of another service, or that has none, is its server's.
+//!
+//! What stands for several requests of the file ([`Collector::transaction`]) is left out and counted, unless
+//! there is nothing else.
+//!
 //! # Assumptions
 //! An identifier is that of one trace. Effect: if a client sends the same `x-request-id` twice, only
 //! the first of its requests is seen. Clocks of machines agree better than a hop takes. Effect: else
-//! an inner hop may be taken as the request; durations themselves are of one clock each.
+//! an inner hop may be taken as the request; durations themselves are of one clock each. Without sides, the
+//! caller's own span of a call is not told from its other work. Effect: the way of the call counts as time
+//! of the caller.
 
 use super::Options;
 use super::detect::Format;
@@ -34,6 +42,8 @@ pub(super) struct RawSpan {
     pub(super) id: u64,
     /// Its parent; 0 if it has none.
     pub(super) parent: u64,
+    /// Its parent if that one is not in the file; 0 if there is no other.
+    pub(super) otherwise: u64,
     /// When it began (us since 1970).
     pub(super) start_us: u64,
     /// How long it took (ms).
@@ -42,7 +52,8 @@ pub(super) struct RawSpan {
     pub(super) bytes: u64,
     pub(super) service: Option<NameId>,
     pub(super) cluster: Option<NameId>,
-    pub(super) side: Side,
+    /// Who recorded it; none if the file does not say.
+    pub(super) side: Option<Side>,
     pub(super) ok: bool,
 }
 
@@ -52,7 +63,11 @@ pub(super) struct Collector<'a> {
     pub(super) names: Names,
     options: &'a Options<'a>,
     requests: Vec<TraceRequest>,
+    /// Each stands for several requests.
+    transactions: Vec<TraceRequest>,
     spans: Vec<RawSpan>,
+    /// Spans whose side was told by their parents; none if sides are not to be told so.
+    sides_told: Option<u64>,
     histogram: Option<Histogram>,
     reading: Reading,
 }
@@ -64,6 +79,8 @@ impl<'a> Collector<'a> {
             names: Names::default(),
             options,
             requests: Vec::new(),
+            transactions: Vec::new(),
+            sides_told: None,
             spans: Vec::new(),
             histogram: None,
             reading: Reading::default(),
@@ -82,6 +99,27 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Takes what stands for several requests, each with a record of its own perhaps.
+    pub(super) fn transaction(
+        &mut self,
+        read: Result<TraceRequest, Fault>,
+        line: u64,
+    ) -> Result<(), Problem> {
+        match read {
+            Ok(request) => {
+                self.room()?;
+                self.transactions.push(request);
+                Ok(())
+            }
+            Err(fault) => self.bad(fault.at(self.path, line)),
+        }
+    }
+
+    /// Tells sides by parents in traces that do not say them.
+    pub(super) const fn tell_sides(&mut self) {
+        self.sides_told = Some(0);
+    }
+
     /// Takes a span, or says at which line what is wrong with it.
     pub(super) fn span(&mut self, read: Result<RawSpan, Fault>, line: u64) -> Result<(), Problem> {
         match read {
@@ -97,7 +135,7 @@ impl<'a> Collector<'a> {
     /// One more good record, if there is room for it.
     fn room(&mut self) -> Result<(), Problem> {
         let most = self.options.most_records;
-        if self.requests.len() + 2 * self.spans.len() >= most {
+        if self.requests.len() + self.transactions.len() + 2 * self.spans.len() >= most {
             return Err(problem_of(
                 self.path,
                 format!("has more than {most} requests (a span counts as two)"),
@@ -158,13 +196,44 @@ impl<'a> Collector<'a> {
             self.note("latencies are those of each request's outermost hop in the file, as recorded there");
         }
         let spans = self.order_spans();
+        self.note_sides();
+        self.take_transactions();
         self.requests.sort_by_key(|request| request.start_us);
         if self.requests.is_empty() && self.histogram.is_none() {
-            return Err(problem_of(self.path, format!("no request in it, read as {}", format.name())).into());
+            return Err(problem_of(self.path, format!("no request in it, read as {}", format.name()))
+                .help(format!("requests are {}", format.requests_are()))
+                .into());
         }
         self.reading.format = Some(format);
         let Self { requests, histogram, names, reading, .. } = self;
         Ok(Trace { requests, spans, histogram, names, reading })
+    }
+
+    fn note_sides(&mut self) {
+        if let Some(told @ 1..) = self.sides_told {
+            self.note(format!(
+                "{told} spans of traces without a span.kind are taken as those of servers: their parent is of another \
+                 service, or they have none"
+            ));
+        }
+    }
+
+    /// What stands for several requests is one only if there are no others.
+    fn take_transactions(&mut self) {
+        let count = self.transactions.len();
+        if count == 0 {
+            return;
+        }
+        if self.requests.is_empty() {
+            self.requests = std::mem::take(&mut self.transactions);
+            self.note(format!(
+                "all {count} requests are transactions of JMeter, each as long as its samples, which are not in the file"
+            ));
+        } else {
+            self.note(format!(
+                "{count} rows of JMeter's Transaction Controllers are left out: their samples are requests of their own"
+            ));
+        }
     }
 
     /// The spans by trace and start; the outermost of each trace becomes a request.
@@ -190,17 +259,27 @@ impl<'a> Collector<'a> {
         let request = self.requests.len() as u32;
         let mut by_id: Vec<(u64, u32)> = (first..).zip(&raw[group.clone()]).map(|(n, s)| (s.id, n)).collect();
         by_id.sort_unstable();
-        let parent_of = |span: &RawSpan| {
-            let place = by_id.partition_point(|(id, _)| *id < span.parent);
-            by_id.get(place).filter(|(id, _)| span.parent != 0 && *id == span.parent).map(|(_, n)| *n)
+        let find = |id: u64| {
+            let place = by_id.partition_point(|(other, _)| *other < id);
+            by_id.get(place).filter(|(other, _)| id != 0 && *other == id).map(|(_, n)| *n)
         };
+        let parent_of = |span: &RawSpan| find(span.parent).or_else(|| find(span.otherwise));
+        let sides_are_said =
+            self.sides_told.is_none() || raw[group.clone()].iter().any(|span| span.side.is_some());
         let mut outermost = None;
         for span in &raw[group.clone()] {
             let parent = parent_of(span);
             if parent.is_none() && outermost.is_none() {
                 outermost = Some(span);
             }
-            spans.push(span.placed(request, parent));
+            let mut placed = span.placed(request, parent);
+            let above = parent.map(|parent| raw[parent as usize].service);
+            let enters = above.is_none_or(|above| above.is_some() && above != span.service);
+            if !sides_are_said && enters && span.service.is_some() {
+                placed.side = Side::Server;
+                self.sides_told = self.sides_told.map(|told| told + 1);
+            }
+            spans.push(placed);
         }
         // Spans that are each other's parents have none: the first one stands for them.
         self.requests.push(outermost.unwrap_or(&raw[group.start]).as_request());
@@ -216,7 +295,7 @@ impl RawSpan {
             parent,
             service: self.service,
             cluster: self.cluster,
-            side: self.side,
+            side: self.side.unwrap_or_default(),
             ok: self.ok,
         }
     }

@@ -1,7 +1,8 @@
 //! The rows of a CSV file, one at a time.
 //!
 //! # Models
-//! A header line names the columns. Rows are streamed: memory is that of one row, which is limited.
+//! A header line names the columns. What separates them is what is there most often of comma, semicolon, tab and
+//! bar. Rows are streamed: memory is that of one row, which is limited.
 //! A row of another number of fields than the header, or not UTF-8, is bad; the next one is read.
 //!
 //! # Source
@@ -22,14 +23,19 @@ pub(super) struct Rows<'a> {
     header: StringRecord,
     /// What csv's line numbers lack: with CRLF it counts a row's LF to the next one.
     uncounted_lines: u64,
+    /// The first line is a row, and has not been taken.
+    first_is_row: bool,
 }
 
 impl<'a> Rows<'a> {
     /// Reads the header line; `right` says what a file should have.
-    pub(super) fn new(path: &'a Path, content: Content<'a>, right: &str) -> Result<Self, Problem> {
-        let reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(content);
+    pub(super) fn new(path: &'a Path, mut content: Content<'a>, right: &str) -> Result<Self, Problem> {
+        let beginning = content.beginning().map_err(|error| unreadable(path, &error))?;
+        let separator = separator(&String::from_utf8_lossy(beginning)) as u8;
+        let mut builder = ReaderBuilder::new();
+        let reader = builder.has_headers(false).trim(Trim::All).delimiter(separator).from_reader(content);
         let (record, header) = (StringRecord::new(), StringRecord::new());
-        let mut rows = Self { path, reader, record, header, uncounted_lines: 0 };
+        let mut rows = Self { path, reader, record, header, uncounted_lines: 0, first_is_row: false };
         let more = rows.reader.read_record(&mut rows.record).map_err(|error| rows.explain(error).0)?;
         rows.reader.get_mut().meter().complete();
         if !more {
@@ -44,8 +50,16 @@ impl<'a> Rows<'a> {
         &self.header
     }
 
+    /// The first line names nothing: it is handed out as a row.
+    pub(super) const fn has_no_header(&mut self) {
+        self.first_is_row = true;
+    }
+
     /// Reads the next good row; none at the end.
     pub(super) fn next(&mut self, to: &mut Collector<'_>) -> Result<Option<(&StringRecord, u64)>, Problem> {
+        if std::mem::take(&mut self.first_is_row) {
+            return Ok(Some((&self.header, 1)));
+        }
         loop {
             let read = self.reader.read_record(&mut self.record);
             self.reader.get_mut().meter().complete();
@@ -97,6 +111,14 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// What separates the columns of a text's first line.
+pub(super) fn separator(text: &str) -> char {
+    let first = text.trim_start().lines().next().unwrap_or_default();
+    let count = |separator: &char| first.matches(*separator).count();
+    // Of several that are there equally often, the last one.
+    ['|', '\t', ';', ','].into_iter().max_by_key(count).unwrap_or(',')
+}
+
 /// Where a column is.
 pub(super) fn place(header: &StringRecord, name: &str) -> Option<usize> {
     header.iter().position(|column| column == name)
@@ -133,8 +155,6 @@ pub(super) fn missing_column(path: &Path, header: &StringRecord, name: &str, rig
     let short = header.iter().take(1000).filter(|column| column.len() < 40);
     let help = if only.starts_with('<') {
         "it is XML; leave the format to be found out".to_owned()
-    } else if only.contains([';', '\t', '|']) {
-        "columns are separated by commas".to_owned()
     } else if let Some(near) = nearest(name, short) {
         format!("is it {}? rename that", quoted(near))
     } else {

@@ -5,9 +5,12 @@
 //! character, the others by their first line. Among JSON formats the keys decide that only one of
 //! them has.
 
+use super::csv_rows::separator;
 use super::envoy::is_of_agent;
 use super::field::quoted;
-use super::problem_of;
+use super::log_lines::unwrap;
+use super::time::written_us;
+use super::{problem_of, spans_csv};
 use crate::problem::Problem;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -21,10 +24,14 @@ pub enum Format {
     JtlXml,
     /// k6 `--out csv`.
     K6Csv,
+    /// k6 `--out json`: a line per sample of a metric.
+    K6Json,
     /// Locust's `CsvRequestLogger`: one row per request.
     LocustRequests,
     /// Locust's `--csv`, the file `_stats.csv`: quantiles only.
     LocustStats,
+    /// Locust's `_distribution.csv`, before 0.13: quantiles only.
+    LocustDistribution,
     /// Fortio's result: buckets only.
     Fortio,
     /// The results of µBench's runner.
@@ -33,6 +40,8 @@ pub enum Format {
     Jaeger,
     /// OTLP traces in JSON, one or more documents.
     Otlp,
+    /// A table of spans in CSV, with named columns.
+    Spans,
     /// An access log of Envoy in Istio's or Envoy's default text format.
     EnvoyText,
     /// An access log of Envoy in JSON, a line per request.
@@ -43,16 +52,19 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::JtlCsv,
         Self::JtlXml,
         Self::K6Csv,
+        Self::K6Json,
         Self::LocustRequests,
         Self::LocustStats,
+        Self::LocustDistribution,
         Self::Fortio,
         Self::MuBench,
         Self::Jaeger,
         Self::Otlp,
+        Self::Spans,
         Self::EnvoyText,
         Self::EnvoyJson,
         Self::Prometheus,
@@ -65,15 +77,42 @@ impl Format {
             Self::JtlCsv => "jtl-csv",
             Self::JtlXml => "jtl-xml",
             Self::K6Csv => "k6",
+            Self::K6Json => "k6-json",
             Self::LocustRequests => "locust",
             Self::LocustStats => "locust-stats",
+            Self::LocustDistribution => "locust-distribution",
             Self::Fortio => "fortio",
             Self::MuBench => "mubench",
             Self::Jaeger => "jaeger",
             Self::Otlp => "otlp",
+            Self::Spans => "spans",
             Self::EnvoyText => "envoy",
             Self::EnvoyJson => "envoy-json",
             Self::Prometheus => "prometheus",
+        }
+    }
+
+    /// Where its requests are, to say where they were looked for.
+    pub(super) const fn requests_are(self) -> &'static str {
+        match self {
+            Self::JtlCsv | Self::LocustRequests | Self::MuBench => "a row each",
+            Self::JtlXml => "the elements httpSample and sample in testResults",
+            Self::K6Csv => "the rows of the metrics http_req_duration and grpc_req_duration",
+            Self::K6Json => {
+                "the lines \"type\": \"Point\" of the metrics http_req_duration and grpc_req_duration"
+            }
+            Self::LocustStats | Self::LocustDistribution => "those that its last row counts",
+            Self::Fortio => "those that DurationHistogram counts",
+            Self::Jaeger => {
+                "the spans of each trace: spans, in data, in a list of traces or in a single trace"
+            }
+            Self::Otlp => {
+                "the spans of each trace: resourceSpans[].scopeSpans[].spans, which may be in result or trace, and \
+                 may be called batches"
+            }
+            Self::Spans => "the rows of each trace",
+            Self::EnvoyText | Self::EnvoyJson => "the lines of each request id",
+            Self::Prometheus => "those that data.result counts, by the label le",
         }
     }
 
@@ -92,26 +131,68 @@ pub(super) fn detect(path: &Path, beginning: &[u8]) -> Result<Format, Problem> {
     refuse_other_encodings(path, beginning)?;
     let text = String::from_utf8_lossy(beginning);
     let mut text = text.trim_start_matches('\u{feff}').trim_start();
-    // An access log may begin with lines of the proxy's agent.
-    while let Some((_, rest)) = text.split_once('\n').filter(|(line, _)| is_of_agent(line)) {
+    // A log may begin with lines of the proxy's agent.
+    while let Some((_, rest)) = text.split_once('\n').filter(|(line, _)| is_no_access(&unwrap(line).text)) {
         text = rest.trim_start();
     }
-    let found = match text.chars().next() {
+    let line = text.lines().next().unwrap_or_default();
+    let own = unwrap(line).text;
+    if *own != *line {
+        return of_text(&own).ok_or_else(|| unknown(path, text));
+    }
+    refuse_unusable(path, text)?;
+    of_text(text).ok_or_else(|| unknown(path, text))
+}
+
+fn of_text(text: &str) -> Option<Format> {
+    match text.chars().next() {
         Some('<') => Some(Format::JtlXml),
         Some('{') => of_json(text),
         Some('[') if text[1..].trim_start().starts_with(['{', '[', ']']) => of_json(text),
         Some('[') => Some(Format::EnvoyText),
         _ => of_first_line(text),
-    };
-    found.ok_or_else(|| unknown(path, text))
+    }
+}
+
+/// Whether a line of a log is blank or none of its accesses.
+fn is_no_access(line: &str) -> bool {
+    line.trim().is_empty() || is_of_agent(line)
 }
 
 fn unknown(path: &Path, text: &str) -> Problem {
     let names = Format::ALL.map(Format::name).join(", ");
     let first = text.lines().next().unwrap_or_default();
-    problem_of(path, format!("is of no known format; it begins with {}", quoted(first))).help(format!(
-        "known are {names} (k6 as it writes CSV: --out csv=FILE); --trace-format says which it is"
-    ))
+    let of_json = if text.starts_with(['{', '[']) {
+        "; of JSON those with the keys resourceSpans or batches (OTLP), spans (Jaeger), DurationHistogram (Fortio), \
+         data.result (Prometheus), metric and data (k6), start_time and duration (Envoy)"
+    } else {
+        ""
+    };
+    problem_of(path, format!("is of no known format; it begins with {}", quoted(first)))
+        .help(format!("known are {names}{of_json}; --trace-format says which it is"))
+}
+
+/// Refuses files of known tools that have no distribution of latencies in them, and names the one that has.
+fn refuse_unusable(path: &Path, text: &str) -> Result<(), Problem> {
+    let first = text.lines().next().unwrap_or_default();
+    let columns: Vec<&str> = columns(first).collect();
+    let has = |name: &str| columns.contains(&name);
+    let (what, right) = if has("Timestamp") && (has("User Count") || has("# requests")) {
+        (
+            "is Locust's history, whose quantiles are those of single moments",
+            "use _stats.csv, which it wrote beside it",
+        )
+    } else if has("Error") && has("Occurrences") || has("Count") && has("Traceback") {
+        ("lists errors of Locust", "use _stats.csv, which it wrote beside it")
+    } else if text.starts_with('{') && text.contains("\"metrics\"") && text.contains("\"http_req") {
+        (
+            "is a summary of k6, which has no distribution of latencies",
+            "write every request: k6 run --out csv=FILE, or --out json=FILE",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(problem_of(path, what).help(right))
 }
 
 fn refuse_other_encodings(path: &Path, beginning: &[u8]) -> Result<(), Problem> {
@@ -137,13 +218,19 @@ fn of_json(text: &str) -> Option<Format> {
         if any(&["start_time", "us", "ms"]) && any(&["duration", "du", "d"]) {
             return Some(Format::EnvoyJson);
         }
+        let kind = keys.get("type").and_then(Value::as_str);
+        if matches!(kind, Some("Metric" | "Point")) && any(&["metric"]) && any(&["data"]) {
+            return Some(Format::K6Json);
+        }
     }
     let has = |key: &str| text.contains(&format!("\"{key}\""));
+    // Jaeger's answer without a trace has these.
+    let of_jaeger = has("spans") || (has("total") && has("limit")) || has("errors");
     [
-        (has("resourceSpans"), Format::Otlp),
+        (has("resourceSpans") || has("batches"), Format::Otlp),
         (has("DurationHistogram"), Format::Fortio),
         (has("resultType"), Format::Prometheus),
-        (has("traceID") || (has("data") && has("spans")), Format::Jaeger),
+        (has("traceID") || (has("data") && of_jaeger), Format::Jaeger),
         (has("RunType") || has("RequestedQPS"), Format::Fortio),
         (has("status") && has("data"), Format::Prometheus),
     ]
@@ -151,9 +238,14 @@ fn of_json(text: &str) -> Option<Format> {
     .find_map(|(is, format)| is.then_some(format))
 }
 
+/// The names in a header line.
+fn columns(line: &str) -> impl Iterator<Item = &str> {
+    line.split(separator(line)).map(|column| column.trim().trim_matches('"'))
+}
+
 fn of_first_line(text: &str) -> Option<Format> {
     let first = text.lines().next().unwrap_or_default();
-    let columns: Vec<&str> = first.split(',').map(|column| column.trim().trim_matches('"')).collect();
+    let columns: Vec<&str> = columns(first).collect();
     let has = |name: &str| columns.contains(&name);
     if has("metric_name") && has("metric_value") {
         return Some(Format::K6Csv);
@@ -161,11 +253,18 @@ fn of_first_line(text: &str) -> Option<Format> {
     if has("response_time_ms") && has("timestamp") {
         return Some(Format::LocustRequests);
     }
+    if has("# requests") && has("50%") && !has("# failures") {
+        return Some(Format::LocustDistribution);
+    }
     if has("Request Count") || has("# requests") {
         return Some(Format::LocustStats);
     }
-    // A header line with another separator, or none, is explained by the reader.
-    let without_header = columns.len() > 5 && columns[0].len() == 13 && columns[0].parse::<u64>().is_ok();
+    if spans_csv::is_header(columns.iter().copied()) {
+        return Some(Format::Spans);
+    }
+    // A header line that lacks something is explained by the reader.
+    let is_time = |text: &str| text.len() == 13 && text.parse::<u64>().is_ok() || written_us(text).is_some();
+    let without_header = columns.len() > 5 && is_time(columns[0]);
     if ["timeStamp", "elapsed", "start_us"].iter().any(|name| first.contains(name)) || without_header {
         return Some(Format::JtlCsv);
     }

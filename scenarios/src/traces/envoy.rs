@@ -49,7 +49,7 @@ impl Hop<'_> {
             duration_ms: self.duration_ms,
             bytes: sent.round() as u64,
             service: names.id(service),
-            side,
+            side: Some(side),
             ok: is_success(number(self.status.0, &status(self.status.1))?),
             ..RawSpan::default()
         })
@@ -76,18 +76,44 @@ fn short_host(host: &str) -> &str {
     if is_address { name } else { first }
 }
 
-/// Whether a line is one of the proxy's agent: a time, a tab, a level, a tab, a text. Istio writes these
-/// to the same stream.
+/// Whether a line is none of an access log but of the same stream: of the proxy's agent (Istio: a time, a tab,
+/// a level, a tab, a text; or an object with a level and a text), of Envoy's own log (`[TIME][THREAD][LEVEL]`), or of
+/// kubectl, which says what container it shows.
 pub(super) fn is_of_agent(text: &str) -> bool {
+    if text.starts_with('[') {
+        let is_next = |(_, rest): (&str, &str)| rest.starts_with('[');
+        return text.starts_with("[Envoy (") || text.split_once(']').is_some_and(is_next);
+    }
+    if text.starts_with('{') {
+        let has = |key: &str| text.contains(key);
+        return has("\"level\":") && has("\"msg\":") && !has("\"duration\":");
+    }
+    if text.starts_with("Defaulted container ") || text.starts_with("Defaulting container name to ") {
+        return true;
+    }
     let mut parts = text.split('\t');
-    let time = parts.next().unwrap_or_default();
-    !time.starts_with('[')
+    parts.next().is_some()
         && matches!(parts.next(), Some("debug" | "info" | "warn" | "warning" | "error" | "critical"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::short_host;
+    use super::{is_of_agent, short_host};
+
+    #[test]
+    fn other_lines_of_the_stream_are_known() {
+        for line in [
+            "2020-11-25T21:26:17.000000Z\tinfo\tEnvoy proxy is ready",
+            "[2023-01-01 10:00:00.123][1][info][main] [source/server/server.cc:338] initializing epoch 0",
+            "{\"level\":\"info\",\"time\":\"2020-11-25T21:26:17Z\",\"msg\":\"Envoy proxy is ready\"}",
+            "Defaulted container \"istio-proxy\" out of: istio-proxy, app",
+            "[Envoy (Epoch 0)] [2019-03-06 09:31:27.360][21][warning][misc] a text",
+        ] {
+            assert!(is_of_agent(line), "{line}");
+        }
+        assert!(!is_of_agent("[2023-01-01T10:00:00.123Z] \"GET / HTTP/1.1\" 200 -"));
+        assert!(!is_of_agent("{\"level\":1,\"msg\":2,\"duration\": 3}"));
+    }
 
     #[test]
     fn hosts_are_shortened() {

@@ -14,7 +14,7 @@ use super::collect::{Collector, RawSpan};
 use super::envoy::{Hop, is_of_agent};
 use super::field::{Fault, duration_ms, duration_us, moment, quoted, said, start_ms, start_us};
 use super::input::Content;
-use super::lines::each_line;
+use super::log_lines::each_log_line;
 use super::model::{Names, Side};
 use super::problem_of;
 use super::scalar::Scalar;
@@ -22,16 +22,20 @@ use crate::problem::Checked;
 use serde::Deserialize;
 
 pub(super) fn read<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
-    each_line(content, to, |to, text, line| match serde_json::from_str::<LogLine>(text) {
-        Ok(found) => {
-            let span = found.span(&mut to.names).map_err(|fault| fault.of("key"));
-            to.span(span, line)
+    each_log_line(content, to, |to, text, line| {
+        if is_of_agent(text) {
+            return Ok(());
         }
-        Err(_) if is_of_agent(text) => Ok(()),
-        Err(error) => {
-            let message = said(&error.to_string());
-            let problem = problem_of(to.path, format!("line {line}: {message}, in {}", quoted(text)));
-            to.bad(problem.help("each line is one JSON object"))
+        match serde_json::from_str::<LogLine>(text) {
+            Ok(found) => {
+                let span = found.span(&mut to.names).map_err(|fault| fault.of("key"));
+                to.span(span, line)
+            }
+            Err(error) => {
+                let message = said(&error.to_string());
+                let problem = problem_of(to.path, format!("line {line}: {message}, in {}", quoted(text)));
+                to.bad(problem.help("each line is one JSON object"))
+            }
         }
     })
 }
@@ -110,11 +114,11 @@ impl LogLine {
         span.cluster = names.id(cluster);
         match self.o.as_str() {
             "in" => {
-                span.side = Side::Server;
+                span.side = Some(Side::Server);
                 span.service = names.id(service);
             }
-            "out" => span.side = Side::Client,
-            "gw" => span.side = Side::Gateway,
+            "out" => span.side = Some(Side::Client),
+            "gw" => span.side = Some(Side::Gateway),
             _ => {}
         }
     }

@@ -15,12 +15,12 @@ use super::collect::{Collector, RawSpan};
 use super::envoy::{Hop, is_of_agent};
 use super::field::{Fault, duration_ms, moment, number};
 use super::input::Content;
-use super::lines::each_line;
+use super::log_lines::each_log_line;
 use super::model::Names;
 use crate::problem::Checked;
 
 pub(super) fn read<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
-    each_line(content, to, |to, text, line| {
+    each_log_line(content, to, |to, text, line| {
         if is_of_agent(text) {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use std::path::Path;
 
 /// Until the year 2255; in us it is then exact as f64, too.
-const MOST_US: f64 = 9e15;
+pub(super) const MOST_US: f64 = 9e15;
 
 /// Half a year.
 pub(super) const MOST_LATENCY_MS: f64 = 1.5e10;

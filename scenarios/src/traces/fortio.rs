@@ -190,6 +190,7 @@ impl FortioResult {
             buckets = Histogram::of_cumulative(low, &points).buckets;
         }
         let exact_mean_ms = durations.average.number(&duration_s("Avg")).ok();
-        Ok(Histogram { buckets, exact_mean_ms, requests: calls as u64, failed: self.failed })
+        let (requests, failed) = (calls as u64, self.failed);
+        Ok(Histogram { buckets, exact_mean_ms, requests, failed, ..Histogram::default() })
     }
 }

@@ -33,6 +33,8 @@ pub struct Histogram {
     pub requests: u64,
     /// Those that failed; whether their latencies are in the buckets depends on the format.
     pub failed: u64,
+    /// Above this share no quantile is known but the maximum, where a file has no more.
+    pub unknown_above: Option<f64>,
 }
 
 impl Histogram {
@@ -68,6 +70,12 @@ impl Histogram {
         let total = self.total();
         let sum: f64 = self.buckets.iter().map(|bucket| bucket.count * bucket.at(0.5)).sum();
         self.exact_mean_ms.or((total > 0.0).then_some(sum / total))
+    }
+
+    /// Whether the quantile of order `q` is known, and not only spread up to the maximum.
+    #[must_use]
+    pub fn knows(&self, q: f64) -> bool {
+        self.unknown_above.is_none_or(|share| q <= share || q >= 1.0)
     }
 
     /// The quantile of order `q`, from 0 to 1 (ms). None if it is empty.
@@ -108,9 +116,12 @@ impl Histogram {
     }
 
     /// The mean distance between equal quantiles of the buckets and of a sample (ms, ascending), at
-    /// the middle of each of the sample's steps. NaN if one is empty.
+    /// the middle of each of the sample's steps. NaN if one is empty, or not all quantiles are known.
     #[must_use]
     pub fn wasserstein_ms(&self, sorted_ms: &[f64]) -> f64 {
+        if self.unknown_above.is_some() {
+            return f64::NAN;
+        }
         let n = sorted_ms.len() as f64;
         let at = |index: usize| self.quantile_ms((index as f64 + 0.5) / n).unwrap_or(f64::NAN);
         let distances = sorted_ms.iter().enumerate().map(|(index, value)| (value - at(index)).abs());

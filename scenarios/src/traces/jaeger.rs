@@ -1,9 +1,9 @@
 //! Reads traces exported from Jaeger.
 //!
 //! # Models
-//! `data` is a list of traces; each has `spans` and `processes`, which name the service of the spans
-//! by `processID`. A span's start and duration are in microseconds; its parent is the `CHILD_OF`
-//! among its references. A span failed if it has the tag `error` or an HTTP status that says so. The
+//! `data` is a list of traces, or the file is such a list or a single trace, as people cut it out; each has
+//! `spans` and `processes`, which name the service of the spans by `processID`. A span's start and duration are in microseconds; its parent is the `CHILD_OF`
+//! among its references, or what it `FOLLOWS_FROM`. A span failed if it has the tag `error` or an HTTP status that says so. The
 //! cluster is the tag `cluster`, or `k8s.cluster.name`, of the process.
 //!
 //! # Source
@@ -22,13 +22,21 @@ use serde::de::MapAccess;
 use std::collections::BTreeMap;
 
 pub(super) fn read<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
-    documents(content, to, &mut Document)
+    to.tell_sides();
+    documents(content, to, &mut Document::default())
 }
 
 /// The export, or a single trace.
-struct Document;
+#[derive(Default)]
+struct Document {
+    trace: OneTrace,
+}
 
 impl Parts for Document {
+    fn begin(&mut self, sink: &mut Sink<'_, '_>) {
+        self.trace.begin(sink);
+    }
+
     fn part<'de, A: MapAccess<'de>>(
         &mut self,
         key: &str,
@@ -36,10 +44,16 @@ impl Parts for Document {
         sink: &mut Sink<'_, '_>,
     ) -> Result<bool, A::Error> {
         if key != "data" {
-            return Ok(false);
+            return self.trace.part(key, map, sink);
         }
         map.next_value_seed(Object { parts: &mut OneTrace::default(), sink })?;
+        // Those of the export's traces have their names.
+        self.trace.begin(sink);
         Ok(true)
+    }
+
+    fn end(&mut self, sink: &mut Sink<'_, '_>) -> Result<(), Problem> {
+        self.trace.end(sink)
     }
 }
 
@@ -157,7 +171,8 @@ impl JaegerSpan {
         }
         let tags = self.tags.as_deref().unwrap_or_default();
         let references = self.references.as_deref().unwrap_or_default();
-        let parent = references.iter().find(|reference| reference.kind.as_str() == "CHILD_OF");
+        let cause = |kind: &str| references.iter().find(|reference| reference.kind.as_str() == kind);
+        let parent = cause("CHILD_OF").or_else(|| cause("FOLLOWS_FROM"));
         let parent = parent.map_or(&self.parent_span_id, |reference| &reference.span_id);
         let id = |of: &Scalar| identifier(of.as_str()).map_or(0, |id| id as u64);
         Ok(RawSpan {
@@ -169,11 +184,12 @@ impl JaegerSpan {
             bytes: value_of(tags, "response_size").and_then(Scalar::as_f64).map_or(0, |size| size as u64),
             service: None,
             cluster: None,
-            side: match value_of(tags, "span.kind").map(Scalar::as_str) {
-                Some("server") => Side::Server,
-                Some("client") => Side::Client,
+            side: value_of(tags, "span.kind").map(|kind| match kind.as_str() {
+                "server" => Side::Server,
+                "client" => Side::Client,
                 _ => Side::Other,
-            },
+            }),
+            otherwise: 0,
             ok: succeeded(tags),
         })
     }

@@ -26,17 +26,19 @@ pub mod histogram;
 pub(crate) mod input;
 mod jaeger;
 mod json;
-mod jtl_csv;
+pub(crate) mod jtl_csv;
 mod jtl_xml;
 mod k6;
 mod lines;
 mod locust;
+mod log_lines;
 pub mod model;
 mod mubench;
 mod otlp;
 mod prometheus;
 mod scalar;
-mod time;
+mod spans_csv;
+pub(crate) mod time;
 
 #[cfg(test)]
 mod tests;
@@ -93,13 +95,16 @@ pub fn read(path: &Path, options: &Options<'_>) -> Checked<Trace> {
     match format {
         Format::JtlCsv => jtl_csv::read(content, &mut collector)?,
         Format::JtlXml => jtl_xml::read(content, &mut collector)?,
-        Format::K6Csv => k6::read(content, &mut collector)?,
+        Format::K6Csv => k6::read_csv(content, &mut collector)?,
+        Format::K6Json => k6::read_json(content, &mut collector)?,
         Format::LocustRequests => locust::read_requests(content, &mut collector)?,
         Format::LocustStats => locust::read_stats(content, &mut collector)?,
+        Format::LocustDistribution => locust::read_distribution(content, &mut collector)?,
         Format::Fortio => fortio::read(content, &mut collector)?,
         Format::MuBench => mubench::read(content, &mut collector)?,
         Format::Jaeger => jaeger::read(content, &mut collector)?,
         Format::Otlp => otlp::read(content, &mut collector)?,
+        Format::Spans => spans_csv::read(content, &mut collector)?,
         Format::EnvoyText => envoy_text::read(content, &mut collector)?,
         Format::EnvoyJson => envoy_json::read(content, &mut collector)?,
         Format::Prometheus => prometheus::read(content, &mut collector)?,

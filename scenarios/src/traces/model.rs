@@ -12,6 +12,7 @@
 use super::detect::Format;
 use super::histogram::Histogram;
 use crate::problem::Problem;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
@@ -147,6 +148,32 @@ impl Trace {
     pub fn of_requests(mut requests: Vec<TraceRequest>) -> Self {
         requests.sort_by_key(|request| request.start_us);
         Self { requests, ..Self::default() }
+    }
+
+    /// The same with the names of services by which a scenario knows them: the part before the first dot where it is one
+    /// and the whole is none. Istio's proxies call a service `NAME.NAMESPACE`
+    /// (its ProxyConfig, `tracingServiceName`, `APP_LABEL_AND_NAMESPACE`).
+    #[must_use]
+    pub fn named_as<'t>(trace: Cow<'t, Self>, is_known: impl Fn(&str) -> bool) -> Cow<'t, Self> {
+        let short = |name: &String| {
+            let (first, _) = name.split_once('.')?;
+            (!is_known(name) && is_known(first)).then(|| first.to_owned())
+        };
+        let shortened: Vec<Option<String>> = trace.names.list.iter().map(short).collect();
+        if shortened.iter().all(Option::is_none) {
+            return trace;
+        }
+        let mut trace = trace.into_owned();
+        let renamed: Vec<Option<NameId>> =
+            shortened.iter().map(|name| trace.names.id(name.as_deref()?)).collect();
+        let rename = |id: NameId| renamed.get(usize::from(id.0.get()) - 1).copied().flatten().unwrap_or(id);
+        for service in trace.spans.iter_mut().map(|span| &mut span.service) {
+            *service = service.map(rename);
+        }
+        for service in trace.requests.iter_mut().map(|request| &mut request.service) {
+            *service = service.map(rename);
+        }
+        Cow::Owned(trace)
     }
 
     /// Without the first `seconds`, counted from the start of the first request: the warm-up.

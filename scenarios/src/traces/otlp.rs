@@ -3,12 +3,15 @@
 //! # Models
 //! `resourceSpans` has lists of spans per resource; the resource's attributes `service.name` and
 //! `k8s.cluster.name` name the service and cluster of its spans. A span has its start and end in
-//! nanoseconds, as texts. It failed if its status is an error or its HTTP status says so.
+//! nanoseconds, as texts. It failed if its status is an error or its HTTP status says so. Answers wrap
+//! these: Jaeger's API v3 has them in `result`, one object or one a line; Tempo's has `batches` in place of
+//! `resourceSpans`, or `trace.resourceSpans`, and writes identifiers in base 64.
 //!
 //! # Source
 //! opentelemetry-proto, `opentelemetry/proto/trace/v1/trace.proto`; OpenTelemetry specification,
 //! OTLP, "JSON Protobuf Encoding" (hexadecimal identifiers, numbers of enums); semantic conventions
-//! of HTTP spans and of resources.
+//! of HTTP spans and of resources. Jaeger, `api_v3/query_service.proto` (`GetTrace` streams, which grpc-gateway
+//! wraps in `result`); Grafana Tempo documentation, HTTP API, "Query" and "Query V2".
 
 use super::collect::{Collector, RawSpan, identifier};
 use super::field::{Fault, MOST_LATENCY_MS, is_success};
@@ -21,6 +24,7 @@ use serde::Deserialize;
 use serde::de::MapAccess;
 
 pub(super) fn read<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
+    to.tell_sides();
     documents(content, to, &mut Document)
 }
 
@@ -33,10 +37,13 @@ impl Parts for Document {
         map: &mut A,
         sink: &mut Sink<'_, '_>,
     ) -> Result<bool, A::Error> {
-        if key != "resourceSpans" {
-            return Ok(false);
+        match key {
+            "resourceSpans" | "batches" => {
+                map.next_value_seed(Object { parts: &mut ResourceSpans::default(), sink })?;
+            }
+            "result" | "trace" => map.next_value_seed(Object { parts: &mut Document, sink })?,
+            _ => return Ok(false),
         }
-        map.next_value_seed(Object { parts: &mut ResourceSpans::default(), sink })?;
         Ok(true)
     }
 }
@@ -180,10 +187,12 @@ impl OtlpSpan {
             service: None,
             cluster: None,
             side: match &*self.kind.text() {
-                "2" | "SPAN_KIND_SERVER" => Side::Server,
-                "3" | "SPAN_KIND_CLIENT" => Side::Client,
-                _ => Side::Other,
+                "" | "0" | "SPAN_KIND_UNSPECIFIED" => None,
+                "2" | "SPAN_KIND_SERVER" => Some(Side::Server),
+                "3" | "SPAN_KIND_CLIENT" => Some(Side::Client),
+                _ => Some(Side::Other),
             },
+            otherwise: 0,
             ok: self.succeeded(attributes),
         })
     }

@@ -175,6 +175,11 @@ impl<'a> Series<'a> {
 
 impl Answer {
     fn histogram(&self, to: &mut Collector<'_>) -> Result<Histogram, Problem> {
+        if self.up_to.is_empty() && !self.failed_up_to.is_empty() {
+            let failed = self.failed_up_to.values().copied().fold(0.0, f64::max).round();
+            let message = format!("all {failed} requests failed, and latencies are those of the others");
+            return Err(problem_of(to.path, message).help("query another stretch of time"));
+        }
         let Some((&largest, _)) = self.up_to.range(..f64::INFINITY.to_bits()).next_back() else {
             let message = format!("has no series with the label `le` ({} without)", self.without_border);
             return Err(

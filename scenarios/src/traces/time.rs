@@ -1,32 +1,63 @@
 //! Moments written as text.
 //!
+//! # Assumptions
+//! A moment without a zone is taken as UTC. Effect: all of a file are shifted by the same hours, which
+//! changes nothing but the dates that are shown.
+//!
 //! # Source
-//! RFC 3339, Date and Time on the Internet, section 5.6. The number of days since 1970 is that of
-//! Hinnant, chrono-Compatible Low-Level Date Algorithms, `days_from_civil`.
+//! RFC 3339, Date and Time on the Internet, section 5.6. Apache `JMeter`, property
+//! `jmeter.save.saveservice.timestamp_format` and the formats that its own reader guesses,
+//! `CSVSaveService.java`. The number of days since 1970 is that of Hinnant, chrono-Compatible
+//! Low-Level Date Algorithms, `days_from_civil`.
 
 /// Microseconds since 1970 of a moment as `2026-11-24T09:08:07.006Z` or with an offset as `+01:00`.
 /// None if it is no such text or before 1970.
 pub(super) fn rfc3339_us(text: &str) -> Option<u64> {
     let (date, time) = text.split_at_checked(10)?;
-    let mut parts = date.split('-');
-    let mut next = |digits: usize| whole(parts.next()?, digits);
-    let (year, month, day) = (next(4)?, next(2)?, next(2)?);
-    if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let time = time.strip_prefix(['T', 't', ' '])?;
+    let (clock, zone) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
+    at_us(parts(date, '-', [4, 2, 2])?, clock, offset_seconds(zone)?)
+}
+
+/// The same of a moment as people and tools write it: the date as `2026-11-24`, `2026/11/24`,
+/// `11/24/26` or `11/24/2026` (the month first), then a blank or `T`, the time with or without a fraction,
+/// and perhaps a zone.
+pub(crate) fn written_us(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', ' '])?;
+    let [year, month, day] =
+        parts(date, '-', [4, 2, 2]).or_else(|| parts(date, '/', [4, 2, 2])).or_else(|| {
+            let [month, day, year] = parts(date, '/', [2, 2, 4]).or_else(|| {
+                parts(date, '/', [2, 2, 2]).map(|[month, day, year]| [month, day, 2000 + year])
+            })?;
+            Some([year, month, day])
+        })?;
+    let time = time.trim();
+    let (clock, zone) = time.split_at(time.find(['Z', 'z', '+', '-']).unwrap_or(time.len()));
+    let offset_s = if zone.is_empty() { 0 } else { offset_seconds(zone)? };
+    at_us([year, month, day], clock, offset_s)
+}
+
+/// The moment of a date, a time of the day as `09:08:07.006`, and an offset from UTC.
+fn at_us([year, month, day]: [i64; 3], clock: &str, offset_s: i64) -> Option<u64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let time = time.strip_prefix(['T', 't', ' '])?;
-    let zone_at = time.find(['Z', 'z', '+', '-'])?;
-    let (clock, zone) = time.split_at(zone_at);
-    let offset_s = offset_seconds(zone)?;
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut parts = clock.split(':');
-    let mut next = || whole(parts.next()?, 2);
-    let (hour, minute, second) = (next()?, next()?, next()?);
-    if parts.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+    let clock = clock.trim_end();
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, "0"));
+    let [hour, minute, second] = parts(clock, ':', [2, 2, 2])?;
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_s;
     u64::try_from(seconds).ok()?.checked_mul(1_000_000)?.checked_add(microseconds(fraction)?)
+}
+
+/// Three numbers of so many digits each.
+fn parts(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(separator);
+    let mut next = |digits: usize| whole(parts.next()?, digits);
+    let found = [next(digits[0])?, next(digits[1])?, next(digits[2])?];
+    parts.next().is_none().then_some(found)
 }
 
 /// A number of exactly so many digits.
@@ -43,12 +74,13 @@ fn microseconds(fraction: &str) -> Option<u64> {
     format!("{fraction:0<6.6}").parse().ok()
 }
 
+/// An offset as `Z`, `+01:00`, or `+0100`.
 fn offset_seconds(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") {
         return Some(0);
     }
     let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let (hours, minutes) = zone.get(1..)?.split_once(':').or_else(|| zone.get(1..)?.split_at_checked(2))?;
     Some(sign * (whole(hours, 2)? * 3600 + whole(minutes, 2)? * 60))
 }
 
@@ -64,7 +96,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339_us;
+    use super::{rfc3339_us, written_us};
 
     #[test]
     fn moments_are_read() {
@@ -72,6 +104,21 @@ mod tests {
         assert_eq!(rfc3339_us("2020-11-25T21:26:18.409Z"), Some(1_606_339_578_409_000));
         assert_eq!(rfc3339_us("2020-11-25T22:26:18.409123456+01:00"), Some(1_606_339_578_409_123));
         assert_eq!(rfc3339_us("2024-02-29t23:59:59.5z"), Some(1_709_251_199_500_000));
+    }
+
+    #[test]
+    fn moments_of_several_tools_are_read() {
+        for text in [
+            "2020/11/25 21:26:18.409",
+            "2020-11-25 21:26:18,409",
+            "2020-11-25T21:26:18.409",
+            "2020-11-25 22:26:18.409+0100",
+            "2020-11-25 21:26:18.409 Z",
+            "11/25/2020 21:26:18.409",
+        ] {
+            assert_eq!(written_us(text), Some(1_606_339_578_409_000), "{text}");
+        }
+        assert_eq!(written_us("11/25/20 21:26:18"), Some(1_606_339_578_000_000));
     }
 
     #[test]
@@ -84,6 +131,11 @@ mod tests {
             ["1969-12-31T23:59:59Z", "2020-11-25T00:00:00.Z", "20é0-11-25T00:00:00Z", "----------T::Z"]
         {
             assert_eq!(rfc3339_us(text), None, "{text}");
+        }
+        // A day of month 25 is none: the month comes first.
+        for text in ["", " ", "T", "25/11/20 21:26:18", "2020/11/25", "20é/11/25 1", "2020/11/25 21:26:18+é0"]
+        {
+            assert_eq!(written_us(text), None, "{text}");
         }
     }
 }

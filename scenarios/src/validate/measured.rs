@@ -126,12 +126,15 @@ pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -
     })
 }
 
-/// `None` of no bucket.
+/// `None` of no bucket, and if all requests failed.
 fn of_buckets(histogram: &Histogram) -> Option<Measured> {
     let estimate =
         |value: Option<f64>| Some(Estimate { value: value?, interval: None, samples: histogram.count() });
     let [p50, p90, p95, p99] = QUANTILES.map(|q| estimate(histogram.quantile_ms(q)));
     let failed = histogram.failed.min(histogram.requests);
+    if failed > 0 && failed == histogram.requests {
+        return None;
+    }
     Some(Measured {
         count: histogram.requests - failed,
         failed,

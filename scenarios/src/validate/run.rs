@@ -26,6 +26,7 @@ use crate::results::summary::Value;
 use crate::traces::Trace;
 use meshsim_core::stats::{Estimate, Interval};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Resamples of the trace for its intervals.
@@ -185,20 +186,23 @@ impl Measurement {
             return Err(Problem::new("the scenario has more than one population of users").help(help).into());
         }
         let seed = resolved.description.seed;
-        let hops_in = |trace| hops::read(trace, warm_up, BLOCK_SECONDS, WINDOW_SECONDS, seed);
+        let application = &resolved.description.application;
+        let is_service = |name: &str| application.service_named(name).is_some();
+        let spans = spans.map(|spans| Trace::named_as(Cow::Borrowed(spans), is_service));
+        let trace = Trace::named_as(Cow::Owned(trace), is_service).into_owned();
+        let hops_in = |trace: &Trace| hops::read(trace, warm_up, BLOCK_SECONDS, WINDOW_SECONDS, seed);
         let hops = match spans {
-            Some(spans) => Some(hops_in(spans).ok_or_else(|| {
+            Some(spans) => Some(hops_in(&spans).ok_or_else(|| {
                 Problem::new("the file of spans has no hop that a server recorded after the warm-up")
                     .help("give spans or an access log of the servers")
             })?),
             None => hops_in(&trace),
         };
         let arrivals = take_arrivals(resolved, &trace, warm_up, from)?;
+        let all = trace.count();
         let trace = trace.after(warm_up);
-        let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed).ok_or_else(|| {
-            Problem::new("no request of the trace succeeded after its warm-up")
-                .help("see its statuses, its length and the unit of its times, or set the warm-up")
-        })?;
+        let measured = measure(&trace, BLOCK_SECONDS, RESAMPLES, seed)
+            .ok_or_else(|| nothing_succeeded(all, trace.count(), warm_up))?;
         let cpu_scale = accounting.map_or(Ok(1.0), |accounting| scale_cpu(resolved, &trace, accounting))?;
         let proxy_share = accounting.and_then(|accounting| proxy_share(resolved, accounting, cpu_scale));
         Ok(Self { trace, measured, hops, proxy_share, cpu_scale, arrivals })
@@ -212,7 +216,7 @@ impl Measurement {
             Key::CpuSplit => self.proxy_share.is_some(),
             Key::Served => self.hops.is_some(),
             Key::Rounds => self.hops.as_ref().is_some_and(|hops| hops.crossing_ms.is_some()),
-            _ => true,
+            key => self.is_known(*key),
         };
         Key::ALL.into_iter().filter(has).collect()
     }
@@ -261,6 +265,18 @@ impl Measurement {
         }))
     }
 
+    /// Whether the trace has this figure of the latencies: some files have not all quantiles.
+    fn is_known(&self, key: Key) -> bool {
+        let order = match key {
+            Key::P50 => 0.5,
+            Key::P90 => 0.9,
+            Key::P95 => 0.95,
+            Key::P99 | Key::Wasserstein => 0.99,
+            _ => 0.0,
+        };
+        self.trace.histogram.as_ref().is_none_or(|histogram| histogram.knows(order))
+    }
+
     /// How many blocks the trace has.
     fn blocks(&self) -> f64 {
         let starts: Vec<u64> = self.trace.requests.iter().map(|request| request.start_us).collect();
@@ -299,6 +315,7 @@ impl Measurement {
         let noise = it.noise;
         rows.push(Row::of_distance(Key::Ks, largest, noise.map(|it| it.kolmogorov_smirnov), it.count));
         rows.push(Row::of_distance(Key::Wasserstein, area, noise.map(|it| it.wasserstein_ms), it.count));
+        rows.retain(|row| self.is_known(row.figure));
         rows
     }
 
@@ -371,6 +388,21 @@ fn service_row(name: &ServiceInCluster, served: &Served, simulated: &Simulated<'
         server_difference: both.map(|(measured, time)| relative_error(time.value, measured.value)),
         server_error: both.map(|(measured, time)| error_outside_interval(time.value, &measured)),
     }
+}
+
+/// Of `all` requests of a trace, `left` were sent after its warm-up (s), and none of these succeeded.
+fn nothing_succeeded(all: u64, left: u64, warm_up: f64) -> Problem {
+    if left == 0 {
+        let message = format!("none of the trace's {all} requests was sent after its warm-up of {warm_up} s");
+        return Problem::new(message).help("see the unit of its times, or set the warm-up: --trace-warm-up");
+    }
+    let which = if left == all {
+        "the trace".to_owned()
+    } else {
+        format!("the trace after its {warm_up} s of warm-up")
+    };
+    Problem::new(format!("all {left} requests of {which} failed, and latencies are those of the others"))
+        .help("see its statuses")
 }
 
 /// The service and cluster whose share is farthest from what was measured stands for all.

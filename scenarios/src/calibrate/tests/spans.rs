@@ -1,5 +1,6 @@
 use crate::calibrate::self_time::self_times;
 use crate::traces::{Options, Trace, read};
+use std::borrow::Cow;
 
 fn trace(name: &str, text: &str) -> Trace {
     let directory = tempfile::tempdir().unwrap();
@@ -36,6 +37,29 @@ fn times(trace: &Trace) -> Vec<(String, Vec<f64>)> {
     let known = |from: &str, to: &str| [("s0", "s1"), ("s0", "s2"), ("s1", "s2")].contains(&(from, to));
     let all = self_times(trace, known).into_iter();
     all.map(|(service, observations)| (service, observations.iter().map(|it| it.1).collect())).collect()
+}
+
+#[test]
+fn spans_without_a_kind_and_with_a_namespace_are_those_of_the_services() {
+    let spans = [
+        span(1, 0, "server", "s0", 0, 7_000, false),
+        span(2, 1, "server", "s1", 1_500, 4_000, false),
+        span(3, 2, "internal", "s1", 2_000, 1_000, false),
+    ];
+    let whole = jaeger(&spans);
+    let expected = vec![("s0".to_owned(), vec![3.0]), ("s1".to_owned(), vec![4.0])];
+    assert_eq!(times(&whole), expected);
+    let without = spans.map(|span| span.replace("span.kind", "other"));
+    assert_eq!(times(&jaeger(&without)), expected);
+    let text = format!(
+        r#"{{"spans":[{}],"processes":{{"s0":{{"serviceName":"s0.shop"}},"s1":{{"serviceName":"s1.shop"}}}}}}"#,
+        without.join(",")
+    );
+    let is_known = |name: &str| ["s0", "s1"].contains(&name);
+    let namespaced = trace("jaeger.json", &text);
+    assert_eq!(times(&Trace::named_as(Cow::Borrowed(&namespaced), is_known)), expected);
+    let named = Trace::named_as(Cow::Owned(namespaced.clone()), |_| true);
+    assert_eq!(*named, namespaced, "the whole names are known");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::samples::{FORTIO, LOCUST_STATS, PROMETHEUS, PROMETHEUS_RATES};
+use super::samples::{FORTIO, LOCUST_DISTRIBUTION, LOCUST_OLD, LOCUST_STATS, PROMETHEUS, PROMETHEUS_RATES};
 use super::{read_any, read_as};
 use crate::traces::detect::Format;
 use crate::traces::histogram::{Bucket, Histogram};
@@ -59,6 +59,35 @@ fn locust_has_quantiles_of_all_requests() {
     assert!(near(found.quantile_ms(1.0), 1700.25));
     let rest = LOCUST_STATS.replace("Aggregated", "other");
     assert!(read_any(rest).unwrap_err().contains("no row named Aggregated"));
+}
+
+#[test]
+fn old_files_of_locust_have_the_median_only() {
+    let found = histogram(LOCUST_OLD);
+    assert_eq!((found.requests, found.failed), (600, 2));
+    assert_eq!(found.buckets, [bucket(3.0, 7.0, 300.0), bucket(7.0, 120.0, 300.0)]);
+    assert!(near(found.mean_ms(), 8.0) && near(found.quantile_ms(0.5), 7.0));
+    assert_eq!([0.5, 0.51, 0.99, 1.0].map(|q| found.knows(q)), [true, false, false, true]);
+    assert!(found.wasserstein_ms(&[1.0]).is_nan());
+    let notes = read_any(LOCUST_OLD).unwrap().reading.notes;
+    assert!(notes.iter().any(|note| note.contains("_distribution.csv")), "{notes:?}");
+}
+
+#[test]
+fn old_distributions_of_locust_have_no_mean() {
+    let found = histogram(LOCUST_DISTRIBUTION);
+    assert_eq!((found.requests, found.failed, found.exact_mean_ms), (600, 0, None));
+    assert!(near(found.quantile_ms(0.5), 7.0) && near(found.quantile_ms(0.9), 10.0));
+    assert!(near(found.quantile_ms(0.99), 50.0) && near(found.quantile_ms(1.0), 120.0));
+}
+
+#[test]
+fn answers_about_failed_requests_alone_are_refused() {
+    let failed = PROMETHEUS.replace("\"response_code\":\"200\"", "\"response_code\":\"503\"");
+    let said = read_any(failed).unwrap_err();
+    assert!(said.contains("all 104 requests failed"), "{said}");
+    let failed = LOCUST_STATS.replace(",Aggregated,1000,10,", ",Aggregated,1000,1000,");
+    assert_eq!(measure(&read_any(failed).unwrap(), 15.0, 100, 1), None);
 }
 
 #[test]

@@ -1,4 +1,7 @@
-use super::samples::{ENVOY_ISTIO, ENVOY_JSON, ENVOY_PLAIN, ENVOY_TESTBED, JAEGER, OTLP};
+use super::samples::{
+    CALLS, ENVOY_CRI, ENVOY_DOCKER, ENVOY_ISTIO, ENVOY_JSON, ENVOY_PLAIN, ENVOY_TESTBED, JAEGER, OTLP, SPANS,
+    TEMPO,
+};
 use super::{read_any, read_as, services};
 use crate::traces::Trace;
 use crate::traces::detect::Format;
@@ -21,7 +24,7 @@ fn parents(trace: &Trace) -> Vec<(u32, Option<u32>)> {
 fn jaeger_has_trees_of_spans() {
     let trace = read_any(JAEGER).unwrap();
     let expected = [
-        (1_795_561_702_000_000, 0.1, "s3", "", Side::Other, false),
+        (1_795_561_702_000_000, 0.1, "s3", "", Side::Server, false),
         (1_795_561_702_000_010, 0.05, "", "", Side::Other, true),
         (1_795_561_702_528_798, 35.179, "istio-ingressgateway", "edge1", Side::Client, true),
         (1_795_561_702_529_150, 34.398, "s0", "", Side::Server, true),
@@ -31,6 +34,166 @@ fn jaeger_has_trees_of_spans() {
     assert_eq!(services(&trace), ["s3", "istio-ingressgateway"]);
     assert_eq!(trace.requests[1].bytes, 45971);
     assert!((trace.requests[1].latency_ms - 35.179).abs() < 1e-9 && trace.requests[1].ok);
+    let note = "1 spans of traces without a span.kind are taken as those of servers";
+    assert!(trace.reading.notes.iter().any(|it| it.starts_with(note)), "{:?}", trace.reading.notes);
+}
+
+#[test]
+fn jaeger_s_traces_may_stand_alone_or_in_a_list() {
+    let whole = read_any(JAEGER).unwrap();
+    let list = JAEGER.strip_prefix("{\"data\":").unwrap().split(",\"total\"").next().unwrap();
+    assert_eq!(read_any(list).unwrap().spans, whole.spans);
+    let (first, second) = list.trim_start_matches("[\n").split_once("},\n{\"traceID\":\"1\"").unwrap();
+    assert_eq!(read_any(format!("{first}}}")).unwrap().spans.len(), 2);
+    // One a line.
+    let second = format!("{{\"traceID\":\"1\"{}", second.trim_end().trim_end_matches(']')).replace('\n', " ");
+    let lines = format!("{}}}\n{second}\n", first.replace('\n', " "));
+    assert_eq!(read_any(lines).unwrap().spans, whole.spans);
+    for nothing in
+        ["{\"traceID\":\"1\",\"process\":{}}", "{\"data\":[],\"total\":0,\"limit\":0,\"errors\":null}"]
+    {
+        let said = read_any(nothing).unwrap_err();
+        assert!(said.contains("requests are the spans of each trace: spans, in data"), "{said}");
+    }
+}
+
+/// Without kinds, a span whose parent is of another service is its server's, and one without a parent.
+#[test]
+fn sides_are_told_by_parents_where_a_trace_does_not_say_them() {
+    let span = |id: &str, parent: &str, process: &str, kind: &str| {
+        format!(
+            r#"{{"traceID":"1","spanID":"{id}","references":[{{"refType":"CHILD_OF","spanID":"{parent}"}}],"startTime":{id},"duration":9,"processID":"{process}","tags":[{kind}]}}"#
+        )
+    };
+    let sides = |kind: &str| {
+        let spans = [
+            span("1", "", "p1", kind),
+            span("2", "1", "p1", ""),
+            span("3", "2", "p2", ""),
+            span("4", "3", "p2", ""),
+            span("5", "4", "p9", ""),
+        ];
+        let spans = spans.join(",");
+        let text = format!(
+            r#"{{"spans":[{spans}],"traceID":"1","processes":{{"p1":{{"serviceName":"a"}},"p2":{{"serviceName":"b"}}}}}}"#
+        );
+        read_any(text).unwrap().spans.iter().map(|span| span.side).collect::<Vec<_>>()
+    };
+    let (other, server) = (Side::Other, Side::Server);
+    assert_eq!(sides(""), [server, other, server, other, other]);
+    assert_eq!(sides(r#"{"key":"span.kind","value":"client"}"#), [Side::Client, other, other, other, other]);
+    assert_eq!(sides(r#"{"key":"span.kind","value":"internal"}"#), [other; 5]);
+}
+
+#[test]
+fn otlp_may_be_in_an_answer() {
+    let plain = read_any(OTLP).unwrap();
+    let (first, second) = OTLP.trim_end().split_once('\n').unwrap();
+    let rows = |wrap: &str| [first, second].map(|document| wrap.replace('@', document) + "\n").concat();
+    for wrap in ["{\"result\":@}", "{\"trace\":@}", "[@]", "{\"result\":[@]}"] {
+        assert_eq!(read_any(rows(wrap)).unwrap().spans, plain.spans, "{wrap}");
+    }
+    let trace = read_any(TEMPO).unwrap();
+    assert_eq!(parents(&trace), [(0, None), (0, Some(0))], "identifiers in base 64");
+    for nothing in ["{\"resourceSpans\":[]}", "{\"batches\":[]}"] {
+        let said = read_any(nothing).unwrap_err();
+        assert!(
+            said.contains("resourceSpans[].scopeSpans[].spans, which may be in result or trace"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn tables_of_spans_are_read_by_their_names() {
+    let trace = read_any(SPANS).unwrap();
+    let expected = [
+        (1_700_000_000_000_000, 7.0, "front", "", Side::Server, true),
+        (1_700_000_000_001_500, 4.0, "back", "", Side::Server, true),
+        (1_700_000_000_002_000, 1.0, "back", "", Side::Other, true),
+    ];
+    assert_eq!(spans(&trace), expected);
+    assert_eq!(parents(&trace), [(0, None), (0, Some(0)), (0, Some(1))]);
+    assert!(trace.reading.notes[0].contains("taken as us, by their size"), "{:?}", trace.reading.notes);
+    let other = "Trace ID;Span ID;Parent Span ID;Service Name;Start Time (ms);Duration (ns);Span Kind;Status;Error\n\
+                 t;1;0;front;1700000000000;7000000;SPAN_KIND_SERVER;200;false\n\
+                 t;2;1;back;1700000000001.5;4000000;client;500;\n\
+                 t;3;1;back;1700000000002;1000000;5;STATUS_CODE_OK;True\n";
+    let expected = [
+        (1_700_000_000_000_000, 7.0, "front", "", Side::Server, true),
+        (1_700_000_000_001_500, 4.0, "back", "", Side::Client, false),
+        (1_700_000_000_002_000, 1.0, "back", "", Side::Other, false),
+    ];
+    let trace = read_any(other).unwrap();
+    assert_eq!(spans(&trace), expected);
+    assert_eq!(parents(&trace), [(0, None), (0, Some(0)), (0, Some(0))]);
+    let ends = "trace,service,start,end_s\nt,front,2023-11-14T22:13:20Z,1700000000.5\n";
+    assert_eq!(spans(&read_any(ends).unwrap())[0].1, 500.0);
+}
+
+#[test]
+fn calls_that_are_there_twice_have_two_sides() {
+    let trace = read_any(CALLS).unwrap();
+    let expected = [
+        (16_397_576_000, 30.0, "front", "", Side::Client, true),
+        (16_397_577_000, 28.0, "front", "", Side::Server, true),
+        (16_397_580_000, 13.0, "back", "", Side::Client, true),
+        (16_397_581_000, 10.0, "back", "", Side::Server, true),
+        (16_397_583_000, 2.0, "cache", "", Side::Client, true),
+    ];
+    assert_eq!(spans(&trace), expected);
+    assert_eq!(parents(&trace), [(0, None), (0, Some(0)), (0, Some(1)), (0, Some(2)), (0, Some(3))]);
+    // As LatenSeer leaves them, a row stands for what the server did.
+    let cleaned: String =
+        CALLS.lines().filter(|line| !line.contains(",-")).map(|line| format!("{line}\n")).collect();
+    let trace = read_any(cleaned).unwrap();
+    assert_eq!(spans(&trace).iter().map(|span| span.4).collect::<Vec<_>>(), [Side::Server; 3]);
+    assert_eq!(parents(&trace), [(0, None), (0, Some(0)), (0, Some(1))]);
+}
+
+#[test]
+fn bad_tables_of_spans_are_refused() {
+    let said = read_as(Format::Spans, true, "trace,service,start\n").unwrap_err();
+    assert!(said.starts_with("trace: line 1 has no column `duration`"), "{said}");
+    let said = read_any("trace,service,start,duration\nt,a,17,3\n").unwrap_err();
+    assert!(
+        said.contains("the first start, `17`, does not tell the unit") && said.contains("start_us"),
+        "{said}"
+    );
+    let row = |row: &str| {
+        read_as(Format::Spans, true, format!("trace,service,start_us,rt_us\n{row}\n")).unwrap_err()
+    };
+    assert!(row(",a,1,1").contains("column `trace`: `` names no trace"));
+    assert!(row("t,a,1,-1").contains("column `duration`: `-1` is negative"));
+    assert!(row("t,a,x,1").contains("column `start`: `x` is not a number"));
+}
+
+#[test]
+fn logs_are_read_with_what_a_runtime_puts_before_their_lines() {
+    let trace = read_any(ENVOY_CRI).unwrap();
+    let expected = [
+        (1_606_339_578_409_000, 4.0, "s0", "", Side::Client, true),
+        (1_606_339_579_409_000, 3.0, "s0", "", Side::Server, true),
+    ];
+    assert_eq!(spans(&trace), expected, "a line in two parts, and another one");
+    assert_eq!(spans(&read_any(ENVOY_DOCKER).unwrap())[0].2, "s0");
+    for prefix in [
+        "2020-11-25T21:26:18.5Z ",
+        "[pod/s0-7d4-abcde/istio-proxy] ",
+        "2020-11-25T21:26:18.5+01:00 stdout F ",
+    ] {
+        for plain in [ENVOY_ISTIO, ENVOY_JSON] {
+            let lines: String = plain.lines().map(|line| format!("{prefix}{line}\n")).collect();
+            assert_eq!(read_any(lines).unwrap().spans, read_any(plain).unwrap().spans, "{prefix}");
+        }
+    }
+    let cut = ENVOY_CRI.split_inclusive('\n').take(2).collect::<String>() + ENVOY_CRI.lines().last().unwrap();
+    let trace = read_any(cut.replace("19.5", "18.6")).unwrap();
+    assert_eq!(trace.spans.len(), 1);
+    let unfinished = ENVOY_ISTIO.replace("[2019", "2020-11-25T21:26:18.5Z stdout P [2019");
+    let trace = read_any(unfinished).unwrap();
+    assert_eq!((trace.spans.len(), trace.reading.bad), (2, 1));
+    assert!(trace.reading.first_bad[0].to_string().contains("ends within a line"));
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn deep_documents_are_refused() {
         format!("{{\"resourceSpans\":{}", "[".repeat(100_000)),
         format!("{{\"resourceSpans\":[{{\"resource\":{}", "{\"a\":".repeat(100_000)),
         format!("{{\"spans\":[],{}", "\"data\":{".repeat(100_000)),
+        format!("{{\"resourceSpans\":[],{}", "\"result\":{".repeat(100_000)),
     ] {
         let said = read_any(&text).unwrap_err();
         // What is skipped needs no stack.

@@ -49,6 +49,56 @@ fn columns_may_be_few_and_in_any_order() {
 }
 
 #[test]
+fn columns_may_be_separated_by_other_characters() {
+    for separator in [";", "\t", "|"] {
+        let text = "timeStamp,elapsed,label,success\n2,1.5,a,true\n".replace(',', separator);
+        assert_eq!(read(text).unwrap().requests, [request(2000, 1.5, true, 0)], "{separator:?}");
+    }
+}
+
+#[test]
+fn a_header_line_may_be_missing() {
+    let old = "1700000000010,31,s0,200,OK,Thread Group 1-1,text,true,38007,30\n";
+    let new = "1700000000010,31,s0,200,OK,Thread Group 1-1,text,true,,38007,120,1,1,http://gw/s0,30,0,1\n";
+    for text in [old, new, "2023/11/14 22:13:20.010,31,s0,200,OK,Thread Group 1-1,text,true,,38007\n"] {
+        let trace = read(text).unwrap();
+        assert_eq!(trace.requests, [request(1_700_000_000_010_000, 31.0, true, 38007)], "{text}");
+        assert!(trace.reading.notes[0].contains("no header line"), "{:?}", trace.reading.notes);
+    }
+    assert_eq!(read(format!("{new}{new}")).unwrap().requests.len(), 2);
+}
+
+#[test]
+fn time_stamps_may_be_dates() {
+    let start = |time: &str| {
+        read(format!("timeStamp,elapsed,success\n{time},1,true\n")).unwrap().requests[0].start_us
+    };
+    assert_eq!(start("2023/11/14 22:13:20.010"), 1_700_000_000_010_000);
+    assert_eq!(start("\"2023-11-14 22:13:20,010\""), 1_700_000_000_010_000);
+    assert_eq!(start("11/14/23 22:13:20"), 1_700_000_000_000_000);
+}
+
+/// What Transaction Controllers write, of 2 samples each, by versions of `JMeter`.
+const TRANSACTION: &str = "\"Number of samples in transaction : 2, number of failing samples : 0\"";
+
+#[test]
+fn transactions_are_no_requests() {
+    let header = "timeStamp,elapsed,label,responseCode,responseMessage,success\n";
+    let text = format!("{header}1,10,a,200,OK,true\n11,20,b,200,OK,true\n1,30,t,200,{TRANSACTION},true\n");
+    let trace = read(&text).unwrap();
+    assert_eq!(trace.sorted_latencies_ms(), [10.0, 20.0]);
+    assert!(
+        trace.reading.notes[0].starts_with("1 rows of JMeter's Transaction Controllers"),
+        "{:?}",
+        trace.reading
+    );
+    let trace = read(format!("{header}1,30,t,200,{TRANSACTION},true\n")).unwrap();
+    assert_eq!(trace.sorted_latencies_ms(), [30.0], "there is nothing else");
+    assert!(trace.reading.notes[0].contains("all 1 requests are transactions"), "{:?}", trace.reading);
+    assert!(read_with(&text, &Options { most_records: 2, ..Options::default() }).is_err(), "they take room");
+}
+
+#[test]
 fn microseconds_are_preferred() {
     let text =
         "timeStamp,elapsed,success,start_us,elapsed_us\n1700000000010,30,true,1700000000010341,30746\n";
@@ -73,14 +123,14 @@ fn the_warm_up_is_counted_from_the_first_request() {
 
 #[test]
 fn bad_values_are_named_with_their_place() {
-    let time = "it is 0 to 9000000000000 milliseconds since 1970; jmeter.save.saveservice.timestamp_format=ms writes them";
+    let time = "milliseconds since 1970, or a date as 2026/11/24 09:08:07.006 or 11/24/26 09:08:07";
     check_row(
-        "2026/11/24 10:00:00,1,a,200,true,1",
-        &format!("trace: line 2, column `timeStamp`: `2026/11/24 10:00:00` is not a number ({time})"),
+        "24/11/26 10:00:00,1,a,200,true,1",
+        &format!("trace: line 2, column `timeStamp`: `24/11/26 10:00:00` is not a time ({time})"),
     );
     check_row(
         "1e99,1,a,200,true,1",
-        &format!("trace: line 2, column `timeStamp`: `1e99` is too large ({time})"),
+        "trace: line 2, column `timeStamp`: `1e99` is too large (it is 0 to 9000000000000 milliseconds since 1970)",
     );
     let elapsed = "it is 0 to 15000000000 milliseconds";
     for (value, what) in [
@@ -137,8 +187,6 @@ fn missing_columns_are_named() {
             .map(|name| format!("trace: line 1 has no column `{name}`, only `1700000000010`, `30` ({hint})"))
             .join("\n"),
     );
-    let separated = read("timeStamp;elapsed;success\n1;1;true\n").unwrap_err();
-    assert!(separated.contains("separated by commas"), "{separated}");
     let xml = read("<?xml version=\"1.0\"?>\n<testResults/>\n").unwrap_err();
     assert!(xml.contains("it is XML"), "{xml}");
     let many = read(vec!["c"; 100].join(",")).unwrap_err();
@@ -152,7 +200,7 @@ fn files_without_requests_are_refused() {
     check("", empty);
     check("\n\n", empty);
     check(gzip(""), empty);
-    check(HEADER, "trace: no request in it, read as jtl-csv");
+    check(HEADER, "trace: no request in it, read as jtl-csv (requests are a row each)");
 }
 
 #[test]

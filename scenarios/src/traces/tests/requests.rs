@@ -1,4 +1,4 @@
-use super::samples::{ALL, JTL_XML, K6, LOCUST, MUBENCH};
+use super::samples::{ALL, JTL_XML, K6, K6_JSON, LOCUST, MUBENCH};
 use super::{gzip, read_any, read_as, services};
 use crate::traces::TraceRequest;
 use crate::traces::detect::Format;
@@ -53,6 +53,68 @@ fn bad_samples_of_jmeter_in_xml_have_their_line() {
     assert!(said.contains("line 1: the outermost element is not testResults"), "{said}");
     let said = read_any(JTL_XML.replace("</httpSample>", "</sample>")).unwrap_err();
     assert!(said.starts_with("trace: line 6: "), "{said}");
+}
+
+#[test]
+fn samples_in_a_transaction_of_jmeter_are_requests() {
+    let message = "Number of samples in transaction : 1, number of failing samples : 0";
+    let transaction =
+        format!("<sample t=\"90\" ts=\"5\" s=\"true\" lb=\"visit\" rc=\"200\" rm=\"{message}\"");
+    let sample = "<httpSample t=\"30\" ts=\"6\" s=\"true\" lb=\"s0\"><httpSample t=\"7\" ts=\"6\" s=\"true\"/></httpSample>";
+    let file =
+        |inside: &str| read_any(format!("<testResults version=\"1.2\">{inside}</testResults>")).unwrap();
+    let beside = file(&format!("{sample}{transaction}/>"));
+    let inside = file(&format!("{transaction}>{sample}</sample>"));
+    let nested = file(&format!(
+        "{transaction}><responseData>x</responseData>{transaction}>{sample}</sample></sample>"
+    ));
+    for (trace, left_out) in [(&beside, 1), (&inside, 1), (&nested, 2)] {
+        assert_eq!(plain(&trace.requests), [(6000, 30.0, true, 0)]);
+        let note = format!("{left_out} rows of JMeter's Transaction Controllers are left out");
+        assert!(trace.reading.notes[0].starts_with(&note), "{:?}", trace.reading.notes);
+    }
+    let alone = file(&format!("{transaction}/>"));
+    assert_eq!(plain(&alone.requests), [(5000, 90.0, true, 0)], "there is nothing else");
+}
+
+#[test]
+fn k6_writes_json_too() {
+    let trace = read_any(K6_JSON).unwrap();
+    let expected = [
+        (1_595_325_559_778_101, 221.899, true, 0),
+        (1_595_325_560_899_500, 100.5, false, 0),
+        (1_595_325_561_950_000, 50.0, true, 0),
+    ];
+    assert_eq!(plain(&trace.requests), expected);
+    assert_eq!(services(&trace)[2], "http://gw/s1");
+    let bad = K6_JSON.replace("\"value\":100.5", "\"value\":\"long\"");
+    let said = read_as(Format::K6Json, true, bad).unwrap_err();
+    assert!(said.starts_with("trace: line 5, key `value`: `long` is not a number"), "{said}");
+    let said = read_any(K6_JSON.replace("http_req_duration", "http_req_waiting")).unwrap_err();
+    assert!(
+        said.contains("no request in it, read as k6-json (requests are the lines \"type\": \"Point\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn files_without_a_distribution_name_the_one_that_has_it() {
+    for summary in [
+        "{\n \"metrics\": {\n  \"http_req_duration\": {\"avg\": 51.2, \"p(95)\": 68}}}",
+        "{\"root_group\":{},\"metrics\":{\"http_req_duration\":{\"type\":\"trend\",\"values\":{\"avg\":5}}}}",
+    ] {
+        let said = read_any(summary).unwrap_err();
+        assert!(said.contains("is a summary of k6") && said.contains("--out csv=FILE"), "{said}");
+    }
+    for history in [
+        "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,Total Request Count\n1,5,,Aggregated,2,0,20,2\n",
+        "\"Name\",\"Timestamp\",\"# requests\",\"# failures\",\"50%\"\n\"Aggregated\",\"1\",2,0,20\n",
+        "Method,Name,Error,Occurrences\nGET,/s0,503,7\n",
+        "Count,Message,Traceback,Nodes\n",
+    ] {
+        let said = read_any(history).unwrap_err();
+        assert!(said.contains("Locust") && said.contains("_stats.csv"), "{said}");
+    }
 }
 
 #[test]
@@ -113,9 +175,9 @@ fn unknown_formats_are_named_as_such() {
         assert!(said.starts_with("trace: is of no known format; it begins with `"), "{said}");
         assert!(said.contains("jtl-csv, jtl-xml, k6") && said.contains("--trace-format"), "{said}");
     }
-    let said = read_any("timeStamp;elapsed;success\n1;1;true\n").unwrap_err();
-    assert!(said.contains("columns are separated by commas"), "{said}");
-    let said = read_any("1700000000010,31,s0,200,OK,Thread Group 1-1,text,true\n").unwrap_err();
+    let said = read_any("{\"a\": 1}").unwrap_err();
+    assert!(said.contains("resourceSpans or batches (OTLP)"), "{said}");
+    let said = read_any("1700000000010,31,s0,200,OK,Thread Group 1-1\n").unwrap_err();
     assert!(said.contains("the first line names the columns"), "{said}");
     assert!(read_any(b"\x28\xb5\x2f\xfd....").unwrap_err().contains("is compressed by zstd"));
     assert!(read_any(b"\xff\xfet\0i\0").unwrap_err().contains("UTF-16"));

@@ -14,16 +14,25 @@ const fn sample(format: Format, text: &'static str, requests: usize, spans: usiz
     Sample { format, text, requests, spans }
 }
 
-pub(super) const ALL: [Sample; 15] = [
+pub(super) const ALL: [Sample; 24] = [
     sample(Format::JtlCsv, JTL_CSV, 2, 0),
     sample(Format::JtlXml, JTL_XML, 3, 0),
     sample(Format::K6Csv, K6, 3, 0),
+    sample(Format::K6Json, K6_JSON, 3, 0),
     sample(Format::LocustRequests, LOCUST, 3, 0),
     sample(Format::LocustStats, LOCUST_STATS, 0, 0),
+    sample(Format::LocustStats, LOCUST_OLD, 0, 0),
+    sample(Format::LocustDistribution, LOCUST_DISTRIBUTION, 0, 0),
     sample(Format::Fortio, FORTIO, 0, 0),
     sample(Format::MuBench, MUBENCH, 3, 0),
     sample(Format::Jaeger, JAEGER, 2, 4),
     sample(Format::Otlp, OTLP, 2, 3),
+    sample(Format::Otlp, TEMPO, 1, 2),
+    sample(Format::Spans, SPANS, 1, 3),
+    sample(Format::Spans, CALLS, 1, 5),
+    sample(Format::EnvoyText, ENVOY_CRI, 2, 2),
+    sample(Format::EnvoyJson, ENVOY_DOCKER, 1, 1),
+    sample(Format::JtlCsv, JTL_TRANSACTIONS, 1, 0),
     sample(Format::EnvoyText, ENVOY_ISTIO, 2, 3),
     sample(Format::EnvoyText, ENVOY_PLAIN, 2, 2),
     sample(Format::EnvoyJson, ENVOY_JSON, 1, 2),
@@ -164,3 +173,62 @@ pub(super) const PROMETHEUS_RATES: &str = r#"{"status":"success","data":{"result
 {"metric":{"le":"0.5"},"values":[[1435781430.781,"0.5"],[1435781445.781,"0.5"]]}
 ]}}
 "#;
+
+pub(super) const K6_JSON: &str = r#"{"type":"Metric","data":{"name":"http_req_duration","type":"trend","contains":"time","thresholds":[],"submetrics":null},"metric":"http_req_duration"}
+{"metric":"http_reqs","type":"Point","data":{"time":"2020-07-21T09:59:20Z","value":1,"tags":{"status":"200"}}}
+{"metric":"http_req_duration","type":"Point","data":{"time":"2020-07-21T09:59:20Z","value":221.899,"tags":{"expected_response":"true","method":"GET","name":"http://gw/s0","proto":"HTTP/1.1","status":"200","url":"http://gw/s0"}}}
+{"metric":"http_req_waiting","type":"Point","data":{"time":"2020-07-21T09:59:20Z","value":220.28,"tags":{"status":"200"}}}
+{"type":"Point","data":{"time":"2020-07-21T11:59:21+02:00","value":100.5,"tags":{"error_code":"1503","expected_response":"false","name":"http://gw/s0","status":"503"}},"metric":"http_req_duration"}
+{"type":"Point","data":{"time":"2020-07-21T09:59:22Z","value":50,"tags":{"status":"200","url":"http://gw/s1"}},"metric":"http_req_duration"}
+{"type":"Point","data":{"time":"2020-07-21T09:59:22Z","value":1,"tags":null},"metric":"vus"}
+"#;
+
+pub(super) const LOCUST_OLD: &str = r##""Method","Name","# requests","# failures","Median response time","Average response time","Min response time","Max response time","Average Content Size","Requests/s"
+"GET","/s0",400,0,6,7,3,90,120,4.00
+"None","Total",600,2,7,8,3,120,107,6.00
+"##;
+
+pub(super) const LOCUST_DISTRIBUTION: &str = r##""Name","# requests","50%","66%","75%","80%","90%","95%","98%","99%","100%"
+"GET /s0",400,6,7,7,8,9,12,20,40,90
+"GET /s1",0,"N/A","N/A","N/A","N/A","N/A","N/A","N/A","N/A","N/A"
+"Total",600,7,8,8,9,10,13,25,50,120
+"##;
+
+pub(super) const TEMPO: &str = r#"{"batches":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s0"}}]},"instrumentationLibrarySpans":[{"spans":[{"traceId":"W47/95gDgQPSabYzgT/GDA==","spanId":"7uGbfrPBsXQ=","name":"GET /s0","kind":"SPAN_KIND_SERVER","startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000500000"},
+{"traceId":"W47/95gDgQPSabYzgT/GDA==","spanId":"7uGbfrPBsXU=","parentSpanId":"7uGbfrPBsXQ=","kind":"SPAN_KIND_CLIENT","startTimeUnixNano":"1544712660100000000","endTimeUnixNano":"1544712660200000000"}]}]}]}
+"#;
+
+pub(super) const SPANS: &str = "\
+traceid,spanid,parentid,dm,interface,timestamp,rt,nodeid
+6f7d,6f7d,,front,GET,1700000000000000,7000,n1
+6f7d,b1,6f7d,back,GET,1700000000001500,4000,n2
+6f7d,b2,b1,back,query,1700000000002000,1000,n2
+";
+
+pub(super) const CALLS: &str = "\
+,traceid,timestamp,rpcid,um,rpctype,dm,interface,rt
+0,015101cd15919399974329000e,16397576,0.1,USER,http,front,i0,30
+1,015101cd15919399974329000e,16397577,0.1,USER,http,front,i0,-28
+2,015101cd15919399974329000e,16397580,0.1.1,front,rpc,back,i1,13
+3,015101cd15919399974329000e,16397581,0.1.1,front,rpc,back,i1,-10
+4,015101cd15919399974329000e,16397583,0.1.1.1,back,mc,cache,,2
+";
+
+pub(super) const ENVOY_CRI: &str = r#"2020-11-25T21:26:17.100000000Z stdout F 2020-11-25T21:26:17.000000Z	info	Envoy proxy is ready
+2020-11-25T21:26:18.500000000Z stdout P [2020-11-25T21:26:18.409Z] "GET /s0 HTTP/1.1" 200 - via_upstream - "-" 0 135 4 4 "-"
+2020-11-25T21:26:18.500000000Z stderr F [2020-11-25 21:26:18.100][21][warning][misc] another stream
+2020-11-25T21:26:18.500000001Z stdout F  "curl/7.73.0-DEV" "84961386-6d84-929d-98bd-c5aee93b5c88" "s0:80" "10.44.1.27:80" outbound|80||s0.foo.svc.cluster.local 10.44.1.23:37652 10.0.45.184:8000 10.44.1.23:46520 - default
+2020-11-25T21:26:19.500000000Z stdout F [2020-11-25T21:26:19.409Z] "GET /s0 HTTP/1.1" 200 - via_upstream - "-" 0 135 3 1 "-" "curl/7.73.0-DEV" "94961386-6d84-929d-98bd-c5aee93b5c88" "s0:80" "127.0.0.1:80" inbound|80|| 127.0.0.1:41854 10.44.1.27:80 10.44.1.23:37652 outbound_.80_._.s0.foo.svc.cluster.local default
+"#;
+
+pub(super) const ENVOY_DOCKER: &str = concat!(
+    r#"{"log":"2020-11-25T21:26:17.000000Z\tinfo\tEnvoy proxy is ready\n","stream":"stdout","time":"2020-11-25T21:26:17.1Z"}"#,
+    "\n",
+    r#"{"log":"{\"start_time\":\"2020-11-25T21:26:18.409Z\",\"response_code\":200,\"bytes_sent\":135,\"duration\":4,\"request_id\":\"84961386-6d84-929d-98bd-c5aee93b5c88\",\"authority\":\"s0\",\"upstream_cluster\":\"outbound|80||s0\"}\n","stream":"stdout","time":"2020-11-25T21:26:18.5Z"}"#,
+    "\n"
+);
+
+pub(super) const JTL_TRANSACTIONS: &str = "\
+2023/11/14 22:13:20.010,31,s0,200,OK,Thread Group 1-1,text,true,,38007,120,1,1,http://gw/s0,30,0,1
+2023/11/14 22:13:20.010,33,visit,200,\"Number of samples in transaction : 1, number of failing samples : 0\",Thread Group 1-1,,true,,38007,120,1,1,null,30,0,0
+";
