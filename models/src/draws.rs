@@ -99,6 +99,13 @@ pub enum Purpose {
     /// Random part of a link's delay for what control planes tell each other (`cluster/elastic`).
     /// Entity draw: cluster.
     LinkControl = 43,
+    /// Which segment of a request is lost on its links (`network/tcp`). Request draw.
+    LossRequest = 44,
+    /// Which segment of a response is lost on its links (`network/tcp`). Request draw.
+    LossResponse = 45,
+    /// How much longer than a second the rounds of a worker's loop take (`application/cell`). Request
+    /// draw.
+    LoopRound = 46,
 }
 
 /// The roots of all addresses of one replication.

@@ -5,14 +5,17 @@
 //! endpoints of all clusters alike, however far away; the choice lasts as long as the connection.
 //! Only the client's keep-alive decides how often it is made.
 //!
+//! # Assumptions
+//! A Service's `trafficDistribution` is not followed, as before Kubernetes 1.30; `check` says so.
+//!
 //! # Source
 //! Kubernetes, `pkg/proxy/iptables/proxier.go` (`statistic --mode random`).
 
 use crate::ids::PodId;
 use meshsim_core::random::{Draw, uniform_index};
 
-/// The endpoint of a new connection.
+/// The endpoint of a new connection; none if there is none.
 #[must_use]
-pub fn pick(endpoints: &[PodId], draw: &mut Draw) -> PodId {
-    endpoints[uniform_index(draw, endpoints.len())]
+pub fn pick(endpoints: &[PodId], draw: &mut Draw) -> Option<PodId> {
+    (!endpoints.is_empty()).then(|| endpoints[uniform_index(draw, endpoints.len())])
 }

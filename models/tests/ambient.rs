@@ -255,3 +255,45 @@ fn over_ambient_a_connection_keeps_its_pod() {
     let calls = &served(&record, EDGE)[1..];
     assert!(calls.iter().all(|&count| is_binomial(count, calls.iter().sum(), 1.0 / 3.0)), "{calls:?}");
 }
+
+#[test]
+fn a_ztunnel_chooses_no_pod_that_is_not_ready() {
+    let mut description = connecting_each_time(chain(&[(EDGE, 3)], 1_500.0, 150));
+    description.faults = vec![PodFault {
+        service: ServiceId(1),
+        cluster: EDGE,
+        pod: Some(0),
+        begins: SimTime::ZERO,
+        ends: None,
+        kind: FaultKind::Unready,
+        seen_after: Some(SimDuration::ZERO),
+    }];
+    // Istio sends unready endpoints too from 1.31 on.
+    let calls = &served(&run(&description, 0), EDGE)[1..];
+    assert_eq!(calls[0], 0, "{calls:?}");
+    assert!(calls[1] > 20 && calls[2] > 20, "{calls:?}");
+}
+
+#[test]
+fn over_grpc_a_ztunnel_chooses_once_per_channel() {
+    let mut description = chain(&[(EDGE, 4)], 10.0, 50);
+    description.populations[0].arrivals = Arrivals::Poisson { per_second: 100.0 };
+    description.services[ServiceId(1)].protocol = Protocol::Http2;
+    let mut chosen = Vec::new();
+    for replication in 0..8 {
+        let record = run(&description, replication);
+        all_ok(&record);
+        // The channel of the one worker, and the gateway's connections to s0.
+        let calls = &served(&record, EDGE)[1..];
+        let busy: Vec<usize> = (0..4).filter(|&pod| calls[pod] > 0).collect();
+        assert_eq!(busy.len(), 1, "{calls:?}");
+        chosen.extend(busy);
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    assert!(chosen.len() > 1, "not always the same pod");
+    // A waypoint sees requests.
+    description.services[ServiceId(1)].waypoint = true;
+    let calls = &served(&run(&description, 0), EDGE)[1..];
+    assert!(calls.iter().all(|&count| count > 500), "{calls:?}");
+}

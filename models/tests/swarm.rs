@@ -34,6 +34,7 @@ use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::mesh::route::{Destination, Mirror, RouteSettings, WeightedDestination};
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::network::path::Path;
+use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
@@ -175,7 +176,7 @@ fn cell(dice: &mut Dice) -> CellSettings {
         group_ms: dice.pick(&[0.0, 0.4]),
     };
     let keep_alive = SimDuration::from_millis(dice.pick(&[1, 100, 2_000, 100_000]));
-    CellSettings { costs, speed_spread: dice.pick(&[0.0, 0.25]), keep_alive }
+    CellSettings { costs, speed_spread: dice.pick(&[0.0, 0.25]), keep_alive, ..CellSettings::default() }
 }
 
 fn hosts(dice: &mut Dice) -> Table<HostId, HostSpec> {
@@ -203,6 +204,11 @@ fn clusters(dice: &mut Dice, hosts: u32) -> Table<ClusterId, ClusterSpec> {
             local_delay: dice.micros(500.0),
             local_bits_per_second: dice.magnitude(1e8, 1e11),
             mtu: dice.pick(&[1_340, 1_500, 9_000]),
+            tcp: TcpSettings {
+                slow_start_after_idle: dice.chance(0.5),
+                congestion_control: dice.pick(&[CongestionControl::Cubic, CongestionControl::Bbr]),
+                initial_window: dice.pick(&[1, 10, 30]),
+            },
         })
         .collect()
 }
@@ -226,6 +232,7 @@ fn link(dice: &mut Dice, between: [u32; 2]) -> LinkSpec {
         bits_per_second: dice.magnitude(2e6, 1e10),
         mtu: dice.pick(&[600, 1_340, 1_500]),
         tunnel_overhead: dice.pick(&[0, 60]),
+        loss: dice.pick(&[0.0, 0.0, 0.001, 0.1]),
     }
 }
 

@@ -109,6 +109,24 @@ fn keys_and_units() {
 }
 
 #[test]
+fn what_nodes_send_with_and_links_lose() {
+    let tcp = |new: &str, expected: &str| check("services = []", &format!("services = []\n{new}"), expected);
+    let window = "bad.toml:11:26: initial_window 0 is out of range (it is 1 to 1000)";
+    tcp("tcp = { initial_window = 0 }", window);
+    let reno = "bad.toml:11:26: unknown value `reno` (it is one of cubic, bbr)";
+    tcp("tcp.congestion_control = \"reno\"", reno);
+    for (loss, said) in
+        [("1.5", "1.5"), ("\"110%\"", "\"110%\""), ("\"often\"", "\"often\""), ("-0.1", "-0.1")]
+    {
+        let expected = format!(
+            "bad.toml:15:8: a loss of {said} is not a share of the segments (write loss = 0.001, or \"0.1%\": it \
+             is less than 1)"
+        );
+        check("\"1Gbit/s\"", &format!("\"1Gbit/s\"\nloss = {loss}"), &expected);
+    }
+}
+
+#[test]
 fn names_that_nobody_declared() {
     check(
         "\"edge\", \"cloud\"]",

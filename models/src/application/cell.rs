@@ -4,24 +4,37 @@
 //! A pod has W worker processes with T threads each. A connection belongs to the worker that
 //! accepted it, any of them alike; a request on it waits, first in first out, for a thread of that
 //! worker and holds it until the response is written. A connection that has been idle for the
-//! keep-alive time is closed at the worker's next round of its loop, which comes at least every
-//! second.
+//! keep-alive time is closed at the end of the worker's next round of its loop. A round waits for a
+//! second at most, from the end of the one before, so it takes a second and its own work; one that a
+//! request ends serves that request first, and closes what is idle then.
+//! A server of HTTP/2 is not gunicorn: it closes no idle connection unless it is told to (gRPC's
+//! MAX_CONNECTION_IDLE).
 //!
 //! # Assumptions
 //! - The rounds of the loop are counted from the last request that the worker received before the
 //!   connection fell idle; requests that come later would shift them and could close it earlier.
 //!   Effect: a connection lives for 2 to 3 s, as measured; which moment of that second is random.
+//! - All rounds until a connection is closed are late by as much. Effect: none but for requests at
+//!   equal distances, which then meet the close as seldom as others do.
 //! - The bounds of 1000 connections per worker and of the listen backlog are not reached.
 //!
 //! # Source
-//! gunicorn 20.1, `gunicorn/workers/gthread.py` (`run`, `murder_keepalived`); µBench,
-//! `ServiceCell/CellController-mp.py`.
+//! gunicorn 20.1, `gunicorn/workers/gthread.py` (`run`, `murder_keepalived`); Linux `fs/select.c`,
+//! `select_estimate_accuracy`: a wait may end 0.1 % late; µBench, `ServiceCell/CellController-mp.py`.
 
 use crate::call::record::Call;
+use meshsim_core::random::{Draw, uniform};
 use meshsim_core::{Handle, SimDuration, SimTime};
 
-/// The loop of a worker waits at most this long.
-const LOOP_PERIOD: u64 = 1_000_000_000;
+/// A round of a worker's loop waits at most this long (ns).
+const LOOP_WAIT: f64 = 1e9;
+
+/// What a round does beside waiting: it tells the arbiter that it lives, and looks for finished
+/// requests and idle connections (ns).
+const LOOP_WORK: f64 = 1e5;
+
+/// How late Linux may end the wait at most (ns).
+const WAIT_SLACK: f64 = 1e6;
 
 /// A worker of a sidecar may keep so many connections to its cell before it allocates.
 const KEPT_ROOM: usize = 64;
@@ -160,18 +173,25 @@ impl Worker {
         self.busy_threads -= 1;
     }
 
-    /// When a connection that falls idle now will be closed.
+    /// When a connection that falls idle now will be closed; `late` says how late the waits of the
+    /// worker's loop end.
     #[must_use]
-    pub fn closes_at(&self, now: SimTime, keep_alive: SimDuration) -> SimTime {
+    pub fn closes_at(&self, now: SimTime, keep_alive: SimDuration, late: &mut Draw) -> SimTime {
         let expiry = now.saturating_add(keep_alive);
-        let rounds = expiry.saturating_since(self.woken).as_nanos().div_ceil(LOOP_PERIOD);
-        self.woken.saturating_add(SimDuration::from_nanos(rounds.saturating_mul(LOOP_PERIOD)))
+        if expiry == SimTime::MAX {
+            return expiry;
+        }
+        let round = LOOP_WAIT + LOOP_WORK + uniform(late) * WAIT_SLACK;
+        let rounds = (expiry.saturating_since(self.woken).as_nanos() as f64 / round).ceil();
+        self.woken.saturating_add(SimDuration::from_nanos_f64(rounds * round))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draws::{Purpose, draw};
+    use meshsim_core::random::Address;
 
     fn at(ms: u64) -> SimTime {
         SimTime::from_nanos(ms * 1_000_000)
@@ -182,9 +202,23 @@ mod tests {
         let mut worker = Worker::default();
         worker.receive(at(500), 16);
         let two = SimDuration::from_secs(2);
-        assert_eq!(worker.closes_at(at(600), two), at(3_500));
-        assert_eq!(worker.closes_at(at(500), two), at(2_500));
-        assert_eq!(worker.closes_at(at(1_500), two), at(3_500));
+        // Rounds of 1000.1 to 1001.1 ms, from 500 ms on: the second is over after 2500.2 at least.
+        for (idle_from, rounds) in [(500, 2), (600, 3), (1_500, 3), (1_600, 4)] {
+            let mut closes = Vec::new();
+            for k in 0..1_000 {
+                let mut late = draw(Address::root(1, 0).child(k), Purpose::LoopRound);
+                let closes_at = worker.closes_at(at(idle_from), two, &mut late);
+                let after = (closes_at - at(500)).as_millis_f64();
+                let least = f64::from(rounds) * 1_000.1;
+                assert!((least..least + f64::from(rounds)).contains(&after), "{idle_from}: {after}");
+                closes.push(closes_at);
+            }
+            closes.sort_unstable();
+            assert!(closes[900] - closes[100] > SimDuration::from_micros(1_500), "they differ");
+        }
+        let never = SimDuration::from_nanos(u64::MAX);
+        let mut late = draw(Address::root(1, 0), Purpose::LoopRound);
+        assert_eq!(worker.closes_at(at(500), never, &mut late), SimTime::MAX);
     }
 
     #[test]

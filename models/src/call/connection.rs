@@ -8,6 +8,10 @@
 //! proxy's `connectTimeout`, handshake included.
 //! Over a `tcp` service a cell's own connection goes through its sidecar, which chooses an endpoint
 //! when the connection is made and never again.
+//! Where a cell itself is the client of an HTTP/2 or gRPC service (without a mesh, or in ambient mode
+//! without a waypoint), each of its worker processes has one connection, a channel, to the Service,
+//! whose endpoint kube-proxy or the ztunnel chose when it was made: all requests go there, pods that
+//! come later get none, and only a connection that is closed or lost leads to a new choice.
 //!
 //! # Assumptions
 //! - Handshakes and acknowledgements are time, not bytes: `cross_wire` has requests and responses
@@ -15,10 +19,14 @@
 //! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's
 //!   cluster and blocks no worker.
 //! - Over a `tcp` service the sidecar's active connections are counted while they carry a request.
+//! - A gRPC channel has no back-off after a connection that failed, and no GOAWAY tells it that its
+//!   server is about to stop. Effect: where a pod is lost the next request connects at once, and one
+//!   request per channel meets the stop.
 //!
 //! # Source
 //! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`, `onConnectionEvent`;
-//! `tcp_proxy.cc`.
+//! `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
+//! 2018-11-07.
 
 use super::record::{Client, Hop, Origin, Phase, Status};
 use crate::application::call_graph::Protocol;
@@ -37,6 +45,7 @@ use crate::mesh::retry::Outcome;
 use crate::mesh::upstream::{AttemptResult, UpstreamSpec};
 use crate::network::link::serialization;
 use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
+use crate::network::tcp::Window;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
@@ -72,7 +81,7 @@ impl Context<'_> {
     }
 
     /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
-    /// connection.
+    /// connection, which over HTTP/2 all requests of the worker share.
     pub(crate) fn call_from_cell(&mut self, hop: Handle<Hop>, calling_pod: PodId, cell_worker: u16) {
         let pool = self.cell_pool(hop, calling_pod, cell_worker, None);
         match self.check_out(pool) {
@@ -86,20 +95,38 @@ impl Context<'_> {
                 self.meet_close(hop);
             }
             Checkout::None => {
-                let address = self.next_draw();
+                if let Some(connection) = self.cluster.pools.shared_in_making(pool) {
+                    return self.wait_for_shared(hop, connection);
+                }
                 let service = self.topology.service_of(self.cluster.hops[hop].endpoint);
-                let endpoints = self.endpoints_of_node(calling_pod, service);
-                if endpoints.is_empty() {
+                let Some(pod) = self.endpoint_for_cell(calling_pod, service) else {
                     // kube-proxy rejects what no endpoint is there for.
                     return self.answer_itself(hop, Status::ConnectFailure);
+                };
+                let connection = self.open(pool, pod);
+                if self.cluster.pools.is_shared(pool) {
+                    return self.wait_for_shared(hop, connection);
                 }
-                let pod = kube_proxy::pick(endpoints, &mut draw(address, Purpose::KubeProxy));
                 self.begin_attempt(hop, pod);
                 self.cluster.hops[hop].phase = Phase::Waiting;
-                let connection = self.open(pool, pod);
                 self.cluster.pools[connection].bound = Some(hop);
             }
         }
+    }
+
+    /// A cell's request waits for the shared connection that is being made.
+    fn wait_for_shared(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
+        let (pool, pod) = (self.cluster.pools[connection].pool, self.cluster.pools[connection].pod);
+        self.begin_attempt(hop, pod);
+        let it = &mut self.cluster.hops[hop];
+        it.phase = Phase::Waiting;
+        it.connection = Some(connection);
+        let service = self.topology.service_of(it.endpoint);
+        let spec = self.topology.upstreams.spec(false, UpstreamId(service.0));
+        let cluster = &mut *self.cluster;
+        // The pool counts nowhere, so nothing limits it.
+        let waits = cluster.pools.wait(pool, hop, &mut cluster.hops, &spec.policy.thresholds);
+        debug_assert!(waits, "nothing limits a cell");
     }
 
     /// The pool of the calling cell's worker, if the hop is a call to a `tcp` service.
@@ -193,17 +220,23 @@ impl Context<'_> {
     /// A request waits for a connection no longer.
     pub(super) fn stop_waiting(&mut self, hop: Handle<Hop>) {
         let it = self.cluster.hops[hop];
-        let Client::Proxy { proxy, worker, .. } = it.client else { return };
-        if self.is_tcp(&it) {
-            return;
-        }
-        let pool = self.pool_of(proxy, u16::from(worker), it.upstream(), it.pod);
+        let pool = match it.client {
+            Client::Proxy { .. } if self.is_tcp(&it) => return,
+            Client::Proxy { proxy, worker, .. } => {
+                self.pool_of(proxy, u16::from(worker), it.upstream(), it.pod)
+            }
+            // Only over HTTP/2 does a cell's request wait for what others wait for too.
+            Client::Cell => match self.cluster.hops[hop].connection.take() {
+                Some(connection) => self.cluster.pools[connection].pool,
+                None => return,
+            },
+        };
         let cluster = &mut *self.cluster;
         cluster.pools.give_up(pool, hop, &mut cluster.hops);
     }
 
-    /// The connection of an attempt that ends without an answer is closed.
-    pub(super) fn close_connection(&mut self, hop: Handle<Hop>) {
+    /// The connection of an attempt that ends without an answer is closed, if it is not lost already.
+    pub(super) fn close_connection(&mut self, hop: Handle<Hop>, is_lost: bool) {
         let it = &mut self.cluster.hops[hop];
         // Without one, the attempt met a connection that was closed already.
         let Some(connection) = it.connection.take() else { return };
@@ -211,7 +244,8 @@ impl Context<'_> {
         let pool = self.cluster.pools[connection].pool;
         self.cluster.pools.detach(connection);
         // Over HTTP/2 only the request is reset, unless the server is gone.
-        let kept = self.cluster.pools.is_shared(pool) && !self.topology.faults.is_dead(it.pod, self.now);
+        let kept =
+            self.cluster.pools.is_shared(pool) && !is_lost && !self.topology.faults.is_dead(it.pod, self.now);
         if !kept || self.cluster.pools.is_draining(connection) {
             self.cluster.pools.drain(connection);
             self.replace_connection(&it, pool);
@@ -226,9 +260,11 @@ impl Context<'_> {
         let opened = self.cluster.pools[connection].opened;
         let idle = policy.and_then(|policy| policy.idle_timeout).unwrap_or(PROXY_IDLE_TIMEOUT);
         let aged = policy.and_then(|policy| policy.max_connection_duration);
+        // Its server closes a connection that others still use later.
+        let falls_idle = self.cluster.pools.streams(connection) == 1;
         let kept = &mut self.cluster.pools[connection];
         kept.window = response.window;
-        kept.closes_at = response.closes_at;
+        kept.closes_at = if falls_idle { response.closes_at } else { SimTime::MAX };
         kept.idle_until = self.now.saturating_add(idle);
         kept.lives_until = aged.map_or(SimTime::MAX, |age| opened.saturating_add(age));
         if !self.topology.faults.is_empty() {
@@ -285,6 +321,7 @@ impl Context<'_> {
         }
         let most = self.policy_of(&self.cluster.hops[hop]).and_then(|it| it.max_requests_per_connection);
         self.cluster.pools.attach(connection, most);
+        self.keeps_open(connection);
         let it = &mut self.cluster.hops[hop];
         it.connection = Some(connection);
         it.phase = Phase::Sent;
@@ -292,6 +329,14 @@ impl Context<'_> {
         it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
         self.transmit_request(hop, connection);
         true
+    }
+
+    /// What is in use is not closed for idleness.
+    #[inline(always)]
+    fn keeps_open(&mut self, connection: Handle<Connection>) {
+        let it = &mut self.cluster.pools[connection];
+        let faults = &self.topology.faults;
+        it.closes_at = if faults.is_empty() { SimTime::MAX } else { faults.next_crash(it.pod, it.opened) };
     }
 
     /// A proxy's limit of requests, its active requests and its time-out per try.
@@ -324,7 +369,8 @@ impl Context<'_> {
         let target = self.topology.pods[pod].cluster;
         let stream = stream_bytes(REQUEST_HEADER, 0, self.topology.encrypts());
         let path = self.topology.path(self.cluster.id, target);
-        let wire_bytes = path.wire_bytes(stream, path.segments(stream));
+        let segments = path.segments(stream);
+        let wire_bytes = path.wire_bytes(stream, segments);
         if target == self.cluster.id {
             let at = self.now + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
             let attempt = self.cluster.hops[hop].attempts;
@@ -335,7 +381,10 @@ impl Context<'_> {
         totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
         let request = self.request_of(hop, connection);
         let message = Message { to: target, wire_bytes, body: Body::Request(request) };
-        self.send(message, request.address, Purpose::LinkRequest);
+        let here = self.cluster.id;
+        let lost = self.topology.loss(here, target, segments, request.address, Purpose::LossRequest);
+        let late = lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
+        self.send_with(message, request.address, Purpose::LinkRequest, late);
     }
 
     /// A request goes out on a connection that its server has closed: its client will learn that a
@@ -440,7 +489,8 @@ impl Context<'_> {
         };
         let address = self.next_draw();
         let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
-        let connection = self.cluster.pools.open(self.now, pool, pod, worker as u16);
+        let window = Window::new(self.now, self.topology.tcp_of(pod));
+        let connection = self.cluster.pools.open(self.now, pool, pod, worker as u16, window);
         self.cluster.metrics.count(self.now, service, Counter::Connections);
         let path = self.path_to(pod);
         let faults = &self.topology.faults;
@@ -478,15 +528,21 @@ impl Context<'_> {
         connection
     }
 
-    /// What a node's kube-proxy or ztunnel chooses from.
-    fn endpoints_of_node(&self, pod: PodId, service: ServiceId) -> &[PodId] {
+    /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
+    /// or any healthy one of the nearest level that has one.
+    fn endpoint_for_cell(&mut self, pod: PodId, service: ServiceId) -> Option<PodId> {
+        let address = self.next_draw();
+        let mut rng = draw(address, Purpose::KubeProxy);
         if !self.topology.is_ambient() {
-            return self.cluster.ready_pods(self.topology, service);
+            return kube_proxy::pick(self.cluster.ready_pods(self.topology, service), &mut rng);
         }
         let node = self.cluster.workloads.pods[self.topology.slot_of(pod)].node;
         let (site, id) = (self.topology.site_of_node(self.cluster.id, node), UpstreamId(service.0));
         let view = view_of(&self.cluster.changed_views, self.topology, self.cluster.id, site, id);
-        if view.levels() == 0 { &[] } else { view.level(0) }
+        let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
+        let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
+        let number = uniform_index(&mut rng, healthy(level).count());
+        healthy(level).nth(number).map(|place| view.pods()[place])
     }
 
     /// The pool of a cell's worker for a Service, made at its first call.
@@ -502,7 +558,8 @@ impl Context<'_> {
         let index = Cluster::cell_pool_index(cell_worker, service, services);
         let slot = self.topology.slot_of(calling_pod);
         let known = self.cluster.cell_pools[slot][index];
-        let pool = known.unwrap_or_else(|| self.cluster.pools.add_of_cell(calling_pod, breaker));
+        let shares = self.topology.description.services[service].protocol == Protocol::Http2;
+        let pool = known.unwrap_or_else(|| self.cluster.pools.add_of_cell(calling_pod, breaker, shares));
         self.cluster.cell_pools[slot][index] = Some(pool);
         pool
     }

@@ -161,7 +161,7 @@ impl Context<'_> {
         if !self.is_awaited(hop, address) {
             return;
         }
-        self.close_connection(hop);
+        self.close_connection(hop, true);
         if let Client::Proxy { .. } = self.cluster.hops[hop].client {
             let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
             self.end_attempt(hop, result);
@@ -318,7 +318,7 @@ impl Context<'_> {
 
     /// The client of a request that was sent waits no longer.
     fn give_up_attempt(&mut self, hop: Handle<Hop>) {
-        self.close_connection(hop);
+        self.close_connection(hop, false);
         self.end_attempt(hop, AttemptResult::Local(HostResult::LocalOriginTimeout));
     }
 

@@ -9,7 +9,7 @@
 //! # Assumptions
 //! - Requests and responses pass whole from hop to hop; a real proxy streams. Effect: none but for
 //!   the proxies' time per kB.
-//! - Only a response's last round has the random part of the link's delay.
+//! - Only a response's last round has the random part of the link's delay, and what a loss costs.
 //! - A new connection between a sidecar and its own cell costs no time.
 //!
 //! # Source
@@ -17,7 +17,7 @@
 
 use super::hop::LOCAL_REPLY_BODY;
 use super::record::{Answer, Call, Hop, Status, Totals};
-use crate::application::call_graph::Endpoint;
+use crate::application::call_graph::{Endpoint, Protocol};
 use crate::application::cell::{Kept, LocalConnection};
 use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::event::Event;
@@ -27,7 +27,7 @@ use crate::draws::{Purpose, draw};
 use crate::ids::PodId;
 use crate::network::link::serialization;
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
-use crate::network::tcp::Transfer;
+use crate::network::tcp::{Loss, Transfer};
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration, SimTime};
 
@@ -207,20 +207,22 @@ impl Context<'_> {
         let path = self.topology.path(self.cluster.id, it.client);
         let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
         let segments = path.segments(stream);
+        let lost = self.lost_of(&it, segments);
+        let tcp = self.topology.tcp_of(it.pod);
         let call_mut = &mut self.cluster.calls[call];
-        call_mut.transfer = call_mut.window.start(self.now, segments, &path);
+        call_mut.transfer = call_mut.window.start(self.now, segments, lost, &path, tcp);
+        let further_rounds = call_mut.transfer.further_rounds(&call_mut.window, &path);
         let wire_bytes = path.wire_bytes(stream, segments);
         if it.client != self.cluster.id {
             let totals = &mut call_mut.answer.totals;
             totals.cross_payload = totals.cross_payload.saturating_add(it.answer.body);
             totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
-            totals.rounds = totals.rounds.saturating_add(call_mut.transfer.further_rounds(&path) as u16);
+            totals.rounds = totals.rounds.saturating_add(further_rounds as u16);
             self.round_leaves(call);
             return;
         }
         // Nobody else queues on this path: all rounds at once.
-        let rounds = u64::from(call_mut.transfer.further_rounds(&path));
-        let last = self.now + path.round_trip * rounds;
+        let last = self.now + path.round_trip * u64::from(further_rounds);
         call_mut.window.sent(last);
         let at = last + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
         self.scheduler.schedule(at, Event::ResponseArrives(call));
@@ -233,7 +235,7 @@ impl Context<'_> {
         }
         let it = &mut self.cluster.calls[call];
         let path = self.topology.path(self.cluster.id, it.client);
-        let segments = it.transfer.next_round(&path);
+        let segments = it.transfer.next_round(&it.window, &path);
         it.window.sent(self.now);
         let full = segments * path.segment_bytes();
         if it.transfer.remaining > 0 {
@@ -242,9 +244,14 @@ impl Context<'_> {
             return;
         }
         let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
-        let before = stream.div_ceil(path.segment_bytes()).max(1) - segments;
-        let last = stream - before * path.segment_bytes();
-        let it = self.cluster.calls.remove(call);
+        let all = path.segments(stream);
+        let last = stream - (all - segments) * path.segment_bytes();
+        let mut it = self.cluster.calls.remove(call);
+        let mut late = SimDuration::ZERO;
+        if let Some(lost) = self.lost_of(&it, all) {
+            it.window.lose(self.topology.tcp_of(it.pod));
+            late = lost.costs(&path);
+        }
         let message = Message {
             to: it.client,
             wire_bytes: path.wire_bytes(last, segments),
@@ -256,7 +263,12 @@ impl Context<'_> {
                 closes_at: it.arrived_or_closes,
             }),
         };
-        self.send(message, it.address, Purpose::LinkResponse);
+        self.send_with(message, it.address, Purpose::LinkResponse, late);
+    }
+
+    /// The segment that a call's response loses on its way, if it loses one of so many.
+    fn lost_of(&self, call: &Call, segments: u32) -> Option<Loss> {
+        self.topology.loss(self.cluster.id, call.client, segments, call.address, Purpose::LossResponse)
     }
 
     /// A response has crossed the cluster.
@@ -303,10 +315,11 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         self.cluster.metrics.count_served(self.now, slot);
-        let keep_alive = self.topology.description.cell.keep_alive;
+        let keep_alive = self.keep_alive_of(it.pod);
         let cell = &mut self.cluster.cells[slot];
         cell.occupancy.leave(self.now);
-        let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive);
+        let mut late = draw(it.address, Purpose::LoopRound);
+        let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive, &mut late);
         if self.topology.has_sidecars() {
             let connection = LocalConnection { worker: it.cell_worker, closes_at };
             cell.keep(it.server_worker, connection);
@@ -326,6 +339,15 @@ impl Context<'_> {
         } else {
             self.answer_is_ready(call, self.now, closes_at);
             self.response_leaves(call);
+        }
+    }
+
+    /// For how long a pod keeps an idle connection: gunicorn's keep-alive, unless it speaks HTTP/2.
+    fn keep_alive_of(&self, pod: PodId) -> SimDuration {
+        let description = &self.topology.description;
+        match description.services[self.topology.pods[pod].service].protocol {
+            Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
+            Protocol::Http2 => description.cell.http2_keep_alive,
         }
     }
 

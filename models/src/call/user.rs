@@ -54,7 +54,8 @@ impl Context<'_> {
             let connection = connection_number(it, user, self.now) + moves;
             self.cluster.access[population].reconnect(user, connection);
         }
-        let delay = self.cluster.access[population].send(user, self.now, &it.access);
+        let tcp = &self.topology.description.clusters[self.cluster.id].tcp;
+        let delay = self.cluster.access[population].send(user, self.now, &it.access, tcp);
         if delay.as_nanos() == 0 {
             self.proxy_receives(hop);
         } else {
@@ -82,7 +83,8 @@ impl Context<'_> {
         let address = self.topology.draws.request(population, u64::from(number));
         let user = it.arrivals.user(u64::from(number), address, it.users);
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
-        let at = self.cluster.access[population].answer(user, self.now, stream, &it.access);
+        let tcp = &self.topology.description.clusters[self.cluster.id].tcp;
+        let at = self.cluster.access[population].answer(user, self.now, stream, &it.access, tcp);
         if at < self.topology.description.end() {
             self.cluster.log.complete(row, at, answer);
             self.cluster.open_requests -= 1;

@@ -325,11 +325,22 @@ impl Context<'_> {
     /// Sends a message that goes onto the first link of its way at once; tells when its first bit
     /// leaves.
     pub(crate) fn send(&mut self, message: Message, address: Address, purpose: Purpose) -> SimTime {
+        self.send_with(message, address, purpose, SimDuration::ZERO)
+    }
+
+    /// The same of a message that has arrived so much later, because a part of it was lost.
+    pub(crate) fn send_with(
+        &mut self,
+        message: Message,
+        address: Address,
+        purpose: Purpose,
+        late: SimDuration,
+    ) -> SimTime {
         let route = *self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
         let spec = &self.topology.description.links[route.link as usize];
         let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
         let sent = link.transmit(self.now, f64::from(message.wire_bytes));
-        let at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose);
+        let at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
         self.scheduler.send(route.next.entity(), at, message);
         sent.begins
     }

@@ -6,7 +6,8 @@
 //! used last; if there is none, a new one is made, which costs a round trip for TCP and one more
 //! for TLS 1.3. In Envoy a request that waits for a new connection takes whichever connection is
 //! free first: the new one, or one that another request gave back.
-//! HTTP/2: all requests of a pool share one connection; while it is made they wait.
+//! HTTP/2: all requests of a pool share one connection; while it is made they wait. That of a cell's
+//! worker without a proxy leads to the one endpoint that was chosen for it, until it is closed.
 //! A server that closes an idle connection is noticed half a round trip later; a request that was
 //! sent in between meets the close and is reset.
 //! A connection is closed after its largest number of requests. Connections, waiting requests and
@@ -70,6 +71,8 @@ struct Pool {
     /// Connections that exist or are being made, and of these the latter.
     connections: u32,
     connecting: u32,
+    /// The one that was begun last.
+    made_last: Option<Handle<Connection>>,
     /// First and last of the requests that wait for a connection, and their number.
     waiting: Option<(Handle<Hop>, Handle<Hop>)>,
     waits: u32,
@@ -178,14 +181,22 @@ impl ConnectionPools {
     }
 
     /// Makes a connection, which `may_open` allowed.
-    pub fn open(&mut self, now: SimTime, pool: PoolId, pod: PodId, server_worker: u16) -> Handle<Connection> {
+    /// `window` is its server's.
+    pub fn open(
+        &mut self,
+        now: SimTime,
+        pool: PoolId,
+        pod: PodId,
+        server_worker: u16,
+        window: Window,
+    ) -> Handle<Connection> {
         self.pools[pool].connections += 1;
         self.pools[pool].connecting += 1;
-        self.connections.insert(Connection {
+        let handle = self.connections.insert(Connection {
             pool,
             pod,
             server_worker,
-            window: Window::new(now),
+            window,
             closes_at: SimTime::MAX,
             idle_until: SimTime::MAX,
             lives_until: SimTime::MAX,
@@ -195,7 +206,16 @@ impl ConnectionPools {
             served: 0,
             draining: false,
             next_idle: None,
-        })
+        });
+        self.pools[pool].made_last = Some(handle);
+        handle
+    }
+
+    /// The connection that is being made and that all requests of a pool will share.
+    #[must_use]
+    pub fn shared_in_making(&self, pool: PoolId) -> Option<Handle<Connection>> {
+        let it = &self.pools[pool];
+        it.made_last.filter(|_| it.shares_connection && it.connecting > 0)
     }
 
     /// A handshake is done.
@@ -220,14 +240,21 @@ impl ConnectionPools {
         }
     }
 
+    /// Requests that a connection carries.
+    #[must_use]
+    pub fn streams(&self, handle: Handle<Connection>) -> u32 {
+        self.connections[handle].streams
+    }
+
     /// A request on a connection is over.
     pub fn detach(&mut self, handle: Handle<Connection>) {
         self.connections[handle].streams -= 1;
     }
 
-    /// Adds the empty pool of a cell's worker; through a sidecar its connections count there.
-    pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>) -> PoolId {
-        self.pools.push(Pool { breaker, of_cell: Some(pod), ..Pool::default() })
+    /// Adds the empty pool of a cell's worker whose requests share a connection, or do not; through a
+    /// sidecar its connections count there.
+    pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
+        self.pools.push(Pool { breaker, shares_connection, of_cell: Some(pod), ..Pool::default() })
     }
 
     /// Who connects: a number that differs between pods and proxies.
@@ -442,6 +469,7 @@ impl std::ops::IndexMut<Handle<Connection>> for ConnectionPools {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::tcp::TcpSettings;
 
     const FAR: SimDuration = SimDuration::from_millis(80);
 
@@ -449,11 +477,15 @@ mod tests {
         SimTime::from_nanos(ms * 1_000_000)
     }
 
+    fn window() -> Window {
+        Window::new(at(0), &TcpSettings::default())
+    }
+
     fn pool_with(closes_at: &[u64]) -> (ConnectionPools, PoolId) {
         let mut pools = ConnectionPools::default();
         let pool = pools.add(1, None, false);
         for &ms in closes_at {
-            let connection = pools.open(at(0), pool, PodId(0), 0);
+            let connection = pools.open(at(0), pool, PodId(0), 0, window());
             pools[connection].closes_at = at(ms);
             pools.connected(connection);
             pools.check_in(connection, u32::MAX);
@@ -484,7 +516,8 @@ mod tests {
     fn a_full_pool_drops_what_comes_back() {
         let mut pools = ConnectionPools::default();
         let pool = pools.add(1, None, false);
-        let (a, b) = (pools.open(at(0), pool, PodId(0), 0), pools.open(at(0), pool, PodId(0), 0));
+        let (a, b) =
+            (pools.open(at(0), pool, PodId(0), 0, window()), pools.open(at(0), pool, PodId(0), 0, window()));
         pools.check_in(a, 1);
         pools.check_in(b, 1);
         assert_eq!(pools.len(), 1);

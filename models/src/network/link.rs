@@ -8,8 +8,9 @@
 //! # Assumptions
 //! - The random part is exponential and drawn per message; it may let a message overtake another
 //!   one of another connection, as packets of different connections do.
-//! - The queue has no bound and loses nothing. Effect: an overloaded link delays where a real one
-//!   would drop and make TCP slow down.
+//! - The queue has no bound and drops nothing. Effect: an overloaded link delays where a real one
+//!   would drop and make TCP slow down. What a link loses at random is `tcp`'s business: segments that
+//!   are sent again take no room on it.
 
 use crate::draws::Purpose;
 use crate::draws::draw;

@@ -13,7 +13,7 @@ use super::arrivals::Arrivals;
 use super::mobility::Move;
 use crate::ids::{ClusterId, EndpointId};
 use crate::network::path::Path;
-use crate::network::tcp::Window;
+use crate::network::tcp::{TcpSettings, Window};
 use meshsim_core::{SimDuration, SimTime};
 
 /// A population as it is described.
@@ -76,23 +76,31 @@ impl AccessConnections {
         }
     }
 
-    /// How long a user's request needs to the gateway; the first one also connects.
-    pub fn send(&mut self, user: u32, now: SimTime, access: &Path) -> SimDuration {
+    /// How long a user's request needs to the gateway, whose node sends as `tcp` says; the first one
+    /// also connects.
+    pub fn send(&mut self, user: u32, now: SimTime, access: &Path, tcp: &TcpSettings) -> SimDuration {
         let window = &mut self.windows[user as usize];
         if window.is_some() {
             return access.one_way;
         }
-        *window = Some(Window::new(now));
+        *window = Some(Window::new(now, tcp));
         access.round_trip + access.one_way
     }
 
     /// When the last byte of an answer of `stream_bytes` that leaves the gateway now reaches the
     /// user.
-    pub fn answer(&mut self, user: u32, now: SimTime, stream_bytes: u32, access: &Path) -> SimTime {
+    pub fn answer(
+        &mut self,
+        user: u32,
+        now: SimTime,
+        stream_bytes: u32,
+        access: &Path,
+        tcp: &TcpSettings,
+    ) -> SimTime {
         let segments = access.segments(stream_bytes);
-        let window = self.windows[user as usize].get_or_insert(Window::new(now));
-        let transfer = window.start(now, segments, access);
-        let last = now + access.round_trip * u64::from(transfer.further_rounds(access));
+        let window = self.windows[user as usize].get_or_insert(Window::new(now, tcp));
+        let transfer = window.start(now, segments, None, access, tcp);
+        let last = now + access.round_trip * u64::from(transfer.further_rounds(window, access));
         window.sent(last);
         let wire = f64::from(access.wire_bytes(stream_bytes, segments));
         last + access.one_way + crate::network::link::serialization(wire, access.bits_per_second)
@@ -135,14 +143,14 @@ pub(super) mod tests {
             mtu: 1500,
             tunnel_overhead: 0,
         };
-        let mut users = AccessConnections::new(2);
+        let (mut users, tcp) = (AccessConnections::new(2), TcpSettings::default());
         let ms = SimDuration::from_millis;
-        assert_eq!(users.send(1, SimTime::ZERO, &access), ms(30));
+        assert_eq!(users.send(1, SimTime::ZERO, &access, &tcp), ms(30));
         let now = SimTime::ZERO + ms(100);
-        let took = users.answer(1, now, 100_000, &access) - now;
+        let took = users.answer(1, now, 100_000, &access, &tcp) - now;
         assert!(took >= ms(50) && took < ms(51), "{took}: 70 segments take 10, 20 and 40");
         let later = now + ms(120);
-        assert_eq!(users.send(1, later, &access), ms(10));
-        assert!(users.answer(1, later, 100_000, &access) - later < ms(11), "the window has grown");
+        assert_eq!(users.send(1, later, &access, &tcp), ms(10));
+        assert!(users.answer(1, later, 100_000, &access, &tcp) - later < ms(11), "the window has grown");
     }
 }

@@ -15,6 +15,7 @@ use crate::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
 use crate::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use crate::mesh::route::RouteSettings;
 use crate::mesh::session_affinity::ConsistentHash;
+use crate::network::tcp::TcpSettings;
 use crate::units::Cores;
 use crate::users::population::Population;
 use meshsim_core::{SimDuration, SimTime, Table};
@@ -69,6 +70,8 @@ pub struct CellSettings {
     pub speed_spread: f64,
     /// For how long it keeps an idle connection.
     pub keep_alive: SimDuration,
+    /// For how long a server of HTTP/2 does.
+    pub http2_keep_alive: SimDuration,
 }
 
 /// A physical or virtual machine.
@@ -95,6 +98,8 @@ pub struct ClusterSpec {
     pub local_bits_per_second: f64,
     /// The largest IP packet inside (bytes).
     pub mtu: u32,
+    /// How its nodes send.
+    pub tcp: TcpSettings,
 }
 
 /// A node of a cluster.
@@ -156,6 +161,8 @@ pub struct LinkSpec {
     pub mtu: u32,
     /// What a tunnel adds to each packet (bytes).
     pub tunnel_overhead: u32,
+    /// Probability that a segment is lost, each by itself.
+    pub loss: f64,
 }
 
 /// The pods of a service in a cluster.
@@ -359,6 +366,8 @@ impl Default for CellSettings {
             speed_spread: 0.0,
             // gunicorn's default.
             keep_alive: SimDuration::from_secs(2),
+            // gRPC's MAX_CONNECTION_IDLE: none.
+            http2_keep_alive: SimDuration::from_nanos(u64::MAX),
         }
     }
 }

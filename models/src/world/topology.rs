@@ -11,7 +11,7 @@ use super::placement::place_pods;
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
-use crate::draws::Draws;
+use crate::draws::{Draws, Purpose, draw};
 use crate::faults::pod::PodFaults;
 use crate::ids::{
     ClusterId, ContainerId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId,
@@ -19,9 +19,10 @@ use crate::ids::{
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
+use crate::network::tcp::{Loss, TcpSettings};
 use crate::users::mobility::Places;
 use crate::users::stream::{Source, Stream};
-use meshsim_core::random::LogNormal;
+use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimTime, Table};
 use std::ops::Range;
 
@@ -94,6 +95,8 @@ pub struct Pod {
 pub struct Route {
     /// As TCP sees it.
     pub path: Path,
+    /// Probability that a segment is lost on it.
+    pub loss: f64,
     /// The link that leaves the cluster (index into the description's links).
     pub link: u32,
     /// Where that link leads.
@@ -366,6 +369,27 @@ impl Topology {
         self.route(from, to).expect("clusters that call each other are connected").path
     }
 
+    /// How the nodes of a pod's cluster send.
+    #[must_use]
+    pub fn tcp_of(&self, pod: PodId) -> &TcpSettings {
+        &self.description.clusters[self.pods[pod].cluster].tcp
+    }
+
+    /// The segment that a message of so many loses between two clusters, if it loses one; `purpose`
+    /// tells its direction.
+    #[must_use]
+    pub fn loss(
+        &self,
+        from: ClusterId,
+        to: ClusterId,
+        segments: u32,
+        address: Address,
+        purpose: Purpose,
+    ) -> Option<Loss> {
+        let p = self.route(from, to)?.loss;
+        if p > 0.0 { Loss::draw(p, segments, &mut draw(address, purpose)) } else { None }
+    }
+
     fn make_views(&self) -> Vec<EndpointView> {
         let known: Vec<Vec<Known>> =
             self.everywhere.ids().map(|service| self.known(service).collect()).collect();
@@ -448,7 +472,7 @@ fn find_routes(description: &Description) -> Vec<Option<Route>> {
     let mut routes: Vec<Option<Route>> = vec![None; n * n];
     for (index, link) in description.links.iter().enumerate() {
         for [from, to] in [link.between, [link.between[1], link.between[0]]] {
-            let route = Route { path: path_of(link), link: index as u32, next: to };
+            let route = Route { path: path_of(link), loss: link.loss, link: index as u32, next: to };
             let place = &mut routes[from.index() * n + to.index()];
             if place.is_none_or(|known| route.path.round_trip < known.path.round_trip) {
                 *place = Some(route);
@@ -461,9 +485,10 @@ fn find_routes(description: &Description) -> Vec<Option<Route>> {
             for to in (0..n).filter(|&to| to != from && to != via) {
                 let Some(second) = routes[via * n + to] else { continue };
                 let path = join(&first.path, &second.path);
+                let loss = 1.0 - (1.0 - first.loss) * (1.0 - second.loss);
                 let place = &mut routes[from * n + to];
                 if place.is_none_or(|known| path.round_trip < known.path.round_trip) {
-                    *place = Some(Route { path, ..first });
+                    *place = Some(Route { path, loss, ..first });
                 }
             }
         }

@@ -12,6 +12,7 @@ use meshsim_models::mesh::load_balancer::Policy;
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
+use meshsim_models::network::tcp::TcpSettings;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
 use meshsim_models::users::arrivals::Arrivals;
@@ -96,6 +97,7 @@ fn cluster(name: &str, node: HostId) -> ClusterSpec {
         local_delay: SimDuration::from_micros(100),
         local_bits_per_second: 10e9,
         mtu: 1500,
+        tcp: TcpSettings::default(),
     }
 }
 
@@ -127,6 +129,7 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             bits_per_second: 1e9,
             mtu: 1340,
             tunnel_overhead: 60,
+            loss: 0.0,
         }],
         deployments: in_cloud.chain(offloaded.iter().map(|&service| pod(service, EDGE))).collect(),
         mesh: MeshSettings {

@@ -99,5 +99,6 @@ pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
         },
         speed_spread: spread(check, cell.speed_spread.as_ref(), default.speed_spread),
         keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.keep_alive, 0),
+        http2_keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.http2_keep_alive, 0),
     }
 }

@@ -2,12 +2,13 @@
 
 use super::ranges::{at_least_one, bounded_u32};
 use super::{Check, kubernetes};
-use crate::schema::quantity::{OneOrMore, Quantity};
-use crate::schema::{Cluster, Link, Node, Scenario};
+use crate::schema::quantity::{NumberOrText, OneOrMore, Quantity};
+use crate::schema::{Cluster, CongestionControl as Congestion, Link, Node, Scenario, Tcp};
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::units::{BitsPerSecond, Bytes};
 use meshsim_models::world::description::{
     ClusterSpec, Deployment, HostSpec, LinkSpec, NodeCapacity, NodeSpec,
@@ -89,6 +90,24 @@ fn cluster(
         local_delay,
         local_bits_per_second: rate(check, cluster.local_bandwidth.as_ref(), DEFAULT_LOCAL_BANDWIDTH),
         mtu: mtu(check, cluster.mtu.as_ref()),
+        tcp: tcp(check, &cluster.tcp),
+    }
+}
+
+fn tcp(check: &mut Check<'_>, written: &Tcp) -> TcpSettings {
+    let default = TcpSettings::default();
+    TcpSettings {
+        slow_start_after_idle: written
+            .slow_start_after_idle
+            .as_ref()
+            .map_or(default.slow_start_after_idle, |it| *it.get_ref()),
+        congestion_control: match written.congestion_control {
+            Some(Congestion::Cubic) => CongestionControl::Cubic,
+            Some(Congestion::Bbr) => CongestionControl::Bbr,
+            None => default.congestion_control,
+        },
+        initial_window: bounded_u32(check, written.initial_window.as_ref(), "initial_window", 1, 1_000)
+            .map_or(default.initial_window, |segments| segments as u16),
     }
 }
 
@@ -252,6 +271,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
     let bits_per_second = rate(check, Some(&link.bandwidth), DEFAULT_LOCAL_BANDWIDTH);
     let mtu = mtu(check, link.mtu.as_ref());
     let tunnel_overhead = tunnel_overhead(check, link);
+    let loss = loss(check, link);
     let help = "write between = [\"edge1\", \"cloud\"]";
     let &[a, b] = ends.as_slice() else {
         let message = format!("link `{name}` has {} ends", ends.len());
@@ -271,7 +291,28 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
         bits_per_second,
         mtu,
         tunnel_overhead,
+        loss,
     })
+}
+
+/// The share of the segments that a link loses: a number, or a text in percent.
+fn loss(check: &mut Check<'_>, link: &Link) -> f64 {
+    let Some(written) = &link.loss else { return 0.0 };
+    let share = match written.get_ref() {
+        NumberOrText::Number(share) => Some(*share),
+        NumberOrText::Text(text) => {
+            let percent = text.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
+            percent.map(|it| it / 100.0)
+        }
+    };
+    match share {
+        Some(share) if (0.0..1.0).contains(&share) => share,
+        _ => {
+            let message = format!("a loss of {} is not a share of the segments", written.get_ref());
+            check.problem(message, written.span(), "write loss = 0.001, or \"0.1%\": it is less than 1");
+            0.0
+        }
+    }
 }
 
 /// A second link between two clusters would never be used.

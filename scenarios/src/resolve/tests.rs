@@ -21,6 +21,7 @@ use meshsim_models::mesh::retry_budget::RetryBudget;
 use meshsim_models::mesh::retry_policy::RetryPolicy;
 use meshsim_models::mesh::route::{Destination, HeaderMatch, Mirror, ValueMatch, WeightedDestination};
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
+use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ services = "all"
 replicas = { front = 2 }
 weights = { front = 3 }
 labels = { "team" = "a" }
+tcp = { slow_start_after_idle = false, congestion_control = "bbr", initial_window = 30 }
 [clusters.edge]
 nodes = [{ cores = "4" }]
 services = ["front"]
@@ -55,6 +57,7 @@ services = ["front"]
 between = ["edge", "cloud"]
 rtt = "20ms"
 bandwidth = "1Gbit/s"
+loss = "0.5%"
 [mesh]
 istio_version = "1.27"
 connect_timeout = "3s"
@@ -176,6 +179,26 @@ fn resolved() -> Resolved {
     let scenario = document.read(None).unwrap();
     resolve(&document, &scenario, &workmodel, &no_files, "base")
         .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn how_nodes_send_and_what_links_lose() {
+    let description = resolved().description;
+    let cloud = TcpSettings {
+        slow_start_after_idle: false,
+        congestion_control: CongestionControl::Bbr,
+        initial_window: 30,
+    };
+    assert_eq!(description.clusters[CLOUD].tcp, cloud);
+    assert_eq!(description.clusters[EDGE].tcp, TcpSettings::default());
+    assert!((description.links[0].loss - 0.005).abs() < 1e-12);
+    // Linux' defaults.
+    let linux = TcpSettings {
+        slow_start_after_idle: true,
+        congestion_control: CongestionControl::Cubic,
+        initial_window: 10,
+    };
+    assert_eq!(TcpSettings::default(), linux);
 }
 
 #[test]

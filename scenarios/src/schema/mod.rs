@@ -14,7 +14,7 @@ pub mod users;
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
-use quantity::{OneOrMore, Quantity};
+use quantity::{NumberOrText, OneOrMore, Quantity};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ pub struct Cell {
     pub group: Option<Duration>,
     /// Coefficient of variation of CPU time at equal work.
     pub speed_spread: Option<Spanned<f64>>,
-    /// For how long an idle connection is kept.
+    /// For how long an idle connection is kept: gunicorn's 2 s, and for ever over HTTP/2, if absent.
     pub keep_alive: Option<Duration>,
 }
 
@@ -190,6 +190,31 @@ pub struct Cluster {
     pub local_bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
     /// The largest IP packet inside.
     pub mtu: Option<Spanned<Quantity<Bytes>>>,
+    /// How its nodes send.
+    #[serde(default)]
+    pub tcp: Tcp,
+}
+
+/// How the nodes of a cluster send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tcp {
+    /// `net.ipv4.tcp_slow_start_after_idle`.
+    pub slow_start_after_idle: Option<Spanned<bool>>,
+    /// `net.ipv4.tcp_congestion_control`.
+    pub congestion_control: Option<CongestionControl>,
+    /// Segments that a new connection may send at once.
+    pub initial_window: Option<Spanned<u32>>,
+}
+
+/// What a sender does after a loss and after idle times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CongestionControl {
+    /// Linux' default.
+    Cubic,
+    /// BBR.
+    Bbr,
 }
 
 /// A node.
@@ -233,6 +258,8 @@ pub struct Link {
     pub mtu: Option<Spanned<Quantity<Bytes>>>,
     /// What a tunnel adds to each packet.
     pub tunnel_overhead: Option<Spanned<Quantity<Bytes>>>,
+    /// Share of the segments that are lost.
+    pub loss: Option<Spanned<NumberOrText>>,
 }
 
 /// How services reach each other.
