@@ -78,10 +78,12 @@ fn outlier_detection_that_never_ejects_is_warned_of_once() {
         "[mesh.outlier_detection]\nalways_eject_one_host = true\n",
         // Up to 1.22 Envoy always ejects one host.
         "[mesh]\nistio_version = \"1.22\"\n",
-        "[mesh]\ndata_plane = \"none\"\n",
     ] {
         assert_eq!(warnings(&format!("{rule}{cure}")), [""; 0], "{cure}");
     }
+    let without = warnings(&format!("{rule}[mesh]\ndata_plane = \"none\"\n"));
+    assert_eq!(without.len(), 1, "{without:?}");
+    assert!(without[0].contains("nothing follows mesh.traffic_policy (needs sidecars or a waypoint);"));
     let off = "[mesh.traffic_policy.outlier_detection]\nconsecutive_5xx_errors = 0\n";
     assert_eq!(warnings(off), [""; 0], "nothing is to eject: it is there for failover");
     let half = "[services.back.traffic_policy.outlier_detection]\nmax_ejection_percent = 33\n";

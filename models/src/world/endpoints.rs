@@ -107,6 +107,11 @@ fn labels(cluster: &str, locality: &Locality, own: &Labels, hostname: Option<&st
 /// The locality setting that is in force for a service.
 pub(super) fn setting_of(description: &Description, spec: &UpstreamSpec) -> Option<InForce> {
     let (mesh, service) = (&description.mesh, &description.services[spec.service]);
+    let is_ambient = mesh.data_plane == DataPlane::Ambient;
+    if is_ambient && !description.waypoints().any(|other| other == spec.service) {
+        // A ztunnel knows the Service alone.
+        return in_force(mesh.istio_version, None, None, service.traffic_distribution);
+    }
     in_force(
         mesh.istio_version,
         Some(&mesh.locality),

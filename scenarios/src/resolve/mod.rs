@@ -5,6 +5,7 @@ mod arrivals;
 mod calibration;
 mod clusters;
 mod consistent_hash;
+mod data_plane;
 mod faults;
 mod hpa;
 mod kubernetes;
@@ -25,6 +26,7 @@ mod users;
 use crate::document::{Document, Setting};
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
 use crate::schema::{self, Scenario};
+pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
@@ -47,6 +49,8 @@ pub struct Resolved {
     pub overridden: Vec<String>,
     /// What the work model has that has no effect.
     pub workmodel_warnings: Vec<Problem>,
+    /// Keys that are written and that some data plane has no use for.
+    pub plane_keys: Vec<PlaneKey>,
     /// Draws of the values that a calibration fitted.
     pub calibration_draws: Vec<Vec<Setting>>,
 }
@@ -138,6 +142,7 @@ pub fn resolve(
     if check.problems.is_empty() {
         let overridden = Vec::new();
         let strategy = strategy.to_owned();
+        let plane_keys = data_plane::keys(scenario, &description);
         Ok(Resolved {
             strategy,
             description,
@@ -145,6 +150,7 @@ pub fn resolve(
             baseline,
             overridden,
             workmodel_warnings,
+            plane_keys,
             calibration_draws,
         })
     } else {

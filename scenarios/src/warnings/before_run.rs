@@ -24,7 +24,18 @@ use std::collections::{BTreeMap, BTreeSet};
 #[must_use]
 pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
     let mut all: Vec<Warning> = Vec::new();
-    for warning in strategies.iter().flat_map(before_run) {
+    for mut warning in strategies.iter().flat_map(before_run) {
+        if let Warning::WithoutEffect { keys, .. } = &mut warning {
+            // What another strategy has a use for belongs to the comparison.
+            let follows = |path: &str| {
+                let all = strategies.iter().flat_map(|it| &it.plane_keys);
+                all.into_iter().any(|it| it.path == path && it.has_effect)
+            };
+            keys.retain(|(path, _)| !follows(path));
+            if keys.is_empty() {
+                continue;
+            }
+        }
         let Warning::NeverEjects { strategies, services, percent } = &warning else {
             // One work model serves all strategies.
             if !matches!(warning, Warning::WorkModel { .. }) || !all.contains(&warning) {
@@ -58,6 +69,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = overridden.collect();
     let of_workmodel = |problem: &Problem| Warning::WorkModel { what: problem.to_string() };
     warnings.extend(resolved.workmodel_warnings.iter().map(of_workmodel));
+    warnings.extend(without_effect(resolved));
     warnings.extend(overloads(resolved));
     if resolved.description.mesh.data_plane != DataPlane::None {
         warnings.extend(never_ejects(resolved));
@@ -68,6 +80,14 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     warnings.extend(changes_without_effect(resolved));
     warnings.extend(utilization_without_request(resolved));
     warnings
+}
+
+/// Keys that the data plane has no use for.
+fn without_effect(resolved: &Resolved) -> Option<Warning> {
+    let idle = resolved.plane_keys.iter().filter(|it| !it.has_effect);
+    let keys: Vec<_> = idle.map(|it| (it.path.clone(), it.needs)).collect();
+    let strategy = resolved.strategy.clone();
+    (!keys.is_empty()).then_some(Warning::WithoutEffect { strategy, keys })
 }
 
 /// Services that need more CPU than they have: on average, or at the peak of the load.

@@ -46,6 +46,13 @@ pub enum Warning {
         /// The path of the value.
         path: String,
     },
+    /// Keys that nothing follows under a data plane.
+    WithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Which, each with what would follow it.
+        keys: Vec<(String, &'static str)>,
+    },
     /// Outlier detection that cannot eject any of so few endpoints.
     NeverEjects {
         /// Under which strategies.
@@ -209,6 +216,16 @@ impl fmt::Display for Warning {
                 "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
                  alone with --strategy"
             ),
+            Self::WithoutEffect { strategy, keys } => {
+                let say = |(path, needs): &(String, &str)| format!("{path} (needs {needs})");
+                let keys: Vec<String> = keys.iter().map(say).collect();
+                write!(
+                    f,
+                    "strategy `{strategy}`: nothing follows {}; take out what is not meant, or change \
+                     mesh.data_plane",
+                    keys.join(", ")
+                )
+            }
             Self::NeverEjects { strategies, services, percent } => {
                 let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
                 let names: Vec<&str> = services.keys().map(String::as_str).collect();

@@ -1,0 +1,143 @@
+//! Keys that only some data planes have a use for, and whether this one has.
+//!
+//! What is simulated under each data plane is `meshsim_models::world::upstreams`' business and its
+//! neighbours'; a key that nothing follows is told by `warnings`. `tests/data_planes.rs` walks over all
+//! keys of the mesh and of services under all data planes.
+
+use crate::schema::services::{Protocol, Service};
+use crate::schema::{self, CongestionControl, Scenario};
+use meshsim_core::Id;
+use meshsim_models::ids::ServiceId;
+use meshsim_models::world::description::{DataPlane, Description};
+use toml::Spanned;
+
+/// A key that is written, and that only some data planes have a use for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaneKey {
+    /// Its path.
+    pub path: String,
+    /// Whether anything follows it.
+    pub has_effect: bool,
+    /// What follows it.
+    pub needs: &'static str,
+}
+
+/// What follows a key.
+const A_MESH: &str = "a mesh";
+const SIDECARS: &str = "sidecars";
+const AMBIENT: &str = "ambient mode";
+const BALANCES: &str = "sidecars or a waypoint";
+const MTLS: &str = "mtls";
+const TELEMETRY: &str = "telemetry";
+const NOT_BBR: &str = "another congestion_control than bbr";
+
+/// Collects keys as they are written.
+struct Keys<'a> {
+    description: &'a Description,
+    found: Vec<PlaneKey>,
+}
+
+/// The keys of a scenario that are written and that some data plane has no use for.
+pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneKey> {
+    let mut keys = Keys { description, found: Vec::new() };
+    keys.of_mesh(&scenario.mesh);
+    for (name, service) in &scenario.services {
+        keys.of_service(name, service);
+    }
+    let pods = &scenario.pods;
+    keys.add("pods.sidecar_image_size", pods.sidecar_image_size.is_some(), SIDECARS);
+    keys.add("pods.sidecar_start", pods.sidecar_start.is_some(), SIDECARS);
+    keys.add("pods.sidecar_drain", pods.sidecar_drain.is_some(), SIDECARS);
+    let holds = pods.hold_application_until_proxy_starts.is_some();
+    keys.add("pods.hold_application_until_proxy_starts", holds, SIDECARS);
+    for (name, cluster) in &scenario.clusters {
+        let tcp = &cluster.get_ref().tcp;
+        let path = format!("clusters.{name}.tcp.slow_start_after_idle");
+        // Only as the default may it stand beside a control that never does.
+        let asks = tcp.slow_start_after_idle.as_ref().is_some_and(|it| *it.get_ref());
+        let follows = tcp.congestion_control != Some(CongestionControl::Bbr);
+        keys.push(path, asks, follows, NOT_BBR);
+    }
+    keys.found
+}
+
+impl Keys<'_> {
+    fn of_mesh(&mut self, mesh: &schema::Mesh) {
+        let (sidecar, outliers) = (&mesh.sidecar, &mesh.outlier_detection);
+        self.add("mesh.locality_lb_setting", mesh.locality_lb_setting.is_some(), BALANCES);
+        self.add("mesh.traffic_policy", mesh.traffic_policy.is_some(), BALANCES);
+        let detects = outliers.always_eject_one_host.is_some()
+            || outliers.enforcing_success_rate.is_some()
+            || outliers.enforcing_failure_percentage.is_some();
+        self.add("mesh.outlier_detection", detects, BALANCES);
+        self.add("mesh.mtls", mesh.mtls.is_some(), A_MESH);
+        self.add("mesh.handshake", mesh.handshake.is_some(), MTLS);
+        self.add("mesh.mtls_cost", extra_cost(&mesh.mtls_cost), MTLS);
+        self.add("mesh.telemetry", mesh.telemetry.is_some(), A_MESH);
+        self.add("mesh.telemetry_cost", extra_cost(&mesh.telemetry_cost), TELEMETRY);
+        // Ztunnels and waypoints have as many workers.
+        self.add("mesh.sidecar.concurrency", sidecar.concurrency.is_some(), A_MESH);
+        self.add("mesh.sidecar.loopback", sidecar.loopback.is_some(), SIDECARS);
+        self.add("mesh.sidecar.requests", sidecar.requests.is_some(), SIDECARS);
+        self.add("mesh.sidecar.outbound", proxy_cost(&sidecar.outbound), SIDECARS);
+        self.add("mesh.sidecar.inbound", proxy_cost(&sidecar.inbound), SIDECARS);
+        self.add("mesh.ztunnel", proxy_cost(&mesh.ztunnel), AMBIENT);
+        let waypoints = self.description.waypoints().next().is_some();
+        self.push("mesh.waypoint", proxy_cost(&mesh.waypoint), waypoints, "ambient mode and a waypoint");
+    }
+
+    fn of_service(&mut self, name: &str, service: &Spanned<Service>) {
+        let service = service.get_ref();
+        let Some(id) = self.description.application.service_named(name) else { return };
+        let plane = self.description.mesh.data_plane;
+        let balances = plane == DataPlane::Sidecar || self.has_waypoint(id);
+        let path = |key: &str| format!("services.{name}.{key}");
+        self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
+        self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
+        let follows = plane != DataPlane::None;
+        let written = service.traffic_distribution.is_some();
+        self.push(path("traffic_distribution"), written, follows, A_MESH);
+        let asks = service.waypoint.as_ref().is_some_and(|it| *it.get_ref());
+        self.push(path("waypoint"), asks, plane == DataPlane::Ambient, AMBIENT);
+        // That its requests are not seen matters to those who would see them.
+        let tcp = service.protocol.as_ref().is_some_and(|it| *it.get_ref() == Protocol::Tcp);
+        let endpoint = self.description.application.services[id].endpoint;
+        let entered = self.description.populations.iter().any(|it| it.entry == endpoint);
+        self.push(path("protocol"), tcp, plane == DataPlane::Sidecar || entered, SIDECARS);
+    }
+
+    fn has_waypoint(&self, service: ServiceId) -> bool {
+        self.description.waypoints().any(|it| it.index() == service.index())
+    }
+
+    /// A key that is followed wherever there is what it needs.
+    fn add(&mut self, path: &str, written: bool, needs: &'static str) {
+        let mesh = &self.description.mesh;
+        let has_mesh = mesh.data_plane != DataPlane::None;
+        let has_sidecars = mesh.data_plane == DataPlane::Sidecar;
+        let (has_effect, needs) = match needs {
+            SIDECARS => (has_sidecars, needs),
+            BALANCES => (has_sidecars || self.description.waypoints().next().is_some(), needs),
+            AMBIENT => (mesh.data_plane == DataPlane::Ambient, needs),
+            MTLS if has_mesh => (mesh.mtls, needs),
+            TELEMETRY if has_mesh => (mesh.telemetry, needs),
+            _ => (has_mesh, A_MESH),
+        };
+        self.push(path, written, has_effect, needs);
+    }
+
+    fn push(&mut self, path: impl Into<String>, written: bool, has_effect: bool, needs: &'static str) {
+        if written {
+            self.found.push(PlaneKey { path: path.into(), has_effect, needs });
+        }
+    }
+}
+
+fn extra_cost(it: &schema::ExtraCost) -> bool {
+    it.time.is_some() || it.cpu.is_some() || it.cpu_per_kb.is_some()
+}
+
+fn proxy_cost(it: &schema::ProxyCost) -> bool {
+    let times = [&it.request, &it.response, &it.response_per_kb, &it.cpu, &it.cpu_per_kb];
+    it.spread.is_some() || times.into_iter().any(Option::is_some)
+}
