@@ -90,7 +90,7 @@ const KEYS: [&[&str]; 45] = [
     &["mesh.locality_lb_setting.failover_priority=[\"topology.kubernetes.io/region\"]", DETECTION],
     &["mesh.outlier_detection.always_eject_one_host=true", DETECTION],
     &["mesh.outlier_detection.enforcing_success_rate=true", STATISTICS, ANYWHERE, BUSY, MANY],
-    &["mesh.outlier_detection.enforcing_failure_percentage=true", STATISTICS, ANYWHERE, BUSY, MANY],
+    &["mesh.outlier_detection.enforcing_failure_percentage=true", PERCENTAGE, ANYWHERE, BUSY, MANY],
     &["mesh.traffic_policy.load_balancer.simple=ROUND_ROBIN"],
     &["mesh.mtls=false"],
     &["mesh.handshake=9ms"],
@@ -132,6 +132,9 @@ const KEYS: [&[&str]; 45] = [
 
 /// Ejection by statistics looks at five hosts or more with a hundred requests each.
 const STATISTICS: &str = "mesh.traffic_policy.outlier_detection={ max_ejection_percent = 100, interval = \"12s\", \
+                          consecutive_5xx_errors = 0 }";
+/// Ejection by failure percentage, at fifty requests each.
+const PERCENTAGE: &str = "mesh.traffic_policy.outlier_detection={ max_ejection_percent = 100, interval = \"5s\", \
                           consecutive_5xx_errors = 0 }";
 const ANYWHERE: &str = "mesh.locality_lb_setting.enabled=false";
 const BUSY: &str = "users.edge.rate=300/s";

@@ -361,7 +361,7 @@ fn wrong_templates_point_at_their_lines() {
     check(
         "link = { to",
         "link = { too = 1, to",
-        "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead)",
+        "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead, loss)",
     );
     check(
         "users = { service",
