@@ -1,5 +1,6 @@
 //! A comparison as a table for people.
 
+use meshsim_scenarios::analysis::verdict::decimals;
 use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
 use meshsim_scenarios::results::workloads::WorkloadSummary;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,7 @@ fn against_baseline(summary: &Summary, name: &str) -> String {
         }
     };
     match summary.against_baseline(name) {
+        Some(paired) if summary.are_same(name, &paired.baseline) => "the same".to_owned(),
         Some(paired) => signed(&paired.mean_difference_ms),
         None if baseline == Some(name) => "baseline".to_owned(),
         None => "-".to_owned(),
@@ -172,7 +174,10 @@ fn with_interval(value: &Value) -> String {
 
 fn signed(value: &Value) -> String {
     let plus = if value.value > 0.0 { "+" } else { "" };
-    format!("{plus}{}", with_interval(value))
+    let half = value.interval().map(|[low, high]| (high - low) / 2.0);
+    let decimals = decimals(value.value.abs().max(half.unwrap_or(0.0)));
+    let half = half.map_or(String::new(), |half| format!(" ±{half:.decimals$}"));
+    format!("{plus}{:.decimals$}{half}", value.value)
 }
 
 fn number(value: f64, digits: usize) -> String {

@@ -492,7 +492,7 @@ fn faults() {
     };
     check_fault(
         "at = \"1h\"\nkind = \"crash\"",
-        "bad.toml:22:6: the fault begins at 1h, and the run ends at 70s (it begins before; the warm-up is part of the \
+        "bad.toml:22:6: the fault begins at 1h, and the run ends at 10s (it begins before; the warm-up is part of the \
          run)",
     );
     check_fault(
@@ -618,7 +618,7 @@ fn pods_and_changes_that_cannot_be() {
     );
     check_after(
         "[[changes]]\nat = \"90s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"rollout\"",
-        "bad.toml:26:6: the change comes at 90s, and the run ends at 70s (it comes before; the warm-up is part of \
+        "bad.toml:26:6: the change comes at 90s, and the run ends at 10s (it comes before; the warm-up is part of \
          the run)",
     );
     check_after(

@@ -26,7 +26,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let first = &plan.strategies[0].description;
     print(&format!(
-        "{}: services {}, clusters {}, links {}, strategies {}; replications {}, each {} after {} of warm-up\n",
+        "{}: services {}, clusters {}, links {}, strategies {}; replications {}, each {} {}\n",
         args.source.scenario,
         first.application.services.len(),
         first.clusters.len(),
@@ -34,7 +34,10 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         plan.strategies.len(),
         plan.replications,
         first.duration,
-        first.warm_up,
+        match plan.strategies[0].auto_warm_up {
+            true => "with its warm-up (auto)".to_owned(),
+            false => format!("after {} of warm-up", first.warm_up),
+        },
     ))?;
     Ok(Code::Ok)
 }

@@ -9,6 +9,7 @@ use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
+use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
@@ -96,8 +97,38 @@ pub(super) fn run(
 
 fn header(summary: &Summary) -> String {
     let run = &summary.run;
+    let seconds = summary.strategies.iter().map(|it| it.simulated_seconds);
+    let (least, most) = seconds.fold((f64::INFINITY, 0.0_f64), |(low, high), it| (low.min(it), high.max(it)));
+    let seconds = if least < most { format!("{least:.0} to {most:.0}") } else { format!("{most:.0}") };
     format!(
-        "{} replications, {:.0} simulated seconds per strategy, seed {}; ± is the 95 % interval\n\n",
-        run.replications, run.simulated_seconds, run.seed
+        "{} replications, {seconds} simulated seconds per strategy, seed {}; ± is the 95 % interval\n{}\n\n",
+        run.replications,
+        run.seed,
+        cut(summary)
     )
+}
+
+/// How much is cut from the start of each replication, and why.
+fn cut(summary: &Summary) -> String {
+    let warm_ups = || summary.strategies.iter().map(|it| &it.warm_up);
+    if let Some(varies) = warm_ups().find(|it| it.rule == Rule::Varies) {
+        return format!(
+            "warm-up: nothing is cut, for there are {} (run.warm_up = \"auto\")",
+            varies.because.join(", ")
+        );
+    }
+    let seconds = |it: &WarmUp| format!("{} s", it.seconds);
+    let why = match warm_ups().any(|it| it.rule == Rule::Settled) {
+        true => "of each replication, where pilot replications had settled (run.warm_up = \"auto\")",
+        false => "of each replication, as run.warm_up says",
+    };
+    let mut all: Vec<String> = warm_ups().map(seconds).collect();
+    all.dedup();
+    match &all[..] {
+        [only] => format!("warm-up: cut are the first {only} {why}"),
+        _ => {
+            let named = summary.strategies.iter().map(|it| format!("`{}` {}", it.name, seconds(&it.warm_up)));
+            format!("warm-up: cut are {} {why}", named.collect::<Vec<_>>().join(", "))
+        }
+    }
 }

@@ -10,9 +10,10 @@ use crate::draws::{Purpose, draw};
 use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::network::link::jitter;
+use crate::telemetry::slices::Slices;
 use crate::world::topology::Topology;
 use meshsim_core::random::{Address, uniform};
-use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
+use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -113,15 +114,14 @@ impl Shard {
         topology: &Arc<Topology>,
         group: &[ClusterId],
         compute: Compute<Job>,
-        width: SimDuration,
-        slices: usize,
+        slices: Slices,
     ) -> Self {
         let mut places = vec![usize::MAX; topology.description.clusters.len()];
         for (place, cluster) in group.iter().enumerate() {
             places[cluster.index()] = place;
         }
         Self {
-            clusters: group.iter().map(|&id| Cluster::new(id, topology, width, slices)).collect(),
+            clusters: group.iter().map(|&id| Cluster::new(id, topology, slices)).collect(),
             topology: Arc::clone(topology),
             places,
             compute,

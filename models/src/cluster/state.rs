@@ -15,13 +15,14 @@ use crate::network::link::Link;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::quarters::Quarters;
 use crate::telemetry::request_log::RequestLog;
+use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
 use crate::users::stream::Stream;
 use crate::world::endpoints::{Known, SiteId};
 use crate::world::topology::Topology;
-use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab, Table};
+use meshsim_core::{Handle, Id, SimTime, Slab, Table};
 use std::collections::BTreeMap;
 
 /// Everything that changes in a cluster.
@@ -87,7 +88,7 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster in which nothing has happened.
     #[must_use]
-    pub fn new(id: ClusterId, topology: &Topology, width: SimDuration, slices: usize) -> Self {
+    pub fn new(id: ClusterId, topology: &Topology, slices: Slices) -> Self {
         let description = &topology.description;
         let services = description.application.services.len();
         let pods = topology.pods_of(id);
@@ -147,7 +148,7 @@ impl Cluster {
                 .collect(),
             log: RequestLog::with_capacity(expected_requests(id, topology)),
             open_requests: 0,
-            metrics: Metrics::new(width, slices, pods.len(), services),
+            metrics: Metrics::new(slices, pods.len(), services),
             draws: 0,
         }
     }

@@ -1,13 +1,14 @@
 //! What a cluster counts over time, so that a warm-up can be cut off after the run.
 //!
 //! # Models
-//! The whole run, warm-up included, is divided into equal slices; each has the calls served per pod, the CPU time
+//! The whole run, warm-up included, is divided into slices ([`Slices`]); each has the calls served per pod, the CPU time
 //! of cells and proxies, how long services took to answer and what crossed to another cluster took, and what the
-//! cluster's proxies count per service that they call, by Envoy's names. A cut is made at the border of a slice.
+//! cluster's proxies count per service that they call, by Envoy's names. A slice begins where the warm-up ends.
 //!
 //! # Source
 //! Envoy, configuration/upstream/cluster_manager/cluster_stats (names and meaning of the counters).
 
+use super::slices::Slices;
 use crate::ids::ServiceId;
 use meshsim_core::{Id, SimDuration, SimTime};
 use std::ops::Range;
@@ -77,8 +78,7 @@ impl Counter {
 /// Counts per slice of time.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    width: SimDuration,
-    slices: usize,
+    slices: Slices,
     pods: usize,
     services: usize,
     served: Vec<u32>,
@@ -138,55 +138,55 @@ pub struct MetricsSum {
 }
 
 impl Metrics {
-    /// `slices` slices of `width` each; what happens after them counts in the last.
+    /// Of a cluster with so many places for pods and so many services.
     #[must_use]
-    pub fn new(width: SimDuration, slices: usize, pods: usize, services: usize) -> Self {
+    pub fn new(slices: Slices, pods: usize, services: usize) -> Self {
+        let count = slices.count();
         Self {
-            width,
             slices,
             pods,
             services,
-            served: vec![0; slices * pods],
+            served: vec![0; count * pods],
             counters: Default::default(),
-            cell_cpu: vec![0.0; slices],
-            proxy_cpu: vec![0.0; slices],
-            answered: vec![Times::default(); slices * services],
-            crossings: vec![Times::default(); slices],
-            crossings_served: vec![Times::default(); slices],
+            cell_cpu: vec![0.0; count],
+            proxy_cpu: vec![0.0; count],
+            answered: vec![Times::default(); count * services],
+            crossings: vec![Times::default(); count],
+            crossings_served: vec![Times::default(); count],
         }
     }
 
     /// A call was served by the pod in this place of the cluster.
     pub fn count_served(&mut self, now: SimTime, slot: usize) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         self.served[slice * self.pods + slot] += 1;
     }
 
     /// A proxy has something to count about a service that it calls.
     pub fn count(&mut self, now: SimTime, service: ServiceId, counter: Counter) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         let counts = &mut self.counters[counter as usize];
         if counts.is_empty() {
-            counts.resize(self.slices * self.services, 0);
+            counts.resize(self.slices.count() * self.services, 0);
         }
         counts[slice * self.services + service.index()] += 1;
     }
 
     /// A cell was asked for CPU time (ns).
     pub fn add_cell_cpu(&mut self, now: SimTime, nanos: f64) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         self.cell_cpu[slice] += nanos;
     }
 
     /// A proxy used CPU time (ns).
     pub fn add_proxy_cpu(&mut self, now: SimTime, nanos: f64) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         self.proxy_cpu[slice] += nanos;
     }
 
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
     pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration, from_outside: bool) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         self.answered[slice * self.services + service.index()].took(time);
         if from_outside {
             self.crossings_served[slice].took(time);
@@ -195,15 +195,15 @@ impl Metrics {
 
     /// An answer of another cluster is there, `time` after its endpoint was chosen.
     pub fn add_crossing(&mut self, now: SimTime, time: SimDuration) {
-        let slice = self.slice(now);
+        let slice = self.slices.of(now);
         self.crossings[slice].took(time);
     }
 
     /// Sums over the slices that begin at `cut` or later.
     #[must_use]
     pub fn sum_from(&self, cut: SimTime) -> MetricsSum {
-        let first = self.first_slice_from(cut);
-        let sum = |counts: &[u32], columns: usize| sum_of(counts, columns, first..self.slices);
+        let first = self.slices.first_from(cut);
+        let sum = |counts: &[u32], columns: usize| sum_of(counts, columns, first..self.slices.count());
         let seconds = |cpu: &[f64]| cpu[first..].iter().sum::<f64>() / 1e9;
         let mut answered = vec![Times::default(); self.services];
         for slice in self.answered.chunks(self.services.max(1)).skip(first) {
@@ -228,16 +228,7 @@ impl Metrics {
     /// Calls served in the slices that begin at `from` or later and before `to`, by the pod's place.
     #[must_use]
     pub fn served_between(&self, from: SimTime, to: SimTime) -> Vec<u64> {
-        sum_of(&self.served, self.pods, self.first_slice_from(from)..self.first_slice_from(to))
-    }
-
-    /// The first slice that begins at `time` or later.
-    fn first_slice_from(&self, time: SimTime) -> usize {
-        (time.as_nanos().div_ceil(self.width.as_nanos().max(1)) as usize).min(self.slices)
-    }
-
-    fn slice(&self, now: SimTime) -> usize {
-        ((now.as_nanos() / self.width.as_nanos().max(1)) as usize).min(self.slices - 1)
+        sum_of(&self.served, self.pods, self.slices.first_from(from)..self.slices.first_from(to))
     }
 }
 
@@ -257,7 +248,7 @@ mod tests {
     #[test]
     fn what_came_before_the_cut_is_left_out() {
         let at = |s| SimTime::ZERO + SimDuration::from_secs(s);
-        let mut metrics = Metrics::new(SimDuration::from_secs(10), 3, 2, 4);
+        let mut metrics = Metrics::new(Slices::of_width(SimDuration::from_secs(10), at(30), at(10)), 2, 4);
         for s in [5, 15, 25, 99] {
             metrics.count_served(at(s), 1);
             metrics.count(at(s), ServiceId(3), Counter::Retries);

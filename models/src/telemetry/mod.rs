@@ -5,4 +5,5 @@ pub mod istio_buckets;
 pub mod metrics;
 pub mod quarters;
 pub mod request_log;
+pub mod slices;
 pub mod time_series;

@@ -12,19 +12,11 @@ use crate::ids::{ClusterId, HostId};
 use crate::telemetry::control_log::ControlLog;
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
+use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
-use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimDuration, SimTime, Table};
+use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimTime, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Slices of a run, at whose borders a warm-up can be cut.
-const SLICES: u64 = 200;
-
-/// The length of a slice of a run that ends at `end`.
-#[must_use]
-pub fn slice_of(end: SimTime) -> SimDuration {
-    SimDuration::from_nanos((end.as_nanos() / SLICES).max(1))
-}
 
 /// A world that is ready to run.
 pub struct World {
@@ -64,10 +56,10 @@ impl World {
         let computes: Vec<_> = groups.iter().map(|group| Shard::compute(&mut topology, group)).collect();
         let topology = Arc::new(topology);
         let end = description.end();
-        let width = slice_of(end);
+        let slices = Slices::new(end, SimTime::ZERO + description.warm_up);
         let processes = groups.iter().zip(computes).map(|(group, compute)| {
             let entities = group.iter().map(|cluster| cluster.entity()).collect();
-            (Shard::new(&topology, group, compute, width, SLICES as usize), entities)
+            (Shard::new(&topology, group, compute, slices), entities)
         });
         let mut engine = Engine::new(processes.collect(), &lookahead(description, &groups));
         for (entity, at, event) in Shard::first_events(&topology) {
@@ -131,7 +123,7 @@ impl World {
 }
 
 impl Record {
-    /// What a cluster counted after a cut.
+    /// What a cluster counted after a cut: exactly at the end of the warm-up, else from the next slice of the run on.
     #[must_use]
     pub fn metrics_from(&self, cluster: ClusterId, cut: SimTime) -> MetricsSum {
         self.metrics[cluster].sum_from(cut)

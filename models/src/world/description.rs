@@ -212,6 +212,20 @@ impl Description {
         self.populations.iter().any(|it| it.arrivals.varies() || !it.moves.is_empty())
     }
 
+    /// What makes one part of the run differ from another, as people call it; nothing where a run settles.
+    #[must_use]
+    pub fn what_varies(&self) -> Vec<&'static str> {
+        let kubernetes = &self.kubernetes;
+        let all = [
+            ("faults", !self.faults.is_empty()),
+            ("changes", !kubernetes.changes.is_empty()),
+            ("autoscalers", !kubernetes.autoscalers.is_empty()),
+            ("users who move", self.populations.iter().any(|it| !it.moves.is_empty())),
+            ("a load that varies", self.populations.iter().any(|it| it.arrivals.varies())),
+        ];
+        all.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| name).collect()
+    }
+
     /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and
     /// speak HTTP.
     pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {

@@ -8,4 +8,4 @@ pub mod placement;
 pub mod topology;
 pub mod upstreams;
 
-pub use build::{Record, World, slice_of};
+pub use build::{Record, World};

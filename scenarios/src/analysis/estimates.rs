@@ -1,25 +1,20 @@
 //! Estimates over replications.
 //!
 //! # Models
-//! Replication and deletion: each replication gives one value of a figure (a mean, a quantile); the
-//! estimate is their mean, its interval Student's t over the replications. With a single
-//! replication the mean has an interval from 20 batch means, and a quantile one from order
-//! statistics.
-//!
-//! # Assumptions
-//! Order statistics take requests as independent. Effect: with a single replication the interval
-//! of a quantile is too narrow where queueing correlates neighbours.
+//! Replication and deletion: each replication gives one value of a figure; the estimate is their mean, its interval
+//! Student's t over the replications. Latencies have more to them (`meshsim_core::stats::Repeated`): quantiles are
+//! those of all requests together, intervals are wider where queueing leaves few independent pieces, and a single
+//! replication has intervals from ten stretches of its time, if it is meant to settle. What these intervals cover
+//! is measured by `benches/coverage` and stands in `docs/statistics.md`.
 //!
 //! # Source
 //! Law, Simulation modeling and analysis, 2015, sections 9.5 and 9.6.
 
 use crate::experiment::replication::{Figures, QUANTILES};
-use meshsim_core::stats::{Estimate, batch_means, mean_estimate, order_statistic_interval};
+use meshsim_core::stats::{Estimate, Interval, Repeated, mean_estimate};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
-
-const BATCHES: usize = 20;
 
 /// A figure over the replications of one strategy.
 #[must_use]
@@ -28,31 +23,40 @@ pub fn over_replications(figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> 
     mean_estimate(&values, CONFIDENCE)
 }
 
-/// The mean latency (ms).
-#[must_use]
-pub fn mean_latency(figures: &[&Figures]) -> Option<Estimate> {
-    match figures {
-        [only] if !only.latencies_ms.is_empty() => {
-            let batches = batch_means(&only.latencies_ms, BATCHES, CONFIDENCE);
-            let alone = over_replications(figures, |f| f.mean_ms)?;
-            // The batches may leave a remainder out; the value is that of all requests.
-            Some(batches.map_or(alone, |estimate| Estimate { value: alone.value, ..estimate }))
-        }
-        _ => over_replications(figures, |f| f.mean_ms),
-    }
+/// Latencies of the successful requests of one strategy.
+pub struct Latencies<'a> {
+    repeated: Option<Repeated<'a>>,
+    has_intervals: bool,
 }
 
-/// A latency quantile, by its place in [`QUANTILES`] (ms).
-#[must_use]
-pub fn latency_quantile(figures: &[&Figures], place: usize) -> Option<Estimate> {
-    let estimate = over_replications(figures, |f| f.quantiles_ms[place])?;
-    match figures {
-        [only] if !only.latencies_ms.is_empty() => {
-            let mut sorted = only.latencies_ms.clone();
-            sorted.sort_unstable_by(f64::total_cmp);
-            let interval = order_statistic_interval(&sorted, QUANTILES[place], CONFIDENCE);
-            Some(Estimate { interval, ..estimate })
-        }
-        _ => Some(estimate),
+impl<'a> Latencies<'a> {
+    /// Of these replications. `settles`: whether no part of a run is meant to differ from another.
+    #[must_use]
+    pub fn new(figures: &[&'a Figures], settles: bool) -> Self {
+        let repeated = match figures {
+            [only] => Repeated::one_run(&only.batches),
+            _ => Repeated::replications(figures.iter().map(|it| (&it.histogram, &it.batches[..]))),
+        };
+        // Stretches of a run that does not settle have nothing in common.
+        Self { repeated, has_intervals: settles || figures.len() > 1 }
+    }
+
+    /// The mean (ms).
+    #[must_use]
+    pub fn mean(&self) -> Option<Estimate> {
+        self.repeated.as_ref().map(|it| self.in_ms(it.mean(CONFIDENCE)))
+    }
+
+    /// A quantile, by its place in [`QUANTILES`] (ms).
+    #[must_use]
+    pub fn quantile(&self, place: usize) -> Option<Estimate> {
+        self.repeated.as_ref().map(|it| self.in_ms(it.quantile(QUANTILES[place], CONFIDENCE)))
+    }
+
+    fn in_ms(&self, nanos: Estimate) -> Estimate {
+        let ms = |nanos: f64| nanos / 1e6;
+        let interval = nanos.interval.filter(|_| self.has_intervals);
+        let interval = interval.map(|it| Interval { low: ms(it.low), high: ms(it.high) });
+        Estimate { value: ms(nanos.value), interval, ..nanos }
     }
 }

@@ -1,21 +1,42 @@
-//! The one sentence at the end of a comparison.
+//! What a comparison comes to, in a sentence or two.
 
-use crate::results::summary::{Strategy, Summary};
+use crate::results::summary::{Paired, Strategy, Summary};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
 /// The best is the one with the lowest mean latency among those that answer their users: a strategy
 /// under which more than a tenth of the requests failed or had not ended is left out, because its
 /// latencies are those of the lucky. It is told from another if the interval of
-/// their paired difference leaves zero out.
+/// their paired difference leaves zero out. Strategies under which every request is the same are one.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
-    let ranked = ranked(summary);
+    let same = same(summary);
+    let first_of_its_kind = |it: &&Strategy| !same.iter().any(|names| names[1..].contains(&it.name.as_str()));
+    let ranked: Vec<&Strategy> = ranked(summary).into_iter().filter(first_of_its_kind).collect();
+    let mut sentences = vec![of_ranked(summary, &ranked, same.is_empty())];
+    sentences.extend(same.iter().map(|names| {
+        let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let (last, others) = all.split_last().expect("there are two or more");
+        format!(
+            "{} and {last} are the same, request by request: what differs between them has no effect here; is it what \
+             was meant?",
+            others.join(", ")
+        )
+    }));
+    sentences.retain(|it| !it.is_empty());
+    sentences.join("\n")
+}
+
+/// The sentence about the best of several different strategies; empty where there are not two and others say why.
+fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String {
     let Some(best) = ranked.first() else {
         return "Cannot be told: under every strategy too many requests failed or had not ended.".to_owned();
     };
     let name = &best.name;
     let Some(second) = ranked.get(1) else {
+        if !is_alone {
+            return String::new();
+        }
         return format!(
             "`{name}` is the only strategy that answers its users: there is nothing to compare it with."
         );
@@ -29,29 +50,73 @@ pub fn verdict(summary: &Summary) -> String {
     let by = -difference.value;
     match difference.interval() {
         Some([low, high]) if high < 0.0 || low > 0.0 => {
+            let is_tiny = by.abs() < TINY_MS;
+            let less = if is_tiny { format!(" by less than {TINY_MS} ms") } else { String::new() };
             let mut text = format!(
-                "`{name}` is fastest: {by:.1} ms below `{}` in the mean (95 % interval {:.1} to {:.1} ms)",
-                second.name, -high, -low
+                "`{name}` is fastest{less}: {} ms below `{}` in the mean (95 % interval {} to {} ms)",
+                ms(by),
+                second.name,
+                ms(-high),
+                ms(-low)
             );
-            if let Some(baseline) = summary.against_baseline(&best.name) {
-                text += &format!(
-                    " and {:.1} ms below the baseline `{}`",
-                    -baseline.mean_difference_ms.value, baseline.baseline
-                );
+            let baseline = summary.against_baseline(&best.name);
+            let is_another = |it: &&Paired| it.baseline != second.name && it.mean_difference_ms.value != 0.0;
+            if let Some(baseline) = baseline.filter(is_another) {
+                let by = ms(-baseline.mean_difference_ms.value);
+                text += &format!(" and {by} ms below the baseline `{}`", baseline.baseline);
             }
-            text + "."
+            text + if is_tiny { "; choose by cost." } else { "." }
         }
         Some([low, high]) => format!(
-            "Cannot be told: `{name}` and `{}` differ by {by:.1} ms, but the 95 % interval ({:.1} to {:.1} ms) \
+            "Cannot be told: `{name}` and `{}` differ by {} ms, but the 95 % interval ({} to {} ms) \
              contains zero; more replications would tell.",
-            second.name, -high, -low
+            second.name,
+            ms(by),
+            ms(-high),
+            ms(-low)
         ),
         None => format!(
-            "Cannot be told: `{name}` was {by:.1} ms below `{}` in the only replication; two or more give an \
+            "Cannot be told: `{name}` was {} ms below `{}` in the only replication; two or more give an \
              interval.",
+            ms(by),
             second.name
         ),
     }
+}
+
+/// A difference that nobody feels (ms).
+const TINY_MS: f64 = 0.1;
+
+/// A difference with a decimal, or with as many as show two digits of a small one.
+#[must_use]
+pub fn ms(value: f64) -> String {
+    let decimals = decimals(value.abs());
+    // Adding zero makes a negative zero positive.
+    format!("{:.decimals$}", value + 0.0)
+}
+
+/// How many decimals show two digits of what is small, at least one.
+#[must_use]
+pub fn decimals(mut size: f64) -> usize {
+    let mut decimals = 1;
+    while size > 0.0 && size < TINY_MS && decimals < 9 {
+        decimals += if decimals == 1 { 2 } else { 1 };
+        size *= 10.0;
+    }
+    decimals
+}
+
+/// The strategies that are the same, request by request, in groups of two or more.
+fn same(summary: &Summary) -> Vec<Vec<&str>> {
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    for it in &summary.strategies {
+        match groups.iter_mut().find(|group| summary.are_same(group[0], &it.name)) {
+            Some(group) => group.push(&it.name),
+            None => groups.push(vec![&it.name]),
+        }
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
 }
 
 /// The strategies that answer their users, the fastest first.
@@ -73,4 +138,15 @@ const UNANSWERED_MAX: f64 = 0.1;
 fn unanswered(strategy: &Strategy) -> f64 {
     let requests = &strategy.requests;
     (requests.offered - requests.completed) as f64 / requests.offered.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ms;
+
+    #[test]
+    fn small_differences_have_digits() {
+        let texts = [108.84, 0.1, 0.05, 0.0032, -0.000_123, 0.0, -0.0, 1e-12].map(ms);
+        assert_eq!(texts, ["108.8", "0.1", "0.050", "0.0032", "-0.00012", "0.0", "0.0", "0.000000000"]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Watch;
 use super::replication::{self, Figures, Keep};
+use super::warm_up::{self, WarmUp};
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub replications: Vec<(u32, Vec<Figures>)>,
     /// Whether it was stopped before all of them had.
     pub interrupted: bool,
+    /// What was cut from the replications of each strategy; nothing where none finished.
+    pub warm_ups: Vec<WarmUp>,
 }
 
 /// What a caller chooses, beside the settings of the scenario.
@@ -84,23 +87,28 @@ impl Plan {
         })
     }
 
-    /// Simulated time of the whole comparison (s).
+    /// Simulated time of the whole comparison, pilots included (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
         let of = |it: &Resolved| it.description.end().as_secs_f64();
         self.strategies.iter().map(of).sum::<f64>() * f64::from(self.replications)
+            + warm_up::pilot_seconds(&self.strategies)
     }
 
     /// Runs it on the threads of the current rayon pool.
     #[must_use]
     pub fn run(&self, keep_rows: bool, watch: &Watch<'_>) -> Outcome {
-        let keep = Keep { latencies: self.replications == 1, rows: keep_rows, ..Keep::default() };
+        let Some(settled) = warm_up::settle(&self.strategies, watch) else {
+            return Outcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
+        };
+        let (strategies, warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
+        let keep = Keep { rows: keep_rows, ..Keep::for_replications(self.replications) };
         let all: Vec<Option<(u32, Vec<Figures>)>> = (0..self.replications)
             .into_par_iter()
-            .map(|number| Some((number, replication::run(&self.strategies, number, keep, watch)?)))
+            .map(|number| Some((number, replication::run(&strategies, number, keep, watch)?)))
             .collect();
         let interrupted = all.iter().any(Option::is_none);
-        Outcome { replications: all.into_iter().flatten().collect(), interrupted }
+        Outcome { replications: all.into_iter().flatten().collect(), interrupted, warm_ups }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod over_draws;
 pub mod replication;
 pub mod sweep;
 pub mod user_series;
+pub mod warm_up;
 pub mod workloads;
 
 use std::sync::atomic::{AtomicBool, Ordering};

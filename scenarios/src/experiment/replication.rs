@@ -1,18 +1,17 @@
-//! One replication: every strategy over the same requests, cut at the same moment, reduced to
-//! figures.
+//! One replication: every strategy over the same requests, reduced to figures.
 //!
 //! # Models
-//! The warm-up ends at the configured time, or at the latest of the strategies' MSER-5 points if
-//! that is later, rounded up to a slice of the run (1/200). Where the load is meant to differ between
-//! parts of the run, latencies never settle: there the configured time is all. A request counts if it arrives after
-//! the cut; one that has not ended when the run does counts as in flight.
+//! Each strategy is cut at its own warm-up, whatever the others do (see `warm_up`). A request counts if it arrives
+//! after the cut; one that has not ended when the run does counts as in flight. Two strategies are compared over
+//! the requests that count under both: those that arrive after the later of their cuts.
 
 use super::Watch;
 use super::user_series::{UserSample, user_series};
+use super::warm_up::Series;
 use super::workloads::{Workload, workloads};
 use crate::resolve::Resolved;
 use meshsim_core::Id;
-use meshsim_core::stats::{Histogram, Resolution, mser5, quantile_of_sorted};
+use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::control_log::ControlLog;
@@ -22,17 +21,17 @@ use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::world::description::Description;
 use meshsim_models::world::placement::places_in;
-use meshsim_models::world::{Record, World, slice_of};
+use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use xxhash_rust::xxh64::Xxh64;
 
 /// What one strategy came to in one replication.
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// Mean latency of successful requests (ms).
     pub mean_ms: f64,
-    /// Quantiles of the same, by [`QUANTILES`] (ms).
-    pub quantiles_ms: [f64; QUANTILES.len()],
     /// What a dashboard would show as p90 (ms).
     pub dashboard_p90_ms: f64,
     /// Per ended request.
@@ -82,16 +81,51 @@ pub struct Figures {
     pub counts: Counts,
     /// Latencies of successful requests (ns).
     pub histogram: Histogram,
-    /// Successful latencies in the order of arrival (ms); kept for one replication alone, whose
-    /// intervals need them.
+    /// The same in [`BATCHES`] batches of equal time, by arrival, of [`Keep::batches`].
+    pub batches: Vec<Histogram>,
+    /// What comparisons with other strategies take.
+    pub compared: Compared,
+    /// How it went over the reported time.
+    pub over_time: Series,
+    /// Successful latencies in the order of arrival (ms), if they were asked for.
     pub latencies_ms: Vec<f64>,
     /// Reported time (s).
     pub seconds: f64,
-    /// Whether MSER-5 found the end of the warm-up in the first half of the run.
-    pub warm_up_found: bool,
     /// All rows, if they were asked for.
     pub rows: Vec<RequestRow>,
 }
+
+/// A stretch of a run: its first moment, and the first after it.
+pub type Stretch = (SimTime, SimTime);
+
+/// What two strategies are compared by.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// From the cut to the end.
+    pub reported: Stretch,
+    /// Mean latency of the successful requests (ms) that arrive in what is reported of this strategy and of another
+    /// one, for every such stretch.
+    pub means_ms: Vec<(Stretch, f64)>,
+    /// Equal where every request of the run arrived at the same time, took as long and ended in the same way.
+    pub requests: u64,
+}
+
+impl Compared {
+    /// Mean latency of the requests that count under this strategy and another one (ms).
+    #[must_use]
+    pub fn mean_ms(&self, other: &Self) -> Option<f64> {
+        let common = common(self.reported, other.reported);
+        self.means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
+    }
+}
+
+/// What is in both stretches.
+fn common(one: Stretch, other: Stretch) -> Stretch {
+    (one.0.max(other.0), one.1.min(other.1))
+}
+
+/// Batches of a replication: enough to see how long neighbours are alike, long enough to be of use each.
+pub const BATCHES: usize = 10;
 
 /// Requests after the cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,33 +144,51 @@ pub struct Counts {
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// What to keep beside the figures.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Keep {
     /// Latencies in the order of arrival.
     pub latencies: bool,
     /// Every request.
     pub rows: bool,
-    /// Cut at the configured warm-up, whatever MSER-5 says: as a trace was cut.
-    pub fixed_cut: bool,
+    /// How fine batches are: those of a single replication are what its intervals come from.
+    pub batches: Resolution,
     /// Length of the stretches of `served_over_time` (s); none of 0.
     pub window_seconds: f64,
 }
 
-/// Runs replication `number` of every strategy. Nothing if it was told to stop before the end.
+impl Default for Keep {
+    fn default() -> Self {
+        Self { latencies: false, rows: false, batches: Resolution::Percent, window_seconds: 0.0 }
+    }
+}
+
+impl Keep {
+    /// What estimates over so many replications need.
+    #[must_use]
+    pub fn for_replications(count: u32) -> Self {
+        let batches = if count == 1 { Resolution::PerMille } else { Resolution::Percent };
+        Self { batches, ..Self::default() }
+    }
+}
+
+/// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
     let records: Vec<Option<Record>> =
         strategies.par_iter().map(|resolved| run_cell(resolved, number, watch)).collect();
     let records: Vec<Record> = records.into_iter().collect::<Option<_>>()?;
-    let warm_ups: Vec<(SimTime, bool)> =
-        strategies.iter().zip(&records).map(|(resolved, record)| warm_up(resolved, record, keep)).collect();
-    let cut = warm_ups.iter().map(|(cut, _)| *cut).max()?;
-    let reduced = strategies.iter().zip(records).zip(warm_ups);
-    Some(reduced.map(|((resolved, record), (_, found))| reduce(resolved, record, cut, found, keep)).collect())
+    let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
+    let reduced = strategies.iter().zip(records);
+    Some(reduced.map(|(resolved, record)| reduce(resolved, record, &reported, keep)).collect())
+}
+
+/// What is reported of a description.
+fn stretch_of(description: &Description) -> Stretch {
+    (SimTime::ZERO + description.warm_up, description.end())
 }
 
 /// Runs one strategy.
-fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<Record> {
+pub(super) fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<Record> {
     if watch.is_cancelled() {
         return None;
     }
@@ -157,46 +209,21 @@ fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<
     (outcome == Outcome::ReachedEnd).then(|| world.finish())
 }
 
-/// When the warm-up ends, and whether MSER-5 is sure of it.
-fn warm_up(resolved: &Resolved, record: &Record, keep: Keep) -> (SimTime, bool) {
-    let configured = SimTime::ZERO + resolved.description.warm_up;
-    if keep.fixed_cut || resolved.description.load_varies() {
-        return (configured, true);
-    }
-    let latencies: Vec<f64> = record.requests.iter().filter_map(latency_ms).collect();
-    let truncation = mser5(&latencies);
-    let first = record.requests.iter().filter(|row| latency_ms(row).is_some()).nth(truncation.cut);
-    let found = first.map_or(SimTime::ZERO, |row| row.arrival);
-    // Without enough requests there is nothing to find.
-    let reliable = truncation.reliable || latencies.len() < MSER_SAMPLES_MIN;
-    (configured.max(if reliable { found } else { configured }), reliable)
-}
-
-/// Below this many requests MSER-5 says nothing.
-const MSER_SAMPLES_MIN: usize = 50;
-
 /// The latency of a request that succeeded.
 fn latency_ms(row: &RequestRow) -> Option<f64> {
     row.end.filter(|end| end.status.is_ok()).map(|end| end.latency.as_millis_f64())
 }
 
-fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool, keep: Keep) -> Figures {
+fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: Keep) -> Figures {
     let description = &resolved.description;
-    let slice = slice_of(record.end).as_nanos();
-    let cut = SimTime::from_nanos(cut.as_nanos().div_ceil(slice) * slice).min(record.end);
-    let seconds = (record.end - cut).as_secs_f64();
+    let (cut, end) = stretch_of(description);
+    let seconds = (end - cut).as_secs_f64();
     let rows: Vec<&RequestRow> = record.requests.iter().filter(|row| row.arrival >= cut).collect();
     let latencies: Vec<f64> = rows.iter().filter_map(|row| latency_ms(row)).collect();
-    let (mut histogram, mut buckets) = (Histogram::new(Resolution::PerMille), IstioHistogram::default());
-    for row in &rows {
-        if let Some(ms) = latency_ms(row) {
-            histogram.record(row.end.map_or(0, |end| end.latency.as_nanos()));
-            buckets.record(ms);
-        }
-    }
-    let mut sorted = latencies.clone();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let quantile = |q| quantile_of_sorted(&sorted, q).unwrap_or(f64::NAN);
+    let (histogram, batches) = histograms(&rows, (cut, end), keep.batches);
+    let over_time = Series::new(&record, cut);
+    let mut buckets = IstioHistogram::default();
+    latencies.iter().for_each(|&ms| buckets.record(ms));
     let ended: Vec<_> = rows.iter().filter_map(|row| row.end).collect();
     let per_request = |of: &dyn Fn(&meshsim_models::call::record::Totals) -> f64| {
         ended.iter().map(|end| of(&end.totals)).sum::<f64>() / ended.len() as f64
@@ -204,7 +231,6 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
     let metrics: Vec<_> = description.clusters.ids().map(|id| record.metrics_from(id, cut)).collect();
     Figures {
         mean_ms: latencies.iter().sum::<f64>() / latencies.len() as f64,
-        quantiles_ms: QUANTILES.map(quantile),
         dashboard_p90_ms: buckets.quantile(0.9).unwrap_or(f64::NAN),
         calls: per_request(&|t| f64::from(t.calls)),
         crossings: per_request(&|t| f64::from(t.crossings)),
@@ -236,11 +262,54 @@ fn reduce(resolved: &Resolved, record: Record, cut: SimTime, warm_up_found: bool
         proxy_memory: record.proxy_memory.iter().copied().collect(),
         counts: count(&rows),
         histogram,
+        batches,
+        compared: compared(&record.requests, (cut, end), all_reported),
+        over_time,
         latencies_ms: if keep.latencies { latencies } else { Vec::new() },
         seconds,
-        warm_up_found,
         rows: if keep.rows { record.requests } else { Vec::new() },
     }
+}
+
+/// Latencies of successful requests (ns): all, and in batches by their arrival.
+fn histograms(rows: &[&RequestRow], (cut, end): Stretch, batches: Resolution) -> (Histogram, Vec<Histogram>) {
+    let mut all = Histogram::new(Resolution::PerMille);
+    let mut parts = vec![Histogram::new(batches); BATCHES];
+    let width = (end - cut).as_nanos().div_ceil(BATCHES as u64).max(1);
+    for row in rows {
+        if let Some(ended) = row.end.filter(|ended| ended.status.is_ok()) {
+            let nanos = ended.latency.as_nanos();
+            all.record(nanos);
+            parts[(((row.arrival - cut).as_nanos() / width) as usize).min(BATCHES - 1)].record(nanos);
+        }
+    }
+    (all, parts)
+}
+
+/// What comparisons of this strategy with those that are reported over `all` need.
+fn compared(rows: &[RequestRow], reported: Stretch, all: &[Stretch]) -> Compared {
+    let mut stretches: Vec<Stretch> = all.iter().map(|&other| common(reported, other)).collect();
+    stretches.sort_unstable();
+    stretches.dedup();
+    let mean = |(from, until): Stretch| {
+        let within = rows.iter().filter(|row| from <= row.arrival && row.arrival < until);
+        let (sum, count) =
+            within.filter_map(latency_ms).fold((0.0, 0_u64), |(sum, count), ms| (sum + ms, count + 1));
+        sum / count as f64
+    };
+    let means_ms = stretches.into_iter().map(|stretch| (stretch, mean(stretch))).collect();
+    Compared { reported, means_ms, requests: fingerprint(rows) }
+}
+
+/// Of when each request arrived and how it ended.
+fn fingerprint(rows: &[RequestRow]) -> u64 {
+    let mut hasher = Xxh64::new(0);
+    for row in rows {
+        (row.population.index(), row.number, row.arrival.as_nanos()).hash(&mut hasher);
+        let end = row.end.map(|end| (end.latency.as_nanos(), end.status.code(), end.status.flag()));
+        end.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn count(rows: &[&RequestRow]) -> Counts {

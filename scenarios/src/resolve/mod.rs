@@ -25,6 +25,7 @@ mod users;
 
 use crate::document::{Document, Setting};
 use crate::problem::{Checked, Problem, Problems, Source, nearest};
+use crate::schema::quantity::Quantity;
 use crate::schema::{self, Scenario};
 pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
@@ -33,6 +34,7 @@ use ranges::at_least_one;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use toml::Spanned;
 
 /// A scenario under one strategy, ready to run.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Resolved {
     pub strategy: String,
     /// Everything that a run needs.
     pub description: Description,
+    /// Whether as much of the run is to be cut as it needs to settle: the description's warm-up is zero then.
+    pub auto_warm_up: bool,
     /// Independent repetitions.
     pub replications: u32,
     /// The strategy that the others are compared with.
@@ -60,9 +64,6 @@ const DEFAULT_REPLICATIONS: u32 = 10;
 
 /// Reported time where the scenario names none.
 const DEFAULT_DURATION: SimDuration = SimDuration::from_secs(20 * 60);
-
-/// Time before it where the scenario names none.
-const DEFAULT_WARM_UP: SimDuration = SimDuration::from_secs(60);
 
 /// Longest run: ten years.
 const DURATION_MAX: SimDuration = SimDuration::from_secs(3_650 * 86_400);
@@ -96,7 +97,8 @@ pub fn resolve(
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
     let run = &scenario.run;
-    let warm_up = check.duration(run.warm_up.as_ref(), "warm_up", DEFAULT_WARM_UP, 0);
+    let written = check.warm_up(run.warm_up.as_ref());
+    let warm_up = written.unwrap_or(SimDuration::ZERO);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
     let end = warm_up.saturating_add(duration);
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
@@ -141,11 +143,11 @@ pub fn resolve(
     }
     if check.problems.is_empty() {
         let overridden = Vec::new();
-        let strategy = strategy.to_owned();
         let plane_keys = data_plane::keys(scenario, &description);
         Ok(Resolved {
-            strategy,
+            strategy: strategy.to_owned(),
             description,
+            auto_warm_up: written.is_none(),
             replications,
             baseline,
             overridden,
@@ -242,6 +244,17 @@ impl Check<'_> {
             self.problem(format!("there is no {kind} `{name}`"), span, help);
         }
         found
+    }
+
+    /// The warm-up, unless it is to be found.
+    fn warm_up(&mut self, written: Option<&Spanned<Quantity<schema::WarmUp>>>) -> Option<SimDuration> {
+        let written = written?;
+        let schema::WarmUp::Time(time) = written.get_ref().0 else { return None };
+        if time > DURATION_MAX {
+            let help = format!("it is at most {DURATION_MAX}, or \"auto\"");
+            self.problem(format!("warm_up {time} is out of range"), written.span(), help);
+        }
+        Some(time)
     }
 
     /// A duration of at least `least` ns.

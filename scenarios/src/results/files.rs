@@ -260,7 +260,7 @@ fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
         for (cluster, services) in &strategy.proxy_counters {
             for (service, counters) in services {
                 for (counter, &count) in counters {
-                    let per_second = (count as f64 / summary.run.simulated_seconds).to_string();
+                    let per_second = (count as f64 / strategy.simulated_seconds).to_string();
                     let count = count.to_string();
                     csv.write_record([
                         strategy.name.as_str(),

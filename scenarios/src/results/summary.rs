@@ -2,10 +2,12 @@
 
 use super::served::{proxy_counters, served, served_by_pod};
 use super::workloads::{WorkloadSummary, cpu_of_limit, growing_queues, workloads};
-use crate::analysis::estimates::{CONFIDENCE, latency_quantile, mean_latency, over_replications};
+use crate::analysis::estimates::{CONFIDENCE, Latencies, over_replications};
 use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
-use crate::experiment::replication::{Counts, Figures};
+use crate::experiment::replication::{Compared, Counts, Figures};
+use crate::experiment::warm_up::{WarmUp, settles_at};
+use crate::resolve::Resolved;
 use meshsim_core::stats::{Estimate, Histogram, paired_difference};
 use meshsim_models::world::description::Description;
 use serde::Serialize;
@@ -23,9 +25,9 @@ pub struct Summary {
     /// Whether the ranking holds over the draws of a calibration, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Ranking>,
-    /// Mean latencies by strategy and replication, for differences between any two.
+    /// What differences between any two strategies come from, by strategy and replication.
     #[serde(skip)]
-    means_ms: Vec<(String, Vec<f64>)>,
+    compared: Vec<(String, Vec<Compared>)>,
 }
 
 /// How a comparison was run.
@@ -35,7 +37,7 @@ pub struct Run {
     pub seed: u64,
     /// Replications that finished.
     pub replications: u32,
-    /// Reported time, over all replications of one strategy (s).
+    /// Reported time, over all replications of the first strategy (s).
     pub simulated_seconds: f64,
     /// Version of meshsim.
     pub version: &'static str,
@@ -121,7 +123,11 @@ pub struct Strategy {
     /// Latencies of successful requests over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
-    /// Replications in which MSER-5 did not find the end of the warm-up.
+    /// Reported time, over all replications (s).
+    pub simulated_seconds: f64,
+    /// What was cut from the start of each replication.
+    pub warm_up: WarmUp,
+    /// Replications that had not settled after it: all or none, for their average tells.
     pub warm_up_not_found: u32,
 }
 
@@ -226,12 +232,14 @@ impl Summary {
         let of_strategy = |place: usize| -> Vec<&Figures> {
             outcome.replications.iter().map(|(_, figures)| &figures[place]).collect()
         };
-        let strategies = (0..plan.strategies.len()).map(|place| strategy(plan, place, &of_strategy(place)));
-        let means_ms: Vec<(String, Vec<f64>)> = plan
+        let strategies = (0..plan.strategies.len())
+            .map(|place| strategy(&plan.strategies[place], &outcome.warm_ups[place], &of_strategy(place)));
+        let compared = |place: usize| of_strategy(place).iter().map(|f| f.compared.clone()).collect();
+        let compared: Vec<(String, Vec<Compared>)> = plan
             .strategies
             .iter()
             .enumerate()
-            .map(|(place, it)| (it.strategy.clone(), of_strategy(place).iter().map(|f| f.mean_ms).collect()))
+            .map(|(place, it)| (it.strategy.clone(), compared(place)))
             .collect();
         let seconds: f64 = of_strategy(0).iter().map(|f| f.seconds).sum();
         let mut summary = Self {
@@ -246,7 +254,7 @@ impl Summary {
             strategies: strategies.collect(),
             paired: Vec::new(),
             calibration: None,
-            means_ms,
+            compared,
         };
         let baseline = plan.strategies[plan.baseline].strategy.clone();
         let others = plan.strategies.iter().map(|it| &it.strategy).filter(|name| **name != baseline);
@@ -266,13 +274,30 @@ impl Summary {
         self.paired.iter().find(|paired| paired.strategy == strategy)
     }
 
+    /// Whether every request of every replication arrived at the same time, took as long and ended in the same way
+    /// under both strategies.
+    #[must_use]
+    pub fn are_same(&self, strategy: &str, other: &str) -> bool {
+        let requests = |name: &str| -> Vec<u64> {
+            self.compared(name).into_iter().flatten().map(|it| it.requests).collect()
+        };
+        let mine = requests(strategy);
+        !mine.is_empty() && mine == requests(other)
+    }
+
+    fn compared(&self, strategy: &str) -> Option<&Vec<Compared>> {
+        self.compared.iter().find(|(name, _)| name == strategy).map(|(_, compared)| compared)
+    }
+
     fn pair(&self, strategy: &str, baseline: &str) -> Option<Paired> {
-        let means = |name: &str| self.means_ms.iter().find(|(n, _)| n == name).map(|(_, means)| means);
-        let (mine, theirs) = (means(strategy)?, means(baseline)?);
-        if mine.iter().chain(theirs).any(|mean| !mean.is_finite()) {
-            return None;
-        }
-        let paired = paired_difference(mine, theirs, CONFIDENCE)?;
+        let (mine, theirs) = (self.compared(strategy)?, self.compared(baseline)?);
+        let means = |of: &[Compared], others: &[Compared]| -> Option<Vec<f64>> {
+            of.iter()
+                .zip(others)
+                .map(|(it, other)| it.mean_ms(other).filter(|mean| mean.is_finite()))
+                .collect()
+        };
+        let paired = paired_difference(&means(mine, theirs)?, &means(theirs, mine)?, CONFIDENCE)?;
         Some(Paired {
             strategy: strategy.to_owned(),
             baseline: baseline.to_owned(),
@@ -282,12 +307,14 @@ impl Summary {
     }
 }
 
-fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
-    let resolved = &plan.strategies[place];
+fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Strategy {
     let description = &resolved.description;
     let over = |of: &dyn Fn(&Figures) -> f64| Value::from(over_replications(figures, of));
     let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
-    let quantile = |place| Value::from(latency_quantile(figures, place));
+    let settles = description.what_varies().is_empty();
+    let latencies = Latencies::new(figures, settles);
+    let quantile = |place| Value::from(latencies.quantile(place));
+    let is_settled = !settles || settles_at(figures.iter().map(|f| &f.over_time)).is_settled;
     let per_cluster = |of: &dyn Fn(&Figures, usize) -> f64| {
         clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
     };
@@ -295,7 +322,7 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
     let mut strategy = Strategy {
         name: resolved.strategy.clone(),
         latency_ms: Latency {
-            mean: mean_latency(figures).into(),
+            mean: latencies.mean().into(),
             p50: quantile(0),
             p90: quantile(1),
             p95: quantile(2),
@@ -326,7 +353,9 @@ fn strategy(plan: &Plan, place: usize, figures: &[&Figures]) -> Strategy {
         requests: requests(figures),
         histogram: merge(figures),
         ci95: BTreeMap::new(),
-        warm_up_not_found: figures.iter().filter(|f| !f.warm_up_found).count() as u32,
+        simulated_seconds: seconds,
+        warm_up: warm_up.clone(),
+        warm_up_not_found: if is_settled { 0 } else { figures.len() as u32 },
     };
     let intervals = strategy.plain_figures().into_iter();
     strategy.ci95 = intervals.filter_map(|(name, value)| Some((name, value.ci95?))).collect();

@@ -18,10 +18,31 @@ use quantity::{NumberOrText, OneOrMore, Quantity};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use toml::Spanned;
 
 /// A length of time with its unit.
 pub type Duration = Spanned<Quantity<SimDuration>>;
+
+/// The time before anything is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmUp {
+    /// As much as the run needs to settle.
+    Auto,
+    /// So much.
+    Time(SimDuration),
+}
+
+impl FromStr for WarmUp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "auto" => Ok(Self::Auto),
+            time => time.parse().map(Self::Time).map_err(|error| format!("{error}; or \"auto\"")),
+        }
+    }
+}
 
 /// A whole scenario, or what is left of it once the strategies are taken out.
 #[derive(Debug, Deserialize)]
@@ -86,8 +107,8 @@ pub struct Scenario {
 pub struct Run {
     /// Simulated time that is reported.
     pub duration: Option<Duration>,
-    /// Simulated time before it.
-    pub warm_up: Option<Duration>,
+    /// Simulated time before it, or `"auto"`: as much of `duration` as the run needs to settle.
+    pub warm_up: Option<Spanned<Quantity<WarmUp>>>,
     /// Independent repetitions.
     pub replications: Option<Spanned<u32>>,
     /// Seed of all random numbers.

@@ -2,7 +2,7 @@
 
 use super::figures::Key;
 use super::hops::ServiceInCluster;
-use crate::analysis::estimates::{latency_quantile, mean_latency, over_replications};
+use crate::analysis::estimates::{Latencies, over_replications};
 use crate::experiment::Watch;
 use crate::experiment::compare::Plan;
 use crate::experiment::replication::{self, Figures, Keep};
@@ -29,7 +29,11 @@ impl<'a> Simulated<'a> {
     /// # Errors
     /// If no simulated request succeeded.
     pub fn run(plan: &'a Plan, watch: &Watch<'_>) -> Checked<Option<Self>> {
-        let keep = Keep { latencies: true, rows: false, fixed_cut: true, window_seconds: WINDOW_SECONDS };
+        let keep = Keep {
+            latencies: true,
+            window_seconds: WINDOW_SECONDS,
+            ..Keep::for_replications(plan.replications)
+        };
         let figures: Option<Vec<Figures>> = (0..plan.replications)
             .into_par_iter()
             .map(|number| replication::run(&plan.strategies[..1], number, keep, watch)?.pop())
@@ -54,12 +58,13 @@ impl<'a> Simulated<'a> {
     #[must_use]
     pub fn figure(&self, key: Key) -> Option<Estimate> {
         let figures: Vec<&Figures> = self.figures.iter().collect();
+        let latencies = Latencies::new(&figures, self.description.what_varies().is_empty());
         match key {
-            Key::Mean => mean_latency(&figures),
-            Key::P50 => latency_quantile(&figures, 0),
-            Key::P90 => latency_quantile(&figures, 1),
-            Key::P95 => latency_quantile(&figures, 2),
-            Key::P99 => latency_quantile(&figures, 3),
+            Key::Mean => latencies.mean(),
+            Key::P50 => latencies.quantile(0),
+            Key::P90 => latencies.quantile(1),
+            Key::P95 => latencies.quantile(2),
+            Key::P99 => latencies.quantile(3),
             Key::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
             Key::Failed => over_replications(&figures, failed_share),
             Key::CpuSplit => over_replications(&figures, proxy_share),

@@ -25,8 +25,7 @@ pub fn after_run(summary: &Summary) -> Vec<Warning> {
             warnings.push(Warning::InFlight { strategy: strategy.clone(), share });
         }
         if it.warm_up_not_found > 0 {
-            let replications = it.warm_up_not_found;
-            warnings.push(Warning::WarmUpNotFound { strategy: strategy.clone(), replications });
+            warnings.push(Warning::WarmUpNotFound { strategy: strategy.clone() });
         }
         warnings.extend(of_workloads(it));
         let mean = it.latency_ms.mean;

@@ -110,12 +110,10 @@ pub enum Warning {
         /// Under which strategy.
         strategy: String,
     },
-    /// The mean of latency still moved in the second half of the run.
+    /// Latency, failures or requests in flight still moved in the second half of what is reported.
     WarmUpNotFound {
         /// Under which strategy.
         strategy: String,
-        /// In how many replications.
-        replications: u32,
     },
     /// More requests ended in errors than people would live with.
     Failures {
@@ -274,10 +272,10 @@ impl fmt::Display for Warning {
                     "strategy `{strategy}`: no request completed; see failures and pods, or make the run longer"
                 )
             }
-            Self::WarmUpNotFound { strategy, replications } => write!(
+            Self::WarmUpNotFound { strategy } => write!(
                 f,
-                "strategy `{strategy}`: in {replications} replications latency had not settled (MSER-5); the \
-                 load may be too high, or the run needs a longer warm_up"
+                "strategy `{strategy}`: latency, failures or requests in flight had not settled in the mean over the \
+                 replications (MSER-5); the load may be too high, or the run needs a longer warm_up"
             ),
             Self::Failures { strategy, share } => write!(
                 f,

@@ -182,6 +182,65 @@ impl Histogram {
         Some((lower + (width - 1) / 2).clamp(self.min, self.max))
     }
 
+    /// The `q` quantile, `q` in `0..=1`, with values spread evenly over their bucket, clamped to
+    /// `[min, max]`; `None` without values.
+    ///
+    /// Unlike [`Self::quantile`] it moves smoothly with the sample: what estimators compare.
+    pub fn smooth_quantile(&self, q: f64) -> Option<f64> {
+        self.smooth_quantile_without(None, q)
+    }
+
+    /// The same of what is left if everything that `part` counted, which is counted here too, is taken away.
+    pub(super) fn smooth_quantile_without(&self, part: Option<&Self>, q: f64) -> Option<f64> {
+        debug_assert!((0.0..=1.0).contains(&q), "a quantile needs q in 0..=1");
+        let taken =
+            |index: usize| part.filter(|it| index < it.counters.len()).map_or(0, |it| it.count_of(index));
+        let count = (self.count - part.map_or(0, Self::count)).checked_sub(1)?;
+        // Each value stands in the middle of its own part of the bucket.
+        let rank = q * count as f64 + 0.5;
+        let mut seen = 0.0;
+        for index in 0..self.counters.len() {
+            let here = (self.count_of(index) - taken(index)) as f64;
+            if here > 0.0 && seen + here >= rank {
+                let (lower, width) = self.resolution.bounds_of(index);
+                let value = lower as f64 + width as f64 * ((rank - seen) / here).max(0.0);
+                return Some(value.clamp(self.min as f64, self.max as f64));
+            }
+            seen += here;
+        }
+        Some(self.max as f64)
+    }
+
+    /// How many values are at most `value`, with values spread evenly over their bucket.
+    pub fn count_at_most(&self, value: f64) -> f64 {
+        let mut count = 0.0;
+        for (lower, upper, here) in self.buckets() {
+            let (lower, upper) = (lower as f64, upper as f64);
+            if value < lower {
+                break;
+            }
+            count += here as f64 * ((value - lower) / (upper - lower)).min(1.0);
+        }
+        count
+    }
+
+    /// Sum of the squared deviations from the mean, with every value in the middle of its bucket.
+    pub fn squared_deviations(&self) -> f64 {
+        let Some(mean) = self.mean() else { return 0.0 };
+        let of = |(index, count): (usize, u64)| {
+            let (lower, width) = self.resolution.bounds_of(index);
+            let middle = lower as f64 + 0.5 * (width - 1) as f64;
+            let deviation = middle.clamp(self.min as f64, self.max as f64) - mean;
+            count as f64 * deviation * deviation
+        };
+        self.occupied().map(of).sum()
+    }
+
+    /// Sum of the recorded values themselves.
+    pub const fn sum(&self) -> u128 {
+        self.sum
+    }
+
     /// The non-empty buckets in ascending order as
     /// `(lower, upper_exclusive, count)`.
     ///
@@ -310,6 +369,43 @@ mod tests {
         let histogram = of(Resolution::PerMille, &[10, 20, 30, 40]);
         let reported = [0.0, 0.25, 0.26, 0.5, 0.51, 0.75, 0.76, 1.0].map(|q| histogram.quantile(q));
         assert_eq!(reported, [10, 10, 20, 20, 30, 30, 40, 40].map(Some));
+    }
+
+    #[test]
+    fn smooth_quantiles_are_those_of_the_sample() {
+        let values: Vec<u64> = (0..1000).map(|it| 5_000 + 7 * it).collect();
+        let whole = of(Resolution::PerMille, &values);
+        let sample: Vec<f64> = values.iter().map(|&it| it as f64).collect();
+        for q in [0.0, 0.01, 0.5, 0.99, 1.0] {
+            let exact = super::super::quantile_of_sorted(&sample, q).unwrap();
+            let smooth = whole.smooth_quantile(q).unwrap();
+            assert!((smooth / exact - 1.0).abs() < 0.001, "q {q}: {smooth} {exact}");
+        }
+        assert_eq!(of(Resolution::Percent, &[123_456_789; 9]).smooth_quantile(0.9), Some(123_456_789.0));
+        assert_eq!(Histogram::new(Resolution::Percent).smooth_quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_is_left_of_a_histogram_is_that_of_the_rest() {
+        let [first, second] = [spread(3, 5_000), spread(4, 3_000)];
+        let rest = of(Resolution::PerMille, &second);
+        let mut whole = of(Resolution::PerMille, &first);
+        let part = whole.clone();
+        whole.merge(&rest);
+        for q in [0.1, 0.5, 0.99] {
+            let [left, right] = [whole.smooth_quantile_without(Some(&part), q), rest.smooth_quantile(q)];
+            assert_eq!(left, right, "q {q}");
+        }
+        assert_eq!(whole.smooth_quantile_without(Some(&whole), 0.5), None);
+    }
+
+    #[test]
+    fn counts_and_deviations_follow_the_buckets() {
+        let histogram = of(Resolution::PerMille, &[10, 20, 20, 50]);
+        let counts = [9.0, 11.0, 20.5, 21.0, 1e9].map(|it| histogram.count_at_most(it));
+        assert_eq!(counts, [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!((histogram.sum(), histogram.squared_deviations()), (100, 900.0));
+        assert_eq!(of(Resolution::Percent, &[123_456_789; 9]).squared_deviations(), 0.0);
     }
 
     #[test]

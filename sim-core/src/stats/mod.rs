@@ -5,20 +5,19 @@
 //! simulated time) and [`Histogram`] (quantiles of integer values).
 //!
 //! Estimators, applied to recorded samples afterwards: [`mser5`] finds the end
-//! of the warm-up, [`batch_means()`] handles one long autocorrelated run,
-//! [`mean_estimate`] and [`paired_difference`] handle independent replications,
-//! and [`order_statistic_interval`] bounds a quantile without assuming a
-//! distribution.
+//! of the warm-up, [`Repeated`] gives means and quantiles of replications or of
+//! one long run, and [`mean_estimate`] and [`paired_difference`] those of any
+//! other figure over independent replications.
 //!
 //! Results are the same bits on every machine: only IEEE 754 basic operations
 //! and the functions of [`crate::elementary`] are used. A NaN sample is the
 //! caller's error; debug builds panic on it.
 
-pub mod batch_means;
 pub mod histogram;
 pub mod interval;
 pub mod normal;
 pub mod quantile;
+pub mod repeated;
 pub mod student_t;
 pub mod tally;
 pub mod time_average;
@@ -27,11 +26,11 @@ pub mod warm_up;
 #[cfg(test)]
 mod test_random;
 
-pub use batch_means::{batch_means, lag_one_autocorrelation};
 pub use histogram::{Histogram, Resolution};
 pub use interval::{Estimate, Interval, Paired, mean_estimate, paired_difference};
 pub use normal::normal_quantile;
-pub use quantile::{order_statistic_interval, quantile_of_sorted};
+pub use quantile::quantile_of_sorted;
+pub use repeated::Repeated;
 pub use student_t::student_t_quantile;
 pub use tally::Tally;
 pub use time_average::TimeAverage;
