@@ -106,6 +106,8 @@ pub enum Purpose {
     /// How much longer than a second the rounds of a worker's loop take (`application/cell`). Request
     /// draw.
     LoopRound = 46,
+    /// Back-off before a server's sidecar tries its application again (`call/at_server`). Request draw.
+    InboundBackOff = 50,
 }
 
 /// The roots of all addresses of one replication.

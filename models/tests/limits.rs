@@ -167,12 +167,15 @@ fn limits_are_each_proxys_own() {
     let pool = ConnectionPoolSettings { http2_max_requests: Some(2), ..NO_LIMITS };
     let mut description = one_pod(40, 100.0, 400, pool);
     description.gateway.replicas = 2;
+    // Many pods, so that their own limits are seldom reached.
+    description.deployments[0].replicas = 30;
     let record = run(&description, 0);
     let (lost, all) = (users_with(&record, "503 UO"), all_ended(&record).len());
     let (share, exact) = (lost as f64 / all as f64, erlang_b(2, 50.0 * 0.0402));
     assert!((share - exact).abs() < 0.012, "{share}, Erlang B {exact}");
     // The workers of one proxy share its limit.
     description.gateway.replicas = 1;
+    description.deployments[0].replicas = 1;
     description.gateway.concurrency = 4;
     description.services[ServiceId(0)].protocol = Protocol::Http2;
     description.services[ServiceId(0)].traffic_policy.connection_pool.http2_max_requests = Some(4);

@@ -53,10 +53,20 @@ pub enum Protocol {
     /// HTTP/1.1: one request at a time on a connection.
     #[default]
     Http1,
-    /// HTTP/2, as gRPC: requests share a connection.
+    /// HTTP/2: requests share a connection.
     Http2,
+    /// gRPC, over HTTP/2.
+    Grpc,
     /// Anything: a proxy balances connections and sees no requests.
     Tcp,
+}
+
+impl Protocol {
+    /// Whether requests share a connection.
+    #[must_use]
+    pub const fn shares_connections(self) -> bool {
+        matches!(self, Self::Http2 | Self::Grpc)
+    }
 }
 
 /// An operation of a service.

@@ -36,9 +36,6 @@ const LOOP_WORK: f64 = 1e5;
 /// How late Linux may end the wait at most (ns).
 const WAIT_SLACK: f64 = 1e6;
 
-/// A worker of a sidecar may keep so many connections to its cell before it allocates.
-const KEPT_ROOM: usize = 64;
-
 /// A worker process of a pod.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Worker {
@@ -47,34 +44,11 @@ pub struct Worker {
     woken: SimTime,
 }
 
-/// A kept connection from a pod's sidecar to its own cell.
-#[derive(Clone, Copy, Debug)]
-pub struct LocalConnection {
-    /// The worker that accepted it.
-    pub worker: u16,
-    /// When the cell closes it.
-    pub closes_at: SimTime,
-}
-
-/// What a sidecar has for a request to its own cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// A connection to this worker.
-    Open(u16),
-    /// A connection that the cell has closed, which the sidecar did not know when it sent the
-    /// request: it is reset.
-    Closed,
-    /// Nothing: a new one is made.
-    None,
-}
-
 /// The server of one pod.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// Its worker processes.
     pub workers: Vec<Worker>,
-    /// Idle connections from the sidecar, most recently used last, by the sidecar's worker.
-    kept: Vec<Vec<LocalConnection>>,
     /// How many requests are in it.
     pub occupancy: Occupancy,
 }
@@ -91,35 +65,10 @@ pub struct Occupancy {
 }
 
 impl Cell {
-    /// A cell whose sidecar has `sidecar_workers` workers (0 without a sidecar).
+    /// A cell in which nothing has happened.
     #[must_use]
-    pub fn new(workers: u16, sidecar_workers: u16) -> Self {
-        Self {
-            workers: vec![Worker::default(); usize::from(workers)],
-            // One by one: a clone has no room.
-            kept: (0..sidecar_workers).map(|_| Vec::with_capacity(KEPT_ROOM)).collect(),
-            occupancy: Occupancy::default(),
-        }
-    }
-
-    /// The most recently used connection of a sidecar's worker, for a request that arrives now and
-    /// was sent `loopback` ago; news of a close takes as long.
-    pub fn take_kept(&mut self, sidecar_worker: u16, now: SimTime, loopback: SimDuration) -> Kept {
-        let kept = &mut self.kept[usize::from(sidecar_worker)];
-        while let Some(connection) = kept.pop() {
-            if connection.closes_at > now {
-                return Kept::Open(connection.worker);
-            }
-            if now < connection.closes_at + loopback * 2 {
-                return Kept::Closed;
-            }
-        }
-        Kept::None
-    }
-
-    /// A connection falls idle.
-    pub fn keep(&mut self, sidecar_worker: u16, connection: LocalConnection) {
-        self.kept[usize::from(sidecar_worker)].push(connection);
+    pub fn new(workers: u16) -> Self {
+        Self { workers: vec![Worker::default(); usize::from(workers)], occupancy: Occupancy::default() }
     }
 }
 
@@ -227,25 +176,5 @@ mod tests {
         assert!(worker.receive(at(0), 2) && worker.receive(at(0), 2) && !worker.receive(at(0), 2));
         worker.free_thread();
         assert_eq!(worker.busy_threads, 1);
-    }
-
-    #[test]
-    fn the_most_recently_used_connection_goes_first_and_a_closed_one_never() {
-        let mut cell = Cell::new(4, 1);
-        cell.keep(0, LocalConnection { worker: 1, closes_at: at(900) });
-        cell.keep(0, LocalConnection { worker: 2, closes_at: at(800) });
-        let no_time = SimDuration::ZERO;
-        assert_eq!(cell.take_kept(0, at(850), no_time), Kept::Open(1));
-        assert_eq!(cell.take_kept(0, at(850), no_time), Kept::None);
-    }
-
-    #[test]
-    fn a_request_that_meets_the_close_is_reset() {
-        let taken = |now| {
-            let mut cell = Cell::new(4, 1);
-            cell.keep(0, LocalConnection { worker: 1, closes_at: at(800) });
-            cell.take_kept(0, at(now), SimDuration::from_millis(5))
-        };
-        assert_eq!([799, 800, 809, 810].map(taken), [Kept::Open(1), Kept::Closed, Kept::Closed, Kept::None]);
     }
 }

@@ -15,7 +15,6 @@
 //! Envoy `router.cc`, `load_balancer_impl.cc`, `outlier_detection_impl.cc` (`armIntervalTimer`).
 
 use super::record::{Hop, Origin};
-use crate::application::call_graph::Protocol;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::state::{Cluster, view_of};
@@ -65,7 +64,7 @@ impl Context<'_> {
         let pod = host_selection::select(balance, tried, again).host?;
         debug_assert!(view.pods().contains(&pod), "an endpoint that the proxy sees");
         let breaker = upstream.breaker;
-        let shares = spec.protocol == Protocol::Http2;
+        let shares = spec.protocol.shares_connections();
         let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));
         Some((pod, PoolId(host.pools.0 + u32::from(worker))))
     }

@@ -1,8 +1,7 @@
 //! The client's connections: one for each attempt, kept, made or waited for.
 //!
 //! # Models
-//! An attempt takes an idle connection of its worker's pool, or waits for the first that is ready,
-//! for which a new one is made if the limits allow. A handshake is a round trip for TCP and one more
+//! An attempt gets a connection of its worker's pool as `pooling` says. A handshake is a round trip for TCP and one more
 //! for TLS 1.3, and CPU on both sides where certificates are checked. If a connection cannot be made,
 //! all that wait for one in its pool fail: because it is refused, or because it is not made within the
 //! proxy's `connectTimeout`, handshake included.
@@ -28,6 +27,7 @@
 //! `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
 //! 2018-11-07.
 
+use super::pooling::Pooling;
 use super::record::{Client, Hop, Origin, Phase, Status};
 use crate::application::call_graph::Protocol;
 use crate::cluster::event::Event;
@@ -39,7 +39,7 @@ use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
 use crate::kube_proxy;
 use crate::mesh::circuit_breaker::{Resource, Thresholds};
 use crate::mesh::cluster_policy::ClusterPolicy;
-use crate::mesh::connection_pool::{Checkout, Connection, Opening};
+use crate::mesh::connection_pool::{Checkout, Connection, ConnectionPools, DEFAULT_IDLE_TIMEOUT, Waits};
 use crate::mesh::outlier_detection::HostResult;
 use crate::mesh::retry::Outcome;
 use crate::mesh::upstream::{AttemptResult, UpstreamSpec};
@@ -48,38 +48,12 @@ use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
 use crate::network::tcp::Window;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id, SimDuration, SimTime};
+use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
 
-/// Envoy's idle time-out of a connection, also Istio's default.
-const PROXY_IDLE_TIMEOUT: SimDuration = SimDuration::from_secs(3600);
-
 impl Context<'_> {
-    /// A request of a proxy gets a connection to its pod, now or later.
-    pub(super) fn take_connection(&mut self, hop: Handle<Hop>, pool: PoolId, pod: PodId) {
-        match self.check_out(pool) {
-            Checkout::Kept(connection) => {
-                if !self.dispatch(hop, connection) {
-                    self.release(connection);
-                }
-            }
-            Checkout::Closed(_) => self.meet_close(hop),
-            Checkout::None => {
-                let it = self.cluster.hops[hop];
-                let (thresholds, _) = self.limits_of(&it);
-                let cluster = &mut *self.cluster;
-                if !cluster.pools.wait(pool, hop, &mut cluster.hops, thresholds) {
-                    return self.overflows(hop);
-                }
-                self.cluster.hops[hop].phase = Phase::Waiting;
-                // Whichever connection is ready first takes the request.
-                self.open_if_allowed(&it, pool, pod);
-            }
-        }
-    }
-
     /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
     /// connection, which over HTTP/2 all requests of the worker share.
     pub(crate) fn call_from_cell(&mut self, hop: Handle<Hop>, calling_pod: PodId, cell_worker: u16) {
@@ -241,15 +215,9 @@ impl Context<'_> {
         // Without one, the attempt met a connection that was closed already.
         let Some(connection) = it.connection.take() else { return };
         let it = *it;
-        let pool = self.cluster.pools[connection].pool;
-        self.cluster.pools.detach(connection);
         // Over HTTP/2 only the request is reset, unless the server is gone.
-        let kept =
-            self.cluster.pools.is_shared(pool) && !is_lost && !self.topology.faults.is_dead(it.pod, self.now);
-        if !kept || self.cluster.pools.is_draining(connection) {
-            self.cluster.pools.drain(connection);
-            self.replace_connection(&it, pool);
-        }
+        let sound = !is_lost && !self.topology.faults.is_dead(it.pod, self.now);
+        self.abandon(&it, connection, sound);
     }
 
     /// The answer of an attempt is there: its connection is free for others.
@@ -257,27 +225,13 @@ impl Context<'_> {
         let connection = self.cluster.hops[hop].connection.take().expect("an answer comes over a connection");
         let it = self.cluster.hops[hop];
         let policy = self.policy_of(&it);
-        let opened = self.cluster.pools[connection].opened;
-        let idle = policy.and_then(|policy| policy.idle_timeout).unwrap_or(PROXY_IDLE_TIMEOUT);
-        let aged = policy.and_then(|policy| policy.max_connection_duration);
-        // Its server closes a connection that others still use later.
-        let falls_idle = self.cluster.pools.streams(connection) == 1;
+        self.cluster.pools.rest(connection, self.now, response.closes_at, policy);
         let kept = &mut self.cluster.pools[connection];
         kept.window = response.window;
-        kept.closes_at = if falls_idle { response.closes_at } else { SimTime::MAX };
-        kept.idle_until = self.now.saturating_add(idle);
-        kept.lives_until = aged.map_or(SimTime::MAX, |age| opened.saturating_add(age));
         if !self.topology.faults.is_empty() {
-            kept.closes_at = kept.closes_at.min(self.topology.faults.next_crash(it.pod, opened));
+            kept.closes_at = kept.closes_at.min(self.topology.faults.next_crash(it.pod, kept.opened));
         }
-        self.cluster.pools.detach(connection);
-        if self.cluster.pools.is_draining(connection) {
-            let pool = self.cluster.pools[connection].pool;
-            self.cluster.pools.drain(connection);
-            self.replace_connection(&it, pool);
-        } else {
-            self.release(connection);
-        }
+        self.give_back(&it, connection);
     }
 
     /// An attempt of a proxy is over for its upstream.
@@ -302,33 +256,12 @@ impl Context<'_> {
 
     /// When a proxy's connection is closed for idleness.
     pub(crate) fn proxy_closes_at(&self) -> SimTime {
-        self.now.saturating_add(PROXY_IDLE_TIMEOUT)
+        self.now.saturating_add(DEFAULT_IDLE_TIMEOUT)
     }
 
     /// Whether a hop goes to a `tcp` service.
     pub(super) fn is_tcp(&self, hop: &Hop) -> bool {
         matches!(hop.client, Client::Proxy { proxy, .. } if self.spec_of(hop, proxy).protocol == Protocol::Tcp)
-    }
-
-    /// A request over its connection: sent, unless a limit forbids it. Tells whether the connection
-    /// is in use.
-    fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
-        if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
-            && !self.begins_at_proxy(hop, proxy)
-        {
-            self.overflows(hop);
-            return false;
-        }
-        let most = self.policy_of(&self.cluster.hops[hop]).and_then(|it| it.max_requests_per_connection);
-        self.cluster.pools.attach(connection, most);
-        self.keeps_open(connection);
-        let it = &mut self.cluster.hops[hop];
-        it.connection = Some(connection);
-        it.phase = Phase::Sent;
-        let waited = (self.now - it.routed).as_nanos() / 1_000;
-        it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
-        self.transmit_request(hop, connection);
-        true
     }
 
     /// What is in use is not closed for idleness.
@@ -387,66 +320,6 @@ impl Context<'_> {
         self.send_with(message, request.address, Purpose::LinkRequest, late);
     }
 
-    /// A request goes out on a connection that its server has closed: its client will learn that a
-    /// round trip later.
-    #[cold]
-    fn meet_close(&mut self, hop: Handle<Hop>) {
-        if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
-            && !self.begins_at_proxy(hop, proxy)
-        {
-            return self.overflows(hop);
-        }
-        let it = &mut self.cluster.hops[hop];
-        it.phase = Phase::Sent;
-        let (pod, attempt) = (it.pod, it.attempts);
-        let at = self.now + self.path_to(pod).round_trip;
-        self.scheduler.schedule(at, Event::ResetArrives { hop, attempt });
-    }
-
-    /// A limit of requests is reached.
-    #[cold]
-    fn overflows(&mut self, hop: Handle<Hop>) {
-        self.count(hop, Counter::RequestOverflows);
-        self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
-    }
-
-    /// A connection has nothing to do: the next waiting request takes it, or it falls idle.
-    fn release(&mut self, connection: Handle<Connection>) {
-        let pool = self.cluster.pools[connection].pool;
-        let shared = self.cluster.pools.is_shared(pool);
-        let by_cell = self.cluster.pools.is_of_cell(pool);
-        // One whose endpoint left while it was made carries those that wait for it, and no others.
-        if shared && !self.cluster.pools.is_draining(connection) {
-            self.cluster.pools.check_in(connection, u32::MAX);
-        }
-        loop {
-            let cluster = &mut *self.cluster;
-            let Some(hop) = cluster.pools.take_waiting(pool, &mut cluster.hops) else { break };
-            // The pool of a worker is one pod's.
-            if self.dispatch(hop, connection) {
-                if !shared {
-                    return;
-                }
-                if self.cluster.pools.is_draining(connection) {
-                    let it = self.cluster.hops[hop];
-                    return self.replace_connection(&it, pool);
-                }
-            }
-        }
-        if self.cluster.pools.is_draining(connection) {
-            self.cluster.pools.drain(connection);
-        } else if !shared {
-            self.cluster.pools.check_in(connection, if by_cell { KEPT_BY_CELL } else { u32::MAX });
-        }
-    }
-
-    /// A pool has lost a connection for which requests may wait.
-    fn replace_connection(&mut self, hop: &Hop, pool: PoolId) {
-        if self.cluster.pools.lacks_connection(pool) {
-            self.open_if_allowed(hop, pool, hop.pod);
-        }
-    }
-
     #[inline(always)]
     fn check_out(&mut self, pool: PoolId) -> Checkout {
         let (topology, here) = (self.topology, self.cluster.id);
@@ -456,26 +329,6 @@ impl Context<'_> {
 
     fn path_to(&self, pod: PodId) -> Path {
         self.topology.path(self.cluster.id, self.topology.pods[pod].cluster)
-    }
-
-    /// Begins to make a connection for whoever waits, if the limits allow.
-    fn open_if_allowed(&mut self, hop: &Hop, pool: PoolId, pod: PodId) {
-        // One that is being made and that nobody else waits for will do.
-        if !self.cluster.pools.lacks_connection(pool) {
-            return;
-        }
-        let (thresholds, _) = self.limits_of(hop);
-        match self.cluster.pools.may_open(pool, thresholds) {
-            Opening::Shared => {}
-            Opening::Refused => self.count_for(hop, Counter::ConnectionOverflows),
-            Opening::Forced => {
-                self.count_for(hop, Counter::ConnectionOverflows);
-                self.open(pool, pod);
-            }
-            Opening::Allowed => {
-                self.open(pool, pod);
-            }
-        }
     }
 
     /// Begins to make a connection.
@@ -558,7 +411,7 @@ impl Context<'_> {
         let index = Cluster::cell_pool_index(cell_worker, service, services);
         let slot = self.topology.slot_of(calling_pod);
         let known = self.cluster.cell_pools[slot][index];
-        let shares = self.topology.description.services[service].protocol == Protocol::Http2;
+        let shares = self.topology.description.services[service].protocol.shares_connections();
         let pool = known.unwrap_or_else(|| self.cluster.pools.add_of_cell(calling_pod, breaker, shares));
         self.cluster.cell_pools[slot][index] = Some(pool);
         pool
@@ -580,6 +433,84 @@ impl Context<'_> {
             Client::Cell => self.topology.service_of(hop.endpoint),
         };
         self.cluster.metrics.count(self.now, service, counter);
+    }
+}
+
+/// The client's side.
+impl Pooling<Hop> for Context<'_> {
+    fn pools(&mut self) -> (&mut ConnectionPools, &mut Slab<Hop>) {
+        (&mut self.cluster.pools, &mut self.cluster.hops)
+    }
+
+    fn limits(&self, request: &Hop) -> Thresholds {
+        *self.limits_of(request).0
+    }
+
+    #[inline(always)]
+    fn take_kept(&mut self, pool: PoolId) -> Checkout {
+        self.check_out(pool)
+    }
+
+    fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
+        if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
+            && !self.begins_at_proxy(hop, proxy)
+        {
+            self.overflows(hop);
+            return false;
+        }
+        let most = self.policy_of(&self.cluster.hops[hop]).and_then(|it| it.max_requests_per_connection);
+        self.cluster.pools.attach(connection, most);
+        self.keeps_open(connection);
+        let it = &mut self.cluster.hops[hop];
+        it.connection = Some(connection);
+        it.phase = Phase::Sent;
+        let waited = (self.now - it.routed).as_nanos() / 1_000;
+        it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
+        self.transmit_request(hop, connection);
+        true
+    }
+
+    /// Its client will learn of the close a round trip later.
+    #[cold]
+    fn meet_close(&mut self, hop: Handle<Hop>) {
+        if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
+            && !self.begins_at_proxy(hop, proxy)
+        {
+            return self.overflows(hop);
+        }
+        let it = &mut self.cluster.hops[hop];
+        it.phase = Phase::Sent;
+        let (pod, attempt) = (it.pod, it.attempts);
+        let at = self.now + self.path_to(pod).round_trip;
+        self.scheduler.schedule(at, Event::ResetArrives { hop, attempt });
+    }
+
+    #[cold]
+    fn overflows(&mut self, hop: Handle<Hop>) {
+        self.count(hop, Counter::RequestOverflows);
+        self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
+    }
+
+    fn waits(&mut self, hop: Handle<Hop>) {
+        self.cluster.hops[hop].phase = Phase::Waiting;
+    }
+
+    fn connect(&mut self, request: &Hop, pool: PoolId) {
+        self.open(pool, request.pod);
+    }
+
+    fn connection_overflows(&mut self, request: &Hop) {
+        self.count_for(request, Counter::ConnectionOverflows);
+    }
+
+    fn kept_most(&self, pool: PoolId) -> u32 {
+        if self.cluster.pools.is_of_cell(pool) { KEPT_BY_CELL } else { u32::MAX }
+    }
+}
+
+impl Waits for Hop {
+    fn next_waiting(&mut self) -> &mut Option<Handle<Self>> {
+        &mut self.next_waiting
     }
 }
 

@@ -16,6 +16,7 @@
 //! # Source
 //! Envoy `router.cc`; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
 
+use super::pooling::Pooling;
 use super::position::ClusterPath;
 use super::record::{Answer, Client, Hop, Origin, Phase, Status};
 use crate::cluster::event::Event;
@@ -114,7 +115,7 @@ impl Context<'_> {
             return self.answer_itself(hop, Status::NoHealthyUpstream);
         };
         self.begin_attempt(hop, pod);
-        self.take_connection(hop, pool, pod);
+        self.take_connection(hop, pool);
     }
 
     /// The answer of a pod of this or another cluster reaches the client.
@@ -295,7 +296,7 @@ impl Context<'_> {
             return false;
         }
         self.count(hop, Counter::Retries);
-        let wait = back_off(retry.back_off, it.attempts, it.address);
+        let wait = back_off(retry.back_off, it.attempts, it.address, Purpose::RetryBackoff);
         self.cluster.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
         let it = &mut self.cluster.hops[hop];
         it.holds_retry = true;
@@ -318,6 +319,7 @@ impl Context<'_> {
 
     /// The client of a request that was sent waits no longer.
     fn give_up_attempt(&mut self, hop: Handle<Hop>) {
+        self.tell_server(hop);
         self.close_connection(hop, false);
         self.end_attempt(hop, AttemptResult::Local(HostResult::LocalOriginTimeout));
     }

@@ -2,11 +2,13 @@
 //! further calls, and back.
 
 mod ambient;
+mod at_server;
 mod choice;
 mod connection;
 mod fan_out;
 mod hop;
 mod pod_death;
+mod pooling;
 pub mod position;
 pub mod record;
 mod serve;

@@ -14,13 +14,13 @@ use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::{Body, Message};
 use crate::draws::Purpose;
-use crate::ids::{ClusterId, PodId};
+use crate::ids::{ClusterId, PodId, PoolId};
 use crate::mesh::proxy::Proxy;
-use meshsim_core::Handle;
 use meshsim_core::random::Address;
+use meshsim_core::{Handle, Id};
 
 /// A TCP segment without data, with its headers (bytes).
-const RESET_WIRE_BYTES: u32 = 52;
+pub(super) const RESET_WIRE_BYTES: u32 = 52;
 
 impl Context<'_> {
     /// A pod dies.
@@ -35,7 +35,11 @@ impl Context<'_> {
         let service = &self.topology.application().services[it.service];
         let concurrency = self.topology.description.mesh.concurrency;
         let sidecars = self.topology.has_sidecars();
-        self.cluster.cells[slot] = Cell::new(service.workers, if sidecars { concurrency } else { 0 });
+        self.cluster.cells[slot] = Cell::new(service.workers);
+        if sidecars {
+            let first = PoolId::from_index(slot * usize::from(concurrency));
+            self.cluster.inbound.clear(first, usize::from(concurrency));
+        }
         self.cluster.cell_pools[slot].fill(None);
         self.compute.clear(self.now, it.container);
         // Its counters begin anew.
@@ -66,6 +70,7 @@ impl Context<'_> {
             match it.phase {
                 Phase::Waiting => self.stop_waiting(hop),
                 Phase::Sent => {
+                    self.tell_server(hop);
                     if let Some(connection) = self.cluster.hops[hop].connection.take() {
                         self.cluster.pools.detach(connection);
                         self.cluster.pools.drain(connection);

@@ -117,6 +117,12 @@ pub struct Call {
     pub cell_worker: u16,
     /// Groups that are not done.
     pub open_groups: u16,
+    /// The connection between the sidecar and the application that carries it.
+    pub connection: Option<Handle<Connection<Self>>>,
+    /// Further attempts of the sidecar to reach the application.
+    pub retries: u8,
+    /// Whether it counts as a retry for the sidecar's circuit breaker.
+    pub holds_retry: bool,
     /// What it will answer.
     pub answer: Answer,
     /// The congestion window of the connection, which travels with the request.
@@ -126,7 +132,7 @@ pub struct Call {
     /// When it reached its pod; from the answer on, when the server will close the connection if
     /// nothing follows. One word for both, as no call needs both.
     pub arrived_or_closes: SimTime,
-    /// The call that waits behind it for a thread.
+    /// The call that waits behind it for a connection or a thread.
     pub next_in_queue: Option<Handle<Call>>,
 }
 
@@ -159,6 +165,9 @@ pub enum Status {
     NoHealthyUpstream,
     /// 503 with flag UO: a limit of the proxy was reached.
     Overflow,
+    /// 503: a limit of the server's own sidecar was reached. That one logs UO; to the client's proxy it is
+    /// an answer as any other.
+    ServerOverflow,
     /// 504 with flag UT: it took too long.
     Timeout,
     /// 404 with flag NR: no route takes it.
@@ -181,7 +190,11 @@ impl Status {
             Self::Ok => 200,
             Self::NoRoute => 404,
             Self::ServiceError => 500,
-            Self::UpstreamReset | Self::ConnectFailure | Self::NoHealthyUpstream | Self::Overflow => 503,
+            Self::UpstreamReset
+            | Self::ConnectFailure
+            | Self::NoHealthyUpstream
+            | Self::Overflow
+            | Self::ServerOverflow => 503,
             Self::Timeout => 504,
             Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
         }
@@ -191,7 +204,7 @@ impl Status {
     #[must_use]
     pub const fn flag(self) -> &'static str {
         match self {
-            Self::Ok | Self::ServiceError | Self::ServiceFailure(_) => "",
+            Self::Ok | Self::ServiceError | Self::ServiceFailure(_) | Self::ServerOverflow => "",
             Self::UpstreamReset => "UC",
             Self::ConnectFailure => "UF",
             Self::NoHealthyUpstream => "UH",
@@ -302,5 +315,5 @@ impl Answer {
     }
 }
 
-// A call in flight has one of each: at most 256 bytes of live memory, with their slots.
-const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 256);
+// A call in flight has one of each: at most 264 bytes of live memory, with their slots.
+const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 264);

@@ -1,4 +1,5 @@
-//! The server's side of a call: sidecar in, cell, CPU, sidecar out, response round by round.
+//! The server's side of a call: sidecar in (on to `at_server`), cell, CPU, sidecar out, response round by
+//! round.
 //!
 //! # Models
 //! The internal service first (digits of pi, sleep, body), then the external services, then the
@@ -10,15 +11,12 @@
 //! - Requests and responses pass whole from hop to hop; a real proxy streams. Effect: none but for
 //!   the proxies' time per kB.
 //! - Only a response's last round has the random part of the link's delay, and what a loss costs.
-//! - A new connection between a sidecar and its own cell costs no time.
 //!
 //! # Source
 //! µBench, `ServiceCell/CellController-mp.py`.
 
-use super::hop::LOCAL_REPLY_BODY;
 use super::record::{Answer, Call, Hop, Status, Totals};
 use crate::application::call_graph::{Endpoint, Protocol};
-use crate::application::cell::{Kept, LocalConnection};
 use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::event::Event;
 use crate::cluster::handle::{Context, Job, Stage};
@@ -58,6 +56,9 @@ impl Context<'_> {
             server_worker: request.server_worker,
             cell_worker: request.server_worker,
             open_groups: 0,
+            connection: None,
+            retries: 0,
+            holds_retry: false,
             answer: Answer::pending(),
             window: request.window,
             transfer: Transfer { remaining: 0, round: 0 },
@@ -84,30 +85,24 @@ impl Context<'_> {
         if !self.cluster.calls.contains(call) {
             return;
         }
+        if self.topology.has_sidecars() {
+            return self.enter_by_sidecar(call);
+        }
+        if !self.listens(self.cluster.calls[call].pod) {
+            // The connection is refused.
+            let it = self.cluster.calls.remove(call);
+            return self.reset_client(it.client, it.hop, it.address);
+        }
+        self.enter_cell(call);
+    }
+
+    /// A request is in a worker process of its pod.
+    pub(super) fn enter_cell(&mut self, call: Handle<Call>) {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         let service = &self.topology.application().services[self.topology.pods[it.pod].service];
-        if self.cluster.workloads.is_elastic && !self.cluster.workloads.pods[slot].accepts(self.now) {
-            return self.refuse(call);
-        }
-        let cell_worker = if self.topology.has_sidecars() {
-            let loopback = self.topology.description.mesh.loopback;
-            match self.cluster.cells[slot].take_kept(it.server_worker, self.now, loopback) {
-                Kept::Open(worker) => worker,
-                Kept::None => self.accepting_worker(service.workers),
-                Kept::Closed => {
-                    // The sidecar answers for its cell: a 503 that is real to the client's proxy.
-                    let answer = &mut self.cluster.calls[call].answer;
-                    (answer.status, answer.body) = (Status::UpstreamReset, LOCAL_REPLY_BODY);
-                    return self.respond_through_sidecar(call);
-                }
-            }
-        } else {
-            it.server_worker
-        };
-        self.cluster.calls[call].cell_worker = cell_worker;
         self.cluster.cells[slot].occupancy.enter(self.now);
-        let worker = &mut self.cluster.cells[slot].workers[usize::from(cell_worker)];
+        let worker = &mut self.cluster.cells[slot].workers[usize::from(it.cell_worker)];
         if worker.receive(self.now, service.threads) {
             self.start(call);
         } else {
@@ -117,19 +112,6 @@ impl Context<'_> {
             });
             worker.set_queue(Some(ends));
         }
-    }
-
-    /// An application that starts or stops listens to nobody: its sidecar answers for it, and without
-    /// one the connection is refused.
-    #[cold]
-    fn refuse(&mut self, call: Handle<Call>) {
-        if self.topology.has_sidecars() {
-            let answer = &mut self.cluster.calls[call].answer;
-            (answer.status, answer.body) = (Status::ConnectFailure, LOCAL_REPLY_BODY);
-            return self.respond_through_sidecar(call);
-        }
-        let it = self.cluster.calls.remove(call);
-        self.reset_client(it.client, it.hop, it.address);
     }
 
     /// A piece of CPU work is done.
@@ -320,15 +302,12 @@ impl Context<'_> {
         cell.occupancy.leave(self.now);
         let mut late = draw(it.address, Purpose::LoopRound);
         let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(self.now, keep_alive, &mut late);
-        if self.topology.has_sidecars() {
-            let connection = LocalConnection { worker: it.cell_worker, closes_at };
-            cell.keep(it.server_worker, connection);
-        }
         self.free_thread(slot, it.cell_worker);
         let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
         self.cluster.calls[call].answer.body = body;
         if self.topology.has_sidecars() {
-            self.respond_through_sidecar(call);
+            self.application_has_answered(call, closes_at);
+            self.respond_through_sidecar(call, self.topology.description.mesh.loopback);
         } else if self.topology.is_ambient() {
             let pass = &self.topology.ztunnel_in;
             let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
@@ -347,7 +326,7 @@ impl Context<'_> {
         let description = &self.topology.description;
         match description.services[self.topology.pods[pod].service].protocol {
             Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
-            Protocol::Http2 => description.cell.http2_keep_alive,
+            Protocol::Http2 | Protocol::Grpc => description.cell.http2_keep_alive,
         }
     }
 
@@ -360,14 +339,14 @@ impl Context<'_> {
         self.cluster.metrics.add_answer(self.now, service, took, from_outside);
     }
 
-    /// A response passes the server's sidecar.
-    fn respond_through_sidecar(&mut self, call: Handle<Call>) {
+    /// A response passes the server's sidecar, which it reaches after so long.
+    pub(super) fn respond_through_sidecar(&mut self, call: Handle<Call>, after: SimDuration) {
         let it = self.cluster.calls[call];
         let body = it.answer.body;
         let pass = &self.topology.inbound_pass;
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         let sidecar = self.topology.sidecar_of(it.pod);
-        let reached = self.now + self.topology.description.mesh.loopback;
+        let reached = self.now + after;
         self.charge_proxy(sidecar, cpu);
         let at = self.cluster.proxies[sidecar].pass(it.server_worker, reached, takes);
         self.answer_is_ready(call, at, self.proxy_closes_at());
@@ -386,7 +365,7 @@ impl Context<'_> {
         self.start(first);
     }
 
-    fn accepting_worker(&mut self, workers: u16) -> u16 {
+    pub(super) fn accepting_worker(&mut self, workers: u16) -> u16 {
         let address = self.next_draw();
         uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers)) as u16
     }

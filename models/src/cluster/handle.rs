@@ -269,6 +269,7 @@ impl Process for Shard {
             Body::Request(request) => context.remote_request_arrives(&request),
             Body::Response(response) => context.response_arrives(&response),
             Body::Reset { hop, address } => context.reset_arrives(hop, address),
+            Body::GivenUp { hop, client, address } => context.client_gives_up(hop, client, address),
             Body::Endpoint { pod, news } => context.endpoint_news(pod, news),
             Body::PodEnded { pod } => context.remote_pod_ended(pod),
         }
@@ -348,6 +349,7 @@ impl Context<'_> {
     fn forward(&mut self, message: Message) {
         let (address, purpose) = match &message.body {
             Body::Request(request) => (request.address, Purpose::TransitRequest),
+            Body::GivenUp { address, .. } => (*address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
             Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
             Body::Endpoint { .. } | Body::PodEnded { .. } => (self.next_draw(), Purpose::LinkControl),

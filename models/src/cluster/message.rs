@@ -33,6 +33,15 @@ pub enum Body {
         /// The address of the attempt's draws.
         address: Address,
     },
+    /// The client of a hop has given up its attempt.
+    GivenUp {
+        /// The client's hop.
+        hop: Handle<Hop>,
+        /// The cluster of the client.
+        client: ClusterId,
+        /// The address of the attempt's draws.
+        address: Address,
+    },
     /// A control plane tells another of an endpoint.
     Endpoint {
         /// The pod.

@@ -38,6 +38,9 @@ pub struct Cluster {
     pub proxies: Table<ProxyId, Proxy>,
     /// The connections of all its clients.
     pub pools: ConnectionPools,
+    /// The connections of its pods' sidecars to the applications beside them: a breaker per pod, a pool per
+    /// worker of its sidecar.
+    pub inbound: ConnectionPools<Call>,
     /// By the pod's place in the cluster.
     pub cells: Vec<Cell>,
     /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
@@ -105,9 +108,14 @@ impl Cluster {
         let service_of = |pod: u32| &description.application.services[topology.pods[PodId(pod)].service];
         let threads = |pod: u32| usize::from(service_of(pod).workers) * usize::from(service_of(pod).threads);
         let room = pods.clone().map(threads).sum::<usize>().clamp(16, MOST_ROOM);
-        let cells = pods
-            .clone()
-            .map(|pod| Cell::new(service_of(pod).workers, if sidecars > 0 { concurrency } else { 0 }));
+        let cells = pods.clone().map(|pod| Cell::new(service_of(pod).workers));
+        let mut inbound = ConnectionPools::with_capacity(if sidecars > 0 { room } else { 0 });
+        for pod in pods.clone().take(sidecars) {
+            let upstream = UpstreamId(topology.pods[PodId(pod)].service.0);
+            let shares = topology.upstreams.spec(false, upstream).protocol.shares_connections();
+            let breaker = inbound.add_breaker();
+            inbound.add(usize::from(concurrency), Some(breaker), shares);
+        }
         let cell_pools = pods.clone().map(|pod| {
             vec![None; if cells_connect { usize::from(service_of(pod).workers) * services } else { 0 }]
         });
@@ -122,6 +130,7 @@ impl Cluster {
             calls: Slab::with_capacity(room),
             proxies: (0..topology.proxies_in(id)).map(proxy).collect(),
             pools: ConnectionPools::with_capacity(room),
+            inbound,
             cells: cells.collect(),
             cell_pools: cell_pools.collect(),
             changed_views: Vec::new(),

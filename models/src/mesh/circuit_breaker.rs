@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! Connections, pending requests, requests and retries are counted per proxy (over its workers) and
-//! upstream; each may be acquired while its count is below its limit. The limit of retries is
+//! upstream, its own application included; each may be acquired while its count is below its limit. The limit of retries is
 //! `max_retries` or grows with the load under a retry budget.
 //!
 //! # Source
@@ -56,6 +56,17 @@ impl Thresholds {
         max_retries: u32::MAX,
         retry_budget: None,
     };
+}
+
+impl Thresholds {
+    /// Whether anything but retries is limited.
+    #[must_use]
+    pub const fn limits_requests(&self) -> bool {
+        let none = Self::ISTIO;
+        self.max_connections < none.max_connections
+            || self.max_pending_requests < none.max_pending_requests
+            || self.max_requests < none.max_requests
+    }
 }
 
 /// The counts of one proxy to one upstream.

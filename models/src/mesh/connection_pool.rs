@@ -1,5 +1,5 @@
-//! Connections that a client keeps to one upstream: an Envoy worker to an endpoint, or a cell's
-//! worker process to a Service.
+//! Connections that a client keeps to one upstream: an Envoy worker to an endpoint or to the application
+//! beside it, or a cell's worker process to a Service.
 //!
 //! # Models
 //! HTTP/1.1: one request at a time per connection. A request takes the idle connection that was
@@ -27,12 +27,19 @@
 use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
 use crate::call::record::Hop;
 use crate::ids::{BreakerId, PodId, PoolId};
+use crate::mesh::cluster_policy::ClusterPolicy;
 use crate::network::tcp::Window;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab, Table};
 
-/// A connection, kept or in use.
+/// A request that may wait for a connection.
+pub trait Waits: Copy {
+    /// The request that waits behind it.
+    fn next_waiting(&mut self) -> &mut Option<Handle<Self>>;
+}
+
+/// A connection, kept or in use, for requests of one kind.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection {
+pub struct Connection<R = Hop> {
     /// Whose it is.
     pub pool: PoolId,
     /// Where it ends.
@@ -50,7 +57,7 @@ pub struct Connection {
     /// When it was asked for.
     pub opened: SimTime,
     /// The request for which it is made and which nothing else may take.
-    pub bound: Option<Handle<Hop>>,
+    pub bound: Option<Handle<R>>,
     /// Requests on it.
     streams: u32,
     /// Requests that it has had.
@@ -58,31 +65,51 @@ pub struct Connection {
     /// Whether it takes no further requests, and is closed when it has none.
     draining: bool,
     /// The idle connection that was used before this one.
-    next_idle: Option<Handle<Connection>>,
+    next_idle: Option<Handle<Self>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Pool {
+/// Envoy's idle time-out of a connection, also Istio's default.
+pub const DEFAULT_IDLE_TIMEOUT: SimDuration = SimDuration::from_secs(3600);
+
+#[derive(Clone, Copy, Debug)]
+struct Pool<R> {
     breaker: Option<BreakerId>,
     shares_connection: bool,
     of_cell: Option<PodId>,
-    last_used: Option<Handle<Connection>>,
+    last_used: Option<Handle<Connection<R>>>,
     idle: u32,
     /// Connections that exist or are being made, and of these the latter.
     connections: u32,
     connecting: u32,
     /// The one that was begun last.
-    made_last: Option<Handle<Connection>>,
+    made_last: Option<Handle<Connection<R>>>,
     /// First and last of the requests that wait for a connection, and their number.
-    waiting: Option<(Handle<Hop>, Handle<Hop>)>,
+    waiting: Option<(Handle<R>, Handle<R>)>,
     waits: u32,
 }
 
+impl<R> Pool<R> {
+    const fn new(breaker: Option<BreakerId>, shares_connection: bool, of_cell: Option<PodId>) -> Self {
+        Self {
+            breaker,
+            shares_connection,
+            of_cell,
+            last_used: None,
+            idle: 0,
+            connections: 0,
+            connecting: 0,
+            made_last: None,
+            waiting: None,
+            waits: 0,
+        }
+    }
+}
+
 /// What a pool has for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checkout {
+#[derive(Clone, Copy, Debug)]
+pub enum Checkout<R = Hop> {
     /// A kept connection.
-    Kept(Handle<Connection>),
+    Kept(Handle<Connection<R>>),
     /// A kept connection that its server has closed, which the client cannot know yet: the
     /// request will be reset. Tells where the connection ended.
     Closed(PodId),
@@ -90,15 +117,16 @@ pub enum Checkout {
     None,
 }
 
-/// All pools and connections of the clients of a cluster.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectionPools {
-    pools: Table<PoolId, Pool>,
-    connections: Slab<Connection>,
+/// Pools and connections of a cluster for requests of one kind: those of its clients, or those of its
+/// servers' sidecars to their applications.
+#[derive(Clone, Debug)]
+pub struct ConnectionPools<R = Hop> {
+    pools: Table<PoolId, Pool<R>>,
+    connections: Slab<Connection<R>>,
     breakers: Table<BreakerId, CircuitBreaker>,
 }
 
-impl ConnectionPools {
+impl<R: Waits> ConnectionPools<R> {
     /// No pools yet; room for so many connections.
     #[must_use]
     pub fn with_capacity(connections: usize) -> Self {
@@ -123,7 +151,7 @@ impl ConnectionPools {
     /// Adds `count` empty pools of an upstream whose requests share connections, or do not; tells
     /// the first.
     pub fn add(&mut self, count: usize, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
-        let pool = Pool { breaker, shares_connection, ..Pool::default() };
+        let pool = Pool::new(breaker, shares_connection, None);
         let first = self.pools.push(pool);
         for _ in 1..count {
             self.pools.push(pool);
@@ -137,7 +165,7 @@ impl ConnectionPools {
         pool: PoolId,
         now: SimTime,
         one_way: impl Fn(PodId) -> SimDuration,
-    ) -> Checkout {
+    ) -> Checkout<R> {
         while let Some(handle) = self.pools[pool].last_used {
             let connection = self.connections[handle];
             let idle_too_long = connection.streams == 0 && now >= connection.idle_until;
@@ -189,7 +217,7 @@ impl ConnectionPools {
         pod: PodId,
         server_worker: u16,
         window: Window,
-    ) -> Handle<Connection> {
+    ) -> Handle<Connection<R>> {
         self.pools[pool].connections += 1;
         self.pools[pool].connecting += 1;
         let handle = self.connections.insert(Connection {
@@ -213,25 +241,25 @@ impl ConnectionPools {
 
     /// The connection that is being made and that all requests of a pool will share.
     #[must_use]
-    pub fn shared_in_making(&self, pool: PoolId) -> Option<Handle<Connection>> {
+    pub fn shared_in_making(&self, pool: PoolId) -> Option<Handle<Connection<R>>> {
         let it = &self.pools[pool];
         it.made_last.filter(|_| it.shares_connection && it.connecting > 0)
     }
 
     /// A handshake is done.
-    pub fn connected(&mut self, handle: Handle<Connection>) {
+    pub fn connected(&mut self, handle: Handle<Connection<R>>) {
         let pool = self.connections[handle].pool;
         self.pools[pool].connecting -= 1;
     }
 
     /// A handshake has failed: the connection is gone. Tells its pool.
-    pub fn connect_failed(&mut self, handle: Handle<Connection>) -> PoolId {
+    pub fn connect_failed(&mut self, handle: Handle<Connection<R>>) -> PoolId {
         self.connected(handle);
         self.close(handle)
     }
 
     /// A request goes out on a connection, which carries at most so many.
-    pub fn attach(&mut self, handle: Handle<Connection>, max_requests: Option<u32>) {
+    pub fn attach(&mut self, handle: Handle<Connection<R>>, max_requests: Option<u32>) {
         let connection = &mut self.connections[handle];
         connection.streams += 1;
         connection.served += 1;
@@ -240,21 +268,33 @@ impl ConnectionPools {
         }
     }
 
-    /// Requests that a connection carries.
-    #[must_use]
-    pub fn streams(&self, handle: Handle<Connection>) -> u32 {
-        self.connections[handle].streams
+    /// The request on a connection is being answered at `now`: if it is the last, the connection falls idle, and
+    /// is closed as its policy says; the server closes it at `closes_at`.
+    pub fn rest(
+        &mut self,
+        handle: Handle<Connection<R>>,
+        now: SimTime,
+        closes_at: SimTime,
+        policy: Option<&ClusterPolicy>,
+    ) {
+        let it = &mut self.connections[handle];
+        // Its server closes a connection that others still use later.
+        it.closes_at = if it.streams == 1 { closes_at } else { SimTime::MAX };
+        let idle = policy.and_then(|policy| policy.idle_timeout).unwrap_or(DEFAULT_IDLE_TIMEOUT);
+        it.idle_until = now.saturating_add(idle);
+        let age = policy.and_then(|policy| policy.max_connection_duration);
+        it.lives_until = age.map_or(SimTime::MAX, |age| it.opened.saturating_add(age));
     }
 
     /// A request on a connection is over.
-    pub fn detach(&mut self, handle: Handle<Connection>) {
+    pub fn detach(&mut self, handle: Handle<Connection<R>>) {
         self.connections[handle].streams -= 1;
     }
 
     /// Adds the empty pool of a cell's worker whose requests share a connection, or do not; through a
     /// sidecar its connections count there.
     pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
-        self.pools.push(Pool { breaker, shares_connection, of_cell: Some(pod), ..Pool::default() })
+        self.pools.push(Pool::new(breaker, shares_connection, Some(pod)))
     }
 
     /// Who connects: a number that differs between pods and proxies.
@@ -279,12 +319,12 @@ impl ConnectionPools {
 
     /// Whether a connection takes no further requests.
     #[must_use]
-    pub fn is_draining(&self, handle: Handle<Connection>) -> bool {
+    pub fn is_draining(&self, handle: Handle<Connection<R>>) -> bool {
         self.connections[handle].draining
     }
 
     /// Gives a connection back to its pool, which keeps at most `kept_max`.
-    pub fn check_in(&mut self, handle: Handle<Connection>, kept_max: u32) {
+    pub fn check_in(&mut self, handle: Handle<Connection<R>>, kept_max: u32) {
         let connection = &mut self.connections[handle];
         let pool = &mut self.pools[connection.pool];
         if pool.shares_connection && pool.last_used == Some(handle) {
@@ -300,7 +340,7 @@ impl ConnectionPools {
     }
 
     /// A connection that nobody may take is closed; tells its pool.
-    pub fn close(&mut self, handle: Handle<Connection>) -> PoolId {
+    pub fn close(&mut self, handle: Handle<Connection<R>>) -> PoolId {
         let connection = self.connections.remove(handle);
         let pool = &mut self.pools[connection.pool];
         pool.connections -= 1;
@@ -315,7 +355,7 @@ impl ConnectionPools {
     }
 
     /// A connection takes no further requests.
-    pub fn drain(&mut self, handle: Handle<Connection>) {
+    pub fn drain(&mut self, handle: Handle<Connection<R>>) {
         self.connections[handle].draining = true;
         let connection = self.connections[handle];
         if self.pools[connection.pool].last_used == Some(handle) {
@@ -352,17 +392,35 @@ impl ConnectionPools {
         }
     }
 
-    fn handles_to(&self, pod: PodId) -> Vec<Handle<Connection>> {
+    /// The client of `count` pools has died, with its connections and requests; another begins with
+    /// nothing. They are all the pools of their breaker.
+    pub fn clear(&mut self, first: PoolId, count: usize) {
+        let mine = first.0..first.0 + count as u32;
+        let connections = &self.connections;
+        let lost: Vec<_> =
+            connections.handles().filter(|&it| mine.contains(&connections[it].pool.0)).collect();
+        for handle in lost {
+            self.connections.remove(handle);
+        }
+        for pool in mine.map(PoolId) {
+            let it = &mut self.pools[pool];
+            *it = Pool::new(it.breaker, it.shares_connection, it.of_cell);
+            if let Some(breaker) = it.breaker {
+                self.breakers[breaker] = CircuitBreaker::default();
+            }
+        }
+    }
+
+    fn handles_to(&self, pod: PodId) -> Vec<Handle<Connection<R>>> {
         self.connections.handles().filter(|&handle| self.connections[handle].pod == pod).collect()
     }
 
-    /// A request starts to wait for a connection of `pool`, if the limit allows. `hops` holds the
-    /// requests.
+    /// A request starts to wait for a connection of `pool`, if the limit allows. `requests` holds all.
     pub fn wait(
         &mut self,
         pool: PoolId,
-        hop: Handle<Hop>,
-        hops: &mut Slab<Hop>,
+        request: Handle<R>,
+        requests: &mut Slab<R>,
         limits: &Thresholds,
     ) -> bool {
         let it = &mut self.pools[pool];
@@ -372,39 +430,43 @@ impl ConnectionPools {
         }
         it.waits += 1;
         it.waiting = match it.waiting {
-            None => Some((hop, hop)),
+            None => Some((request, request)),
             Some((first, last)) => {
-                hops[last].next_waiting = Some(hop);
-                Some((first, hop))
+                *requests[last].next_waiting() = Some(request);
+                Some((first, request))
             }
         };
         true
     }
 
     /// The request that has waited longest for a connection of `pool`, which waits no more.
-    pub fn take_waiting(&mut self, pool: PoolId, hops: &mut Slab<Hop>) -> Option<Handle<Hop>> {
+    pub fn take_waiting(&mut self, pool: PoolId, requests: &mut Slab<R>) -> Option<Handle<R>> {
         let (first, last) = self.pools[pool].waiting?;
-        let next = hops[first].next_waiting.take();
+        let next = requests[first].next_waiting().take();
         self.pools[pool].waiting = next.map(|next| (next, last));
         self.waits_no_more(pool);
         Some(first)
     }
 
-    /// A request that waits gives up.
-    pub fn give_up(&mut self, pool: PoolId, hop: Handle<Hop>, hops: &mut Slab<Hop>) {
-        let Some((first, last)) = self.pools[pool].waiting else { return };
-        let next = hops[hop].next_waiting.take();
-        if first == hop {
-            self.pools[pool].waiting = next.map(|next| (next, last));
-        } else {
-            let mut before = first;
-            while let Some(after) = hops[before].next_waiting.filter(|after| *after != hop) {
-                before = after;
-            }
-            hops[before].next_waiting = next;
-            self.pools[pool].waiting = Some((first, if last == hop { before } else { last }));
+    /// A request gives up waiting; tells whether it did wait.
+    pub fn give_up(&mut self, pool: PoolId, request: Handle<R>, requests: &mut Slab<R>) -> bool {
+        let Some((first, last)) = self.pools[pool].waiting else { return false };
+        if first == request {
+            return self.take_waiting(pool, requests).is_some();
         }
+        let mut before = first;
+        loop {
+            match *requests[before].next_waiting() {
+                None => return false,
+                Some(after) if after == request => break,
+                Some(after) => before = after,
+            }
+        }
+        let next = requests[request].next_waiting().take();
+        *requests[before].next_waiting() = next;
+        self.pools[pool].waiting = Some((first, if last == request { before } else { last }));
         self.waits_no_more(pool);
+        true
     }
 
     /// Requests that wait for a connection of a pool, beyond those that are being made for them.
@@ -434,7 +496,7 @@ impl ConnectionPools {
         }
     }
 
-    fn take_idle(&mut self, pool: PoolId, next: Option<Handle<Connection>>) {
+    fn take_idle(&mut self, pool: PoolId, next: Option<Handle<Connection<R>>>) {
         self.pools[pool].last_used = next;
         self.pools[pool].idle -= 1;
     }
@@ -453,73 +515,18 @@ pub enum Opening {
     Refused,
 }
 
-impl std::ops::Index<Handle<Connection>> for ConnectionPools {
-    type Output = Connection;
-    fn index(&self, handle: Handle<Connection>) -> &Connection {
+impl<R: Copy> std::ops::Index<Handle<Connection<R>>> for ConnectionPools<R> {
+    type Output = Connection<R>;
+    fn index(&self, handle: Handle<Connection<R>>) -> &Connection<R> {
         &self.connections[handle]
     }
 }
 
-impl std::ops::IndexMut<Handle<Connection>> for ConnectionPools {
-    fn index_mut(&mut self, handle: Handle<Connection>) -> &mut Connection {
+impl<R: Copy> std::ops::IndexMut<Handle<Connection<R>>> for ConnectionPools<R> {
+    fn index_mut(&mut self, handle: Handle<Connection<R>>) -> &mut Connection<R> {
         &mut self.connections[handle]
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::network::tcp::TcpSettings;
-
-    const FAR: SimDuration = SimDuration::from_millis(80);
-
-    fn at(ms: u64) -> SimTime {
-        SimTime::from_nanos(ms * 1_000_000)
-    }
-
-    fn window() -> Window {
-        Window::new(at(0), &TcpSettings::default())
-    }
-
-    fn pool_with(closes_at: &[u64]) -> (ConnectionPools, PoolId) {
-        let mut pools = ConnectionPools::default();
-        let pool = pools.add(1, None, false);
-        for &ms in closes_at {
-            let connection = pools.open(at(0), pool, PodId(0), 0, window());
-            pools[connection].closes_at = at(ms);
-            pools.connected(connection);
-            pools.check_in(connection, u32::MAX);
-        }
-        (pools, pool)
-    }
-
-    #[test]
-    fn the_connection_used_last_is_taken_first() {
-        let (mut pools, pool) = pool_with(&[5_000, 6_000]);
-        let Checkout::Kept(first) = pools.check_out(pool, at(100), |_| FAR) else { panic!() };
-        assert_eq!(pools[first].closes_at, at(6_000));
-    }
-
-    #[test]
-    fn the_race_with_a_closing_server_is_one_round_trip_wide() {
-        let checkout = |now| {
-            let (mut pools, pool) = pool_with(&[2_000]);
-            pools.check_out(pool, at(now), |_| FAR)
-        };
-        assert!(matches!(checkout(1_919), Checkout::Kept(_)));
-        assert_eq!(checkout(1_920), Checkout::Closed(PodId(0)));
-        assert_eq!(checkout(2_079), Checkout::Closed(PodId(0)));
-        assert_eq!(checkout(2_080), Checkout::None);
-    }
-
-    #[test]
-    fn a_full_pool_drops_what_comes_back() {
-        let mut pools = ConnectionPools::default();
-        let pool = pools.add(1, None, false);
-        let (a, b) =
-            (pools.open(at(0), pool, PodId(0), 0, window()), pools.open(at(0), pool, PodId(0), 0, window()));
-        pools.check_in(a, 1);
-        pools.check_in(b, 1);
-        assert_eq!(pools.len(), 1);
-    }
-}
+mod tests;

@@ -48,6 +48,13 @@ impl IstioVersion {
         !self.at_least(24)
     }
 
+    /// How often a server's sidecar tries again to send its application a request that was reset before it
+    /// was sent (`reset-before-request`): twice from 1.23 on.
+    #[must_use]
+    pub const fn inbound_retries(self) -> u8 {
+        if self.at_least(23) { 2 } else { 0 }
+    }
+
     /// Whether `tcp.idleTimeout` is known; it is the idle time-out of HTTP connections too, where they
     /// have none of their own: from 1.21 on.
     #[must_use]
@@ -152,6 +159,8 @@ mod tests {
             let got = [22, 23, 24, 26, 30, 31].map(|minor| rule(IstioVersion::new(1, minor)));
             assert_eq!(got, expected);
         }
+        let inbound = |minor| IstioVersion::new(1, minor).inbound_retries();
+        assert_eq!([14, 22, 23, 31].map(inbound), [0, 0, 2, 2]);
         let falls_back = |minor| IstioVersion::new(1, minor).knows_tcp_idle_timeout();
         assert_eq!([14, 20, 21, 31].map(falls_back), [false, false, true, true]);
         assert_eq!(IstioVersion::new(1, 30).default_panic_threshold(), 50);

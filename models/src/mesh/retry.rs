@@ -148,12 +148,13 @@ impl Retry {
 /// Most further attempts that are simulated.
 pub const MAX_ATTEMPTS: u8 = 200;
 
-/// How long to wait before further attempt `n` (1, 2 ...) of the call at `address`.
+/// How long to wait before further attempt `n` (1, 2 ...) of the call at `address`, which who makes it
+/// draws for its own purpose.
 #[must_use]
-pub fn back_off(back_off: BackOff, n: u8, address: Address) -> SimDuration {
+pub fn back_off(back_off: BackOff, n: u8, address: Address, purpose: Purpose) -> SimDuration {
     let bound = back_off.upper_bound_ms(u32::from(n)) as f64 * 1e6;
     let of_retry = address.child(u64::from(n));
-    SimDuration::from_nanos_f64(uniform(&mut draw(of_retry, Purpose::RetryBackoff)) * bound)
+    SimDuration::from_nanos_f64(uniform(&mut draw(of_retry, purpose)) * bound)
 }
 
 #[cfg(test)]
@@ -212,7 +213,8 @@ mod tests {
     fn the_back_off_is_uniform_below_a_growing_bound() {
         for (n, bound_ms) in [(1, 25.0), (2, 50.0), (3, 100.0), (6, 250.0)] {
             let mean = (0..10_000)
-                .map(|k| back_off(BackOff::DEFAULT, n, Address::root(1, 0).child(k)).as_millis_f64())
+                .map(|k| Address::root(1, 0).child(k))
+                .map(|it| back_off(BackOff::DEFAULT, n, it, Purpose::RetryBackoff).as_millis_f64())
                 .sum::<f64>()
                 / 10_000.0;
             // Standard error: 0.3 % of the bound.

@@ -53,6 +53,11 @@ pub struct UpstreamSpec {
     pub outlier_detection: Option<OutlierDetection>,
     /// Panic threshold (percent).
     pub panic_threshold: u32,
+    /// Whether its limits hold for what a server's sidecar has under way to its application, and one is
+    /// set.
+    pub limits_servers: bool,
+    /// How often a server's sidecar tries again to reach its application.
+    pub inbound_retries: u8,
 }
 
 /// A proxy's state of an upstream.

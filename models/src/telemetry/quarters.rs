@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_over_the_time_that_they_were_inside() {
-        let (mut cells, mut quarters) = ([Cell::new(1, 0)], Quarters::new(1));
+        let (mut cells, mut quarters) = ([Cell::new(1)], Quarters::new(1));
         let at = |seconds: u64| SimTime::from_nanos(seconds * 1_000_000_000);
         cells[0].occupancy.enter(at(5));
         quarters.read(&cells, at(10));
@@ -65,7 +65,7 @@ mod tests {
         cells[0].occupancy.leave(at(15));
         quarters.read(&cells, at(20));
         // Its pod starts anew.
-        cells[0] = Cell::new(1, 0);
+        cells[0] = Cell::new(1);
         cells[0].occupancy.enter(at(29));
         quarters.read(&cells, at(30));
         assert_eq!(quarters.means(&cells, at(40)), [[0.5, 1.5, 0.1, 1.0]]);

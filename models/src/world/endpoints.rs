@@ -153,8 +153,10 @@ pub(crate) fn sent_to(
     if setting.priorities_applied(outliers) {
         groups.set_priorities(caller, &setting, description, sites, &known, &mut endpoints);
     }
-    let one_each = setting.setting.distribute.is_empty() && groups.are_alone_in_their_levels(&endpoints);
-    // A locality that is alone in its level has all of its load, whatever it weighs.
+    // A locality that is alone in its level has all of its load, whatever it weighs: most are.
+    let one_each = setting.weighs_always
+        && setting.setting.distribute.is_empty()
+        && groups.are_alone_in_their_levels(&endpoints);
     if setting.locality_weighted(outliers) && !one_each {
         groups.set_weights(caller, &setting, &mut endpoints);
         endpoints.retain(|endpoint| endpoint.locality_weight != Some(REMOVED));

@@ -16,6 +16,7 @@ impl Shard {
         for cluster in self.clusters() {
             check_active_requests(cluster);
             check_breakers(cluster);
+            check_servers(cluster);
             self.check_ejections(cluster);
             check_requests(cluster);
         }
@@ -49,6 +50,19 @@ fn check_breakers(cluster: &Cluster) {
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries", cluster.id.0);
     assert!(sum(Resource::PendingRequests) <= hops().count(), "cluster {}: waiting requests", cluster.id.0);
     assert!(sum(Resource::Connections) <= cluster.pools.len(), "cluster {}: connections", cluster.id.0);
+}
+
+/// What the sidecars count of their own applications is there.
+fn check_servers(cluster: &Cluster) {
+    let sum = |resource| cluster.inbound.breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
+    let calls = || cluster.calls.handles().map(|call| &cluster.calls[call]);
+    let at_application = calls().filter(|call| call.connection.is_some()).count();
+    let retries = calls().filter(|call| call.holds_retry).count();
+    assert_eq!(sum(Resource::Requests), at_application, "cluster {}: requests at servers", cluster.id.0);
+    assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries at servers", cluster.id.0);
+    assert!(sum(Resource::PendingRequests) <= calls().count(), "cluster {}: waiting calls", cluster.id.0);
+    let connections = cluster.inbound.len();
+    assert_eq!(sum(Resource::Connections), connections, "cluster {}: connections at servers", cluster.id.0);
 }
 
 /// Active requests, summed over all proxies, are at most the hops that live.

@@ -12,6 +12,7 @@
 //! Istio, DestinationRule and VirtualService; `cluster_builder.go`, `route.go`.
 
 use super::description::{DataPlane, Description, ServiceSettings};
+use crate::application::call_graph::Protocol;
 use crate::ids::{PopulationId, ServiceId, UpstreamId};
 use crate::mesh::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
 use crate::mesh::load_balancer::Policy;
@@ -212,6 +213,11 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
         balancer,
         hash: settings.hash.as_ref().map(|hash| hash.policy.clone()),
         outlier_detection,
+        limits_servers: policy.thresholds.limits_requests(),
+        inbound_retries: match settings.protocol {
+            Protocol::Http1 | Protocol::Http2 => mesh.istio_version.inbound_retries(),
+            Protocol::Grpc | Protocol::Tcp => 0,
+        },
     }
 }
 

@@ -132,7 +132,8 @@ fn has_pod(description: &Description, to: Destination) -> bool {
 const fn protocol(protocol: Speaks) -> Protocol {
     match protocol {
         Speaks::Http1 => Protocol::Http1,
-        Speaks::Http2 | Speaks::Grpc => Protocol::Http2,
+        Speaks::Http2 => Protocol::Http2,
+        Speaks::Grpc => Protocol::Grpc,
         Speaks::Tcp => Protocol::Tcp,
     }
 }

@@ -251,7 +251,7 @@ fn clusters_nodes_and_weights() {
 fn a_destination_rule() {
     let services = resolved().description.services;
     let back = &services[BACK];
-    assert_eq!(back.protocol, Protocol::Http2);
+    assert_eq!(back.protocol, Protocol::Grpc);
     assert_eq!(back.traffic_distribution, Some(TrafficDistribution::PreferSameZone));
     let distribute =
         vec![Distribute { from: "*".into(), to: vec![("r1/*".into(), 30), ("r2/*".into(), 70)] }];

@@ -23,6 +23,8 @@ fn spec(balancer: Policy) -> UpstreamSpec {
         balancer,
         hash: None,
         outlier_detection: None,
+        limits_servers: false,
+        inbound_retries: 0,
         panic_threshold: 0,
     }
 }

@@ -1,0 +1,300 @@
+//! What a DestinationRule's `connectionPool` does at the server: the sidecar of every pod has the same
+//! limits towards its own application, for all clients together, and the same time-outs; and how often that
+//! sidecar tries again to reach an application that is gone.
+//!
+//! Sources: Istio `cluster_builder.go`, `buildInboundCluster` (tags 1.14.0 to 1.26.0), istio/istio#31346,
+//! #47416 (limits), #31393 (idle time-outs); `route.go`, `BuildDefaultHTTPInboundRoute` (from tag 1.23.0 on).
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+mod support;
+
+use meshsim_core::SimDuration;
+use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::settings::{Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings};
+use meshsim_models::mesh::cluster_policy::{
+    ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer,
+};
+use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::mesh::route::RouteSettings;
+use meshsim_models::telemetry::metrics::Counter;
+use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::world::Record;
+use meshsim_models::world::description::Description;
+use support::{CLOUD, EDGE, all_ended, at_ms, counted, free_world, run, served};
+
+const fn per_second(per_second: f64) -> Arrivals {
+    Arrivals::Constant { per_second }
+}
+
+fn limited(set: impl FnOnce(&mut ConnectionPoolSettings)) -> ConnectionPoolSettings {
+    let mut pool = ConnectionPoolSettings::default();
+    set(&mut pool);
+    pool
+}
+
+fn requests(most: u32) -> ConnectionPoolSettings {
+    limited(|pool| pool.http2_max_requests = Some(most))
+}
+
+/// One service that sleeps, with so many pods in the users' cluster, behind so many gateways.
+fn behind(
+    gateways: u16,
+    pods: u32,
+    sleep_ms: u64,
+    arrivals: Arrivals,
+    seconds: u64,
+    pool: ConnectionPoolSettings,
+) -> Description {
+    let mut description = free_world(&[sleep_ms], &[], &[(0, EDGE, pods)], arrivals, seconds);
+    description.gateway.replicas = gateways;
+    description.mesh.istio_version = IstioVersion::new(1, 26);
+    description.services[ServiceId(0)].traffic_policy.connection_pool = pool;
+    description
+}
+
+/// How many requests that arrived before a moment ended with each of these statuses.
+fn of_statuses<const N: usize>(record: &Record, before_ms: u64, statuses: [&str; N]) -> [usize; N] {
+    let ended: Vec<_> =
+        all_ended(record).into_iter().filter(|(row, _)| row.arrival < at_ms(before_ms)).collect();
+    let of = |status: &str| ended.iter().filter(|(_, end)| end.status.to_string() == status).count();
+    let counts = statuses.map(of);
+    assert_eq!(counts.iter().sum::<usize>(), ended.len(), "{statuses:?}: {counts:?}");
+    counts
+}
+
+/// Requests of 3 s each, 100/s: what comes in the first two seconds beyond the limit of two is refused, by
+/// whichever proxy, however many gateways there are.
+#[test]
+fn a_limit_of_requests_holds_for_all_clients_of_a_pod_together() {
+    let first = |gateways, pods| {
+        let description = behind(gateways, pods, 3_000, per_second(100.0), 6, requests(2));
+        of_statuses(&run(&description, 0), 2_000, ["200", "503 UO", "503"])
+    };
+    let [ok, at_client, at_server] = first(1, 1);
+    assert_eq!((ok, at_server), (2, 0));
+    let refused = at_client;
+    for gateways in [2, 4] {
+        let [ok, at_client, at_server] = first(gateways, 1);
+        assert_eq!((ok, at_client + at_server), (2, refused), "{gateways} gateways");
+        // Each gateway may have two under way, most of which the server refuses at once.
+        assert!(at_server > 10, "{at_server}");
+    }
+    // With two pods each of them has a limit of its own, and the gateway one for both.
+    assert_eq!(first(1, 2)[0], 2);
+    let [ok, ..] = first(4, 2);
+    assert!((3..=4).contains(&ok), "{ok}");
+}
+
+/// A limit of five requests loses as Erlang's formula says, whoever the clients are.
+#[test]
+fn the_server_is_the_loss_system_not_each_client() {
+    let arrivals = Arrivals::Poisson { per_second: 100.0 };
+    let record = run(&behind(3, 1, 40, arrivals, 300, requests(5)), 0);
+    let [ok, at_client, at_server] = of_statuses(&record, 300_000, ["200", "503 UO", "503"]);
+    let lost = (at_client + at_server) as f64 / (ok + at_client + at_server) as f64;
+    let offered = 100.0 * 0.04;
+    let erlang_b = (1..=5).fold(1.0, |blocked, m| offered * blocked / (f64::from(m) + offered * blocked));
+    // 30,000 requests, each correlated with some of its neighbours.
+    assert!((lost - erlang_b).abs() < 0.015, "{lost}, Erlang B {erlang_b}");
+    assert!(at_server > 100 * at_client.max(1) / 10, "{at_server}, {at_client}");
+    let overflows = counted(&record, Counter::RequestOverflows) as usize;
+    assert!(overflows.abs_diff(at_client + at_server) <= 2, "{overflows}");
+}
+
+/// One connection to the application serves one request of 50 ms after the other: 20/s, not 20/s per client.
+#[test]
+fn connections_are_limited_per_pod_over_http1_only() {
+    let pool = limited(|pool| pool.max_connections = Some(1));
+    let description = behind(3, 1, 50, per_second(100.0), 20, pool);
+    let rate = |description: &Description| served(&run(description, 0), EDGE)[0] as f64 / 20.0;
+    let got = rate(&description);
+    assert!((got - 20.0).abs() < 0.5, "{got}");
+    // Over HTTP/2 requests share a connection, and nothing waits.
+    for protocol in [Protocol::Http2, Protocol::Grpc] {
+        let mut shared = description.clone();
+        shared.services[ServiceId(0)].protocol = protocol;
+        let got = rate(&shared);
+        assert!((got - 100.0).abs() < 1.0, "{protocol:?}: {got}");
+    }
+    // Two workers of a sidecar have pools of their own: one may open a connection beyond the limit.
+    let mut two = description;
+    two.mesh.concurrency = 2;
+    let got = rate(&two);
+    assert!((20.0..=40.5).contains(&got), "{got}");
+}
+
+/// Three clients with a connection each, 30 requests/s of 50 ms: the server serves one, and one may wait.
+#[test]
+fn what_waits_at_the_server_is_limited_too() {
+    let pool = limited(|pool| {
+        pool.max_connections = Some(1);
+        pool.http1_max_pending_requests = Some(1);
+    });
+    let record = run(&behind(4, 1, 50, per_second(60.0), 20, pool), 0);
+    let [ok, at_client, at_server] = of_statuses(&record, 19_000, ["200", "503 UO", "503"]);
+    assert!((ok as f64 / 19.0 - 20.0).abs() < 0.6, "{ok}");
+    assert!(at_server > 0 && at_client + at_server > 700, "{at_client}, {at_server}");
+    // Behind the one that is served and the one that waits nobody has waited longer than that at the server,
+    // and one more request at its client.
+    assert!(all_ended(&record).iter().all(|(_, end)| end.latency < SimDuration::from_millis(210)));
+}
+
+/// A refusal by the server is a 503 of the host: it is retried where 503 is, and ejects.
+#[test]
+fn a_refusal_by_the_server_is_an_answer_of_the_host() {
+    let of = |minor| {
+        let mut description = behind(4, 1, 3_000, per_second(100.0), 4, requests(2));
+        description.mesh.istio_version = IstioVersion::new(1, minor);
+        run(&description, 0)
+    };
+    let refused_after = |record: &Record| {
+        let refused = all_ended(record).into_iter().filter(|(_, end)| end.status.to_string() == "503");
+        refused.map(|(_, end)| end.totals.retries).collect::<Vec<_>>()
+    };
+    let (old, new) = (of(23), of(24));
+    assert!(!refused_after(&old).is_empty() && refused_after(&old).iter().all(|&retries| retries == 2));
+    assert!(!refused_after(&new).is_empty() && refused_after(&new).iter().all(|&retries| retries == 0));
+    let ejections = |limit| {
+        let mut description = behind(4, 2, 100, per_second(200.0), 10, requests(limit));
+        description.services[ServiceId(0)].traffic_policy.outlier_detection =
+            Some(OutlierDetectionSettings {
+                consecutive_5xx_errors: Some(1),
+                max_ejection_percent: Some(100),
+                ..OutlierDetectionSettings::default()
+            });
+        counted(&run(&description, 0), Counter::Ejections)
+    };
+    assert!(ejections(3) > 0);
+    assert_eq!(ejections(1_000), 0);
+}
+
+/// The application takes a second, of which a client waits a quarter, so its proxy has at most three under
+/// way: the server counts no more than that, though the application works on ten at a time. Far away a
+/// connection takes 320 ms to be made, and the request another 80.
+#[test]
+fn what_clients_have_given_up_does_not_count_at_the_server() {
+    for (cluster, waits_ms) in [(EDGE, 250), (CLOUD, 650)] {
+        let mut description = free_world(&[1_000], &[], &[(0, cluster, 1)], per_second(10.0), 20);
+        description.services[ServiceId(0)].traffic_policy.connection_pool = requests(5);
+        let timeout = Some(SimDuration::from_millis(waits_ms));
+        description.services[ServiceId(0)].routes =
+            vec![RouteSettings { timeout, ..RouteSettings::default() }];
+        let record = run(&description, 0);
+        let [timed_out] = of_statuses(&record, 20_000, ["504 UT"]);
+        assert!(timed_out > 185, "{timed_out}");
+        assert!(served(&record, cluster)[0] > 170, "{cluster:?}");
+    }
+}
+
+/// One connection, and clients that give up after 300 ms: each request in turn gets it for the 100 ms that its
+/// own client still waits, so the application begins all ten per second, not the one that it can finish.
+#[test]
+fn the_connection_of_who_gave_up_is_the_next_ones() {
+    let pool = limited(|pool| pool.max_connections = Some(1));
+    let mut description = behind(4, 1, 1_000, per_second(10.0), 20, pool);
+    let timeout = Some(SimDuration::from_millis(300));
+    description.services[ServiceId(0)].routes = vec![RouteSettings { timeout, ..RouteSettings::default() }];
+    let record = run(&description, 0);
+    let [timed_out] = of_statuses(&record, 20_000, ["504 UT"]);
+    assert!(timed_out > 190, "{timed_out}");
+    let served = served(&record, EDGE)[0];
+    assert!((180..=190).contains(&served), "{served}");
+}
+
+/// The application closes idle connections after 2 to 3 s, and a request that meets the close is reset. An
+/// idle time-out, an age or a number of requests that make the sidecar close first cure it.
+#[test]
+fn the_sidecar_closes_first_if_it_is_told_to() {
+    let resets = |pool| {
+        let arrivals = Arrivals::Poisson { per_second: 0.4 };
+        let mut description = behind(1, 1, 0, arrivals, 20_000, pool);
+        description.cell.keep_alive = SimDuration::from_secs(2);
+        description.mesh.loopback = SimDuration::from_millis(20);
+        let [_, resets] = of_statuses(&run(&description, 0), 19_999_000, ["200", "503 UC"]);
+        resets
+    };
+    let seconds = SimDuration::from_secs;
+    let race = resets(ConnectionPoolSettings::default());
+    assert!(race > 20, "{race}");
+    // Longer than the application keeps them: no cure.
+    assert_eq!(resets(limited(|pool| pool.http_idle_timeout = Some(seconds(10)))), race);
+    assert_eq!(resets(limited(|pool| pool.http_idle_timeout = Some(seconds(1)))), 0);
+    assert_eq!(resets(limited(|pool| pool.tcp_idle_timeout = Some(seconds(1)))), 0);
+    assert_eq!(resets(limited(|pool| pool.max_connection_duration = Some(seconds(1)))), 0);
+    assert_eq!(resets(limited(|pool| pool.max_requests_per_connection = Some(1))), 0);
+}
+
+/// Over `tcp` a sidecar closes the connection that it has none for.
+#[test]
+fn over_tcp_connections_are_limited_at_the_server() {
+    let of = |limit| {
+        let pods = [(0, EDGE, 1), (1, EDGE, 3), (2, EDGE, 1)];
+        let mut description = free_world(&[0, 0, 500], &[(0, 1), (1, 2)], &pods, per_second(20.0), 20);
+        let settings = &mut description.services[ServiceId(2)];
+        settings.protocol = Protocol::Tcp;
+        settings.traffic_policy.connection_pool = limited(|pool| pool.max_connections = limit);
+        let record = run(&description, 0);
+        (served(&record, EDGE)[4], counted(&record, Counter::ConnectionOverflows))
+    };
+    let (all, none) = of(None);
+    assert!(all > 370 && none == 0, "{all}, {none}");
+    // Two at a time, of half a second each: 4/s.
+    let (some, overflows) = of(Some(2));
+    assert!((70..=82).contains(&some) && overflows > 250, "{some}, {overflows}");
+}
+
+/// A pod of the edge is replaced without a hook: its application is gone before its sidecar, for as long as
+/// proxies are not told.
+fn replaced(minor: u16, protocol: Protocol) -> Description {
+    let mut description = free_world(&[1], &[], &[(0, EDGE, 3)], per_second(2_000.0), 30);
+    description.services[ServiceId(0)].traffic_policy.simple = SimpleBalancer::Random;
+    description.mesh.istio_version = IstioVersion::new(1, minor);
+    description.services[ServiceId(0)].protocol = protocol;
+    let probe = ReadinessProbe { initial_delay: SimDuration::ZERO, period: SimDuration::from_secs(1) };
+    description.kubernetes.pods = PodTimes {
+        start_spread: 0.0,
+        readiness: Some(probe),
+        sidecar_image_bytes: 0.0,
+        ..PodTimes::default()
+    };
+    let workload = WorkloadSettings {
+        application: ResourceList::new(1_000, 0),
+        sidecar: ResourceList::new(0, 0),
+        ..WorkloadSettings::default()
+    };
+    description.kubernetes.workloads = description.services.iter().map(|_| workload.clone()).collect();
+    let change = |at, cluster: ClusterId, kind| Change { at, service: ServiceId(0), cluster, kind };
+    description.kubernetes.changes = vec![change(at_ms(10_000), EDGE, ChangeKind::Rollout)];
+    description
+}
+
+#[test]
+fn from_1_23_on_the_sidecar_tries_its_application_three_times() {
+    let failed = |minor, protocol| {
+        let record = run(&replaced(minor, protocol), 0);
+        let ended = all_ended(&record);
+        let failed = ended.iter().filter(|(_, end)| end.status.to_string() == "503 UF");
+        let latencies: Vec<f64> = failed.map(|(_, end)| end.latency.as_millis_f64()).collect();
+        (latencies, counted(&record, Counter::ConnectFailures))
+    };
+    let mean = |latencies: &[f64]| latencies.iter().sum::<f64>() / latencies.len() as f64;
+    // 1.22 tries again elsewhere, because it retries a 503: so this is about the sidecar's own attempts.
+    for minor in [24, 31] {
+        let (latencies, attempts) = failed(minor, Protocol::Http1);
+        let n = latencies.len();
+        assert!(n > 200, "1.{minor}: {n}");
+        assert!(attempts as usize >= 3 * n, "1.{minor}: {attempts} attempts for {n}");
+        // 0.2 ms there and back, and back-offs below 25 and 50 ms: 37.5 ms; the mean of n, with a standard
+        // deviation of 16.1 ms each.
+        let expected = 37.7;
+        let error = 16.1 / (n as f64).sqrt();
+        assert!((mean(&latencies) - expected).abs() < 5.0 * error, "1.{minor}: {}", mean(&latencies));
+        assert!(latencies.iter().all(|&ms| ms < 75.3), "1.{minor}");
+        let (latencies, attempts) = failed(minor, Protocol::Grpc);
+        assert_eq!(attempts as usize, latencies.len());
+        assert!(latencies.len() > 200 && latencies.iter().all(|&ms| ms < 0.3), "1.{minor}");
+    }
+}
