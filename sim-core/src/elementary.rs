@@ -7,10 +7,10 @@
 //! Addition, multiplication, division and square root are exact by IEEE 754 and need no wrapper.
 //!
 //! # Source
-//! musl libc, `src/math`, through the crate `libm`; the functions around gamma through the crate
+//! musl libc, `src/math`, through the crate `libm`; the functions around gamma and beta through the crate
 //! `special`, which is built on the same.
 
-use special::Gamma;
+use special::{Beta, Gamma};
 
 pub use libm::{erfc, exp, lgamma, log as ln, log1p as ln_1p, pow, sin, sqrt};
 
@@ -33,6 +33,13 @@ pub fn gamma_below(shape: f64, x: f64) -> f64 {
     if x <= 0.0 { 0.0 } else { x.inc_gamma(shape) }
 }
 
+/// The value that a beta law of these shapes (above 0) is below with probability `p` (0 to 1): the inverse of
+/// the regularized incomplete beta function.
+#[must_use]
+pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    p.inv_inc_beta(a, b, a.ln_beta(b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +53,8 @@ mod tests {
         assert!((gamma_below(1.0, 2.0) - (1.0 - exp(-2.0))).abs() < 1e-12);
         assert!((gamma_below(2.0, 3.0) - (1.0 - 4.0 * exp(-3.0))).abs() < 1e-12);
         assert!(gamma_below(0.5, -1.0) == 0.0);
+        // The median of a symmetric law, and the square root for B(2, 1).
+        assert!((beta_quantile(0.5, 3.0, 3.0) - 0.5).abs() < 1e-12);
+        assert!((beta_quantile(0.3, 2.0, 1.0) - sqrt(0.3)).abs() < 1e-12);
     }
 }

@@ -9,6 +9,12 @@
 //!
 //! Counters are 32 bits wide and carry into a sparse side table, so counts are
 //! exact however often a bucket is hit: nothing wraps or saturates.
+//!
+//! Why not the crate `hdrhistogram`, which is the oracle of the tests: recording takes the same time
+//! (4 to 7 ns), but its error bound of 0.1 % costs four times the memory, 264 KiB up to an hour in
+//! nanoseconds instead of 68 KiB, because it reports upper ends where midpoints halve the buckets, and
+//! counts in 64 bits; and there is one histogram per service, cluster and strategy. Sum, least and
+//! greatest value are exact here, and any `u64` may be recorded without a range or an error.
 
 use std::collections::BTreeMap;
 
@@ -486,6 +492,21 @@ mod tests {
                 assert_eq!(oracle.count_between(lower, upper - 1), count);
             }
             assert_eq!(oracle.len(), ours.count());
+        }
+    }
+
+    /// Up to an hour in nanoseconds.
+    #[test]
+    fn it_needs_a_quarter_of_the_memory_of_hdrhistogram() {
+        const HOUR: u64 = 3_600_000_000_000;
+        for (resolution, digits, bytes) in
+            [(Resolution::PerMille, 3, [69_632, 270_336]), (Resolution::Percent, 2, [9_472, 36_864])]
+        {
+            let ours = of(resolution, &[HOUR]);
+            let mut theirs = hdrhistogram::Histogram::<u64>::new(digits).unwrap();
+            theirs.record(HOUR).unwrap();
+            let got = [ours.counters.len() * size_of::<u32>(), theirs.distinct_values() * size_of::<u64>()];
+            assert_eq!(got, bytes, "{resolution:?}");
         }
     }
 
