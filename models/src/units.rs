@@ -85,10 +85,10 @@ quantity!(
     [("/s", 1.0), ("/min", 1.0 / 60.0), ("/h", 1.0 / 3600.0)]
 );
 quantity!(
-    /// CPU cores, as in `500m` or `2`.
+    /// CPU cores, as in `500m`, `2` or `2 cores`.
     Cores,
     "an amount of CPU",
-    [("m", 1e-3), ("", 1.0)]
+    [("m", 1e-3), ("", 1.0), ("core", 1.0), ("cores", 1.0)]
 );
 
 #[cfg(test)]
@@ -107,6 +107,7 @@ mod tests {
         assert!(near("3000/min".parse::<PerSecond>().unwrap().0, 50.0));
         assert!(near("500m".parse::<Cores>().unwrap().0, 0.5));
         assert!(near("2".parse::<Cores>().unwrap().0, 2.0));
+        assert!(near("1.5 cores".parse::<Cores>().unwrap().0, 1.5));
         assert!(near("1e3/s".parse::<PerSecond>().unwrap().0, 1e3));
         assert!(near("2.5E-1 GB".parse::<Bytes>().unwrap().0, 2.5e8));
     }

@@ -17,6 +17,7 @@ use meshsim_models::kubernetes::scheduler::resources::ResourceList;
 use meshsim_models::kubernetes::settings::{
     AutoscalerSettings, Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings,
 };
+use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
 use meshsim_models::telemetry::time_series::ServiceSample;
@@ -105,6 +106,9 @@ fn a_new_pod_is_seen_by_each_cluster_when_its_steps_and_the_link_say() {
     let mut native = description.clone();
     native.mesh.istio_version = IstioVersion::new(1, 27);
     assert_eq!(times(&run(&native, 0), CLOUD, "ready"), [14_100]);
+    // Where Kubernetes has such sidecars, says Istio, which is from 1.33 on.
+    native.kubernetes.controller.version = KubernetesVersion::new(32);
+    assert_eq!(times(&run(&native, 0), CLOUD, "ready"), [12_100]);
     // The sample at the very moment comes before or after the news.
     let seen = |cluster| first_with_three(cluster).as_nanos() / 10_000_000 * 10;
     assert!((12_350..=12_360).contains(&seen(CLOUD)), "{}", seen(CLOUD));

@@ -15,8 +15,10 @@ use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, Met
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::kubernetes::scheduler::resources::ResourceList;
 use meshsim_models::kubernetes::settings::{
-    AutoscalerSettings, Change, ChangeKind, KubernetesSettings, PodTimes, ReadinessProbe, WorkloadSettings,
+    AutoscalerSettings, Change, ChangeKind, KubernetesSettings, PodTimes, ReadinessProbe, StartWhen,
+    StartWork, WorkloadSettings,
 };
+use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::mesh::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -419,6 +421,7 @@ fn world_of_changing_pods(seed: u64) -> Description {
     let dice = &mut Dice::new(seed ^ 0xE1A5);
     let millis = |dice: &mut Dice, most| SimDuration::from_millis(u64::from(dice.count(0, most)));
     description.mesh.data_plane = dice.pick(&[DataPlane::Sidecar, DataPlane::Ambient, DataPlane::None]);
+    description.kubernetes.controller.version = KubernetesVersion::new(dice.pick(&[22, 32, 35]));
     description.kubernetes.pods = PodTimes {
         start_spread: dice.pick(&[0.0, 0.5]),
         readiness: dice.chance(0.7).then(ReadinessProbe::default),
@@ -436,6 +439,11 @@ fn world_of_changing_pods(seed: u64) -> Description {
             max_surge: dice.pick(&[PodCount::Pods(0), PodCount::Pods(2), PodCount::Percent(25)]),
             max_unavailable: dice.pick(&[PodCount::Pods(0), PodCount::Pods(1), PodCount::Percent(50)]),
         },
+        start: dice.chance(0.3).then(|| StartWork {
+            cores: dice.between(0.1, 3.0),
+            lasts: SimDuration::from_secs_f64(dice.between(0.0, 5.0)),
+            when: dice.pick(&[StartWhen::UntilReady, StartWhen::AfterReady]),
+        }),
         ..WorkloadSettings::default()
     };
     let services = description.application.services.len();

@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 15] = [
+const SCENARIOS: [Entry; 16] = [
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
@@ -16,6 +16,7 @@ const SCENARIOS: [Entry; 15] = [
     ("rolling-update", include_str!("../library/rolling-update.toml")),
     ("sidecar-ambient", include_str!("../library/sidecar-ambient.toml")),
     ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),
+    ("startup-cpu", include_str!("../library/startup-cpu.toml")),
     ("sticky-sessions", include_str!("../library/sticky-sessions.toml")),
     ("warm-up", include_str!("../library/warm-up.toml")),
     ("zone-blind-hpa", include_str!("../library/zone-blind-hpa.toml")),

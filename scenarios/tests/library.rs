@@ -262,6 +262,20 @@ fn zone_blind_hpa_leaves_the_hot_zone_alone() {
     }
 }
 
+/// Both sides of the initialization period: CPU before readiness, and after it.
+#[test]
+fn startup_cpu_scales_after_readiness_and_not_before() {
+    let summary = run("startup-cpu", 2, &[]);
+    let most = |name| pods(find(&summary, name), "back", "cloud").1;
+    // Old and new pods overlap for as long as the old ones take to be deleted.
+    assert!(["before-ready", "limited"].map(most).into_iter().all(|pods| (3..=6).contains(&pods)));
+    assert!(["after-ready", "no-grace"].map(most).into_iter().all(|pods| pods >= 10));
+    // 3 x 2 cores for 90 s, whoever limits it.
+    let cpu = |name: &str| find(&summary, name).cpu_seconds_per_second["cloud"].value;
+    assert!((cpu("limited") / cpu("before-ready") - 1.0).abs() < 0.02);
+    assert_within(cpu("before-ready"), 540.0 / 480.0..=600.0 / 480.0);
+}
+
 /// 100 requests/s, four pods, 250 ms until the proxies know: a quarter of 25 each, times four.
 #[test]
 fn rolling_update_loses_requests_unless_somebody_waits() {

@@ -143,6 +143,25 @@ fn a_change_that_changes_nothing_is_warned_of() {
 }
 
 #[test]
+fn a_start_that_never_comes_is_warned_of() {
+    let says = |until: &str, more: &str| {
+        let start = format!("start = {{ cpu = \"2 cores\", for = \"40s\", until = \"{until}\" }}");
+        let said = warnings(&format!("[services.back]\n{start}\n{more}"));
+        said.iter().any(|it| it.contains("the start of back burns no CPU"))
+    };
+    let at = "at = \"10s\"\nservice = \"back\"\ncluster = \"cloud\"\n";
+    let rollout = format!("[[changes]]\n{at}kind = \"rollout\"\n");
+    let crash = format!("[[faults]]\n{at}kind = \"crash\"\nfor = \"10s\"\n");
+    assert_eq!(["ready", "after-ready"].map(|until| says(until, "")), [true, true]);
+    assert_eq!(["ready", "after-ready"].map(|until| says(until, &rollout)), [false, false]);
+    assert_eq!(["ready", "after-ready"].map(|until| says(until, &crash)), [true, false]);
+    assert!(!says(
+        "ready",
+        "[hpa]\nmax_replicas = 3\nmetrics = [{ resource = \"cpu\", average_value = \"1\" }]\n"
+    ));
+}
+
+#[test]
 fn utilization_without_a_request_is_warned_of() {
     let hpa = |metrics: &str| format!("[hpa]\nmax_replicas = 3\nmetrics = [{{ {metrics} }}]\n");
     let says = |lines: &str| warnings(lines).iter().any(|it| it.contains("cannot scale by utilization"));

@@ -582,6 +582,27 @@ fn autoscalers_that_cannot_decide() {
 }
 
 #[test]
+fn starts_and_releases_that_cannot_be() {
+    check_after(
+        "[services.back]\nstart = { cpu = \"0\", for = \"40s\", until = \"ready\" }",
+        "bad.toml:26:17: a start that wants 0 cores is out of range (it is \"1m\" to \"1000\")",
+    );
+    check_after(
+        "[services.back]\nstart = { cpu = \"2 cores\", for = \"2h\", until = \"ready\" }",
+        "bad.toml:26:34: for 2h is out of range (it is at most 1h)",
+    );
+    check_after(
+        "[kubernetes]\nversion = \"1.36\"",
+        "bad.toml:26:11: `1.36` is not a release that meshsim knows: 1.22 to 1.35",
+    );
+    check_after(
+        "[kubernetes]\nversion = \"1.32\"\n[hpa]\nmax_replicas = 5\nbehavior.scale_up.tolerance = 0.2",
+        "bad.toml:29:31: Kubernetes 1.32 does not know the tolerance of a behavior (take it out, write \
+         controller_manager.hpa_tolerance for all autoscalers, or raise kubernetes.version to 1.33)",
+    );
+}
+
+#[test]
 fn pods_and_changes_that_cannot_be() {
     check_after(
         "[services.back]\ntolerations = [\"gpu=yes:PreferNoSchedule\"]",
@@ -605,8 +626,9 @@ fn pods_and_changes_that_cannot_be() {
     );
     check_after(
         "[pods]\nhold_application_until_proxy_starts = false",
-        "bad.toml:26:39: hold_application_until_proxy_starts = false has no effect (from Istio 1.27 on sidecars are \
-         ready before the application starts: take it out, or lower mesh.istio_version)",
+        "bad.toml:26:39: hold_application_until_proxy_starts = false has no effect (from Istio 1.27 on Kubernetes \
+         1.33 on sidecars are ready before the application starts: take it out, or lower mesh.istio_version or \
+         kubernetes.version)",
     );
     check_after(
         "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"\nreplicas = 1001",

@@ -115,9 +115,8 @@ impl Context<'_> {
     }
 
     /// A piece of CPU work is done.
-    pub(crate) fn job_done(&mut self, job: Job) {
-        let call = job.call;
-        match job.stage {
+    pub(crate) fn job_done(&mut self, call: Handle<Call>, stage: Stage) {
+        match stage {
             Stage::Internal => {
                 let it = self.cluster.calls[call];
                 let endpoint = &self.topology.application().endpoints[it.endpoint];
@@ -177,7 +176,7 @@ impl Context<'_> {
         let container = self.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
         self.cluster.metrics.add_cell_cpu(self.now, demand);
-        self.compute.start(self.now, container, worker, demand, Job { call, stage });
+        self.compute.start(self.now, container, worker, demand, Job::Call { call, stage });
     }
 
     /// A response leaves the pod for the network.
@@ -388,7 +387,7 @@ impl Context<'_> {
     }
 
     /// What takes so long in a pod that may be slow.
-    fn slowed(&self, pod: PodId, nanos: f64) -> f64 {
+    pub(crate) fn slowed(&self, pod: PodId, nanos: f64) -> f64 {
         let faults = &self.topology.faults;
         if faults.is_empty() { nanos } else { nanos * faults.slowness(pod, self.now) }
     }

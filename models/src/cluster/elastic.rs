@@ -28,9 +28,9 @@ use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::deployment::reconcile;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
-use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, StartFactors};
+use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
-use crate::kubernetes::settings::ChangeKind;
+use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
 use crate::telemetry::control_log::{PodRecord, PodStep};
 use crate::world::topology::Topology;
 use meshsim_core::random::LogNormal;
@@ -127,7 +127,7 @@ impl Context<'_> {
         self.pod_advances_at(place, at);
     }
 
-    fn pod_advances_at(&mut self, place: usize, at: SimTime) {
+    pub(super) fn pod_advances_at(&mut self, place: usize, at: SimTime) {
         let incarnation = self.cluster.workloads.pods[place].incarnation;
         self.scheduler.schedule(at, Event::PodAdvances { place: place as u32, incarnation });
     }
@@ -140,9 +140,9 @@ impl Context<'_> {
         }
         match pod.phase {
             Phase::Pending => self.schedule_pod(place),
-            Phase::Starting if pod.ready_from <= self.now => self.pod_is_ready(place),
+            Phase::Starting => self.pod_starts(place),
             Phase::Terminating if pod.ends_from <= self.now => self.pod_may_end(place),
-            Phase::Absent | Phase::Starting | Phase::Ready | Phase::Terminating => {}
+            Phase::Absent | Phase::Ready | Phase::Terminating => {}
         }
     }
 
@@ -159,7 +159,8 @@ impl Context<'_> {
             tolerations: &workload.tolerations,
         };
         let revision = workloads.pods[place].revision;
-        match choose(&workloads.nodes, &needs, &workloads.alike(deployment, revision)) {
+        let version = settings.controller.version;
+        match choose(version, &workloads.nodes, &needs, &workloads.alike(deployment, revision)) {
             Err(unfit) => {
                 workloads.pods[place].tried = self.now;
                 if !std::mem::replace(&mut workloads.pods[place].unschedulable, true) {
@@ -168,14 +169,13 @@ impl Context<'_> {
             }
             Ok(node) => {
                 workloads.nodes[node].resources.add(&state.requests);
-                let (image, bytes) = (workload.image, workload.image_bytes);
-                self.start_pod(place, node, image, bytes);
+                self.start_pod(place, node, &workload);
             }
         }
     }
 
     /// A node's kubelet takes a pod.
-    fn start_pod(&mut self, place: usize, node: usize, image: u32, image_bytes: f64) {
+    fn start_pod(&mut self, place: usize, node: usize, workload: &WorkloadSettings) {
         let (now, sidecar) = (self.now, self.sidecar());
         let times = &self.topology.description.kubernetes.pods;
         let bandwidth = times.pull_bits_per_second;
@@ -186,16 +186,23 @@ impl Context<'_> {
         if sidecar != Sidecar::None {
             images = cache.pull(SIDECAR_IMAGE, times.sidecar_image_bytes, bandwidth, now);
         }
-        images = images.max(cache.pull(image, image_bytes, bandwidth, now));
-        workloads.pods[place].start(node as u32, now, images, times, factors, sidecar);
-        let ready = workloads.pods[place].ready_from;
+        images = images.max(cache.pull(workload.image, workload.image_bytes, bandwidth, now));
+        let start = Start { times, factors, sidecar, work: workload.start };
+        let pod = &mut workloads.pods[place];
+        pod.start(node as u32, now, images, &start);
+        let next = if pod.works { pod.runs_from } else { pod.ready_from };
+        let host = self.topology.description.clusters[self.cluster.id].nodes[node].host;
+        let container = self.topology.pods[self.pod_in(place)].container;
+        self.compute.place(container, Some(self.topology.local_hosts[host]));
         self.record(place, PodStep::Scheduled(node as u32));
-        self.pod_advances_at(place, ready);
+        self.pod_advances_at(place, next);
     }
 
     /// What kind of sidecar the pods here have.
     fn sidecar(&self) -> Sidecar {
-        let native = self.topology.description.mesh.istio_version.has_native_sidecars();
+        let description = &self.topology.description;
+        let native = description.mesh.istio_version.has_native_sidecars()
+            && description.kubernetes.controller.version.has_stable_sidecars();
         match (self.topology.has_sidecars(), native) {
             (false, _) => Sidecar::None,
             (true, false) => Sidecar::Classic,
@@ -216,20 +223,36 @@ impl Context<'_> {
         StartFactors { containers, sidecar, application }
     }
 
+    /// A pod's containers run, or it is ready.
+    fn pod_starts(&mut self, place: usize) {
+        let pod = self.cluster.workloads.pods[place];
+        if pod.works && pod.runs_from == self.now {
+            self.start_work_begins(place);
+            // Without a probe it is known when it is ready.
+            if self.now < pod.ready_from && pod.ready_from < SimTime::MAX {
+                self.pod_advances_at(place, pod.ready_from);
+            }
+        }
+        if pod.ready_from <= self.now {
+            self.pod_is_ready(place);
+        }
+    }
+
     /// A pod serves, and its endpoint is announced.
     fn pod_is_ready(&mut self, place: usize) {
         let (pod, topology) = (self.pod_in(place), self.topology);
         let life = &mut self.cluster.workloads.pods[place];
         life.phase = Phase::Ready;
         let node = life.node;
-        let host = topology.description.clusters[self.cluster.id].nodes[node as usize].host;
-        self.compute.place(topology.pods[pod].container, Some(topology.local_hosts[host]));
         if topology.has_sidecars() {
             let site = topology.site_of_node(self.cluster.id, node);
             self.cluster.proxies[topology.sidecar_of(pod)].site = site;
         }
         self.record(place, PodStep::Ready);
         self.announce(pod, true);
+        if topology.burns_after_ready(pod) {
+            self.start_work_begins(place);
+        }
         self.reconcile(self.cluster.workloads.deployment_of(place));
     }
 
@@ -268,7 +291,6 @@ impl Context<'_> {
             return self.pod_advances_at(place, killed_from.min(self.now.saturating_add(RELIST)));
         }
         self.pod_dies(pod);
-        self.compute.place(self.topology.pods[pod].container, None);
         self.cluster.close_connections(pod, self.now);
         for cluster in self.others() {
             self.tell(cluster, Body::PodEnded { pod });
@@ -278,8 +300,9 @@ impl Context<'_> {
         self.reconcile(self.cluster.workloads.deployment_of(place));
     }
 
-    /// What a pod requested of its node is free for others.
+    /// A pod has left its node: what it requested there is free for others.
     fn release_node(&mut self, place: usize) {
+        self.compute.place(self.topology.pods[self.pod_in(place)].container, None);
         let workloads = &mut self.cluster.workloads;
         let deployment = workloads.deployment_of(place);
         let node = workloads.pods[place].node as usize;

@@ -89,6 +89,8 @@ pub enum Event {
     },
     /// A pod dies, with all that it has under way.
     PodDies(PodId),
+    /// A pod that died, and whose application burns CPU when it starts, is back.
+    PodIsBack(PodId),
     /// The cluster's proxies are told that an endpoint is ready, or no longer.
     EndpointChanges {
         /// The endpoint.

@@ -19,11 +19,16 @@ use std::sync::Arc;
 
 /// What a container's CPU works on.
 #[derive(Clone, Copy, Debug)]
-pub struct Job {
-    /// For which call.
-    pub call: Handle<Call>,
-    /// What.
-    pub stage: Stage,
+pub enum Job {
+    /// A part of a call.
+    Call {
+        /// Which call.
+        call: Handle<Call>,
+        /// Which part.
+        stage: Stage,
+    },
+    /// The start of the application (`kubernetes/settings`, `StartWork`), by its place in the cluster.
+    Start(u32),
 }
 
 /// The parts of a call's CPU work.
@@ -88,6 +93,7 @@ impl Shard {
                 let host = topology.description.clusters[cluster].nodes[node].host;
                 let service = &topology.description.application.services[it.service];
                 let phase = uniform(&mut draw(topology.draws.of_pod(pod, 0), Purpose::CfsPhase));
+                let start = topology.description.kubernetes.workload(it.service).start;
                 topology.pods[pod].container = compute.add_container(&ContainerSpec {
                     host: hosts[&host],
                     entity: cluster.entity(),
@@ -98,6 +104,7 @@ impl Shard {
                     } else {
                         0
                     },
+                    beside: start.map_or(0.0, |start| start.cores),
                     limit: it.cpu_limit,
                     weight: service.cpu_request.or(service.cpu_limit).map_or(1.0, |cores| cores.0.max(0.01)),
                     phase,
@@ -159,9 +166,14 @@ impl Shard {
     fn fault_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
         let mut events = Vec::new();
         let faults = topology.faults.all();
+        let kubernetes = &topology.description.kubernetes;
+        let burns = |pod: PodId| kubernetes.workload(topology.pods[pod].service).start.is_some();
         for (pod, fault) in faults.iter().filter(|(_, fault)| fault.removes_endpoint()) {
             if fault.kind == FaultKind::Crash {
                 events.push((fault.cluster.entity(), fault.begins, Event::PodDies(*pod)));
+                if let Some(ends) = fault.ends.filter(|_| burns(*pod)) {
+                    events.push((fault.cluster.entity(), ends, Event::PodIsBack(*pod)));
+                }
             }
             let Some(seen_after) = fault.seen_after else { continue };
             let returns = fault.ends.filter(|&ends| {
@@ -224,7 +236,10 @@ impl Shard {
         self.compute.on_event(scheduler.now(), container, epoch, &mut done);
         let mut context = self.context(entity, scheduler);
         for job in done.drain(..) {
-            context.job_done(job);
+            match job {
+                Job::Call { call, stage } => context.job_done(call, stage),
+                Job::Start(place) => context.start_work_is_done(place as usize),
+            }
         }
         context.schedule_cpu();
         self.done = done;
@@ -292,6 +307,7 @@ impl Context<'_> {
             Event::OutlierTick { proxy, upstream } => self.outlier_tick(proxy, upstream),
             Event::TakesOverHealth { proxy, upstream } => self.take_over_health(proxy, upstream),
             Event::PodDies(pod) => self.pod_dies(pod),
+            Event::PodIsBack(pod) => self.pod_is_back(pod),
             Event::EndpointChanges { pod, ready } => {
                 let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
                 self.cluster.change_endpoint(self.topology, pod, news, self.now);

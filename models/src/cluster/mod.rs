@@ -6,5 +6,6 @@ pub mod event;
 pub mod handle;
 pub mod message;
 mod sampling;
+mod start_work;
 pub mod state;
 pub mod workloads;

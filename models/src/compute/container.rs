@@ -5,6 +5,8 @@
 //!   use is accounted for but takes nothing away. Effect: on a host whose cores are scarce,
 //!   latencies are low by about the proxies' share of the CPU.
 //! - A worker runs at most on one core at a time and moves between cores at no cost.
+//! - Work beside the workers (a start, a just-in-time compiler) is done by threads of its own, which
+//!   want so many cores at any time and share quota and host like workers.
 
 use super::{CfsQuota, ProcessorSharing, max_min_share};
 use crate::ids::{ContainerId, HostId};
@@ -21,6 +23,8 @@ pub struct ContainerSpec {
     pub workers: usize,
     /// Jobs for which a worker has room before it has to allocate.
     pub jobs_per_worker: usize,
+    /// Most cores that work beside the workers wants.
+    pub beside: f64,
     /// CPU limit (cores), none if absent.
     pub limit: Option<f64>,
     /// Its weight on a crowded host (its CPU request) (cores).
@@ -49,8 +53,10 @@ struct Container<J> {
     weight: f64,
     workers: Vec<ProcessorSharing<J>>,
     busy_workers: u32,
+    /// Work beside the workers.
+    beside: Option<Beside<J>>,
     quota: Option<CfsQuota>,
-    /// Cores that each busy worker has.
+    /// Cores that each busy worker has, and for each core that is wanted beside them.
     rate: f64,
     updated: SimTime,
     timer: Timer,
@@ -58,12 +64,22 @@ struct Container<J> {
     used: f64,
 }
 
+/// CPU work of threads beside the workers.
+#[derive(Clone, Copy, Debug)]
+struct Beside<J> {
+    /// Cores that it wants.
+    cores: f64,
+    /// CPU time that is left of it (ns).
+    left: f64,
+    job: J,
+}
+
 #[derive(Clone, Debug)]
 struct Host {
     cores: f64,
     containers: Vec<ContainerId>,
-    /// Workers that could run now.
-    runnable: u32,
+    /// Cores that are wanted now.
+    runnable: f64,
     crowded: bool,
 }
 
@@ -84,7 +100,7 @@ impl<J: Copy> Compute<J> {
     /// Hosts with these numbers of cores, and nothing on them.
     #[must_use]
     pub fn new(hosts: impl IntoIterator<Item = f64>) -> Self {
-        let host = |cores| Host { cores, containers: Vec::new(), runnable: 0, crowded: false };
+        let host = |cores| Host { cores, containers: Vec::new(), runnable: 0.0, crowded: false };
         Self {
             containers: Table::new(),
             hosts: hosts.into_iter().map(host).collect(),
@@ -96,8 +112,8 @@ impl<J: Copy> Compute<J> {
 
     /// Adds a container.
     pub fn add_container(&mut self, spec: &ContainerSpec) -> ContainerId {
-        // A limit of a core per worker cannot be reached.
-        let limit = spec.limit.filter(|limit| *limit < spec.workers as f64);
+        // A limit of all cores that it can want cannot be reached.
+        let limit = spec.limit.filter(|limit| *limit < spec.workers as f64 + spec.beside);
         // One by one: a clone has no room.
         let server = |_| ProcessorSharing::with_capacity(spec.jobs_per_worker);
         let id = self.containers.push(Container {
@@ -106,6 +122,7 @@ impl<J: Copy> Compute<J> {
             weight: spec.weight,
             workers: (0..spec.workers).map(server).collect(),
             busy_workers: 0,
+            beside: None,
             quota: limit.map(|cores| CfsQuota::new(cores, spec.phase)),
             rate: 1.0,
             updated: SimTime::ZERO,
@@ -130,7 +147,7 @@ impl<J: Copy> Compute<J> {
     #[must_use]
     pub fn used_at(&self, container: ContainerId, now: SimTime) -> f64 {
         let it = &self.containers[container];
-        it.used + (now - it.updated).as_nanos() as f64 * f64::from(it.runnable()) * it.rate
+        it.used + (now - it.updated).as_nanos() as f64 * it.runnable() * it.rate
     }
 
     /// An idle container is on this host from now on, or on none.
@@ -165,6 +182,16 @@ impl<J: Copy> Compute<J> {
         self.settle(now, container, runnable_before);
     }
 
+    /// Work of `demand` ns of CPU time begins beside a container's workers, in place of what there was;
+    /// it wants so many cores at a time.
+    pub fn start_beside(&mut self, now: SimTime, container: ContainerId, cores: f64, demand: f64, job: J) {
+        let it = &mut self.containers[container];
+        let runnable_before = it.runnable();
+        it.advance(now);
+        it.beside = Some(Beside { cores, left: demand, job });
+        self.settle(now, container, runnable_before);
+    }
+
     /// A container's event comes up: its jobs that are done are pushed to `done`. Nothing happens
     /// if the event is stale.
     pub fn on_event(&mut self, now: SimTime, container: ContainerId, epoch: Epoch, done: &mut Vec<J>) {
@@ -182,6 +209,10 @@ impl<J: Copy> Compute<J> {
                 it.busy_workers -= 1;
             }
         }
+        if let Some(beside) = it.beside.filter(|beside| beside.left <= TOLERANCE) {
+            done.push(beside.job);
+            it.beside = None;
+        }
         self.settle(now, container, runnable_before);
     }
 
@@ -192,6 +223,7 @@ impl<J: Copy> Compute<J> {
         it.advance(now);
         it.workers.iter_mut().for_each(ProcessorSharing::clear);
         it.busy_workers = 0;
+        it.beside = None;
         self.settle(now, container, runnable_before);
     }
 
@@ -200,19 +232,19 @@ impl<J: Copy> Compute<J> {
         self.retimed.drain(..)
     }
 
-    /// After a change in `container`, in which `runnable_before` workers could run before it:
-    /// shares the host anew if need be and sets the timers.
-    fn settle(&mut self, now: SimTime, container: ContainerId, runnable_before: u32) {
+    /// After a change in `container`, which could use `runnable_before` cores before it: shares the
+    /// host anew if need be and sets the timers.
+    fn settle(&mut self, now: SimTime, container: ContainerId, runnable_before: f64) {
         let it = &self.containers[container];
         let id = it.host;
         let host = &mut self.hosts[id];
         host.runnable = host.runnable + it.runnable() - runnable_before;
-        let crowded = f64::from(host.runnable) > host.cores;
+        let crowded = host.runnable > host.cores;
         if crowded || host.crowded {
             // Who is brought up to date may stop or go on just then: the shares are others again.
             while self.share_host(now, id, container) {}
             let host = &mut self.hosts[id];
-            host.crowded = f64::from(host.runnable) > host.cores;
+            host.crowded = host.runnable > host.cores;
         } else {
             let it = &mut self.containers[container];
             it.rate = 1.0;
@@ -227,7 +259,7 @@ impl<J: Copy> Compute<J> {
         self.claims.clear();
         for &id in &self.hosts[host].containers {
             let it = &self.containers[id];
-            self.claims.push((f64::from(it.runnable()), it.weight));
+            self.claims.push((it.runnable(), it.weight));
         }
         max_min_share(self.hosts[host].cores, &self.claims, &mut self.shares);
         let mut again = false;
@@ -235,7 +267,7 @@ impl<J: Copy> Compute<J> {
             let id = self.hosts[host].containers[place];
             let it = &mut self.containers[id];
             let runnable = it.runnable();
-            let rate = if runnable == 0 { 1.0 } else { self.shares[place] / f64::from(runnable) };
+            let rate = if runnable == 0.0 { 1.0 } else { self.shares[place] / runnable };
             let moved = (rate - it.rate).abs() > 1e-12;
             if moved || id == changed {
                 it.advance(now);
@@ -263,19 +295,27 @@ impl<J: Copy> Compute<J> {
 }
 
 impl<J: Copy> Container<J> {
-    /// Workers that could run now.
-    fn runnable(&self) -> u32 {
-        if self.quota.as_ref().is_some_and(CfsQuota::is_throttled) { 0 } else { self.busy_workers }
+    /// Cores that it could use now.
+    fn runnable(&self) -> f64 {
+        if self.quota.as_ref().is_some_and(CfsQuota::is_throttled) { 0.0 } else { self.wanted() }
+    }
+
+    /// Cores that it could use now if it had no quota.
+    fn wanted(&self) -> f64 {
+        f64::from(self.busy_workers) + self.beside.as_ref().map_or(0.0, |beside| beside.cores)
     }
 
     /// Brings the jobs and the quota up to date.
     fn advance(&mut self, now: SimTime) {
-        let running = f64::from(self.runnable()) * self.rate;
+        let running = self.runnable() * self.rate;
         if running > 0.0 {
             let span = (now - self.updated).as_nanos() as f64;
             let work = span * self.rate;
             for worker in self.workers.iter_mut().filter(|worker| !worker.is_empty()) {
                 worker.advance(work);
+            }
+            if let Some(beside) = &mut self.beside {
+                beside.left -= work * beside.cores;
             }
             self.used += span * running;
         }
@@ -288,13 +328,15 @@ impl<J: Copy> Container<J> {
     /// When the first job is done or the quota changes the state.
     fn next_event(&self, now: SimTime) -> Option<SimTime> {
         let runnable = self.runnable();
-        let running = f64::from(runnable) * self.rate;
-        let job = (runnable > 0)
-            .then(|| self.workers.iter().filter_map(ProcessorSharing::work_to_next).min_by(f64::total_cmp))
+        let running = runnable * self.rate;
+        let beside = self.beside.as_ref().map(|it| it.left.max(0.0) / it.cores);
+        let works = || self.workers.iter().filter_map(ProcessorSharing::work_to_next).chain(beside);
+        let job = (runnable > 0.0)
+            .then(|| works().min_by(f64::total_cmp))
             .flatten()
             .map(|work| SimTime::from_nanos(now.as_nanos().saturating_add((work / self.rate).ceil() as u64)));
         let change = match &self.quota {
-            Some(quota) if self.busy_workers > 0 => quota.next_change(now, running),
+            Some(quota) if self.wanted() > 0.0 => quota.next_change(now, running),
             _ => None,
         };
         match (job, change) {

@@ -7,3 +7,4 @@ pub mod metrics_server;
 pub mod pod;
 pub mod scheduler;
 pub mod settings;
+pub mod version;

@@ -14,7 +14,12 @@
 //! drains when that has had its SIGTERM. A classic one gets its SIGTERM when the pod is deleted: when its
 //! drain time is over it ends, whatever is under way.
 //!
+//! An application that burns CPU until it is ready (`StartWork`) answers when that is done and its start
+//! is over, both from the moment on at which its container runs.
+//!
 //! # Assumptions
+//! - Pods that run when a run begins started long ago: they burn nothing.
+//! - An application that is deleted while it burns CPU goes on until its pod has ended.
 //! - An application answers its first probe that comes after its start; the sidecar's own probe asks
 //!   often enough not to matter.
 //! - A pod ends with its classic sidecar, even if the preStop hook takes longer. Effect: nobody can reach
@@ -28,7 +33,7 @@
 //! (`terminationDrainDuration`), `pkg/envoy/agent.go`.
 
 use super::hpa::pod_groups::{Phase as HpaPhase, PodState, ReadyCondition};
-use super::settings::PodTimes;
+use super::settings::{PodTimes, StartWhen, StartWork};
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::BTreeMap;
 
@@ -65,6 +70,12 @@ pub struct PodLife {
     pub bound: SimTime,
     /// When its containers run.
     pub runs_from: SimTime,
+    /// When its sidecar is ready.
+    pub sidecar_from: SimTime,
+    /// When its application has started, but for work that it does until it is ready.
+    pub started_from: SimTime,
+    /// Whether it still has work to do before it is ready.
+    pub works: bool,
     /// When its application answers.
     pub serves_from: SimTime,
     /// When it is ready.
@@ -105,6 +116,19 @@ pub struct StartFactors {
     pub sidecar: f64,
     /// Of the application's start.
     pub application: f64,
+}
+
+/// What the start of a pod depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// How long the steps take.
+    pub times: &'a PodTimes,
+    /// By how much they differ this time.
+    pub factors: StartFactors,
+    /// What kind of sidecar it has.
+    pub sidecar: Sidecar,
+    /// CPU that its application burns.
+    pub work: Option<StartWork>,
 }
 
 /// The images that a node has.
@@ -149,6 +173,9 @@ impl PodLife {
             created: SimTime::ZERO,
             bound: SimTime::ZERO,
             runs_from: SimTime::ZERO,
+            sidecar_from: SimTime::ZERO,
+            started_from: SimTime::ZERO,
+            works: false,
             serves_from: SimTime::ZERO,
             ready_from: SimTime::ZERO,
             deleted: SimTime::MAX,
@@ -176,15 +203,8 @@ impl PodLife {
     }
 
     /// It has a node, whose images are there at `images`.
-    pub fn start(
-        &mut self,
-        node: u32,
-        now: SimTime,
-        images: SimTime,
-        times: &PodTimes,
-        factors: StartFactors,
-        sidecar: Sidecar,
-    ) {
+    pub fn start(&mut self, node: u32, now: SimTime, images: SimTime, start: &Start<'_>) {
+        let Start { times, factors, sidecar, work } = *start;
         let scaled =
             |time: SimDuration, factor: f64| SimDuration::from_nanos_f64(time.as_nanos() as f64 * factor);
         let container = scaled(times.container_start, factors.containers);
@@ -198,19 +218,40 @@ impl PodLife {
         if sidecar == Sidecar::Native || (sidecar == Sidecar::Classic && times.hold_application) {
             runs = sidecar_ready.saturating_add(container);
         }
-        let serves = runs.saturating_add(scaled(times.application_start, factors.application));
-        let answers = times.readiness.map_or(runs, |probe| {
-            let from = serves.max(runs.saturating_add(probe.initial_delay));
-            let first = probe.first(runs, from);
-            if first < sidecar_ready { first } else { probe.first(runs.max(sidecar_ready), from) }
-        });
         self.phase = Phase::Starting;
         self.unschedulable = false;
         self.node = node;
         self.bound = now;
         self.runs_from = runs;
+        self.sidecar_from = sidecar_ready;
+        self.started_from = runs.saturating_add(scaled(times.application_start, factors.application));
+        self.works = work.is_some_and(|it| it.when == StartWhen::UntilReady);
+        self.serves_at(if self.works { SimTime::MAX } else { self.started_from }, times);
+    }
+
+    /// What it had to do before it is ready is done: tells whether that is news.
+    pub fn work_is_done(&mut self, now: SimTime, times: &PodTimes) -> bool {
+        let is_news = self.works && self.phase != Phase::Terminating;
+        if is_news {
+            self.works = false;
+            self.serves_at(self.started_from.max(now), times);
+        }
+        is_news
+    }
+
+    /// Its application answers from a moment on: when it is ready.
+    fn serves_at(&mut self, serves: SimTime, times: &PodTimes) {
+        let (runs, sidecar) = (self.runs_from, self.sidecar_from);
+        let answers = times.readiness.map_or(runs, |probe| {
+            if serves == SimTime::MAX {
+                return SimTime::MAX;
+            }
+            let from = serves.max(runs.saturating_add(probe.initial_delay));
+            let first = probe.first(runs, from);
+            if first < sidecar { first } else { probe.first(runs.max(sidecar), from) }
+        });
         self.serves_from = serves;
-        self.ready_from = answers.max(sidecar_ready);
+        self.ready_from = answers.max(sidecar);
     }
 
     /// It is deleted: tells when it is looked at first.
@@ -293,7 +334,7 @@ mod tests {
 
     fn started(times: &PodTimes, sidecar: Sidecar) -> PodLife {
         let mut pod = PodLife::default().next(0, at(0));
-        pod.start(0, at(100), at(100), times, EXACT, sidecar);
+        pod.start(0, at(100), at(100), &Start { times, factors: EXACT, sidecar, work: None });
         pod
     }
 
@@ -345,6 +386,37 @@ mod tests {
         assert_eq!(started(&times, Sidecar::Native).ready_from, at(4_100));
     }
 
+    /// The container runs at 1.1 s, the application starts in 1 s, its work is done when the test says.
+    #[test]
+    fn an_application_that_works_until_it_is_ready_is_probed_after_that() {
+        let work = StartWork { cores: 2.0, lasts: SimDuration::from_secs(40), when: StartWhen::UntilReady };
+        let begun = |times: &PodTimes, when| {
+            let work = Some(StartWork { when, ..work });
+            let mut pod = PodLife::default().next(0, at(0));
+            let start = Start { times, factors: EXACT, sidecar: Sidecar::None, work };
+            pod.start(0, at(100), at(100), &start);
+            pod
+        };
+        let times = PodTimes::default();
+        let mut pod = begun(&times, StartWhen::UntilReady);
+        assert_eq!((pod.ready_from, pod.serves_from), (SimTime::MAX, SimTime::MAX));
+        assert!(pod.work_is_done(at(41_100), &times));
+        assert_eq!((pod.serves_from, pod.ready_from), (at(41_100), at(41_100)));
+        assert!(!pod.work_is_done(at(42_000), &times));
+        // Work that is done before the start is over delays nothing.
+        let mut quick = begun(&times, StartWhen::UntilReady);
+        quick.work_is_done(at(1_500), &times);
+        assert_eq!((quick.serves_from, quick.ready_from), (at(2_100), at(11_100)));
+        // Without a probe nobody waits for it.
+        let unprobed = PodTimes { readiness: None, ..times };
+        let mut pod = begun(&unprobed, StartWhen::UntilReady);
+        assert_eq!((pod.ready_from, pod.serves_from), (at(1_100), SimTime::MAX));
+        pod.work_is_done(at(41_100), &unprobed);
+        assert_eq!((pod.ready_from, pod.serves_from), (at(1_100), at(41_100)));
+        let after = begun(&times, StartWhen::AfterReady);
+        assert_eq!((after.ready_from, after.works), (at(11_100), false));
+    }
+
     #[test]
     fn an_image_is_pulled_once_and_one_after_the_other() {
         let mut node = ImageCache::default();
@@ -388,7 +460,9 @@ mod tests {
         pod = pod.next(0, at(0));
         let seen = pod.seen_by_autoscaler(at(1), None).unwrap();
         assert_eq!((seen.phase, seen.condition, seen.started), (HpaPhase::Pending, None, None));
-        pod.start(0, at(100), at(5_000), &PodTimes::default(), EXACT, Sidecar::None);
+        let times = PodTimes::default();
+        let start = Start { times: &times, factors: EXACT, sidecar: Sidecar::None, work: None };
+        pod.start(0, at(100), at(5_000), &start);
         let pulling = pod.seen_by_autoscaler(at(4_000), None).unwrap();
         assert_eq!((pulling.phase, pulling.started), (HpaPhase::Pending, Some(at(100))));
         pod.phase = Phase::Ready;

@@ -47,6 +47,39 @@ pub struct WorkloadSettings {
     pub tolerations: Vec<Toleration>,
     /// How new pods take the place of old ones.
     pub rollout: Rollout,
+    /// CPU that the application burns when it starts.
+    pub start: Option<StartWork>,
+}
+
+/// CPU that an application burns when it starts: loading, compiling, filling caches.
+///
+/// It is an amount of work, `cores` x `lasts`, done by threads of its own that want `cores` at any time.
+/// Where a limit or other containers of the host leave less, it takes longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StartWork {
+    /// Cores that it wants (above 0).
+    pub cores: f64,
+    /// How long it takes if it has them.
+    pub lasts: SimDuration,
+    /// When it is done.
+    pub when: StartWhen,
+}
+
+/// When an application burns CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartWhen {
+    /// From the start of its container on; until it is done the application does not answer.
+    UntilReady,
+    /// From its readiness on, beside its requests.
+    AfterReady,
+}
+
+impl StartWork {
+    /// All of it (ns of CPU time).
+    #[must_use]
+    pub fn demand(&self) -> f64 {
+        self.cores * self.lasts.as_nanos() as f64
+    }
 }
 
 /// How long the steps of a pod's life take, the same for all pods.

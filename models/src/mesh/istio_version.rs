@@ -87,7 +87,8 @@ impl IstioVersion {
     }
 
     /// Whether sidecars are containers of Kubernetes' own kind (`ENABLE_NATIVE_SIDECARS`), which start
-    /// before the application and end after it: from 1.27 on, given Kubernetes 1.33.
+    /// before the application and end after it: from 1.27 on, where Kubernetes has them
+    /// (`kubernetes/version`).
     #[must_use]
     pub const fn has_native_sidecars(self) -> bool {
         self.at_least(27)

@@ -128,7 +128,7 @@ impl Nodes {
                     tolerations: &workload.tolerations,
                 };
                 let alike = &mut alike[deployment.service.index()];
-                let node = choose(nodes, &needs, alike).ok()?;
+                let node = choose(description.kubernetes.controller.version, nodes, &needs, alike).ok()?;
                 nodes[node].resources.add(&requests);
                 alike[node] += 1;
                 Some(node as u32)

@@ -16,6 +16,7 @@ use crate::faults::pod::PodFaults;
 use crate::ids::{
     ClusterId, ContainerId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId,
 };
+use crate::kubernetes::settings::StartWhen;
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
@@ -215,6 +216,13 @@ impl Topology {
     #[must_use]
     pub fn pods_of(&self, cluster: ClusterId) -> Range<u32> {
         self.pods_of[cluster].clone()
+    }
+
+    /// Whether a pod's application burns CPU once it is ready.
+    #[must_use]
+    pub fn burns_after_ready(&self, pod: PodId) -> bool {
+        let workload = self.description.kubernetes.workload(self.pods[pod].service);
+        workload.start.is_some_and(|it| it.when == StartWhen::AfterReady)
     }
 
     /// The place of a pod among those of its cluster.

@@ -15,6 +15,7 @@ use meshsim_models::kubernetes::hpa::scaling_policy::{
     Allowance, Behavior, ScaleEvent, ScaleEvents, ScalingPolicy, ScalingRules, SelectPolicy,
 };
 use meshsim_models::kubernetes::hpa::stabilization::{Recommendation, Recommendations};
+use meshsim_models::kubernetes::version::NEWEST;
 use serde_json::{Value, json};
 
 /// The time 0 of the cases, so late that all they speak of lies after the start of a run.
@@ -45,7 +46,7 @@ pub(crate) fn hpa_replicas(input: &Value) -> Value {
         up: real_at(input, "tolerance_up").unwrap_or(default.up),
         down: real_at(input, "tolerance_down").unwrap_or(default.down),
     };
-    let calculator = ReplicaCalculator { tolerances, start_up: start_up(input) };
+    let calculator = ReplicaCalculator { version: NEWEST, tolerances, start_up: start_up(input) };
     match calculator.propose(metric, readings, &seen, current, NOW) {
         Ok(proposal) => json!({"replicas": proposal.replicas, "usage": proposal.usage, "error": false}),
         Err(_) => json!({"error": true}),

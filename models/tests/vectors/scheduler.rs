@@ -8,6 +8,7 @@ use meshsim_models::kubernetes::scheduler::topology_spread::{Constraint, Labels,
 use meshsim_models::kubernetes::scheduler::{
     balanced_allocation, least_allocated, topology_spread as spread,
 };
+use meshsim_models::kubernetes::version::NEWEST;
 use serde_json::{Value, json};
 
 /// Pods that a node may have where nobody says.
@@ -71,7 +72,7 @@ pub(crate) fn scheduler_score(input: &Value) -> Value {
         }
         "BalancedAllocation" => {
             let resources: Vec<_> = resources.iter().map(|it| it.resource).collect();
-            nodes.iter().map(|node| balanced_allocation::score(&resources, &pod, node)).collect()
+            nodes.iter().map(|node| balanced_allocation::score(NEWEST, &resources, &pod, node)).collect()
         }
         other => panic!("`{other}` is not a strategy"),
     };

@@ -17,6 +17,7 @@ use meshsim_models::kubernetes::hpa::scaling_policy::{
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::kubernetes::settings::AutoscalerSettings;
+use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::{Cores, PerSecond};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -34,6 +35,7 @@ pub(super) fn resolve(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
+    version: KubernetesVersion,
 ) -> BTreeMap<(ClusterId, ServiceId), AutoscalerSettings> {
     let services = || application.services.iter().map(|it| it.name.as_str());
     for (name, cluster) in &scenario.clusters {
@@ -50,7 +52,7 @@ pub(super) fn resolve(
         .into_iter()
         .chain(of_services)
         .chain(of_clusters)
-        .for_each(|it| check_written(check, it.get_ref()));
+        .for_each(|it| check_written(check, it.get_ref(), version));
     if !check.problems.is_empty() {
         return BTreeMap::new();
     }
@@ -89,7 +91,7 @@ fn merge<'a>(written: impl Iterator<Item = &'a Hpa>) -> Hpa {
 }
 
 /// Everything that can be wrong with one table alone.
-fn check_written(check: &mut Check<'_>, written: &Hpa) {
+fn check_written(check: &mut Check<'_>, written: &Hpa, version: KubernetesVersion) {
     for (key, replicas) in [("min_replicas", &written.min_replicas), ("max_replicas", &written.max_replicas)]
     {
         if let Some(replicas) = replicas {
@@ -107,6 +109,15 @@ fn check_written(check: &mut Check<'_>, written: &Hpa) {
     }
     if let Some(typed) = &written.behavior {
         behavior(check, typed);
+        let tolerances = [&typed.scale_up, &typed.scale_down].map(|it| it.tolerance.as_ref());
+        if let Some(tolerance) = tolerances.into_iter().flatten().next()
+            && !version.knows_tolerance_of_behavior()
+        {
+            let message = format!("Kubernetes {version} does not know the tolerance of a behavior");
+            let help = "take it out, write controller_manager.hpa_tolerance for all autoscalers, or raise \
+                        kubernetes.version to 1.33";
+            check.problem(message, tolerance.span(), help);
+        }
     }
 }
 

@@ -1,17 +1,15 @@
-//! What Kubernetes is told: pods, workloads, controllers, changes.
+//! What Kubernetes is told: its release, pods, controllers, changes.
 
 use super::clusters::{Network, rate};
 use super::ranges::{bounded, bounded_u32, spread};
-use super::{Check, hpa};
-use crate::problem::Problem;
+use super::{Check, hpa, workloads};
 use crate::schema::Scenario;
 use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
-use crate::schema::quantity::{NumberOrText, Quantity};
+use crate::schema::quantity::Quantity;
 use crate::schema::services::Service;
 use meshsim_core::{Id, SimDuration, SimTime, Table};
-use meshsim_models::application::call_graph::{Application, Service as Called};
+use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::ControllerFlags;
 use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
@@ -20,16 +18,11 @@ use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
+use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use std::collections::BTreeSet;
 use toml::Spanned;
-
-/// The image of µBench's cell, compressed.
-const DEFAULT_IMAGE_BYTES: f64 = 400e6;
-
-/// What Istio's injection template requests for a sidecar.
-const SIDECAR_REQUESTS: (u64, u64) = (100, 128 << 20);
 
 /// Most pods that a change asks for.
 const REPLICAS_MAX: u32 = 1_000;
@@ -42,34 +35,16 @@ pub(super) fn resolve(
     istio_version: IstioVersion,
     end: SimDuration,
 ) -> KubernetesSettings {
-    holds_application_anyway(check, &scenario.pods, istio_version);
-    let sidecar = match &scenario.mesh.sidecar.requests {
-        Some(written) => requests(check, written),
-        None => ResourceList::new(SIDECAR_REQUESTS.0, SIDECAR_REQUESTS.1),
-    };
-    let default_image = bytes(check, scenario.pods.image_size.as_ref(), "image_size", DEFAULT_IMAGE_BYTES);
-    let mut images: Vec<String> = Vec::new();
-    let mut workload = |service: &Called| {
-        let written = scenario.services.get(&service.name).map(Spanned::get_ref);
-        let (image, image_bytes) = image(check, written, &mut images).unwrap_or((0, default_image));
-        WorkloadSettings {
-            application: application_requests(check, scenario, service, written),
-            sidecar: sidecar.clone(),
-            image,
-            image_bytes,
-            node_selector: written.map_or_else(Default::default, |it| it.node_selector.clone()),
-            tolerations: tolerations(check, written),
-            rollout: written.map_or_else(Rollout::default, |it| rollout(check, it)),
-        }
-    };
-    let workloads: Table<ServiceId, WorkloadSettings> =
-        application.services.iter().map(&mut workload).collect();
+    let version = scenario.kubernetes.version.as_ref().map_or_else(Default::default, |it| it.get_ref().0);
+    let native_sidecars = istio_version.has_native_sidecars() && version.has_stable_sidecars();
+    holds_application_anyway(check, &scenario.pods, native_sidecars);
+    let workloads = workloads::resolve(check, scenario, application);
     let constrained = constrained(network, &workloads);
     KubernetesSettings {
         pods: pod_times(check, &scenario.pods),
         workloads,
-        autoscalers: hpa::resolve(check, scenario, application, network),
-        controller: controller(check, &scenario.controller_manager),
+        autoscalers: hpa::resolve(check, scenario, application, network, version),
+        controller: controller(check, &scenario.controller_manager, version),
         metrics: metrics(check, scenario),
         changes: changes(check, scenario, application, network, end),
         constrained,
@@ -77,12 +52,12 @@ pub(super) fn resolve(
 }
 
 /// Refuses an application that does not wait for its sidecar where all do.
-fn holds_application_anyway(check: &mut Check<'_>, pods: &typed::Pods, istio_version: IstioVersion) {
+fn holds_application_anyway(check: &mut Check<'_>, pods: &typed::Pods, native_sidecars: bool) {
     let Some(hold) = &pods.hold_application_until_proxy_starts else { return };
-    if !*hold.get_ref() && istio_version.has_native_sidecars() {
+    if !*hold.get_ref() && native_sidecars {
         let message = "hold_application_until_proxy_starts = false has no effect";
-        let help = "from Istio 1.27 on sidecars are ready before the application starts: take it out, or lower \
-                    mesh.istio_version";
+        let help = "from Istio 1.27 on Kubernetes 1.33 on sidecars are ready before the application starts: take \
+                    it out, or lower mesh.istio_version or kubernetes.version";
         check.problem(message, hold.span(), help);
     }
 }
@@ -120,7 +95,7 @@ pub(super) fn taint(check: &mut Check<'_>, written: &Spanned<String>) -> Option<
     Some(Taint { key, value: value.unwrap_or_default(), effect })
 }
 
-fn tolerations(check: &mut Check<'_>, written: Option<&Service>) -> Vec<Toleration> {
+pub(super) fn tolerations(check: &mut Check<'_>, written: Option<&Service>) -> Vec<Toleration> {
     let written = written.map_or(&[][..], |it| &it.tolerations);
     let toleration = |it: &Spanned<String>| {
         let (key, value, effect) = key_value_effect(check, it, "a toleration")?;
@@ -158,40 +133,11 @@ fn key_value_effect(check: &mut Check<'_>, written: &Spanned<String>, what: &str
     Some(((!key.is_empty()).then(|| key.to_owned()), value, effect))
 }
 
-fn application_requests(
-    check: &mut Check<'_>,
-    scenario: &Scenario,
-    service: &Called,
-    written: Option<&Service>,
-) -> ResourceList {
-    let mut list = ResourceList::default();
-    // As Kubernetes does, a limit stands in for a request that is not written.
-    if let Some(cores) = service.cpu_request.or(service.cpu_limit) {
-        list.set(Resource::CPU, milli(cores));
-    }
-    if let Some((request, limit)) = service.cpu_request.zip(service.cpu_limit)
-        && request.0 > limit.0
-    {
-        let name = &service.name;
-        let message = format!("pods of `{name}` request {} cores and may use {} at most", request.0, limit.0);
-        let written = written.and_then(|it| it.resources.requests.cpu.as_ref()).map(Spanned::span);
-        let place = written.and_then(|span| check.document.place(span));
-        let help = "a request is at most the limit: Kubernetes refuses others".to_owned();
-        check.problems.push(Problem { message, place, help: Some(help) });
-    }
-    let own = written.and_then(|it| it.resources.requests.memory.as_ref());
-    let memory = own.or(scenario.application.memory_request.as_ref());
-    if memory.is_some() {
-        list.set(Resource::MEMORY, bytes(check, memory, "a memory request", 0.0) as u64);
-    }
-    list
-}
-
-fn milli(cores: Cores) -> u64 {
+pub(super) fn milli(cores: Cores) -> u64 {
     (cores.0 * 1000.0).round() as u64
 }
 
-fn requests(check: &mut Check<'_>, written: &typed::Requests) -> ResourceList {
+pub(super) fn requests(check: &mut Check<'_>, written: &typed::Requests) -> ResourceList {
     let mut list = ResourceList::default();
     if let Some(cpu) = &written.cpu {
         list.set(Resource::CPU, cores(check, cpu, "a CPU request"));
@@ -231,57 +177,6 @@ pub(super) fn bytes(
         return default;
     }
     size
-}
-
-/// The number and size of an image of its own; the common one is number 0.
-fn image(check: &mut Check<'_>, written: Option<&Service>, images: &mut Vec<String>) -> Option<(u32, f64)> {
-    let image = written?.image.as_ref()?;
-    let name = image.name.get_ref();
-    let known = images.iter().position(|other| other == name);
-    let place = known.unwrap_or_else(|| {
-        images.push(name.clone());
-        images.len() - 1
-    });
-    Some((place as u32 + 1, bytes(check, Some(&image.size), "an image", DEFAULT_IMAGE_BYTES)))
-}
-
-fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {
-    let default = Rollout::default();
-    let mut count = |value: Option<&Spanned<NumberOrText>>, key: &str, default: PodCount, most: u32| {
-        let Some(value) = value else { return default };
-        let number = match value.get_ref() {
-            NumberOrText::Number(number) if number.fract() == 0.0 && (0.0..=1e6).contains(number) => {
-                Some(PodCount::Pods(*number as u32))
-            }
-            NumberOrText::Text(text) => text
-                .strip_suffix('%')
-                .and_then(|percent| percent.trim().parse::<u32>().ok())
-                .filter(|percent| *percent <= most)
-                .map(PodCount::Percent),
-            NumberOrText::Number(_) => None,
-        };
-        number.unwrap_or_else(|| {
-            let message = format!(
-                "{key} = {} is neither a number of pods nor a percentage up to {most}",
-                value.get_ref()
-            );
-            check.problem(message, value.span(), format!("write {key} = 1 or {key} = \"25%\""));
-            default
-        })
-    };
-    let typed = &written.rolling_update;
-    let max_surge = count(typed.max_surge.as_ref(), "max_surge", default.max_surge, 1_000);
-    let max_unavailable =
-        count(typed.max_unavailable.as_ref(), "max_unavailable", default.max_unavailable, 100);
-    let is_none = |it| matches!(it, PodCount::Pods(0) | PodCount::Percent(0));
-    if let Some(written) = typed.max_unavailable.as_ref()
-        && is_none(max_surge)
-        && is_none(max_unavailable)
-    {
-        let message = "max_surge and max_unavailable are both 0: no pod could ever be replaced";
-        check.problem(message, written.span(), "one of them is at least 1, or \"1%\"");
-    }
-    Rollout { max_surge, max_unavailable }
 }
 
 fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
@@ -325,13 +220,18 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
     }
 }
 
-fn controller(check: &mut Check<'_>, typed: &typed::ControllerManager) -> ControllerFlags {
+fn controller(
+    check: &mut Check<'_>,
+    typed: &typed::ControllerManager,
+    version: KubernetesVersion,
+) -> ControllerFlags {
     let default = ControllerFlags::default();
     let tolerance = typed.hpa_tolerance.as_ref();
     let tolerance = tolerance.map(|it| bounded(check, Some(it), "a tolerance", 0.1, 0.0, 1.0));
     let mut cost =
         |value: &Option<crate::schema::Duration>, key, default| check.cost(value.as_ref(), key, default);
     ControllerFlags {
+        version,
         downscale_stabilization: cost(
             &typed.hpa_downscale_stabilization,
             "hpa_downscale_stabilization",

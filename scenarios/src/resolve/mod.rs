@@ -22,6 +22,7 @@ mod services;
 mod tests;
 mod traffic_policy;
 mod users;
+mod workloads;
 
 use crate::document::{Document, Setting};
 use crate::problem::{Checked, Problem, Problems, Source, nearest};

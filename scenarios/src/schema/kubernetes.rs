@@ -2,9 +2,18 @@
 
 use super::quantity::{NumberOrText, Quantity};
 use super::{BTreeMap, Duration};
+use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use serde::Deserialize;
 use toml::Spanned;
+
+/// Kubernetes itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kubernetes {
+    /// The release whose rules hold.
+    pub version: Option<Spanned<Quantity<KubernetesVersion>>>,
+}
 
 /// How pods come and go.
 #[derive(Debug, Default, Deserialize)]
@@ -101,6 +110,29 @@ pub struct RollingUpdate {
     pub max_surge: Option<Spanned<NumberOrText>>,
     /// Pods that may be missing of it, or percent of it.
     pub max_unavailable: Option<Spanned<NumberOrText>>,
+}
+
+/// CPU that an application burns when it starts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// What it wants.
+    pub cpu: Spanned<Quantity<Cores>>,
+    /// How long it takes if it has that.
+    #[serde(rename = "for")]
+    pub lasts: Duration,
+    /// When it is done.
+    pub until: StartUntil,
+}
+
+/// When an application burns CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartUntil {
+    /// From the start of its container on; it is ready when it is done.
+    Ready,
+    /// From its readiness on.
+    AfterReady,
 }
 
 /// A HorizontalPodAutoscaler, or what differs from the one that it stands beside.

@@ -83,6 +83,9 @@ pub struct Scenario {
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
+    /// Kubernetes itself.
+    #[serde(default)]
+    pub kubernetes: kubernetes::Kubernetes,
     /// How pods come and go.
     #[serde(default)]
     pub pods: kubernetes::Pods,

@@ -1,7 +1,7 @@
 //! A service of the application: what the mesh is told of it (its Service, DestinationRule and
 //! VirtualService), and what its work costs.
 
-use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate};
+use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate, Start};
 use super::traffic::TrafficPolicy;
 use super::{BTreeMap, Duration};
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub struct Service {
     /// How new pods take the place of old ones.
     #[serde(default)]
     pub rolling_update: RollingUpdate,
+    /// CPU that its application burns when it starts.
+    pub start: Option<Spanned<Start>>,
     /// Its autoscaler in every cluster, where it differs.
     pub hpa: Option<Spanned<Hpa>>,
     /// Law of the CPU time of a request, instead of what its cell's work costs.

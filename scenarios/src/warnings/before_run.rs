@@ -6,12 +6,12 @@ use crate::problem::Problem;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
-use meshsim_models::faults::pod::PodFault;
+use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId, UpstreamId};
 use meshsim_models::kubernetes::hpa::MetricSource;
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::kubernetes::scheduler::resources::Resource;
-use meshsim_models::kubernetes::settings::{AutoscalerSettings, ChangeKind};
+use meshsim_models::kubernetes::settings::{AutoscalerSettings, Change, ChangeKind, StartWhen, StartWork};
 use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
 use meshsim_models::mesh::outlier_detection::OutlierDetection;
 use meshsim_models::users::arrivals::Extreme;
@@ -78,6 +78,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     }
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(changes_without_effect(resolved));
+    warnings.extend(starts_without_effect(resolved));
     warnings.extend(utilization_without_request(resolved));
     warnings
 }
@@ -236,6 +237,29 @@ fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
         cluster: description.clusters[fault.cluster].name.clone(),
     };
     description.faults.iter().filter(|fault| !befalls(fault)).map(warning).collect()
+}
+
+/// Services whose pods would burn CPU when they start, and none does.
+fn starts_without_effect(resolved: &Resolved) -> Option<Warning> {
+    let description = &resolved.description;
+    let settings = &description.kubernetes;
+    let starts = |it: &Deployment, work: StartWork| {
+        let changed = |change: &Change| (change.service, change.cluster) == (it.service, it.cluster);
+        let is_back = |fault: &PodFault| {
+            let here = (fault.service, fault.cluster) == (it.service, it.cluster);
+            here && fault.kind == FaultKind::Crash && fault.ends.is_some()
+        };
+        settings.autoscaler(it.service, it.cluster).is_some()
+            || settings.changes.iter().any(changed)
+            || (work.when == StartWhen::AfterReady && description.faults.iter().any(is_back))
+    };
+    let has_no_effect = |service: &ServiceId| {
+        let of_service = || description.deployments.iter().filter(|it| it.service == *service);
+        settings.workload(*service).start.is_some_and(|work| !of_service().any(|it| starts(it, work)))
+    };
+    let services = names(resolved, description.application.services.ids().filter(has_no_effect));
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::StartWithoutEffect { strategy, services })
 }
 
 /// Changes that ask for as many pods as there are, as far as no autoscaler has a say.

@@ -98,6 +98,13 @@ pub enum Warning {
         /// When (s).
         at: f64,
     },
+    /// CPU at the start of pods of which none starts.
+    StartWithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
     /// An autoscaler that needs requests of containers that have none.
     NoRequest {
         /// Under which strategy.
@@ -258,6 +265,12 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: the change of `{service}` in cluster `{cluster}` at {at} s changes nothing: it \
                  asks for the pods that are there, or there are none to replace; take it out if it is not to"
+            ),
+            Self::StartWithoutEffect { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the start of {} burns no CPU, for no pod of it starts during the run (those that \
+                 are there at its beginning started long ago); give it an hpa or a change, or take the start out",
+                services.join(", ")
             ),
             Self::NoRequest { strategy, services } => write!(
                 f,

@@ -13,6 +13,7 @@ fn compute(cores: f64, limits: &[Option<f64>]) -> (Compute<u32>, Vec<ContainerId
                 entity: EntityId(0),
                 workers: 4,
                 jobs_per_worker: 16,
+                beside: 0.0,
                 limit,
                 weight: 1.0,
                 phase: 1.0,
@@ -50,7 +51,12 @@ fn drive(compute: &mut Compute<u32>, works: &[Work]) -> Vec<u64> {
             (_, Some(next)) => {
                 let event = pending.remove(next);
                 compute.on_event(event.at, event.container, event.epoch, &mut done);
-                done.drain(..).for_each(|job| done_at[job as usize] = event_at);
+                for job in done.drain(..) {
+                    // Work that is not in the list is nobody's.
+                    if let Some(at) = done_at.get_mut(job as usize) {
+                        *at = event_at;
+                    }
+                }
             }
             (_, None) => return done_at,
         }
@@ -113,6 +119,61 @@ fn a_stopped_container_leaves_its_cores_to_the_others() {
     assert_eq!(run(&mut compute, &jobs), [110.0, 75.0, 75.0]);
 }
 
+/// When work beside the workers is done that wants so many cores and so much CPU time (ms).
+fn run_beside(compute: &mut Compute<u32>, container: ContainerId, cores: f64, demand: f64) -> f64 {
+    compute.start_beside(SimTime::ZERO, container, cores, demand * 1e6, 7);
+    let mut done = Vec::new();
+    loop {
+        let events: Vec<Retimed> = compute.take_retimed().collect();
+        let event = events.last().expect("it goes on");
+        compute.on_event(event.at, event.container, event.epoch, &mut done);
+        if done == [7] {
+            return event.at.as_nanos() as f64 / 1e6;
+        }
+    }
+}
+
+#[test]
+fn work_beside_the_workers_has_as_many_cores_as_it_wants_or_as_are_there() {
+    let alone = |limit, cores, demand| {
+        let (mut compute, id) = compute(2.0, &[limit]);
+        run_beside(&mut compute, id[0], cores, demand)
+    };
+    assert_eq!(alone(None, 2.0, 120.0), 60.0);
+    assert_eq!(alone(None, 0.5, 120.0), 240.0);
+    // Three cores' threads on a host of two.
+    assert_eq!(alone(None, 3.0, 120.0), 60.0);
+    // A quota of 100 ms is used up after 50 ms.
+    assert_eq!(alone(Some(1.0), 2.0, 120.0), 110.0);
+}
+
+proptest! {
+    /// Threads beside the workers are what so many busy workers would be.
+    #[test]
+    fn whole_cores_beside_the_workers_are_like_workers(
+        limit in prop_oneof![Just(None), (0.3_f64..3.5).prop_map(Some)],
+        cores in 1..3_usize,
+        each in 1.0_f64..300.0,
+        jobs in prop::collection::vec((0..2_usize, 0..2_usize, 0.1_f64..200.0), 0..6),
+    ) {
+        let works = |compute: &mut Compute<u32>, id: &[ContainerId]| {
+            let jobs: Vec<_> = jobs.iter().map(|&(which, worker, ms)| (id[which], worker, ms)).collect();
+            run(compute, &jobs)
+        };
+        let (mut plain, id) = compute(3.0, &[limit, None]);
+        for worker in 2..2 + cores {
+            plain.start(SimTime::ZERO, id[0], worker, each * 1e6, u32::MAX);
+        }
+        let (mut beside, id_beside) = compute(3.0, &[limit, None]);
+        beside.start_beside(SimTime::ZERO, id_beside[0], cores as f64, cores as f64 * each * 1e6, u32::MAX);
+        let (expected, got) = (works(&mut plain, &id), works(&mut beside, &id_beside));
+        for (a, b) in expected.iter().zip(&got) {
+            prop_assert!((a - b).abs() < 0.01, "{expected:?} {got:?}");
+        }
+        prop_assert!((plain.used(id[0]) - beside.used(id_beside[0])).abs() < 1e3);
+    }
+}
+
 /// Two containers that use up equal quotas at the same moment: the one whose event comes first
 /// must not make the other one's stop, or its going on, pass unnoticed.
 #[test]
@@ -123,7 +184,7 @@ fn containers_that_stop_and_go_on_together_share_the_host_all_along() {
     let jobs = [(id[0], 0, 45.0), (id[0], 1, 45.0), (id[1], 0, 45.0), (id[1], 1, 45.0)];
     assert_eq!(run(&mut compute, &jobs), [330.0; 4]);
     assert_eq!([compute.throttled_periods(id[0]), compute.throttled_periods(id[1])], [3, 3]);
-    assert_eq!(compute.hosts[HostId(0)].runnable, 0);
+    assert_eq!(compute.hosts[HostId(0)].runnable, 0.0);
 }
 
 /// The length of a CFS period (ns).
@@ -297,7 +358,8 @@ fn any_container() -> impl Strategy<Value = ContainerSpec> {
     (0..2_u32, 1..4_usize, limit, 0.1_f64..4.0, 0.0_f64..1.0).prop_map(
         |(host, workers, limit, weight, phase)| {
             let host = HostId(host);
-            ContainerSpec { host, entity: EntityId(0), workers, jobs_per_worker: 4, limit, weight, phase }
+            let (entity, beside) = (EntityId(0), 0.0);
+            ContainerSpec { host, entity, workers, jobs_per_worker: 4, beside, limit, weight, phase }
         },
     )
 }
@@ -342,6 +404,6 @@ proptest! {
             let stops = [compute.throttled_periods(id), plain.containers[place].stops];
             prop_assert!(stops[0] == stops[1] || plain.doubtful.is_finite(), "{stops:?}");
         }
-        prop_assert!(compute.hosts.iter().all(|host| host.runnable == 0));
+        prop_assert!(compute.hosts.iter().all(|host| host.runnable == 0.0));
     }
 }

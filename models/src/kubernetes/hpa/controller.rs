@@ -22,6 +22,7 @@ use super::pod_groups::StartUp;
 use super::replica_calculator::{MetricError, Proposal, ReplicaCalculator, Tolerances};
 use super::scaling_policy::{Bounds, ScaleEvents, limited_by_default};
 use super::stabilization::{Recommendations, Windows};
+use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::{SimDuration, SimTime};
 
 /// Time between syncs (`--horizontal-pod-autoscaler-sync-period`).
@@ -30,6 +31,8 @@ pub const SYNC_PERIOD: SimDuration = SimDuration::from_secs(15);
 /// The flags of the kube-controller-manager.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControllerFlags {
+    /// Its release, which is that of the scheduler and of all nodes too.
+    pub version: KubernetesVersion,
     /// `--horizontal-pod-autoscaler-downscale-stabilization`: the window for scaling down where no
     /// behavior sets one.
     pub downscale_stabilization: SimDuration,
@@ -89,6 +92,7 @@ pub struct Autoscaler {
 impl Default for ControllerFlags {
     fn default() -> Self {
         Self {
+            version: KubernetesVersion::default(),
             downscale_stabilization: SimDuration::from_secs(300),
             tolerances: Tolerances::default(),
             start_up: StartUp::default(),
@@ -170,8 +174,8 @@ impl Autoscaler {
         let mut proposals = std::mem::take(&mut self.proposals);
         proposals.clear();
         if spec.at_once(current).is_none() {
-            let calculator =
-                ReplicaCalculator { tolerances: spec.tolerances(flags), start_up: flags.start_up };
+            let (tolerances, start_up) = (spec.tolerances(flags), flags.start_up);
+            let calculator = ReplicaCalculator { version: flags.version, tolerances, start_up };
             proposals.extend(spec.metrics.iter().enumerate().map(|(place, metric)| {
                 let readings = observations.readings.get(place).ok_or(MetricError::NoMetrics)?;
                 calculator.propose(*metric, *readings, observations, current, now)
@@ -225,7 +229,8 @@ impl Autoscaler {
                 down: behavior.scale_down.stabilization_window.unwrap_or(flags.downscale_stabilization),
             };
             let stabilized = self.recommendations.stabilized(current, desired, windows, now);
-            (stabilized, behavior.limited(&self.events, bounds, current, stabilized, now))
+            let limited = behavior.limited(flags.version, &self.events, bounds, current, stabilized, now);
+            (stabilized, limited)
         } else {
             let stabilized = self.recommendations.highest(desired, flags.downscale_stabilization, now);
             (stabilized, limited_by_default(bounds, current, stabilized))

@@ -6,8 +6,7 @@
 //! largest is taken (`metrics`), held back by what was proposed before (`stabilization`) and limited
 //! by how fast the number may change (`scaling_policy`), the minimum and the maximum.
 //!
-//! # Assumptions
-//! Kubernetes 1.33 and later, where a ratio at the very border of the tolerance is within it.
+//! What differs between releases is in `kubernetes/version`.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/`; kubernetes.io, Horizontal Pod Autoscaling.

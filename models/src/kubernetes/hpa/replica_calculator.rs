@@ -15,11 +15,12 @@
 //!   ceil(sum / target). `AverageValue`: ceil(sum / target), whatever the pods.
 //!
 //! # Source
-//! kubernetes/kubernetes `pkg/controller/podautoscaler/replica_calculator.go` (1.33 and later),
+//! kubernetes/kubernetes `pkg/controller/podautoscaler/replica_calculator.go`,
 //! `metrics/utilization.go`.
 
 use super::metrics::{MetricSource, MetricSpec, Observations, PodReading, Readings};
 use super::pod_groups::{PodGroup, PodState, StartUp};
+use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::SimTime;
 use std::ops::Add;
 
@@ -35,6 +36,8 @@ pub struct Tolerances {
 /// The settings that a metric is judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReplicaCalculator {
+    /// Whose rules hold.
+    pub version: KubernetesVersion,
     /// How far a ratio may be from 1.
     pub tolerances: Tolerances,
     /// When the CPU of a pod is believed.
@@ -100,10 +103,14 @@ impl Default for Tolerances {
 }
 
 impl Tolerances {
-    /// Whether a ratio is near enough to 1.
+    /// Whether a ratio is near enough to 1, by the rules of a release.
     #[must_use]
-    pub fn are_met(self, ratio: f64) -> bool {
-        1.0 - self.down <= ratio && ratio <= 1.0 + self.up
+    pub fn are_met(self, ratio: f64, version: KubernetesVersion) -> bool {
+        if version.border_is_within_tolerance() {
+            1.0 - self.down <= ratio && ratio <= 1.0 + self.up
+        } else {
+            (1.0 - ratio).abs() <= if ratio > 1.0 { self.up } else { self.down }
+        }
     }
 }
 
@@ -140,6 +147,10 @@ impl Sum {
 }
 
 impl ReplicaCalculator {
+    fn tolerates(self, ratio: f64) -> bool {
+        self.tolerances.are_met(ratio, self.version)
+    }
+
     /// What `metric` asks for, with `current` replicas.
     ///
     /// # Errors
@@ -154,16 +165,16 @@ impl ReplicaCalculator {
     ) -> Result<Proposal, MetricError> {
         match (metric.source, readings) {
             (MetricSource::Value, Readings::Values(values)) => {
-                by_value(metric, sum(values)?, observations.pods, current, self.tolerances)
+                by_value(self, metric, sum(values)?, observations.pods, current)
             }
             (MetricSource::AverageValue, Readings::Values(values)) => {
-                Ok(by_average_value(metric, sum(values)?, observations.status_replicas, self.tolerances))
+                Ok(by_average_value(self, metric, sum(values)?, observations.status_replicas))
             }
             (MetricSource::Value | MetricSource::AverageValue, Readings::Pods { .. })
             | (_, Readings::Values(_)) => Err(MetricError::NoMetrics),
             (_, Readings::Pods { listed, unlisted }) => {
                 let groups = groups(metric, listed, observations.pods, self.start_up, now)?;
-                by_pods(metric, &groups, unlisted, current, self.tolerances)
+                by_pods(self, metric, &groups, unlisted, current)
             }
         }
     }
@@ -203,11 +214,11 @@ fn busy(metric: MetricSpec, of_requests: bool, request: Option<i64>) -> i64 {
 }
 
 fn by_pods(
+    calculator: ReplicaCalculator,
     metric: MetricSpec,
     groups: &Groups,
     unlisted: &[i64],
     current: u32,
-    tolerances: Tolerances,
 ) -> Result<Proposal, MetricError> {
     let ratio_of = |usage: i64| usage as f64 / metric.target as f64;
     let measured = groups.ready + strangers(metric.source, unlisted);
@@ -227,7 +238,7 @@ fn by_pods(
     };
     let unready_come_in = groups.unready.pods > 0 && ratio > 1.0;
     if !unready_come_in && groups.missing.pods == 0 {
-        if !tolerances.are_met(ratio) {
+        if !calculator.tolerates(ratio) {
             proposal.replicas = ceil(ratio * f64::from(groups.ready.pods));
         }
         return Ok(proposal);
@@ -236,7 +247,7 @@ fn by_pods(
     let adjusted = ratio_of(counted.usage(metric.source)?);
     proposal.adjusted_ratio = Some(adjusted);
     let turns = (ratio < 1.0 && adjusted > 1.0) || (ratio > 1.0 && adjusted < 1.0);
-    if !tolerances.are_met(adjusted) && !turns {
+    if !calculator.tolerates(adjusted) && !turns {
         let asked = ceil(adjusted * f64::from(counted.pods));
         // More pods than the workload should have must not turn the direction either.
         let held = proposal.replicas;
@@ -267,17 +278,17 @@ fn strangers(source: MetricSource, unlisted: &[i64]) -> Sum {
 }
 
 fn by_value(
+    calculator: ReplicaCalculator,
     metric: MetricSpec,
     usage: i64,
     pods: &[PodState],
     current: u32,
-    tolerances: Tolerances,
 ) -> Result<Proposal, MetricError> {
     let ratio = usage as f64 / metric.target as f64;
     let ready = pods.iter().filter(|pod| pod.is_running_and_ready()).count() as u32;
     let replicas = if current == 0 {
         ceil(ratio)
-    } else if tolerances.are_met(ratio) {
+    } else if calculator.tolerates(ratio) {
         clamped(current)
     } else if pods.is_empty() {
         return Err(MetricError::NoPods);
@@ -287,11 +298,11 @@ fn by_value(
     Ok(Proposal { replicas, usage, ratio, adjusted_ratio: None, ready, unready: 0, missing: 0 })
 }
 
-fn by_average_value(metric: MetricSpec, sum: i64, replicas: u32, tolerances: Tolerances) -> Proposal {
+fn by_average_value(calculator: ReplicaCalculator, metric: MetricSpec, sum: i64, replicas: u32) -> Proposal {
     let (sum, target, pods) = (sum as f64, metric.target as f64, f64::from(replicas));
     let ratio = sum / (target * pods);
     Proposal {
-        replicas: if tolerances.are_met(ratio) { clamped(replicas) } else { ceil(sum / target) },
+        replicas: if calculator.tolerates(ratio) { clamped(replicas) } else { ceil(sum / target) },
         usage: (sum / pods).ceil() as i64,
         ratio,
         adjusted_ratio: None,

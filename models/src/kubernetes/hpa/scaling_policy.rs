@@ -15,6 +15,7 @@
 //! `pkg/apis/autoscaling/v2/defaults.go`.
 
 use super::controller::Reason;
+use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::{SimDuration, SimTime};
 
 /// How much a policy allows.
@@ -87,6 +88,13 @@ pub struct ScaleEvents {
     pub down: Vec<ScaleEvent>,
 }
 
+/// Which changes count.
+#[derive(Clone, Copy)]
+struct Counted {
+    up: bool,
+    down: bool,
+}
+
 /// Between which numbers of replicas an autoscaler chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -130,21 +138,24 @@ impl ScaleEvents {
         }
     }
 
-    /// Replicas at the start of a period that ends now.
-    fn replicas_before(&self, period: SimDuration, current: u32, now: SimTime) -> i64 {
+    /// Replicas at the start of a period that ends now, of the changes that count.
+    fn replicas_before(&self, period: SimDuration, current: u32, counted: Counted, now: SimTime) -> i64 {
         let changed = |events: &[ScaleEvent]| -> i64 {
             let within = events.iter().filter(|event| now.saturating_since(event.at) < period);
             within.map(|event| i64::from(event.change)).sum()
         };
-        i64::from(current) - changed(&self.up) + changed(&self.down)
+        let added = if counted.up { changed(&self.up) } else { 0 };
+        let removed = if counted.down { changed(&self.down) } else { 0 };
+        i64::from(current) - added + removed
     }
 }
 
 impl ScalingRules {
     /// The most replicas that scaling up may lead to.
-    fn limit_up(&self, events: &ScaleEvents, current: u32, now: SimTime) -> i64 {
+    fn limit_up(&self, version: KubernetesVersion, events: &ScaleEvents, current: u32, now: SimTime) -> i64 {
+        let counted = Counted { up: true, down: version.counts_both_directions() };
         let limits = self.policies.iter().map(|policy| {
-            let start = events.replicas_before(policy.period, current, now);
+            let start = events.replicas_before(policy.period, current, counted, now);
             match policy.allowance {
                 Allowance::Pods(pods) => start + i64::from(pods),
                 Allowance::Percent(percent) => {
@@ -160,9 +171,16 @@ impl ScalingRules {
     }
 
     /// The fewest replicas that scaling down may lead to.
-    fn limit_down(&self, events: &ScaleEvents, current: u32, now: SimTime) -> i64 {
+    fn limit_down(
+        &self,
+        version: KubernetesVersion,
+        events: &ScaleEvents,
+        current: u32,
+        now: SimTime,
+    ) -> i64 {
+        let counted = Counted { up: version.counts_both_directions(), down: true };
         let limits = self.policies.iter().map(|policy| {
-            let start = events.replicas_before(policy.period, current, now);
+            let start = events.replicas_before(policy.period, current, counted, now);
             match policy.allowance {
                 Allowance::Pods(pods) => start - i64::from(pods),
                 Allowance::Percent(percent) => (start as f64 * (1.0 - f64::from(percent) / 100.0)) as i64,
@@ -181,6 +199,7 @@ impl Behavior {
     #[must_use]
     pub fn limited(
         &self,
+        version: KubernetesVersion,
         events: &ScaleEvents,
         bounds: Bounds,
         current: u32,
@@ -188,11 +207,11 @@ impl Behavior {
         now: SimTime,
     ) -> (u32, Reason) {
         if desired > current {
-            let limit = self.scale_up.limit_up(events, current, now).max(current.into());
+            let limit = self.scale_up.limit_up(version, events, current, now).max(current.into());
             return at_most(desired, limit, bounds.max);
         }
         if desired < current {
-            let limit = self.scale_down.limit_down(events, current, now).min(current.into());
+            let limit = self.scale_down.limit_down(version, events, current, now).min(current.into());
             // A limit that stands above the minimum is not negative and at most `current`.
             return match u32::try_from(limit).ok().filter(|limit| *limit > bounds.min) {
                 Some(limit) if desired < limit => (limit, Reason::ScaleDownLimit),
@@ -224,6 +243,7 @@ fn at_most(desired: u32, limit: i64, max: u32) -> (u32, Reason) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::version::NEWEST;
 
     const NOW: SimTime = SimTime::from_nanos(1_000_000_000_000);
     const WIDE: Bounds = Bounds { min: 1, max: 1_000 };
@@ -244,7 +264,7 @@ mod tests {
     }
 
     fn limited(behavior: &Behavior, events: &ScaleEvents, current: u32, desired: u32) -> (u32, Reason) {
-        behavior.limited(events, WIDE, current, desired, NOW)
+        behavior.limited(NEWEST, events, WIDE, current, desired, NOW)
     }
 
     #[test]
@@ -277,6 +297,19 @@ mod tests {
         assert_eq!(limited(&pods(10), &events, 100, 5), (77, Reason::ScaleDownLimit));
     }
 
+    /// Issue 108354: 4 pods are added, 2 removed; 300 % of 4 are 16, of what only looks up 8.
+    #[test]
+    fn up_to_1_25_a_period_sees_its_own_direction_alone() {
+        let events = ScaleEvents { up: vec![event(60, 4)], down: vec![event(30, 2)] };
+        let of = |minor, desired, allowance| {
+            let behavior = both(SelectPolicy::Max, &[policy(allowance, 300)]);
+            behavior.limited(KubernetesVersion::new(minor), &events, WIDE, 6, desired, NOW).0
+        };
+        assert_eq!([25, 26].map(|minor| of(minor, 24, Allowance::Percent(300))), [8, 16]);
+        // 6 + 2 pods less 4, and 6 - 4 + 2 less 3.
+        assert_eq!([25, 26].map(|minor| of(minor, 1, Allowance::Pods(3))), [5, 1]);
+    }
+
     #[test]
     fn select_policy_takes_the_largest_change_the_smallest_or_none() {
         let policies = [policy(Allowance::Pods(2), 60), policy(Allowance::Percent(50), 60)];
@@ -291,8 +324,8 @@ mod tests {
     fn the_bounds_come_last_and_say_so() {
         let (behavior, events) = (Behavior::default(), ScaleEvents::default());
         let bounds = Bounds { min: 4, max: 6 };
-        assert_eq!(behavior.limited(&events, bounds, 5, 9, NOW), (6, Reason::TooManyReplicas));
-        assert_eq!(behavior.limited(&events, bounds, 5, 1, NOW), (4, Reason::TooFewReplicas));
+        assert_eq!(behavior.limited(NEWEST, &events, bounds, 5, 9, NOW), (6, Reason::TooManyReplicas));
+        assert_eq!(behavior.limited(NEWEST, &events, bounds, 5, 1, NOW), (4, Reason::TooFewReplicas));
         assert_eq!(limited_by_default(bounds, 5, 9), (6, Reason::TooManyReplicas));
         assert_eq!(limited_by_default(bounds, 5, 1), (4, Reason::TooFewReplicas));
     }

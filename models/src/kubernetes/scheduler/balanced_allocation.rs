@@ -2,24 +2,28 @@
 //!
 //! # Models
 //! (1 - standard deviation of requested / allocatable over the resources) x 100, cut, where a part
-//! above 1 counts as 1. Requests are as containers say; a pod that requests nothing is not scored.
-//!
-//! # Assumptions
-//! The node as it would be with the pod alone decides. Newer versions of Kubernetes compare it with
-//! the node as it is.
+//! above 1 counts as 1. Requests are as containers say; a pod that requests nothing is not scored, or,
+//! in older releases, like any other.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go`,
-//! `balancedResourceScorer`; pods without requests are skipped since 1.33 (issue 129138).
+//! `balancedResourceScorer`; issue 129138.
 
 use super::MAX_NODE_SCORE;
 use super::resources::{NodeResources, PodRequests, Requests, Resource};
+use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::elementary::sqrt;
 
 /// The score of a node for a pod, 0 to 100; nothing where the plugin is skipped for this pod.
 #[must_use]
-pub fn score(resources: &[Resource], pod: &PodRequests, node: &NodeResources) -> Option<u64> {
-    if resources.iter().all(|resource| pod.requested.amount(*resource) == 0) {
+pub fn score(
+    version: KubernetesVersion,
+    resources: &[Resource],
+    pod: &PodRequests,
+    node: &NodeResources,
+) -> Option<u64> {
+    let requests_nothing = resources.iter().all(|resource| pod.requested.amount(*resource) == 0);
+    if requests_nothing && version.skips_balance_without_requests() {
         return None;
     }
     let parts = || {
@@ -48,12 +52,13 @@ fn deviation<I: Iterator<Item = f64>>(parts: impl Fn() -> I) -> f64 {
 mod tests {
     use super::*;
     use crate::kubernetes::scheduler::resources::ResourceList;
+    use crate::kubernetes::version::NEWEST;
 
     const BOTH: [Resource; 2] = [Resource::CPU, Resource::MEMORY];
 
     fn scored(milli_cpu: u64, memory: u64, allocatable: ResourceList) -> Option<u64> {
         let pod = PodRequests::of([&ResourceList::new(milli_cpu, memory)]);
-        score(&BOTH, &pod, &NodeResources::new(allocatable, 110))
+        score(NEWEST, &BOTH, &pod, &NodeResources::new(allocatable, 110))
     }
 
     #[test]
@@ -71,6 +76,11 @@ mod tests {
     #[test]
     fn a_pod_that_asks_for_nothing_is_not_scored() {
         assert_eq!(scored(0, 0, ResourceList::new(4_000, 10_000)), None);
+        // Up to 1.32 the node's own balance decides: 50 % and 20 %.
+        let mut node = NodeResources::new(ResourceList::new(4_000, 10_000), 110);
+        node.add(&PodRequests::of([&ResourceList::new(2_000, 2_000)]));
+        let nothing = PodRequests::of([&ResourceList::new(0, 0)]);
+        assert_eq!(score(KubernetesVersion::new(32), &BOTH, &nothing, &node), Some(85));
     }
 
     #[test]
@@ -80,7 +90,7 @@ mod tests {
         asks.set(gpu, 8);
         has.set(gpu, 10);
         let resources = [Resource::CPU, Resource::MEMORY, gpu];
-        let score = score(&resources, &PodRequests::of([&asks]), &NodeResources::new(has, 110));
+        let score = score(NEWEST, &resources, &PodRequests::of([&asks]), &NodeResources::new(has, 110));
         // Parts 0.5, 0.5, 0.8: 0.1414.
         assert_eq!(score, Some(85));
     }

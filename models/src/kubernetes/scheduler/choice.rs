@@ -18,6 +18,7 @@ use super::resources::{DEFAULT_RESOURCES, PodRequests, Resource};
 use super::topology_spread::{Origin, SpreadNode, system_defaults};
 use super::{BALANCED_ALLOCATION_WEIGHT, FIT_WEIGHT, TOPOLOGY_SPREAD_WEIGHT};
 use super::{balanced_allocation, least_allocated, topology_spread};
+use crate::kubernetes::version::KubernetesVersion;
 
 /// What a pod wants of a node.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,12 @@ impl Unfit {
 ///
 /// # Errors
 /// No node takes it: why the first one does not.
-pub fn choose(nodes: &[Node], pod: &PodNeeds<'_>, alike: &[u32]) -> Result<usize, Unfit> {
+pub fn choose(
+    version: KubernetesVersion,
+    nodes: &[Node],
+    pod: &PodNeeds<'_>,
+    alike: &[u32],
+) -> Result<usize, Unfit> {
     let verdicts: Vec<Result<(), Unfit>> = nodes.iter().map(|node| filter(node, pod)).collect();
     let candidates = || (0..nodes.len()).filter(|&place| verdicts[place].is_ok());
     if candidates().next().is_none() {
@@ -86,7 +92,7 @@ pub fn choose(nodes: &[Node], pod: &PodNeeds<'_>, alike: &[u32]) -> Result<usize
     let mut best: Option<(u64, usize)> = None;
     for (rank, place) in candidates().enumerate() {
         let spread = spread.as_ref().map_or(0, |scores| scores[rank].score);
-        let score = score(&nodes[place], pod.requests) + TOPOLOGY_SPREAD_WEIGHT * spread;
+        let score = score(version, &nodes[place], pod.requests) + TOPOLOGY_SPREAD_WEIGHT * spread;
         if best.is_none_or(|(highest, _)| score > highest) {
             best = Some((score, place));
         }
@@ -108,9 +114,9 @@ fn filter(node: &Node, pod: &PodNeeds<'_>) -> Result<(), Unfit> {
     })
 }
 
-fn score(node: &Node, requests: &PodRequests) -> u64 {
+fn score(version: KubernetesVersion, node: &Node, requests: &PodRequests) -> u64 {
     let resources = [Resource::CPU, Resource::MEMORY];
-    let balanced = balanced_allocation::score(&resources, requests, &node.resources).unwrap_or(0);
+    let balanced = balanced_allocation::score(version, &resources, requests, &node.resources).unwrap_or(0);
     FIT_WEIGHT * least_allocated::score(&DEFAULT_RESOURCES, requests, &node.resources)
         + BALANCED_ALLOCATION_WEIGHT * balanced
 }
@@ -121,6 +127,7 @@ mod tests {
     use crate::kubernetes::scheduler::node::{Effect, Taint};
     use crate::kubernetes::scheduler::resources::{NodeResources, ResourceList};
     use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, ZONE};
+    use crate::kubernetes::version::NEWEST;
 
     const GIB: u64 = 1 << 30;
 
@@ -139,7 +146,7 @@ mod tests {
 
     fn choose_for(nodes: &[Node], requests: &PodRequests, alike: &[u32]) -> Result<usize, Unfit> {
         let node_selector = NodeSelector::new();
-        choose(nodes, &PodNeeds { requests, node_selector: &node_selector, tolerations: &[] }, alike)
+        choose(NEWEST, nodes, &PodNeeds { requests, node_selector: &node_selector, tolerations: &[] }, alike)
     }
 
     #[test]

@@ -56,6 +56,27 @@ fn four_at_62_percent_of_60_are_within_tolerance() {
     assert_eq!(by_utilization(60, &[(true, Some(62)); 4]), (4, 62));
 }
 
+/// 66 % of 60 % are 1.1, which is 0.10000000000000009 away from 1; 54 % are 0.9, which is a bit less than 0.1.
+#[test]
+fn the_border_of_the_tolerance_is_within_it_from_1_33_on() {
+    let within = |minor, ratio| Tolerances::default().are_met(ratio, KubernetesVersion::new(minor));
+    assert_eq!([22, 32, 33, 35].map(|minor| within(minor, 66.0 / 60.0)), [false, false, true, true]);
+    for minor in [22, 32, 33, 35] {
+        let others = [54.0 / 60.0, 1.05, 1.0, 1.11, 0.89].map(|ratio| within(minor, ratio));
+        assert_eq!(others, [true, true, true, false, false], "1.{minor}");
+    }
+    let metric = MetricSpec { source: MetricSource::AverageUsage(MetricResource::Cpu), target: 60 };
+    let (state, listed) = ([pod(true); 4], [reading(Some(66), None); 4]);
+    let readings = Readings::Pods { listed: &listed, unlisted: &[] };
+    let seen = Observations { status_replicas: 4, pods: &state, readings: &[readings] };
+    let asked = |minor| {
+        let version = KubernetesVersion::new(minor);
+        let calculator = ReplicaCalculator { version, ..ReplicaCalculator::default() };
+        calculator.propose(metric, readings, &seen, 4, NOW).unwrap().replicas
+    };
+    assert_eq!([asked(32), asked(33)], [5, 4]);
+}
+
 #[test]
 fn ten_at_20_percent_of_60_make_four() {
     assert_eq!(by_utilization(60, &[(true, Some(20)); 10]), (4, 20));

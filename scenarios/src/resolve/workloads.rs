@@ -1,0 +1,145 @@
+//! What the pods of each service need: requests, image, nodes, roll-outs, their start.
+
+use super::Check;
+use super::kubernetes::{bytes, milli, requests, tolerations};
+use crate::problem::Problem;
+use crate::schema::Scenario;
+use crate::schema::kubernetes as typed;
+use crate::schema::quantity::NumberOrText;
+use crate::schema::services::Service;
+use meshsim_core::{SimDuration, Table};
+use meshsim_models::application::call_graph::{Application, Service as Called};
+use meshsim_models::ids::ServiceId;
+use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
+use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
+use meshsim_models::kubernetes::settings::{StartWhen, StartWork, WorkloadSettings};
+use toml::Spanned;
+
+/// The image of µBench's cell, compressed.
+const DEFAULT_IMAGE_BYTES: f64 = 400e6;
+
+/// What Istio's injection template requests for a sidecar.
+const SIDECAR_REQUESTS: (u64, u64) = (100, 128 << 20);
+
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+) -> Table<ServiceId, WorkloadSettings> {
+    let sidecar = match &scenario.mesh.sidecar.requests {
+        Some(written) => requests(check, written),
+        None => ResourceList::new(SIDECAR_REQUESTS.0, SIDECAR_REQUESTS.1),
+    };
+    let default_image = bytes(check, scenario.pods.image_size.as_ref(), "image_size", DEFAULT_IMAGE_BYTES);
+    let mut images: Vec<String> = Vec::new();
+    let mut workload = |service: &Called| {
+        let written = scenario.services.get(&service.name).map(Spanned::get_ref);
+        let (image, image_bytes) = image(check, written, &mut images).unwrap_or((0, default_image));
+        WorkloadSettings {
+            application: application_requests(check, scenario, service, written),
+            sidecar: sidecar.clone(),
+            image,
+            image_bytes,
+            node_selector: written.map_or_else(Default::default, |it| it.node_selector.clone()),
+            tolerations: tolerations(check, written),
+            rollout: written.map_or_else(Rollout::default, |it| rollout(check, it)),
+            start: written.and_then(|it| it.start.as_ref()).map(|it| start(check, it.get_ref())),
+        }
+    };
+    application.services.iter().map(&mut workload).collect()
+}
+
+fn application_requests(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    service: &Called,
+    written: Option<&Service>,
+) -> ResourceList {
+    let mut list = ResourceList::default();
+    // As Kubernetes does, a limit stands in for a request that is not written.
+    if let Some(cores) = service.cpu_request.or(service.cpu_limit) {
+        list.set(Resource::CPU, milli(cores));
+    }
+    if let Some((request, limit)) = service.cpu_request.zip(service.cpu_limit)
+        && request.0 > limit.0
+    {
+        let name = &service.name;
+        let message = format!("pods of `{name}` request {} cores and may use {} at most", request.0, limit.0);
+        let written = written.and_then(|it| it.resources.requests.cpu.as_ref()).map(Spanned::span);
+        let place = written.and_then(|span| check.document.place(span));
+        let help = "a request is at most the limit: Kubernetes refuses others".to_owned();
+        check.problems.push(Problem { message, place, help: Some(help) });
+    }
+    let own = written.and_then(|it| it.resources.requests.memory.as_ref());
+    let memory = own.or(scenario.application.memory_request.as_ref());
+    if memory.is_some() {
+        list.set(Resource::MEMORY, bytes(check, memory, "a memory request", 0.0) as u64);
+    }
+    list
+}
+
+/// The number and size of an image of its own; the common one is number 0.
+fn image(check: &mut Check<'_>, written: Option<&Service>, images: &mut Vec<String>) -> Option<(u32, f64)> {
+    let image = written?.image.as_ref()?;
+    let name = image.name.get_ref();
+    let known = images.iter().position(|other| other == name);
+    let place = known.unwrap_or_else(|| {
+        images.push(name.clone());
+        images.len() - 1
+    });
+    Some((place as u32 + 1, bytes(check, Some(&image.size), "an image", DEFAULT_IMAGE_BYTES)))
+}
+
+fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {
+    let default = Rollout::default();
+    let mut count = |value: Option<&Spanned<NumberOrText>>, key: &str, default: PodCount, most: u32| {
+        let Some(value) = value else { return default };
+        let number = match value.get_ref() {
+            NumberOrText::Number(number) if number.fract() == 0.0 && (0.0..=1e6).contains(number) => {
+                Some(PodCount::Pods(*number as u32))
+            }
+            NumberOrText::Text(text) => text
+                .strip_suffix('%')
+                .and_then(|percent| percent.trim().parse::<u32>().ok())
+                .filter(|percent| *percent <= most)
+                .map(PodCount::Percent),
+            NumberOrText::Number(_) => None,
+        };
+        number.unwrap_or_else(|| {
+            let message = format!(
+                "{key} = {} is neither a number of pods nor a percentage up to {most}",
+                value.get_ref()
+            );
+            check.problem(message, value.span(), format!("write {key} = 1 or {key} = \"25%\""));
+            default
+        })
+    };
+    let typed = &written.rolling_update;
+    let max_surge = count(typed.max_surge.as_ref(), "max_surge", default.max_surge, 1_000);
+    let max_unavailable =
+        count(typed.max_unavailable.as_ref(), "max_unavailable", default.max_unavailable, 100);
+    let is_none = |it| matches!(it, PodCount::Pods(0) | PodCount::Percent(0));
+    if let Some(written) = typed.max_unavailable.as_ref()
+        && is_none(max_surge)
+        && is_none(max_unavailable)
+    {
+        let message = "max_surge and max_unavailable are both 0: no pod could ever be replaced";
+        check.problem(message, written.span(), "one of them is at least 1, or \"1%\"");
+    }
+    Rollout { max_surge, max_unavailable }
+}
+
+/// CPU that an application burns when it starts.
+fn start(check: &mut Check<'_>, written: &typed::Start) -> StartWork {
+    let cores = written.cpu.get_ref().0.0;
+    if !(0.001..=1_000.0).contains(&cores) {
+        let message = format!("a start that wants {cores} cores is out of range");
+        check.problem(message, written.cpu.span(), "it is \"1m\" to \"1000\"");
+    }
+    let lasts = check.cost(Some(&written.lasts), "for", SimDuration::ZERO);
+    let when = match written.until {
+        typed::StartUntil::Ready => StartWhen::UntilReady,
+        typed::StartUntil::AfterReady => StartWhen::AfterReady,
+    };
+    StartWork { cores, lasts, when }
+}
