@@ -1,8 +1,9 @@
 //! Shows problems as the Rust compiler does: the line, an arrow, and what would be right.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use meshsim_scenarios::problem::{Problem, Problems};
-use std::io::{IsTerminal, Write, stderr};
+use anstream::{AutoStream, ColorChoice};
+use meshsim_scenarios::problem::{Place, Problem, Problems};
+use std::io::{Write, stderr};
 
 /// At most so many problems are shown; mending these will mend most of the others.
 const SHOWN_MAX: usize = 20;
@@ -12,7 +13,11 @@ const LINE_MAX: usize = 400;
 
 /// Writes problems to standard error.
 pub(crate) fn show(problems: &Problems) {
-    let renderer = if stderr().is_terminal() { Renderer::styled() } else { Renderer::plain() };
+    // As NO_COLOR, CLICOLOR, TERM and the stream itself have it.
+    let renderer = match AutoStream::choice(&stderr()) {
+        ColorChoice::Never => Renderer::plain(),
+        ColorChoice::Auto | ColorChoice::Always | ColorChoice::AlwaysAnsi => Renderer::styled(),
+    };
     let mut out = stderr().lock();
     for problem in problems.0.iter().take(SHOWN_MAX) {
         // Nobody is left to be told if standard error is closed.
@@ -57,7 +62,16 @@ fn report(problem: &Problem) -> Group<'_> {
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
+    if problem.place.as_ref().is_some_and(sets_several_values) {
+        group = group.element(Level::HELP.message("to run at several values, use `meshsim sweep`"));
+    }
     group
+}
+
+/// Whether `--set` was given a text of several values, as `sweep` takes them.
+fn sets_several_values(place: &Place) -> bool {
+    let value = place.source.name.strip_prefix("--set ").and_then(|_| place.source.text.split_once(" = "));
+    value.is_some_and(|(_, value)| value.starts_with('"') && value.contains(','))
 }
 
 fn on_character_boundaries(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
@@ -77,6 +91,18 @@ mod tests {
     use super::*;
     use meshsim_scenarios::problem::Source;
     use std::sync::Arc;
+
+    #[test]
+    fn several_values_are_for_sweep() {
+        let of = |name: &str, text: &str| {
+            let source = Arc::new(Source { name: name.into(), text: text.into() });
+            let problem = Problem::new("bad").at(&source, 4..7);
+            Renderer::plain().render(&[report(&problem)]).contains("meshsim sweep")
+        };
+        assert!(of("--set a", "a = \"1ms,2ms\""));
+        assert!(!of("--set a", "a = [\"1ms\", \"2ms\"]"));
+        assert!(!of("a.toml", "a = \"1ms,2ms\""));
+    }
 
     #[test]
     fn a_problem_in_a_huge_line_has_its_place_and_its_help() {

@@ -8,6 +8,11 @@ use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// Whether a line on standard error can be drawn again.
+fn can_redraw() -> bool {
+    stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Simulated time that is done and to be done.
 pub(crate) struct Progress {
     kind: Kind,
@@ -33,9 +38,9 @@ impl Progress {
     pub(crate) fn new(total: f64, quiet: bool) -> Self {
         let kind = if quiet {
             Kind::Silent
-        } else if stderr().is_terminal() {
+        } else if can_redraw() {
             let bar = ProgressBar::new(total as u64);
-            let style = "{elapsed_precise} [{wide_bar}] {percent} % ({rate} simulated seconds per second, {eta} left)";
+            let style = "{elapsed} [{wide_bar}] {percent} % ({rate} simulated s/s, {eta} left)";
             if let Ok(style) = ProgressStyle::with_template(style) {
                 bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
                     // The bar draws nothing if a number cannot be written.
@@ -99,7 +104,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// Nothing has been read.
     pub(crate) fn new(quiet: bool) -> Self {
-        let bar = (!quiet && stderr().is_terminal()).then(|| {
+        let bar = (!quiet && can_redraw()).then(|| {
             let bar = ProgressBar::new(0);
             match ProgressStyle::with_template("reading [{wide_bar}] {bytes} of {total_bytes} ({eta} left)") {
                 Ok(style) => bar.with_style(style),

@@ -1,5 +1,6 @@
 //! A comparison as a table for people.
 
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use meshsim_scenarios::analysis::verdict::decimals;
 use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
 use meshsim_scenarios::results::workloads::WorkloadSummary;
@@ -10,20 +11,21 @@ use std::fmt::Write;
 /// every run cuts off.
 const IN_FLIGHT_SHOWN: f64 = 0.01;
 
-/// The tables of a comparison.
-pub(crate) fn comparison(summary: &Summary) -> String {
-    let mut text = String::new();
-    text += &latency_table(summary);
+/// The tables of a comparison: latencies first; what services and pods did only where it is asked for.
+pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
+    let mut text = latency_table(summary);
     text.push('\n');
     text += &traffic_table(summary);
-    text.push('\n');
-    text += &served_table(summary);
-    text += &pods_table(summary);
+    if verbose {
+        text.push('\n');
+        text += &served_table(summary);
+        text += &pods_table(summary);
+    }
     text
 }
 
 fn latency_table(summary: &Summary) -> String {
-    let mut head = ["strategy", "mean ms", "p50", "p90", "p99", "p90 shown", "against baseline ms", "failed"]
+    let mut head = ["strategy", "mean ms", "p50", "p90", "p95", "p99", "against baseline ms", "failed"]
         .map(str::to_owned)
         .to_vec();
     let some_in_flight = summary.strategies.iter().any(|it| in_flight(it) > IN_FLIGHT_SHOWN);
@@ -36,8 +38,8 @@ fn latency_table(summary: &Summary) -> String {
             with_interval(&latency.mean),
             with_interval(&latency.p50),
             with_interval(&latency.p90),
+            with_interval(&latency.p95),
             with_interval(&latency.p99),
-            number(it.dashboard_p90_ms.value, 1),
             against_baseline(summary, &it.name),
             failed(it),
         ];
@@ -184,25 +186,38 @@ fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
 }
 
-/// Columns as wide as their widest cell; the first to the left, the others to the right.
+/// A table of numbers: the first column to the left, the others to the right.
 pub(crate) fn align(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            let _ =
-                if column == 0 { write!(line, "{cell:<width$}") } else { write!(line, "  {cell:>width$}") };
-        }
-        text += line.trim_end();
-        text.push('\n');
+    layout(rows, CellAlignment::Right, terminal_width())
+}
+
+/// A table of texts, all to the left.
+pub(crate) fn text(rows: &[Vec<String>]) -> String {
+    layout(rows, CellAlignment::Left, terminal_width())
+}
+
+/// Columns as wide as their widest cell, or, where that does not fit a terminal, cells on several lines.
+fn layout(rows: &[Vec<String>], others: CellAlignment, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    text
+    table.add_rows(rows);
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP));
+        column.set_cell_alignment(if place == 0 { CellAlignment::Left } else { others });
+    }
+    let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
+/// Between two columns.
+const GAP: u16 = 2;
+
+/// Columns of the terminal that standard output goes to, if it goes to one.
+fn terminal_width() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
 }
 
 #[cfg(test)]
@@ -212,6 +227,17 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let rows = [vec!["a".into(), "1 ±2".into()], vec!["long".into(), "10".into()]];
-        assert_eq!(align(&rows), "a     1 ±2\nlong    10\n");
+        assert_eq!(layout(&rows, CellAlignment::Right, None), "a     1 ±2\nlong    10\n");
+    }
+
+    #[test]
+    fn a_table_fits_a_narrow_terminal() {
+        let row = |name: &str| {
+            let cells = std::iter::once(name.to_owned());
+            cells.chain((0..7).map(|_| "1234.5 ±10.6".to_owned())).collect::<Vec<_>>()
+        };
+        let text = layout(&[row("cloud-only"), row("s0-s3-no-mesh")], CellAlignment::Right, Some(60));
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        assert_eq!(text.matches("1234.5").count(), 14, "{text}");
     }
 }

@@ -251,18 +251,16 @@ fn a_setting_that_undoes_a_strategy_is_warned_of() {
 #[test]
 fn every_library_scenario_is_good() {
     let list = text(&meshsim(&["library"]).stdout);
-    assert!(
-        list.ends_with(
-            "ten-services.workmodel.json  (a file of fluidos-mesh, fluidos-mesh-hpa, fluidos-testbed, multi-edge)\n"
-        ),
-        "{list}"
-    );
-    for name in list.lines().filter(|line| !line.contains([' ', '.'])) {
+    let files = "a file of fluidos-mesh, fluidos-mesh-hpa, fluidos-testbed, multi-edge\n";
+    assert!(list.contains(files), "{list}");
+    let scenarios = list.lines().take_while(|line| !line.contains("a suite: validate"));
+    for name in scenarios.filter_map(|line| line.split(' ').next()) {
         let output = meshsim(&["check", name]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         // Their outlier detection is that of the demonstration, which sets no max_ejection_percent.
         let said = text(&output.stderr);
-        let other = said.lines().find(|line| !line.contains("outlier detection never ejects"));
+        let known = ["outlier detection never ejects", "are sent farther than need be"];
+        let other = said.lines().find(|line| !known.iter().any(|it| line.contains(it)));
         assert_eq!(other, None, "{name} has warnings");
     }
 }
@@ -278,8 +276,10 @@ fn a_sweep_refuses_to_vary_what_an_option_fixes() {
 #[test]
 fn every_line_of_the_library_names_something_that_it_prints() {
     let list = text(&meshsim(&["library"]).stdout);
-    assert!(list.contains("\ntestbed  (a suite: validate --suite testbed)\n"), "{list}");
-    for name in list.lines().filter_map(|line| line.split(' ').next()) {
+    let suite = list.lines().find(|line| line.starts_with("testbed ")).unwrap_or_default();
+    assert!(suite.ends_with("a suite: validate --suite testbed"), "{list}");
+    let entries = list.lines().take_while(|line| !line.is_empty());
+    for name in entries.filter_map(|line| line.split(' ').next()) {
         let output = meshsim(&["library", name]);
         assert!(output.status.success() && output.stdout.len() > 100, "{name}: {}", text(&output.stderr));
     }

@@ -5,6 +5,7 @@
 //! Templates are changed first and written out then, so that what they write can be changed too.
 
 mod explain;
+mod gone;
 mod present;
 mod setting;
 
@@ -65,6 +66,9 @@ impl Document {
     /// At the first key that is unknown or missing, or value that is of the wrong kind.
     pub fn read(&self, strategy: Option<usize>) -> Checked<Scenario> {
         let tree = self.tree(strategy)?;
+        if let Some((message, help, span)) = gone::first_gone(tree.get_ref()) {
+            return Err(self.problem(message, span).help(help).into());
+        }
         Scenario::deserialize(Deserializer::from(tree)).map_err(|error| self.explain(&error).into())
     }
 
@@ -212,13 +216,21 @@ impl Document {
         let place = error.span().and_then(|span| self.place(span));
         let text = error.message();
         let (message, help) = explain_serde(text);
-        let help = place.as_ref().and_then(|place| self.help_to_quote(place, text)).or(help);
+        let help = place.as_ref().and_then(|place| self.help_with_value(place, text)).or(help);
         Problem { message, place, help }
     }
 
-    /// What to type for a setting whose value reads as a number where a text is expected.
-    fn help_to_quote(&self, place: &Place, text: &str) -> Option<String> {
+    /// What to type in place of a value: one name where a list of them was given, and in quotes what reads as a
+    /// number in a setting where a text is expected.
+    fn help_with_value(&self, place: &Place, text: &str) -> Option<String> {
         let (found, expected) = text.split_once(", expected ")?;
+        if found.ends_with("sequence") && expected.starts_with("a string") {
+            let text = format!("list = {}", place.source.text.get(place.span.clone())?);
+            let list = DeTable::parse(&text).ok()?;
+            let DeValue::Array(values) = list.get_ref().get("list")?.get_ref() else { return None };
+            let first = values.iter().find_map(|value| value.get_ref().as_str())?;
+            return Some(format!("one is meant here: write \"{}\"", clip(first)));
+        }
         let is_number = found.contains(": integer ") || found.contains(": floating point ");
         let wants_text = expected.starts_with("a text") || expected.starts_with("a string");
         if Arc::ptr_eq(&place.source, self.source()) || !wants_text || !is_number {
@@ -234,10 +246,30 @@ impl Document {
 fn parse_at(source: &Arc<Source>, offset: usize) -> Checked<Spanned<DeTable<'_>>> {
     let table = DeTable::parse(&source.text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        Problems::from(Problem::new(error.message().trim().to_owned()).at(source, span))
+        let problem = Problem::new(error.message().trim().to_owned()).at(source, span);
+        Problems::from(Problem { help: other_format(&source.text).map(str::to_owned), ..problem })
     })?;
     let span = shift(table.span(), offset);
     Ok(Spanned::new(span, shift_table(table.into_inner(), offset)))
+}
+
+/// What to do with a text that is no TOML because it is something else.
+fn other_format(text: &str) -> Option<&'static str> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = lines.next()?;
+    let is_json = first.starts_with('{') || first.starts_with("[{") || (first == "[" && text.contains('{'));
+    if is_json {
+        return Some(
+            "this looks like JSON, and a scenario is TOML; a \u{b5}Bench work model is named in one: \
+             [application] workmodel = \"FILE.json\". `meshsim library fluidos-mesh` prints a scenario to start from",
+        );
+    }
+    let key = first.split_once(':').filter(|(_, value)| value.is_empty() || value.starts_with(' '));
+    let is_name =
+        |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    (first == "---" || key.is_some_and(|(key, _)| is_name(key))).then_some(
+        "this looks like YAML, and a scenario is TOML; `meshsim library fluidos-mesh` prints one to start from",
+    )
 }
 
 fn shift(span: Range<usize>, offset: usize) -> Range<usize> {
@@ -279,5 +311,24 @@ mod tests {
         document.set(&Setting::parse("links.a=5").unwrap());
         let problem = document.read(None).unwrap_err().to_string();
         assert!(problem.contains("--set links.a:1:11: `a` is a table"), "{problem}");
+    }
+
+    #[test]
+    fn another_format_is_recognised() {
+        let help =
+            |text| Document::new("x", text).read(None).unwrap_err().0[0].help.clone().unwrap_or_default();
+        assert!(help("apiVersion: v1\nkind: Service\n").contains("YAML"));
+        assert!(help("# c\n---\na: 1\n").contains("YAML"));
+        assert!(help("{\n  \"s0\": {}\n}").contains("JSON"));
+        assert!(help("[{\"a\": 1}]").contains("JSON"));
+        assert_eq!(help("[run\n"), "");
+    }
+
+    #[test]
+    fn one_name_is_proposed_where_a_list_was_given() {
+        let mut document = Document::new("x.toml", "[run]\n");
+        document.set(&Setting::parse("name=[\"a\",\"b\"]").unwrap());
+        let problem = document.read(None).unwrap_err().to_string();
+        assert!(problem.contains("write \"a\""), "{problem}");
     }
 }

@@ -54,6 +54,26 @@ pub fn scenario(name: &str) -> Option<&'static str> {
     find(&SCENARIOS, name)
 }
 
+/// The text of a scenario as it can stand in a file anywhere: what it names of the library is named so.
+#[must_use]
+pub fn portable(name: &str) -> Option<String> {
+    let text = scenario(name)?.to_owned();
+    let named = |text: String, (path, _): &Entry| {
+        text.replace(&format!("\"{path}\""), &format!("\"{FILE_OF_LIBRARY}{path}\""))
+    };
+    Some(FILES.iter().fold(text, named))
+}
+
+/// Before the name of a file of the library, in a scenario that is not of it.
+pub const FILE_OF_LIBRARY: &str = "library:";
+
+/// What a scenario says of itself, in a sentence.
+#[must_use]
+pub fn description(name: &str) -> Option<&'static str> {
+    let line = scenario(name)?.lines().find_map(|line| line.strip_prefix("description = \""))?;
+    Some(line.trim_end_matches('"'))
+}
+
 /// The text of a file that a scenario names.
 #[must_use]
 pub fn file(path: &str) -> Option<&'static str> {

@@ -29,9 +29,6 @@ enum Files {
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Before the name of a file of the library, in a scenario that is not of it.
-const LIBRARY: &str = "library:";
-
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -112,11 +109,13 @@ impl Scenario {
     /// # Errors
     /// If one of them does not exist.
     pub fn path_from(&self, path: &str, directory: &Path) -> Checked<String> {
-        if path.starts_with(LIBRARY) {
+        if path.starts_with(library::FILE_OF_LIBRARY) {
             return Ok(path.to_owned());
         }
         let home = match &self.files {
-            Files::Library if library::file(path).is_some() => return Ok(format!("{LIBRARY}{path}")),
+            Files::Library if library::file(path).is_some() => {
+                return Ok(format!("{}{path}", library::FILE_OF_LIBRARY));
+            }
             Files::Library => Path::new(""),
             Files::Directory(home) => home,
         };
@@ -233,7 +232,7 @@ impl Scenario {
 
     /// The bytes of such a file.
     fn bytes(&self, path: &str) -> Result<Vec<u8>, Problem> {
-        if let Some(name) = path.strip_prefix(LIBRARY) {
+        if let Some(name) = path.strip_prefix(library::FILE_OF_LIBRARY) {
             let text = library::file(name).ok_or_else(|| {
                 let known: Vec<&str> = library::files().map(|(name, _)| name).collect();
                 let problem = Problem::new(format!("the library has no file `{name}`"));

@@ -56,6 +56,17 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
+/// How much is shown and kept of a comparison.
+#[derive(Args)]
+pub(crate) struct Detail {
+    /// Also write every user request to requests.csv
+    #[arg(long, requires = "out")]
+    pub(crate) request_log: bool,
+    /// Also show what services and pods did
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) verbose: bool,
+}
+
 impl Source {
     /// Opens the scenario; `extra` are settings of the command's own.
     pub(crate) fn open(&self) -> Checked<Scenario> {

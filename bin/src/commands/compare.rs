@@ -1,6 +1,6 @@
 //! `meshsim compare`: all strategies over the same requests.
 
-use super::common::{Output, Running, Source, interrupted, print};
+use super::common::{Detail, Output, Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
@@ -28,9 +28,8 @@ pub(crate) struct Args {
     /// The strategy that the others are compared with (default: the scenario's, or the first)
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
-    /// Also write every user request to requests.csv
-    #[arg(long, requires = "out")]
-    request_log: bool,
+    #[command(flatten)]
+    detail: Detail,
     /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     calibration_draws: Option<u32>,
@@ -45,7 +44,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         .calibration_draws
         .map(|count| OverDraws::new(&scenario, &settings, &plan, &choice, count as usize))
         .transpose()?;
-    run(&plan, draws.as_ref(), &args.running, &args.output, args.request_log)
+    run(&plan, draws.as_ref(), &args.running, &args.output, &args.detail)
 }
 
 /// Runs a plan and reports it; also over draws of a calibration, if there are some.
@@ -54,13 +53,13 @@ pub(super) fn run(
     draws: Option<&OverDraws>,
     running: &Running,
     output: &Output,
-    request_log: bool,
+    detail: &Detail,
 ) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     output.prepare()?;
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let (outcome, drawn) = running.watch(seconds, |watch| {
-        let outcome = plan.run(request_log, watch);
+        let outcome = plan.run(detail.request_log, watch);
         (outcome, draws.map(|draws| draws.run(watch)))
     })?;
     if outcome.replications.is_empty() {
@@ -78,7 +77,7 @@ pub(super) fn run(
         if let Some(ranking) = &summary.calibration {
             sentence += &(ranking.sentence() + "\n");
         }
-        print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary)))?;
+        print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary, detail.verbose)))?;
     }
     // What was simulated is shown even if it cannot be kept.
     written?;

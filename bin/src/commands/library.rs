@@ -3,6 +3,7 @@
 use super::common::print;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use crate::table;
 use meshsim_scenarios::library;
 use meshsim_scenarios::problem::{Problem, nearest};
 
@@ -17,7 +18,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         print(&list())?;
         return Ok(Code::Ok);
     };
-    let text = library::scenario(name).or_else(|| library::suite(name)).or_else(|| library::file(name));
+    let whole = || library::suite(name).or_else(|| library::file(name)).map(str::to_owned);
+    let text = library::portable(name).or_else(whole);
     let text = text.ok_or_else(|| {
         let problem = Problem::new(format!("the library has no `{name}`"));
         let known = library::names().chain(library::suite_names());
@@ -26,14 +28,16 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             None => problem.help("`meshsim library` lists them"),
         }
     })?;
-    print(text)?;
+    print(&text)?;
     Ok(Code::Ok)
 }
 
-/// The scenarios, a name per line, then suites of `validate` and the files that scenarios name.
+/// The scenarios with what each is about, then suites of `validate` and the files that scenarios name.
 fn list() -> String {
-    let scenarios = library::names().map(|name| format!("{name}\n"));
-    let files = library::files().map(|(path, users)| format!("{path}  (a file of {})\n", users.join(", ")));
-    let suites = library::suite_names().map(|name| format!("{name}  (a suite: validate --suite {name})\n"));
-    scenarios.chain(suites).chain(files).collect()
+    let scenarios = library::names().map(|name| (name, library::description(name).unwrap_or("").to_owned()));
+    let suites = library::suite_names().map(|name| (name, format!("a suite: validate --suite {name}")));
+    let files = library::files().map(|(path, users)| (path, format!("a file of {}", users.join(", "))));
+    let rows = scenarios.chain(suites).chain(files).map(|(name, about)| vec![name.to_owned(), about]);
+    let rows: Vec<Vec<String>> = rows.collect();
+    table::text(&rows) + "\nmeshsim library NAME prints one, to be changed: meshsim library NAME > my.toml\n"
 }

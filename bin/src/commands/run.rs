@@ -1,6 +1,6 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Output, Running, Source};
+use super::common::{Detail, Output, Running, Source};
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
@@ -16,12 +16,11 @@ pub(crate) struct Args {
     /// The strategy (default: the scenario's first)
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
-    /// Also write every user request to requests.csv
-    #[arg(long, requires = "out")]
-    request_log: bool,
+    #[command(flatten)]
+    detail: Detail,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
-    compare::run(&plan, None, &args.running, &args.output, args.request_log)
+    compare::run(&plan, None, &args.running, &args.output, &args.detail)
 }

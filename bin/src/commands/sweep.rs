@@ -4,11 +4,9 @@ use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
-use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::files::{to_json, write_sweep};
-use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::results::files::{point_reports, to_json, write_sweep};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
@@ -46,8 +44,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let written = args.output.write(|directory| write_sweep(directory, &sweep, &points, &sha256));
     if args.output.json {
-        let summaries: Vec<&Summary> = points.iter().map(|point| &point.summary).collect();
-        print(&to_json(&summaries)?)?;
+        print(&to_json(&point_reports(&sweep, &points))?)?;
     } else {
         print(&table(&sweep, &points))?;
     }
@@ -63,21 +60,23 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     Ok(if points.iter().all(completed) { Code::Ok } else { Code::Failed })
 }
 
-/// At most so many warnings are shown before a sweep; the others are like them.
-const WARNINGS_MAX: usize = 20;
-
+/// Each warning once, with the first point that it is for: the others differ in numbers only.
 fn warn_of_points(sweep: &Sweep) {
-    let of_point = |(values, plan): &(Vec<String>, Plan)| {
-        let place = values.join(", ");
-        warnings::before_runs(&plan.strategies)
-            .into_iter()
-            .map(move |warning| format!("at {place}: {warning}"))
-    };
-    let mut all = sweep.points.iter().flat_map(of_point);
-    all.by_ref().take(WARNINGS_MAX).for_each(|warning| warn(&warning));
-    let more = all.count();
-    if more > 0 {
-        warn(&format!("{more} more of these"));
+    let mut said: Vec<(String, usize, String)> = Vec::new();
+    for (values, plan) in &sweep.points {
+        for warning in warnings::before_runs(&plan.strategies).iter().map(ToString::to_string) {
+            let kind: String = warning.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect();
+            match said.iter_mut().find(|(known, ..)| *known == kind) {
+                Some((_, points, _)) => *points += 1,
+                None => said.push((kind, 1, format!("at {}: {warning}", values.join(", ")))),
+            }
+        }
+    }
+    for (_, points, first) in said {
+        match points {
+            1 => warn(&first),
+            _ => warn(&format!("{first} (and the like at {} more points)", points - 1)),
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use crate::document::Setting;
 use crate::problem::{Checked, Problem};
 use crate::results::summary::Summary;
 use crate::scenario::Scenario;
+use meshsim_core::SimDuration;
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
 use rayon::prelude::*;
 
 /// The values of one parameter.
@@ -40,6 +42,50 @@ impl Axis {
                 .into());
         }
         Ok(Self { path, values })
+    }
+}
+
+/// A value of an axis as a number in its base unit, where it is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BaseValue {
+    /// The number.
+    pub number: f64,
+    /// Its unit; empty for a plain number.
+    pub unit: &'static str,
+}
+
+impl BaseValue {
+    /// Reads a text as a scenario would: a plain number, a time, a rate, a size or an amount of CPU.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let text = text.trim().trim_matches('"');
+        let value = |number, unit| Some(Self { number, unit });
+        if let Ok(number) = text.parse::<f64>() {
+            return if number.is_finite() { value(number, "") } else { None };
+        }
+        if let Ok(time) = text.parse::<SimDuration>() {
+            return value(time.as_secs_f64(), "s");
+        }
+        if let Ok(BitsPerSecond(number)) = text.parse() {
+            return value(number, "bit/s");
+        }
+        if let Ok(PerSecond(number)) = text.parse() {
+            return value(number, "1/s");
+        }
+        if let Ok(Cores(number)) = text.parse() {
+            return value(number, "cores");
+        }
+        text.parse().ok().and_then(|Bytes(number)| value(number, "bytes"))
+    }
+}
+
+impl Axis {
+    /// The base unit of its values, if all of them are numbers of one kind.
+    #[must_use]
+    pub fn base_unit(&self) -> Option<&'static str> {
+        let mut units = self.values.iter().map(|text| BaseValue::of(text).map(|it| it.unit));
+        let first = units.next()??;
+        units.all(|unit| unit == Some(first)).then_some(first)
     }
 }
 
@@ -154,6 +200,21 @@ mod tests {
         assert_eq!(axis.values, ["[\"s0\",\"s1\"]", "[]"]);
         assert!(Axis::parse("a=1,,2").is_err());
         assert!(Axis::parse("a").is_err());
+    }
+
+    #[test]
+    fn values_are_numbers_in_base_units_where_they_are_of_one_kind() {
+        let of = |text| BaseValue::of(text).map(|it| (it.number, it.unit));
+        assert_eq!(of("20ms"), Some((0.02, "s")));
+        assert_eq!(of("\"5min\""), Some((300.0, "s")));
+        assert_eq!(of("30/s"), Some((30.0, "1/s")));
+        assert_eq!(of("1Gbit/s"), Some((1e9, "bit/s")));
+        assert_eq!(of("500m"), Some((0.5, "cores")));
+        assert_eq!(of("512Mi"), Some((536_870_912.0, "bytes")));
+        assert_eq!((of("3"), of("[]"), of("inf")), (Some((3.0, "")), None, None));
+        let unit = |text| Axis::parse(text).unwrap().base_unit();
+        assert_eq!(unit("a=1ms,2s"), Some("s"));
+        assert_eq!((unit("a=1ms,2"), unit("a=[],[\"s0\"]")), (None, None));
     }
 
     #[test]

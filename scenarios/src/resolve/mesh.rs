@@ -11,7 +11,6 @@ use meshsim_models::world::description::{DataPlane, GatewaySettings, MeshSetting
 use toml::Spanned;
 
 pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
-    refuse_removed(check, mesh);
     let default = MeshSettings::default();
     let (sidecar, outliers) = (&mesh.sidecar, &mesh.outlier_detection);
     let locality = mesh.locality_lb_setting.as_ref().map(|it| locality::resolve(check, it));
@@ -69,19 +68,6 @@ fn memory(memory: &schema::ProxyMemory, default: ProxyMemory) -> ProxyMemory {
         base: bytes(&memory.base, default.base),
         per_service: bytes(&memory.per_service, default.per_service),
         per_endpoint: bytes(&memory.per_endpoint, default.per_endpoint),
-    }
-}
-
-/// Keys of older versions, with what to write instead.
-fn refuse_removed(check: &mut Check<'_>, mesh: &schema::Mesh) {
-    if let Some(key) = &mesh.load_balancer {
-        let help = "write [mesh.traffic_policy] load_balancer.simple = \"LEAST_REQUEST\"";
-        check.problem("mesh.load_balancer is no longer a key", key.span(), help);
-    }
-    if let Some(key) = &mesh.locality_failover {
-        let help = "write [mesh.traffic_policy] outlier_detection = { consecutive_5xx_errors = 5 }: failover \
-                    follows from it, and needs it; locality_lb_setting.enabled = false switches it off";
-        check.problem("mesh.locality_failover is no longer a key", key.span(), help);
     }
 }
 

@@ -4,7 +4,7 @@ use super::draws;
 use super::over_time;
 use super::summary::{Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
-use crate::experiment::sweep::{Point, Sweep};
+use crate::experiment::sweep::{Axis, BaseValue, Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use csv::Writer;
 use meshsim_core::stats::Histogram;
@@ -75,7 +75,8 @@ pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summar
 }
 
 /// Writes a sweep: `sweep.csv`, a row per point, strategy and metric, and `manifest.json`, with the
-/// hash of the scenario before its axes change it.
+/// hash of the scenario before its axes change it. Beside an axis of numbers stands a column with them in their base
+/// unit, as in `links.a.rtt [s]`.
 ///
 /// # Errors
 /// If the directory or a file cannot be written.
@@ -84,16 +85,69 @@ pub fn write_sweep(directory: &Path, sweep: &Sweep, points: &[Point], scenario_s
     remove_stale(directory)?;
     write_json(directory, "manifest.json", &SweepManifest::new(sweep, points, scenario_sha256))?;
     write_csv(directory, "sweep.csv", |csv| {
-        let paths = sweep.axes.iter().map(|axis| axis.path.as_str());
-        csv.write_record(paths.chain(["strategy", "metric", "value", "low", "high"]))?;
+        let head = ["strategy", "metric", "value", "low", "high"].map(str::to_owned);
+        csv.write_record(sweep.axes.iter().flat_map(axis_heads).chain(head))?;
         for point in points {
+            let place: Vec<String> = sweep
+                .axes
+                .iter()
+                .zip(&point.values)
+                .flat_map(|(axis, value)| axis_cells(axis, value))
+                .collect();
             for (strategy, metric, value) in metric_rows(&point.summary) {
                 let row = [strategy, metric, value.value_text(), value.low(), value.high()];
-                csv.write_record(point.values.iter().cloned().chain(row))?;
+                csv.write_record(place.iter().cloned().chain(row))?;
             }
         }
         Ok(())
     })
+}
+
+/// The columns of an axis: its values as they are written and, where they are numbers, these.
+fn axis_heads(axis: &Axis) -> Vec<String> {
+    let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
+    // Plain numbers need no second column.
+    let number = axis.base_unit().filter(|it| !it.is_empty()).map(|it| format!("{}{}", axis.path, unit(it)));
+    std::iter::once(axis.path.clone()).chain(number).collect()
+}
+
+/// A value of an axis in its columns.
+fn axis_cells(axis: &Axis, value: &str) -> Vec<String> {
+    let number = axis.base_unit().filter(|it| !it.is_empty()).and_then(|_| BaseValue::of(value));
+    std::iter::once(value.to_owned()).chain(number.map(|it| it.number.to_string())).collect()
+}
+
+/// A point of a sweep as JSON has it: its settings, and all of its summary.
+#[derive(Serialize)]
+pub struct PointReport<'a> {
+    settings: Vec<SettingReport<'a>>,
+    #[serde(flatten)]
+    summary: &'a Summary,
+}
+
+#[derive(Serialize)]
+struct SettingReport<'a> {
+    path: &'a str,
+    value: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'static str>,
+}
+
+/// The points of a sweep as JSON has them.
+#[must_use]
+pub fn point_reports<'a>(sweep: &'a Sweep, points: &'a [Point]) -> Vec<PointReport<'a>> {
+    let setting = |(axis, value): (&'a Axis, &'a String)| {
+        let base = BaseValue::of(value);
+        let unit = base.map(|it| it.unit).filter(|it| !it.is_empty());
+        SettingReport { path: &axis.path, value, number: base.map(|it| it.number), unit }
+    };
+    let report = |point: &'a Point| PointReport {
+        settings: sweep.axes.iter().zip(&point.values).map(setting).collect(),
+        summary: &point.summary,
+    };
+    points.iter().map(report).collect()
 }
 
 /// The summary as JSON.

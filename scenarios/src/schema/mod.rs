@@ -16,7 +16,6 @@ use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use quantity::{NumberOrText, OneOrMore, Quantity};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use toml::Spanned;
@@ -294,10 +293,6 @@ pub struct Mesh {
     pub data_plane: Option<DataPlane>,
     /// The release whose rules hold.
     pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
-    /// A key of older versions.
-    pub load_balancer: Option<Spanned<IgnoredAny>>,
-    /// A key of older versions.
-    pub locality_failover: Option<Spanned<IgnoredAny>>,
     /// How long a connection may take to be made.
     pub connect_timeout: Option<Duration>,
     /// What depends on places, where no DestinationRule says it.

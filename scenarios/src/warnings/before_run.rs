@@ -1,6 +1,7 @@
 //! What a description tells before it is run.
 
 use super::Warning;
+use super::farther_first::farther_first;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::problem::Problem;
 use crate::resolve::Resolved;
@@ -75,6 +76,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(never_ejects(resolved));
         warnings.extend(failover_without_detection(resolved));
         warnings.extend(unknown_traffic_distribution(resolved));
+        warnings.extend(farther_first(resolved));
     }
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(changes_without_effect(resolved));

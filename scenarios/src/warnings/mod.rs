@@ -2,6 +2,7 @@
 
 mod after_run;
 mod before_run;
+mod farther_first;
 
 pub use after_run::after_run;
 pub use before_run::{before_run, before_runs};
@@ -77,6 +78,25 @@ pub enum Warning {
         services: Vec<String>,
         /// The release.
         version: IstioVersion,
+    },
+    /// Callers whose calls go to a farther cluster than the nearest that has the service.
+    FartherFirst {
+        /// Under which strategy.
+        strategy: String,
+        /// Clusters in which this is so for some service.
+        callers: usize,
+        /// The service of the worst example.
+        service: String,
+        /// Where its callers are.
+        from: String,
+        /// The nearest cluster that they are sent to.
+        to: String,
+        /// Round trip to it (ms).
+        to_ms: f64,
+        /// The nearest cluster that has the service.
+        nearest: String,
+        /// Round trip to it (ms).
+        nearest_ms: f64,
     },
     /// A fault of pods of which there is none.
     FaultWithoutPods {
@@ -256,6 +276,16 @@ impl fmt::Display for Warning {
                  from 1.25 on, PreferSameZone and PreferSameNode from 1.27 on: take it out, or raise istio_version",
                 services.join(", ")
             ),
+            Self::FartherFirst { strategy, callers, service, from, to, to_ms, nearest, nearest_ms } => {
+                write!(
+                    f,
+                    "strategy `{strategy}`: callers of {callers} clusters are sent farther than need be: those of \
+                 `{service}` in `{from}` to `{to}` and the like (a round trip of {to_ms:.0} ms or more) though \
+                 `{nearest}` is {nearest_ms:.0} ms away; Istio prefers the caller's own region, not the shorter way: \
+                 if it is not to, change the `region` of the clusters, or write \
+                 load_balancer.locality_lb_setting.failover_priority or .distribute into the traffic_policy"
+                )
+            }
             Self::FaultWithoutPods { strategy, service, cluster } => write!(
                 f,
                 "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \

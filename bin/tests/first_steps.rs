@@ -1,0 +1,126 @@
+//! What a new user types first, and what is said to that.
+
+use std::process::{Command, Output};
+
+fn meshsim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
+}
+
+/// What is said on standard error to something that is wrong, with exit code 2.
+fn refusal(arguments: &[&str]) -> String {
+    let output = meshsim(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    said
+}
+
+#[test]
+fn a_scenario_of_the_library_can_be_saved_anywhere_and_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["fluidos-mesh", "multi-edge", "sidecar-ambient"] {
+        let printed = meshsim(&["library", name]).stdout;
+        let path = directory.path().join(format!("{name}.toml"));
+        std::fs::write(&path, printed).unwrap();
+        let output = meshsim(&["check", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_list_says_what_each_scenario_is_about() {
+    let list = String::from_utf8(meshsim(&["library"]).stdout).unwrap();
+    let line = list.lines().find(|line| line.starts_with("retry-storm ")).unwrap();
+    assert!(
+        line.ends_with("Retries without a budget turn a lost pod into an outage that does not end"),
+        "{line}"
+    );
+    assert!(list.lines().all(|line| !line.trim_end().is_empty() || line.is_empty()), "{list}");
+}
+
+#[test]
+fn hints_lead_to_what_was_meant() {
+    let check = |setting| refusal(&["check", "fluidos-mesh", "--set", setting]);
+    for (setting, hint) in [
+        ("users.edge1.service=[\"s0\",\"s1\"]", "one is meant here: write \"s0\""),
+        ("services.s3.replicas=2", "clusters.CLUSTER.replicas.s3 = 2"),
+        ("clusters.edge1.replicas.s33=2", "did you mean `s3`?"),
+        ("users.edge1.rate=10/s,20/s", "to run at several values, use `meshsim sweep`"),
+        ("mesh.load_balancer=RANDOM", "load_balancer.simple"),
+    ] {
+        let said = check(setting);
+        assert!(said.contains(hint), "{setting}: {said}");
+    }
+    // Keys that are gone are not proposed.
+    let said = check("mesh.foo=1");
+    assert!(said.contains("data_plane") && !said.contains("locality_failover"), "{said}");
+}
+
+#[test]
+fn another_format_is_said_to_be_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("a.yaml"), "apiVersion: v1\nkind: Service\n").unwrap();
+    std::fs::write(path("a.json"), "{\n  \"s0\": {}\n}\n").unwrap();
+    assert!(refusal(&["check", &path("a.yaml")]).contains("this looks like YAML"));
+    assert!(refusal(&["compare", &path("a.json")]).contains("this looks like JSON"));
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let output = Command::new(env!("CARGO_BIN_EXE_meshsim"))
+        .args(["check", "fluidos-mesh", "--set", "run.seed=x"])
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(!output.stderr.contains(&0x1b));
+}
+
+#[test]
+fn callers_that_are_sent_farther_than_need_be_are_told_of() {
+    let said = String::from_utf8(meshsim(&["check", "multi-edge"]).stderr).unwrap();
+    let line = said.lines().find(|line| line.contains("strategy `in-turn`") && line.contains("farther"));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("though `cloud` is") && line.contains("`region`"), "{line}");
+    // Where every edge has what it calls, or nobody but the cloud has, there is no detour.
+    assert_eq!(said.matches("farther than need be").count(), 1, "{said}");
+    let near = meshsim(&["check", "multi-edge", "--set", "clusters.cloud.region=edges"]);
+    assert!(
+        !String::from_utf8_lossy(&near.stderr).contains("`cloud` is"),
+        "one region, no zone of the cloud's own"
+    );
+}
+
+#[test]
+fn a_sweep_has_its_settings_in_json_and_numbers_in_base_units() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let output = meshsim(&[
+        "sweep",
+        "slow-endpoint",
+        "--set",
+        "users.edge1.rate=10/s,20/s",
+        "--set",
+        "run.duration=5s",
+        "--replications",
+        "2",
+        "--quiet",
+        "--json",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let points: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let setting = &points[1]["settings"][0];
+    assert_eq!(
+        (setting["path"].as_str(), setting["value"].as_str()),
+        (Some("users.edge1.rate"), Some("20/s"))
+    );
+    assert_eq!((setting["number"].as_f64(), setting["unit"].as_str()), (Some(20.0), Some("1/s")));
+    assert!(points[1]["strategies"].is_array());
+    let csv = std::fs::read_to_string(out.join("sweep.csv")).unwrap();
+    assert!(
+        csv.starts_with("users.edge1.rate,users.edge1.rate [1/s],run.duration,run.duration [s],"),
+        "{csv}"
+    );
+    assert!(csv.lines().nth(1).unwrap().starts_with("10/s,10,5s,5,"), "{csv}");
+}
