@@ -13,7 +13,7 @@ use crate::network::link::jitter;
 use crate::telemetry::slices::Slices;
 use crate::world::topology::Topology;
 use meshsim_core::random::{Address, uniform};
-use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimTime};
+use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
