@@ -234,13 +234,14 @@ impl std::error::Error for ParseDurationError {}
 impl FromStr for SimDuration {
     type Err = ParseDurationError;
 
-    /// A non-negative decimal number and one unit of `ns us ms s min h d`, as in `250us` or `1.5s`.
+    /// A non-negative decimal number, with or without an exponent, and one unit of `ns us ms s min h d`, as in `250us` or `1.5s`.
     ///
     /// # Errors
     /// No number, no unit, an unknown unit, a negative number, or more than 584 years.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let end = text.find(|c: char| c.is_ascii_alphabetic() || c == 'µ').unwrap_or(text.len());
+        // The number may have an exponent, as in `1e3s`: the unit is what ends the text.
+        let end = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == 'µ').len();
         let (number, unit) = (text[..end].trim(), text[end..].trim());
         let error = |why: &str| ParseDurationError(format!("`{text}` is not a duration: {why}"));
         if unit.is_empty() {
@@ -252,9 +253,10 @@ impl FromStr for SimDuration {
             .find(|(name, _)| *name == unit || (unit == "m" && *name == "min"))
             .ok_or_else(|| error("its unit is one of ns, us, ms, s, min, h, d"))?;
         let number: f64 = number.parse().map_err(|_| error("it starts with a decimal number"))?;
-        if !number.is_finite() || number < 0.0 {
+        if number.is_nan() || number < 0.0 {
             return Err(error("it is zero or more"));
         }
+        // Infinite where the exponent is beyond that of a double.
         let nanos = number * nanos as f64;
         if nanos >= u64::MAX as f64 {
             return Err(error("it is at most 584 years"));
@@ -280,6 +282,16 @@ mod tests {
     fn refuses_what_is_not_a_duration() {
         for text in ["", "5", "ms", "-1s", "1 fortnight", "1e40s", "nans", "infs"] {
             assert!(text.parse::<SimDuration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn exponents_are_part_of_the_number() {
+        assert_eq!("1e3s".parse::<SimDuration>().unwrap().to_string(), "1000s");
+        assert_eq!("25e-1ms".parse::<SimDuration>().unwrap().to_string(), "2.5ms");
+        for text in ["1e9h", "1e400s"] {
+            let said = text.parse::<SimDuration>().unwrap_err().to_string();
+            assert!(said.ends_with("it is at most 584 years"), "{said}");
         }
     }
 

@@ -61,15 +61,26 @@ fn explain_kind(text: &str) -> Option<(String, Option<String>)> {
     let rest = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "))?;
     // A text that is repeated may say "expected" itself.
     let (found, expected) = rest.rsplit_once(", expected ")?;
-    let help = if expected == "a string" {
-        Some("write it in quotes")
-    } else if expected.starts_with('u') && found.contains('-') {
-        Some("it is zero or more")
-    } else {
-        None
-    };
-    let message = format!("{} is expected, not {}", in_words(expected), in_words(found));
-    Some((message, help.map(str::to_owned)))
+    if let Some((number, most)) = found.strip_prefix("integer `").zip(largest(expected))
+        && let Some((number, _)) = number.split_once('`')
+    {
+        let why = if number.starts_with('-') { "negative" } else { "too large" };
+        let message = format!("the number `{}` is {why}", clip(number));
+        return Some((message, Some(format!("it is a whole number from 0 to {most}"))));
+    }
+    let help = (expected == "a string").then(|| "write it in quotes".to_owned());
+    Some((format!("{} is expected, not {}", in_words(expected), in_words(found)), help))
+}
+
+/// The largest number of a type that has no negative ones.
+fn largest(kind: &str) -> Option<u64> {
+    match kind {
+        "u8" => Some(u8::MAX.into()),
+        "u16" => Some(u16::MAX.into()),
+        "u32" => Some(u32::MAX.into()),
+        "u64" => Some(u64::MAX),
+        _ => None,
+    }
 }
 
 /// Message and help for an error message of serde.
@@ -117,6 +128,18 @@ mod tests {
             "a list is expected, not `true`"
         );
         assert_eq!(explain_serde("invalid type: map, expected a string").1.unwrap(), "write it in quotes");
+        assert_eq!(
+            explain_serde("invalid value: integer `1000000000000`, expected u32"),
+            (
+                "the number `1000000000000` is too large".to_owned(),
+                Some("it is a whole number from 0 to 4294967295".to_owned())
+            )
+        );
+        assert_eq!(
+            said("invalid value: integer `99999999999999999999` as i128, expected u64"),
+            "the number `99999999999999999999` is too large"
+        );
+        assert_eq!(said("invalid value: integer `-1`, expected u32"), "the number `-1` is negative");
         let long = format!("invalid type: string \"{}\", expected f64", "x".repeat(1_000));
         assert!(said(&long).len() < 120, "{}", said(&long));
     }
