@@ -37,6 +37,7 @@ use crate::traces::histogram::Histogram;
 use meshsim_core::elementary::sqrt;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::stats::{Estimate, Interval, Tally, normal_quantile, quantile_of_sorted};
+use rayon::prelude::*;
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -175,13 +176,26 @@ fn figures(sorted_ms: &[f64]) -> Option<Figures> {
 struct Series {
     /// When each was sent (us after the first request), ascending.
     starts: Vec<u64>,
-    /// The place of each one's latency in `sorted_ms`.
+    /// The place of each one's latency in `steps`.
     ranks: Vec<u32>,
     /// Their latencies (ms), ascending.
     sorted_ms: Vec<f64>,
+    /// The distribution function: each different latency once, ascending.
+    steps: Vec<Step>,
     /// Length of the circle (us), more than the last start: the way from the last request back to
     /// the first is as long as the mean distance of two.
     circle: u64,
+}
+
+/// A latency at which the distribution function rises.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The latency (ms).
+    value: f64,
+    /// The share of requests that are as fast or faster.
+    share: f64,
+    /// To the next latency (ms); 0 for the last one.
+    width: f64,
 }
 
 impl Series {
@@ -190,20 +204,30 @@ impl Series {
         let (first, last) = (trace.requests.first()?.start_us, trace.requests.last()?.start_us);
         let successful: Vec<_> = trace.requests.iter().filter(|request| request.ok).collect();
         let count = u32::try_from(successful.len()).ok().filter(|&count| count > 0)?;
+        let latency_ms = |index: &u32| successful[*index as usize].latency_ms;
         let mut order: Vec<u32> = (0..count).collect();
-        order.sort_by(|&a, &b| {
-            successful[a as usize].latency_ms.total_cmp(&successful[b as usize].latency_ms)
-        });
+        order.sort_by(|a, b| latency_ms(a).total_cmp(&latency_ms(b)));
+        let sorted_ms: Vec<f64> = order.iter().map(latency_ms).collect();
         let mut ranks = vec![0; successful.len()];
-        for (rank, &index) in (0..count).zip(&order) {
-            ranks[index as usize] = rank;
+        let mut steps: Vec<Step> = Vec::new();
+        for (place, (&index, &value)) in order.iter().zip(&sorted_ms).enumerate() {
+            let share = (place + 1) as f64 / f64::from(count);
+            match steps.last_mut() {
+                Some(last) if value <= last.value => last.share = share,
+                last => {
+                    last.into_iter().for_each(|last| last.width = value - last.value);
+                    steps.push(Step { value, share, width: 0.0 });
+                }
+            }
+            ranks[index as usize] = (steps.len() - 1) as u32;
         }
         let gaps = (trace.requests.len() as u64 - 1).max(1);
         let length = last.saturating_sub(first);
         Some(Self {
             starts: successful.iter().map(|request| request.start_us.saturating_sub(first)).collect(),
             ranks,
-            sorted_ms: order.iter().map(|&index| successful[index as usize].latency_ms).collect(),
+            sorted_ms,
+            steps,
             circle: length + length.div_ceil(gaps).max(1),
         })
     }
@@ -218,16 +242,17 @@ impl Series {
             return None;
         }
         let root = Address::root(seed, 0);
+        let one = |times_drawn: &mut Vec<u32>, resample: u64| {
+            let drawn = self.resample(block, root.child(resample), times_drawn);
+            // A series may hold nothing if successful requests are rare.
+            (drawn > 0).then(|| self.of_series(times_drawn, drawn))
+        };
+        let series: Vec<Option<(Figures, [f64; 2])>> =
+            (0..resamples as u64).into_par_iter().map_init(Vec::new, one).collect();
         let mut drawn: [Vec<f64>; 1 + QUANTILES.len()] = Default::default();
         let mut distances: [Vec<f64>; 2] = Default::default();
-        for resample in 0..resamples as u64 {
-            let times_drawn = self.resample(block, root.child(resample));
-            let repeated = |(&value, &times)| std::iter::repeat_n(value, times as usize);
-            let sorted: Vec<f64> = self.sorted_ms.iter().zip(&times_drawn).flat_map(repeated).collect();
-            // A series may hold nothing if successful requests are rare.
-            let Some(figures) = figures(&sorted) else { continue };
+        for (figures, noise) in series.into_iter().flatten() {
             drawn.iter_mut().zip(figures).for_each(|(values, figure)| values.push(figure));
-            let noise = self.distances(&times_drawn, sorted.len() as f64);
             distances.iter_mut().zip(noise).for_each(|(values, distance)| values.push(distance));
         }
         let [mean, p50, p90, p95, p99] = drawn.map(percentile_interval);
@@ -241,10 +266,11 @@ impl Series {
         })
     }
 
-    /// How often each latency, by its rank, is in one drawn series.
-    fn resample(&self, block: u64, address: Address) -> Vec<u32> {
-        let mut times_drawn = vec![0_u32; self.sorted_ms.len()];
-        let mut left = self.circle;
+    /// How often each latency, by its rank, is in one drawn series; also how many there are in all.
+    fn resample(&self, block: u64, address: Address, times_drawn: &mut Vec<u32>) -> u64 {
+        times_drawn.clear();
+        times_drawn.resize(self.steps.len(), 0);
+        let (mut left, mut drawn) = (self.circle, 0);
         for index in 0.. {
             if left == 0 {
                 break;
@@ -252,32 +278,37 @@ impl Series {
             let from = (uniform(&mut address.child(index).draw(0)) * self.circle as f64) as u64;
             let length = block.min(left);
             for part in self.block(from, length) {
+                drawn += part.len() as u64;
                 for &rank in part {
                     times_drawn[rank as usize] += 1;
                 }
             }
             left -= length;
         }
-        times_drawn
+        drawn
     }
 
-    /// Kolmogorov-Smirnov and Wasserstein (ms) distance of a drawn series of `drawn` latencies to all of them.
-    fn distances(&self, times_drawn: &[u32], drawn: f64) -> [f64; 2] {
-        let (mut largest, mut area, mut passed) = (0.0_f64, 0.0, 0.0);
-        for (rank, &times) in times_drawn.iter().enumerate() {
-            passed += f64::from(times);
-            // Over equal values both functions step at once.
-            let Some(width) = self.sorted_ms.get(rank + 1).map(|next| next - self.sorted_ms[rank]) else {
-                break;
-            };
-            if width > 0.0 {
-                let share = (rank + 1) as f64 / self.sorted_ms.len() as f64;
-                let difference = (passed / drawn - share).abs();
-                largest = largest.max(difference);
-                area += difference * width;
+    /// The figures of a drawn series of `drawn` latencies, and its Kolmogorov-Smirnov and Wasserstein (ms)
+    /// distances to all of them, in one pass over the latencies.
+    fn of_series(&self, times_drawn: &[u32], drawn: u64) -> (Figures, [f64; 2]) {
+        let mut quantiles = QUANTILES.map(|q| Quantile::of(q, drawn));
+        let (mut largest, mut area, mut passed, mut sum) = (0.0_f64, 0.0, 0_u64, 0.0);
+        // No quantile begins before this.
+        let mut next = quantiles[0].below;
+        for (step, &times) in self.steps.iter().zip(times_drawn) {
+            passed += u64::from(times);
+            sum += step.value * f64::from(times);
+            if passed > next {
+                quantiles.iter_mut().for_each(|it| it.pass(passed, step.value));
+                next = quantiles.iter().filter_map(Quantile::waits_for).min().unwrap_or(u64::MAX);
             }
+            // Beyond the last latency both functions are 1.
+            let difference = (passed as f64 / drawn as f64 - step.share).abs();
+            largest = largest.max(difference);
+            area += difference * step.width;
         }
-        [largest, area]
+        let [p50, p90, p95, p99] = quantiles.map(|it| it.value());
+        ([sum / drawn as f64, p50, p90, p95, p99], [largest, area])
     }
 
     /// The ranks of the requests sent in a stretch of the circle, before its end and from its
@@ -286,6 +317,49 @@ impl Series {
         let place = |time: u64| self.starts.partition_point(|&start| start < time);
         let to = from + length;
         [&self.ranks[place(from)..place(to)], &self.ranks[..place(to.saturating_sub(self.circle))]]
+    }
+}
+
+/// A quantile of a sorted series that is passed once: as [`quantile_of_sorted`] has it.
+struct Quantile {
+    /// The two places that it is between.
+    below: u64,
+    above: u64,
+    fraction: f64,
+    /// What stands there, as far as it is passed.
+    found: [Option<f64>; 2],
+}
+
+impl Quantile {
+    /// The `q` quantile of so many values, of one at least.
+    fn of(q: f64, count: u64) -> Self {
+        let last = count - 1;
+        let position = q * last as f64;
+        let below = (position.floor() as u64).min(last);
+        Self { below, above: (below + 1).min(last), fraction: position - below as f64, found: [None; 2] }
+    }
+
+    /// `passed` values are `value` or less.
+    fn pass(&mut self, passed: u64, value: f64) {
+        for (place, found) in [self.below, self.above].into_iter().zip(&mut self.found) {
+            if passed > place {
+                found.get_or_insert(value);
+            }
+        }
+    }
+
+    /// The place of the next value that it needs; none if it has both.
+    fn waits_for(&self) -> Option<u64> {
+        match self.found {
+            [None, _] => Some(self.below),
+            [_, None] => Some(self.above),
+            _ => None,
+        }
+    }
+
+    fn value(&self) -> f64 {
+        let [below, above] = self.found.map(|found| found.unwrap_or(f64::NAN));
+        below + self.fraction * (above - below)
     }
 }
 

@@ -1,7 +1,8 @@
 use crate::traces::{Trace, TraceRequest};
 use crate::validate::measured::{MIN_RESAMPLES, measure};
 use meshsim_core::elementary::sqrt;
-use meshsim_core::random::{Address, exponential, normal};
+use meshsim_core::random::{Address, exponential, normal, uniform};
+use meshsim_core::stats::quantile_of_sorted;
 
 /// One successful request per second.
 fn each_second(latencies_ms: impl IntoIterator<Item = f64>) -> Trace {
@@ -158,7 +159,7 @@ fn the_noise_covers_the_distance_to_the_true_law() {
     let (mut covered, traces) = ([0; 2], 200);
     for series in 0..traces {
         let root = Address::root(7, 0).child(series);
-        let uniform = |k| 100.0 * meshsim_core::random::uniform(&mut root.child(k).draw(0));
+        let uniform = |k| 100.0 * uniform(&mut root.child(k).draw(0));
         let trace = each_second((0..400).map(uniform));
         let noise = measure(&trace, 10.0, 200, series).unwrap().noise.unwrap();
         let truth: Vec<f64> = (0..20_000).map(|k| (f64::from(k) + 0.5) / 200.0).collect();
@@ -170,4 +171,45 @@ fn the_noise_covers_the_distance_to_the_true_law() {
     }
     let covered = covered.map(|count| f64::from(count) / traces as f64);
     assert!(covered.iter().all(|share| (0.88..=1.0).contains(share)), "{covered:?}");
+}
+
+/// The slow twin: each drawn series written out and sorted. Latencies with and without ties, failures among them.
+#[test]
+fn intervals_are_those_of_series_that_are_written_out() {
+    let root = Address::root(8, 0);
+    for ties in [1.0, 20.0] {
+        let mut trace = each_second((0..300).map(|k| {
+            let latency = exponential(&mut root.child(k).draw(0), 100.0);
+            (latency / ties).ceil() * ties
+        }));
+        trace.requests.iter_mut().step_by(7).for_each(|request| request.ok = false);
+        let measured = measure(&trace, 20.0, 60, 3).unwrap();
+        let (circle, block) = (300_000_000_u64, 20_000_000);
+        let first = trace.requests[0].start_us;
+        let mut figures: [Vec<f64>; 5] = Default::default();
+        for resample in 0..60 {
+            let mut drawn = Vec::new();
+            for index in 0..circle / block {
+                let address = Address::root(3, 0).child(resample).child(index);
+                let from = (uniform(&mut address.draw(0)) * circle as f64) as u64;
+                let inside = |start: u64| (start + circle - from) % circle < block;
+                let good = trace.requests.iter().filter(|it| it.ok && inside(it.start_us - first));
+                drawn.extend(good.map(|it| it.latency_ms));
+            }
+            drawn.sort_unstable_by(f64::total_cmp);
+            figures[0].push(drawn.iter().sum::<f64>() / drawn.len() as f64);
+            for (values, q) in figures[1..].iter_mut().zip([0.5, 0.9, 0.95, 0.99]) {
+                values.push(quantile_of_sorted(&drawn, q).unwrap());
+            }
+        }
+        let found = [measured.mean, measured.p50, measured.p90, measured.p95, measured.p99];
+        for (values, found) in figures.iter_mut().zip(found) {
+            values.sort_unstable_by(f64::total_cmp);
+            let interval = found.interval.unwrap();
+            for (end, q) in [(interval.low, 0.025), (interval.high, 0.975)] {
+                let expected = quantile_of_sorted(values, q).unwrap();
+                assert!((end - expected).abs() < 1e-9, "{end} {expected} at {q}, ties of {ties} ms");
+            }
+        }
+    }
 }
