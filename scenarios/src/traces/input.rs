@@ -7,11 +7,11 @@
 
 use super::Progress;
 use crate::problem::Problem;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
@@ -70,6 +70,8 @@ pub(super) struct Content<'a> {
     /// What of the buffer has been filled, and not been taken.
     filled: Range<usize>,
     meter: Rc<Meter>,
+    /// What follows gzip data and is none (bytes).
+    trailing: Rc<Cell<u64>>,
 }
 
 impl<'a> Content<'a> {
@@ -82,14 +84,19 @@ impl<'a> Content<'a> {
     }
 
     fn new(file: impl Read + 'a) -> io::Result<Self> {
-        const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+        let trailing = Rc::new(Cell::new(0));
         let mut file = BufReader::with_capacity(BUFFER, file);
         let is_gzip = file.fill_buf()?.starts_with(&GZIP_MAGIC);
         let inner: Box<dyn Read + 'a> =
-            if is_gzip { Box::new(Gzip(MultiGzDecoder::new(file))) } else { Box::new(file) };
+            if is_gzip { Box::new(Gzip::new(file, Rc::clone(&trailing))) } else { Box::new(file) };
         let meter = Meter { line: Cell::new(1), since: Cell::new(0), most: Cell::new(MAX_LINE) };
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Ok(Self { inner, buffer, filled: 0..0, meter: Rc::new(meter) })
+        Ok(Self { inner, buffer, filled: 0..0, meter: Rc::new(meter), trailing })
+    }
+
+    /// How many bytes after its gzip data are left out, as far as it has been read.
+    pub(super) fn trailing(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.trailing)
     }
 
     pub(super) fn meter(&self) -> Rc<Meter> {
@@ -225,17 +232,71 @@ impl Read for Counted<'_> {
     }
 }
 
-/// A decompressor that says what its errors mean.
-struct Gzip<R>(MultiGzDecoder<R>);
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// What a part of a gzip file is read from: its first bytes, if they have been looked at, and the file.
+type Part<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// A decompressor of one or more parts of gzip data after each other. What follows them and is no gzip is counted,
+/// unless it is zeros, with which tapes and blocks are filled; so does `gzip -d`.
+struct Gzip<R> {
+    /// None after the last part.
+    part: Option<GzDecoder<Part<R>>>,
+    trailing: Rc<Cell<u64>>,
+}
+
+impl<R: BufRead> Gzip<R> {
+    fn new(file: R, trailing: Rc<Cell<u64>>) -> Self {
+        Self { part: Some(GzDecoder::new(Cursor::new(Vec::new()).chain(file))), trailing }
+    }
+
+    /// Goes on with what follows a part.
+    fn next_part(&mut self, mut file: R) -> io::Result<()> {
+        let mut beginning = Vec::new();
+        file.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut beginning)?;
+        if beginning == GZIP_MAGIC {
+            self.part = Some(GzDecoder::new(Cursor::new(beginning).chain(file)));
+            return Ok(());
+        }
+        let mut zeros = beginning.iter().all(|&byte| byte == 0);
+        let mut count = beginning.len() as u64;
+        loop {
+            let bytes = file.fill_buf()?;
+            if bytes.is_empty() {
+                break;
+            }
+            zeros &= bytes.iter().all(|&byte| byte == 0);
+            let length = bytes.len();
+            count += length as u64;
+            file.consume(length);
+        }
+        self.trailing.set(if zeros { 0 } else { count });
+        Ok(())
+    }
+}
 
 impl<R: BufRead> Read for Gzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "its gzip data is cut short"),
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                io::Error::new(error.kind(), format!("its gzip data is damaged ({error})"))
+        while let Some(part) = &mut self.part {
+            let count = part.read(buffer).map_err(in_words)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
             }
-            _ => error,
-        })
+            if let Some(part) = self.part.take() {
+                self.next_part(part.into_inner().into_inner().1)?;
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// What an error of the decompressor means.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "its gzip data is cut short"),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            io::Error::new(error.kind(), format!("its gzip data is damaged ({error})"))
+        }
+        _ => error,
     }
 }

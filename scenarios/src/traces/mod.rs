@@ -91,6 +91,7 @@ pub fn read(path: &Path, options: &Options<'_>) -> Checked<Trace> {
         Some(format) => format,
         None => detect(path, beginning)?,
     };
+    let trailing = content.trailing();
     let mut collector = Collector::new(path, options);
     match format {
         Format::JtlCsv => jtl_csv::read(content, &mut collector)?,
@@ -108,6 +109,14 @@ pub fn read(path: &Path, options: &Options<'_>) -> Checked<Trace> {
         Format::EnvoyText => envoy_text::read(content, &mut collector)?,
         Format::EnvoyJson => envoy_json::read(content, &mut collector)?,
         Format::Prometheus => prometheus::read(content, &mut collector)?,
+    }
+    match trailing.get() {
+        0 => {}
+        bytes if options.strict => {
+            let problem = problem_of(path, format!("{bytes} bytes after its gzip data are none"));
+            return Err(problem.help("pack the file anew, or leave --strict out").into());
+        }
+        bytes => collector.note(format!("{bytes} bytes after its gzip data are none, and left out")),
     }
     collector.finish(format)
 }

@@ -42,6 +42,27 @@ fn rows_are_read_and_sorted() {
 }
 
 #[test]
+fn what_follows_gzip_data_is_said() {
+    let text = format!("{HEADER}1700000000010,30,s,200,true,9\n");
+    let with = |more: &[u8]| read([gzip(&text), more.to_vec()].concat());
+    let requests = read(&text).unwrap().requests;
+    for (more, bytes) in [(&b"x"[..], 1), (b"garbage", 7), (&[0x1f], 1), (&[0, 0, 1], 3)] {
+        let trace = with(more).unwrap();
+        assert_eq!(trace.requests, requests);
+        assert_eq!(
+            trace.reading.notes,
+            [format!("{bytes} bytes after its gzip data are none, and left out")]
+        );
+    }
+    // Tapes are filled up with zeros.
+    assert_eq!(with(&[0; 1000]).unwrap().reading.notes, [""; 0]);
+    assert!(with(&gzip("x")[..9]).unwrap_err().contains("cut short"), "a part that has begun");
+    let strict = Options { strict: true, ..Options::default() };
+    let said = read_with([gzip(&text), b"x".to_vec()].concat(), &strict).unwrap_err();
+    assert!(said.contains("1 bytes after its gzip data are none"), "{said}");
+}
+
+#[test]
 fn columns_may_be_few_and_in_any_order() {
     let expected = [request(2000, 1.5, true, 0)];
     assert_eq!(read("success,elapsed,timeStamp\ntrue,1.5,2").unwrap().requests, expected);
