@@ -2,7 +2,9 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
-use meshsim_scenarios::problem::{Place, Problem, Problems};
+use meshsim_scenarios::problem::{Place, Problem, Problems, acts_on_a_terminal};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{Write, stderr};
 
 /// At most so many problems are shown; mending these will mend most of the others.
@@ -20,8 +22,7 @@ pub(crate) fn show(problems: &Problems) {
     };
     let mut out = stderr().lock();
     for problem in problems.0.iter().take(SHOWN_MAX) {
-        // Nobody is left to be told if standard error is closed.
-        let _ = writeln!(out, "{}", renderer.render(&[report(problem)]));
+        let _ = writeln!(out, "{}", renderer.render(&[report(&shown(problem))]));
     }
     if problems.0.len() > SHOWN_MAX {
         let _ = writeln!(out, "error: {} more problems", problems.0.len() - SHOWN_MAX);
@@ -30,7 +31,34 @@ pub(crate) fn show(problems: &Problems) {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(warning: &impl std::fmt::Display) {
-    let _ = writeln!(stderr(), "warning: {warning}");
+    // Nobody is left to be told if standard error is closed.
+    let _ = writeln!(stderr(), "warning: {}", visible(&warning.to_string()));
+}
+
+/// A text in which control characters, and those that turn the direction of writing, are shown as JSON writes them:
+/// names of files, labels of a trace and the like may hold them. Ends of lines and tabs stay.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| acts_on_a_terminal(c) && c != '\n' && c != '\t';
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            // All of them have four digits or fewer.
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A problem as its own lines show it.
+fn shown(problem: &Problem) -> Problem {
+    let Problem { message, place, help } = problem;
+    let help = help.as_ref().map(|help| visible(help).into_owned());
+    Problem { message: visible(message).into_owned(), place: place.clone(), help }
 }
 
 fn report(problem: &Problem) -> Group<'_> {
@@ -102,6 +130,16 @@ mod tests {
         assert!(of("--set a", "a = \"1ms,2ms\""));
         assert!(!of("--set a", "a = [\"1ms\", \"2ms\"]"));
         assert!(!of("a.toml", "a = \"1ms,2ms\""));
+    }
+
+    #[test]
+    fn nothing_that_is_shown_acts_on_a_terminal() {
+        assert_eq!(visible("a\tb\nc"), "a\tb\nc");
+        assert_eq!(visible("\u{1b}[31mé\r\u{9b}\u{7f}\u{202e}"), "\\u001b[31mé\\u000d\\u009b\\u007f\\u202e");
+        let source = Arc::new(Source { name: "a\u{1b}.toml".into(), text: "a = \"\u{9b}31m\"".into() });
+        let problem = Problem::new("bad \u{1b}").at(&source, 4..6).help("\u{7}");
+        let shown = Renderer::plain().render(&[report(&shown(&problem))]);
+        assert!(!shown.contains(|c: char| acts_on_a_terminal(c) && c != '\n'), "{shown:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) enum Code {
     Failed,
     /// Bad usage or bad input.
     BadInput,
-    /// Stopped by Ctrl-C; what was finished is kept.
+    /// Stopped by Ctrl-C or another signal to end; what was finished is kept.
     Interrupted,
 }
 
@@ -21,8 +21,7 @@ impl From<Code> for ExitCode {
             Code::Ok => Self::SUCCESS,
             Code::Failed => Self::from(1),
             Code::BadInput => Self::from(2),
-            // 128 + SIGINT, as shells have it.
-            Code::Interrupted => Self::from(130),
+            Code::Interrupted => Self::from(crate::interrupt::exit_code()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod table;
 mod validation_table;
 
 use clap::{Parser, Subcommand};
+use exit_code::Code;
 use std::process::ExitCode;
 
 /// Deterministic discrete-event simulator of cloud-edge service meshes.
@@ -41,7 +42,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(asked) => return answer(&asked),
+    };
     let result = match &arguments.command {
         Command::Compare(args) => commands::compare::exec(args),
         Command::Run(args) => commands::run::exec(args),
@@ -57,5 +61,15 @@ fn main() -> ExitCode {
             diagnostics::show(failure.problems());
             failure.code().into()
         }
+    }
+}
+
+/// Prints help, the version, or what is wrong with the arguments.
+fn answer(asked: &clap::Error) -> ExitCode {
+    let code = u8::try_from(asked.exit_code()).unwrap_or(2);
+    match asked.print() {
+        // Help that nobody got is no success.
+        Err(_) if code == 0 => Code::Failed.into(),
+        _ => code.into(),
     }
 }

@@ -42,6 +42,7 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
         std::fs::read_dir(&one).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     let expected = [
+        ".meshsim",
         "latency_histogram.csv",
         "manifest.json",
         "metrics.csv",
@@ -173,28 +174,6 @@ fn a_directory_that_cannot_be_written_is_bad_usage() {
     assert!(output.stdout.is_empty(), "nothing was simulated");
 }
 
-#[test]
-fn what_cannot_be_written_is_still_shown() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(directory.path().join("summary.json/in-the-way")).unwrap();
-    let output = meshsim(&[&SHORT[..], &["--out", directory.path().to_str().unwrap()]].concat());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stdout).contains("cloud-only") && text(&output.stderr).contains("cannot replace"));
-}
-
-#[test]
-fn files_of_an_earlier_run_do_not_stay() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name: &str| directory.path().join(name);
-    for name in ["sweep.csv", "requests.csv", "notes.txt"] {
-        std::fs::write(path(name), "old").unwrap();
-    }
-    let output = meshsim(&[&SHORT[..], &["--out", directory.path().to_str().unwrap()]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(!path("sweep.csv").exists() && !path("requests.csv").exists());
-    assert!(path("summary.json").exists() && path("notes.txt").exists());
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_no_bad_usage() {
@@ -286,36 +265,4 @@ fn every_line_of_the_library_names_something_that_it_prints() {
     let unknown = meshsim(&["library", "testbet"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("did you mean `testbed`?"), "{}", text(&unknown.stderr));
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_keeps_what_is_finished() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_meshsim"))
-        .args(["compare", "fluidos-mesh", "--replications", "1000", "--threads", "1", "--quiet", "--out"])
-        .arg(directory.path())
-        .args(["--set", "run.duration=60s"])
-        .output_to_null()
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let summary = std::fs::read(directory.path().join("summary.json")).unwrap();
-    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
-    let finished = summary["run"]["replications"].as_u64().unwrap();
-    assert!((1..1000).contains(&finished), "{finished}");
-    assert_eq!(summary["run"]["interrupted"], true);
-}
-
-trait ToNull {
-    fn output_to_null(&mut self) -> &mut Self;
-}
-
-impl ToNull for Command {
-    fn output_to_null(&mut self) -> &mut Self {
-        self.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null())
-    }
 }

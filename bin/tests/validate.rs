@@ -179,3 +179,28 @@ fn buckets_have_no_moments_to_replay() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("cannot be a replay of the trace"), "{said}");
 }
+
+#[test]
+fn traces_of_a_suite_lie_beside_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("suites")).unwrap();
+    std::fs::write(folder.path().join("suites/s.toml"), SUITE).unwrap();
+    std::fs::write(folder.path().join("suites/a.csv"), mubench()).unwrap();
+    let run = |more: &[&str]| {
+        let arguments = [&["validate", "--quiet", "--suite", "suites/s.toml"], more].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshsim"));
+        command.current_dir(folder.path()).args(arguments).output().unwrap()
+    };
+    let output = run(&["--markdown", "page.md"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(folder.path().join("page/a.svg").is_file() && folder.path().join("page/manifest.json").is_file());
+    assert_eq!(run(&["--markdown", "page.md"]).status.code(), Some(0), "its own page is replaced");
+    std::fs::write(folder.path().join("mine.md"), "# Mine\n").unwrap();
+    let output = run(&["--markdown", "mine.md"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("meshsim has not written it"), "{}", text(&output.stderr));
+    assert_eq!(run(&["--markdown", "mine.md", "--force"]).status.code(), Some(0));
+    assert_eq!(run(&["--markdown", "page"]).status.code(), Some(2), "its folder would have its name");
+    assert_eq!(run(&["--force"]).status.code(), Some(2), "nothing is written");
+    assert_eq!(run(&["--traces", "."]).status.code(), Some(2), "that folder has no a.csv");
+}

@@ -8,6 +8,7 @@ mod explain;
 mod gone;
 mod present;
 mod setting;
+mod texts;
 
 use crate::merge::{Wrong, collect_common, merge};
 use crate::problem::{Checked, Place, Problem, Problems, Source, clip};
@@ -249,6 +250,10 @@ fn parse_at(source: &Arc<Source>, offset: usize) -> Checked<Spanned<DeTable<'_>>
         let problem = Problem::new(error.message().trim().to_owned()).at(source, span);
         Problems::from(Problem { help: other_format(&source.text).map(str::to_owned), ..problem })
     })?;
+    let problems = texts::not_plain_in(table.get_ref(), source);
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
     let span = shift(table.span(), offset);
     Ok(Spanned::new(span, shift_table(table.into_inner(), offset)))
 }

@@ -122,6 +122,18 @@ pub(crate) fn clip(value: &str) -> String {
     }
 }
 
+/// Whether a character does something to a terminal other than to stand there: control characters, among them ends
+/// of lines and tabs, and what separates lines or turns the direction of writing.
+#[must_use]
+pub fn acts_on_a_terminal(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The first such character of a name, as a message says it; none of a plain name.
+pub(crate) fn not_plain(name: &str) -> Option<String> {
+    name.chars().find(|&c| acts_on_a_terminal(c)).map(|c| format!("U+{:04X}", u32::from(c)))
+}
+
 /// The candidate nearest to a mistyped name, if one is near.
 #[must_use]
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -3,7 +3,7 @@
 use crate::document::{Document, Setting};
 use crate::expanded::expanded;
 use crate::library;
-use crate::problem::{Checked, Problem, Problems, Source, nearest};
+use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
 use crate::resolve::{self, Resolved};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -157,8 +157,25 @@ impl Scenario {
     /// What the scenario comes to under a strategy.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with it; what is so under the strategy alone names it.
     pub fn resolve(&self, strategy: Option<usize>) -> Checked<Resolved> {
+        let Some(place) = strategy else { return self.resolve_as(None) };
+        self.resolve_as(strategy).map_err(|Problems(found)| {
+            let of_base = self.resolve_as(None).map_or_else(|Problems(list)| list, |_| Vec::new());
+            let name = format!("strategy `{}`", clip(&self.strategies[place]));
+            let named = |problem: Problem| {
+                if of_base.contains(&problem) || problem.message.contains(&name) {
+                    return problem;
+                }
+                let merged = "what the strategy's `set` does not name is as the base has it";
+                let help = problem.help.map_or(merged.to_owned(), |help| format!("{help}; {merged}"));
+                Problem { message: format!("{name}: {}", problem.message), help: Some(help), ..problem }
+            };
+            Problems(found.into_iter().map(named).collect())
+        })
+    }
+
+    fn resolve_as(&self, strategy: Option<usize>) -> Checked<Resolved> {
         let schema = self.document.read(strategy)?;
         let path = schema.application.workmodel.get_ref();
         let span = schema.application.workmodel.span();
@@ -256,7 +273,7 @@ impl Scenario {
 }
 
 /// The way from a directory to a file, both absolute, with slashes.
-fn relative(file: &Path, directory: &Path) -> String {
+pub(crate) fn relative(file: &Path, directory: &Path) -> String {
     let common = file.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
     let up = directory.components().skip(common).map(|_| "..".to_owned());
     let down = file.components().skip(common).map(|part| part.as_os_str().to_string_lossy().into_owned());

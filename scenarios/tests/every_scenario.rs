@@ -6,6 +6,7 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::library;
 use meshsim_scenarios::results::files::write_comparison;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ fn run(name: &str, threads: usize, directory: &Path) -> Summary {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let outcome = pool.install(|| plan.run(true, &watch));
     let summary = Summary::new(&plan, &outcome);
-    write_comparison(directory, &plan, &outcome, &summary).unwrap();
+    write_comparison(&mut Folder::claim(directory, false).unwrap(), &plan, &outcome, &summary).unwrap();
     summary
 }
 

@@ -6,6 +6,7 @@ mod support;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::files::write_comparison;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::before_run;
 use std::sync::atomic::AtomicBool;
@@ -56,7 +57,7 @@ fn summary(plan: &Plan, directory: Option<&std::path::Path>) -> Summary {
     let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
     let summary = Summary::new(plan, &outcome);
     if let Some(directory) = directory {
-        write_comparison(directory, plan, &outcome, &summary).unwrap();
+        write_comparison(&mut Folder::claim(directory, false).unwrap(), plan, &outcome, &summary).unwrap();
     }
     summary
 }

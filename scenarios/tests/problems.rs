@@ -213,6 +213,71 @@ fn all_problems_at_once() {
 }
 
 #[test]
+fn what_is_wrong_under_a_strategy_alone_names_it() {
+    let both = "[mesh.traffic_policy.load_balancer]\nsimple = \"ROUND_ROBIN\"\n[[strategy]]";
+    let scenario = SCENARIO.replacen("[[strategy]]", both, 1)
+        + "set.mesh.traffic_policy.load_balancer.consistent_hash = { use_source_ip = true }\n";
+    assert_eq!(
+        problems_of(&scenario, WORKMODEL, &[]),
+        "bad.toml:20:10: strategy `near`: load_balancer has simple and consistent_hash (take one out: only one can \
+         choose; what the strategy's `set` does not name is as the base has it)"
+    );
+    let said = problems_of(&SCENARIO.replace("rate = \"5/s\"", "rate = \"-5/s\""), WORKMODEL, &[]);
+    assert!(!said.contains("strategy"), "it is the base's: {said}");
+}
+
+#[test]
+fn numbers_that_are_too_large_are_said_to_be_so() {
+    for (setting, said) in [
+        (
+            "users.edge.users=1000000000000",
+            "the number `1000000000000` is too large (it is a whole number from 0 to",
+        ),
+        ("run.seed=-1", "the number `-1` is negative (it is a whole number from 0 to 18446744073709551615)"),
+        ("run.duration=1e9h", "`1e9h` is not a duration: it is at most 584 years"),
+        ("run.duration=1e6h", "duration 41666d is out of range"),
+    ] {
+        let found = problems_of(SCENARIO, WORKMODEL, &[setting]);
+        assert!(found.contains(said), "{setting}: {found}");
+    }
+}
+
+#[test]
+fn names_are_plain_text() {
+    for (from, to, said) in [
+        (
+            "[clusters.edge]",
+            "[clusters.\"e\\u001b\"]",
+            "bad.toml:8:11: the name `e\\u{1b}` has the control character U+001B",
+        ),
+        (
+            "[links.wan]",
+            "[links.\"w\\tan\"]",
+            "bad.toml:11:8: the name `w\\tan` has the control character U+0009",
+        ),
+        (
+            "name = \"far\"",
+            "name = \"f\\nar\"",
+            "bad.toml:20:8: the text `f\\nar` has the control character U+000A",
+        ),
+        (
+            "[users.edge]",
+            "[users.\"u\\r\"]",
+            "bad.toml:15:8: the name `u\\r` has the control character U+000D",
+        ),
+    ] {
+        let found = problems_of(&SCENARIO.replace(from, to), WORKMODEL, &[]);
+        assert!(found.contains(said), "{found}");
+    }
+    let found = problems_of(SCENARIO, &WORKMODEL.replace("\"back\":", "\"ba\\u0007ck\":"), &[]);
+    assert!(found.contains("the name `ba\\u{7}ck` has the control character U+0007"), "{found}");
+    let found = problems_of(SCENARIO, WORKMODEL, &["links.wan.rtt=\"2\\u001b[31m0ms\""]);
+    assert!(found.contains("--set links.wan.rtt:1:") && found.contains("U+001B"), "{found}");
+    let described = format!("description = \"\"\"Two\nlines,\ta tab\"\"\"\n{SCENARIO}");
+    assert_eq!(problems_of(&described, WORKMODEL, &[]), "no problem");
+}
+
+#[test]
 fn a_strategy_does_not_change_the_run() {
     check(
         "set = {}",

@@ -4,9 +4,10 @@
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::validate::figures::Key;
-use meshsim_scenarios::validate::report::{write_markdown, write_suite};
+use meshsim_scenarios::validate::report::{MarkdownPage, write_suite};
 use meshsim_scenarios::validate::suite::read::Suite;
 use meshsim_scenarios::validate::suite::run::Report;
 use meshsim_scenarios::validate::tolerance::Verdict;
@@ -115,8 +116,8 @@ fn results_do_not_hang_on_threads_and_name_no_place() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let out = tempfile::tempdir().unwrap();
         let report = pool.install(|| run(folder.path(), ""));
-        write_suite(out.path(), &report).unwrap();
-        write_markdown(&out.path().join("page.md"), &report).unwrap();
+        write_suite(&mut Folder::claim(out.path(), false).unwrap(), &report).unwrap();
+        MarkdownPage::claim(&out.path().join("page.md"), false).unwrap().write(&report).unwrap();
         let mut files: Vec<_> =
             std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -130,8 +131,10 @@ fn results_do_not_hang_on_threads_and_name_no_place() {
     assert_eq!(one, written(3));
     let names: Vec<&str> = one.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
+        ".meshsim",
         "cdf.csv",
         "figures.csv",
+        "manifest.json",
         "page",
         "page.md",
         "qq.csv",
@@ -147,4 +150,34 @@ fn results_do_not_hang_on_threads_and_name_no_place() {
         assert!(!text.contains(place), "{name} names {place}");
         assert!(!text.contains("src=\"http") && !text.contains("href="), "{name} loads from elsewhere");
     }
+}
+
+/// Scenario, work model and trace lie beside the suite, which is opened from elsewhere.
+#[test]
+fn paths_in_a_suite_begin_at_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let library = |name: &str| meshsim_scenarios::library::file(name).unwrap().to_owned();
+    file("suites/model.json", &library("two-services.workmodel.json"));
+    let scenario = meshsim_scenarios::library::scenario("slow-endpoint").unwrap();
+    file("scenarios/mine.toml", &scenario.replace("two-services.workmodel.json", "no-such-file.json"));
+    let rows: String = (0..400).map(|k| format!("{},{},true\n", k * 1000, 40 + k * 37 % 101)).collect();
+    file("suites/a.csv", &format!("timeStamp,elapsed,success\n{rows}"));
+    let suite = "name = \"s\"\n[[configuration]]\nname = \"a\"\nmark = \"test\"\ntrace = \"a.csv\"\n\
+                 scenario = \"../scenarios/mine.toml\"\nset.application.workmodel = \"model.json\"\n";
+    let path = file("suites/s.toml", suite);
+    let suite = Suite::open(path.to_str().unwrap()).unwrap();
+    let traces = suite.folder.clone();
+    suite.prepare(&traces, &Choice::default()).map(drop).unwrap();
+    // A path that is written from the scenario on still holds where the suite has no such file.
+    file("scenarios/other.json", &library("two-services.workmodel.json"));
+    let other = std::fs::read_to_string(&path).unwrap().replace("model.json", "other.json");
+    let path = file("suites/t.toml", &other);
+    let suite = Suite::open(path.to_str().unwrap()).unwrap();
+    suite.prepare(&traces, &Choice::default()).map(drop).unwrap();
 }

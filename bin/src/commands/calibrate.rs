@@ -8,7 +8,7 @@ use crate::table;
 use clap::builder::PossibleValuesParser;
 use meshsim_scenarios::calibrate::parameter::Parameter;
 use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals, ServiceFit};
-use meshsim_scenarios::calibrate::write::write;
+use meshsim_scenarios::calibrate::write::{BEGIN, write};
 use meshsim_scenarios::calibrate::{Inputs, Plan};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// Write the calibrated scenario into this file
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
+    /// Replace a file that no calibration has written
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Print the result as JSON instead of tables
     #[arg(long)]
     json: bool,
@@ -82,7 +85,7 @@ impl Measured {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
-    args.out.as_deref().map_or(Ok(()), |file| prepare_file(file, "--out"))?;
+    args.out.as_deref().map_or(Ok(()), |file| prepare_file(file, "--out", BEGIN, args.force))?;
     let parameters = parameters(&args.fit)?;
     let strategy = scenario.strategy(args.strategy.as_deref())?;
     let configured = scenario.resolve(strategy)?.description.warm_up.as_secs_f64();

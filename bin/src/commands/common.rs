@@ -1,17 +1,17 @@
 //! Arguments that mean the same everywhere.
 
-use crate::diagnostics;
+use crate::diagnostics::{self, visible};
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 use crate::progress::{Progress, Reading};
 use clap::Args;
 use meshsim_scenarios::document::Setting;
-use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::sweep::Axis;
+use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::files::prepare_directory;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::detect::Format;
 use meshsim_scenarios::traces::{Options, Trace, read};
@@ -51,6 +51,9 @@ pub(crate) struct Output {
     /// Write result files into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write into a directory that holds other files too; those of the same names are replaced
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
@@ -80,14 +83,9 @@ impl Source {
 }
 
 impl Output {
-    /// Finds out before the run whether its results can be written.
-    pub(crate) fn prepare(&self) -> Checked<()> {
-        self.out.as_deref().map_or(Ok(()), prepare_directory)
-    }
-
-    /// Writes the results, if they are to be written.
-    pub(crate) fn write(&self, write: impl FnOnce(&Path) -> Checked<()>) -> Outcome<()> {
-        self.out.as_deref().map_or(Ok(()), write).map_err(Failure::machine)
+    /// Takes the folder for the results before the run, if they are to be written.
+    pub(crate) fn prepare(&self) -> Checked<Option<Folder>> {
+        self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()
     }
 }
 
@@ -156,15 +154,16 @@ impl Running {
     }
 }
 
-/// Writes to standard output. A reader that has gone away (`| head`) is no error.
+/// Writes to standard output. Control characters other than ends of lines are shown as JSON writes them: what stands
+/// in a file does nothing to a terminal.
+///
+/// # Errors
+/// If not all could be written, also where its reader has gone away (`| head`): who asked for a result has not got it.
 pub(crate) fn print(text: &str) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::machine(Problem::new(format!("cannot write to standard output: {error}"))))
-        }
-        _ => Ok(()),
-    }
+    let written = out.write_all(visible(text).as_bytes()).and_then(|()| out.flush());
+    written
+        .map_err(|error| Failure::machine(Problem::new(format!("cannot write to standard output: {error}"))))
 }
 
 /// Seconds at the start of a trace to leave out, if they are asked for.
@@ -176,7 +175,7 @@ pub(crate) fn trace_warm_up(asked: Option<f64>) -> Checked<Option<f64>> {
     Ok(asked)
 }
 
-/// Says that Ctrl-C stopped the command, and what is kept.
+/// Says that a signal stopped the command, and what is kept.
 pub(crate) fn interrupted(kept: &str) -> Code {
     diagnostics::warn(&format!("interrupted; {kept}"));
     Code::Interrupted

@@ -3,7 +3,7 @@
 use super::common::{Detail, Output, Running, Source, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::table;
 use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::verdict::verdict;
@@ -11,6 +11,7 @@ use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::results::files::{to_json, write_comparison};
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
 
@@ -56,7 +57,7 @@ pub(super) fn run(
     detail: &Detail,
 ) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    output.prepare()?;
+    let mut folder = output.prepare()?;
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let (outcome, drawn) = running.watch(seconds, |watch| {
         let outcome = plan.run(detail.request_log, watch);
@@ -67,7 +68,8 @@ pub(super) fn run(
     }
     let mut summary = Summary::new(plan, &outcome);
     summary.calibration = drawn.map(|drawn| Ranking::new(&summary, &drawn));
-    let written = output.write(|directory| write_comparison(directory, plan, &outcome, &summary));
+    let write = |folder: &mut Folder| write_comparison(folder, plan, &outcome, &summary);
+    let written = folder.as_mut().map_or(Ok(()), write);
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
         print(&to_json(&summary)?)?;
@@ -80,7 +82,7 @@ pub(super) fn run(
         print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary, detail.verbose)))?;
     }
     // What was simulated is shown even if it cannot be kept.
-    written?;
+    written.map_err(Failure::machine)?;
     if outcome.interrupted {
         let kept = format!("the results are those of {} finished replications", summary.run.replications);
         return Ok(interrupted(&kept));

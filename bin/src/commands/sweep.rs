@@ -3,10 +3,11 @@
 use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::files::{point_reports, to_json, write_sweep};
+use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::sweep::{SweepFiles, point_reports};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
@@ -37,19 +38,21 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = Scenario::open(&args.scenario, &[])?;
     let sweep = Sweep::new(&scenario, axes, &choice)?;
     let sha256 = scenario.sha256()?;
+    let files = args.output.prepare()?.map(|folder| SweepFiles::new(folder, &sweep));
     warn_of_points(&sweep);
-    let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch))?;
+    let keep = |point: &Point| files.iter().for_each(|files| files.keep(point));
+    let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch, &keep))?;
     if stopped && points.is_empty() {
         return Ok(interrupted("no point was finished, nothing is kept"));
     }
-    let written = args.output.write(|directory| write_sweep(directory, &sweep, &points, &sha256));
+    let written = files.map_or(Ok(()), |files| files.finish(&points, &sha256));
     if args.output.json {
         print(&to_json(&point_reports(&sweep, &points))?)?;
     } else {
         print(&table(&sweep, &points))?;
     }
     // What was simulated is shown even if it cannot be kept.
-    written?;
+    written.map_err(Failure::machine)?;
     if stopped {
         return Ok(interrupted(&format!("{} of {} points are finished", points.len(), sweep.points.len())));
     }

@@ -11,7 +11,8 @@ use clap::builder::PossibleValuesParser;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
-use meshsim_scenarios::results::files::{prepare_directory, to_json};
+use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::detect::Format;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
@@ -69,7 +70,8 @@ pub(crate) struct Args {
     /// Hold every configuration of a suite against its trace: a library suite's name, or the path of a TOML file
     #[arg(long, value_name = "FILE")]
     pub(super) suite: Option<String>,
-    /// The folder that the suite's traces are in (default: the one that you are in)
+    /// The folder that the suite's traces are in (default: the suite's own; of a suite of the
+    /// library, the one that you are in)
     #[arg(long, value_name = "DIR")]
     pub(super) traces: Option<PathBuf>,
     /// Only this configuration of the suite (may be given several times)
@@ -81,6 +83,10 @@ pub(crate) struct Args {
     /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
+    /// Replace a page that meshsim has not written, and write into directories that hold other files too; those of
+    /// the same names are replaced
+    #[arg(long)]
+    pub(super) force: bool,
     /// Print the result as JSON instead of a table
     #[arg(long)]
     pub(super) json: bool,
@@ -98,9 +104,13 @@ enum ArrivalsArgument {
 }
 
 impl Args {
-    /// The directory for results, which can be written in.
-    pub(super) fn prepare(&self) -> Checked<()> {
-        self.out.as_deref().map_or(Ok(()), prepare_directory)
+    /// Takes the folder for the results before the run, if they are to be written.
+    pub(super) fn prepare(&self) -> Checked<Option<Folder>> {
+        if self.force && self.out.is_none() && self.markdown.is_none() {
+            let problem = Problem::new("--force says how to write, and nothing is to be written");
+            return Err(problem.help("give --out or, with a suite, --markdown, or leave it out").into());
+        }
+        self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()
     }
 }
 
@@ -111,14 +121,14 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     of_no_suite(args)?;
     let tolerances = tolerances(&args.tolerance)?;
     let mut plan = args.running.plan_of_one(&scenario(args)?, args.strategy.as_deref())?;
-    args.prepare()?;
+    let mut folder = args.prepare()?;
     let measurement = measurement(args, &mut plan)?;
     has_all(&measurement.keys(), &tolerances)?;
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
     let seconds = plan.simulated_seconds();
     let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
-    let written = args.out.as_deref().map_or(Ok(()), |directory| report::write_one(directory, &validation));
+    let written = folder.as_mut().map_or(Ok(()), |folder| report::write_one(folder, &validation));
     let text = if args.json { to_json(&validation)? } else { validation_table::one(&validation) };
     print(&text)?;
     // What was simulated is shown even if it cannot be kept.

@@ -6,33 +6,30 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::validation_table;
-use meshsim_scenarios::problem::{Problem, Problems};
+use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::to_json;
-use meshsim_scenarios::results::single_file::prepare_file;
-use meshsim_scenarios::validate::report;
+use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::validate::report::{self, MarkdownPage};
 use meshsim_scenarios::validate::suite::read::Suite;
 use meshsim_scenarios::validate::suite::run::Report;
-use std::path::Path;
 
 pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     let suite = Suite::open(suite)?.only(&args.only)?;
-    args.prepare()?;
-    let traces = args.traces.as_deref().unwrap_or(Path::new("."));
-    if !traces.is_dir() {
+    let mut folder = args.prepare()?;
+    let mut page = args.markdown.as_deref().map(|file| MarkdownPage::claim(file, args.force)).transpose()?;
+    let traces = args.traces.clone().unwrap_or_else(|| suite.folder.clone());
+    if args.traces.is_some() && !traces.is_dir() {
         let problem = Problem::new(format!("there is no folder `{}`", traces.display()));
         return Err(problem.help("--traces names the folder that the suite's paths begin at").into());
     }
-    if let Some(file) = &args.markdown {
-        prepare_file(file, "--markdown")?;
-    }
     let choice = args.running.choice(Vec::new(), None);
-    let prepared = args.running.on_threads(|| suite.prepare(traces, &choice))??;
+    let prepared = args.running.on_threads(|| suite.prepare(&traces, &choice))??;
     prepared.warnings.iter().for_each(warn);
     let report = args.running.watch(prepared.simulated_seconds(), |watch| prepared.run(watch))??;
     if report.configurations.is_empty() {
         return Ok(interrupted("no configuration was finished, nothing is kept"));
     }
-    let written = write(args, &report);
+    let written = write(folder.as_mut(), page.as_mut(), &report);
     print(&if args.json { to_json(&report)? } else { validation_table::suite(&report) })?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
@@ -44,8 +41,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     Ok(if report.holds() { Code::Ok } else { Code::Failed })
 }
 
-fn write(args: &Args, report: &Report) -> Result<(), Problems> {
-    let out = |directory: &Path| report::write_suite(directory, report);
-    args.out.as_deref().map_or(Ok(()), out)?;
-    args.markdown.as_deref().map_or(Ok(()), |file| report::write_markdown(file, report))
+fn write(folder: Option<&mut Folder>, page: Option<&mut MarkdownPage>, report: &Report) -> Checked<()> {
+    folder.map_or(Ok(()), |folder| report::write_suite(folder, report))?;
+    page.map_or(Ok(()), |page| page.write(report))
 }

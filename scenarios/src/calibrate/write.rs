@@ -11,7 +11,7 @@ use std::path::Path;
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
 /// First and last line of what is written above: a further calibration replaces it.
-const BEGIN: &str = "# Calibrated by meshsim ";
+pub const BEGIN: &str = "# Calibrated by meshsim ";
 const END: &str = "# End of the calibration's provenance.\n";
 
 /// Writes the scenario with the calibrated values and the settings with which it was calibrated to

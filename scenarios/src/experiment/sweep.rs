@@ -171,16 +171,21 @@ impl Sweep {
         self.points.iter().map(|(_, plan)| plan.simulated_seconds()).sum()
     }
 
-    /// Runs all points; those that did not finish are left out.
+    /// Runs all points, and tells `finished` of each one, in any order; those that did not finish are left out.
+    /// Also says whether it was stopped.
     #[must_use]
-    pub fn run(&self, watch: &Watch<'_>) -> (Vec<Point>, bool) {
+    pub fn run(&self, watch: &Watch<'_>, finished: &(dyn Fn(&Point) + Sync)) -> (Vec<Point>, bool) {
         let points: Vec<Option<Point>> = self
             .points
             .par_iter()
             .map(|(values, plan)| {
                 let outcome = plan.run(false, watch);
-                let finished = !outcome.interrupted;
-                finished.then(|| Point { values: values.clone(), summary: Summary::new(plan, &outcome) })
+                if outcome.interrupted {
+                    return None;
+                }
+                let point = Point { values: values.clone(), summary: Summary::new(plan, &outcome) };
+                finished(&point);
+                Some(point)
             })
             .collect();
         let interrupted = points.iter().any(Option::is_none);

@@ -21,7 +21,7 @@
 mod entries;
 mod loader;
 
-use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
+use crate::problem::{Checked, Problem, Problems, Source, clip, nearest, not_plain};
 use entries::{Entries, Reader};
 use loader::{read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
@@ -116,6 +116,11 @@ fn read_services(reader: &mut Reader<'_>, services: &Entries<'_>) -> Application
         return application;
     }
     for (index, (name, raw)) in services.0.iter().enumerate() {
+        if let Some(character) = not_plain(name) {
+            let shown: String = clip(name).chars().flat_map(char::escape_default).collect();
+            let message = format!("the name `{shown}` has the control character {character}");
+            reader.problem(raw, message, "take it out");
+        }
         let (service, endpoint) = read_service(reader, index as u32, name, raw, &names);
         application.endpoints.push(endpoint);
         application.services.push(service);

@@ -1,6 +1,6 @@
 //! `calibration_draws.csv`: a comparison at each draw of a calibration.
 
-use super::files::Csv;
+use super::csv::Csv;
 use super::summary::Summary;
 use crate::analysis::ranking::Ranking;
 

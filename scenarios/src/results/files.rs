@@ -1,153 +1,59 @@
-//! Writes result files, each whole or not at all.
+//! Writes the result files of a comparison.
 
+use super::csv::Csv;
 use super::draws;
+use super::folder::Folder;
 use super::over_time;
 use super::summary::{Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
-use crate::experiment::sweep::{Axis, BaseValue, Point, Sweep};
-use crate::problem::{Checked, Problem, Problems};
-use csv::Writer;
+use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
-use std::io::Write;
-use std::path::Path;
 
-/// All files that are ever written: what an earlier run left of them is not of this one.
-const RESULT_FILES: [&str; 15] = [
-    "summary.json",
-    "manifest.json",
-    "metrics.csv",
-    "paired.csv",
-    "served.csv",
-    "proxy_counters.csv",
-    "latency_histogram.csv",
-    "requests.csv",
-    "sweep.csv",
-    "time_series.csv",
-    "link_series.csv",
-    "user_series.csv",
-    "decisions.csv",
-    "pod_events.csv",
-    "calibration_draws.csv",
-];
-
-/// Writes a comparison: `summary.json`, `manifest.json`, `metrics.csv`, `paired.csv`, `served.csv`,
-/// `proxy_counters.csv`, `latency_histogram.csv`, and where there is something for it `requests.csv`,
-/// `time_series.csv`, `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it
-/// was repeated over the draws of a calibration, `calibration_draws.csv`.
+/// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
+/// `latency_histogram.csv`, and where there is something for it `requests.csv`, `time_series.csv`,
+/// `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
+/// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
 /// # Errors
-/// If the directory or a file cannot be written.
-pub fn write_comparison(directory: &Path, plan: &Plan, outcome: &Outcome, summary: &Summary) -> Checked<()> {
-    make_directory(directory)?;
-    remove_stale(directory)?;
-    write_json(directory, "summary.json", summary)?;
-    write_json(directory, "manifest.json", &Manifest::new(plan, outcome))?;
-    write_csv(directory, "metrics.csv", |csv| {
+/// If a file cannot be written.
+pub fn write_comparison(
+    folder: &mut Folder,
+    plan: &Plan,
+    outcome: &Outcome,
+    summary: &Summary,
+) -> Checked<()> {
+    folder.begin()?;
+    folder.write_json("summary.json", summary)?;
+    folder.write_csv("metrics.csv", |csv| {
         csv.write_record(["strategy", "metric", "value", "low", "high"])?;
         metric_rows(summary).try_for_each(|(strategy, metric, value)| {
             csv.write_record([strategy, metric, value.value_text(), value.low(), value.high()])
         })
     })?;
-    write_csv(directory, "paired.csv", |csv| paired_rows(csv, summary))?;
-    write_csv(directory, "served.csv", |csv| served_rows(csv, summary))?;
-    write_csv(directory, "proxy_counters.csv", |csv| counter_rows(csv, summary))?;
-    write_csv(directory, "latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
+    folder.write_csv("paired.csv", |csv| paired_rows(csv, summary))?;
+    folder.write_csv("served.csv", |csv| served_rows(csv, summary))?;
+    folder.write_csv("proxy_counters.csv", |csv| counter_rows(csv, summary))?;
+    folder.write_csv("latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if let Some(ranking) = &summary.calibration {
-        write_csv(directory, "calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
+        folder.write_csv("calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
     }
     if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
-        write_csv(directory, "requests.csv", |csv| request_rows(csv, plan, outcome))?;
+        folder.write_csv("requests.csv", |csv| request_rows(csv, plan, outcome))?;
     }
     if over_time::has_samples(outcome) {
-        write_csv(directory, "time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
-        write_csv(directory, "link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
-        write_csv(directory, "user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
+        folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
+        folder.write_csv("link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
+        folder.write_csv("user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
     }
     let [pods, decisions] = over_time::has_control(outcome);
     if pods {
-        write_csv(directory, "pod_events.csv", |csv| over_time::pod_rows(csv, plan, outcome))?;
+        folder.write_csv("pod_events.csv", |csv| over_time::pod_rows(csv, plan, outcome))?;
     }
     if decisions {
-        write_csv(directory, "decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
+        folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
     }
-    Ok(())
-}
-
-/// Writes a sweep: `sweep.csv`, a row per point, strategy and metric, and `manifest.json`, with the
-/// hash of the scenario before its axes change it. Beside an axis of numbers stands a column with them in their base
-/// unit, as in `links.a.rtt [s]`.
-///
-/// # Errors
-/// If the directory or a file cannot be written.
-pub fn write_sweep(directory: &Path, sweep: &Sweep, points: &[Point], scenario_sha256: &str) -> Checked<()> {
-    make_directory(directory)?;
-    remove_stale(directory)?;
-    write_json(directory, "manifest.json", &SweepManifest::new(sweep, points, scenario_sha256))?;
-    write_csv(directory, "sweep.csv", |csv| {
-        let head = ["strategy", "metric", "value", "low", "high"].map(str::to_owned);
-        csv.write_record(sweep.axes.iter().flat_map(axis_heads).chain(head))?;
-        for point in points {
-            let place: Vec<String> = sweep
-                .axes
-                .iter()
-                .zip(&point.values)
-                .flat_map(|(axis, value)| axis_cells(axis, value))
-                .collect();
-            for (strategy, metric, value) in metric_rows(&point.summary) {
-                let row = [strategy, metric, value.value_text(), value.low(), value.high()];
-                csv.write_record(place.iter().cloned().chain(row))?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The columns of an axis: its values as they are written and, where they are numbers, these.
-fn axis_heads(axis: &Axis) -> Vec<String> {
-    let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-    // Plain numbers need no second column.
-    let number = axis.base_unit().filter(|it| !it.is_empty()).map(|it| format!("{}{}", axis.path, unit(it)));
-    std::iter::once(axis.path.clone()).chain(number).collect()
-}
-
-/// A value of an axis in its columns.
-fn axis_cells(axis: &Axis, value: &str) -> Vec<String> {
-    let number = axis.base_unit().filter(|it| !it.is_empty()).and_then(|_| BaseValue::of(value));
-    std::iter::once(value.to_owned()).chain(number.map(|it| it.number.to_string())).collect()
-}
-
-/// A point of a sweep as JSON has it: its settings, and all of its summary.
-#[derive(Serialize)]
-pub struct PointReport<'a> {
-    settings: Vec<SettingReport<'a>>,
-    #[serde(flatten)]
-    summary: &'a Summary,
-}
-
-#[derive(Serialize)]
-struct SettingReport<'a> {
-    path: &'a str,
-    value: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unit: Option<&'static str>,
-}
-
-/// The points of a sweep as JSON has them.
-#[must_use]
-pub fn point_reports<'a>(sweep: &'a Sweep, points: &'a [Point]) -> Vec<PointReport<'a>> {
-    let setting = |(axis, value): (&'a Axis, &'a String)| {
-        let base = BaseValue::of(value);
-        let unit = base.map(|it| it.unit).filter(|it| !it.is_empty());
-        SettingReport { path: &axis.path, value, number: base.map(|it| it.number), unit }
-    };
-    let report = |point: &'a Point| PointReport {
-        settings: sweep.axes.iter().zip(&point.values).map(setting).collect(),
-        summary: &point.summary,
-    };
-    points.iter().map(report).collect()
+    folder.finish(&Manifest::new(plan, outcome))
 }
 
 /// The summary as JSON.
@@ -162,44 +68,10 @@ pub fn to_json(summary: &impl Serialize) -> Checked<String> {
 
 #[derive(Serialize)]
 struct Manifest<'a> {
-    version: &'static str,
     scenario_sha256: &'a str,
     seed: u64,
+    interrupted: bool,
     cells: Vec<Cell<'a>>,
-}
-
-#[derive(Serialize)]
-struct SweepManifest<'a> {
-    version: &'static str,
-    scenario_sha256: &'a str,
-    seed: Option<u64>,
-    axes: Vec<SweepAxis<'a>>,
-    strategies: Vec<&'a str>,
-    points: usize,
-    finished_points: usize,
-}
-
-#[derive(Serialize)]
-struct SweepAxis<'a> {
-    path: &'a str,
-    values: &'a [String],
-}
-
-impl<'a> SweepManifest<'a> {
-    fn new(sweep: &'a Sweep, points: &[Point], scenario_sha256: &'a str) -> Self {
-        // All points have the same strategies.
-        let strategies = sweep.points.first().map_or(&[][..], |(_, plan)| &plan.strategies);
-        let axes = sweep.axes.iter().map(|axis| SweepAxis { path: &axis.path, values: &axis.values });
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            scenario_sha256,
-            seed: strategies.first().map(|it| it.description.seed),
-            axes: axes.collect(),
-            strategies: strategies.iter().map(|it| it.strategy.as_str()).collect(),
-            points: sweep.points.len(),
-            finished_points: points.len(),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -221,9 +93,9 @@ impl<'a> Manifest<'a> {
             })
         });
         Self {
-            version: env!("CARGO_PKG_VERSION"),
             scenario_sha256: &plan.sha256,
             seed: plan.strategies[0].description.seed,
+            interrupted: outcome.interrupted,
             cells: cells.collect(),
         }
     }
@@ -244,7 +116,7 @@ impl Value {
 }
 
 /// Every figure of every strategy as (strategy, metric, value).
-fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
+pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
     summary.strategies.iter().flat_map(|strategy| {
         let plain = |value: f64| Value { value, ci95: None };
         let mut rows: Vec<(String, Value)> = vec![
@@ -276,8 +148,6 @@ fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value
         rows.into_iter().map(|(metric, value)| (strategy.name.clone(), metric, value))
     })
 }
-
-pub(crate) type Csv<'a> = Writer<&'a mut dyn Write>;
 
 fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "baseline", "mean_difference_ms", "low", "high", "variance_ratio"])?;
@@ -393,96 +263,4 @@ fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [
         totals.demand_us.to_string(),
         format!("{:08x}", totals.tree),
     ]
-}
-
-pub(crate) fn make_directory(directory: &Path) -> Checked<()> {
-    std::fs::create_dir_all(directory).map_err(|error| {
-        Problem::new(format!("cannot make the directory `{}`: {error}", directory.display()))
-            .help("--out names a directory that exists or can be made")
-            .into()
-    })
-}
-
-/// Makes the directory and tries to write in it, so that a run need not end to find out.
-///
-/// # Errors
-/// If it cannot be made, or not be written in.
-pub fn prepare_directory(directory: &Path) -> Checked<()> {
-    make_directory(directory)?;
-    // It is removed at once.
-    tempfile::NamedTempFile::new_in(directory).map(drop).map_err(|error| {
-        Problem::new(format!("cannot write in the directory `{}`: {error}", directory.display()))
-            .help("--out names a directory that can be written in")
-            .into()
-    })
-}
-
-/// Removes result files of an earlier run; whatever else there is stays.
-fn remove_stale(directory: &Path) -> Checked<()> {
-    remove(directory, &RESULT_FILES)
-}
-
-/// Removes files of these names, where there are such.
-pub(crate) fn remove(directory: &Path, names: &[&str]) -> Checked<()> {
-    for path in names.iter().map(|name| directory.join(name)) {
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Problem::new(format!("cannot replace `{}`: {error}", path.display())).into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn write_json(directory: &Path, name: &str, value: &impl Serialize) -> Checked<()> {
-    let text = to_json(value)?;
-    write(directory, name, |file| file.write_all(text.as_bytes()))
-}
-
-pub(crate) fn write_csv(
-    directory: &Path,
-    name: &str,
-    rows: impl FnOnce(&mut Csv<'_>) -> csv::Result<()>,
-) -> Checked<()> {
-    write(directory, name, |file| {
-        let mut writer = Writer::from_writer(file);
-        rows(&mut writer).map_err(std::io::Error::other)?;
-        writer.flush()
-    })
-}
-
-/// Writes beside the place, then renames.
-pub(crate) fn write(
-    directory: &Path,
-    name: &str,
-    content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Checked<()> {
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        {
-            let mut buffered = std::io::BufWriter::new(file.as_file_mut());
-            content(&mut buffered)?;
-            buffered.flush()?;
-        }
-        set_readable(&file)?;
-        file.persist(directory.join(name)).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| {
-        let path = directory.join(name);
-        Problems::from(Problem::new(format!("cannot write `{}`: {error}", path.display())))
-    })
-}
-
-/// A temporary file is private; a result file is as others are.
-#[cfg(unix)]
-fn set_readable(file: &tempfile::NamedTempFile) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_readable(_: &tempfile::NamedTempFile) -> std::io::Result<()> {
-    Ok(())
 }

@@ -1,9 +1,12 @@
 //! Result files. No wall time, path or host name is in any of them.
 
+pub(crate) mod csv;
 mod draws;
 pub mod files;
+pub mod folder;
 mod over_time;
 mod served;
 pub mod single_file;
 pub mod summary;
+pub mod sweep;
 pub mod workloads;

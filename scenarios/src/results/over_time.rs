@@ -1,8 +1,8 @@
 //! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
 
+use super::csv::Csv;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::Figures;
-use csv::Writer;
 use meshsim_core::{Id, SimTime};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
@@ -10,9 +10,6 @@ use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::telemetry::control_log::{PodStep, ScalingDecision};
 use meshsim_models::telemetry::time_series::{ServiceSample, TimeSeries};
 use meshsim_models::world::description::Description;
-use std::io::Write;
-
-type Csv<'a> = Writer<&'a mut dyn Write>;
 
 /// Every cluster of every strategy and replication.
 fn clusters<'a>(

@@ -4,49 +4,40 @@ use super::markdown;
 use super::page;
 use super::svg::distribution;
 use crate::problem::{Checked, Problem};
-use crate::results::files::{Csv, make_directory, remove, write, write_csv, write_json};
+use crate::results::csv::Csv;
+use crate::results::folder::Folder;
+use crate::results::single_file::{directory_of, prepare_file, write_text};
 use crate::validate::figures::Row;
 use crate::validate::run::{ServiceRow, Validation};
 use crate::validate::suite::run::Report;
 use meshsim_core::stats::quantile_of_sorted;
 use serde::Serialize;
-use std::path::Path;
-
-/// All files that are ever written: what an earlier run left of them is not of this one.
-const FILES: [&str; 8] = [
-    "validation.json",
-    "figures.csv",
-    "cdf.csv",
-    "qq.csv",
-    "services.csv",
-    "served_over_time.csv",
-    "ranking.csv",
-    "validation.html",
-];
+use std::path::{Path, PathBuf};
 
 /// Steps of a distribution function, and orders of quantiles, in a file.
 const STEPS: usize = 500;
 
 /// Writes one validation: `validation.json`, `figures.csv`, `cdf.csv`, `qq.csv`, `services.csv`,
-/// `served_over_time.csv` and `validation.html`.
+/// `served_over_time.csv` and `validation.html`; `manifest.json` last.
 ///
 /// # Errors
-/// If the directory or a file cannot be written.
-pub fn write_one(directory: &Path, validation: &Validation) -> Checked<()> {
-    begin(directory, validation, &page::of_one(validation))?;
-    write_tables(directory, &[(validation.strategy.as_str(), validation)])
+/// If a file cannot be written.
+pub fn write_one(folder: &mut Folder, validation: &Validation) -> Checked<()> {
+    begin(folder, validation, &page::of_one(validation))?;
+    write_tables(folder, &[(validation.strategy.as_str(), validation)])?;
+    folder.finish(&About { interrupted: false })
 }
 
 /// Writes a suite: the files of [`write_one`] with a column `configuration`, and `ranking.csv`.
 ///
 /// # Errors
-/// If the directory or a file cannot be written.
-pub fn write_suite(directory: &Path, report: &Report) -> Checked<()> {
-    begin(directory, report, &page::of_suite(report))?;
+/// If a file cannot be written.
+pub fn write_suite(folder: &mut Folder, report: &Report) -> Checked<()> {
+    begin(folder, report, &page::of_suite(report))?;
     let named: Vec<(&str, &Validation)> =
         report.configurations.iter().map(|it| (it.name.as_str(), &it.validation)).collect();
-    write_tables(directory, &named)?;
-    write_csv(directory, "ranking.csv", |csv| {
+    write_tables(folder, &named)?;
+    folder.write_csv("ranking.csv", |csv| {
         csv.write_record(["faster", "slower", "measured_ms", "low", "high", "simulated_ms", "holds"])?;
         for pair in &report.ranking {
             let it = &pair.measured_ms;
@@ -63,43 +54,69 @@ pub fn write_suite(directory: &Path, report: &Report) -> Checked<()> {
             ])?;
         }
         Ok(())
-    })
+    })?;
+    folder.finish(&About { interrupted: report.interrupted })
 }
 
-/// Writes a suite as a page of Markdown, with a figure for each configuration that has a trace in the
-/// folder beside it that has the page's name without its ending.
-///
-/// # Errors
-/// If the page has no name, or a file cannot be written.
-pub fn write_markdown(file: &Path, report: &Report) -> Checked<()> {
-    let names =
-        file.file_name().and_then(|name| name.to_str()).zip(file.file_stem().and_then(|stem| stem.to_str()));
-    let Some((name, stem)) = names else {
-        return Err(Problem::new(format!("`{}` names no file", file.display())).into());
-    };
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let figures = directory.join(stem);
-    make_directory(&figures)?;
-    for it in &report.configurations {
-        let (measured, simulated) = (&it.validation.measured_sorted_ms, &it.validation.simulated_sorted_ms);
-        if !measured.is_empty() {
-            let svg = distribution(&it.name, measured, simulated);
-            write(&figures, &markdown::figure_name(&it.name), |file| file.write_all(svg.as_bytes()))?;
-        }
+/// What a manifest says beside the files.
+#[derive(Serialize)]
+struct About {
+    interrupted: bool,
+}
+
+/// A page of Markdown that a suite is written to, and the folder of its figures.
+#[derive(Debug)]
+pub struct MarkdownPage {
+    file: PathBuf,
+    /// The name of the folder, beside the page.
+    stem: String,
+    figures: Folder,
+}
+
+impl MarkdownPage {
+    /// Makes sure before any work that a page can be written, and takes the folder beside it that has the
+    /// page's name without its ending. With `force`, what is in the way is replaced.
+    ///
+    /// # Errors
+    /// If the page has no name or no ending, is there and not meshsim's, or its folder is refused.
+    pub fn claim(file: &Path, force: bool) -> Checked<Self> {
+        let stem = file.file_stem().and_then(|stem| stem.to_str());
+        let Some(stem) = stem.filter(|_| file.extension().is_some()) else {
+            let problem = Problem::new(format!("`{}` is no name of a page", file.display()));
+            return Err(problem.help("--markdown names a file as validation.md").into());
+        };
+        prepare_file(file, "--markdown", markdown::FIRST_LINE, force)?;
+        let figures = Folder::claim(&directory_of(file).join(stem), force)?;
+        Ok(Self { file: file.to_owned(), stem: stem.to_owned(), figures })
     }
-    let text = markdown::of_suite(report, stem);
-    write(directory, name, |file| file.write_all(text.as_bytes()))
+
+    /// Writes a suite as a page, with a figure for each configuration that has a trace.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&mut self, report: &Report) -> Checked<()> {
+        for it in &report.configurations {
+            let (measured, simulated) =
+                (&it.validation.measured_sorted_ms, &it.validation.simulated_sorted_ms);
+            if !measured.is_empty() {
+                let svg = distribution(&it.name, measured, simulated);
+                let name = markdown::figure_name(&it.name);
+                self.figures.write(&name, |file| file.write_all(svg.as_bytes()))?;
+            }
+        }
+        write_text(&self.file, &markdown::of_suite(report, &self.stem))?;
+        self.figures.finish(&About { interrupted: report.interrupted })
+    }
 }
 
-fn begin(directory: &Path, result: &impl Serialize, page: &str) -> Checked<()> {
-    make_directory(directory)?;
-    remove(directory, &FILES)?;
-    write_json(directory, "validation.json", result)?;
-    write(directory, "validation.html", |file| file.write_all(page.as_bytes()))
+fn begin(folder: &mut Folder, result: &impl Serialize, page: &str) -> Checked<()> {
+    folder.begin()?;
+    folder.write_json("validation.json", result)?;
+    folder.write("validation.html", |file| file.write_all(page.as_bytes()))
 }
 
-fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
-    write_csv(directory, "figures.csv", |csv| {
+fn write_tables(folder: &mut Folder, all: &[(&str, &Validation)]) -> Checked<()> {
+    folder.write_csv("figures.csv", |csv| {
         csv.write_record([
             "configuration",
             "figure",
@@ -117,7 +134,7 @@ fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
         ])?;
         each(all, |name, it| it.figures.iter().try_for_each(|row| figure_row(csv, name, it, row)))
     })?;
-    write_csv(directory, "cdf.csv", |csv| {
+    folder.write_csv("cdf.csv", |csv| {
         csv.write_record(["configuration", "side", "latency_ms", "share"])?;
         each(all, |name, it| {
             let sides = [("measured", &it.measured_sorted_ms), ("simulated", &it.simulated_sorted_ms)];
@@ -128,7 +145,7 @@ fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
             })
         })
     })?;
-    write_csv(directory, "qq.csv", |csv| {
+    folder.write_csv("qq.csv", |csv| {
         csv.write_record(["configuration", "order", "measured_ms", "simulated_ms"])?;
         each(all, |name, it| {
             let pairs = quantiles(&it.measured_sorted_ms).zip(quantiles(&it.simulated_sorted_ms));
@@ -139,8 +156,8 @@ fn write_tables(directory: &Path, all: &[(&str, &Validation)]) -> Checked<()> {
             })
         })
     })?;
-    write_csv(directory, "services.csv", |csv| service_rows(csv, all))?;
-    write_csv(directory, "served_over_time.csv", |csv| {
+    folder.write_csv("services.csv", |csv| service_rows(csv, all))?;
+    folder.write_csv("served_over_time.csv", |csv| {
         let head =
             ["configuration", "service", "cluster", "from_s", "measured_per_second", "simulated_per_second"];
         csv.write_record(head)?;

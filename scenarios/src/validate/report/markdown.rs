@@ -4,16 +4,19 @@ use super::texts;
 use crate::validate::suite::run::Report;
 use std::fmt::Write;
 
+/// How a page begins.
+pub(super) const FIRST_LINE: &str = "<!-- Written by `meshsim validate --suite`; do not edit. -->\n";
+
 /// The page; its figures are in the folder `figures` beside it.
 pub(super) fn of_suite(report: &Report, figures: &str) -> String {
     let mut text = table(report);
     text.push_str("\n## What came of it\n\n");
     let remarks = &report.texts[1];
     for line in texts::conclusions(report) {
-        let _ = writeln!(text, "- {line}");
+        let _ = writeln!(text, "- {}", escaped(&line));
     }
     for it in report.configurations.iter().filter(|it| !it.note.is_empty()) {
-        let _ = writeln!(text, "- {}: {}", it.name, it.note);
+        let _ = writeln!(text, "- {}: {}", escaped(&it.name), escaped(&it.note));
     }
     if !remarks.is_empty() {
         let _ = write!(text, "\n{remarks}\n");
@@ -23,11 +26,11 @@ pub(super) fn of_suite(report: &Report, figures: &str) -> String {
         "The share of the users' requests that were answered within a time, measured and simulated.\n",
     );
     for it in report.configurations.iter().filter(|it| !it.validation.measured_sorted_ms.is_empty()) {
-        let name = &it.name;
+        let name = escaped(&it.name);
         let _ = write!(
             text,
             "\n### {name}\n\n![Measured and simulated latencies of {name}]({figures}/{})\n",
-            figure_name(name)
+            figure_name(&it.name)
         );
     }
     text
@@ -36,24 +39,55 @@ pub(super) fn of_suite(report: &Report, figures: &str) -> String {
 /// The page up to its table.
 #[must_use]
 pub fn table(report: &Report) -> String {
-    let mut text = String::from("<!-- Written by `meshsim validate --suite`; do not edit. -->\n");
-    let _ =
-        write!(text, "# Validation: {}\n\n{}.\n\n", report.suite, report.description.trim_end_matches('.'));
+    let mut text = String::from(FIRST_LINE);
+    let _ = write!(
+        text,
+        "# Validation: {}\n\n{}.\n\n",
+        escaped(&report.suite),
+        escaped(report.description.trim_end_matches('.'))
+    );
     if !report.texts[0].is_empty() {
         let _ = write!(text, "{}\n\n", report.texts[0]);
     }
     let _ = writeln!(text, "| {} |", texts::SUITE_HEAD.join(" | "));
     let _ = writeln!(text, "|{}", " --- |".repeat(texts::SUITE_HEAD.len()));
     for it in &report.configurations {
-        let cells = texts::suite_row(it).map(|cell| cell.replace('|', "\\|"));
+        let mut cells = texts::suite_row(it);
+        cells[0] = escaped(&cells[0]);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     let _ = writeln!(text, "\n{}", texts::SUITE_LEGEND);
     text
 }
 
+/// A text on one line in which nothing is Markdown or HTML.
+fn escaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        if "\\`*_[]<>&|~".contains(c) {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    plain
+}
+
 /// The name of a configuration's figure: letters, digits and dashes of its own.
 pub(super) fn figure_name(configuration: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     configuration.chars().map(plain).collect::<String>() + ".svg"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_suite_says_is_no_markup() {
+        assert_eq!(escaped("Other work ran (10.2 %)."), "Other work ran (10.2 %).");
+        assert_eq!(
+            escaped("<img src=x> a|b\n# [x](y) `z` *_w_* &amp; ~~v~~"),
+            "\\<img src=x\\> a\\|b # \\[x\\](y) \\`z\\` \\*\\_w\\_\\* \\&amp; \\~\\~v\\~\\~"
+        );
+    }
 }

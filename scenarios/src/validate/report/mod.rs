@@ -6,5 +6,5 @@ mod page;
 mod svg;
 pub mod texts;
 
-pub use files::{write_markdown, write_one, write_suite};
+pub use files::{MarkdownPage, write_one, write_suite};
 pub use markdown::table;

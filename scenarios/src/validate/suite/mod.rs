@@ -1,5 +1,6 @@
 //! A suite: many measured configurations, held against their scenarios in one run.
 
+mod paths;
 pub mod ranking;
 pub mod read;
 pub mod run;

@@ -14,7 +14,7 @@ use meshsim_core::stats::{Estimate, Interval};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
@@ -29,6 +29,9 @@ pub struct Suite {
     pub texts: [String; 2],
     /// Its configurations, in the order of the file.
     pub configurations: Vec<Configuration>,
+    /// The folder that its relative paths begin at: its file's; of a suite of the library, the one that the program
+    /// was started in.
+    pub folder: PathBuf,
     pub(super) document: Document,
 }
 
@@ -85,18 +88,18 @@ impl Suite {
     /// If there is none, it cannot be read, is not TOML, has a key that is unknown, missing or of the
     /// wrong kind, no configuration, two of one name, or a tolerance or figure that is none.
     pub fn open(name_or_path: &str) -> Checked<Self> {
-        let document = match library::suite(name_or_path) {
-            Some(text) => Document::new(&format!("{name_or_path}.suite.toml"), text),
+        let path = Path::new(name_or_path);
+        let (document, folder) = match library::suite(name_or_path) {
+            Some(text) => (Document::new(&format!("{name_or_path}.suite.toml"), text), Path::new("")),
             None => {
-                let text =
-                    read_text(Path::new(name_or_path)).map_err(|problem| suggest(name_or_path, problem))?;
-                Document::new(name_or_path, &text)
+                let text = read_text(path).map_err(|problem| suggest(name_or_path, problem))?;
+                (Document::new(name_or_path, &text), path.parent().unwrap_or(Path::new("")))
             }
         };
-        Self::read(document)
+        Self::read(document, folder)
     }
 
-    fn read(document: Document) -> Checked<Self> {
+    fn read(document: Document, folder: &Path) -> Checked<Self> {
         let mut tree = document.parse()?;
         let configurations = tree.get_mut().remove("configuration");
         let span = tree.span();
@@ -130,7 +133,7 @@ impl Suite {
         }
         let SuiteText { name, description, introduction, remarks, .. } = text;
         let texts = [introduction, remarks].map(|text| text.trim().to_owned());
-        Ok(Self { name, description, texts, configurations: found, document })
+        Ok(Self { name, description, texts, configurations: found, folder: folder.to_owned(), document })
     }
 
     /// Keeps the configurations of these names alone; all of them if there are none.

@@ -1,5 +1,6 @@
 //! Runs a suite: every configuration against its measurement.
 
+use super::paths;
 use super::ranking::{Means, Pair, rank};
 use super::read::{Configuration, Measured, Suite};
 use super::schema::Mark;
@@ -182,11 +183,12 @@ impl Suite {
     /// The scenario of a configuration with its changes, of which the suite's own win. What is wrong
     /// with one of these is said at its place in the suite.
     fn plan(&self, it: &Configuration, taken: &[Setting], choice: &Choice) -> Checked<Plan> {
-        let own = it.changes.iter().map(|(setting, _)| setting);
-        let settings: Vec<Setting> = taken.iter().chain(own).cloned().collect();
+        let path = paths::scenario(&self.folder, &it.scenario);
+        let own = it.changes.iter().map(|(setting, _)| paths::setting(&self.folder, &path, setting));
+        let settings: Vec<Setting> = taken.iter().cloned().chain(own).collect();
         let strategies = it.strategy.clone().into_iter().collect();
         let choice = Choice { strategies, ..choice.clone() };
-        let made = Scenario::open(&it.scenario, &settings).and_then(|scenario| {
+        let made = Scenario::open(&path, &settings).and_then(|scenario| {
             let mut plan = Plan::new(&scenario, &choice)?;
             plan.strategies.truncate(1);
             Ok(plan)
