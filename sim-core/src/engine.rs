@@ -144,6 +144,12 @@ impl<P: Process> Engine<P> {
         self.slots.iter().map(|slot| slot.scheduler.events.len()).sum()
     }
 
+    /// Memory of all events and messages to come, with what it takes next where it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().map(|slot| slot.scheduler.events.bytes() + slot.scheduler.deliveries.bytes()).sum()
+    }
+
     /// Handles every event before the end that `control` gives. May be called again with a later
     /// end.
     pub fn run(&mut self, control: &mut RunControl<'_>) -> Outcome {

@@ -10,6 +10,7 @@
 //! LaMarca and Ladner, The influence of caches on the performance of heaps, 1996. Measured in
 //! `benches/benches/event_set.rs`.
 
+use crate::memory::growing_bytes;
 use crate::process::EntityId;
 use crate::time::SimTime;
 use std::hint::select_unpredictable;
@@ -81,6 +82,12 @@ impl<T: Copy> EventSet<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.heap.len() - usize::from(self.root_vacant)
+    }
+
+    /// Memory that it takes, with what it takes next if it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        growing_bytes(self.heap.len(), self.heap.capacity(), size_of::<Entry<T>>())
     }
 
     /// Whether nothing is pending.

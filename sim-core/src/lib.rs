@@ -63,6 +63,7 @@
 pub mod elementary;
 mod engine;
 mod event_set;
+mod memory;
 mod process;
 pub mod random;
 mod run_control;
@@ -74,6 +75,7 @@ mod timer;
 
 pub use engine::{Engine, Lookahead};
 pub use event_set::{EventSet, Key};
+pub use memory::growing_bytes;
 pub use process::{EntityId, Process, Scheduler};
 pub use run_control::{Outcome, RunControl};
 pub use slab::{Handle, Slab};

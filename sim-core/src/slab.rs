@@ -4,6 +4,7 @@
 //! out instead of reading a stranger's. Once the slab has grown to the greatest number of values
 //! that live at a time, it allocates no more.
 
+use crate::memory::growing_bytes;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -52,6 +53,14 @@ impl<T: Copy> Slab<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Memory that it takes, with what it takes next if it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        // A value has its generation and room among the free slots.
+        let size = size_of::<T>() + 2 * size_of::<u32>();
+        growing_bytes(self.values.len(), self.values.capacity(), size)
     }
 
     /// Stores `value`.

@@ -9,7 +9,7 @@ use clap::Args;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::sweep::Axis;
-use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
@@ -142,7 +142,14 @@ impl Running {
         let watch = Watch { cancel: interrupt::flag(), progress: &|seconds| progress.advance(seconds) };
         let result = self.on_threads(|| work(&watch));
         progress.finish();
-        result
+        memory::shortage().map_or(result, |problem| Err(Failure::machine(problem)))
+    }
+
+    /// Makes sure that there is memory for the requests of a plan.
+    pub(crate) fn fits(&self, plan: &Plan, keep_rows: bool) -> Outcome<()> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.map_or_else(cores, usize::from);
+        memory::suffices_for(plan, keep_rows, threads).map_err(Failure::machine)
     }
 
     /// Runs `work` on its threads.

@@ -133,6 +133,12 @@ impl<R: Waits> ConnectionPools<R> {
         Self { pools: Table::new(), connections: Slab::with_capacity(connections), breakers: Table::new() }
     }
 
+    /// Memory of the connections, with what it takes next if it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.connections.bytes()
+    }
+
     /// Adds the counts of a proxy's upstream.
     pub fn add_breaker(&mut self) -> BreakerId {
         self.breakers.push(CircuitBreaker::default())

@@ -2,7 +2,7 @@
 
 use crate::call::record::{Answer, Status, Totals};
 use crate::ids::PopulationId;
-use meshsim_core::{SimDuration, SimTime};
+use meshsim_core::{SimDuration, SimTime, growing_bytes};
 
 /// A user request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,12 @@ impl RequestLog {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self { rows: Vec::with_capacity(capacity) }
+    }
+
+    /// Memory that it takes, with what it takes next if it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        growing_bytes(self.rows.len(), self.rows.capacity(), size_of::<RequestRow>())
     }
 
     /// A user sends a request; tells its row.

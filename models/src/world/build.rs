@@ -112,6 +112,25 @@ impl World {
         }
     }
 
+    /// Memory of what grows with the load (bytes): requests and calls in flight, connections, events to come and a
+    /// row per user request so far, which is copied at the end. What is nearly full counts with what it takes next.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let of = |it: &Cluster| {
+            let rows = std::mem::size_of_val(it.log.rows());
+            it.hops.bytes() + it.calls.bytes() + it.pools.bytes() + it.log.bytes() + rows
+        };
+        self.engine.bytes() + self.engine.processes().flat_map(Shard::clusters).map(of).sum::<usize>()
+    }
+
+    /// User requests without an answer, and all so far.
+    #[must_use]
+    pub fn open_and_all_requests(&self) -> (u64, usize) {
+        self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
+            (open + cluster.open_requests, all + cluster.log.rows().len())
+        })
+    }
+
     /// Calls and hops in flight, over all clusters.
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {

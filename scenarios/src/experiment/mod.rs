@@ -2,6 +2,7 @@
 //! and are combined in their order, so that the number of threads never changes a byte.
 
 pub mod compare;
+pub mod memory;
 pub mod over_draws;
 pub mod replication;
 pub mod sweep;
@@ -20,9 +21,9 @@ pub struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Whether the experiment was told to stop.
+    /// Whether the experiment was told to stop, or is short of memory.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        self.cancel.load(Ordering::Relaxed) || memory::is_short()
     }
 }

@@ -6,6 +6,7 @@
 //! the requests that count under both: those that arrive after the later of their cuts.
 
 use super::Watch;
+use super::memory::Share;
 use super::user_series::{UserSample, user_series};
 use super::warm_up::Series;
 use super::workloads::{Workload, workloads};
@@ -174,9 +175,14 @@ impl Keep {
 /// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
-    let records: Vec<Option<Record>> =
+    let records: Vec<Option<(Record, Share)>> =
         strategies.par_iter().map(|resolved| run_cell(resolved, number, watch)).collect();
-    let records: Vec<Record> = records.into_iter().collect::<Option<_>>()?;
+    // The shares are held until all is reduced.
+    let (records, mut shares): (Vec<Record>, Vec<Share>) =
+        records.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    if keep.rows {
+        shares.iter_mut().for_each(Share::leave);
+    }
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
     let reduced = strategies.iter().zip(records);
     Some(reduced.map(|(resolved, record)| reduce(resolved, record, &reported, keep)).collect())
@@ -188,7 +194,7 @@ fn stretch_of(description: &Description) -> Stretch {
 }
 
 /// Runs one strategy.
-pub(super) fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<Record> {
+pub(super) fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<(Record, Share)> {
     if watch.is_cancelled() {
         return None;
     }
@@ -203,11 +209,24 @@ pub(super) fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>)
             reported = now;
         }
     };
-    let mut control = RunControl::until(end).cancelled_by(watch.cancel).reporting_to(&mut hear);
-    let outcome = world.run(&mut control);
+    let mut share = Share::default();
+    for step in 1..=MEMORY_STEPS {
+        let until = SimTime::from_nanos((u128::from(end.as_nanos()) * step / MEMORY_STEPS) as u64);
+        let mut control = RunControl::until(until).cancelled_by(watch.cancel).reporting_to(&mut hear);
+        let outcome = world.run(&mut control);
+        let (open, rows) = world.open_and_all_requests();
+        if outcome == Outcome::Cancelled || watch.is_cancelled() || !share.hold(world.bytes(), open, rows) {
+            return None;
+        }
+    }
     (watch.progress)(end.as_secs_f64() - reported);
-    (outcome == Outcome::ReachedEnd).then(|| world.finish())
+    let record = world.finish();
+    share.keep_rows(record.requests.len());
+    Some((record, share))
 }
+
+/// So often in a run its memory is looked at.
+const MEMORY_STEPS: u128 = 200;
 
 /// The latency of a request that succeeded.
 fn latency_ms(row: &RequestRow) -> Option<f64> {

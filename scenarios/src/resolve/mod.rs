@@ -186,11 +186,16 @@ pub(crate) fn too_many_samples(interval: SimDuration, end: SimDuration) -> Optio
     too_many.then(|| problem().help("make it longer: 15s is usual"))
 }
 
-/// Refuses more requests than fit into memory.
+/// User requests of the open loops in a run, on average.
+pub(crate) fn expected_requests(description: &Description) -> f64 {
+    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
+    open.map(|p| p.arrivals.expected(p.users, description.end())).sum()
+}
+
+/// Refuses more requests than anybody needs of one run.
 pub(crate) fn too_many_requests(description: &Description) -> Option<Problem> {
     let seconds = description.end().as_secs_f64();
-    let open = description.populations.iter().filter(|p| p.arrivals.is_open());
-    let requests: f64 = open.map(|p| p.arrivals.expected(p.users, description.end())).sum();
+    let requests = expected_requests(description);
     let problem = || Problem::new(format!("a run of {seconds:.0} s has about {requests:.0} user requests"));
     let help = || {
         format!("at most {REQUESTS_MAX:.0}: shorten run.duration and take more replications, or lower rates")

@@ -1,0 +1,209 @@
+//! How much memory runs may take together, so that one that is overloaded fails with a message.
+//!
+//! # Models
+//! What grows with the load (requests in flight, events, a row per user request) is counted in bytes over all runs of
+//! the program, which share what is free when the first of them begins: of the machine, of its control group and
+//! below the limit of the address space (`ulimit -v`). A run that would take more stops, and all others with it. So
+//! memory decides whether there is a result, never what it is.
+//!
+//! # Assumptions
+//! What other programs take meanwhile is not followed, and a fifth of what is free stays so. Effect: on a machine that
+//! fills up meanwhile, the operating system may still end the program.
+
+use super::compare::Plan;
+use crate::problem::Problem;
+use crate::resolve::expected_requests;
+use meshsim_models::call::record::Totals;
+use meshsim_models::telemetry::request_log::RequestRow;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use sysinfo::System;
+
+/// Bytes that all runs hold.
+static HELD: AtomicU64 = AtomicU64::new(0);
+
+/// Whether a run has stopped for want of memory.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Why it has.
+static SHORTAGE: OnceLock<Problem> = OnceLock::new();
+
+/// Of what is free, so much is left to everything that is not counted.
+const SPARE: f64 = 0.2;
+
+/// What a request takes beside its row while a run is reduced to figures (bytes): its latency three times, a
+/// reference, what it took.
+const REDUCED_BYTES: usize = size_of::<Totals>() + 4 * size_of::<u64>();
+
+/// Whether a run has stopped for want of memory, and all others are to.
+#[must_use]
+pub fn is_short() -> bool {
+    SHORT.load(Ordering::Relaxed)
+}
+
+/// Why a run has stopped for want of memory, if one has.
+#[must_use]
+pub fn shortage() -> Option<Problem> {
+    SHORTAGE.get().cloned()
+}
+
+/// What one run holds of the memory of all.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    bytes: u64,
+}
+
+impl Share {
+    /// The run holds so much now (bytes). False if that is more than there is, of which `open` requests in flight and
+    /// `rows` in all are the cause.
+    pub(super) fn hold(&mut self, bytes: usize, open: u64, rows: usize) -> bool {
+        self.set(bytes as u64 + (rows * REDUCED_BYTES) as u64);
+        let (held, most) = (HELD.load(Ordering::Relaxed), most());
+        if held > most && !SHORT.swap(true, Ordering::Relaxed) {
+            let message = format!(
+                "not enough memory: {open} requests in flight and {rows} in all in one run; all runs take {}, and {} is \
+                 free",
+                in_words(held as f64),
+                in_words(most as f64)
+            );
+            // The first one is as good as any other.
+            let _ = SHORTAGE.set(Problem::new(message).help(HELP));
+        }
+        !is_short()
+    }
+
+    /// Of the run its rows are left.
+    pub(super) fn keep_rows(&mut self, rows: usize) {
+        self.set((rows * size_of::<RequestRow>()) as u64);
+    }
+
+    /// What is held now is held until the program ends.
+    pub(super) fn leave(&mut self) {
+        self.bytes = 0;
+    }
+
+    fn set(&mut self, bytes: u64) {
+        if bytes >= self.bytes {
+            HELD.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        } else {
+            HELD.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+/// What to do about it.
+const HELP: &str = "lower the rate or give the services more CPU if requests pile up; else shorten run.duration and \
+                    take more replications, or run on fewer --threads";
+
+/// Makes sure before a plan runs on so many threads that there is memory for a row per user request.
+///
+/// # Errors
+/// If there is not.
+pub fn suffices_for(plan: &Plan, keep_rows: bool, threads: usize) -> Result<(), Problem> {
+    suffices(plan, keep_rows, threads, most())
+}
+
+fn suffices(plan: &Plan, keep_rows: bool, threads: usize, most: u64) -> Result<(), Problem> {
+    let strategies = plan.strategies.len();
+    let requests = |it: &crate::resolve::Resolved| expected_requests(&it.description);
+    let requests = plan.strategies.iter().map(requests).fold(0.0, f64::max);
+    // All strategies of a replication are reduced together; of those that run, rows are copied.
+    let together = strategies * threads.min(plan.replications as usize);
+    let running = threads.min(strategies * plan.replications as usize);
+    let kept = if keep_rows { strategies * plan.replications as usize } else { 0 };
+    let row = size_of::<RequestRow>();
+    let bytes = requests * ((together + running + kept) * row + running * REDUCED_BYTES) as f64;
+    if bytes <= most as f64 {
+        return Ok(());
+    }
+    let message = format!(
+        "not enough memory: {together} runs at a time of about {requests:.0} user requests take {}, and {} is free",
+        in_words(bytes),
+        in_words(most as f64)
+    );
+    Err(Problem::new(message).help(HELP))
+}
+
+/// Bytes as people write them.
+fn in_words(bytes: f64) -> String {
+    if bytes < 1e9 { format!("{:.0} MB", bytes / 1e6) } else { format!("{:.1} GB", bytes / 1e9) }
+}
+
+/// What all runs may hold (bytes).
+fn most() -> u64 {
+    static MOST: OnceLock<u64> = OnceLock::new();
+    *MOST.get_or_init(|| (free() as f64 * (1.0 - SPARE)) as u64)
+}
+
+/// What is free for the program (bytes).
+fn free() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    let of_machine = system.available_memory() + system.free_swap();
+    // What a group holds of files is given back when it is needed.
+    let of_group = system.cgroup_limits().map(|it| it.total_memory.saturating_sub(it.rss));
+    // A system that does not tell has no limit that is known.
+    let of_machine = if of_machine == 0 { u64::MAX } else { of_machine };
+    of_machine.min(of_group.unwrap_or(u64::MAX)).min(of_address_space().unwrap_or(u64::MAX))
+}
+
+/// What is left below the limit of the address space, if there is one (bytes).
+#[cfg(unix)]
+fn of_address_space() -> Option<u64> {
+    let most = rustix::process::getrlimit(rustix::process::Resource::As).current?;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = size.and_then(|size| size.trim().parse().ok()).unwrap_or(0);
+    Some(most.saturating_sub(kilobytes * 1024))
+}
+
+#[cfg(not(unix))]
+fn of_address_space() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::compare::Choice;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn the_rows_of_runs_at_the_same_time_have_to_fit() {
+        let plan = Plan::new(&Scenario::open("slow-endpoint", &[]).unwrap(), &Choice::default()).unwrap();
+        let requests = expected_requests(&plan.strategies[0].description);
+        let row = size_of::<RequestRow>() as f64;
+        // One strategy's rows twice, the others' once, and the figures of the one that runs.
+        let strategies = plan.strategies.len() as f64;
+        let least = requests * ((strategies + 1.0) * row + REDUCED_BYTES as f64);
+        assert!(suffices(&plan, false, 1, least as u64 + 1).is_ok());
+        let problem = suffices(&plan, false, 1, least as u64 - 1).unwrap_err();
+        assert!(problem.message.starts_with("not enough memory: ") && problem.help.is_some(), "{problem}");
+        assert!(suffices(&plan, true, 1, least as u64 + 1).is_err(), "rows of all replications are kept");
+        assert!(suffices(&plan, false, 2, least as u64 + 1).is_err(), "two at a time");
+    }
+
+    #[test]
+    fn what_a_run_holds_is_given_back() {
+        // Other tests of this program run worlds at the same time: only a share larger than all of these can be told.
+        let mut share = Share::default();
+        assert!(share.hold(1_000, 1, 1));
+        share.keep_rows(10);
+        assert_eq!(share.bytes, 10 * size_of::<RequestRow>() as u64);
+        share.leave();
+        assert_eq!(share.bytes, 0);
+        HELD.fetch_sub(10 * size_of::<RequestRow>() as u64, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn there_is_memory() {
+        assert!(free() > 1 << 20);
+    }
+}
