@@ -1,14 +1,16 @@
 //! Runs that are stopped, and outputs that nobody reads.
 
 #![allow(clippy::unwrap_used)] // A test may panic.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 fn start(arguments: &[&str], out: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_meshsim"))
+    // Whoever runs the tests may ignore a hang-up.
+    Command::new("env")
+        .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_meshsim")])
         .args(arguments)
         .args(["--threads", "1", "--quiet", "--out", out.to_str().unwrap()])
         .stdout(Stdio::null())
@@ -101,7 +103,7 @@ fn a_terminated_sweep_keeps_its_points_in_the_order_of_the_grid() {
     let manifest = std::fs::read(directory.path().join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let finished = manifest["finished_points"].as_u64().unwrap();
-    assert!((2..480).contains(&finished) && manifest["points"] == 480, "{manifest}");
+    assert!((1..480).contains(&finished) && manifest["points"] == 480, "{manifest}");
 }
 
 #[test]

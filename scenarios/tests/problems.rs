@@ -235,7 +235,7 @@ fn numbers_that_are_too_large_are_said_to_be_so() {
         ),
         ("run.seed=-1", "the number `-1` is negative (it is a whole number from 0 to 18446744073709551615)"),
         ("run.duration=1e9h", "`1e9h` is not a duration: it is at most 584 years"),
-        ("run.duration=1e6h", "duration 41666d is out of range"),
+        ("run.duration=1e6h", "duration 1000000h is out of range"),
     ] {
         let found = problems_of(SCENARIO, WORKMODEL, &[setting]);
         assert!(found.contains(said), "{setting}: {found}");

@@ -109,11 +109,12 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     warnings::before_run(plan.resolved()).iter().for_each(warn);
     let result = args.running.watch(plan.simulated_seconds(), |watch| plan.run(watch))??;
     let Some(calibration) = result else { return Ok(interrupted("nothing is kept")) };
+    let settings = args.source.settings()?;
+    let keep = |path: &PathBuf| write(path, &scenario, &settings, &calibration);
+    let written = args.out.as_ref().map_or(Ok(()), keep);
     print(&if args.json { to_json(&calibration)? } else { show(&calibration) })?;
     // What was found is shown even if it cannot be kept.
-    if let Some(path) = &args.out {
-        write(path, &scenario, &args.source.settings()?, &calibration).map_err(Failure::machine)?;
-    }
+    written.map_err(Failure::machine)?;
     if calibration.interrupted {
         return Ok(interrupted("the values are the best so far"));
     }

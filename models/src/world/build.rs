@@ -117,7 +117,7 @@ impl World {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let of = |it: &Cluster| {
-            let rows = std::mem::size_of_val(it.log.rows());
+            let rows = size_of_val(it.log.rows());
             it.hops.bytes() + it.calls.bytes() + it.pools.bytes() + it.log.bytes() + rows
         };
         self.engine.bytes() + self.engine.processes().flat_map(Shard::clusters).map(of).sum::<usize>()

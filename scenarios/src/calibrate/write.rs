@@ -3,7 +3,7 @@
 
 use super::report::{Calibration, Residuals, TraceSource};
 use crate::document::{Setting, path_parts};
-use crate::problem::{Checked, Problem};
+use crate::problem::{Checked, Problem, acts_on_a_terminal};
 use crate::results::single_file::write_text;
 use crate::scenario::Scenario;
 use std::fmt::Write;
@@ -141,7 +141,9 @@ fn draws_table(calibration: &Calibration) -> Table {
 fn provenance(it: &Calibration) -> String {
     let mut text = format!("{BEGIN}{}, strategy {}, seed {}", it.version, it.strategy, it.seed);
     let _ = writeln!(text, ", {} replications.", it.replications);
-    let mut line = |line: String| text.extend(["# ", &line, "\n"]);
+    // The name of a file may hold what a comment may not.
+    let plain = |line: String| line.replace(acts_on_a_terminal, "?");
+    let mut line = |line: String| text.extend(["# ", &plain(line), "\n"]);
     line(source("trace", &it.trace));
     if let Some(spans) = &it.spans {
         line(source("spans", spans));

@@ -16,6 +16,8 @@ const PROBLEMS_MAX: usize = 20;
 pub(super) fn not_plain_in(table: &DeTable<'_>, source: &Arc<Source>) -> Vec<Problem> {
     let mut look = Look { source, problems: Vec::new() };
     look.table(table);
+    // A table is in the order of its keys, a file in that of its lines.
+    look.problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     look.problems
 }
 

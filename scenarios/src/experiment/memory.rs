@@ -123,11 +123,12 @@ fn suffices(plan: &Plan, keep_rows: bool, threads: usize, most: u64) -> Result<(
     if bytes <= most as f64 {
         return Ok(());
     }
-    let message = format!(
-        "not enough memory: {together} runs at a time of about {requests:.0} user requests take {}, and {} is free",
-        in_words(bytes),
-        in_words(most as f64)
-    );
+    let runs = match together {
+        1 => format!("a run of about {requests:.0} user requests takes"),
+        _ => format!("{together} runs at a time of about {requests:.0} user requests take"),
+    };
+    let [bytes, most] = [bytes, most as f64].map(in_words);
+    let message = format!("not enough memory: {runs} {bytes}, and {most} is free");
     Err(Problem::new(message).help(HELP))
 }
 

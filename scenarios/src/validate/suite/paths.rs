@@ -45,11 +45,10 @@ fn from_scenario(folder: &Path, scenario: &str, path: &str) -> Option<String> {
     if is_of_library {
         return there.exists().then(|| there.to_string_lossy().into_owned());
     }
-    let home = Path::new(scenario).parent().filter(|home| !home.as_os_str().is_empty());
-    let [there, home, folder] =
-        [&there, home.unwrap_or(Path::new(".")), &folder.join(".")].map(|it| std::fs::canonicalize(it).ok());
-    let (there, home) = (there?, home?);
-    (folder? != home).then(|| relative(&there, &home))
+    let here = |path: &Path| std::fs::canonicalize(Path::new(".").join(path)).ok();
+    let home = here(Path::new(scenario).parent().unwrap_or(Path::new("")))?;
+    let there = here(&there)?;
+    (here(folder)? != home).then(|| relative(&there, &home))
 }
 
 /// The value of a setting, if it is a text.
