@@ -57,7 +57,7 @@ pub(super) fn run(
     detail: &Detail,
 ) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    running.fits(plan, request_log)?;
+    running.fits(plan, detail.request_log)?;
     let mut folder = output.prepare()?;
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let (outcome, drawn) = running.watch(seconds, |watch| {

@@ -113,7 +113,9 @@ fn what_varies(strategies: &[Resolved]) -> Vec<&'static str> {
 fn cut_of_pilots(resolved: &Resolved, watch: &Watch<'_>) -> Option<SimDuration> {
     let pilots: Vec<Option<Series>> = (FIRST_PILOT..FIRST_PILOT + PILOTS)
         .into_par_iter()
-        .map(|number| run_cell(resolved, number, watch).map(|(record, _share)| Series::new(&record, SimTime::ZERO)))
+        .map(|number| {
+            run_cell(resolved, number, watch).map(|(record, _share)| Series::new(&record, SimTime::ZERO))
+        })
         .collect();
     let pilots: Vec<Series> = pilots.into_iter().collect::<Option<_>>()?;
     let slice = resolved.description.end().as_nanos() / SLICES as u64;
