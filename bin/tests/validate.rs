@@ -64,6 +64,42 @@ fn buckets_have_distances_but_no_intervals() {
     assert!(ks["measured"]["value"].as_f64().is_some_and(|distance| (0.0..=1.0).contains(&distance)));
 }
 
+/// Of an old file of Locust, which has the median only.
+#[test]
+fn quantiles_that_a_file_does_not_have_are_not_shown() {
+    let locust = "\"Method\",\"Name\",\"# requests\",\"# failures\",\"Median response time\",\"Average response time\",\
+                  \"Min response time\",\"Max response time\"\n\"None\",\"Total\",600,2,7,8,3,120\n";
+    let output = validate(locust, &[]);
+    let (said, shown) = (text(&output.stderr), text(&output.stdout));
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("_distribution.csv"), "{said}");
+    assert!(
+        shown.contains("\np50 ") && !shown.contains("\np90 ") && !shown.contains("\nwasserstein "),
+        "{shown}"
+    );
+    let output = validate(locust, &["--tolerance", "p99=10%"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("the trace has mean, p50, "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn that_nothing_succeeded_is_said_with_the_count() {
+    let rows =
+        |status: u32| (0..30).map(|k| format!("{} \t 31 \t {status}\n", 1_700_000_000_000_u64 + 100 * k));
+    let said = |trace: String, more: &[&str]| {
+        let output = validate(&trace, more);
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr)
+    };
+    let said_of_failures = said(rows(503).collect(), &["--trace-warm-up", "0"]);
+    assert!(said_of_failures.contains("all 30 requests of the trace failed"), "{said_of_failures}");
+    let said_of_warm_up = said(rows(200).collect(), &["--trace-warm-up", "60"]);
+    assert!(
+        said_of_warm_up.contains("none of the trace's 30 requests was sent after its warm-up of 60 s"),
+        "{said_of_warm_up}"
+    );
+}
+
 #[test]
 fn a_format_can_be_given() {
     let output = validate("1700000000000 31 200\n", &[]);

@@ -150,6 +150,30 @@ fn what_a_trace_was_made_with_is_found_on_any_number_of_threads() {
     compare_over_draws(directory.path(), &scenario, &found);
 }
 
+/// Spans of 40 requests, each 5 ms at the front, of a work model that sleeps 10 ms there.
+#[test]
+fn self_times_below_what_the_work_model_sleeps_are_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let asleep = WORKMODEL.replacen("\"run\": false", "\"run\": true", 1);
+    let short = SCENARIO.replace("400s", "20s");
+    let files = [("scenario.toml", &*short), ("app.json", &*asleep)];
+    let scenario = support::open(directory.path(), &files, &[]).unwrap();
+    let span = |k: u64| {
+        let start = 1_795_561_705_000_000 + 100_000 * k;
+        format!(r#"{{"traceID":"{k:x}","spanID":"1","startTime":{start},"duration":5000,"processID":"p"}}"#)
+    };
+    let spans: Vec<String> = (1..=40).map(span).collect();
+    let text =
+        format!(r#"{{"spans":[{}],"processes":{{"p":{{"serviceName":"front.shop"}}}}}}"#, spans.join(","));
+    let path = directory.path().join("spans.json");
+    std::fs::write(&path, text).unwrap();
+    let trace = read(&path, &Options::default()).unwrap();
+    let found =
+        run(Inputs { replications: Some(1), holdout: 0.0, ..inputs(&scenario, &trace, &[]) }, 1).unwrap();
+    let note = "40 of 40 self times of `front` are below the 10 ms for which its work model sleeps";
+    assert!(found.notes.iter().any(|it| it.starts_with(note)), "{:?}", found.notes);
+}
+
 /// The written scenario opens, and its ranking is looked at over the draws.
 fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration) {
     let path = directory.join("calibrated.toml");

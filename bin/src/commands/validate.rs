@@ -178,11 +178,15 @@ fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
     let problems: Vec<Problem> = missing
         .map(|key| {
             let help = match key {
-                Key::CpuSplit => "give the CPU accounting of the traced run with --cpu-from",
+                Key::CpuSplit => "give the CPU accounting of the traced run with --cpu-from".to_owned(),
                 Key::Served | Key::Rounds => {
                     "give spans or access logs of clients and servers in both clusters with --spans"
+                        .to_owned()
                 }
-                _ => "a trace has mean, p50, p90, p95, p99, ks, wasserstein and failed",
+                _ => {
+                    let names: Vec<&str> = measured.iter().map(|key| key.name()).collect();
+                    format!("the trace has {}", names.join(", "))
+                }
             };
             let message = format!("--tolerance {}: nothing measured it", key.name());
             Problem::new(message).help(help)

@@ -132,7 +132,7 @@ pub(super) fn detect(path: &Path, beginning: &[u8]) -> Result<Format, Problem> {
     let text = String::from_utf8_lossy(beginning);
     let mut text = text.trim_start_matches('\u{feff}').trim_start();
     // A log may begin with lines of the proxy's agent.
-    while let Some((_, rest)) = text.split_once('\n').filter(|(line, _)| is_no_access(&unwrap(line).text)) {
+    while let Some((_, rest)) = text.split_once('\n').filter(|(line, _)| is_no_access(line)) {
         text = rest.trim_start();
     }
     let line = text.lines().next().unwrap_or_default();
@@ -156,7 +156,8 @@ fn of_text(text: &str) -> Option<Format> {
 
 /// Whether a line of a log is blank or none of its accesses.
 fn is_no_access(line: &str) -> bool {
-    line.trim().is_empty() || is_of_agent(line)
+    let line = unwrap(line);
+    line.is_of_other || line.text.trim().is_empty() || is_of_agent(&line.text)
 }
 
 fn unknown(path: &Path, text: &str) -> Problem {

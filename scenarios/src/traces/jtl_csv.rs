@@ -1,8 +1,9 @@
 //! Reads `JMeter` results in CSV.
 //!
 //! # Models
-//! A header line names the columns. Needed are a start, a duration and `success`; `bytes` and
-//! `label` are read if they are there, all others are skipped. If a file has the start and the
+//! A header line names the columns. Needed are a start, a duration and `success` (or, where that was not saved,
+//! `responseCode`, which is not a number if there was no response); `bytes` and `label` are read if they are there, all
+//! others are skipped. If a file has the start and the
 //! duration in whole microseconds too (`start_us`, `elapsed_us`), those are taken. A start is a number
 //! (ms) or a date, in one of the formats that `JMeter` itself guesses. Without a header line columns stand
 //! where `JMeter` writes them by default; that of the bytes moved between versions.
@@ -18,7 +19,9 @@
 use super::TraceRequest;
 use super::collect::Collector;
 use super::csv_rows::{Rows, missing_column, place};
-use super::field::{Fault, Quantity, bytes, duration_ms, duration_us, number, start_ms, start_us, truth};
+use super::field::{
+    Fault, Quantity, bytes, duration_ms, duration_us, is_success, number, start_ms, start_us, truth,
+};
 use super::input::Content;
 use super::model::Names;
 use super::problem_of;
@@ -64,11 +67,22 @@ const BYTES: Quantity = bytes("bytes");
 
 const SUCCESS: &str = "success";
 
+const CODE: &str = "responseCode";
+
+/// Where it is told whether a request succeeded.
+#[derive(Clone, Copy)]
+enum Success {
+    /// By `JMeter`, with its assertions.
+    Said(usize),
+    /// By the response's code.
+    ByCode(usize),
+}
+
 /// Where in a row the needed values are.
 struct Columns {
     start: (usize, &'static Quantity),
     latency: (usize, &'static Quantity),
-    success: usize,
+    success: Success,
     bytes: Option<usize>,
     label: Option<usize>,
     message: Option<usize>,
@@ -78,7 +92,9 @@ impl Columns {
     fn find(path: &Path, header: &StringRecord) -> Checked<Self> {
         let best =
             |of: &'static [Quantity; 2]| of.iter().find_map(|q| place(header, q.name).map(|at| (at, q)));
-        match (best(&START), best(&LATENCY), place(header, SUCCESS), twice(header)) {
+        let said = place(header, SUCCESS).map(Success::Said);
+        let success = said.or_else(|| place(header, CODE).map(Success::ByCode));
+        match (best(&START), best(&LATENCY), success, twice(header)) {
             (Some(start), Some(latency), Some(success), None) => {
                 let [bytes, label, message] =
                     [BYTES.name, "label", "responseMessage"].map(|name| place(header, name));
@@ -110,7 +126,7 @@ impl Columns {
         (is_row && truth(field(7), SUCCESS).is_ok()).then(|| Self {
             start: (0, start),
             latency: (1, latency),
-            success: 7,
+            success: Success::Said(7),
             bytes: [8, 9].into_iter().find(|&at| number(field(at), &BYTES).is_ok()),
             label: Some(2),
             message: Some(4),
@@ -123,7 +139,10 @@ impl Columns {
         Ok(TraceRequest {
             start_us: moment(field(self.start.0), self.start.1)?,
             latency_ms: value(self.latency)?,
-            ok: truth(field(self.success), SUCCESS)?,
+            ok: match self.success {
+                Success::Said(at) => truth(field(at), SUCCESS)?,
+                Success::ByCode(at) => field(at).parse().is_ok_and(is_success),
+            },
             bytes: self.bytes.map_or(Ok(0.0), |index| value((index, &BYTES)))?.round() as u64,
             service: self.label.and_then(|index| names.id(field(index))),
             cluster: None,

@@ -5,9 +5,18 @@ use super::input::{Content, unreadable_at};
 use super::problem_of;
 use crate::problem::{Checked, Problem};
 
-/// Hands each line that is not blank, without its end, to `take`, with its number from 1. A line that
-/// is not UTF-8 is bad.
+/// Hands each line that is not blank, without blanks at its ends, to `take`, with its number from 1. A line
+/// that is not UTF-8 is bad.
 pub(super) fn each_line<'a>(
+    content: Content<'a>,
+    to: &mut Collector<'a>,
+    mut take: impl FnMut(&mut Collector<'a>, &str, u64) -> Result<(), Problem>,
+) -> Checked<()> {
+    each_whole_line(content, to, |to, text, number| take(to, text.trim(), number))
+}
+
+/// The same with the blanks at the ends of lines.
+pub(super) fn each_whole_line<'a>(
     mut content: Content<'a>,
     to: &mut Collector<'a>,
     mut take: impl FnMut(&mut Collector<'a>, &str, u64) -> Result<(), Problem>,
@@ -22,8 +31,8 @@ pub(super) fn each_line<'a>(
         }
         match std::str::from_utf8(&line) {
             Ok(text) => {
-                let text = text.trim_start_matches('\u{feff}').trim();
-                if !text.is_empty() {
+                let text = text.trim_start_matches('\u{feff}');
+                if !text.trim().is_empty() {
                     take(to, text, number)?;
                 }
             }

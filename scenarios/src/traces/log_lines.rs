@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! `kubectl logs --timestamps` puts a time before each line, `--prefix` (and `-l` with several pods)
-//! `[pod/NAME/CONTAINER]`. Files of containerd and CRI-O have a time, the stream, and `F` or, of a line
+//! `[pod/NAME/CONTAINER]`; lines of containers other than proxies are left out and counted. Files of containerd and CRI-O have a time, the stream, and `F` or, of a line
 //! that is cut into several, `P`. Docker's have a JSON object a line, whose `log` ends with the line.
 //!
 //! # Source
@@ -11,7 +11,7 @@
 
 use super::collect::Collector;
 use super::input::{Content, MAX_LINE};
-use super::lines::each_line;
+use super::lines::each_whole_line;
 use super::problem_of;
 use super::time::rfc3339_us;
 use crate::problem::{Checked, Problem};
@@ -26,6 +26,8 @@ pub(super) struct LogLine<'t> {
     stream: usize,
     /// It goes on in the next line of the stream.
     goes_on: bool,
+    /// It is of a container that is no proxy.
+    pub(super) is_of_other: bool,
 }
 
 /// Hands each line of a container that is not blank to `take`, with its number from 1.
@@ -35,8 +37,13 @@ pub(super) fn each_log_line<'a>(
     mut take: impl FnMut(&mut Collector<'a>, &str, u64) -> Result<(), Problem>,
 ) -> Checked<()> {
     let mut begun = [String::new(), String::new()];
-    each_line(content, to, |to, text, number| {
+    let mut others = 0_u64;
+    each_whole_line(content, to, |to, text, number| {
         let line = unwrap(text);
+        if line.is_of_other {
+            others += 1;
+            return Ok(());
+        }
         let before = &mut begun[line.stream];
         if before.is_empty() && !line.goes_on {
             let text = line.text.trim();
@@ -50,6 +57,9 @@ pub(super) fn each_log_line<'a>(
         }
         if line.goes_on { Ok(()) } else { take(to, std::mem::take(before).trim(), number) }
     })?;
+    if others > 0 {
+        to.note(format!("{others} lines of containers that are no proxies are left out"));
+    }
     if begun.iter().any(|text| !text.is_empty()) {
         to.bad(problem_of(to.path, "ends within a line").help("is the file cut short?"))?;
     }
@@ -58,9 +68,12 @@ pub(super) fn each_log_line<'a>(
 
 /// A line without what was put before it.
 pub(super) fn unwrap(line: &str) -> LogLine<'_> {
-    let mut rest = line;
-    if let Some((_, after)) = rest.split_once("] ").filter(|_| rest.starts_with("[pod/")) {
+    let mut rest = line.trim_start();
+    let mut is_of_other = false;
+    if let Some((pod, after)) = rest.split_once("] ").filter(|_| rest.starts_with("[pod/")) {
         rest = after;
+        let container = pod.rsplit('/').next().unwrap_or_default();
+        is_of_other = !["proxy", "envoy", "gateway"].iter().any(|name| container.contains(name));
     }
     if let Some((_, after)) = rest.split_once(' ').filter(|(time, _)| rfc3339_us(time).is_some()) {
         rest = after;
@@ -73,12 +86,12 @@ pub(super) fn unwrap(line: &str) -> LogLine<'_> {
         });
         if let Some((stream, is_last)) = stream.zip(is_last) {
             let text = Cow::Borrowed(parts.next().unwrap_or_default());
-            return LogLine { text, stream, goes_on: !is_last };
+            return LogLine { text, stream, goes_on: !is_last, is_of_other };
         }
     } else if let Some(line) = of_docker(rest) {
         return line;
     }
-    LogLine { text: Cow::Borrowed(rest), stream: 0, goes_on: false }
+    LogLine { text: Cow::Borrowed(rest), stream: 0, goes_on: false, is_of_other }
 }
 
 /// Its place.
@@ -99,7 +112,8 @@ fn of_docker(line: &str) -> Option<LogLine<'static>> {
     }
     let found: DockerLine = serde_json::from_str(line).ok()?;
     let goes_on = !found.log.ends_with('\n');
-    Some(LogLine { text: Cow::Owned(found.log), stream: stream(&found.stream)?, goes_on })
+    let stream = stream(&found.stream)?;
+    Some(LogLine { text: Cow::Owned(found.log), stream, goes_on, is_of_other: false })
 }
 
 #[cfg(test)]
@@ -124,7 +138,9 @@ mod tests {
             let found = unwrap(line);
             assert_eq!((&*found.text, found.goes_on), (text, false), "{line}");
         }
-        assert!(unwrap(&format!("{time} stdout P [x] ")).goes_on);
+        let part = format!("{time} stdout P [x] ");
+        assert_eq!((&*unwrap(&part).text, unwrap(&part).goes_on), ("[x] ", true));
+        assert!(unwrap("[pod/s1-7d4-x/app] [x] a").is_of_other);
         assert!(unwrap(r#"{"log":"[x] ","stream":"stderr"}"#).goes_on);
     }
 }

@@ -187,6 +187,17 @@ fn logs_are_read_with_what_a_runtime_puts_before_their_lines() {
             assert_eq!(read_any(lines).unwrap().spans, read_any(plain).unwrap().spans, "{prefix}");
         }
     }
+    let of_pod = |lines: &str| {
+        lines.lines().map(|line| format!("[pod/s0-7d4/istio-proxy] {line}\n")).collect::<String>()
+    };
+    let both = format!("[pod/s0-7d4/app] a text\n{}[pod/s0-7d4/app] another\n", of_pod(ENVOY_ISTIO));
+    let trace = read_any(both).unwrap();
+    assert_eq!((trace.spans.len(), trace.reading.bad), (3, 0));
+    assert!(
+        trace.reading.notes.iter().any(|note| note.starts_with("2 lines of containers")),
+        "{:?}",
+        trace.reading
+    );
     let cut = ENVOY_CRI.split_inclusive('\n').take(2).collect::<String>() + ENVOY_CRI.lines().last().unwrap();
     let trace = read_any(cut.replace("19.5", "18.6")).unwrap();
     assert_eq!(trace.spans.len(), 1);

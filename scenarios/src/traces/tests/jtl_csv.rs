@@ -89,6 +89,13 @@ fn a_header_line_may_be_missing() {
 }
 
 #[test]
+fn success_may_be_told_by_the_code() {
+    let text = "timeStamp,elapsed,responseCode\n1,1,200\n2,1,503\n3,1,Non HTTP response code: java.net.SocketException\n";
+    let ok: Vec<bool> = read(text).unwrap().requests.iter().map(|request| request.ok).collect();
+    assert_eq!(ok, [true, false, false]);
+}
+
+#[test]
 fn time_stamps_may_be_dates() {
     let start = |time: &str| {
         read(format!("timeStamp,elapsed,success\n{time},1,true\n")).unwrap().requests[0].start_us

@@ -215,9 +215,9 @@ pub(super) const CALLS: &str = "\
 ";
 
 pub(super) const ENVOY_CRI: &str = r#"2020-11-25T21:26:17.100000000Z stdout F 2020-11-25T21:26:17.000000Z	info	Envoy proxy is ready
-2020-11-25T21:26:18.500000000Z stdout P [2020-11-25T21:26:18.409Z] "GET /s0 HTTP/1.1" 200 - via_upstream - "-" 0 135 4 4 "-"
+2020-11-25T21:26:18.500000000Z stdout P [2020-11-25T21:26:18.409Z] "GET /s0 HTTP/1.1" 200 - via_upstream - "-" 0 135 4 4 "-" 
 2020-11-25T21:26:18.500000000Z stderr F [2020-11-25 21:26:18.100][21][warning][misc] another stream
-2020-11-25T21:26:18.500000001Z stdout F  "curl/7.73.0-DEV" "84961386-6d84-929d-98bd-c5aee93b5c88" "s0:80" "10.44.1.27:80" outbound|80||s0.foo.svc.cluster.local 10.44.1.23:37652 10.0.45.184:8000 10.44.1.23:46520 - default
+2020-11-25T21:26:18.500000001Z stdout F "curl/7.73.0-DEV" "84961386-6d84-929d-98bd-c5aee93b5c88" "s0:80" "10.44.1.27:80" outbound|80||s0.foo.svc.cluster.local 10.44.1.23:37652 10.0.45.184:8000 10.44.1.23:46520 - default
 2020-11-25T21:26:19.500000000Z stdout F [2020-11-25T21:26:19.409Z] "GET /s0 HTTP/1.1" 200 - via_upstream - "-" 0 135 3 1 "-" "curl/7.73.0-DEV" "94961386-6d84-929d-98bd-c5aee93b5c88" "s0:80" "127.0.0.1:80" inbound|80|| 127.0.0.1:41854 10.44.1.27:80 10.44.1.23:37652 outbound_.80_._.s0.foo.svc.cluster.local default
 "#;
 
