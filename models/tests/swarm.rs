@@ -8,6 +8,7 @@ use meshsim_core::random::{Address, Draw, uniform, uniform_index};
 use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Protocol, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
+use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
@@ -332,6 +333,8 @@ fn population(
         reconnects_after: None,
         counts_session_moves: false,
         moves: Vec::new(),
+        timeout: None,
+        requests_each: None,
     }
 }
 
@@ -373,6 +376,7 @@ fn world(seed: u64) -> Description {
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
         faults: Vec::new(),
+        link_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
         time_series: None,
         application,
@@ -412,6 +416,27 @@ fn world_with_rules(seed: u64) -> Description {
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
+    with_impatient_callers(dice, description)
+}
+
+/// Callers give up, users stop, pods and links swallow packets.
+fn with_impatient_callers(dice: &mut Dice, mut description: Description) -> Description {
+    let patience =
+        |dice: &mut Dice| dice.chance(0.4).then(|| SimDuration::from_millis(dice.pick(&[5, 50, 400])));
+    description.cell.client_timeout = patience(dice);
+    for population in &mut description.populations {
+        population.timeout = patience(dice);
+        let stops = !population.arrivals.is_open() && dice.chance(0.3);
+        population.requests_each = stops.then(|| dice.count(1, 20));
+    }
+    for _ in 0..dice.count(0, 2) {
+        description.faults.push(PodFault { kind: FaultKind::Blackhole, ..fault(dice, &description) });
+    }
+    if !description.links.is_empty() && dice.chance(0.3) {
+        let PodFault { begins, ends, .. } = fault(dice, &description);
+        let link = dice.count(0, description.links.len() as u32 - 1);
+        description.link_faults.push(LinkFault { link, begins, ends });
+    }
     description
 }
 

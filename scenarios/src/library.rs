@@ -9,6 +9,7 @@ const SCENARIOS: [Entry; 16] = [
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
     ("fluidos-mesh-hpa", include_str!("../library/fluidos-mesh-hpa.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
+    ("istio-circuit-breaking", include_str!("../library/istio-circuit-breaking.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
@@ -23,8 +24,9 @@ const SCENARIOS: [Entry; 16] = [
 ];
 
 /// Files that the scenarios name, by the path as they write it.
-const FILES: [Entry; 3] = [
+const FILES: [Entry; 4] = [
     ("chain.workmodel.json", include_str!("../library/chain.workmodel.json")),
+    ("httpbin.workmodel.json", include_str!("../library/httpbin.workmodel.json")),
     ("two-services.workmodel.json", include_str!("../library/two-services.workmodel.json")),
     ("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json")),
 ];

@@ -38,10 +38,12 @@ impl Context<'_> {
         let takes = self.topology.ztunnel_out.request(it.address.child(NODE));
         let at = self.pass_ztunnel(pod, cell_worker, takes);
         match it.client {
-            // Its waypoint.
+            // Its waypoint; if the pod stays cut off, nothing ever reaches that.
             Client::Proxy { .. } => {
                 let delay = self.topology.description.clusters[self.cluster.id].local_delay;
-                self.scheduler.schedule(at + delay, Event::ReachesProxy(hop));
+                if let Some(opens) = self.way_of_pod_opens(pod) {
+                    self.scheduler.schedule(at.max(opens) + delay, Event::ReachesProxy(hop));
+                }
             }
             Client::Cell => self.scheduler.schedule(at, Event::LeavesNode(hop)),
         }
@@ -58,6 +60,14 @@ impl Context<'_> {
     pub(crate) fn answer_reaches_node(&mut self, hop: Handle<Hop>) {
         let Some((pod, worker)) = self.caller_of(hop) else { return self.hop_completes(hop) };
         let it = self.cluster.hops[hop];
+        match self.way_of_pod_opens(pod) {
+            Some(opens) if opens > self.now => {
+                return self.scheduler.schedule(opens, Event::AnswerReachesNode(hop));
+            }
+            Some(_) => {}
+            // TCP gives up, and the caller waits for as long as it does.
+            None => return,
+        }
         let pass = &self.topology.ztunnel_out;
         let (takes, cpu) = (pass.response(it.address.child(NODE), it.answer.body), pass.cpu(it.answer.body));
         self.cluster.metrics.add_proxy_cpu(self.now, cpu);

@@ -103,6 +103,11 @@ impl Context<'_> {
         }
         let (client, address) = (self.cluster.id, it.attempt_address());
         let to = self.topology.pods[it.pod].cluster;
+        // What swallows packets swallows this too.
+        if self.topology.faults.is_swallowing(it.pod, self.now) || self.topology.is_cut(client, to, self.now)
+        {
+            return;
+        }
         if to == client {
             return self.client_gives_up(hop, client, address);
         }

@@ -222,7 +222,7 @@ impl Context<'_> {
                 let from = Downstream { source_ip: ip, remote: &remote, local: "127.0.0.1:15001" };
                 policy.affinity(None, from).hash
             }
-            Origin::Call { .. } | Origin::Mirror => None,
+            Origin::Call { .. } | Origin::Mirror | Origin::Gone => None,
         }
     }
 }

@@ -47,11 +47,14 @@ use crate::network::link::serialization;
 use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
 use crate::network::tcp::Window;
 use crate::telemetry::metrics::Counter;
+use crate::world::description::DataPlane;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
+
+const FOR_EVER: SimDuration = SimDuration::from_nanos(u64::MAX);
 
 impl Context<'_> {
     /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
@@ -77,7 +80,8 @@ impl Context<'_> {
                     // kube-proxy rejects what no endpoint is there for.
                     return self.answer_itself(hop, Status::ConnectFailure);
                 };
-                let connection = self.open(pool, pod);
+                let it = self.cluster.hops[hop];
+                let connection = self.open(&it, pool, pod);
                 if self.cluster.pools.is_shared(pool) {
                     return self.wait_for_shared(hop, connection);
                 }
@@ -151,7 +155,8 @@ impl Context<'_> {
                     return self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
                 }
                 self.cluster.hops[hop].phase = Phase::Waiting;
-                let connection = self.open(pool, pod);
+                let it = self.cluster.hops[hop];
+                let connection = self.open(&it, pool, pod);
                 self.cluster.pools[connection].bound = Some(hop);
             }
         }
@@ -161,12 +166,14 @@ impl Context<'_> {
     pub(crate) fn connection_ready(&mut self, connection: Handle<Connection>) {
         self.cluster.pools.connected(connection);
         let bound = self.cluster.pools[connection].bound.take();
-        match bound.filter(|hop| self.cluster.hops.contains(*hop)) {
-            Some(hop) => {
+        match bound {
+            Some(hop) if self.cluster.hops.contains(hop) => {
                 if !self.dispatch(hop, connection) {
                     self.release(connection);
                 }
             }
+            // Who wanted it is gone, and has closed it.
+            Some(_) => self.cluster.pools.drain(connection),
             None => self.release(connection),
         }
     }
@@ -216,8 +223,10 @@ impl Context<'_> {
         let Some(connection) = it.connection.take() else { return };
         let it = *it;
         // Over HTTP/2 only the request is reset, unless the server is gone.
-        let sound = !is_lost && !self.topology.faults.is_dead(it.pod, self.now);
-        self.abandon(&it, connection, sound);
+        let gone = is_lost
+            || self.topology.faults.is_dead(it.pod, self.now)
+            || self.cluster.pools.is_lost(connection, self.now);
+        self.abandon(&it, connection, !gone);
     }
 
     /// The answer of an attempt is there: its connection is free for others.
@@ -297,7 +306,10 @@ impl Context<'_> {
     }
 
     /// The request goes to its pod.
-    fn transmit_request(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
+    pub(super) fn transmit_request(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
+        if self.topology.swallows() && self.request_is_swallowed(hop, connection) {
+            return;
+        }
         let pod = self.cluster.hops[hop].pod;
         let target = self.topology.pods[pod].cluster;
         let stream = stream_bytes(REQUEST_HEADER, 0, self.topology.encrypts());
@@ -327,12 +339,12 @@ impl Context<'_> {
         self.cluster.pools.check_out(pool, self.now, one_way)
     }
 
-    fn path_to(&self, pod: PodId) -> Path {
+    pub(super) fn path_to(&self, pod: PodId) -> Path {
         self.topology.path(self.cluster.id, self.topology.pods[pod].cluster)
     }
 
     /// Begins to make a connection.
-    fn open(&mut self, pool: PoolId, pod: PodId) -> Handle<Connection> {
+    fn open(&mut self, hop: &Hop, pool: PoolId, pod: PodId) -> Handle<Connection> {
         let service = self.topology.pods[pod].service;
         let server = &self.topology.application().services[service];
         let workers = if self.topology.has_sidecars() {
@@ -345,13 +357,28 @@ impl Context<'_> {
         let window = Window::new(self.now, self.topology.tcp_of(pod));
         let connection = self.cluster.pools.open(self.now, pool, pod, worker as u16, window);
         self.cluster.metrics.count(self.now, service, Counter::Connections);
-        let path = self.path_to(pod);
-        let faults = &self.topology.faults;
+        let gives_up = self.now.saturating_add(self.patience(pool, service));
+        match self.handshake(hop, connection) {
+            Ok(ready) if ready <= gives_up => {
+                self.scheduler.schedule(ready, Event::ConnectionReady(connection));
+            }
+            Ok(at) | Err(at) => self.scheduler.schedule(at.min(gives_up), Event::ConnectionFails(connection)),
+        }
+        connection
+    }
+
+    /// When a connection that is asked for now is ready, if its client waits for so long.
+    ///
+    /// # Errors
+    /// When its client learns that it is refused, or TCP gives it up.
+    fn handshake(&mut self, hop: &Hop, connection: Handle<Connection>) -> Result<SimTime, SimTime> {
+        let Connection { pool, pod, .. } = self.cluster.pools[connection];
+        let (path, faults) = (self.path_to(pod), &self.topology.faults);
+        let syn = self.fate_of_syn(hop, pod, &path).passes()?;
+        let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
         let here = self.topology.pods[pod].cluster == self.cluster.id;
-        let dies = !faults.is_empty() && faults.is_dead(pod, self.now + path.one_way);
         if dies || (here && self.is_down(pod)) {
-            self.scheduler.schedule(self.now + path.round_trip, Event::ConnectionFails(connection));
-            return connection;
+            return Err(syn + path.round_trip);
         }
         if !faults.is_empty() {
             self.cluster.pools[connection].closes_at = faults.next_crash(pod, self.now);
@@ -363,22 +390,14 @@ impl Context<'_> {
             let encrypts = self.topology.encrypts();
             (1 + u64::from(encrypts), encrypts)
         };
-        let mut ready = self.now + path.round_trip * round_trips;
+        let last = syn + path.round_trip * (round_trips - 1);
+        let mut ready = self.fate_of_handshake(hop, pod, &path, last).passes()? + path.round_trip;
         if handshakes {
             let handshake = self.topology.description.mesh.handshake;
             ready += handshake * 2;
             self.cluster.metrics.add_proxy_cpu(self.now, 2.0 * handshake.as_nanos() as f64);
         }
-        // Cells wait for as long as it takes.
-        let patience = self.cluster.pools.is_of_cell(pool).then_some(SimDuration::from_nanos(u64::MAX));
-        let patience = patience.unwrap_or_else(|| self.connect_timeout(service));
-        let gives_up = self.now.saturating_add(patience);
-        if gives_up < ready {
-            self.scheduler.schedule(gives_up, Event::ConnectionFails(connection));
-        } else {
-            self.scheduler.schedule(ready, Event::ConnectionReady(connection));
-        }
-        connection
+        Ok(ready)
     }
 
     /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
@@ -417,9 +436,17 @@ impl Context<'_> {
         pool
     }
 
-    /// How long a proxy waits for a connection to a pod of a service.
-    fn connect_timeout(&self, service: ServiceId) -> SimDuration {
-        self.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout
+    /// How long the client of a pool waits for a connection to a pod of a service.
+    fn patience(&self, pool: PoolId, service: ServiceId) -> SimDuration {
+        let description = &self.topology.description;
+        match description.mesh.data_plane {
+            DataPlane::None if self.cluster.pools.is_of_cell(pool) => {
+                description.cell.client_timeout.unwrap_or(FOR_EVER)
+            }
+            // A ztunnel waits for as long as it takes.
+            DataPlane::Ambient if self.cluster.pools.is_of_cell(pool) => FOR_EVER,
+            _ => self.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout,
+        }
     }
 
     pub(super) fn count(&mut self, hop: Handle<Hop>, counter: Counter) {
@@ -452,11 +479,14 @@ impl Pooling<Hop> for Context<'_> {
     }
 
     fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
-        if let Client::Proxy { proxy, .. } = self.cluster.hops[hop].client
-            && !self.begins_at_proxy(hop, proxy)
-        {
-            self.overflows(hop);
-            return false;
+        match self.cluster.hops[hop].client {
+            Client::Proxy { proxy, .. } => {
+                if !self.begins_at_proxy(hop, proxy) {
+                    self.overflows(hop);
+                    return false;
+                }
+            }
+            Client::Cell => self.cell_waits_without_mesh(hop),
         }
         let most = self.policy_of(&self.cluster.hops[hop]).and_then(|it| it.max_requests_per_connection);
         self.cluster.pools.attach(connection, most);
@@ -496,7 +526,7 @@ impl Pooling<Hop> for Context<'_> {
     }
 
     fn connect(&mut self, request: &Hop, pool: PoolId) {
-        self.open(pool, request.pod);
+        self.open(request, pool, request.pod);
     }
 
     fn connection_overflows(&mut self, request: &Hop) {

@@ -60,6 +60,7 @@ impl Context<'_> {
         let proxy = self.topology.proxy_of_caller(it.pod, self.topology.service_of(endpoint));
         let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.cluster.hops.insert(Hop::new(origin, client, address, endpoint, self.now));
+        self.cell_waits(hop);
         if self.topology.is_ambient() {
             return self.enter_node(hop, it.pod, it.cell_worker);
         }

@@ -55,7 +55,7 @@ impl Context<'_> {
         let upstreams = &self.topology.upstreams;
         let route = match it.origin {
             Origin::User { population, .. } => upstreams.route_of_users(population, service),
-            Origin::Call { .. } | Origin::Mirror => upstreams.plain_route(service),
+            Origin::Call { .. } | Origin::Mirror | Origin::Gone => upstreams.plain_route(service),
         };
         let Some(route) = route else { return self.answer_itself(hop, Status::NoRoute) };
         self.cluster.hops[hop].route = route;
@@ -122,6 +122,9 @@ impl Context<'_> {
     pub(crate) fn response_arrives(&mut self, response: &Response) {
         let hop = response.hop;
         if !self.is_awaited(hop, response.address) {
+            return;
+        }
+        if self.topology.swallows() && self.answer_is_swallowed(response) {
             return;
         }
         let it = &mut self.cluster.hops[hop];
@@ -268,14 +271,14 @@ impl Context<'_> {
         }
         self.return_retry(hop);
         let it = self.cluster.hops.remove(hop);
-        if self.cluster.series.is_on() {
+        if self.cluster.series.is_on() && !matches!(it.origin, Origin::Gone) {
             let service = self.topology.service_of(it.endpoint);
             self.cluster.series.answered(service, it.answer.is_ok(), self.now - it.routed);
         }
         match it.origin {
             Origin::User { population, row } => self.answer_user(population, row, &it.answer),
             Origin::Call { call, group, step } => self.call_answered(call, group, step, &it.answer),
-            Origin::Mirror => {}
+            Origin::Mirror | Origin::Gone => {}
         }
     }
 

@@ -3,9 +3,11 @@
 
 mod ambient;
 mod at_server;
+mod blackhole;
 mod choice;
 mod connection;
 mod fan_out;
+mod give_up;
 mod hop;
 mod pod_death;
 mod pooling;

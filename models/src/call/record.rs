@@ -34,6 +34,8 @@ pub enum Origin {
     },
     /// Nobody: a copy for a mirror.
     Mirror,
+    /// Nobody any more: who waited has given up.
+    Gone,
 }
 
 /// How far a hop's attempt has come.
@@ -174,16 +176,18 @@ pub enum Status {
     NoRoute,
     /// This status with flag FI: injected in place of an answer.
     FaultInjected(u16),
+    /// No status, shown as 0, with flag DC: the caller gave up and closed its connection.
+    CallerGone,
 }
 
 impl Status {
     /// Whether a client takes it for a success.
     #[must_use]
     pub const fn is_ok(self) -> bool {
-        self.code() < 400
+        !matches!(self, Self::CallerGone) && self.code() < 400
     }
 
-    /// The HTTP status that a proxy shows.
+    /// The HTTP status that a proxy shows; 0 where it has none.
     #[must_use]
     pub const fn code(self) -> u16 {
         match self {
@@ -196,6 +200,7 @@ impl Status {
             | Self::Overflow
             | Self::ServerOverflow => 503,
             Self::Timeout => 504,
+            Self::CallerGone => 0,
             Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
         }
     }
@@ -212,6 +217,7 @@ impl Status {
             Self::Timeout => "UT",
             Self::NoRoute => "NR",
             Self::FaultInjected(_) => "FI",
+            Self::CallerGone => "DC",
         }
     }
 }

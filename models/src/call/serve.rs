@@ -184,6 +184,10 @@ impl Context<'_> {
         if !self.cluster.calls.contains(call) {
             return;
         }
+        let Some(passes) = self.answer_passes_at(call) else { return };
+        if passes > self.now {
+            return self.scheduler.schedule(passes, Event::ResponseLeaves(call));
+        }
         let it = self.cluster.calls[call];
         let path = self.topology.path(self.cluster.id, it.client);
         let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
@@ -213,6 +217,10 @@ impl Context<'_> {
     pub(crate) fn round_leaves(&mut self, call: Handle<Call>) {
         if !self.cluster.calls.contains(call) {
             return;
+        }
+        let Some(passes) = self.answer_passes_at(call) else { return };
+        if passes > self.now {
+            return self.scheduler.schedule(passes, Event::RoundLeaves(call));
         }
         let it = &mut self.cluster.calls[call];
         let path = self.topology.path(self.cluster.id, it.client);

@@ -7,7 +7,7 @@
 //! # Assumptions
 //! Users reach their cluster's gateway without TLS.
 
-use super::record::{Answer, Client, Hop, Origin};
+use super::record::{Answer, Client, Hop, Origin, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::draws::{Purpose, draw};
@@ -15,7 +15,7 @@ use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use crate::users::session::connection_number;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id};
+use meshsim_core::{Handle, Id, SimTime};
 
 impl Context<'_> {
     /// The next request of an open loop.
@@ -48,6 +48,7 @@ impl Context<'_> {
         // A user's connection ends in one worker of one gateway.
         let client = Client::proxy(ProxyId(user % gateways), worker as u16);
         let hop = self.cluster.hops.insert(Hop::new(origin, client, address, it.entry, self.now));
+        self.user_waits(hop, population);
         let places = self.topology.places_of(population);
         if it.reconnects_after.is_some() || places.is_some() {
             let moves = places.map_or(0, |places| places.moves_before(user, self.now));
@@ -85,15 +86,35 @@ impl Context<'_> {
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let tcp = &self.topology.description.clusters[self.cluster.id].tcp;
         let at = self.cluster.access[population].answer(user, self.now, stream, &it.access, tcp);
+        let gives_up = it.timeout.map(|timeout| self.cluster.log.arrival(row).saturating_add(timeout));
+        match gives_up.filter(|&gives_up| gives_up < at) {
+            None => self.user_is_done(population, row, at, answer),
+            // The answer is on its way.
+            Some(gives_up) => {
+                let late = Answer { status: Status::CallerGone, ..*answer };
+                self.user_is_done(population, row, gives_up, &late);
+            }
+        }
+    }
+
+    /// A user has its answer, or has given up, at `at`.
+    pub(super) fn user_is_done(&mut self, population: PopulationId, row: u32, at: SimTime, answer: &Answer) {
+        let it = &self.topology.description.populations[population.index()];
+        let number = self.cluster.log.number(row);
+        if answer.status == Status::CallerGone {
+            let address = self.topology.draws.request(population, u64::from(number));
+            let user = it.arrivals.user(u64::from(number), address, it.users);
+            self.cluster.access[population].close(user);
+        }
         if at < self.topology.description.end() {
             self.cluster.log.complete(row, at, answer);
             self.cluster.open_requests -= 1;
         }
         // The next request of a closed loop: its user's next number.
-        if !it.arrivals.is_open() {
-            let next = number + it.users;
-            let think = it.arrivals.think(self.topology.draws.request(population, u64::from(next)), false);
-            self.scheduler.schedule(at + think, Event::UserThought { population, number: next });
+        let next = u64::from(number) + u64::from(it.users);
+        if !it.arrivals.is_open() && it.sends(next) {
+            let think = it.arrivals.think(self.topology.draws.request(population, next), false);
+            self.scheduler.schedule(at + think, Event::UserThought { population, number: next as u32 });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can happen inside one cluster. Stored by value in the event set.
 
+use super::message::Response;
 use crate::call::record::{Call, Hop};
 use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
 use crate::mesh::connection_pool::Connection;
@@ -36,6 +37,19 @@ pub enum Event {
         /// Whether attempts, not requests.
         of_tries: bool,
     },
+    /// A request that was swallowed on its way is sent again.
+    RequestLeaves {
+        /// The request.
+        hop: Handle<Hop>,
+        /// The attempt, counted from 1.
+        attempt: u8,
+    },
+    /// An answer that was swallowed on its way comes again.
+    HeldResponseArrives(Handle<Response>),
+    /// The time of some callers may be up: cells (0), or users of a population (its number, from 1).
+    CallersGiveUp(u32),
+    /// A client learns that nobody waits for a request any more.
+    CallerIsGone(Handle<Hop>),
     /// A new connection's handshake is done.
     ConnectionReady(Handle<Connection>),
     /// A new connection was refused.

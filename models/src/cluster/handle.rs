@@ -149,7 +149,7 @@ impl Shard {
                 events.extend(visited.filter_map(first).map(sends));
                 continue;
             }
-            events.extend((0..it.users).map(|number| {
+            events.extend((0..it.users).filter(|&number| it.sends(number.into())).map(|number| {
                 let address = topology.draws.request(population, u64::from(number));
                 let think = it.arrivals.think(address, true);
                 (it.cluster.entity(), SimTime::ZERO + think, Event::UserThought { population, number })
@@ -184,10 +184,11 @@ impl Shard {
                 if cluster != fault.cluster && topology.route(fault.cluster, cluster).is_none() {
                     continue;
                 }
-                let delay = seen_after + topology.path(fault.cluster, cluster).one_way;
+                let one_way = topology.path(fault.cluster, cluster).one_way;
                 let mut tell = |at: SimTime, ready| {
                     let event = Event::EndpointChanges { pod: *pod, ready };
-                    events.push((cluster.entity(), at.saturating_add(delay), event));
+                    let leaves = topology.told_at(fault.cluster, cluster, at.saturating_add(seen_after));
+                    events.push((cluster.entity(), leaves.saturating_add(one_way), event));
                 };
                 tell(fault.begins, false);
                 if let Some(ends) = returns {
@@ -300,6 +301,10 @@ impl Context<'_> {
             Event::FollowsRoute(hop) => self.follow_route(hop),
             Event::Attempts(hop) => self.attempt(hop),
             Event::DeadlinesCome { route, of_tries } => self.deadlines_come(route, of_tries),
+            Event::RequestLeaves { hop, attempt } => self.request_leaves(hop, attempt),
+            Event::HeldResponseArrives(held) => self.held_response_arrives(held),
+            Event::CallersGiveUp(queue) => self.callers_give_up(queue),
+            Event::CallerIsGone(hop) => self.caller_is_gone(hop),
             Event::ConnectionFails(connection) => self.connection_failed(connection),
             Event::LeavesNode(hop) => self.leave_node(hop),
             Event::AnswerReachesNode(hop) => self.answer_reaches_node(hop),
@@ -357,7 +362,14 @@ impl Context<'_> {
         let spec = &self.topology.description.links[route.link as usize];
         let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
         let sent = link.transmit(self.now, f64::from(message.wire_bytes));
-        let at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
+        let mut at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
+        // Requests and answers over a link that is cut are not sent at all.
+        if !self.topology.description.link_faults.is_empty()
+            && !matches!(message.body, Body::Request(_) | Body::Response(_))
+        {
+            let leaves = self.topology.told_at(self.cluster.id, message.to, self.now);
+            at = at.saturating_add(leaves - self.now);
+        }
         self.scheduler.send(route.next.entity(), at, message);
         sent.begins
     }

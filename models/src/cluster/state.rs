@@ -1,5 +1,6 @@
 //! The state of one cluster.
 
+use super::message::Response;
 use super::workloads::Workloads;
 use crate::application::call_graph::Protocol;
 use crate::application::cell::Cell;
@@ -62,12 +63,16 @@ pub struct Cluster {
     pub tunnels: BTreeMap<(u32, u32), SimTime>,
     /// Deadlines of requests and of attempts, by route.
     pub deadlines: [Vec<Deadlines>; 2],
+    /// Deadlines of callers who give up: its cells, then each population; made as they are needed.
+    pub patience: Vec<Deadlines>,
     /// Its Deployments, pods and nodes.
     pub workloads: Workloads,
     /// How it changes over time.
     pub series: TimeSeries,
     /// How full its cells were in each quarter of the run.
     pub quarters: Quarters,
+    /// Answers that their callers, who are cut off, do not get yet.
+    pub held: Slab<Response>,
     /// Room for requests that fail together.
     pub failed: Vec<Handle<Hop>>,
     /// The links that leave it, by their index in the description.
@@ -141,12 +146,14 @@ impl Cluster {
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
             deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
+            patience: Vec::new(),
             workloads: Workloads::new(id, topology),
             series: match description.time_series {
                 Some(_) => TimeSeries::new(services, pods.len(), description.links.len()),
                 None => TimeSeries::default(),
             },
             quarters: Quarters::new(pods.len()),
+            held: Slab::new(),
             failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
             access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),
@@ -285,8 +292,8 @@ const MOST_ROOM: usize = 512;
 /// Room for the log: the mean number of requests and six standard deviations.
 fn expected_requests(id: ClusterId, topology: &Topology) -> usize {
     let description = &topology.description;
-    let of = |p: &crate::users::population::Population| p.arrivals.expected(p.users, description.end());
-    let mean: f64 = description.populations.iter().filter(|p| p.visits(id)).map(of).sum();
+    let populations = description.populations.iter().filter(|p| p.visits(id));
+    let mean: f64 = populations.map(|p| p.expected(description.end())).sum();
     // Longer logs than this grow as they are needed.
     (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
 }

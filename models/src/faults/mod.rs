@@ -1,3 +1,4 @@
 //! What goes wrong, and when.
 
+pub mod link;
 pub mod pod;

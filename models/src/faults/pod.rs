@@ -1,15 +1,17 @@
-//! Pods that fail for a while: they crash, are not ready, answer with errors or become slow.
+//! Pods that fail for a while: they crash, are cut off, are not ready, answer with errors or become slow.
 //!
 //! # Models
 //! - *Crash*: the application and its sidecar die. What they had under way is lost, its clients'
 //!   connections are reset, and new ones are refused until the pod is back, empty. Proxies keep the
 //!   endpoint until they are told.
+//! - *Blackhole*: whatever is sent to the pod or by it is swallowed, as by a firewall that drops, or on a node
+//!   that is cut off. Nothing is refused: who calls it waits (`call/blackhole`). The pod itself goes on.
 //! - *Unready*: the pod serves what reaches it, but proxies are told to leave it.
 //! - *Errors*: a share of the calls is answered with a status at once; their further calls are not
 //!   made.
 //! - *Slow*: CPU work and sleeps take longer by a factor.
 //!
-//! Crashed and unready pods leave the endpoint set, or are sent as unhealthy, some time after the
+//! Crashed, cut-off and unready pods leave the endpoint set, or are sent as unhealthy, some time after the
 //! fault begins (`seen_after`); and come back as much after its end.
 //!
 //! # Assumptions
@@ -51,6 +53,8 @@ pub struct PodFault {
 pub enum FaultKind {
     /// It is dead.
     Crash,
+    /// What is sent to it and what it sends is swallowed.
+    Blackhole,
     /// It is not ready.
     Unready,
     /// It answers a share of the calls (0 to 1) with this status.
@@ -72,6 +76,8 @@ pub enum FaultKind {
 pub struct PodFaults {
     /// By pod, then by their beginning.
     faults: Vec<(PodId, PodFault)>,
+    /// Whether a pod swallows anything at any time.
+    swallows: bool,
 }
 
 impl PodFaults {
@@ -79,7 +85,8 @@ impl PodFaults {
     #[must_use]
     pub fn new(mut faults: Vec<(PodId, PodFault)>) -> Self {
         faults.sort_by_key(|(pod, fault)| (*pod, fault.begins));
-        Self { faults }
+        let swallows = faults.iter().any(|(_, fault)| fault.kind == FaultKind::Blackhole);
+        Self { faults, swallows }
     }
 
     /// Whether there are none.
@@ -104,6 +111,19 @@ impl PodFaults {
     #[must_use]
     pub fn is_dead(&self, pod: PodId, now: SimTime) -> bool {
         self.of(pod).any(|fault| fault.kind == FaultKind::Crash && fault.is_on(now))
+    }
+
+    /// Whether any pod swallows what is sent to it, at any time.
+    #[must_use]
+    #[inline]
+    pub const fn swallows(&self) -> bool {
+        self.swallows
+    }
+
+    /// Whether a pod swallows what is sent to it and what it sends.
+    #[must_use]
+    pub fn is_swallowing(&self, pod: PodId, now: SimTime) -> bool {
+        self.of(pod).any(|fault| fault.kind == FaultKind::Blackhole && fault.is_on(now))
     }
 
     /// What the control plane saw last of a pod's faults; absent if it has seen none.
@@ -160,7 +180,7 @@ impl PodFault {
     /// Whether proxies leave its pods once they are told.
     #[must_use]
     pub const fn removes_endpoint(&self) -> bool {
-        matches!(self.kind, FaultKind::Crash | FaultKind::Unready)
+        matches!(self.kind, FaultKind::Crash | FaultKind::Blackhole | FaultKind::Unready)
     }
 }
 

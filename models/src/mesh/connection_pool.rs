@@ -28,6 +28,7 @@ use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
 use crate::call::record::Hop;
 use crate::ids::{BreakerId, PodId, PoolId};
 use crate::mesh::cluster_policy::ClusterPolicy;
+use crate::network::retransmission::Fate;
 use crate::network::tcp::Window;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab, Table};
 
@@ -56,6 +57,8 @@ pub struct Connection<R = Hop> {
     pub lives_until: SimTime,
     /// When it was asked for.
     pub opened: SimTime,
+    /// What becomes of what was sent on it last, if that was swallowed.
+    pub stalled: Option<Fate>,
     /// The request for which it is made and which nothing else may take.
     pub bound: Option<Handle<R>>,
     /// Requests on it.
@@ -235,6 +238,7 @@ impl<R: Waits> ConnectionPools<R> {
             idle_until: SimTime::MAX,
             lives_until: SimTime::MAX,
             opened: now,
+            stalled: None,
             bound: None,
             streams: 0,
             served: 0,
@@ -321,6 +325,12 @@ impl<R: Waits> ConnectionPools<R> {
     #[must_use]
     pub fn is_shared(&self, pool: PoolId) -> bool {
         self.pools[pool].shares_connection
+    }
+
+    /// Whether TCP has given a connection up.
+    #[must_use]
+    pub fn is_lost(&self, handle: Handle<Connection<R>>, now: SimTime) -> bool {
+        matches!(self.connections[handle].stalled, Some(Fate::Lost(at)) if at <= now)
     }
 
     /// Whether a connection takes no further requests.

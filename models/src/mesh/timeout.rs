@@ -1,4 +1,5 @@
-//! Deadlines of requests that all may take equally long: a route's time-out, or that of a try.
+//! Deadlines of requests that all may take equally long: a route's time-out, that of a try, or what a caller
+//! waits.
 //!
 //! # Models
 //! What begins later ends later, so deadlines stand in a queue, and only the first that still

@@ -2,4 +2,5 @@
 
 pub mod link;
 pub mod path;
+pub mod retransmission;
 pub mod tcp;

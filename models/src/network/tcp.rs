@@ -44,7 +44,7 @@ use meshsim_core::{SimDuration, SimTime};
 pub const INITIAL_WINDOW: u16 = 10;
 
 /// Linux never waits less than this beyond the round trip before it resends.
-const RTO_MARGIN: SimDuration = SimDuration::from_millis(200);
+pub(super) const RTO_MARGIN: SimDuration = SimDuration::from_millis(200);
 
 /// Segments after a lost one whose acknowledgements tell of the loss (RFC 5681, section 3.2).
 const DUPLICATES: u32 = 3;

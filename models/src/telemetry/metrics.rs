@@ -38,11 +38,13 @@ pub enum Counter {
     EjectionOverflows,
     /// Users' requests that went to another endpoint than the same user's one before (not Envoy's).
     SessionMoves,
+    /// `downstream_rq_rx_reset`: requests whose caller gave up (Envoy counts them per listener).
+    CallersGone,
 }
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connections,
         Self::ConnectFailures,
         Self::ConnectionOverflows,
@@ -54,6 +56,7 @@ impl Counter {
         Self::Ejections,
         Self::EjectionOverflows,
         Self::SessionMoves,
+        Self::CallersGone,
     ];
 
     /// Envoy's name.
@@ -71,6 +74,7 @@ impl Counter {
             Self::Ejections => "ejections_enforced_total",
             Self::EjectionOverflows => "ejections_overflow",
             Self::SessionMoves => "session_moves",
+            Self::CallersGone => "downstream_rq_rx_reset",
         }
     }
 }

@@ -3,7 +3,9 @@
 //! # Models
 //! A population has N identities. Under Poisson arrivals a request is any user's, as if the users
 //! were independent; otherwise they take turns. Each user keeps its connection to the gateway,
-//! whose congestion window lives on between its requests.
+//! whose congestion window lives on between its requests; who gives up closes it (`call/give_up`).
+//! The users of a closed loop may stop after so many requests each, as those of a load generator
+//! that is told how many to send (`fortio -n`, `hey -n`, `ab -n`, k6's iterations).
 //!
 //! # Assumptions
 //! A user whose last answer is still under way sends the next request beside it on a connection
@@ -41,6 +43,10 @@ pub struct Population {
     pub counts_session_moves: bool,
     /// How its users move to other clusters.
     pub moves: Vec<Move>,
+    /// How long a user waits for the last byte of an answer; absent: for ever.
+    pub timeout: Option<SimDuration>,
+    /// How many requests each user of a closed loop sends before it stops; absent: it never does.
+    pub requests_each: Option<u32>,
 }
 
 impl Population {
@@ -48,6 +54,19 @@ impl Population {
     #[must_use]
     pub fn visits(&self, cluster: ClusterId) -> bool {
         self.cluster == cluster || self.moves.iter().any(|it| it.to == cluster)
+    }
+
+    /// Whether the user of a closed loop who would send this request still does: users take turns.
+    #[must_use]
+    pub fn sends(&self, number: u64) -> bool {
+        self.requests_each.is_none_or(|each| number / u64::from(self.users.max(1)) < u64::from(each))
+    }
+
+    /// Expected requests before `end`, if nothing slows the users down.
+    #[must_use]
+    pub fn expected(&self, end: SimTime) -> f64 {
+        let all = self.requests_each.map_or(f64::INFINITY, |each| f64::from(self.users) * f64::from(each));
+        self.arrivals.expected(self.users, end).min(all)
     }
 }
 
@@ -74,6 +93,11 @@ impl AccessConnections {
             *before = number;
             self.windows[user as usize] = None;
         }
+    }
+
+    /// A user has closed its connection.
+    pub fn close(&mut self, user: u32) {
+        self.windows[user as usize] = None;
     }
 
     /// How long a user's request needs to the gateway, whose node sends as `tcp` says; the first one
@@ -131,7 +155,18 @@ pub(super) mod tests {
             reconnects_after: Some(SimDuration::from_secs(100)),
             counts_session_moves: true,
             moves: Vec::new(),
+            timeout: None,
+            requests_each: None,
         }
+    }
+
+    #[test]
+    fn each_user_sends_so_many_and_stops() {
+        let population = Population { requests_each: Some(3), ..population() };
+        let sent = |user: u64| (0..9).filter(|round| population.sends(user + 10 * round)).count();
+        assert_eq!((0..10).map(sent).collect::<Vec<_>>(), [3; 10]);
+        let end = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        assert_eq!([20, 1_000].map(|seconds| population.expected(end(seconds))), [20.0, 30.0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
+use crate::faults::link::LinkFault;
 use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, HostId, ServiceId};
 use crate::kubernetes::scheduler::node::Taint;
@@ -54,6 +55,8 @@ pub struct Description {
     pub populations: Vec<Population>,
     /// What goes wrong with pods.
     pub faults: Vec<PodFault>,
+    /// What goes wrong with links.
+    pub link_faults: Vec<LinkFault>,
     /// What Kubernetes is told.
     pub kubernetes: KubernetesSettings,
     /// Time between the samples of a time series; absent: none are taken.
@@ -72,6 +75,8 @@ pub struct CellSettings {
     pub keep_alive: SimDuration,
     /// For how long a server of HTTP/2 does.
     pub http2_keep_alive: SimDuration,
+    /// How long it waits for the answer to a call; absent: for ever.
+    pub client_timeout: Option<SimDuration>,
 }
 
 /// A physical or virtual machine.
@@ -209,7 +214,9 @@ impl Description {
     /// Whether the load is meant to differ between one part of the run and another.
     #[must_use]
     pub fn load_varies(&self) -> bool {
-        self.populations.iter().any(|it| it.arrivals.varies() || !it.moves.is_empty())
+        let varies =
+            |it: &Population| it.arrivals.varies() || !it.moves.is_empty() || it.requests_each.is_some();
+        self.populations.iter().any(varies)
     }
 
     /// What makes one part of the run differ from another, as people call it; nothing where a run settles.
@@ -382,6 +389,8 @@ impl Default for CellSettings {
             keep_alive: SimDuration::from_secs(2),
             // gRPC's MAX_CONNECTION_IDLE: none.
             http2_keep_alive: SimDuration::from_nanos(u64::MAX),
+            // µBench passes none to `requests`.
+            client_timeout: None,
         }
     }
 }

@@ -159,9 +159,12 @@ pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_se
             reconnects_after: None,
             counts_session_moves: false,
             moves: Vec::new(),
+            timeout: None,
+            requests_each: None,
         }],
         services: (0..10).map(|_| with_outlier_detection()).collect(),
         faults: Vec::new(),
+        link_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
         time_series: None,
     }

@@ -1,6 +1,6 @@
 //! The services, their call graph, and what their work costs.
 
-use super::ranges::{bounded, spread};
+use super::ranges::{bounded, patience, spread};
 use super::{Check, kubernetes, service_time};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem, Source};
@@ -100,5 +100,6 @@ pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
         speed_spread: spread(check, cell.speed_spread.as_ref(), default.speed_spread),
         keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.keep_alive, 0),
         http2_keep_alive: check.duration(cell.keep_alive.as_ref(), "keep_alive", default.http2_keep_alive, 0),
+        client_timeout: patience(check, cell.client_timeout.as_ref(), "client_timeout"),
     }
 }

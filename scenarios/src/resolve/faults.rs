@@ -1,4 +1,4 @@
-//! What goes wrong with pods.
+//! What goes wrong with pods and links.
 
 use super::Check;
 use super::clusters::Network;
@@ -6,6 +6,7 @@ use super::ranges::bounded;
 use crate::schema::faults::{Fault, Kind, SeenAfter};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
+use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use std::ops::Range;
@@ -14,48 +15,99 @@ use toml::Spanned;
 /// A readiness probe, a kubelet, istiod and its push: about a second.
 const DEFAULT_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);
 
+/// A probe that is swallowed fails by time-out, and the pod is unready after three of them, ten seconds apart
+/// (Kubernetes' `periodSeconds` and `failureThreshold`).
+const DEFAULT_BLACKHOLE_SEEN_AFTER: SimDuration = SimDuration::from_secs(30);
+
+/// Pods and links that fail.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     faults: &[Spanned<Fault>],
     application: &Application,
     network: &Network,
     end: SimDuration,
-) -> Vec<PodFault> {
-    faults.iter().filter_map(|it| fault(check, it, application, network, end)).collect()
+) -> (Vec<PodFault>, Vec<LinkFault>) {
+    let (mut of_pods, mut of_links) = (Vec::new(), Vec::new());
+    for it in faults {
+        let span = span_of_time(check, it.get_ref(), end);
+        if it.get_ref().link.is_some() {
+            of_links.extend(of_link(check, it.get_ref(), network, span));
+        } else {
+            of_pods.extend(of_pod(check, it, application, network, span));
+        }
+    }
+    (of_pods, of_links)
 }
 
-fn fault(
-    check: &mut Check<'_>,
-    fault: &Spanned<Fault>,
-    application: &Application,
-    network: &Network,
-    end: SimDuration,
-) -> Option<PodFault> {
-    let (span, fault) = (fault.span(), fault.get_ref());
-    let services = application.services.iter().map(|it| it.name.as_str());
-    let service = check.reference(fault.service.get_ref(), fault.service.span(), services, "service");
-    let clusters = network.clusters.iter().map(|it| it.name.as_str());
-    let cluster = check.reference(fault.cluster.get_ref(), fault.cluster.span(), clusters, "cluster");
+/// When a fault begins and when it ends.
+fn span_of_time(check: &mut Check<'_>, fault: &Fault, end: SimDuration) -> (SimTime, Option<SimTime>) {
     let at = check.duration(Some(&fault.at), "at", SimDuration::ZERO, 0);
     if at >= end {
         let message = format!("the fault begins at {at}, and the run ends at {end}");
         check.problem(message, fault.at.span(), "it begins before; the warm-up is part of the run");
     }
     let lasts = fault.lasts.as_ref().map(|it| check.duration(Some(it), "for", SimDuration::ZERO, 1));
-    let kind = kind(check, fault, span);
-    let seen_after = seen_after(check, fault);
-    let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
-    check_pod(check, fault, network, service, cluster);
     let begins = SimTime::ZERO + at;
-    Some(PodFault {
-        service,
-        cluster,
-        pod: fault.pod.as_ref().map(|pod| *pod.get_ref()),
-        begins,
-        ends: lasts.map(|lasts| begins + lasts),
-        kind: kind?,
-        seen_after,
-    })
+    (begins, lasts.map(|lasts| begins + lasts))
+}
+
+/// A link that swallows packets: the only thing that goes wrong with links.
+fn of_link(
+    check: &mut Check<'_>,
+    fault: &Fault,
+    network: &Network,
+    (begins, ends): (SimTime, Option<SimTime>),
+) -> Option<LinkFault> {
+    let name = fault.link.as_ref()?;
+    if *fault.kind.get_ref() != Kind::Blackhole {
+        let kind = format!("{:?}", fault.kind.get_ref()).to_lowercase();
+        let message = format!("a link has no fault of kind \"{kind}\"");
+        check.problem(message, fault.kind.span(), "write kind = \"blackhole\", or service and cluster");
+    }
+    let of_pods = [
+        ("service", fault.service.as_ref().map(Spanned::span)),
+        ("cluster", fault.cluster.as_ref().map(Spanned::span)),
+        ("pod", fault.pod.as_ref().map(Spanned::span)),
+        ("share", fault.share.as_ref().map(Spanned::span)),
+        ("status", fault.status.as_ref().map(Spanned::span)),
+        ("factor", fault.factor.as_ref().map(Spanned::span)),
+        ("seen_after", fault.seen_after.as_ref().map(Spanned::span)),
+    ];
+    for (key, place) in of_pods {
+        if let Some(place) = place {
+            check.problem(format!("the fault of a link has no {key}"), place, "take it out, or the link");
+        }
+    }
+    let links = network.links.iter().map(|it| it.name.as_str());
+    let link = check.reference(name.get_ref(), name.span(), links, "link")?;
+    Some(LinkFault { link: link as u32, begins, ends })
+}
+
+fn of_pod(
+    check: &mut Check<'_>,
+    fault: &Spanned<Fault>,
+    application: &Application,
+    network: &Network,
+    (begins, ends): (SimTime, Option<SimTime>),
+) -> Option<PodFault> {
+    let (span, fault) = (fault.span(), fault.get_ref());
+    let kind = kind(check, fault, span.clone());
+    let seen_after = seen_after(check, fault);
+    for (key, is_missing) in [("service", fault.service.is_none()), ("cluster", fault.cluster.is_none())] {
+        if is_missing {
+            let help = "name the pods' service and cluster, or, of a black hole, a link";
+            check.problem(format!("the fault has no {key}"), span.clone(), help);
+        }
+    }
+    let (of, on) = (fault.service.as_ref()?, fault.cluster.as_ref()?);
+    let services = application.services.iter().map(|it| it.name.as_str());
+    let service = check.reference(of.get_ref(), of.span(), services, "service");
+    let clusters = network.clusters.iter().map(|it| it.name.as_str());
+    let cluster = check.reference(on.get_ref(), on.span(), clusters, "cluster");
+    let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
+    check_pod(check, fault, network, (service, of.get_ref()), (cluster, on.get_ref()));
+    let pod = fault.pod.as_ref().map(|pod| *pod.get_ref());
+    Some(PodFault { service, cluster, pod, begins, ends, kind: kind?, seen_after })
 }
 
 /// A pod that is named exists wherever its service has pods at all: a strategy may place none.
@@ -63,15 +115,14 @@ fn check_pod(
     check: &mut Check<'_>,
     fault: &Fault,
     network: &Network,
-    service: ServiceId,
-    cluster: ClusterId,
+    (service, of): (ServiceId, &str),
+    (cluster, on): (ClusterId, &str),
 ) {
     let Some(pod) = &fault.pod else { return };
     let here = network.deployments.iter().find(|it| (it.service, it.cluster) == (service, cluster));
     let replicas = here.map_or(0, |it| it.replicas);
     if replicas > 0 && *pod.get_ref() >= replicas {
-        let (service, cluster) = (fault.service.get_ref(), fault.cluster.get_ref());
-        let message = format!("service `{service}` has no pod {} in cluster `{cluster}`", pod.get_ref());
+        let message = format!("service `{of}` has no pod {} in cluster `{on}`", pod.get_ref());
         check.problem(message, pod.span(), format!("they are counted from 0 to {}", replicas - 1));
     }
 }
@@ -99,6 +150,7 @@ fn kind(check: &mut Check<'_>, fault: &Fault, span: Range<usize>) -> Option<Faul
     }
     Some(match kind {
         Kind::Crash => FaultKind::Crash,
+        Kind::Blackhole => FaultKind::Blackhole,
         Kind::Unready => FaultKind::Unready,
         Kind::Errors => FaultKind::Errors { share: share(check, fault), status: status(check, fault)? },
         Kind::Slow => {
@@ -121,7 +173,11 @@ fn status(check: &mut Check<'_>, fault: &Fault) -> Option<u16> {
 }
 
 fn seen_after(check: &mut Check<'_>, fault: &Fault) -> Option<SimDuration> {
-    let Some(value) = &fault.seen_after else { return Some(DEFAULT_SEEN_AFTER) };
+    let default = match fault.kind.get_ref() {
+        Kind::Blackhole => DEFAULT_BLACKHOLE_SEEN_AFTER,
+        _ => DEFAULT_SEEN_AFTER,
+    };
+    let Some(value) = &fault.seen_after else { return Some(default) };
     if matches!(fault.kind.get_ref(), Kind::Errors | Kind::Slow) {
         let message = "proxies are not told of errors and slowness: seen_after has no effect";
         check.problem(message, value.span(), "take it out");

@@ -98,12 +98,14 @@ pub fn resolve(
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
     let run = &scenario.run;
+    // Users who send so many and stop begin at once: all that they send is meant.
+    let counted = scenario.users.values().any(|it| it.get_ref().requests_each.is_some());
     let written = check.warm_up(run.warm_up.as_ref());
     let warm_up = written.unwrap_or(SimDuration::ZERO);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
     let end = warm_up.saturating_add(duration);
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
-    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
+    let (faults, link_faults) = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
@@ -122,6 +124,7 @@ pub fn resolve(
         deployments: network.deployments,
         populations,
         faults,
+        link_faults,
         kubernetes,
         time_series,
     };
@@ -148,7 +151,7 @@ pub fn resolve(
         Ok(Resolved {
             strategy: strategy.to_owned(),
             description,
-            auto_warm_up: written.is_none(),
+            auto_warm_up: written.is_none() && !counted,
             replications,
             baseline,
             overridden,

@@ -1,6 +1,8 @@
 //! Numbers that have bounds.
 
-use super::Check;
+use super::{Check, MILLISECOND};
+use crate::schema;
+use meshsim_core::SimDuration;
 use std::fmt::Display;
 use toml::Spanned;
 
@@ -15,6 +17,15 @@ where
         return T::from(1);
     }
     number
+}
+
+/// How long somebody waits before it gives up: at least a millisecond; for ever if nothing is written.
+pub(super) fn patience(
+    check: &mut Check<'_>,
+    value: Option<&schema::Duration>,
+    key: &str,
+) -> Option<SimDuration> {
+    value.map(|value| check.duration(Some(value), key, SimDuration::ZERO, MILLISECOND))
 }
 
 /// A coefficient of variation.

@@ -2,7 +2,7 @@
 
 use super::arrivals::{self, Of};
 use super::clusters::{Network, mtu, rate};
-use super::ranges::at_least_one;
+use super::ranges::{at_least_one, patience};
 use super::{Check, MILLISECOND, moves};
 use crate::schema::Scenario;
 use crate::schema::users::Users;
@@ -11,6 +11,7 @@ use meshsim_models::application::call_graph::{Application, Protocol};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
 use meshsim_models::units::BitsPerSecond;
+use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::ServiceSettings;
 use std::collections::BTreeSet;
@@ -66,6 +67,8 @@ pub(super) fn resolve(
                 }),
                 counts_session_moves: users.sessions.unwrap_or(false),
                 moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, end),
+                timeout: patience(check, users.timeout.as_ref(), "timeout"),
+                requests_each: requests_each(check, users, &arrivals),
                 arrivals,
             }
         })
@@ -81,6 +84,16 @@ fn access(check: &mut Check<'_>, users: &Users) -> Path {
         mtu: mtu(check, users.access.mtu.as_ref()),
         tunnel_overhead: 0,
     }
+}
+
+/// How many requests each user sends before it stops: in a closed loop, where a user has a next request.
+fn requests_each(check: &mut Check<'_>, users: &Users, arrivals: &Arrivals) -> Option<u32> {
+    let each = users.requests_each.as_ref()?;
+    if arrivals.is_open() {
+        let help = "take it out, or write arrivals = \"closed-loop-constant\" and think_time = \"0s\"";
+        check.problem("only the users of a closed loop send requests_each and stop", each.span(), help);
+    }
+    Some(at_least_one(check, each, "requests_each", 10_000_000))
 }
 
 /// Headers of every request, with names in lower case.

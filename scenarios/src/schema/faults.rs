@@ -1,4 +1,4 @@
-//! What goes wrong with pods, as it is typed.
+//! What goes wrong with pods and links, as it is typed.
 
 use super::Duration;
 use super::quantity::Quantity;
@@ -17,9 +17,11 @@ pub struct Fault {
     #[serde(rename = "for")]
     pub lasts: Option<Duration>,
     /// Whose pods.
-    pub service: Spanned<String>,
+    pub service: Option<Spanned<String>>,
     /// Where.
-    pub cluster: Spanned<String>,
+    pub cluster: Option<Spanned<String>>,
+    /// Of black holes, in place of pods: which link.
+    pub link: Option<Spanned<String>>,
     /// Which of them; all if absent.
     pub pod: Option<Spanned<u32>>,
     /// What it is.
@@ -34,12 +36,14 @@ pub struct Fault {
     pub seen_after: Option<Spanned<Quantity<SeenAfter>>>,
 }
 
-/// What is wrong with a pod.
+/// What is wrong with a pod, or a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It is dead.
     Crash,
+    /// What is sent to it and what it sends is swallowed.
+    Blackhole,
     /// It is not ready.
     Unready,
     /// It answers with errors.

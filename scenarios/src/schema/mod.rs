@@ -171,6 +171,8 @@ pub struct Cell {
     pub speed_spread: Option<Spanned<f64>>,
     /// For how long an idle connection is kept: gunicorn's 2 s, and for ever over HTTP/2, if absent.
     pub keep_alive: Option<Duration>,
+    /// How long it waits for the answer to a call.
+    pub client_timeout: Option<Duration>,
 }
 
 /// A machine.

@@ -46,6 +46,10 @@ pub struct Users {
     pub reconnects_after: Option<Duration>,
     /// Whether moves of sessions are counted.
     pub sessions: Option<bool>,
+    /// How long a user waits for its answer.
+    pub timeout: Option<Duration>,
+    /// Closed loop: how many requests each user sends before it stops.
+    pub requests_each: Option<Spanned<u32>>,
 }
 
 impl Users {

@@ -79,6 +79,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(farther_first(resolved));
     }
     warnings.extend(faults_without_pods(resolved));
+    warnings.extend(sent_in_warm_up(resolved));
     warnings.extend(changes_without_effect(resolved));
     warnings.extend(starts_without_effect(resolved));
     warnings.extend(utilization_without_request(resolved));
@@ -262,6 +263,15 @@ fn starts_without_effect(resolved: &Resolved) -> Option<Warning> {
     let services = names(resolved, description.application.services.ids().filter(has_no_effect));
     let strategy = resolved.strategy.clone();
     (!services.is_empty()).then_some(Warning::StartWithoutEffect { strategy, services })
+}
+
+fn sent_in_warm_up(resolved: &Resolved) -> Option<Warning> {
+    let description = &resolved.description;
+    let warm_up = description.warm_up.as_secs_f64();
+    let counted = description.populations.iter().filter(|it| it.requests_each.is_some());
+    let users: Vec<String> = counted.map(|it| it.name.clone()).collect();
+    let strategy = resolved.strategy.clone();
+    (warm_up > 0.0 && !users.is_empty()).then_some(Warning::SentInWarmUp { strategy, users, warm_up })
 }
 
 /// Changes that ask for as many pods as there are, as far as no autoscaler has a say.

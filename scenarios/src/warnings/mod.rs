@@ -107,6 +107,15 @@ pub enum Warning {
         /// Where.
         cluster: String,
     },
+    /// Users who send so many requests and stop, and a warm-up whose requests are not reported.
+    SentInWarmUp {
+        /// Under which strategy.
+        strategy: String,
+        /// Who.
+        users: Vec<String>,
+        /// The warm-up (s).
+        warm_up: f64,
+    },
     /// A change that asks for what is there already, or changes what is not there.
     ChangeWithoutEffect {
         /// Under which strategy.
@@ -290,6 +299,12 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \
                  runs there; place one there if it is to"
+            ),
+            Self::SentInWarmUp { strategy, users, warm_up } => write!(
+                f,
+                "strategy `{strategy}`: what {} send of their requests_each in the warm-up of {warm_up} s is not \
+                 reported; if all is to be, write run.warm_up = \"0s\"",
+                users.join(", ")
             ),
             Self::ChangeWithoutEffect { strategy, service, cluster, at } => write!(
                 f,
