@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 16] = [
+const SCENARIOS: [Entry; 17] = [
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
