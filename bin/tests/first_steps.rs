@@ -1,5 +1,7 @@
 //! What a new user types first, and what is said to that.
 
+#![allow(clippy::unwrap_used)] // A test may panic.
+
 use std::process::{Command, Output};
 
 fn meshsim(arguments: &[&str]) -> Output {

@@ -45,7 +45,7 @@ fn rows_are_read_and_sorted() {
 fn what_follows_gzip_data_is_said() {
     let text = format!("{HEADER}1700000000010,30,s,200,true,9\n");
     let with = |more: &[u8]| read_any([gzip(&text), more.to_vec()].concat());
-    let requests = read(&text).unwrap().requests;
+    let requests = read_any(&text).unwrap().requests;
     for (more, bytes) in [(&b"x"[..], 1), (b"garbage", 7), (&[0x1f], 1), (&[0, 0, 1], 3)] {
         let trace = with(more).unwrap();
         assert_eq!(trace.requests, requests);
