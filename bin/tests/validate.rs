@@ -84,8 +84,9 @@ fn quantiles_that_a_file_does_not_have_are_not_shown() {
 
 #[test]
 fn that_nothing_succeeded_is_said_with_the_count() {
-    let rows =
-        |status: u32| (0..30).map(|k| format!("{} \t 31 \t {status}\n", 1_700_000_000_000_u64 + 100 * k));
+    let rows = |status: u32| {
+        (0..30).map(move |k| format!("{} \t 31 \t {status}\n", 1_700_000_000_000_u64 + 100 * k))
+    };
     let said = |trace: String, more: &[&str]| {
         let output = validate(&trace, more);
         assert_eq!(output.status.code(), Some(2));
