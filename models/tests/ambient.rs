@@ -165,7 +165,7 @@ fn only_a_waypoint_retries() {
             assert_eq!((end.status.to_string().as_str(), end.totals.retries), ("500", retries));
             if row.number > 0 {
                 // The gateway's hop, the refusals, and the way to the waypoint.
-                let known = 0.2 + 1.0 + 0.2 * f64::from(retries + 1) + if waypoint { 0.2 } else { 0.0 };
+                let known = 0.2 + 1.0 + 0.2 * (retries + 1) as f64 + if waypoint { 0.2 } else { 0.0 };
                 let waits = end.latency.as_millis_f64() - known;
                 assert!((-1e-4..if waypoint { 75.0 } else { 1e-4 }).contains(&waits), "{waits}");
             }
@@ -199,7 +199,7 @@ fn a_traffic_distribution_is_followed_and_a_destination_rule_is_not() {
         let record = run(&description, 0);
         all_ok(&record);
         let ended = all_ended(&record);
-        let crossings = ended.iter().map(|(_, end)| u64::from(end.totals.crossings)).sum::<u64>();
+        let crossings = ended.iter().map(|(_, end)| end.totals.crossings).sum::<u64>();
         (crossings, ended.len() as u64)
     };
     let close = ServiceSettings {

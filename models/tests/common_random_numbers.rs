@@ -7,12 +7,12 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
-use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
+use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{DEFAULT_PROXY_COST, Description};
 use std::collections::BTreeMap;
-use support::{cloud_and_edge, run, ten_services, without_mesh};
+use support::{Ended, all_ended, cloud_and_edge, run, ten_services, without_mesh};
 
 const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
@@ -21,9 +21,9 @@ const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 struct Identity {
     arrival: SimTime,
     tree: u32,
-    calls: u16,
-    body: u32,
-    demand_us: u32,
+    calls: u64,
+    body: u64,
+    demand_us: u64,
 }
 
 /// The requests of a run that were answered, by population and number; what failed is counted.
@@ -36,13 +36,13 @@ struct Answered {
 impl Answered {
     fn new(record: &Record) -> Self {
         let mut answered = Self::default();
-        for (row, end) in record.requests.iter().filter_map(|row| Some((row, row.end.as_ref()?))) {
-            answered.add(row, end);
+        for (row, end) in all_ended(record) {
+            answered.add(row, &end);
         }
         answered
     }
 
-    fn add(&mut self, row: &RequestRow, end: &RequestEnd) {
+    fn add(&mut self, row: &RequestRow, end: &Ended) {
         if !end.status.is_ok() {
             self.failed += 1;
             return;
@@ -53,7 +53,7 @@ impl Answered {
             tree: totals.tree,
             calls: totals.calls,
             body: totals.body,
-            demand_us: totals.demand_us,
+            demand_us: (totals.cpu_nanos / 1e3).round() as u64,
         };
         let before = self.identities.insert((row.population.0, row.number), identity);
         assert!(before.is_none(), "request {} comes twice", row.number);
@@ -127,7 +127,7 @@ fn request_k_is_the_same_under_every_strategy_if_the_cores_speed_varies() {
 #[test]
 fn the_requests_of_a_run_differ_from_each_other() {
     let answered = Answered::new(&run(&headline(&[0, 1, 2, 3], 0.25), 0));
-    let mut bodies: Vec<u32> = answered.identities.values().map(|identity| identity.body).collect();
+    let mut bodies: Vec<u64> = answered.identities.values().map(|identity| identity.body).collect();
     bodies.sort_unstable();
     bodies.dedup();
     assert!(bodies.len() * 10 > answered.identities.len() * 9, "{} different bodies", bodies.len());

@@ -12,14 +12,10 @@ use meshsim_core::SimDuration;
 use meshsim_core::stats::{Estimate, mean_estimate};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::Description;
-use support::{CALLS, cloud_and_edge, ended, run, ten_services, without_mesh};
+use support::{CALLS, Ended, cloud_and_edge, ended, run, ten_services, without_mesh};
 
 /// The mean of a figure of each request over replications, with its 99.9 % interval.
-fn estimate(
-    description: &Description,
-    replications: u32,
-    figure: impl Fn(&meshsim_models::telemetry::request_log::RequestEnd) -> f64,
-) -> Estimate {
+fn estimate(description: &Description, replications: u32, figure: impl Fn(&Ended) -> f64) -> Estimate {
     let means: Vec<f64> = (0..replications)
         .map(|replication| {
             let record = run(description, replication);
@@ -44,7 +40,7 @@ fn tiny_bodies(offloaded: &[u32]) -> Description {
 
 #[test]
 fn a_user_request_makes_2_524_calls() {
-    let calls = estimate(&tiny_bodies(&[0]), 10, |end| f64::from(end.totals.calls));
+    let calls = estimate(&tiny_bodies(&[0]), 10, |end| end.totals.calls as f64);
     assert_contains("calls", &calls, 2.524, 0.03);
 }
 
@@ -59,7 +55,7 @@ fn crossings_with_the_mesh_are_those_of_the_tree() {
         (&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 0.0),
     ];
     for (offloaded, exact) in cases {
-        let crossings = estimate(&tiny_bodies(offloaded), 10, |end| f64::from(end.totals.crossings));
+        let crossings = estimate(&tiny_bodies(offloaded), 10, |end| end.totals.crossings as f64);
         // Without randomness (1 and 0 crossings) the interval is a point.
         let interval = crossings.interval.unwrap();
         assert!(interval.contains(exact), "{offloaded:?}: {interval:?}, not {exact}");
@@ -69,7 +65,7 @@ fn crossings_with_the_mesh_are_those_of_the_tree() {
 
 #[test]
 fn with_the_mesh_nothing_returns() {
-    let returns = estimate(&tiny_bodies(&[0, 1, 2, 3]), 2, |end| f64::from(end.totals.returns));
+    let returns = estimate(&tiny_bodies(&[0, 1, 2, 3]), 2, |end| end.totals.returns as f64);
     assert_eq!(returns.value, 0.0);
 }
 
@@ -84,10 +80,10 @@ fn crossings_without_the_mesh_are_those_of_coin_flips() {
     description.populations[0].arrivals = Arrivals::Poisson { per_second: 0.5 };
     description.cell.keep_alive = SimDuration::from_secs(100_000);
     description.duration = SimDuration::from_secs(600);
-    let crossings = estimate(&description, 800, |end| f64::from(end.totals.crossings));
+    let crossings = estimate(&description, 800, |end| end.totals.crossings as f64);
     assert_contains("crossings", &crossings, 1.235, 0.03);
     description.deployments[0].replicas = 2;
-    let crossings = estimate(&description, 800, |end| f64::from(end.totals.crossings));
+    let crossings = estimate(&description, 800, |end| end.totals.crossings as f64);
     assert_contains("crossings with two pods of s0 in the cloud", &crossings, 1.352, 0.03);
 }
 
@@ -96,16 +92,16 @@ fn crossings_without_the_mesh_are_those_of_coin_flips() {
 #[test]
 fn two_strategies_differ_by_their_crossings_times_the_round_trip() {
     let (far, near) = (tiny_bodies(&[]), tiny_bodies(&[0, 1, 2, 3]));
-    let latency = |end: &meshsim_models::telemetry::request_log::RequestEnd| end.latency.as_millis_f64();
+    let latency = |end: &Ended| end.latency.as_millis_f64();
     let mut differences = Vec::new();
     for replication in 0..10 {
         let [far, near] = [&far, &near].map(|description| {
             let record = run(description, replication);
             let ended = ended(description, &record);
-            let mean = |f: &dyn Fn(&meshsim_models::telemetry::request_log::RequestEnd) -> f64| {
+            let mean = |f: &dyn Fn(&Ended) -> f64| {
                 ended.iter().map(|(_, end)| f(end)).sum::<f64>() / ended.len() as f64
             };
-            (mean(&latency), mean(&|end| f64::from(end.totals.crossings)))
+            (mean(&latency), mean(&|end| end.totals.crossings as f64))
         });
         differences.push((far.0 - near.0) - (far.1 - near.1) * 160.0);
     }

@@ -19,12 +19,11 @@ use meshsim_models::mesh::retry_budget::RetryBudget;
 use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::mesh::route::RouteSettings;
 use meshsim_models::telemetry::metrics::Counter;
-use meshsim_models::telemetry::request_log::RequestEnd;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::Description;
 use std::collections::VecDeque;
-use support::{EDGE, LOCAL_ROUND_TRIP_MS, all_ended, at_ms, counted, free_world, run, served};
+use support::{EDGE, Ended, LOCAL_ROUND_TRIP_MS, all_ended, at_ms, counted, free_world, run, served};
 
 const NO_LIMITS: ConnectionPoolSettings = ConnectionPoolSettings {
     max_connections: None,
@@ -154,7 +153,7 @@ fn a_single_connection_is_a_queue_with_one_server() {
     assert_eq!(lost, 0);
     // Pollaczek and Khinchine: a mean wait of rho x service / (2 (1 - rho)).
     let ended = all_ended(&record);
-    let waits = |(_, end): &(_, RequestEnd)| end.latency.as_millis_f64() - 5.2;
+    let waits = |(_, end): &(_, Ended)| end.latency.as_millis_f64() - 5.2;
     let mean = ended.iter().map(waits).sum::<f64>() / ended.len() as f64;
     let rho = 0.52;
     let exact = rho * 5.2 / (2.0 * (1.0 - rho));

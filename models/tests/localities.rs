@@ -15,7 +15,6 @@ use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
 use meshsim_models::mesh::locality_priority::Failover;
 use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
-use meshsim_models::telemetry::request_log::RequestEnd;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Description, HostSpec, LinkSpec, ServiceSettings};
@@ -87,7 +86,7 @@ fn all_ok(record: &Record) {
 }
 
 fn crossings(record: &Record) -> u64 {
-    all_ended(record).iter().map(|(_, end)| u64::from(end.totals.crossings)).sum()
+    all_ended(record).iter().map(|(_, end)| end.totals.crossings).sum()
 }
 
 #[test]
@@ -342,8 +341,8 @@ fn a_random_balancer_goes_back_and_forth() {
     let n = ended.len() as u64;
     let mut counts = [0_u64; 4];
     for (_, end) in &ended {
-        let RequestEnd { totals, .. } = end;
-        counts[usize::from(totals.crossings)] += 1;
+        let totals = end.totals;
+        counts[totals.crossings as usize] += 1;
         assert_eq!(totals.returns, totals.crossings.saturating_sub(1));
     }
     for (count, share) in counts.into_iter().zip([0.125, 0.375, 0.375, 0.125]) {
@@ -352,7 +351,7 @@ fn a_random_balancer_goes_back_and_forth() {
     // A return: (0 + 0 + 3 + 2) / 8 per request. A crossing costs its round trip there, 159.8 ms more.
     let warm = ended.iter().filter(|(row, _)| row.arrival > at_ms(20_000));
     for (_, end) in warm {
-        let exact = 3.0 * 0.2 + f64::from(end.totals.crossings) * (160.0 - 0.2);
+        let exact = 3.0 * 0.2 + end.totals.crossings as f64 * (160.0 - 0.2);
         let connects = end.latency.as_millis_f64() - exact;
         // Some connections are still made, within two round trips each.
         assert!((-1e-4..3.0 * 320.0 + 1e-4).contains(&connects), "{end:?}");

@@ -21,11 +21,11 @@ fn racing(minor: u16) -> Description {
 }
 
 /// Retries and failures of all requests.
-fn retries_and_failures(description: &Description) -> (u32, usize) {
+fn retries_and_failures(description: &Description) -> (u64, usize) {
     let record = run(description, 0);
     let ended = ended(description, &record);
     assert!(ended.len() > 1_500);
-    let retries = ended.iter().map(|(_, end)| u32::from(end.totals.retries)).sum();
+    let retries: u64 = ended.iter().map(|(_, end)| end.totals.retries).sum();
     (retries, ended.iter().filter(|(_, end)| end.status != Status::Ok).count())
 }
 

@@ -90,7 +90,7 @@ fn a_route_times_out_and_the_service_goes_on() {
     };
     let calls = last_row(way + 1.0 + 1_000.0 + 2.0);
     assert_eq!(served(&record, EDGE), [calls]);
-    let cpu = record.metrics_from(EDGE, SimTime::ZERO).cell_cpu_seconds;
+    let cpu = record.metrics_from(EDGE, SimTime::ZERO).work.cpu_nanos / 1e9;
     let begun = last_row(way) as f64 * 1e-3 + last_row(way + 1_001.0) as f64 * 2e-3;
     assert!((cpu - begun).abs() < 1e-9, "{cpu} s of CPU, not {begun}");
     assert_eq!(counted(&record, Counter::Timeouts), ended.len() as u64);
@@ -322,7 +322,8 @@ fn a_mirror_gets_copies_and_nobody_notices() {
     );
     let [without, with] = [plain, mirrored].map(|description| run(&description, 0));
     assert_eq!(without.requests, with.requests);
-    assert!(with.requests.iter().filter_map(|row| row.end).all(|end| end.totals.crossings == 0));
+    assert!(without.work.iter().all(|it| it.crossings == 0));
+    assert!(with.work.iter().all(|it| it.crossings == 1), "the copy, and nothing else");
     assert_eq!(served(&without, CLOUD), [0]);
     // Connection, way there and sleep: the copies of the last 0.9 s may still be under way.
     let (n, copies) = (with.requests.len() as u64, served(&with, CLOUD)[0]);

@@ -38,7 +38,8 @@ use meshsim_models::mesh::route::{Destination, Mirror, RouteSettings, WeightedDe
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
-use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
+use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::work::Work;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
@@ -48,7 +49,7 @@ use meshsim_models::world::description::{
 };
 use meshsim_models::world::{Record, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::run;
+use support::{Ended, all_ended, run};
 
 /// Worlds per test.
 const WORLDS: u64 = 800;
@@ -658,11 +659,11 @@ fn stays_home(description: &Description, home: ClusterId) -> bool {
     description.clusters.len() == 1 || (nearest && all_home)
 }
 
-fn check_end(description: &Description, home: ClusterId, end: &RequestEnd) {
+fn check_end(description: &Description, home: ClusterId, end: &Ended) {
     let totals = end.totals;
     assert!(totals.calls >= 1 || !end.status.is_ok(), "an answer without a call: {end:?}");
     assert!(totals.returns <= totals.crossings, "{end:?}");
-    assert!(totals.body >= u32::from(totals.calls), "each call makes a byte at least: {end:?}");
+    assert!(totals.body >= totals.calls, "each call makes a byte at least: {end:?}");
     assert!(totals.cross_wire >= totals.cross_payload, "{end:?}");
     assert!((totals.crossings > 0) == (totals.cross_wire > 0) || !end.status.is_ok(), "{end:?}");
     assert!(!stays_home(description, home) || totals.crossings == 0, "{end:?}");
@@ -672,27 +673,43 @@ fn check_end(description: &Description, home: ClusterId, end: &RequestEnd) {
     assert!(!with_mesh || end.status.is_ok() || retried, "fails without a retry: {end:?}");
 }
 
-/// Calls that the pods have served are at least those of the requests that have ended.
-fn check_served(record: &Record) {
-    let served: u64 = record
-        .metrics
-        .ids()
-        .map(|cluster| record.metrics_from(cluster, SimTime::ZERO).served.iter().sum::<u64>())
-        .sum();
-    let told: u64 =
-        record.requests.iter().filter_map(|row| row.end).map(|end| u64::from(end.totals.calls)).sum();
-    assert!(served >= told, "{served} calls were served, the requests tell of {told}");
+/// What was done for the requests is what pods, proxies and links have done, whoever waits for it. Beside it,
+/// each cluster holds its sum against what its pods, proxies and links say (`world/invariants`).
+fn check_work(record: &Record, cpu_seconds_left: f64) {
+    let mut done = Work::default();
+    record.metrics.ids().for_each(|it| done += record.metrics_from(it, SimTime::ZERO).work);
+    let mut told = Work::default();
+    record.work.iter().for_each(|&it| told += it);
+    let given = told.cpu_nanos / 1e9;
+    assert!((done.cpu_nanos / 1e9 - given).abs() <= 1e-9 * (1.0 + given), "{done:?}, {told:?}");
+    assert_eq!(Work { cpu_nanos: 0.0, ..done }, Work { cpu_nanos: 0.0, ..told });
+    let used: f64 = record.pod_cpu_seconds.iter().flatten().sum();
+    // A job that ends within a nanosecond ends at its end.
+    let rounding = 3e-9 * record.events as f64;
+    assert!(
+        (used + cpu_seconds_left - given).abs() <= rounding,
+        "{used} + {cpu_seconds_left} s, not {given}"
+    );
+}
+
+/// Runs a world and checks what it has done.
+fn run_and_check_work(description: &Description) -> Record {
+    let mut world = World::keeping_work(description, 0);
+    let end = world.end();
+    world.run(&mut RunControl::until(end));
+    let left = world.cpu_seconds_left();
+    let record = world.finish();
+    check_work(&record, left);
+    record
 }
 
 fn check_record(description: &Description, record: &Record) {
-    for row in &record.requests {
-        let Some(end) = &row.end else { continue };
+    for (row, end) in all_ended(record) {
         assert!(row.arrival + end.latency < record.end, "{row:?} ends after the end");
-        check_end(description, description.populations[row.population.index()].cluster, end);
+        check_end(description, description.populations[row.population.index()].cluster, &end);
     }
     assert!(record.requests.is_sorted_by_key(|row| row.arrival));
     check_numbers(description, record);
-    check_served(record);
 }
 
 /// An open loop numbers its requests in the order of arrival; a closed one has one request of a
@@ -716,7 +733,7 @@ fn check_numbers(description: &Description, record: &Record) {
 fn the_invariants_hold_in_every_world() {
     for_each_world(|seed| {
         let description = world(seed);
-        check_record(&description, &run(&description, 0));
+        check_record(&description, &run_and_check_work(&description));
     });
 }
 
@@ -724,9 +741,8 @@ fn the_invariants_hold_in_every_world() {
 fn the_invariants_hold_whatever_the_mesh_is_told() {
     for_each_world(|seed| {
         let description = world_with_rules(seed);
-        let record = run(&description, 0);
-        for row in &record.requests {
-            let Some(end) = &row.end else { continue };
+        let record = run_and_check_work(&description);
+        for (row, end) in all_ended(&record) {
             assert!(end.totals.returns <= end.totals.crossings, "{end:?}");
             assert!(row.arrival + end.latency < record.end, "{row:?} ends after the end");
         }
@@ -755,12 +771,15 @@ fn in_bursts(mut description: Description) -> Description {
 fn every_world_drains() {
     for_each_world(|seed| {
         let description = in_bursts(world(seed));
-        let mut world = World::new(&description, 0);
+        let mut world = World::keeping_work(&description, 0);
         for burst in 1..=3 {
             world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
             assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
         }
+        let left = world.cpu_seconds_left();
+        assert_eq!(left, 0.0);
         let record = world.finish();
+        check_work(&record, left);
         assert_eq!(record.requests.len(), 2 * description.populations.len());
         assert!(record.requests.iter().all(|row| row.end.is_some()), "some have no answer");
         check_record(&description, &record);
@@ -772,12 +791,14 @@ fn every_world_drains() {
 fn every_world_with_rules_drains() {
     for_each_world(|seed| {
         let description = in_bursts(world_with_rules(seed));
-        let mut world = World::new(&description, 0);
+        let mut world = World::keeping_work(&description, 0);
         for burst in 1..=3 {
             world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
             assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
         }
-        assert!(world.finish().requests.iter().all(|row| row.end.is_some()), "some have no answer");
+        let record = world.finish();
+        check_work(&record, 0.0);
+        assert!(record.requests.iter().all(|row| row.end.is_some()), "some have no answer");
     });
 }
 
@@ -786,11 +807,8 @@ fn every_world_with_rules_drains() {
 fn the_invariants_hold_while_pods_come_and_go() {
     for_each_world(|seed| {
         let description = world_of_changing_pods(seed);
-        let record = run(&description, 0);
-        for row in &record.requests {
-            let Some(end) = &row.end else { continue };
-            assert!(end.totals.returns <= end.totals.crossings, "{end:?}");
-        }
+        let record = run_and_check_work(&description);
+        assert!(record.work.iter().all(|it| it.returns <= it.crossings));
         check_numbers(&description, &record);
         for log in &record.control {
             assert!(log.pods.is_sorted_by_key(|it| it.at));
@@ -813,12 +831,13 @@ fn every_world_of_changing_pods_drains() {
             change.at += PAUSE.saturating_sub(SimDuration::from_secs(2));
         }
         let description = in_bursts(description);
-        let mut world = World::new(&description, 0);
+        let mut world = World::keeping_work(&description, 0);
         for burst in 1..=3 {
             world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
             assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
         }
         let record = world.finish();
+        check_work(&record, 0.0);
         let answered = record.requests.iter().filter(|row| row.arrival < SimTime::ZERO + PAUSE * 2);
         assert!(answered.into_iter().all(|row| row.end.is_some()), "some have no answer");
     });
@@ -856,17 +875,19 @@ fn sharing_a_host_without_bounds_does_not_show() {
 /// The requests of the open loops that were answered with success: which it is, when it came, and
 /// what it took wherever it went.
 fn identities(description: &Description, record: &Record) -> Vec<[u64; 7]> {
-    let is_open = |row: &&RequestRow| {
+    let is_open = |(row, _): &(&RequestRow, &Work)| {
         !matches!(description.populations[row.population.index()].arrivals, Arrivals::ClosedLoop { .. })
     };
-    let identity = |row: &RequestRow| {
+    let identity = |(row, totals): (&RequestRow, &Work)| {
         // A further attempt is another call, with a luck of its own.
-        let totals = row.end.filter(|end| end.status.is_ok() && end.totals.retries == 0)?.totals;
-        let what = [u32::from(totals.calls), totals.tree, totals.body, totals.demand_us].map(u64::from);
+        row.end.filter(|end| end.status.is_ok() && totals.retries == 0)?;
+        let us = (totals.cpu_nanos / 1e3).round() as u64;
+        let what = [totals.calls, totals.tree.into(), totals.body, us];
         let who = [row.population.0.into(), row.number.into(), row.arrival.as_nanos()];
         Some([who[0], who[1], who[2], what[0], what[1], what[2], what[3]])
     };
-    let mut identities: Vec<_> = record.requests.iter().filter(is_open).filter_map(identity).collect();
+    let mut identities: Vec<_> =
+        record.requests.iter().zip(&record.work).filter(is_open).filter_map(identity).collect();
     identities.sort_unstable();
     identities
 }
@@ -894,7 +915,7 @@ fn the_worlds_differ() {
     for seed in 0..WORLDS {
         let description = world(seed);
         let record = run(&description, 0);
-        let ends: Vec<RequestEnd> = record.requests.iter().filter_map(|row| row.end).collect();
+        let ends: Vec<Ended> = all_ended(&record).into_iter().map(|(_, end)| end).collect();
         limited += u32::from(
             description.deployments.iter().any(|it| it.cpu_limit.is_some_and(|limit| limit.0 < 0.5)),
         );

@@ -84,14 +84,13 @@ fn made_trace(directory: &Path, scenario: &Scenario, settings: &[&str]) -> Trace
     let figures =
         replication::run(&[resolved], 1_000, Keep { rows: true, ..Keep::default() }, &watch).unwrap();
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
-    for row in &figures[0].rows {
+    for (row, work) in figures[0].rows.iter().zip(&figures[0].work) {
         let Some(end) = row.end else { continue };
         let start_us = 1_795_561_000_000_000 + (row.arrival.as_secs_f64() * 1e6) as u64;
         let us = (end.latency.as_millis_f64() * 1e3).round();
         let (status, ok) = (end.status.code(), end.status.is_ok());
         let ms = (us / 1e3).round();
-        writeln!(text, "{},{ms},front,{status},{ok},{},{start_us},{us}", start_us / 1000, end.totals.body)
-            .unwrap();
+        writeln!(text, "{},{ms},front,{status},{ok},{},{start_us},{us}", start_us / 1000, work.body).unwrap();
     }
     let path = directory.join("trace.csv");
     std::fs::write(&path, text).unwrap();

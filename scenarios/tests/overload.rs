@@ -6,6 +6,7 @@ mod support;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::summary::Summary;
+use meshsim_scenarios::results::workloads::CpuBound;
 use meshsim_scenarios::warnings::{Warning, after_run};
 use std::sync::atomic::AtomicBool;
 
@@ -80,9 +81,55 @@ fn a_limit_of_cpu_is_said_as_such() {
         "services.back.resources={ limits = { cpu = \"500m\" } }",
     ];
     let said = warnings("rate = \"4/s\"", &settings);
-    let is_limit = |it: &Warning| matches!(it, Warning::Saturated { service, .. } if service == "back");
-    assert!(said.iter().any(is_limit), "{said:?}");
+    assert_eq!(saturated(&said), [("back", CpuBound::Limit)], "{said:?}");
     assert!(growing(&said).is_empty(), "{said:?}");
+}
+
+fn saturated(warnings: &[Warning]) -> Vec<(&str, CpuBound)> {
+    let saturated = |it| match it {
+        &Warning::Saturated { ref service, bound, .. } => Some((service.as_str(), bound)),
+        _ => None,
+    };
+    warnings.iter().filter_map(saturated).collect()
+}
+
+/// `back` has one worker, which needs 50 ms of CPU for a request: 20/s at most, whatever the limit is.
+const BUSY: &str = "services.back.service_time={ law = \"deterministic\", mean = \"50ms\" }";
+
+#[test]
+fn a_worker_uses_one_core_whatever_the_limit_is() {
+    let limit = "services.back.resources={ limits = { cpu = \"4000m\" } }";
+    for settings in [&[BUSY][..], &[BUSY, limit]] {
+        let said = warnings("rate = \"30/s\"", settings);
+        assert_eq!(saturated(&said), [("back", CpuBound::Workers)], "{said:?}");
+        let text = said.iter().map(ToString::to_string).find(|it| it.contains("their queues grow")).unwrap();
+        assert!(text.contains("worker processes") && !text.contains("cpu_limit"), "{text}");
+    }
+}
+
+#[test]
+fn the_queue_of_a_closed_loop_has_a_bound() {
+    let users = "arrivals = \"closed-loop\"\nthink_time = \"500ms\"\nusers = 40";
+    let said = warnings(users, &[BUSY]);
+    assert!(saturated(&said).is_empty() && growing(&said).is_empty(), "{said:?}");
+    assert!(!said.iter().any(|it| it.to_string().contains("queues grow")), "{said:?}");
+}
+
+/// A closed loop that keeps the worker busy all the time, and an open one beside it.
+fn mixed(per_second: u32) -> Vec<Warning> {
+    let users = format!(
+        "arrivals = \"closed-loop\"\nthink_time = \"100ms\"\nusers = 10\n\
+         [users.open]\ncluster = \"edge\"\nservice = \"front\"\nrate = \"{per_second}/s\""
+    );
+    warnings(&users, &[BUSY])
+}
+
+#[test]
+fn where_open_loops_come_too_a_queue_grows_if_they_alone_are_too_much() {
+    let said = mixed(8);
+    assert!(saturated(&said).is_empty() && growing(&said).is_empty(), "{said:?}");
+    let said = mixed(24);
+    assert!(!growing(&said).is_empty(), "{said:?}");
 }
 
 /// Nothing changes in the cluster: where its pods may stand, the scheduler says all the same.

@@ -70,6 +70,11 @@ impl Cell {
     pub fn new(workers: u16) -> Self {
         Self { workers: vec![Worker::default(); usize::from(workers)], occupancy: Occupancy::default() }
     }
+
+    /// The server starts anew, empty; what it has counted goes on.
+    pub fn restart(&mut self, now: SimTime, workers: u16) {
+        *self = Self { occupancy: self.occupancy.emptied(now), ..Self::new(workers) };
+    }
 }
 
 impl Occupancy {
@@ -86,6 +91,12 @@ impl Occupancy {
         self.since = now;
         self.inside -= 1;
         self.served += 1;
+    }
+
+    /// The same of a cell that has lost its requests.
+    #[must_use]
+    pub fn emptied(&self, now: SimTime) -> Self {
+        Self { area: self.time_inside(now), since: now, inside: 0, ..*self }
     }
 
     /// Time that requests were inside so far, added up (ns).

@@ -111,6 +111,7 @@ impl Context<'_> {
         if to == client {
             return self.client_gives_up(hop, client, address);
         }
+        self.cluster.count_work(self.now, it.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
         let body = Body::GivenUp { hop, client, address };
         let message = Message { to, wire_bytes: RESET_WIRE_BYTES, body };
         // It follows its request on the same way.
@@ -168,7 +169,7 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         if self.inbound_of(it.pod).protocol == Protocol::Tcp {
             self.cluster.calls.remove(call);
-            return self.reset_client(it.client, it.hop, it.address);
+            return self.reset_client(it.client, it.hop, it.address, it.work);
         }
         let answer = &mut self.cluster.calls[call].answer;
         (answer.status, answer.body) = (status, LOCAL_REPLY_BODY);

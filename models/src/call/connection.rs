@@ -187,6 +187,7 @@ impl Context<'_> {
         let cluster = &mut *self.cluster;
         failed.extend(std::iter::from_fn(|| cluster.pools.take_waiting(pool, &mut cluster.hops)));
         for hop in failed.drain(..) {
+            self.waiting_ends(hop);
             let it = self.cluster.hops[hop];
             self.count(hop, Counter::ConnectFailures);
             if let Client::Proxy { proxy, .. } = it.client {
@@ -200,6 +201,7 @@ impl Context<'_> {
 
     /// A request waits for a connection no longer.
     pub(super) fn stop_waiting(&mut self, hop: Handle<Hop>) {
+        self.waiting_ends(hop);
         let it = self.cluster.hops[hop];
         let pool = match it.client {
             Client::Proxy { .. } if self.is_tcp(&it) => return,
@@ -214,6 +216,16 @@ impl Context<'_> {
         };
         let cluster = &mut *self.cluster;
         cluster.pools.give_up(pool, hop, &mut cluster.hops);
+    }
+
+    /// Counts how long an attempt has waited for a connection, if it had to: whether it gets one or not.
+    #[inline(always)]
+    fn waiting_ends(&mut self, hop: Handle<Hop>) {
+        let it = &self.cluster.hops[hop];
+        if it.phase == Phase::Waiting {
+            let (work, waited) = (it.work, self.now - it.routed);
+            self.cluster.count_work(self.now, work, |work| work.connect_nanos += waited.as_nanos());
+        }
     }
 
     /// The connection of an attempt that ends without an answer is closed, if it is not lost already.
@@ -322,8 +334,8 @@ impl Context<'_> {
             self.scheduler.schedule(at, Event::RequestArrives { hop, attempt });
             return;
         }
-        let totals = &mut self.cluster.hops[hop].answer.totals;
-        totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
+        let work = self.cluster.hops[hop].work;
+        self.cluster.count_work(self.now, work, |work| work.cross_wire += u64::from(wire_bytes));
         let request = self.request_of(hop, connection);
         let message = Message { to: target, wire_bytes, body: Body::Request(request) };
         let here = self.cluster.id;
@@ -479,6 +491,7 @@ impl Pooling<Hop> for Context<'_> {
     }
 
     fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
+        self.waiting_ends(hop);
         match self.cluster.hops[hop].client {
             Client::Proxy { proxy, .. } => {
                 if !self.begins_at_proxy(hop, proxy) {
@@ -494,8 +507,6 @@ impl Pooling<Hop> for Context<'_> {
         let it = &mut self.cluster.hops[hop];
         it.connection = Some(connection);
         it.phase = Phase::Sent;
-        let waited = (self.now - it.routed).as_nanos() / 1_000;
-        it.answer.totals.connect_us = it.answer.totals.connect_us.saturating_add(waited as u32);
         self.transmit_request(hop, connection);
         true
     }

@@ -40,10 +40,8 @@ impl Context<'_> {
         if !self.cluster.calls.contains(call) {
             return;
         }
-        let it = &mut self.cluster.calls[call];
-        it.answer.totals.add(&answer.totals);
         if !answer.is_ok() {
-            it.answer.status = Status::ServiceError;
+            self.cluster.calls[call].answer.status = Status::ServiceError;
         }
         self.continue_group(call, group, step + 1);
     }
@@ -54,7 +52,7 @@ impl Context<'_> {
         let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
         let slot = slot_of_step(selected, it.address, group, step);
         let worker = it.cell_worker % self.topology.description.mesh.concurrency;
-        let origin = Origin::Call { call, group, step };
+        let origin = (Origin::Call { call, group, step }, it.work);
         let address = call_address(it.address, group, slot, 0);
         let endpoint = selected.calls[usize::from(slot)].endpoint;
         let proxy = self.topology.proxy_of_caller(it.pod, self.topology.service_of(endpoint));

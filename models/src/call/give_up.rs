@@ -94,7 +94,7 @@ impl Context<'_> {
     fn gives_up(&mut self, hop: Handle<Hop>) {
         let it = &mut self.cluster.hops[hop];
         let origin = std::mem::replace(&mut it.origin, Origin::Gone);
-        let answer = Answer { status: Status::CallerGone, body: 0, totals: it.answer.totals };
+        let answer = Answer { status: Status::CallerGone, body: 0 };
         let it = *it;
         let service = self.topology.service_of(it.endpoint);
         self.cluster.metrics.count(self.now, service, Counter::CallersGone);

@@ -128,12 +128,11 @@ impl Context<'_> {
             return;
         }
         let it = &mut self.cluster.hops[hop];
-        it.answer.totals.add(&response.answer.totals);
-        it.answer.status = response.answer.status;
-        it.answer.body = response.answer.body;
+        it.answer = response.answer;
         let it = *it;
         if self.topology.pods[it.pod].cluster != self.cluster.id {
-            self.cluster.metrics.add_crossing(self.now, self.now - it.routed);
+            let waited = self.now - it.routed;
+            self.cluster.metrics.add_crossing(self.now, waited.saturating_sub(response.took));
         }
         self.connection_is_free(hop, response);
         let Client::Proxy { proxy, worker, .. } = it.client else {
@@ -304,7 +303,8 @@ impl Context<'_> {
         let it = &mut self.cluster.hops[hop];
         it.holds_retry = true;
         it.phase = Phase::Idle;
-        it.answer.totals.retries += 1;
+        let work = it.work;
+        self.cluster.count_work(self.now, work, |work| work.retries += 1);
         self.scheduler.schedule(from + wait, Event::Attempts(hop));
         true
     }
@@ -345,7 +345,7 @@ impl Context<'_> {
         let service = self.topology.upstreams.spec(false, mirror).service;
         let endpoint = self.topology.application().services[service].endpoint;
         let address = call_address(original.address, MIRRORED, 0, 0);
-        let copy = Hop::new(Origin::Mirror, original.client, address, endpoint, self.now);
+        let copy = Hop::new((Origin::Mirror, original.work), original.client, address, endpoint, self.now);
         let copy = self.cluster.hops.insert(copy);
         self.set_upstream(copy, mirror);
         self.attempt(copy);
@@ -361,9 +361,13 @@ impl Context<'_> {
         it.pod = pod;
         it.routed = self.now;
         it.attempts += 1;
-        it.answer.totals.crossings += u16::from(crosses);
-        it.answer.totals.returns += u16::from(returns);
         let it = *it;
+        if crosses {
+            self.cluster.count_work(self.now, it.work, |work| {
+                work.crossings += 1;
+                work.returns += u64::from(returns);
+            });
+        }
         if let Origin::User { population, row } = it.origin {
             self.follow_session(&it, population, row);
         }
@@ -397,6 +401,7 @@ impl Context<'_> {
         Request {
             client: self.cluster.id,
             hop,
+            request: self.cluster.work.request(it.work),
             address: it.attempt_address(),
             endpoint: self.endpoint_of(it),
             pod: it.pod,

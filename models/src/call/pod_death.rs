@@ -9,13 +9,12 @@
 //! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
 
 use super::record::{Call, Client, Hop, Phase};
-use crate::application::cell::Cell;
 use crate::cluster::event::Event;
-use crate::cluster::handle::Context;
+use crate::cluster::handle::{Context, Job};
 use crate::cluster::message::{Body, Message};
 use crate::draws::Purpose;
 use crate::ids::{ClusterId, PodId, PoolId};
-use crate::mesh::proxy::Proxy;
+use crate::telemetry::work::WorkId;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, Id};
 
@@ -27,22 +26,21 @@ impl Context<'_> {
     pub(crate) fn pod_dies(&mut self, pod: PodId) {
         let calls = &self.cluster.calls;
         let lost: Vec<Handle<Call>> = calls.handles().filter(|&call| calls[call].pod == pod).collect();
+        self.work_is_lost(pod);
         for call in lost {
             self.call_is_lost(call);
         }
         let slot = self.topology.slot_of(pod);
-        let it = self.topology.pods[pod];
-        let service = &self.topology.application().services[it.service];
+        let service = &self.topology.application().services[self.topology.pods[pod].service];
         let concurrency = self.topology.description.mesh.concurrency;
         let sidecars = self.topology.has_sidecars();
-        self.cluster.cells[slot] = Cell::new(service.workers);
+        self.cluster.cells[slot].restart(self.now, service.workers);
         if sidecars {
             let first = PoolId::from_index(slot * usize::from(concurrency));
             self.cluster.inbound.clear(first, usize::from(concurrency));
         }
         self.cluster.cell_pools[slot].fill(None);
-        self.compute.clear(self.now, it.container);
-        // Its counters begin anew.
+        // The metrics server knows nothing of what was before.
         if let Some(history) = self.cluster.workloads.histories.get_mut(slot) {
             history.clear();
         }
@@ -51,10 +49,22 @@ impl Context<'_> {
         }
     }
 
+    /// What a dead pod's cell was given to do and has not done, it never does.
+    fn work_is_lost(&mut self, pod: PodId) {
+        let (now, cluster) = (self.now, &mut *self.cluster);
+        self.compute.clear(now, self.topology.pods[pod].container, |job, left| match job {
+            Job::Call { call, .. } => {
+                let work = cluster.calls[call].work;
+                cluster.count_work(now, work, |it| it.cpu_nanos -= left);
+            }
+            Job::Start(_) => cluster.metrics.add_start_cpu(now, -left),
+        });
+    }
+
     /// A call's pod has died.
     fn call_is_lost(&mut self, call: Handle<Call>) {
         let it = self.cluster.calls.remove(call);
-        self.reset_client(it.client, it.hop, it.address);
+        self.reset_client(it.client, it.hop, it.address, it.work);
     }
 
     /// The requests that a dead pod's sidecar had under way are nobody's any more.
@@ -84,8 +94,7 @@ impl Context<'_> {
         }
         let (concurrency, upstreams) =
             (self.topology.description.mesh.concurrency, self.topology.upstreams.len());
-        let site = self.cluster.proxies[sidecar].site;
-        self.cluster.proxies[sidecar] = Proxy::new(site, concurrency, upstreams);
+        self.cluster.proxies[sidecar].restart(concurrency, upstreams);
     }
 
     /// Whether a pod of this cluster cannot be reached.
@@ -99,8 +108,15 @@ impl Context<'_> {
     }
 
     /// The client of an attempt is told that its connection is lost.
-    pub(super) fn reset_client(&mut self, client: ClusterId, hop: Handle<Hop>, address: Address) {
+    pub(super) fn reset_client(
+        &mut self,
+        client: ClusterId,
+        hop: Handle<Hop>,
+        address: Address,
+        work: WorkId,
+    ) {
         if client != self.cluster.id {
+            self.cluster.count_work(self.now, work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
             let body = Body::Reset { hop, address };
             let message = Message { to: client, wire_bytes: RESET_WIRE_BYTES, body };
             self.send(message, address, Purpose::LinkResponse);

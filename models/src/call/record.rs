@@ -10,8 +10,9 @@ use super::position::ClusterPath;
 use crate::ids::{ClusterId, EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
 use crate::mesh::connection_pool::Connection;
 use crate::network::tcp::{Transfer, Window};
+use crate::telemetry::work::WorkId;
 use meshsim_core::random::Address;
-use meshsim_core::{Handle, SimTime};
+use meshsim_core::{Handle, SimDuration, SimTime};
 
 /// Who waits for a hop.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,8 @@ pub enum Client {
 pub struct Hop {
     /// Who waits for it.
     pub origin: Origin,
+    /// Whose work it is, whoever waits.
+    pub work: WorkId,
     /// Who sends it.
     pub client: Client,
     /// The address of the call's draws, without the attempt.
@@ -94,7 +97,7 @@ pub struct Hop {
     pub connection: Option<Handle<Connection>>,
     /// The request that waits behind it for a connection.
     pub next_waiting: Option<Handle<Hop>>,
-    /// What came of it; counts its own attempts from the start.
+    /// What came of it.
     pub answer: Answer,
 }
 
@@ -105,6 +108,8 @@ pub struct Call {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose work it is.
+    pub work: WorkId,
     /// The address of its draws.
     pub address: Address,
     /// What is called.
@@ -134,6 +139,8 @@ pub struct Call {
     /// When it reached its pod; from the answer on, when the server will close the connection if
     /// nothing follows. One word for both, as no call needs both.
     pub arrived_or_closes: SimTime,
+    /// How long it took its pod from its arrival to the answer, which is under way then.
+    pub took: SimDuration,
     /// The call that waits behind it for a connection or a thread.
     pub next_in_queue: Option<Handle<Call>>,
 }
@@ -145,8 +152,6 @@ pub struct Answer {
     pub status: Status,
     /// Size of the body (bytes).
     pub body: u32,
-    /// What it took, itself and everything below it.
-    pub totals: Totals,
 }
 
 /// How a request ended.
@@ -229,50 +234,6 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// What a user request takes, counted up its call tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Calls executed.
-    pub calls: u16,
-    /// Attempts whose endpoint was in another cluster than the client.
-    pub crossings: u16,
-    /// Crossings into a cluster that was already on the path.
-    pub returns: u16,
-    /// Further attempts.
-    pub retries: u16,
-    /// TCP rounds beyond the first that responses between clusters took, each a round trip.
-    pub rounds: u16,
-    /// Time that requests waited for a connection (us).
-    pub connect_us: u32,
-    /// Bodies made (bytes).
-    pub body: u32,
-    /// CPU demand of the cells (us).
-    pub demand_us: u32,
-    /// Bodies that crossed between clusters (bytes).
-    pub cross_payload: u32,
-    /// Everything that crossed between clusters, headers and tunnel included (bytes).
-    pub cross_wire: u32,
-    /// Combines the addresses of all calls executed, in any order: equal for equal trees.
-    pub tree: u32,
-}
-
-impl Totals {
-    /// Adds what a part of the tree took.
-    pub fn add(&mut self, part: &Self) {
-        self.calls = self.calls.saturating_add(part.calls);
-        self.crossings = self.crossings.saturating_add(part.crossings);
-        self.returns = self.returns.saturating_add(part.returns);
-        self.retries = self.retries.saturating_add(part.retries);
-        self.rounds = self.rounds.saturating_add(part.rounds);
-        self.connect_us = self.connect_us.saturating_add(part.connect_us);
-        self.body = self.body.saturating_add(part.body);
-        self.demand_us = self.demand_us.saturating_add(part.demand_us);
-        self.cross_payload = self.cross_payload.saturating_add(part.cross_payload);
-        self.cross_wire = self.cross_wire.saturating_add(part.cross_wire);
-        self.tree ^= part.tree;
-    }
-}
-
 impl Hop {
     /// The upstream that its route chose.
     ///
@@ -286,9 +247,16 @@ impl Hop {
 
     /// A request that a client has begun and not sent yet.
     #[must_use]
-    pub fn new(origin: Origin, client: Client, address: Address, endpoint: EndpointId, now: SimTime) -> Self {
+    pub fn new(
+        (origin, work): (Origin, WorkId),
+        client: Client,
+        address: Address,
+        endpoint: EndpointId,
+        now: SimTime,
+    ) -> Self {
         Self {
             origin,
+            work,
             client,
             address,
             endpoint,
@@ -317,7 +285,7 @@ impl Answer {
     /// Nothing done yet.
     #[must_use]
     pub fn pending() -> Self {
-        Self { status: Status::Ok, body: 0, totals: Totals::default() }
+        Self { status: Status::Ok, body: 0 }
     }
 }
 

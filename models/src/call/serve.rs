@@ -15,7 +15,7 @@
 //! # Source
 //! µBench, `ServiceCell/CellController-mp.py`.
 
-use super::record::{Answer, Call, Hop, Status, Totals};
+use super::record::{Answer, Call, Hop, Status};
 use crate::application::call_graph::{Endpoint, Protocol};
 use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::event::Event;
@@ -26,6 +26,7 @@ use crate::ids::PodId;
 use crate::network::link::serialization;
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use crate::network::tcp::{Loss, Transfer};
+use crate::telemetry::work::WorkId;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration, SimTime};
 
@@ -38,17 +39,24 @@ impl Context<'_> {
         }
         let connection = self.cluster.hops[hop].connection.expect("a request comes over a connection");
         let request = self.request_of(hop, connection);
-        self.remote_request_arrives(&request);
+        self.take_in(&request, self.cluster.hops[hop].work);
+    }
+
+    /// A request from another cluster arrives.
+    pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
+        let work = self.cluster.work.begin(request.request);
+        self.take_in(request, work);
     }
 
     /// A request arrives, wherever it comes from.
-    pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
+    fn take_in(&mut self, request: &Request, work: WorkId) {
         if self.is_down(request.pod) {
-            return self.reset_client(request.client, request.hop, request.address);
+            return self.reset_client(request.client, request.hop, request.address, work);
         }
         let call = self.cluster.calls.insert(Call {
             client: request.client,
             hop: request.hop,
+            work,
             address: request.address,
             endpoint: request.endpoint,
             pod: request.pod,
@@ -63,6 +71,7 @@ impl Context<'_> {
             window: request.window,
             transfer: Transfer { remaining: 0, round: 0 },
             arrived_or_closes: self.now,
+            took: SimDuration::ZERO,
             next_in_queue: None,
         });
         if !self.topology.has_sidecars() {
@@ -91,7 +100,7 @@ impl Context<'_> {
         if !self.listens(self.cluster.calls[call].pod) {
             // The connection is refused.
             let it = self.cluster.calls.remove(call);
-            return self.reset_client(it.client, it.hop, it.address);
+            return self.reset_client(it.client, it.hop, it.address, it.work);
         }
         self.enter_cell(call);
     }
@@ -171,11 +180,9 @@ impl Context<'_> {
             None => self.topology.speed_factor(it.address),
         };
         let demand = self.slowed(it.pod, demand * speed);
-        let it = &mut self.cluster.calls[call];
-        it.answer.totals.demand_us = it.answer.totals.demand_us.saturating_add((demand / 1e3) as u32);
         let container = self.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
-        self.cluster.metrics.add_cell_cpu(self.now, demand);
+        self.cluster.count_work(self.now, it.work, |work| work.cpu_nanos += demand);
         self.compute.start(self.now, container, worker, demand, Job::Call { call, stage });
     }
 
@@ -199,10 +206,6 @@ impl Context<'_> {
         let further_rounds = call_mut.transfer.further_rounds(&call_mut.window, &path);
         let wire_bytes = path.wire_bytes(stream, segments);
         if it.client != self.cluster.id {
-            let totals = &mut call_mut.answer.totals;
-            totals.cross_payload = totals.cross_payload.saturating_add(it.answer.body);
-            totals.cross_wire = totals.cross_wire.saturating_add(wire_bytes);
-            totals.rounds = totals.rounds.saturating_add(further_rounds as u16);
             self.round_leaves(call);
             return;
         }
@@ -226,16 +229,26 @@ impl Context<'_> {
         let path = self.topology.path(self.cluster.id, it.client);
         let segments = it.transfer.next_round(&it.window, &path);
         it.window.sent(self.now);
-        let full = segments * path.segment_bytes();
+        let (work, full) = (it.work, segments * path.segment_bytes());
         if it.transfer.remaining > 0 {
-            let begins = self.transmit_round(call, path.wire_bytes(full, segments));
+            let wire_bytes = path.wire_bytes(full, segments);
+            self.cluster.count_work(self.now, work, |work| {
+                work.rounds += 1;
+                work.cross_wire += u64::from(wire_bytes);
+            });
+            let begins = self.transmit_round(call, wire_bytes);
             self.scheduler.schedule(begins + path.round_trip, Event::RoundLeaves(call));
             return;
         }
         let stream = stream_bytes(RESPONSE_HEADER, it.answer.body, self.topology.encrypts());
         let all = path.segments(stream);
         let last = stream - (all - segments) * path.segment_bytes();
+        let wire_bytes = path.wire_bytes(last, segments);
         let mut it = self.cluster.calls.remove(call);
+        self.cluster.count_work(self.now, work, |work| {
+            work.cross_payload += u64::from(it.answer.body);
+            work.cross_wire += u64::from(wire_bytes);
+        });
         let mut late = SimDuration::ZERO;
         if let Some(lost) = self.lost_of(&it, all) {
             it.window.lose(self.topology.tcp_of(it.pod));
@@ -243,11 +256,12 @@ impl Context<'_> {
         }
         let message = Message {
             to: it.client,
-            wire_bytes: path.wire_bytes(last, segments),
+            wire_bytes,
             body: Body::Response(Response {
                 hop: it.hop,
                 address: it.address,
                 answer: it.answer,
+                took: it.took,
                 window: it.window,
                 closes_at: it.arrived_or_closes,
             }),
@@ -270,6 +284,7 @@ impl Context<'_> {
             hop: it.hop,
             address: it.address,
             answer: it.answer,
+            took: it.took,
             window: it.window,
             closes_at: it.arrived_or_closes,
         });
@@ -281,9 +296,7 @@ impl Context<'_> {
         let endpoint = &self.topology.application().endpoints[it.endpoint];
         let costs = &self.topology.description.cell.costs;
         if let Some(status) = self.failure_of(&it) {
-            let answer = &mut self.cluster.calls[call].answer;
-            answer.status = Status::ServiceFailure(status);
-            answer.totals = totals(&it, 0);
+            self.cluster.calls[call].answer.status = Status::ServiceFailure(status);
             let demand = costs.request() + costs.response();
             self.work(call, Stage::Response, demand);
             return;
@@ -293,9 +306,7 @@ impl Context<'_> {
             Some(law) => costs.of_law(law.draw_ms(it.address)),
             None => first_demand(endpoint, costs, it.address, body),
         };
-        let answer = &mut self.cluster.calls[call].answer;
-        answer.body = body;
-        answer.totals = totals(&it, body);
+        self.cluster.calls[call].answer.body = body;
         self.work(call, Stage::Internal, demand);
     }
 
@@ -304,6 +315,11 @@ impl Context<'_> {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
         self.cluster.metrics.count_served(self.now, slot);
+        self.cluster.count_work(self.now, it.work, |work| {
+            work.calls += 1;
+            work.body += u64::from(it.answer.body);
+            work.tree ^= (it.address.hash() >> 32) as u32;
+        });
         let keep_alive = self.keep_alive_of(it.pod);
         let cell = &mut self.cluster.cells[slot];
         cell.occupancy.leave(self.now);
@@ -340,10 +356,10 @@ impl Context<'_> {
     /// The answer of a call leaves its pod at `at`, over a connection that closes at `closes_at`.
     fn answer_is_ready(&mut self, call: Handle<Call>, at: SimTime, closes_at: SimTime) {
         let it = &mut self.cluster.calls[call];
-        let (took, from_outside) = (at - it.arrived_or_closes, it.client != self.cluster.id);
+        it.took = at - it.arrived_or_closes;
         it.arrived_or_closes = closes_at;
         let service = self.topology.pods[it.pod].service;
-        self.cluster.metrics.add_answer(self.now, service, took, from_outside);
+        self.cluster.metrics.add_answer(self.now, service, it.took);
     }
 
     /// A response passes the server's sidecar, which it reaches after so long.
@@ -381,7 +397,7 @@ impl Context<'_> {
         let to = self.cluster.calls[call].client;
         let route = self.topology.route(self.cluster.id, to).expect("a way back");
         let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
-        link.transmit(self.now, f64::from(wire_bytes)).begins
+        link.transmit(self.now, wire_bytes).begins
     }
 
     /// The status with which a failing pod answers a call, if it does.
@@ -421,11 +437,6 @@ fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: 
 
 /// Flask's page for an internal error (bytes).
 const ERROR_BODY: u32 = 290;
-
-/// What a call takes itself.
-fn totals(call: &Call, body: u32) -> Totals {
-    Totals { calls: 1, body, tree: (call.address.hash() >> 32) as u32, ..Totals::default() }
-}
 
 impl crate::world::topology::Topology {
     /// By how much the CPU time of the call at `address` differs from its mean.

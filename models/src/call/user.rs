@@ -13,6 +13,7 @@ use crate::cluster::handle::Context;
 use crate::draws::{Purpose, draw};
 use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use crate::telemetry::work::RequestId;
 use crate::users::session::connection_number;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimTime};
@@ -45,9 +46,10 @@ impl Context<'_> {
         let of_user = self.topology.draws.of_user(population, user);
         let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
         let origin = Origin::User { population, row };
+        let work = self.cluster.work.begin(RequestId { population, number: number as u32 });
         // A user's connection ends in one worker of one gateway.
         let client = Client::proxy(ProxyId(user % gateways), worker as u16);
-        let hop = self.cluster.hops.insert(Hop::new(origin, client, address, it.entry, self.now));
+        let hop = self.cluster.hops.insert(Hop::new((origin, work), client, address, it.entry, self.now));
         self.user_waits(hop, population);
         let places = self.topology.places_of(population);
         if it.reconnects_after.is_some() || places.is_some() {

@@ -12,8 +12,11 @@
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`; metrics-server, `--metric-resolution`.
 
 use super::event::Event;
-use super::handle::Context;
+use super::handle::{Context, Job};
+use super::state::Cluster;
+use crate::compute::Compute;
 use crate::draws::{Purpose, draw};
+use crate::ids::PodId;
 use crate::kubernetes::hpa::metrics::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests};
@@ -56,28 +59,11 @@ impl Context<'_> {
                 && pod.runs_from <= self.now
                 && !self.topology.faults.is_dead(self.pod_in(place), self.now);
             if runs {
-                let counters = self.counters_of(place);
+                let counters = counters_of(self.cluster, self.topology, self.compute, self.now, place);
                 self.cluster.workloads.histories[place].scrape(self.now, counters, kept);
             }
         }
         self.scheduler.schedule(self.now.saturating_add(settings.resolution), Event::MetricsScraped);
-    }
-
-    /// What a pod has used and done so far.
-    pub(super) fn counters_of(&mut self, place: usize) -> Counters {
-        let pod = self.pod_in(place);
-        let sidecar_cpu = if self.topology.has_sidecars() {
-            self.cluster.proxies[self.topology.sidecar_of(pod)].cpu_used
-        } else {
-            0.0
-        };
-        let cell = &self.cluster.cells[place];
-        Counters {
-            application_cpu: self.compute.used_at(self.topology.pods[pod].container, self.now),
-            sidecar_cpu,
-            served: cell.occupancy.served,
-            in_cell: cell.occupancy.time_inside(self.now),
-        }
     }
 
     /// All autoscalers are synced.
@@ -129,6 +115,25 @@ impl Context<'_> {
             Some((place, workloads.pods[place].seen_by_autoscaler(self.now, self.fault_seen(place))?))
         };
         workloads.deployments[deployment].places.clone().filter_map(seen).collect()
+    }
+}
+
+/// What the pods in a place of a cluster have used and done so far.
+pub(super) fn counters_of(
+    cluster: &Cluster,
+    topology: &Topology,
+    compute: &Compute<Job>,
+    now: SimTime,
+    place: usize,
+) -> Counters {
+    let pod = PodId(topology.pods_of(cluster.id).start + place as u32);
+    let sidecar = topology.has_sidecars().then(|| cluster.proxies[topology.sidecar_of(pod)].cpu_used);
+    let occupancy = &cluster.cells[place].occupancy;
+    Counters {
+        application_cpu: compute.used_at(topology.pods[pod].container, now),
+        sidecar_cpu: sidecar.unwrap_or(0.0),
+        served: occupancy.served,
+        in_cell: occupancy.time_inside(now),
     }
 }
 

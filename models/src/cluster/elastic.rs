@@ -363,6 +363,7 @@ impl Context<'_> {
     fn tell(&mut self, cluster: ClusterId, body: Body) {
         let address = self.next_draw();
         let message = Message { to: cluster, wire_bytes: ENDPOINT_UPDATE_BYTES, body };
+        self.cluster.other_bytes += u64::from(ENDPOINT_UPDATE_BYTES);
         self.send(message, address, Purpose::LinkControl);
     }
 

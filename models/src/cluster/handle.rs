@@ -11,6 +11,7 @@ use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::network::link::jitter;
 use crate::telemetry::slices::Slices;
+use crate::telemetry::work::WorkLog;
 use crate::world::topology::Topology;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
@@ -205,6 +206,27 @@ impl Shard {
         containers.map(|it| self.compute.used_at(it, now) / 1e9).collect()
     }
 
+    /// CPU time that the cells of all clusters still have to use for what they were given (s).
+    pub(crate) fn cpu_seconds_left(&self, now: SimTime) -> f64 {
+        let pods = self.clusters.iter().flat_map(|it| self.topology.pods_of(it.id));
+        let left = |pod| self.compute.left_at(self.topology.pods[PodId(pod)].container, now);
+        pods.map(left).sum::<f64>() / 1e9
+    }
+
+    /// The run is over: its last samples are taken.
+    pub(crate) fn end(&mut self, now: SimTime) {
+        for cluster in &mut self.clusters {
+            sampling::take_sample(cluster, &self.topology, &self.compute, now);
+        }
+    }
+
+    /// Every cluster keeps what it does for each request.
+    pub(crate) fn keep_work(&mut self) {
+        for cluster in &mut self.clusters {
+            cluster.work = WorkLog::kept(cluster.log.capacity());
+        }
+    }
+
     /// What never changes.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
@@ -361,7 +383,7 @@ impl Context<'_> {
         let route = *self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
         let spec = &self.topology.description.links[route.link as usize];
         let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
-        let sent = link.transmit(self.now, f64::from(message.wire_bytes));
+        let sent = link.transmit(self.now, message.wire_bytes);
         let mut at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.
         if !self.topology.description.link_faults.is_empty()
@@ -382,6 +404,7 @@ impl Context<'_> {
             Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
             Body::Endpoint { .. } | Body::PodEnded { .. } => (self.next_draw(), Purpose::LinkControl),
         };
+        self.cluster.other_bytes += u64::from(message.wire_bytes);
         self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
     }
 }

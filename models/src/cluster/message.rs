@@ -5,8 +5,9 @@ use crate::call::position::ClusterPath;
 use crate::call::record::{Answer, Hop};
 use crate::ids::{ClusterId, EndpointId, PodId};
 use crate::network::tcp::Window;
+use crate::telemetry::work::RequestId;
 use meshsim_core::random::Address;
-use meshsim_core::{Handle, SimTime};
+use meshsim_core::{Handle, SimDuration, SimTime};
 
 /// A message on its way to a cluster, perhaps over others.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,8 @@ pub struct Request {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// The user request that it is for, if that is kept.
+    pub request: RequestId,
     /// The address of the call's draws.
     pub address: Address,
     /// What is called.
@@ -86,6 +89,8 @@ pub struct Response {
     pub address: Address,
     /// What came of it.
     pub answer: Answer,
+    /// How long the pod took.
+    pub took: SimDuration,
     /// The congestion window of the connection.
     pub window: Window,
     /// When the server closes the connection if nothing follows.

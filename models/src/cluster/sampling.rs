@@ -1,15 +1,22 @@
 //! Samples are taken: reads the state of a cluster into its time series, and how full its cells were.
+//!
+//! # Models
+//! A sample is due at each multiple of the interval, and one at the end of the run: what is counted in all
+//! samples together is what the run comes to. Where the run is no multiple of the interval, the last sample
+//! covers a shorter time.
 
+use super::autoscaling::counters_of;
 use super::event::Event;
-use super::handle::Context;
-use crate::compute::CFS_PERIOD;
-use crate::ids::ServiceId;
+use super::handle::{Context, Job};
+use super::state::Cluster;
+use crate::compute::{CFS_PERIOD, Compute};
+use crate::ids::{PodId, ServiceId};
 use crate::kubernetes::metrics_server::Counters;
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
-use meshsim_core::{EntityId, SimTime};
+use meshsim_core::{EntityId, SimDuration, SimTime};
 
 /// The first sample of each cluster, if any is taken, and the end of its first quarter.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
@@ -33,24 +40,50 @@ impl Context<'_> {
         }
     }
 
-    /// A sample is taken.
+    /// A sample is due.
     pub(super) fn take_sample(&mut self) {
         let Some(interval) = self.topology.description.time_series else { return };
-        let nanos = interval.as_nanos() as f64;
-        for service in self.topology.application().services.ids() {
-            self.sample_service(service, nanos);
-        }
-        for link in 0..self.cluster.links.len() {
-            let Some(state) = &self.cluster.links[link] else { continue };
-            let busy = state.busy();
-            let before = std::mem::replace(&mut self.cluster.series.last_links[link], busy);
-            let utilization = busy.saturating_sub(before).as_nanos() as f64 / nanos;
-            self.cluster.series.links.push(LinkSample { at: self.now, link: link as u32, utilization });
-        }
+        take_sample(self.cluster, self.topology, self.compute, self.now);
         self.scheduler.schedule(self.now.saturating_add(interval), Event::SampleTaken);
     }
+}
 
-    fn sample_service(&mut self, service: ServiceId, nanos: f64) {
+/// Takes a sample of a cluster, if any are taken and time has passed since the last one.
+pub(super) fn take_sample(cluster: &mut Cluster, topology: &Topology, compute: &Compute<Job>, now: SimTime) {
+    let since_last = now - cluster.series.sampled;
+    if !cluster.series.is_on() || since_last == SimDuration::ZERO {
+        return;
+    }
+    cluster.series.sampled = now;
+    let nanos = since_last.as_nanos() as f64;
+    let mut sampler = Sampler { cluster, topology, compute, now, nanos };
+    topology.application().services.ids().for_each(|service| sampler.sample_service(service));
+    sampler.sample_links();
+}
+
+/// A sample that is being taken.
+struct Sampler<'a> {
+    cluster: &'a mut Cluster,
+    topology: &'a Topology,
+    compute: &'a Compute<Job>,
+    now: SimTime,
+    /// Time since the last one (ns).
+    nanos: f64,
+}
+
+impl Sampler<'_> {
+    fn sample_links(&mut self) {
+        for link in 0..self.cluster.links.len() {
+            let Some(state) = &self.cluster.links[link] else { continue };
+            let busy = state.busy_until(self.now);
+            let before = std::mem::replace(&mut self.cluster.series.last_links[link], busy);
+            let utilization = busy.saturating_sub(before).as_nanos() as f64 / self.nanos;
+            self.cluster.series.links.push(LinkSample { at: self.now, link: link as u32, utilization });
+        }
+    }
+
+    fn sample_service(&mut self, service: ServiceId) {
+        let nanos = self.nanos;
         let deployment = self.cluster.workloads.deployment(service);
         let clients = self.cluster.series.take_clients(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
@@ -101,8 +134,10 @@ impl Context<'_> {
     /// What the pod in a place has used and done since the last sample, and in how many CFS periods it
     /// was stopped.
     fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
-        let container = self.topology.pods[self.pod_in(place)].container;
-        let now = (self.counters_of(place), self.compute.throttled_periods(container));
+        let pod = PodId(self.topology.pods_of(self.cluster.id).start + place as u32);
+        let container = self.topology.pods[pod].container;
+        let counters = counters_of(self.cluster, self.topology, self.compute, self.now, place);
+        let now = (counters, self.compute.throttled_periods(container));
         let before = std::mem::replace(&mut self.cluster.series.last_pods[place], now);
         (now.0.since(&before.0), now.1 - before.1)
     }

@@ -18,6 +18,7 @@ use crate::telemetry::quarters::Quarters;
 use crate::telemetry::request_log::RequestLog;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
+use crate::telemetry::work::{Work, WorkId, WorkLog};
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
 use crate::users::stream::Stream;
@@ -89,6 +90,11 @@ pub struct Cluster {
     pub open_requests: u64,
     /// What it counts over time.
     pub metrics: Metrics,
+    /// What it did for each request, if that is asked for.
+    pub work: WorkLog,
+    /// Put on the links that leave it for others than users' requests of its own: passed on from one link to
+    /// the next, or told by control planes (bytes).
+    pub other_bytes: u64,
     /// Draws of its own so far.
     pub draws: u64,
 }
@@ -165,7 +171,18 @@ impl Cluster {
             log: RequestLog::with_capacity(expected_requests(id, topology)),
             open_requests: 0,
             metrics: Metrics::new(slices, pods.len(), services),
+            work: WorkLog::default(),
+            other_bytes: 0,
             draws: 0,
+        }
+    }
+
+    /// Counts what is done now, in sum and for the request that it is done for.
+    #[inline(always)]
+    pub fn count_work(&mut self, now: SimTime, of: WorkId, count: impl Fn(&mut Work)) {
+        count(self.metrics.work_mut(now));
+        if let Some(work) = self.work.get_mut(of) {
+            count(work);
         }
     }
 

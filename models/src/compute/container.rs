@@ -216,14 +216,24 @@ impl<J: Copy> Compute<J> {
         self.settle(now, container, runnable_before);
     }
 
-    /// Everything that a container works on is lost.
-    pub fn clear(&mut self, now: SimTime, container: ContainerId) {
+    /// CPU time that a container's jobs still need at `now`, if nothing happens before (ns).
+    #[must_use]
+    pub fn left_at(&self, container: ContainerId, now: SimTime) -> f64 {
+        let it = &self.containers[container];
+        let left: f64 = it.workers.iter().map(ProcessorSharing::work_left).sum();
+        let left = left + it.beside.as_ref().map_or(0.0, |beside| beside.left);
+        left - (self.used_at(container, now) - it.used)
+    }
+
+    /// Everything that a container works on is lost: `lost` is told each job and the CPU time that it still
+    /// needed (ns).
+    pub fn clear(&mut self, now: SimTime, container: ContainerId, mut lost: impl FnMut(J, f64)) {
         let it = &mut self.containers[container];
         let runnable_before = it.runnable();
         it.advance(now);
-        it.workers.iter_mut().for_each(ProcessorSharing::clear);
+        it.workers.iter_mut().flat_map(ProcessorSharing::drain).for_each(|(job, left)| lost(job, left));
         it.busy_workers = 0;
-        it.beside = None;
+        it.beside.take().into_iter().for_each(|beside| lost(beside.job, beside.left));
         self.settle(now, container, runnable_before);
     }
 

@@ -55,9 +55,16 @@ impl<J: Copy> ProcessorSharing<J> {
         self.jobs.push(Share { done_at: self.attained + demand, arrival: self.arrivals, job });
     }
 
-    /// All jobs are lost.
-    pub fn clear(&mut self) {
-        self.jobs.clear();
+    /// All jobs are lost: those, each with the work that it still needed.
+    pub fn drain(&mut self) -> impl Iterator<Item = (J, f64)> {
+        let attained = self.attained;
+        self.jobs.drain().map(move |share| (share.job, (share.done_at - attained).max(0.0)))
+    }
+
+    /// The work that all jobs still need.
+    #[must_use]
+    pub fn work_left(&self) -> f64 {
+        self.jobs.iter().map(|share| share.done_at - self.attained).sum()
     }
 
     /// The server has done `work`, which all jobs shared.
@@ -147,7 +154,14 @@ mod tests {
                 fast.add(demand, id);
                 plain.0.push((demand, id));
                 prop_assert_eq!(fast.len(), plain.0.len());
+                let left: f64 = plain.0.iter().map(|job| job.0).sum();
+                prop_assert!((fast.work_left() - left).abs() < 1e-9);
             }
+            for (id, left) in fast.drain() {
+                let job = plain.0.iter().find(|job| job.1 == id).expect("the twin has it too");
+                prop_assert!((job.0 - left).abs() < 1e-9);
+            }
+            prop_assert!(fast.is_empty());
         }
     }
 

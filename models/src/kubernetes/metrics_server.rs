@@ -52,7 +52,7 @@ impl Reads {
     }
 }
 
-/// Counters of a pod since its start.
+/// Counters of a place for pods, over all that were in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counters {
     /// CPU time of the application (ns).
@@ -66,21 +66,16 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// What was counted since `before`; those of a sidecar and a cell begin anew with each pod.
+    /// What was counted since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         Self {
             application_cpu: self.application_cpu - before.application_cpu,
-            sidecar_cpu: counted_since(self.sidecar_cpu, before.sidecar_cpu),
-            served: self.served.checked_sub(before.served).unwrap_or(self.served),
-            in_cell: counted_since(self.in_cell, before.in_cell),
+            sidecar_cpu: self.sidecar_cpu - before.sidecar_cpu,
+            served: self.served - before.served,
+            in_cell: self.in_cell - before.in_cell,
         }
     }
-}
-
-/// What a counter that may begin anew has counted since it stood at `before`.
-pub(crate) fn counted_since(now: f64, before: f64) -> f64 {
-    if now < before { now } else { now - before }
 }
 
 impl AddAssign for Counters {

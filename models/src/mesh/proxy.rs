@@ -30,6 +30,11 @@ impl Proxy {
         Self { free_at, site, cpu_used: 0.0, upstreams: vec![None; upstreams] }
     }
 
+    /// It starts anew and knows no upstream; the CPU time that was used stays counted.
+    pub fn restart(&mut self, workers: u16, upstreams: usize) {
+        *self = Self { cpu_used: self.cpu_used, ..Self::new(self.site, workers, upstreams) };
+    }
+
     /// Worker threads.
     #[must_use]
     pub fn workers(&self) -> usize {

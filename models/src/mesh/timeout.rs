@@ -72,6 +72,7 @@ mod tests {
     use super::*;
     use crate::call::record::{Client, Origin};
     use crate::ids::EndpointId;
+    use crate::telemetry::work::WorkId;
     use meshsim_core::Slab;
     use meshsim_core::random::Address;
 
@@ -82,8 +83,15 @@ mod tests {
     #[test]
     fn what_is_over_costs_no_timer() {
         let mut hops = Slab::new();
-        let mut hop =
-            || hops.insert(Hop::new(Origin::Mirror, Client::Cell, Address::root(1, 0), EndpointId(0), at(0)));
+        let mut hop = || {
+            hops.insert(Hop::new(
+                (Origin::Mirror, WorkId::default()),
+                Client::Cell,
+                Address::root(1, 0),
+                EndpointId(0),
+                at(0),
+            ))
+        };
         let [a, b, c, d] = [(); 4].map(|()| hop());
         let mut deadlines = Deadlines::default();
         let mut add = |ends, hop| deadlines.add(Deadline { at: at(ends), hop, attempt: 0 });

@@ -23,6 +23,7 @@ pub struct Link {
     bits_per_second: f64,
     free_at: SimTime,
     busy: SimDuration,
+    bytes: u64,
 }
 
 /// What became of a message that entered a link.
@@ -38,22 +39,30 @@ impl Link {
     /// An idle transmitter of this rate.
     #[must_use]
     pub const fn new(bits_per_second: f64) -> Self {
-        Self { bits_per_second, free_at: SimTime::ZERO, busy: SimDuration::ZERO }
+        Self { bits_per_second, free_at: SimTime::ZERO, busy: SimDuration::ZERO, bytes: 0 }
     }
 
     /// `wire_bytes` enter the queue now.
-    pub fn transmit(&mut self, now: SimTime, wire_bytes: f64) -> Transmission {
+    pub fn transmit(&mut self, now: SimTime, wire_bytes: u32) -> Transmission {
         let begins = now.max(self.free_at);
-        let duration = serialization(wire_bytes, self.bits_per_second);
+        let duration = serialization(f64::from(wire_bytes), self.bits_per_second);
         self.free_at = begins.saturating_add(duration);
         self.busy = self.busy.saturating_add(duration);
+        self.bytes += u64::from(wire_bytes);
         Transmission { begins, ends: self.free_at }
     }
 
-    /// For how long it has sent so far.
+    /// For how long it has sent until `now`.
     #[must_use]
-    pub const fn busy(&self) -> SimDuration {
-        self.busy
+    pub fn busy_until(&self, now: SimTime) -> SimDuration {
+        // What waits is sent without a break.
+        self.busy.saturating_sub(self.free_at.saturating_since(now))
+    }
+
+    /// What has entered its queue so far (bytes).
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
@@ -80,9 +89,10 @@ mod tests {
     fn messages_queue_first_in_first_out() {
         let mut link = Link::new(8e9); // a byte per ns
         let at = SimTime::from_nanos;
-        assert_eq!(link.transmit(at(0), 100.0), Transmission { begins: at(0), ends: at(100) });
-        assert_eq!(link.transmit(at(40), 100.0), Transmission { begins: at(100), ends: at(200) });
-        assert_eq!(link.transmit(at(500), 10.0), Transmission { begins: at(500), ends: at(510) });
-        assert_eq!(link.busy().as_nanos(), 210);
+        assert_eq!(link.transmit(at(0), 100), Transmission { begins: at(0), ends: at(100) });
+        assert_eq!(link.transmit(at(40), 100), Transmission { begins: at(100), ends: at(200) });
+        assert_eq!(link.transmit(at(500), 10), Transmission { begins: at(500), ends: at(510) });
+        assert_eq!([150, 300, 505, 900].map(|now| link.busy_until(at(now)).as_nanos()), [150, 200, 205, 210]);
+        assert_eq!(link.bytes(), 210);
     }
 }

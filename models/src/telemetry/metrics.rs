@@ -1,14 +1,16 @@
 //! What a cluster counts over time, so that a warm-up can be cut off after the run.
 //!
 //! # Models
-//! The whole run, warm-up included, is divided into slices ([`Slices`]); each has the calls served per pod, the CPU time
-//! of cells and proxies, how long services took to answer and what crossed to another cluster took, and what the
-//! cluster's proxies count per service that they call, by Envoy's names. A slice begins where the warm-up ends.
+//! The whole run, warm-up included, is divided into slices ([`Slices`]); each has the calls served per pod, the work
+//! that was done for users' requests, the CPU time of proxies, how long services took to answer and how long the way
+//! to other clusters and back took, and what the cluster's proxies count per service that they call, by Envoy's names.
+//! A slice begins where the warm-up ends.
 //!
 //! # Source
 //! Envoy, configuration/upstream/cluster_manager/cluster_stats (names and meaning of the counters).
 
 use super::slices::Slices;
+use super::work::Work;
 use crate::ids::ServiceId;
 use meshsim_core::{Id, SimDuration, SimTime};
 use std::ops::Range;
@@ -88,14 +90,14 @@ pub struct Metrics {
     served: Vec<u32>,
     /// Each is empty until something is counted.
     counters: [Vec<u32>; Counter::ALL.len()],
-    cell_cpu: Vec<f64>,
+    /// By slice.
+    work: Vec<Work>,
+    start_cpu: Vec<f64>,
     proxy_cpu: Vec<f64>,
     /// By slice and service.
     answered: Vec<Times>,
     /// By slice.
     crossings: Vec<Times>,
-    /// By slice.
-    crossings_served: Vec<Times>,
 }
 
 /// How many things were timed, and how long they took together.
@@ -127,18 +129,26 @@ pub struct MetricsSum {
     pub served: Vec<u64>,
     /// What proxies counted, by counter and called service.
     pub counters: [Vec<u64>; Counter::ALL.len()],
-    /// CPU time of the cells (s).
-    pub cell_cpu_seconds: f64,
+    /// What was done for users' requests, of whichever cluster.
+    pub work: Work,
+    /// CPU time that applications took to start (s).
+    pub start_cpu_seconds: f64,
     /// CPU time of the proxies (s).
     pub proxy_cpu_seconds: f64,
     /// By service: from a call's arrival at its pod to the moment at which the answer leaves it, the pod's
     /// sidecar included.
     pub answered: Vec<Times>,
     /// Attempts of this cluster's clients that another cluster answered: from the choice of the endpoint to the
-    /// last byte of the answer.
+    /// last byte of the answer, less the time that the pod took.
     pub crossings: Times,
-    /// The part of `answered` that was called from other clusters.
-    pub crossings_served: Times,
+}
+
+impl MetricsSum {
+    /// CPU time of the cells, for requests and to start (s).
+    #[must_use]
+    pub fn cell_cpu_seconds(&self) -> f64 {
+        self.work.cpu_nanos / 1e9 + self.start_cpu_seconds
+    }
 }
 
 impl Metrics {
@@ -152,11 +162,11 @@ impl Metrics {
             services,
             served: vec![0; count * pods],
             counters: Default::default(),
-            cell_cpu: vec![0.0; count],
+            work: vec![Work::default(); count],
+            start_cpu: vec![0.0; count],
             proxy_cpu: vec![0.0; count],
             answered: vec![Times::default(); count * services],
             crossings: vec![Times::default(); count],
-            crossings_served: vec![Times::default(); count],
         }
     }
 
@@ -176,10 +186,16 @@ impl Metrics {
         counts[slice * self.services + service.index()] += 1;
     }
 
-    /// A cell was asked for CPU time (ns).
-    pub fn add_cell_cpu(&mut self, now: SimTime, nanos: f64) {
+    /// What is done for users' requests now.
+    pub fn work_mut(&mut self, now: SimTime) -> &mut Work {
         let slice = self.slices.of(now);
-        self.cell_cpu[slice] += nanos;
+        &mut self.work[slice]
+    }
+
+    /// An application was given CPU time to start with (ns).
+    pub fn add_start_cpu(&mut self, now: SimTime, nanos: f64) {
+        let slice = self.slices.of(now);
+        self.start_cpu[slice] += nanos;
     }
 
     /// A proxy used CPU time (ns).
@@ -189,15 +205,12 @@ impl Metrics {
     }
 
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
-    pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration, from_outside: bool) {
+    pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration) {
         let slice = self.slices.of(now);
         self.answered[slice * self.services + service.index()].took(time);
-        if from_outside {
-            self.crossings_served[slice].took(time);
-        }
     }
 
-    /// An answer of another cluster is there, `time` after its endpoint was chosen.
+    /// An answer of another cluster is there, after so much time on the way there and back.
     pub fn add_crossing(&mut self, now: SimTime, time: SimDuration) {
         let slice = self.slices.of(now);
         self.crossings[slice].took(time);
@@ -213,19 +226,17 @@ impl Metrics {
         for slice in self.answered.chunks(self.services.max(1)).skip(first) {
             answered.iter_mut().zip(slice).for_each(|(sum, &times)| sum.add(times));
         }
-        let total = |times: &[Times]| {
-            let mut sum = Times::default();
-            times[first..].iter().for_each(|&times| sum.add(times));
-            sum
-        };
+        let (mut work, mut crossings) = (Work::default(), Times::default());
+        self.work[first..].iter().for_each(|&it| work += it);
+        self.crossings[first..].iter().for_each(|&it| crossings.add(it));
         MetricsSum {
             served: sum(&self.served, self.pods),
             counters: std::array::from_fn(|counter| sum(&self.counters[counter], self.services)),
-            cell_cpu_seconds: seconds(&self.cell_cpu),
+            work,
+            start_cpu_seconds: seconds(&self.start_cpu),
             proxy_cpu_seconds: seconds(&self.proxy_cpu),
             answered,
-            crossings: total(&self.crossings),
-            crossings_served: total(&self.crossings_served),
+            crossings,
         }
     }
 
@@ -256,19 +267,20 @@ mod tests {
         for s in [5, 15, 25, 99] {
             metrics.count_served(at(s), 1);
             metrics.count(at(s), ServiceId(3), Counter::Retries);
-            metrics.add_cell_cpu(at(s), 1e9);
+            metrics.work_mut(at(s)).calls += 1;
+            metrics.work_mut(at(s)).cpu_nanos += 1e9;
             metrics.add_proxy_cpu(at(s), 5e8);
-            metrics.add_answer(at(s), ServiceId(2), SimDuration::from_secs(s), s == 15);
+            metrics.add_answer(at(s), ServiceId(2), SimDuration::from_secs(s));
             metrics.add_crossing(at(s), SimDuration::from_secs(2 * s));
         }
         let sum = metrics.sum_from(at(10));
         assert_eq!(sum.served, [0, 3]);
         assert_eq!(sum.counters[Counter::Retries as usize], [0, 0, 0, 3]);
         assert_eq!(sum.counters[Counter::Timeouts as usize], [0; 4]);
-        assert!((sum.cell_cpu_seconds - 3.0).abs() < 1e-12);
+        assert_eq!((sum.work.calls, sum.work.cpu_nanos), (3, 3e9));
         assert!((sum.proxy_cpu_seconds - 1.5).abs() < 1e-12);
         assert_eq!(sum.answered[2], Times { count: 3, nanos: 139e9 });
-        assert_eq!((sum.answered[3], sum.crossings_served.nanos), (Times::default(), 15e9));
+        assert_eq!(sum.answered[3], Times::default());
         assert_eq!(sum.crossings, Times { count: 3, nanos: 278e9 });
         assert_eq!(metrics.sum_from(at(11)).served, [0, 2]);
         assert_eq!(metrics.served_between(at(10), at(20)), [0, 1]);

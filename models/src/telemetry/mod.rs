@@ -7,3 +7,4 @@ pub mod quarters;
 pub mod request_log;
 pub mod slices;
 pub mod time_series;
+pub mod work;

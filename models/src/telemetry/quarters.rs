@@ -1,11 +1,6 @@
 //! How full the cells of a cluster were in each quarter of a run: whether requests pile up.
-//!
-//! # Assumptions
-//! A pod that starts anew has an empty cell; requests that were in the old one since the last reading are
-//! not counted.
 
 use crate::application::cell::Cell;
-use crate::kubernetes::metrics_server::counted_since;
 use meshsim_core::SimTime;
 
 /// Readings at the ends of the quarters.
@@ -39,13 +34,7 @@ impl Quarters {
         let quarter = end.as_nanos() as f64 / 4.0;
         let of_place = |(&[first, second, third], cell): (&[f64; 3], &Cell)| {
             let last = cell.occupancy.time_inside(end);
-            let since = [
-                first,
-                counted_since(second, first),
-                counted_since(third, second),
-                counted_since(last, third),
-            ];
-            since.map(|it| it / quarter)
+            [first, second - first, third - second, last - third].map(|it| it / quarter)
         };
         self.read.iter().zip(cells).map(of_place).collect()
     }
@@ -65,9 +54,9 @@ mod tests {
         cells[0].occupancy.leave(at(15));
         quarters.read(&cells, at(20));
         // Its pod starts anew.
-        cells[0] = Cell::new(1);
+        cells[0].restart(at(25), 1);
         cells[0].occupancy.enter(at(29));
         quarters.read(&cells, at(30));
-        assert_eq!(quarters.means(&cells, at(40)), [[0.5, 1.5, 0.1, 1.0]]);
+        assert_eq!(quarters.means(&cells, at(40)), [[0.5, 1.5, 0.6, 1.0]]);
     }
 }

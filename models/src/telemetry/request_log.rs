@@ -1,6 +1,6 @@
 //! One row per user request: the raw material of every latency that is reported.
 
-use crate::call::record::{Answer, Status, Totals};
+use crate::call::record::{Answer, Status};
 use crate::ids::PopulationId;
 use meshsim_core::{SimDuration, SimTime, growing_bytes};
 
@@ -24,8 +24,6 @@ pub struct RequestEnd {
     pub latency: SimDuration,
     /// 200 or why not.
     pub status: Status,
-    /// What it took.
-    pub totals: Totals,
 }
 
 /// The requests of a cluster's users, in the order of their arrival.
@@ -47,6 +45,12 @@ impl RequestLog {
         growing_bytes(self.rows.len(), self.rows.capacity(), size_of::<RequestRow>())
     }
 
+    /// Rows for which there is room.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
     /// A user sends a request; tells its row.
     pub fn arrive(&mut self, population: PopulationId, number: u64, arrival: SimTime) -> u32 {
         self.rows.push(RequestRow { population, number: number as u32, arrival, end: None });
@@ -56,8 +60,7 @@ impl RequestLog {
     /// The last byte of an answer reaches its user at `at`.
     pub fn complete(&mut self, row: u32, at: SimTime, answer: &Answer) {
         let row = &mut self.rows[row as usize];
-        row.end =
-            Some(RequestEnd { latency: at - row.arrival, status: answer.status, totals: answer.totals });
+        row.end = Some(RequestEnd { latency: at - row.arrival, status: answer.status });
     }
 
     /// All rows.

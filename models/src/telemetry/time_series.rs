@@ -1,4 +1,4 @@
-//! How a cluster changes over time: samples at a fixed distance.
+//! How a cluster changes over time: samples at a fixed distance, and one at the end of the run.
 //!
 //! # Models
 //! A sample covers the time since the one before. Of a service, as the clients of the cluster see it:
@@ -26,6 +26,8 @@ pub struct TimeSeries {
     clients: Table<ServiceId, Seen>,
     /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by place.
     pub(crate) last_pods: Vec<(Counters, u64)>,
+    /// When the last sample was taken.
+    pub(crate) sampled: SimTime,
     /// For how long each link had sent at the last sample.
     pub(crate) last_links: Vec<SimDuration>,
 }

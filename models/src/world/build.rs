@@ -14,6 +14,7 @@ use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
+use crate::telemetry::work::{RequestId, Work};
 use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimTime, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct World {
 pub struct Record {
     /// Every user request, in the order of arrival (ties in the order of the clusters).
     pub requests: Vec<RequestRow>,
+    /// What was done for each of them until the end of the run, in the same order; empty unless it was asked for.
+    pub work: Vec<Work>,
     /// Per cluster, what it counted over time.
     pub metrics: Table<ClusterId, Metrics>,
     /// Simulated end of the run.
@@ -68,6 +71,14 @@ impl World {
         Self { engine, end }
     }
 
+    /// The same world, which also keeps what is done for each request.
+    #[must_use]
+    pub fn keeping_work(description: &Description, replication: u32) -> Self {
+        let mut world = Self::new(description, replication);
+        world.engine.processes_mut().for_each(Shard::keep_work);
+        world
+    }
+
     /// Runs to the end of the described time.
     pub fn run(&mut self, control: &mut RunControl<'_>) -> Outcome {
         self.engine.run(control)
@@ -79,12 +90,14 @@ impl World {
         self.end
     }
 
-    /// Checks the invariants and takes the report.
+    /// Takes the last samples, checks the invariants and takes the report.
     ///
     /// # Panics
     /// If an invariant does not hold: a bug of the simulator.
     #[must_use]
-    pub fn finish(self) -> Record {
+    pub fn finish(mut self) -> Record {
+        let end = self.end;
+        self.engine.processes_mut().for_each(|shard| shard.end(end));
         let mut clusters: BTreeMap<EntityId, &Cluster> = BTreeMap::new();
         let mut pod_cpu: BTreeMap<EntityId, Vec<f64>> = BTreeMap::new();
         for shard in self.engine.processes() {
@@ -100,6 +113,7 @@ impl World {
         let mut requests: Vec<RequestRow> = all().flat_map(|it| it.log.rows()).copied().collect();
         requests.sort_by_key(|row| row.arrival);
         Record {
+            work: by_request(&requests, all().flat_map(|it| it.work.entries())),
             requests,
             metrics: all().map(|it| it.metrics.clone()).collect(),
             end: self.end,
@@ -118,7 +132,7 @@ impl World {
     pub fn bytes(&self) -> usize {
         let of = |it: &Cluster| {
             let rows = size_of_val(it.log.rows());
-            it.hops.bytes() + it.calls.bytes() + it.pools.bytes() + it.log.bytes() + rows
+            it.hops.bytes() + it.calls.bytes() + it.pools.bytes() + it.log.bytes() + it.work.bytes() + rows
         };
         self.engine.bytes() + self.engine.processes().flat_map(Shard::clusters).map(of).sum::<usize>()
     }
@@ -129,6 +143,12 @@ impl World {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
             (open + cluster.open_requests, all + cluster.log.rows().len())
         })
+    }
+
+    /// CPU time that the cells still have to use for what they were given (s).
+    #[must_use]
+    pub fn cpu_seconds_left(&self) -> f64 {
+        self.engine.processes().map(|it| it.cpu_seconds_left(self.end)).sum()
     }
 
     /// Calls and hops in flight, over all clusters.
@@ -153,6 +173,30 @@ impl Record {
     pub fn served_between(&self, cluster: ClusterId, from: SimTime, to: SimTime) -> Vec<u64> {
         self.metrics[cluster].served_between(from, to)
     }
+}
+
+/// What all clusters together did for each request; nothing if they have kept nothing.
+///
+/// # Panics
+/// If something was done for a request that nobody sent.
+fn by_request<'a>(
+    requests: &[RequestRow],
+    entries: impl Iterator<Item = &'a (RequestId, Work)>,
+) -> Vec<Work> {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() {
+        return Vec::new();
+    }
+    let id = |row: &RequestRow| RequestId { population: row.population, number: row.number };
+    let mut places: Vec<(RequestId, usize)> =
+        requests.iter().enumerate().map(|(place, row)| (id(row), place)).collect();
+    places.sort_unstable();
+    let mut work = vec![Work::default(); requests.len()];
+    for &(request, part) in entries {
+        let found = places.binary_search_by_key(&request, |(id, _)| *id).expect("somebody sent it");
+        work[places[found].1] += part;
+    }
+    work
 }
 
 /// Clusters by the hosts that they share, each group in ascending order.

@@ -5,7 +5,9 @@ use crate::cluster::handle::Shard;
 use crate::cluster::state::Cluster;
 use crate::ids::ProxyId;
 use crate::mesh::circuit_breaker::Resource;
-use meshsim_core::Id;
+use crate::network::link::Link;
+use crate::telemetry::metrics::Counter;
+use meshsim_core::{Id, SimTime};
 
 impl Shard {
     /// Checks the state of every cluster at the end of a run.
@@ -19,6 +21,7 @@ impl Shard {
             check_servers(cluster);
             self.check_ejections(cluster);
             check_requests(cluster);
+            check_work(cluster);
         }
     }
 
@@ -89,4 +92,22 @@ fn check_requests(cluster: &Cluster) {
         "cluster {}: requests without an end and requests in flight differ",
         cluster.id.0
     );
+}
+
+/// What is counted as done for users' requests is what pods, proxies and links have done.
+fn check_work(cluster: &Cluster) {
+    let sum = cluster.metrics.sum_from(SimTime::ZERO);
+    let served: u64 = cluster.cells.iter().map(|cell| cell.occupancy.served).sum();
+    let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
+    let sent: u64 = cluster.links.iter().flatten().map(Link::bytes).sum();
+    let pairs = [
+        ("calls", sum.work.calls, served),
+        ("calls by pod", sum.served.iter().sum(), served),
+        ("bytes on links", sum.work.cross_wire + cluster.other_bytes, sent),
+    ];
+    // A server's sidecar tries again too.
+    assert!(sum.work.retries <= retries, "cluster {}: {} retries", cluster.id.0, sum.work.retries);
+    for (what, counted, done) in pairs {
+        assert_eq!(counted, done, "cluster {}: {what}", cluster.id.0);
+    }
 }

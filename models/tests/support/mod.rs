@@ -4,6 +4,7 @@
 use meshsim_core::{RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
+use meshsim_models::call::record::Status;
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
 use meshsim_models::kubernetes::settings::KubernetesSettings;
 use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
@@ -14,7 +15,8 @@ use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::TcpSettings;
 use meshsim_models::telemetry::metrics::Counter;
-use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
+use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::work::Work;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
@@ -184,25 +186,35 @@ pub(crate) fn without_mesh(mut description: Description) -> Description {
     description
 }
 
+/// Runs a world that keeps what it does for each request.
 pub(crate) fn run(description: &Description, replication: u32) -> Record {
-    let mut world = World::new(description, replication);
+    let mut world = World::keeping_work(description, replication);
     let end = world.end();
     world.run(&mut RunControl::until(end));
     world.finish()
 }
 
+/// A request that has ended, with all that was done for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) latency: SimDuration,
+    pub(crate) status: Status,
+    pub(crate) totals: Work,
+}
+
+/// All requests that have ended.
+pub(crate) fn all_ended(record: &Record) -> Vec<(&RequestRow, Ended)> {
+    let ended = |(row, &totals): (_, &Work)| {
+        let row: &RequestRow = row;
+        row.end.map(|end| (row, Ended { latency: end.latency, status: end.status, totals }))
+    };
+    record.requests.iter().zip(&record.work).filter_map(ended).collect()
+}
+
 /// Requests that arrived after the warm-up and have ended.
-pub(crate) fn ended<'a>(
-    description: &Description,
-    record: &'a Record,
-) -> Vec<(&'a RequestRow, &'a RequestEnd)> {
+pub(crate) fn ended<'a>(description: &Description, record: &'a Record) -> Vec<(&'a RequestRow, Ended)> {
     let warm = SimTime::ZERO + description.warm_up;
-    record
-        .requests
-        .iter()
-        .filter(|row| row.arrival >= warm)
-        .filter_map(|row| row.end.as_ref().map(|end| (row, end)))
-        .collect()
+    all_ended(record).into_iter().filter(|(row, _)| row.arrival >= warm).collect()
 }
 
 /// Round trip inside a cluster of [`free_world`].
@@ -267,11 +279,6 @@ pub(crate) fn free_world(
     description.mesh.ztunnel = NO_PROXY_COST;
     description.mesh.waypoint = NO_PROXY_COST;
     description
-}
-
-/// All requests that have ended.
-pub(crate) fn all_ended(record: &Record) -> Vec<(&RequestRow, RequestEnd)> {
-    record.requests.iter().filter_map(|row| row.end.map(|end| (row, end))).collect()
 }
 
 /// How often something was counted, over all clusters and services.

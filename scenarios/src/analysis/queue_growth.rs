@@ -4,7 +4,8 @@
 //! What is in the cells of a Deployment's pods is compared between the second and the last quarter of the
 //! whole run. A queue grows if there are at least 5 requests more, and 1.5 times as many, in every quarter
 //! more than in the one before, and over the replications surely so (Student's t, 95 %), while no more
-//! calls were served than before: where the load rises, so may what is under way.
+//! calls were served than before: where the load rises, so may what is under way. Where only users of closed loops
+//! come, nothing grows without a bound: a user waits for an answer before the next request.
 //!
 //! # Assumptions
 //! A cell holds its requests while it waits for others, so callers of a slow service fill up too. Only the
@@ -15,7 +16,8 @@
 use super::estimates::over_replications;
 use crate::experiment::replication::Figures;
 use meshsim_core::Table;
-use meshsim_models::ids::ServiceId;
+use meshsim_models::application::call_graph::Application;
+use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::world::description::Description;
 use std::collections::BTreeSet;
 
@@ -47,7 +49,12 @@ pub fn growing_queues(
     figures: &[&Figures],
     overloaded: &BTreeSet<ServiceId>,
 ) -> Vec<QueueGrowth> {
-    let places = 0..description.deployments.len();
+    let origins = origins(description);
+    let may_grow = |place: &usize| match origins[description.deployments[*place].service] {
+        Origins::Open | Origins::Both => true,
+        Origins::Closed | Origins::Nobody => false,
+    };
+    let places = (0..description.deployments.len()).filter(may_grow);
     let growing: Vec<QueueGrowth> = places.filter_map(|place| growth(figures, place)).collect();
     let service = |it: &QueueGrowth| description.deployments[it.deployment].service;
     let suspects: BTreeSet<ServiceId> =
@@ -58,6 +65,61 @@ pub fn growing_queues(
     // Where all wait for each other, nobody is the cause.
     let all_wait = suspects.iter().all(|&it| waiting[it]);
     growing.into_iter().filter(|it| all_wait || !waiting[service(it)]).collect()
+}
+
+/// Whose requests come to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Nobody's.
+    Nobody,
+    /// Those of open loops, which come whatever becomes of the others.
+    Open,
+    /// Those of closed loops, whose users wait for their answers.
+    Closed,
+    /// Both.
+    Both,
+}
+
+/// Whose requests come to each service: straight, through calls of others, routes that lead elsewhere, or as copies.
+#[must_use]
+pub fn origins(description: &Description) -> Table<ServiceId, Origins> {
+    let services = &description.application.services;
+    let mut origins: Table<ServiceId, Origins> = services.iter().map(|_| Origins::Nobody).collect();
+    for population in &description.populations {
+        let kind = if population.arrivals.is_open() { Origins::Open } else { Origins::Closed };
+        for service in reached(description, population.entry) {
+            let known = &mut origins[service];
+            *known = if *known == Origins::Nobody || *known == kind { kind } else { Origins::Both };
+        }
+    }
+    origins
+}
+
+/// The services that requests to an endpoint may come to.
+fn reached(description: &Description, entry: EndpointId) -> BTreeSet<ServiceId> {
+    let application = &description.application;
+    let mut seen = BTreeSet::from([entry]);
+    let mut open = vec![entry];
+    while let Some(endpoint) = open.pop() {
+        for next in next_of(description, application, endpoint) {
+            if seen.insert(next) {
+                open.push(next);
+            }
+        }
+    }
+    seen.into_iter().map(|endpoint| application.endpoints[endpoint].service).collect()
+}
+
+/// What an endpoint calls, and what the routes of its service send its requests or copies to.
+fn next_of(description: &Description, application: &Application, endpoint: EndpointId) -> Vec<EndpointId> {
+    let it = &application.endpoints[endpoint];
+    let calls = it.groups.iter().flat_map(|group| &group.calls).filter(|call| call.probability > 0.0);
+    let routes = || description.services[it.service].routes.iter();
+    let elsewhere = routes().flat_map(|route| &route.destinations).map(|to| to.destination.service);
+    let copies = routes().filter_map(|route| route.mirror.as_ref()).map(|it| it.destination.service);
+    let others = elsewhere.chain(copies).filter(|&service| service != it.service);
+    let others = others.map(|service| application.services[service].endpoint);
+    calls.map(|call| call.endpoint).chain(others).collect()
 }
 
 fn growth(figures: &[&Figures], deployment: usize) -> Option<QueueGrowth> {

@@ -4,6 +4,12 @@
 //! Each strategy is cut at its own warm-up, whatever the others do (see `warm_up`). A request counts if it arrives
 //! after the cut; one that has not ended when the run does counts as in flight. Two strategies are compared over
 //! the requests that count under both: those that arrive after the later of their cuts.
+//! What requests take (calls, CPU, crossings, bytes) is counted where it is done, from the cut on, whoever waits for
+//! it, and divided by the requests that arrived from the cut on: sums over users are sums over pods and links.
+//!
+//! # Assumptions
+//! Work from the cut on for requests that came before it counts, and work after the end does not. Effect: none in the
+//! mean where the load is steady; where requests pile up, what is still to be done for them is in no figure.
 
 use super::Watch;
 use super::memory::Share;
@@ -20,6 +26,7 @@ use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
+use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
 use meshsim_models::world::placement::places_in;
 use meshsim_models::world::{Record, World};
@@ -35,23 +42,23 @@ pub struct Figures {
     pub mean_ms: f64,
     /// What a dashboard would show as p90 (ms).
     pub dashboard_p90_ms: f64,
-    /// Per ended request.
+    /// Calls that cells answered, per request that arrived, as all of these.
     pub calls: f64,
-    /// Attempts that left the client's cluster, per ended request.
+    /// Attempts that left the client's cluster.
     pub crossings: f64,
-    /// Crossings into a cluster on the path, per ended request.
+    /// Crossings into a cluster on the path.
     pub returns: f64,
-    /// Further attempts, per ended request.
+    /// Further attempts.
     pub retries: f64,
-    /// TCP rounds beyond the first between clusters, per ended request.
+    /// TCP rounds beyond the first between clusters.
     pub rounds: f64,
-    /// Waiting for connections, per ended request (ms).
+    /// Waiting for connections (ms).
     pub connect_ms: f64,
-    /// CPU demand of the cells, per ended request (ms).
+    /// CPU time of the cells (ms).
     pub demand_ms: f64,
-    /// Bodies that crossed between clusters, per ended request (bytes).
+    /// Bodies that crossed between clusters (bytes).
     pub cross_payload: f64,
-    /// Everything that crossed, per ended request (bytes).
+    /// Everything that crossed (bytes).
     pub cross_wire: f64,
     /// Every Deployment, in the order of the description.
     pub workloads: Vec<Workload>,
@@ -67,8 +74,8 @@ pub struct Figures {
     pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
     /// How long each service took to answer, from a call's arrival to the answer's leaving, by cluster and service.
     pub answered: Vec<Vec<Times>>,
-    /// Time between the clusters per crossing that was answered, there and back, without the time that the answering
-    /// pod took (ms); NaN without crossings.
+    /// Time between the clusters per crossing whose answer was waited for, there and back, without the time that the
+    /// answering pod took (ms); NaN without crossings.
     pub crossing_ms: f64,
     /// Calls served from the cut on in stretches of [`Keep::window_seconds`], by stretch, cluster and service.
     pub served_over_time: Vec<Vec<Vec<u64>>>,
@@ -94,6 +101,8 @@ pub struct Figures {
     pub seconds: f64,
     /// All rows, if they were asked for.
     pub rows: Vec<RequestRow>,
+    /// What was done for each of them until the end of the run.
+    pub work: Vec<Work>,
 }
 
 /// A stretch of a run: its first moment, and the first after it.
@@ -176,7 +185,7 @@ impl Keep {
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
     let records: Vec<Option<(Record, Share)>> =
-        strategies.par_iter().map(|resolved| run_cell(resolved, number, watch)).collect();
+        strategies.par_iter().map(|resolved| run_cell(resolved, number, keep, watch)).collect();
     // The shares are held until all is reduced.
     let (records, mut shares): (Vec<Record>, Vec<Share>) =
         records.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
@@ -194,11 +203,17 @@ fn stretch_of(description: &Description) -> Stretch {
 }
 
 /// Runs one strategy.
-pub(super) fn run_cell(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<(Record, Share)> {
+pub(super) fn run_cell(
+    resolved: &Resolved,
+    replication: u32,
+    keep: Keep,
+    watch: &Watch<'_>,
+) -> Option<(Record, Share)> {
     if watch.is_cancelled() {
         return None;
     }
-    let mut world = World::new(&resolved.description, replication);
+    let make = if keep.rows { World::keeping_work } else { World::new };
+    let mut world = make(&resolved.description, replication);
     let end = world.end();
     let mut reported = 0.0;
     let mut hear = |now: SimTime| {
@@ -243,23 +258,22 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
     let over_time = Series::new(&record, cut);
     let mut buckets = IstioHistogram::default();
     latencies.iter().for_each(|&ms| buckets.record(ms));
-    let ended: Vec<_> = rows.iter().filter_map(|row| row.end).collect();
-    let per_request = |of: &dyn Fn(&meshsim_models::call::record::Totals) -> f64| {
-        ended.iter().map(|end| of(&end.totals)).sum::<f64>() / ended.len() as f64
-    };
     let metrics: Vec<_> = description.clusters.ids().map(|id| record.metrics_from(id, cut)).collect();
+    let mut work = Work::default();
+    metrics.iter().for_each(|it| work += it.work);
+    let per_request = |sum: u64| sum as f64 / rows.len() as f64;
     Figures {
         mean_ms: latencies.iter().sum::<f64>() / latencies.len() as f64,
         dashboard_p90_ms: buckets.quantile(0.9).unwrap_or(f64::NAN),
-        calls: per_request(&|t| f64::from(t.calls)),
-        crossings: per_request(&|t| f64::from(t.crossings)),
-        returns: per_request(&|t| f64::from(t.returns)),
-        retries: per_request(&|t| f64::from(t.retries)),
-        rounds: per_request(&|t| f64::from(t.rounds)),
-        connect_ms: per_request(&|t| f64::from(t.connect_us)) / 1000.0,
-        demand_ms: per_request(&|t| f64::from(t.demand_us)) / 1000.0,
-        cross_payload: per_request(&|t| f64::from(t.cross_payload)),
-        cross_wire: per_request(&|t| f64::from(t.cross_wire)),
+        calls: per_request(work.calls),
+        crossings: per_request(work.crossings),
+        returns: per_request(work.returns),
+        retries: per_request(work.retries),
+        rounds: per_request(work.rounds),
+        connect_ms: per_request(work.connect_nanos) / 1e6,
+        demand_ms: work.cpu_nanos / rows.len() as f64 / 1e6,
+        cross_payload: per_request(work.cross_payload),
+        cross_wire: per_request(work.cross_wire),
         workloads: workloads(description, &record, cut),
         user_series: description.time_series.map_or_else(Vec::new, |interval| {
             user_series(&record.requests, description.populations.len(), interval, record.end)
@@ -274,7 +288,7 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
         answered: metrics.iter().map(|m| m.answered.clone()).collect(),
         crossing_ms: crossing_ms(&metrics),
         served_over_time: served_over_time(description, &record, cut, keep.window_seconds),
-        cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds / seconds).collect(),
+        cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds() / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         control: record.control,
         series: record.series,
@@ -287,6 +301,7 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
         latencies_ms: if keep.latencies { latencies } else { Vec::new() },
         seconds,
         rows: if keep.rows { record.requests } else { Vec::new() },
+        work: record.work,
     }
 }
 
@@ -352,15 +367,11 @@ fn by_service(description: &Description, cluster: ClusterId, served: &[u64]) -> 
     by_service
 }
 
-/// What the clusters' clients waited for answers from others, less what these took to answer.
+/// The mean time between clusters of an answered crossing.
 fn crossing_ms(metrics: &[MetricsSum]) -> f64 {
-    let (mut waited, mut served) = (Times::default(), Times::default());
-    for it in metrics {
-        waited.add(it.crossings);
-        served.add(it.crossings_served);
-    }
-    // Those under way at the cut, and those at the end, are in one of the two: means, not sums, are taken.
-    (waited.nanos / waited.count as f64 - served.nanos / served.count as f64) / 1e6
+    let mut crossings = Times::default();
+    metrics.iter().for_each(|it| crossings.add(it.crossings));
+    crossings.nanos / crossings.count as f64 / 1e6
 }
 
 /// Calls served by stretch of time, cluster and service.

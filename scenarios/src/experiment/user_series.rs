@@ -22,7 +22,7 @@ pub struct UserSample {
     pub latency_ms: Option<[f64; 3]>,
 }
 
-/// The whole run in intervals; a last one that is not whole is left out.
+/// The whole run in intervals; the last one ends with the run, and may be shorter.
 #[must_use]
 pub fn user_series(
     rows: &[RequestRow],
@@ -30,15 +30,12 @@ pub fn user_series(
     interval: SimDuration,
     end: SimTime,
 ) -> Vec<UserSample> {
-    let count = (end.as_nanos() / interval.as_nanos().max(1)) as usize;
+    let count = end.as_nanos().div_ceil(interval.as_nanos().max(1)) as usize;
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); count * populations];
     let mut others = vec![[0_u32; 2]; count * populations];
     for row in rows {
-        let interval = (row.arrival.as_nanos() / interval.as_nanos().max(1)) as usize;
-        if interval >= count {
-            continue;
-        }
-        let place = interval * populations + row.population.index();
+        let number = (row.arrival.as_nanos() / interval.as_nanos().max(1)) as usize;
+        let place = number * populations + row.population.index();
         match row.end {
             Some(it) if it.status.is_ok() => latencies[place].push(it.latency.as_millis_f64()),
             Some(_) => others[place][0] += 1,
@@ -53,11 +50,13 @@ pub fn user_series(
             [Some(p50), Some(p90), Some(p99)] => Some([p50, p90, p99]),
             _ => None,
         };
+        let begins = SimTime::ZERO + interval * ((place / populations) as u64);
+        let ends = end.min(begins.saturating_add(interval));
         UserSample {
-            at: SimTime::ZERO + interval * ((place / populations) as u64 + 1),
+            at: ends,
             population: PopulationId::from_index(place % populations),
             offered_per_second: (latencies.len() as f64 + f64::from(failed + in_flight))
-                / interval.as_secs_f64(),
+                / (ends - begins).as_secs_f64(),
             failed,
             in_flight,
             latency_ms,

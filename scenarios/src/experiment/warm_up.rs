@@ -114,7 +114,8 @@ fn cut_of_pilots(resolved: &Resolved, watch: &Watch<'_>) -> Option<SimDuration> 
     let pilots: Vec<Option<Series>> = (FIRST_PILOT..FIRST_PILOT + PILOTS)
         .into_par_iter()
         .map(|number| {
-            run_cell(resolved, number, watch).map(|(record, _share)| Series::new(&record, SimTime::ZERO))
+            run_cell(resolved, number, Keep::default(), watch)
+                .map(|(record, _share)| Series::new(&record, SimTime::ZERO))
         })
         .collect();
     let pilots: Vec<Series> = pilots.into_iter().collect::<Option<_>>()?;

@@ -3,12 +3,12 @@
 //! # Models
 //! From what Kubernetes' controllers did in a run: a pod counts as ready from the moment at which its
 //! containers answered to that of its deletion. Counts and means are over the reported time, from the
-//! cut to the end; what a Deployment used of its CPU limit is over the whole run.
+//! cut to the end; what a Deployment used of the CPU that it may use is over the whole run. A pod may use a core per
+//! worker process, and no more than its CPU limit.
 
 use meshsim_core::SimTime;
 use meshsim_models::kubernetes::scheduler::choice::Unfit;
 use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep};
-use meshsim_models::units::Cores;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description};
 use meshsim_models::world::placement::places_in;
@@ -33,8 +33,8 @@ pub struct Workload {
     pub never_ready: u32,
     /// Requests that were killed with their pod.
     pub killed_requests: u32,
-    /// CPU used over the CPU that its pods might have used, from readiness to their end; absent without a limit.
-    pub cpu_of_limit: Option<f64>,
+    /// CPU used over the CPU that its pods might have used, from readiness to their end; absent without pods.
+    pub cpu_of_bound: Option<f64>,
     /// Requests in the cells of its pods together, in the mean over each quarter of the whole run.
     pub in_cells: [f64; 4],
     /// Calls that its pods served in each quarter of the whole run.
@@ -146,8 +146,7 @@ impl Lives {
         // A pod that is being deleted uses CPU until it has ended.
         let ending: f64 = self.ending.values().map(|it| (end - *it).as_secs_f64()).sum();
         let seconds = self.ready_seconds(SimTime::ZERO, end) + self.ending_seconds + ending;
-        let possible = |limit: Cores| seconds * limit.0.min(workers);
-        let possible = deployment.cpu_limit.map(possible).filter(|possible| *possible > 0.0);
+        let possible = seconds * deployment.cpu_limit.map_or(workers, |limit| limit.0.min(workers));
         let is_late = |made: &&SimTime| (end - **made).as_secs_f64() > UNBORN_SECONDS;
         Workload {
             ready_pods: self.ready_seconds(cut, end) / (end - cut).as_secs_f64(),
@@ -157,7 +156,7 @@ impl Lives {
                 .map(|it| it.2)
                 .max()
                 .unwrap_or(0),
-            cpu_of_limit: possible.map(|possible| cpu_seconds / possible),
+            cpu_of_bound: (possible > 0.0).then(|| cpu_seconds / possible),
             // A pod that is only on its way when the run ends is none of them.
             never_ready: self.unborn.values().filter(is_late).count() as u32,
             ..self.counted
@@ -233,7 +232,7 @@ mod tests {
         assert!((it.ready_pods - 200.0 / 50.0).abs() < 1e-9, "{it:?}");
         assert_eq!((it.most_ready, it.killed_requests, it.never_ready), (5, 3, 0));
         // 400 pod seconds, and 10 each between deletion and end, or the end of the run.
-        assert!((it.cpu_of_limit.unwrap() - 30.0 / 420.0).abs() < 1e-9, "{it:?}");
+        assert!((it.cpu_of_bound.unwrap() - 30.0 / 420.0).abs() < 1e-9, "{it:?}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use super::summary::{Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Histogram;
+use meshsim_models::telemetry::request_log::RequestEnd;
+use meshsim_models::telemetry::work::Work;
 use serde::Serialize;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
@@ -212,6 +214,8 @@ fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     Ok(())
 }
 
+/// A row per user request. Its counts are all that was done for it until the end of the run, whoever waited for
+/// that: tries that were given up, copies for mirrors and what a dead caller had asked for too.
 fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
     csv.write_record([
         "strategy",
@@ -232,7 +236,7 @@ fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Resul
     ])?;
     for (replication, figures) in &outcome.replications {
         for (resolved, figures) in plan.strategies.iter().zip(figures) {
-            for row in &figures.rows {
+            for (row, work) in figures.rows.iter().zip(&figures.work) {
                 let population = &resolved.description.populations[row.population.0 as usize].name;
                 let head = [
                     resolved.strategy.clone(),
@@ -241,26 +245,27 @@ fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Resul
                     row.number.to_string(),
                     row.arrival.as_secs_f64().to_string(),
                 ];
-                csv.write_record(head.into_iter().chain(end_of(row.end.as_ref())))?;
+                csv.write_record(head.into_iter().chain(end_of(row.end.as_ref())).chain(counts_of(work)))?;
             }
         }
     }
     Ok(())
 }
 
-fn end_of(end: Option<&meshsim_models::telemetry::request_log::RequestEnd>) -> [String; 10] {
-    let Some(end) = end else { return [const { String::new() }; 10] };
-    let totals = &end.totals;
+/// How a request ended; nothing if it has not.
+fn end_of(end: Option<&RequestEnd>) -> [String; 3] {
+    let Some(end) = end else { return [const { String::new() }; 3] };
+    [end.latency.as_millis_f64().to_string(), end.status.code().to_string(), end.status.flag().to_owned()]
+}
+
+fn counts_of(work: &Work) -> [String; 7] {
     [
-        end.latency.as_millis_f64().to_string(),
-        end.status.code().to_string(),
-        end.status.flag().to_owned(),
-        totals.calls.to_string(),
-        totals.crossings.to_string(),
-        totals.returns.to_string(),
-        totals.retries.to_string(),
-        totals.body.to_string(),
-        totals.demand_us.to_string(),
-        format!("{:08x}", totals.tree),
+        work.calls.to_string(),
+        work.crossings.to_string(),
+        work.returns.to_string(),
+        work.retries.to_string(),
+        work.body.to_string(),
+        (work.cpu_nanos / 1e3).round().to_string(),
+        format!("{:08x}", work.tree),
     ]
 }

@@ -1,7 +1,7 @@
 //! `summary.json`: what a comparison came to.
 
 use super::served::{proxy_counters, served, served_by_pod};
-use super::workloads::{WorkloadSummary, cpu_of_limit, growing_queues, workloads};
+use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
 use crate::analysis::estimates::{CONFIDENCE, Latencies, over_replications};
 use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
@@ -67,7 +67,8 @@ pub struct Strategy {
     /// What a dashboard would show as p90: `histogram_quantile` over Istio's buckets.
     #[serde(serialize_with = "number_alone")]
     pub dashboard_p90_ms: Value,
-    /// Calls executed per user request.
+    /// Calls executed per user request that arrived, for whomever they were: all per request figures count what was
+    /// done, also where nobody waited for it any more.
     #[serde(serialize_with = "number_alone")]
     pub calls_per_request: Value,
     /// Attempts that left the client's cluster.
@@ -82,7 +83,7 @@ pub struct Strategy {
     /// TCP rounds beyond the first that responses between clusters took, each a round trip.
     #[serde(serialize_with = "number_alone")]
     pub rounds_per_request: Value,
-    /// Time that requests waited for new connections (ms).
+    /// Time that attempts waited for connections (ms).
     #[serde(serialize_with = "number_alone")]
     pub connect_ms_per_request: Value,
     /// CPU time that the cells needed (ms).
@@ -99,9 +100,9 @@ pub struct Strategy {
     /// Deployments whose pods may come and go, by service and cluster.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub workloads: BTreeMap<String, BTreeMap<String, WorkloadSummary>>,
-    /// What every Deployment used of its CPU limit, over the whole run, by service and cluster.
+    /// Deployments that used all the CPU that they may, over the whole run, while nothing bounds their queues.
     #[serde(skip)]
-    pub cpu_of_limit: BTreeMap<(String, String), f64>,
+    pub saturated: Vec<Saturated>,
     /// Requests in the cells of Deployments whose queues grow, by service and cluster: from how many to how many.
     #[serde(skip)]
     pub growing_queues: BTreeMap<(String, String), [f64; 2]>,
@@ -344,7 +345,7 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         served_per_second: served(description, figures, &|count, _| count / seconds),
         served_by_pod: served_by_pod(description, figures, seconds),
         workloads: workloads(description, figures),
-        cpu_of_limit: cpu_of_limit(description, figures),
+        saturated: saturated(description, figures),
         growing_queues: growing_queues(description, figures),
         proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),

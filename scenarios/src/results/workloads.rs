@@ -2,16 +2,16 @@
 
 use super::summary::Value;
 use crate::analysis::estimates::over_replications;
-use crate::analysis::queue_growth;
+use crate::analysis::queue_growth::{self, Origins, origins};
 use crate::experiment::replication::Figures;
 use crate::experiment::workloads::Workload;
 use meshsim_models::kubernetes::scheduler::choice::Unfit;
-use meshsim_models::world::description::Description;
+use meshsim_models::world::description::{Deployment, Description};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Pods that use more than this of their limit over a whole run never catch up.
-pub const SATURATED: f64 = 0.98;
+/// Pods that use more than this of the CPU that they may use, over a whole run, never catch up.
+const SATURATED: f64 = 0.98;
 
 /// A Deployment whose pods may come and go, over all replications.
 #[derive(Clone, Debug, Serialize)]
@@ -63,13 +63,58 @@ pub(super) fn workloads(
     table
 }
 
-/// What each Deployment used of its limit, in the mean over the replications.
-pub(super) fn cpu_of_limit(
-    description: &Description,
-    figures: &[&Figures],
-) -> BTreeMap<(String, String), f64> {
-    let names = (0..description.deployments.len()).map(|place| names(description, place));
-    names.enumerate().filter_map(|(place, names)| Some((names, mean_of_limit(figures, place)?))).collect()
+/// A Deployment that used all the CPU that it may.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saturated {
+    /// Its service.
+    pub service: String,
+    /// Where.
+    pub cluster: String,
+    /// CPU used over what it may use.
+    pub share: f64,
+    /// What bounds it.
+    pub bound: CpuBound,
+}
+
+/// What bounds the CPU of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuBound {
+    /// Its CPU limit.
+    Limit,
+    /// Its worker processes, of which each uses a core at most.
+    Workers,
+}
+
+impl CpuBound {
+    /// Of the pods of a Deployment.
+    #[must_use]
+    pub fn of(description: &Description, deployment: &Deployment) -> Self {
+        let workers = f64::from(description.application.services[deployment.service].workers);
+        if deployment.cpu_limit.is_some_and(|limit| limit.0 < workers) { Self::Limit } else { Self::Workers }
+    }
+
+    /// What to do if it is too tight.
+    #[must_use]
+    pub const fn raised(self) -> &'static str {
+        match self {
+            Self::Limit => "raise cpu_limit",
+            Self::Workers => "give it more workers (each uses one core at most)",
+        }
+    }
+}
+
+/// Deployments that used all the CPU that they may and whose queues have no bound. The users of a closed loop
+/// wait for their answers: alone they make no queue longer than they are many, and together with others a cell
+/// may be busy without a queue that grows (`queue_growth` tells).
+pub(super) fn saturated(description: &Description, figures: &[&Figures]) -> Vec<Saturated> {
+    let (deployments, origins) = (description.deployments.iter(), origins(description));
+    let saturated = |(place, it): (usize, &Deployment)| {
+        let share = mean_of_bound(figures, place).filter(|share| *share > SATURATED)?;
+        let (service, cluster) = names(description, place);
+        let bound = CpuBound::of(description, it);
+        (origins[it.service] == Origins::Open).then_some(Saturated { service, cluster, share, bound })
+    };
+    deployments.enumerate().filter_map(saturated).collect()
 }
 
 /// Deployments whose queues grow though they do not use all their CPU, with the requests in their cells at
@@ -78,7 +123,11 @@ pub(super) fn growing_queues(
     description: &Description,
     figures: &[&Figures],
 ) -> BTreeMap<(String, String), [f64; 2]> {
-    let is_overloaded = |place: &usize| mean_of_limit(figures, *place).is_some_and(|it| it > SATURATED);
+    let saturated = saturated(description, figures);
+    let is_overloaded = |place: &usize| {
+        let (service, cluster) = names(description, *place);
+        saturated.iter().any(|it| it.service == service && it.cluster == cluster)
+    };
     let overloaded = (0..description.deployments.len()).filter(is_overloaded);
     let overloaded = overloaded.map(|place| description.deployments[place].service).collect();
     let growing = queue_growth::growing_queues(description, figures, &overloaded);
@@ -86,8 +135,8 @@ pub(super) fn growing_queues(
     others.map(|it| (names(description, it.deployment), [it.from, it.to])).collect()
 }
 
-fn mean_of_limit(figures: &[&Figures], place: usize) -> Option<f64> {
-    let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_limit).collect();
+fn mean_of_bound(figures: &[&Figures], place: usize) -> Option<f64> {
+    let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_bound).collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 

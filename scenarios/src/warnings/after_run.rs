@@ -2,7 +2,7 @@
 
 use super::Warning;
 use crate::results::summary::{Strategy, Summary};
-use crate::results::workloads::SATURATED;
+use crate::results::workloads::Saturated;
 
 /// What can be told after a run.
 #[must_use]
@@ -55,9 +55,9 @@ fn of_workloads(it: &Strategy) -> Vec<Warning> {
             }
         }
     }
-    for ((service, cluster), &share) in it.cpu_of_limit.iter().filter(|(_, share)| **share > SATURATED) {
-        let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());
-        warnings.push(Warning::Saturated { strategy, service, cluster, share });
+    for deployment in it.saturated.iter().cloned() {
+        let Saturated { service, cluster, share, bound } = deployment;
+        warnings.push(Warning::Saturated { strategy: it.name.clone(), service, cluster, share, bound });
     }
     for ((service, cluster), &[from, to]) in &it.growing_queues {
         let (strategy, service, cluster) = (it.name.clone(), service.clone(), cluster.clone());

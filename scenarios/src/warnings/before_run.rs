@@ -5,6 +5,7 @@ use super::farther_first::farther_first;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::problem::Problem;
 use crate::resolve::Resolved;
+use crate::results::workloads::CpuBound;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
@@ -121,13 +122,19 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
             |d: &Deployment| f64::from(most(d)) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers));
         description.deployments.iter().filter(|d| d.service == service).map(of).sum()
     };
+    // Where pods differ, the limit is what people can raise.
+    let bound = |service| {
+        let mut of_service = description.deployments.iter().filter(|d| d.service == service);
+        let limited = of_service.any(|d| CpuBound::of(description, d) == CpuBound::Limit);
+        if limited { CpuBound::Limit } else { CpuBound::Workers }
+    };
     let warning = |(id, it): (ServiceId, &Service)| {
         let (strategy, service, allowed) = (resolved.strategy.clone(), it.name.clone(), allowed(id));
         let (at_peak, needed) = (peaks[id.index()], mean[id.index()]);
         if needed >= allowed && needed > 0.0 {
-            return Some(Warning::Overload { strategy, service, needed, allowed });
+            return Some(Warning::Overload { strategy, service, needed, allowed, bound: bound(id) });
         }
-        let peak = Warning::PeakOverload { strategy, service, needed: at_peak, allowed };
+        let peak = Warning::PeakOverload { strategy, service, needed: at_peak, allowed, bound: bound(id) };
         (at_peak >= allowed && at_peak > 0.0).then_some(peak)
     };
     application.services.enumerate().filter_map(warning).collect()

@@ -4,6 +4,7 @@ mod after_run;
 mod before_run;
 mod farther_first;
 
+use crate::results::workloads::CpuBound;
 pub use after_run::after_run;
 pub use before_run::{before_run, before_runs};
 use meshsim_models::mesh::istio_version::IstioVersion;
@@ -28,6 +29,8 @@ pub enum Warning {
         needed: f64,
         /// Allowed, over all clusters (cores).
         allowed: f64,
+        /// What bounds it.
+        bound: CpuBound,
     },
     /// The pods of a service need more CPU at the peak of the load than their limits give them.
     PeakOverload {
@@ -39,6 +42,8 @@ pub enum Warning {
         needed: f64,
         /// Allowed, over all clusters (cores).
         allowed: f64,
+        /// What bounds it.
+        bound: CpuBound,
     },
     /// A setting replaces what makes a strategy what it is.
     Overridden {
@@ -197,8 +202,10 @@ pub enum Warning {
         service: String,
         /// Where.
         cluster: String,
-        /// CPU used over CPU limit.
+        /// CPU used over what they may use.
         share: f64,
+        /// What bounds it.
+        bound: CpuBound,
     },
     /// The requests of a service in a cluster became ever more, whatever keeps them.
     QueueGrows {
@@ -235,15 +242,17 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkModel { what } => f.write_str(what),
-            Self::Overload { strategy, service, needed, allowed } => write!(
+            Self::Overload { strategy, service, needed, allowed, bound } => write!(
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \
-                 will grow: add replicas, raise cpu_limit or lower the rate"
+                 will grow: add replicas, {} or lower the rate",
+                bound.raised()
             ),
-            Self::PeakOverload { strategy, service, needed, allowed } => write!(
+            Self::PeakOverload { strategy, service, needed, allowed, bound } => write!(
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores at the peak of the load and has \
-                 {allowed:.2}; queues will grow as long as it lasts: if they are not to, add replicas or raise cpu_limit"
+                 {allowed:.2}; queues will grow as long as it lasts: if they are not to, add replicas or {}",
+                bound.raised()
             ),
             Self::Overridden { strategy, path } => write!(
                 f,
@@ -357,12 +366,19 @@ impl fmt::Display for Warning {
                  ready; see \
                  pod_events.csv (--out) for what they waited for"
             ),
-            Self::Saturated { strategy, service, cluster, share } => write!(
-                f,
-                "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of their CPU limit: \
-                 their queues grow; add replicas or an hpa, or raise cpu_limit",
-                share * 100.0
-            ),
+            Self::Saturated { strategy, service, cluster, share, bound } => {
+                let of = match bound {
+                    CpuBound::Limit => "their CPU limit",
+                    CpuBound::Workers => "what their worker processes can use",
+                };
+                write!(
+                    f,
+                    "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of {of}: their \
+                     queues grow; add replicas or an hpa, or {}",
+                    share * 100.0,
+                    bound.raised()
+                )
+            }
             Self::QueueGrows { strategy, service, cluster, from, to } => write!(
                 f,
                 "strategy `{strategy}`: the requests in the pods of `{service}` in cluster `{cluster}` grew from {from:.1} \

@@ -1,0 +1,153 @@
+//! What users' requests take: counted where it is done, whoever still waits for the answer.
+//!
+//! # Models
+//! Every cluster counts what is done in it: calls that its cells answered, CPU time that they were given, and
+//! what its clients' attempts and its servers' responses took on their way. It is counted at the moment at
+//! which it is done, so work whose answer nobody waits for (after a time-out, for a mirror, for a caller that
+//! has died) counts as any other, and sums over requests are sums over pods and links.
+//! If it is asked for, every piece is also put down to the user request that it is done for: a cluster that a
+//! request reaches opens an entry for it, which all that follows there is added to.
+//!
+//! # Assumptions
+//! CPU time counts when a cell is given it, before it is used; what a dying pod had not used yet is taken back.
+
+use crate::ids::PopulationId;
+use meshsim_core::growing_bytes;
+use std::ops::AddAssign;
+
+/// What was done for one user request or many.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Calls that a cell has answered.
+    pub calls: u64,
+    /// Attempts whose endpoint was in another cluster than the client.
+    pub crossings: u64,
+    /// Crossings into a cluster that was already on the path.
+    pub returns: u64,
+    /// Further attempts of clients.
+    pub retries: u64,
+    /// TCP rounds beyond the first that responses between clusters took, each a round trip.
+    pub rounds: u64,
+    /// Time that attempts waited for a connection, those that got none included (ns).
+    pub connect_nanos: u64,
+    /// Bodies made (bytes).
+    pub body: u64,
+    /// CPU time of the cells (ns).
+    pub cpu_nanos: f64,
+    /// Bodies that crossed between clusters (bytes).
+    pub cross_payload: u64,
+    /// Everything that crossed between clusters, headers and tunnel included (bytes).
+    pub cross_wire: u64,
+    /// Combines the addresses of all calls answered, in any order: equal for equal trees.
+    pub tree: u32,
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.crossings += other.crossings;
+        self.returns += other.returns;
+        self.retries += other.retries;
+        self.rounds += other.rounds;
+        self.connect_nanos += other.connect_nanos;
+        self.body += other.body;
+        self.cpu_nanos += other.cpu_nanos;
+        self.cross_payload += other.cross_payload;
+        self.cross_wire += other.cross_wire;
+        self.tree ^= other.tree;
+    }
+}
+
+/// A user request, wherever it is worked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId {
+    /// Whose request it is.
+    pub population: PopulationId,
+    /// The k-th of its population.
+    pub number: u32,
+}
+
+impl RequestId {
+    /// Where nobody asks whose work it is.
+    const UNKNOWN: Self = Self { population: PopulationId(u32::MAX), number: 0 };
+}
+
+/// What a hop or a call is put down to: an entry of its cluster's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkId(u32);
+
+/// What a cluster did for each request. Empty if nobody asks for that.
+#[derive(Clone, Debug, Default)]
+pub struct WorkLog {
+    is_on: bool,
+    entries: Vec<(RequestId, Work)>,
+}
+
+impl WorkLog {
+    /// A log that is kept, with room for `capacity` entries.
+    #[must_use]
+    pub fn kept(capacity: usize) -> Self {
+        Self { is_on: true, entries: Vec::with_capacity(capacity) }
+    }
+
+    /// Work for a request begins in this cluster.
+    ///
+    /// # Panics
+    /// If there are more than 2^32 entries.
+    pub fn begin(&mut self, request: RequestId) -> WorkId {
+        if !self.is_on {
+            return WorkId::default();
+        }
+        self.entries.push((request, Work::default()));
+        WorkId(u32::try_from(self.entries.len() - 1).expect("at most 2^32 entries"))
+    }
+
+    /// The request of an entry, if the log is kept.
+    #[must_use]
+    pub fn request(&self, id: WorkId) -> RequestId {
+        self.entries.get(id.0 as usize).map_or(RequestId::UNKNOWN, |(request, _)| *request)
+    }
+
+    /// What was done so far, if the log is kept.
+    pub fn get_mut(&mut self, id: WorkId) -> Option<&mut Work> {
+        self.entries.get_mut(id.0 as usize).map(|(_, work)| work)
+    }
+
+    /// Memory that it takes, with what it takes next if it is nearly full (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        growing_bytes(self.entries.len(), self.entries.capacity(), size_of::<(RequestId, Work)>())
+    }
+
+    /// All entries, in the order in which they were begun; a request may have several.
+    #[must_use]
+    pub fn entries(&self) -> &[(RequestId, Work)] {
+        &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THIRD: RequestId = RequestId { population: PopulationId(1), number: 3 };
+
+    #[test]
+    fn work_is_put_down_to_its_request() {
+        let mut log = WorkLog::kept(1);
+        log.begin(RequestId { number: 0, ..THIRD });
+        let third = log.begin(THIRD);
+        log.get_mut(third).unwrap().calls += 2;
+        assert_eq!(log.request(third), THIRD);
+        let calls: Vec<_> =
+            log.entries().iter().map(|(request, work)| (request.number, work.calls)).collect();
+        assert_eq!(calls, [(0, 0), (3, 2)]);
+    }
+
+    #[test]
+    fn a_log_that_nobody_asks_for_keeps_nothing() {
+        let mut log = WorkLog::default();
+        let id = log.begin(THIRD);
+        assert!(log.get_mut(id).is_none() && log.entries().is_empty());
+    }
+}
