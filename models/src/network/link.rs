@@ -52,7 +52,7 @@ impl Link {
         Transmission { begins, ends: self.free_at }
     }
 
-    /// For how long it has sent until `now`.
+    /// For how long it has sent until `now`, if nothing more enters before.
     #[must_use]
     pub fn busy_until(&self, now: SimTime) -> SimDuration {
         // What waits is sent without a break.
@@ -91,8 +91,10 @@ mod tests {
         let at = SimTime::from_nanos;
         assert_eq!(link.transmit(at(0), 100), Transmission { begins: at(0), ends: at(100) });
         assert_eq!(link.transmit(at(40), 100), Transmission { begins: at(100), ends: at(200) });
+        // It never counts what is still to be sent.
+        assert_eq!([150, 300].map(|now| link.busy_until(at(now)).as_nanos()), [150, 200]);
         assert_eq!(link.transmit(at(500), 10), Transmission { begins: at(500), ends: at(510) });
-        assert_eq!([150, 300, 505, 900].map(|now| link.busy_until(at(now)).as_nanos()), [150, 200, 205, 210]);
+        assert_eq!([505, 900].map(|now| link.busy_until(at(now)).as_nanos()), [205, 210]);
         assert_eq!(link.bytes(), 210);
     }
 }
