@@ -170,7 +170,7 @@ fn only_a_waypoint_retries() {
                 assert!((-1e-4..if waypoint { 75.0 } else { 1e-4 }).contains(&waits), "{waits}");
             }
         }
-        assert!(counted(&record, Counter::ConnectFailures).abs_diff(n * u64::from(retries + 1)) <= 3);
+        assert!(counted(&record, Counter::ConnectFailures).abs_diff(n * (retries + 1)) <= 3);
     }
 }
 

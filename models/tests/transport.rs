@@ -12,11 +12,11 @@ use meshsim_core::SimDuration;
 use meshsim_models::ids::{ClusterId, EndpointId, HostId};
 use meshsim_models::network::path::{Path, RESPONSE_HEADER};
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings, Window};
-use meshsim_models::telemetry::request_log::{RequestEnd, RequestRow};
+use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Description, HostSpec, LinkSpec};
-use support::{CLOUD, EDGE, all_ended, free_world, is_binomial, run, without_mesh};
+use support::{CLOUD, EDGE, Ended, all_ended, free_world, is_binomial, run, without_mesh};
 
 const LINUX: TcpSettings = TcpSettings {
     slow_start_after_idle: true,
@@ -40,15 +40,15 @@ fn answers(cluster: ClusterId, kb: f64, every: f64, seconds: u64) -> Description
 }
 
 /// The requests after the first, each with its latency in round trips of 160 ms.
-fn later(record: &Record) -> Vec<(&RequestRow, RequestEnd, f64)> {
+fn later(record: &Record) -> Vec<(&RequestRow, Ended, f64)> {
     let ended = all_ended(record);
     assert!(ended.iter().all(|(_, end)| end.status.is_ok()));
-    let trips = |end: &RequestEnd| end.latency.as_millis_f64() / 160.0;
+    let trips = |end: &Ended| end.latency.as_millis_f64() / 160.0;
     ended[1..].iter().map(|(row, end)| (*row, *end, trips(end))).collect()
 }
 
-fn segments(end: &RequestEnd, mtu: u32) -> u32 {
-    (end.totals.body + RESPONSE_HEADER).div_ceil(mtu - 52)
+fn segments(end: &Ended, mtu: u32) -> u32 {
+    (end.totals.body as u32 + RESPONSE_HEADER).div_ceil(mtu - 52)
 }
 
 /// Each answer takes the rounds of one window over the whole sequence; tells the mean of these.
@@ -58,7 +58,7 @@ fn assert_rounds(description: &Description, tcp: &TcpSettings, mtu: u32) -> f64 
     let record = run(description, 0);
     let first = all_ended(&record)[0];
     let mut window = Window::new(first.0.arrival, tcp);
-    let mut send = |row: &RequestRow, end: &RequestEnd| {
+    let mut send = |row: &RequestRow, end: &Ended| {
         let n = segments(end, mtu);
         let rounds = window.start(row.arrival, n, None, &path, tcp).further_rounds(&window, &path);
         window.sent(row.arrival + MS_160 * u64::from(rounds));

@@ -3,6 +3,7 @@
 
 mod support;
 
+use meshsim_core::elementary::exp;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
@@ -90,7 +91,7 @@ fn per_request_is_what_was_done_over_what_arrived() {
         let cpu = it.cpu_demand_ms_per_request.value;
         assert!((cpu - cells / per_second * 1e3).abs() < 1e-3 * cpu, "{}: {cpu} ms", it.name);
         // A try takes 30 ms with the probability exp(-30 / 8), nearly, where nobody queues.
-        let further = (-30.0_f64 / 8.0).exp();
+        let further = exp(-30.0 / 8.0);
         let right = match it.name.as_str() {
             "tries" => 1.0 + further,
             "mirror" => 1.25,

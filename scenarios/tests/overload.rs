@@ -37,9 +37,13 @@ service = "front"
 
 /// What is said after a run at such a rate of the users.
 fn warnings(users: &str, settings: &[&str]) -> Vec<Warning> {
+    warnings_of(WORKMODEL, users, settings)
+}
+
+fn warnings_of(workmodel: &str, users: &str, settings: &[&str]) -> Vec<Warning> {
     let directory = tempfile::tempdir().unwrap();
     let text = format!("{SCENARIO}{users}\n");
-    let files = [("it.toml", text.as_str()), ("app.json", WORKMODEL)];
+    let files = [("it.toml", text.as_str()), ("app.json", workmodel)];
     let scenario = support::open(directory.path(), &files, settings).unwrap();
     let plan = Plan::new(&scenario, &Choice::default()).unwrap();
     let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
@@ -93,6 +97,12 @@ fn saturated(warnings: &[Warning]) -> Vec<(&str, CpuBound)> {
     warnings.iter().filter_map(saturated).collect()
 }
 
+/// The same, where nobody sleeps.
+const AWAKE: &str = r#"{
+  "front": {"internal_service": {}, "external_services": [{"services": ["back"]}], "workers": 4, "threads": 256},
+  "back": {"internal_service": {}, "workers": 1, "threads": 64}
+}"#;
+
 /// `back` has one worker, which needs 50 ms of CPU for a request: 20/s at most, whatever the limit is.
 const BUSY: &str = "services.back.service_time={ law = \"deterministic\", mean = \"50ms\" }";
 
@@ -100,7 +110,7 @@ const BUSY: &str = "services.back.service_time={ law = \"deterministic\", mean =
 fn a_worker_uses_one_core_whatever_the_limit_is() {
     let limit = "services.back.resources={ limits = { cpu = \"4000m\" } }";
     for settings in [&[BUSY][..], &[BUSY, limit]] {
-        let said = warnings("rate = \"30/s\"", settings);
+        let said = warnings_of(AWAKE, "rate = \"30/s\"", settings);
         assert_eq!(saturated(&said), [("back", CpuBound::Workers)], "{said:?}");
         let text = said.iter().map(ToString::to_string).find(|it| it.contains("their queues grow")).unwrap();
         assert!(text.contains("worker processes") && !text.contains("cpu_limit"), "{text}");
@@ -110,7 +120,7 @@ fn a_worker_uses_one_core_whatever_the_limit_is() {
 #[test]
 fn the_queue_of_a_closed_loop_has_a_bound() {
     let users = "arrivals = \"closed-loop\"\nthink_time = \"500ms\"\nusers = 40";
-    let said = warnings(users, &[BUSY]);
+    let said = warnings_of(AWAKE, users, &[BUSY]);
     assert!(saturated(&said).is_empty() && growing(&said).is_empty(), "{said:?}");
     assert!(!said.iter().any(|it| it.to_string().contains("queues grow")), "{said:?}");
 }
@@ -121,7 +131,7 @@ fn mixed(per_second: u32) -> Vec<Warning> {
         "arrivals = \"closed-loop\"\nthink_time = \"100ms\"\nusers = 10\n\
          [users.open]\ncluster = \"edge\"\nservice = \"front\"\nrate = \"{per_second}/s\""
     );
-    warnings(&users, &[BUSY])
+    warnings_of(AWAKE, &users, &[BUSY])
 }
 
 #[test]

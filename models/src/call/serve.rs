@@ -203,13 +203,13 @@ impl Context<'_> {
         let tcp = self.topology.tcp_of(it.pod);
         let call_mut = &mut self.cluster.calls[call];
         call_mut.transfer = call_mut.window.start(self.now, segments, lost, &path, tcp);
-        let further_rounds = call_mut.transfer.further_rounds(&call_mut.window, &path);
-        let wire_bytes = path.wire_bytes(stream, segments);
         if it.client != self.cluster.id {
             self.round_leaves(call);
             return;
         }
         // Nobody else queues on this path: all rounds at once.
+        let wire_bytes = path.wire_bytes(stream, segments);
+        let further_rounds = call_mut.transfer.further_rounds(&call_mut.window, &path);
         let last = self.now + path.round_trip * u64::from(further_rounds);
         call_mut.window.sent(last);
         let at = last + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
