@@ -683,11 +683,13 @@ fn check_work(record: &Record, cpu_seconds_left: f64) {
     let given = told.cpu_nanos / 1e9;
     assert!((done.cpu_nanos / 1e9 - given).abs() <= 1e-9 * (1.0 + given), "{done:?}, {told:?}");
     assert_eq!(Work { cpu_nanos: 0.0, ..done }, Work { cpu_nanos: 0.0, ..told });
+    let start: f64 =
+        record.metrics.ids().map(|it| record.metrics_from(it, SimTime::ZERO).start_cpu_seconds).sum();
     let used: f64 = record.pod_cpu_seconds.iter().flatten().sum();
     // A job that ends within a nanosecond ends at its end.
     let rounding = 3e-9 * record.events as f64;
     assert!(
-        (used + cpu_seconds_left - given).abs() <= rounding,
+        (used + cpu_seconds_left - start - given).abs() <= rounding,
         "{used} + {cpu_seconds_left} s, not {given}"
     );
 }

@@ -17,7 +17,7 @@
 //! `meshsim_core::stats::mser5`.
 
 use super::Watch;
-use super::replication::run_cell;
+use super::replication::{Keep, run_cell};
 use crate::resolve::Resolved;
 use meshsim_core::stats::mser5;
 use meshsim_core::{SimDuration, SimTime};
