@@ -13,8 +13,8 @@
 use super::compare::Plan;
 use crate::problem::Problem;
 use crate::resolve::expected_requests;
-use meshsim_models::call::record::Totals;
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::work::{RequestId, Work};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sysinfo::System;
@@ -31,9 +31,9 @@ static SHORTAGE: OnceLock<Problem> = OnceLock::new();
 /// Of what is free, so much is left to everything that is not counted.
 const SPARE: f64 = 0.2;
 
-/// What a request takes beside its row while a run is reduced to figures (bytes): its latency three times, a
-/// reference, what it took.
-const REDUCED_BYTES: usize = size_of::<Totals>() + 4 * size_of::<u64>();
+/// What a request takes beside its row while a run is reduced to figures (bytes): its latency three times and a
+/// reference.
+const REDUCED_BYTES: usize = 4 * size_of::<u64>();
 
 /// Whether a run has stopped for want of memory, and all others are to.
 #[must_use]
@@ -72,9 +72,9 @@ impl Share {
         !is_short()
     }
 
-    /// Of the run its rows are left.
-    pub(super) fn keep_rows(&mut self, rows: usize) {
-        self.set((rows * size_of::<RequestRow>()) as u64);
+    /// Of the run its rows are left, and what was done for so many of them.
+    pub(super) fn keep_rows(&mut self, rows: usize, work: usize) {
+        self.set((rows * size_of::<RequestRow>() + work * size_of::<Work>()) as u64);
     }
 
     /// What is held now is held until the program ends.
@@ -119,7 +119,13 @@ fn suffices(plan: &Plan, keep_rows: bool, threads: usize, most: u64) -> Result<(
     let running = threads.min(strategies * plan.replications as usize);
     let kept = if keep_rows { strategies * plan.replications as usize } else { 0 };
     let row = size_of::<RequestRow>();
-    let bytes = requests * ((together + running + kept) * row + running * REDUCED_BYTES) as f64;
+    // What is done for a request is kept by each cluster that it comes to, of which there is one at least.
+    let [work, parts] = match keep_rows {
+        true => [size_of::<Work>(), size_of::<(RequestId, Work)>()],
+        false => [0, 0],
+    };
+    let bytes =
+        requests * ((together + kept) * (row + work) + running * (row + parts + REDUCED_BYTES)) as f64;
     if bytes <= most as f64 {
         return Ok(());
     }
@@ -196,7 +202,7 @@ mod tests {
         // Other tests of this program run worlds at the same time: only a share larger than all of these can be told.
         let mut share = Share::default();
         assert!(share.hold(1_000, 1, 1));
-        share.keep_rows(10);
+        share.keep_rows(10, 0);
         assert_eq!(share.bytes, 10 * size_of::<RequestRow>() as u64);
         share.leave();
         assert_eq!(share.bytes, 0);

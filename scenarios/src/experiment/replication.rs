@@ -236,7 +236,7 @@ pub(super) fn run_cell(
     }
     (watch.progress)(end.as_secs_f64() - reported);
     let record = world.finish();
-    share.keep_rows(record.requests.len());
+    share.keep_rows(record.requests.len(), record.work.len());
     Some((record, share))
 }
 
