@@ -13,11 +13,10 @@ use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::mesh::cluster_policy::{ConnectionPoolSettings, OutlierDetectionSettings, TrafficPolicy};
 use meshsim_models::mesh::route::RouteSettings;
 use meshsim_models::telemetry::metrics::Counter;
-use meshsim_models::telemetry::request_log::RequestEnd;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{DataPlane, Description, ServiceSettings};
-use support::{CLOUD, EDGE, all_ended, at_ms, counted, free_world, run, same_ms, served};
+use support::{CLOUD, EDGE, Ended, all_ended, at_ms, counted, free_world, run, same_ms, served};
 
 const SECONDS: fn(u64) -> SimDuration = SimDuration::from_secs;
 
@@ -49,7 +48,7 @@ fn policy(connect_timeout: u64) -> ServiceSettings {
 }
 
 /// How the request that came at this moment ended.
-fn of(record: &Record, ms: u64) -> RequestEnd {
+fn of(record: &Record, ms: u64) -> Ended {
     let ended = all_ended(record);
     ended.iter().find(|(row, _)| row.arrival == at_ms(ms)).unwrap_or_else(|| panic!("none came at {ms} ms")).1
 }

@@ -6,6 +6,7 @@
 
 mod support;
 
+use meshsim_core::elementary::exp;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::exponential::Exponential;
@@ -40,7 +41,7 @@ fn the_tail_of_the_service_time_gives_up_and_is_served_all_the_same() {
     let record = run(&description, 0);
     let (sent, given_up) = (record.requests.len() as u64, count(&record, "0 DC") as u64);
     // 0.2 ms of it are the way; one gives up on its way to a connection that is new.
-    assert!(is_binomial(given_up, sent, (-1.498_f64).exp()), "{given_up} of {sent}");
+    assert!(is_binomial(given_up, sent, exp(-1.498)), "{given_up} of {sent}");
     assert_eq!(counted(&record, Counter::CallersGone), given_up);
     for (_, end) in all_ended(&record) {
         let waited = end.latency.as_millis_f64();
