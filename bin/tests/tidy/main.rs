@@ -1,0 +1,68 @@
+//! What the tree promises of itself and a machine can hold: arrows between the packages, circles of
+//! imports between files, heads of model files, and ARCHITECTURE.md's list of the circles.
+//!
+//! `cargo test -p meshsim --test tidy -- --nocapture` prints the circles of every package.
+
+mod imports;
+
+use imports::Package;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Every package and those that it may import.
+const ARROWS: [(&str, &[&str]); 4] = [
+    ("sim-core", &[]),
+    ("models", &["meshsim_core"]),
+    ("scenarios", &["meshsim_core", "meshsim_models"]),
+    ("bin", &["meshsim_core", "meshsim_models", "meshsim_scenarios"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace").into()
+}
+
+fn package(name: &str) -> Package {
+    Package::read(&root().join(name).join("src"))
+}
+
+#[test]
+fn nothing_points_back() {
+    for (name, allowed) in ARROWS {
+        for (file, imported) in package(name).foreign {
+            let ours = imported.starts_with("meshsim_");
+            assert!(!ours || allowed.contains(&imported.as_str()), "{name}/src/{file} imports {imported}");
+        }
+    }
+}
+
+/// A circle that is not in ARCHITECTURE.md is new; one that is there and gone is not true any more.
+#[test]
+fn circles_are_those_of_architecture_md() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
+    let section = text.split("\n## ").find(|it| it.starts_with("Circles")).expect("a section of circles");
+    let listed: BTreeSet<String> =
+        section.lines().filter_map(|line| line.strip_prefix("- ")).map(|line| line.replace('`', "")).collect();
+    let circles = |(name, _): (&str, &[&str])| {
+        let circles = package(name).circles();
+        circles.into_iter().map(move |files| format!("{name}: {}", files.join(", "))).collect::<Vec<_>>()
+    };
+    let found: BTreeSet<String> = ARROWS.into_iter().flat_map(circles).collect();
+    found.iter().for_each(|circle| println!("- {circle}"));
+    let new: Vec<&String> = found.difference(&listed).collect();
+    let gone: Vec<&String> = listed.difference(&found).collect();
+    assert!(new.is_empty() && gone.is_empty(), "not in ARCHITECTURE.md: {new:#?}\nno longer so: {gone:#?}");
+}
+
+/// Every file says in its first line what it is, and whoever lists assumptions lists some.
+#[test]
+fn files_have_heads() {
+    for (name, _) in ARROWS {
+        for (file, text) in &package(name).texts {
+            assert!(text.starts_with("//! "), "{name}/src/{file} has no head");
+            for title in ["Models", "Assumptions", "Source"] {
+                let empty = format!("//! # {title}\n//!\n");
+                assert!(!text.contains(&empty), "{name}/src/{file} says nothing under {title}");
+            }
+        }
+    }
+}
