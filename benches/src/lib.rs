@@ -1,1 +1,4 @@
-//! Benchmarks of the kernel; see `benches/`.
+//! What the benchmarks run on the bare kernel: two models without any mesh.
+
+pub mod call_graph;
+pub mod mm1;
