@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use meshsim_scenarios::analysis::verdict::decimals;
-use meshsim_scenarios::results::summary::{Strategy, Summary, Value};
+use meshsim_scenarios::results::summary::{Requests, Strategy, Summary, UserGroup, Value};
 use meshsim_scenarios::results::workloads::WorkloadSummary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -15,6 +15,7 @@ const IN_FLIGHT_SHOWN: f64 = 0.01;
 pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
     let mut text = latency_table(summary);
     text.push('\n');
+    text += &user_table(summary, verbose);
     text += &traffic_table(summary);
     if verbose {
         text.push('\n');
@@ -41,13 +42,46 @@ fn latency_table(summary: &Summary) -> String {
             with_interval(&latency.p95),
             with_interval(&latency.p99),
             against_baseline(summary, &it.name),
-            failed(it),
+            failed(&it.requests),
         ];
         row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
         rows.push(row);
     }
     align(&rows)
 }
+
+/// What each group of users got, where there are several: a mean over all hides those who fare badly.
+fn user_table(summary: &Summary, verbose: bool) -> String {
+    let groups = summary.strategies.iter().map(|it| it.users.len()).max().unwrap_or(0);
+    if groups == 0 {
+        return String::new();
+    }
+    let shown = groups <= GROUPS_SHOWN || verbose;
+    let head = ["users", "strategy", "mean ms", "p50", "p90", "p95", "p99", "failed"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    let names: BTreeSet<&String> = summary.strategies.iter().flat_map(|it| it.users.keys()).collect();
+    let row = |name: &str, strategy: &Strategy, group: &UserGroup| {
+        let latency = group.latency_ms.named().map(|(_, value)| with_interval(&value));
+        let head = [name.to_owned(), strategy.name.clone()];
+        head.into_iter().chain(latency).chain([failed(&group.requests)]).collect::<Vec<_>>()
+    };
+    if shown {
+        for name in names {
+            let of = |it: &Strategy| it.users.get(name).map(|group| row(name, it, group));
+            rows.extend(summary.strategies.iter().filter_map(of));
+        }
+        return format!("by users\n{}\n", align(&rows));
+    }
+    for strategy in &summary.strategies {
+        let mean = |(_, group): &(&String, &UserGroup)| group.latency_ms.mean.value;
+        let slowest = strategy.users.iter().max_by(|a, b| mean(a).total_cmp(&mean(b)));
+        rows.extend(slowest.map(|(name, group)| row(name, strategy, group)));
+    }
+    format!("the slowest of {groups} groups of users (all with --verbose)\n{}\n", align(&rows))
+}
+
+/// More groups of users than this are not shown one by one.
+const GROUPS_SHOWN: usize = 4;
 
 /// The difference to the baseline; a dash if there is none, as where nothing was completed.
 fn against_baseline(summary: &Summary, name: &str) -> String {
@@ -161,9 +195,9 @@ fn by_cluster<T>(
     text
 }
 
-fn failed(it: &Strategy) -> String {
-    let failed: u64 = it.requests.failed.values().sum();
-    let ended = failed + it.requests.completed;
+fn failed(requests: &Requests) -> String {
+    let failed = requests.all_failed();
+    let ended = failed + requests.completed;
     if failed == 0 { "0".to_owned() } else { format!("{:.2} %", failed as f64 / ended as f64 * 100.0) }
 }
 

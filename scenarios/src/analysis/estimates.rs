@@ -11,7 +11,7 @@
 //! Law, Simulation modeling and analysis, 2015, sections 9.5 and 9.6.
 
 use crate::experiment::replication::{Figures, QUANTILES};
-use meshsim_core::stats::{Estimate, Interval, Repeated, mean_estimate};
+use meshsim_core::stats::{Estimate, Histogram, Interval, Repeated, mean_estimate};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -33,12 +33,25 @@ impl<'a> Latencies<'a> {
     /// Of these replications. `settles`: whether no part of a run is meant to differ from another.
     #[must_use]
     pub fn new(figures: &[&'a Figures], settles: bool) -> Self {
-        let repeated = match figures {
-            [only] => Repeated::one_run(&only.batches),
-            _ => Repeated::replications(figures.iter().map(|it| (&it.histogram, &it.batches[..]))),
+        Self::of(figures.iter().map(|it| (&it.histogram, &it.batches[..])).collect(), settles)
+    }
+
+    /// Of the users of one population, by its place.
+    #[must_use]
+    pub fn of_group(figures: &[&'a Figures], place: usize, settles: bool) -> Self {
+        let parts = figures.iter().map(|it| &it.groups[place]).map(|it| (&it.histogram, &it.batches[..]));
+        Self::of(parts.collect(), settles)
+    }
+
+    /// Of the values of each replication, whole and in batches.
+    fn of(replications: Vec<(&'a Histogram, &'a [Histogram])>, settles: bool) -> Self {
+        let has_intervals = settles || replications.len() > 1;
+        let repeated = match replications[..] {
+            [(_, batches)] => Repeated::one_run(batches),
+            _ => Repeated::replications(replications),
         };
         // Stretches of a run that does not settle have nothing in common.
-        Self { repeated, has_intervals: settles || figures.len() > 1 }
+        Self { repeated, has_intervals }
     }
 
     /// The mean (ms).

@@ -91,6 +91,8 @@ pub struct Figures {
     pub histogram: Histogram,
     /// The same in [`BATCHES`] batches of equal time, by arrival, of [`Keep::batches`].
     pub batches: Vec<Histogram>,
+    /// What the users of each population got, where there are several, up to [`GROUPS_MAX`].
+    pub groups: Vec<Group>,
     /// What comparisons with other strategies take.
     pub compared: Compared,
     /// How it went over the reported time.
@@ -104,6 +106,20 @@ pub struct Figures {
     /// What was done for each of them until the end of the run.
     pub work: Vec<Work>,
 }
+
+/// What the users of one population got.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Where their requests went.
+    pub counts: Counts,
+    /// Latencies of the successful ones (ns).
+    pub histogram: Histogram,
+    /// The same in [`BATCHES`] batches of equal time, by arrival.
+    pub batches: Vec<Histogram>,
+}
+
+/// More groups of users than this are reported together only: each takes some 100 kB a replication.
+pub const GROUPS_MAX: usize = 64;
 
 /// A stretch of a run: its first moment, and the first after it.
 pub type Stretch = (SimTime, SimTime);
@@ -296,6 +312,7 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
         counts: count(&rows),
         histogram,
         batches,
+        groups: groups(&rows, description.populations.len(), (cut, end), keep.batches),
         compared: compared(&record.requests, (cut, end), all_reported),
         over_time,
         latencies_ms: if keep.latencies { latencies } else { Vec::new() },
@@ -318,6 +335,21 @@ fn histograms(rows: &[&RequestRow], (cut, end): Stretch, batches: Resolution) ->
         }
     }
     (all, parts)
+}
+
+/// What the users of each of several populations got.
+fn groups(rows: &[&RequestRow], populations: usize, reported: Stretch, batches: Resolution) -> Vec<Group> {
+    if !(2..=GROUPS_MAX).contains(&populations) {
+        return Vec::new();
+    }
+    let mut by_population = vec![Vec::new(); populations];
+    rows.iter().for_each(|&row| by_population[row.population.index()].push(row));
+    let group = |rows: Vec<&RequestRow>| {
+        let counts = count(&rows);
+        let (histogram, batches) = histograms(&rows, reported, batches);
+        Group { counts, histogram, batches }
+    };
+    by_population.into_iter().map(group).collect()
 }
 
 /// What comparisons of this strategy with those that are reported over `all` need.

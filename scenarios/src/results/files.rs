@@ -4,7 +4,7 @@ use super::csv::Csv;
 use super::draws;
 use super::folder::Folder;
 use super::over_time;
-use super::summary::{Summary, Value};
+use super::summary::{Latency, Requests, Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Histogram;
@@ -13,7 +13,7 @@ use meshsim_models::telemetry::work::Work;
 use serde::Serialize;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
-/// `latency_histogram.csv`, and where there is something for it `requests.csv`, `time_series.csv`,
+/// `latency_histogram.csv`, and where there is something for it `user_histogram.csv`, `requests.csv`, `time_series.csv`,
 /// `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
 /// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
@@ -37,6 +37,9 @@ pub fn write_comparison(
     folder.write_csv("served.csv", |csv| served_rows(csv, summary))?;
     folder.write_csv("proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     folder.write_csv("latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
+    if summary.strategies.iter().any(|it| !it.users.is_empty()) {
+        folder.write_csv("user_histogram.csv", |csv| user_histogram_rows(csv, summary))?;
+    }
     if let Some(ranking) = &summary.calibration {
         folder.write_csv("calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
     }
@@ -117,22 +120,27 @@ impl Value {
     }
 }
 
+/// Latency and requests of all users, or of a group whose name stands before each metric.
+fn requests_and_latency(prefix: &str, latency: &Latency, requests: &Requests) -> Vec<(String, Value)> {
+    let count = |count: u64| Value { value: count as f64, ci95: None };
+    let latencies = latency.named().map(|(name, value)| (format!("latency_ms.{name}"), value));
+    let counts = [
+        ("requests.offered".to_owned(), count(requests.offered)),
+        ("requests.completed".to_owned(), count(requests.completed)),
+        ("requests.in_flight".to_owned(), count(requests.in_flight)),
+    ];
+    let failed = requests.failed.iter().map(|(cause, &n)| (format!("requests.failed.{cause}"), count(n)));
+    let all = latencies.into_iter().chain(counts).chain(failed);
+    all.map(|(metric, value)| (format!("{prefix}{metric}"), value)).collect()
+}
+
 /// Every figure of every strategy as (strategy, metric, value).
 pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
     summary.strategies.iter().flat_map(|strategy| {
         let plain = |value: f64| Value { value, ci95: None };
-        let mut rows: Vec<(String, Value)> = vec![
-            ("latency_ms.mean".into(), strategy.latency_ms.mean),
-            ("latency_ms.p50".into(), strategy.latency_ms.p50),
-            ("latency_ms.p90".into(), strategy.latency_ms.p90),
-            ("latency_ms.p95".into(), strategy.latency_ms.p95),
-            ("latency_ms.p99".into(), strategy.latency_ms.p99),
-            ("requests.offered".into(), plain(strategy.requests.offered as f64)),
-            ("requests.completed".into(), plain(strategy.requests.completed as f64)),
-            ("requests.in_flight".into(), plain(strategy.requests.in_flight as f64)),
-        ];
-        for (cause, &count) in &strategy.requests.failed {
-            rows.push((format!("requests.failed.{cause}"), plain(count as f64)));
+        let mut rows: Vec<(String, Value)> = requests_and_latency("", &strategy.latency_ms, &strategy.requests);
+        for (name, group) in &strategy.users {
+            rows.extend(requests_and_latency(&format!("users.{name}."), &group.latency_ms, &group.requests));
         }
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
@@ -206,12 +214,31 @@ fn counter_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
 fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     csv.write_record(["strategy", "lower_ms", "upper_ms", "count"])?;
     for strategy in &summary.strategies {
-        for (lower, upper, count) in strategy.histogram.iter().flat_map(Histogram::buckets) {
-            let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
-            csv.write_record([strategy.name.clone(), ms(lower), ms(upper), count.to_string()])?;
+        for bucket in buckets(strategy.histogram.as_ref()) {
+            csv.write_record(std::iter::once(strategy.name.clone()).chain(bucket))?;
         }
     }
     Ok(())
+}
+
+/// The same for each group of users.
+fn user_histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
+    csv.write_record(["strategy", "users", "lower_ms", "upper_ms", "count"])?;
+    for strategy in &summary.strategies {
+        for (users, group) in &strategy.users {
+            for bucket in buckets(group.histogram.as_ref()) {
+                csv.write_record([strategy.name.clone(), users.clone()].into_iter().chain(bucket))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends (ms) and counts of the buckets of a histogram.
+fn buckets(histogram: Option<&Histogram>) -> impl Iterator<Item = [String; 3]> {
+    let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
+    let buckets = histogram.into_iter().flat_map(Histogram::buckets);
+    buckets.map(move |(lower, upper, count)| [ms(lower), ms(upper), count.to_string()])
 }
 
 /// A row per user request. Its counts are all that was done for it until the end of the run, whoever waited for

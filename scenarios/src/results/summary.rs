@@ -121,6 +121,9 @@ pub struct Strategy {
     pub ci95: BTreeMap<String, [f64; 2]>,
     /// Where the requests went, over all replications.
     pub requests: Requests,
+    /// The same of each group of users, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, UserGroup>,
     /// Latencies of successful requests over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
@@ -145,6 +148,18 @@ pub struct Latency {
     pub p95: Value,
     /// 99 %.
     pub p99: Value,
+}
+
+/// What the users of one population got.
+#[derive(Clone, Debug, Serialize)]
+pub struct UserGroup {
+    /// Latency of their successful requests.
+    pub latency_ms: Latency,
+    /// Where their requests went, over all replications.
+    pub requests: Requests,
+    /// Latencies of their successful requests over all replications (ns).
+    #[serde(skip)]
+    pub histogram: Option<Histogram>,
 }
 
 /// Bytes between clusters per user request.
@@ -314,7 +329,6 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
     let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
     let settles = description.what_varies().is_empty();
     let latencies = Latencies::new(figures, settles);
-    let quantile = |place| Value::from(latencies.quantile(place));
     let is_settled = !settles || settles_at(figures.iter().map(|f| &f.over_time)).is_settled;
     let per_cluster = |of: &dyn Fn(&Figures, usize) -> f64| {
         clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
@@ -322,13 +336,7 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
     let seconds: f64 = figures.iter().map(|f| f.seconds).sum();
     let mut strategy = Strategy {
         name: resolved.strategy.clone(),
-        latency_ms: Latency {
-            mean: latencies.mean().into(),
-            p50: quantile(0),
-            p90: quantile(1),
-            p95: quantile(2),
-            p99: quantile(3),
-        },
+        latency_ms: Latency::of(&latencies),
         dashboard_p90_ms: over(&|f| f.dashboard_p90_ms),
         calls_per_request: over(&|f| f.calls),
         crossings_per_request: over(&|f| f.crossings),
@@ -351,8 +359,9 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
         proxy_memory_bytes: proxy_memory(description, figures),
-        requests: requests(figures),
-        histogram: merge(figures),
+        requests: requests(figures.iter().map(|f| &f.counts)),
+        users: user_groups(description, figures, settles),
+        histogram: merge(figures.iter().map(|f| &f.histogram)),
         ci95: BTreeMap::new(),
         simulated_seconds: seconds,
         warm_up: warm_up.clone(),
@@ -397,23 +406,63 @@ fn proxy_memory(description: &Description, figures: &[&Figures]) -> BTreeMap<Str
     description.clusters.iter().map(|it| it.name.clone()).zip(bytes.iter().copied()).collect()
 }
 
-fn requests(figures: &[&Figures]) -> Requests {
-    let sum = |of: fn(&Counts) -> u64| figures.iter().map(|f| of(&f.counts)).sum();
-    let mut failed: BTreeMap<String, u64> = BTreeMap::new();
-    for (cause, count) in figures.iter().flat_map(|f| &f.counts.failed) {
-        *failed.entry(cause.clone()).or_default() += count;
+/// What the users of each population got, where figures tell them apart.
+fn user_groups(description: &Description, figures: &[&Figures], settles: bool) -> BTreeMap<String, UserGroup> {
+    let told_apart = figures.iter().all(|f| f.groups.len() == description.populations.len());
+    if !told_apart || figures.is_empty() {
+        return BTreeMap::new();
     }
-    Requests {
-        offered: sum(|c| c.offered),
-        completed: sum(|c| c.completed),
-        failed,
-        in_flight: sum(|c| c.in_flight),
+    let group = |place: usize| UserGroup {
+        latency_ms: Latency::of(&Latencies::of_group(figures, place, settles)),
+        requests: requests(figures.iter().map(|f| &f.groups[place].counts)),
+        histogram: merge(figures.iter().map(|f| &f.groups[place].histogram)),
+    };
+    let names = description.populations.iter().map(|it| it.name.clone());
+    names.enumerate().map(|(place, name)| (name, group(place))).collect()
+}
+
+impl Latency {
+    fn of(latencies: &Latencies<'_>) -> Self {
+        let quantile = |place| Value::from(latencies.quantile(place));
+        Self {
+            mean: latencies.mean().into(),
+            p50: quantile(0),
+            p90: quantile(1),
+            p95: quantile(2),
+            p99: quantile(3),
+        }
+    }
+
+    /// Its figures with their names.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, Value); 5] {
+        [("mean", self.mean), ("p50", self.p50), ("p90", self.p90), ("p95", self.p95), ("p99", self.p99)]
     }
 }
 
-fn merge(figures: &[&Figures]) -> Option<Histogram> {
-    let (first, rest) = figures.split_first()?;
-    let mut histogram = first.histogram.clone();
-    rest.iter().for_each(|f| histogram.merge(&f.histogram));
-    Some(histogram)
+impl Requests {
+    /// Those that failed.
+    #[must_use]
+    pub fn all_failed(&self) -> u64 {
+        self.failed.values().sum()
+    }
+}
+
+fn requests<'a>(counts: impl Iterator<Item = &'a Counts>) -> Requests {
+    let mut requests = Requests { offered: 0, completed: 0, failed: BTreeMap::new(), in_flight: 0 };
+    for it in counts {
+        requests.offered += it.offered;
+        requests.completed += it.completed;
+        requests.in_flight += it.in_flight;
+        for (cause, count) in &it.failed {
+            *requests.failed.entry(cause.clone()).or_default() += count;
+        }
+    }
+    requests
+}
+
+fn merge<'a>(mut histograms: impl Iterator<Item = &'a Histogram>) -> Option<Histogram> {
+    let mut merged = histograms.next()?.clone();
+    histograms.for_each(|histogram| merged.merge(histogram));
+    Some(merged)
 }
