@@ -720,7 +720,7 @@ fn pods_and_changes_that_cannot_be() {
     check(
         "duration = \"10s\"",
         "duration = \"10s\"\ntime_series = \"2h\"",
-        "bad.toml:3:15: time_series 2h is longer than the run of 70s (make it shorter: 15s is usual)",
+        "bad.toml:3:15: time_series 2h is longer than the run of 10s (make it shorter: 15s is usual)",
     );
 }
 

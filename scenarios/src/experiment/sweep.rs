@@ -55,13 +55,19 @@ pub struct BaseValue {
 }
 
 impl BaseValue {
-    /// Reads a text as a scenario would: a plain number, a time, a rate, a size or an amount of CPU.
+    /// Reads a value of the setting at `path` as a scenario would: a plain number, a time, a rate, a size or an amount
+    /// of CPU. `m` is a minute, and in settings of CPU a thousandth of a core.
     #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
+    pub fn of(path: &str, text: &str) -> Option<Self> {
         let text = text.trim().trim_matches('"');
         let value = |number, unit| Some(Self { number, unit });
         if let Ok(number) = text.parse::<f64>() {
             return if number.is_finite() { value(number, "") } else { None };
+        }
+        if ["cpu", "cores"].iter().any(|it| path.contains(it))
+            && let Ok(Cores(number)) = text.parse()
+        {
+            return value(number, "cores");
         }
         if let Ok(time) = text.parse::<SimDuration>() {
             return value(time.as_secs_f64(), "s");
@@ -72,9 +78,6 @@ impl BaseValue {
         if let Ok(PerSecond(number)) = text.parse() {
             return value(number, "1/s");
         }
-        if let Ok(Cores(number)) = text.parse() {
-            return value(number, "cores");
-        }
         text.parse().ok().and_then(|Bytes(number)| value(number, "bytes"))
     }
 }
@@ -83,7 +86,7 @@ impl Axis {
     /// The base unit of its values, if all of them are numbers of one kind.
     #[must_use]
     pub fn base_unit(&self) -> Option<&'static str> {
-        let mut units = self.values.iter().map(|text| BaseValue::of(text).map(|it| it.unit));
+        let mut units = self.values.iter().map(|text| BaseValue::of(&self.path, text).map(|it| it.unit));
         let first = units.next()??;
         units.all(|unit| unit == Some(first)).then_some(first)
     }
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn values_are_numbers_in_base_units_where_they_are_of_one_kind() {
-        let of = |text| BaseValue::of(text).map(|it| (it.number, it.unit));
+        let of = |text| BaseValue::of("application.cpu_limit", text).map(|it| (it.number, it.unit));
         assert_eq!(of("20ms"), Some((0.02, "s")));
         assert_eq!(of("\"5min\""), Some((300.0, "s")));
         assert_eq!(of("30/s"), Some((30.0, "1/s")));
@@ -217,6 +220,7 @@ mod tests {
         assert_eq!(of("500m"), Some((0.5, "cores")));
         assert_eq!(of("512Mi"), Some((536_870_912.0, "bytes")));
         assert_eq!((of("3"), of("[]"), of("inf")), (Some((3.0, "")), None, None));
+        assert_eq!(BaseValue::of("run.duration", "5m").map(|it| it.number), Some(300.0));
         let unit = |text| Axis::parse(text).unwrap().base_unit();
         assert_eq!(unit("a=1ms,2s"), Some("s"));
         assert_eq!((unit("a=1ms,2"), unit("a=[],[\"s0\"]")), (None, None));

@@ -111,7 +111,7 @@ fn axis_heads(axis: &Axis) -> Vec<String> {
 
 /// A value of an axis in its columns.
 fn axis_cells(axis: &Axis, value: &str) -> Vec<String> {
-    let number = axis.base_unit().filter(|it| !it.is_empty()).and_then(|_| BaseValue::of(value));
+    let number = axis.base_unit().filter(|it| !it.is_empty()).and_then(|_| BaseValue::of(&axis.path, value));
     std::iter::once(value.to_owned()).chain(number.map(|it| it.number.to_string())).collect()
 }
 
@@ -137,7 +137,7 @@ struct SettingReport<'a> {
 #[must_use]
 pub fn point_reports<'a>(sweep: &'a Sweep, points: &'a [Point]) -> Vec<PointReport<'a>> {
     let setting = |(axis, value): (&'a Axis, &'a String)| {
-        let base = BaseValue::of(value);
+        let base = BaseValue::of(&axis.path, value);
         let unit = base.map(|it| it.unit).filter(|it| !it.is_empty());
         SettingReport { path: &axis.path, value, number: base.map(|it| it.number), unit }
     };
