@@ -83,8 +83,7 @@ fn run_no_mesh() -> f64 {
 }
 
 fn run_multi_edge() -> f64 {
-    let settings =
-        [("cluster_template.edge.count", "100"), ("run.duration", "10s"), ("run.warm_up", "0s")];
+    let settings = [("cluster_template.edge.count", "100"), ("run.duration", "10s"), ("run.warm_up", "0s")];
     run_world(&describe("multi-edge", "in-turn", &settings))
 }
 
@@ -116,8 +115,7 @@ fn bytes_kept() -> f64 {
 
 /// Bytes of a world that has run, and its user requests.
 fn world_size(duration: &str) -> (f64, f64) {
-    let description =
-        describe("fluidos-mesh", "s0-s3", &[("run.duration", duration), ("run.warm_up", "0s")]);
+    let description = describe("fluidos-mesh", "s0-s3", &[("run.duration", duration), ("run.warm_up", "0s")]);
     let profiler = dhat::Profiler::builder().testing().build();
     let mut world = World::new(&description, 0);
     let end = world.end();

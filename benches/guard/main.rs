@@ -64,7 +64,9 @@ fn check(reason: Option<&str>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("guard: {} of {} figures are worse than the table allows", worse.len(), measured.len());
-    println!("find out why; if it must be so: cargo bench -p meshsim-benches --bench guard -- --write \"REASON\"");
+    println!(
+        "find out why; if it must be so: cargo bench -p meshsim-benches --bench guard -- --write \"REASON\""
+    );
     ExitCode::FAILURE
 }
 

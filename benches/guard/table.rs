@@ -22,7 +22,8 @@ pub(crate) struct Row {
     pub(crate) reason: String,
 }
 
-const HEAD: &str = "# Instructions and memory per unit of work, counted by `guard`; see its head. Profile `bench`.\n\n";
+const HEAD: &str =
+    "# Instructions and memory per unit of work, counted by `guard`; see its head. Profile `bench`.\n\n";
 
 /// Below this a figure of memory is nothing (bytes per request).
 const NOTHING: f64 = 0.05;

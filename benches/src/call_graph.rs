@@ -131,7 +131,9 @@ impl CallGraph {
         let now = scheduler.now();
         loop {
             let it = &mut self.calls[call];
-            let Some(&callee) = CALLEES[usize::from(it.service)].get(usize::from(it.next_callee)) else { break };
+            let Some(&callee) = CALLEES[usize::from(it.service)].get(usize::from(it.next_callee)) else {
+                break;
+            };
             it.next_callee += 1;
             let address = it.address.child(u64::from(callee));
             if !bernoulli(&mut address.draw(CALLS), PROBABILITY) {

@@ -22,7 +22,7 @@ pub(crate) fn show(problems: &Problems) {
     };
     let mut out = stderr().lock();
     for problem in problems.0.iter().take(SHOWN_MAX) {
-        let _ = writeln!(out, "{}", renderer.render(&[report(&shown(problem))]));
+        let _ = writeln!(out, "{}", renderer.render(&[report(problem)]));
     }
     if problems.0.len() > SHOWN_MAX {
         let _ = writeln!(out, "error: {} more problems", problems.0.len() - SHOWN_MAX);
@@ -54,15 +54,8 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A problem as its own lines show it.
-fn shown(problem: &Problem) -> Problem {
-    let Problem { message, place, help } = problem;
-    let help = help.as_ref().map(|help| visible(help).into_owned());
-    Problem { message: visible(message).into_owned(), place: place.clone(), help }
-}
-
 fn report(problem: &Problem) -> Group<'_> {
-    let title = Level::ERROR.primary_title(problem.message.as_str());
+    let title = Level::ERROR.primary_title(visible(&problem.message));
     let mut group = match &problem.place {
         Some(place) => {
             let text = place.source.text.as_str();
@@ -74,21 +67,24 @@ fn report(problem: &Problem) -> Group<'_> {
                 // A huge line would be printed whole: show the value alone.
                 let value: String = text[span.clone()].chars().take(60).collect();
                 let note = format!("at {}:{line}:{column}: {value}", place.source.name);
-                Group::with_title(title).element(Level::NOTE.message(note))
+                Group::with_title(title).element(Level::NOTE.message(visible(&note).into_owned()))
             } else {
                 // The message is about the first line of what it marks.
                 let end = span.end.min(line_end).max(span.start);
-                let snippet = Snippet::source(&text[line_start..line_end])
+                let [before, marked, after] =
+                    [line_start..span.start, span.start..end, end..line_end].map(|it| visible(&text[it]));
+                let marks = before.len()..before.len() + marked.len();
+                let snippet = Snippet::source(format!("{before}{marked}{after}"))
                     .line_start(line)
-                    .path(place.source.name.as_str())
-                    .annotation(AnnotationKind::Primary.span(span.start - line_start..end - line_start));
+                    .path(visible(&place.source.name))
+                    .annotation(AnnotationKind::Primary.span(marks));
                 title.element(snippet)
             }
         }
         None => Group::with_title(title),
     };
     if let Some(help) = &problem.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     if problem.place.as_ref().is_some_and(sets_several_values) {
         group = group.element(Level::HELP.message("to run at several values, use `meshsim sweep`"));
@@ -138,7 +134,7 @@ mod tests {
         assert_eq!(visible("\u{1b}[31mé\r\u{9b}\u{7f}\u{202e}"), "\\u001b[31mé\\u000d\\u009b\\u007f\\u202e");
         let source = Arc::new(Source { name: "a\u{1b}.toml".into(), text: "a = \"\u{9b}31m\"".into() });
         let problem = Problem::new("bad \u{1b}").at(&source, 4..6).help("\u{7}");
-        let shown = Renderer::plain().render(&[report(&shown(&problem))]);
+        let shown = Renderer::plain().render(&[report(&problem)]);
         assert!(!shown.contains(|c: char| acts_on_a_terminal(c) && c != '\n'), "{shown:?}");
     }
 

@@ -220,17 +220,44 @@ fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
 }
 
-/// A table of numbers: the first column to the left, the others to the right.
+/// A table of numbers: the first column to the left, the others to the right. Where that does not fit a terminal, the
+/// columns stand below each other in parts, each with the first.
 pub(crate) fn align(rows: &[Vec<String>]) -> String {
-    layout(rows, CellAlignment::Right, terminal_width())
+    in_parts(rows, terminal_width())
 }
 
-/// A table of texts, all to the left.
+/// A table of texts, all to the left; long ones on several lines of a terminal.
 pub(crate) fn text(rows: &[Vec<String>]) -> String {
     layout(rows, CellAlignment::Left, terminal_width())
 }
 
-/// Columns as wide as their widest cell, or, where that does not fit a terminal, cells on several lines.
+fn in_parts(rows: &[Vec<String>], width: Option<u16>) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width_of = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let room = width.map_or(usize::MAX, usize::from).saturating_sub(width_of(0));
+    let (mut parts, mut used) = (vec![Vec::new()], 0);
+    for column in 1..columns {
+        let needs = usize::from(GAP) + width_of(column);
+        if used + needs > room && used > 0 {
+            parts.push(Vec::new());
+            used = 0;
+        }
+        used += needs;
+        parts.last_mut().expect("there is one from the start").push(column);
+    }
+    let part = |columns: &Vec<usize>| {
+        let cells = |row: &Vec<String>| {
+            let all = std::iter::once(&0).chain(columns);
+            all.filter_map(|&column| row.get(column).cloned()).collect::<Vec<_>>()
+        };
+        layout(&rows.iter().map(cells).collect::<Vec<_>>(), CellAlignment::Right, None)
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join("\n")
+}
+
+/// Columns as wide as their widest cell, or, where that does not fit so many columns, cells on several lines.
 fn layout(rows: &[Vec<String>], others: CellAlignment, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
@@ -270,8 +297,9 @@ mod tests {
             let cells = std::iter::once(name.to_owned());
             cells.chain((0..7).map(|_| "1234.5 ±10.6".to_owned())).collect::<Vec<_>>()
         };
-        let text = layout(&[row("cloud-only"), row("s0-s3-no-mesh")], CellAlignment::Right, Some(60));
+        let text = in_parts(&[row("cloud-only"), row("s0-s3-no-mesh")], Some(60));
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        assert_eq!(text.matches("1234.5").count(), 14, "{text}");
+        assert_eq!(text.matches("1234.5 ±10.6").count(), 14, "{text}");
+        assert_eq!(text.matches("cloud-only").count(), 3, "{text}");
     }
 }

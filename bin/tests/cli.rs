@@ -152,11 +152,13 @@ fn a_sweep_is_one_tidy_table() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let table = std::fs::read_to_string(directory.path().join("sweep.csv")).unwrap();
     let mut lines = table.lines();
-    let head = "links.edge1-cloud.rtt,users.edge1.rate,strategy,metric,value,low,high";
+    let head = "links.edge1-cloud.rtt,links.edge1-cloud.rtt [s],users.edge1.rate,users.edge1.rate [1/s],strategy,metric,\
+                value,low,high";
     assert_eq!(lines.next(), Some(head));
     let differences: Vec<&str> = table.lines().filter(|line| line.contains("mean_difference")).collect();
     assert_eq!(differences.len(), 4);
-    assert!(differences[0].starts_with("20ms,5/s,s0-s3,") && differences[3].starts_with("160ms,10/s,s0-s3,"));
+    assert!(differences[0].starts_with("20ms,0.02,5/s,5,s0-s3,"));
+    assert!(differences[3].starts_with("160ms,0.16,10/s,10,s0-s3,"));
     let manifest = std::fs::read(directory.path().join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["axes"][0]["path"], "links.edge1-cloud.rtt");

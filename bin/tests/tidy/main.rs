@@ -40,8 +40,11 @@ fn nothing_points_back() {
 fn circles_are_those_of_architecture_md() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
     let section = text.split("\n## ").find(|it| it.starts_with("Circles")).expect("a section of circles");
-    let listed: BTreeSet<String> =
-        section.lines().filter_map(|line| line.strip_prefix("- ")).map(|line| line.replace('`', "")).collect();
+    let listed: BTreeSet<String> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("- "))
+        .map(|line| line.replace('`', ""))
+        .collect();
     let circles = |(name, _): (&str, &[&str])| {
         let circles = package(name).circles();
         circles.into_iter().map(move |files| format!("{name}: {}", files.join(", "))).collect::<Vec<_>>()

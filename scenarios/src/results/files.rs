@@ -138,7 +138,8 @@ fn requests_and_latency(prefix: &str, latency: &Latency, requests: &Requests) ->
 pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
     summary.strategies.iter().flat_map(|strategy| {
         let plain = |value: f64| Value { value, ci95: None };
-        let mut rows: Vec<(String, Value)> = requests_and_latency("", &strategy.latency_ms, &strategy.requests);
+        let mut rows: Vec<(String, Value)> =
+            requests_and_latency("", &strategy.latency_ms, &strategy.requests);
         for (name, group) in &strategy.users {
             rows.extend(requests_and_latency(&format!("users.{name}."), &group.latency_ms, &group.requests));
         }

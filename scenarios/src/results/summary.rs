@@ -407,7 +407,11 @@ fn proxy_memory(description: &Description, figures: &[&Figures]) -> BTreeMap<Str
 }
 
 /// What the users of each population got, where figures tell them apart.
-fn user_groups(description: &Description, figures: &[&Figures], settles: bool) -> BTreeMap<String, UserGroup> {
+fn user_groups(
+    description: &Description,
+    figures: &[&Figures],
+    settles: bool,
+) -> BTreeMap<String, UserGroup> {
     let told_apart = figures.iter().all(|f| f.groups.len() == description.populations.len());
     if !told_apart || figures.is_empty() {
         return BTreeMap::new();
