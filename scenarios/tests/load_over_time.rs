@@ -374,7 +374,12 @@ fn wrong_templates_point_at_their_lines() {
         "12:10: a link of a template is from its cluster to `to`: take `between` out",
     );
     check("users = {", "users = 5 #", "13:9: `users` is not a table: write [cluster_template.users]");
-    check("template.edge.", "template.edg.", "22:22: there is no template `edg`; did you mean `edge`?");
+    check(
+        "template.edge.",
+        "template.edg.",
+        "22:22: strategy `full`: there is no template `edg`; did you mean `edge`? (what the strategy's `set` does not \
+         name is as the base has it)",
+    );
     check(
         "template.edge.services = \"all\"",
         "template.edge.count = 5",
