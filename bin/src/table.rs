@@ -13,10 +13,12 @@ const IN_FLIGHT_SHOWN: f64 = 0.01;
 
 /// The tables of a comparison: latencies first; what services and pods did only where it is asked for.
 pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
-    let mut text = latency_table(summary);
+    let mut text = latency_table(summary, verbose);
     text.push('\n');
     text += &user_table(summary, verbose);
     text += &traffic_table(summary);
+    text.push('\n');
+    text += &sent_table(summary, verbose);
     if verbose {
         text.push('\n');
         text += &served_table(summary);
@@ -25,12 +27,14 @@ pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
     text
 }
 
-fn latency_table(summary: &Summary) -> String {
+fn latency_table(summary: &Summary, verbose: bool) -> String {
     let mut head = ["strategy", "mean ms", "p50", "p90", "p95", "p99", "against baseline ms", "failed"]
         .map(str::to_owned)
         .to_vec();
     let some_in_flight = summary.strategies.iter().any(|it| in_flight(it) > IN_FLIGHT_SHOWN);
     head.extend(some_in_flight.then(|| "in flight".to_owned()));
+    // As a dashboard has it, from Istio's buckets.
+    head.extend(verbose.then(|| "p90 shown".to_owned()));
     let mut rows = vec![head];
     for it in &summary.strategies {
         let latency = &it.latency_ms;
@@ -45,6 +49,7 @@ fn latency_table(summary: &Summary) -> String {
             failed(&it.requests),
         ];
         row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
+        row.extend(verbose.then(|| number(it.dashboard_p90_ms.value, 1)));
         rows.push(row);
     }
     align(&rows)
@@ -149,6 +154,32 @@ fn traffic_table(summary: &Summary) -> String {
     }
     "per user request; CPU in cores\n".to_owned() + &align(&rows)
 }
+
+/// Who serves whom: attempts per user request from the clients of a cluster to the pods of another or the same.
+fn sent_table(summary: &Summary, verbose: bool) -> String {
+    let pairs = |it: &Strategy| -> Vec<(String, String)> {
+        let pairs = it.sent_per_request.iter();
+        pairs.flat_map(|(from, row)| row.keys().map(|to| (from.clone(), to.clone()))).collect()
+    };
+    let all: BTreeSet<(String, String)> = summary.strategies.iter().flat_map(pairs).collect();
+    if all.len() > PAIRS_SHOWN && !verbose {
+        return format!(
+            "{} pairs of clusters send each other requests: see --verbose or metrics.csv (--out)\n",
+            all.len()
+        );
+    }
+    let head = all.iter().map(|(from, to)| format!("{from} > {to}"));
+    let mut rows: Vec<Vec<String>> = vec![std::iter::once("strategy".to_owned()).chain(head).collect()];
+    for it in &summary.strategies {
+        let sent = |(from, to): &(String, String)| it.sent_per_request.get(from).and_then(|row| row.get(to));
+        let cells = all.iter().map(|pair| sent(pair).map_or("-".to_owned(), |&n| number(n, 3)));
+        rows.push(std::iter::once(it.name.clone()).chain(cells).collect());
+    }
+    "calls per user request, from cluster > to cluster\n".to_owned() + &align(&rows)
+}
+
+/// More pairs of clusters than this are not shown one by one.
+const PAIRS_SHOWN: usize = 9;
 
 /// Share of each service's calls that each cluster served.
 fn served_table(summary: &Summary) -> String {

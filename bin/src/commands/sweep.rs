@@ -4,9 +4,11 @@ use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
+use meshsim_scenarios::analysis::verdict::best_of_points;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::results::sweep::{SweepFiles, point_reports};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings;
@@ -50,7 +52,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if args.output.json {
         print(&to_json(&point_reports(&sweep, &points))?)?;
     } else {
-        print(&table(&sweep, &points))?;
+        print(&format!("{}\n{}\n", table(&sweep, &points), best_of_points(&named(&sweep, &points))))?;
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
@@ -84,19 +86,22 @@ fn warn_of_points(sweep: &Sweep) {
     }
 }
 
+/// The points with their settings as names.
+fn named<'a>(sweep: &Sweep, points: &'a [Point]) -> Vec<(String, &'a Summary)> {
+    let name = |point: &Point| {
+        let settings = sweep.axes.iter().zip(&point.values);
+        settings.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
+    };
+    points.iter().map(|point| (name(point), &point.summary)).collect()
+}
+
 /// A line per point and strategy: the mean, and the difference to the baseline.
 fn table(sweep: &Sweep, points: &[Point]) -> String {
     let mut text = String::new();
-    for point in points {
-        let place: Vec<String> = sweep
-            .axes
-            .iter()
-            .zip(&point.values)
-            .map(|(axis, value)| format!("{}={value}", axis.path))
-            .collect();
-        let _ = writeln!(text, "{}", place.join(" "));
-        for it in &point.summary.strategies {
-            let against = point.summary.against_baseline(&it.name).map_or(String::new(), |paired| {
+    for (place, summary) in named(sweep, points) {
+        let _ = writeln!(text, "{place}");
+        for it in &summary.strategies {
+            let against = summary.against_baseline(&it.name).map_or(String::new(), |paired| {
                 let difference = &paired.mean_difference_ms;
                 let interval = difference
                     .interval()

@@ -362,6 +362,9 @@ impl Context<'_> {
         it.routed = self.now;
         it.attempts += 1;
         let it = *it;
+        if !matches!(it.origin, Origin::Mirror) {
+            self.cluster.metrics.count_sent(self.now, target);
+        }
         if crosses {
             self.cluster.count_work(self.now, it.work, |work| {
                 work.crossings += 1;

@@ -11,7 +11,7 @@
 
 use super::slices::Slices;
 use super::work::Work;
-use crate::ids::ServiceId;
+use crate::ids::{ClusterId, ServiceId};
 use meshsim_core::{Id, SimDuration, SimTime};
 use std::ops::Range;
 
@@ -98,6 +98,9 @@ pub struct Metrics {
     answered: Vec<Times>,
     /// By slice.
     crossings: Vec<Times>,
+    /// Attempts of its clients from the end of the warm-up on, by the cluster of the chosen pod.
+    sent: Vec<u64>,
+    reported_from: SimTime,
 }
 
 /// How many things were timed, and how long they took together.
@@ -141,6 +144,9 @@ pub struct MetricsSum {
     /// Attempts of this cluster's clients that another cluster answered: from the choice of the endpoint to the
     /// last byte of the answer, less the time that the pod took.
     pub crossings: Times,
+    /// Attempts of this cluster's clients since the end of the warm-up, by the cluster of the pod that was chosen;
+    /// copies for mirrors are left out.
+    pub sent: Vec<u64>,
 }
 
 impl MetricsSum {
@@ -152,9 +158,16 @@ impl MetricsSum {
 }
 
 impl Metrics {
-    /// Of a cluster with so many places for pods and so many services.
+    /// Of a cluster with so many places for pods and so many services, among so many clusters; reported from the end
+    /// of the warm-up on.
     #[must_use]
-    pub fn new(slices: Slices, pods: usize, services: usize) -> Self {
+    pub fn new(
+        slices: Slices,
+        reported_from: SimTime,
+        pods: usize,
+        services: usize,
+        clusters: usize,
+    ) -> Self {
         let count = slices.count();
         Self {
             slices,
@@ -167,7 +180,15 @@ impl Metrics {
             proxy_cpu: vec![0.0; count],
             answered: vec![Times::default(); count * services],
             crossings: vec![Times::default(); count],
+            sent: vec![0; clusters],
+            reported_from,
         }
+    }
+
+    /// A client's attempt goes to a pod of a cluster.
+    #[inline]
+    pub fn count_sent(&mut self, now: SimTime, to: ClusterId) {
+        self.sent[to.index()] += u64::from(now >= self.reported_from);
     }
 
     /// A call was served by the pod in this place of the cluster.
@@ -237,6 +258,7 @@ impl Metrics {
             proxy_cpu_seconds: seconds(&self.proxy_cpu),
             answered,
             crossings,
+            sent: self.sent.clone(),
         }
     }
 
@@ -263,7 +285,8 @@ mod tests {
     #[test]
     fn what_came_before_the_cut_is_left_out() {
         let at = |s| SimTime::ZERO + SimDuration::from_secs(s);
-        let mut metrics = Metrics::new(Slices::of_width(SimDuration::from_secs(10), at(30), at(10)), 2, 4);
+        let mut metrics =
+            Metrics::new(Slices::of_width(SimDuration::from_secs(10), at(30), at(10)), at(10), 2, 4, 3);
         for s in [5, 15, 25, 99] {
             metrics.count_served(at(s), 1);
             metrics.count(at(s), ServiceId(3), Counter::Retries);
@@ -272,8 +295,10 @@ mod tests {
             metrics.add_proxy_cpu(at(s), 5e8);
             metrics.add_answer(at(s), ServiceId(2), SimDuration::from_secs(s));
             metrics.add_crossing(at(s), SimDuration::from_secs(2 * s));
+            metrics.count_sent(at(s), ClusterId(2));
         }
         let sum = metrics.sum_from(at(10));
+        assert_eq!(sum.sent, [0, 0, 3]);
         assert_eq!(sum.served, [0, 3]);
         assert_eq!(sum.counters[Counter::Retries as usize], [0, 0, 0, 3]);
         assert_eq!(sum.counters[Counter::Timeouts as usize], [0; 4]);

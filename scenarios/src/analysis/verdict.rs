@@ -84,6 +84,42 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     }
 }
 
+/// Which point and strategy of a sweep is best, and by how much; or that it cannot be told.
+///
+/// `points` have a name each; what is ranked and what is told from what follows the rules of [`verdict`]. All points
+/// have the same requests where their settings leave them the same.
+#[must_use]
+pub fn best_of_points(points: &[(String, &Summary)]) -> String {
+    let mut all: Vec<(&str, &Summary, &Strategy)> = Vec::new();
+    for (at, summary) in points {
+        all.extend(ranked(summary).into_iter().map(|it| (at.as_str(), *summary, it)));
+    }
+    all.sort_by(|a, b| a.2.latency_ms.mean.value.total_cmp(&b.2.latency_ms.mean.value));
+    let Some((at, summary, best)) = all.first() else {
+        return "Cannot be told: at every point too many requests failed or had not ended.".to_owned();
+    };
+    let first = format!("`{}` at {at}", best.name);
+    let Some((other_at, others, second)) = all.get(1) else {
+        return format!("{first} is the only one that answers its users.");
+    };
+    let other = format!("`{}` at {other_at}", second.name);
+    let difference = summary.difference_to(&best.name, others, &second.name);
+    let mean = ms(best.latency_ms.mean.value);
+    match difference.and_then(|it| Some((it.value, it.interval()?))) {
+        Some((by, [low, high])) if high < 0.0 || low > 0.0 => format!(
+            "{first} is fastest of {}: {mean} ms in the mean, {} ms below {other} (95 % interval {} to {} ms).",
+            all.len(),
+            ms(-by),
+            ms(-high),
+            ms(-low)
+        ),
+        _ => format!(
+            "{first} ({mean} ms in the mean) and {other} are the fastest of {}; which of them is cannot be told.",
+            all.len()
+        ),
+    }
+}
+
 /// A difference that nobody feels (ms).
 const TINY_MS: f64 = 0.1;
 

@@ -70,6 +70,8 @@ pub struct Figures {
     pub user_series: Vec<UserSample>,
     /// Calls served by each pod, by cluster, service and place among the service's pods there.
     pub served: Vec<Vec<Vec<u64>>>,
+    /// Attempts of each cluster's clients, by the cluster of the chosen pod.
+    pub sent: Vec<Vec<u64>>,
     /// What proxies counted, by cluster, called service and [`Counter`].
     pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
     /// How long each service took to answer, from a call's arrival to the answer's leaving, by cluster and service.
@@ -300,6 +302,7 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
             .zip(&metrics)
             .map(|(cluster, it)| by_service(description, cluster, &it.served))
             .collect(),
+        sent: metrics.iter().map(|it| it.sent.clone()).collect(),
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
         answered: metrics.iter().map(|m| m.answered.clone()).collect(),
         crossing_ms: crossing_ms(&metrics),

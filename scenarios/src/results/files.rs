@@ -143,6 +143,9 @@ pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, St
         for (name, group) in &strategy.users {
             rows.extend(requests_and_latency(&format!("users.{name}."), &group.latency_ms, &group.requests));
         }
+        for (from, clusters) in &strategy.sent_per_request {
+            rows.extend(clusters.iter().map(|(to, &n)| (format!("sent_per_request.{from}.{to}"), plain(n))));
+        }
         for (service, clusters) in &strategy.served {
             rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
         }

@@ -25,6 +25,25 @@ pub(super) fn served(
     table
 }
 
+/// Attempts per user request, by the cluster of the client and that of the chosen pod; what is zero is left out.
+pub(super) fn sent(
+    description: &Description,
+    figures: &[&Figures],
+) -> BTreeMap<String, BTreeMap<String, f64>> {
+    let offered = figures.iter().map(|f| f.counts.offered).sum::<u64>().max(1) as f64;
+    let mut table: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    for (from, client) in description.clusters.iter().enumerate() {
+        for (to, server) in description.clusters.iter().enumerate() {
+            let count: u64 = figures.iter().map(|f| f.sent[from][to]).sum();
+            if count > 0 {
+                let row = table.entry(client.name.clone()).or_default();
+                row.insert(server.name.clone(), count as f64 / offered);
+            }
+        }
+    }
+    table
+}
+
 /// Calls per second of each pod.
 pub(super) fn served_by_pod(
     description: &Description,

@@ -1,6 +1,6 @@
 //! `summary.json`: what a comparison came to.
 
-use super::served::{proxy_counters, served, served_by_pod};
+use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
 use crate::analysis::estimates::{CONFIDENCE, Latencies, over_replications};
 use crate::analysis::ranking::Ranking;
@@ -91,6 +91,8 @@ pub struct Strategy {
     pub cpu_demand_ms_per_request: Value,
     /// Bytes between clusters.
     pub cross_cluster_bytes_per_request: Bytes,
+    /// Attempts per user request, by the cluster of the client and that of the pod that was chosen.
+    pub sent_per_request: BTreeMap<String, BTreeMap<String, f64>>,
     /// Share of each service's calls that each cluster served.
     pub served: BTreeMap<String, BTreeMap<String, f64>>,
     /// Calls per second of each service in each cluster.
@@ -301,6 +303,19 @@ impl Summary {
         !mine.is_empty() && mine == requests(other)
     }
 
+    /// Mean latency of `strategy` less that of another one of another comparison over the same requests, paired by
+    /// replication (ms).
+    #[must_use]
+    pub fn difference_to(&self, strategy: &str, others: &Self, other: &str) -> Option<Value> {
+        let means = |summary: &Self, name: &str| -> Option<Vec<f64>> {
+            let own = summary.compared(name)?;
+            own.iter().map(|it| it.mean_ms(it).filter(|mean| mean.is_finite())).collect()
+        };
+        let (mine, theirs) = (means(self, strategy)?, means(others, other)?);
+        let same = mine.len() == theirs.len();
+        same.then(|| paired_difference(&mine, &theirs, CONFIDENCE)).flatten().map(|it| it.difference.into())
+    }
+
     fn compared(&self, strategy: &str) -> Option<&Vec<Compared>> {
         self.compared.iter().find(|(name, _)| name == strategy).map(|(_, compared)| compared)
     }
@@ -349,6 +364,7 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
             payload: over(&|f| f.cross_payload),
             wire: over(&|f| f.cross_wire),
         },
+        sent_per_request: sent(description, figures),
         served: served(description, figures, &|count, total| count / total),
         served_per_second: served(description, figures, &|count, _| count / seconds),
         served_by_pod: served_by_pod(description, figures, seconds),
