@@ -6,6 +6,8 @@
 //! commit that changes it. Counts repeat to the digit on one compiler; under another than the table's
 //! they are printed and judged by nobody.
 
+#![allow(clippy::print_stdout)] // It prints its table.
+
 mod callgrind;
 mod cases;
 mod table;
