@@ -99,8 +99,8 @@ fn saturated(warnings: &[Warning]) -> Vec<(&str, CpuBound)> {
 
 /// The same, where nobody sleeps.
 const AWAKE: &str = r#"{
-  "front": {"internal_service": {}, "external_services": [{"services": ["back"]}], "workers": 4, "threads": 256},
-  "back": {"internal_service": {}, "workers": 1, "threads": 64}
+  "front": {"internal_service": {"loader": {"mean_response_size": 1}}, "external_services": [{"services": ["back"]}], "workers": 4, "threads": 256},
+  "back": {"internal_service": {"loader": {"mean_response_size": 1}}, "workers": 1, "threads": 64}
 }"#;
 
 /// `back` has one worker, which needs 50 ms of CPU for a request: 20/s at most, whatever the limit is.
