@@ -42,7 +42,7 @@ fn the_testbed_is_predicted_and_the_page_about_it_is_true() {
     let report = run_suite(&testbed, &[]);
     let lines = texts::conclusions(&report);
     println!("{}\n{}", report::table(&report), lines.join("\n"));
-    assert_eq!(report.configurations.len(), 14);
+    assert_eq!(report.configurations.len(), 16);
     assert!(report.holds(), "{lines:?}");
     // Configurations rank as measured, not for want of pairs.
     assert!(report.ranking.len() > 40, "{}", report.ranking.len());

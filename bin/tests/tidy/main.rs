@@ -50,7 +50,7 @@ fn circles_are_those_of_architecture_md() {
         circles.into_iter().map(move |files| format!("{name}: {}", files.join(", "))).collect::<Vec<_>>()
     };
     let found: BTreeSet<String> = ARROWS.into_iter().flat_map(circles).collect();
-    found.iter().for_each(|circle| println!("- {circle}"));
+    found.iter().for_each(|circle| eprintln!("- {circle}"));
     let new: Vec<&String> = found.difference(&listed).collect();
     let gone: Vec<&String> = listed.difference(&found).collect();
     assert!(new.is_empty() && gone.is_empty(), "not in ARCHITECTURE.md: {new:#?}\nno longer so: {gone:#?}");
