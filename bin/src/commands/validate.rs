@@ -129,6 +129,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let seconds = plan.simulated_seconds();
     let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
+    let trace = args.trace.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let validation = validation.of(args.scenario.as_deref().unwrap_or_default(), &trace.unwrap_or_default());
     let written = folder.as_mut().map_or(Ok(()), |folder| report::write_one(folder, &validation));
     let text = if args.json { to_json(&validation)? } else { validation_table::one(&validation) };
     print(&text)?;

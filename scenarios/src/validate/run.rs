@@ -28,6 +28,7 @@ use meshsim_core::stats::{Estimate, Interval};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Resamples of the trace for its intervals.
 const RESAMPLES: usize = 1_000;
@@ -54,6 +55,14 @@ pub struct Measurement {
 /// What a validation came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validation {
+    /// The scenario, by the name of a library scenario or of its file.
+    pub scenario: String,
+    /// The name of the trace's file; empty for published figures.
+    pub trace: String,
+    /// Version of meshsim.
+    pub version: &'static str,
+    /// Seed of the simulated requests.
+    pub seed: u64,
     /// The strategy.
     pub strategy: String,
     /// By how much the cost of the cells' work was scaled.
@@ -86,6 +95,15 @@ pub struct Validation {
     pub simulated_sorted_ms: Vec<f64>,
 }
 
+impl Validation {
+    /// Says of which scenario, by name or path, and of which trace it is. Where the scenario lies is no result.
+    #[must_use]
+    pub fn of(self, scenario: &str, trace: &str) -> Self {
+        let name = Path::new(scenario).file_name().map(|name| name.to_string_lossy().into_owned());
+        Self { scenario: name.unwrap_or_default(), trace: trace.to_owned(), ..self }
+    }
+}
+
 /// Runs the only strategy of `plan` and holds it against published figures. Nothing if it was told to
 /// stop.
 ///
@@ -106,6 +124,10 @@ pub fn validate_stated(
     let populations = resolved.description.populations.iter();
     let rates = populations.map(|it| it.arrivals.offered_per_second(it.users, end));
     Ok(Some(Validation {
+        scenario: String::new(),
+        trace: String::new(),
+        version: env!("CARGO_PKG_VERSION"),
+        seed: resolved.description.seed,
         strategy: resolved.strategy.clone(),
         cpu_scale: 1.0,
         arrivals: ArrivalsFrom::Scenario,
@@ -246,6 +268,10 @@ impl Measurement {
             Some(Check::new(row, half_width, tolerance))
         };
         Ok(Some(Validation {
+            scenario: String::new(),
+            trace: String::new(),
+            version: env!("CARGO_PKG_VERSION"),
+            seed: resolved.description.seed,
             strategy: resolved.strategy.clone(),
             cpu_scale: self.cpu_scale,
             arrivals: self.arrivals,

@@ -63,8 +63,16 @@ fn begin(title: &str) -> String {
 fn section(html: &mut String, name: &str, validation: &Validation) {
     let _ = write!(
         html,
-        "<p class=\"soft\">Strategy {}. {} measured requests after the warm-up, {:.1} blocks of 30 s; {:.2} requests/s simulated; \
+        "<p class=\"soft\">Scenario {}, {}, seed {}, meshsim {}. Strategy {}. {} measured requests after the warm-up, {:.1} blocks of 30 s; {:.2} requests/s simulated; \
          CPU cost times {:.3}.</p>",
+        escape(&validation.scenario),
+        if validation.trace.is_empty() {
+            "published figures".to_owned()
+        } else {
+            format!("trace {}", escape(&validation.trace))
+        },
+        validation.seed,
+        validation.version,
         escape(&validation.strategy),
         validation.trace_requests,
         validation.blocks,

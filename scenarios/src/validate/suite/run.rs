@@ -293,11 +293,15 @@ impl Cell {
             Against::Trace(measurement) => measurement.validate(&self.plan, &it.tolerances, watch)?,
             Against::Stated(figures) => validate_stated(&self.plan, figures, &it.tolerances, watch)?,
         };
+        let trace = match &it.source {
+            Measured::Files { trace, .. } => trace.as_str(),
+            Measured::Stated(_) => "",
+        };
         Ok(validation.map(|validation| Finished {
             name: it.name.clone(),
             mark: it.mark,
             note: it.note.clone(),
-            validation,
+            validation: validation.of(&it.scenario, trace),
         }))
     }
 }
