@@ -126,3 +126,76 @@ fn a_sweep_has_its_settings_in_json_and_numbers_in_base_units() {
     );
     assert!(csv.lines().nth(1).unwrap().starts_with("10/s,10,5s,5,"), "{csv}");
 }
+
+#[test]
+fn each_group_of_users_has_rows_of_its_own_and_clusters_say_who_serves_whom() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let output = meshsim(&[
+        "compare",
+        "multi-edge",
+        "--strategy",
+        "cloud-only",
+        "--strategy",
+        "s0-s3",
+        "--set",
+        "cluster_template.edge.count=3",
+        "--set",
+        "run.duration=20s",
+        "--replications",
+        "2",
+        "--quiet",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let groups = shown.lines().filter(|line| line.starts_with("edge"));
+    assert_eq!(groups.count(), 6, "three groups under two strategies: {shown}");
+    assert!(shown.contains("calls per user request, from cluster > to cluster"), "{shown}");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    for strategy in summary["strategies"].as_array().unwrap() {
+        let users = strategy["users"].as_object().unwrap();
+        let offered: u64 = users.values().map(|it| it["requests"]["offered"].as_u64().unwrap()).sum();
+        assert_eq!(strategy["requests"]["offered"].as_u64(), Some(offered));
+        let sent = strategy["sent_per_request"].as_object().unwrap();
+        let crossings: f64 = sent
+            .iter()
+            .flat_map(|(from, row)| row.as_object().unwrap().iter().filter(move |(to, _)| *to != from))
+            .map(|(_, attempts)| attempts.as_f64().unwrap())
+            .sum();
+        let counted = strategy["crossings_per_request"].as_f64().unwrap();
+        // One is of all requests, the other a mean over replications of unequal size.
+        assert!((crossings / counted - 1.0).abs() < 0.02, "{crossings} and {counted}");
+    }
+    let metrics = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
+    assert!(metrics.contains("s0-s3,users.edge2.latency_ms.p95,"), "{metrics}");
+    let histogram = std::fs::read_to_string(out.join("user_histogram.csv")).unwrap();
+    assert!(
+        histogram.starts_with("strategy,users,lower_ms,upper_ms,count\ncloud-only,edge1,"),
+        "{histogram}"
+    );
+}
+
+#[test]
+fn a_sweep_of_lists_ends_with_its_best_point() {
+    let output = meshsim(&[
+        "sweep",
+        "fluidos-mesh",
+        "--strategy",
+        "cloud-only",
+        "--set",
+        "clusters.edge1.services=[],[\"s0\"],\"all\"",
+        "--set",
+        "run.duration=60s",
+        "--replications",
+        "3",
+        "--quiet",
+    ]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let last = shown.lines().last().unwrap();
+    assert!(last.starts_with("`cloud-only` at clusters.edge1.services=\"all\""), "{shown}");
+    assert!(last.contains(" is fastest of 3: ") && last.contains("95 % interval"), "{last}");
+}
