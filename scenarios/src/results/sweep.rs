@@ -103,16 +103,19 @@ fn rows(csv: &mut Csv<'_>, sweep: &Sweep, point: &Point) -> csv::Result<()> {
 
 /// The columns of an axis: its values as they are written and, where they are numbers, these.
 fn axis_heads(axis: &Axis) -> Vec<String> {
-    let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-    // Plain numbers need no second column.
-    let number = axis.base_unit().filter(|it| !it.is_empty()).map(|it| format!("{}{}", axis.path, unit(it)));
+    let number = unit_of_column(axis).map(|unit| format!("{} [{unit}]", axis.path));
     std::iter::once(axis.path.clone()).chain(number).collect()
 }
 
 /// A value of an axis in its columns.
 fn axis_cells(axis: &Axis, value: &str) -> Vec<String> {
-    let number = axis.base_unit().filter(|it| !it.is_empty()).and_then(|_| BaseValue::of(&axis.path, value));
+    let number = unit_of_column(axis).and_then(|_| BaseValue::of(&axis.path, value));
     std::iter::once(value.to_owned()).chain(number.map(|it| it.number.to_string())).collect()
+}
+
+/// The unit of an axis's column of numbers: plain numbers need no second column.
+fn unit_of_column(axis: &Axis) -> Option<&'static str> {
+    axis.base_unit().filter(|unit| !unit.is_empty())
 }
 
 /// A point of a sweep as JSON has it: its settings, and all of its summary.
