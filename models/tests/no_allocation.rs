@@ -68,4 +68,4 @@ const RECORDS: usize = size_of::<Hop>() + size_of::<Call>() + 2 * SLOT;
 /// An entry of the event set: a key and what happens, aligned as the key is.
 const ENTRY: usize = (size_of::<Key>() + size_of::<Event>()).next_multiple_of(align_of::<Key>());
 
-const _: () = assert!(RECORDS <= 264 && ENTRY <= 32);
+const _: () = assert!(RECORDS <= 256 && ENTRY <= 32);

@@ -289,5 +289,5 @@ impl Answer {
     }
 }
 
-// A call in flight has one of each: at most 264 bytes of live memory, with their slots.
-const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 264);
+// A call in flight has one of each: at most 256 bytes of live memory, with their slots.
+const _: () = assert!(size_of::<Call>() + size_of::<Hop>() + 2 * (4 + 4) <= 256);
