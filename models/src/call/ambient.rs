@@ -70,7 +70,7 @@ impl Context<'_> {
         }
         let pass = &self.topology.ztunnel_out;
         let (takes, cpu) = (pass.response(it.address.child(NODE), it.answer.body), pass.cpu(it.answer.body));
-        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        self.cluster.recorder.proxy_used_cpu(self.now, cpu);
         let at = self.pass_ztunnel(pod, worker, takes);
         self.scheduler.schedule(at, Event::HopCompletes(hop));
     }

@@ -111,7 +111,7 @@ impl Context<'_> {
         if to == client {
             return self.client_gives_up(hop, client, address);
         }
-        self.cluster.count_work(self.now, it.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+        self.cluster.recorder.work_done(self.now, it.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
         let body = Body::GivenUp { hop, client, address };
         let message = Message { to, wire_bytes: RESET_WIRE_BYTES, body };
         // It follows its request on the same way.
@@ -145,20 +145,20 @@ impl Context<'_> {
     fn cannot_connect(&mut self, call: Handle<Call>) {
         let it = self.cluster.calls[call];
         let service = self.topology.pods[it.pod].service;
-        self.cluster.metrics.count(self.now, service, Counter::ConnectFailures);
+        self.cluster.recorder.counted(self.now, service, Counter::ConnectFailures);
         self.return_retry_of_server(call);
         let back = self.topology.description.mesh.loopback * 2;
         if it.retries < self.inbound_of(it.pod).inbound_retries {
             let limits = self.limits(&it);
             if self.breaker_of_server(it.pod).acquire(&limits, Resource::Retries) {
-                self.cluster.metrics.count(self.now, service, Counter::Retries);
+                self.cluster.recorder.counted(self.now, service, Counter::Retries);
                 let n = it.retries + 1;
                 let call_mut = &mut self.cluster.calls[call];
                 (call_mut.retries, call_mut.holds_retry) = (n, true);
                 let wait = back_off(BackOff::DEFAULT, n, it.address, Purpose::InboundBackOff);
                 return self.scheduler.schedule(self.now + back + wait, Event::CellReceives(call));
             }
-            self.cluster.metrics.count(self.now, service, Counter::RetryOverflows);
+            self.cluster.recorder.counted(self.now, service, Counter::RetryOverflows);
         }
         self.fail(call, Status::ConnectFailure, self.topology.description.mesh.loopback);
     }
@@ -273,7 +273,7 @@ impl Pooling<Call> for Context<'_> {
     fn overflows(&mut self, call: Handle<Call>) {
         self.return_retry_of_server(call);
         let service = self.topology.pods[self.cluster.calls[call].pod].service;
-        self.cluster.metrics.count(self.now, service, Counter::RequestOverflows);
+        self.cluster.recorder.counted(self.now, service, Counter::RequestOverflows);
         self.fail(call, Status::ServerOverflow, SimDuration::ZERO);
     }
 
@@ -287,7 +287,7 @@ impl Pooling<Call> for Context<'_> {
     #[cold]
     fn connection_overflows(&mut self, call: &Call) {
         let service = self.topology.pods[call.pod].service;
-        self.cluster.metrics.count(self.now, service, Counter::ConnectionOverflows);
+        self.cluster.recorder.counted(self.now, service, Counter::ConnectionOverflows);
     }
 
     fn kept_most(&self, _: PoolId) -> u32 {

@@ -26,6 +26,7 @@ use crate::mesh::outlier_detection::AtTick;
 use crate::mesh::session_affinity::{Downstream, HashPolicy};
 use crate::mesh::upstream::{AttemptResult, Picking, Upstream};
 use crate::telemetry::metrics::Counter;
+use crate::users::open_request::OpenRequest;
 use meshsim_core::random::uniform;
 use meshsim_core::{Handle, Id, SimDuration};
 
@@ -138,10 +139,10 @@ impl Context<'_> {
         let ejection = upstream.result(&picking, pod, result);
         let stopped = upstream.overflow() - overflow;
         if stopped > 0 {
-            self.cluster.metrics.count(self.now, spec.service, Counter::EjectionOverflows);
+            self.cluster.recorder.counted(self.now, spec.service, Counter::EjectionOverflows);
         }
         if ejection.is_some() {
-            self.cluster.metrics.count(self.now, spec.service, Counter::Ejections);
+            self.cluster.recorder.counted(self.now, spec.service, Counter::Ejections);
             self.schedule_tick(proxy, id);
             self.health_changes(proxy, id);
         }
@@ -180,7 +181,7 @@ impl Context<'_> {
             AtTick::Threshold(..) => {}
         });
         for _ in 0..ejections {
-            self.cluster.metrics.count(now, spec.service, Counter::Ejections);
+            self.cluster.recorder.counted(now, spec.service, Counter::Ejections);
         }
         if ejections + returns > 0 {
             self.health_changes(proxy, id);
@@ -208,10 +209,10 @@ impl Context<'_> {
     /// What a request is hashed by, if it has that.
     fn hash_of(&mut self, hop: &Hop, policy: &HashPolicy) -> Option<u64> {
         match hop.origin {
-            Origin::User { population, row } => {
+            Origin::User(request) => {
+                let OpenRequest { population, number, .. } = self.cluster.open_requests[request];
                 let it = &self.topology.description.populations[population.index()];
-                let number = u64::from(self.cluster.log.number(row));
-                let user = it.arrivals.user(number, hop.address, it.users);
+                let user = it.arrivals.user(u64::from(number), hop.address, it.users);
                 self.cluster.sessions[population].hash(it, population.0, user, self.now, policy)
             }
             Origin::Call { call, .. } if self.cluster.calls.contains(call) => {

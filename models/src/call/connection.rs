@@ -224,7 +224,7 @@ impl Context<'_> {
         let it = &self.cluster.hops[hop];
         if it.phase == Phase::Waiting {
             let (work, waited) = (it.work, self.now - it.routed);
-            self.cluster.count_work(self.now, work, |work| work.connect_nanos += waited.as_nanos());
+            self.cluster.recorder.work_done(self.now, work, |work| work.connect_nanos += waited.as_nanos());
         }
     }
 
@@ -335,7 +335,7 @@ impl Context<'_> {
             return;
         }
         let work = self.cluster.hops[hop].work;
-        self.cluster.count_work(self.now, work, |work| work.cross_wire += u64::from(wire_bytes));
+        self.cluster.recorder.work_done(self.now, work, |work| work.cross_wire += u64::from(wire_bytes));
         let request = self.request_of(hop, connection);
         let message = Message { to: target, wire_bytes, body: Body::Request(request) };
         let here = self.cluster.id;
@@ -368,7 +368,7 @@ impl Context<'_> {
         let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
         let window = Window::new(self.now, self.topology.tcp_of(pod));
         let connection = self.cluster.pools.open(self.now, pool, pod, worker as u16, window);
-        self.cluster.metrics.count(self.now, service, Counter::Connections);
+        self.cluster.recorder.counted(self.now, service, Counter::Connections);
         let gives_up = self.now.saturating_add(self.patience(pool, service));
         match self.handshake(hop, connection) {
             Ok(ready) if ready <= gives_up => {
@@ -407,7 +407,7 @@ impl Context<'_> {
         if handshakes {
             let handshake = self.topology.description.mesh.handshake;
             ready += handshake * 2;
-            self.cluster.metrics.add_proxy_cpu(self.now, 2.0 * handshake.as_nanos() as f64);
+            self.cluster.recorder.proxy_used_cpu(self.now, 2.0 * handshake.as_nanos() as f64);
         }
         Ok(ready)
     }
@@ -471,7 +471,7 @@ impl Context<'_> {
             Client::Proxy { proxy, .. } => self.spec_of(hop, proxy).service,
             Client::Cell => self.topology.service_of(hop.endpoint),
         };
-        self.cluster.metrics.count(self.now, service, counter);
+        self.cluster.recorder.counted(self.now, service, counter);
     }
 }
 

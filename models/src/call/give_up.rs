@@ -97,12 +97,11 @@ impl Context<'_> {
         let answer = Answer { status: Status::CallerGone, body: 0 };
         let it = *it;
         let service = self.topology.service_of(it.endpoint);
-        self.cluster.metrics.count(self.now, service, Counter::CallersGone);
-        if self.cluster.series.is_on() {
-            self.cluster.series.answered(service, false, self.now - it.routed);
-        }
+        self.cluster.recorder.counted(self.now, service, Counter::CallersGone);
+        self.cluster.recorder.client_answered(service, false, self.now - it.routed);
         let learns_after = match (origin, it.client) {
-            (Origin::User { population, .. }, _) => {
+            (Origin::User(request), _) => {
+                let population = self.cluster.open_requests[request].population;
                 self.topology.description.populations[population.index()].access.one_way
             }
             (_, Client::Proxy { proxy, .. }) => self.pass_of(proxy).1,
@@ -114,7 +113,7 @@ impl Context<'_> {
             self.scheduler.schedule(self.now + learns_after, Event::CallerIsGone(hop));
         }
         match origin {
-            Origin::User { population, row } => self.user_is_done(population, row, self.now, &answer),
+            Origin::User(request) => self.user_is_done(request, self.now, &answer),
             Origin::Call { call, group, step } => self.call_answered(call, group, step, &answer),
             Origin::Mirror | Origin::Gone => unreachable!("nobody waits"),
         }

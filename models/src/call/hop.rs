@@ -24,7 +24,7 @@ use crate::cluster::handle::Context;
 use crate::cluster::message::{Request, Response};
 use crate::cluster::state::Cluster;
 use crate::draws::{Purpose, call_address, draw};
-use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::ids::{EndpointId, PodId, ProxyId, UpstreamId};
 use crate::mesh::circuit_breaker::Resource;
 use crate::mesh::connection_pool::Connection;
 use crate::mesh::outlier_detection::HostResult;
@@ -34,6 +34,7 @@ use crate::mesh::route::Route;
 use crate::mesh::timeout::Deadline;
 use crate::mesh::upstream::AttemptResult;
 use crate::telemetry::metrics::Counter;
+use crate::users::open_request::OpenRequest;
 use meshsim_core::random::{Address, bernoulli, uniform};
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
@@ -54,7 +55,9 @@ impl Context<'_> {
         let service = self.topology.service_of(it.endpoint);
         let upstreams = &self.topology.upstreams;
         let route = match it.origin {
-            Origin::User { population, .. } => upstreams.route_of_users(population, service),
+            Origin::User(request) => {
+                upstreams.route_of_users(self.cluster.open_requests[request].population, service)
+            }
             Origin::Call { .. } | Origin::Mirror | Origin::Gone => upstreams.plain_route(service),
         };
         let Some(route) = route else { return self.answer_itself(hop, Status::NoRoute) };
@@ -132,7 +135,7 @@ impl Context<'_> {
         let it = *it;
         if self.topology.pods[it.pod].cluster != self.cluster.id {
             let waited = self.now - it.routed;
-            self.cluster.metrics.add_crossing(self.now, waited.saturating_sub(response.took));
+            self.cluster.recorder.crossing_answered(self.now, waited.saturating_sub(response.took));
         }
         self.connection_is_free(hop, response);
         let Client::Proxy { proxy, worker, .. } = it.client else {
@@ -259,7 +262,7 @@ impl Context<'_> {
 
     /// A proxy has used CPU time (ns).
     pub(super) fn charge_proxy(&mut self, proxy: ProxyId, cpu: f64) {
-        self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+        self.cluster.recorder.proxy_used_cpu(self.now, cpu);
         self.cluster.proxies[proxy].cpu_used += cpu;
     }
 
@@ -270,12 +273,12 @@ impl Context<'_> {
         }
         self.return_retry(hop);
         let it = self.cluster.hops.remove(hop);
-        if self.cluster.series.is_on() && !matches!(it.origin, Origin::Gone) {
+        if !matches!(it.origin, Origin::Gone) {
             let service = self.topology.service_of(it.endpoint);
-            self.cluster.series.answered(service, it.answer.is_ok(), self.now - it.routed);
+            self.cluster.recorder.client_answered(service, it.answer.is_ok(), self.now - it.routed);
         }
         match it.origin {
-            Origin::User { population, row } => self.answer_user(population, row, &it.answer),
+            Origin::User(request) => self.answer_user(request, &it.answer),
             Origin::Call { call, group, step } => self.call_answered(call, group, step, &it.answer),
             Origin::Mirror | Origin::Gone => {}
         }
@@ -304,7 +307,7 @@ impl Context<'_> {
         it.holds_retry = true;
         it.phase = Phase::Idle;
         let work = it.work;
-        self.cluster.count_work(self.now, work, |work| work.retries += 1);
+        self.cluster.recorder.work_done(self.now, work, |work| work.retries += 1);
         self.scheduler.schedule(from + wait, Event::Attempts(hop));
         true
     }
@@ -363,27 +366,28 @@ impl Context<'_> {
         it.attempts += 1;
         let it = *it;
         if !matches!(it.origin, Origin::Mirror) {
-            self.cluster.metrics.count_sent(self.now, target);
+            self.cluster.recorder.attempt_sent(self.now, target);
         }
         if crosses {
-            self.cluster.count_work(self.now, it.work, |work| {
+            self.cluster.recorder.work_done(self.now, it.work, |work| {
                 work.crossings += 1;
                 work.returns += u64::from(returns);
             });
         }
-        if let Origin::User { population, row } = it.origin {
-            self.follow_session(&it, population, row);
+        if let Origin::User(request) = it.origin {
+            self.follow_session(&it, request);
         }
     }
 
     /// Counts users' sessions that move.
-    fn follow_session(&mut self, hop: &Hop, population: PopulationId, row: u32) {
+    fn follow_session(&mut self, hop: &Hop, request: Handle<OpenRequest>) {
+        let OpenRequest { population, number, .. } = self.cluster.open_requests[request];
         let it = &self.topology.description.populations[population.index()];
         if it.counts_session_moves {
-            let user = it.arrivals.user(u64::from(self.cluster.log.number(row)), hop.address, it.users);
+            let user = it.arrivals.user(u64::from(number), hop.address, it.users);
             if self.cluster.sessions[population].moves(it, user, hop.pod) {
                 let service = self.topology.service_of(hop.endpoint);
-                self.cluster.metrics.count(self.now, service, Counter::SessionMoves);
+                self.cluster.recorder.counted(self.now, service, Counter::SessionMoves);
             }
         }
     }
@@ -404,7 +408,7 @@ impl Context<'_> {
         Request {
             client: self.cluster.id,
             hop,
-            request: self.cluster.work.request(it.work),
+            request: self.cluster.recorder.request_of(it.work),
             address: it.attempt_address(),
             endpoint: self.endpoint_of(it),
             pod: it.pod,

@@ -55,9 +55,9 @@ impl Context<'_> {
         self.compute.clear(now, self.topology.pods[pod].container, |job, left| match job {
             Job::Call { call, .. } => {
                 let work = cluster.calls[call].work;
-                cluster.count_work(now, work, |it| it.cpu_nanos -= left);
+                cluster.recorder.work_done(now, work, |it| it.cpu_nanos -= left);
             }
-            Job::Start(_) => cluster.metrics.add_start_cpu(now, -left),
+            Job::Start(_) => cluster.recorder.start_used_cpu(now, -left),
         });
     }
 
@@ -116,7 +116,9 @@ impl Context<'_> {
         work: WorkId,
     ) {
         if client != self.cluster.id {
-            self.cluster.count_work(self.now, work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+            self.cluster
+                .recorder
+                .work_done(self.now, work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
             let body = Body::Reset { hop, address };
             let message = Message { to: client, wire_bytes: RESET_WIRE_BYTES, body };
             self.send(message, address, Purpose::LinkResponse);

@@ -7,23 +7,19 @@
 //! each other by handle only.
 
 use super::position::ClusterPath;
-use crate::ids::{ClusterId, EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::ids::{ClusterId, EndpointId, PodId, ProxyId, UpstreamId};
 use crate::mesh::connection_pool::Connection;
 use crate::network::tcp::{Transfer, Window};
 use crate::telemetry::work::WorkId;
+use crate::users::open_request::OpenRequest;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime};
 
 /// Who waits for a hop.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
-    /// A user, whose request has this row in the request log.
-    User {
-        /// The user's population.
-        population: PopulationId,
-        /// The row.
-        row: u32,
-    },
+    /// The user who sent this request.
+    User(Handle<OpenRequest>),
     /// A call, in this step of this group.
     Call {
         /// The calling call.

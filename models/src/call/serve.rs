@@ -44,7 +44,7 @@ impl Context<'_> {
 
     /// A request from another cluster arrives.
     pub(crate) fn remote_request_arrives(&mut self, request: &Request) {
-        let work = self.cluster.work.begin(request.request);
+        let work = self.cluster.recorder.work_begins(request.request);
         self.take_in(request, work);
     }
 
@@ -182,7 +182,7 @@ impl Context<'_> {
         let demand = self.slowed(it.pod, demand * speed);
         let container = self.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
-        self.cluster.count_work(self.now, it.work, |work| work.cpu_nanos += demand);
+        self.cluster.recorder.work_done(self.now, it.work, |work| work.cpu_nanos += demand);
         self.compute.start(self.now, container, worker, demand, Job::Call { call, stage });
     }
 
@@ -232,7 +232,7 @@ impl Context<'_> {
         let (work, full) = (it.work, segments * path.segment_bytes());
         if it.transfer.remaining > 0 {
             let wire_bytes = path.wire_bytes(full, segments);
-            self.cluster.count_work(self.now, work, |work| {
+            self.cluster.recorder.work_done(self.now, work, |work| {
                 work.rounds += 1;
                 work.cross_wire += u64::from(wire_bytes);
             });
@@ -245,7 +245,7 @@ impl Context<'_> {
         let last = stream - (all - segments) * path.segment_bytes();
         let wire_bytes = path.wire_bytes(last, segments);
         let mut it = self.cluster.calls.remove(call);
-        self.cluster.count_work(self.now, work, |work| {
+        self.cluster.recorder.work_done(self.now, work, |work| {
             work.cross_payload += u64::from(it.answer.body);
             work.cross_wire += u64::from(wire_bytes);
         });
@@ -314,8 +314,8 @@ impl Context<'_> {
     fn respond(&mut self, call: Handle<Call>) {
         let it = self.cluster.calls[call];
         let slot = self.topology.slot_of(it.pod);
-        self.cluster.metrics.count_served(self.now, slot);
-        self.cluster.count_work(self.now, it.work, |work| {
+        self.cluster.recorder.call_served(self.now, slot);
+        self.cluster.recorder.work_done(self.now, it.work, |work| {
             work.calls += 1;
             work.body += u64::from(it.answer.body);
             work.tree ^= (it.address.hash() >> 32) as u32;
@@ -334,7 +334,7 @@ impl Context<'_> {
         } else if self.topology.is_ambient() {
             let pass = &self.topology.ztunnel_in;
             let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-            self.cluster.metrics.add_proxy_cpu(self.now, cpu);
+            self.cluster.recorder.proxy_used_cpu(self.now, cpu);
             let at = self.pass_ztunnel(it.pod, it.server_worker, takes);
             self.answer_is_ready(call, at, closes_at);
             self.scheduler.schedule(at, Event::ResponseLeaves(call));
@@ -359,7 +359,7 @@ impl Context<'_> {
         it.took = at - it.arrived_or_closes;
         it.arrived_or_closes = closes_at;
         let service = self.topology.pods[it.pod].service;
-        self.cluster.metrics.add_answer(self.now, service, it.took);
+        self.cluster.recorder.answer_left(self.now, service, it.took);
     }
 
     /// A response passes the server's sidecar, which it reaches after so long.

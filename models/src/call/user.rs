@@ -14,6 +14,7 @@ use crate::draws::{Purpose, draw};
 use crate::ids::{PopulationId, ProxyId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
 use crate::telemetry::work::RequestId;
+use crate::users::open_request::OpenRequest;
 use crate::users::session::connection_number;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id, SimTime};
@@ -36,17 +37,18 @@ impl Context<'_> {
     }
 
     fn send_request(&mut self, population: PopulationId, number: u64) {
-        self.cluster.open_requests += 1;
         let it = &self.topology.description.populations[population.index()];
-        let row = self.cluster.log.arrive(population, number, self.now);
+        let row = self.cluster.recorder.user_sent(population, number, self.now);
+        let request = OpenRequest { population, number: number as u32, sent: self.now, row };
+        let request = self.cluster.open_requests.insert(request);
         let address = self.topology.draws.request(population, number);
         let user = it.arrivals.user(number, address, it.users);
         let gateways = u32::from(self.topology.description.gateway.replicas);
         let workers = usize::from(self.topology.description.gateway.concurrency);
         let of_user = self.topology.draws.of_user(population, user);
         let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
-        let origin = Origin::User { population, row };
-        let work = self.cluster.work.begin(RequestId { population, number: number as u32 });
+        let origin = Origin::User(request);
+        let work = self.cluster.recorder.work_begins(RequestId { population, number: number as u32 });
         // A user's connection ends in one worker of one gateway.
         let client = Client::proxy(ProxyId(user % gateways), worker as u16);
         let hop = self.cluster.hops.insert(Hop::new((origin, work), client, address, it.entry, self.now));
@@ -80,37 +82,37 @@ impl Context<'_> {
     }
 
     /// The gateway has an answer for a user.
-    pub(crate) fn answer_user(&mut self, population: PopulationId, row: u32, answer: &Answer) {
+    pub(crate) fn answer_user(&mut self, request: Handle<OpenRequest>, answer: &Answer) {
+        let OpenRequest { population, number, sent, .. } = self.cluster.open_requests[request];
         let it = &self.topology.description.populations[population.index()];
-        let number = self.cluster.log.number(row);
         let address = self.topology.draws.request(population, u64::from(number));
         let user = it.arrivals.user(u64::from(number), address, it.users);
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let tcp = &self.topology.description.clusters[self.cluster.id].tcp;
         let at = self.cluster.access[population].answer(user, self.now, stream, &it.access, tcp);
-        let gives_up = it.timeout.map(|timeout| self.cluster.log.arrival(row).saturating_add(timeout));
+        let gives_up = it.timeout.map(|timeout| sent.saturating_add(timeout));
         match gives_up.filter(|&gives_up| gives_up < at) {
-            None => self.user_is_done(population, row, at, answer),
+            None => self.user_is_done(request, at, answer),
             // The answer is on its way.
             Some(gives_up) => {
                 let late = Answer { status: Status::CallerGone, ..*answer };
-                self.user_is_done(population, row, gives_up, &late);
+                self.user_is_done(request, gives_up, &late);
             }
         }
     }
 
     /// A user has its answer, or has given up, at `at`.
-    pub(super) fn user_is_done(&mut self, population: PopulationId, row: u32, at: SimTime, answer: &Answer) {
+    pub(super) fn user_is_done(&mut self, request: Handle<OpenRequest>, at: SimTime, answer: &Answer) {
+        let OpenRequest { population, number, row, .. } = self.cluster.open_requests[request];
         let it = &self.topology.description.populations[population.index()];
-        let number = self.cluster.log.number(row);
         if answer.status == Status::CallerGone {
             let address = self.topology.draws.request(population, u64::from(number));
             let user = it.arrivals.user(u64::from(number), address, it.users);
             self.cluster.access[population].close(user);
         }
         if at < self.topology.description.end() {
-            self.cluster.log.complete(row, at, answer);
-            self.cluster.open_requests -= 1;
+            self.cluster.recorder.user_answered(row, at, answer);
+            self.cluster.open_requests.remove(request);
         }
         // The next request of a closed loop: its user's next number.
         let next = u64::from(number) + u64::from(it.users);

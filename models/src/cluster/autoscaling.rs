@@ -102,7 +102,7 @@ impl Context<'_> {
         let proposals = autoscaler.proposals().to_vec();
         let service = state.service;
         state.wanted = decision.replicas;
-        workloads.log.decisions.push(ScalingDecision { at: now, service, decision, proposals });
+        self.cluster.recorder.autoscaler_decided(ScalingDecision { at: now, service, decision, proposals });
         if decision.rescales() {
             self.reconcile(deployment);
         }

@@ -363,7 +363,7 @@ impl Context<'_> {
     fn tell(&mut self, cluster: ClusterId, body: Body) {
         let address = self.next_draw();
         let message = Message { to: cluster, wire_bytes: ENDPOINT_UPDATE_BYTES, body };
-        self.cluster.other_bytes += u64::from(ENDPOINT_UPDATE_BYTES);
+        self.cluster.recorder.other_bytes_sent(ENDPOINT_UPDATE_BYTES);
         self.send(message, address, Purpose::LinkControl);
     }
 
@@ -373,7 +373,7 @@ impl Context<'_> {
     }
 
     fn record(&mut self, place: usize, step: PodStep) {
-        let workloads = &mut self.cluster.workloads;
+        let workloads = &self.cluster.workloads;
         let deployment = &workloads.deployments[workloads.deployment_of(place)];
         let record = PodRecord {
             at: self.now,
@@ -382,6 +382,6 @@ impl Context<'_> {
             incarnation: workloads.pods[place].incarnation,
             step,
         };
-        workloads.log.pods.push(record);
+        self.cluster.recorder.pod_stepped(record);
     }
 }

@@ -11,7 +11,6 @@ use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::network::link::jitter;
 use crate::telemetry::slices::Slices;
-use crate::telemetry::work::WorkLog;
 use crate::world::topology::Topology;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
@@ -223,7 +222,7 @@ impl Shard {
     /// Every cluster keeps what it does for each request.
     pub(crate) fn keep_work(&mut self) {
         for cluster in &mut self.clusters {
-            cluster.work = WorkLog::kept(cluster.log.capacity());
+            cluster.recorder.keep_work();
         }
     }
 
@@ -404,7 +403,7 @@ impl Context<'_> {
             Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
             Body::Endpoint { .. } | Body::PodEnded { .. } => (self.next_draw(), Purpose::LinkControl),
         };
-        self.cluster.other_bytes += u64::from(message.wire_bytes);
+        self.cluster.recorder.other_bytes_sent(message.wire_bytes);
         self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
     }
 }

@@ -16,7 +16,7 @@ use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
-use meshsim_core::{EntityId, SimDuration, SimTime};
+use meshsim_core::{EntityId, SimTime};
 
 /// The first sample of each cluster, if any is taken, and the end of its first quarter.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
@@ -34,7 +34,7 @@ fn quarter_end(topology: &Topology, number: u64) -> SimTime {
 impl Context<'_> {
     /// A quarter of the run is over; the last one ends with the run.
     pub(super) fn end_quarter(&mut self) {
-        let ended = self.cluster.quarters.read(&self.cluster.cells, self.now);
+        let ended = self.cluster.recorder.quarter_ended(&self.cluster.cells, self.now);
         if ended < 3 {
             self.scheduler.schedule(quarter_end(self.topology, ended + 1), Event::QuarterEnds);
         }
@@ -50,11 +50,7 @@ impl Context<'_> {
 
 /// Takes a sample of a cluster, if any are taken and time has passed since the last one.
 pub(super) fn take_sample(cluster: &mut Cluster, topology: &Topology, compute: &Compute<Job>, now: SimTime) {
-    let since_last = now - cluster.series.sampled;
-    if !cluster.series.is_on() || since_last == SimDuration::ZERO {
-        return;
-    }
-    cluster.series.sampled = now;
+    let Some(since_last) = cluster.recorder.begin_sample(now) else { return };
     let nanos = since_last.as_nanos() as f64;
     let mut sampler = Sampler { cluster, topology, compute, now, nanos };
     topology.application().services.ids().for_each(|service| sampler.sample_service(service));
@@ -76,16 +72,17 @@ impl Sampler<'_> {
         for link in 0..self.cluster.links.len() {
             let Some(state) = &self.cluster.links[link] else { continue };
             let busy = state.busy_until(self.now);
-            let before = std::mem::replace(&mut self.cluster.series.last_links[link], busy);
-            let utilization = busy.saturating_sub(before).as_nanos() as f64 / self.nanos;
-            self.cluster.series.links.push(LinkSample { at: self.now, link: link as u32, utilization });
+            let sent = self.cluster.recorder.link_since_last(link, busy);
+            let utilization = sent.as_nanos() as f64 / self.nanos;
+            let sample = LinkSample { at: self.now, link: link as u32, utilization };
+            self.cluster.recorder.link_sampled(sample);
         }
     }
 
     fn sample_service(&mut self, service: ServiceId) {
         let nanos = self.nanos;
         let deployment = self.cluster.workloads.deployment(service);
-        let clients = self.cluster.series.take_clients(service, nanos / 1e9);
+        let clients = self.cluster.recorder.clients_since_last(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
         let places = deployment.map(|it| self.cluster.workloads.deployments[it].places.clone());
         let (mut used, mut throttled, mut count) = (Counters::default(), 0, 0_u32);
@@ -104,7 +101,7 @@ impl Sampler<'_> {
         if deployment.is_none() && clients.requests_per_second == 0.0 {
             return;
         }
-        self.cluster.series.services.push(ServiceSample {
+        let sample = ServiceSample {
             at: self.now,
             service,
             pods,
@@ -116,7 +113,8 @@ impl Sampler<'_> {
             served_per_second: used.served as f64 / nanos * 1e9,
             in_cells: used.in_cell / nanos,
             clients,
-        });
+        };
+        self.cluster.recorder.service_sampled(sample);
     }
 
     fn count_pods(&self, deployment: usize) -> PodCounts {
@@ -138,7 +136,6 @@ impl Sampler<'_> {
         let container = self.topology.pods[pod].container;
         let counters = counters_of(self.cluster, self.topology, self.compute, self.now, place);
         let now = (counters, self.compute.throttled_periods(container));
-        let before = std::mem::replace(&mut self.cluster.series.last_pods[place], now);
-        (now.0.since(&before.0), now.1 - before.1)
+        self.cluster.recorder.pod_since_last(place, now)
     }
 }

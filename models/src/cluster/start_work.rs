@@ -27,7 +27,7 @@ impl Context<'_> {
             return;
         }
         let demand = self.slowed(self.pod_in(place), work.demand());
-        self.cluster.metrics.add_start_cpu(self.now, demand);
+        self.cluster.recorder.start_used_cpu(self.now, demand);
         let job = Job::Start(place as u32);
         self.compute.start_beside(self.now, it.container, work.cores, demand, job);
     }

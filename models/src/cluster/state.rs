@@ -13,12 +13,9 @@ use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::proxy::Proxy;
 use crate::mesh::timeout::Deadlines;
 use crate::network::link::Link;
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::quarters::Quarters;
-use crate::telemetry::request_log::RequestLog;
+use crate::telemetry::recorder::Recorder;
 use crate::telemetry::slices::Slices;
-use crate::telemetry::time_series::TimeSeries;
-use crate::telemetry::work::{Work, WorkId, WorkLog};
+use crate::users::open_request::OpenRequest;
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
 use crate::users::stream::Stream;
@@ -68,10 +65,6 @@ pub struct Cluster {
     pub patience: Vec<Deadlines>,
     /// Its Deployments, pods and nodes.
     pub workloads: Workloads,
-    /// How it changes over time.
-    pub series: TimeSeries,
-    /// How full its cells were in each quarter of the run.
-    pub quarters: Quarters,
     /// Answers that their callers, who are cut off, do not get yet.
     pub held: Slab<Response>,
     /// Room for requests that fail together.
@@ -84,17 +77,10 @@ pub struct Cluster {
     pub sessions: Table<PopulationId, Sessions>,
     /// How far it has followed the populations that visit it.
     pub streams: Table<PopulationId, Option<Box<Stream>>>,
-    /// Its users' requests.
-    pub log: RequestLog,
-    /// User requests without an answer.
-    pub open_requests: u64,
-    /// What it counts over time.
-    pub metrics: Metrics,
-    /// What it did for each request, if that is asked for.
-    pub work: WorkLog,
-    /// Put on the links that leave it for others than users' requests of its own: passed on from one link to
-    /// the next, or told by control planes (bytes).
-    pub other_bytes: u64,
+    /// Its users' requests that have not ended.
+    pub open_requests: Slab<OpenRequest>,
+    /// What is measured in it.
+    pub recorder: Recorder,
     /// Draws of its own so far.
     pub draws: u64,
 }
@@ -154,11 +140,6 @@ impl Cluster {
             deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
             patience: Vec::new(),
             workloads: Workloads::new(id, topology),
-            series: match description.time_series {
-                Some(_) => TimeSeries::new(services, pods.len(), description.links.len()),
-                None => TimeSeries::default(),
-            },
-            quarters: Quarters::new(pods.len()),
             held: Slab::new(),
             failed: Vec::new(),
             links: description.links.iter().map(leaves).collect(),
@@ -168,27 +149,9 @@ impl Cluster {
                 .map(|it| topology.first_of(PopulationId::from_index(it), id))
                 .map(|it| it.map(|(stream, _)| Box::new(stream)))
                 .collect(),
-            log: RequestLog::with_capacity(expected_requests(id, topology)),
-            open_requests: 0,
-            metrics: Metrics::new(
-                slices,
-                SimTime::ZERO + description.warm_up,
-                pods.len(),
-                services,
-                description.clusters.len(),
-            ),
-            work: WorkLog::default(),
-            other_bytes: 0,
+            open_requests: Slab::with_capacity(room),
+            recorder: Recorder::new(id, topology, slices),
             draws: 0,
-        }
-    }
-
-    /// Counts what is done now, in sum and for the request that it is done for.
-    #[inline(always)]
-    pub fn count_work(&mut self, now: SimTime, of: WorkId, count: impl Fn(&mut Work)) {
-        count(self.metrics.work_mut(now));
-        if let Some(work) = self.work.get_mut(of) {
-            count(work);
         }
     }
 
@@ -311,12 +274,3 @@ pub fn view_of<'a>(
 /// A cluster has room for as many calls as it has threads, but for no more than this, before it
 /// allocates.
 const MOST_ROOM: usize = 512;
-
-/// Room for the log: the mean number of requests and six standard deviations.
-fn expected_requests(id: ClusterId, topology: &Topology) -> usize {
-    let description = &topology.description;
-    let populations = description.populations.iter().filter(|p| p.visits(id));
-    let mean: f64 = populations.map(|p| p.expected(description.end())).sum();
-    // Longer logs than this grow as they are needed.
-    (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
-}

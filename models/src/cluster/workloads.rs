@@ -8,7 +8,6 @@ use crate::kubernetes::metrics_server::PodHistory;
 use crate::kubernetes::pod::{ImageCache, Phase, PodLife, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
-use crate::telemetry::control_log::ControlLog;
 use crate::world::description::Deployment;
 use crate::world::placement::{empty_nodes, places_in, requests_of};
 use crate::world::topology::Topology;
@@ -30,8 +29,6 @@ pub struct Workloads {
     pub images: Vec<ImageCache>,
     /// What is measured of its pods; likewise.
     pub histories: Vec<PodHistory>,
-    /// What was done.
-    pub log: ControlLog,
 }
 
 /// A Deployment as it is.
@@ -69,7 +66,6 @@ impl Workloads {
             nodes: Vec::new(),
             images: Vec::new(),
             histories: Vec::new(),
-            log: ControlLog::default(),
         };
         if is_elastic {
             workloads.nodes = empty_nodes(description, cluster);

@@ -25,11 +25,11 @@ pub struct TimeSeries {
     /// What the clients have seen since the last sample; empty if nothing is sampled.
     clients: Table<ServiceId, Seen>,
     /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by place.
-    pub(crate) last_pods: Vec<(Counters, u64)>,
+    last_pods: Vec<(Counters, u64)>,
     /// When the last sample was taken.
-    pub(crate) sampled: SimTime,
+    sampled: SimTime,
     /// For how long each link had sent at the last sample.
-    pub(crate) last_links: Vec<SimDuration>,
+    last_links: Vec<SimDuration>,
 }
 
 /// A service in a cluster, at a time and since the last sample.
@@ -131,8 +131,29 @@ impl TimeSeries {
         }
     }
 
+    /// A sample is taken now: the time since the last one, unless nothing is sampled or no time has passed.
+    pub(super) fn begin(&mut self, now: SimTime) -> Option<SimDuration> {
+        let since_last = now - self.sampled;
+        if !self.is_on() || since_last == SimDuration::ZERO {
+            return None;
+        }
+        self.sampled = now;
+        Some(since_last)
+    }
+
+    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it was stopped.
+    pub(super) fn pod_since_last(&mut self, place: usize, now: (Counters, u64)) -> (Counters, u64) {
+        let before = std::mem::replace(&mut self.last_pods[place], now);
+        (now.0.since(&before.0), now.1 - before.1)
+    }
+
+    /// For how long a link sent since the last sample.
+    pub(super) fn link_since_last(&mut self, link: usize, busy: SimDuration) -> SimDuration {
+        busy.saturating_sub(std::mem::replace(&mut self.last_links[link], busy))
+    }
+
     /// What the clients saw of a service over `seconds`; the next time begins.
-    pub(crate) fn take_clients(&mut self, service: ServiceId, seconds: f64) -> ClientView {
+    pub(super) fn take_clients(&mut self, service: ServiceId, seconds: f64) -> ClientView {
         let seen = &mut self.clients[service];
         let (ok, failed) = (seen.latency.count() as f64, f64::from(seen.failed));
         let quantile = |q| seen.latency.quantile(q).map(|nanos| nanos as f64 / 1e6);

@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod mobility;
+pub mod open_request;
 pub mod population;
 pub mod session;
 pub mod stream;

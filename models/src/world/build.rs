@@ -110,19 +110,19 @@ impl World {
         let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
         let proxy_memory = topology.description.clusters.ids().map(|it| topology.proxy_memory(it)).collect();
         let all = || clusters.values();
-        let mut requests: Vec<RequestRow> = all().flat_map(|it| it.log.rows()).copied().collect();
+        let mut requests: Vec<RequestRow> = all().flat_map(|it| it.recorder.log().rows()).copied().collect();
         requests.sort_by_key(|row| row.arrival);
         Record {
-            work: by_request(&requests, all().flat_map(|it| it.work.entries())),
+            work: by_request(&requests, all().flat_map(|it| it.recorder.work().entries())),
             requests,
-            metrics: all().map(|it| it.metrics.clone()).collect(),
+            metrics: all().map(|it| it.recorder.metrics().clone()).collect(),
             end: self.end,
             events,
             proxy_memory,
             pod_cpu_seconds: pod_cpu.into_values().collect(),
-            in_cells: all().map(|it| it.quarters.means(&it.cells, self.end)).collect(),
-            control: all().map(|it| it.workloads.log.clone()).collect(),
-            series: all().map(|it| it.series.clone()).collect(),
+            in_cells: all().map(|it| it.recorder.quarters().means(&it.cells, self.end)).collect(),
+            control: all().map(|it| it.recorder.control().clone()).collect(),
+            series: all().map(|it| it.recorder.series().clone()).collect(),
         }
     }
 
@@ -131,8 +131,8 @@ impl World {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let of = |it: &Cluster| {
-            let rows = size_of_val(it.log.rows());
-            it.hops.bytes() + it.calls.bytes() + it.pools.bytes() + it.log.bytes() + it.work.bytes() + rows
+            let of_requests = it.hops.bytes() + it.calls.bytes() + it.open_requests.bytes();
+            of_requests + it.pools.bytes() + it.recorder.bytes()
         };
         self.engine.bytes() + self.engine.processes().flat_map(Shard::clusters).map(of).sum::<usize>()
     }
@@ -141,7 +141,7 @@ impl World {
     #[must_use]
     pub fn open_and_all_requests(&self) -> (u64, usize) {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
-            (open + cluster.open_requests, all + cluster.log.rows().len())
+            (open + cluster.open_requests.len() as u64, all + cluster.recorder.log().rows().len())
         })
     }
 

@@ -86,9 +86,10 @@ fn check_active_requests(cluster: &Cluster) {
 
 /// Offered = completed + failed + in flight: a request that has not ended has a hop.
 fn check_requests(cluster: &Cluster) {
-    let open = cluster.log.rows().iter().filter(|row| row.end.is_none()).count();
+    let open = cluster.recorder.log().rows().iter().filter(|row| row.end.is_none()).count();
     assert_eq!(
-        open as u64, cluster.open_requests,
+        open,
+        cluster.open_requests.len(),
         "cluster {}: requests without an end and requests in flight differ",
         cluster.id.0
     );
@@ -96,14 +97,14 @@ fn check_requests(cluster: &Cluster) {
 
 /// What is counted as done for users' requests is what pods, proxies and links have done.
 fn check_work(cluster: &Cluster) {
-    let sum = cluster.metrics.sum_from(SimTime::ZERO);
+    let sum = cluster.recorder.metrics().sum_from(SimTime::ZERO);
     let served: u64 = cluster.cells.iter().map(|cell| cell.occupancy.served).sum();
     let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
     let sent: u64 = cluster.links.iter().flatten().map(Link::bytes).sum();
     let pairs = [
         ("calls", sum.work.calls, served),
         ("calls by pod", sum.served.iter().sum(), served),
-        ("bytes on links", sum.work.cross_wire + cluster.other_bytes, sent),
+        ("bytes on links", sum.work.cross_wire + cluster.recorder.other_bytes(), sent),
     ];
     // A server's sidecar tries again too.
     assert!(sum.work.retries <= retries, "cluster {}: {} retries", cluster.id.0, sum.work.retries);

@@ -1,0 +1,258 @@
+//! Everything that is measured in a cluster goes through here: the code that acts says what happened, and the
+//! recorder tells whichever of its sinks want to know.
+//!
+//! # Models
+//! Each method is something that happens. Its sinks are the request log, what the cluster counts over time
+//! (`metrics`), what was done for each request (`work`), samples (`time_series`), how full the cells were (`quarters`)
+//! and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
+
+use super::control_log::{ControlLog, PodRecord, ScalingDecision};
+use super::metrics::{Counter, Metrics};
+use super::quarters::Quarters;
+use super::request_log::RequestLog;
+use super::slices::Slices;
+use super::time_series::{ClientView, LinkSample, ServiceSample, TimeSeries};
+use super::work::{RequestId, Work, WorkId, WorkLog};
+use crate::application::cell::Cell;
+use crate::call::record::Answer;
+use crate::ids::{ClusterId, PopulationId, ServiceId};
+use crate::kubernetes::metrics_server::Counters;
+use crate::world::topology::Topology;
+use meshsim_core::{SimDuration, SimTime};
+
+/// What is measured in a cluster.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    log: RequestLog,
+    metrics: Metrics,
+    work: WorkLog,
+    series: TimeSeries,
+    quarters: Quarters,
+    control: ControlLog,
+    /// Put on the links that leave the cluster for others than users' requests of its own (bytes).
+    other_bytes: u64,
+}
+
+impl Recorder {
+    /// Of a cluster in which nothing has happened.
+    #[must_use]
+    pub fn new(cluster: ClusterId, topology: &Topology, slices: Slices) -> Self {
+        let description = &topology.description;
+        let (services, pods) = (description.application.services.len(), topology.pods_of(cluster).len());
+        let reported_from = SimTime::ZERO + description.warm_up;
+        Self {
+            log: RequestLog::with_capacity(expected_requests(cluster, topology)),
+            metrics: Metrics::new(slices, reported_from, pods, services, description.clusters.len()),
+            work: WorkLog::default(),
+            series: match description.time_series {
+                Some(_) => TimeSeries::new(services, pods, description.links.len()),
+                None => TimeSeries::default(),
+            },
+            quarters: Quarters::new(pods),
+            control: ControlLog::default(),
+            other_bytes: 0,
+        }
+    }
+
+    /// From now on, what is done for each request is kept.
+    pub(crate) fn keep_work(&mut self) {
+        self.work = WorkLog::kept(self.log.capacity());
+    }
+}
+
+/// Users.
+impl Recorder {
+    /// A user sends a request; tells its row in the request log.
+    pub(crate) fn user_sent(&mut self, population: PopulationId, number: u64, now: SimTime) -> u32 {
+        self.log.arrive(population, number, now)
+    }
+
+    /// A user's request, of which the log has this row, ends at `at`.
+    pub(crate) fn user_answered(&mut self, row: u32, at: SimTime, answer: &Answer) {
+        self.log.complete(row, at, answer);
+    }
+}
+
+/// The data plane.
+impl Recorder {
+    /// Work for a user's request begins in this cluster.
+    pub(crate) fn work_begins(&mut self, request: RequestId) -> WorkId {
+        self.work.begin(request)
+    }
+
+    /// Whose work it is, if that is kept.
+    pub(crate) fn request_of(&self, work: WorkId) -> RequestId {
+        self.work.request(work)
+    }
+
+    /// Something is done now, in sum and for the request that it is done for.
+    #[inline(always)]
+    pub(crate) fn work_done(&mut self, now: SimTime, of: WorkId, count: impl Fn(&mut Work)) {
+        count(self.metrics.work_mut(now));
+        if let Some(work) = self.work.get_mut(of) {
+            count(work);
+        }
+    }
+
+    /// A proxy has something to count about a service that it calls.
+    pub(crate) fn counted(&mut self, now: SimTime, service: ServiceId, counter: Counter) {
+        self.metrics.count(now, service, counter);
+    }
+
+    /// An attempt of a client, which is no copy for a mirror, goes to a pod of a cluster.
+    #[inline]
+    pub(crate) fn attempt_sent(&mut self, now: SimTime, to: ClusterId) {
+        self.metrics.count_sent(now, to);
+    }
+
+    /// A client has an answer, or its caller has given up, so long after it chose the last attempt's endpoint.
+    #[inline]
+    pub(crate) fn client_answered(&mut self, service: ServiceId, ok: bool, latency: SimDuration) {
+        if self.series.is_on() {
+            self.series.answered(service, ok, latency);
+        }
+    }
+
+    /// The pod in this place of the cluster has served a call.
+    pub(crate) fn call_served(&mut self, now: SimTime, place: usize) {
+        self.metrics.count_served(now, place);
+    }
+
+    /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
+    pub(crate) fn answer_left(&mut self, now: SimTime, service: ServiceId, time: SimDuration) {
+        self.metrics.add_answer(now, service, time);
+    }
+
+    /// An answer of another cluster is there, after so much time on the way there and back.
+    pub(crate) fn crossing_answered(&mut self, now: SimTime, time: SimDuration) {
+        self.metrics.add_crossing(now, time);
+    }
+
+    /// A proxy used CPU time (ns).
+    pub(crate) fn proxy_used_cpu(&mut self, now: SimTime, nanos: f64) {
+        self.metrics.add_proxy_cpu(now, nanos);
+    }
+
+    /// A message of others is put on a link: passed on from the one before, or told by a control plane (bytes).
+    pub(crate) fn other_bytes_sent(&mut self, bytes: u32) {
+        self.other_bytes += u64::from(bytes);
+    }
+}
+
+/// Control.
+impl Recorder {
+    /// An application was given CPU time to start with (ns).
+    pub(crate) fn start_used_cpu(&mut self, now: SimTime, nanos: f64) {
+        self.metrics.add_start_cpu(now, nanos);
+    }
+
+    /// A pod came, went, or got further.
+    pub(crate) fn pod_stepped(&mut self, record: PodRecord) {
+        self.control.pods.push(record);
+    }
+
+    /// An autoscaler was synced.
+    pub(crate) fn autoscaler_decided(&mut self, decision: ScalingDecision) {
+        self.control.decisions.push(decision);
+    }
+
+    /// A quarter of the run ends, but not the last: tells how many have.
+    pub(crate) fn quarter_ended(&mut self, cells: &[Cell], now: SimTime) -> u64 {
+        self.quarters.read(cells, now)
+    }
+}
+
+/// Samples.
+impl Recorder {
+    /// A sample is taken now: the time since the last one, unless nothing is sampled or no time has passed.
+    pub(crate) fn begin_sample(&mut self, now: SimTime) -> Option<SimDuration> {
+        self.series.begin(now)
+    }
+
+    /// What the clients saw of a service over the `seconds` since the last sample.
+    pub(crate) fn clients_since_last(&mut self, service: ServiceId, seconds: f64) -> ClientView {
+        self.series.take_clients(service, seconds)
+    }
+
+    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it was stopped,
+    /// as its counters are `now`.
+    pub(crate) fn pod_since_last(&mut self, place: usize, now: (Counters, u64)) -> (Counters, u64) {
+        self.series.pod_since_last(place, now)
+    }
+
+    /// For how long a link sent since the last sample, as it has sent for `busy` so far.
+    pub(crate) fn link_since_last(&mut self, link: usize, busy: SimDuration) -> SimDuration {
+        self.series.link_since_last(link, busy)
+    }
+
+    /// A sample of a service was taken.
+    pub(crate) fn service_sampled(&mut self, sample: ServiceSample) {
+        self.series.services.push(sample);
+    }
+
+    /// A sample of a link was taken.
+    pub(crate) fn link_sampled(&mut self, sample: LinkSample) {
+        self.series.links.push(sample);
+    }
+}
+
+/// What was measured.
+impl Recorder {
+    /// Memory that grows with the requests (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        // The rows are copied at the end.
+        self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes()
+    }
+
+    /// The requests of the cluster's users.
+    #[must_use]
+    pub fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// What it counted over time.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What it did for each request, if that is kept.
+    #[must_use]
+    pub fn work(&self) -> &WorkLog {
+        &self.work
+    }
+
+    /// How it changed over time.
+    #[must_use]
+    pub fn series(&self) -> &TimeSeries {
+        &self.series
+    }
+
+    /// How full its cells were in each quarter of the run.
+    #[must_use]
+    pub fn quarters(&self) -> &Quarters {
+        &self.quarters
+    }
+
+    /// What its controllers did.
+    #[must_use]
+    pub fn control(&self) -> &ControlLog {
+        &self.control
+    }
+
+    /// Put on the links that leave it for others than users' requests of its own (bytes).
+    #[must_use]
+    pub fn other_bytes(&self) -> u64 {
+        self.other_bytes
+    }
+}
+
+/// Room for the log: the mean number of requests and six standard deviations.
+fn expected_requests(cluster: ClusterId, topology: &Topology) -> usize {
+    let description = &topology.description;
+    let populations = description.populations.iter().filter(|p| p.visits(cluster));
+    let mean: f64 = populations.map(|p| p.expected(description.end())).sum();
+    // Longer logs than this grow as they are needed.
+    (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
+}

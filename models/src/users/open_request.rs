@@ -1,0 +1,17 @@
+//! A user's request that has not ended.
+
+use crate::ids::PopulationId;
+use meshsim_core::SimTime;
+
+/// A request between its sending and its end: the answer's last byte, or the moment at which its user gives up.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenRequest {
+    /// Whose request it is.
+    pub population: PopulationId,
+    /// The k-th of its population.
+    pub number: u32,
+    /// When the user sent it.
+    pub sent: SimTime,
+    /// Its row in the request log.
+    pub row: u32,
+}
