@@ -31,21 +31,21 @@
 use super::hop::LOCAL_REPLY_BODY;
 use super::pod_death::RESET_WIRE_BYTES;
 use super::pooling::Pooling;
-use super::record::{Call, Hop, Status};
+use super::record::{Call, Hop, ServerConnection, Status};
 use crate::application::call_graph::Protocol;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::{Body, Message};
 use crate::draws::Purpose;
 use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId, UpstreamId};
-use crate::mesh::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
-use crate::mesh::connection_pool::{Checkout, Connection, ConnectionPools, Waits};
+use crate::mesh::circuit_breaker::{CircuitBreaker, Resource};
+use crate::mesh::connection_pool::{ConnectionPools, Kept, Taken};
 use crate::mesh::retry::{BackOff, back_off};
 use crate::mesh::upstream::UpstreamSpec;
 use crate::network::tcp::Window;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::Address;
-use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
+use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
 impl Context<'_> {
     /// A request has passed the sidecar of its pod and needs a connection to the application.
@@ -64,13 +64,13 @@ impl Context<'_> {
     #[cold]
     fn enter_over_tcp(&mut self, call: Handle<Call>, pool: PoolId) {
         let it = self.cluster.calls[call];
-        let connection = match self.take_kept(pool) {
-            Checkout::Kept(connection) => connection,
-            Checkout::Closed(_) => return self.meet_close(call),
-            Checkout::None => {
-                let limits = self.limits(&it);
-                if !self.breaker_of_server(it.pod).acquire(&limits, Resource::Connections) {
-                    self.connection_overflows(&it);
+        let (sent, loopback) = self.sent_by_sidecar();
+        let connection = match self.cluster.inbound.take_kept(pool, sent, |_| loopback) {
+            Kept::Open(connection) => connection,
+            Kept::Closed(_) => return self.meet_close(call),
+            Kept::Nothing => {
+                if !self.breaker_of_server(it.pod).acquire(Resource::Connections) {
+                    self.connection_overflows(call);
                     return self.fail(call, Status::ServerOverflow, SimDuration::ZERO);
                 }
                 self.open_at_server(&it, pool)
@@ -91,7 +91,8 @@ impl Context<'_> {
         let known = self.now + self.topology.description.mesh.loopback;
         let policy = &self.inbound_of(it.pod).policy;
         self.cluster.inbound.rest(connection, known, closes_at, Some(policy));
-        self.give_back(&it, connection);
+        let left = self.cluster.inbound.give_back(connection);
+        self.has_left(left, call);
     }
 
     /// The server of an attempt learns that its client has given up, where that counts what it has.
@@ -128,13 +129,13 @@ impl Context<'_> {
         if let Some(connection) = self.cluster.calls[call].connection.take() {
             self.return_retry_of_server(call);
             self.breaker_of_server(it.pod).release(Resource::Requests);
-            return self.abandon(&it, connection, true);
+            let left = self.cluster.inbound.abandon(connection, true);
+            return self.has_left(left, call);
         }
         let slot = self.topology.slot_of(it.pod) as u32;
         let workers = u32::from(self.topology.description.mesh.concurrency);
         let pool = PoolId(slot * workers + u32::from(it.server_worker));
-        let (pools, calls) = self.pools();
-        if pools.give_up(pool, call, calls) {
+        if self.cluster.inbound.give_up(pool, call) {
             self.return_retry_of_server(call);
             self.cluster.calls.remove(call);
         }
@@ -149,8 +150,7 @@ impl Context<'_> {
         self.return_retry_of_server(call);
         let back = self.topology.description.mesh.loopback * 2;
         if it.retries < self.inbound_of(it.pod).inbound_retries {
-            let limits = self.limits(&it);
-            if self.breaker_of_server(it.pod).acquire(&limits, Resource::Retries) {
+            if self.breaker_of_server(it.pod).acquire(Resource::Retries) {
                 self.cluster.recorder.counted(self.now, service, Counter::Retries);
                 let n = it.retries + 1;
                 let call_mut = &mut self.cluster.calls[call];
@@ -185,7 +185,7 @@ impl Context<'_> {
     }
 
     /// A new connection to the application, which one of its workers accepts.
-    fn open_at_server(&mut self, call: &Call, pool: PoolId) -> Handle<Connection<Call>> {
+    fn open_at_server(&mut self, call: &Call, pool: PoolId) -> Handle<ServerConnection> {
         let service = self.topology.pods[call.pod].service;
         let worker = self.accepting_worker(self.topology.application().services[service].workers);
         // The loopback has no use for a window.
@@ -199,6 +199,12 @@ impl Context<'_> {
     pub(super) fn listens(&self, pod: PodId) -> bool {
         let workloads = &self.cluster.workloads;
         !workloads.is_elastic || workloads.pods[self.topology.slot_of(pod)].accepts(self.now)
+    }
+
+    /// When a sidecar sent a request that is at the application now, and how long news of a close take.
+    fn sent_by_sidecar(&self) -> (SimTime, SimDuration) {
+        let loopback = self.topology.description.mesh.loopback;
+        (SimTime::from_nanos(self.now.as_nanos().saturating_sub(loopback.as_nanos())), loopback)
     }
 
     /// What the sidecar of a pod has under way to its application: breakers are one per pod.
@@ -217,36 +223,24 @@ impl<'a> Context<'a> {
 }
 
 /// The server's side.
-impl Pooling<Call> for Context<'_> {
-    fn pools(&mut self) -> (&mut ConnectionPools<Call>, &mut Slab<Call>) {
-        (&mut self.cluster.inbound, &mut self.cluster.calls)
+impl Pooling<Handle<Call>> for Context<'_> {
+    fn pools(&mut self) -> &mut ConnectionPools<Handle<Call>> {
+        &mut self.cluster.inbound
     }
 
-    fn limits(&self, call: &Call) -> Thresholds {
-        let spec = self.inbound_of(call.pod);
-        let limits = spec.policy.thresholds;
-        match spec.protocol {
-            Protocol::Tcp => Thresholds { max_connections: limits.max_connections, ..Thresholds::ISTIO },
-            Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => limits,
-        }
-    }
-
-    /// The sidecar sent the request a loopback ago, and news of a close take as long.
     #[inline(always)]
-    fn take_kept(&mut self, pool: PoolId) -> Checkout<Call> {
-        let loopback = self.topology.description.mesh.loopback;
-        let sent = SimTime::from_nanos(self.now.as_nanos().saturating_sub(loopback.as_nanos()));
-        self.cluster.inbound.check_out(pool, sent, |_| loopback)
+    fn take(&mut self, call: Handle<Call>, pool: PoolId) -> Taken<Handle<Call>> {
+        let (sent, loopback) = self.sent_by_sidecar();
+        self.cluster.inbound.take(pool, call, sent, |_| loopback)
     }
 
-    fn dispatch(&mut self, call: Handle<Call>, connection: Handle<Connection<Call>>) -> bool {
+    fn dispatch(&mut self, call: Handle<Call>, connection: Handle<ServerConnection>) -> bool {
         let it = self.cluster.calls[call];
         if !self.listens(it.pod) {
             self.cannot_connect(call);
             return false;
         }
-        let limits = self.limits(&it);
-        if !self.breaker_of_server(it.pod).acquire(&limits, Resource::Requests) {
+        if !self.breaker_of_server(it.pod).acquire(Resource::Requests) {
             self.overflows(call);
             return false;
         }
@@ -279,24 +273,19 @@ impl Pooling<Call> for Context<'_> {
 
     fn waits(&mut self, _: Handle<Call>) {}
 
-    fn connect(&mut self, call: &Call, pool: PoolId) {
-        let connection = self.open_at_server(call, pool);
+    fn connect(&mut self, call: Handle<Call>, pool: PoolId) {
+        let it = self.cluster.calls[call];
+        let connection = self.open_at_server(&it, pool);
         self.release(connection);
     }
 
     #[cold]
-    fn connection_overflows(&mut self, call: &Call) {
-        let service = self.topology.pods[call.pod].service;
+    fn connection_overflows(&mut self, call: Handle<Call>) {
+        let service = self.topology.pods[self.cluster.calls[call].pod].service;
         self.cluster.recorder.counted(self.now, service, Counter::ConnectionOverflows);
     }
 
     fn kept_most(&self, _: PoolId) -> u32 {
         u32::MAX
-    }
-}
-
-impl Waits for Call {
-    fn next_waiting(&mut self) -> &mut Option<Handle<Self>> {
-        &mut self.next_in_queue
     }
 }

@@ -22,13 +22,12 @@
 //! `network/retransmission`; Envoy `conn_pool_base.cc` (`onConnectTimeout`), `router.cc`
 //! (`onPoolFailure`, `onUpstreamReset`).
 
-use super::record::{Call, Client, Hop, Origin};
+use super::record::{Call, Client, ClientConnection, Hop, Origin};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::Response;
 use crate::faults::link;
 use crate::ids::{ClusterId, PodId};
-use crate::mesh::connection_pool::Connection;
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment, of_syn};
 use crate::world::topology::Topology;
@@ -55,7 +54,11 @@ impl Context<'_> {
 
     /// Whether a request over a connection is swallowed; if so it is sent again, or reset.
     #[cold]
-    pub(super) fn request_is_swallowed(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
+    pub(super) fn request_is_swallowed(
+        &mut self,
+        hop: Handle<Hop>,
+        connection: Handle<ClientConnection>,
+    ) -> bool {
         let it = self.cluster.hops[hop];
         let path = self.path_to(it.pod);
         let before = self.cluster.pools[connection].stalled.filter(|fate| self.now < fate.at());

@@ -89,8 +89,9 @@ impl Context<'_> {
         let view = view_of(changed_views, topology, *here, site, id);
         let place = &mut proxies[proxy].upstreams[id.index()];
         let is_new = place.is_none();
-        let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker())));
         let spec = topology.upstreams.spec(topology.is_gateway(proxy), id);
+        let limits = spec.policy.thresholds;
+        let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker(limits))));
         let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: self.now };
         let place_in_cluster = site.index() - topology.sites_in(*here).start;
         let table = &mut tables[place_in_cluster * topology.upstreams.len() + id.index()];

@@ -28,7 +28,7 @@
 //! 2018-11-07.
 
 use super::pooling::Pooling;
-use super::record::{Client, Hop, Origin, Phase, Status};
+use super::record::{Client, ClientConnection, Hop, Origin, Phase, Status};
 use crate::application::call_graph::Protocol;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
@@ -37,9 +37,9 @@ use crate::cluster::state::{Cluster, view_of};
 use crate::draws::{Purpose, draw};
 use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
 use crate::kube_proxy;
-use crate::mesh::circuit_breaker::{Resource, Thresholds};
+use crate::mesh::circuit_breaker::Resource;
 use crate::mesh::cluster_policy::ClusterPolicy;
-use crate::mesh::connection_pool::{Checkout, Connection, ConnectionPools, DEFAULT_IDLE_TIMEOUT, Waits};
+use crate::mesh::connection_pool::{ConnectionPools, DEFAULT_IDLE_TIMEOUT, Kept, Taken};
 use crate::mesh::outlier_detection::HostResult;
 use crate::mesh::retry::Outcome;
 use crate::mesh::upstream::{AttemptResult, UpstreamSpec};
@@ -49,7 +49,7 @@ use crate::network::tcp::Window;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
+use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
@@ -61,49 +61,55 @@ impl Context<'_> {
     /// connection, which over HTTP/2 all requests of the worker share.
     pub(crate) fn call_from_cell(&mut self, hop: Handle<Hop>, calling_pod: PodId, cell_worker: u16) {
         let pool = self.cell_pool(hop, calling_pod, cell_worker, None);
-        match self.check_out(pool) {
-            Checkout::Kept(connection) => {
+        if self.takes_kept(hop, pool) {
+            return;
+        }
+        if let Some(connection) = self.cluster.pools.shared_in_making(pool) {
+            return self.wait_for_shared(hop, connection);
+        }
+        let service = self.topology.service_of(self.cluster.hops[hop].endpoint);
+        let Some(pod) = self.endpoint_for_cell(calling_pod, service) else {
+            // kube-proxy rejects what no endpoint is there for.
+            return self.answer_itself(hop, Status::ConnectFailure);
+        };
+        let it = self.cluster.hops[hop];
+        let connection = self.open(&it, pool, pod);
+        if self.cluster.pools.is_shared(pool) {
+            return self.wait_for_shared(hop, connection);
+        }
+        self.begin_attempt(hop, pod);
+        self.cluster.hops[hop].phase = Phase::Waiting;
+        self.cluster.pools[connection].bound = Some(hop);
+    }
+
+    /// A cell's request goes out on a connection that its pool has kept, if it has.
+    fn takes_kept(&mut self, hop: Handle<Hop>, pool: PoolId) -> bool {
+        let (topology, here) = (self.topology, self.cluster.id);
+        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        match self.cluster.pools.take_kept(pool, self.now, one_way) {
+            Kept::Open(connection) => {
                 let pod = self.cluster.pools[connection].pod;
                 self.begin_attempt(hop, pod);
                 self.dispatch(hop, connection);
             }
-            Checkout::Closed(pod) => {
+            Kept::Closed(pod) => {
                 self.begin_attempt(hop, pod);
                 self.meet_close(hop);
             }
-            Checkout::None => {
-                if let Some(connection) = self.cluster.pools.shared_in_making(pool) {
-                    return self.wait_for_shared(hop, connection);
-                }
-                let service = self.topology.service_of(self.cluster.hops[hop].endpoint);
-                let Some(pod) = self.endpoint_for_cell(calling_pod, service) else {
-                    // kube-proxy rejects what no endpoint is there for.
-                    return self.answer_itself(hop, Status::ConnectFailure);
-                };
-                let it = self.cluster.hops[hop];
-                let connection = self.open(&it, pool, pod);
-                if self.cluster.pools.is_shared(pool) {
-                    return self.wait_for_shared(hop, connection);
-                }
-                self.begin_attempt(hop, pod);
-                self.cluster.hops[hop].phase = Phase::Waiting;
-                self.cluster.pools[connection].bound = Some(hop);
-            }
+            Kept::Nothing => return false,
         }
+        true
     }
 
     /// A cell's request waits for the shared connection that is being made.
-    fn wait_for_shared(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
+    fn wait_for_shared(&mut self, hop: Handle<Hop>, connection: Handle<ClientConnection>) {
         let (pool, pod) = (self.cluster.pools[connection].pool, self.cluster.pools[connection].pod);
         self.begin_attempt(hop, pod);
         let it = &mut self.cluster.hops[hop];
         it.phase = Phase::Waiting;
         it.connection = Some(connection);
-        let service = self.topology.service_of(it.endpoint);
-        let spec = self.topology.upstreams.spec(false, UpstreamId(service.0));
-        let cluster = &mut *self.cluster;
         // The pool counts nowhere, so nothing limits it.
-        let waits = cluster.pools.wait(pool, hop, &mut cluster.hops, &spec.policy.thresholds);
+        let waits = self.cluster.pools.wait(pool, hop);
         debug_assert!(waits, "nothing limits a cell");
     }
 
@@ -132,38 +138,27 @@ impl Context<'_> {
     ) {
         let it = self.cluster.hops[hop];
         self.prepare_upstream(proxy, it.upstream());
-        let (_, breaker) = self.limits_of(&it);
+        let breaker = self.breaker_of(&it);
         let pool = self.cell_pool(hop, calling_pod, cell_worker, Some(breaker));
-        match self.check_out(pool) {
-            Checkout::Kept(connection) => {
-                let pod = self.cluster.pools[connection].pod;
-                self.begin_attempt(hop, pod);
-                self.dispatch(hop, connection);
-            }
-            Checkout::Closed(pod) => {
-                self.begin_attempt(hop, pod);
-                self.meet_close(hop);
-            }
-            Checkout::None => {
-                let Some((pod, _)) = self.choose_endpoint(hop, proxy, worker) else {
-                    return self.answer_itself(hop, Status::NoHealthyUpstream);
-                };
-                self.begin_attempt(hop, pod);
-                let (thresholds, breaker) = self.limits_of(&it);
-                if !self.cluster.pools.breaker(breaker).acquire(thresholds, Resource::Connections) {
-                    self.count(hop, Counter::ConnectionOverflows);
-                    return self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
-                }
-                self.cluster.hops[hop].phase = Phase::Waiting;
-                let it = self.cluster.hops[hop];
-                let connection = self.open(&it, pool, pod);
-                self.cluster.pools[connection].bound = Some(hop);
-            }
+        if self.takes_kept(hop, pool) {
+            return;
         }
+        let Some((pod, _)) = self.choose_endpoint(hop, proxy, worker) else {
+            return self.answer_itself(hop, Status::NoHealthyUpstream);
+        };
+        self.begin_attempt(hop, pod);
+        if !self.cluster.pools.breaker(breaker).acquire(Resource::Connections) {
+            self.count(hop, Counter::ConnectionOverflows);
+            return self.attempt_fails(hop, Status::Overflow, Outcome::Refused);
+        }
+        self.cluster.hops[hop].phase = Phase::Waiting;
+        let it = self.cluster.hops[hop];
+        let connection = self.open(&it, pool, pod);
+        self.cluster.pools[connection].bound = Some(hop);
     }
 
     /// A handshake is done.
-    pub(crate) fn connection_ready(&mut self, connection: Handle<Connection>) {
+    pub(crate) fn connection_ready(&mut self, connection: Handle<ClientConnection>) {
         self.cluster.pools.connected(connection);
         let bound = self.cluster.pools[connection].bound.take();
         match bound {
@@ -179,13 +174,12 @@ impl Context<'_> {
     }
 
     /// A handshake has failed.
-    pub(crate) fn connection_failed(&mut self, connection: Handle<Connection>) {
+    pub(crate) fn connection_failed(&mut self, connection: Handle<ClientConnection>) {
         let bound = self.cluster.pools[connection].bound;
         let pool = self.cluster.pools.connect_failed(connection);
         let mut failed = std::mem::take(&mut self.cluster.failed);
         failed.extend(bound.filter(|hop| self.cluster.hops.contains(*hop)));
-        let cluster = &mut *self.cluster;
-        failed.extend(std::iter::from_fn(|| cluster.pools.take_waiting(pool, &mut cluster.hops)));
+        failed.extend(std::iter::from_fn(|| self.cluster.pools.take_waiting(pool)));
         for hop in failed.drain(..) {
             self.waiting_ends(hop);
             let it = self.cluster.hops[hop];
@@ -214,8 +208,7 @@ impl Context<'_> {
                 None => return,
             },
         };
-        let cluster = &mut *self.cluster;
-        cluster.pools.give_up(pool, hop, &mut cluster.hops);
+        self.cluster.pools.give_up(pool, hop);
     }
 
     /// Counts how long an attempt has waited for a connection, if it had to: whether it gets one or not.
@@ -238,7 +231,8 @@ impl Context<'_> {
         let gone = is_lost
             || self.topology.faults.is_dead(it.pod, self.now)
             || self.cluster.pools.is_lost(connection, self.now);
-        self.abandon(&it, connection, !gone);
+        let left = self.cluster.pools.abandon(connection, !gone);
+        self.has_left(left, hop);
     }
 
     /// The answer of an attempt is there: its connection is free for others.
@@ -252,7 +246,8 @@ impl Context<'_> {
         if !self.topology.faults.is_empty() {
             kept.closes_at = kept.closes_at.min(self.topology.faults.next_crash(it.pod, kept.opened));
         }
-        self.give_back(&it, connection);
+        let left = self.cluster.pools.give_back(connection);
+        self.has_left(left, hop);
     }
 
     /// An attempt of a proxy is over for its upstream.
@@ -287,7 +282,7 @@ impl Context<'_> {
 
     /// What is in use is not closed for idleness.
     #[inline(always)]
-    fn keeps_open(&mut self, connection: Handle<Connection>) {
+    fn keeps_open(&mut self, connection: Handle<ClientConnection>) {
         let it = &mut self.cluster.pools[connection];
         let faults = &self.topology.faults;
         it.closes_at = if faults.is_empty() { SimTime::MAX } else { faults.next_crash(it.pod, it.opened) };
@@ -297,11 +292,10 @@ impl Context<'_> {
     #[inline(always)]
     fn begins_at_proxy(&mut self, hop: Handle<Hop>, proxy: ProxyId) -> bool {
         let it = self.cluster.hops[hop];
-        let thresholds = &self.spec_of(&it, proxy).policy.thresholds;
         let Cluster { proxies, pools, .. } = &mut *self.cluster;
         let upstream = proxies[proxy].upstreams[it.upstream().index()].as_mut();
         let upstream = upstream.expect("an endpoint was chosen through it");
-        if !pools.breaker(upstream.breaker).acquire(thresholds, Resource::Requests) {
+        if !pools.breaker(upstream.breaker).acquire(Resource::Requests) {
             return false;
         }
         upstream.begins(it.pod);
@@ -318,7 +312,7 @@ impl Context<'_> {
     }
 
     /// The request goes to its pod.
-    pub(super) fn transmit_request(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) {
+    pub(super) fn transmit_request(&mut self, hop: Handle<Hop>, connection: Handle<ClientConnection>) {
         if self.topology.swallows() && self.request_is_swallowed(hop, connection) {
             return;
         }
@@ -344,19 +338,12 @@ impl Context<'_> {
         self.send_with(message, request.address, Purpose::LinkRequest, late);
     }
 
-    #[inline(always)]
-    fn check_out(&mut self, pool: PoolId) -> Checkout {
-        let (topology, here) = (self.topology, self.cluster.id);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
-        self.cluster.pools.check_out(pool, self.now, one_way)
-    }
-
     pub(super) fn path_to(&self, pod: PodId) -> Path {
         self.topology.path(self.cluster.id, self.topology.pods[pod].cluster)
     }
 
     /// Begins to make a connection.
-    fn open(&mut self, hop: &Hop, pool: PoolId, pod: PodId) -> Handle<Connection> {
+    fn open(&mut self, hop: &Hop, pool: PoolId, pod: PodId) -> Handle<ClientConnection> {
         let service = self.topology.pods[pod].service;
         let server = &self.topology.application().services[service];
         let workers = if self.topology.has_sidecars() {
@@ -383,8 +370,8 @@ impl Context<'_> {
     ///
     /// # Errors
     /// When its client learns that it is refused, or TCP gives it up.
-    fn handshake(&mut self, hop: &Hop, connection: Handle<Connection>) -> Result<SimTime, SimTime> {
-        let Connection { pool, pod, .. } = self.cluster.pools[connection];
+    fn handshake(&mut self, hop: &Hop, connection: Handle<ClientConnection>) -> Result<SimTime, SimTime> {
+        let ClientConnection { pool, pod, .. } = self.cluster.pools[connection];
         let (path, faults) = (self.path_to(pod), &self.topology.faults);
         let syn = self.fate_of_syn(hop, pod, &path).passes()?;
         let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
@@ -462,35 +449,29 @@ impl Context<'_> {
     }
 
     pub(super) fn count(&mut self, hop: Handle<Hop>, counter: Counter) {
-        let it = self.cluster.hops[hop];
-        self.count_for(&it, counter);
-    }
-
-    fn count_for(&mut self, hop: &Hop, counter: Counter) {
-        let service = match hop.client {
-            Client::Proxy { proxy, .. } => self.spec_of(hop, proxy).service,
-            Client::Cell => self.topology.service_of(hop.endpoint),
+        let it = &self.cluster.hops[hop];
+        let service = match it.client {
+            Client::Proxy { proxy, .. } => self.spec_of(it, proxy).service,
+            Client::Cell => self.topology.service_of(it.endpoint),
         };
         self.cluster.recorder.counted(self.now, service, counter);
     }
 }
 
 /// The client's side.
-impl Pooling<Hop> for Context<'_> {
-    fn pools(&mut self) -> (&mut ConnectionPools, &mut Slab<Hop>) {
-        (&mut self.cluster.pools, &mut self.cluster.hops)
-    }
-
-    fn limits(&self, request: &Hop) -> Thresholds {
-        *self.limits_of(request).0
+impl Pooling<Handle<Hop>> for Context<'_> {
+    fn pools(&mut self) -> &mut ConnectionPools<Handle<Hop>> {
+        &mut self.cluster.pools
     }
 
     #[inline(always)]
-    fn take_kept(&mut self, pool: PoolId) -> Checkout {
-        self.check_out(pool)
+    fn take(&mut self, hop: Handle<Hop>, pool: PoolId) -> Taken<Handle<Hop>> {
+        let (topology, here) = (self.topology, self.cluster.id);
+        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        self.cluster.pools.take(pool, hop, self.now, one_way)
     }
 
-    fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<Connection>) -> bool {
+    fn dispatch(&mut self, hop: Handle<Hop>, connection: Handle<ClientConnection>) -> bool {
         self.waiting_ends(hop);
         match self.cluster.hops[hop].client {
             Client::Proxy { proxy, .. } => {
@@ -536,22 +517,17 @@ impl Pooling<Hop> for Context<'_> {
         self.cluster.hops[hop].phase = Phase::Waiting;
     }
 
-    fn connect(&mut self, request: &Hop, pool: PoolId) {
-        self.open(request, pool, request.pod);
+    fn connect(&mut self, hop: Handle<Hop>, pool: PoolId) {
+        let it = self.cluster.hops[hop];
+        self.open(&it, pool, it.pod);
     }
 
-    fn connection_overflows(&mut self, request: &Hop) {
-        self.count_for(request, Counter::ConnectionOverflows);
+    fn connection_overflows(&mut self, hop: Handle<Hop>) {
+        self.count(hop, Counter::ConnectionOverflows);
     }
 
     fn kept_most(&self, pool: PoolId) -> u32 {
         if self.cluster.pools.is_of_cell(pool) { KEPT_BY_CELL } else { u32::MAX }
-    }
-}
-
-impl Waits for Hop {
-    fn next_waiting(&mut self) -> &mut Option<Handle<Self>> {
-        &mut self.next_waiting
     }
 }
 
@@ -562,15 +538,14 @@ impl<'a> Context<'a> {
         topology.upstreams.spec(topology.is_gateway(proxy), hop.upstream())
     }
 
-    /// The limits of a hop's upstream and what is counted of it.
+    /// What limits a hop's upstream.
     ///
     /// # Panics
     /// If its proxy has not chosen an endpoint yet.
-    pub(super) fn limits_of(&self, hop: &Hop) -> (&'a Thresholds, BreakerId) {
+    pub(super) fn breaker_of(&self, hop: &Hop) -> BreakerId {
         let Client::Proxy { proxy, .. } = hop.client else { unreachable!("a cell has no limits") };
         let upstream = self.cluster.proxies[proxy].upstreams[hop.upstream().index()].as_ref();
-        let breaker = upstream.expect("made before an endpoint is chosen").breaker;
-        (&self.spec_of(hop, proxy).policy.thresholds, breaker)
+        upstream.expect("made before an endpoint is chosen").breaker
     }
 
     /// How a proxy keeps the connections of a hop's upstream; nothing for a cell's own.

@@ -18,7 +18,7 @@
 
 use super::pooling::Pooling;
 use super::position::ClusterPath;
-use super::record::{Answer, Client, Hop, Origin, Phase, Status};
+use super::record::{Answer, Client, ClientConnection, Hop, Origin, Phase, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::{Request, Response};
@@ -26,7 +26,6 @@ use crate::cluster::state::Cluster;
 use crate::draws::{Purpose, call_address, draw};
 use crate::ids::{EndpointId, PodId, ProxyId, UpstreamId};
 use crate::mesh::circuit_breaker::Resource;
-use crate::mesh::connection_pool::Connection;
 use crate::mesh::outlier_detection::HostResult;
 use crate::mesh::proxy_cost::ProxyPass;
 use crate::mesh::retry::{Outcome, back_off};
@@ -295,8 +294,8 @@ impl Context<'_> {
         let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
             return false;
         };
-        let (thresholds, breaker) = self.limits_of(&it);
-        if !self.cluster.pools.breaker(breaker).acquire(thresholds, Resource::Retries) {
+        let breaker = self.breaker_of(&it);
+        if !self.cluster.pools.breaker(breaker).acquire(Resource::Retries) {
             self.count(hop, Counter::RetryOverflows);
             return false;
         }
@@ -317,7 +316,7 @@ impl Context<'_> {
     pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
         if self.cluster.hops[hop].holds_retry {
             let it = self.cluster.hops[hop];
-            let (_, breaker) = self.limits_of(&it);
+            let breaker = self.breaker_of(&it);
             self.cluster.pools.breaker(breaker).release(Resource::Retries);
             self.cluster.hops[hop].holds_retry = false;
         }
@@ -402,7 +401,7 @@ impl Context<'_> {
     }
 
     /// What the server learns of a hop.
-    pub(crate) fn request_of(&self, hop: Handle<Hop>, connection: Handle<Connection>) -> Request {
+    pub(crate) fn request_of(&self, hop: Handle<Hop>, connection: Handle<ClientConnection>) -> Request {
         let it = &self.cluster.hops[hop];
         let connection = &self.cluster.pools[connection];
         Request {

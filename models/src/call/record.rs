@@ -15,6 +15,12 @@ use crate::users::open_request::OpenRequest;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime};
 
+/// A connection of a client to an endpoint.
+pub type ClientConnection = Connection<Handle<Hop>>;
+
+/// A connection of a server's sidecar to its application.
+pub type ServerConnection = Connection<Handle<Call>>;
+
 /// Who waits for a hop.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
@@ -90,9 +96,7 @@ pub struct Hop {
     /// When the last attempt's endpoint was chosen.
     pub routed: SimTime,
     /// The connection that carries it.
-    pub connection: Option<Handle<Connection>>,
-    /// The request that waits behind it for a connection.
-    pub next_waiting: Option<Handle<Hop>>,
+    pub connection: Option<Handle<ClientConnection>>,
     /// What came of it.
     pub answer: Answer,
 }
@@ -121,7 +125,7 @@ pub struct Call {
     /// Groups that are not done.
     pub open_groups: u16,
     /// The connection between the sidecar and the application that carries it.
-    pub connection: Option<Handle<Connection<Self>>>,
+    pub connection: Option<Handle<ServerConnection>>,
     /// Further attempts of the sidecar to reach the application.
     pub retries: u8,
     /// Whether it counts as a retry for the sidecar's circuit breaker.
@@ -137,7 +141,7 @@ pub struct Call {
     pub arrived_or_closes: SimTime,
     /// How long it took its pod from its arrival to the answer, which is under way then.
     pub took: SimDuration,
-    /// The call that waits behind it for a connection or a thread.
+    /// The call that waits behind it for a thread.
     pub next_in_queue: Option<Handle<Call>>,
 }
 
@@ -263,7 +267,6 @@ impl Hop {
             pod: PodId(u32::MAX),
             routed: now,
             connection: None,
-            next_waiting: None,
             answer: Answer::pending(),
         }
     }

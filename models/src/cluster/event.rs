@@ -1,9 +1,8 @@
 //! What can happen inside one cluster. Stored by value in the event set.
 
 use super::message::Response;
-use crate::call::record::{Call, Hop};
+use crate::call::record::{Call, ClientConnection, Hop};
 use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
-use crate::mesh::connection_pool::Connection;
 use meshsim_core::{Epoch, Handle};
 
 /// Something that happens in a cluster.
@@ -51,9 +50,9 @@ pub enum Event {
     /// A client learns that nobody waits for a request any more.
     CallerIsGone(Handle<Hop>),
     /// A new connection's handshake is done.
-    ConnectionReady(Handle<Connection>),
+    ConnectionReady(Handle<ClientConnection>),
     /// A new connection was refused.
-    ConnectionFails(Handle<Connection>),
+    ConnectionFails(Handle<ClientConnection>),
     /// A request reaches a pod of the same cluster.
     RequestArrives {
         /// The request.

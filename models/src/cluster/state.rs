@@ -36,10 +36,10 @@ pub struct Cluster {
     /// Gateways, then the sidecars of its pods, or the ztunnels of its nodes and the waypoints.
     pub proxies: Table<ProxyId, Proxy>,
     /// The connections of all its clients.
-    pub pools: ConnectionPools,
+    pub pools: ConnectionPools<Handle<Hop>>,
     /// The connections of its pods' sidecars to the applications beside them: a breaker per pod, a pool per
     /// worker of its sidecar.
-    pub inbound: ConnectionPools<Call>,
+    pub inbound: ConnectionPools<Handle<Call>>,
     /// By the pod's place in the cluster.
     pub cells: Vec<Cell>,
     /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
@@ -109,9 +109,9 @@ impl Cluster {
         let mut inbound = ConnectionPools::with_capacity(if sidecars > 0 { room } else { 0 });
         for pod in pods.clone().take(sidecars) {
             let upstream = UpstreamId(topology.pods[PodId(pod)].service.0);
-            let shares = topology.upstreams.spec(false, upstream).protocol.shares_connections();
-            let breaker = inbound.add_breaker();
-            inbound.add(usize::from(concurrency), Some(breaker), shares);
+            let spec = topology.upstreams.spec(false, upstream);
+            let breaker = inbound.add_breaker(spec.limits_of_server());
+            inbound.add(usize::from(concurrency), Some(breaker), spec.protocol.shares_connections());
         }
         let cell_pools = pods.clone().map(|pod| {
             vec![None; if cells_connect { usize::from(service_of(pod).workers) * services } else { 0 }]

@@ -2,8 +2,8 @@
 //!
 //! # Models
 //! Connections, pending requests, requests and retries are counted per proxy (over its workers) and
-//! upstream, its own application included; each may be acquired while its count is below its limit. The limit of retries is
-//! `max_retries` or grows with the load under a retry budget.
+//! upstream, its own application included; each may be acquired while its count is below its limit. The
+//! limit of retries is `max_retries` or grows with the load under a retry budget.
 //!
 //! # Source
 //! Envoy `source/common/upstream/resource_manager_impl.h`; arch_overview/upstream/circuit_breaking.
@@ -69,16 +69,29 @@ impl Thresholds {
     }
 }
 
-/// The counts of one proxy to one upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What one proxy has under way to one upstream, with its limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CircuitBreaker {
+    limits: Thresholds,
     counts: [u32; 4],
 }
 
 impl CircuitBreaker {
+    /// Nothing is under way.
+    #[must_use]
+    pub const fn new(limits: Thresholds) -> Self {
+        Self { limits, counts: [0; 4] }
+    }
+
+    /// Nothing is under way any more: its proxy has died.
+    pub const fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
     /// Takes one of a resource, if its limit allows: whether it was taken.
-    pub fn acquire(&mut self, thresholds: &Thresholds, resource: Resource) -> bool {
-        let allowed = u64::from(self.count(resource)) < self.limit(thresholds, resource);
+    #[inline]
+    pub fn acquire(&mut self, resource: Resource) -> bool {
+        let allowed = u64::from(self.count(resource)) < self.limit(resource);
         self.counts[resource as usize] += u32::from(allowed);
         allowed
     }
@@ -106,7 +119,8 @@ impl CircuitBreaker {
 
     /// How many may be taken now.
     #[must_use]
-    pub fn limit(&self, thresholds: &Thresholds, resource: Resource) -> u64 {
+    pub fn limit(&self, resource: Resource) -> u64 {
+        let thresholds = &self.limits;
         let fixed = match resource {
             Resource::Connections => thresholds.max_connections,
             Resource::PendingRequests => thresholds.max_pending_requests,
@@ -127,8 +141,8 @@ mod tests {
     #[test]
     fn what_is_over_the_limit_is_refused_and_not_counted() {
         let limits = Thresholds { max_requests: 2, ..Thresholds::ISTIO };
-        let mut breaker = CircuitBreaker::default();
-        let acquire = |breaker: &mut CircuitBreaker| breaker.acquire(&limits, Resource::Requests);
+        let mut breaker = CircuitBreaker::new(limits);
+        let acquire = |breaker: &mut CircuitBreaker| breaker.acquire(Resource::Requests);
         assert!(acquire(&mut breaker) && acquire(&mut breaker) && !acquire(&mut breaker));
         breaker.release(Resource::Requests);
         assert_eq!(breaker.count(Resource::Requests), 1);
@@ -139,11 +153,11 @@ mod tests {
     fn a_budget_replaces_the_limit_of_retries() {
         let budget = RetryBudget { budget_percent: 50.0, min_retry_concurrency: 1 };
         let limits = Thresholds { retry_budget: Some(budget), ..Thresholds::ENVOY };
-        let mut breaker = CircuitBreaker::default();
-        assert_eq!(breaker.limit(&limits, Resource::Retries), 1);
+        let mut breaker = CircuitBreaker::new(limits);
+        assert_eq!(breaker.limit(Resource::Retries), 1);
         for _ in 0..6 {
-            breaker.acquire(&limits, Resource::Requests);
+            breaker.acquire(Resource::Requests);
         }
-        assert_eq!(breaker.limit(&limits, Resource::Retries), 3);
+        assert_eq!(breaker.limit(Resource::Retries), 3);
     }
 }

@@ -12,7 +12,8 @@
 //! sent in between meets the close and is reset.
 //! A connection is closed after its largest number of requests. Connections, waiting requests and
 //! requests under way are counted by the circuit breaker of the pool's upstream; a pool without a
-//! connection may make one beyond the limit.
+//! connection may make one beyond the limit (`first_connection`).
+//! A pool answers, whoever asks acts: on the client's side and on the server's alike (`call/pooling`).
 //!
 //! # Assumptions
 //! - Connections that a server or the idle time-out closed are counted until their pool is asked
@@ -25,22 +26,16 @@
 //! `HTTPConnectionPool` (last in first out, at most 10 kept).
 
 use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
-use crate::call::record::Hop;
+use super::first_connection::{self, Opening};
 use crate::ids::{BreakerId, PodId, PoolId};
 use crate::mesh::cluster_policy::ClusterPolicy;
 use crate::network::retransmission::Fate;
 use crate::network::tcp::Window;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab, Table};
 
-/// A request that may wait for a connection.
-pub trait Waits: Copy {
-    /// The request that waits behind it.
-    fn next_waiting(&mut self) -> &mut Option<Handle<Self>>;
-}
-
-/// A connection, kept or in use, for requests of one kind.
+/// A connection, kept or in use, for requests that are told apart by an `R`.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection<R = Hop> {
+pub struct Connection<R> {
     /// Whose it is.
     pub pool: PoolId,
     /// Where it ends.
@@ -60,7 +55,7 @@ pub struct Connection<R = Hop> {
     /// What becomes of what was sent on it last, if that was swallowed.
     pub stalled: Option<Fate>,
     /// The request for which it is made and which nothing else may take.
-    pub bound: Option<Handle<R>>,
+    pub bound: Option<R>,
     /// Requests on it.
     streams: u32,
     /// Requests that it has had.
@@ -87,8 +82,18 @@ struct Pool<R> {
     /// The one that was begun last.
     made_last: Option<Handle<Connection<R>>>,
     /// First and last of the requests that wait for a connection, and their number.
-    waiting: Option<(Handle<R>, Handle<R>)>,
+    waiting: Option<Ends<R>>,
     waits: u32,
+}
+
+/// The first and the last of a queue.
+type Ends<R> = (Handle<Waiting<R>>, Handle<Waiting<R>>);
+
+/// A request that waits for a connection, and the one behind it.
+#[derive(Clone, Copy, Debug)]
+struct Waiting<R> {
+    request: R,
+    next: Option<Handle<Self>>,
 }
 
 impl<R> Pool<R> {
@@ -108,43 +113,73 @@ impl<R> Pool<R> {
     }
 }
 
-/// What a pool has for a request.
+/// What a pool has kept for a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Checkout<R = Hop> {
-    /// A kept connection.
-    Kept(Handle<Connection<R>>),
-    /// A kept connection that its server has closed, which the client cannot know yet: the
-    /// request will be reset. Tells where the connection ended.
+pub enum Kept<R> {
+    /// A connection.
+    Open(Handle<Connection<R>>),
+    /// A connection that its server has closed, which the client cannot know yet: the request will be
+    /// reset. Tells where the connection ended.
     Closed(PodId),
-    /// Nothing: a new one has to be made.
-    None,
+    /// Nothing.
+    Nothing,
+}
+
+/// What a pool answers to a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Taken<R> {
+    /// It goes out on this connection.
+    Sent(Handle<Connection<R>>),
+    /// It goes out on a connection that its server has closed.
+    MetClose,
+    /// It waits, and a connection is to be made for those that do, or not.
+    Waits(Opening),
+    /// Too many wait already.
+    Overflow,
+}
+
+/// What a pool answers when a request leaves its connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Left<R> {
+    /// The connection may take others: release it.
+    Free(Handle<Connection<R>>),
+    /// It is gone, or ends with what it has: its pool may need another for those that wait.
+    Lost(PoolId),
+    /// Others go on using it.
+    Shared,
 }
 
 /// Pools and connections of a cluster for requests of one kind: those of its clients, or those of its
 /// servers' sidecars to their applications.
 #[derive(Clone, Debug)]
-pub struct ConnectionPools<R = Hop> {
+pub struct ConnectionPools<R> {
     pools: Table<PoolId, Pool<R>>,
     connections: Slab<Connection<R>>,
+    waiting: Slab<Waiting<R>>,
     breakers: Table<BreakerId, CircuitBreaker>,
 }
 
-impl<R: Waits> ConnectionPools<R> {
+impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// No pools yet; room for so many connections.
     #[must_use]
     pub fn with_capacity(connections: usize) -> Self {
-        Self { pools: Table::new(), connections: Slab::with_capacity(connections), breakers: Table::new() }
+        Self {
+            pools: Table::new(),
+            connections: Slab::with_capacity(connections),
+            waiting: Slab::with_capacity(connections),
+            breakers: Table::new(),
+        }
     }
 
-    /// Memory of the connections, with what it takes next if it is nearly full (bytes).
+    /// Memory of connections and of those that wait, with what it takes next if it is nearly full (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.connections.bytes()
+        self.connections.bytes() + self.waiting.bytes()
     }
 
-    /// Adds the counts of a proxy's upstream.
-    pub fn add_breaker(&mut self) -> BreakerId {
-        self.breakers.push(CircuitBreaker::default())
+    /// Adds what limits a proxy's upstream.
+    pub fn add_breaker(&mut self, limits: Thresholds) -> BreakerId {
+        self.breakers.push(CircuitBreaker::new(limits))
     }
 
     /// The counts of a proxy's upstream.
@@ -168,13 +203,30 @@ impl<R: Waits> ConnectionPools<R> {
         first
     }
 
-    /// Takes a connection of a pool for a request; `one_way` tells how far a pod is.
-    pub fn check_out(
+    /// A request wants to go out at `now`; `one_way` tells how far a pod is. If it
+    /// waits, whichever connection is ready first takes it.
+    pub fn take(
+        &mut self,
+        pool: PoolId,
+        request: R,
+        now: SimTime,
+        one_way: impl Fn(PodId) -> SimDuration,
+    ) -> Taken<R> {
+        match self.take_kept(pool, now, one_way) {
+            Kept::Open(connection) => Taken::Sent(connection),
+            Kept::Closed(_) => Taken::MetClose,
+            Kept::Nothing if self.wait(pool, request) => Taken::Waits(self.opening(pool)),
+            Kept::Nothing => Taken::Overflow,
+        }
+    }
+
+    /// A connection that a pool has kept for a request that goes out at `now`.
+    pub fn take_kept(
         &mut self,
         pool: PoolId,
         now: SimTime,
         one_way: impl Fn(PodId) -> SimDuration,
-    ) -> Checkout<R> {
+    ) -> Kept<R> {
         while let Some(handle) = self.pools[pool].last_used {
             let connection = self.connections[handle];
             let idle_too_long = connection.streams == 0 && now >= connection.idle_until;
@@ -187,38 +239,74 @@ impl<R: Waits> ConnectionPools<R> {
                 if !self.pools[pool].shares_connection {
                     self.take_idle(pool, connection.next_idle);
                 }
-                return Checkout::Kept(handle);
+                return Kept::Open(handle);
             }
             // What is still on a shared connection ends by itself.
             self.drain(handle);
             if now < connection.closes_at.saturating_add(one_way) {
-                return Checkout::Closed(connection.pod);
+                return Kept::Closed(connection.pod);
             }
         }
-        Checkout::None
+        Kept::Nothing
     }
 
-    /// Whether a new connection is to be made for a request that waits: its pool may share the one
-    /// that is being made, and the limit may forbid it.
-    pub fn may_open(&mut self, pool: PoolId, thresholds: &Thresholds) -> Opening {
-        let it = self.pools[pool];
-        if it.shares_connection && it.connecting > 0 {
-            return Opening::Shared;
+    /// A connection has nothing to do: the request that waited longest takes it, else it falls idle, of
+    /// which its pool keeps at most so many. What others share is asked again until nobody waits.
+    pub fn release(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Option<R> {
+        let Connection { pool, draining, .. } = self.connections[connection];
+        let shared = self.pools[pool].shares_connection;
+        // One whose endpoint left while it was made carries those that wait for it, and no others.
+        if shared && !draining {
+            self.check_in(connection, u32::MAX);
+        }
+        let next = self.take_waiting(pool);
+        if next.is_none() {
+            if draining {
+                self.drain(connection);
+            } else if !shared {
+                self.check_in(connection, kept_most);
+            }
+        }
+        next
+    }
+
+    /// The request on a connection is over.
+    pub fn give_back(&mut self, connection: Handle<Connection<R>>) -> Left<R> {
+        self.detach(connection);
+        let Connection { pool, draining, .. } = self.connections[connection];
+        if draining {
+            self.drain(connection);
+            Left::Lost(pool)
+        } else {
+            Left::Free(connection)
+        }
+    }
+
+    /// The request on a connection ends without an answer: the connection is closed, unless others share
+    /// it and it is `sound`.
+    pub fn abandon(&mut self, connection: Handle<Connection<R>>, sound: bool) -> Left<R> {
+        self.detach(connection);
+        let Connection { pool, draining, .. } = self.connections[connection];
+        if sound && self.pools[pool].shares_connection && !draining {
+            return Left::Shared;
+        }
+        self.drain(connection);
+        Left::Lost(pool)
+    }
+
+    /// Whether a connection is to be made for those that wait in a pool: one that is being made and that
+    /// nobody else waits for will do, and the limit may forbid it.
+    pub fn opening(&mut self, pool: PoolId) -> Opening {
+        let it = &self.pools[pool];
+        let is_shared_soon = it.shares_connection && it.connecting > 0;
+        if it.waits <= it.connecting || is_shared_soon {
+            return Opening::NotNeeded;
         }
         let Some(breaker) = it.breaker else { return Opening::Allowed };
-        let breaker = &mut self.breakers[breaker];
-        if breaker.acquire(thresholds, Resource::Connections) {
-            Opening::Allowed
-        } else if it.connections == 0 {
-            breaker.force(Resource::Connections);
-            Opening::Forced
-        } else {
-            Opening::Refused
-        }
+        first_connection::may_open(&mut self.breakers[breaker], it.connections)
     }
 
-    /// Makes a connection, which `may_open` allowed.
-    /// `window` is its server's.
+    /// Makes a connection, which [`ConnectionPools::opening`] allowed. `window` is its server's.
     pub fn open(
         &mut self,
         now: SimTime,
@@ -296,7 +384,7 @@ impl<R: Waits> ConnectionPools<R> {
         it.lives_until = age.map_or(SimTime::MAX, |age| it.opened.saturating_add(age));
     }
 
-    /// A request on a connection is over.
+    /// A request leaves a connection.
     pub fn detach(&mut self, handle: Handle<Connection<R>>) {
         self.connections[handle].streams -= 1;
     }
@@ -419,10 +507,11 @@ impl<R: Waits> ConnectionPools<R> {
             self.connections.remove(handle);
         }
         for pool in mine.map(PoolId) {
+            while self.take_waiting(pool).is_some() {}
             let it = &mut self.pools[pool];
             *it = Pool::new(it.breaker, it.shares_connection, it.of_cell);
             if let Some(breaker) = it.breaker {
-                self.breakers[breaker] = CircuitBreaker::default();
+                self.breakers[breaker].clear();
             }
         }
     }
@@ -431,65 +520,52 @@ impl<R: Waits> ConnectionPools<R> {
         self.connections.handles().filter(|&handle| self.connections[handle].pod == pod).collect()
     }
 
-    /// A request starts to wait for a connection of `pool`, if the limit allows. `requests` holds all.
-    pub fn wait(
-        &mut self,
-        pool: PoolId,
-        request: Handle<R>,
-        requests: &mut Slab<R>,
-        limits: &Thresholds,
-    ) -> bool {
+    /// A request starts to wait for a connection of `pool`, if the limit allows.
+    pub fn wait(&mut self, pool: PoolId, request: R) -> bool {
         let it = &mut self.pools[pool];
         let breaker = it.breaker.map(|breaker| &mut self.breakers[breaker]);
-        if breaker.is_some_and(|breaker| !breaker.acquire(limits, Resource::PendingRequests)) {
+        if breaker.is_some_and(|breaker| !breaker.acquire(Resource::PendingRequests)) {
             return false;
         }
         it.waits += 1;
+        let new = self.waiting.insert(Waiting { request, next: None });
         it.waiting = match it.waiting {
-            None => Some((request, request)),
+            None => Some((new, new)),
             Some((first, last)) => {
-                *requests[last].next_waiting() = Some(request);
-                Some((first, request))
+                self.waiting[last].next = Some(new);
+                Some((first, new))
             }
         };
         true
     }
 
     /// The request that has waited longest for a connection of `pool`, which waits no more.
-    pub fn take_waiting(&mut self, pool: PoolId, requests: &mut Slab<R>) -> Option<Handle<R>> {
+    pub fn take_waiting(&mut self, pool: PoolId) -> Option<R> {
         let (first, last) = self.pools[pool].waiting?;
-        let next = requests[first].next_waiting().take();
+        let Waiting { request, next } = self.waiting.remove(first);
         self.pools[pool].waiting = next.map(|next| (next, last));
         self.waits_no_more(pool);
-        Some(first)
+        Some(request)
     }
 
     /// A request gives up waiting; tells whether it did wait.
-    pub fn give_up(&mut self, pool: PoolId, request: Handle<R>, requests: &mut Slab<R>) -> bool {
+    pub fn give_up(&mut self, pool: PoolId, request: R) -> bool {
         let Some((first, last)) = self.pools[pool].waiting else { return false };
-        if first == request {
-            return self.take_waiting(pool, requests).is_some();
+        if self.waiting[first].request == request {
+            return self.take_waiting(pool).is_some();
         }
         let mut before = first;
-        loop {
-            match *requests[before].next_waiting() {
+        let leaves = loop {
+            match self.waiting[before].next {
                 None => return false,
-                Some(after) if after == request => break,
+                Some(after) if self.waiting[after].request == request => break after,
                 Some(after) => before = after,
             }
-        }
-        let next = requests[request].next_waiting().take();
-        *requests[before].next_waiting() = next;
-        self.pools[pool].waiting = Some((first, if last == request { before } else { last }));
+        };
+        self.waiting[before].next = self.waiting.remove(leaves).next;
+        self.pools[pool].waiting = Some((first, if last == leaves { before } else { last }));
         self.waits_no_more(pool);
         true
-    }
-
-    /// Requests that wait for a connection of a pool, beyond those that are being made for them.
-    #[must_use]
-    pub fn lacks_connection(&self, pool: PoolId) -> bool {
-        let it = &self.pools[pool];
-        it.waits > it.connecting && !(it.shares_connection && it.connecting > 0)
     }
 
     /// Connections that exist.
@@ -516,19 +592,6 @@ impl<R: Waits> ConnectionPools<R> {
         self.pools[pool].last_used = next;
         self.pools[pool].idle -= 1;
     }
-}
-
-/// Whether a connection may be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
-    /// Yes.
-    Allowed,
-    /// Yes, though the limit is reached: the pool has none.
-    Forced,
-    /// It waits for the one that is being made.
-    Shared,
-    /// No: the limit is reached.
-    Refused,
 }
 
 impl<R: Copy> std::ops::Index<Handle<Connection<R>>> for ConnectionPools<R> {

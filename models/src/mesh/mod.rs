@@ -7,6 +7,7 @@ pub mod distribute;
 pub mod endpoint_view;
 pub mod failover_priority;
 pub mod fault_injection;
+pub mod first_connection;
 pub mod host_selection;
 pub mod istio_version;
 pub mod load_balancer;

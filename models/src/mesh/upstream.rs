@@ -20,6 +20,7 @@
 //! Envoy `load_balancer_impl.cc`, `ZoneAwareLoadBalancerBase`; `outlier_detection_impl.cc`;
 //! `cluster_manager_impl.cc`, `scheduleUpdate`; measured on Envoy 1.40.
 
+use super::circuit_breaker::Thresholds;
 use super::cluster_policy::ClusterPolicy;
 use super::endpoint_view::{EndpointView, Locality};
 use super::load_balancer::slow_start::SlowStart;
@@ -58,6 +59,18 @@ pub struct UpstreamSpec {
     pub limits_servers: bool,
     /// How often a server's sidecar tries again to reach its application.
     pub inbound_retries: u8,
+}
+
+impl UpstreamSpec {
+    /// The limits of what a server's sidecar has under way to its application: of TCP only connections count.
+    #[must_use]
+    pub fn limits_of_server(&self) -> Thresholds {
+        let limits = self.policy.thresholds;
+        match self.protocol {
+            Protocol::Tcp => Thresholds { max_connections: limits.max_connections, ..Thresholds::ISTIO },
+            Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => limits,
+        }
+    }
 }
 
 /// A proxy's state of an upstream.

@@ -200,11 +200,11 @@ pub(crate) fn circuit_breaker(input: &Value) -> Value {
         max_retries: limit("max_retries", default.max_retries),
         retry_budget: set(given, "retry_budget").map(budget),
     };
-    let mut breaker = CircuitBreaker::default();
+    let mut breaker = CircuitBreaker::new(thresholds);
     let mut operate = |operation: &Value| {
         let resource = resource(text(&operation[1]));
         match text(&operation[0]) {
-            "acquire" => Some(breaker.acquire(&thresholds, resource)),
+            "acquire" => Some(breaker.acquire(resource)),
             "release" => {
                 breaker.release(resource);
                 None

@@ -13,8 +13,8 @@ fn window() -> Window {
     Window::new(at(0), &TcpSettings::default())
 }
 
-fn pool_with(closes_at: &[u64]) -> (ConnectionPools, PoolId) {
-    let mut pools = ConnectionPools::<Hop>::with_capacity(0);
+fn pool_with(closes_at: &[u64]) -> (ConnectionPools<u32>, PoolId) {
+    let mut pools = ConnectionPools::<u32>::with_capacity(0);
     let pool = pools.add(1, None, false);
     for &ms in closes_at {
         let connection = pools.open(at(0), pool, PodId(0), 0, window());
@@ -28,7 +28,7 @@ fn pool_with(closes_at: &[u64]) -> (ConnectionPools, PoolId) {
 #[test]
 fn the_connection_used_last_is_taken_first() {
     let (mut pools, pool) = pool_with(&[5_000, 6_000]);
-    let Checkout::Kept(first) = pools.check_out(pool, at(100), |_| FAR) else { panic!() };
+    let Kept::Open(first) = pools.take_kept(pool, at(100), |_| FAR) else { panic!() };
     assert_eq!(pools[first].closes_at, at(6_000));
 }
 
@@ -36,17 +36,17 @@ fn the_connection_used_last_is_taken_first() {
 fn the_race_with_a_closing_server_is_one_round_trip_wide() {
     let checkout = |now| {
         let (mut pools, pool) = pool_with(&[2_000]);
-        pools.check_out(pool, at(now), |_| FAR)
+        pools.take_kept(pool, at(now), |_| FAR)
     };
-    assert!(matches!(checkout(1_919), Checkout::Kept(_)));
-    assert!(matches!(checkout(1_920), Checkout::Closed(PodId(0))));
-    assert!(matches!(checkout(2_079), Checkout::Closed(PodId(0))));
-    assert!(matches!(checkout(2_080), Checkout::None));
+    assert!(matches!(checkout(1_919), Kept::Open(_)));
+    assert!(matches!(checkout(1_920), Kept::Closed(PodId(0))));
+    assert!(matches!(checkout(2_079), Kept::Closed(PodId(0))));
+    assert!(matches!(checkout(2_080), Kept::Nothing));
 }
 
 #[test]
 fn a_full_pool_drops_what_comes_back() {
-    let mut pools = ConnectionPools::<Hop>::with_capacity(0);
+    let mut pools = ConnectionPools::<u32>::with_capacity(0);
     let pool = pools.add(1, None, false);
     let (a, b) =
         (pools.open(at(0), pool, PodId(0), 0, window()), pools.open(at(0), pool, PodId(0), 0, window()));
@@ -55,29 +55,19 @@ fn a_full_pool_drops_what_comes_back() {
     assert_eq!(pools.len(), 1);
 }
 
-#[derive(Clone, Copy)]
-struct Request(Option<Handle<Request>>);
-
-impl Waits for Request {
-    fn next_waiting(&mut self) -> &mut Option<Handle<Self>> {
-        &mut self.0
-    }
-}
-
 #[test]
 fn who_gives_up_waiting_leaves_the_order_of_the_others() {
     let limits = Thresholds { max_pending_requests: 3, ..Thresholds::ISTIO };
     for leaves in 0..4 {
-        let mut requests = Slab::new();
-        let all: Vec<_> = (0..4).map(|_| requests.insert(Request(None))).collect();
+        let all = [10, 11, 12, 13];
         let mut pools = ConnectionPools::with_capacity(0);
-        let breaker = pools.add_breaker();
+        let breaker = pools.add_breaker(limits);
         let pool = pools.add(1, Some(breaker), false);
-        let waits: Vec<_> = all.iter().map(|&it| pools.wait(pool, it, &mut requests, &limits)).collect();
+        let waits: Vec<_> = all.iter().map(|&it| pools.wait(pool, it)).collect();
         assert_eq!(waits, [true, true, true, false]);
         // The fourth never waited.
-        assert_eq!(pools.give_up(pool, all[leaves], &mut requests), leaves < 3);
-        let rest: Vec<_> = std::iter::from_fn(|| pools.take_waiting(pool, &mut requests)).collect();
+        assert_eq!(pools.give_up(pool, all[leaves]), leaves < 3);
+        let rest: Vec<_> = std::iter::from_fn(|| pools.take_waiting(pool)).collect();
         let expected: Vec<_> = (0..3).filter(|&it| it != leaves).map(|it| all[it]).collect();
         assert_eq!(rest, expected);
         assert_eq!(pools.breaker(breaker).count(Resource::PendingRequests), 0);
@@ -86,20 +76,45 @@ fn who_gives_up_waiting_leaves_the_order_of_the_others() {
 
 #[test]
 fn a_client_that_died_begins_with_nothing() {
-    let mut requests = Slab::new();
     let mut pools = ConnectionPools::with_capacity(0);
-    let (mine, other) = (pools.add_breaker(), pools.add_breaker());
+    let (mine, other) = (pools.add_breaker(Thresholds::ISTIO), pools.add_breaker(Thresholds::ISTIO));
     let (pool, beside) = (pools.add(2, Some(mine), false), pools.add(2, Some(other), false));
     for pool in [pool, PoolId(pool.0 + 1), beside] {
-        assert_eq!(pools.may_open(pool, &Thresholds::ISTIO), Opening::Allowed);
+        assert!(pools.wait(pool, 1));
+        assert_eq!(pools.opening(pool), Opening::Allowed);
+        assert_eq!(pools.take_waiting(pool), Some(1));
         let connection = pools.open(at(0), pool, PodId(0), 0, window());
         pools.connected(connection);
         pools.check_in(connection, u32::MAX);
     }
-    assert!(pools.wait(pool, requests.insert(Request(None)), &mut requests, &Thresholds::ISTIO));
+    assert!(pools.wait(pool, 2));
     pools.clear(pool, 2);
     assert_eq!((pools.len(), pools.breaker(mine).count(Resource::Connections)), (1, 0));
-    assert!(pools.take_waiting(pool, &mut requests).is_none());
-    assert!(matches!(pools.check_out(pool, at(1), |_| FAR), Checkout::None));
-    assert!(matches!(pools.check_out(beside, at(1), |_| FAR), Checkout::Kept(_)));
+    assert!(pools.take_waiting(pool).is_none());
+    assert!(matches!(pools.take_kept(pool, at(1), |_| FAR), Kept::Nothing));
+    assert!(matches!(pools.take_kept(beside, at(1), |_| FAR), Kept::Open(_)));
+}
+
+#[test]
+fn a_pool_says_what_becomes_of_a_request() {
+    let limits = Thresholds { max_connections: 1, max_pending_requests: 2, ..Thresholds::ISTIO };
+    let mut pools = ConnectionPools::with_capacity(0);
+    let breaker = pools.add_breaker(limits);
+    let pool = pools.add(1, Some(breaker), false);
+    let take = |pools: &mut ConnectionPools<u32>, request| pools.take(pool, request, at(0), |_| FAR);
+    assert!(matches!(take(&mut pools, 1), Taken::Waits(Opening::Allowed)));
+    let connection = pools.open(at(0), pool, PodId(0), 0, window());
+    assert!(matches!(take(&mut pools, 2), Taken::Waits(Opening::Refused)));
+    assert!(matches!(take(&mut pools, 3), Taken::Overflow));
+    // The first that waits takes it, then the second, then nobody.
+    pools.connected(connection);
+    assert_eq!(pools.release(connection, 1), Some(1));
+    pools.attach(connection, None);
+    let Left::Free(connection) = pools.give_back(connection) else { panic!("it is sound") };
+    assert_eq!(pools.release(connection, 1), Some(2));
+    pools.attach(connection, Some(2));
+    // It has had its two requests, and nobody waits for another connection.
+    assert!(matches!(pools.give_back(connection), Left::Lost(it) if it == pool));
+    assert_eq!(pools.opening(pool), Opening::NotNeeded);
+    assert!(pools.is_empty());
 }
