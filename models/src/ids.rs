@@ -46,6 +46,10 @@ id_type!(
     /// A population of users.
     PopulationId
 );
+id_type!(
+    /// A queue of callers who give up, numbered within its cluster: that of the cells, then one per population.
+    QueueId
+);
 
 impl ClusterId {
     /// The kernel's entity.

@@ -32,6 +32,7 @@ pub mod kube_proxy;
 pub mod kubernetes;
 pub mod mesh;
 pub mod network;
+pub mod sparse_table;
 pub mod telemetry;
 pub mod units;
 pub mod users;

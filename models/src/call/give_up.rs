@@ -25,7 +25,7 @@
 use super::record::{Answer, Client, Hop, Origin, Phase, Status};
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
-use crate::ids::PopulationId;
+use crate::ids::{PopulationId, QueueId};
 use crate::mesh::timeout::Deadline;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
@@ -64,12 +64,8 @@ impl Context<'_> {
     }
 
     fn caller_waits(&mut self, hop: Handle<Hop>, queue: u32, timeout: SimDuration) {
-        let place = queue as usize;
-        if self.cluster.patience.len() <= place {
-            self.cluster.patience.resize_with(place + 1, Default::default);
-        }
         let deadline = Deadline { at: self.now.saturating_add(timeout), hop, attempt: 0 };
-        if let Some(timer) = self.cluster.patience[place].add(deadline) {
+        if let Some(timer) = self.cluster.patience.or_default(QueueId(queue)).add(deadline) {
             self.scheduler.schedule(timer, Event::CallersGiveUp(queue));
         }
     }
@@ -78,7 +74,7 @@ impl Context<'_> {
     pub(crate) fn callers_give_up(&mut self, queue: u32) {
         loop {
             let cluster = &mut *self.cluster;
-            let deadlines = &mut cluster.patience[queue as usize];
+            let deadlines = &mut cluster.patience[QueueId(queue)];
             let waits = |it: &Deadline| cluster.hops.contains(it.hop);
             let Some(due) = deadlines.take_due(self.now, waits) else {
                 if let Some(at) = deadlines.restart() {

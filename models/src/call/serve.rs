@@ -396,7 +396,7 @@ impl Context<'_> {
     fn transmit_round(&mut self, call: Handle<Call>, wire_bytes: u32) -> SimTime {
         let to = self.cluster.calls[call].client;
         let route = self.topology.route(self.cluster.id, to).expect("a way back");
-        let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
+        let link = &mut self.cluster.links[route.port as usize];
         link.transmit(self.now, wire_bytes).begins
     }
 

@@ -23,7 +23,7 @@ impl Context<'_> {
     /// The next request of an open loop.
     pub(crate) fn user_sends(&mut self, population: PopulationId) {
         let source = self.topology.stream_source(population, self.cluster.id);
-        let stream = self.cluster.streams[population].as_mut().expect("who sends has a stream");
+        let stream = &mut self.cluster.streams[population];
         let number = stream.number();
         if let Some(at) = stream.advance(&source) {
             self.scheduler.schedule(at, Event::UserSends(population));

@@ -14,7 +14,7 @@ use crate::telemetry::slices::Slices;
 use crate::world::topology::Topology;
 use meshsim_core::random::{Address, uniform};
 use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a container's CPU works on.
@@ -52,9 +52,8 @@ pub enum Stage {
 /// The clusters of one process and the hosts that they share.
 pub struct Shard {
     topology: Arc<Topology>,
+    /// In ascending order.
     clusters: Vec<Cluster>,
-    /// The place of each cluster in `clusters`.
-    places: Vec<usize>,
     compute: Compute<Job>,
     done: Vec<Job>,
 }
@@ -123,14 +122,9 @@ impl Shard {
         compute: Compute<Job>,
         slices: Slices,
     ) -> Self {
-        let mut places = vec![usize::MAX; topology.description.clusters.len()];
-        for (place, cluster) in group.iter().enumerate() {
-            places[cluster.index()] = place;
-        }
         Self {
             clusters: group.iter().map(|&id| Cluster::new(id, topology, slices)).collect(),
             topology: Arc::clone(topology),
-            places,
             compute,
             done: Vec::with_capacity(16),
         }
@@ -142,11 +136,11 @@ impl Shard {
         for (index, it) in topology.description.populations.iter().enumerate() {
             let population = PopulationId::from_index(index);
             if it.arrivals.is_open() {
-                let visited = topology.description.clusters.ids();
+                let visited: BTreeSet<ClusterId> = it.visited().collect();
                 let first = |cluster| Some((cluster, topology.first_of(population, cluster)?.1));
                 let sends =
                     |(cluster, at): (ClusterId, _)| (cluster.entity(), at, Event::UserSends(population));
-                events.extend(visited.filter_map(first).map(sends));
+                events.extend(visited.into_iter().filter_map(first).map(sends));
                 continue;
             }
             events.extend((0..it.users).filter(|&number| it.sends(number.into())).map(|number| {
@@ -241,7 +235,11 @@ impl Shard {
         entity: EntityId,
         scheduler: &'a mut Scheduler<Event, Message>,
     ) -> Context<'a> {
-        let place = self.places[entity.0 as usize];
+        let place = match &self.clusters[..] {
+            // Most share no host with others.
+            [_] => 0,
+            all => all.partition_point(|it| it.id.entity() < entity),
+        };
         Context {
             now: scheduler.now(),
             cluster: &mut self.clusters[place],
@@ -379,9 +377,9 @@ impl Context<'_> {
         purpose: Purpose,
         late: SimDuration,
     ) -> SimTime {
-        let route = *self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
+        let route = self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
         let spec = &self.topology.description.links[route.link as usize];
-        let link = self.cluster.links[route.link as usize].as_mut().expect("a link that leaves here");
+        let link = &mut self.cluster.links[route.port as usize];
         let sent = link.transmit(self.now, message.wire_bytes);
         let mut at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.

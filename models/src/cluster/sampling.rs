@@ -69,13 +69,11 @@ struct Sampler<'a> {
 
 impl Sampler<'_> {
     fn sample_links(&mut self) {
-        for link in 0..self.cluster.links.len() {
-            let Some(state) = &self.cluster.links[link] else { continue };
-            let busy = state.busy_until(self.now);
-            let sent = self.cluster.recorder.link_since_last(link, busy);
+        for (port, &link) in self.topology.ways.ports(self.cluster.id).iter().enumerate() {
+            let busy = self.cluster.links[port].busy_until(self.now);
+            let sent = self.cluster.recorder.link_since_last(port, busy);
             let utilization = sent.as_nanos() as f64 / self.nanos;
-            let sample = LinkSample { at: self.now, link: link as u32, utilization };
-            self.cluster.recorder.link_sampled(sample);
+            self.cluster.recorder.link_sampled(LinkSample { at: self.now, link, utilization });
         }
     }
 

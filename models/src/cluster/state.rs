@@ -5,7 +5,7 @@ use super::workloads::Workloads;
 use crate::application::call_graph::Protocol;
 use crate::application::cell::Cell;
 use crate::call::record::{Call, Hop};
-use crate::ids::{ClusterId, PodId, PoolId, PopulationId, ProxyId, ServiceId, UpstreamId};
+use crate::ids::{ClusterId, PodId, PoolId, PopulationId, ProxyId, QueueId, ServiceId, UpstreamId};
 use crate::mesh::connection_pool::ConnectionPools;
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::load_balancer::HashTables;
@@ -13,6 +13,7 @@ use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::proxy::Proxy;
 use crate::mesh::timeout::Deadlines;
 use crate::network::link::Link;
+use crate::sparse_table::SparseTable;
 use crate::telemetry::recorder::Recorder;
 use crate::telemetry::slices::Slices;
 use crate::users::open_request::OpenRequest;
@@ -61,22 +62,22 @@ pub struct Cluster {
     pub tunnels: BTreeMap<(u32, u32), SimTime>,
     /// Deadlines of requests and of attempts, by route.
     pub deadlines: [Vec<Deadlines>; 2],
-    /// Deadlines of callers who give up: its cells, then each population; made as they are needed.
-    pub patience: Vec<Deadlines>,
+    /// Deadlines of callers who give up, by queue (`call/give_up`); made as they are needed.
+    pub patience: SparseTable<QueueId, Deadlines>,
     /// Its Deployments, pods and nodes.
     pub workloads: Workloads,
     /// Answers that their callers, who are cut off, do not get yet.
     pub held: Slab<Response>,
     /// Room for requests that fail together.
     pub failed: Vec<Handle<Hop>>,
-    /// The links that leave it, by their index in the description.
-    pub links: Vec<Option<Link>>,
-    /// Its users' connections, by population; empty for those of other clusters.
-    pub access: Table<PopulationId, AccessConnections>,
-    /// What its gateways know of its users, by population.
-    pub sessions: Table<PopulationId, Sessions>,
-    /// How far it has followed the populations that visit it.
-    pub streams: Table<PopulationId, Option<Box<Stream>>>,
+    /// The links that leave it, by their ports (`network/ways`).
+    pub links: Vec<Link>,
+    /// The connections of the users who are ever here, by population.
+    pub access: SparseTable<PopulationId, AccessConnections>,
+    /// What its gateways know of these users.
+    pub sessions: SparseTable<PopulationId, Sessions>,
+    /// How far it has followed their populations; nothing of those that send nothing here.
+    pub streams: SparseTable<PopulationId, Box<Stream>>,
     /// Its users' requests that have not ended.
     pub open_requests: Slab<OpenRequest>,
     /// What is measured in it.
@@ -116,11 +117,10 @@ impl Cluster {
         let cell_pools = pods.clone().map(|pod| {
             vec![None; if cells_connect { usize::from(service_of(pod).workers) * services } else { 0 }]
         });
-        let leaves = |link: &crate::world::description::LinkSpec| {
-            link.between.contains(&id).then(|| Link::new(link.bits_per_second))
-        };
-        let populations = &description.populations;
-        let users = |p: &crate::users::population::Population| if p.visits(id) { p.users } else { 0 };
+        let ports = topology.ways.ports(id);
+        let link = |&link: &u32| Link::new(description.links[link as usize].bits_per_second);
+        let visitors = || topology.visitors(id).iter().copied();
+        let users = |it: PopulationId| description.populations[it.index()].users;
         Self {
             id,
             hops: Slab::with_capacity(room),
@@ -138,17 +138,14 @@ impl Cluster {
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
             deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
-            patience: Vec::new(),
+            patience: SparseTable::new(),
             workloads: Workloads::new(id, topology),
             held: Slab::new(),
             failed: Vec::new(),
-            links: description.links.iter().map(leaves).collect(),
-            access: populations.iter().map(|p| AccessConnections::new(users(p))).collect(),
-            sessions: populations.iter().map(|_| Sessions::default()).collect(),
-            streams: (0..populations.len())
-                .map(|it| topology.first_of(PopulationId::from_index(it), id))
-                .map(|it| it.map(|(stream, _)| Box::new(stream)))
-                .collect(),
+            links: ports.iter().map(link).collect(),
+            access: visitors().map(|it| (it, AccessConnections::new(users(it)))).collect(),
+            sessions: visitors().map(|it| (it, Sessions::default())).collect(),
+            streams: visitors().filter_map(|it| Some((it, Box::new(topology.first_of(it, id)?.0)))).collect(),
             open_requests: Slab::with_capacity(room),
             recorder: Recorder::new(id, topology, slices),
             draws: 0,

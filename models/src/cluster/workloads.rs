@@ -8,8 +8,7 @@ use crate::kubernetes::metrics_server::PodHistory;
 use crate::kubernetes::pod::{ImageCache, Phase, PodLife, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
-use crate::world::description::Deployment;
-use crate::world::placement::{empty_nodes, places_in, requests_of};
+use crate::world::placement::{DeploymentPlaces, empty_nodes, requests_of};
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
 use std::ops::Range;
@@ -173,13 +172,17 @@ impl Workloads {
 
 fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> {
     let description = &topology.description;
-    let state = |(_, it, places): (usize, &Deployment, Range<usize>)| DeploymentState {
-        service: it.service,
-        places,
-        wanted: it.replicas,
-        revision: 0,
-        requests: requests_of(description, it.service),
-        autoscaler: description.kubernetes.autoscaler(it.service, cluster).map(|_| Autoscaler::default()),
+    let state = |placed: &DeploymentPlaces| {
+        let it = &description.deployments[placed.number];
+        let autoscaler = description.kubernetes.autoscaler(it.service, cluster);
+        DeploymentState {
+            service: it.service,
+            places: placed.places.clone(),
+            wanted: it.replicas,
+            revision: 0,
+            requests: requests_of(description, it.service),
+            autoscaler: autoscaler.map(|_| Autoscaler::default()),
+        }
     };
-    places_in(description, cluster).map(state).collect()
+    topology.deployments_in[cluster].iter().map(state).collect()
 }

@@ -4,3 +4,4 @@ pub mod link;
 pub mod path;
 pub mod retransmission;
 pub mod tcp;
+pub mod ways;

@@ -12,6 +12,7 @@
 use super::slices::Slices;
 use super::work::Work;
 use crate::ids::{ClusterId, ServiceId};
+use crate::sparse_table::SparseTable;
 use meshsim_core::{Id, SimDuration, SimTime};
 use std::ops::Range;
 
@@ -99,7 +100,7 @@ pub struct Metrics {
     /// By slice.
     crossings: Vec<Times>,
     /// Attempts of its clients from the end of the warm-up on, by the cluster of the chosen pod.
-    sent: Vec<u64>,
+    sent: SparseTable<ClusterId, u64>,
     reported_from: SimTime,
 }
 
@@ -146,7 +147,7 @@ pub struct MetricsSum {
     pub crossings: Times,
     /// Attempts of this cluster's clients since the end of the warm-up, by the cluster of the pod that was chosen;
     /// copies for mirrors are left out.
-    pub sent: Vec<u64>,
+    pub sent: SparseTable<ClusterId, u64>,
 }
 
 impl MetricsSum {
@@ -158,16 +159,9 @@ impl MetricsSum {
 }
 
 impl Metrics {
-    /// Of a cluster with so many places for pods and so many services, among so many clusters; reported from the end
-    /// of the warm-up on.
+    /// Of a cluster with so many places for pods and so many services; reported from the end of the warm-up on.
     #[must_use]
-    pub fn new(
-        slices: Slices,
-        reported_from: SimTime,
-        pods: usize,
-        services: usize,
-        clusters: usize,
-    ) -> Self {
+    pub fn new(slices: Slices, reported_from: SimTime, pods: usize, services: usize) -> Self {
         let count = slices.count();
         Self {
             slices,
@@ -180,7 +174,7 @@ impl Metrics {
             proxy_cpu: vec![0.0; count],
             answered: vec![Times::default(); count * services],
             crossings: vec![Times::default(); count],
-            sent: vec![0; clusters],
+            sent: SparseTable::new(),
             reported_from,
         }
     }
@@ -188,7 +182,9 @@ impl Metrics {
     /// A client's attempt goes to a pod of a cluster.
     #[inline]
     pub fn count_sent(&mut self, now: SimTime, to: ClusterId) {
-        self.sent[to.index()] += u64::from(now >= self.reported_from);
+        if now >= self.reported_from {
+            *self.sent.or_default(to) += 1;
+        }
     }
 
     /// A call was served by the pod in this place of the cluster.
@@ -286,7 +282,7 @@ mod tests {
     fn what_came_before_the_cut_is_left_out() {
         let at = |s| SimTime::ZERO + SimDuration::from_secs(s);
         let mut metrics =
-            Metrics::new(Slices::of_width(SimDuration::from_secs(10), at(30), at(10)), at(10), 2, 4, 3);
+            Metrics::new(Slices::of_width(SimDuration::from_secs(10), at(30), at(10)), at(10), 2, 4);
         for s in [5, 15, 25, 99] {
             metrics.count_served(at(s), 1);
             metrics.count(at(s), ServiceId(3), Counter::Retries);
@@ -298,7 +294,7 @@ mod tests {
             metrics.count_sent(at(s), ClusterId(2));
         }
         let sum = metrics.sum_from(at(10));
-        assert_eq!(sum.sent, [0, 0, 3]);
+        assert_eq!(sum.sent.iter().collect::<Vec<_>>(), [(ClusterId(2), &3)]);
         assert_eq!(sum.served, [0, 3]);
         assert_eq!(sum.counters[Counter::Retries as usize], [0, 0, 0, 3]);
         assert_eq!(sum.counters[Counter::Timeouts as usize], [0; 4]);

@@ -18,7 +18,7 @@ use crate::call::record::Answer;
 use crate::ids::{ClusterId, PopulationId, ServiceId};
 use crate::kubernetes::metrics_server::Counters;
 use crate::world::topology::Topology;
-use meshsim_core::{SimDuration, SimTime};
+use meshsim_core::{Id, SimDuration, SimTime};
 
 /// What is measured in a cluster.
 #[derive(Clone, Debug)]
@@ -42,10 +42,10 @@ impl Recorder {
         let reported_from = SimTime::ZERO + description.warm_up;
         Self {
             log: RequestLog::with_capacity(expected_requests(cluster, topology)),
-            metrics: Metrics::new(slices, reported_from, pods, services, description.clusters.len()),
+            metrics: Metrics::new(slices, reported_from, pods, services),
             work: WorkLog::default(),
             series: match description.time_series {
-                Some(_) => TimeSeries::new(services, pods, description.links.len()),
+                Some(_) => TimeSeries::new(services, pods, topology.ways.ports(cluster).len()),
                 None => TimeSeries::default(),
             },
             quarters: Quarters::new(pods),
@@ -181,8 +181,8 @@ impl Recorder {
     }
 
     /// For how long a link sent since the last sample, as it has sent for `busy` so far.
-    pub(crate) fn link_since_last(&mut self, link: usize, busy: SimDuration) -> SimDuration {
-        self.series.link_since_last(link, busy)
+    pub(crate) fn link_since_last(&mut self, port: usize, busy: SimDuration) -> SimDuration {
+        self.series.link_since_last(port, busy)
     }
 
     /// A sample of a service was taken.
@@ -251,7 +251,7 @@ impl Recorder {
 /// Room for the log: the mean number of requests and six standard deviations.
 fn expected_requests(cluster: ClusterId, topology: &Topology) -> usize {
     let description = &topology.description;
-    let populations = description.populations.iter().filter(|p| p.visits(cluster));
+    let populations = topology.visitors(cluster).iter().map(|it| &description.populations[it.index()]);
     let mean: f64 = populations.map(|p| p.expected(description.end())).sum();
     // Longer logs than this grow as they are needed.
     (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize

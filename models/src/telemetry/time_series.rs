@@ -28,7 +28,7 @@ pub struct TimeSeries {
     last_pods: Vec<(Counters, u64)>,
     /// When the last sample was taken.
     sampled: SimTime,
-    /// For how long each link had sent at the last sample.
+    /// For how long each link that leaves the cluster had sent at the last sample.
     last_links: Vec<SimDuration>,
 }
 
@@ -103,7 +103,7 @@ struct Seen {
 }
 
 impl TimeSeries {
-    /// Of a cluster with so many places for pods and so many links around.
+    /// Of a cluster with so many places for pods and so many links that leave it.
     #[must_use]
     pub fn new(services: usize, places: usize, links: usize) -> Self {
         let seen = |_| Seen { failed: 0, latency: Histogram::new(Resolution::Percent) };

@@ -53,7 +53,12 @@ impl Population {
     /// Whether any of its users is ever at a cluster.
     #[must_use]
     pub fn visits(&self, cluster: ClusterId) -> bool {
-        self.cluster == cluster || self.moves.iter().any(|it| it.to == cluster)
+        self.visited().any(|it| it == cluster)
+    }
+
+    /// The clusters at which its users are at some time; one may come several times.
+    pub fn visited(&self) -> impl Iterator<Item = ClusterId> {
+        std::iter::once(self.cluster).chain(self.moves.iter().map(|it| it.to))
     }
 
     /// Whether the user of a closed loop who would send this request still does: users take turns.

@@ -5,6 +5,7 @@
 //! once what the others do to its cores; all others are processes of their own.
 
 use super::description::Description;
+use super::placement::DeploymentPlaces;
 use super::topology::Topology;
 use crate::cluster::handle::Shard;
 use crate::cluster::state::Cluster;
@@ -32,6 +33,8 @@ pub struct Record {
     pub requests: Vec<RequestRow>,
     /// What was done for each of them until the end of the run, in the same order; empty unless it was asked for.
     pub work: Vec<Work>,
+    /// The Deployments of each cluster and the places of their pods.
+    pub deployments: Table<ClusterId, Vec<DeploymentPlaces>>,
     /// Per cluster, what it counted over time.
     pub metrics: Table<ClusterId, Metrics>,
     /// Simulated end of the run.
@@ -115,6 +118,7 @@ impl World {
         Record {
             work: by_request(&requests, all().flat_map(|it| it.recorder.work().entries())),
             requests,
+            deployments: topology.deployments_in.clone(),
             metrics: all().map(|it| it.recorder.metrics().clone()).collect(),
             end: self.end,
             events,
@@ -201,30 +205,41 @@ fn by_request<'a>(
 
 /// Clusters by the hosts that they share, each group in ascending order.
 fn share_hosts(description: &Description) -> Vec<Vec<ClusterId>> {
+    // Each cluster points at a lower one of its group; the lowest points at itself.
     let mut leader: Vec<usize> = (0..description.clusters.len()).collect();
     let mut first_on: BTreeMap<HostId, usize> = BTreeMap::new();
     for (cluster, spec) in description.clusters.enumerate() {
         for host in spec.nodes.iter().map(|node| node.host) {
             let other = *first_on.entry(host).or_insert(cluster.index());
-            let (a, b) = (leader[other], leader[cluster.index()]);
-            let (low, high) = (a.min(b), a.max(b));
-            leader.iter_mut().filter(|l| **l == high).for_each(|l| *l = low);
+            let (a, b) = (lowest(&mut leader, other), lowest(&mut leader, cluster.index()));
+            leader[a.max(b)] = a.min(b);
         }
     }
     let mut groups: BTreeMap<usize, Vec<ClusterId>> = BTreeMap::new();
-    for (index, &lead) in leader.iter().enumerate() {
-        groups.entry(lead).or_default().push(ClusterId::from_index(index));
+    for cluster in description.clusters.ids() {
+        groups.entry(lowest(&mut leader, cluster.index())).or_default().push(cluster);
     }
     groups.into_values().collect()
 }
 
+/// The lowest cluster of a group; the way there becomes shorter.
+fn lowest(leader: &mut [usize], mut cluster: usize) -> usize {
+    while leader[cluster] != cluster {
+        leader[cluster] = leader[leader[cluster]];
+        cluster = leader[cluster];
+    }
+    cluster
+}
+
 /// The least delay of a message between any two processes: that of their shortest link.
 fn lookahead(description: &Description, groups: &[Vec<ClusterId>]) -> Vec<Lookahead> {
-    let process_of =
-        |cluster| groups.iter().position(|group| group.contains(&cluster)).expect("each has one");
+    let mut process_of = vec![0; description.clusters.len()];
+    for (process, group) in groups.iter().enumerate() {
+        group.iter().for_each(|cluster| process_of[cluster.index()] = process);
+    }
     let mut least: BTreeMap<(usize, usize), Lookahead> = BTreeMap::new();
     for link in &description.links {
-        let [a, b] = link.between.map(process_of);
+        let [a, b] = link.between.map(|cluster| process_of[cluster.index()]);
         for (from, to) in [(a, b), (b, a)] {
             let delay = link.round_trip / 2;
             let entry = least.entry((from, to)).or_insert(Lookahead { from, to, delay });

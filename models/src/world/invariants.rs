@@ -100,7 +100,7 @@ fn check_work(cluster: &Cluster) {
     let sum = cluster.recorder.metrics().sum_from(SimTime::ZERO);
     let served: u64 = cluster.cells.iter().map(|cell| cell.occupancy.served).sum();
     let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
-    let sent: u64 = cluster.links.iter().flatten().map(Link::bytes).sum();
+    let sent: u64 = cluster.links.iter().map(Link::bytes).sum();
     let pairs = [
         ("calls", sum.work.calls, served),
         ("calls by pod", sum.served.iter().sum(), served),

@@ -20,15 +20,41 @@ use crate::mesh::locality_setting::REGION_LABEL;
 use meshsim_core::{Id, Table};
 use std::ops::Range;
 
+/// A Deployment among the places for pods of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentPlaces {
+    /// Its number among the description's.
+    pub number: usize,
+    /// The places of its pods among those of the cluster.
+    pub places: Range<usize>,
+}
+
+/// The Deployments of each cluster, in the order of the description.
+#[must_use]
+pub fn deployments_by_cluster(description: &Description) -> Table<ClusterId, Vec<DeploymentPlaces>> {
+    let mut all: Table<ClusterId, Vec<DeploymentPlaces>> =
+        description.clusters.iter().map(|_| Vec::new()).collect();
+    for (number, it) in description.deployments.iter().enumerate() {
+        let places = description.kubernetes.places(it.service, it.cluster, it.replicas) as usize;
+        let first = all[it.cluster].last().map_or(0, |before| before.places.end);
+        all[it.cluster].push(DeploymentPlaces { number, places: first..first + places });
+    }
+    all
+}
+
 /// The places of all Deployments, those of a cluster together.
-pub(super) fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
+pub(super) fn place_pods(
+    description: &Description,
+    deployments: &Table<ClusterId, Vec<DeploymentPlaces>>,
+) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
     let mut pods: Table<PodId, Pod> = Table::new();
     let mut ranges = Table::new();
-    for cluster in description.clusters.ids() {
+    for (cluster, here) in deployments.enumerate() {
         let first = pods.len();
         let mut nodes = Nodes::new(description, cluster);
-        for (_, deployment, places) in places_in(description, cluster) {
-            for place in 0..places.len() {
+        for it in here {
+            let deployment = &description.deployments[it.number];
+            for place in 0..it.places.len() {
                 let starts = place < deployment.replicas as usize;
                 pods.push(Pod {
                     service: deployment.service,
@@ -43,20 +69,6 @@ pub(super) fn place_pods(description: &Description) -> (Table<PodId, Pod>, Table
         ranges.push(first as u32..pods.len() as u32);
     }
     (pods, ranges)
-}
-
-/// The Deployments of a cluster: the number among all, what is described, and the places of its pods among
-/// those of the cluster.
-pub fn places_in(
-    description: &Description,
-    cluster: ClusterId,
-) -> impl Iterator<Item = (usize, &Deployment, Range<usize>)> {
-    let here = description.deployments.iter().enumerate().filter(move |(_, it)| it.cluster == cluster);
-    here.scan(0, move |first, (number, it)| {
-        let begins = *first;
-        *first += description.kubernetes.places(it.service, cluster, it.replicas) as usize;
-        Some((number, it, begins..*first))
-    })
 }
 
 /// The nodes of a cluster, without any pod.

@@ -1,13 +1,8 @@
 //! The part of a world that never changes in a run, shared by all clusters.
-//!
-//! # Assumptions
-//! - Between two clusters messages take the path with the least delay; ties go to the fewest
-//!   links. On a path of several links each link's queue is passed by whole messages, and only
-//!   the first one by each TCP round. Effect: none with direct links.
 
 use super::description::{DataPlane, Description};
 use super::endpoints::{Known, Site, SiteId, sent_to, sites};
-use super::placement::place_pods;
+use super::placement::{DeploymentPlaces, deployments_by_cluster, place_pods};
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
@@ -21,10 +16,12 @@ use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
 use crate::network::tcp::{Loss, TcpSettings};
+use crate::network::ways::{Route, Ways};
 use crate::users::mobility::Places;
 use crate::users::stream::{Source, Stream};
 use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimTime, Table};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What all clusters may read.
@@ -38,6 +35,10 @@ pub struct Topology {
     pub pods: Table<PodId, Pod>,
     /// Pods of each cluster.
     pods_of: Table<ClusterId, Range<u32>>,
+    /// The Deployments of each cluster.
+    pub deployments_in: Table<ClusterId, Vec<DeploymentPlaces>>,
+    /// The populations whose users are ever at each cluster, in ascending order.
+    visitors: Table<ClusterId, Vec<PopulationId>>,
     /// What proxies are told of what they call, and of its routes.
     pub upstreams: Upstreams,
     /// Where proxies see the same endpoints.
@@ -56,8 +57,8 @@ pub struct Topology {
     at_start: Table<ServiceId, Vec<PodId>>,
     /// The place of each host within its process.
     pub local_hosts: Table<HostId, HostId>,
-    /// By cluster and cluster.
-    routes: Vec<Option<Route>>,
+    /// How messages go from cluster to cluster.
+    pub ways: Ways,
     /// Passing a gateway.
     pub gateway_pass: ProxyPass,
     /// Passing a sidecar on the client's side.
@@ -91,25 +92,13 @@ pub struct Pod {
     pub cpu_limit: Option<f64>,
 }
 
-/// The way from a cluster to another.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// As TCP sees it.
-    pub path: Path,
-    /// Probability that a segment is lost on it.
-    pub loss: f64,
-    /// The link that leaves the cluster (index into the description's links).
-    pub link: u32,
-    /// Where that link leads.
-    pub next: ClusterId,
-}
-
 impl Topology {
     /// Places the pods and computes every view and route.
     #[must_use]
     pub fn new(description: Description, replication: u32) -> Self {
         let (sites, sites_of) = sites(&description);
-        let (pods, pods_of) = place_pods(&description);
+        let deployments_in = deployments_by_cluster(&description);
+        let (pods, pods_of) = place_pods(&description, &deployments_in);
         let mut everywhere: Table<ServiceId, Vec<PodId>> =
             description.application.services.iter().map(|_| Vec::new()).collect();
         let mut at_start = everywhere.clone();
@@ -134,11 +123,13 @@ impl Topology {
             draws,
             pods,
             pods_of,
+            deployments_in,
+            visitors: visitors(&description),
             views: Vec::new(),
             everywhere,
             at_start,
             local_hosts: description.hosts.ids().collect(),
-            routes: find_routes(&description),
+            ways: Ways::new(description.clusters.len(), &description.links),
             gateway_pass: pass(description.gateway.cost, Side::Client),
             outbound_pass: pass(description.mesh.outbound, Side::Client),
             inbound_pass: pass(description.mesh.inbound, Side::Server),
@@ -354,8 +345,8 @@ impl Topology {
 
     /// The way from a cluster to another, if there is one.
     #[must_use]
-    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<&Route> {
-        self.routes[from.index() * self.description.clusters.len() + to.index()].as_ref()
+    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
+        self.ways.route(from, to)
     }
 
     /// The network between a cluster's proxies or pods and those of another or the same.
@@ -430,14 +421,17 @@ impl Topology {
         }
     }
 
+    /// The populations whose users are ever at a cluster, in ascending order.
+    #[must_use]
+    pub fn visitors(&self, cluster: ClusterId) -> &[PopulationId] {
+        &self.visitors[cluster]
+    }
+
     /// A cluster's stream of a population at its first request there, and when that comes; nothing if
     /// none ever does.
     #[must_use]
     pub fn first_of(&self, population: PopulationId, cluster: ClusterId) -> Option<(Stream, SimTime)> {
         let source = self.stream_source(population, cluster);
-        if !source.population.visits(cluster) {
-            return None;
-        }
         let mut stream = Stream::new(&source);
         let at = stream.advance(&source)?;
         Some((stream, at))
@@ -448,6 +442,19 @@ impl Topology {
     pub fn route_of_users(&self, population: PopulationId, service: ServiceId) -> Option<u8> {
         self.upstreams.route_of_users(population, service)
     }
+}
+
+/// The populations whose users are ever at each cluster.
+fn visitors(description: &Description) -> Table<ClusterId, Vec<PopulationId>> {
+    let mut visitors: Table<ClusterId, Vec<PopulationId>> =
+        description.clusters.iter().map(|_| Vec::new()).collect();
+    for (number, it) in description.populations.iter().enumerate() {
+        let visited: BTreeSet<ClusterId> = it.visited().collect();
+        for cluster in visited {
+            visitors[cluster].push(PopulationId::from_index(number));
+        }
+    }
+    visitors
 }
 
 /// Of a ztunnel, on Istio's performance page (bytes).
@@ -472,54 +479,4 @@ fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {
         faults.extend(befallen.map(|(_, (id, _))| (id, *fault)));
     }
     PodFaults::new(faults)
-}
-
-/// Least delays from every cluster to every other, by relaxing all links until nothing changes.
-fn find_routes(description: &Description) -> Vec<Option<Route>> {
-    let n = description.clusters.len();
-    let mut routes: Vec<Option<Route>> = vec![None; n * n];
-    for (index, link) in description.links.iter().enumerate() {
-        for [from, to] in [link.between, [link.between[1], link.between[0]]] {
-            let route = Route { path: path_of(link), loss: link.loss, link: index as u32, next: to };
-            let place = &mut routes[from.index() * n + to.index()];
-            if place.is_none_or(|known| route.path.round_trip < known.path.round_trip) {
-                *place = Some(route);
-            }
-        }
-    }
-    for via in 0..n {
-        for from in (0..n).filter(|&from| from != via) {
-            let Some(first) = routes[from * n + via] else { continue };
-            for to in (0..n).filter(|&to| to != from && to != via) {
-                let Some(second) = routes[via * n + to] else { continue };
-                let path = join(&first.path, &second.path);
-                let loss = 1.0 - (1.0 - first.loss) * (1.0 - second.loss);
-                let place = &mut routes[from * n + to];
-                if place.is_none_or(|known| path.round_trip < known.path.round_trip) {
-                    *place = Some(Route { path, loss, ..first });
-                }
-            }
-        }
-    }
-    routes
-}
-
-fn path_of(link: &super::description::LinkSpec) -> Path {
-    Path {
-        round_trip: link.round_trip,
-        one_way: link.round_trip / 2,
-        bits_per_second: link.bits_per_second,
-        mtu: link.mtu,
-        tunnel_overhead: link.tunnel_overhead,
-    }
-}
-
-fn join(first: &Path, second: &Path) -> Path {
-    Path {
-        round_trip: first.round_trip + second.round_trip,
-        one_way: first.one_way + second.one_way,
-        bits_per_second: first.bits_per_second.min(second.bits_per_second),
-        mtu: first.mtu.min(second.mtu),
-        tunnel_overhead: first.tunnel_overhead.max(second.tunnel_overhead),
-    }
 }

@@ -21,6 +21,7 @@ use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
+use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
@@ -28,7 +29,7 @@ use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
-use meshsim_models::world::placement::places_in;
+use meshsim_models::world::placement::DeploymentPlaces;
 use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ pub struct Figures {
     /// Calls served by each pod, by cluster, service and place among the service's pods there.
     pub served: Vec<Vec<Vec<u64>>>,
     /// Attempts of each cluster's clients, by the cluster of the chosen pod.
-    pub sent: Vec<Vec<u64>>,
+    pub sent: Vec<SparseTable<ClusterId, u64>>,
     /// What proxies counted, by cluster, called service and [`Counter`].
     pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
     /// How long each service took to answer, from a call's arrival to the answer's leaving, by cluster and service.
@@ -296,11 +297,11 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
         user_series: description.time_series.map_or_else(Vec::new, |interval| {
             user_series(&record.requests, description.populations.len(), interval, record.end)
         }),
-        served: description
-            .clusters
-            .ids()
+        served: record
+            .deployments
+            .iter()
             .zip(&metrics)
-            .map(|(cluster, it)| by_service(description, cluster, &it.served))
+            .map(|(deployments, it)| by_service(description, deployments, &it.served))
             .collect(),
         sent: metrics.iter().map(|it| it.sent.clone()).collect(),
         counters: metrics.iter().map(|it| counters(description, it)).collect(),
@@ -394,10 +395,11 @@ fn count(rows: &[&RequestRow]) -> Counts {
 }
 
 /// What the pods of a cluster served, by service and pod.
-fn by_service(description: &Description, cluster: ClusterId, served: &[u64]) -> Vec<Vec<u64>> {
+fn by_service(description: &Description, deployments: &[DeploymentPlaces], served: &[u64]) -> Vec<Vec<u64>> {
     let mut by_service = vec![Vec::new(); description.application.services.len()];
-    for (_, deployment, places) in places_in(description, cluster) {
-        by_service[deployment.service.index()].extend_from_slice(&served[places]);
+    for DeploymentPlaces { number, places } in deployments {
+        let service = description.deployments[*number].service;
+        by_service[service.index()].extend_from_slice(&served[places.clone()]);
     }
     by_service
 }
@@ -422,7 +424,10 @@ fn served_over_time(
     while length > SimDuration::ZERO && from + length <= record.end {
         let of = |cluster| {
             let by_pod = record.served_between(cluster, from, from + length);
-            by_service(description, cluster, &by_pod).iter().map(|pods| pods.iter().sum()).collect()
+            by_service(description, &record.deployments[cluster], &by_pod)
+                .iter()
+                .map(|pods| pods.iter().sum())
+                .collect()
         };
         stretches.push(description.clusters.ids().map(of).collect());
         from += length;

@@ -11,7 +11,7 @@ use meshsim_models::kubernetes::scheduler::choice::Unfit;
 use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep};
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description};
-use meshsim_models::world::placement::places_in;
+use meshsim_models::world::placement::DeploymentPlaces;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A Deployment over a run.
@@ -48,7 +48,8 @@ pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Ve
     let ends: Vec<SimTime> = (0..=4).map(|it| SimTime::from_nanos(record.end.as_nanos() / 4 * it)).collect();
     for cluster in description.clusters.ids() {
         let served = [0, 1, 2, 3].map(|it| record.served_between(cluster, ends[it], ends[it + 1]));
-        for (number, deployment, places) in places_in(description, cluster) {
+        for DeploymentPlaces { number, places } in record.deployments[cluster].iter().cloned() {
+            let deployment = &description.deployments[number];
             let used: f64 = record.pod_cpu_seconds[cluster][places.clone()].iter().sum();
             let lives = Lives::new(deployment, &record.control[cluster], cut);
             all[number] = lives.sum_up(description, deployment, used, cut, record.end);

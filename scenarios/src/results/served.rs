@@ -2,6 +2,8 @@
 
 use crate::experiment::replication::Figures;
 use meshsim_core::Id;
+use meshsim_models::ids::ClusterId;
+use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::world::description::Description;
 use std::collections::BTreeMap;
@@ -33,12 +35,13 @@ pub(super) fn sent(
     let offered = figures.iter().map(|f| f.counts.offered).sum::<u64>().max(1) as f64;
     let mut table: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     for (from, client) in description.clusters.iter().enumerate() {
-        for (to, server) in description.clusters.iter().enumerate() {
-            let count: u64 = figures.iter().map(|f| f.sent[from][to]).sum();
-            if count > 0 {
-                let row = table.entry(client.name.clone()).or_default();
-                row.insert(server.name.clone(), count as f64 / offered);
-            }
+        let mut counts: SparseTable<ClusterId, u64> = SparseTable::new();
+        for (to, &count) in figures.iter().flat_map(|f| f.sent[from].iter()) {
+            *counts.or_default(to) += count;
+        }
+        for (to, &count) in counts.iter() {
+            let row = table.entry(client.name.clone()).or_default();
+            row.insert(description.clusters[to].name.clone(), count as f64 / offered);
         }
     }
     table
