@@ -47,6 +47,10 @@ id_type!(
     PopulationId
 );
 id_type!(
+    /// The name of a region, a zone or a subzone: equal names have equal numbers.
+    NameId
+);
+id_type!(
     /// A queue of callers who give up, numbered within its cluster: that of the cells, then one per population.
     QueueId
 );

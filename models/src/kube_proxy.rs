@@ -11,11 +11,10 @@
 //! # Source
 //! Kubernetes, `pkg/proxy/iptables/proxier.go` (`statistic --mode random`).
 
-use crate::ids::PodId;
 use meshsim_core::random::{Draw, uniform_index};
 
-/// The endpoint of a new connection; none if there is none.
+/// Which of so many endpoints a new connection goes to; none if there is none.
 #[must_use]
-pub fn pick(endpoints: &[PodId], draw: &mut Draw) -> Option<PodId> {
-    (!endpoints.is_empty()).then(|| endpoints[uniform_index(draw, endpoints.len())])
+pub fn pick(endpoints: usize, draw: &mut Draw) -> Option<usize> {
+    (endpoints > 0).then(|| uniform_index(draw, endpoints))
 }

@@ -15,9 +15,10 @@
 //! Envoy `router.cc`, `load_balancer_impl.cc`, `outlier_detection_impl.cc` (`armIntervalTimer`).
 
 use super::record::{Hop, Origin};
+use crate::cluster::changed_views::view_of;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
-use crate::cluster::state::{Cluster, view_of};
+use crate::cluster::state::Cluster;
 use crate::draws::{Purpose, draw};
 use crate::ids::{PodId, PoolId, ProxyId, UpstreamId};
 use crate::mesh::host_selection;
@@ -63,7 +64,7 @@ impl Context<'_> {
         // A retry looks for an endpoint that was not tried before.
         let tried = |pod| previous_hosts.contains(hop.slot(), it.attempts, pod);
         let pod = host_selection::select(balance, tried, again).host?;
-        debug_assert!(view.pods().contains(&pod), "an endpoint that the proxy sees");
+        debug_assert!(view.pods().any(|it| it == pod), "an endpoint that the proxy sees");
         let breaker = upstream.breaker;
         let shares = spec.protocol.shares_connections();
         let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));

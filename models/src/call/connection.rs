@@ -30,10 +30,11 @@
 use super::pooling::Pooling;
 use super::record::{Client, ClientConnection, Hop, Origin, Phase, Status};
 use crate::application::call_graph::Protocol;
+use crate::cluster::changed_views::view_of;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Context;
 use crate::cluster::message::{Body, Message, Response};
-use crate::cluster::state::{Cluster, view_of};
+use crate::cluster::state::Cluster;
 use crate::draws::{Purpose, draw};
 use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
 use crate::kube_proxy;
@@ -405,7 +406,8 @@ impl Context<'_> {
         let address = self.next_draw();
         let mut rng = draw(address, Purpose::KubeProxy);
         if !self.topology.is_ambient() {
-            return kube_proxy::pick(self.cluster.ready_pods(self.topology, service), &mut rng);
+            let ready = self.cluster.ready_pods(self.topology, service);
+            return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
         }
         let node = self.cluster.workloads.pods[self.topology.slot_of(pod)].node;
         let (site, id) = (self.topology.site_of_node(self.cluster.id, node), UpstreamId(service.0));
@@ -413,7 +415,7 @@ impl Context<'_> {
         let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
         let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
         let number = uniform_index(&mut rng, healthy(level).count());
-        healthy(level).nth(number).map(|place| view.pods()[place])
+        healthy(level).nth(number).map(|place| view.pod(place))
     }
 
     /// The pool of a cell's worker for a Service, made at its first call.

@@ -20,10 +20,10 @@
 //! (`MoveAllToActiveOrBackoffQueue`); Envoy `cluster_manager_impl.cc` (`drainConnections` of removed
 //! hosts).
 
+use super::changed_views::EndpointNews;
 use super::event::Event;
 use super::handle::Context;
 use super::message::{Body, Message};
-use super::state::EndpointNews;
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::deployment::reconcile;

@@ -1,8 +1,9 @@
 //! Where events and messages are sent on to the code that acts on them.
 
+use super::changed_views::EndpointNews;
 use super::event::Event;
 use super::message::{Body, Message};
-use super::state::{Cluster, EndpointNews};
+use super::state::Cluster;
 use super::{autoscaling, elastic, sampling};
 use crate::call::record::Call;
 use crate::compute::{Compute, ContainerSpec};

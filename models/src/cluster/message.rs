@@ -1,6 +1,6 @@
 //! What may cross a link: the only way into a cluster from outside.
 
-use super::state::EndpointNews;
+use super::changed_views::EndpointNews;
 use crate::call::position::ClusterPath;
 use crate::call::record::{Answer, Hop};
 use crate::ids::{ClusterId, EndpointId, PodId};

@@ -1,5 +1,6 @@
 //! The state of one cluster.
 
+use super::changed_views::{ChangedViews, EndpointNews, ReadyPods};
 use super::message::Response;
 use super::workloads::Workloads;
 use crate::application::call_graph::Protocol;
@@ -7,7 +8,6 @@ use crate::application::cell::Cell;
 use crate::call::record::{Call, Hop};
 use crate::ids::{ClusterId, PodId, PoolId, PopulationId, ProxyId, QueueId, ServiceId, UpstreamId};
 use crate::mesh::connection_pool::ConnectionPools;
-use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::load_balancer::HashTables;
 use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::proxy::Proxy;
@@ -20,7 +20,6 @@ use crate::users::open_request::OpenRequest;
 use crate::users::population::AccessConnections;
 use crate::users::session::Sessions;
 use crate::users::stream::Stream;
-use crate::world::endpoints::{Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, Id, SimTime, Slab, Table};
 use std::collections::BTreeMap;
@@ -45,15 +44,8 @@ pub struct Cluster {
     pub cells: Vec<Cell>,
     /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
     pub cell_pools: Vec<Vec<Option<PoolId>>>,
-    /// What its proxies see, by site and upstream, where it is no longer as before the run; empty if
-    /// nothing has changed.
-    pub changed_views: Vec<Option<EndpointView>>,
-    /// Endpoints of the services of which one has changed.
-    known: BTreeMap<ServiceId, Vec<Known>>,
-    /// The ready ones among them.
-    ready: BTreeMap<ServiceId, Vec<PodId>>,
-    /// Changes of endpoints so far.
-    changes: u32,
+    /// What its proxies know of endpoints that are no longer as before the run.
+    pub changed_views: ChangedViews,
     /// Tables of hashing load balancers, by site and upstream.
     pub tables: Vec<HashTables>,
     /// Endpoints that its hops have tried.
@@ -130,10 +122,7 @@ impl Cluster {
             inbound,
             cells: cells.collect(),
             cell_pools: cell_pools.collect(),
-            changed_views: Vec::new(),
-            known: BTreeMap::new(),
-            ready: BTreeMap::new(),
-            changes: 0,
+            changed_views: ChangedViews::default(),
             tables: vec![HashTables::default(); topology.sites_in(id).len() * upstreams],
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
@@ -154,25 +143,13 @@ impl Cluster {
 
     /// The cluster's proxies are told what is new of an endpoint.
     pub fn change_endpoint(&mut self, topology: &Topology, pod: PodId, news: EndpointNews, now: SimTime) {
-        let service = topology.pods[pod].service;
-        let known = self.known.entry(service).or_insert_with(|| topology.known(service).collect());
-        if !news.change(known, topology, pod, now) {
-            return;
-        }
-        let ready = known.iter().filter(|it| it.ready).map(|it| it.pod).collect();
-        self.ready.insert(service, ready);
-        self.changes += 1;
-        let sites = topology.sites_in(self.id);
-        let upstreams = topology.upstreams.len();
-        self.changed_views.resize(sites.len() * upstreams, None);
-        for (place, site) in sites.enumerate() {
-            for id in
-                topology.upstreams.ids().filter(|&id| topology.upstreams.spec(false, id).service == service)
-            {
-                let view = topology.make_view(SiteId::from_index(site), id, known, self.changes);
-                self.changed_views[place * upstreams + id.index()] = Some(view);
-            }
-        }
+        self.changed_views.change(topology, self.id, pod, news, now);
+    }
+
+    /// The endpoints of a service as kube-proxy sees them.
+    #[must_use]
+    pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> ReadyPods<'a> {
+        self.changed_views.ready_pods(topology, service)
     }
 
     /// A pod closed all its connections at `closed`.
@@ -181,91 +158,11 @@ impl Cluster {
         self.pools.server_closed(pod, closed);
     }
 
-    /// The endpoints of a service as kube-proxy sees them.
-    #[must_use]
-    pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> &'a [PodId] {
-        match self.ready.get(&service) {
-            Some(ready) => ready,
-            None => topology.at_start(service),
-        }
-    }
-
     /// The place of a pool of worker process `worker` for `service` in `cell_pools`.
     #[must_use]
     pub fn cell_pool_index(worker: u16, service: ServiceId, services: usize) -> usize {
         usize::from(worker) * services + service.index()
     }
-}
-
-/// What is new of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndpointNews {
-    /// There is a new one, on this site.
-    Appears(SiteId),
-    /// It is gone.
-    Leaves,
-    /// It is ready again.
-    Ready,
-    /// It is no longer ready.
-    Unready,
-}
-
-impl EndpointNews {
-    /// Changes what is known of a service's endpoints; tells whether anything did change.
-    fn change(self, known: &mut Vec<Known>, topology: &Topology, pod: PodId, now: SimTime) -> bool {
-        let place = known.iter().position(|it| it.pod == pod);
-        let ready = match (self, place) {
-            (Self::Appears(site), None) => {
-                let after = known.partition_point(|it| it.pod < pod);
-                let broken = topology.faults.of(pod).any(|it| it.removes_endpoint() && it.is_on(now));
-                let weight = topology.pods[pod].weight;
-                let (ready, added) = (!broken, Some(now));
-                known.insert(after, Known { pod, site, weight, ready, was_ready: ready, added });
-                return true;
-            }
-            (Self::Leaves, Some(place)) => {
-                known.remove(place);
-                return true;
-            }
-            // What is not there cannot leave; a fault of a place without a pod befalls nobody.
-            (Self::Leaves | Self::Ready | Self::Unready, None) => return false,
-            (Self::Appears(_) | Self::Ready, Some(_)) => true,
-            (Self::Unready, Some(_)) => false,
-        };
-        let it = place.map(|place| &mut known[place]).expect("it is known");
-        if it.ready == ready {
-            return false;
-        }
-        it.ready = ready;
-        if ready {
-            // Envoy keeps the host, and when it first was healthy, where it stayed as unhealthy.
-            let upstream = UpstreamId(topology.pods[pod].service.0);
-            let stayed = topology.upstreams.spec(false, upstream).policy.unready_endpoints_sent;
-            if !(stayed && it.was_ready) {
-                it.added = Some(now);
-            }
-            it.was_ready = true;
-        }
-        true
-    }
-}
-
-/// What the proxies of a site of cluster `here` see of an upstream.
-#[must_use]
-pub fn view_of<'a>(
-    changed: &'a [Option<EndpointView>],
-    topology: &'a Topology,
-    here: ClusterId,
-    site: SiteId,
-    upstream: UpstreamId,
-) -> &'a EndpointView {
-    // Nothing has changed in most runs.
-    if changed.is_empty() {
-        return topology.view(site, upstream);
-    }
-    let place = site.index() - topology.sites_in(here).start;
-    let now = changed[place * topology.upstreams.len() + upstream.index()].as_ref();
-    now.unwrap_or_else(|| topology.view(site, upstream))
 }
 
 /// A cluster has room for as many calls as it has threads, but for no more than this, before it

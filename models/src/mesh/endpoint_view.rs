@@ -1,23 +1,27 @@
-//! What the proxies of a cluster see of an upstream: its endpoints by priority level, nearest first.
+//! What the proxies of a site see of an upstream: its endpoints by priority level, nearest first.
 //!
 //! # Models
-//! One view per (cluster, upstream), shared by all proxies of the cluster. Its levels are Istio's
+//! One view per (site, upstream), shared by all proxies of the site. Its levels are Istio's
 //! priorities where those are in force, else one level with the endpoints of all clusters. Where
 //! localities are weighted, the endpoints of a level stand locality by locality. An endpoint may be
 //! sent as unhealthy. A request goes to a level by the levels' loads (`priority_load`).
 //!
+//! A view either has a list of its own, or its levels are parts of the list of all endpoints, with what is
+//! different for the site (`endpoint_list`); nobody can tell which.
+//!
 //! # Assumptions
-//! - A view may keep only the first levels where nothing can make an endpoint unhealthy: what 1,000
-//!   clusters see must not cost 1,000 times all endpoints.
+//! - A view may keep only the first levels where nothing can make an endpoint unhealthy.
 //! - Which endpoints are ejected differs between proxies: a proxy that ejects keeps a load and lists
 //!   of its own (`upstream`).
 //!
 //! # Source
 //! Istio `loadbalancer.go`; `endpoint_builder.go`; Envoy, arch_overview/upstream/load_balancing.
 
+use super::endpoint_list::{Edits, EndpointList, Part, Row};
 use super::priority_load::{HostCounts, Level, PriorityLoad};
 use crate::ids::PodId;
 use meshsim_core::SimTime;
+use std::sync::Arc;
 
 /// An endpoint as istiod sends it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,21 +42,42 @@ pub struct Endpoint {
     pub added: Option<SimTime>,
 }
 
-/// The endpoints that a cluster's proxies choose from.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The endpoints that a site's proxies choose from.
+#[derive(Clone, Debug, Default)]
 pub struct EndpointView {
     /// Level by level, then locality by locality; otherwise in the order in which they were given.
-    pods: Vec<PodId>,
-    /// Where each level ends in `pods`.
+    endpoints: Endpoints,
+    /// Where each level ends.
     ends: Vec<u32>,
-    /// Beside `pods`; empty where all are healthy, weigh the same and were there before the run.
-    details: Vec<Detail>,
+    /// Whether all are sent as healthy.
+    is_healthy: bool,
     /// Of all levels, where localities are weighted.
     localities: Vec<Locality>,
     /// The load of the levels without any ejection.
     load: PriorityLoad,
     /// Changes whenever the view does.
     generation: u32,
+}
+
+/// Where a view's endpoints stand.
+#[derive(Clone, Debug)]
+enum Endpoints {
+    /// In lists of its own; the second is empty where all are alike.
+    Own(Vec<PodId>, Vec<Detail>),
+    /// By level, in the list of all.
+    Shared(Arc<EndpointList>, Vec<SharedLevel>),
+}
+
+/// A level that is a part of the list of all endpoints.
+#[derive(Clone, Debug, Default)]
+pub struct SharedLevel {
+    /// The part; nothing of it if absent.
+    pub part: Option<Part>,
+    /// What is not sent to this site, and what is not in the list, in ascending order of the pods.
+    pub edits: Edits<(PodId, Detail)>,
+    /// What sets endpoints of the list apart, by their place there, ascending. All others weigh as the list says,
+    /// are healthy and were there before the run.
+    pub details: Vec<(u32, Detail)>,
 }
 
 /// What sets an endpoint apart.
@@ -96,16 +121,49 @@ impl EndpointView {
             view.ends.push(endpoints.partition_point(|endpoint| endpoint.priority <= level) as u32);
         }
         let detail = |it: &Endpoint| Detail { weight: it.weight, healthy: it.healthy, added: it.added };
-        view.pods = endpoints.iter().map(|endpoint| endpoint.pod).collect();
-        view.details = endpoints.iter().map(detail).collect();
-        if view.details.iter().all(|detail| *detail == PLAIN) {
-            view.details = Vec::new();
+        let pods = endpoints.iter().map(|endpoint| endpoint.pod).collect();
+        let mut details: Vec<Detail> = endpoints.iter().map(detail).collect();
+        view.is_healthy = details.iter().all(|detail| detail.healthy);
+        if details.iter().all(|detail| *detail == PLAIN) {
+            details = Vec::new();
         }
+        view.endpoints = Endpoints::Own(pods, details);
         if weighted {
             view.localities = localities(&endpoints);
         }
         view.load = view.load_where(|_| true, panic_threshold);
         view
+    }
+
+    /// The view whose levels are these of a list, empty ones left out, with its first `most` levels, under a panic
+    /// threshold (percent). Localities are not weighted.
+    #[must_use]
+    pub fn shared(
+        list: &Arc<EndpointList>,
+        levels: impl IntoIterator<Item = SharedLevel>,
+        most: u32,
+        panic_threshold: u32,
+        generation: u32,
+    ) -> Self {
+        let levels: Vec<SharedLevel> =
+            levels.into_iter().filter(|it| it.len(list) > 0).take(most as usize).collect();
+        let ends = levels.iter().scan(0, |end, level| {
+            *end += level.len(list);
+            Some(*end)
+        });
+        let counts = |level: &SharedLevel| {
+            let total = u64::from(level.len(list));
+            let healthy = total - level.unhealthy();
+            Level::new(HostCounts { healthy, ..HostCounts::healthy(total) })
+        };
+        Self {
+            ends: ends.collect(),
+            is_healthy: levels.iter().all(|level| level.unhealthy() == 0),
+            localities: Vec::new(),
+            load: PriorityLoad::new(&levels.iter().map(counts).collect::<Vec<_>>(), panic_threshold),
+            generation,
+            endpoints: Endpoints::Shared(Arc::clone(list), levels),
+        }
     }
 
     /// Levels kept.
@@ -120,29 +178,112 @@ impl EndpointView {
         self.generation
     }
 
-    /// All endpoints, level by level.
+    /// How many endpoints there are.
     #[must_use]
-    pub fn pods(&self) -> &[PodId] {
-        &self.pods
+    pub fn len(&self) -> usize {
+        self.ends.last().map_or(0, |&end| end as usize)
     }
 
-    /// Where the endpoints of a level stand in [`EndpointView::pods`].
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All endpoints, level by level.
+    pub fn pods(&self) -> impl Iterator<Item = PodId> {
+        (0..self.len()).map(|place| self.pod(place))
+    }
+
+    /// The endpoint at a place.
+    #[must_use]
+    #[inline]
+    pub fn pod(&self, place: usize) -> PodId {
+        match &self.endpoints {
+            Endpoints::Own(pods, _) => pods[place],
+            Endpoints::Shared(list, levels) => self.shared_pod(list, levels, place),
+        }
+    }
+
+    /// Where the endpoints of a level stand.
     #[must_use]
     pub fn places(&self, level: usize) -> std::ops::Range<usize> {
         let start = if level == 0 { 0 } else { self.ends[level - 1] as usize };
         start..self.ends[level] as usize
     }
 
-    /// The endpoints of a level.
+    /// Which part of the list of all endpoints a level is; nothing where it is none.
     #[must_use]
-    pub fn level(&self, level: usize) -> &[PodId] {
-        &self.pods[self.places(level)]
+    pub fn part(&self, level: usize) -> Option<Part> {
+        match &self.endpoints {
+            Endpoints::Own(..) => None,
+            Endpoints::Shared(_, levels) => levels[level].part.filter(|_| levels[level].edits.is_empty()),
+        }
+    }
+
+    /// The endpoints of a level.
+    pub fn level(&self, level: usize) -> impl Iterator<Item = PodId> {
+        self.places(level).map(|place| self.pod(place))
     }
 
     /// What sets the endpoint at a place apart.
     #[must_use]
+    #[inline]
     pub fn detail(&self, place: usize) -> Detail {
-        self.details.get(place).copied().unwrap_or(PLAIN)
+        match &self.endpoints {
+            Endpoints::Own(_, details) => details.get(place).copied().unwrap_or(PLAIN),
+            Endpoints::Shared(list, levels) => self.shared_detail(list, levels, place),
+        }
+    }
+
+    /// Whether all endpoints are sent as healthy.
+    #[must_use]
+    pub const fn is_healthy(&self) -> bool {
+        self.is_healthy
+    }
+
+    /// Whether nothing sets any endpoint apart.
+    #[must_use]
+    pub fn are_alike(&self) -> bool {
+        match &self.endpoints {
+            Endpoints::Own(_, details) => details.is_empty(),
+            Endpoints::Shared(list, levels) => {
+                let are_alike = |level: &SharedLevel| level.details.is_empty() && level.adds_plain();
+                list.weigh_alike() && levels.iter().all(are_alike)
+            }
+        }
+    }
+
+    fn shared_row<'a>(
+        &self,
+        list: &EndpointList,
+        levels: &'a [SharedLevel],
+        place: usize,
+    ) -> (&'a SharedLevel, Result<usize, &'a (PodId, Detail)>) {
+        let level = self.ends.partition_point(|&end| end as usize <= place);
+        let it = &levels[level];
+        let row = match it.edits.row((place - self.places(level).start) as u32) {
+            Row::Added(row) => Err(row),
+            Row::Shared(rank) => Ok(list.place(it.part.expect("it has rows"), rank)),
+        };
+        (it, row)
+    }
+
+    fn shared_pod(&self, list: &EndpointList, levels: &[SharedLevel], place: usize) -> PodId {
+        match self.shared_row(list, levels, place).1 {
+            Ok(at) => list.pod(at),
+            Err((pod, _)) => *pod,
+        }
+    }
+
+    fn shared_detail(&self, list: &EndpointList, levels: &[SharedLevel], place: usize) -> Detail {
+        match self.shared_row(list, levels, place) {
+            (_, Err((_, detail))) => *detail,
+            (level, Ok(at)) => match level.details.binary_search_by_key(&(at as u32), |(place, _)| *place) {
+                Ok(found) => level.details[found].1,
+                Err(_) => Detail { weight: list.weight(at), ..PLAIN },
+            },
+        }
     }
 
     /// What the endpoint at a place weighs in a hash table: where localities are weighted, its part
@@ -175,10 +316,33 @@ impl EndpointView {
         let level = |level| {
             let places = self.places(level);
             let total = places.len() as u64;
-            let healthy = places.filter(|&at| self.detail(at).healthy && healthy(self.pods[at])).count();
+            let healthy = places.filter(|&at| self.detail(at).healthy && healthy(self.pod(at))).count();
             Level::new(HostCounts { healthy: healthy as u64, ..HostCounts::healthy(total) })
         };
         PriorityLoad::new(&(0..self.levels()).map(level).collect::<Vec<_>>(), panic_threshold)
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self::Own(Vec::new(), Vec::new())
+    }
+}
+
+impl SharedLevel {
+    fn len(&self, list: &EndpointList) -> u32 {
+        self.edits.len(self.part.map_or(0, |part| list.len(part)))
+    }
+
+    /// How many are sent as unhealthy.
+    fn unhealthy(&self) -> u64 {
+        let listed = self.details.iter().map(|(_, detail)| detail);
+        listed.chain(self.edits.added().map(|(_, detail)| detail)).filter(|it| !it.healthy).count() as u64
+    }
+
+    /// Whether nothing sets an endpoint apart that is not in the list.
+    fn adds_plain(&self) -> bool {
+        self.edits.added().all(|(_, detail)| *detail == PLAIN)
     }
 }
 
@@ -223,8 +387,8 @@ mod tests {
     fn a_view_may_keep_only_its_first_levels() {
         let of = |levels| view(&[(0, 1), (1, 0), (2, 0), (3, 1)], levels);
         assert_eq!(of(1).levels(), 1);
-        assert_eq!(of(1).level(0), [PodId(1), PodId(2)]);
-        assert_eq!(of(9).level(1), [PodId(0), PodId(3)]);
+        assert_eq!(of(1).level(0).collect::<Vec<_>>(), [PodId(1), PodId(2)]);
+        assert_eq!(of(9).level(1).collect::<Vec<_>>(), [PodId(0), PodId(3)]);
         assert_eq!(of(9).load().choose(99), (0, super::super::priority_load::Availability::Healthy));
     }
 
@@ -241,7 +405,7 @@ mod tests {
         let at =
             |pod, locality, weight| Endpoint { locality, locality_weight: Some(weight), ..endpoint(pod, 0) };
         let view = EndpointView::new(vec![at(0, 7, 20), at(1, 3, 80), at(2, 7, 20)], 1, 0, 0);
-        assert_eq!(view.pods(), [PodId(1), PodId(0), PodId(2)]);
+        assert_eq!(view.pods().collect::<Vec<_>>(), [PodId(1), PodId(0), PodId(2)]);
         let found: Vec<_> = view.localities(0).map(|it| (it.start, it.end, it.weight)).collect();
         assert_eq!(found, [(0, 1, 80), (1, 3, 20)]);
     }

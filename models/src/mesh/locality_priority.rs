@@ -11,21 +11,21 @@
 //! Istio `pilot/pkg/networking/util/util.go`, `LbPriority`; `loadbalancer.go`,
 //! `applyLocalityFailover`.
 
-/// Where a cluster is. Two empty parts are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Locality {
+/// Where a cluster is, in names or in numbers of them. Two empty parts are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Locality<N = String> {
     /// Label `topology.kubernetes.io/region`.
-    pub region: String,
+    pub region: N,
     /// Label `topology.kubernetes.io/zone`.
-    pub zone: String,
+    pub zone: N,
     /// Label `topology.istio.io/subzone`.
-    pub subzone: String,
+    pub subzone: N,
 }
 
 /// The priority of an endpoint at `endpoint` for a proxy at `proxy`: 0 (same region, zone and
 /// subzone) to 3 (another region).
 #[must_use]
-pub fn locality_priority(proxy: &Locality, endpoint: &Locality) -> u32 {
+pub fn locality_priority<N: PartialEq>(proxy: &Locality<N>, endpoint: &Locality<N>) -> u32 {
     if proxy.region != endpoint.region {
         3
     } else if proxy.zone != endpoint.zone {
@@ -39,11 +39,11 @@ pub fn locality_priority(proxy: &Locality, endpoint: &Locality) -> u32 {
 
 /// Where the traffic of a region goes when the region fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failover {
+pub struct Failover<N = String> {
     /// The region of the proxy.
-    pub from: String,
+    pub from: N,
     /// The region that is preferred to all other foreign ones.
-    pub to: String,
+    pub to: N,
 }
 
 /// How many levels [`failover_level`] knows.
@@ -52,7 +52,11 @@ pub const FAILOVER_LEVELS: u32 = 5;
 /// The level of an endpoint under `failover` rules: [`locality_priority`], and 4 for a foreign
 /// region that is not the one to fail over to.
 #[must_use]
-pub fn failover_level(proxy: &Locality, endpoint: &Locality, failover: &[Failover]) -> u32 {
+pub fn failover_level<N: PartialEq>(
+    proxy: &Locality<N>,
+    endpoint: &Locality<N>,
+    failover: &[Failover<N>],
+) -> u32 {
     let priority = locality_priority(proxy, endpoint);
     let rule = failover.iter().find(|rule| rule.from == proxy.region);
     if priority == 3 && rule.is_some_and(|rule| rule.to != endpoint.region) { 4 } else { priority }
@@ -60,7 +64,11 @@ pub fn failover_level(proxy: &Locality, endpoint: &Locality, failover: &[Failove
 
 /// The priorities of groups of endpoints for a proxy, consecutive from 0.
 #[must_use]
-pub fn priorities(proxy: &Locality, groups: &[Locality], failover: &[Failover]) -> Vec<u32> {
+pub fn priorities<N: PartialEq>(
+    proxy: &Locality<N>,
+    groups: &[Locality<N>],
+    failover: &[Failover<N>],
+) -> Vec<u32> {
     let mut levels: Vec<_> = groups.iter().map(|group| failover_level(proxy, group, failover)).collect();
     close_gaps(&mut levels);
     levels

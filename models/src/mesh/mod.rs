@@ -4,6 +4,7 @@ pub mod circuit_breaker;
 pub mod cluster_policy;
 pub mod connection_pool;
 pub mod distribute;
+pub mod endpoint_list;
 pub mod endpoint_view;
 pub mod failover_priority;
 pub mod fault_injection;

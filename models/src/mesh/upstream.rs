@@ -206,7 +206,8 @@ impl Upstream {
         let ejected = self.detector.as_deref().filter(|detector| detector.ejected() > 0);
         let in_service = |pod| ejected.is_none_or(|detector| !detector.is_ejected(picking.rank(pod)));
         let load = ejected.map(|_| view.load_where(in_service, spec.panic_threshold));
-        let mut making = Making { picking, tables, workers, in_service, start: &mut start };
+        let ejects = ejected.is_some();
+        let mut making = Making { picking, tables, workers, ejects, in_service, start: &mut start };
         let loads = load.as_ref().unwrap_or(view.load()).levels();
         self.levels = loads.iter().enumerate().map(|(level, it)| making.level(level, it.panic)).collect();
         self.load = load;
@@ -242,10 +243,10 @@ impl Upstream {
         if places.len() == 0 {
             return None;
         }
-        let active = |index: usize| active(hosts, view.pods()[places.at(index)]);
+        let active = |index: usize| active(hosts, view.pod(places.at(index)));
         let weight = |index: usize| weight_of(spec.policy.slow_start, view, places.at(index), now);
         let picked = balancers[usize::from(worker)].pick(places.len(), weight, active, hash, attempt, draw);
-        Some(view.pods()[places.at(picked)])
+        Some(view.pod(places.at(picked)))
     }
 
     /// This proxy's active requests to a pod.
@@ -345,7 +346,7 @@ impl Upstream {
         }
         let detector = self.detector.get_or_insert_with(|| {
             let mut detector = Box::<Detector>::default();
-            picking.view.pods().iter().for_each(|&pod| detector.add(picking.rank(pod)));
+            picking.view.pods().for_each(|pod| detector.add(picking.rank(pod)));
             detector
         });
         let host = picking.rank(pod);
@@ -408,6 +409,8 @@ struct Making<'a, S, D> {
     picking: &'a Picking<'a>,
     tables: &'a mut HashTables,
     workers: usize,
+    /// Whether any pod is ejected.
+    ejects: bool,
     /// Whether a pod is not ejected.
     in_service: S,
     start: &'a mut D,
@@ -447,8 +450,9 @@ impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
     /// The hosts of a range that may be picked.
     fn available(&self, range: Range<usize>, panics: bool) -> Places {
         let view = self.picking.view;
-        let ok = |&place: &usize| view.detail(place).healthy && (self.in_service)(view.pods()[place]);
-        if panics || range.clone().all(|place| ok(&place)) {
+        let ok = |&place: &usize| view.detail(place).healthy && (self.in_service)(view.pod(place));
+        let are_all_ok = !self.ejects && view.is_healthy();
+        if panics || are_all_ok || range.clone().all(|place| ok(&place)) {
             Places::Range(range)
         } else {
             Places::Some(range.filter(ok).map(|place| place as u32).collect())
@@ -464,7 +468,7 @@ impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
             let shared = whole_level.map(|level| (view.generation(), level));
             let host = |index| {
                 let place = places.at(index);
-                (view.pods()[place], view.hash_weight(place))
+                (view.pod(place), view.hash_weight(place))
             };
             vec![self.tables.balancer(policy, shared, hosts, host); self.workers]
         } else {
@@ -481,6 +485,9 @@ impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
     /// The weights of hosts, if they differ or one of them warms up.
     fn weights(&self, places: &Places) -> Option<Vec<f64>> {
         let Picking { spec, view, now, .. } = *self.picking;
+        if view.are_alike() {
+            return None;
+        }
         let slow_start = spec.policy.slow_start;
         let detail = |index| view.detail(places.at(index));
         let warms_up =
@@ -500,7 +507,7 @@ fn weight_of(slow_start: Option<SlowStart>, view: &EndpointView, place: usize, n
 
 /// The hosts of the detector become those of the view.
 fn follow_view(detector: &mut Detector, picking: &Picking<'_>) {
-    let mut ranks: Vec<usize> = picking.view.pods().iter().map(|&pod| picking.rank(pod)).collect();
+    let mut ranks: Vec<usize> = picking.view.pods().map(|pod| picking.rank(pod)).collect();
     ranks.sort_unstable();
     detector.retain(|host| ranks.binary_search(&host).is_ok());
     ranks.into_iter().for_each(|host| detector.add(host));

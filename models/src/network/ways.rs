@@ -163,6 +163,34 @@ impl Ways {
         Some(Route { path: way.path, loss: way.loss, link: step.link, port: step.port, next: step.next })
     }
 
+    /// From each cluster the nearest of some, of equals the lowest-numbered, and the round trip to it; nothing where
+    /// no way leads to any. Over the links that the ways were made of.
+    #[must_use]
+    pub fn nearest(
+        &self,
+        links: &[LinkSpec],
+        some: impl IntoIterator<Item = ClusterId>,
+    ) -> Table<ClusterId, Option<(SimDuration, ClusterId)>> {
+        let mut nearest: Table<ClusterId, Option<(SimDuration, ClusterId)>> =
+            self.places.iter().map(|_| None).collect();
+        let mut queue: BinaryHeap<_> =
+            some.into_iter().map(|it| Reverse((SimDuration::ZERO, it, it))).collect();
+        while let Some(Reverse((round_trip, found, here))) = queue.pop() {
+            if nearest[here].is_some() {
+                continue;
+            }
+            nearest[here] = Some((round_trip, found));
+            for &link in self.ports(here) {
+                let link = &links[link as usize];
+                let next = link.between[usize::from(link.between[0] == here)];
+                if nearest[next].is_none() {
+                    queue.push(Reverse((round_trip.saturating_add(link.round_trip), found, next)));
+                }
+            }
+        }
+        nearest
+    }
+
     /// The shortest link from a cluster to each of its neighbours, in ascending order of these; of equals the first.
     fn neighbours(&self, from: ClusterId, links: &[LinkSpec]) -> Vec<Step> {
         let step = |(port, &link): (usize, &u32)| {

@@ -12,13 +12,14 @@
 //! `ApplyLocalityLoadBalancer`.
 
 use super::description::{DataPlane, Description, NodeSpec};
-use crate::ids::{ClusterId, PodId};
+use crate::ids::{ClusterId, NameId, PodId};
 use crate::mesh::distribute::{Share, distribute};
-use crate::mesh::endpoint_view::Endpoint;
+use crate::mesh::endpoint_list::{Edits, EndpointList, Part};
+use crate::mesh::endpoint_view::{Detail, Endpoint, SharedLevel};
 use crate::mesh::failover_priority::{
     Caller, FailoverPriority, Labels, LocalityEndpoints, NETWORK_LABEL, place,
 };
-use crate::mesh::locality_priority::{Locality, priorities};
+use crate::mesh::locality_priority::{Locality, locality_priority, priorities};
 use crate::mesh::locality_setting::{
     HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL, in_force,
 };
@@ -38,6 +39,8 @@ pub struct Site {
     pub cluster: ClusterId,
     /// The locality of its nodes.
     pub locality: Locality,
+    /// The same in numbers.
+    pub names: Locality<NameId>,
     /// Labels of its proxies and pods.
     pub labels: Labels,
 }
@@ -69,6 +72,7 @@ pub(super) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<Cl
             || service.traffic_distribution.is_some()
     });
     let mut sites: Table<SiteId, Site> = Table::new();
+    let mut numbers: BTreeMap<String, NameId> = BTreeMap::new();
     let of_nodes = description.clusters.enumerate().map(|(cluster, spec)| {
         let first = sites.len();
         let place = |(index, node): (usize, &NodeSpec)| {
@@ -79,12 +83,29 @@ pub(super) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<Cl
             }
             let hostname = by_node.then(|| format!("{}-{index}", spec.name));
             let labels = labels(&spec.name, &node.locality, &spec.labels, hostname.as_deref());
-            sites.push(Site { cluster, locality: node.locality.clone(), labels })
+            let locality = node.locality.clone();
+            let names = in_numbers(&locality, |name| number_of(&mut numbers, name));
+            sites.push(Site { cluster, locality, names, labels })
         };
         spec.nodes.iter().enumerate().map(place).collect()
     });
     let of_nodes = of_nodes.collect();
     (sites, of_nodes)
+}
+
+/// The number of a name, given at its first use.
+fn number_of(numbers: &mut BTreeMap<String, NameId>, name: &str) -> NameId {
+    if let Some(&number) = numbers.get(name) {
+        return number;
+    }
+    let number = NameId::from_index(numbers.len());
+    numbers.insert(name.to_owned(), number);
+    number
+}
+
+fn in_numbers(locality: &Locality, mut number: impl FnMut(&str) -> NameId) -> Locality<NameId> {
+    let Locality { region, zone, subzone } = locality;
+    Locality { region: number(region), zone: number(zone), subzone: number(subzone) }
 }
 
 fn labels(cluster: &str, locality: &Locality, own: &Labels, hostname: Option<&str>) -> Labels {
@@ -164,6 +185,113 @@ pub(crate) fn sent_to(
     endpoints
 }
 
+/// How the views of an upstream are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// One level, all localities alike.
+    OneLevel,
+    /// Nearer localities first, none of them weighted.
+    ByLocality,
+    /// By labels, or with weights of localities.
+    Other,
+}
+
+impl Order {
+    /// How the views of an upstream are made.
+    pub(crate) fn of(description: &Description, spec: &UpstreamSpec) -> Self {
+        if description.mesh.data_plane == DataPlane::None {
+            return Self::OneLevel;
+        }
+        let Some(setting) = setting_of(description, spec) else { return Self::OneLevel };
+        let outliers = spec.outlier_detection.is_some();
+        match setting.priorities_applied(outliers) {
+            _ if setting.locality_weighted(outliers) => Self::Other,
+            true => Self::ByLocality,
+            false => Self::OneLevel,
+        }
+    }
+}
+
+/// The list that the views of an upstream share, of all that is known before the run.
+pub(crate) fn list_of(
+    sites: &Table<SiteId, Site>,
+    spec: &UpstreamSpec,
+    known: impl Iterator<Item = Known>,
+) -> EndpointList {
+    let in_subset = |it: &Known| spec.subset.is_none_or(|cluster| sites[it.site].cluster == cluster);
+    EndpointList::new(known.filter(in_subset).map(|it| (it.pod, it.weight, sites[it.site].names)))
+}
+
+/// The levels that the proxies of a site are sent, as parts of the list of all: what [`sent_to`] comes to where
+/// localities are not weighted. `changes` are the endpoints that are not as before the run, in ascending order: as
+/// they are, and where they were.
+pub(crate) fn levels_for(
+    sites: &Table<SiteId, Site>,
+    site: SiteId,
+    (spec, order): (&UpstreamSpec, Order),
+    list: &EndpointList,
+    changes: &[Change],
+) -> Vec<SharedLevel> {
+    let viewer = &sites[site].names;
+    let parts = match order {
+        Order::OneLevel => vec![Some(list.world())],
+        Order::ByLocality => list.by_distance(viewer).to_vec(),
+        Order::Other => unreachable!("its views have lists of their own"),
+    };
+    let level_of = |site: SiteId| match order {
+        Order::OneLevel => 0,
+        _ => locality_priority(viewer, &sites[site].names) as usize,
+    };
+    let in_subset = |site: SiteId| spec.subset.is_none_or(|cluster| sites[site].cluster == cluster);
+    let mut levels: Vec<Changed> = parts.iter().map(|_| Changed::default()).collect();
+    for change in changes {
+        let sent =
+            change.now.filter(|it| in_subset(it.site) && (it.ready || spec.policy.unready_endpoints_sent));
+        let before = change.before.filter(|&site| in_subset(site));
+        let detail = sent.map(|it| Detail { weight: it.weight, healthy: it.ready, added: it.added });
+        let place = list.find(change.pod).unwrap_or_else(|place| place);
+        match (before, sent) {
+            (Some(from), Some(it)) if from == it.site => {
+                levels[level_of(from)].details.extend(detail.map(|detail| (place as u32, detail)));
+            }
+            _ => {
+                let rank = |level: usize| parts[level].map_or(0, |part| list.rank(part, place));
+                if let Some(level) = before.map(level_of) {
+                    levels[level].taken.push(rank(level));
+                }
+                if let Some(level) = sent.map(|it| level_of(it.site)) {
+                    levels[level].added.extend(detail.map(|detail| (rank(level), (change.pod, detail))));
+                }
+            }
+        }
+    }
+    let level = |(part, changed): (Option<Part>, Changed)| SharedLevel {
+        part,
+        edits: Edits::new(&changed.taken, changed.added),
+        details: changed.details,
+    };
+    parts.into_iter().zip(levels).map(level).collect()
+}
+
+/// An endpoint that is not as before the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// The pod.
+    pub pod: PodId,
+    /// Where it was before the run, if it was.
+    pub before: Option<SiteId>,
+    /// What is known of it now, if it is there.
+    pub now: Option<Known>,
+}
+
+/// What changes in a level.
+#[derive(Default)]
+struct Changed {
+    taken: Vec<u32>,
+    added: Vec<(u32, (PodId, Detail))>,
+    details: Vec<(u32, Detail)>,
+}
+
 /// Marks an endpoint that `distribute` removes; no locality weighs so much.
 const REMOVED: u32 = u32::MAX;
 
@@ -177,20 +305,16 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     fn new(sites: &'a Table<SiteId, Site>, known: &[Known]) -> Self {
         let mut localities: Vec<&Locality> = Vec::new();
-        let mut of_site: Vec<Option<usize>> = vec![None; sites.len()];
-        let group = known
-            .iter()
-            .map(|it| {
-                *of_site[it.site.index()].get_or_insert_with(|| {
-                    let locality = &sites[it.site].locality;
-                    let known = localities.iter().position(|other| *other == locality);
-                    known.unwrap_or_else(|| {
-                        localities.push(locality);
-                        localities.len() - 1
-                    })
-                })
+        let mut groups: BTreeMap<[NameId; 3], usize> = BTreeMap::new();
+        let mut group_of = |it: &Known| {
+            let site = &sites[it.site];
+            let Locality { region, zone, subzone } = site.names;
+            *groups.entry([region, zone, subzone]).or_insert_with(|| {
+                localities.push(&site.locality);
+                localities.len() - 1
             })
-            .collect();
+        };
+        let group = known.iter().map(&mut group_of).collect();
         Self { localities, group }
     }
 

@@ -1,7 +1,7 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 
 use super::description::{DataPlane, Description};
-use super::endpoints::{Known, Site, SiteId, sent_to, sites};
+use super::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
 use super::placement::{DeploymentPlaces, deployments_by_cluster, place_pods};
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
@@ -12,6 +12,7 @@ use crate::ids::{
     ClusterId, ContainerId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId,
 };
 use crate::kubernetes::settings::StartWhen;
+use crate::mesh::endpoint_list::EndpointList;
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
@@ -23,6 +24,7 @@ use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimTime, Table};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// What all clusters may read.
 #[derive(Debug)]
@@ -45,8 +47,10 @@ pub struct Topology {
     pub sites: Table<SiteId, Site>,
     /// The site of each node, by cluster.
     sites_of: Table<ClusterId, Vec<SiteId>>,
-    /// By site and upstream, while no endpoint has changed.
-    views: Vec<EndpointView>,
+    /// By site and upstream, while no endpoint has changed; made when they are first looked at.
+    views: Vec<OnceLock<EndpointView>>,
+    /// What the views of an upstream share, where they do: the list of its endpoints, made when it is first needed.
+    lists: Table<UpstreamId, (Order, OnceLock<Arc<EndpointList>>)>,
     /// Where users are, by population; nothing for those who stay.
     places: Vec<Option<Places>>,
     /// What goes wrong with pods.
@@ -112,11 +116,19 @@ impl Topology {
         let pass = |cost, side| ProxyPass::new(with_features(&description, cost), side);
         let draws = Draws::new(description.seed, replication);
         let populations = description.populations.iter().enumerate();
-        let mut topology = Self {
+        let upstreams = Upstreams::new(&description);
+        let order = |id| {
+            let spec = upstreams.spec(false, id);
+            let few = at_start[spec.service].len() < SHARED_FROM;
+            if few { Order::Other } else { Order::of(&description, spec) }
+        };
+        Self {
+            lists: upstreams.ids().map(|id| (order(id), OnceLock::new())).collect(),
+            views: (0..sites.len() * upstreams.len()).map(|_| OnceLock::new()).collect(),
             places: populations
                 .map(|(id, it)| Places::new(it, PopulationId::from_index(id), draws))
                 .collect(),
-            upstreams: Upstreams::new(&description),
+            upstreams,
             sites,
             sites_of,
             faults,
@@ -125,7 +137,6 @@ impl Topology {
             pods_of,
             deployments_in,
             visitors: visitors(&description),
-            views: Vec::new(),
             everywhere,
             at_start,
             local_hosts: description.hosts.ids().collect(),
@@ -140,9 +151,7 @@ impl Topology {
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
             description,
-        };
-        topology.views = topology.make_views();
-        topology
+        }
     }
 
     /// The law of the CPU time of a pod's requests, if one says it.
@@ -237,7 +246,8 @@ impl Topology {
     /// What the proxies of a site see of an upstream while no endpoint has changed.
     #[must_use]
     pub fn view(&self, site: SiteId, upstream: UpstreamId) -> &EndpointView {
-        &self.views[site.index() * self.upstreams.len() + upstream.index()]
+        let view = &self.views[site.index() * self.upstreams.len() + upstream.index()];
+        view.get_or_init(|| self.make_view(site, upstream, &[], 0))
     }
 
     /// The site of a proxy.
@@ -287,30 +297,43 @@ impl Topology {
         envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
     }
 
-    /// All endpoints of a service as istiod knows them before the run.
+    /// All endpoints of a service as istiod knows them before the run, in ascending order.
     pub fn known(&self, service: ServiceId) -> impl Iterator<Item = Known> {
-        self.at_start[service].iter().map(|&pod| {
-            let it = &self.pods[pod];
-            let site = self.site_of_node(it.cluster, it.starts_on.unwrap_or(0));
-            // One that is not ready from the first moment on never was.
-            let mut broken = self.faults.of(pod).filter(|fault| fault.removes_endpoint());
-            let was_ready = !broken.any(|fault| fault.is_on(SimTime::ZERO));
-            Known { pod, site, weight: it.weight, ready: true, was_ready, added: None }
-        })
+        self.at_start[service].iter().filter_map(|&pod| self.known_at_start(pod))
     }
 
-    /// The view of the proxies of a site over these endpoints.
+    /// An endpoint as istiod knows it before the run, if it does.
+    #[must_use]
+    pub fn known_at_start(&self, pod: PodId) -> Option<Known> {
+        let it = &self.pods[pod];
+        let site = self.site_of_node(it.cluster, it.starts_on?);
+        // One that is not ready from the first moment on never was.
+        let mut broken = self.faults.of(pod).filter(|fault| fault.removes_endpoint());
+        let was_ready = !broken.any(|fault| fault.is_on(SimTime::ZERO));
+        Some(Known { pod, site, weight: it.weight, ready: true, was_ready, added: None })
+    }
+
+    /// The view of the proxies of a site over all endpoints of an upstream, of which these have changed (in ascending
+    /// order).
     #[must_use]
     pub fn make_view(
         &self,
         site: SiteId,
         upstream: UpstreamId,
-        known: &[Known],
+        changes: &[Change],
         generation: u32,
     ) -> EndpointView {
         let spec = self.upstreams.spec(false, upstream);
-        let endpoints = sent_to(&self.description, &self.sites, site, spec, known);
-        EndpointView::new(endpoints, self.levels_kept(upstream), spec.panic_threshold, generation)
+        let (order, list) = &self.lists[upstream];
+        let (most, threshold) = (self.levels_kept(upstream), spec.panic_threshold);
+        if *order == Order::Other {
+            let known = changed(self.known(spec.service), changes);
+            let endpoints = sent_to(&self.description, &self.sites, site, spec, &known);
+            return EndpointView::new(endpoints, most, threshold, generation);
+        }
+        let list = list.get_or_init(|| Arc::new(list_of(&self.sites, spec, self.known(spec.service))));
+        let levels = levels_for(&self.sites, site, (spec, *order), list, changes);
+        EndpointView::shared(list, levels, most, threshold, generation)
     }
 
     /// Priority levels that a view keeps: only the first while nothing can make an endpoint
@@ -389,19 +412,6 @@ impl Topology {
         if p > 0.0 { Loss::draw(p, segments, &mut draw(address, purpose)) } else { None }
     }
 
-    fn make_views(&self) -> Vec<EndpointView> {
-        let known: Vec<Vec<Known>> =
-            self.everywhere.ids().map(|service| self.known(service).collect()).collect();
-        let sites = self.sites.ids();
-        sites
-            .flat_map(|site| self.upstreams.ids().map(move |upstream| (site, upstream)))
-            .map(|(site, upstream)| {
-                let service = self.upstreams.spec(false, upstream).service;
-                self.make_view(site, upstream, &known[service.index()], 0)
-            })
-            .collect()
-    }
-
     /// Where the users of a population are, if they move.
     #[must_use]
     pub fn places_of(&self, population: PopulationId) -> Option<&Places> {
@@ -444,6 +454,26 @@ impl Topology {
     }
 }
 
+/// Views over as many endpoints share a list; a short list of one's own is faster.
+const SHARED_FROM: usize = 64;
+
+/// What is known, with changes; both in ascending order.
+fn changed(known: impl Iterator<Item = Known>, changes: &[Change]) -> Vec<Known> {
+    let mut changes = changes.iter().peekable();
+    let mut all = Vec::new();
+    for it in known {
+        while let Some(change) = changes.next_if(|change| change.pod < it.pod) {
+            all.extend(change.now);
+        }
+        match changes.next_if(|change| change.pod == it.pod) {
+            Some(change) => all.extend(change.now),
+            None => all.push(it),
+        }
+    }
+    all.extend(changes.filter_map(|change| change.now));
+    all
+}
+
 /// The populations whose users are ever at each cluster.
 fn visitors(description: &Description) -> Table<ClusterId, Vec<PopulationId>> {
     let mut visitors: Table<ClusterId, Vec<PopulationId>> =
@@ -480,3 +510,6 @@ fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {
     }
     PodFaults::new(faults)
 }
+
+#[cfg(test)]
+mod tests;

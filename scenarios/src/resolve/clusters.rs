@@ -9,11 +9,12 @@ use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
+use meshsim_models::network::ways::Ways;
 use meshsim_models::units::{BitsPerSecond, Bytes};
 use meshsim_models::world::description::{
     ClusterSpec, Deployment, HostSpec, LinkSpec, NodeCapacity, NodeSpec,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 /// Everything but services and users.
@@ -228,7 +229,9 @@ fn place_later(
     let cluster = scenario.clusters[name].get_ref();
     for change in scenario.changes.iter().map(Spanned::get_ref).filter(|it| it.cluster.get_ref() == name) {
         let Some(service) = application.service_named(change.service.get_ref()) else { continue };
-        if deployments.iter().any(|it| (it.service, it.cluster) == (service, id)) {
+        // Those of this cluster are the last.
+        let here = deployments.iter().rev().take_while(|it| it.cluster == id);
+        if here.into_iter().any(|it| it.service == service) {
             continue;
         }
         deployments.push(Deployment {
@@ -263,7 +266,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
         .between
         .get_ref()
         .iter()
-        .map(|end| check.reference(end.get_ref(), end.span(), clusters.iter().copied(), "cluster"))
+        .map(|end| check.reference_in(end.get_ref(), end.span(), clusters, "cluster"))
         .collect();
     // Half of it is the lookahead of the engine, in whole nanoseconds.
     let round_trip = check.duration(Some(&link.rtt), "rtt", SimDuration::ZERO, 2);
@@ -321,8 +324,10 @@ fn check_parallel(check: &mut Check<'_>, scenario: &Scenario, links: &[LinkSpec]
         let [a, b] = link.between;
         (a.min(b), a.max(b))
     };
-    for (place, link) in links.iter().enumerate() {
-        if let Some(other) = links[..place].iter().find(|other| ends(other) == ends(link)) {
+    let mut first: BTreeMap<(ClusterId, ClusterId), &LinkSpec> = BTreeMap::new();
+    for link in links {
+        let other = *first.entry(ends(link)).or_insert(link);
+        if other.name != link.name {
             let message = format!("links `{}` and `{}` join the same clusters", other.name, link.name);
             check.problem(message, scenario.links[&link.name].span(), "take one out, or add up their rates");
         }
@@ -331,20 +336,10 @@ fn check_parallel(check: &mut Check<'_>, scenario: &Scenario, links: &[LinkSpec]
 
 /// Every cluster has a way to every other: an endpoint anywhere may be chosen.
 fn check_connected(check: &mut Check<'_>, scenario: &Scenario, names: &[&str], links: &[LinkSpec]) {
-    let mut reached = BTreeSet::from([0_usize]);
-    let mut grown = true;
-    while grown {
-        grown = false;
-        for link in links {
-            let [a, b] = link.between.map(|cluster| cluster.0 as usize);
-            if reached.contains(&a) != reached.contains(&b) {
-                reached.extend([a, b]);
-                grown = true;
-            }
-        }
-    }
+    let ways = Ways::new(names.len(), links);
+    let nearest = ways.nearest(links, names.first().map(|_| ClusterId(0)));
     for (index, (name, cluster)) in scenario.clusters.iter().enumerate() {
-        if !reached.contains(&index) {
+        if nearest[ClusterId::from_index(index)].is_none() {
             let message = format!("cluster `{name}` has no path to cluster `{}`", names[0]);
             check.problem(message, cluster.span(), "add a link");
         }

@@ -78,8 +78,8 @@ const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
 /// Most user requests of an open loop in a run: their rows take 0.7 GB per strategy.
 const REQUESTS_MAX: f64 = 1e7;
 
-/// Memory grows with the square of the number of clusters: some 200 MB for each world of this many.
-const CLUSTERS_MAX: usize = 2_000;
+/// Each cluster of a world takes some 0.2 MB.
+const CLUSTERS_MAX: usize = 20_000;
 
 /// Checks a scenario as a whole.
 ///
@@ -255,6 +255,14 @@ impl Check<'_> {
         found
     }
 
+    /// The place of a name among many that are known, in ascending order.
+    fn reference_in(&mut self, name: &str, span: Range<usize>, known: &[&str], kind: &str) -> Option<usize> {
+        match known.binary_search(&name) {
+            Ok(place) => Some(place),
+            Err(_) => self.reference(name, span, known.iter().copied(), kind),
+        }
+    }
+
     /// The warm-up, unless it is to be found.
     fn warm_up(&mut self, written: Option<&Spanned<Quantity<schema::WarmUp>>>) -> Option<SimDuration> {
         let written = written?;
@@ -300,7 +308,6 @@ impl Check<'_> {
     /// Every user request has a row.
     fn fits_into_memory(&mut self, description: &Description) {
         self.problems.extend(too_many_requests(description));
-        // Ways between all pairs are kept.
         let clusters = description.clusters.len();
         if clusters > CLUSTERS_MAX {
             let problem = Problem::new(format!("there are {clusters} clusters"));

@@ -48,7 +48,7 @@ fn one(
     end: SimDuration,
 ) -> Option<Move> {
     let mut find = |name: &Spanned<String>| {
-        let found = check.reference(name.get_ref(), name.span(), clusters.iter().copied(), "cluster");
+        let found = check.reference_in(name.get_ref(), name.span(), clusters, "cluster");
         found.map(ClusterId::from_index)
     };
     let to = find(&it.to);

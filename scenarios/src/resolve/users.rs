@@ -41,7 +41,7 @@ pub(super) fn resolve(
             let users = it.get_ref();
             let arrivals = arrivals::resolve(check, &Of { name, users, span: it.span(), end });
             let cluster = users.cluster.get_ref();
-            let cluster = check.reference(cluster, users.cluster.span(), clusters.iter().copied(), "cluster");
+            let cluster = check.reference_in(cluster, users.cluster.span(), &clusters, "cluster");
             let home = cluster.map(ClusterId::from_index);
             let service = users.service.get_ref();
             let service = check.reference(service, users.service.span(), services.iter().copied(), "service");

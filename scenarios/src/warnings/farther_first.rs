@@ -5,11 +5,13 @@
 
 use super::Warning;
 use crate::resolve::Resolved;
-use meshsim_core::{Id, SimDuration};
+use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, UpstreamId};
+use meshsim_models::mesh::endpoint_list::Part;
 use meshsim_models::world::description::{DataPlane, Description};
+use meshsim_models::world::endpoints::SiteId;
 use meshsim_models::world::topology::Topology;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One warning for all that is so under a strategy, with the call whose way is longest in comparison.
 pub(super) fn farther_first(resolved: &Resolved) -> Option<Warning> {
@@ -18,9 +20,13 @@ pub(super) fn farther_first(resolved: &Resolved) -> Option<Warning> {
         // With two clusters the other one is the only other one.
         return None;
     }
-    let topology = Topology::new(description.clone(), 0);
-    let detours: Vec<Detour> =
-        description.clusters.ids().flat_map(|cluster| detours_from(&topology, cluster)).collect();
+    let mut search = Search::new(Topology::new(description.clone(), 0));
+    let called = called(description);
+    let detours: Vec<Detour> = called
+        .enumerate()
+        .flat_map(|(from, services)| services.iter().map(move |&service| (from, service)))
+        .filter_map(|(from, service)| search.detour(from, service))
+        .collect();
     let worst = detours.iter().max_by_key(|it| it.goes.1.as_nanos() - it.nearest.1.as_nanos())?;
     let callers: BTreeSet<ClusterId> = detours.iter().map(|it| it.from).collect();
     let name = |cluster: ClusterId| description.clusters[cluster].name.clone();
@@ -46,46 +52,88 @@ struct Detour {
     nearest: (ClusterId, SimDuration),
 }
 
-fn detours_from(topology: &Topology, from: ClusterId) -> Vec<Detour> {
-    let round_trip = |to: ClusterId| {
-        let way = if to == from {
-            Some(SimDuration::ZERO)
-        } else {
-            topology.route(from, to).map(|it| it.path.round_trip)
-        };
-        way.map(|round_trip| (round_trip, to))
-    };
-    let called = called_from(&topology.description, from);
-    let detour = |service: ServiceId| {
-        // The upstreams of services come first, in their order; all sites of a cluster share its ways.
-        let upstream = UpstreamId::from_index(service.index());
-        let sites = topology.sites_in(from).map(Id::from_index);
-        let first = sites.flat_map(|site| {
-            let view = topology.view(site, upstream);
-            let level = if view.levels() == 0 { &[][..] } else { view.level(0) };
-            level.iter().map(|&pod| topology.pods[pod].cluster)
-        });
-        let goes = first.filter_map(round_trip).min()?;
-        let all = topology.at_start(service).iter().map(|&pod| topology.pods[pod].cluster);
-        let nearest = all.filter_map(round_trip).min()?;
-        let swap = |(round_trip, to)| (to, round_trip);
-        (nearest.0 < goes.0).then(|| Detour { from, service, goes: swap(goes), nearest: swap(nearest) })
-    };
-    called.into_iter().filter_map(detour).collect()
+/// From each cluster the nearest of some, and the round trip to it.
+type Nearest = Table<ClusterId, Option<(SimDuration, ClusterId)>>;
+
+/// Looks for detours; what was searched for one cluster is there for the next.
+struct Search {
+    topology: Topology,
+    /// By service: the nearest cluster that has it.
+    nearest: BTreeMap<ServiceId, Nearest>,
+    /// By service and part of its endpoints: the nearest cluster that has one of these.
+    nearest_in: BTreeMap<(ServiceId, Part), Nearest>,
 }
 
-/// The services that a cluster's users and pods call.
-fn called_from(description: &Description, cluster: ClusterId) -> BTreeSet<ServiceId> {
+impl Search {
+    fn new(topology: Topology) -> Self {
+        Self { topology, nearest: BTreeMap::new(), nearest_in: BTreeMap::new() }
+    }
+
+    /// The way of a cluster's calls to a service, if it is a detour.
+    fn detour(&mut self, from: ClusterId, service: ServiceId) -> Option<Detour> {
+        let topology = &self.topology;
+        let all = || topology.at_start(service).iter().map(|&pod| topology.pods[pod].cluster);
+        let nearest = self.nearest.entry(service).or_insert_with(|| nearest(topology, all()))[from]?;
+        let goes =
+            topology.sites_in(from).filter_map(|site| self.first(from, SiteId::from_index(site), service));
+        let goes = goes.collect::<Vec<_>>().into_iter().min()?;
+        let swap = |(round_trip, to)| (to, round_trip);
+        (nearest.0 < goes.0).then(|| Detour { from, service, goes: swap(goes), nearest: swap(nearest) })
+    }
+
+    /// The nearest of those that come first at a site of a cluster.
+    fn first(
+        &mut self,
+        from: ClusterId,
+        site: SiteId,
+        service: ServiceId,
+    ) -> Option<(SimDuration, ClusterId)> {
+        let topology = &self.topology;
+        // The upstreams of services come first, in their order; all sites of a cluster share its ways.
+        let view = topology.view(site, UpstreamId::from_index(service.index()));
+        if view.is_empty() {
+            return None;
+        }
+        let clusters = || view.level(0).map(|pod| topology.pods[pod].cluster);
+        if let Some(part) = view.part(0).filter(|_| view.places(0).len() > FEW) {
+            let found = self.nearest_in.entry((service, part));
+            return found.or_insert_with(|| nearest(topology, clusters()))[from];
+        }
+        let round_trip = |to: ClusterId| match to == from {
+            true => Some(SimDuration::ZERO),
+            false => topology.route(from, to).map(|it| it.path.round_trip),
+        };
+        clusters().filter_map(|to| Some((round_trip(to)?, to))).min()
+    }
+}
+
+/// So many endpoints are looked at one by one.
+const FEW: usize = 16;
+
+fn nearest(topology: &Topology, some: impl Iterator<Item = ClusterId>) -> Nearest {
+    let some: BTreeSet<ClusterId> = some.collect();
+    topology.ways.nearest(&topology.description.links, some)
+}
+
+/// The services that each cluster's users and pods call.
+fn called(description: &Description) -> Table<ClusterId, BTreeSet<ServiceId>> {
     let application = &description.application;
     let service_of = |endpoint: EndpointId| application.endpoints[endpoint].service;
-    let users = description.populations.iter().filter(|it| it.visits(cluster)).map(|it| service_of(it.entry));
-    let deployed: BTreeSet<ServiceId> = description
-        .deployments
-        .iter()
-        .filter(|it| it.cluster == cluster && it.replicas > 0)
-        .map(|it| it.service)
-        .collect();
-    let endpoints = application.endpoints.iter().filter(|it| deployed.contains(&it.service));
-    let calls = endpoints.flat_map(|it| &it.groups).flat_map(|group| &group.calls);
-    users.chain(calls.map(|call| service_of(call.endpoint))).collect()
+    let mut by_service: Table<ServiceId, BTreeSet<ServiceId>> =
+        application.services.iter().map(|_| BTreeSet::new()).collect();
+    for endpoint in &application.endpoints {
+        let calls = endpoint.groups.iter().flat_map(|group| &group.calls);
+        by_service[endpoint.service].extend(calls.map(|call| service_of(call.endpoint)));
+    }
+    let mut called: Table<ClusterId, BTreeSet<ServiceId>> =
+        description.clusters.iter().map(|_| BTreeSet::new()).collect();
+    for it in &description.populations {
+        it.visited().for_each(|cluster| {
+            called[cluster].insert(service_of(it.entry));
+        });
+    }
+    for it in description.deployments.iter().filter(|it| it.replicas > 0) {
+        called[it.cluster].extend(&by_service[it.service]);
+    }
+    called
 }

@@ -79,6 +79,33 @@ fn ways_are_those_of_all_pairs_over_random_links() {
 }
 
 #[test]
+fn the_nearest_of_some_is_the_least_of_all_ways() {
+    for seed in 0..200 {
+        let mut rng = Address::root(seed, 1).draw(0);
+        let n = 2 + uniform_index(&mut rng, 9);
+        let links: Vec<LinkSpec> = (0..uniform_index(&mut rng, 2 * n))
+            .map(|_| {
+                let a = uniform_index(&mut rng, n);
+                let b = (a + 1 + uniform_index(&mut rng, n - 1)) % n;
+                link([a as u32, b as u32], 2 * (1 + uniform_index(&mut rng, 3) as u64), 0.0)
+            })
+            .collect();
+        let ways = Ways::new(n, &links);
+        let some: Vec<ClusterId> =
+            (0..n).filter(|_| bernoulli(&mut rng, 0.4)).map(ClusterId::from_index).collect();
+        let nearest = ways.nearest(&links, some.iter().copied());
+        for from in (0..n).map(ClusterId::from_index) {
+            let round_trip = |to| match to == from {
+                true => Some(SimDuration::ZERO),
+                false => ways.route(from, to).map(|it| it.path.round_trip),
+            };
+            let least = some.iter().filter_map(|&to| Some((round_trip(to)?, to))).min();
+            assert_eq!(nearest[from], least, "seed {seed}, {from:?}");
+        }
+    }
+}
+
+#[test]
 fn ways_are_those_of_all_pairs_in_stars_trees_chains_and_rings() {
     let star: Vec<_> = (1..12).map(|edge| link([edge, 0], 10 * u64::from(edge), 0.1)).collect();
     let tree: Vec<_> = (1..16).map(|it| link([it, (it - 1) / 2], 6 + u64::from(it % 3), 0.0)).collect();

@@ -1,0 +1,207 @@
+//! What the proxies of a cluster know of endpoints that are no longer as before the run.
+//!
+//! # Models
+//! Each cluster learns of a change when the news reaches it. Kept are the endpoints that have changed, and views over
+//! these services, each made when it is first looked at after a change: what has not changed is shared by all
+//! clusters (`world/topology`).
+
+use crate::ids::{ClusterId, PodId, ServiceId, UpstreamId};
+use crate::mesh::endpoint_list::{Edits, Row};
+use crate::mesh::endpoint_view::EndpointView;
+use crate::world::endpoints::{Change, Known, SiteId};
+use crate::world::topology::Topology;
+use meshsim_core::{Id, SimTime};
+use std::sync::OnceLock;
+
+/// What is new of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointNews {
+    /// There is a new one, on this site.
+    Appears(SiteId),
+    /// It is gone.
+    Leaves,
+    /// It is ready again.
+    Ready,
+    /// It is no longer ready.
+    Unready,
+}
+
+/// The endpoints of a cluster's services that have changed, and what its proxies see of these services.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedViews {
+    /// By service; shorter where nothing has changed.
+    services: Vec<Option<Box<ChangedService>>>,
+    /// Changes so far.
+    changes: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ChangedService {
+    /// In ascending order of the pods.
+    endpoints: Vec<Change>,
+    /// In what the ready endpoints differ from those at the start.
+    ready: Edits<PodId>,
+    /// By site of the cluster and upstream.
+    views: Vec<OnceLock<EndpointView>>,
+    /// Which change was the last.
+    generation: u32,
+}
+
+/// The endpoints of a service as kube-proxy sees them, in ascending order.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadyPods<'a> {
+    at_start: &'a [PodId],
+    edits: Option<&'a Edits<PodId>>,
+}
+
+impl ChangedViews {
+    /// The proxies of cluster `here` are told what is new of an endpoint.
+    pub fn change(
+        &mut self,
+        topology: &Topology,
+        here: ClusterId,
+        pod: PodId,
+        news: EndpointNews,
+        now: SimTime,
+    ) {
+        let service = topology.pods[pod].service;
+        let known = match self.of(service).and_then(|it| it.find(pod).ok().map(|place| it.endpoints[place])) {
+            Some(change) => change.now,
+            None => topology.known_at_start(pod),
+        };
+        let Some(changed) = news.change(known, topology, pod, now) else { return };
+        self.changes += 1;
+        if self.services.len() <= service.index() {
+            self.services.resize(service.index() + 1, None);
+        }
+        let views = topology.sites_in(here).len() * topology.upstreams.len();
+        let of_service = self.services[service.index()].get_or_insert_default();
+        of_service.put(Change { pod, before: topology.known_at_start(pod).map(|it| it.site), now: changed });
+        of_service.ready = of_service.ready_edits(topology.at_start(service));
+        of_service.views = (0..views).map(|_| OnceLock::new()).collect();
+        of_service.generation = self.changes;
+    }
+
+    /// The endpoints of a service as kube-proxy sees them.
+    #[must_use]
+    pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> ReadyPods<'a> {
+        ReadyPods { at_start: topology.at_start(service), edits: self.of(service).map(|it| &it.ready) }
+    }
+
+    fn of(&self, service: ServiceId) -> Option<&ChangedService> {
+        self.services.get(service.index())?.as_deref()
+    }
+}
+
+/// What the proxies of a site of cluster `here` see of an upstream.
+#[must_use]
+#[inline]
+pub fn view_of<'a>(
+    changed: &'a ChangedViews,
+    topology: &'a Topology,
+    here: ClusterId,
+    site: SiteId,
+    upstream: UpstreamId,
+) -> &'a EndpointView {
+    // Nothing has changed in most runs.
+    if changed.services.is_empty() {
+        return topology.view(site, upstream);
+    }
+    let service = topology.upstreams.spec(false, upstream).service;
+    let Some(it) = changed.of(service) else { return topology.view(site, upstream) };
+    let place = site.index() - topology.sites_in(here).start;
+    let view = &it.views[place * topology.upstreams.len() + upstream.index()];
+    view.get_or_init(|| topology.make_view(site, upstream, &it.endpoints, it.generation))
+}
+
+impl ChangedService {
+    fn find(&self, pod: PodId) -> Result<usize, usize> {
+        self.endpoints.binary_search_by_key(&pod, |it| it.pod)
+    }
+
+    fn put(&mut self, change: Change) {
+        match self.find(change.pod) {
+            Ok(place) => self.endpoints[place] = change,
+            Err(place) => self.endpoints.insert(place, change),
+        }
+    }
+
+    /// In what the ready endpoints differ from these.
+    fn ready_edits(&self, at_start: &[PodId]) -> Edits<PodId> {
+        let (mut taken, mut added) = (Vec::new(), Vec::new());
+        for change in &self.endpoints {
+            let rank = at_start.partition_point(|&pod| pod < change.pod) as u32;
+            match (change.before.is_some(), change.now.is_some_and(|it| it.ready)) {
+                (true, false) => taken.push(rank),
+                (false, true) => added.push((rank, change.pod)),
+                (true, true) | (false, false) => {}
+            }
+        }
+        Edits::new(&taken, added)
+    }
+}
+
+impl ReadyPods<'_> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let shared = self.at_start.len() as u32;
+        self.edits.map_or(shared, |edits| edits.len(shared)) as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The endpoint of this rank.
+    #[must_use]
+    pub fn pod(&self, rank: usize) -> PodId {
+        match self.edits.map(|edits| edits.row(rank as u32)) {
+            None => self.at_start[rank],
+            Some(Row::Shared(rank)) => self.at_start[rank as usize],
+            Some(Row::Added(pod)) => *pod,
+        }
+    }
+}
+
+impl EndpointNews {
+    /// What is known of an endpoint after these news; nothing if they change nothing.
+    #[allow(clippy::option_option)] // Nothing changes; the endpoint is gone; it is there.
+    fn change(
+        self,
+        known: Option<Known>,
+        topology: &Topology,
+        pod: PodId,
+        now: SimTime,
+    ) -> Option<Option<Known>> {
+        let (mut it, ready) = match (self, known) {
+            (Self::Appears(site), None) => {
+                let broken = topology.faults.of(pod).any(|it| it.removes_endpoint() && it.is_on(now));
+                let weight = topology.pods[pod].weight;
+                let (ready, added) = (!broken, Some(now));
+                return Some(Some(Known { pod, site, weight, ready, was_ready: ready, added }));
+            }
+            (Self::Leaves, Some(_)) => return Some(None),
+            // What is not there cannot leave; a fault of a place without a pod befalls nobody.
+            (Self::Leaves | Self::Ready | Self::Unready, None) => return None,
+            (Self::Appears(_) | Self::Ready, Some(it)) => (it, true),
+            (Self::Unready, Some(it)) => (it, false),
+        };
+        if it.ready == ready {
+            return None;
+        }
+        it.ready = ready;
+        if ready {
+            // Envoy keeps the host, and when it first was healthy, where it stayed as unhealthy.
+            let upstream = UpstreamId(topology.pods[pod].service.0);
+            let stayed = topology.upstreams.spec(false, upstream).policy.unready_endpoints_sent;
+            if !(stayed && it.was_ready) {
+                it.added = Some(now);
+            }
+            it.was_ready = true;
+        }
+        Some(Some(it))
+    }
+}
