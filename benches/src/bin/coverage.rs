@@ -1,7 +1,7 @@
 //! How often the 95 % intervals of results contain the truth, over many seeds: the table of `docs/statistics.md`.
 //!
 //! `cargo run --release -p meshsim-benches --bin coverage`; `-- 200` takes 200 seeds, `-- 2000 queues` or
-//! `-- 2000 mesh` one of the two parts.
+//! `-- 2000 mesh` one of the two parts, `-- 2000 queues 0.9 200000` the rows of a utilization and a number of requests.
 //!
 //! # Models
 //! M/M/1 queues in equilibrium, whose sojourn times are exponential with mean 1/(mu − lambda), by Lindley's recursion
@@ -22,7 +22,6 @@ use meshsim_scenarios::experiment::replication::BATCHES;
 use meshsim_scenarios::results::summary::{Latency, Summary, Value};
 use meshsim_scenarios::scenario::Scenario;
 use rayon::prelude::*;
-use std::sync::atomic::AtomicBool;
 
 /// Replications of a run.
 const REPLICATIONS: [usize; 5] = [1, 2, 3, 5, 10];
@@ -51,17 +50,18 @@ type Cells = [[Cell; FIGURES.len()]; REPLICATIONS.len()];
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let seeds = arguments.next().map_or(2_000, |it| it.parse().expect("a number of seeds"));
-    let part = arguments.next();
-    let is_asked = |name: &str| part.as_deref().is_none_or(|asked| asked == name);
+    let asked: Vec<String> = arguments.collect();
+    let is_asked = |place: usize, name: &str| asked.get(place).is_none_or(|asked| asked == name);
     println!("| | requests | replications | mean | p50 | p90 | p95 | p99 |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for rho in [0.5, 0.8, 0.9].into_iter().filter(|_| is_asked("queues")) {
-        for length in LENGTHS {
+    let is_part = |name: &str| is_asked(0, name);
+    for rho in [0.5, 0.8, 0.9].into_iter().filter(|rho| is_part("queues") && is_asked(1, &rho.to_string())) {
+        for length in LENGTHS.into_iter().filter(|length| is_asked(2, &length.to_string())) {
             let run = |seed| queue_cells(rho, length, seed);
             report(&format!("M/M/1 at {rho}"), length, seeds, &run);
         }
     }
-    if is_asked("mesh") {
+    if is_part("mesh") {
         let truth = values(&mesh(TRUTH, Seed::Truth)[0]).map(|it| it.value);
         report("`fluidos-mesh`", 50 * MESH_SECONDS, seeds, &|seed| mesh_cells(&truth, seed));
     }
@@ -235,8 +235,7 @@ fn mesh(replications: u32, seed: Seed) -> Vec<Latency> {
         ..Choice::default()
     };
     let plan = Plan::new(&scenario, &choice).expect("the library is good");
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let mut outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    let mut outcome = plan.run(false, &Watch::default());
     let mut of_first = |count: usize| {
         outcome.replications.truncate(count);
         Summary::new(&plan, &outcome).strategies[0].latency_ms

@@ -12,6 +12,12 @@
 //! - **Interval.** Student's t on the scale of the logarithm, to second order: the spread of a latency grows
 //!   with its value, so a plain interval misses more often to one side. From v it reaches to v·f and v/f with
 //!   f = 1 + h + h²/2, h = t · spread / (v √units).
+//! - **Steps.** Where a quantile lies in a gap of the distribution (between the requests that cross a slow link once
+//!   and those that do twice), it jumps from one side to the other, and no spread of it tells how far. The share of
+//!   values that are at most v does not jump: of the units' shares the same interval is made, of the values beyond
+//!   on the thinner side, and the quantile of all values at its ends gives an interval too (Woodruff, Confidence
+//!   Intervals for Medians and Other Position Measures, Journal of the American Statistical Association 47, 1952).
+//!   What is reported holds both: the second is the wider one in a gap, and hardly ever elsewhere.
 //! - **Few independent pieces.** Queueing makes neighbours alike: a unit of n values is worth only k independent
 //!   ones, and a mean of few skewed pieces is not normal. k follows from batches of time: their values' deviations
 //!   from the mean of all (of a quantile, whether they exceed it), squared and summed up, over what independent
@@ -92,12 +98,24 @@ impl<'a> Repeated<'a> {
         let value = self.pooled.smooth_quantile(q).unwrap_or(f64::NAN);
         let beyond = q.min(1.0 - q);
         let enough = self.units.len() > 1 && self.fewest() * beyond >= BEYOND_MIN - ROUNDING;
+        let deviation = |values: &Histogram| values.count_at_most(value) - q * values.count() as f64;
         let spread = enough.then(|| {
-            let deviation = |batch: &Histogram| batch.count_at_most(value) - q * batch.count() as f64;
             let pieces = self.pieces(deviation, self.pooled.count() as f64 * q * (1.0 - q));
             self.spread_of_quantile(value, q) * (1.0 + PIECES_BEYOND / (beyond * pieces))
         });
-        self.estimate(value, spread, confidence)
+        let mut estimate = self.estimate(value, spread, confidence);
+        if let Some(interval) = &mut estimate.interval {
+            let per_unit = self.pooled.count() as f64 / self.units.len() as f64;
+            let shares: Tally = self.units.iter().map(|unit| deviation(unit) / per_unit).collect();
+            let spread = sqrt(shares.variance().unwrap_or(0.0));
+            let [thinner, thicker] = self.ends(beyond, spread, confidence).map(|share| {
+                let q = if q < 0.5 { share.min(1.0) } else { 1.0 - share.min(1.0) };
+                self.pooled.smooth_quantile(q).unwrap_or(value)
+            });
+            interval.low = interval.low.min(thinner).min(thicker);
+            interval.high = interval.high.max(thinner).max(thicker);
+        }
+        estimate
     }
 
     /// Values of the unit that has the fewest.
@@ -137,15 +155,21 @@ impl<'a> Repeated<'a> {
     }
 
     fn estimate(&self, value: f64, spread: Option<f64>, confidence: f64) -> Estimate {
-        let units = self.units.len() as f64;
         let interval = spread.map(|spread| {
-            let t = student_t_quantile(0.5 + 0.5 * confidence, units - 1.0);
-            let half = if spread > 0.0 { t * spread / (value * sqrt(units)) } else { 0.0 };
-            let factor = 1.0 + half + 0.5 * half * half;
-            Interval { low: value / factor, high: value * factor }
+            let [low, high] = self.ends(value, spread, confidence);
+            Interval { low, high }
         });
         let interval = interval.filter(|it| it.high.is_finite());
         Estimate { value, interval, samples: self.units.len() as u64 }
+    }
+
+    /// The ends of the interval around a value that has this spread over the units.
+    fn ends(&self, value: f64, spread: f64, confidence: f64) -> [f64; 2] {
+        let units = self.units.len() as f64;
+        let t = student_t_quantile(0.5 + 0.5 * confidence, units - 1.0);
+        let half = if spread > 0.0 { t * spread / (value * sqrt(units)) } else { 0.0 };
+        let factor = 1.0 + half + 0.5 * half * half;
+        [value / factor, value * factor]
     }
 }
 
@@ -154,7 +178,7 @@ mod tests {
     use super::super::histogram::Resolution;
     use super::super::test_random::Lcg;
     use super::*;
-    use crate::elementary::ln;
+    use crate::elementary::{exp, ln};
 
     fn of(values: &[u64]) -> Histogram {
         let mut histogram = Histogram::new(Resolution::PerMille);
@@ -285,8 +309,44 @@ mod tests {
         hits
     }
 
-    /// Within 93 to 97 % and three and a half standard errors; plain order statistics of one run
-    /// cover 14 to 33 % here, and means of quantiles 64 % at p99. `docs/statistics.md` has the whole table.
+    /// Latencies of an exponential law of mean 20 ms and none, one or two crossings of 160 ms: their p95 is in the gap
+    /// before the second crossing, which 4.9 % make.
+    #[test]
+    fn an_interval_covers_a_quantile_in_a_gap() {
+        let exceed = |x: f64| {
+            let after = |delay: f64| if x > delay { exp((delay - x) / 20.0) } else { 1.0 };
+            0.53 * after(0.0) + 0.421 * after(160.0) + 0.049 * after(320.0)
+        };
+        let truth = 281.0;
+        assert!((exceed(truth) - 0.05).abs() < 2e-5, "{}", exceed(truth));
+        let unit = |lcg: &mut Lcg| -> Vec<Histogram> {
+            let mut latency = || {
+                let kind = lcg.uniform();
+                let crossings = f64::from(u8::from(kind < 0.47)) + f64::from(u8::from(kind < 0.049));
+                ((160.0 * crossings - 20.0 * ln(lcg.uniform())) * 1e6) as u64
+            };
+            (0..10).map(|_| of(&(0..200).map(|_| latency()).collect::<Vec<_>>())).collect()
+        };
+        let mut lcg = Lcg::new(7);
+        for replications in [2, 3, 5, 10] {
+            let hits = (0..RUNS).filter(|_| {
+                let runs: Vec<_> = (0..replications).map(|_| unit(&mut lcg)).collect();
+                let interval = estimates(&runs, Some(0.95)).interval.unwrap();
+                interval.contains(truth * 1e6)
+            });
+            meets_95_percent(hits.count() as u32, &format!("{replications} replications"));
+        }
+    }
+
+    /// Within 93 to 97 % and three and a half standard errors.
+    fn meets_95_percent(hits: u32, what: &str) {
+        let share = f64::from(hits) / f64::from(RUNS);
+        let error = |share: f64| 3.5 * sqrt(share * (1.0 - share) / f64::from(RUNS));
+        let allowed = 0.93 - error(0.93)..=0.97 + error(0.97);
+        assert!(allowed.contains(&share), "{share}: {what}");
+    }
+
+    /// Plain order statistics of one run cover 14 to 33 % here, and means of quantiles 64 % at p99. `docs/statistics.md` has the whole table.
     #[test]
     fn intervals_cover_what_they_promise() {
         let cells = [
@@ -300,11 +360,9 @@ mod tests {
         ];
         for (seed, (rho, count, replications, figure)) in (1_u64..).zip(cells) {
             let (hits, runs) = coverage(rho, count, replications, figure, seed);
-            let share = f64::from(hits) / f64::from(runs);
-            assert_eq!(runs, RUNS, "an interval each: {rho} {count} {replications} {figure:?}");
-            let error = |share: f64| 3.5 * sqrt(share * (1.0 - share) / f64::from(RUNS));
-            let allowed = 0.93 - error(0.93)..=0.97 + error(0.97);
-            assert!(allowed.contains(&share), "{share}: {rho} {count} {replications} {figure:?}");
+            let what = format!("{rho} {count} {replications} {figure:?}");
+            assert_eq!(runs, RUNS, "an interval each: {what}");
+            meets_95_percent(hits, &what);
         }
     }
 }
