@@ -158,9 +158,12 @@ pub fn conclusions(report: &Report) -> Vec<String> {
     let ranking = if report.ranking.is_empty() {
         "Ranking: no two measured means differ significantly.".to_owned()
     } else if wrong.is_empty() {
+        let pairs = match report.ranking.len() {
+            1 => "the one pair".to_owned(),
+            several => format!("all {several} pairs"),
+        };
         format!(
-            "Ranking: in all {} pairs whose measured means differ significantly, the simulated ones differ the same way.",
-            report.ranking.len()
+            "Ranking: in {pairs} whose measured means differ significantly, the simulated ones differ the same way."
         )
     } else {
         format!(
