@@ -1,4 +1,8 @@
 //! What the exit code says.
+//!
+//! # Assumptions
+//! Standard output that the caller closed (`>&-`) counts as written: Rust's runtime opens `/dev/null` in its place before
+//! `main`, which cannot be told from a caller's own `> /dev/null`. A full disk or a pipe that nobody reads is a failure.
 
 use std::process::ExitCode;
 
