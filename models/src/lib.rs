@@ -1,5 +1,34 @@
 //! Models of cloud-edge service meshes.
 //!
+//! # Where to begin
+//! A [`Description`](world::description::Description) says in plain values what there is; a [`World`](world::World) is
+//! made of it for each replication, runs, and leaves a [`Record`](world::Record).
+//!
+//! ```
+//! use meshsim_core::{RunControl, SimDuration};
+//! use meshsim_models::application::internal_service::InternalService;
+//! use meshsim_models::users::arrivals::Arrivals;
+//! use meshsim_models::world::World;
+//! use meshsim_models::world::description::Description;
+//!
+//! let mut description = Description::new(SimDuration::from_secs(60));
+//! let [edge, cloud] = ["edge", "cloud"].map(|name| description.add_cluster(name, 4.0));
+//! description.add_link([edge, cloud], SimDuration::from_millis(40), 1e9);
+//! let [shop, stock] = ["shop", "stock"].map(|name| description.add_service(name, InternalService::idle()));
+//! description.add_call(shop, stock, 1.0);
+//! description.add_pods(shop, edge, 1);
+//! description.add_pods(stock, cloud, 1);
+//! description.add_users(edge, shop, Arrivals::Poisson { per_second: 20.0 });
+//!
+//! let mut world = World::new(&description, 0);
+//! world.run(&mut RunControl::until(description.end()));
+//! let record = world.finish();
+//! let latencies = record.requests.iter().filter_map(|it| Some(it.end?.latency.as_millis_f64()));
+//! assert!(latencies.clone().count() > 1_000 && latencies.clone().all(|it| it > 40.0));
+//! ```
+//!
+//! Longer: `examples/near_or_far.rs`. Scenario files, replications and statistics are in `meshsim-scenarios`.
+//!
 //! # The walk of a request
 //! 1. `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway;
 //!    `call/user` begins a [`Hop`](call::record::Hop).

@@ -20,7 +20,7 @@ use meshsim_models::users::stream::{Source, Stream};
 use meshsim_models::world::Record;
 use meshsim_models::world::description::Description;
 use std::sync::Arc;
-use support::{CLOUD, EDGE, cloud_and_edge, free_world, run, ten_services};
+use support::{CLOUD, EDGE, cloud_and_edge, free_world, run};
 
 fn secs(seconds: u64) -> SimDuration {
     SimDuration::from_secs(seconds)
@@ -32,7 +32,7 @@ fn at(seconds: u64) -> SimTime {
 
 /// All arrivals of a replication before `end`.
 fn sequence(arrivals: &Arrivals, replication: u32, end: SimTime) -> Vec<SimTime> {
-    let world = cloud_and_edge(ten_services(|_| 0.0), &[], 1.0);
+    let world = cloud_and_edge(|_| 0.0, &[], 1.0);
     let population = Population { arrivals: arrivals.clone(), ..world.populations[0].clone() };
     let (id, draws) = (PopulationId(0), Draws::new(1, replication));
     let source = Source { population: &population, id, draws, places: None, cluster: EDGE, end };

@@ -12,7 +12,7 @@ use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{DEFAULT_PROXY_COST, Description};
 use std::collections::BTreeMap;
-use support::{Ended, all_ended, cloud_and_edge, run, ten_services, without_mesh};
+use support::{Ended, all_ended, cloud_and_edge, run, without_mesh};
 
 const ALL: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
@@ -66,8 +66,8 @@ impl Answered {
 }
 
 fn headline(offloaded: &[u32], speed_spread: f64) -> Description {
-    let application = ten_services(|service| if service == 0 { 100.0 } else { 10.0 });
-    let mut description = cloud_and_edge(application, offloaded, 20.0);
+    let body_kb = |service| if service == 0 { 100.0 } else { 10.0 };
+    let mut description = cloud_and_edge(body_kb, offloaded, 20.0);
     description.cell.costs.request_ms = 1.0;
     description.cell.costs.response_ms = 0.5;
     description.cell.costs.body_ms_per_kb = 0.05;

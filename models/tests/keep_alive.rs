@@ -12,14 +12,14 @@ mod support;
 use meshsim_core::SimDuration;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::world::description::{CellSettings, Deployment, Description};
-use support::{EDGE, all_ended, cloud_and_edge, run, ten_services, without_mesh};
+use meshsim_models::world::description::{CellSettings, Description};
+use support::{EDGE, all_ended, cloud_and_edge, run, without_mesh};
 
 /// Requests to one cell of four workers, with what its work costs.
 fn probed(arrivals: Arrivals) -> Description {
-    let mut description = cloud_and_edge(ten_services(|_| 1.0), &[], 1.0);
-    let s0 = Deployment { service: ServiceId(0), cluster: EDGE, replicas: 1, cpu_limit: None, weight: 1 };
-    description.deployments = vec![s0];
+    let mut description = cloud_and_edge(|_| 1.0, &[], 1.0);
+    description.deployments.clear();
+    description.add_pods(ServiceId(0), EDGE, 1);
     description.application.endpoints[EndpointId(0)].groups.clear();
     description.cell = CellSettings::default();
     description.warm_up = SimDuration::ZERO;

@@ -12,7 +12,7 @@ use meshsim_core::SimDuration;
 use meshsim_core::stats::{Estimate, mean_estimate};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::Description;
-use support::{CALLS, Ended, cloud_and_edge, ended, run, ten_services, without_mesh};
+use support::{CALLS, Ended, cloud_and_edge, ended, run, without_mesh};
 
 /// The mean of a figure of each request over replications, with its 99.9 % interval.
 fn estimate(description: &Description, replications: u32, figure: impl Fn(&Ended) -> f64) -> Estimate {
@@ -33,7 +33,7 @@ fn assert_contains(name: &str, estimate: &Estimate, exact: f64, half_width: f64)
 }
 
 fn tiny_bodies(offloaded: &[u32]) -> Description {
-    let mut description = cloud_and_edge(ten_services(|_| 0.001), offloaded, 20.0);
+    let mut description = cloud_and_edge(|_| 0.001, offloaded, 20.0);
     description.cell.costs.request_ms = 1.0;
     description
 }

@@ -8,7 +8,7 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::{ClusterId, HostId, ServiceId};
+use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
 use meshsim_models::mesh::distribute::Distribute;
 use meshsim_models::mesh::istio_version::IstioVersion;
@@ -17,7 +17,7 @@ use meshsim_models::mesh::locality_priority::Failover;
 use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{Description, HostSpec, LinkSpec, ServiceSettings};
+use meshsim_models::world::description::{Description, ServiceSettings};
 use support::{CLOUD, EDGE, all_ended, at_ms, free_world, is_binomial, run, served, with_outlier_detection};
 
 const THIRD: ClusterId = ClusterId(2);
@@ -26,18 +26,14 @@ const HUNDRED: Arrivals = Arrivals::Constant { per_second: 100.0 };
 /// A world whose clusters are regions, with one more of them, 20 ms from both others.
 fn three_regions(pods: &[(u32, ClusterId, u32)]) -> Description {
     let mut description = free_world(&[1], &[], pods, HUNDRED, 100);
-    let mut third = description.clusters[CLOUD].clone();
-    third.name = "third".into();
-    third.nodes[0].host = description.hosts.push(HostSpec { name: "third".into(), cores: 1e6 });
-    assert_eq!(third.nodes[0].host, HostId(2));
-    description.clusters.push(third);
+    assert_eq!(description.add_cluster("third", 1e6), THIRD);
+    description.clusters[THIRD].local_bits_per_second = 1e18;
     for (place, cluster) in [CLOUD, EDGE, THIRD].into_iter().enumerate() {
         description.clusters[cluster].nodes[0].locality = format!("r{place}").as_str().into();
     }
     for other in [CLOUD, EDGE] {
-        let link = description.links[0].clone();
-        let round_trip = SimDuration::from_millis(20);
-        description.links.push(LinkSpec { between: [THIRD, other], round_trip, ..link });
+        let link = description.add_link([THIRD, other], SimDuration::from_millis(20), 1e18);
+        (link.mtu, link.tunnel_overhead) = (1340, 60);
     }
     description
 }

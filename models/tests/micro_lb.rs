@@ -11,10 +11,9 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
-use meshsim_models::application::call_graph::{Application, Endpoint, Service};
 use meshsim_models::application::internal_service::{BodyKind, InternalService};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::{EndpointId, ServiceId};
+use meshsim_models::ids::ServiceId;
 use meshsim_models::mesh::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -22,10 +21,10 @@ use meshsim_models::telemetry::metrics::Counter;
 
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{Deployment, Description, ServiceSettings};
+use meshsim_models::world::description::Description;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use support::{CLOUD, EDGE, cloud_and_edge, run, ten_services};
+use support::{CLOUD, EDGE, run, without_costs};
 
 /// Requests per second of every experiment.
 const RATE: f64 = 100.0;
@@ -99,29 +98,23 @@ impl Experiment {
     }
 
     fn describe(&self) -> Description {
-        let mut description = cloud_and_edge(ten_services(|_| 1.0), &[], RATE);
-        description.application = backend();
-        let deployment = |cluster| {
-            move |&weight: &u32| Deployment {
-                service: ServiceId(0),
-                cluster,
-                replicas: 1,
-                cpu_limit: None,
-                weight,
+        let mut description = without_costs(self.seconds);
+        let backend = description.add_service("backend", answers_after_10_ms());
+        let service = &mut description.application.services[backend];
+        (service.workers, service.threads) = (1, 10_000);
+        for (cluster, weights) in [(EDGE, &self.near), (CLOUD, &self.far)] {
+            for &weight in weights {
+                description.add_pods(backend, cluster, 1).weight = weight;
             }
-        };
-        let near = self.near.iter().map(deployment(EDGE));
-        description.deployments = near.chain(self.far.iter().map(deployment(CLOUD))).collect();
-        let settings = ServiceSettings { traffic_policy: self.policy, ..ServiceSettings::default() };
-        description.services = [settings].into_iter().collect();
+        }
+        description.services[backend].traffic_policy = self.policy;
         description.links[0].round_trip = SimDuration::from_micros(10);
         description.links[0].bits_per_second = 1e12;
         description.mesh.mtls = false;
         description.mesh.always_eject_one_host = Some(self.always_eject_one_host);
-        description.populations[0].arrivals = Arrivals::Poisson { per_second: RATE };
+        let users = description.add_users(EDGE, backend, Arrivals::Poisson { per_second: RATE });
+        users.access.bits_per_second = 1e12;
         description.faults = self.faults.clone();
-        description.warm_up = SimDuration::ZERO;
-        description.duration = SimDuration::from_secs(self.seconds);
         description
     }
 
@@ -130,27 +123,13 @@ impl Experiment {
     }
 }
 
-/// One service that answers after 10 ms and costs nothing.
-fn backend() -> Application {
-    let internal = InternalService {
+fn answers_after_10_ms() -> InternalService {
+    InternalService {
         sleep: SimDuration::from_millis(10),
         mean_body_kb: 0.1,
         body: BodyKind::Constant,
         ..InternalService::idle()
-    };
-    let mut application = Application::default();
-    application.endpoints.push(Endpoint { service: ServiceId(0), internal, groups: Vec::new() });
-    application.services.push(Service {
-        name: "backend".into(),
-        workers: 1,
-        threads: 10_000,
-        replicas: 1,
-        cpu_limit: None,
-        cpu_request: None,
-        endpoint: EndpointId(0),
-        service_time: None,
-    });
-    application
+    }
 }
 
 /// Answers of each backend, near ones first.

@@ -11,7 +11,7 @@ use meshsim_models::call::record::{Call, Hop};
 use meshsim_models::cluster::event::Event;
 use meshsim_models::world::World;
 use meshsim_models::world::description::{CellSettings, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Description};
-use support::{cloud_and_edge, ten_services};
+use support::cloud_and_edge;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -22,7 +22,7 @@ const END: u64 = 2_700;
 /// The testbed's headline: 100 kB from s0 and 10 kB from the others, s0 to s3 at the edge.
 fn headline() -> Description {
     let bodies = |service| if service == 0 { 100.0 } else { 10.0 };
-    let mut description = cloud_and_edge(ten_services(bodies), &[0, 1, 2, 3], 50.0);
+    let mut description = cloud_and_edge(bodies, &[0, 1, 2, 3], 50.0);
     let mut costs = DEFAULT_CELL_COSTS;
     // s0 then uses some 1.4 of its 4 workers.
     costs.cpu_scale = 0.5;

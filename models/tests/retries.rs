@@ -10,11 +10,11 @@ use meshsim_core::SimDuration;
 use meshsim_models::call::record::Status;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::world::description::Description;
-use support::{cloud_and_edge, ended, run, ten_services};
+use support::{cloud_and_edge, ended, run};
 
 /// A loopback so slow that the race is often met.
 fn racing(minor: u16) -> Description {
-    let mut description = cloud_and_edge(ten_services(|_| 0.001), &[0, 1, 2, 3], 2.0);
+    let mut description = cloud_and_edge(|_| 0.001, &[0, 1, 2, 3], 2.0);
     description.mesh.loopback = SimDuration::from_millis(20);
     description.mesh.istio_version = IstioVersion::new(1, minor);
     description

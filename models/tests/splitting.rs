@@ -7,47 +7,34 @@
 mod support;
 
 use meshsim_core::{Id, SimDuration, SimTime, Table};
-use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::ids::{ClusterId, HostId, ServiceId};
 use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
-use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::users::population::Population;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{
-    ClusterSpec, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Deployment, Description, HostSpec, LinkSpec,
-    NodeSpec, ServiceSettings,
+    ClusterSpec, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Description, HostSpec, NodeSpec, ServiceSettings,
 };
-use support::{CLOUD, EDGE, cloud_and_edge, run, ten_services, without_mesh};
+use support::{CLOUD, EDGE, cloud_and_edge, run, without_mesh};
 
 const EDGE_2: ClusterId = ClusterId(2);
 
 /// A cloud and two edges in a triangle of links, users in all three.
 fn three_clusters() -> Description {
-    let mut description = cloud_and_edge(ten_services(|_| 20.0), &[0, 1, 2, 3], 10.0);
-    let edge = description.clusters[EDGE].clone();
-    let locality = Locality { zone: "edge2".into(), ..Locality::default() };
-    let node = NodeSpec { locality, ..edge.nodes[0].clone() };
-    description.clusters.push(ClusterSpec { name: "edge2".into(), nodes: vec![node], ..edge });
-    for (name, between, milliseconds) in [("a", [EDGE, EDGE_2], 20), ("b", [EDGE_2, CLOUD], 100)] {
-        description.links.push(LinkSpec {
-            name: name.into(),
-            between,
-            round_trip: SimDuration::from_millis(milliseconds),
-            jitter: SimDuration::from_millis(1),
-            bits_per_second: 20e6,
-            ..description.links[0].clone()
-        });
+    let mut description = cloud_and_edge(|_| 20.0, &[0, 1, 2, 3], 10.0);
+    assert_eq!(description.add_cluster("edge2", 1e6), EDGE_2);
+    for (between, milliseconds) in [([EDGE, EDGE_2], 20), ([EDGE_2, CLOUD], 100)] {
+        let link = description.add_link(between, SimDuration::from_millis(milliseconds), 20e6);
+        link.jitter = SimDuration::from_millis(1);
+        (link.mtu, link.tunnel_overhead) = (1340, 60);
     }
-    description.deployments.extend([0, 4, 5].map(|service| deployment(service, EDGE_2)));
+    for service in [0, 4, 5] {
+        description.add_pods(ServiceId(service), EDGE_2, 2).cpu_limit = Some(Cores(0.5));
+    }
     add_costs(&mut description);
     add_users(&mut description);
     description.duration = SimDuration::from_secs(200);
     description
-}
-
-fn deployment(service: u32, cluster: ClusterId) -> Deployment {
-    Deployment { service: ServiceId(service), cluster, replicas: 2, cpu_limit: Some(Cores(0.5)), weight: 1 }
 }
 
 fn add_costs(description: &mut Description) {
@@ -64,13 +51,9 @@ fn add_users(description: &mut Description) {
     let closed = Arrivals::ClosedLoop { think_time, exponential: false };
     let constant = Arrivals::Constant { per_second: 5.0 };
     for (cluster, arrivals, entry) in [(CLOUD, closed, 3), (EDGE_2, constant, 0)] {
-        description.populations.push(Population {
-            cluster,
-            arrivals,
-            entry: EndpointId(entry),
-            users: 7,
-            ..description.populations[0].clone()
-        });
+        let users = description.add_users(cluster, ServiceId(entry), arrivals);
+        users.users = 7;
+        users.access.bits_per_second = 1e12;
     }
 }
 

@@ -9,13 +9,13 @@
 mod support;
 
 use meshsim_core::SimDuration;
-use meshsim_models::ids::{ClusterId, EndpointId, HostId};
+use meshsim_models::ids::{ClusterId, EndpointId};
 use meshsim_models::network::path::{Path, RESPONSE_HEADER};
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings, Window};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{Description, HostSpec, LinkSpec};
+use meshsim_models::world::description::{Description, LinkSpec};
 use support::{CLOUD, EDGE, Ended, all_ended, free_world, is_binomial, run, without_mesh};
 
 const LINUX: TcpSettings = TcpSettings {
@@ -156,13 +156,10 @@ fn a_lost_segment_costs_a_round_trip_or_a_time_out() {
 #[test]
 fn two_links_lose_more_than_one() {
     let mut description = answers(ClusterId(2), 0.0, 1.0, 4_000);
-    let mut far = description.clusters[CLOUD].clone();
-    far.name = "far".into();
-    far.nodes[0].host = description.hosts.push(HostSpec { name: "far".into(), cores: 1e6 });
-    assert_eq!(far.nodes[0].host, HostId(2));
-    let id = description.clusters.push(far);
+    let far = description.add_cluster("far", 1e6);
+    description.clusters[far].local_bits_per_second = 1e18;
     let near = LinkSpec { round_trip: MS_160 / 2, loss: 0.1, ..description.links[0].clone() };
-    let further = LinkSpec { name: "far".into(), between: [CLOUD, id], ..near.clone() };
+    let further = LinkSpec { name: "far".into(), between: [CLOUD, far], ..near.clone() };
     description.links = vec![near, further];
     // One segment there and one back, over two links each.
     let p = 1.0 - 0.9_f64 * 0.9;

@@ -6,12 +6,13 @@ use crate::library;
 use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
 use crate::resolve::{self, Resolved};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A scenario, from the library or from a file.
+/// A scenario: of the library, of a file or of texts.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     document: Document,
@@ -24,6 +25,8 @@ pub struct Scenario {
 enum Files {
     Library,
     Directory(PathBuf),
+    /// Not on a disk: their texts by their names.
+    Texts(Arc<BTreeMap<String, String>>),
 }
 
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
@@ -50,6 +53,18 @@ impl Scenario {
             }
         };
         Self::with_settings(document, files, settings)
+    }
+
+    /// Takes a scenario's text, which messages call `name`, and those of the `files` that it names, each with its name;
+    /// then changes values. Nothing is read from a disk. Files of the library are there too, as in
+    /// `workmodel = "library:ten-services.workmodel.json"`.
+    ///
+    /// # Errors
+    /// If the text is not TOML or two strategies have one name.
+    pub fn from_text(name: &str, text: &str, files: &[(&str, &str)], settings: &[Setting]) -> Checked<Self> {
+        let files = files.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let text = text.trim_start_matches('\u{feff}');
+        Self::with_settings(Document::new(name, text), Files::Texts(Arc::new(files)), settings)
     }
 
     fn with_settings(document: Document, files: Files, settings: &[Setting]) -> Checked<Self> {
@@ -107,7 +122,7 @@ impl Scenario {
     /// The path by which a scenario in `directory` names the same file as this one by `path`.
     ///
     /// # Errors
-    /// If one of them does not exist.
+    /// If one of them does not exist, or the file is a text that was given and not on a disk.
     pub fn path_from(&self, path: &str, directory: &Path) -> Checked<String> {
         if path.starts_with(library::FILE_OF_LIBRARY) {
             return Ok(path.to_owned());
@@ -118,6 +133,11 @@ impl Scenario {
             }
             Files::Library => Path::new(""),
             Files::Directory(home) => home,
+            Files::Texts(_) => {
+                return Err(Problem::new(format!("`{path}` was given as a text and is not on a disk"))
+                    .help("write it to a file, and open the scenario from one")
+                    .into());
+            }
         };
         let whole = |path: &Path| {
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -268,6 +288,17 @@ impl Scenario {
                 }),
             },
             Files::Directory(directory) => read_bytes(&directory.join(path)),
+            Files::Texts(texts) => {
+                let text = texts.get(path).ok_or_else(|| {
+                    let known: Vec<&str> = texts.keys().map(String::as_str).collect();
+                    let help = match known.is_empty() {
+                        true => "none was given beside the scenario's".to_owned(),
+                        false => format!("given are {}", known.join(", ")),
+                    };
+                    Problem::new(format!("no text was given for the file `{path}`")).help(help)
+                })?;
+                Ok(text.as_bytes().to_vec())
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
 use meshsim_scenarios::results::summary::{Strategy, Summary};
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
+use support::of_texts;
 
 const WORKMODEL: &str = r#"{
   "work": {"internal_service": {"loader": {"mean_response_size": 2}}, "workers": 4, "threads": 64},
@@ -60,12 +60,9 @@ set.services.work.routes = [{ mirror = { service = "copy", percentage = 25.0 } }
 "#;
 
 fn outcome(keep_rows: bool, settings: &[&str]) -> (Plan, Outcome, Summary) {
-    let directory = tempfile::tempdir().unwrap();
-    let files = [("it.toml", SCENARIO), ("app.json", WORKMODEL)];
-    let scenario = support::open(directory.path(), &files, settings).unwrap();
+    let scenario = of_texts(&[("it.toml", SCENARIO), ("app.json", WORKMODEL)], settings).unwrap();
     let plan = Plan::new(&scenario, &Choice::default()).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(keep_rows, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(keep_rows, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)
 }

@@ -24,7 +24,6 @@ use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 const WORKMODEL: &str = r#"{
   "front": {
@@ -79,8 +78,7 @@ fn files(directory: &Path) -> Scenario {
 fn made_trace(directory: &Path, scenario: &Scenario, settings: &[&str]) -> Trace {
     let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
     let resolved = scenario.with(&settings).unwrap().resolve(Some(0)).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let watch = Watch { cancel: &cancel, progress: &progress };
+    let watch = Watch::default();
     let figures =
         replication::run(&[resolved], 1_000, Keep { rows: true, ..Keep::default() }, &watch).unwrap();
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
@@ -113,8 +111,7 @@ fn inputs<'a>(scenario: &'a Scenario, trace: &'a Trace, fit: &[&str]) -> Inputs<
 
 fn run(inputs: Inputs<'_>, threads: usize) -> Checked<Calibration> {
     let plan = Plan::new(inputs)?;
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let watch = Watch { cancel: &cancel, progress: &progress };
+    let watch = Watch::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     Ok(pool.install(|| plan.run(&watch))?.unwrap())
 }
@@ -183,8 +180,7 @@ fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration
     let choice = Choice { replications: Some(2), ..Choice::default() };
     let plan = compare::Plan::new(&calibrated, &choice).unwrap();
     let draws = OverDraws::new(&calibrated, &[], &plan, &choice, 3).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let watch = Watch { cancel: &cancel, progress: &progress };
+    let watch = Watch::default();
     let summary = Summary::new(&plan, &plan.run(false, &watch));
     let ranking = Ranking::new(&summary, &draws.run(&watch));
     assert_eq!((ranking.draws, ranking.pairs.len()), (3, 1));

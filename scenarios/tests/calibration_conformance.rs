@@ -11,7 +11,6 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// The folder of the testbed, or nothing where it is missing.
 fn testbed(test: &str) -> Option<PathBuf> {
@@ -38,8 +37,7 @@ fn calibrate(strategy: &str, trace: &Trace, spans: Option<&Trace>, fit: &[&str])
         draws: 10,
     })
     .unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    plan.run(&Watch { cancel: &cancel, progress: &progress }).unwrap().unwrap()
+    plan.run(&Watch::default()).unwrap().unwrap()
 }
 
 fn show(it: &Calibration) {

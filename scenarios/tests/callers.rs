@@ -7,11 +7,10 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::FaultKind;
-use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::before_runs;
-use std::sync::atomic::AtomicBool;
+use support::{of_texts, summary};
 
 /// `front` calls `back`, which sleeps for 100 ms.
 const WORKMODEL: &str = r#"{
@@ -40,20 +39,13 @@ users = 3
 
 /// The scenario with these lines for its users.
 fn plan(users: &str, settings: &[&str]) -> Result<Plan, String> {
-    let directory = tempfile::tempdir().unwrap();
     let text = format!("{SCENARIO}{users}\n");
-    let files = [("it.toml", text.as_str()), ("app.json", WORKMODEL)];
-    let prefix = format!("{}/", directory.path().display());
-    let said = |problems: &dyn ToString| problems.to_string().replace(&prefix, "");
-    let scenario = support::open(directory.path(), &files, settings).map_err(|it| said(&it))?;
-    Plan::new(&scenario, &Choice::default()).map_err(|it| said(&it))
+    let scenario = of_texts(&[("it.toml", &text), ("app.json", WORKMODEL)], settings);
+    scenario.and_then(|it| Plan::new(&it, &Choice::default())).map_err(|it| it.to_string())
 }
 
 fn run(users: &str, settings: &[&str]) -> Summary {
-    let plan = plan(users, settings).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
-    Summary::new(&plan, &outcome)
+    summary(&plan(users, settings).unwrap())
 }
 
 #[track_caller]

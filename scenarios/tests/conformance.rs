@@ -14,7 +14,6 @@ use meshsim_scenarios::validate::suite::run::{Finished, Report};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// The folder, or nothing where it is missing.
 fn shared(test: &str, folder: &str) -> Option<PathBuf> {
@@ -32,8 +31,7 @@ fn run_suite(testbed: &Path, only: &[&str]) -> Report {
     let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
     let suite = Suite::open("testbed").unwrap().only(&only).unwrap();
     let prepared = suite.prepare(testbed, &Choice::default()).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    prepared.run(&Watch { cancel: &cancel, progress: &progress }).unwrap()
+    prepared.run(&Watch::default()).unwrap()
 }
 
 #[test]

@@ -4,12 +4,10 @@
 
 mod support;
 
-use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::problem::Problems;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::{before_run, before_runs};
-use std::sync::atomic::AtomicBool;
+use support::{of_texts, summary};
 
 const WORKMODEL: &str = r#"{
   "front": {"external_services": [{"services": ["back"]}],
@@ -160,17 +158,13 @@ const NOT_OF_THE_MESH: [&str; 8] = [
 ];
 
 fn plan(settings: &[&str]) -> Result<Plan, Problems> {
-    let directory = tempfile::tempdir().unwrap();
-    let files = [("scenario.toml", SCENARIO), ("app.json", WORKMODEL)];
-    let scenario = support::open(directory.path(), &files, settings)?;
+    let scenario = of_texts(&[("scenario.toml", SCENARIO), ("app.json", WORKMODEL)], settings)?;
     Plan::new(&scenario, &Choice::default())
 }
 
 /// What comes out, as text.
 fn results(plan: &Plan) -> String {
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
-    format!("{:?}", Summary::new(plan, &outcome).strategies)
+    format!("{:?}", summary(plan).strategies)
 }
 
 fn warnings(plan: &Plan) -> String {
@@ -237,10 +231,9 @@ fn what_another_strategy_follows_belongs_to_a_comparison() {
     let strategies = "[[strategy]]\nname = \"mesh\"\nset = {}\n\
                       [[strategy]]\nname = \"none\"\nset.mesh.data_plane = \"none\"\n";
     let told = |extra: &str| {
-        let directory = tempfile::tempdir().unwrap();
         let text = format!("{SCENARIO}{strategies}{extra}");
         let files = [("scenario.toml", text.as_str()), ("app.json", WORKMODEL)];
-        let scenario = support::open(directory.path(), &files, &["mesh.mtls=true"]).unwrap();
+        let scenario = of_texts(&files, &["mesh.mtls=true"]).unwrap();
         let plan = Plan::new(&scenario, &Choice::default()).unwrap();
         let all: Vec<String> = before_runs(&plan.strategies).iter().map(ToString::to_string).collect();
         all.into_iter().filter(|it| it.contains("nothing follows")).collect::<Vec<_>>()
@@ -280,13 +273,9 @@ rate = "60/s"
 
 /// Calls per second of each server.
 fn served(settings: &[&str], seed: u64) -> Vec<f64> {
-    let directory = tempfile::tempdir().unwrap();
-    let files = [("scenario.toml", CHANNEL), ("app.json", CHANNEL_MODEL)];
-    let scenario = support::open(directory.path(), &files, settings).unwrap();
+    let scenario = of_texts(&[("scenario.toml", CHANNEL), ("app.json", CHANNEL_MODEL)], settings).unwrap();
     let plan = Plan::new(&scenario, &Choice { seed: Some(seed), ..Choice::default() }).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
-    Summary::new(&plan, &outcome).strategies[0].served_by_pod["crane"]["port"].clone()
+    summary(&plan).strategies[0].served_by_pod["crane"]["port"].clone()
 }
 
 /// Without a mesh a gRPC channel is one connection, and one server gets all 60 requests/s; which one,

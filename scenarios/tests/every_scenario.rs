@@ -11,7 +11,6 @@ use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 /// Runs a scenario on so many threads and writes everything that it can write.
 fn run(name: &str, threads: usize, directory: &Path) -> Summary {
@@ -19,8 +18,7 @@ fn run(name: &str, threads: usize, directory: &Path) -> Summary {
     let scenario = Scenario::open(name, &[series]).unwrap();
     let choice = Choice { replications: Some(2), ..Choice::default() };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let watch = Watch { cancel: &cancel, progress: &progress };
+    let watch = Watch::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let outcome = pool.install(|| plan.run(true, &watch));
     let summary = Summary::new(&plan, &outcome);

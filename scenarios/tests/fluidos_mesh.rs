@@ -7,7 +7,6 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::summary::{Strategy, Summary};
 use meshsim_scenarios::scenario::Scenario;
-use std::sync::atomic::AtomicBool;
 
 fn short_run(minutes: u32, choice: &Choice) -> Summary {
     short_run_with(minutes, choice, &[])
@@ -19,8 +18,7 @@ fn short_run_with(minutes: u32, choice: &Choice, settings: &[&str]) -> Summary {
     let settings: Vec<Setting> = settings.map(|it| Setting::parse(it).unwrap()).collect();
     let scenario = Scenario::open("fluidos-mesh", &settings).unwrap();
     let plan = Plan::new(&scenario, choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(false, &Watch::default());
     assert!(!outcome.interrupted);
     Summary::new(&plan, &outcome)
 }

@@ -7,15 +7,13 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::results::summary::{Strategy, Summary};
 use meshsim_scenarios::scenario::Scenario;
-use std::sync::atomic::AtomicBool;
 
 fn run(name: &str, replications: u32, settings: &[&str]) -> Summary {
     let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
     let scenario = Scenario::open(name, &settings).unwrap();
     let choice = Choice { replications: Some(replications), ..Choice::default() };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(false, &Watch::default());
     assert!(!outcome.interrupted);
     Summary::new(&plan, &outcome)
 }

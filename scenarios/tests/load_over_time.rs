@@ -7,10 +7,11 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::{Arrivals, Extreme};
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::library;
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings;
-use std::path::Path;
+use support::of_texts;
 
 const WORKMODEL: &str = r#"{"s0": {"internal_service": {"loader": {"sleep_stress": {"run": false}}}}}"#;
 
@@ -33,19 +34,22 @@ rtt = "20ms"
 bandwidth = "1Gbit/s"
 "#;
 
-fn open(directory: &Path, text: &str, settings: &[&str]) -> Result<Scenario, Problems> {
-    let files = [
+fn scenario(text: &str, settings: &[&str]) -> Result<Scenario, Problems> {
+    of_texts(&files(text), settings)
+}
+
+/// A scenario and what it names.
+fn files(text: &str) -> [(&str, &str); 4] {
+    [
         ("it.toml", text),
         ("app.json", WORKMODEL),
         ("times.csv", "t,x\n1,a\n2.5,b\n700,c\n"),
         ("late.csv", "1700000000\n1700000001\n"),
-    ];
-    support::open(directory, &files, settings)
+    ]
 }
 
 fn plan(text: &str, settings: &[&str]) -> Result<Plan, Problems> {
-    let directory = tempfile::tempdir().unwrap();
-    Plan::new(&open(directory.path(), text, settings)?, &Choice::default())
+    Plan::new(&scenario(text, settings)?, &Choice::default())
 }
 
 /// The scenario with these lines about its users.
@@ -124,7 +128,7 @@ fn a_recording_is_read_beside_the_scenario() {
     );
     let directory = tempfile::tempdir().unwrap();
     let text = with_users(r#"arrivals = { type = "replay", file = "times.csv", column = "t" }"#);
-    let scenario = open(directory.path(), &text, &[]).unwrap();
+    let scenario = support::open(directory.path(), &files(&text), &[]).unwrap();
     let before = scenario.sha256().unwrap();
     std::fs::write(directory.path().join("times.csv"), "t,x\n1,a\n").unwrap();
     assert_ne!(before, scenario.sha256().unwrap(), "results depend on what was recorded");
@@ -217,7 +221,10 @@ fn wrong_recordings() {
          number, zero or more)",
     );
     let missing = plan(&with_users("arrivals = { type = \"replay\", file = \"no.csv\" }"), &[]).unwrap_err();
-    assert!(missing.to_string().contains("it.toml:20:38: cannot read `"), "{missing}");
+    assert!(
+        missing.to_string().contains("it.toml:20:38: no text was given for the file `no.csv`"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -305,29 +312,26 @@ fn it_ends() -> SimTime {
 /// What is printed comes to the same as what is read, under every strategy, with settings.
 #[test]
 fn an_expanded_scenario_is_the_same_scenario() {
-    let directory = tempfile::tempdir().unwrap();
     let settings = ["cluster_template.edge.count=5", "users.edge-4.rate=9/s", "run.duration=2min"];
-    let scenario = open(directory.path(), TEMPLATE, &settings).unwrap();
-    let printed = scenario.expanded().unwrap();
-    let again = open(directory.path(), &printed, &[]).unwrap_or_else(|it| panic!("{it}\n{printed}"));
+    let written = scenario(TEMPLATE, &settings).unwrap();
+    let printed = written.expanded().unwrap();
+    let again = scenario(&printed, &[]).unwrap_or_else(|it| panic!("{it}\n{printed}"));
     assert!(!printed.contains("cluster_template"), "{printed}");
-    assert_eq!(scenario.strategies(), again.strategies());
+    assert_eq!(written.strategies(), again.strategies());
     for place in 0..2 {
-        let [one, other] = [&scenario, &again].map(|it| it.resolve(Some(place)).unwrap().description);
+        let [one, other] = [&written, &again].map(|it| it.resolve(Some(place)).unwrap().description);
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
     }
 }
 
 #[test]
 fn every_scenario_of_the_library_can_be_expanded() {
-    for name in meshsim_scenarios::library::names() {
+    for name in library::names() {
         let scenario = Scenario::open(name, &[]).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        for (path, _) in meshsim_scenarios::library::files() {
-            std::fs::write(directory.path().join(path), meshsim_scenarios::library::file(path).unwrap())
-                .unwrap();
-        }
-        let again = open(directory.path(), &scenario.expanded().unwrap(), &[]).unwrap();
+        let expanded = scenario.expanded().unwrap();
+        let mut files = vec![("it.toml", &*expanded)];
+        files.extend(library::files().map(|(path, _)| (path, library::file(path).unwrap())));
+        let again = of_texts(&files, &[]).unwrap();
         for place in 0..scenario.strategies().len() {
             let [one, other] = [&scenario, &again].map(|it| it.resolve(Some(place)).unwrap().description);
             assert_eq!(format!("{one:?}"), format!("{other:?}"), "{name}");
@@ -396,7 +400,6 @@ fn wrong_templates_point_at_their_lines() {
 #[test]
 fn a_peak_that_is_too_much_is_warned_of() {
     let heavy = r#"{"s0": {"internal_service": {"loader": {"cpu_stress": {"run": true, "range_complexity": [100, 100]}}}, "workers": 1}}"#;
-    let directory = tempfile::tempdir().unwrap();
     let crowd = |peak| {
         with_users(&format!(
             "arrivals = {{ type = \"flash-crowd\", base = \"1/s\", peak = \"{peak}/s\", start = \"60s\", ramp_up = \"1s\", hold = \
@@ -404,8 +407,7 @@ fn a_peak_that_is_too_much_is_warned_of() {
         ))
     };
     let warned = |peak: u32| -> Vec<String> {
-        let scenario = open(directory.path(), &crowd(peak), &[]).unwrap();
-        std::fs::write(directory.path().join("app.json"), heavy).unwrap();
+        let scenario = of_texts(&[("it.toml", &crowd(peak)), ("app.json", heavy)], &[]).unwrap();
         let plan = Plan::new(&scenario, &Choice::default()).unwrap();
         warnings::before_runs(&plan.strategies).iter().map(ToString::to_string).collect()
     };

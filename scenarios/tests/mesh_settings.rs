@@ -9,7 +9,6 @@ use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::before_run;
-use std::sync::atomic::AtomicBool;
 
 const WORKMODEL: &str = r#"{
   "front": {"external_services": [{"services": ["back"]}], "internal_service": {"loader": {}}},
@@ -41,10 +40,8 @@ rate = "20/s"
 "#;
 
 fn plan(lines: &str) -> Plan {
-    let directory = tempfile::tempdir().unwrap();
     let text = format!("{SCENARIO}{lines}");
-    let files = [("scenario.toml", text.as_str()), ("app.json", WORKMODEL)];
-    let scenario = support::open(directory.path(), &files, &[]).unwrap();
+    let scenario = support::of_texts(&[("scenario.toml", &text), ("app.json", WORKMODEL)], &[]).unwrap();
     Plan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -53,8 +50,7 @@ fn warnings(lines: &str) -> Vec<String> {
 }
 
 fn summary(plan: &Plan, directory: Option<&std::path::Path>) -> Summary {
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(false, &Watch::default());
     let summary = Summary::new(plan, &outcome);
     if let Some(directory) = directory {
         write_comparison(&mut Folder::claim(directory, false).unwrap(), plan, &outcome, &summary).unwrap();

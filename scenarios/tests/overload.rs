@@ -3,12 +3,10 @@
 
 mod support;
 
-use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::results::workloads::CpuBound;
 use meshsim_scenarios::warnings::{Warning, after_run};
-use std::sync::atomic::AtomicBool;
+use support::{of_texts, summary};
 
 /// `front` calls `back`, whose single thread sleeps for 100 ms: ten requests per second are all it can do,
 /// and no CPU limit is ever near.
@@ -41,14 +39,9 @@ fn warnings(users: &str, settings: &[&str]) -> Vec<Warning> {
 }
 
 fn warnings_of(workmodel: &str, users: &str, settings: &[&str]) -> Vec<Warning> {
-    let directory = tempfile::tempdir().unwrap();
     let text = format!("{SCENARIO}{users}\n");
-    let files = [("it.toml", text.as_str()), ("app.json", workmodel)];
-    let scenario = support::open(directory.path(), &files, settings).unwrap();
-    let plan = Plan::new(&scenario, &Choice::default()).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(false, &Watch { cancel: &cancel, progress: &progress });
-    after_run(&Summary::new(&plan, &outcome))
+    let scenario = of_texts(&[("it.toml", &text), ("app.json", workmodel)], settings).unwrap();
+    after_run(&summary(&Plan::new(&scenario, &Choice::default()).unwrap()))
 }
 
 fn growing(warnings: &[Warning]) -> Vec<(&str, f64, f64)> {

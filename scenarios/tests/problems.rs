@@ -45,21 +45,17 @@ name = "near"
 set.clusters.edge.services = ["front"]
 "#;
 
-fn plan_of(directory: &Path, scenario: &str, workmodel: &str, settings: &[&str]) -> Result<Plan, Problems> {
-    let files = [("bad.toml", scenario), ("app.json", workmodel)];
-    let scenario = support::open(directory, &files, settings)?;
+fn plan_of(scenario: &str, workmodel: &str, settings: &[&str]) -> Result<Plan, Problems> {
+    let scenario = support::of_texts(&[("bad.toml", scenario), ("app.json", workmodel)], settings)?;
     Plan::new(&scenario, &Choice::default())
 }
 
-/// The problems, a line each, without the directory.
+/// The problems, a line each.
 fn problems_of(scenario: &str, workmodel: &str, settings: &[&str]) -> String {
-    let directory = tempfile::tempdir().unwrap();
-    let problems = match plan_of(directory.path(), scenario, workmodel, settings) {
-        Ok(_) => return "no problem".to_owned(),
+    match plan_of(scenario, workmodel, settings) {
+        Ok(_) => "no problem".to_owned(),
         Err(problems) => problems.to_string(),
-    };
-    let prefix = format!("{}/", directory.path().display());
-    problems.replace(&prefix, "")
+    }
 }
 
 /// Asserts what is said if `old` in the good scenario becomes `new`.
@@ -311,15 +307,14 @@ fn a_byte_order_mark_changes_nothing() {
 
 #[test]
 fn the_hash_is_of_the_work_models_of_all_strategies() {
-    let directory = tempfile::tempdir().unwrap();
     let near = "set.clusters.edge.services = [\"front\"]";
     let scenario = SCENARIO
         .replace("[application]\nworkmodel = \"app.json\"\n", "")
         .replace("set = {}", "set.application.workmodel = \"app.json\"")
         .replace(near, &format!("{near}\nset.application.workmodel = \"other.json\""));
     let hash = |other: &str| {
-        std::fs::write(directory.path().join("other.json"), other).unwrap();
-        plan_of(directory.path(), &scenario, WORKMODEL, &[]).unwrap().sha256
+        let files = [("it.toml", &*scenario), ("app.json", WORKMODEL), ("other.json", other)];
+        support::of_texts(&files, &[]).unwrap().sha256().unwrap()
     };
     assert_eq!(hash(WORKMODEL), hash(WORKMODEL));
     assert_ne!(hash(WORKMODEL), hash(&WORKMODEL.replace("0.5", "0.25")));
@@ -360,7 +355,10 @@ fn files_that_cannot_be_read() {
     std::fs::write(&binary, b"a = 1\n\xff\xfe").unwrap();
     assert!(open(&binary).contains("is not UTF-8 text: line 2"));
     let missing = SCENARIO.replace("app.json", "missing.json");
-    assert!(problems_of(&missing, WORKMODEL, &[]).starts_with("bad.toml:4:13: cannot read"));
+    let said = problems_of(&missing, WORKMODEL, &[]);
+    assert_eq!(said, "bad.toml:4:13: no text was given for the file `missing.json` (given are app.json)");
+    let missing = support::open(directory.path(), &[("bad.toml", &missing)], &[]).unwrap();
+    assert!(missing.resolve(None).unwrap_err().to_string().contains("bad.toml:4:13: cannot read"));
     let said = problems_of(SCENARIO, "{\n  \"front\": {\n    \"workers\": }\n}", &[]);
     assert_eq!(said, "app.json:3:16: expected value");
 }

@@ -13,7 +13,6 @@ use meshsim_scenarios::validate::suite::run::Report;
 use meshsim_scenarios::validate::tolerance::Verdict;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 /// Requests of one replication of `fluidos-testbed` under a strategy, as JMeter writes them.
 fn trace(strategy: &str, settings: &[&str]) -> String {
@@ -26,8 +25,7 @@ fn trace(strategy: &str, settings: &[&str]) -> String {
         ..Choice::default()
     };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(true, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(true, &Watch::default());
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
     for row in &outcome.replications[0].1[0].rows {
         let Some(end) = row.end else { continue };
@@ -62,8 +60,7 @@ fn run(folder: &Path, change: &str) -> Report {
     std::fs::write(&file, SUITE.replace("CHANGE", change)).unwrap();
     let suite = Suite::open(file.to_str().unwrap()).unwrap();
     let prepared = suite.prepare(folder, &Choice::default()).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    prepared.run(&Watch { cancel: &cancel, progress: &progress }).unwrap()
+    prepared.run(&Watch::default()).unwrap()
 }
 
 fn folder() -> tempfile::TempDir {

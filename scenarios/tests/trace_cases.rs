@@ -13,7 +13,6 @@ use meshsim_scenarios::traces::{Options, Trace, read};
 use meshsim_scenarios::validate::measured::{Measured, measure};
 use meshsim_scenarios::warnings::before_run;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// The folder of a case, or nothing where it is missing.
 fn case(test: &str, folder: &str) -> Option<PathBuf> {
@@ -84,8 +83,7 @@ fn calibrate(folder: &Path, name: &str) -> Calibration {
         draws: 0,
     })
     .unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    plan.run(&Watch { cancel: &cancel, progress: &progress }).unwrap().unwrap()
+    plan.run(&Watch::default()).unwrap().unwrap()
 }
 
 /// Service, self times, and their mean (ms).

@@ -9,7 +9,6 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
 use meshsim_scenarios::experiment::warm_up::Rule;
 use meshsim_scenarios::results::summary::{Strategy, Summary};
-use std::sync::atomic::AtomicBool;
 
 const WORKMODEL: &str = r#"{"back": {"internal_service": {"loader": {"cpu_stress": {"run": false}}}, "workers": 1, "threads": 1000}}"#;
 
@@ -39,15 +38,12 @@ access = { rtt = "0ms", bandwidth = "10000Gbit/s" }
 "#;
 
 fn compare(rest: &str, settings: &[&str], strategies: &[&str]) -> (Plan, Outcome, Summary) {
-    let directory = tempfile::tempdir().unwrap();
     let text = format!("{SCENARIO}{rest}\n");
-    let files = [("it.toml", text.as_str()), ("app.json", WORKMODEL)];
-    let scenario = support::open(directory.path(), &files, settings).unwrap();
+    let scenario = support::of_texts(&[("it.toml", &text), ("app.json", WORKMODEL)], settings).unwrap();
     let choice =
         Choice { strategies: strategies.iter().map(|&name| name.to_owned()).collect(), ..Choice::default() };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let (cancel, progress) = (AtomicBool::new(false), |_: f64| {});
-    let outcome = plan.run(true, &Watch { cancel: &cancel, progress: &progress });
+    let outcome = plan.run(true, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)
 }

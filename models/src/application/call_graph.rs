@@ -47,6 +47,23 @@ pub struct Service {
     pub service_time: Option<ServiceTime>,
 }
 
+impl Service {
+    /// A service whose pods run as many workers and threads as µBench's do unless it is told otherwise.
+    #[must_use]
+    pub fn new(name: &str, endpoint: EndpointId) -> Self {
+        Self {
+            name: name.to_owned(),
+            workers: 4,
+            threads: 16,
+            replicas: 1,
+            cpu_limit: None,
+            cpu_request: None,
+            endpoint,
+            service_time: None,
+        }
+    }
+}
+
 /// What a service speaks, as its Service's port says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {

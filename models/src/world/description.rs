@@ -1,4 +1,6 @@
 //! A world in plain values: what a scenario comes to. All defaults live here, each with its source.
+//!
+//! [`builder`](super::builder) makes one step by step, with these defaults.
 
 use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
@@ -17,7 +19,7 @@ use crate::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use crate::mesh::route::RouteSettings;
 use crate::mesh::session_affinity::ConsistentHash;
 use crate::network::tcp::TcpSettings;
-use crate::units::Cores;
+use crate::units::{BitsPerSecond, Cores};
 use crate::users::population::Population;
 use meshsim_core::{SimDuration, SimTime, Table};
 
@@ -308,6 +310,21 @@ pub struct GatewaySettings {
     /// What passing costs.
     pub cost: ProxyCost,
 }
+
+/// One way between two pods of a cluster: a switch, two network stacks and the wake-up of a thread.
+pub const DEFAULT_LOCAL_DELAY: SimDuration = SimDuration::from_micros(100);
+
+/// A node's network interface.
+pub const DEFAULT_LOCAL_BANDWIDTH: BitsPerSecond = BitsPerSecond(10e9);
+
+/// The largest IP packet of Ethernet (bytes).
+pub const DEFAULT_MTU: u32 = 1500;
+
+/// The threads of a load generator.
+pub const DEFAULT_USERS: u32 = 100;
+
+/// What lies between a user and the gateway.
+pub const DEFAULT_ACCESS_BANDWIDTH: BitsPerSecond = BitsPerSecond(1e9);
 
 /// What a proxy without encryption and telemetry takes: with both, Istio's published figures at light
 /// load, 0.10 ms per direction and 0.20 ms of CPU per request.

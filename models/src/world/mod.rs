@@ -1,6 +1,7 @@
 //! A world: a description made to run, and what it reports.
 
 mod build;
+mod builder;
 pub mod description;
 pub mod endpoints;
 mod invariants;

@@ -1,28 +1,18 @@
 //! Worlds that several tests share: the ten services of the testbed over a cloud and an edge.
 #![allow(dead_code)] // Each test uses a part of it.
 
-use meshsim_core::{RunControl, SimDuration, SimTime, Table};
-use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
+use meshsim_core::{RunControl, SimDuration, SimTime};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
 use meshsim_models::call::record::Status;
-use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
-use meshsim_models::kubernetes::settings::KubernetesSettings;
+use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
-use meshsim_models::mesh::failover_priority::Labels;
 use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::locality_priority::Locality;
 use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
-use meshsim_models::network::path::Path;
-use meshsim_models::network::tcp::TcpSettings;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::users::population::Population;
-use meshsim_models::world::description::{
-    CellSettings, ClusterSpec, DataPlane, Deployment, Description, GatewaySettings, HostSpec, LinkSpec,
-    MeshSettings, NodeSpec, ServiceSettings,
-};
+use meshsim_models::world::description::{DataPlane, Description, MeshSettings, ServiceSettings};
 use meshsim_models::world::{Record, World};
 
 pub(crate) const CLOUD: ClusterId = ClusterId(0);
@@ -64,112 +54,50 @@ pub(crate) const NO_PROXY_COST: ProxyCost = ProxyCost {
 pub(crate) const NO_EXTRA_COST: ExtraCost =
     ExtraCost { time: SimDuration::ZERO, cpu: SimDuration::ZERO, cpu_per_kb: SimDuration::ZERO };
 
-/// Ten services whose bodies have these means [kB].
-pub(crate) fn ten_services(body_kb: impl Fn(u32) -> f64) -> Application {
-    let mut application = Application::default();
+/// A cloud, an edge and a link between them, where neither cells nor proxies take CPU time. There is no service yet.
+pub(crate) fn without_costs(seconds: u64) -> Description {
+    let mut description = Description::new(SimDuration::from_secs(seconds));
+    let [cloud, edge] = ["cloud", "edge"].map(|name| description.add_cluster(name, 1e6));
+    let link = description.add_link([edge, cloud], SimDuration::from_millis(160), 1e9);
+    (link.mtu, link.tunnel_overhead) = (1340, 60);
+    description.cell.costs = NO_COSTS;
+    description.gateway.cost = NO_PROXY_COST;
+    description.mesh = MeshSettings {
+        outbound: NO_PROXY_COST,
+        inbound: NO_PROXY_COST,
+        mtls_cost: NO_EXTRA_COST,
+        telemetry_cost: NO_EXTRA_COST,
+        handshake: SimDuration::ZERO,
+        ..MeshSettings::default()
+    };
+    description
+}
+
+/// A cloud with the ten services of the testbed, whose bodies have these means [kB], and an edge with `offloaded`, one
+/// pod each, users at the edge.
+pub(crate) fn cloud_and_edge(
+    body_kb: impl Fn(u32) -> f64,
+    offloaded: &[u32],
+    per_second: f64,
+) -> Description {
+    let mut description = without_costs(1_000);
+    description.warm_up = SimDuration::from_secs(20);
     for i in 0..10 {
-        let calls: Vec<Call> = CALLS
-            .iter()
-            .filter(|(from, _)| *from == i)
-            .map(|&(_, to)| Call { endpoint: EndpointId(to), probability: 0.3 })
-            .collect();
-        let groups = if calls.is_empty() { vec![] } else { vec![Group { sequence_length: 100, calls }] };
         let internal =
             InternalService { mean_body_kb: body_kb(i), body: BodyKind::Random, ..InternalService::idle() };
-        let endpoint = application.endpoints.push(Endpoint { service: ServiceId(i), internal, groups });
-        application.services.push(Service {
-            name: format!("s{i}"),
-            workers: 4,
-            threads: 16,
-            replicas: 1,
-            cpu_limit: None,
-            cpu_request: None,
-            endpoint,
-            service_time: None,
-        });
+        let service = description.add_service(&format!("s{i}"), internal);
+        description.services[service] = with_outlier_detection();
+        description.add_pods(service, CLOUD, 1);
     }
-    application
-}
-
-fn cluster(name: &str, node: HostId) -> ClusterSpec {
-    ClusterSpec {
-        name: name.into(),
-        nodes: vec![NodeSpec::new(node, Locality { zone: name.into(), ..Locality::default() })],
-        labels: Labels::new(),
-        local_delay: SimDuration::from_micros(100),
-        local_bits_per_second: 10e9,
-        mtu: 1500,
-        tcp: TcpSettings::default(),
+    for (from, to) in CALLS {
+        description.add_call(ServiceId(from), ServiceId(to), 0.3);
     }
-}
-
-/// A cloud with every service and an edge with `offloaded`, one pod each, users at the edge.
-pub(crate) fn cloud_and_edge(application: Application, offloaded: &[u32], per_second: f64) -> Description {
-    let mut hosts = Table::new();
-    let nodes = ["cloud", "edge"].map(|name| hosts.push(HostSpec { name: name.into(), cores: 1e6 }));
-    let pod = |service, cluster| Deployment {
-        service: ServiceId(service),
-        cluster,
-        replicas: 1,
-        cpu_limit: None,
-        weight: 1,
-    };
-    let in_cloud = (0..10).map(|service| pod(service, CLOUD));
-    Description {
-        seed: 1,
-        warm_up: SimDuration::from_secs(20),
-        duration: SimDuration::from_secs(1_000),
-        application,
-        cell: CellSettings { costs: NO_COSTS, ..CellSettings::default() },
-        hosts,
-        clusters: [cluster("cloud", nodes[0]), cluster("edge", nodes[1])].into_iter().collect(),
-        links: vec![LinkSpec {
-            name: "edge-cloud".into(),
-            between: [EDGE, CLOUD],
-            round_trip: SimDuration::from_millis(160),
-            jitter: SimDuration::ZERO,
-            bits_per_second: 1e9,
-            mtu: 1340,
-            tunnel_overhead: 60,
-            loss: 0.0,
-        }],
-        deployments: in_cloud.chain(offloaded.iter().map(|&service| pod(service, EDGE))).collect(),
-        mesh: MeshSettings {
-            outbound: NO_PROXY_COST,
-            inbound: NO_PROXY_COST,
-            mtls_cost: NO_EXTRA_COST,
-            telemetry_cost: NO_EXTRA_COST,
-            handshake: SimDuration::ZERO,
-            ..MeshSettings::default()
-        },
-        gateway: GatewaySettings { cost: NO_PROXY_COST, ..GatewaySettings::default() },
-        populations: vec![Population {
-            name: "users".into(),
-            cluster: EDGE,
-            entry: EndpointId(0),
-            users: 100,
-            arrivals: Arrivals::Poisson { per_second },
-            access: Path {
-                round_trip: SimDuration::ZERO,
-                one_way: SimDuration::ZERO,
-                bits_per_second: 1e12,
-                mtu: 1500,
-                tunnel_overhead: 0,
-            },
-            headers: Vec::new(),
-            personal: Vec::new(),
-            reconnects_after: None,
-            counts_session_moves: false,
-            moves: Vec::new(),
-            timeout: None,
-            requests_each: None,
-        }],
-        services: (0..10).map(|_| with_outlier_detection()).collect(),
-        faults: Vec::new(),
-        link_faults: Vec::new(),
-        kubernetes: KubernetesSettings::default(),
-        time_series: None,
+    for &service in offloaded {
+        description.add_pods(ServiceId(service), EDGE, 1);
     }
+    let users = description.add_users(EDGE, ServiceId(0), Arrivals::Poisson { per_second });
+    users.access.bits_per_second = 1e12;
+    description
 }
 
 /// What makes endpoints near a proxy come first.
@@ -231,47 +159,26 @@ pub(crate) fn free_world(
     arrivals: Arrivals,
     seconds: u64,
 ) -> Description {
-    let mut application = Application::default();
-    for (service, &ms) in (0..).zip(sleep_ms) {
-        let own = calls.iter().filter(|(from, _)| *from == service);
-        let own: Vec<Call> =
-            own.map(|&(_, to)| Call { endpoint: EndpointId(to), probability: 1.0 }).collect();
-        let groups = if own.is_empty() { vec![] } else { vec![Group { sequence_length: 100, calls: own }] };
+    let mut description = without_costs(seconds);
+    for (number, &ms) in sleep_ms.iter().enumerate() {
         let internal = InternalService { sleep: SimDuration::from_millis(ms), ..InternalService::idle() };
-        let endpoint = application.endpoints.push(Endpoint { service: ServiceId(service), internal, groups });
-        application.services.push(Service {
-            name: format!("s{service}"),
-            workers: 1,
-            threads: 10_000,
-            replicas: 1,
-            cpu_limit: None,
-            cpu_request: None,
-            endpoint,
-            service_time: None,
-        });
+        let service = description.add_service(&format!("s{number}"), internal);
+        let service = &mut description.application.services[service];
+        (service.workers, service.threads) = (1, 10_000);
     }
-    let mut description = cloud_and_edge(ten_services(|_| 0.0), &[], 1.0);
-    description.application = application;
-    description.deployments = pods
-        .iter()
-        .map(|&(service, cluster, replicas)| Deployment {
-            service: ServiceId(service),
-            cluster,
-            replicas,
-            cpu_limit: None,
-            weight: 1,
-        })
-        .collect();
-    description.services = sleep_ms.iter().map(|_| ServiceSettings::default()).collect();
-    description.warm_up = SimDuration::ZERO;
-    description.duration = SimDuration::from_secs(seconds);
+    for &(from, to) in calls {
+        description.add_call(ServiceId(from), ServiceId(to), 1.0);
+    }
+    for &(service, cluster, replicas) in pods {
+        description.add_pods(ServiceId(service), cluster, replicas);
+    }
+    description.add_users(EDGE, ServiceId(0), arrivals);
     // A bit takes no nanosecond, and a cell never closes a connection.
     for cluster in description.clusters.ids().collect::<Vec<_>>() {
         description.clusters[cluster].local_bits_per_second = 1e18;
     }
     description.links[0].bits_per_second = 1e18;
     description.populations[0].access.bits_per_second = 1e18;
-    description.populations[0].arrivals = arrivals;
     description.cell.keep_alive = SimDuration::from_secs(1_000_000);
     description.mesh.loopback = SimDuration::ZERO;
     description.mesh.concurrency = 1;

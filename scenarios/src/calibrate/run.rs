@@ -45,8 +45,7 @@ impl Plan {
         let objective = self.objective(&measured);
         let Some(found) = self.search(&objective, watch) else { return Ok(None) };
         // What was found is kept, so its residuals are simulated even after Ctrl-C.
-        let never = std::sync::atomic::AtomicBool::new(false);
-        let unstoppable = Watch { cancel: &never, progress: watch.progress };
+        let unstoppable = Watch { progress: watch.progress, ..Watch::default() };
         let Some(sample) = objective.simulate(&found.point, &unstoppable) else { return Ok(None) };
         if sample.pooled.is_empty() {
             return Err(Problem::new("no simulated request succeeded").help("make the run longer").into());

@@ -20,6 +20,16 @@ pub struct Watch<'a> {
     pub progress: &'a (dyn Fn(f64) + Sync),
 }
 
+/// What is never set.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl Default for Watch<'_> {
+    /// Nobody watches, and nobody stops it.
+    fn default() -> Self {
+        Self { cancel: &NEVER, progress: &|_| {} }
+    }
+}
+
 impl Watch<'_> {
     /// Whether the experiment was told to stop, or is short of memory.
     #[must_use]

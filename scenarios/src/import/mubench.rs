@@ -135,16 +135,7 @@ fn read_service(
     raw: &RawValue,
     names: &[&str],
 ) -> (Service, Endpoint) {
-    let mut service = Service {
-        name: name.to_owned(),
-        workers: 4,
-        threads: 16,
-        replicas: 1,
-        cpu_limit: None,
-        cpu_request: None,
-        endpoint: EndpointId(index),
-        service_time: None,
-    };
+    let mut service = Service::new(name, EndpointId(index));
     let mut endpoint =
         Endpoint { service: ServiceId(index), internal: InternalService::idle(), groups: Vec::new() };
     let mut has_internal_service = false;

@@ -12,7 +12,8 @@ use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::network::ways::Ways;
 use meshsim_models::units::{BitsPerSecond, Bytes};
 use meshsim_models::world::description::{
-    ClusterSpec, Deployment, HostSpec, LinkSpec, NodeCapacity, NodeSpec,
+    ClusterSpec, DEFAULT_LOCAL_BANDWIDTH, DEFAULT_LOCAL_DELAY, DEFAULT_MTU, Deployment, HostSpec, LinkSpec,
+    NodeCapacity, NodeSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -24,15 +25,6 @@ pub(super) struct Network {
     pub(super) links: Vec<LinkSpec>,
     pub(super) deployments: Vec<Deployment>,
 }
-
-/// One way between two pods of a cluster: a switch, two network stacks and the wake-up of a thread.
-const DEFAULT_LOCAL_DELAY: SimDuration = SimDuration::from_micros(100);
-
-/// A node's network interface.
-const DEFAULT_LOCAL_BANDWIDTH: BitsPerSecond = BitsPerSecond(10e9);
-
-/// Ethernet's.
-const DEFAULT_MTU: u32 = 1500;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

@@ -10,16 +10,10 @@ use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
-use meshsim_models::units::BitsPerSecond;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
-use meshsim_models::world::description::ServiceSettings;
+use meshsim_models::world::description::{DEFAULT_ACCESS_BANDWIDTH, DEFAULT_USERS, ServiceSettings};
 use std::collections::BTreeSet;
-
-/// The threads of a load generator.
-const DEFAULT_USERS: u32 = 100;
-
-const DEFAULT_ACCESS_BANDWIDTH: BitsPerSecond = BitsPerSecond(1e9);
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

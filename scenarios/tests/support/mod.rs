@@ -1,11 +1,21 @@
 //! Scenarios for tests that write their own.
+#![allow(dead_code)] // Each test uses a part of it.
 
 use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
+use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::Problems;
+use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::path::Path;
 
-/// Writes files of these names and texts into a directory and opens the first one with these settings.
+/// The scenario of the first of these files, which have names and texts, with these settings.
+pub(crate) fn of_texts(files: &[(&str, &str)], settings: &[&str]) -> Result<Scenario, Problems> {
+    let (name, text) = files[0];
+    Scenario::from_text(name, text, &files[1..], &parsed(settings))
+}
+
+/// The same, from files in a directory.
 pub(crate) fn open(
     directory: &Path,
     files: &[(&str, &str)],
@@ -14,6 +24,14 @@ pub(crate) fn open(
     for (name, text) in files {
         std::fs::write(directory.join(name), text).unwrap();
     }
-    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
-    Scenario::open(directory.join(files[0].0).to_str().unwrap(), &settings)
+    Scenario::open(directory.join(files[0].0).to_str().unwrap(), &parsed(settings))
+}
+
+fn parsed(settings: &[&str]) -> Vec<Setting> {
+    settings.iter().map(|text| Setting::parse(text).unwrap()).collect()
+}
+
+/// What the runs of a plan come to.
+pub(crate) fn summary(plan: &Plan) -> Summary {
+    Summary::new(plan, &plan.run(false, &Watch::default()))
 }
