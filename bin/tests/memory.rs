@@ -19,8 +19,10 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn rows_that_do_not_fit_are_found_before_the_run() {
-    let output = limited(1_000_000, "--set users.edge1.rate=55000/s");
+fn rows_that_are_kept_and_do_not_fit_are_found_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("--set users.edge1.rate=55000/s --request-log --out {}", folder.path().display());
+    let output = limited(1_000_000, &settings);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let said = said(&output);
     assert!(said.contains("error: not enough memory: a run of about 9900000 user requests takes "), "{said}");

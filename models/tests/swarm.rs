@@ -768,6 +768,29 @@ fn in_bursts(mut description: Description) -> Description {
     description
 }
 
+/// Requests that are taken while a run goes on, with those that are left at its end, are those of a run that is left
+/// alone.
+#[test]
+fn requests_that_are_taken_on_the_way_are_all_that_there_are() {
+    for_each_world(|seed| {
+        let description = world(seed);
+        let whole = run_and_check_work(&description);
+        let mut world = World::new(&description, 0);
+        let mut rows: Vec<RequestRow> = Vec::new();
+        for step in 1..=7 {
+            let until = SimTime::from_nanos(world.end().as_nanos() / 7 * step);
+            world.run(&mut RunControl::until(until));
+            world.take_requests(|row| rows.push(*row));
+            assert!(rows.iter().all(|row| row.end.is_some()), "what has not ended is not taken");
+        }
+        let end = world.end();
+        world.run(&mut RunControl::until(end));
+        rows.extend(world.finish().requests);
+        rows.sort_unstable_by_key(RequestRow::order);
+        assert_eq!(rows, whole.requests);
+    });
+}
+
 /// Once nobody sends anything, everything is answered, and nothing is left behind.
 #[test]
 fn every_world_drains() {

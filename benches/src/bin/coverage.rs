@@ -18,7 +18,7 @@ use meshsim_core::stats::{Estimate, Histogram, Repeated, Resolution};
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
-use meshsim_scenarios::experiment::replication::BATCHES;
+use meshsim_scenarios::experiment::user_requests::BATCHES;
 use meshsim_scenarios::results::summary::{Latency, Summary, Value};
 use meshsim_scenarios::scenario::Scenario;
 use rayon::prelude::*;

@@ -38,8 +38,8 @@ impl Context<'_> {
 
     fn send_request(&mut self, population: PopulationId, number: u64) {
         let it = &self.topology.description.populations[population.index()];
-        let row = self.cluster.recorder.user_sent(population, number, self.now);
-        let request = OpenRequest { population, number: number as u32, sent: self.now, row };
+        self.cluster.recorder.user_sent();
+        let request = OpenRequest { population, number: number as u32, sent: self.now };
         let request = self.cluster.open_requests.insert(request);
         let address = self.topology.draws.request(population, number);
         let user = it.arrivals.user(number, address, it.users);
@@ -83,7 +83,7 @@ impl Context<'_> {
 
     /// The gateway has an answer for a user.
     pub(crate) fn answer_user(&mut self, request: Handle<OpenRequest>, answer: &Answer) {
-        let OpenRequest { population, number, sent, .. } = self.cluster.open_requests[request];
+        let OpenRequest { population, number, sent } = self.cluster.open_requests[request];
         let it = &self.topology.description.populations[population.index()];
         let address = self.topology.draws.request(population, u64::from(number));
         let user = it.arrivals.user(u64::from(number), address, it.users);
@@ -103,7 +103,7 @@ impl Context<'_> {
 
     /// A user has its answer, or has given up, at `at`.
     pub(super) fn user_is_done(&mut self, request: Handle<OpenRequest>, at: SimTime, answer: &Answer) {
-        let OpenRequest { population, number, row, .. } = self.cluster.open_requests[request];
+        let OpenRequest { population, number, .. } = self.cluster.open_requests[request];
         let it = &self.topology.description.populations[population.index()];
         if answer.status == Status::CallerGone {
             let address = self.topology.draws.request(population, u64::from(number));
@@ -111,8 +111,8 @@ impl Context<'_> {
             self.cluster.access[population].close(user);
         }
         if at < self.topology.description.end() {
-            self.cluster.recorder.user_answered(row, at, answer);
-            self.cluster.open_requests.remove(request);
+            let ended = self.cluster.open_requests.remove(request);
+            self.cluster.recorder.user_answered(&ended, at, answer.status);
         }
         // The next request of a closed loop: its user's next number.
         let next = u64::from(number) + u64::from(it.users);

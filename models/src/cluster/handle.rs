@@ -226,6 +226,11 @@ impl Shard {
         &self.topology
     }
 
+    /// Its clusters, to take from.
+    pub(crate) fn clusters_mut(&mut self) -> impl Iterator<Item = &mut Cluster> {
+        self.clusters.iter_mut()
+    }
+
     /// Its clusters.
     pub(crate) fn clusters(&self) -> impl Iterator<Item = &Cluster> {
         self.clusters.iter()

@@ -9,16 +9,17 @@
 use super::control_log::{ControlLog, PodRecord, ScalingDecision};
 use super::metrics::{Counter, Metrics};
 use super::quarters::Quarters;
-use super::request_log::RequestLog;
+use super::request_log::{RequestLog, RequestRow};
 use super::slices::Slices;
 use super::time_series::{ClientView, LinkSample, ServiceSample, TimeSeries};
 use super::work::{RequestId, Work, WorkId, WorkLog};
 use crate::application::cell::Cell;
-use crate::call::record::Answer;
-use crate::ids::{ClusterId, PopulationId, ServiceId};
+use crate::call::record::Status;
+use crate::ids::{ClusterId, ServiceId};
 use crate::kubernetes::metrics_server::Counters;
+use crate::users::open_request::OpenRequest;
 use crate::world::topology::Topology;
-use meshsim_core::{Id, SimDuration, SimTime};
+use meshsim_core::{SimDuration, SimTime};
 
 /// What is measured in a cluster.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl Recorder {
         let (services, pods) = (description.application.services.len(), topology.pods_of(cluster).len());
         let reported_from = SimTime::ZERO + description.warm_up;
         Self {
-            log: RequestLog::with_capacity(expected_requests(cluster, topology)),
+            log: RequestLog::default(),
             metrics: Metrics::new(slices, reported_from, pods, services),
             work: WorkLog::default(),
             series: match description.time_series {
@@ -56,20 +57,20 @@ impl Recorder {
 
     /// From now on, what is done for each request is kept.
     pub(crate) fn keep_work(&mut self) {
-        self.work = WorkLog::kept(self.log.capacity());
+        self.work = WorkLog::kept();
     }
 }
 
 /// Users.
 impl Recorder {
-    /// A user sends a request; tells its row in the request log.
-    pub(crate) fn user_sent(&mut self, population: PopulationId, number: u64, now: SimTime) -> u32 {
-        self.log.arrive(population, number, now)
+    /// A user sends a request.
+    pub(crate) fn user_sent(&mut self) {
+        self.log.send();
     }
 
-    /// A user's request, of which the log has this row, ends at `at`.
-    pub(crate) fn user_answered(&mut self, row: u32, at: SimTime, answer: &Answer) {
-        self.log.complete(row, at, answer);
+    /// The last byte of an answer reaches its user, or the user gives up, at `at`.
+    pub(crate) fn user_answered(&mut self, request: &OpenRequest, at: SimTime, status: Status) {
+        self.log.end(request, at, status);
     }
 }
 
@@ -201,7 +202,7 @@ impl Recorder {
     /// Memory that grows with the requests (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        // The rows are copied at the end.
+        // Rows that nobody takes are copied at the end.
         self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes()
     }
 
@@ -209,6 +210,11 @@ impl Recorder {
     #[must_use]
     pub fn log(&self) -> &RequestLog {
         &self.log
+    }
+
+    /// Takes the requests that have ended since they were last taken.
+    pub(crate) fn take_requests(&mut self) -> impl Iterator<Item = RequestRow> {
+        self.log.take()
     }
 
     /// What it counted over time.
@@ -246,13 +252,4 @@ impl Recorder {
     pub fn other_bytes(&self) -> u64 {
         self.other_bytes
     }
-}
-
-/// Room for the log: the mean number of requests and six standard deviations.
-fn expected_requests(cluster: ClusterId, topology: &Topology) -> usize {
-    let description = &topology.description;
-    let populations = topology.visitors(cluster).iter().map(|it| &description.populations[it.index()]);
-    let mean: f64 = populations.map(|p| p.expected(description.end())).sum();
-    // Longer logs than this grow as they are needed.
-    (mean + 6.0 * mean.sqrt() + 16.0).min(4e6) as usize
 }

@@ -1,7 +1,12 @@
-//! One row per user request: the raw material of every latency that is reported.
+//! One row per user request that has ended: the raw material of every latency that is reported.
+//!
+//! # Models
+//! Rows wait here until they are taken (`World::take_requests`): whoever takes them while a run goes on needs no
+//! memory for those that are over.
 
-use crate::call::record::{Answer, Status};
+use crate::call::record::Status;
 use crate::ids::PopulationId;
+use crate::users::open_request::OpenRequest;
 use meshsim_core::{SimDuration, SimTime, growing_bytes};
 
 /// A user request.
@@ -26,58 +31,68 @@ pub struct RequestEnd {
     pub status: Status,
 }
 
-/// The requests of a cluster's users, in the order of their arrival.
+impl RequestRow {
+    /// A request in flight.
+    #[must_use]
+    pub const fn open(request: &OpenRequest) -> Self {
+        let OpenRequest { population, number, sent } = *request;
+        Self { population, number, arrival: sent, end: None }
+    }
+
+    /// Its place among all requests: by arrival, then by population and number.
+    #[must_use]
+    pub const fn order(&self) -> (SimTime, PopulationId, u32) {
+        (self.arrival, self.population, self.number)
+    }
+}
+
+/// The requests of a cluster's users that have ended and were not taken, in the order in which that was known.
 #[derive(Clone, Debug, Default)]
 pub struct RequestLog {
+    sent: u64,
+    ended: u64,
     rows: Vec<RequestRow>,
 }
 
 impl RequestLog {
-    /// A log with room for `capacity` rows.
-    #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self { rows: Vec::with_capacity(capacity) }
-    }
-
     /// Memory that it takes, with what it takes next if it is nearly full (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
         growing_bytes(self.rows.len(), self.rows.capacity(), size_of::<RequestRow>())
     }
 
-    /// Rows for which there is room.
+    /// A user sends a request.
+    pub fn send(&mut self) {
+        self.sent += 1;
+    }
+
+    /// A request ends: the last byte of an answer reaches its user, or the user gives up, at `at`.
+    pub fn end(&mut self, request: &OpenRequest, at: SimTime, status: Status) {
+        self.ended += 1;
+        let end = Some(RequestEnd { latency: at - request.sent, status });
+        self.rows.push(RequestRow { end, ..RequestRow::open(request) });
+    }
+
+    /// Requests sent so far.
     #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.rows.capacity()
+    pub const fn sent(&self) -> u64 {
+        self.sent
     }
 
-    /// A user sends a request; tells its row.
-    pub fn arrive(&mut self, population: PopulationId, number: u64, arrival: SimTime) -> u32 {
-        self.rows.push(RequestRow { population, number: number as u32, arrival, end: None });
-        (self.rows.len() - 1) as u32
+    /// Requests that have ended so far.
+    #[must_use]
+    pub const fn ended(&self) -> u64 {
+        self.ended
     }
 
-    /// The last byte of an answer reaches its user at `at`.
-    pub fn complete(&mut self, row: u32, at: SimTime, answer: &Answer) {
-        let row = &mut self.rows[row as usize];
-        row.end = Some(RequestEnd { latency: at - row.arrival, status: answer.status });
-    }
-
-    /// All rows.
+    /// Those that have ended and were not taken.
     #[must_use]
     pub fn rows(&self) -> &[RequestRow] {
         &self.rows
     }
 
-    /// When a request arrived.
-    #[must_use]
-    pub fn arrival(&self, row: u32) -> SimTime {
-        self.rows[row as usize].arrival
-    }
-
-    /// The number of a request in its population.
-    #[must_use]
-    pub fn number(&self, row: u32) -> u32 {
-        self.rows[row as usize].number
+    /// Takes them; the room for them stays.
+    pub fn take(&mut self) -> impl Iterator<Item = RequestRow> {
+        self.rows.drain(..)
     }
 }

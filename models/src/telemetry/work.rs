@@ -84,10 +84,10 @@ pub struct WorkLog {
 }
 
 impl WorkLog {
-    /// A log that is kept, with room for `capacity` entries.
+    /// A log that is kept.
     #[must_use]
-    pub fn kept(capacity: usize) -> Self {
-        Self { is_on: true, entries: Vec::with_capacity(capacity) }
+    pub fn kept() -> Self {
+        Self { is_on: true, entries: Vec::new() }
     }
 
     /// Work for a request begins in this cluster.
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn work_is_put_down_to_its_request() {
-        let mut log = WorkLog::kept(1);
+        let mut log = WorkLog::kept();
         log.begin(RequestId { number: 0, ..THIRD });
         let third = log.begin(THIRD);
         log.get_mut(third).unwrap().calls += 2;

@@ -12,6 +12,4 @@ pub struct OpenRequest {
     pub number: u32,
     /// When the user sent it.
     pub sent: SimTime,
-    /// Its row in the request log.
-    pub row: u32,
 }

@@ -29,7 +29,8 @@ pub struct World {
 /// What a run reports.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Every user request, in the order of arrival (ties in the order of the clusters).
+    /// Every user request that was not taken before ([`World::take_requests`]), in the order of arrival (ties in the
+    /// order of the populations); among them all that are in flight.
     pub requests: Vec<RequestRow>,
     /// What was done for each of them until the end of the run, in the same order; empty unless it was asked for.
     pub work: Vec<Work>,
@@ -114,7 +115,8 @@ impl World {
         let proxy_memory = topology.description.clusters.ids().map(|it| topology.proxy_memory(it)).collect();
         let all = || clusters.values();
         let mut requests: Vec<RequestRow> = all().flat_map(|it| it.recorder.log().rows()).copied().collect();
-        requests.sort_by_key(|row| row.arrival);
+        requests.extend(all().flat_map(|it| in_flight(it)));
+        requests.sort_unstable_by_key(RequestRow::order);
         Record {
             work: by_request(&requests, all().flat_map(|it| it.recorder.work().entries())),
             requests,
@@ -130,8 +132,15 @@ impl World {
         }
     }
 
-    /// Memory of what grows with the load (bytes): requests and calls in flight, connections, events to come and a
-    /// row per user request so far, which is copied at the end. What is nearly full counts with what it takes next.
+    /// Takes the user requests that have ended since they were last taken, in no order that means anything.
+    pub fn take_requests(&mut self, mut each: impl FnMut(&RequestRow)) {
+        for cluster in self.engine.processes_mut().flat_map(Shard::clusters_mut) {
+            cluster.recorder.take_requests().for_each(|row| each(&row));
+        }
+    }
+
+    /// Memory of what grows with the load (bytes): requests and calls in flight, connections, events to come and the
+    /// rows of user requests that nobody has taken, which are copied at the end. What is nearly full counts with what it takes next.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let of = |it: &Cluster| {
@@ -143,9 +152,9 @@ impl World {
 
     /// User requests without an answer, and all so far.
     #[must_use]
-    pub fn open_and_all_requests(&self) -> (u64, usize) {
+    pub fn open_and_all_requests(&self) -> (u64, u64) {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
-            (open + cluster.open_requests.len() as u64, all + cluster.recorder.log().rows().len())
+            (open + cluster.open_requests.len() as u64, all + cluster.recorder.log().sent())
         })
     }
 
@@ -177,6 +186,11 @@ impl Record {
     pub fn served_between(&self, cluster: ClusterId, from: SimTime, to: SimTime) -> Vec<u64> {
         self.metrics[cluster].served_between(from, to)
     }
+}
+
+/// The user requests of a cluster that have not ended.
+fn in_flight(cluster: &Cluster) -> impl Iterator<Item = RequestRow> {
+    cluster.open_requests.handles().map(|it| RequestRow::open(&cluster.open_requests[it]))
 }
 
 /// What all clusters together did for each request; nothing if they have kept nothing.

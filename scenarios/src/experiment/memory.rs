@@ -1,7 +1,7 @@
 //! How much memory runs may take together, so that one that is overloaded fails with a message.
 //!
 //! # Models
-//! What grows with the load (requests in flight, events, a row per user request) is counted in bytes over all runs of
+//! What grows with the load (requests in flight, events, rows of user requests that are kept) is counted in bytes over all runs of
 //! the program, which share what is free when the first of them begins: of the machine, of its control group and
 //! below the limit of the address space (`ulimit -v`). A run that would take more stops, and all others with it. So
 //! memory decides whether there is a result, never what it is.
@@ -31,10 +31,6 @@ static SHORTAGE: OnceLock<Problem> = OnceLock::new();
 /// Of what is free, so much is left to everything that is not counted.
 const SPARE: f64 = 0.2;
 
-/// What a request takes beside its row while a run is reduced to figures (bytes): its latency three times and a
-/// reference.
-const REDUCED_BYTES: usize = 4 * size_of::<u64>();
-
 /// Whether a run has stopped for want of memory, and all others are to.
 #[must_use]
 pub fn is_short() -> bool {
@@ -55,13 +51,13 @@ pub(super) struct Share {
 
 impl Share {
     /// The run holds so much now (bytes). False if that is more than there is, of which `open` requests in flight and
-    /// `rows` in all are the cause.
-    pub(super) fn hold(&mut self, bytes: usize, open: u64, rows: usize) -> bool {
-        self.set(bytes as u64 + (rows * REDUCED_BYTES) as u64);
+    /// `all` that were sent are the cause.
+    pub(super) fn hold(&mut self, bytes: usize, open: u64, all: u64) -> bool {
+        self.set(bytes as u64);
         let (held, most) = (HELD.load(Ordering::Relaxed), most());
         if held > most && !SHORT.swap(true, Ordering::Relaxed) {
             let message = format!(
-                "not enough memory: {open} requests in flight and {rows} in all in one run; all runs take {}, and {} is \
+                "not enough memory: {open} requests in flight and {all} in all in one run; all runs take {}, and {} is \
                  free",
                 in_words(held as f64),
                 in_words(most as f64)
@@ -72,13 +68,9 @@ impl Share {
         !is_short()
     }
 
-    /// Of the run its rows are left, and what was done for so many of them.
-    pub(super) fn keep_rows(&mut self, rows: usize, work: usize) {
-        self.set((rows * size_of::<RequestRow>() + work * size_of::<Work>()) as u64);
-    }
-
-    /// What is held now is held until the program ends.
-    pub(super) fn leave(&mut self) {
+    /// Of the run so much is left until the program ends (bytes).
+    pub(super) fn keep(&mut self, bytes: usize) {
+        self.set(bytes as u64);
         self.bytes = 0;
     }
 
@@ -102,7 +94,8 @@ impl Drop for Share {
 const HELP: &str = "lower the rate or give the services more CPU if requests pile up; else shorten run.duration and \
                     take more replications, or run on fewer --threads";
 
-/// Makes sure before a plan runs on so many threads that there is memory for a row per user request.
+/// Makes sure before a plan runs on so many threads that there is memory for the rows of its user requests, if they are
+/// kept.
 ///
 /// # Errors
 /// If there is not.
@@ -111,27 +104,22 @@ pub fn suffices_for(plan: &Plan, keep_rows: bool, threads: usize) -> Result<(), 
 }
 
 fn suffices(plan: &Plan, keep_rows: bool, threads: usize, most: u64) -> Result<(), Problem> {
-    let strategies = plan.strategies.len();
+    if !keep_rows {
+        return Ok(());
+    }
+    let cells = plan.strategies.len() * plan.replications as usize;
     let requests = |it: &crate::resolve::Resolved| expected_requests(&it.description);
     let requests = plan.strategies.iter().map(requests).fold(0.0, f64::max);
-    // All strategies of a replication are reduced together; of those that run, rows are copied.
-    let together = strategies * threads.min(plan.replications as usize);
-    let running = threads.min(strategies * plan.replications as usize);
-    let kept = if keep_rows { strategies * plan.replications as usize } else { 0 };
     let row = size_of::<RequestRow>();
     // What is done for a request is kept by each cluster that it comes to, of which there is one at least.
-    let [work, parts] = match keep_rows {
-        true => [size_of::<Work>(), size_of::<(RequestId, Work)>()],
-        false => [0, 0],
-    };
-    let bytes =
-        requests * ((together + kept) * (row + work) + running * (row + parts + REDUCED_BYTES)) as f64;
+    let running = threads.min(cells) * (row + size_of::<(RequestId, Work)>());
+    let bytes = requests * (cells * (row + size_of::<Work>()) + running) as f64;
     if bytes <= most as f64 {
         return Ok(());
     }
-    let runs = match together {
+    let runs = match cells {
         1 => format!("a run of about {requests:.0} user requests takes"),
-        _ => format!("{together} runs at a time of about {requests:.0} user requests take"),
+        _ => format!("{cells} runs of about {requests:.0} user requests take"),
     };
     let [bytes, most] = [bytes, most as f64].map(in_words);
     let message = format!("not enough memory: {runs} {bytes}, and {most} is free");
@@ -183,18 +171,17 @@ mod tests {
     use crate::scenario::Scenario;
 
     #[test]
-    fn the_rows_of_runs_at_the_same_time_have_to_fit() {
+    fn rows_that_are_kept_have_to_fit() {
         let plan = Plan::new(&Scenario::open("slow-endpoint", &[]).unwrap(), &Choice::default()).unwrap();
         let requests = expected_requests(&plan.strategies[0].description);
-        let row = size_of::<RequestRow>() as f64;
-        // One strategy's rows twice, the others' once, and the figures of the one that runs.
-        let strategies = plan.strategies.len() as f64;
-        let least = requests * ((strategies + 1.0) * row + REDUCED_BYTES as f64);
-        assert!(suffices(&plan, false, 1, least as u64 + 1).is_ok());
-        let problem = suffices(&plan, false, 1, least as u64 - 1).unwrap_err();
+        let cells = (plan.strategies.len() * plan.replications as usize) as f64;
+        let [row, work] = [size_of::<RequestRow>() as f64, size_of::<Work>() as f64];
+        let least = requests * (cells * (row + work) + row + size_of::<(RequestId, Work)>() as f64);
+        assert!(suffices(&plan, true, 1, least as u64 + 1).is_ok());
+        let problem = suffices(&plan, true, 1, least as u64 - 1).unwrap_err();
         assert!(problem.message.starts_with("not enough memory: ") && problem.help.is_some(), "{problem}");
-        assert!(suffices(&plan, true, 1, least as u64 + 1).is_err(), "rows of all replications are kept");
-        assert!(suffices(&plan, false, 2, least as u64 + 1).is_err(), "two at a time");
+        assert!(suffices(&plan, true, 2, least as u64 + 1).is_err(), "two at a time");
+        assert!(suffices(&plan, false, 2, 1).is_ok(), "none is kept");
     }
 
     #[test]
@@ -202,11 +189,9 @@ mod tests {
         // Other tests of this program run worlds at the same time: only a share larger than all of these can be told.
         let mut share = Share::default();
         assert!(share.hold(1_000, 1, 1));
-        share.keep_rows(10, 0);
-        assert_eq!(share.bytes, 10 * size_of::<RequestRow>() as u64);
-        share.leave();
+        share.keep(400);
         assert_eq!(share.bytes, 0);
-        HELD.fetch_sub(10 * size_of::<RequestRow>() as u64, Ordering::Relaxed);
+        HELD.fetch_sub(400, Ordering::Relaxed);
     }
 
     #[test]

@@ -5,12 +5,18 @@ pub mod compare;
 pub mod memory;
 pub mod over_draws;
 pub mod replication;
+pub mod settling;
 pub mod sweep;
+pub mod user_requests;
 pub mod user_series;
 pub mod warm_up;
 pub mod workloads;
 
+use meshsim_core::SimTime;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A stretch of a run: its first moment, and the first after it.
+pub type Stretch = (SimTime, SimTime);
 
 /// How an experiment is watched and stopped.
 pub struct Watch<'a> {

@@ -11,11 +11,12 @@
 //! Work from the cut on for requests that came before it counts, and work after the end does not. Effect: none in the
 //! mean where the load is steady; where requests pile up, what is still to be done for them is in no figure.
 
-use super::Watch;
 use super::memory::Share;
-use super::user_series::{UserSample, user_series};
-use super::warm_up::Series;
+use super::settling::Series;
+use super::user_requests::{Compared, Counts, Group, RequestSink, Tally, UserRequests, Wanted};
+use super::user_series::UserSample;
 use super::workloads::{Workload, workloads};
+use super::{Stretch, Watch};
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution};
@@ -23,7 +24,6 @@ use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
-use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
@@ -32,15 +32,10 @@ use meshsim_models::world::description::Description;
 use meshsim_models::world::placement::DeploymentPlaces;
 use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
-use xxhash_rust::xxh64::Xxh64;
 
 /// What one strategy came to in one replication.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// Mean latency of successful requests (ms).
-    pub mean_ms: f64,
     /// What a dashboard would show as p90 (ms).
     pub dashboard_p90_ms: f64,
     /// Calls that cells answered, per request that arrived, as all of these.
@@ -92,7 +87,7 @@ pub struct Figures {
     pub counts: Counts,
     /// Latencies of successful requests (ns).
     pub histogram: Histogram,
-    /// The same in [`BATCHES`] batches of equal time, by arrival, of [`Keep::batches`].
+    /// The same in ten batches of equal time, by arrival, of [`Keep::batches`].
     pub batches: Vec<Histogram>,
     /// What the users of each population got, where there are several, up to [`GROUPS_MAX`].
     pub groups: Vec<Group>,
@@ -100,7 +95,7 @@ pub struct Figures {
     pub compared: Compared,
     /// How it went over the reported time.
     pub over_time: Series,
-    /// Successful latencies in the order of arrival (ms), if they were asked for.
+    /// Successful latencies (ms), if they were asked for, in no order that means anything.
     pub latencies_ms: Vec<f64>,
     /// Reported time (s).
     pub seconds: f64,
@@ -110,72 +105,13 @@ pub struct Figures {
     pub work: Vec<Work>,
 }
 
-/// What the users of one population got.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// Where their requests went.
-    pub counts: Counts,
-    /// Latencies of the successful ones (ns).
-    pub histogram: Histogram,
-    /// The same in [`BATCHES`] batches of equal time, by arrival.
-    pub batches: Vec<Histogram>,
-}
-
-/// More groups of users than this are reported together only: each takes some 100 kB a replication.
-pub const GROUPS_MAX: usize = 64;
-
-/// A stretch of a run: its first moment, and the first after it.
-pub type Stretch = (SimTime, SimTime);
-
-/// What two strategies are compared by.
-#[derive(Clone, Debug)]
-pub struct Compared {
-    /// From the cut to the end.
-    pub reported: Stretch,
-    /// Mean latency of the successful requests (ms) that arrive in what is reported of this strategy and of another
-    /// one, for every such stretch.
-    pub means_ms: Vec<(Stretch, f64)>,
-    /// Equal where every request of the run arrived at the same time, took as long and ended in the same way.
-    pub requests: u64,
-}
-
-impl Compared {
-    /// Mean latency of the requests that count under this strategy and another one (ms).
-    #[must_use]
-    pub fn mean_ms(&self, other: &Self) -> Option<f64> {
-        let common = common(self.reported, other.reported);
-        self.means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
-    }
-}
-
-/// What is in both stretches.
-fn common(one: Stretch, other: Stretch) -> Stretch {
-    (one.0.max(other.0), one.1.min(other.1))
-}
-
-/// Batches of a replication: enough to see how long neighbours are alike, long enough to be of use each.
-pub const BATCHES: usize = 10;
-
-/// Requests after the cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Arrived.
-    pub offered: u64,
-    /// Answered with a success.
-    pub completed: u64,
-    /// Answered otherwise, by status and flag, as in `503 UF`.
-    pub failed: BTreeMap<String, u64>,
-    /// Not ended.
-    pub in_flight: u64,
-}
-
 /// The quantiles that are reported.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// What to keep beside the figures.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Latencies in the order of arrival.
+    /// Latencies.
     pub latencies: bool,
     /// Every request.
     pub rows: bool,
@@ -203,17 +139,25 @@ impl Keep {
 /// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
-    let records: Vec<Option<(Record, Share)>> =
-        strategies.par_iter().map(|resolved| run_cell(resolved, number, keep, watch)).collect();
-    // The shares are held until all is reduced.
-    let (records, mut shares): (Vec<Record>, Vec<Share>) =
-        records.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
-    if keep.rows {
-        shares.iter_mut().for_each(Share::leave);
-    }
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
-    let reduced = strategies.iter().zip(records);
-    Some(reduced.map(|(resolved, record)| reduce(resolved, record, &reported, keep)).collect())
+    let one = |resolved: &Resolved| -> Option<Figures> {
+        let description = &resolved.description;
+        let wanted = Wanted {
+            populations: description.populations.len(),
+            sampled: description.time_series,
+            batches: keep.batches,
+            latencies: keep.latencies,
+        };
+        let mut requests = UserRequests::new(wanted, stretch_of(description), &reported);
+        let (record, mut share) = run_cell(resolved, number, keep.rows, watch, &mut requests)?;
+        let kept = record.requests.len() * size_of::<RequestRow>() + record.work.len() * size_of::<Work>();
+        let figures = reduce(resolved, record, requests, keep);
+        if keep.rows {
+            share.keep(kept);
+        }
+        Some(figures)
+    };
+    strategies.par_iter().map(one).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// What is reported of a description.
@@ -221,17 +165,19 @@ fn stretch_of(description: &Description) -> Stretch {
     (SimTime::ZERO + description.warm_up, description.end())
 }
 
-/// Runs one strategy.
+/// Runs one strategy, and tells `sink` of every user request, as it ends or as it is at the end of the run. With
+/// `keep_rows`, all of them are in the record, too, and what was done for each.
 pub(super) fn run_cell(
     resolved: &Resolved,
     replication: u32,
-    keep: Keep,
+    keep_rows: bool,
     watch: &Watch<'_>,
+    sink: &mut impl RequestSink,
 ) -> Option<(Record, Share)> {
     if watch.is_cancelled() {
         return None;
     }
-    let make = if keep.rows { World::keeping_work } else { World::new };
+    let make = if keep_rows { World::keeping_work } else { World::new };
     let mut world = make(&resolved.description, replication);
     let end = world.end();
     let mut reported = 0.0;
@@ -244,59 +190,83 @@ pub(super) fn run_cell(
         }
     };
     let mut share = Share::default();
-    for step in 1..=MEMORY_STEPS {
-        let until = SimTime::from_nanos((u128::from(end.as_nanos()) * step / MEMORY_STEPS) as u64);
-        let mut control = RunControl::until(until).cancelled_by(watch.cancel).reporting_to(&mut hear);
+    let mut stride = Stride::new(end);
+    let mut now = SimTime::ZERO;
+    while now < end {
+        now = end.min(now + stride.length);
+        let mut control = RunControl::until(now).cancelled_by(watch.cancel).reporting_to(&mut hear);
         let outcome = world.run(&mut control);
-        let (open, rows) = world.open_and_all_requests();
-        if outcome == Outcome::Cancelled || watch.is_cancelled() || !share.hold(world.bytes(), open, rows) {
+        let (open, all) = world.open_and_all_requests();
+        if outcome == Outcome::Cancelled
+            || watch.is_cancelled()
+            || !share.hold(world.bytes() + sink.bytes(), open, all)
+        {
             return None;
+        }
+        if !keep_rows {
+            let mut taken = 0;
+            world.take_requests(|row| {
+                taken += 1;
+                sink.add(row);
+            });
+            stride.adapt(taken);
         }
     }
     (watch.progress)(end.as_secs_f64() - reported);
     let record = world.finish();
-    share.keep_rows(record.requests.len(), record.work.len());
+    record.requests.iter().for_each(|row| sink.add(row));
     Some((record, share))
 }
 
-/// So often in a run its memory is looked at.
-const MEMORY_STEPS: u128 = 200;
-
-/// The latency of a request that succeeded.
-fn latency_ms(row: &RequestRow) -> Option<f64> {
-    row.end.filter(|end| end.status.is_ok()).map(|end| end.latency.as_millis_f64())
+/// How far a run goes until its memory is looked at and the requests that have ended are taken.
+struct Stride {
+    length: SimDuration,
+    longest: SimDuration,
 }
 
-fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: Keep) -> Figures {
+impl Stride {
+    /// About so many requests end in one.
+    const REQUESTS: u64 = 20_000;
+
+    fn new(end: SimTime) -> Self {
+        let longest = SimDuration::from_nanos(end.as_nanos().div_ceil(200).max(1));
+        Self { length: longest, longest }
+    }
+
+    /// So many requests have ended in the last one.
+    fn adapt(&mut self, requests: u64) {
+        if requests > Self::REQUESTS {
+            self.length = SimDuration::from_nanos((self.length.as_nanos() / 2).max(1));
+        } else if requests < Self::REQUESTS / 4 {
+            self.length = (self.length * 2).min(self.longest);
+        }
+    }
+}
+
+fn reduce(resolved: &Resolved, record: Record, requests: UserRequests, keep: Keep) -> Figures {
     let description = &resolved.description;
     let (cut, end) = stretch_of(description);
     let seconds = (end - cut).as_secs_f64();
-    let rows: Vec<&RequestRow> = record.requests.iter().filter(|row| row.arrival >= cut).collect();
-    let latencies: Vec<f64> = rows.iter().filter_map(|row| latency_ms(row)).collect();
-    let (histogram, batches) = histograms(&rows, (cut, end), keep.batches);
-    let over_time = Series::new(&record, cut);
-    let mut buckets = IstioHistogram::default();
-    latencies.iter().for_each(|&ms| buckets.record(ms));
     let metrics: Vec<_> = description.clusters.ids().map(|id| record.metrics_from(id, cut)).collect();
     let mut work = Work::default();
     metrics.iter().for_each(|it| work += it.work);
-    let per_request = |sum: u64| sum as f64 / rows.len() as f64;
+    let offered = requests.offered() as f64;
+    let per_request = |sum: u64| sum as f64 / offered;
+    let compared = requests.compared();
+    let Group { counts, histogram, batches } = requests.all.into_group();
     Figures {
-        mean_ms: latencies.iter().sum::<f64>() / latencies.len() as f64,
-        dashboard_p90_ms: buckets.quantile(0.9).unwrap_or(f64::NAN),
+        dashboard_p90_ms: requests.buckets.quantile(0.9).unwrap_or(f64::NAN),
         calls: per_request(work.calls),
         crossings: per_request(work.crossings),
         returns: per_request(work.returns),
         retries: per_request(work.retries),
         rounds: per_request(work.rounds),
         connect_ms: per_request(work.connect_nanos) / 1e6,
-        demand_ms: work.cpu_nanos / rows.len() as f64 / 1e6,
+        demand_ms: work.cpu_nanos / offered / 1e6,
         cross_payload: per_request(work.cross_payload),
         cross_wire: per_request(work.cross_wire),
         workloads: workloads(description, &record, cut),
-        user_series: description.time_series.map_or_else(Vec::new, |interval| {
-            user_series(&record.requests, description.populations.len(), interval, record.end)
-        }),
+        user_series: requests.series.map_or_else(Vec::new, |series| series.samples()),
         served: record
             .deployments
             .iter()
@@ -313,85 +283,17 @@ fn reduce(resolved: &Resolved, record: Record, all_reported: &[Stretch], keep: K
         control: record.control,
         series: record.series,
         proxy_memory: record.proxy_memory.iter().copied().collect(),
-        counts: count(&rows),
+        counts,
         histogram,
         batches,
-        groups: groups(&rows, description.populations.len(), (cut, end), keep.batches),
-        compared: compared(&record.requests, (cut, end), all_reported),
-        over_time,
-        latencies_ms: if keep.latencies { latencies } else { Vec::new() },
+        groups: requests.groups.into_iter().map(Tally::into_group).collect(),
+        compared,
+        over_time: requests.over_time.series(),
+        latencies_ms: requests.latencies_ms.unwrap_or_default(),
         seconds,
         rows: if keep.rows { record.requests } else { Vec::new() },
         work: record.work,
     }
-}
-
-/// Latencies of successful requests (ns): all, and in batches by their arrival.
-fn histograms(rows: &[&RequestRow], (cut, end): Stretch, batches: Resolution) -> (Histogram, Vec<Histogram>) {
-    let mut all = Histogram::new(Resolution::PerMille);
-    let mut parts = vec![Histogram::new(batches); BATCHES];
-    let width = (end - cut).as_nanos().div_ceil(BATCHES as u64).max(1);
-    for row in rows {
-        if let Some(ended) = row.end.filter(|ended| ended.status.is_ok()) {
-            let nanos = ended.latency.as_nanos();
-            all.record(nanos);
-            parts[(((row.arrival - cut).as_nanos() / width) as usize).min(BATCHES - 1)].record(nanos);
-        }
-    }
-    (all, parts)
-}
-
-/// What the users of each of several populations got.
-fn groups(rows: &[&RequestRow], populations: usize, reported: Stretch, batches: Resolution) -> Vec<Group> {
-    if !(2..=GROUPS_MAX).contains(&populations) {
-        return Vec::new();
-    }
-    let mut by_population = vec![Vec::new(); populations];
-    rows.iter().for_each(|&row| by_population[row.population.index()].push(row));
-    let group = |rows: Vec<&RequestRow>| {
-        let counts = count(&rows);
-        let (histogram, batches) = histograms(&rows, reported, batches);
-        Group { counts, histogram, batches }
-    };
-    by_population.into_iter().map(group).collect()
-}
-
-/// What comparisons of this strategy with those that are reported over `all` need.
-fn compared(rows: &[RequestRow], reported: Stretch, all: &[Stretch]) -> Compared {
-    let mut stretches: Vec<Stretch> = all.iter().map(|&other| common(reported, other)).collect();
-    stretches.sort_unstable();
-    stretches.dedup();
-    let mean = |(from, until): Stretch| {
-        let within = rows.iter().filter(|row| from <= row.arrival && row.arrival < until);
-        let (sum, count) =
-            within.filter_map(latency_ms).fold((0.0, 0_u64), |(sum, count), ms| (sum + ms, count + 1));
-        sum / count as f64
-    };
-    let means_ms = stretches.into_iter().map(|stretch| (stretch, mean(stretch))).collect();
-    Compared { reported, means_ms, requests: fingerprint(rows) }
-}
-
-/// Of when each request arrived and how it ended.
-fn fingerprint(rows: &[RequestRow]) -> u64 {
-    let mut hasher = Xxh64::new(0);
-    for row in rows {
-        (row.population.index(), row.number, row.arrival.as_nanos()).hash(&mut hasher);
-        let end = row.end.map(|end| (end.latency.as_nanos(), end.status.code(), end.status.flag()));
-        end.hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-fn count(rows: &[&RequestRow]) -> Counts {
-    let mut counts = Counts { offered: rows.len() as u64, ..Counts::default() };
-    for row in rows {
-        match row.end.map(|end| end.status) {
-            None => counts.in_flight += 1,
-            Some(status) if status.is_ok() => counts.completed += 1,
-            Some(status) => *counts.failed.entry(status.to_string()).or_default() += 1,
-        }
-    }
-    counts
 }
 
 /// What the pods of a cluster served, by service and pod.

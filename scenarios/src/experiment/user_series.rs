@@ -1,6 +1,6 @@
-//! What users waited, interval by interval, from the rows of their requests.
+//! What users waited, interval by interval.
 
-use meshsim_core::stats::quantile_of_sorted;
+use meshsim_core::stats::{Resolution, SparseHistogram};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::ids::PopulationId;
 use meshsim_models::telemetry::request_log::RequestRow;
@@ -18,49 +18,68 @@ pub struct UserSample {
     pub failed: u32,
     /// Those of them that had not ended when the run did.
     pub in_flight: u32,
-    /// Quantiles of the latency of the others: 0.5, 0.9, 0.99 (ms); absent if there are none.
+    /// Quantiles of the latency of the others: 0.5, 0.9, 0.99 (ms), to 0.1 %; absent if there are none.
     pub latency_ms: Option<[f64; 3]>,
 }
 
 /// The whole run in intervals; the last one ends with the run, and may be shorter.
-#[must_use]
-pub fn user_series(
-    rows: &[RequestRow],
+pub(super) struct UserSeries {
     populations: usize,
     interval: SimDuration,
     end: SimTime,
-) -> Vec<UserSample> {
-    let count = end.as_nanos().div_ceil(interval.as_nanos().max(1)) as usize;
-    let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); count * populations];
-    let mut others = vec![[0_u32; 2]; count * populations];
-    for row in rows {
-        let number = (row.arrival.as_nanos() / interval.as_nanos().max(1)) as usize;
-        let place = number * populations + row.population.index();
+    /// By interval and population.
+    seen: Vec<Seen>,
+}
+
+/// Requests of a population that arrived in an interval.
+#[derive(Clone)]
+struct Seen {
+    latency: SparseHistogram,
+    failed: u32,
+    in_flight: u32,
+}
+
+impl UserSeries {
+    /// Of so many populations in a run that ends at `end`.
+    pub(super) fn new(populations: usize, interval: SimDuration, end: SimTime) -> Self {
+        let interval = interval.max(SimDuration::from_nanos(1));
+        let count = end.as_nanos().div_ceil(interval.as_nanos()) as usize;
+        let seen = Seen { latency: SparseHistogram::new(Resolution::PerMille), failed: 0, in_flight: 0 };
+        Self { populations, interval, end, seen: vec![seen; count * populations] }
+    }
+
+    /// A request has ended, or was in flight at the end of the run.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        let number = (row.arrival.as_nanos() / self.interval.as_nanos()) as usize;
+        let seen = &mut self.seen[number * self.populations + row.population.index()];
         match row.end {
-            Some(it) if it.status.is_ok() => latencies[place].push(it.latency.as_millis_f64()),
-            Some(_) => others[place][0] += 1,
-            None => others[place][1] += 1,
+            Some(it) if it.status.is_ok() => seen.latency.record(it.latency.as_nanos()),
+            Some(_) => seen.failed += 1,
+            None => seen.in_flight += 1,
         }
     }
-    let sample = |(place, latencies): (usize, &mut Vec<f64>)| {
-        latencies.sort_unstable_by(f64::total_cmp);
-        let [failed, in_flight] = others[place];
-        let quantile = |q| quantile_of_sorted(latencies, q);
+
+    /// A sample per interval and population, in this order.
+    pub(super) fn samples(&self) -> Vec<UserSample> {
+        self.seen.iter().enumerate().map(|(place, seen)| self.sample(place, seen)).collect()
+    }
+
+    fn sample(&self, place: usize, seen: &Seen) -> UserSample {
+        let quantile = |q| seen.latency.quantile(q).map(|nanos| nanos / 1e6);
         let latency_ms = match [0.5, 0.9, 0.99].map(quantile) {
             [Some(p50), Some(p90), Some(p99)] => Some([p50, p90, p99]),
             _ => None,
         };
-        let begins = SimTime::ZERO + interval * ((place / populations) as u64);
-        let ends = end.min(begins.saturating_add(interval));
+        let begins = SimTime::ZERO + self.interval * ((place / self.populations) as u64);
+        let ends = self.end.min(begins.saturating_add(self.interval));
+        let offered = seen.latency.count() as f64 + f64::from(seen.failed + seen.in_flight);
         UserSample {
             at: ends,
-            population: PopulationId::from_index(place % populations),
-            offered_per_second: (latencies.len() as f64 + f64::from(failed + in_flight))
-                / (ends - begins).as_secs_f64(),
-            failed,
-            in_flight,
+            population: PopulationId::from_index(place % self.populations),
+            offered_per_second: offered / (ends - begins).as_secs_f64(),
+            failed: seen.failed,
+            in_flight: seen.in_flight,
             latency_ms,
         }
-    };
-    latencies.iter_mut().enumerate().map(sample).collect()
+    }
 }

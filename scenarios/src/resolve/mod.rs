@@ -75,8 +75,8 @@ const MILLISECOND: u64 = 1_000_000;
 /// Longest time that a piece of work takes.
 const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
 
-/// Most user requests of an open loop in a run: their rows take 0.7 GB per strategy.
-const REQUESTS_MAX: f64 = 1e7;
+/// Most user requests of an open loop in a run: the number of a request has 32 bits.
+const REQUESTS_MAX: f64 = 4e9;
 
 /// Each cluster of a world takes some 0.2 MB.
 const CLUSTERS_MAX: usize = 20_000;

@@ -5,8 +5,10 @@ use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, wo
 use crate::analysis::estimates::{CONFIDENCE, Latencies, over_replications};
 use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
-use crate::experiment::replication::{Compared, Counts, Figures};
-use crate::experiment::warm_up::{WarmUp, settles_at};
+use crate::experiment::replication::Figures;
+use crate::experiment::settling::settles_at;
+use crate::experiment::user_requests::{Compared, Counts};
+use crate::experiment::warm_up::WarmUp;
 use crate::resolve::Resolved;
 use meshsim_core::stats::{Estimate, Histogram, paired_difference};
 use meshsim_models::world::description::Description;

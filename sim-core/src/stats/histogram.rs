@@ -38,14 +38,14 @@ impl Resolution {
 
     /// The bucket that holds `value`; `|` makes the exact range octave 0.
     #[inline]
-    const fn index_of(self, value: u64) -> usize {
+    pub(super) const fn index_of(self, value: u64) -> usize {
         let bits = self.bits();
         let octave = 63 - bits - (value | (1 << bits)).leading_zeros();
         ((octave as usize) << bits) + (value >> octave) as usize
     }
 
     /// Lowest value and width of a bucket.
-    const fn bounds_of(self, index: usize) -> (u64, u64) {
+    pub(super) const fn bounds_of(self, index: usize) -> (u64, u64) {
         let bits = self.bits();
         let octave = (index >> bits).saturating_sub(1);
         let lower = ((index - (octave << bits)) as u64) << octave;

@@ -2,7 +2,8 @@
 //!
 //! Collectors, fed while the simulation runs and constant in memory:
 //! [`Tally`] (moments of a sample), [`TimeAverage`] (a quantity held over
-//! simulated time) and [`Histogram`] (quantiles of integer values).
+//! simulated time), [`Histogram`] (quantiles of integer values) and
+//! [`SparseHistogram`] (the same of few values).
 //!
 //! Estimators, applied to recorded samples afterwards: [`mser5`] finds the end
 //! of the warm-up, [`Repeated`] gives means and quantiles of replications or of
@@ -18,6 +19,7 @@ pub mod interval;
 pub mod normal;
 pub mod quantile;
 pub mod repeated;
+pub mod sparse_histogram;
 pub mod student_t;
 pub mod tally;
 pub mod time_average;
@@ -31,6 +33,7 @@ pub use interval::{Estimate, Interval, Paired, mean_estimate, paired_difference}
 pub use normal::normal_quantile;
 pub use quantile::quantile_of_sorted;
 pub use repeated::Repeated;
+pub use sparse_histogram::SparseHistogram;
 pub use student_t::student_t_quantile;
 pub use tally::Tally;
 pub use time_average::TimeAverage;

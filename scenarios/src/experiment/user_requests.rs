@@ -1,0 +1,355 @@
+//! The requests of a run's users, reduced to figures as they end.
+//!
+//! # Models
+//! A request counts if it arrives from the cut on, to the nanosecond. Everything is a sum of integers or a histogram, so
+//! the order in which requests come is of no importance.
+//!
+//! # Assumptions
+//! Latencies over time, of intervals that are sampled, come from histograms of 0.1 % resolution.
+
+use super::Stretch;
+use super::settling::OverTime;
+use super::user_series::UserSeries;
+use meshsim_core::stats::{Histogram, Resolution};
+use meshsim_core::{Id, SimDuration};
+use meshsim_models::call::record::Status;
+use meshsim_models::telemetry::istio_buckets::IstioHistogram;
+use meshsim_models::telemetry::request_log::RequestRow;
+use std::collections::BTreeMap;
+use xxhash_rust::xxh64::xxh64;
+
+/// What the users of one population got.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Where their requests went.
+    pub counts: Counts,
+    /// Latencies of the successful ones (ns).
+    pub histogram: Histogram,
+    /// The same in ten batches of equal time, by arrival.
+    pub batches: Vec<Histogram>,
+}
+
+/// More groups of users than this are reported together only: each takes some 100 kB a replication.
+pub const GROUPS_MAX: usize = 64;
+
+/// What two strategies are compared by.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// From the cut to the end.
+    pub reported: Stretch,
+    /// Mean latency of the successful requests (ms) that arrive in what is reported of this strategy and of another
+    /// one, for every such stretch.
+    pub means_ms: Vec<(Stretch, f64)>,
+    /// Equal where every request of the run arrived at the same time, took as long and ended in the same way.
+    pub requests: u64,
+}
+
+impl Compared {
+    /// Mean latency of the requests that count under this strategy and another one (ms).
+    #[must_use]
+    pub fn mean_ms(&self, other: &Self) -> Option<f64> {
+        let common = Self::common(self.reported, other.reported);
+        self.means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
+    }
+
+    /// What is in both stretches.
+    pub(super) fn common(one: Stretch, other: Stretch) -> Stretch {
+        (one.0.max(other.0), one.1.min(other.1))
+    }
+}
+
+/// Batches of a replication: enough to see how long neighbours are alike, long enough to be of use each.
+pub const BATCHES: usize = 10;
+
+/// Requests after the cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Arrived.
+    pub offered: u64,
+    /// Answered with a success.
+    pub completed: u64,
+    /// Answered otherwise, by status and flag, as in `503 UF`.
+    pub failed: BTreeMap<String, u64>,
+    /// Not ended.
+    pub in_flight: u64,
+}
+
+/// Who hears of every user request of a run.
+pub(super) trait RequestSink {
+    /// A request has ended, or was in flight at the end of the run. They come in no order that means anything.
+    fn add(&mut self, row: &RequestRow);
+
+    /// Memory that grows with the requests (bytes).
+    fn bytes(&self) -> usize;
+}
+
+/// What requests are reduced to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// There are so many populations.
+    pub(super) populations: usize,
+    /// Length of the intervals in which they are sampled.
+    pub(super) sampled: Option<SimDuration>,
+    /// How fine batches are.
+    pub(super) batches: Resolution,
+    /// Whether latencies are kept.
+    pub(super) latencies: bool,
+}
+
+/// What is known so far of the requests of a run.
+pub(super) struct UserRequests {
+    reported: Stretch,
+    /// Length of a batch.
+    batch: SimDuration,
+    pub(super) all: Tally,
+    /// By population, where they are told apart.
+    pub(super) groups: Vec<Tally>,
+    pub(super) buckets: IstioHistogram,
+    pub(super) over_time: OverTime,
+    /// What the users waited, interval by interval, if that is sampled.
+    pub(super) series: Option<UserSeries>,
+    /// Number and latencies (ns) of the successful requests, for each stretch that another strategy has in common.
+    common: Vec<(Stretch, u64, u128)>,
+    fingerprint: u64,
+    /// Latencies of the successful requests (ms), if they are kept.
+    pub(super) latencies_ms: Option<Vec<f64>>,
+}
+
+/// What is known so far of the requests of some users.
+pub(super) struct Tally {
+    counts: Counts,
+    /// So many have failed in each way.
+    failed: Vec<(Status, u64)>,
+    histogram: Histogram,
+    batches: Vec<Histogram>,
+}
+
+impl UserRequests {
+    /// Of a run that is reported over this stretch, and compared with others that are over `all_reported`.
+    pub(super) fn new(wanted: Wanted, reported: Stretch, all_reported: &[Stretch]) -> Self {
+        let (cut, end) = reported;
+        let Wanted { populations, sampled, batches, latencies } = wanted;
+        let groups = if (2..=GROUPS_MAX).contains(&populations) { populations } else { 0 };
+        let mut common: Vec<Stretch> =
+            all_reported.iter().map(|&other| Compared::common(reported, other)).collect();
+        common.sort_unstable();
+        common.dedup();
+        Self {
+            reported,
+            batch: SimDuration::from_nanos((end - cut).as_nanos().div_ceil(BATCHES as u64).max(1)),
+            all: Tally::new(batches),
+            groups: (0..groups).map(|_| Tally::new(batches)).collect(),
+            buckets: IstioHistogram::default(),
+            over_time: OverTime::new(reported),
+            series: sampled.map(|interval| UserSeries::new(populations, interval, end)),
+            common: common.into_iter().map(|stretch| (stretch, 0, 0)).collect(),
+            fingerprint: 0,
+            latencies_ms: latencies.then(Vec::new),
+        }
+    }
+
+    /// Requests that arrived from the cut on.
+    pub(super) const fn offered(&self) -> u64 {
+        self.all.counts.offered
+    }
+
+    /// What comparisons with other strategies take.
+    pub(super) fn compared(&self) -> Compared {
+        let mean_ms = |count: u64, nanos: u128| nanos as f64 / count as f64 / 1e6;
+        let means_ms = self.common.iter().map(|&(stretch, count, nanos)| (stretch, mean_ms(count, nanos)));
+        Compared { reported: self.reported, means_ms: means_ms.collect(), requests: self.fingerprint }
+    }
+}
+
+impl RequestSink for UserRequests {
+    fn add(&mut self, row: &RequestRow) {
+        self.fingerprint = self.fingerprint.wrapping_add(fingerprint(row));
+        self.over_time.add(row);
+        if let Some(series) = &mut self.series {
+            series.add(row);
+        }
+        let (cut, _) = self.reported;
+        if row.arrival < cut {
+            return;
+        }
+        let batch = ((row.arrival - cut).as_nanos() / self.batch.as_nanos()) as usize;
+        self.all.add(row, batch);
+        if let Some(group) = self.groups.get_mut(row.population.index()) {
+            group.add(row, batch);
+        }
+        let Some(end) = row.end.filter(|end| end.status.is_ok()) else { return };
+        self.buckets.record(end.latency.as_millis_f64());
+        for ((from, until), count, nanos) in &mut self.common {
+            if *from <= row.arrival && row.arrival < *until {
+                *count += 1;
+                *nanos += u128::from(end.latency.as_nanos());
+            }
+        }
+        if let Some(latencies) = &mut self.latencies_ms {
+            latencies.push(end.latency.as_millis_f64());
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.latencies_ms.as_ref().map_or(0, |it| it.capacity() * size_of::<f64>())
+    }
+}
+
+impl Tally {
+    fn new(batches: Resolution) -> Self {
+        Self {
+            counts: Counts::default(),
+            failed: Vec::new(),
+            histogram: Histogram::new(Resolution::PerMille),
+            batches: vec![Histogram::new(batches); BATCHES],
+        }
+    }
+
+    fn add(&mut self, row: &RequestRow, batch: usize) {
+        self.counts.offered += 1;
+        let Some(end) = row.end else {
+            self.counts.in_flight += 1;
+            return;
+        };
+        if end.status.is_ok() {
+            self.counts.completed += 1;
+            self.histogram.record(end.latency.as_nanos());
+            self.batches[batch.min(BATCHES - 1)].record(end.latency.as_nanos());
+            return;
+        }
+        match self.failed.iter_mut().find(|(status, _)| *status == end.status) {
+            Some((_, count)) => *count += 1,
+            None => self.failed.push((end.status, 1)),
+        }
+    }
+
+    /// What the users got.
+    pub(super) fn into_group(self) -> Group {
+        let Self { mut counts, failed, histogram, batches } = self;
+        for (status, count) in failed {
+            *counts.failed.entry(status.to_string()).or_default() += count;
+        }
+        Group { counts, histogram, batches }
+    }
+}
+
+/// Of when a request arrived and how it ended; sums of it are equal for equal requests, in whichever order.
+fn fingerprint(row: &RequestRow) -> u64 {
+    let mut bytes = [0; 28];
+    bytes[..4].copy_from_slice(&row.population.0.to_le_bytes());
+    bytes[4..8].copy_from_slice(&row.number.to_le_bytes());
+    bytes[8..16].copy_from_slice(&row.arrival.as_nanos().to_le_bytes());
+    let Some(end) = row.end else { return xxh64(&bytes[..16], 0) };
+    bytes[16..24].copy_from_slice(&end.latency.as_nanos().to_le_bytes());
+    bytes[24..26].copy_from_slice(&end.status.code().to_le_bytes());
+    let flag = end.status.flag().as_bytes();
+    bytes[26..26 + flag.len()].copy_from_slice(flag);
+    xxh64(&bytes, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshsim_core::SimTime;
+    use meshsim_models::ids::PopulationId;
+    use meshsim_models::telemetry::request_log::RequestEnd;
+    use proptest::prelude::*;
+
+    /// Requests of two populations in a run of 1 ms that is cut at a third; some fail, some do not end.
+    fn rows() -> impl Strategy<Value = Vec<RequestRow>> {
+        let row = (0..2_u32, 0..1_000_000_u64, 0..500_000_u64, 0..5_u8);
+        prop::collection::vec(row, 0..200).prop_map(|rows| {
+            (0_u32..)
+                .zip(rows)
+                .map(|(number, (population, arrival, latency, kind))| RequestRow {
+                    population: PopulationId(population),
+                    number,
+                    arrival: SimTime::from_nanos(arrival),
+                    end: (arrival + latency < 1_000_000).then(|| RequestEnd {
+                        latency: SimDuration::from_nanos(latency),
+                        status: [Status::Timeout, Status::CallerGone, Status::Ok, Status::Ok, Status::Ok]
+                            [usize::from(kind)],
+                    }),
+                })
+                .collect()
+        })
+    }
+
+    const CUT: SimTime = SimTime::from_nanos(333_333);
+    const END: SimTime = SimTime::from_nanos(1_000_000);
+    const LATER: SimTime = SimTime::from_nanos(500_000);
+
+    fn reduce<'a>(rows: impl Iterator<Item = &'a RequestRow>) -> UserRequests {
+        let wanted = Wanted {
+            populations: 2,
+            sampled: Some(SimDuration::from_micros(100)),
+            batches: Resolution::PerMille,
+            latencies: true,
+        };
+        let mut requests = UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)]);
+        rows.for_each(|row| requests.add(row));
+        requests
+    }
+
+    fn latency(row: &RequestRow) -> Option<u64> {
+        row.end.filter(|end| end.status.is_ok()).map(|end| end.latency.as_nanos())
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_the_rows(rows in rows()) {
+            let requests = reduce(rows.iter());
+            let after = |from: SimTime| rows.iter().filter(move |row| row.arrival >= from);
+            let sum = |from: SimTime| after(from).filter_map(latency).map(u128::from).sum::<u128>();
+            let failed = |status: Status| after(CUT).filter(|row| row.end.is_some_and(|end| end.status == status)).count() as u64;
+            prop_assert_eq!(requests.offered(), after(CUT).count() as u64);
+            let counts = requests.all.counts.clone();
+            prop_assert_eq!(counts.in_flight, after(CUT).filter(|row| row.end.is_none()).count() as u64);
+            prop_assert_eq!(counts.completed, after(CUT).filter_map(latency).count() as u64);
+            let compared = requests.compared();
+            for from in [CUT, LATER] {
+                let other = Compared { reported: (from, END), ..compared.clone() };
+                let exact = sum(from) as f64 / after(from).filter_map(latency).count() as f64 / 1e6;
+                let found = compared.mean_ms(&other).unwrap();
+                prop_assert!(found == exact || (found.is_nan() && exact.is_nan()), "{} for {}", found, exact);
+            }
+            let mut latencies = requests.latencies_ms.clone().unwrap();
+            latencies.sort_unstable_by(f64::total_cmp);
+            let mut all: Vec<u64> = after(CUT).filter_map(latency).collect();
+            all.sort_unstable();
+            prop_assert_eq!(latencies, all.iter().map(|&nanos| nanos as f64 / 1e6).collect::<Vec<_>>());
+            let groups: Vec<Group> = requests.groups.into_iter().map(Tally::into_group).collect();
+            let all = requests.all.into_group();
+            prop_assert_eq!(all.histogram.sum(), sum(CUT));
+            prop_assert_eq!(all.counts.failed.get("504 UT").copied().unwrap_or(0), failed(Status::Timeout));
+            prop_assert_eq!(all.counts.failed.get("0 DC").copied().unwrap_or(0), failed(Status::CallerGone));
+            for part in [&all].into_iter().chain(&groups) {
+                prop_assert_eq!(part.batches.iter().map(Histogram::sum).sum::<u128>(), part.histogram.sum());
+                let ended = part.counts.completed + part.counts.failed.values().sum::<u64>();
+                prop_assert_eq!(part.counts.offered, ended + part.counts.in_flight);
+            }
+            prop_assert_eq!(groups.iter().map(|it| it.histogram.sum()).sum::<u128>(), all.histogram.sum());
+            prop_assert_eq!(groups.iter().map(|it| it.counts.offered).sum::<u64>(), all.counts.offered);
+        }
+
+        #[test]
+        fn the_order_is_of_no_importance_and_every_request_is(rows in rows(), which: prop::sample::Index) {
+            let (one, other) = (reduce(rows.iter()), reduce(rows.iter().rev()));
+            let requests = one.compared().requests;
+            prop_assert_eq!(requests, other.compared().requests);
+            prop_assert_eq!(one.all.counts, other.all.counts);
+            prop_assert_eq!(one.series.unwrap().samples(), other.series.unwrap().samples());
+            prop_assert_eq!(one.over_time.series(), other.over_time.series());
+            if !rows.is_empty() {
+                let mut changed = rows.clone();
+                let row = which.get(&rows);
+                let place = row.number as usize;
+                changed[place].end = match row.end {
+                    Some(end) => Some(RequestEnd { latency: end.latency + SimDuration::from_nanos(1), ..end }),
+                    None => Some(RequestEnd { latency: SimDuration::ZERO, status: Status::Ok }),
+                };
+                prop_assert_ne!(reduce(changed.iter()).compared().requests, requests);
+            }
+        }
+    }
+}
