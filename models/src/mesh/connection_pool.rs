@@ -506,8 +506,11 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         for handle in lost {
             self.connections.remove(handle);
         }
-        for pool in mine.map(PoolId) {
+        // All of them count with the same breaker.
+        for pool in mine.clone().map(PoolId) {
             while self.take_waiting(pool).is_some() {}
+        }
+        for pool in mine.map(PoolId) {
             let it = &mut self.pools[pool];
             *it = Pool::new(it.breaker, it.shares_connection, it.of_cell);
             if let Some(breaker) = it.breaker {
