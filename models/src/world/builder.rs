@@ -1,5 +1,5 @@
 //! Makes a description step by step: clusters, links, services, their calls, pods and users, each with the
-//! defaults of [`description`](super::description).
+//! defaults of `description`.
 //!
 //! What is said of few is changed in what a step returns or in the description, whose members are all public:
 //! limits, data plane, costs, faults.

@@ -1,6 +1,6 @@
 //! A world in plain values: what a scenario comes to. All defaults live here, each with its source.
 //!
-//! [`builder`](super::builder) makes one step by step, with these defaults.
+//! [`Description::new`] and what adds to it make one step by step, with these defaults.
 
 use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
