@@ -51,16 +51,15 @@
 //! Rooms decide and schedule nothing; `call` and `cluster/handle` act. `world` builds it all.
 
 pub mod application;
-pub mod call;
 pub mod cluster;
 pub mod compute;
 pub mod draws;
 pub mod faults;
 pub mod ids;
-pub mod kube_proxy;
 pub mod kubernetes;
 pub mod mesh;
 pub mod network;
+pub mod request;
 pub mod sparse_table;
 pub mod telemetry;
 pub mod units;

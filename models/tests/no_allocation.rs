@@ -7,8 +7,9 @@
 mod support;
 
 use meshsim_core::{Key, RunControl, SimDuration, SimTime};
-use meshsim_models::call::record::{Call, Hop};
 use meshsim_models::cluster::event::Event;
+use meshsim_models::cluster::inbound::call::Call;
+use meshsim_models::cluster::outbound::hop::Hop;
 use meshsim_models::world::World;
 use meshsim_models::world::description::{CellSettings, DEFAULT_CELL_COSTS, DEFAULT_PROXY_COST, Description};
 use support::cloud_and_edge;

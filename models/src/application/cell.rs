@@ -22,7 +22,7 @@
 //! gunicorn 20.1, `gunicorn/workers/gthread.py` (`run`, `murder_keepalived`); Linux `fs/select.c`,
 //! `select_estimate_accuracy`: a wait may end 0.1 % late; µBench, `ServiceCell/CellController-mp.py`.
 
-use crate::call::record::Call;
+use crate::cluster::inbound::call::Call;
 use meshsim_core::random::{Draw, uniform};
 use meshsim_core::{Handle, SimDuration, SimTime};
 

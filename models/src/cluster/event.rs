@@ -1,7 +1,9 @@
 //! What can happen inside one cluster. Stored by value in the event set.
 
+use super::inbound::call::Call;
 use super::message::Response;
-use crate::call::record::{Call, ClientConnection, Hop};
+use super::network::{Crossing, Sending};
+use super::outbound::hop::{ClientConnection, Hop};
 use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
 use meshsim_core::{Epoch, Handle};
 
@@ -53,13 +55,8 @@ pub enum Event {
     ConnectionReady(Handle<ClientConnection>),
     /// A new connection was refused.
     ConnectionFails(Handle<ClientConnection>),
-    /// A request reaches a pod of the same cluster.
-    RequestArrives {
-        /// The request.
-        hop: Handle<Hop>,
-        /// The attempt, counted from 1.
-        attempt: u8,
-    },
+    /// What crossed the cluster is there.
+    Arrives(Handle<Crossing>),
     /// A request has passed the sidecar and reaches the cell.
     CellReceives(Handle<Call>),
     /// A container's next work is done, or its quota changes. Stale if the epoch has moved on.
@@ -74,9 +71,7 @@ pub enum Event {
     /// A response leaves the server's side for the network.
     ResponseLeaves(Handle<Call>),
     /// The next TCP round of a response leaves.
-    RoundLeaves(Handle<Call>),
-    /// A response reaches a client of the same cluster.
-    ResponseArrives(Handle<Call>),
+    RoundLeaves(Handle<Sending>),
     /// A client learns that its request was reset.
     ResetArrives {
         /// The request.

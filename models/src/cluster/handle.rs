@@ -1,54 +1,34 @@
-//! Where events and messages are sent on to the code that acts on them.
+//! Where events and messages are sent on to the owner that they concern, and what owners hand to each other is
+//! passed on.
+//!
+//! # Models
+//! A request passes each owner once: users, outbound, network, inbound, network, outbound, users. Control acts
+//! between requests; the recorder hears of everything.
 
+use super::around::Around;
 use super::changed_views::EndpointNews;
+use super::control::Control;
 use super::event::Event;
+use super::handed::{Answered, Handed};
+use super::inbound::Inbound;
+use super::job::Job;
 use super::message::{Body, Message};
+use super::network::{Crossing, Network};
+use super::outbound::Outbound;
+use super::outbound::hop::Origin;
 use super::state::Cluster;
-use super::{autoscaling, elastic, sampling};
-use crate::call::record::Call;
+use super::users::Users;
+use super::{control, sampling};
 use crate::compute::{Compute, ContainerSpec};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
-use crate::network::link::jitter;
 use crate::telemetry::slices::Slices;
 use crate::world::topology::Topology;
-use meshsim_core::random::{Address, uniform};
-use meshsim_core::{EntityId, Handle, Id, Process, Scheduler, SimDuration, SimTime};
+use meshsim_core::random::uniform;
+use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What a container's CPU works on.
-#[derive(Clone, Copy, Debug)]
-pub enum Job {
-    /// A part of a call.
-    Call {
-        /// Which call.
-        call: Handle<Call>,
-        /// Which part.
-        stage: Stage,
-    },
-    /// The start of the application (`kubernetes/settings`, `StartWork`), by its place in the cluster.
-    Start(u32),
-}
-
-/// The parts of a call's CPU work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// From the request to the external services; up to the sleep if there is one.
-    Internal,
-    /// The body, after a sleep.
-    Body,
-    /// The client's side of an external call.
-    Calling {
-        /// The group.
-        group: u16,
-        /// The step.
-        step: u16,
-    },
-    /// Writing the response.
-    Response,
-}
 
 /// The clusters of one process and the hosts that they share.
 pub struct Shard {
@@ -57,15 +37,17 @@ pub struct Shard {
     clusters: Vec<Cluster>,
     compute: Compute<Job>,
     done: Vec<Job>,
+    handed: Vec<Handed>,
 }
 
-/// What the code that acts on an event may touch.
-pub(crate) struct Context<'a> {
-    pub(crate) now: SimTime,
-    pub(crate) cluster: &'a mut Cluster,
-    pub(crate) topology: &'a Topology,
-    pub(crate) compute: &'a mut Compute<Job>,
-    pub(crate) scheduler: &'a mut Scheduler<Event, Message>,
+/// The owners of a cluster's state, and what surrounds them while something happens.
+struct Owners<'a> {
+    users: &'a mut Users,
+    outbound: &'a mut Outbound,
+    inbound: &'a mut Inbound,
+    control: &'a mut Control,
+    network: &'a mut Network,
+    at: Around<'a>,
 }
 
 impl Shard {
@@ -128,6 +110,7 @@ impl Shard {
             topology: Arc::clone(topology),
             compute,
             done: Vec::with_capacity(16),
+            handed: Vec::with_capacity(16),
         }
     }
 
@@ -151,8 +134,7 @@ impl Shard {
             }));
         }
         events.extend(Self::fault_events(topology));
-        events.extend(elastic::first_events(topology));
-        events.extend(autoscaling::first_events(topology));
+        events.extend(control::first_events(topology));
         events.extend(sampling::first_events(topology));
         events
     }
@@ -236,23 +218,42 @@ impl Shard {
         self.clusters.iter()
     }
 
-    fn context<'a>(
-        &'a mut self,
-        entity: EntityId,
-        scheduler: &'a mut Scheduler<Event, Message>,
-    ) -> Context<'a> {
-        let place = match &self.clusters[..] {
+    #[inline]
+    fn place_of(&self, entity: EntityId) -> usize {
+        match &self.clusters[..] {
             // Most share no host with others.
             [_] => 0,
             all => all.partition_point(|it| it.id.entity() < entity),
-        };
-        Context {
-            now: scheduler.now(),
-            cluster: &mut self.clusters[place],
-            topology: &self.topology,
-            compute: &mut self.compute,
-            scheduler,
         }
+    }
+
+    /// An entity's cluster, what never changes, and the CPUs.
+    pub(super) fn parts(&mut self, entity: EntityId) -> (&mut Cluster, &Topology, &Compute<Job>) {
+        let place = self.place_of(entity);
+        (&mut self.clusters[place], &self.topology, &self.compute)
+    }
+
+    fn owners<'a>(
+        &'a mut self,
+        entity: EntityId,
+        scheduler: &'a mut Scheduler<Event, Message>,
+    ) -> Owners<'a> {
+        let place = self.place_of(entity);
+        let Cluster { id, users, outbound, inbound, control, network, recorder, proxies, pods, draws } =
+            &mut self.clusters[place];
+        let at = Around {
+            now: scheduler.now(),
+            here: *id,
+            topology: &self.topology,
+            scheduler,
+            compute: &mut self.compute,
+            recorder,
+            proxies,
+            pods,
+            draws,
+            handed: &mut self.handed,
+        };
+        Owners { users, outbound, inbound, control, network, at }
     }
 
     /// The work of a container goes on to its next stage, job by job.
@@ -260,14 +261,15 @@ impl Shard {
         let Event::CpuDone { container, epoch } = event else { return };
         let mut done = std::mem::take(&mut self.done);
         self.compute.on_event(scheduler.now(), container, epoch, &mut done);
-        let mut context = self.context(entity, scheduler);
+        let mut owners = self.owners(entity, scheduler);
         for job in done.drain(..) {
             match job {
-                Job::Call { call, stage } => context.job_done(call, stage),
-                Job::Start(place) => context.start_work_is_done(place as usize),
+                Job::Call { call, stage } => owners.inbound.job_done(&mut owners.at, call, stage),
+                Job::Start(place) => owners.control.start_work_is_done(&mut owners.at, place as usize),
             }
+            owners.pass_on();
         }
-        context.schedule_cpu();
+        owners.settle();
         self.done = done;
     }
 }
@@ -277,137 +279,173 @@ impl Process for Shard {
     type Message = Message;
 
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
-        if let Event::CpuDone { .. } = event {
-            self.cpu_done(entity, event, scheduler);
-            return;
-        }
-        let mut context = self.context(entity, scheduler);
         match event {
-            Event::UserSends(population) => context.user_sends(population),
-            Event::UserThought { population, number } => context.user_thought(population, number),
-            Event::ReachesProxy(hop) => context.proxy_receives(hop),
-            Event::Routes(hop) => context.route(hop),
-            Event::ConnectionReady(connection) => context.connection_ready(connection),
-            Event::RequestArrives { hop, attempt } => context.request_arrives(hop, attempt),
-            Event::CellReceives(call) => context.cell_receives(call),
-            Event::Slept(call) => context.slept(call),
-            Event::ResponseLeaves(call) => context.response_leaves(call),
-            Event::RoundLeaves(call) => context.round_leaves(call),
-            Event::ResponseArrives(call) => context.local_response_arrives(call),
-            Event::HopCompletes(hop) => context.hop_completes(hop),
-            rare => context.handle_rare(rare),
+            Event::CpuDone { .. } => return self.cpu_done(entity, event, scheduler),
+            Event::SampleTaken => return self.take_sample(entity, scheduler),
+            Event::QuarterEnds => return self.end_quarter(entity, scheduler),
+            _ => {}
         }
-        context.schedule_cpu();
+        let mut owners = self.owners(entity, scheduler);
+        owners.handle(event);
+        owners.settle();
     }
 
     fn receive(&mut self, entity: EntityId, message: Message, scheduler: &mut Scheduler<Event, Message>) {
-        let mut context = self.context(entity, scheduler);
-        if message.to != context.cluster.id {
-            context.forward(message);
-            return;
-        }
-        match message.body {
-            Body::Request(request) => context.remote_request_arrives(&request),
-            Body::Response(response) => context.response_arrives(&response),
-            Body::Reset { hop, address } => context.reset_arrives(hop, address),
-            Body::GivenUp { hop, client, address } => context.client_gives_up(hop, client, address),
-            Body::Endpoint { pod, news } => context.endpoint_news(pod, news),
-            Body::PodEnded { pod } => context.remote_pod_ended(pod),
-        }
-        context.schedule_cpu();
+        let mut owners = self.owners(entity, scheduler);
+        owners.receive(message);
+        owners.settle();
     }
 }
 
-impl Context<'_> {
+impl Owners<'_> {
+    /// Something happens.
+    #[inline]
+    fn handle(&mut self, event: Event) {
+        let at = &mut self.at;
+        match event {
+            Event::UserSends(population) => self.users.user_sends(at, population),
+            Event::UserThought { population, number } => self.users.user_thought(at, population, number),
+            Event::ReachesProxy(hop) => self.outbound.proxy_receives(at, hop),
+            Event::Routes(hop) => self.outbound.route(at, hop),
+            Event::ConnectionReady(connection) => self.outbound.connection_ready(at, connection),
+            Event::HopCompletes(hop) => self.outbound.hop_completes(at, hop),
+            Event::Arrives(crossing) => match self.network.arrives(crossing) {
+                Crossing::Request(request) => self.inbound.request_arrives(at, &request),
+                Crossing::Response(response) => self.outbound.response_arrives(at, &response),
+                Crossing::Reset(reset) => self.outbound.reset_arrives(at, reset.hop, reset.address),
+            },
+            Event::RoundLeaves(sending) => self.network.round_leaves(at, sending),
+            Event::CellReceives(call) => self.inbound.cell_receives(at, call),
+            Event::Slept(call) => self.inbound.slept(at, call),
+            Event::ResponseLeaves(call) => self.inbound.response_leaves(at, call),
+            rare => self.handle_rare(rare),
+        }
+    }
+
     /// What happens so seldom that it must not make the others slower.
     #[cold]
     fn handle_rare(&mut self, event: Event) {
+        let at = &mut self.at;
         match event {
-            Event::FollowsRoute(hop) => self.follow_route(hop),
-            Event::Attempts(hop) => self.attempt(hop),
-            Event::DeadlinesCome { route, of_tries } => self.deadlines_come(route, of_tries),
-            Event::RequestLeaves { hop, attempt } => self.request_leaves(hop, attempt),
-            Event::HeldResponseArrives(held) => self.held_response_arrives(held),
-            Event::CallersGiveUp(queue) => self.callers_give_up(queue),
-            Event::CallerIsGone(hop) => self.caller_is_gone(hop),
-            Event::ConnectionFails(connection) => self.connection_failed(connection),
-            Event::LeavesNode(hop) => self.leave_node(hop),
-            Event::AnswerReachesNode(hop) => self.answer_reaches_node(hop),
-            Event::ResetArrives { hop, attempt } => self.attempt_is_reset(hop, attempt),
-            Event::OutlierTick { proxy, upstream } => self.outlier_tick(proxy, upstream),
-            Event::TakesOverHealth { proxy, upstream } => self.take_over_health(proxy, upstream),
+            Event::FollowsRoute(hop) => self.outbound.follow_route(at, hop),
+            Event::Attempts(hop) => self.outbound.attempt(at, hop),
+            Event::DeadlinesCome { route, of_tries } => self.outbound.deadlines_come(at, route, of_tries),
+            Event::RequestLeaves { hop, attempt } => self.outbound.request_leaves(at, hop, attempt),
+            Event::HeldResponseArrives(held) => self.outbound.held_response_arrives(at, held),
+            Event::CallersGiveUp(queue) => self.outbound.callers_give_up(at, queue),
+            Event::CallerIsGone(hop) => self.outbound.caller_is_gone(at, hop),
+            Event::ConnectionFails(connection) => self.outbound.connection_failed(at, connection),
+            Event::LeavesNode(hop) => self.outbound.leave_node(at, hop),
+            Event::AnswerReachesNode(hop) => self.outbound.answer_reaches_node(at, hop),
+            Event::ResetArrives { hop, attempt } => self.outbound.attempt_is_reset(at, hop, attempt),
+            Event::OutlierTick { proxy, upstream } => self.outbound.outlier_tick(at, proxy, upstream),
+            Event::TakesOverHealth { proxy, upstream } => self.outbound.take_over_health(at, proxy, upstream),
             Event::PodDies(pod) => self.pod_dies(pod),
-            Event::PodIsBack(pod) => self.pod_is_back(pod),
+            Event::PodIsBack(pod) => self.control.pod_is_back(at, pod),
             Event::EndpointChanges { pod, ready } => {
                 let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
-                self.cluster.change_endpoint(self.topology, pod, news, self.now);
-                self.controller_sees_fault(pod);
+                self.outbound.endpoint_news(at, pod, news);
+                self.control.controller_sees_fault(at, pod);
             }
-            Event::WorkloadsStart => self.workloads_start(),
-            Event::WorkloadChanges(place) => self.workload_changes(place),
+            Event::WorkloadsStart => self.control.workloads_start(at),
+            Event::WorkloadChanges(place) => self.control.workload_changes(at, place),
             Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
-            Event::EndpointAnnounced { pod, appears } => self.endpoint_announced(pod, appears),
-            Event::MetricsScraped => self.scrape_metrics(),
-            Event::AutoscalersSync => self.sync_autoscalers(),
-            Event::SampleTaken => self.take_sample(),
-            Event::QuarterEnds => self.end_quarter(),
+            Event::EndpointAnnounced { pod, appears } => self.control.endpoint_announced(at, pod, appears),
+            Event::MetricsScraped => self.control.scrape_metrics(at, self.inbound.cells()),
+            Event::AutoscalersSync => self.control.sync_autoscalers(at),
             _ => unreachable!("handled before"),
         }
     }
 
-    /// Schedules the events of the containers whose next change moved.
-    fn schedule_cpu(&mut self) {
-        for retimed in self.compute.take_retimed() {
+    /// A message reaches the cluster.
+    fn receive(&mut self, message: Message) {
+        let at = &mut self.at;
+        if message.to != at.here {
+            return self.network.forward(at, message);
+        }
+        match message.body {
+            Body::Request(mut request) => {
+                request.work = at.recorder.work_begins(request.request);
+                self.inbound.request_arrives(at, &request);
+            }
+            Body::Response(response) => self.outbound.response_arrives(at, &response),
+            Body::Reset(reset) => self.outbound.reset_arrives(at, reset.hop, reset.address),
+            Body::GivenUp(gone) => self.inbound.client_gives_up(at, &gone),
+            Body::Endpoint { pod, news } => self.outbound.endpoint_news(at, pod, news),
+            Body::PodEnded { pod } => self.outbound.remote_pod_ended(at, pod),
+        }
+    }
+
+    /// Passes on what owners have handed over until there is nothing left, and schedules the CPUs' changes.
+    #[inline]
+    fn settle(&mut self) {
+        self.pass_on();
+        for retimed in self.at.compute.take_retimed() {
             let event = Event::CpuDone { container: retimed.container, epoch: retimed.epoch };
-            self.scheduler.schedule_for(retimed.entity, retimed.at, event);
+            self.at.scheduler.schedule_for(retimed.entity, retimed.at, event);
         }
     }
 
-    /// The next random number of this cluster.
-    pub(crate) fn next_draw(&mut self) -> Address {
-        self.cluster.draws += 1;
-        self.topology.draws.of_cluster(self.cluster.id, self.cluster.draws)
-    }
-
-    /// Sends a message that goes onto the first link of its way at once; tells when its first bit
-    /// leaves.
-    pub(crate) fn send(&mut self, message: Message, address: Address, purpose: Purpose) -> SimTime {
-        self.send_with(message, address, purpose, SimDuration::ZERO)
-    }
-
-    /// The same of a message that has arrived so much later, because a part of it was lost.
-    pub(crate) fn send_with(
-        &mut self,
-        message: Message,
-        address: Address,
-        purpose: Purpose,
-        late: SimDuration,
-    ) -> SimTime {
-        let route = self.topology.route(self.cluster.id, message.to).expect("a way to every callee");
-        let spec = &self.topology.description.links[route.link as usize];
-        let link = &mut self.cluster.links[route.port as usize];
-        let sent = link.transmit(self.now, message.wire_bytes);
-        let mut at = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
-        // Requests and answers over a link that is cut are not sent at all.
-        if !self.topology.description.link_faults.is_empty()
-            && !matches!(message.body, Body::Request(_) | Body::Response(_))
-        {
-            let leaves = self.topology.told_at(self.cluster.id, message.to, self.now);
-            at = at.saturating_add(leaves - self.now);
+    /// Passes on what owners have handed over, in that order, until there is nothing left.
+    #[inline]
+    fn pass_on(&mut self) {
+        let mut next = 0;
+        while let Some(&what) = self.at.handed.get(next) {
+            next += 1;
+            let at = &mut self.at;
+            match what {
+                Handed::NewRequest(new) => self.outbound.begins(at, &new),
+                Handed::Request(request) => self.network.carry_request(at, &request),
+                Handed::Response(response) => self.network.carry_response(at, response),
+                Handed::Answered(answered) => self.answered(&answered),
+                Handed::Reset(reset) => self.network.carry_reset(at, &reset),
+                Handed::GivenUp(gone) => {
+                    if let Some(gone) = self.network.carry_given_up(at, &gone) {
+                        self.inbound.client_gives_up(at, &gone);
+                    }
+                }
+                Handed::EndpointNews { pod, news } => {
+                    self.outbound.endpoint_news(at, pod, news);
+                    self.network.tell_others(at, Body::Endpoint { pod, news });
+                }
+            }
         }
-        self.scheduler.send(route.next.entity(), at, message);
-        sent.begins
+        self.at.handed.clear();
     }
 
-    fn forward(&mut self, message: Message) {
-        let (address, purpose) = match &message.body {
-            Body::Request(request) => (request.address, Purpose::TransitRequest),
-            Body::GivenUp { address, .. } => (*address, Purpose::TransitRequest),
-            Body::Response(response) => (response.address, Purpose::TransitResponse),
-            Body::Reset { address, .. } => (*address, Purpose::TransitResponse),
-            Body::Endpoint { .. } | Body::PodEnded { .. } => (self.next_draw(), Purpose::LinkControl),
-        };
-        self.cluster.recorder.other_bytes_sent(message.wire_bytes);
-        self.send(message, address.child(u64::from(self.cluster.id.0)), purpose);
+    /// A request is over for whoever made it.
+    fn answered(&mut self, Answered { origin, answer }: &Answered) {
+        match *origin {
+            Origin::User { request, .. } => self.users.answered(&mut self.at, request, answer),
+            Origin::Call { call, group, step } => {
+                self.inbound.call_answered(&mut self.at, call, group, step, answer);
+            }
+            Origin::Mirror | Origin::Gone => {}
+        }
+    }
+
+    /// A pod dies, with all that it has under way.
+    fn pod_dies(&mut self, pod: PodId) {
+        self.inbound.pod_dies(&mut self.at, pod);
+        self.network.pod_dies(&mut self.at, pod);
+        self.outbound.pod_dies(&mut self.at, pod);
+        self.control.pod_dies(self.at.topology.slot_of(pod));
+        self.pass_on();
+    }
+
+    /// The next step in the life of a pod is due.
+    fn pod_advances(&mut self, place: usize, incarnation: u32) {
+        if !self.control.pod_advances(&mut self.at, place, incarnation) {
+            return;
+        }
+        let pod = PodId(self.at.topology.pods_of(self.at.here).start + place as u32);
+        let open = self.inbound.open_at(pod) + self.network.sending_of(pod);
+        if !self.control.ends_with(&mut self.at, place, open) {
+            return;
+        }
+        self.pod_dies(pod);
+        self.outbound.close_connections(pod, self.at.now);
+        self.network.tell_others(&mut self.at, Body::PodEnded { pod });
+        self.control.pod_has_ended(&mut self.at, place, open);
     }
 }

@@ -1,11 +1,12 @@
 //! What may cross a link: the only way into a cluster from outside.
 
 use super::changed_views::EndpointNews;
-use crate::call::position::ClusterPath;
-use crate::call::record::{Answer, Hop};
+use super::outbound::hop::Hop;
 use crate::ids::{ClusterId, EndpointId, PodId};
 use crate::network::tcp::Window;
-use crate::telemetry::work::RequestId;
+use crate::request::answer::Answer;
+use crate::request::cluster_path::ClusterPath;
+use crate::telemetry::work::{RequestId, WorkId};
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime};
 
@@ -28,21 +29,9 @@ pub enum Body {
     /// The answer to a hop.
     Response(Response),
     /// The connection of a hop's attempt was lost.
-    Reset {
-        /// The client's hop.
-        hop: Handle<Hop>,
-        /// The address of the attempt's draws.
-        address: Address,
-    },
+    Reset(Reset),
     /// The client of a hop has given up its attempt.
-    GivenUp {
-        /// The client's hop.
-        hop: Handle<Hop>,
-        /// The cluster of the client.
-        client: ClusterId,
-        /// The address of the attempt's draws.
-        address: Address,
-    },
+    GivenUp(GivenUp),
     /// A control plane tells another of an endpoint.
     Endpoint {
         /// The pod.
@@ -64,8 +53,12 @@ pub struct Request {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// The attempt, counted from 1.
+    pub attempt: u8,
     /// The user request that it is for, if that is kept.
     pub request: RequestId,
+    /// Whose work it is in the cluster in which it is now.
+    pub work: WorkId,
     /// The address of the call's draws.
     pub address: Address,
     /// What is called.
@@ -80,13 +73,19 @@ pub struct Request {
     pub window: Window,
 }
 
-/// The answer to a hop.
+/// The answer to an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
+    /// The cluster of the client.
+    pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
-    /// The address of the call's draws.
+    /// Whose work it is in the cluster in which it is now.
+    pub work: WorkId,
+    /// The address of the attempt's draws.
     pub address: Address,
+    /// Who answers.
+    pub pod: PodId,
     /// What came of it.
     pub answer: Answer,
     /// How long the pod took.
@@ -95,4 +94,32 @@ pub struct Response {
     pub window: Window,
     /// When the server closes the connection if nothing follows.
     pub closes_at: SimTime,
+}
+
+/// The connection of an attempt is lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Reset {
+    /// The cluster of the client.
+    pub client: ClusterId,
+    /// The client's hop.
+    pub hop: Handle<Hop>,
+    /// The address of the attempt's draws.
+    pub address: Address,
+    /// Whose work it is in the cluster in which it is now.
+    pub work: WorkId,
+}
+
+/// A client has given up an attempt that it has sent.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenUp {
+    /// The cluster of the client.
+    pub client: ClusterId,
+    /// The client's hop.
+    pub hop: Handle<Hop>,
+    /// The address of the attempt's draws.
+    pub address: Address,
+    /// Where it was sent.
+    pub pod: PodId,
+    /// Whose work it is in the cluster in which it is now.
+    pub work: WorkId,
 }

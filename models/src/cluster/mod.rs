@@ -1,12 +1,18 @@
-//! A cluster as a logical process: its state, what can happen inside it and what may reach it.
+//! A cluster as a logical process: six owners of its state, what can happen inside it and what may reach it.
 
-mod autoscaling;
+pub(crate) mod around;
 pub mod changed_views;
-mod elastic;
+mod control;
 pub mod event;
+mod handed;
 pub mod handle;
+pub mod inbound;
+pub mod job;
 pub mod message;
+pub mod network;
+pub mod outbound;
+pub mod pods;
+mod pooling;
 mod sampling;
-mod start_work;
 pub mod state;
-pub mod workloads;
+pub mod users;

@@ -5,9 +5,11 @@
 //! samples together is what the run comes to. Where the run is no multiple of the interval, the last sample
 //! covers a shorter time.
 
-use super::autoscaling::counters_of;
+use super::control::counters_of;
 use super::event::Event;
-use super::handle::{Context, Job};
+use super::handle::Shard;
+use super::job::Job;
+use super::message::Message;
 use super::state::Cluster;
 use crate::compute::{CFS_PERIOD, Compute};
 use crate::ids::{PodId, ServiceId};
@@ -16,7 +18,7 @@ use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
 use crate::world::topology::Topology;
-use meshsim_core::{EntityId, SimTime};
+use meshsim_core::{EntityId, Scheduler, SimTime};
 
 /// The first sample of each cluster, if any is taken, and the end of its first quarter.
 pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
@@ -31,20 +33,22 @@ fn quarter_end(topology: &Topology, number: u64) -> SimTime {
     SimTime::from_nanos(topology.description.end().as_nanos() / 4 * number)
 }
 
-impl Context<'_> {
+impl Shard {
     /// A quarter of the run is over; the last one ends with the run.
-    pub(super) fn end_quarter(&mut self) {
-        let ended = self.cluster.recorder.quarter_ended(&self.cluster.cells, self.now);
+    pub(super) fn end_quarter(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) {
+        let (cluster, topology, _) = self.parts(entity);
+        let ended = cluster.recorder.quarter_ended(cluster.inbound.cells(), scheduler.now());
         if ended < 3 {
-            self.scheduler.schedule(quarter_end(self.topology, ended + 1), Event::QuarterEnds);
+            scheduler.schedule(quarter_end(topology, ended + 1), Event::QuarterEnds);
         }
     }
 
     /// A sample is due.
-    pub(super) fn take_sample(&mut self) {
-        let Some(interval) = self.topology.description.time_series else { return };
-        take_sample(self.cluster, self.topology, self.compute, self.now);
-        self.scheduler.schedule(self.now.saturating_add(interval), Event::SampleTaken);
+    pub(super) fn take_sample(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) {
+        let (cluster, topology, compute) = self.parts(entity);
+        let Some(interval) = topology.description.time_series else { return };
+        take_sample(cluster, topology, compute, scheduler.now());
+        scheduler.schedule(scheduler.now().saturating_add(interval), Event::SampleTaken);
     }
 }
 
@@ -69,30 +73,31 @@ struct Sampler<'a> {
 
 impl Sampler<'_> {
     fn sample_links(&mut self) {
-        for (port, &link) in self.topology.ways.ports(self.cluster.id).iter().enumerate() {
-            let busy = self.cluster.links[port].busy_until(self.now);
-            let sent = self.cluster.recorder.link_since_last(port, busy);
+        let Cluster { id, network, recorder, .. } = &mut *self.cluster;
+        let links = self.topology.ways.ports(*id).iter().zip(network.links());
+        for (port, (&link, state)) in links.enumerate() {
+            let sent = recorder.link_since_last(port, state.busy_until(self.now));
             let utilization = sent.as_nanos() as f64 / self.nanos;
-            self.cluster.recorder.link_sampled(LinkSample { at: self.now, link, utilization });
+            recorder.link_sampled(LinkSample { at: self.now, link, utilization });
         }
     }
 
     fn sample_service(&mut self, service: ServiceId) {
         let nanos = self.nanos;
-        let deployment = self.cluster.workloads.deployment(service);
+        let deployment = self.cluster.control.deployment(service);
         let clients = self.cluster.recorder.clients_since_last(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
-        let places = deployment.map(|it| self.cluster.workloads.deployments[it].places.clone());
+        let places = deployment.map(|it| self.cluster.control.state(it).places.clone());
         let (mut used, mut throttled, mut count) = (Counters::default(), 0, 0_u32);
         for place in places.unwrap_or_default() {
             let (counters, periods) = self.used_since_last(place);
             used += counters;
             throttled += periods;
-            count += u32::from(self.cluster.workloads.pods[place].is_reachable());
+            count += u32::from(self.cluster.pods.is_reachable(place));
         }
         let periods = nanos / CFS_PERIOD as f64 * f64::from(count.max(1));
         let requested = deployment
-            .map_or(0, |it| self.cluster.workloads.deployments[it].requests.requested.amount(Resource::CPU));
+            .map_or(0, |it| self.cluster.control.state(it).requests.requested.amount(Resource::CPU));
         let requested = requested as f64 / 1e3 * f64::from(pods.ready);
         let cores = [used.application_cpu / nanos, used.sidecar_cpu / nanos];
         // A service that has neither pods nor callers here is no line of the results.
@@ -103,7 +108,7 @@ impl Sampler<'_> {
             at: self.now,
             service,
             pods,
-            endpoints: self.cluster.ready_pods(self.topology, service).len() as u32,
+            endpoints: self.cluster.outbound.ready_pods(self.topology, service).len() as u32,
             application_cpu: cores[0],
             sidecar_cpu: cores[1],
             utilization: (requested > 0.0).then(|| (cores[0] + cores[1]) / requested),
@@ -116,10 +121,10 @@ impl Sampler<'_> {
     }
 
     fn count_pods(&self, deployment: usize) -> PodCounts {
-        let workloads = &self.cluster.workloads;
-        let count = |phase| workloads.count(deployment, phase);
+        let state = self.cluster.control.state(deployment);
+        let count = |phase| self.cluster.pods.count(state.places.clone(), phase);
         PodCounts {
-            wanted: workloads.deployments[deployment].wanted,
+            wanted: state.wanted,
             pending: count(Phase::Pending),
             starting: count(Phase::Starting),
             ready: count(Phase::Ready),
@@ -132,7 +137,9 @@ impl Sampler<'_> {
     fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
         let pod = PodId(self.topology.pods_of(self.cluster.id).start + place as u32);
         let container = self.topology.pods[pod].container;
-        let counters = counters_of(self.cluster, self.topology, self.compute, self.now, place);
+        let Cluster { id, inbound, proxies, .. } = &*self.cluster;
+        let when = (self.topology, *id, self.now);
+        let counters = counters_of(when, self.compute, proxies, &inbound.cells()[place], place);
         let now = (counters, self.compute.throttled_periods(container));
         self.cluster.recorder.pod_since_last(place, now)
     }

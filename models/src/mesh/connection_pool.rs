@@ -27,6 +27,7 @@
 
 use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
 use super::first_connection::{self, Opening};
+use super::idle_timeout;
 use crate::ids::{BreakerId, PodId, PoolId};
 use crate::mesh::cluster_policy::ClusterPolicy;
 use crate::network::retransmission::Fate;
@@ -65,9 +66,6 @@ pub struct Connection<R> {
     /// The idle connection that was used before this one.
     next_idle: Option<Handle<Self>>,
 }
-
-/// Envoy's idle time-out of a connection, also Istio's default.
-pub const DEFAULT_IDLE_TIMEOUT: SimDuration = SimDuration::from_secs(3600);
 
 #[derive(Clone, Copy, Debug)]
 struct Pool<R> {
@@ -378,10 +376,8 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         let it = &mut self.connections[handle];
         // Its server closes a connection that others still use later.
         it.closes_at = if it.streams == 1 { closes_at } else { SimTime::MAX };
-        let idle = policy.and_then(|policy| policy.idle_timeout).unwrap_or(DEFAULT_IDLE_TIMEOUT);
-        it.idle_until = now.saturating_add(idle);
-        let age = policy.and_then(|policy| policy.max_connection_duration);
-        it.lives_until = age.map_or(SimTime::MAX, |age| it.opened.saturating_add(age));
+        it.idle_until = idle_timeout::idle_until(policy, now);
+        it.lives_until = idle_timeout::lives_until(policy, it.opened);
     }
 
     /// A request leaves a connection.

@@ -89,6 +89,17 @@ pub struct ProxyPass {
     side: Side,
 }
 
+/// Whose costs a proxy has towards those that it calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientPass {
+    /// An ingress gateway's.
+    Gateway,
+    /// A sidecar's.
+    Sidecar,
+    /// A waypoint's.
+    Waypoint,
+}
+
 /// On whose side of a call a proxy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {

@@ -11,7 +11,7 @@
 //! Envoy `router.cc`, `onRequestComplete` (route time-out), `upstream_request.cc`,
 //! `setupPerTryTimeout`.
 
-use crate::call::record::Hop;
+use crate::cluster::outbound::hop::Hop;
 use meshsim_core::{Handle, SimTime};
 use std::collections::VecDeque;
 
@@ -70,8 +70,9 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::record::{Client, Origin};
+    use crate::cluster::outbound::hop::{Client, NewRequest, Origin};
     use crate::ids::EndpointId;
+    use crate::request::cluster_path::ClusterPath;
     use crate::telemetry::work::WorkId;
     use meshsim_core::Slab;
     use meshsim_core::random::Address;
@@ -84,13 +85,16 @@ mod tests {
     fn what_is_over_costs_no_timer() {
         let mut hops = Slab::new();
         let mut hop = || {
-            hops.insert(Hop::new(
-                (Origin::Mirror, WorkId::default()),
-                Client::Cell,
-                Address::root(1, 0),
-                EndpointId(0),
-                at(0),
-            ))
+            let new = NewRequest {
+                origin: Origin::Mirror,
+                work: WorkId::default(),
+                caller: None,
+                address: Address::root(1, 0),
+                endpoint: EndpointId(0),
+                path: ClusterPath::default(),
+                reaches_proxy: at(0),
+            };
+            hops.insert(Hop::new(&new, Client::Cell, at(0)))
         };
         let [a, b, c, d] = [(); 4].map(|()| hop());
         let mut deadlines = Deadlines::default();

@@ -4,8 +4,8 @@
 //! Rows wait here until they are taken (`World::take_requests`): whoever takes them while a run goes on needs no
 //! memory for those that are over.
 
-use crate::call::record::Status;
 use crate::ids::PopulationId;
+use crate::request::answer::Status;
 use crate::users::open_request::OpenRequest;
 use meshsim_core::{SimDuration, SimTime, growing_bytes};
 
@@ -35,7 +35,7 @@ impl RequestRow {
     /// A request in flight.
     #[must_use]
     pub const fn open(request: &OpenRequest) -> Self {
-        let OpenRequest { population, number, sent } = *request;
+        let OpenRequest { population, number, sent, .. } = *request;
         Self { population, number, arrival: sent, end: None }
     }
 

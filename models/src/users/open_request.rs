@@ -10,6 +10,8 @@ pub struct OpenRequest {
     pub population: PopulationId,
     /// The k-th of its population.
     pub number: u32,
+    /// The user, counted within the population.
+    pub user: u32,
     /// When the user sent it.
     pub sent: SimTime,
 }

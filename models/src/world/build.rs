@@ -112,7 +112,7 @@ impl World {
         }
         let events = self.engine.handled();
         let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
-        let proxy_memory = topology.description.clusters.ids().map(|it| topology.proxy_memory(it)).collect();
+        let proxy_memory = clusters.values().map(|it| topology.proxy_memory(&it.proxies)).collect();
         let all = || clusters.values();
         let mut requests: Vec<RequestRow> = all().flat_map(|it| it.recorder.log().rows()).copied().collect();
         requests.extend(all().flat_map(|it| in_flight(it)));
@@ -126,7 +126,7 @@ impl World {
             events,
             proxy_memory,
             pod_cpu_seconds: pod_cpu.into_values().collect(),
-            in_cells: all().map(|it| it.recorder.quarters().means(&it.cells, self.end)).collect(),
+            in_cells: all().map(|it| it.recorder.quarters().means(it.inbound.cells(), self.end)).collect(),
             control: all().map(|it| it.recorder.control().clone()).collect(),
             series: all().map(|it| it.recorder.series().clone()).collect(),
         }
@@ -143,18 +143,15 @@ impl World {
     /// rows of user requests that nobody has taken, which are copied at the end. What is nearly full counts with what it takes next.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let of = |it: &Cluster| {
-            let of_requests = it.hops.bytes() + it.calls.bytes() + it.open_requests.bytes();
-            of_requests + it.pools.bytes() + it.recorder.bytes()
-        };
-        self.engine.bytes() + self.engine.processes().flat_map(Shard::clusters).map(of).sum::<usize>()
+        let clusters = self.engine.processes().flat_map(Shard::clusters);
+        self.engine.bytes() + clusters.map(Cluster::bytes).sum::<usize>()
     }
 
     /// User requests without an answer, and all so far.
     #[must_use]
     pub fn open_and_all_requests(&self) -> (u64, u64) {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
-            (open + cluster.open_requests.len() as u64, all + cluster.recorder.log().sent())
+            (open + cluster.users.open_requests().count() as u64, all + cluster.recorder.log().sent())
         })
     }
 
@@ -167,10 +164,9 @@ impl World {
     /// Calls and hops in flight, over all clusters.
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
-        self.engine
-            .processes()
-            .flat_map(Shard::clusters)
-            .fold((0, 0), |(calls, hops), cluster| (calls + cluster.calls.len(), hops + cluster.hops.len()))
+        self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(calls, hops), cluster| {
+            (calls + cluster.inbound.calls().count(), hops + cluster.outbound.hops().count())
+        })
     }
 }
 
@@ -190,7 +186,7 @@ impl Record {
 
 /// The user requests of a cluster that have not ended.
 fn in_flight(cluster: &Cluster) -> impl Iterator<Item = RequestRow> {
-    cluster.open_requests.handles().map(|it| RequestRow::open(&cluster.open_requests[it]))
+    cluster.users.open_requests().map(RequestRow::open)
 }
 
 /// What all clusters together did for each request; nothing if they have kept nothing.

@@ -1,13 +1,13 @@
 //! What holds in every world, whatever happens in it.
 
-use crate::call::record::{Client, Hop, Phase};
 use crate::cluster::handle::Shard;
+use crate::cluster::outbound::hop::{Client, Hop, Phase};
 use crate::cluster::state::Cluster;
-use crate::ids::ProxyId;
 use crate::mesh::circuit_breaker::Resource;
+use crate::mesh::upstream::Upstream;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Counter;
-use meshsim_core::{Id, SimTime};
+use meshsim_core::SimTime;
 
 impl Shard {
     /// Checks the state of every cluster at the end of a run.
@@ -27,12 +27,12 @@ impl Shard {
 
     /// No proxy ejects more than it may, and the loads of its levels sum to 100.
     fn check_ejections(&self, cluster: &Cluster) {
-        let proxies = (0..cluster.proxies.len()).map(ProxyId::from_index);
+        let proxies = cluster.proxies.ids();
         for (proxy, id) in
             proxies.flat_map(|proxy| self.topology().upstreams.ids().map(move |id| (proxy, id)))
         {
-            let Some(upstream) = &cluster.proxies[proxy].upstreams[id.index()] else { continue };
-            let spec = self.topology().upstreams.spec(self.topology().is_gateway(proxy), id);
+            let Some(upstream) = cluster.outbound.upstreams().get(proxy, id) else { continue };
+            let spec = self.topology().upstreams.spec(cluster.proxies[proxy].is_gateway(), id);
             let load: u32 = upstream.loads().iter().map(|level| level.load + level.degraded_load).sum();
             assert!(load == 100 || upstream.loads().is_empty(), "cluster {}: {load} % of load", cluster.id.0);
             let Some(config) = &spec.outlier_detection else { continue };
@@ -44,50 +44,51 @@ impl Shard {
 
 /// What the circuit breakers count is there.
 fn check_breakers(cluster: &Cluster) {
-    let sum = |resource| cluster.pools.breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
-    let hops = || cluster.hops.handles().map(|hop| &cluster.hops[hop]);
+    let sum =
+        |resource| cluster.outbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
+    let hops = || cluster.outbound.hops();
     let by_proxy = |hop: &&Hop| matches!(hop.client, Client::Proxy { .. });
     let sent = hops().filter(by_proxy).filter(|hop| hop.phase == Phase::Sent).count();
     let retries = hops().filter(|hop| hop.holds_retry).count();
     assert_eq!(sum(Resource::Requests), sent, "cluster {}: requests", cluster.id.0);
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries", cluster.id.0);
     assert!(sum(Resource::PendingRequests) <= hops().count(), "cluster {}: waiting requests", cluster.id.0);
-    assert!(sum(Resource::Connections) <= cluster.pools.len(), "cluster {}: connections", cluster.id.0);
+    assert!(
+        sum(Resource::Connections) <= cluster.outbound.pools().len(),
+        "cluster {}: connections",
+        cluster.id.0
+    );
 }
 
 /// What the sidecars count of their own applications is there.
 fn check_servers(cluster: &Cluster) {
-    let sum = |resource| cluster.inbound.breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
-    let calls = || cluster.calls.handles().map(|call| &cluster.calls[call]);
+    let sum =
+        |resource| cluster.inbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
+    let calls = || cluster.inbound.calls();
     let at_application = calls().filter(|call| call.connection.is_some()).count();
     let retries = calls().filter(|call| call.holds_retry).count();
     assert_eq!(sum(Resource::Requests), at_application, "cluster {}: requests at servers", cluster.id.0);
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries at servers", cluster.id.0);
     assert!(sum(Resource::PendingRequests) <= calls().count(), "cluster {}: waiting calls", cluster.id.0);
-    let connections = cluster.inbound.len();
+    let connections = cluster.inbound.pools().len();
     assert_eq!(sum(Resource::Connections), connections, "cluster {}: connections at servers", cluster.id.0);
 }
 
 /// Active requests, summed over all proxies, are at most the hops that live.
 fn check_active_requests(cluster: &Cluster) {
-    let active: u32 = cluster
-        .proxies
-        .iter()
-        .flat_map(|proxy| proxy.upstreams.iter().flatten())
-        .map(|upstream| upstream.total_active())
-        .sum();
+    let active: u32 = cluster.outbound.upstreams().iter().map(Upstream::total_active).sum();
+    let hops = cluster.outbound.hops().count();
     assert!(
-        active as usize <= cluster.hops.len(),
-        "cluster {}: {active} requests are active, but only {} exist",
-        cluster.id.0,
-        cluster.hops.len()
+        active as usize <= hops,
+        "cluster {}: {active} requests are active, but only {hops} exist",
+        cluster.id.0
     );
 }
 
 /// Offered = completed + failed + in flight: a request that has not ended has a hop.
 fn check_requests(cluster: &Cluster) {
     let log = cluster.recorder.log();
-    let in_flight = cluster.open_requests.len() as u64;
+    let in_flight = cluster.users.open_requests().count() as u64;
     assert_eq!(
         log.sent(),
         log.ended() + in_flight,
@@ -99,9 +100,9 @@ fn check_requests(cluster: &Cluster) {
 /// What is counted as done for users' requests is what pods, proxies and links have done.
 fn check_work(cluster: &Cluster) {
     let sum = cluster.recorder.metrics().sum_from(SimTime::ZERO);
-    let served: u64 = cluster.cells.iter().map(|cell| cell.occupancy.served).sum();
+    let served: u64 = cluster.inbound.cells().iter().map(|cell| cell.occupancy.served).sum();
     let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
-    let sent: u64 = cluster.links.iter().map(Link::bytes).sum();
+    let sent: u64 = cluster.network.links().iter().map(Link::bytes).sum();
     let pairs = [
         ("calls", sum.work.calls, served),
         ("calls by pod", sum.served.iter().sum(), served),

@@ -14,7 +14,8 @@ use crate::ids::{
 use crate::kubernetes::settings::StartWhen;
 use crate::mesh::endpoint_list::EndpointList;
 use crate::mesh::endpoint_view::EndpointView;
-use crate::mesh::proxy_cost::{ProxyCost, ProxyPass, Side};
+use crate::mesh::proxies::{Proxies, ProxyKind};
+use crate::mesh::proxy_cost::{ClientPass, ProxyCost, ProxyPass, Side};
 use crate::network::path::Path;
 use crate::network::tcp::{Loss, TcpSettings};
 use crate::network::ways::{Route, Ways};
@@ -184,34 +185,6 @@ impl Topology {
         self.description.mesh.data_plane != DataPlane::None && self.description.mesh.mtls
     }
 
-    /// The proxy that balances the requests of a pod to a service: its sidecar, or the service's
-    /// waypoint; none if there is none.
-    #[must_use]
-    pub fn proxy_of_caller(&self, pod: PodId, service: ServiceId) -> Option<ProxyId> {
-        match self.description.mesh.data_plane {
-            DataPlane::Sidecar => Some(self.sidecar_of(pod)),
-            DataPlane::Ambient => {
-                let place = self.description.waypoints().position(|it| it == service)?;
-                let nodes = self.description.clusters[self.pods[pod].cluster].nodes.len();
-                Some(ProxyId::from_index(usize::from(self.description.gateway.replicas) + nodes + place))
-            }
-            DataPlane::None => None,
-        }
-    }
-
-    /// Proxies of a cluster: gateways, then sidecars or ztunnels and waypoints.
-    #[must_use]
-    pub fn proxies_in(&self, cluster: ClusterId) -> usize {
-        let others = match self.description.mesh.data_plane {
-            DataPlane::Sidecar => self.pods_of(cluster).len(),
-            DataPlane::Ambient => {
-                self.description.clusters[cluster].nodes.len() + self.description.waypoints().count()
-            }
-            DataPlane::None => 0,
-        };
-        usize::from(self.description.gateway.replicas) + others
-    }
-
     /// The pods of a cluster.
     #[must_use]
     pub fn pods_of(&self, cluster: ClusterId) -> Range<u32> {
@@ -231,12 +204,6 @@ impl Topology {
         (pod.0 - self.pods_of[self.pods[pod].cluster].start) as usize
     }
 
-    /// A pod's sidecar: gateways come first.
-    #[must_use]
-    pub fn sidecar_of(&self, pod: PodId) -> ProxyId {
-        ProxyId::from_index(usize::from(self.description.gateway.replicas) + self.slot_of(pod))
-    }
-
     /// The service of an endpoint.
     #[must_use]
     pub fn service_of(&self, endpoint: EndpointId) -> ServiceId {
@@ -248,22 +215,6 @@ impl Topology {
     pub fn view(&self, site: SiteId, upstream: UpstreamId) -> &EndpointView {
         let view = &self.views[site.index() * self.upstreams.len() + upstream.index()];
         view.get_or_init(|| self.make_view(site, upstream, &[], 0))
-    }
-
-    /// The site of a proxy.
-    #[must_use]
-    pub fn site_of(&self, cluster: ClusterId, proxy: ProxyId) -> SiteId {
-        let sites = &self.sites_of[cluster];
-        let gateways = u32::from(self.description.gateway.replicas);
-        match proxy.0.checked_sub(gateways) {
-            Some(slot) if self.has_sidecars() => {
-                let pod = &self.pods[PodId(self.pods_of[cluster].start + slot)];
-                sites[pod.starts_on.unwrap_or(0) as usize]
-            }
-            // Waypoints stand on the first node.
-            Some(node) => sites.get(node as usize).copied().unwrap_or(sites[0]),
-            None => sites[0],
-        }
     }
 
     /// The site of a node.
@@ -280,20 +231,14 @@ impl Topology {
         of[0].index()..last.index() + 1
     }
 
-    /// Whether a proxy is an ingress gateway: they come first.
-    #[must_use]
-    pub fn is_gateway(&self, proxy: ProxyId) -> bool {
-        proxy.0 < u32::from(self.description.gateway.replicas)
-    }
-
     /// Memory of all proxies of a cluster (bytes), with as many pods and endpoints as there are at the start.
     #[must_use]
-    pub fn proxy_memory(&self, cluster: ClusterId) -> f64 {
+    pub fn proxy_memory(&self, proxies: &Proxies) -> f64 {
         let endpoints = self.at_start.iter().map(Vec::len).sum();
         let each = self.description.mesh.memory.of(self.everywhere.len(), endpoints);
-        let nodes = self.description.clusters[cluster].nodes.len();
-        let ztunnels = if self.is_ambient() { nodes } else { 0 };
-        let envoys = self.proxies_in(cluster) - ztunnels;
+        let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
+        let ztunnels = proxies.ids().filter(is_ztunnel).count();
+        let envoys = proxies.ids().count() - ztunnels;
         envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
     }
 
@@ -346,12 +291,15 @@ impl Topology {
         if ejects || changes { u32::MAX } else { 1 }
     }
 
-    /// Worker threads of a proxy.
+    /// What passing a proxy takes as a client's.
     #[must_use]
-    pub fn workers_of(&self, proxy: ProxyId) -> usize {
-        let description = &self.description;
-        let gateway = description.gateway.concurrency;
-        usize::from(if self.is_gateway(proxy) { gateway } else { description.mesh.concurrency })
+    #[inline]
+    pub fn client_pass(&self, pass: ClientPass) -> &ProxyPass {
+        match pass {
+            ClientPass::Gateway => &self.gateway_pass,
+            ClientPass::Sidecar => &self.outbound_pass,
+            ClientPass::Waypoint => &self.waypoint_pass,
+        }
     }
 
     /// The endpoints that a service has at the start.

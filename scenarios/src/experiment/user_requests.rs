@@ -12,7 +12,7 @@ use super::settling::OverTime;
 use super::user_series::UserSeries;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{Id, SimDuration};
-use meshsim_models::call::record::Status;
+use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ use entries::{Entries, Reader};
 use loader::{read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::InternalService;
-use meshsim_models::call::MAX_SAMPLED;
+use meshsim_models::cluster::inbound::MAX_SAMPLED;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
 //! What a proxy does with connections, on either side of a call: a client's towards endpoints
-//! (`connection`), a server's sidecar towards its own application (`at_server`).
+//! (`outbound/connect`), a server's sidecar towards its own application (`inbound/sidecar`).
 //!
 //! # Models
 //! A request takes the idle connection of its worker's pool that was used last, or waits for the first
@@ -12,103 +12,104 @@
 //! Envoy `conn_pool_base.cc`, `newStreamImpl`, `onUpstreamReady`, `tryCreateNewConnection`,
 //! `onStreamClosed`; `ConnectionPool::Callbacks` (`onPoolReady`, `onPoolFailure`).
 
+use super::around::Around;
 use crate::ids::PoolId;
 use crate::mesh::connection_pool::{Connection, ConnectionPools, Left, Taken};
 use crate::mesh::first_connection::Opening;
 use meshsim_core::Handle;
 
 /// A side of a call, whose requests are told apart by an `R`.
-pub(super) trait Pooling<R: Copy + PartialEq> {
+pub(crate) trait Pooling<R: Copy + PartialEq> {
     /// Its connections.
     fn pools(&mut self) -> &mut ConnectionPools<R>;
 
     /// What a pool answers to a request that comes now.
-    fn take(&mut self, request: R, pool: PoolId) -> Taken<R>;
+    fn take(&mut self, at: &mut Around<'_>, request: R, pool: PoolId) -> Taken<R>;
 
     /// A request goes out over its connection, unless a limit forbids it. Tells whether the connection
     /// is in use.
-    fn dispatch(&mut self, request: R, connection: Handle<Connection<R>>) -> bool;
+    fn dispatch(&mut self, at: &mut Around<'_>, request: R, connection: Handle<Connection<R>>) -> bool;
 
     /// A request goes out on a connection that its server has closed.
-    fn meet_close(&mut self, request: R);
+    fn meet_close(&mut self, at: &mut Around<'_>, request: R);
 
     /// A limit of requests is reached.
-    fn overflows(&mut self, request: R);
+    fn overflows(&mut self, at: &mut Around<'_>, request: R);
 
     /// A request waits for a connection.
     fn waits(&mut self, request: R);
 
     /// Begins to make a connection to where a request goes.
-    fn connect(&mut self, request: R, pool: PoolId);
+    fn connect(&mut self, at: &mut Around<'_>, request: R, pool: PoolId);
 
     /// A request would have liked a connection that the limit forbids.
-    fn connection_overflows(&mut self, request: R);
+    fn connection_overflows(&mut self, at: &mut Around<'_>, request: R);
 
     /// How many idle connections a pool keeps.
     fn kept_most(&self, pool: PoolId) -> u32;
 
     /// A request gets a connection of its pool, now or later.
-    fn take_connection(&mut self, request: R, pool: PoolId) {
-        match self.take(request, pool) {
+    fn take_connection(&mut self, at: &mut Around<'_>, request: R, pool: PoolId) {
+        match self.take(at, request, pool) {
             Taken::Sent(connection) => {
-                if !self.dispatch(request, connection) {
-                    self.release(connection);
+                if !self.dispatch(at, request, connection) {
+                    self.release(at, connection);
                 }
             }
-            Taken::MetClose => self.meet_close(request),
-            Taken::Overflow => self.overflows(request),
+            Taken::MetClose => self.meet_close(at, request),
+            Taken::Overflow => self.overflows(at, request),
             Taken::Waits(opening) => {
                 self.waits(request);
-                self.open_if_allowed(opening, request, pool);
+                self.open_if_allowed(at, opening, request, pool);
             }
         }
     }
 
     /// A connection has nothing to do: the next waiting request takes it, or it falls idle.
-    fn release(&mut self, connection: Handle<Connection<R>>) {
+    fn release(&mut self, at: &mut Around<'_>, connection: Handle<Connection<R>>) {
         let pools = self.pools();
         let pool = pools[connection].pool;
         let shared = pools.is_shared(pool);
         let most = self.kept_most(pool);
         while let Some(request) = self.pools().release(connection, most) {
             // The pool of a worker is one pod's.
-            if !self.dispatch(request, connection) {
+            if !self.dispatch(at, request, connection) {
                 continue;
             }
             if !shared {
                 return;
             }
             if self.pools().is_draining(connection) {
-                return self.replace_connection(request, pool);
+                return self.replace_connection(at, request, pool);
             }
         }
     }
 
     /// A request has left its connection.
-    fn has_left(&mut self, left: Left<R>, request: R) {
+    fn has_left(&mut self, at: &mut Around<'_>, left: Left<R>, request: R) {
         match left {
-            Left::Free(connection) => self.release(connection),
-            Left::Lost(pool) => self.replace_connection(request, pool),
+            Left::Free(connection) => self.release(at, connection),
+            Left::Lost(pool) => self.replace_connection(at, request, pool),
             Left::Shared => {}
         }
     }
 
     /// A pool has lost a connection for which requests may wait.
-    fn replace_connection(&mut self, request: R, pool: PoolId) {
+    fn replace_connection(&mut self, at: &mut Around<'_>, request: R, pool: PoolId) {
         let opening = self.pools().opening(pool);
-        self.open_if_allowed(opening, request, pool);
+        self.open_if_allowed(at, opening, request, pool);
     }
 
     /// Begins to make a connection for whoever waits, if the pool says so.
-    fn open_if_allowed(&mut self, opening: Opening, request: R, pool: PoolId) {
+    fn open_if_allowed(&mut self, at: &mut Around<'_>, opening: Opening, request: R, pool: PoolId) {
         match opening {
             Opening::NotNeeded => {}
-            Opening::Refused => self.connection_overflows(request),
+            Opening::Refused => self.connection_overflows(at, request),
             Opening::Forced => {
-                self.connection_overflows(request);
-                self.connect(request, pool);
+                self.connection_overflows(at, request);
+                self.connect(at, request, pool);
             }
-            Opening::Allowed => self.connect(request, pool),
+            Opening::Allowed => self.connect(at, request, pool),
         }
     }
 }

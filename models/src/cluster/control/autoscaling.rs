@@ -11,17 +11,21 @@
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`; metrics-server, `--metric-resolution`.
 
-use super::event::Event;
-use super::handle::{Context, Job};
-use super::state::Cluster;
+use super::Control;
+use super::pods_come_and_go::pod_in;
+use crate::application::cell::Cell;
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::cluster::job::Job;
 use crate::compute::Compute;
 use crate::draws::{Purpose, draw};
-use crate::ids::PodId;
+use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::hpa::metrics::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests};
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
+use crate::mesh::proxies::Proxies;
 use crate::telemetry::control_log::ScalingDecision;
 use crate::world::topology::Topology;
 use meshsim_core::random::uniform;
@@ -47,50 +51,47 @@ pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event
     events
 }
 
-impl Context<'_> {
-    /// All pods are scraped.
-    pub(super) fn scrape_metrics(&mut self) {
-        let settings = &self.topology.description.kubernetes.metrics;
+impl Control {
+    /// All pods, of which these are the cells, are scraped.
+    pub(in crate::cluster) fn scrape_metrics(&mut self, at: &mut Around<'_>, cells: &[Cell]) {
+        let settings = &at.topology.description.kubernetes.metrics;
         let kept = settings.pods_window.as_nanos().div_ceil(settings.resolution.as_nanos().max(1)) as usize;
-        for place in 0..self.cluster.workloads.pods.len() {
-            let pod = self.cluster.workloads.pods[place];
+        for (place, cell) in cells.iter().enumerate() {
+            let pod = at.pods[place];
             // Of a container that has died a kubelet says nothing.
             let runs = matches!(pod.phase, Phase::Ready | Phase::Starting | Phase::Terminating)
-                && pod.runs_from <= self.now
-                && !self.topology.faults.is_dead(self.pod_in(place), self.now);
+                && pod.runs_from <= at.now
+                && !at.topology.faults.is_dead(pod_in(at, place), at.now);
             if runs {
-                let counters = counters_of(self.cluster, self.topology, self.compute, self.now, place);
-                self.cluster.workloads.histories[place].scrape(self.now, counters, kept);
+                let when = (at.topology, at.here, at.now);
+                let counters = counters_of(when, at.compute, at.proxies, cell, place);
+                self.histories[place].scrape(at.now, counters, kept);
             }
         }
-        self.scheduler.schedule(self.now.saturating_add(settings.resolution), Event::MetricsScraped);
+        at.schedule(at.now.saturating_add(settings.resolution), Event::MetricsScraped);
     }
 
     /// All autoscalers are synced.
-    pub(super) fn sync_autoscalers(&mut self) {
-        for deployment in 0..self.cluster.workloads.deployments.len() {
-            if self.cluster.workloads.deployments[deployment].autoscaler.is_some() {
-                self.sync_autoscaler(deployment);
+    pub(in crate::cluster) fn sync_autoscalers(&mut self, at: &mut Around<'_>) {
+        for deployment in 0..self.deployments.len() {
+            if self.deployments[deployment].autoscaler.is_some() {
+                self.sync_autoscaler(at, deployment);
             }
         }
-        let period = self.topology.description.kubernetes.metrics.sync_period;
-        self.scheduler.schedule(self.now.saturating_add(period), Event::AutoscalersSync);
+        let period = at.topology.description.kubernetes.metrics.sync_period;
+        at.schedule(at.now.saturating_add(period), Event::AutoscalersSync);
     }
 
-    fn sync_autoscaler(&mut self, deployment: usize) {
-        let settings = &self.topology.description.kubernetes;
-        let (now, listed) = (self.now, self.seen_by_autoscaler(deployment));
-        let workloads = &mut self.cluster.workloads;
-        let state = &mut workloads.deployments[deployment];
-        let spec = settings.autoscaler(state.service, self.cluster.id);
+    fn sync_autoscaler(&mut self, at: &mut Around<'_>, deployment: usize) {
+        let settings = &at.topology.description.kubernetes;
+        let (now, listed) = (at.now, self.seen_by_autoscaler(at, deployment));
+        let state = &mut self.deployments[deployment];
+        let spec = settings.autoscaler(state.service, at.here);
         let Some((autoscaler, spec)) = state.autoscaler.as_mut().zip(spec) else { return };
-        let requests = cpu_requests(self.topology, state.service);
+        let requests = cpu_requests(at.topology, state.service);
         let read = |reads| -> Vec<PodReading> {
             let window = settings.metrics.pods_window;
-            listed
-                .iter()
-                .map(|(place, _)| workloads.histories[*place].read(reads, requests, window))
-                .collect()
+            listed.iter().map(|(place, _)| self.histories[*place].read(reads, requests, window)).collect()
         };
         let readings: Vec<Vec<PodReading>> = spec.reads.iter().map(|&reads| read(reads)).collect();
         let readings: Vec<Readings<'_>> =
@@ -102,38 +103,36 @@ impl Context<'_> {
         let proposals = autoscaler.proposals().to_vec();
         let service = state.service;
         state.wanted = decision.replicas;
-        self.cluster.recorder.autoscaler_decided(ScalingDecision { at: now, service, decision, proposals });
+        at.recorder.autoscaler_decided(ScalingDecision { at: now, service, decision, proposals });
         if decision.rescales() {
-            self.reconcile(deployment);
+            self.reconcile(at, deployment);
         }
     }
 
     /// The pods of a Deployment with their places, as its autoscaler sees them.
-    fn seen_by_autoscaler(&self, deployment: usize) -> Vec<(usize, PodState)> {
-        let workloads = &self.cluster.workloads;
+    fn seen_by_autoscaler(&self, at: &Around<'_>, deployment: usize) -> Vec<(usize, PodState)> {
         let seen = |place: usize| {
-            Some((place, workloads.pods[place].seen_by_autoscaler(self.now, self.fault_seen(place))?))
+            Some((place, at.pods[place].seen_by_autoscaler(at.now, self.fault_seen(at, place))?))
         };
-        workloads.deployments[deployment].places.clone().filter_map(seen).collect()
+        self.deployments[deployment].places.clone().filter_map(seen).collect()
     }
 }
 
-/// What the pods in a place of a cluster have used and done so far.
-pub(super) fn counters_of(
-    cluster: &Cluster,
-    topology: &Topology,
+/// What the pods in a place of a cluster, whose cell this is, have used and done so far.
+pub(in crate::cluster) fn counters_of(
+    (topology, here, now): (&Topology, ClusterId, SimTime),
     compute: &Compute<Job>,
-    now: SimTime,
+    proxies: &Proxies,
+    cell: &Cell,
     place: usize,
 ) -> Counters {
-    let pod = PodId(topology.pods_of(cluster.id).start + place as u32);
-    let sidecar = topology.has_sidecars().then(|| cluster.proxies[topology.sidecar_of(pod)].cpu_used);
-    let occupancy = &cluster.cells[place].occupancy;
+    let container = topology.pods[PodId(topology.pods_of(here).start + place as u32)].container;
+    let sidecar = topology.has_sidecars().then(|| proxies[proxies.sidecar(place)].cpu_used);
     Counters {
-        application_cpu: compute.used_at(topology.pods[pod].container, now),
+        application_cpu: compute.used_at(container, now),
         sidecar_cpu: sidecar.unwrap_or(0.0),
-        served: occupancy.served,
-        in_cell: occupancy.time_inside(now),
+        served: cell.occupancy.served,
+        in_cell: cell.occupancy.time_inside(now),
     }
 }
 

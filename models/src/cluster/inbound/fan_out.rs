@@ -10,88 +10,93 @@
 //! # Source
 //! µBench, `ServiceCell/ExternalServiceExecutor.py`.
 
-use super::record::{Answer, Call, Client, Hop, Origin, Status};
+use super::Inbound;
+use super::call::Call;
+use super::cell::further_demand;
 use crate::application::call_graph::Group;
 use crate::application::internal_service::CellCosts;
-use crate::cluster::event::Event;
-use crate::cluster::handle::{Context, Stage};
+use crate::cluster::around::Around;
+use crate::cluster::handed::Handed;
+use crate::cluster::job::Stage;
+use crate::cluster::outbound::hop::{Caller, NewRequest, Origin};
 use crate::draws::{Purpose, call_address, draw};
+use crate::request::answer::{Answer, Status};
 use meshsim_core::Handle;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 
-impl Context<'_> {
+impl Inbound {
     /// The internal service is done: all groups begin.
-    pub(crate) fn fan_out(&mut self, call: Handle<Call>) {
-        let endpoint = self.cluster.calls[call].endpoint;
-        let groups = self.topology.application().endpoints[endpoint].groups.len() as u16;
+    pub(crate) fn fan_out(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        let endpoint = self.calls[call].endpoint;
+        let groups = at.topology.application().endpoints[endpoint].groups.len() as u16;
         if groups == 0 {
-            self.write_response(call);
+            self.write_response(at, call);
             return;
         }
-        self.cluster.calls[call].open_groups = groups;
+        self.calls[call].open_groups = groups;
         for group in 0..groups {
-            self.continue_group(call, group, 0);
+            self.continue_group(at, call, group, 0);
         }
     }
 
     /// A call of a group was answered.
-    pub(crate) fn call_answered(&mut self, call: Handle<Call>, group: u16, step: u16, answer: &Answer) {
+    pub(crate) fn call_answered(
+        &mut self,
+        at: &mut Around<'_>,
+        call: Handle<Call>,
+        group: u16,
+        step: u16,
+        answer: &Answer,
+    ) {
         // The caller may have died meanwhile.
-        if !self.cluster.calls.contains(call) {
+        if !self.calls.contains(call) {
             return;
         }
         if !answer.is_ok() {
-            self.cluster.calls[call].answer.status = Status::ServiceError;
+            self.calls[call].answer.status = Status::ServiceError;
         }
-        self.continue_group(call, group, step + 1);
+        self.continue_group(at, call, group, step + 1);
     }
 
     /// The client's work for a call is done: the request leaves the cell.
-    pub(crate) fn issue_call(&mut self, call: Handle<Call>, group: u16, step: u16) {
-        let it = self.cluster.calls[call];
-        let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+    pub(crate) fn issue_call(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
+        let it = self.calls[call];
+        let selected = &at.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
         let slot = slot_of_step(selected, it.address, group, step);
-        let worker = it.cell_worker % self.topology.description.mesh.concurrency;
-        let origin = (Origin::Call { call, group, step }, it.work);
-        let address = call_address(it.address, group, slot, 0);
-        let endpoint = selected.calls[usize::from(slot)].endpoint;
-        let proxy = self.topology.proxy_of_caller(it.pod, self.topology.service_of(endpoint));
-        let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
-        let hop = self.cluster.hops.insert(Hop::new(origin, client, address, endpoint, self.now));
-        self.cell_waits(hop);
-        if self.topology.is_ambient() {
-            return self.enter_node(hop, it.pod, it.cell_worker);
-        }
-        let Some(sidecar) = proxy else { return self.call_from_cell(hop, it.pod, it.cell_worker) };
-        let takes = self.topology.outbound_pass.request(address);
-        let reached = self.now + self.topology.description.mesh.loopback;
-        let at = self.cluster.proxies[sidecar].pass(worker, reached, takes);
-        self.scheduler.schedule(at, Event::Routes(hop));
+        at.hand(Handed::NewRequest(NewRequest {
+            origin: Origin::Call { call, group, step },
+            work: it.work,
+            caller: Some(Caller { pod: it.pod, cell_worker: it.cell_worker }),
+            address: call_address(it.address, group, slot, 0),
+            endpoint: selected.calls[usize::from(slot)].endpoint,
+            path: it.path,
+            reaches_proxy: at.now,
+        }));
     }
 
     /// Makes the next call of a group whose coin says so, from step `step` on.
-    fn continue_group(&mut self, call: Handle<Call>, group: u16, step: u16) {
-        let it = self.cluster.calls[call];
-        let selected = &self.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+    fn continue_group(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
+        let it = self.calls[call];
+        let selected = &at.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
         let length = selected.sequence_length.min(selected.calls.len()) as u16;
         for step in step..length {
             let slot = slot_of_step(selected, it.address, group, step);
             let probability = selected.calls[usize::from(slot)].probability;
             let address = call_address(it.address, group, slot, 0);
             if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = self.further_demand(it.pod, CellCosts::call);
+                let demand = further_demand(at, it.pod, CellCosts::call);
                 if demand > 0.0 {
-                    self.work(call, Stage::Calling { group, step }, demand);
+                    self.work(at, call, Stage::Calling { group, step }, demand);
                 } else {
-                    self.issue_call(call, group, step);
+                    self.issue_call(at, call, group, step);
                 }
                 return;
             }
         }
-        let it = &mut self.cluster.calls[call];
+        let it = &mut self.calls[call];
         it.open_groups -= 1;
         if it.open_groups == 0 {
-            self.write_response(call);
+            self.write_response(at, call);
         }
     }
 }

@@ -14,46 +14,49 @@
 //! Kubernetes issue 71255 and #67252: CPU at the start of a Java application, before and after
 //! readiness, is what an autoscaler's initialization period and readiness delay are for.
 
-use super::handle::{Context, Job};
+use super::Control;
+use super::pods_come_and_go::{pod_advances_at, pod_in};
+use crate::cluster::around::Around;
+use crate::cluster::job::Job;
 use crate::ids::PodId;
 use crate::kubernetes::pod::Phase;
 
-impl Context<'_> {
+impl Control {
     /// The application in a place begins to burn CPU, unless it is dead.
-    pub(super) fn start_work_begins(&mut self, place: usize) {
-        let it = self.topology.pods[self.pod_in(place)];
-        let Some(work) = self.topology.description.kubernetes.workload(it.service).start else { return };
-        if self.topology.faults.is_dead(self.pod_in(place), self.now) {
+    pub(super) fn start_work_begins(&mut self, at: &mut Around<'_>, place: usize) {
+        let it = at.topology.pods[pod_in(at, place)];
+        let Some(work) = at.topology.description.kubernetes.workload(it.service).start else { return };
+        if at.topology.faults.is_dead(pod_in(at, place), at.now) {
             return;
         }
-        let demand = self.slowed(self.pod_in(place), work.demand());
-        self.cluster.recorder.start_used_cpu(self.now, demand);
+        let demand = at.slowed(pod_in(at, place), work.demand());
+        at.recorder.start_used_cpu(at.now, demand);
         let job = Job::Start(place as u32);
-        self.compute.start_beside(self.now, it.container, work.cores, demand, job);
+        at.compute.start_beside(at.now, it.container, work.cores, demand, job);
     }
 
     /// The application in a place has burnt the CPU of its start.
-    pub(super) fn start_work_is_done(&mut self, place: usize) {
-        let times = &self.topology.description.kubernetes.pods;
-        let pod = &mut self.cluster.workloads.pods[place];
+    pub(in crate::cluster) fn start_work_is_done(&mut self, at: &mut Around<'_>, place: usize) {
+        let times = &at.topology.description.kubernetes.pods;
+        let pod = at.pods.life_mut(place);
         let is_starting = pod.phase == Phase::Starting;
-        if pod.work_is_done(self.now, times) && is_starting {
+        if pod.work_is_done(at.now, times) && is_starting {
             let ready = pod.ready_from;
-            self.pod_advances_at(place, ready);
+            pod_advances_at(at, place, ready);
         }
     }
 
     /// A pod that had died is back.
-    pub(super) fn pod_is_back(&mut self, pod: PodId) {
-        let place = self.topology.slot_of(pod);
-        let life = self.cluster.workloads.pods[place];
+    pub(in crate::cluster) fn pod_is_back(&mut self, at: &mut Around<'_>, pod: PodId) {
+        let place = at.topology.slot_of(pod);
+        let life = at.pods[place];
         let begins = match life.phase {
-            Phase::Starting => life.works && life.runs_from <= self.now,
-            Phase::Ready => life.works || self.topology.burns_after_ready(pod),
+            Phase::Starting => life.works && life.runs_from <= at.now,
+            Phase::Ready => life.works || at.topology.burns_after_ready(pod),
             Phase::Absent | Phase::Pending | Phase::Terminating => false,
         };
         if begins {
-            self.start_work_begins(place);
+            self.start_work_begins(at, place);
         }
     }
 }

@@ -15,6 +15,6 @@ use meshsim_core::random::{Draw, uniform_index};
 
 /// Which of so many endpoints a new connection goes to; none if there is none.
 #[must_use]
-pub fn pick(endpoints: usize, draw: &mut Draw) -> Option<usize> {
+pub(super) fn pick(endpoints: usize, draw: &mut Draw) -> Option<usize> {
     (endpoints > 0).then(|| uniform_index(draw, endpoints))
 }

@@ -1,5 +1,13 @@
-//! The Deployments of a cluster as they are: their pods, its nodes, and what was done about them.
+//! What controls a cluster: its Deployments, nodes and autoscalers, and what was done about them.
 
+mod autoscaling;
+mod pods_come_and_go;
+mod start_work;
+
+pub(super) use autoscaling::counters_of;
+
+use super::event::Event;
+use super::pods::Pods;
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
 use crate::kubernetes::hpa::Autoscaler;
@@ -10,24 +18,27 @@ use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
 use crate::world::placement::{DeploymentPlaces, empty_nodes, requests_of};
 use crate::world::topology::Topology;
-use meshsim_core::SimTime;
+use meshsim_core::{EntityId, SimTime};
 use std::ops::Range;
 
-/// Deployments, pods and nodes of a cluster.
+/// Deployments and nodes of a cluster.
 #[derive(Clone, Debug)]
-pub struct Workloads {
-    /// Whether anything of it may change.
-    pub is_elastic: bool,
-    /// By the place of a pod in the cluster.
-    pub pods: Vec<PodLife>,
+pub struct Control {
     /// Its Deployments.
-    pub deployments: Vec<DeploymentState>,
+    deployments: Vec<DeploymentState>,
     /// What its nodes have; empty where nothing changes.
-    pub nodes: Vec<Node>,
+    nodes: Vec<Node>,
     /// The images on its nodes; likewise.
-    pub images: Vec<ImageCache>,
+    images: Vec<ImageCache>,
     /// What is measured of its pods; likewise.
-    pub histories: Vec<PodHistory>,
+    histories: Vec<PodHistory>,
+}
+
+/// What the control planes of all clusters do at known times.
+pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
+    let mut events = pods_come_and_go::first_events(topology);
+    events.extend(autoscaling::first_events(topology));
+    events
 }
 
 /// A Deployment as it is.
@@ -47,40 +58,38 @@ pub struct DeploymentState {
     pub autoscaler: Option<Autoscaler>,
 }
 
-impl Workloads {
-    /// As they are at the start.
+impl Control {
+    /// A cluster's Deployments, with its pods, as they are at the start.
     #[must_use]
-    pub fn new(cluster: ClusterId, topology: &Topology) -> Self {
+    pub(super) fn new(cluster: ClusterId, topology: &Topology) -> (Self, Pods) {
         let description = &topology.description;
-        let is_elastic = description.kubernetes.is_elastic(cluster);
-        let pods_of = topology.pods_of(cluster);
+        let changes = description.kubernetes.is_elastic(cluster);
         let life = |pod: u32| match topology.pods[PodId(pod)].starts_on {
             Some(node) => PodLife::running(node),
             None => PodLife::default(),
         };
-        let mut workloads = Self {
-            is_elastic,
-            pods: pods_of.clone().map(life).collect(),
+        let mut pods = Pods::new(topology.pods_of(cluster).map(life).collect(), changes);
+        let mut control = Self {
             deployments: deployments(cluster, topology),
             nodes: Vec::new(),
             images: Vec::new(),
             histories: Vec::new(),
         };
-        if is_elastic {
-            workloads.nodes = empty_nodes(description, cluster);
-            workloads.images = vec![ImageCache::default(); workloads.nodes.len()];
-            workloads.histories = vec![PodHistory::default(); workloads.pods.len()];
-            workloads.fill_nodes(topology);
+        if changes {
+            control.nodes = empty_nodes(description, cluster);
+            control.images = vec![ImageCache::default(); control.nodes.len()];
+            control.histories = vec![PodHistory::default(); pods.len()];
+            control.fill_nodes(topology, &mut pods);
         }
-        workloads
+        (control, pods)
     }
 
     /// What stands on the nodes at the start, and the images that it brought.
-    fn fill_nodes(&mut self, topology: &Topology) {
+    fn fill_nodes(&mut self, topology: &Topology, pods: &mut Pods) {
         for deployment in &mut self.deployments {
             let image = topology.description.kubernetes.workload(deployment.service).image;
             for place in deployment.places.clone() {
-                let pod = &mut self.pods[place];
+                let pod = pods.life_mut(place);
                 if pod.phase != Phase::Absent {
                     self.nodes[pod.node as usize].resources.add(&deployment.requests);
                     self.images[pod.node as usize].hold(image);
@@ -92,12 +101,24 @@ impl Workloads {
         }
     }
 
+    /// A pod dies: the metrics server knows nothing of what was before.
+    pub(super) fn pod_dies(&mut self, place: usize) {
+        if let Some(history) = self.histories.get_mut(place) {
+            history.clear();
+        }
+    }
+
+    /// A Deployment.
+    #[must_use]
+    pub fn state(&self, deployment: usize) -> &DeploymentState {
+        &self.deployments[deployment]
+    }
+
     /// The Deployment of a pod.
     ///
     /// # Panics
     /// If there is no such place.
-    #[must_use]
-    pub fn deployment_of(&self, place: usize) -> usize {
+    fn deployment_of(&self, place: usize) -> usize {
         let after = self.deployments.partition_point(|it| it.places.end <= place);
         assert!(self.deployments[after].places.contains(&place), "a place of a Deployment");
         after
@@ -110,16 +131,16 @@ impl Workloads {
     }
 
     /// The pods of a Deployment that are not being deleted; of a place, what was seen last of its faults.
-    #[must_use]
-    pub fn owned(
+    fn owned(
         &self,
+        pods: &Pods,
         deployment: usize,
         now: SimTime,
         fault: impl Fn(usize) -> Option<ReadyCondition>,
     ) -> Vec<OwnedPod> {
         let places = self.deployments[deployment].places.clone();
         let owned = |place: usize| {
-            let it = &self.pods[place];
+            let it = &pods[place];
             let bound = matches!(it.phase, Phase::Starting | Phase::Ready);
             (bound || it.phase == Phase::Pending).then(|| OwnedPod {
                 place,
@@ -133,27 +154,10 @@ impl Workloads {
         places.filter_map(owned).collect()
     }
 
-    /// The pods that found no node, in the order in which they were tried last.
-    #[must_use]
-    pub fn waiting(&self) -> Vec<usize> {
-        let unschedulable = |place: &usize| self.pods[*place].unschedulable;
-        let mut waiting: Vec<usize> = (0..self.pods.len()).filter(unschedulable).collect();
-        waiting.sort_by_key(|&place| (self.pods[place].tried, self.pods[place].created, place));
-        waiting
-    }
-
-    /// Pods of a Deployment in a phase.
-    #[must_use]
-    pub fn count(&self, deployment: usize, phase: Phase) -> u32 {
-        let pods = &self.pods[self.deployments[deployment].places.clone()];
-        pods.iter().filter(|it| it.phase == phase).count() as u32
-    }
-
     /// How many pods of a revision of a Deployment each node has, those that are being deleted apart.
-    #[must_use]
-    pub fn alike(&self, deployment: usize, revision: u32) -> Vec<u32> {
+    fn alike(&self, pods: &Pods, deployment: usize, revision: u32) -> Vec<u32> {
         let mut alike = vec![0; self.nodes.len()];
-        for pod in &self.pods[self.deployments[deployment].places.clone()] {
+        for pod in self.deployments[deployment].places.clone().map(|place| &pods[place]) {
             if pod.revision == revision && matches!(pod.phase, Phase::Starting | Phase::Ready) {
                 alike[pod.node as usize] += 1;
             }
@@ -162,12 +166,18 @@ impl Workloads {
     }
 
     /// The free place of a Deployment whose last pod ended first.
-    #[must_use]
-    pub fn free_place(&self, deployment: usize) -> Option<usize> {
+    fn free_place(&self, pods: &Pods, deployment: usize) -> Option<usize> {
         let places = self.deployments[deployment].places.clone();
-        let free = places.filter(|&place| self.pods[place].phase == Phase::Absent);
-        free.min_by_key(|&place| (self.pods[place].ended, place))
+        let free = places.filter(|&place| pods[place].phase == Phase::Absent);
+        free.min_by_key(|&place| (pods[place].ended, place))
     }
+}
+
+/// The pods that found no node, in the order in which they were tried last.
+fn waiting(pods: &Pods) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..pods.len()).filter(|&place| pods[place].unschedulable).collect();
+    waiting.sort_by_key(|&place| (pods[place].tried, pods[place].created, place));
+    waiting
 }
 
 fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> {

@@ -1,0 +1,113 @@
+//! What surrounds the owners of a cluster's state: the clock, the map, the machines, and who is told.
+//!
+//! # Models
+//! An owner's methods get this and never another owner. Nothing here is anybody's own: the topology never
+//! changes, CPUs and proxies' workers serve whoever comes, pods are `control`'s to change and everybody's to see.
+
+use super::event::Event;
+use super::handed::Handed;
+use super::job::Job;
+use super::message::Message;
+use super::pods::Pods;
+use crate::compute::Compute;
+use crate::ids::{ClusterId, PodId, ProxyId, UpstreamId};
+use crate::mesh::proxies::Proxies;
+use crate::mesh::proxy_cost::ProxyPass;
+use crate::mesh::upstream::UpstreamSpec;
+use crate::network::path::Path;
+use crate::telemetry::recorder::Recorder;
+use crate::world::topology::Topology;
+use meshsim_core::random::Address;
+use meshsim_core::{Scheduler, SimDuration, SimTime};
+
+/// What surrounds an owner.
+pub(crate) struct Around<'a> {
+    /// When.
+    pub(crate) now: SimTime,
+    /// In which cluster.
+    pub(crate) here: ClusterId,
+    /// What never changes.
+    pub(crate) topology: &'a Topology,
+    /// Where events of this cluster are put.
+    pub(crate) scheduler: &'a mut Scheduler<Event, Message>,
+    /// The CPUs of the hosts that this cluster's containers are on.
+    pub(crate) compute: &'a mut Compute<Job>,
+    /// Who is told what happens.
+    pub(crate) recorder: &'a mut Recorder,
+    /// The proxies of the cluster.
+    pub(crate) proxies: &'a mut Proxies,
+    /// The pods of the cluster.
+    pub(crate) pods: &'a mut Pods,
+    /// Random numbers that the cluster has drawn.
+    pub(crate) draws: &'a mut u64,
+    /// For the other owners.
+    pub(crate) handed: &'a mut Vec<Handed>,
+}
+
+impl<'a> Around<'a> {
+    /// The next random number of this cluster.
+    pub(crate) fn next_draw(&mut self) -> Address {
+        *self.draws += 1;
+        self.topology.draws.of_cluster(self.here, *self.draws)
+    }
+
+    /// Something happens in this cluster at `at`.
+    #[inline]
+    pub(crate) fn schedule(&mut self, at: SimTime, event: Event) {
+        self.scheduler.schedule(at, event);
+    }
+
+    /// Something is for another owner.
+    #[inline]
+    pub(crate) fn hand(&mut self, what: Handed) {
+        self.handed.push(what);
+    }
+
+    /// A proxy has used CPU time (ns).
+    #[inline]
+    pub(crate) fn charge_proxy(&mut self, proxy: ProxyId, nanos: f64) {
+        self.recorder.proxy_used_cpu(self.now, nanos);
+        self.proxies.use_cpu(proxy, nanos);
+    }
+
+    /// What passing a proxy takes as a client's, and the way from there to whoever calls.
+    #[inline]
+    pub(crate) fn pass_of(&self, proxy: ProxyId) -> (&'a ProxyPass, SimDuration) {
+        let row = &self.proxies[proxy];
+        (self.topology.client_pass(row.pass), row.to_caller)
+    }
+
+    /// What a proxy is told of an upstream.
+    #[inline]
+    pub(crate) fn spec(&self, proxy: ProxyId, upstream: UpstreamId) -> &'a UpstreamSpec {
+        let topology = self.topology;
+        topology.upstreams.spec(self.proxies[proxy].is_gateway(), upstream)
+    }
+
+    /// The network between this cluster and a pod.
+    #[inline]
+    pub(crate) fn path_to(&self, pod: PodId) -> Path {
+        self.topology.path(self.here, self.topology.pods[pod].cluster)
+    }
+
+    /// Something passes the ztunnel of a pod's node: when it comes out.
+    pub(crate) fn pass_ztunnel(&mut self, pod: PodId, worker: u16, takes: SimDuration) -> SimTime {
+        let node = self.pods[self.topology.slot_of(pod)].node;
+        let ztunnel = self.proxies.ztunnel(node);
+        let worker = worker % self.proxies[ztunnel].workers();
+        self.proxies.pass(ztunnel, worker, self.now, takes)
+    }
+
+    /// Whether a pod of this cluster cannot be reached.
+    pub(crate) fn is_down(&self, pod: PodId) -> bool {
+        let faults = &self.topology.faults;
+        (!faults.is_empty() && faults.is_dead(pod, self.now))
+            || !self.pods.is_reachable(self.topology.slot_of(pod))
+    }
+
+    /// What takes so long (ns) in a pod that may be slow.
+    pub(crate) fn slowed(&self, pod: PodId, nanos: f64) -> f64 {
+        let faults = &self.topology.faults;
+        if faults.is_empty() { nanos } else { nanos * faults.slowness(pod, self.now) }
+    }
+}

@@ -1,0 +1,354 @@
+//! Pods come and go: acts on what the Deployment controller, the scheduler and the pods' lives say.
+//!
+//! # Models
+//! A change of the wanted number, of the template, of a pod's state or of what is known of its faults
+//! makes the Deployment controller look at its pods at once. Pods without a node try again when another
+//! one has left a node, first the one that has waited longest since it was last tried. A pod's endpoint
+//! is announced to the proxies of its own cluster after the endpoint delay, and from there to those of
+//! the others over the links. A proxy that learns that an endpoint is gone closes its idle connections
+//! to it and lets the others end; a pod that ends closes all of its.
+//!
+//! # Assumptions
+//! - The API server, the controllers' queues and their watches take no time of their own; the delay
+//!   of the scheduler and the endpoint delay stand for all.
+//! - A client in another cluster finds out that a pod is gone when its request arrives, not already
+//!   when it makes a connection. Effect: its failure is seen a round trip later, as a reset.
+//! - A place is used again by a later pod of the same Deployment, which has its address.
+//!
+//! # Source
+//! kubernetes/kubernetes `pkg/controller/deployment`, `pkg/scheduler/backend/queue/scheduling_queue.go`
+//! (`MoveAllToActiveOrBackoffQueue`); Envoy `cluster_manager_impl.cc` (`drainConnections` of removed
+//! hosts).
+
+use super::{Control, waiting};
+use crate::cluster::around::Around;
+use crate::cluster::changed_views::EndpointNews;
+use crate::cluster::event::Event;
+use crate::cluster::handed::Handed;
+use crate::draws::{Purpose, draw};
+use crate::ids::PodId;
+use crate::kubernetes::deployment::reconcile;
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
+use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
+use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
+use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
+use crate::telemetry::control_log::{PodRecord, PodStep};
+use crate::world::topology::Topology;
+use meshsim_core::random::LogNormal;
+use meshsim_core::{EntityId, SimDuration, SimTime};
+
+/// A kubelet looks this often whether a container has ended.
+const RELIST: SimDuration = SimDuration::from_secs(1);
+
+/// What changes in elastic clusters from the start on: pods without a node, and what is changed.
+pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
+    let settings = &topology.description.kubernetes;
+    let mut events = Vec::new();
+    for (place, change) in settings.changes.iter().enumerate() {
+        events.push((change.cluster.entity(), change.at, Event::WorkloadChanges(place as u32)));
+    }
+    for cluster in topology.description.clusters.ids().filter(|&it| settings.is_elastic(it)) {
+        events.push((cluster.entity(), SimTime::ZERO, Event::WorkloadsStart));
+    }
+    events
+}
+
+impl Control {
+    /// The first pods that found no node try again.
+    pub(in crate::cluster) fn workloads_start(&mut self, at: &mut Around<'_>) {
+        for deployment in 0..self.deployments.len() {
+            for place in self.deployments[deployment].places.clone() {
+                if at.pods[place].phase == Phase::Pending {
+                    self.record(at, place, PodStep::Created);
+                    try_to_schedule(at, place);
+                }
+            }
+        }
+    }
+
+    /// Somebody changes a Deployment.
+    pub(in crate::cluster) fn workload_changes(&mut self, at: &mut Around<'_>, place: u32) {
+        let change = at.topology.description.kubernetes.changes[place as usize];
+        let Some(deployment) = self.deployment(change.service) else { return };
+        let state = &mut self.deployments[deployment];
+        match change.kind {
+            ChangeKind::Scale(replicas) => state.wanted = replicas,
+            ChangeKind::Rollout => state.revision += 1,
+        }
+        self.reconcile(at, deployment);
+    }
+
+    /// A Deployment's controller looks at its pods until there is nothing to do.
+    pub(super) fn reconcile(&mut self, at: &mut Around<'_>, deployment: usize) {
+        while self.reconcile_once(at, deployment) {}
+    }
+
+    /// Tells whether anything was done.
+    fn reconcile_once(&mut self, at: &mut Around<'_>, deployment: usize) -> bool {
+        let now = at.now;
+        let state = &self.deployments[deployment];
+        let (wanted, revision) = (state.wanted, state.revision);
+        let rollout = at.topology.description.kubernetes.workload(state.service).rollout;
+        let owned = self.owned(at.pods, deployment, now, |place| self.fault_seen(at, place));
+        let actions = reconcile(wanted, revision, rollout, &owned, now);
+        for &place in &actions.delete {
+            self.delete_pod(at, place);
+        }
+        let mut acted = !actions.delete.is_empty();
+        for _ in 0..actions.create {
+            // All places are taken while many pods still end: the next one to end asks again.
+            let Some(place) = self.free_place(at.pods, deployment) else { return acted };
+            let pod = at.pods.life_mut(place);
+            *pod = pod.next(revision, now);
+            self.record(at, place, PodStep::Created);
+            try_to_schedule(at, place);
+            acted = true;
+        }
+        acted
+    }
+
+    /// What the control plane saw last of the faults of the pod in a place.
+    pub(super) fn fault_seen(&self, at: &Around<'_>, place: usize) -> Option<ReadyCondition> {
+        at.topology.faults.last_seen(pod_in(at, place), at.now)
+    }
+
+    /// The controller of a pod's Deployment, if it is here, learns of a fault or its end.
+    pub(in crate::cluster) fn controller_sees_fault(&mut self, at: &mut Around<'_>, pod: PodId) {
+        if at.pods.change() && at.topology.pods[pod].cluster == at.here {
+            self.reconcile(at, self.deployment_of(at.topology.slot_of(pod)));
+        }
+    }
+
+    /// The next step in the life of a pod is due.
+    /// Tells whether it is the question whether the pod has ended.
+    pub(in crate::cluster) fn pod_advances(
+        &mut self,
+        at: &mut Around<'_>,
+        place: usize,
+        incarnation: u32,
+    ) -> bool {
+        let pod = at.pods[place];
+        if pod.incarnation != incarnation {
+            return false;
+        }
+        match pod.phase {
+            Phase::Pending => self.schedule_pod(at, place),
+            Phase::Starting => self.pod_starts(at, place),
+            Phase::Terminating => return pod.ends_from <= at.now,
+            Phase::Absent | Phase::Ready => {}
+        }
+        false
+    }
+
+    /// The scheduler looks for a node.
+    fn schedule_pod(&mut self, at: &mut Around<'_>, place: usize) {
+        let settings = &at.topology.description.kubernetes;
+        let deployment = self.deployment_of(place);
+        let state = &self.deployments[deployment];
+        let workload = settings.workload(state.service);
+        let needs = PodNeeds {
+            requests: &state.requests,
+            node_selector: &workload.node_selector,
+            tolerations: &workload.tolerations,
+        };
+        let alike = self.alike(at.pods, deployment, at.pods[place].revision);
+        match choose(settings.controller.version, &self.nodes, &needs, &alike) {
+            Err(unfit) => {
+                let pod = at.pods.life_mut(place);
+                pod.tried = at.now;
+                if !std::mem::replace(&mut pod.unschedulable, true) {
+                    self.record(at, place, PodStep::Unschedulable(unfit));
+                }
+            }
+            Ok(node) => {
+                self.nodes[node].resources.add(&state.requests);
+                self.start_pod(at, place, node, &workload);
+            }
+        }
+    }
+
+    /// A node's kubelet takes a pod.
+    fn start_pod(&mut self, at: &mut Around<'_>, place: usize, node: usize, workload: &WorkloadSettings) {
+        let (now, sidecar) = (at.now, sidecar_of(at));
+        let times = &at.topology.description.kubernetes.pods;
+        let bandwidth = times.pull_bits_per_second;
+        let factors = start_factors(at, place);
+        let cache = &mut self.images[node];
+        let mut images = now;
+        if sidecar != Sidecar::None {
+            images = cache.pull(SIDECAR_IMAGE, times.sidecar_image_bytes, bandwidth, now);
+        }
+        images = images.max(cache.pull(workload.image, workload.image_bytes, bandwidth, now));
+        let start = Start { times, factors, sidecar, work: workload.start };
+        let pod = at.pods.life_mut(place);
+        pod.start(node as u32, now, images, &start);
+        let next = if pod.works { pod.runs_from } else { pod.ready_from };
+        let host = at.topology.description.clusters[at.here].nodes[node].host;
+        let container = at.topology.pods[pod_in(at, place)].container;
+        at.compute.place(container, Some(at.topology.local_hosts[host]));
+        self.record(at, place, PodStep::Scheduled(node as u32));
+        pod_advances_at(at, place, next);
+    }
+
+    /// A pod's containers run, or it is ready.
+    fn pod_starts(&mut self, at: &mut Around<'_>, place: usize) {
+        let pod = at.pods[place];
+        if pod.works && pod.runs_from == at.now {
+            self.start_work_begins(at, place);
+            // Without a probe it is known when it is ready.
+            if at.now < pod.ready_from && pod.ready_from < SimTime::MAX {
+                pod_advances_at(at, place, pod.ready_from);
+            }
+        }
+        if pod.ready_from <= at.now {
+            self.pod_is_ready(at, place);
+        }
+    }
+
+    /// A pod serves, and its endpoint is announced.
+    fn pod_is_ready(&mut self, at: &mut Around<'_>, place: usize) {
+        let (pod, topology) = (pod_in(at, place), at.topology);
+        let life = at.pods.life_mut(place);
+        life.phase = Phase::Ready;
+        let node = life.node;
+        if topology.has_sidecars() {
+            let site = topology.site_of_node(at.here, node);
+            let sidecar = at.proxies.sidecar(place);
+            at.proxies.stands_on(sidecar, site);
+        }
+        self.record(at, place, PodStep::Ready);
+        announce(at, pod, true);
+        if topology.burns_after_ready(pod) {
+            self.start_work_begins(at, place);
+        }
+        self.reconcile(at, self.deployment_of(place));
+    }
+
+    /// A pod is deleted.
+    fn delete_pod(&mut self, at: &mut Around<'_>, place: usize) {
+        let settings = &at.topology.description.kubernetes;
+        let sidecar = sidecar_of(at);
+        self.record(at, place, PodStep::Deleted);
+        let pod = at.pods.life_mut(place);
+        match pod.phase {
+            Phase::Pending => self.is_absent(at, place, 0),
+            // There is nothing yet that could end in peace.
+            Phase::Starting if pod.runs_from > at.now => {
+                self.release_node(at, place);
+                self.is_absent(at, place, 0);
+            }
+            Phase::Starting | Phase::Ready => {
+                let was_ready = pod.phase == Phase::Ready;
+                let first = pod.delete(at.now, &settings.pods, sidecar);
+                pod_advances_at(at, place, first);
+                if was_ready {
+                    announce(at, pod_in(at, place), false);
+                }
+            }
+            Phase::Absent | Phase::Terminating => {}
+        }
+    }
+
+    /// A kubelet looks whether a pod that is being deleted, and has so many calls under way, has ended. If
+    /// it has, whoever owns what it has under way is to be told, and then [`Control::pod_has_ended`].
+    pub(in crate::cluster) fn ends_with(&mut self, at: &mut Around<'_>, place: usize, open: u32) -> bool {
+        let killed_from = at.pods[place].killed_from;
+        let waits = open > 0 && at.now < killed_from;
+        if waits {
+            pod_advances_at(at, place, killed_from.min(at.now.saturating_add(RELIST)));
+        }
+        !waits
+    }
+
+    /// A pod has ended, with so many calls under way.
+    pub(in crate::cluster) fn pod_has_ended(&mut self, at: &mut Around<'_>, place: usize, open: u32) {
+        self.release_node(at, place);
+        self.is_absent(at, place, open);
+        self.reconcile(at, self.deployment_of(place));
+    }
+
+    /// A pod has left its node: what it requested there is free for others.
+    fn release_node(&mut self, at: &mut Around<'_>, place: usize) {
+        at.compute.place(at.topology.pods[pod_in(at, place)].container, None);
+        let requests = &self.deployments[self.deployment_of(place)].requests;
+        self.nodes[at.pods[place].node as usize].resources.remove(requests);
+        for other in waiting(at.pods) {
+            try_to_schedule(at, other);
+        }
+    }
+
+    fn is_absent(&mut self, at: &mut Around<'_>, place: usize, open: u32) {
+        self.record(at, place, PodStep::Ended(open));
+        let pod = at.pods.life_mut(place);
+        pod.phase = Phase::Absent;
+        pod.unschedulable = false;
+        pod.ended = at.now;
+        self.histories[place].clear();
+    }
+
+    /// The control plane tells the proxies of all clusters of an endpoint.
+    pub(in crate::cluster) fn endpoint_announced(&self, at: &mut Around<'_>, pod: PodId, appears: bool) {
+        let node = at.pods[at.topology.slot_of(pod)].node;
+        let site = appears.then(|| at.topology.site_of_node(at.here, node));
+        let news = site.map_or(EndpointNews::Leaves, EndpointNews::Appears);
+        at.hand(Handed::EndpointNews { pod, news });
+    }
+
+    fn record(&self, at: &mut Around<'_>, place: usize, step: PodStep) {
+        let deployment = &self.deployments[self.deployment_of(place)];
+        at.recorder.pod_stepped(PodRecord {
+            at: at.now,
+            service: deployment.service,
+            place: (place - deployment.places.start) as u32,
+            incarnation: at.pods[place].incarnation,
+            step,
+        });
+    }
+}
+
+/// The control plane learns that an endpoint serves, or no longer.
+fn announce(at: &mut Around<'_>, pod: PodId, appears: bool) {
+    let delay = at.topology.description.kubernetes.pods.endpoint_delay;
+    at.schedule(at.now.saturating_add(delay), Event::EndpointAnnounced { pod, appears });
+}
+
+fn try_to_schedule(at: &mut Around<'_>, place: usize) {
+    let delay = at.topology.description.kubernetes.pods.scheduling;
+    pod_advances_at(at, place, at.now.saturating_add(delay));
+}
+
+/// The next step in the life of a pod is due at `due`.
+pub(super) fn pod_advances_at(at: &mut Around<'_>, place: usize, due: SimTime) {
+    let incarnation = at.pods[place].incarnation;
+    at.schedule(due, Event::PodAdvances { place: place as u32, incarnation });
+}
+
+/// The pod in a place of this cluster.
+pub(super) fn pod_in(at: &Around<'_>, place: usize) -> PodId {
+    PodId(at.topology.pods_of(at.here).start + place as u32)
+}
+
+/// What kind of sidecar the pods here have.
+fn sidecar_of(at: &Around<'_>) -> Sidecar {
+    let description = &at.topology.description;
+    let native = description.mesh.istio_version.has_native_sidecars()
+        && description.kubernetes.controller.version.has_stable_sidecars();
+    match (at.topology.has_sidecars(), native) {
+        (false, _) => Sidecar::None,
+        (true, false) => Sidecar::Classic,
+        (true, true) => Sidecar::Native,
+    }
+}
+
+fn start_factors(at: &Around<'_>, place: usize) -> StartFactors {
+    let spread = at.topology.description.kubernetes.pods.start_spread;
+    if spread == 0.0 {
+        return StartFactors { containers: 1.0, sidecar: 1.0, application: 1.0 };
+    }
+    let incarnation = at.pods[place].incarnation;
+    let address = at.topology.draws.of_pod(pod_in(at, place), u64::from(incarnation));
+    let mut rng = draw(address, Purpose::PodStart);
+    let law = LogNormal::new(1.0, spread);
+    let [containers, sidecar, application] = [(); 3].map(|()| law.sample(&mut rng));
+    StartFactors { containers, sidecar, application }
+}

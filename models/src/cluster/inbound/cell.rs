@@ -1,0 +1,352 @@
+//! The server's side of a call: the cell, its threads and its CPU, and the answer on its way out.
+//!
+//! # Models
+//! The internal service first (digits of pi, sleep, body), then the external services, then the
+//! response; the worker's thread is held from the first to the last. Where a law says what a service
+//! takes (`application/service_time`), all its work comes first.
+//!
+//! # Assumptions
+//! - Requests and responses pass whole from hop to hop; a real proxy streams. Effect: none but for
+//!   the proxies' time per kB.
+//!
+//! # Source
+//! µBench, `ServiceCell/CellController-mp.py`.
+
+use super::Inbound;
+use super::call::Call;
+use crate::application::call_graph::{Endpoint, Protocol};
+use crate::application::internal_service::{CellCosts, InternalService};
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::cluster::handed::Handed;
+use crate::cluster::job::{Job, Stage};
+use crate::cluster::message::{Request, Reset, Response};
+use crate::draws::{Purpose, draw};
+use crate::ids::PodId;
+use crate::mesh::idle_timeout::DEFAULT_IDLE_TIMEOUT;
+use crate::request::answer::{Answer, Status};
+use meshsim_core::random::{Address, bernoulli, uniform_index};
+use meshsim_core::{Handle, SimDuration, SimTime};
+
+impl Inbound {
+    /// A request arrives, wherever it comes from.
+    pub(crate) fn request_arrives(&mut self, at: &mut Around<'_>, request: &Request) {
+        let Request { client, hop, address, work, pod, server_worker, .. } = *request;
+        if at.is_down(pod) {
+            return at.hand(Handed::Reset(Reset { client, hop, address, work }));
+        }
+        let call = self.calls.insert(Call {
+            client,
+            hop,
+            work,
+            address,
+            endpoint: request.endpoint,
+            pod,
+            path: request.path.then(at.here),
+            server_worker,
+            cell_worker: server_worker,
+            open_groups: 0,
+            connection: None,
+            retries: 0,
+            holds_retry: false,
+            answer: Answer::pending(),
+            window: request.window,
+            arrived: at.now,
+            closes_at: SimTime::MAX,
+            next_in_queue: None,
+        });
+        if at.topology.has_sidecars() {
+            let takes = at.topology.inbound_pass.request(address);
+            let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+            let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
+            at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
+        } else if at.topology.is_ambient() {
+            let takes = at.topology.ztunnel_in.request(address);
+            let out = at.pass_ztunnel(pod, server_worker, takes);
+            at.schedule(out, Event::CellReceives(call));
+        } else {
+            self.cell_receives(at, call);
+        }
+    }
+
+    /// A request reaches a worker process of its pod.
+    pub(crate) fn cell_receives(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        if !self.calls.contains(call) {
+            return;
+        }
+        if at.topology.has_sidecars() {
+            return self.enter_by_sidecar(at, call);
+        }
+        if !listens(at, self.calls[call].pod) {
+            // The connection is refused.
+            let it = self.calls.remove(call);
+            return at.hand(Handed::Reset(it.reset()));
+        }
+        self.enter_cell(at, call);
+    }
+
+    /// A request is in a worker process of its pod.
+    pub(super) fn enter_cell(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        let it = self.calls[call];
+        let slot = at.topology.slot_of(it.pod);
+        let service = &at.topology.application().services[at.topology.pods[it.pod].service];
+        self.cells[slot].occupancy.enter(at.now);
+        let worker = &mut self.cells[slot].workers[usize::from(it.cell_worker)];
+        if worker.receive(at.now, service.threads) {
+            self.start(at, call);
+        } else {
+            let ends = worker.queue().map_or((call, call), |(first, last)| {
+                self.calls[last].next_in_queue = Some(call);
+                (first, call)
+            });
+            worker.set_queue(Some(ends));
+        }
+    }
+
+    /// A piece of CPU work is done.
+    pub(crate) fn job_done(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage) {
+        match stage {
+            Stage::Internal => {
+                let it = self.calls[call];
+                let endpoint = &at.topology.application().endpoints[it.endpoint];
+                let pause = endpoint.internal.pause(&at.topology.description.cell.costs);
+                if pause > SimDuration::ZERO {
+                    let sleep = at.slowed(it.pod, pause.as_nanos() as f64);
+                    at.schedule(at.now + SimDuration::from_nanos_f64(sleep), Event::Slept(call));
+                } else if endpoint.groups.is_empty() {
+                    self.respond(at, call);
+                } else {
+                    self.fan_out(at, call);
+                }
+            }
+            Stage::Body => self.fan_out(at, call),
+            Stage::Calling { group, step } => self.issue_call(at, call, group, step),
+            Stage::Response => self.respond(at, call),
+        }
+    }
+
+    /// The sleep of the internal service is over.
+    pub(crate) fn slept(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        if !self.calls.contains(call) {
+            return;
+        }
+        let it = self.calls[call];
+        let internal = internal_of(at, &it);
+        let demand = further_demand(at, it.pod, |costs| internal.body_demand(it.answer.body, costs));
+        self.work(at, call, Stage::Body, demand);
+    }
+
+    /// All groups are done: the response is written.
+    pub(crate) fn write_response(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        let demand = further_demand(at, self.calls[call].pod, CellCosts::response);
+        self.work(at, call, Stage::Response, demand);
+    }
+
+    /// Gives a container CPU work of `demand` ns at the reference speed.
+    pub(crate) fn work(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage, demand: f64) {
+        let it = self.calls[call];
+        // A law of service times has a spread of its own.
+        let speed = match at.topology.service_time_of(it.pod) {
+            Some(_) => 1.0,
+            None => at.topology.speed_factor(it.address),
+        };
+        let demand = at.slowed(it.pod, demand * speed);
+        let container = at.topology.pods[it.pod].container;
+        let worker = usize::from(it.cell_worker);
+        at.recorder.work_done(at.now, it.work, |work| work.cpu_nanos += demand);
+        at.compute.start(at.now, container, worker, demand, Job::Call { call, stage });
+    }
+
+    /// A response leaves the pod for the network.
+    pub(crate) fn response_leaves(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        if !self.calls.contains(call) {
+            return;
+        }
+        let it = self.calls.remove(call);
+        at.hand(Handed::Response(Response {
+            client: it.client,
+            hop: it.hop,
+            work: it.work,
+            address: it.address,
+            pod: it.pod,
+            answer: it.answer,
+            took: at.now - it.arrived,
+            window: it.window,
+            closes_at: it.closes_at,
+        }));
+    }
+
+    /// A thread takes a call.
+    fn start(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        let it = self.calls[call];
+        let endpoint = &at.topology.application().endpoints[it.endpoint];
+        let costs = &at.topology.description.cell.costs;
+        if let Some(status) = failure_of(at, &it) {
+            self.calls[call].answer.status = Status::ServiceFailure(status);
+            let demand = costs.request() + costs.response();
+            self.work(at, call, Stage::Response, demand);
+            return;
+        }
+        let body = endpoint.internal.body_bytes(it.address);
+        let demand = match at.topology.service_time_of(it.pod) {
+            Some(law) => costs.of_law(law.draw_ms(it.address)),
+            None => first_demand(endpoint, costs, it.address, body),
+        };
+        self.calls[call].answer.body = body;
+        self.work(at, call, Stage::Internal, demand);
+    }
+
+    /// The response is written: the thread is free, and the response goes to the sidecar.
+    fn respond(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        let it = self.calls[call];
+        let slot = at.topology.slot_of(it.pod);
+        at.recorder.call_served(at.now, slot);
+        at.recorder.work_done(at.now, it.work, |work| {
+            work.calls += 1;
+            work.body += u64::from(it.answer.body);
+            work.tree ^= (it.address.hash() >> 32) as u32;
+        });
+        let keep_alive = keep_alive_of(at, it.pod);
+        let cell = &mut self.cells[slot];
+        cell.occupancy.leave(at.now);
+        let mut late = draw(it.address, Purpose::LoopRound);
+        let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(at.now, keep_alive, &mut late);
+        self.free_thread(at, slot, it.cell_worker);
+        let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
+        self.calls[call].answer.body = body;
+        if at.topology.has_sidecars() {
+            self.application_has_answered(at, call, closes_at);
+            self.respond_through_sidecar(at, call, at.topology.description.mesh.loopback);
+        } else if at.topology.is_ambient() {
+            let pass = &at.topology.ztunnel_in;
+            let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
+            at.recorder.proxy_used_cpu(at.now, cpu);
+            let out = at.pass_ztunnel(it.pod, it.server_worker, takes);
+            self.answer_is_ready(at, call, out, closes_at);
+            at.schedule(out, Event::ResponseLeaves(call));
+        } else {
+            self.answer_is_ready(at, call, at.now, closes_at);
+            self.response_leaves(at, call);
+        }
+    }
+
+    /// The answer of a call leaves its pod at `leaves`, over a connection that closes at `closes_at`.
+    fn answer_is_ready(
+        &mut self,
+        at: &mut Around<'_>,
+        call: Handle<Call>,
+        leaves: SimTime,
+        closes_at: SimTime,
+    ) {
+        let it = &mut self.calls[call];
+        it.closes_at = closes_at;
+        let service = at.topology.pods[it.pod].service;
+        at.recorder.answer_left(at.now, service, leaves - it.arrived);
+    }
+
+    /// A response passes the server's sidecar, which it reaches after so long.
+    pub(super) fn respond_through_sidecar(
+        &mut self,
+        at: &mut Around<'_>,
+        call: Handle<Call>,
+        after: SimDuration,
+    ) {
+        let it = self.calls[call];
+        let body = it.answer.body;
+        let pass = &at.topology.inbound_pass;
+        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
+        let sidecar = at.proxies.sidecar(at.topology.slot_of(it.pod));
+        at.charge_proxy(sidecar, cpu);
+        let leaves = at.proxies.pass(sidecar, it.server_worker, at.now + after, takes);
+        self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
+        at.schedule(leaves, Event::ResponseLeaves(call));
+    }
+
+    /// A thread takes the next call of its worker's queue, or falls idle.
+    fn free_thread(&mut self, at: &mut Around<'_>, slot: usize, cell_worker: u16) {
+        let worker = &mut self.cells[slot].workers[usize::from(cell_worker)];
+        let Some((first, last)) = worker.queue() else {
+            worker.free_thread();
+            return;
+        };
+        let next = self.calls[first].next_in_queue.take();
+        worker.set_queue(next.map(|next| (next, last)));
+        self.start(at, first);
+    }
+}
+
+impl Call {
+    /// Its client is to learn that the connection is lost.
+    pub(super) const fn reset(&self) -> Reset {
+        Reset { client: self.client, hop: self.hop, address: self.address, work: self.work }
+    }
+}
+
+/// Whether a pod's application takes connections.
+pub(super) fn listens(at: &Around<'_>, pod: PodId) -> bool {
+    at.pods.accepts(at.topology.slot_of(pod), at.now)
+}
+
+/// The worker, of so many, that accepts a new connection.
+pub(super) fn accepting_worker(at: &mut Around<'_>, workers: u16) -> u16 {
+    let address = at.next_draw();
+    uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers)) as u16
+}
+
+/// For how long a pod keeps an idle connection: gunicorn's keep-alive, unless it speaks HTTP/2.
+fn keep_alive_of(at: &Around<'_>, pod: PodId) -> SimDuration {
+    let description = &at.topology.description;
+    match description.services[at.topology.pods[pod].service].protocol {
+        Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
+        Protocol::Http2 | Protocol::Grpc => description.cell.http2_keep_alive,
+    }
+}
+
+/// CPU time (ns) of work after the first of a call; nothing where a law has said it all.
+pub(super) fn further_demand(at: &Around<'_>, pod: PodId, of: impl Fn(&CellCosts) -> f64) -> f64 {
+    match at.topology.service_time_of(pod) {
+        Some(_) => 0.0,
+        None => of(&at.topology.description.cell.costs),
+    }
+}
+
+/// The status with which a failing pod answers a call, if it does.
+fn failure_of(at: &Around<'_>, call: &Call) -> Option<u16> {
+    let faults = &at.topology.faults;
+    if faults.is_empty() {
+        return None;
+    }
+    let (share, status) = faults.errors(call.pod, at.now)?;
+    bernoulli(&mut draw(call.address, Purpose::ServiceFailure), share).then_some(status)
+}
+
+fn internal_of(at: &Around<'_>, call: &Call) -> InternalService {
+    at.topology.application().endpoints[call.endpoint].internal
+}
+
+/// CPU time (ns) of a request until its thread waits for the disk, sleeps, calls others or answers.
+fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: u32) -> f64 {
+    let internal = &endpoint.internal;
+    let mut demand = costs.request() + internal.pi_demand(address, costs) + internal.storage_demand(costs);
+    if internal.pause(costs) == SimDuration::ZERO {
+        demand += internal.body_demand(body, costs);
+        // Nothing comes between the body and the response.
+        if endpoint.groups.is_empty() {
+            demand += costs.response();
+        }
+    }
+    demand + endpoint.groups.len() as f64 * costs.group()
+}
+
+/// Flask's page for an internal error (bytes).
+const ERROR_BODY: u32 = 290;
+
+impl crate::world::topology::Topology {
+    /// By how much the CPU time of the call at `address` differs from its mean.
+    fn speed_factor(&self, address: Address) -> f64 {
+        match &self.speed {
+            Some(law) => law.sample(&mut draw(address, Purpose::CpuSpeed)),
+            None => 1.0,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A pod dies, with its sidecar and all that they have under way.
+//!
+//! # Models
+//! Its calls are lost and their clients learn that their connections were reset, as far away as they
+//! are. When the pod comes back it is empty.
+//!
+//! # Source
+//! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
+
+use super::Inbound;
+use super::call::Call;
+use crate::cluster::around::Around;
+use crate::cluster::handed::Handed;
+use crate::cluster::job::Job;
+use crate::ids::{PodId, PoolId};
+use meshsim_core::{Handle, Id};
+
+impl Inbound {
+    /// A pod of this cluster dies.
+    pub(crate) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
+        let calls = &self.calls;
+        let lost: Vec<Handle<Call>> = calls.handles().filter(|&call| calls[call].pod == pod).collect();
+        self.work_is_lost(at, pod);
+        for call in lost {
+            let it = self.calls.remove(call);
+            at.hand(Handed::Reset(it.reset()));
+        }
+        let place = at.topology.slot_of(pod);
+        let service = &at.topology.application().services[at.topology.pods[pod].service];
+        self.cells[place].restart(at.now, service.workers);
+        if at.topology.has_sidecars() {
+            let workers = usize::from(at.topology.description.mesh.concurrency);
+            self.pools.clear(PoolId::from_index(place * workers), workers);
+        }
+    }
+
+    /// What a dead pod's cell was given to do and has not done, it never does.
+    fn work_is_lost(&self, at: &mut Around<'_>, pod: PodId) {
+        let (now, recorder) = (at.now, &mut *at.recorder);
+        at.compute.clear(now, at.topology.pods[pod].container, |job, left| match job {
+            Job::Call { call, .. } => {
+                recorder.work_done(now, self.calls[call].work, |it| it.cpu_nanos -= left);
+            }
+            Job::Start(_) => recorder.start_used_cpu(now, -left),
+        });
+    }
+}

@@ -1,0 +1,369 @@
+//! The door of a cluster: everything that one pod sends to another passes here.
+//!
+//! # Models
+//! Within a cluster nothing queues: a request, an answer and a reset take the way's delay and their bytes'
+//! time. What goes to another cluster enters the link that leads there, and the link's queue. An answer goes
+//! round by round, as TCP allows: between clusters each round enters the link's queue when the one before it is
+//! acknowledged. What passes through on its way elsewhere is put on the next link.
+//!
+//! # Assumptions
+//! - Only a response's last round has the random part of the link's delay, and what a loss costs.
+//! - Within a cluster a server knows at once that its client has given up.
+//! - Handshakes and acknowledgements are time, not bytes.
+//!
+//! # Source
+//! `network/{path, link, tcp, retransmission}`, which decide.
+
+use super::around::Around;
+use super::event::Event;
+use super::handed::Handed;
+use super::message::{Body, GivenUp, Message, Request, Reset, Response};
+use crate::draws::Purpose;
+use crate::faults::link;
+use crate::ids::{ClusterId, PodId};
+use crate::network::link::{Link, jitter, serialization};
+use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
+use crate::network::retransmission::{Fate, of_segment};
+use crate::network::tcp::{Loss, Transfer};
+use crate::world::topology::Topology;
+use meshsim_core::random::Address;
+use meshsim_core::{Handle, SimDuration, SimTime, Slab};
+
+/// A TCP segment without data, with its headers (bytes).
+const RESET_WIRE_BYTES: u32 = 52;
+
+/// An update of endpoints, as istiod pushes it (bytes).
+const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
+
+/// What is on its way within the cluster.
+#[derive(Clone, Copy, Debug)]
+pub enum Crossing {
+    /// To a pod.
+    Request(Request),
+    /// To a client.
+    Response(Response),
+    /// To a client.
+    Reset(Reset),
+}
+
+/// An answer that is being sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    response: Response,
+    /// The rounds still to be sent; none has been if nothing is there.
+    transfer: Option<Transfer>,
+}
+
+/// The network of a cluster, and the links that leave it.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// By their ports (`network/ways`).
+    links: Vec<Link>,
+    crossings: Slab<Crossing>,
+    sending: Slab<Sending>,
+}
+
+impl Network {
+    /// Nothing is on its way, with room for so much.
+    #[must_use]
+    pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
+        let links = &topology.description.links;
+        let link = |&link: &u32| Link::new(links[link as usize].bits_per_second);
+        Self {
+            links: topology.ways.ports(here).iter().map(link).collect(),
+            crossings: Slab::with_capacity(room),
+            sending: Slab::with_capacity(room),
+        }
+    }
+
+    /// An attempt is sent to its pod.
+    pub(super) fn carry_request(&mut self, at: &mut Around<'_>, request: &Request) {
+        let target = at.topology.pods[request.pod].cluster;
+        let stream = stream_bytes(REQUEST_HEADER, 0, at.topology.encrypts());
+        let path = at.topology.path(at.here, target);
+        let segments = path.segments(stream);
+        let wire_bytes = path.wire_bytes(stream, segments);
+        if target == at.here {
+            let arrives = at.now + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
+            return self.cross(at, arrives, Crossing::Request(*request));
+        }
+        at.recorder.work_done(at.now, request.work, |work| work.cross_wire += u64::from(wire_bytes));
+        let address = request.address;
+        let lost = at.topology.loss(at.here, target, segments, address, Purpose::LossRequest);
+        let late = lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
+        let message = Message { to: target, wire_bytes, body: Body::Request(*request) };
+        self.send_with(at, message, address, Purpose::LinkRequest, late);
+    }
+
+    /// A client has given up an attempt: its server is told, unless what swallows packets swallows this too.
+    pub(super) fn carry_given_up(&mut self, at: &mut Around<'_>, gone: &GivenUp) -> Option<GivenUp> {
+        let to = at.topology.pods[gone.pod].cluster;
+        if at.topology.faults.is_swallowing(gone.pod, at.now) || at.topology.is_cut(at.here, to, at.now) {
+            return None;
+        }
+        if to == at.here {
+            return Some(*gone);
+        }
+        at.recorder.work_done(at.now, gone.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+        let message = Message { to, wire_bytes: RESET_WIRE_BYTES, body: Body::GivenUp(*gone) };
+        // It follows its request on the same way.
+        self.send(at, message, gone.address, Purpose::LinkRequest);
+        None
+    }
+
+    /// The client of an attempt is to learn that its connection is lost.
+    pub(super) fn carry_reset(&mut self, at: &mut Around<'_>, reset: &Reset) {
+        if reset.client == at.here {
+            let arrives = at.now + at.topology.path(at.here, at.here).one_way;
+            return self.cross(at, arrives, Crossing::Reset(*reset));
+        }
+        at.recorder.work_done(at.now, reset.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+        let message = Message { to: reset.client, wire_bytes: RESET_WIRE_BYTES, body: Body::Reset(*reset) };
+        self.send(at, message, reset.address, Purpose::LinkResponse);
+    }
+
+    /// An answer leaves its pod.
+    pub(super) fn carry_response(&mut self, at: &mut Around<'_>, response: Response) {
+        if response.client == at.here && !at.topology.swallows() {
+            return self.cross_whole(at, response);
+        }
+        let sending = self.sending.insert(Sending { response, transfer: None });
+        self.round_leaves(at, sending);
+    }
+
+    /// An answer within the cluster: nobody else queues on its way, so all rounds leave at once.
+    fn cross_whole(&mut self, at: &mut Around<'_>, mut response: Response) {
+        let path = at.topology.path(at.here, at.here);
+        let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
+        let segments = path.segments(stream);
+        let tcp = at.topology.tcp_of(response.pod);
+        let window = &mut response.window;
+        let transfer = window.start(at.now, segments, None, &path, tcp);
+        let last = at.now + path.round_trip * u64::from(transfer.further_rounds(window, &path));
+        window.sent(last);
+        let wire_bytes = f64::from(path.wire_bytes(stream, segments));
+        let arrives = last + path.one_way + serialization(wire_bytes, path.bits_per_second);
+        self.cross(at, arrives, Crossing::Response(response));
+    }
+
+    /// The next round of an answer leaves.
+    pub(super) fn round_leaves(&mut self, at: &mut Around<'_>, sending: Handle<Sending>) {
+        // Its pod may have died.
+        if !self.sending.contains(sending) {
+            return;
+        }
+        let Sending { response, transfer } = self.sending[sending];
+        match passes_at(at, &response) {
+            None => {
+                self.sending.remove(sending);
+                return;
+            }
+            Some(passes) if passes > at.now => return at.schedule(passes, Event::RoundLeaves(sending)),
+            Some(_) => {}
+        }
+        if response.client == at.here {
+            self.sending.remove(sending);
+            return self.cross_whole(at, response);
+        }
+        let path = at.topology.path(at.here, response.client);
+        let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
+        let all = path.segments(stream);
+        let tcp = at.topology.tcp_of(response.pod);
+        let it = &mut self.sending[sending];
+        let window = &mut it.response.window;
+        let mut transfer =
+            transfer.unwrap_or_else(|| window.start(at.now, all, lost_of(at, &response, all), &path, tcp));
+        let segments = transfer.next_round(window, &path);
+        window.sent(at.now);
+        if transfer.remaining > 0 {
+            it.transfer = Some(transfer);
+            let wire_bytes = path.wire_bytes(segments * path.segment_bytes(), segments);
+            at.recorder.work_done(at.now, response.work, |work| {
+                work.rounds += 1;
+                work.cross_wire += u64::from(wire_bytes);
+            });
+            let begins = self.transmit(at, response.client, wire_bytes);
+            return at.schedule(begins + path.round_trip, Event::RoundLeaves(sending));
+        }
+        let last = stream - (all - segments) * path.segment_bytes();
+        let wire_bytes = path.wire_bytes(last, segments);
+        let mut response = self.sending.remove(sending).response;
+        at.recorder.work_done(at.now, response.work, |work| {
+            work.cross_payload += u64::from(response.answer.body);
+            work.cross_wire += u64::from(wire_bytes);
+        });
+        let mut late = SimDuration::ZERO;
+        if let Some(lost) = lost_of(at, &response, all) {
+            response.window.lose(tcp);
+            late = lost.costs(&path);
+        }
+        let message = Message { to: response.client, wire_bytes, body: Body::Response(response) };
+        self.send_with(at, message, response.address, Purpose::LinkResponse, late);
+    }
+
+    /// What has crossed the cluster.
+    pub(super) fn arrives(&mut self, crossing: Handle<Crossing>) -> Crossing {
+        self.crossings.remove(crossing)
+    }
+
+    /// A pod dies: the clients of the answers that it was sending learn that their connections are lost.
+    pub(super) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
+        for sending in self.sending.handles().collect::<Vec<_>>() {
+            let Response { client, hop, address, work, pod: of, .. } = self.sending[sending].response;
+            if of == pod {
+                self.sending.remove(sending);
+                at.hand(Handed::Reset(Reset { client, hop, address, work }));
+            }
+        }
+    }
+
+    /// How many answers a pod is sending.
+    #[must_use]
+    pub fn sending_of(&self, pod: PodId) -> u32 {
+        self.sending.handles().filter(|&it| self.sending[it].response.pod == pod).count() as u32
+    }
+
+    /// Sends a message that goes onto the first link of its way at once; tells when its first bit leaves.
+    pub(super) fn send(
+        &mut self,
+        at: &mut Around<'_>,
+        message: Message,
+        address: Address,
+        purpose: Purpose,
+    ) -> SimTime {
+        self.send_with(at, message, address, purpose, SimDuration::ZERO)
+    }
+
+    /// The same of a message that has arrived so much later, because a part of it was lost.
+    fn send_with(
+        &mut self,
+        at: &mut Around<'_>,
+        message: Message,
+        address: Address,
+        purpose: Purpose,
+        late: SimDuration,
+    ) -> SimTime {
+        let route = at.topology.route(at.here, message.to).expect("a way to every callee");
+        let spec = &at.topology.description.links[route.link as usize];
+        let link = &mut self.links[route.port as usize];
+        let sent = link.transmit(at.now, message.wire_bytes);
+        let mut arrives = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
+        // Requests and answers over a link that is cut are not sent at all.
+        if !at.topology.description.link_faults.is_empty()
+            && !matches!(message.body, Body::Request(_) | Body::Response(_))
+        {
+            let leaves = at.topology.told_at(at.here, message.to, at.now);
+            arrives = arrives.saturating_add(leaves - at.now);
+        }
+        at.scheduler.send(route.next.entity(), arrives, message);
+        sent.begins
+    }
+
+    /// A control plane tells all other clusters that there is a way to.
+    pub(super) fn tell_others(&mut self, at: &mut Around<'_>, body: Body) {
+        let (topology, here) = (at.topology, at.here);
+        for to in topology.description.clusters.ids() {
+            if to == here || topology.route(here, to).is_none() {
+                continue;
+            }
+            let address = at.next_draw();
+            let message = Message { to, wire_bytes: ENDPOINT_UPDATE_BYTES, body };
+            at.recorder.other_bytes_sent(ENDPOINT_UPDATE_BYTES);
+            self.send(at, message, address, Purpose::LinkControl);
+        }
+    }
+
+    /// A message on its way to another cluster passes through this one.
+    pub(super) fn forward(&mut self, at: &mut Around<'_>, message: Message) {
+        let (address, purpose) = match &message.body {
+            Body::Request(request) => (request.address, Purpose::TransitRequest),
+            Body::GivenUp(gone) => (gone.address, Purpose::TransitRequest),
+            Body::Response(response) => (response.address, Purpose::TransitResponse),
+            Body::Reset(reset) => (reset.address, Purpose::TransitResponse),
+            Body::Endpoint { .. } | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
+        };
+        at.recorder.other_bytes_sent(message.wire_bytes);
+        self.send(at, message, address.child(u64::from(at.here.0)), purpose);
+    }
+
+    /// The links that leave the cluster, by their ports.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Memory that grows with the load (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.crossings.bytes() + self.sending.bytes()
+    }
+
+    fn cross(&mut self, at: &mut Around<'_>, arrives: SimTime, what: Crossing) {
+        let crossing = self.crossings.insert(what);
+        at.schedule(arrives, Event::Arrives(crossing));
+    }
+
+    /// Puts bytes on the link to another cluster; tells when the first leaves.
+    fn transmit(&mut self, at: &Around<'_>, to: ClusterId, wire_bytes: u32) -> SimTime {
+        let route = at.topology.route(at.here, to).expect("a way back");
+        self.links[route.port as usize].transmit(at.now, wire_bytes).begins
+    }
+}
+
+/// When what a pod has to send of an answer gets through; nothing if never.
+#[inline]
+fn passes_at(at: &Around<'_>, response: &Response) -> Option<SimTime> {
+    if !at.topology.swallows() {
+        return Some(at.now);
+    }
+    let path = at.topology.path(at.here, response.client);
+    let is_lost = |sent| {
+        at.topology.faults.is_swallowing(response.pod, sent)
+            || at.topology.is_cut(at.here, response.client, sent)
+    };
+    match of_segment(at.now, &path, is_lost) {
+        Fate::Passes(passes) => Some(passes),
+        Fate::Lost(_) => None,
+    }
+}
+
+/// The segment that an answer loses on its way, if it loses one of so many.
+fn lost_of(at: &Around<'_>, response: &Response, segments: u32) -> Option<Loss> {
+    at.topology.loss(at.here, response.client, segments, response.address, Purpose::LossResponse)
+}
+
+impl Topology {
+    /// Whether a pod or a link swallows packets at any time.
+    #[must_use]
+    #[inline]
+    pub fn swallows(&self) -> bool {
+        self.faults.swallows() || !self.description.link_faults.is_empty()
+    }
+
+    /// Whether a link on the way from one cluster to another swallows packets.
+    #[must_use]
+    pub fn is_cut(&self, from: ClusterId, to: ClusterId, now: SimTime) -> bool {
+        let faults = &self.description.link_faults;
+        let mut here = from;
+        while here != to && !faults.is_empty() {
+            let Some(route) = self.route(here, to) else { return false };
+            if link::is_cut(faults, route.link, now) {
+                return true;
+            }
+            here = route.next;
+        }
+        false
+    }
+
+    /// When what a control plane sends at `at` leaves over the link to the next cluster on the way to
+    /// another; never is [`SimTime::MAX`].
+    #[must_use]
+    pub fn told_at(&self, from: ClusterId, to: ClusterId, at: SimTime) -> SimTime {
+        let faults = &self.description.link_faults;
+        let Some(route) = self.route(from, to).filter(|_| !faults.is_empty()) else { return at };
+        match of_segment(at, &route.path, |at| link::is_cut(faults, route.link, at)) {
+            Fate::Passes(at) => at,
+            Fate::Lost(at) => link::ends(faults, route.link, at),
+        }
+    }
+}

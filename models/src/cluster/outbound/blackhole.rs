@@ -1,0 +1,148 @@
+//! Calls to and from a pod, or over a link, that swallows packets.
+//!
+//! # Models
+//! Nothing is refused and nothing is told. A new connection is tried again by TCP (`network/retransmission`)
+//! until its client's patience ends: a proxy's `connect_timeout` (503 UF, a local-origin failure of the host),
+//! a cell's `client_timeout` or TCP's 127 s. A request over a connection that is there waits, with its client,
+//! for the end of the fault and TCP's next try, for a time-out of its caller, its route or its try, or for the
+//! limit at which the connection is lost (503 UC). Over HTTP/2 those behind it wait with it. A pod goes on with
+//! what it has under way; its answer leaves when it can, and if TCP gives up before, its client is told nothing
+//! and waits for as long as it does. What such a pod itself calls is swallowed as well.
+//!
+//! # Assumptions
+//! - Whether a packet meets the fault is decided by when it leaves and when it would arrive over an idle link:
+//!   what is in a link's queue when a fault begins passes.
+//! - Of HTTP/2's answers over one connection each is sent again by itself.
+//! - An idle connection that its server closes meanwhile is known to be closed, though the FIN was swallowed:
+//!   a caller connects anew where a real one may send into the void.
+//! - What reset a connection of a pod that is cut off still reaches it.
+//! - The way from a pod to a waypoint of its cluster is swallowed, the waypoint's own way to others is not.
+//!
+//! # Source
+//! `network/retransmission`; Envoy `conn_pool_base.cc` (`onConnectTimeout`), `router.cc`
+//! (`onPoolFailure`, `onUpstreamReset`).
+
+use super::Outbound;
+use super::hop::{Client, ClientConnection, Hop};
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::cluster::message::Response;
+use crate::ids::PodId;
+use crate::network::path::Path;
+use crate::network::retransmission::{Fate, of_segment, of_syn};
+use meshsim_core::{Handle, SimTime};
+
+impl Outbound {
+    /// When the SYN of a connection that a hop's client asks for now gets through, if ever.
+    pub(super) fn fate_of_syn(&self, at: &Around<'_>, hop: &Hop, pod: PodId, path: &Path) -> Fate {
+        if !at.topology.swallows() {
+            return Fate::Passes(at.now);
+        }
+        let caller = caller_pod(at, hop);
+        of_syn(at.now, |sent| is_swallowed(at, caller, pod, sent, path))
+    }
+
+    /// When the last message of a handshake gets through that is to be sent at `sent`.
+    pub(super) fn fate_of_handshake(
+        &self,
+        at: &Around<'_>,
+        hop: &Hop,
+        pod: PodId,
+        path: &Path,
+        sent: SimTime,
+    ) -> Fate {
+        if !at.topology.swallows() {
+            return Fate::Passes(sent);
+        }
+        let caller = caller_pod(at, hop);
+        of_segment(sent, path, |sent| is_swallowed(at, caller, pod, sent, path))
+    }
+
+    /// Whether a request over a connection is swallowed; if so it is sent again, or reset.
+    #[cold]
+    pub(super) fn request_is_swallowed(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        connection: Handle<ClientConnection>,
+    ) -> bool {
+        let it = self.hops[hop];
+        let path = at.path_to(it.pod);
+        let before = self.pools[connection].stalled.filter(|fate| at.now < fate.at());
+        let fate = before.unwrap_or_else(|| {
+            let caller = caller_pod(at, &it);
+            of_segment(at.now, &path, |sent| is_swallowed(at, caller, it.pod, sent, &path))
+        });
+        if fate == Fate::Passes(at.now) {
+            return false;
+        }
+        let kept = &mut self.pools[connection];
+        kept.stalled = Some(fate);
+        let attempt = it.attempts;
+        match fate {
+            Fate::Passes(again) => at.schedule(again, Event::RequestLeaves { hop, attempt }),
+            Fate::Lost(lost) => {
+                kept.closes_at = kept.closes_at.min(lost);
+                at.schedule(lost, Event::ResetArrives { hop, attempt });
+            }
+        }
+        true
+    }
+
+    /// A request that was swallowed is sent again.
+    pub(crate) fn request_leaves(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, attempt: u8) {
+        if self.is_under_way(hop, attempt) {
+            let connection = self.hops[hop].connection.expect("it was sent over one");
+            self.transmit_request(at, hop, connection);
+        }
+    }
+
+    /// Whether an answer is swallowed because its caller is cut off; if so it comes again, or never.
+    #[cold]
+    pub(super) fn answer_is_swallowed(&mut self, at: &mut Around<'_>, response: &Response) -> bool {
+        let it = self.hops[response.hop];
+        let Some(caller) = caller_pod(at, &it) else { return false };
+        let path = at.path_to(it.pod);
+        let fate = of_segment(at.now, &path, |sent| at.topology.faults.is_swallowing(caller, sent));
+        if fate == Fate::Passes(at.now) {
+            return false;
+        }
+        if let Fate::Passes(again) = fate {
+            let held = self.held.insert(*response);
+            at.schedule(again, Event::HeldResponseArrives(held));
+        }
+        true
+    }
+
+    /// An answer that was swallowed comes again.
+    pub(crate) fn held_response_arrives(&mut self, at: &mut Around<'_>, held: Handle<Response>) {
+        let response = self.held.remove(held);
+        self.response_arrives(at, &response);
+    }
+}
+
+/// When what a pod sends to its node's network, or gets from it, gets through; nothing if never.
+pub(super) fn way_of_pod_opens(at: &Around<'_>, pod: PodId) -> Option<SimTime> {
+    if !at.topology.swallows() {
+        return Some(at.now);
+    }
+    let path = at.topology.path(at.here, at.here);
+    match of_segment(at.now, &path, |time| at.topology.faults.is_swallowing(pod, time)) {
+        Fate::Passes(time) => Some(time),
+        Fate::Lost(_) => None,
+    }
+}
+
+/// Whether what a client sends to a pod at `sent` is lost.
+fn is_swallowed(at: &Around<'_>, caller: Option<PodId>, pod: PodId, sent: SimTime, path: &Path) -> bool {
+    let faults = &at.topology.faults;
+    caller.is_some_and(|caller| faults.is_swallowing(caller, sent))
+        || faults.is_swallowing(pod, sent.saturating_add(path.one_way))
+        || at.topology.is_cut(at.here, at.topology.pods[pod].cluster, sent)
+}
+
+/// The pod from which a hop is sent, unless that is a gateway or a waypoint, or dead.
+fn caller_pod(at: &Around<'_>, hop: &Hop) -> Option<PodId> {
+    let from_pod = matches!(hop.client, Client::Cell) || at.topology.has_sidecars();
+    hop.waiting_caller().filter(|_| from_pod).map(|caller| caller.pod)
+}

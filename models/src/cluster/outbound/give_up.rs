@@ -1,0 +1,150 @@
+//! A caller that gives up: a user, or a cell whose call takes too long.
+//!
+//! # Models
+//! A user waits its `timeout` for the last byte of its answer, and a cell its `client_timeout` for that of a
+//! call. Then it closes its connection and goes on: the user to its next request, on a connection that is new,
+//! the cell to its next call, and to a 500 at the end. When the proxy between learns of it (Envoy's flag DC,
+//! with a status of 0), it waits for nothing more: a request that waits for a connection leaves the queue, one
+//! that was sent is reset upstream, with its connection over HTTP/1.1, and no retry follows. Outlier
+//! detection is told nothing: it was not the host that ended the request. What the request asked for is still
+//! done where it is, and counted. Time-outs of routes and of tries hold beside: whichever is first.
+//! What is answered in time costs no event (`mesh/timeout`).
+//!
+//! # Assumptions
+//! - A cell's time runs from its call to the last byte of the answer. That of Python's `requests` runs between
+//!   any two bytes, so there an answer of several round trips may take longer in all.
+//! - Without a mesh the time runs twice, as there: for the connection, then for the answer. With a proxy
+//!   between, the connection is made to that, at once.
+//! - The server's sidecar learns of it where it counts what it has (`at_server`).
+//!
+//! # Source
+//! Envoy `router.cc` (`onDestroy`, `onResetStream`: a downstream reset puts no result), `conn_pool_base.cc`
+//! (`onPendingStreamCancel`: the connection is made all the same), access log flag `DC`; requests,
+//! "Timeouts"; µBench, `ExternalServiceExecutor.py` (any exception makes the cell answer 500).
+
+use super::Outbound;
+use super::hop::{Client, Hop, Origin, Phase};
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::cluster::handed::{Answered, Handed};
+use crate::cluster::message::GivenUp;
+use crate::ids::{PopulationId, QueueId, UpstreamId};
+use crate::mesh::timeout::Deadline;
+use crate::request::answer::{Answer, Status};
+use crate::telemetry::metrics::Counter;
+use crate::world::description::DataPlane;
+use meshsim_core::{Handle, Id, SimDuration};
+
+/// The queue of the cells' deadlines; that of a population stands at its number, counted from 1.
+const OF_CELLS: u32 = 0;
+
+impl Outbound {
+    /// A user waits for the answer to its request, for as long as it does.
+    #[inline]
+    pub(super) fn user_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, population: PopulationId) {
+        if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
+            self.caller_waits(at, hop, population.0 + 1, timeout);
+        }
+    }
+
+    /// A cell waits for the answer to a call that it has made through a proxy.
+    #[inline]
+    pub(super) fn cell_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if let Some(timeout) = at.topology.description.cell.client_timeout
+            && at.topology.description.mesh.data_plane != DataPlane::None
+        {
+            self.caller_waits(at, hop, OF_CELLS, timeout);
+        }
+    }
+
+    /// A cell waits for the answer to a request that it has sent without a mesh.
+    #[inline]
+    pub(super) fn cell_waits_without_mesh(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if let Some(timeout) = at.topology.description.cell.client_timeout
+            && at.topology.description.mesh.data_plane == DataPlane::None
+        {
+            self.caller_waits(at, hop, OF_CELLS, timeout);
+        }
+    }
+
+    fn caller_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, queue: u32, timeout: SimDuration) {
+        let deadline = Deadline { at: at.now.saturating_add(timeout), hop, attempt: 0 };
+        if let Some(timer) = self.patience.or_default(QueueId(queue)).add(deadline) {
+            at.schedule(timer, Event::CallersGiveUp(queue));
+        }
+    }
+
+    /// The time of some callers may be up.
+    pub(crate) fn callers_give_up(&mut self, at: &mut Around<'_>, queue: u32) {
+        loop {
+            let Self { patience, hops, .. } = self;
+            let deadlines = &mut patience[QueueId(queue)];
+            let waits = |it: &Deadline| hops.contains(it.hop) && !matches!(hops[it.hop].origin, Origin::Gone);
+            let Some(due) = deadlines.take_due(at.now, waits) else {
+                if let Some(next) = deadlines.restart() {
+                    at.schedule(next, Event::CallersGiveUp(queue));
+                }
+                return;
+            };
+            self.gives_up(at, due.hop);
+        }
+    }
+
+    /// A caller has waited for as long as it does.
+    fn gives_up(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        let it = &mut self.hops[hop];
+        let origin = std::mem::replace(&mut it.origin, Origin::Gone);
+        let answer = Answer { status: Status::CallerGone, body: 0 };
+        let it = *it;
+        let service = at.topology.service_of(it.endpoint);
+        at.recorder.counted(at.now, service, Counter::CallersGone);
+        at.recorder.client_answered(service, false, at.now - it.routed);
+        let learns_after = match (origin, it.client) {
+            (Origin::User { population, .. }, _) => {
+                at.topology.description.populations[population.index()].access.one_way
+            }
+            (_, Client::Proxy { proxy, .. }) => at.proxies[proxy].to_caller,
+            (_, Client::Cell) => SimDuration::ZERO,
+        };
+        if learns_after == SimDuration::ZERO {
+            self.caller_is_gone(at, hop);
+        } else {
+            at.schedule(at.now + learns_after, Event::CallerIsGone(hop));
+        }
+        at.hand(Handed::Answered(Answered { origin, answer }));
+    }
+
+    /// A client learns that nobody waits for a request of its any more.
+    pub(crate) fn caller_is_gone(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        // It may have been answered meanwhile.
+        if !self.hops.contains(hop) {
+            return;
+        }
+        match self.hops[hop].phase {
+            Phase::Idle | Phase::Answered => {}
+            Phase::Waiting => self.stop_waiting(at, hop),
+            Phase::Sent => {
+                self.tell_server(at, hop);
+                self.close_connection(at, hop, false);
+                self.release_request(hop);
+            }
+        }
+        self.return_retry(hop);
+        self.hops.remove(hop);
+    }
+    /// The server of an attempt is told that its client has given up, where that counts what it has.
+    pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        let it = &self.hops[hop];
+        let service = UpstreamId(at.topology.pods[it.pod].service.0);
+        let counts = at.topology.has_sidecars() && at.topology.upstreams.spec(false, service).limits_servers;
+        if counts && it.connection.is_some() {
+            at.hand(Handed::GivenUp(GivenUp {
+                client: at.here,
+                hop,
+                address: it.attempt_address(),
+                pod: it.pod,
+                work: it.work,
+            }));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The client's side of calls: what proxies, and cells without them, have under way.
+
+mod blackhole;
+mod choose_host;
+mod connect;
+mod give_up;
+pub mod hop;
+mod kube_proxy;
+mod pod_death;
+mod router;
+mod upstreams;
+mod ztunnel;
+
+use self::hop::Hop;
+use self::upstreams::Upstreams;
+use super::changed_views::{ChangedViews, ReadyPods};
+use super::message::Response;
+use crate::application::call_graph::Protocol;
+use crate::ids::{ClusterId, PodId, PoolId, PopulationId, QueueId, ServiceId};
+use crate::mesh::connection_pool::ConnectionPools;
+use crate::mesh::load_balancer::HashTables;
+use crate::mesh::previous_hosts::PreviousHosts;
+use crate::mesh::timeout::Deadlines;
+use crate::sparse_table::SparseTable;
+use crate::users::session::Sessions;
+use crate::world::topology::Topology;
+use meshsim_core::{Handle, SimTime, Slab};
+use std::collections::BTreeMap;
+
+/// What the clients of a cluster have under way, and what they know.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Requests that they have sent.
+    hops: Slab<Hop>,
+    /// Their connections.
+    pools: ConnectionPools<Handle<Hop>>,
+    /// What each proxy knows of what it calls.
+    upstreams: Upstreams,
+    /// What they are told of endpoints.
+    endpoints: ChangedViews,
+    /// Tables of hashing load balancers, by site and upstream.
+    tables: Vec<HashTables>,
+    /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
+    cell_pools: Vec<Vec<Option<PoolId>>>,
+    /// Endpoints that requests have tried.
+    previous_hosts: PreviousHosts,
+    /// Ambient: when each tunnel was last used to open a stream, by its two ends.
+    tunnels: BTreeMap<(u32, u32), SimTime>,
+    /// Deadlines of requests and of attempts, by route.
+    deadlines: [Vec<Deadlines>; 2],
+    /// Deadlines of callers who give up, by queue (`give_up`); made as they are needed.
+    patience: SparseTable<QueueId, Deadlines>,
+    /// What gateways know of users, by the populations that are ever here.
+    sessions: SparseTable<PopulationId, Sessions>,
+    /// Answers that their callers, who are cut off, do not get yet.
+    held: Slab<Response>,
+    /// Room for requests that fail together.
+    failed: Vec<Handle<Hop>>,
+}
+
+impl Outbound {
+    /// Nothing is under way, with room for so many requests.
+    #[must_use]
+    pub(super) fn new(here: ClusterId, topology: &Topology, proxies: usize, room: usize) -> Self {
+        let description = &topology.description;
+        let services = description.application.services.len();
+        let pods = topology.pods_of(here);
+        let cells_connect =
+            !topology.has_sidecars() || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
+        let workers =
+            |pod| usize::from(description.application.services[topology.pods[PodId(pod)].service].workers);
+        let pools_of = |pod| vec![None; if cells_connect { workers(pod) * services } else { 0 }];
+        Self {
+            hops: Slab::with_capacity(room),
+            pools: ConnectionPools::with_capacity(room),
+            upstreams: Upstreams::new(proxies, topology.upstreams.len()),
+            endpoints: ChangedViews::default(),
+            tables: vec![HashTables::default(); topology.sites_in(here).len() * topology.upstreams.len()],
+            cell_pools: pods.map(pools_of).collect(),
+            previous_hosts: PreviousHosts::default(),
+            tunnels: BTreeMap::new(),
+            deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
+            patience: SparseTable::new(),
+            sessions: topology.visitors(here).iter().map(|&it| (it, Sessions::default())).collect(),
+            held: Slab::new(),
+            failed: Vec::new(),
+        }
+    }
+
+    /// Requests that clients have sent.
+    pub fn hops(&self) -> impl Iterator<Item = &Hop> {
+        self.hops.handles().map(|hop| &self.hops[hop])
+    }
+
+    /// The clients' connections.
+    #[must_use]
+    pub fn pools(&self) -> &ConnectionPools<Handle<Hop>> {
+        &self.pools
+    }
+
+    /// What each proxy knows of what it calls.
+    #[must_use]
+    pub fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
+    /// The endpoints of a service as kube-proxy sees them.
+    #[must_use]
+    pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> ReadyPods<'a> {
+        self.endpoints.ready_pods(topology, service)
+    }
+
+    /// Memory that grows with the load (bytes).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.hops.bytes() + self.pools.bytes()
+    }
+}

@@ -1,0 +1,93 @@
+//! A pod dies: what it, or its sidecar, had sent goes on in other pods, but nobody waits for it.
+//!
+//! # Source
+//! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
+
+use super::Outbound;
+use super::hop::{Client, Hop, Origin, Phase};
+use crate::cluster::around::Around;
+use crate::cluster::changed_views::EndpointNews;
+use crate::ids::PodId;
+use meshsim_core::{Handle, SimTime};
+
+impl Outbound {
+    /// A pod of this cluster dies.
+    pub(crate) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
+        let place = at.topology.slot_of(pod);
+        self.cell_pools[place].fill(None);
+        if at.topology.has_sidecars() {
+            return self.sidecar_dies(at, pod);
+        }
+        for hop in self.hops.handles().collect::<Vec<_>>() {
+            let it = &mut self.hops[hop];
+            if it.waiting_caller().is_some_and(|caller| caller.pod == pod) {
+                it.origin = Origin::Gone;
+            }
+        }
+    }
+
+    /// The proxies of this cluster are told of an endpoint.
+    pub(crate) fn endpoint_news(&mut self, at: &Around<'_>, pod: PodId, news: EndpointNews) {
+        self.endpoints.change(at.topology, at.here, pod, news, at.now);
+        if news == EndpointNews::Leaves {
+            self.pools.retire(pod);
+        }
+    }
+
+    /// A pod of another cluster, so far away, has closed its connections.
+    pub(crate) fn remote_pod_ended(&mut self, at: &Around<'_>, pod: PodId) {
+        let away = at.topology.path(at.topology.pods[pod].cluster, at.here).one_way;
+        self.close_connections(pod, SimTime::from_nanos(at.now.as_nanos().saturating_sub(away.as_nanos())));
+    }
+
+    /// A pod closed all its connections at `closed`.
+    pub(crate) fn close_connections(&mut self, pod: PodId, closed: SimTime) {
+        self.pools.retire(pod);
+        self.pools.server_closed(pod, closed);
+    }
+
+    /// The requests that a dead pod's sidecar had under way are nobody's any more.
+    fn sidecar_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
+        let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+        let hops: Vec<Handle<Hop>> = self.hops.handles().collect();
+        for hop in hops {
+            let it = self.hops[hop];
+            let Client::Proxy { proxy, .. } = it.client else { continue };
+            if proxy != sidecar {
+                continue;
+            }
+            match it.phase {
+                Phase::Waiting => self.stop_waiting(at, hop),
+                Phase::Sent => {
+                    self.tell_server(at, hop);
+                    if let Some(connection) = self.hops[hop].connection.take() {
+                        self.pools.detach(connection);
+                        self.pools.drain(connection);
+                    }
+                    self.release_request(hop);
+                }
+                Phase::Idle | Phase::Answered => {}
+            }
+            self.return_retry(hop);
+            self.hops.remove(hop);
+        }
+        at.proxies.restart(sidecar);
+        self.upstreams.forget(sidecar);
+    }
+
+    /// Whether an attempt that was sent is still waited for.
+    pub(super) fn is_under_way(&self, hop: Handle<Hop>, attempt: u8) -> bool {
+        self.hops.contains(hop) && {
+            let it = &self.hops[hop];
+            it.attempts == attempt && it.phase == Phase::Sent
+        }
+    }
+
+    /// An attempt of a request of this cluster is reset.
+    pub(crate) fn attempt_is_reset(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, attempt: u8) {
+        if self.is_under_way(hop, attempt) {
+            let address = self.hops[hop].attempt_address();
+            self.reset_arrives(at, hop, address);
+        }
+    }
+}

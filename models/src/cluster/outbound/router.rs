@@ -1,0 +1,497 @@
+//! The client's side of a call: route, attempts, answer.
+//!
+//! # Models
+//! The client is a proxy (gateway or sidecar), or without a mesh the calling cell itself. A proxy
+//! finds the request's route, injects faults, chooses an endpoint (`choose_host`) and a connection
+//! (`connect`), sends, waits, and tries again or gives up. An attempt whose endpoint is in another
+//! cluster is a crossing, into a cluster that was on the way already also a return.
+//! A request whose client has given up goes on where it is: what it asked for is still done.
+//!
+//! # Assumptions
+//! - A request that is reset has sent no bytes.
+//! - A response whose client has given up still crosses the link between clusters, but not within.
+//! - An answer that a proxy gives itself costs no time on its worker.
+//! - A time-out per try runs until the whole answer is there, where Envoy's ends at its headers.
+//!
+//! # Source
+//! Envoy `router.cc`; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
+
+use super::Outbound;
+use super::hop::{Caller, Client, ClientConnection, Hop, NewRequest, Origin, Phase};
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::cluster::handed::{Answered, Handed};
+use crate::cluster::message::{Request, Response};
+use crate::cluster::pooling::Pooling;
+use crate::draws::{Purpose, call_address, draw};
+use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::mesh::circuit_breaker::Resource;
+use crate::mesh::outlier_detection::HostResult;
+use crate::mesh::retry::{Outcome, back_off};
+use crate::mesh::route::Route;
+use crate::mesh::timeout::Deadline;
+use crate::mesh::upstream::AttemptResult;
+use crate::request::answer::{LOCAL_REPLY_BODY, Status};
+use crate::request::cluster_path::ClusterPath;
+use crate::telemetry::metrics::Counter;
+use crate::world::description::DataPlane;
+use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
+use meshsim_core::{Handle, Id, SimDuration, SimTime};
+
+/// The group number of a mirrored request's address: no call graph has so many groups.
+const MIRRORED: u16 = u16::MAX;
+
+impl Outbound {
+    /// Somebody makes a request: its client begins.
+    pub(crate) fn begins(&mut self, at: &mut Around<'_>, new: &NewRequest) {
+        match (new.origin, new.caller) {
+            (Origin::User { population, user, .. }, _) => {
+                // A user's connection ends in one worker of one gateway.
+                let proxy = ProxyId(user % u32::from(at.proxies.gateways()));
+                let workers = usize::from(at.proxies[proxy].workers());
+                let of_user = at.topology.draws.of_user(population, user);
+                let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
+                let hop = self.hops.insert(Hop::new(new, Client::proxy(proxy, worker as u16), at.now));
+                self.user_waits(at, hop, population);
+                if new.reaches_proxy == at.now {
+                    self.proxy_receives(at, hop);
+                } else {
+                    at.schedule(new.reaches_proxy, Event::ReachesProxy(hop));
+                }
+            }
+            (_, Some(caller)) => self.cell_begins(at, new, caller),
+            (_, None) => unreachable!("a user or a cell makes a request"),
+        }
+    }
+
+    /// A cell makes a call.
+    fn cell_begins(&mut self, at: &mut Around<'_>, new: &NewRequest, caller: Caller) {
+        let mesh = &at.topology.description.mesh;
+        let worker = caller.cell_worker % mesh.concurrency;
+        let proxy = match mesh.data_plane {
+            DataPlane::Sidecar => Some(at.proxies.sidecar(at.topology.slot_of(caller.pod))),
+            DataPlane::Ambient => at.proxies.waypoint(at.topology.service_of(new.endpoint)),
+            DataPlane::None => None,
+        };
+        let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
+        let hop = self.hops.insert(Hop::new(new, client, at.now));
+        self.cell_waits(at, hop);
+        match (mesh.data_plane, proxy) {
+            (DataPlane::Ambient, _) => self.enter_node(at, hop, caller),
+            (_, None) => self.call_from_cell(at, hop, caller),
+            (_, Some(sidecar)) => {
+                let (pass, loopback) = at.pass_of(sidecar);
+                let takes = pass.request(new.address);
+                let out = at.proxies.pass(sidecar, worker, new.reaches_proxy + loopback, takes);
+                at.schedule(out, Event::Routes(hop));
+            }
+        }
+    }
+
+    /// A gateway takes a user's request in, or a waypoint a call.
+    pub(crate) fn proxy_receives(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        // The calling pod may have died.
+        if !self.hops.contains(hop) {
+            return;
+        }
+        let it = &self.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = it.client else { return };
+        let takes = at.pass_of(proxy).0.request(it.address);
+        let out = at.proxies.pass(proxy, u16::from(worker), at.now, takes);
+        at.schedule(out, Event::Routes(hop));
+    }
+
+    /// A client's proxy has a request ready: it looks for its route.
+    pub(crate) fn route(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        // Its proxy may have died meanwhile.
+        if !self.hops.contains(hop) {
+            return;
+        }
+        let it = self.hops[hop];
+        let service = at.topology.service_of(it.endpoint);
+        let upstreams = &at.topology.upstreams;
+        let route = match it.origin {
+            Origin::User { population, .. } => upstreams.route_of_users(population, service),
+            Origin::Call { .. } | Origin::Mirror | Origin::Gone => upstreams.plain_route(service),
+        };
+        let Some(route) = route else { return self.answer_itself(at, hop, Status::NoRoute) };
+        self.hops[hop].route = route;
+        let route = upstreams.route(service, route);
+        if let Some(upstream) = route.plain {
+            self.set_upstream(hop, upstream);
+            return self.attempt(at, hop);
+        }
+        match route.fault.delay_of(it.address) {
+            Some(delay) => at.schedule(at.now + delay, Event::FollowsRoute(hop)),
+            None => self.follow_route(at, hop),
+        }
+    }
+
+    /// A request goes where its route says.
+    pub(crate) fn follow_route(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        // Its client may have died while it was held up.
+        if !self.hops.contains(hop) {
+            return;
+        }
+        let it = self.hops[hop];
+        let route = route_of(at, &it);
+        if let Some(status) = route.fault.abort_of(it.address) {
+            return self.answer_itself(at, hop, Status::FaultInjected(status));
+        }
+        let upstream = route
+            .only_destination()
+            .unwrap_or_else(|| route.destination(uniform(&mut draw(it.address, Purpose::TrafficSplit))));
+        self.set_upstream(hop, upstream);
+        if let Some(timeout) = route.timeout {
+            self.set_deadline(at, hop, route.number, timeout, 0);
+        }
+        if let Some((mirror, percent)) = route.mirror
+            && bernoulli(&mut draw(it.address, Purpose::Mirror), percent / 100.0)
+        {
+            self.send_copy(at, &it, mirror);
+        }
+        self.attempt(at, hop);
+    }
+
+    /// An attempt begins: a proxy chooses an endpoint for a request and gives it a connection.
+    pub(crate) fn attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        // It may have timed out in its back-off.
+        if !self.hops.contains(hop) {
+            return;
+        }
+        let it = self.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = it.client else { return };
+        let worker = u16::from(worker);
+        if it.phase == Phase::Answered {
+            return;
+        }
+        if let Some(caller) = it.waiting_caller()
+            && self.is_tcp(at, &it)
+        {
+            return self.attempt_over_tcp(at, hop, caller, proxy, worker);
+        }
+        let Some((pod, pool)) = self.choose_endpoint(at, hop, proxy, worker) else {
+            return self.answer_itself(at, hop, Status::NoHealthyUpstream);
+        };
+        self.begin_attempt(at, hop, pod);
+        self.take_connection(at, hop, pool);
+    }
+
+    /// The answer of a pod of this or another cluster reaches the client.
+    pub(crate) fn response_arrives(&mut self, at: &mut Around<'_>, response: &Response) {
+        let hop = response.hop;
+        if !self.is_awaited(hop, response.address) {
+            return;
+        }
+        if at.topology.swallows() && self.answer_is_swallowed(at, response) {
+            return;
+        }
+        let it = &mut self.hops[hop];
+        it.answer = response.answer;
+        let it = *it;
+        if at.topology.pods[it.pod].cluster != at.here {
+            let waited = at.now - it.routed;
+            at.recorder.crossing_answered(at.now, waited.saturating_sub(response.took));
+        }
+        self.connection_is_free(at, hop, response);
+        let Client::Proxy { proxy, worker, .. } = it.client else {
+            self.hops[hop].phase = Phase::Answered;
+            if at.topology.is_ambient() {
+                return self.answer_reaches_node(at, hop);
+            }
+            return self.hop_completes(at, hop);
+        };
+        let status = response.answer.status.code();
+        self.end_attempt(at, hop, AttemptResult::Status(status));
+        let body = response.answer.body;
+        let (pass, to_caller) = at.pass_of(proxy);
+        at.charge_proxy(proxy, pass.cpu(body));
+        let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(it.address, body));
+        // Most answers are good ones to a first attempt.
+        let settled = response.answer.is_ok() && !it.holds_retry;
+        if settled || !self.try_again(at, hop, Outcome::Answered(status), out) {
+            self.hops[hop].phase = Phase::Answered;
+            let by_waypoint = at.proxies[proxy].is_waypoint();
+            let event = if by_waypoint { Event::AnswerReachesNode(hop) } else { Event::HopCompletes(hop) };
+            at.schedule(out + to_caller, event);
+        }
+    }
+
+    /// The client learns that the connection of its attempt was lost.
+    pub(crate) fn reset_arrives(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, address: Address) {
+        if !self.is_awaited(hop, address) {
+            return;
+        }
+        self.close_connection(at, hop, true);
+        if let Client::Proxy { .. } = self.hops[hop].client {
+            let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
+            self.end_attempt(at, hop, result);
+        }
+        self.attempt_fails(at, hop, Status::UpstreamReset, Outcome::Reset);
+    }
+
+    /// A request, or its attempt of this number, must end after so long.
+    pub(super) fn set_deadline(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        route: u32,
+        timeout: SimDuration,
+        attempt: u8,
+    ) {
+        let of_tries = attempt > 0;
+        let deadlines = &mut self.deadlines[usize::from(of_tries)][route as usize];
+        let ends = at.now.saturating_add(timeout);
+        if let Some(timer) = deadlines.add(Deadline { at: ends, hop, attempt }) {
+            at.schedule(timer, Event::DeadlinesCome { route, of_tries });
+        }
+    }
+
+    /// The first deadline of a route has come.
+    pub(crate) fn deadlines_come(&mut self, at: &mut Around<'_>, route: u32, of_tries: bool) {
+        loop {
+            let Self { deadlines, hops, .. } = self;
+            let deadlines = &mut deadlines[usize::from(of_tries)][route as usize];
+            let matters = |it: &Deadline| {
+                hops.contains(it.hop) && {
+                    let hop = &hops[it.hop];
+                    if of_tries {
+                        hop.attempts == it.attempt && hop.phase == Phase::Sent
+                    } else {
+                        hop.phase != Phase::Answered
+                    }
+                }
+            };
+            let Some(due) = deadlines.take_due(at.now, matters) else {
+                if let Some(next) = deadlines.restart() {
+                    at.schedule(next, Event::DeadlinesCome { route, of_tries });
+                }
+                return;
+            };
+            if of_tries { self.try_times_out(at, due.hop) } else { self.route_times_out(at, due.hop) }
+        }
+    }
+
+    /// A request has taken as long as its route allows.
+    fn route_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        match self.hops[hop].phase {
+            Phase::Idle | Phase::Answered => {}
+            Phase::Waiting => self.stop_waiting(at, hop),
+            Phase::Sent => self.give_up_attempt(at, hop),
+        }
+        self.count(at, hop, Counter::Timeouts);
+        self.answer_itself(at, hop, Status::Timeout);
+    }
+
+    /// An attempt has taken as long as its route allows for one.
+    fn try_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        self.give_up_attempt(at, hop);
+        self.count(at, hop, Counter::PerTryTimeouts);
+        self.attempt_fails(at, hop, Status::Timeout, Outcome::PerTryTimeout);
+    }
+
+    /// An attempt has ended without an answer: the request is tried again, or that is its answer.
+    pub(super) fn attempt_fails(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        status: Status,
+        outcome: Outcome,
+    ) {
+        self.hops[hop].phase = Phase::Idle;
+        if self.try_again(at, hop, outcome, at.now) {
+            charge_attempt(at, self.hops[hop].client);
+        } else {
+            self.answer_itself(at, hop, status);
+        }
+    }
+
+    /// The client's proxy, or its own library, answers in place of the upstream.
+    pub(super) fn answer_itself(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, status: Status) {
+        let it = &mut self.hops[hop];
+        (it.answer.status, it.answer.body) = (status, LOCAL_REPLY_BODY);
+        it.phase = Phase::Answered;
+        let client = it.client;
+        let wait = match client {
+            Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
+            Client::Cell => SimDuration::ZERO,
+        };
+        charge_attempt(at, client);
+        at.schedule(at.now + wait, Event::HopCompletes(hop));
+    }
+
+    /// A request is over for its client.
+    pub(crate) fn hop_completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if !self.hops.contains(hop) {
+            return;
+        }
+        self.return_retry(hop);
+        let it = self.hops.remove(hop);
+        if !matches!(it.origin, Origin::Gone) {
+            let service = at.topology.service_of(it.endpoint);
+            at.recorder.client_answered(service, it.answer.is_ok(), at.now - it.routed);
+        }
+        if matches!(it.origin, Origin::User { .. } | Origin::Call { .. }) {
+            at.hand(Handed::Answered(Answered { origin: it.origin, answer: it.answer }));
+        }
+    }
+
+    /// Schedules another attempt of a request if its route and its limits allow: whether they do.
+    fn try_again(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, outcome: Outcome, from: SimTime) -> bool {
+        self.return_retry(hop);
+        let it = self.hops[hop];
+        let retry = match (it.client, it.origin) {
+            (Client::Cell, _) | (_, Origin::Mirror) => return false,
+            _ => route_of(at, &it).retry.as_ref().filter(|_| !self.is_tcp(at, &it)),
+        };
+        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
+            return false;
+        };
+        let breaker = self.breaker_of(&it);
+        if !self.pools.breaker(breaker).acquire(Resource::Retries) {
+            self.count(at, hop, Counter::RetryOverflows);
+            return false;
+        }
+        self.count(at, hop, Counter::Retries);
+        let wait = back_off(retry.back_off, it.attempts, it.address, Purpose::RetryBackoff);
+        self.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
+        let it = &mut self.hops[hop];
+        it.holds_retry = true;
+        it.phase = Phase::Idle;
+        let work = it.work;
+        at.recorder.work_done(at.now, work, |work| work.retries += 1);
+        at.schedule(from + wait, Event::Attempts(hop));
+        true
+    }
+
+    /// A retry is over.
+    #[inline(always)]
+    pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
+        if self.hops[hop].holds_retry {
+            let it = self.hops[hop];
+            let breaker = self.breaker_of(&it);
+            self.pools.breaker(breaker).release(Resource::Retries);
+            self.hops[hop].holds_retry = false;
+        }
+    }
+
+    /// The client of a request that was sent waits no longer.
+    fn give_up_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        self.tell_server(at, hop);
+        self.close_connection(at, hop, false);
+        self.end_attempt(at, hop, AttemptResult::Local(HostResult::LocalOriginTimeout));
+    }
+
+    /// Whether a client still waits for what came of the attempt at `address`.
+    fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
+        self.hops.contains(hop) && {
+            let it = &self.hops[hop];
+            it.phase == Phase::Sent && it.attempt_address() == address
+        }
+    }
+
+    fn set_upstream(&mut self, hop: Handle<Hop>, upstream: UpstreamId) {
+        if let Client::Proxy { upstream: chosen, .. } = &mut self.hops[hop].client {
+            *chosen = upstream.0 as u16;
+        }
+    }
+
+    fn send_copy(&mut self, at: &mut Around<'_>, original: &Hop, mirror: UpstreamId) {
+        let service = at.topology.upstreams.spec(false, mirror).service;
+        let endpoint = at.topology.application().services[service].endpoint;
+        let new = NewRequest {
+            origin: Origin::Mirror,
+            work: original.work,
+            caller: None,
+            address: call_address(original.address, MIRRORED, 0, 0),
+            endpoint,
+            path: ClusterPath::default().then(at.here),
+            reaches_proxy: at.now,
+        };
+        let copy = self.hops.insert(Hop::new(&new, original.client, at.now));
+        self.set_upstream(copy, mirror);
+        self.attempt(at, copy);
+    }
+
+    /// Counts an attempt at `pod`.
+    #[inline]
+    pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
+        let target = at.topology.pods[pod].cluster;
+        let crosses = target != at.here;
+        let it = &mut self.hops[hop];
+        it.pod = pod;
+        it.routed = at.now;
+        it.attempts += 1;
+        let it = *it;
+        let returns = crosses && it.path.contains(target);
+        if !matches!(it.origin, Origin::Mirror) {
+            at.recorder.attempt_sent(at.now, target);
+        }
+        if crosses {
+            at.recorder.work_done(at.now, it.work, |work| {
+                work.crossings += 1;
+                work.returns += u64::from(returns);
+            });
+        }
+        if let Origin::User { population, user, .. } = it.origin {
+            self.follow_session(at, &it, population, user);
+        }
+    }
+
+    /// Counts users' sessions that move.
+    fn follow_session(&mut self, at: &mut Around<'_>, hop: &Hop, population: PopulationId, user: u32) {
+        let it = &at.topology.description.populations[population.index()];
+        if it.counts_session_moves && self.sessions[population].moves(it, user, hop.pod) {
+            let service = at.topology.service_of(hop.endpoint);
+            at.recorder.counted(at.now, service, Counter::SessionMoves);
+        }
+    }
+
+    /// What the server learns of a hop.
+    pub(super) fn request_of(
+        &self,
+        at: &Around<'_>,
+        hop: Handle<Hop>,
+        connection: Handle<ClientConnection>,
+    ) -> Request {
+        let it = &self.hops[hop];
+        let connection = &self.pools[connection];
+        Request {
+            client: at.here,
+            hop,
+            attempt: it.attempts,
+            request: at.recorder.request_of(it.work),
+            work: it.work,
+            address: it.attempt_address(),
+            endpoint: endpoint_of(at, it),
+            pod: it.pod,
+            path: it.path,
+            server_worker: connection.server_worker,
+            window: connection.window,
+        }
+    }
+}
+
+/// What an attempt costs a proxy that has no answer for it.
+fn charge_attempt(at: &mut Around<'_>, client: Client) {
+    if let Client::Proxy { proxy, .. } = client {
+        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
+        at.charge_proxy(proxy, cpu);
+    }
+}
+
+/// What is asked of a pod: another service's endpoint if the request was split off to that.
+fn endpoint_of(at: &Around<'_>, hop: &Hop) -> EndpointId {
+    let service = at.topology.pods[hop.pod].service;
+    if service == at.topology.service_of(hop.endpoint) {
+        hop.endpoint
+    } else {
+        at.topology.application().services[service].endpoint
+    }
+}
+
+/// The route that a hop takes.
+pub(super) fn route_of<'a>(at: &Around<'a>, hop: &Hop) -> &'a Route {
+    let topology = at.topology;
+    topology.upstreams.route(topology.service_of(hop.endpoint), hop.route)
+}

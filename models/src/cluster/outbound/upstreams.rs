@@ -1,0 +1,48 @@
+//! What the proxies of a cluster know of what they call, by proxy and upstream; made at the first call.
+
+use crate::ids::{ProxyId, UpstreamId};
+use crate::mesh::upstream::Upstream;
+use meshsim_core::Id;
+
+/// A place for each proxy and upstream.
+#[derive(Clone, Debug)]
+pub struct Upstreams {
+    places: Vec<Option<Box<Upstream>>>,
+    of_each: usize,
+}
+
+impl Upstreams {
+    /// Nobody has called anything.
+    #[must_use]
+    pub(super) fn new(proxies: usize, upstreams: usize) -> Self {
+        Self { places: vec![None; proxies * upstreams], of_each: upstreams }
+    }
+
+    /// What a proxy knows of an upstream, if it has called it.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, proxy: ProxyId, upstream: UpstreamId) -> Option<&Upstream> {
+        self.places[proxy.index() * self.of_each + upstream.index()].as_deref()
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn get_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> Option<&mut Upstream> {
+        self.places[proxy.index() * self.of_each + upstream.index()].as_deref_mut()
+    }
+
+    /// The place for it.
+    pub(super) fn place_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> &mut Option<Box<Upstream>> {
+        &mut self.places[proxy.index() * self.of_each + upstream.index()]
+    }
+
+    /// A proxy starts anew and knows nothing.
+    pub(super) fn forget(&mut self, proxy: ProxyId) {
+        self.places[proxy.index() * self.of_each..][..self.of_each].fill(None);
+    }
+
+    /// All that are known.
+    pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
+        self.places.iter().flatten().map(|it| &**it)
+    }
+}
