@@ -1,5 +1,6 @@
 //! Shows problems as the Rust compiler does: the line, an arrow, and what would be right.
 
+use crate::table::broken;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
 use meshsim_scenarios::problem::{Place, Problem, Problems, acts_on_a_terminal};
@@ -31,8 +32,10 @@ pub(crate) fn show(problems: &Problems) {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(warning: &impl std::fmt::Display) {
+    let text = format!("warning: {}\n", visible(&warning.to_string()));
+    let width = terminal_size::terminal_size_of(stderr()).map(|(width, _)| width.0);
     // Nobody is left to be told if standard error is closed.
-    let _ = writeln!(stderr(), "warning: {}", visible(&warning.to_string()));
+    let _ = stderr().write_all(broken(&text, width).as_bytes());
 }
 
 /// A text in which control characters, and those that turn the direction of writing, are shown as JSON writes them:

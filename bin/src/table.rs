@@ -307,6 +307,21 @@ fn layout(rows: &[Vec<String>], others: CellAlignment, width: Option<u16>) -> St
 /// Between two columns.
 const GAP: u16 = 2;
 
+/// Sentences and tables for standard output: a line that its terminal is too narrow for is broken between words.
+pub(crate) fn fitted(text: &str) -> String {
+    broken(text, terminal_width())
+}
+
+/// The same for so many columns, if they are known.
+pub(crate) fn broken(text: &str, width: Option<u16>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let line = |line: &str| match line.chars().count() <= usize::from(width) {
+        true => format!("{line}\n"),
+        false => layout(&[vec![line.to_owned()]], CellAlignment::Left, Some(width)),
+    };
+    text.lines().map(line).collect()
+}
+
 /// Columns of the terminal that standard output goes to, if it goes to one.
 fn terminal_width() -> Option<u16> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
@@ -320,6 +335,13 @@ mod tests {
     fn columns_line_up() {
         let rows = [vec!["a".into(), "1 ±2".into()], vec!["long".into(), "10".into()]];
         assert_eq!(layout(&rows, CellAlignment::Right, None), "a     1 ±2\nlong    10\n");
+    }
+
+    #[test]
+    fn sentences_are_broken_between_words() {
+        let text = "a b\n\nalpha beta gamma delta\n";
+        assert_eq!(broken(text, Some(14)), "a b\n\nalpha beta\ngamma delta\n");
+        assert_eq!(broken(text, None), text);
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let settings = args.source.settings()?;
     let keep = |path: &PathBuf| write(path, &scenario, &settings, &calibration);
     let written = args.out.as_ref().map_or(Ok(()), keep);
-    print(&if args.json { to_json(&calibration)? } else { show(&calibration) })?;
+    print(&if args.json { to_json(&calibration)? } else { table::fitted(&show(&calibration)) })?;
     // What was found is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if calibration.interrupted {

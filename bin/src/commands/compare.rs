@@ -80,7 +80,8 @@ pub(super) fn run(
         if let Some(ranking) = &summary.calibration {
             sentence += &(ranking.sentence() + "\n");
         }
-        print(&format!("{}{}\n{sentence}", header(&summary), table::comparison(&summary, detail.verbose)))?;
+        let tables = table::comparison(&summary, detail.verbose);
+        print(&table::fitted(&format!("{}{tables}\n{sentence}", header(&summary))))?;
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;

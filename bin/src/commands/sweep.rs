@@ -4,6 +4,7 @@ use super::common::{interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
+use crate::table::fitted;
 use meshsim_scenarios::analysis::verdict::best_of_points;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
@@ -52,7 +53,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if args.output.json {
         print(&to_json(&point_reports(&sweep, &points))?)?;
     } else {
-        print(&format!("{}\n{}\n", table(&sweep, &points), best_of_points(&named(&sweep, &points))))?;
+        let best = best_of_points(&named(&sweep, &points));
+        print(&fitted(&format!("{}\n{best}\n", table(&sweep, &points))))?;
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;

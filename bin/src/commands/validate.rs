@@ -5,6 +5,7 @@ use super::validate_suite;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
+use crate::table::fitted;
 use crate::validation_table;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
@@ -132,7 +133,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let trace = args.trace.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
     let validation = validation.of(args.scenario.as_deref().unwrap_or_default(), &trace.unwrap_or_default());
     let written = folder.as_mut().map_or(Ok(()), |folder| report::write_one(folder, &validation));
-    let text = if args.json { to_json(&validation)? } else { validation_table::one(&validation) };
+    let text = if args.json { to_json(&validation)? } else { fitted(&validation_table::one(&validation)) };
     print(&text)?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;

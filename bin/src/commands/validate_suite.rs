@@ -5,6 +5,7 @@ use super::validate::Args;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
+use crate::table::fitted;
 use crate::validation_table;
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::files::to_json;
@@ -30,7 +31,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
         return Ok(interrupted("no configuration was finished, nothing is kept"));
     }
     let written = write(folder.as_mut(), page.as_mut(), &report);
-    print(&if args.json { to_json(&report)? } else { validation_table::suite(&report) })?;
+    print(&if args.json { to_json(&report)? } else { fitted(&validation_table::suite(&report)) })?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if report.interrupted {
