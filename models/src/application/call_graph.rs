@@ -97,6 +97,9 @@ pub struct Endpoint {
     pub groups: Vec<Group>,
 }
 
+/// A sampled group selects at most so many calls. `resolve` refuses more.
+pub const MAX_SAMPLED: usize = 256;
+
 /// Calls that are made one after the other.
 #[derive(Clone, Debug)]
 pub struct Group {

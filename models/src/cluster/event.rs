@@ -1,8 +1,8 @@
 //! What can happen inside one cluster. Stored by value in the event set.
 
+use super::crossing::{Crossing, Sending};
 use super::inbound::call::Call;
 use super::message::Response;
-use super::network::{Crossing, Sending};
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
 use meshsim_core::{Epoch, Handle};

@@ -8,12 +8,13 @@
 use super::around::Around;
 use super::changed_views::EndpointNews;
 use super::control::Control;
+use super::crossing::Crossing;
 use super::event::Event;
 use super::handed::{Answered, Handed};
 use super::inbound::Inbound;
 use super::job::Job;
 use super::message::{Body, Message};
-use super::network::{Crossing, Network};
+use super::network::Network;
 use super::outbound::Outbound;
 use super::outbound::hop::Origin;
 use super::state::Cluster;
@@ -227,10 +228,15 @@ impl Shard {
         }
     }
 
-    /// An entity's cluster, what never changes, and the CPUs.
-    pub(super) fn parts(&mut self, entity: EntityId) -> (&mut Cluster, &Topology, &Compute<Job>) {
+    /// A cluster's state is read.
+    #[cold]
+    fn sample(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         let place = self.place_of(entity);
-        (&mut self.clusters[place], &self.topology, &self.compute)
+        let (cluster, topology) = (&mut self.clusters[place], &*self.topology);
+        match event {
+            Event::SampleTaken => sampling::sample_is_due(cluster, topology, &self.compute, scheduler),
+            _ => sampling::end_quarter(cluster, topology, scheduler),
+        }
     }
 
     fn owners<'a>(
@@ -281,8 +287,7 @@ impl Process for Shard {
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         match event {
             Event::CpuDone { .. } => return self.cpu_done(entity, event, scheduler),
-            Event::SampleTaken => return self.take_sample(entity, scheduler),
-            Event::QuarterEnds => return self.end_quarter(entity, scheduler),
+            Event::SampleTaken | Event::QuarterEnds => return self.sample(entity, event, scheduler),
             _ => {}
         }
         let mut owners = self.owners(entity, scheduler);
@@ -380,6 +385,9 @@ impl Owners<'_> {
     #[inline]
     fn settle(&mut self) {
         self.pass_on();
+        if !self.at.compute.has_retimed() {
+            return;
+        }
         for retimed in self.at.compute.take_retimed() {
             let event = Event::CpuDone { container: retimed.container, epoch: retimed.epoch };
             self.at.scheduler.schedule_for(retimed.entity, retimed.at, event);
@@ -389,6 +397,9 @@ impl Owners<'_> {
     /// Passes on what owners have handed over, in that order, until there is nothing left.
     #[inline]
     fn pass_on(&mut self) {
+        if self.at.handed.is_empty() {
+            return;
+        }
         let mut next = 0;
         while let Some(&what) = self.at.handed.get(next) {
             next += 1;

@@ -2,7 +2,8 @@
 
 pub(crate) mod around;
 pub mod changed_views;
-mod control;
+pub mod control;
+pub mod crossing;
 pub mod event;
 mod handed;
 pub mod handle;

@@ -15,6 +15,7 @@
 //! `network/{path, link, tcp, retransmission}`, which decide.
 
 use super::around::Around;
+use super::crossing::{Crossing, Sending};
 use super::event::Event;
 use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
@@ -24,7 +25,7 @@ use crate::ids::{ClusterId, PodId};
 use crate::network::link::{Link, jitter, serialization};
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
-use crate::network::tcp::{Loss, Transfer};
+use crate::network::tcp::Loss;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab};
@@ -34,25 +35,6 @@ const RESET_WIRE_BYTES: u32 = 52;
 
 /// An update of endpoints, as istiod pushes it (bytes).
 const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
-
-/// What is on its way within the cluster.
-#[derive(Clone, Copy, Debug)]
-pub enum Crossing {
-    /// To a pod.
-    Request(Request),
-    /// To a client.
-    Response(Response),
-    /// To a client.
-    Reset(Reset),
-}
-
-/// An answer that is being sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Sending {
-    response: Response,
-    /// The rounds still to be sent; none has been if nothing is there.
-    transfer: Option<Transfer>,
-}
 
 /// The network of a cluster, and the links that leave it.
 #[derive(Clone, Debug)]

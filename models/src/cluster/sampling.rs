@@ -7,7 +7,6 @@
 
 use super::control::counters_of;
 use super::event::Event;
-use super::handle::Shard;
 use super::job::Job;
 use super::message::Message;
 use super::state::Cluster;
@@ -33,23 +32,28 @@ fn quarter_end(topology: &Topology, number: u64) -> SimTime {
     SimTime::from_nanos(topology.description.end().as_nanos() / 4 * number)
 }
 
-impl Shard {
-    /// A quarter of the run is over; the last one ends with the run.
-    pub(super) fn end_quarter(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) {
-        let (cluster, topology, _) = self.parts(entity);
-        let ended = cluster.recorder.quarter_ended(cluster.inbound.cells(), scheduler.now());
-        if ended < 3 {
-            scheduler.schedule(quarter_end(topology, ended + 1), Event::QuarterEnds);
-        }
+/// A quarter of the run is over; the last one ends with the run.
+pub(super) fn end_quarter(
+    cluster: &mut Cluster,
+    topology: &Topology,
+    scheduler: &mut Scheduler<Event, Message>,
+) {
+    let ended = cluster.recorder.quarter_ended(cluster.inbound.cells(), scheduler.now());
+    if ended < 3 {
+        scheduler.schedule(quarter_end(topology, ended + 1), Event::QuarterEnds);
     }
+}
 
-    /// A sample is due.
-    pub(super) fn take_sample(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) {
-        let (cluster, topology, compute) = self.parts(entity);
-        let Some(interval) = topology.description.time_series else { return };
-        take_sample(cluster, topology, compute, scheduler.now());
-        scheduler.schedule(scheduler.now().saturating_add(interval), Event::SampleTaken);
-    }
+/// A sample is due.
+pub(super) fn sample_is_due(
+    cluster: &mut Cluster,
+    topology: &Topology,
+    compute: &Compute<Job>,
+    scheduler: &mut Scheduler<Event, Message>,
+) {
+    let Some(interval) = topology.description.time_series else { return };
+    take_sample(cluster, topology, compute, scheduler.now());
+    scheduler.schedule(scheduler.now().saturating_add(interval), Event::SampleTaken);
 }
 
 /// Takes a sample of a cluster, if any are taken and time has passed since the last one.

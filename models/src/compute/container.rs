@@ -237,6 +237,13 @@ impl<J: Copy> Compute<J> {
         self.settle(now, container, runnable_before);
     }
 
+    /// Whether the next change of a container moved since the last call.
+    #[inline]
+    #[must_use]
+    pub fn has_retimed(&self) -> bool {
+        !self.retimed.is_empty()
+    }
+
     /// The containers whose next change moved since the last call.
     pub fn take_retimed(&mut self) -> std::vec::Drain<'_, Retimed> {
         self.retimed.drain(..)

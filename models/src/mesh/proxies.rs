@@ -9,11 +9,10 @@
 //! # Source
 //! Envoy, "Life of a request" (threading model); ztunnel, `ARCHITECTURE.md`.
 
-use crate::ids::{PodId, ProxyId, ServiceId};
-use crate::world::description::DataPlane;
+use super::proxy_cost::ClientPass;
+use crate::ids::{ClusterId, PodId, ProxyId, ServiceId};
+use crate::world::description::{DataPlane, Description};
 use crate::world::endpoints::SiteId;
-use crate::world::topology::Topology;
-use crate::{ids::ClusterId, mesh::proxy_cost::ClientPass};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
 /// What a proxy is.
@@ -59,10 +58,14 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Those of a cluster, before anything has happened.
+    /// Those of a cluster, before anything has happened: its pods with their nodes, and the site of each node.
     #[must_use]
-    pub fn new(cluster: ClusterId, topology: &Topology) -> Self {
-        let description = &topology.description;
+    pub fn new(
+        cluster: ClusterId,
+        description: &Description,
+        pods: impl Iterator<Item = (PodId, u32)>,
+        site: impl Fn(u32) -> SiteId,
+    ) -> Self {
         let (gateway, mesh) = (&description.gateway, &description.mesh);
         let spec = &description.clusters[cluster];
         let mut proxies = Self {
@@ -71,7 +74,6 @@ impl Proxies {
             gateways: gateway.replicas,
             waypoints: description.application.services.iter().map(|_| None).collect(),
         };
-        let site = |node| topology.site_of_node(cluster, node);
         let first = site(0);
         for _ in 0..gateway.replicas {
             let pass = (ClientPass::Gateway, SimDuration::ZERO);
@@ -81,9 +83,8 @@ impl Proxies {
             DataPlane::None => {}
             DataPlane::Sidecar => {
                 let pass = (ClientPass::Sidecar, mesh.loopback);
-                for pod in topology.pods_of(cluster).map(PodId) {
-                    let site = site(topology.pods[pod].starts_on.unwrap_or(0));
-                    proxies.add(ProxyKind::Sidecar(pod), site, pass, mesh.concurrency);
+                for (pod, node) in pods {
+                    proxies.add(ProxyKind::Sidecar(pod), site(node), pass, mesh.concurrency);
                 }
             }
             DataPlane::Ambient => {

@@ -19,16 +19,10 @@
 //! `JitteredExponentialBackOffStrategy`; `retry_state_impl.cc`, `wouldRetryFromReset`,
 //! `wouldRetryFromHeaders` (at most 10 x base). Istio: `mesh/retry_policy`.
 
+use super::retry_policy::RetryPolicy;
 use crate::draws::{Purpose, draw};
-use crate::mesh::retry_policy::RetryPolicy;
 use meshsim_core::SimDuration;
 use meshsim_core::random::{Address, uniform};
-
-/// Further attempts after the first.
-pub const RETRIES: u8 = 2;
-
-/// How often an endpoint is chosen anew because it was tried before.
-pub const HOST_SELECTION_RETRIES: u32 = 5;
 
 /// A jittered exponential back-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,13 @@
 //! numbers are status codes).
 
 use super::istio_version::IstioVersion;
-use super::retry::{HOST_SELECTION_RETRIES, RETRIES};
 use meshsim_core::SimDuration;
+
+/// Istio's default of further attempts.
+pub const RETRIES: u8 = 2;
+
+/// How often, by Istio's default, an endpoint is chosen anew because it was tried before.
+pub const HOST_SELECTION_RETRIES: u32 = 5;
 
 /// `retries` of a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,6 @@
 //! a node that would not have taken them; its cores are shared all the same.
 
 use super::description::{ClusterSpec, Deployment, Description};
-use super::topology::Pod;
 use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::scheduler::node::Node;
@@ -19,6 +18,23 @@ use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
 use crate::mesh::locality_setting::REGION_LABEL;
 use meshsim_core::{Id, Table};
 use std::ops::Range;
+
+/// A place for a pod of a Deployment; in one that never changes there is always one.
+#[derive(Clone, Copy, Debug)]
+pub struct Pod {
+    /// What it runs.
+    pub service: ServiceId,
+    /// Where it runs.
+    pub cluster: ClusterId,
+    /// The node of the pod that is there at the start, counted within the cluster.
+    pub starts_on: Option<u32>,
+    /// Load balancing weight of its endpoint.
+    pub weight: u32,
+    /// Its container, numbered within the process of its cluster.
+    pub container: ContainerId,
+    /// CPU limit (cores).
+    pub cpu_limit: Option<f64>,
+}
 
 /// A Deployment among the places for pods of its cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

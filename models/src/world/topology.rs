@@ -2,15 +2,13 @@
 
 use super::description::{DataPlane, Description};
 use super::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
-use super::placement::{DeploymentPlaces, deployments_by_cluster, place_pods};
+use super::placement::{DeploymentPlaces, Pod, deployments_by_cluster, place_pods};
 use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
 use crate::faults::pod::PodFaults;
-use crate::ids::{
-    ClusterId, ContainerId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId,
-};
+use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
 use crate::kubernetes::settings::StartWhen;
 use crate::mesh::endpoint_list::EndpointList;
 use crate::mesh::endpoint_view::EndpointView;
@@ -78,23 +76,6 @@ pub struct Topology {
     pub waypoint_pass: ProxyPass,
     /// Spread of the CPU time at equal work, if there is any.
     pub speed: Option<LogNormal>,
-}
-
-/// A place for a pod of a Deployment; in one that never changes there is always one.
-#[derive(Clone, Copy, Debug)]
-pub struct Pod {
-    /// What it runs.
-    pub service: ServiceId,
-    /// Where it runs.
-    pub cluster: ClusterId,
-    /// The node of the pod that is there at the start, counted within the cluster.
-    pub starts_on: Option<u32>,
-    /// Load balancing weight of its endpoint.
-    pub weight: u32,
-    /// Its container, numbered within the process of its cluster.
-    pub container: ContainerId,
-    /// CPU limit (cores).
-    pub cpu_limit: Option<f64>,
 }
 
 impl Topology {

@@ -11,8 +11,8 @@
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`; metrics-server, `--metric-resolution`.
 
-use super::Control;
 use super::pods_come_and_go::pod_in;
+use super::state::Control;
 use crate::application::cell::Cell;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;

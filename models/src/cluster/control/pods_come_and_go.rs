@@ -20,7 +20,7 @@
 //! (`MoveAllToActiveOrBackoffQueue`); Envoy `cluster_manager_impl.cc` (`drainConnections` of removed
 //! hosts).
 
-use super::{Control, waiting};
+use super::state::{Control, waiting};
 use crate::cluster::around::Around;
 use crate::cluster::changed_views::EndpointNews;
 use crate::cluster::event::Event;

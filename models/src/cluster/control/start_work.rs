@@ -14,8 +14,8 @@
 //! Kubernetes issue 71255 and #67252: CPU at the start of a Java application, before and after
 //! readiness, is what an autoscaler's initialization period and readiness delay are for.
 
-use super::Control;
 use super::pods_come_and_go::{pod_advances_at, pod_in};
+use super::state::Control;
 use crate::cluster::around::Around;
 use crate::cluster::job::Job;
 use crate::ids::PodId;

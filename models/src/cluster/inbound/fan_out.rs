@@ -13,7 +13,7 @@
 use super::Inbound;
 use super::call::Call;
 use super::cell::further_demand;
-use crate::application::call_graph::Group;
+use crate::application::call_graph::{Group, MAX_SAMPLED};
 use crate::application::internal_service::CellCosts;
 use crate::cluster::around::Around;
 use crate::cluster::handed::Handed;
@@ -124,9 +124,6 @@ fn slot_of_step(group: &Group, address: Address, group_index: u16, step: u16) ->
     }
     slot
 }
-
-/// A sampled group selects at most so many calls. `resolve` refuses more.
-pub const MAX_SAMPLED: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,6 @@ mod fan_out;
 mod pod_death;
 mod sidecar;
 
-pub use fan_out::MAX_SAMPLED;
-
 use self::call::Call;
 use crate::application::cell::Cell;
 use crate::ids::{ClusterId, PodId, UpstreamId};
