@@ -30,25 +30,23 @@
 //! Longer: `examples/near_or_far.rs`. Scenario files, replications and statistics are in `meshsim-scenarios`.
 //!
 //! # The walk of a request
-//! 1. `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway;
-//!    `call/user` begins a [`Hop`](call::record::Hop).
-//! 2. `call/hop`: the client's proxy (`mesh/proxy`, `mesh/proxy_cost`) takes it in and finds its
-//!    route (`mesh/route`, `mesh/fault_injection`). `call/choice`: it sees the endpoints
-//!    (`mesh/endpoint_view`) and picks one (`mesh/upstream`, `mesh/load_balancer`).
-//!    `call/connection`: it gets a connection within the limits (`mesh/connection_pool`,
-//!    `mesh/circuit_breaker`). Without a mesh the cell itself does, through `kube_proxy`.
-//! 3. `network/path`, `network/link`: the request crosses the cluster or a link, in the latter
+//! 1. `cluster/users`: `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway.
+//! 2. `cluster/outbound` begins a [`Hop`](cluster::outbound::hop::Hop): the client's proxy (`mesh/proxies`,
+//!    `mesh/proxy_cost`) takes it in and finds its route (`router`; `mesh/route`, `mesh/fault_injection`), sees the
+//!    endpoints (`mesh/endpoint_view`) and picks one (`choose_host`; `mesh/upstream`, `mesh/load_balancer`), and gets a
+//!    connection within the limits (`connect`; `mesh/connection_pool`, `mesh/circuit_breaker`). Without a mesh the cell
+//!    itself does, through `kube_proxy`.
+//! 3. `cluster/network`: the request crosses the cluster or a link (`network/path`, `network/link`), in the latter
 //!    case as a [`Message`](cluster::message::Message).
-//! 4. `call/serve`: the server's sidecar takes it in; a worker of the cell (`application/cell`)
-//!    gives it a thread; the internal service (`application/internal_service`) costs CPU
-//!    (`compute/container`).
-//! 5. `call/fan_out`: further calls, each a hop of its own (step 2).
-//! 6. `call/serve`: the response leaves, round by round as TCP allows (`network/tcp`).
-//! 7. `call/hop`: the client's proxy takes it in (`mesh/outlier_detection`); a retry (`mesh/retry`)
-//!    or the end.
-//! 8. `call/user`: the gateway answers the user; `telemetry/request_log` has a row.
+//! 4. `cluster/inbound` makes a [`Call`](cluster::inbound::call::Call) of it: the server's sidecar takes it in
+//!    (`sidecar`); a worker of the cell (`application/cell`) gives it a thread; the internal service
+//!    (`application/internal_service`) costs CPU (`compute/container`); further calls (`fan_out`) are hops of their own.
+//! 5. `cluster/network`: the response leaves, round by round as TCP allows (`network/tcp`).
+//! 6. `cluster/outbound`: the client's proxy takes it in (`mesh/outlier_detection`); a retry (`mesh/retry`) or the end.
+//! 7. `cluster/users`: the gateway answers the user; `telemetry/recorder` is told.
 //!
-//! Rooms decide and schedule nothing; `call` and `cluster/handle` act. `world` builds it all.
+//! Rooms decide and schedule nothing; `cluster` acts, and `cluster/handle` passes on what its owners hand to each other.
+//! `world` builds it all.
 
 pub mod application;
 pub mod cluster;

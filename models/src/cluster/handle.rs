@@ -31,6 +31,14 @@ use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Calls a method of an owner, with what surrounds it.
+macro_rules! to {
+    ($self:ident . $owner:ident . $method:ident ($($argument:expr),*)) => {{
+        walk::passes(stringify!($owner));
+        $self.$owner.$method(&mut $self.at, $($argument),*)
+    }};
+}
+
 /// The clusters of one process and the hosts that they share.
 pub struct Shard {
     topology: Arc<Topology>,
@@ -306,23 +314,22 @@ impl Owners<'_> {
     /// Something happens.
     #[inline]
     fn handle(&mut self, event: Event) {
-        let at = &mut self.at;
         match event {
-            Event::UserSends(population) => self.users.user_sends(at, population),
-            Event::UserThought { population, number } => self.users.user_thought(at, population, number),
-            Event::ReachesProxy(hop) => self.outbound.proxy_receives(at, hop),
-            Event::Routes(hop) => self.outbound.route(at, hop),
-            Event::ConnectionReady(connection) => self.outbound.connection_ready(at, connection),
-            Event::HopCompletes(hop) => self.outbound.hop_completes(at, hop),
+            Event::UserSends(population) => to!(self.users.user_sends(population)),
+            Event::UserThought { population, number } => to!(self.users.user_thought(population, number)),
+            Event::ReachesProxy(hop) => to!(self.outbound.proxy_receives(hop)),
+            Event::Routes(hop) => to!(self.outbound.route(hop)),
+            Event::ConnectionReady(connection) => to!(self.outbound.connection_ready(connection)),
+            Event::HopCompletes(hop) => to!(self.outbound.hop_completes(hop)),
             Event::Arrives(crossing) => match self.network.arrives(crossing) {
-                Crossing::Request(request) => self.inbound.request_arrives(at, &request),
-                Crossing::Response(response) => self.outbound.response_arrives(at, &response),
-                Crossing::Reset(reset) => self.outbound.reset_arrives(at, reset.hop, reset.address),
+                Crossing::Request(request) => to!(self.inbound.request_arrives(&request)),
+                Crossing::Response(response) => to!(self.outbound.response_arrives(&response)),
+                Crossing::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
             },
-            Event::RoundLeaves(sending) => self.network.round_leaves(at, sending),
-            Event::CellReceives(call) => self.inbound.cell_receives(at, call),
-            Event::Slept(call) => self.inbound.slept(at, call),
-            Event::ResponseLeaves(call) => self.inbound.response_leaves(at, call),
+            Event::RoundLeaves(sending) => to!(self.network.round_leaves(sending)),
+            Event::CellReceives(call) => to!(self.inbound.cell_receives(call)),
+            Event::Slept(call) => to!(self.inbound.slept(call)),
+            Event::ResponseLeaves(call) => to!(self.inbound.response_leaves(call)),
             rare => self.handle_rare(rare),
         }
     }
@@ -330,54 +337,54 @@ impl Owners<'_> {
     /// What happens so seldom that it must not make the others slower.
     #[cold]
     fn handle_rare(&mut self, event: Event) {
-        let at = &mut self.at;
         match event {
-            Event::FollowsRoute(hop) => self.outbound.follow_route(at, hop),
-            Event::Attempts(hop) => self.outbound.attempt(at, hop),
-            Event::DeadlinesCome { route, of_tries } => self.outbound.deadlines_come(at, route, of_tries),
-            Event::RequestLeaves { hop, attempt } => self.outbound.request_leaves(at, hop, attempt),
-            Event::HeldResponseArrives(held) => self.outbound.held_response_arrives(at, held),
-            Event::CallersGiveUp(queue) => self.outbound.callers_give_up(at, queue),
-            Event::CallerIsGone(hop) => self.outbound.caller_is_gone(at, hop),
-            Event::ConnectionFails(connection) => self.outbound.connection_failed(at, connection),
-            Event::LeavesNode(hop) => self.outbound.leave_node(at, hop),
-            Event::AnswerReachesNode(hop) => self.outbound.answer_reaches_node(at, hop),
-            Event::ResetArrives { hop, attempt } => self.outbound.attempt_is_reset(at, hop, attempt),
-            Event::OutlierTick { proxy, upstream } => self.outbound.outlier_tick(at, proxy, upstream),
-            Event::TakesOverHealth { proxy, upstream } => self.outbound.take_over_health(at, proxy, upstream),
+            Event::FollowsRoute(hop) => to!(self.outbound.follow_route(hop)),
+            Event::Attempts(hop) => to!(self.outbound.attempt(hop)),
+            Event::DeadlinesCome { route, of_tries } => to!(self.outbound.deadlines_come(route, of_tries)),
+            Event::RequestLeaves { hop, attempt } => to!(self.outbound.request_leaves(hop, attempt)),
+            Event::HeldResponseArrives(held) => to!(self.outbound.held_response_arrives(held)),
+            Event::CallersGiveUp(queue) => to!(self.outbound.callers_give_up(queue)),
+            Event::CallerIsGone(hop) => to!(self.outbound.caller_is_gone(hop)),
+            Event::ConnectionFails(connection) => to!(self.outbound.connection_failed(connection)),
+            Event::LeavesNode(hop) => to!(self.outbound.leave_node(hop)),
+            Event::AnswerReachesNode(hop) => to!(self.outbound.answer_reaches_node(hop)),
+            Event::ResetArrives { hop, attempt } => to!(self.outbound.attempt_is_reset(hop, attempt)),
+            Event::OutlierTick { proxy, upstream } => to!(self.outbound.outlier_tick(proxy, upstream)),
+            Event::TakesOverHealth { proxy, upstream } => {
+                to!(self.outbound.take_over_health(proxy, upstream));
+            }
             Event::PodDies(pod) => self.pod_dies(pod),
-            Event::PodIsBack(pod) => self.control.pod_is_back(at, pod),
+            Event::PodIsBack(pod) => to!(self.control.pod_is_back(pod)),
             Event::EndpointChanges { pod, ready } => {
                 let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
-                self.outbound.endpoint_news(at, pod, news);
-                self.control.controller_sees_fault(at, pod);
+                to!(self.outbound.endpoint_news(pod, news));
+                to!(self.control.controller_sees_fault(pod));
             }
-            Event::WorkloadsStart => self.control.workloads_start(at),
-            Event::WorkloadChanges(place) => self.control.workload_changes(at, place),
+            Event::WorkloadsStart => to!(self.control.workloads_start()),
+            Event::WorkloadChanges(place) => to!(self.control.workload_changes(place)),
             Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
-            Event::EndpointAnnounced { pod, appears } => self.control.endpoint_announced(at, pod, appears),
-            Event::MetricsScraped => self.control.scrape_metrics(at, self.inbound.cells()),
-            Event::AutoscalersSync => self.control.sync_autoscalers(at),
+            Event::EndpointAnnounced { pod, appears } => to!(self.control.endpoint_announced(pod, appears)),
+            Event::MetricsScraped => to!(self.control.scrape_metrics(self.inbound.cells())),
+            Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             _ => unreachable!("handled before"),
         }
     }
 
     /// A message reaches the cluster.
     fn receive(&mut self, message: Message) {
-        let at = &mut self.at;
-        if message.to != at.here {
-            return self.network.forward(at, message);
+        if message.to != self.at.here {
+            return to!(self.network.forward(message));
         }
         match message.body {
             Body::Request(mut request) => {
-                request.work = at.recorder.work_begins(request.request);
-                self.inbound.request_arrives(at, &request);
+                request.work = self.at.recorder.work_begins(request.request);
+                to!(self.inbound.request_arrives(&request));
             }
-            Body::Response(response) => self.outbound.response_arrives(at, &response),
-            Body::Reset(reset) => self.outbound.reset_arrives(at, reset.hop, reset.address),
-            Body::GivenUp(gone) => self.inbound.client_gives_up(at, &gone),
-            Body::Endpoint { pod, news } => self.outbound.endpoint_news(at, pod, news),
-            Body::PodEnded { pod } => self.outbound.remote_pod_ended(at, pod),
+            Body::Response(response) => to!(self.outbound.response_arrives(&response)),
+            Body::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
+            Body::GivenUp(gone) => to!(self.inbound.client_gives_up(&gone)),
+            Body::Endpoint { pod, news } => to!(self.outbound.endpoint_news(pod, news)),
+            Body::PodEnded { pod } => to!(self.outbound.remote_pod_ended(pod)),
         }
     }
 
@@ -403,21 +410,20 @@ impl Owners<'_> {
         let mut next = 0;
         while let Some(&what) = self.at.handed.get(next) {
             next += 1;
-            let at = &mut self.at;
             match what {
-                Handed::NewRequest(new) => self.outbound.begins(at, &new),
-                Handed::Request(request) => self.network.carry_request(at, &request),
-                Handed::Response(response) => self.network.carry_response(at, response),
+                Handed::NewRequest(new) => to!(self.outbound.begins(&new)),
+                Handed::Request(request) => to!(self.network.carry_request(&request)),
+                Handed::Response(response) => to!(self.network.carry_response(response)),
                 Handed::Answered(answered) => self.answered(&answered),
-                Handed::Reset(reset) => self.network.carry_reset(at, &reset),
+                Handed::Reset(reset) => to!(self.network.carry_reset(&reset)),
                 Handed::GivenUp(gone) => {
-                    if let Some(gone) = self.network.carry_given_up(at, &gone) {
-                        self.inbound.client_gives_up(at, &gone);
+                    if let Some(gone) = to!(self.network.carry_given_up(&gone)) {
+                        to!(self.inbound.client_gives_up(&gone));
                     }
                 }
                 Handed::EndpointNews { pod, news } => {
-                    self.outbound.endpoint_news(at, pod, news);
-                    self.network.tell_others(at, Body::Endpoint { pod, news });
+                    to!(self.outbound.endpoint_news(pod, news));
+                    to!(self.network.tell_others(Body::Endpoint { pod, news }));
                 }
             }
         }
@@ -427,9 +433,9 @@ impl Owners<'_> {
     /// A request is over for whoever made it.
     fn answered(&mut self, Answered { origin, answer }: &Answered) {
         match *origin {
-            Origin::User { request, .. } => self.users.answered(&mut self.at, request, answer),
+            Origin::User { request, .. } => to!(self.users.answered(request, answer)),
             Origin::Call { call, group, step } => {
-                self.inbound.call_answered(&mut self.at, call, group, step, answer);
+                to!(self.inbound.call_answered(call, group, step, answer));
             }
             Origin::Mirror | Origin::Gone => {}
         }
@@ -437,26 +443,80 @@ impl Owners<'_> {
 
     /// A pod dies, with all that it has under way.
     fn pod_dies(&mut self, pod: PodId) {
-        self.inbound.pod_dies(&mut self.at, pod);
-        self.network.pod_dies(&mut self.at, pod);
-        self.outbound.pod_dies(&mut self.at, pod);
+        to!(self.inbound.pod_dies(pod));
+        to!(self.network.pod_dies(pod));
+        to!(self.outbound.pod_dies(pod));
         self.control.pod_dies(self.at.topology.slot_of(pod));
         self.pass_on();
     }
 
     /// The next step in the life of a pod is due.
     fn pod_advances(&mut self, place: usize, incarnation: u32) {
-        if !self.control.pod_advances(&mut self.at, place, incarnation) {
+        if !to!(self.control.pod_advances(place, incarnation)) {
             return;
         }
         let pod = PodId(self.at.topology.pods_of(self.at.here).start + place as u32);
         let open = self.inbound.open_at(pod) + self.network.sending_of(pod);
-        if !self.control.ends_with(&mut self.at, place, open) {
+        if !to!(self.control.ends_with(place, open)) {
             return;
         }
         self.pod_dies(pod);
         self.outbound.close_connections(pod, self.at.now);
-        self.network.tell_others(&mut self.at, Body::PodEnded { pod });
-        self.control.pod_has_ended(&mut self.at, place, open);
+        to!(self.network.tell_others(Body::PodEnded { pod }));
+        to!(self.control.pod_has_ended(place, open));
+    }
+}
+
+/// What a request passes: nobody asks but the test below.
+#[cfg(not(test))]
+mod walk {
+    #[inline(always)]
+    pub(super) const fn passes(_owner: &'static str) {}
+}
+
+#[cfg(test)]
+mod walk {
+    use crate::application::internal_service::InternalService;
+    use crate::users::arrivals::Arrivals;
+    use crate::world::World;
+    use crate::world::description::{DataPlane, Description};
+    use meshsim_core::{RunControl, SimDuration};
+    use std::cell::RefCell;
+
+    thread_local! {
+        static PASSED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// An owner is passed; staying with it is no further step.
+    pub(super) fn passes(owner: &'static str) {
+        PASSED.with_borrow_mut(|passed| {
+            if passed.last() != Some(&owner) {
+                passed.push(owner);
+            }
+        });
+    }
+
+    /// One user request to the only pod of the only cluster.
+    fn walk(data_plane: DataPlane) -> Vec<&'static str> {
+        let mut description = Description::new(SimDuration::from_secs(1));
+        description.mesh.data_plane = data_plane;
+        let edge = description.add_cluster("edge", 4.0);
+        let shop = description.add_service("shop", InternalService::idle());
+        description.add_pods(shop, edge, 1);
+        description.add_users(edge, shop, Arrivals::Constant { per_second: 1.1 });
+        let mut world = World::new(&description, 0);
+        PASSED.take();
+        world.run(&mut RunControl::until(description.end()));
+        let record = world.finish();
+        assert_eq!(record.requests.iter().filter(|it| it.end.is_some()).count(), 1);
+        PASSED.take()
+    }
+
+    #[test]
+    fn a_local_request_passes_each_owner_once() {
+        let expected = ["users", "outbound", "network", "inbound", "network", "outbound", "users"];
+        for data_plane in [DataPlane::Sidecar, DataPlane::None, DataPlane::Ambient] {
+            assert_eq!(walk(data_plane), expected, "{data_plane:?}");
+        }
     }
 }
