@@ -49,6 +49,12 @@ impl Key {
     pub const fn entity(self) -> EntityId {
         EntityId((self.0 as u64 >> SEQUENCE_BITS) as u32)
     }
+
+    /// Which of its entity's.
+    #[must_use]
+    pub const fn sequence(self) -> u64 {
+        self.0 as u64 & ((1 << SEQUENCE_BITS) - 1)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

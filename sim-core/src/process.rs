@@ -66,6 +66,8 @@ const ROOM: usize = 128;
 pub struct Scheduler<E, M> {
     now: SimTime,
     entity: EntityId,
+    /// Of the event that is being handled; none once it was used again.
+    sequence: Option<u64>,
     pub(crate) events: EventSet<Pending<E, M>>,
     pub(crate) deliveries: Slab<Delivery<M>>,
     pub(crate) outbox: Vec<Outgoing<M>>,
@@ -81,6 +83,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         Self {
             now: SimTime::ZERO,
             entity: EntityId(0),
+            sequence: None,
             events: EventSet::with_capacity(ROOM),
             deliveries: Slab::with_capacity(ROOM),
             outbox: Vec::with_capacity(ROOM),
@@ -118,6 +121,18 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     pub fn schedule_for(&mut self, entity: EntityId, at: SimTime, event: E) {
         let key = self.next_key(entity, at);
         self.events.push(key, Pending::Event(event));
+    }
+
+    /// Schedules an event in the place of the one that is being handled: among the entity's events of its time it
+    /// comes where that one came among those of its own. So one event that goes from each moment of a time line to
+    /// the next has the order that an event per moment would have, all scheduled when the first one was.
+    ///
+    /// # Panics
+    /// If `at` has passed, a message is being handled, or the place was taken before.
+    pub fn schedule_next(&mut self, at: SimTime, event: E) {
+        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
+        let sequence = self.sequence.take().expect("an event goes on once");
+        self.events.push(Key::new(at, self.entity, sequence), Pending::Event(event));
     }
 
     /// Sends `message` to `target`, where it arrives at `at`.
@@ -158,11 +173,13 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             match pending {
                 Pending::Event(event) => {
                     self.entity = key.entity();
+                    self.sequence = Some(key.sequence());
                     process.handle(self.entity, event, self);
                 }
                 Pending::Message(handle) => {
                     let delivery = self.deliveries.remove(handle);
                     self.entity = delivery.target;
+                    self.sequence = None;
                     process.receive(delivery.target, delivery.message, self);
                 }
             }

@@ -95,6 +95,8 @@ pub enum Event {
         /// The upstream.
         upstream: UpstreamId,
     },
+    /// What comes next of all that is known in advance is due (`world/timeline`).
+    KnownIsDue,
     /// A pod dies, with all that it has under way.
     PodDies(PodId),
     /// A pod that died, and whose application burns CPU when it starts, is back.

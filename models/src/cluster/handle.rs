@@ -17,17 +17,17 @@ use super::message::{Body, Message};
 use super::network::Network;
 use super::outbound::Outbound;
 use super::outbound::hop::Origin;
+use super::sampling;
 use super::state::Cluster;
 use super::users::Users;
-use super::{control, sampling};
 use crate::compute::{Compute, ContainerSpec};
 use crate::draws::{Purpose, draw};
-use crate::faults::pod::FaultKind;
 use crate::ids::{ClusterId, HostId, PodId, PopulationId};
 use crate::telemetry::slices::Slices;
+use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
 use meshsim_core::random::uniform;
-use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime};
+use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -142,47 +142,14 @@ impl Shard {
                 (it.cluster.entity(), SimTime::ZERO + think, Event::UserThought { population, number })
             }));
         }
-        events.extend(Self::fault_events(topology));
-        events.extend(control::first_events(topology));
-        events.extend(sampling::first_events(topology));
         events
     }
 
-    /// When pods die, and when the proxies of each cluster are told of what is not ready.
-    fn fault_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-        let mut events = Vec::new();
-        let faults = topology.faults.all();
-        let kubernetes = &topology.description.kubernetes;
-        let burns = |pod: PodId| kubernetes.workload(topology.pods[pod].service).start.is_some();
-        for (pod, fault) in faults.iter().filter(|(_, fault)| fault.removes_endpoint()) {
-            if fault.kind == FaultKind::Crash {
-                events.push((fault.cluster.entity(), fault.begins, Event::PodDies(*pod)));
-                if let Some(ends) = fault.ends.filter(|_| burns(*pod)) {
-                    events.push((fault.cluster.entity(), ends, Event::PodIsBack(*pod)));
-                }
-            }
-            let Some(seen_after) = fault.seen_after else { continue };
-            let returns = fault.ends.filter(|&ends| {
-                let others = topology.faults.of(*pod).filter(|it| it.removes_endpoint());
-                !others.into_iter().any(|it| it.is_on(ends))
-            });
-            for cluster in topology.description.clusters.ids() {
-                if cluster != fault.cluster && topology.route(fault.cluster, cluster).is_none() {
-                    continue;
-                }
-                let one_way = topology.path(fault.cluster, cluster).one_way;
-                let mut tell = |at: SimTime, ready| {
-                    let event = Event::EndpointChanges { pod: *pod, ready };
-                    let leaves = topology.told_at(fault.cluster, cluster, at.saturating_add(seen_after));
-                    events.push((cluster.entity(), leaves.saturating_add(one_way), event));
-                };
-                tell(fault.begins, false);
-                if let Some(ends) = returns {
-                    tell(ends, true);
-                }
-            }
+    /// What is known in advance of its clusters.
+    pub(crate) fn set_timelines(&mut self, timelines: &mut Table<ClusterId, Timeline>) {
+        for cluster in &mut self.clusters {
+            cluster.timeline = std::mem::take(&mut timelines[cluster.id]);
         }
-        events
     }
 
     /// CPU time that each place for a pod of a cluster has used (s).
@@ -253,8 +220,9 @@ impl Shard {
         scheduler: &'a mut Scheduler<Event, Message>,
     ) -> Owners<'a> {
         let place = self.place_of(entity);
-        let Cluster { id, users, outbound, inbound, control, network, recorder, proxies, pods, draws } =
-            &mut self.clusters[place];
+        let Cluster {
+            id, users, outbound, inbound, control, network, recorder, proxies, pods, draws, ..
+        } = &mut self.clusters[place];
         let at = Around {
             now: scheduler.now(),
             here: *id,
@@ -268,6 +236,17 @@ impl Shard {
             handed: &mut self.handed,
         };
         Owners { users, outbound, inbound, control, network, at }
+    }
+
+    /// What is due of all that is known in advance of a cluster.
+    fn take_known(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) -> Event {
+        let place = self.place_of(entity);
+        let timeline = &mut self.clusters[place].timeline;
+        let due = timeline.take();
+        if let Some(at) = timeline.next() {
+            scheduler.schedule_next(at, Event::KnownIsDue);
+        }
+        due
     }
 
     /// The work of a container goes on to its next stage, job by job.
@@ -295,6 +274,10 @@ impl Process for Shard {
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         match event {
             Event::CpuDone { .. } => return self.cpu_done(entity, event, scheduler),
+            Event::KnownIsDue => {
+                let due = self.take_known(entity, scheduler);
+                return self.handle(entity, due, scheduler);
+            }
             Event::SampleTaken | Event::QuarterEnds => return self.sample(entity, event, scheduler),
             _ => {}
         }

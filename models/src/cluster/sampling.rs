@@ -16,21 +16,9 @@ use crate::kubernetes::metrics_server::Counters;
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
+use crate::world::timeline::quarter_end;
 use crate::world::topology::Topology;
-use meshsim_core::{EntityId, Scheduler, SimTime};
-
-/// The first sample of each cluster, if any is taken, and the end of its first quarter.
-pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let sample = topology.description.time_series.map(|it| (SimTime::ZERO + it, Event::SampleTaken));
-    let firsts = || sample.into_iter().chain([(quarter_end(topology, 1), Event::QuarterEnds)]);
-    let clusters = topology.description.clusters.ids();
-    clusters.flat_map(|it| firsts().map(move |(at, event)| (it.entity(), at, event))).collect()
-}
-
-/// When so many quarters of the run are over.
-fn quarter_end(topology: &Topology, number: u64) -> SimTime {
-    SimTime::from_nanos(topology.description.end().as_nanos() / 4 * number)
-}
+use meshsim_core::{Scheduler, SimTime};
 
 /// A quarter of the run is over; the last one ends with the run.
 pub(super) fn end_quarter(

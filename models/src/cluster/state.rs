@@ -10,6 +10,7 @@ use crate::ids::{ClusterId, PodId};
 use crate::mesh::proxies::Proxies;
 use crate::telemetry::recorder::Recorder;
 use crate::telemetry::slices::Slices;
+use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
 
 /// Everything that changes in a cluster.
@@ -33,6 +34,8 @@ pub struct Cluster {
     pub proxies: Proxies,
     /// Its pods: everybody sees them, `control` changes them.
     pub pods: Pods,
+    /// What is known of it in advance.
+    pub timeline: Timeline,
     /// Draws of its own so far.
     pub draws: u64,
 }
@@ -57,6 +60,7 @@ impl Cluster {
             recorder: Recorder::new(id, topology, slices),
             proxies,
             pods,
+            timeline: Timeline::default(),
             draws: 0,
         }
     }

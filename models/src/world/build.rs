@@ -6,7 +6,9 @@
 
 use super::description::Description;
 use super::placement::DeploymentPlaces;
+use super::timeline::timelines;
 use super::topology::Topology;
+use crate::cluster::event::Event;
 use crate::cluster::handle::Shard;
 use crate::cluster::state::Cluster;
 use crate::ids::{ClusterId, HostId};
@@ -72,6 +74,13 @@ impl World {
         for (entity, at, event) in Shard::first_events(&topology) {
             engine.schedule(entity, at, event);
         }
+        let mut timelines = timelines(&topology);
+        for (cluster, timeline) in timelines.enumerate() {
+            if let Some(at) = timeline.next() {
+                engine.schedule(cluster.entity(), at, Event::KnownIsDue);
+            }
+        }
+        engine.processes_mut().for_each(|shard| shard.set_timelines(&mut timelines));
         Self { engine, end }
     }
 

@@ -6,6 +6,7 @@ pub mod description;
 pub mod endpoints;
 mod invariants;
 pub mod placement;
+pub mod timeline;
 pub mod topology;
 pub mod upstreams;
 

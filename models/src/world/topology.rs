@@ -307,17 +307,24 @@ impl Topology {
     /// If there is no way, which `resolve` refuses.
     #[must_use]
     pub fn path(&self, from: ClusterId, to: ClusterId) -> Path {
+        self.path_if_any(from, to).expect("clusters that call each other are connected")
+    }
+
+    /// The same, if there is a way.
+    #[must_use]
+    #[inline]
+    pub fn path_if_any(&self, from: ClusterId, to: ClusterId) -> Option<Path> {
         if from == to {
             let spec = &self.description.clusters[from];
-            return Path {
+            return Some(Path {
                 round_trip: spec.local_delay * 2,
                 one_way: spec.local_delay,
                 bits_per_second: spec.local_bits_per_second,
                 mtu: spec.mtu,
                 tunnel_overhead: 0,
-            };
+            });
         }
-        self.route(from, to).expect("clusters that call each other are connected").path
+        self.route(from, to).map(|it| it.path)
     }
 
     /// How the nodes of a pod's cluster send.

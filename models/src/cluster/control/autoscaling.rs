@@ -18,7 +18,6 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::job::Job;
 use crate::compute::Compute;
-use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::hpa::metrics::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
@@ -28,28 +27,7 @@ use crate::kubernetes::scheduler::resources::Resource;
 use crate::mesh::proxies::Proxies;
 use crate::telemetry::control_log::ScalingDecision;
 use crate::world::topology::Topology;
-use meshsim_core::random::uniform;
-use meshsim_core::{EntityId, SimDuration, SimTime};
-
-/// The first scrapes and syncs, in clusters that have autoscalers.
-pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let settings = &topology.description.kubernetes;
-    let mut events = Vec::new();
-    for cluster in topology.description.clusters.ids() {
-        if !settings.autoscales(cluster) {
-            continue;
-        }
-        let first = |purpose, period: SimDuration| {
-            let part = uniform(&mut draw(topology.draws.of_cluster(cluster, 0), purpose));
-            SimTime::ZERO + SimDuration::from_nanos((part * period.as_nanos() as f64) as u64)
-        };
-        let scrape = first(Purpose::MetricsScrape, settings.metrics.resolution);
-        let sync = first(Purpose::AutoscalerSync, settings.metrics.sync_period);
-        events.push((cluster.entity(), scrape, Event::MetricsScraped));
-        events.push((cluster.entity(), sync, Event::AutoscalersSync));
-    }
-    events
-}
+use meshsim_core::SimTime;
 
 impl Control {
     /// All pods, of which these are the cells, are scraped.

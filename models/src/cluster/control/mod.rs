@@ -7,14 +7,3 @@ mod state;
 
 pub(super) use autoscaling::counters_of;
 pub use state::Control;
-
-use super::event::Event;
-use crate::world::topology::Topology;
-use meshsim_core::{EntityId, SimTime};
-
-/// What the control planes of all clusters do at known times.
-pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let mut events = pods_come_and_go::first_events(topology);
-    events.extend(autoscaling::first_events(topology));
-    events
-}

@@ -33,25 +33,11 @@ use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, Start, StartFactors}
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
 use crate::telemetry::control_log::{PodRecord, PodStep};
-use crate::world::topology::Topology;
 use meshsim_core::random::LogNormal;
-use meshsim_core::{EntityId, SimDuration, SimTime};
+use meshsim_core::{SimDuration, SimTime};
 
 /// A kubelet looks this often whether a container has ended.
 const RELIST: SimDuration = SimDuration::from_secs(1);
-
-/// What changes in elastic clusters from the start on: pods without a node, and what is changed.
-pub(super) fn first_events(topology: &Topology) -> Vec<(EntityId, SimTime, Event)> {
-    let settings = &topology.description.kubernetes;
-    let mut events = Vec::new();
-    for (place, change) in settings.changes.iter().enumerate() {
-        events.push((change.cluster.entity(), change.at, Event::WorkloadChanges(place as u32)));
-    }
-    for cluster in topology.description.clusters.ids().filter(|&it| settings.is_elastic(it)) {
-        events.push((cluster.entity(), SimTime::ZERO, Event::WorkloadsStart));
-    }
-    events
-}
 
 impl Control {
     /// The first pods that found no node try again.

@@ -1,0 +1,136 @@
+//! What is known of a cluster before the run: one list in the order of time, and one event that goes from each moment
+//! to the next.
+//!
+//! # Models
+//! - Pods that a fault kills, and those that come back and burn CPU when they start.
+//! - Endpoints of which the cluster's proxies are told, because a fault begins or ends.
+//! - What is changed of Deployments, and that they are there.
+//! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
+//!   when it comes again.
+//!
+//! What is due at the same time happens in this order, after users who arrive for the first time then and before
+//! everything that was scheduled during the run.
+//!
+//! # Assumptions
+//! istiod stands in the cluster of the pod: it tells proxies there at once, others a link delay later. How often
+//! users come is not part of this: they are streams (`users/stream`).
+
+use super::topology::Topology;
+use crate::cluster::event::Event;
+use crate::draws::{Purpose, draw};
+use crate::faults::pod::{FaultKind, PodFault};
+use crate::ids::{ClusterId, PodId};
+use meshsim_core::random::uniform;
+use meshsim_core::{SimDuration, SimTime, Table};
+
+/// What is known of a cluster, and how far it has come.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// In the order of time.
+    known: Vec<(SimTime, Event)>,
+    taken: usize,
+}
+
+impl Timeline {
+    /// When something is due next.
+    #[must_use]
+    pub fn next(&self) -> Option<SimTime> {
+        self.known.get(self.taken).map(|(at, _)| *at)
+    }
+
+    /// What is due next.
+    ///
+    /// # Panics
+    /// If there is nothing more.
+    pub fn take(&mut self) -> Event {
+        self.taken += 1;
+        self.known[self.taken - 1].1
+    }
+}
+
+/// The time lines of all clusters.
+pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
+    let clusters = &topology.description.clusters;
+    let mut known: Known = clusters.iter().map(|_| Timeline::default()).collect();
+    for (pod, fault) in topology.faults.all().iter().filter(|(_, fault)| fault.removes_endpoint()) {
+        pod_fails(&mut known, topology, *pod, fault);
+    }
+    workloads_change(&mut known, topology);
+    for cluster in clusters.ids() {
+        controllers_begin(&mut known[cluster], topology, cluster);
+        samples_begin(&mut known[cluster], topology);
+        // Stable: what is due at the same time stays in the order in which it was put here.
+        known[cluster].known.sort_by_key(|(at, _)| *at);
+    }
+    known
+}
+
+type Known = Table<ClusterId, Timeline>;
+
+/// A pod dies and is back, and the proxies of each cluster are told that it is not ready and that it is again.
+fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFault) {
+    let workload = topology.description.kubernetes.workload(topology.pods[pod].service);
+    if fault.kind == FaultKind::Crash {
+        let here = &mut known[fault.cluster].known;
+        here.push((fault.begins, Event::PodDies(pod)));
+        if let Some(ends) = fault.ends.filter(|_| workload.start.is_some()) {
+            here.push((ends, Event::PodIsBack(pod)));
+        }
+    }
+    let Some(seen_after) = fault.seen_after else { return };
+    let returns = fault.ends.filter(|&ends| {
+        let mut others = topology.faults.of(pod).filter(|it| it.removes_endpoint());
+        !others.any(|it| it.is_on(ends))
+    });
+    for cluster in topology.description.clusters.ids() {
+        let Some(path) = topology.path_if_any(fault.cluster, cluster) else { continue };
+        let mut tell = |at: SimTime, ready| {
+            let leaves = topology.told_at(fault.cluster, cluster, at.saturating_add(seen_after));
+            let event = Event::EndpointChanges { pod, ready };
+            known[cluster].known.push((leaves.saturating_add(path.one_way), event));
+        };
+        tell(fault.begins, false);
+        if let Some(ends) = returns {
+            tell(ends, true);
+        }
+    }
+}
+
+/// Deployments are changed; in clusters where anything may change they are there from the start.
+fn workloads_change(known: &mut Known, topology: &Topology) {
+    let kubernetes = &topology.description.kubernetes;
+    for (place, change) in kubernetes.changes.iter().enumerate() {
+        known[change.cluster].known.push((change.at, Event::WorkloadChanges(place as u32)));
+    }
+    for cluster in topology.description.clusters.ids().filter(|&it| kubernetes.is_elastic(it)) {
+        known[cluster].known.push((SimTime::ZERO, Event::WorkloadsStart));
+    }
+}
+
+/// Autoscalers begin at random moments of their periods.
+fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
+    let settings = &topology.description.kubernetes;
+    if !settings.autoscales(cluster) {
+        return;
+    }
+    let first = |purpose, period: SimDuration| {
+        let part = uniform(&mut draw(topology.draws.of_cluster(cluster, 0), purpose));
+        SimTime::ZERO + SimDuration::from_nanos((part * period.as_nanos() as f64) as u64)
+    };
+    let scrape = first(Purpose::MetricsScrape, settings.metrics.resolution);
+    let sync = first(Purpose::AutoscalerSync, settings.metrics.sync_period);
+    known.known.push((scrape, Event::MetricsScraped));
+    known.known.push((sync, Event::AutoscalersSync));
+}
+
+/// The first sample, if any is taken, and the end of the first quarter.
+fn samples_begin(known: &mut Timeline, topology: &Topology) {
+    let sample = topology.description.time_series.map(|it| (SimTime::ZERO + it, Event::SampleTaken));
+    known.known.extend(sample);
+    known.known.push((quarter_end(topology, 1), Event::QuarterEnds));
+}
+
+/// When so many quarters of the run are over.
+pub(crate) fn quarter_end(topology: &Topology, number: u64) -> SimTime {
+    SimTime::from_nanos(topology.description.end().as_nanos() / 4 * number)
+}
