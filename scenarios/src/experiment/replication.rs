@@ -89,7 +89,7 @@ pub struct Figures {
     pub histogram: Histogram,
     /// The same in ten batches of equal time, by arrival, of [`Keep::batches`].
     pub batches: Vec<Histogram>,
-    /// What the users of each population got, where there are several, up to [`GROUPS_MAX`].
+    /// What the users of each population got, where there are several, up to [`GROUPS_MAX`](super::user_requests::GROUPS_MAX).
     pub groups: Vec<Group>,
     /// What comparisons with other strategies take.
     pub compared: Compared,

@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! It knows whom it serves, which endpoint and connection it got, and how often it was tried. The server
-//! knows the same request as a [`Call`](crate::cluster::inbound::call::Call); both know each other by handle
+//! knows the same request as a [`Call`]; both know each other by handle
 //! only.
 
 use crate::cluster::inbound::call::Call;
