@@ -41,6 +41,11 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
+    /// All of so many entities in one process.
+    pub(crate) fn of_one_process(entities: u32) -> Self {
+        Self { homes: (0..entities).map(|slot| (0, slot)).collect(), links: Vec::new() }
+    }
+
     /// The process of an entity, and its place among that process's entities.
     pub(crate) fn home_of(&self, entity: EntityId) -> (u32, usize) {
         let (process, slot) = self.homes[entity.0 as usize];

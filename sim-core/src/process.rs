@@ -94,6 +94,38 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         }
     }
 
+    /// The scheduler of a process that nobody runs, with so many entities: for tests of what is scheduled.
+    #[must_use]
+    pub fn alone(entities: u32) -> Self {
+        Self::new(0, entities as usize, Arc::new(Placement::of_one_process(entities)))
+    }
+
+    /// Takes what is scheduled, in its order, unhandled: messages are left out.
+    pub fn take_scheduled(&mut self) -> Vec<(SimTime, E)> {
+        let mut scheduled = Vec::new();
+        while let Some((key, pending)) = self.events.pop() {
+            match pending {
+                Pending::Event(event) => scheduled.push((key.time(), event)),
+                Pending::Message(handle) => {
+                    self.deliveries.remove(handle);
+                }
+            }
+        }
+        scheduled
+    }
+
+    /// Takes the messages that are on their way, each with its target and when it arrives; events are left out.
+    pub fn take_messages(&mut self) -> Vec<(EntityId, SimTime, M)> {
+        let mut messages = Vec::new();
+        while let Some((key, pending)) = self.events.pop() {
+            if let Pending::Message(handle) = pending {
+                let delivery = self.deliveries.remove(handle);
+                messages.push((delivery.target, key.time(), delivery.message));
+            }
+        }
+        messages
+    }
+
     /// The current simulated time.
     #[must_use]
     pub const fn now(&self) -> SimTime {

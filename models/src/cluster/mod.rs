@@ -17,3 +17,6 @@ mod pooling;
 mod sampling;
 pub mod state;
 pub mod users;
+
+#[cfg(test)]
+mod owner_tests;

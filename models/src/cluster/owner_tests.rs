@@ -1,0 +1,275 @@
+//! Each owner by itself, without an engine: what it schedules and what it hands to others.
+
+use super::around::Around;
+use super::event::Event;
+use super::handed::{Answered, Handed};
+use super::job::Job;
+use super::message::{Body, GivenUp, Message, Request, Reset, Response};
+use super::outbound::hop::{Hop, Origin};
+use super::state::Cluster;
+use crate::application::internal_service::InternalService;
+use crate::cluster::handle::Shard;
+use crate::compute::Compute;
+use crate::faults::pod::{FaultKind, PodFault};
+use crate::ids::{ClusterId, PodId, PopulationId, ServiceId};
+use crate::network::tcp::Window;
+use crate::request::answer::{Answer, Status};
+use crate::request::cluster_path::ClusterPath;
+use crate::telemetry::slices::Slices;
+use crate::telemetry::work::{RequestId, WorkId};
+use crate::users::arrivals::Arrivals;
+use crate::world::description::{DataPlane, Description};
+use crate::world::topology::Topology;
+use meshsim_core::random::Address;
+use meshsim_core::{Handle, Scheduler, SimDuration, SimTime, Slab};
+
+const EDGE: ClusterId = ClusterId(0);
+const CLOUD: ClusterId = ClusterId(1);
+const RTT: SimDuration = SimDuration::from_millis(40);
+
+/// The state of an edge whose shop calls a stock in the cloud, and what surrounds it.
+struct Bench {
+    topology: Topology,
+    cluster: Cluster,
+    compute: Compute<Job>,
+    scheduler: Scheduler<Event, Message>,
+    handed: Vec<Handed>,
+    now: SimTime,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut Description)) -> Self {
+        let mut description = Description::new(SimDuration::from_secs(60));
+        description.mesh.data_plane = DataPlane::Sidecar;
+        let [edge, cloud] = ["edge", "cloud"].map(|name| description.add_cluster(name, 4.0));
+        description.add_link([edge, cloud], RTT, 1e9);
+        let [shop, stock] =
+            ["shop", "stock"].map(|name| description.add_service(name, InternalService::idle()));
+        description.add_call(shop, stock, 1.0);
+        description.add_pods(shop, edge, 1);
+        description.add_pods(stock, cloud, 1);
+        description.add_users(edge, shop, Arrivals::Constant { per_second: 1.0 });
+        change(&mut description);
+        let slices = Slices::new(description.end(), SimTime::ZERO);
+        let mut topology = Topology::new(description, 0);
+        let compute = Shard::compute(&mut topology, &[EDGE]);
+        let cluster = Cluster::new(EDGE, &topology, slices);
+        let scheduler = Scheduler::alone(2);
+        Self { topology, cluster, compute, scheduler, handed: Vec::new(), now: SimTime::ZERO }
+    }
+
+    /// Acts on a cluster's owner with what surrounds it; tells what it has handed over.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Owners<'_>, &mut Around<'_>) -> T) -> (T, Vec<Handed>) {
+        let Cluster {
+            id, users, outbound, inbound, control, network, recorder, proxies, pods, draws, ..
+        } = &mut self.cluster;
+        let mut around = Around {
+            now: self.now,
+            here: *id,
+            topology: &self.topology,
+            scheduler: &mut self.scheduler,
+            compute: &mut self.compute,
+            recorder,
+            proxies,
+            pods,
+            draws,
+            handed: &mut self.handed,
+        };
+        let mut owners = Owners { users, outbound, inbound, control, network };
+        let told = act(&mut owners, &mut around);
+        (told, std::mem::take(&mut self.handed))
+    }
+
+    /// The request of the only user, as `users` hands it over.
+    fn new_request(&mut self) -> super::outbound::hop::NewRequest {
+        let ((), handed) = self.act(|owners, at| owners.users.user_sends(at, PopulationId(0)));
+        let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
+        new
+    }
+}
+
+struct Owners<'a> {
+    users: &'a mut super::users::Users,
+    outbound: &'a mut super::outbound::Outbound,
+    inbound: &'a mut super::inbound::Inbound,
+    control: &'a mut super::control::Control,
+    network: &'a mut super::network::Network,
+}
+
+/// A hop that somebody else owns.
+fn hop() -> Handle<Hop> {
+    // An empty slab gives out its first handle only for a value; any other slab's will do.
+    Slab::<Hop>::with_capacity(1).insert(Hop::new(
+        &super::outbound::hop::NewRequest {
+            origin: Origin::Mirror,
+            work: WorkId::default(),
+            caller: None,
+            address: Address::root(1, 0),
+            endpoint: crate::ids::EndpointId(0),
+            path: ClusterPath::default(),
+            reaches_proxy: SimTime::ZERO,
+        },
+        super::outbound::hop::Client::Cell,
+        SimTime::ZERO,
+    ))
+}
+
+fn request(bench: &Bench, pod: PodId) -> Request {
+    let endpoint = bench.topology.application().services[bench.topology.pods[pod].service].endpoint;
+    Request {
+        client: EDGE,
+        hop: hop(),
+        attempt: 1,
+        request: RequestId { population: PopulationId(0), number: 0 },
+        work: WorkId::default(),
+        address: Address::root(1, 0),
+        endpoint,
+        pod,
+        path: ClusterPath::default().then(EDGE),
+        server_worker: 0,
+        window: Window::new(SimTime::ZERO, &bench.topology.description.clusters[EDGE].tcp),
+    }
+}
+
+fn pod_of(bench: &Bench, service: u32) -> PodId {
+    bench.topology.everywhere(ServiceId(service))[0]
+}
+
+#[test]
+fn users_send_and_learn_what_their_requests_came_to() {
+    let mut bench = Bench::new(|_| {});
+    let new = bench.new_request();
+    let Origin::User { request, population, .. } = new.origin else { panic!("a user's") };
+    assert_eq!((population, bench.cluster.users.open_requests().count()), (PopulationId(0), 1));
+    // The next arrival, a second later.
+    let scheduled = bench.scheduler.take_scheduled();
+    assert!(matches!(scheduled[..], [(_, Event::UserSends(PopulationId(0)))]), "{scheduled:?}");
+    bench.now = SimTime::from_nanos(5_000_000);
+    let answer = Answer { status: Status::Ok, body: 10 };
+    let ((), handed) = bench.act(|owners, at| owners.users.answered(at, request, &answer));
+    assert!(handed.is_empty());
+    assert_eq!(bench.cluster.users.open_requests().count(), 0);
+}
+
+#[test]
+fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
+    let mut bench = Bench::new(|_| {});
+    let new = bench.new_request();
+    bench.scheduler.take_scheduled();
+    bench.now = new.reaches_proxy;
+    let ((), handed) = bench.act(|owners, at| owners.outbound.begins(at, &new));
+    assert!(handed.is_empty());
+    let [(at, Event::Routes(hop))] = bench.scheduler.take_scheduled()[..] else { panic!("it is routed") };
+    bench.now = at;
+    bench.act(|owners, at| owners.outbound.route(at, hop));
+    let [(at, Event::ConnectionReady(connection))] = bench.scheduler.take_scheduled()[..] else {
+        panic!("it connects first")
+    };
+    bench.now = at;
+    let ((), handed) = bench.act(|owners, at| owners.outbound.connection_ready(at, connection));
+    let [Handed::Request(request)] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!((request.pod, request.attempt), (pod_of(&bench, 0), 1));
+    // Its answer passes the proxy and ends it.
+    let response = Response {
+        client: EDGE,
+        hop,
+        work: request.work,
+        address: request.address,
+        pod: request.pod,
+        answer: Answer { status: Status::Ok, body: 10 },
+        took: SimDuration::ZERO,
+        window: request.window,
+        closes_at: SimTime::MAX,
+    };
+    bench.act(|owners, at| owners.outbound.response_arrives(at, &response));
+    let [(at, Event::HopCompletes(hop))] = bench.scheduler.take_scheduled()[..] else { panic!("it ends") };
+    bench.now = at;
+    let ((), handed) = bench.act(|owners, at| owners.outbound.hop_completes(at, hop));
+    let [Handed::Answered(Answered { answer, .. })] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!((answer.status, bench.cluster.outbound.hops().count()), (Status::Ok, 0));
+}
+
+#[test]
+fn network_carries_within_the_cluster_and_over_the_link() {
+    let mut bench = Bench::new(|_| {});
+    let [here, there] = [0, 1].map(|service| request(&bench, pod_of(&bench, service)));
+    bench.act(|owners, at| owners.network.carry_request(at, &here));
+    let scheduled = bench.scheduler.take_scheduled();
+    assert!(matches!(scheduled[..], [(_, Event::Arrives(_))]), "{scheduled:?}");
+    assert!(scheduled[0].0 < SimTime::ZERO + RTT / 2);
+    bench.act(|owners, at| owners.network.carry_request(at, &there));
+    let [(target, arrives, message)] = bench.scheduler.take_messages()[..] else { panic!("one message") };
+    assert_eq!((target, message.to), (CLOUD.entity(), CLOUD));
+    assert!(arrives > SimTime::ZERO + RTT / 2 && matches!(message.body, Body::Request(_)));
+    assert_eq!(bench.cluster.network.links()[0].bytes(), u64::from(message.wire_bytes));
+}
+
+#[test]
+fn network_tells_a_server_of_this_cluster_at_once_that_its_client_is_gone() {
+    let mut bench = Bench::new(|_| {});
+    let [here, there] = [0, 1].map(|service| {
+        let Request { client, hop, address, pod, work, .. } = request(&bench, pod_of(&bench, service));
+        GivenUp { client, hop, address, pod, work }
+    });
+    assert!(bench.act(|owners, at| owners.network.carry_given_up(at, &here)).0.is_some());
+    assert!(bench.act(|owners, at| owners.network.carry_given_up(at, &there)).0.is_none());
+    assert!(matches!(bench.scheduler.take_messages()[..], [(_, _, Message { body: Body::GivenUp(_), .. })]));
+}
+
+#[test]
+fn inbound_serves_and_makes_further_calls_and_answers() {
+    let mut bench = Bench::new(|_| {});
+    let request = request(&bench, pod_of(&bench, 0));
+    bench.act(|owners, at| owners.inbound.request_arrives(at, &request));
+    let [(at, Event::CellReceives(call))] = bench.scheduler.take_scheduled()[..] else { panic!("sidecar") };
+    bench.now = at;
+    let ((), handed) = bench.act(|owners, at| owners.inbound.cell_receives(at, call));
+    assert!(handed.is_empty() && bench.cluster.inbound.calls().count() == 1);
+    // Its CPU work is done: it calls the stock, whose failure makes its own answer one.
+    let stage = super::job::Stage::Calling { group: 0, step: 0 };
+    let ((), handed) = bench.act(|owners, at| owners.inbound.job_done(at, call, stage));
+    let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!(new.caller.map(|caller| caller.pod), Some(request.pod));
+    bench.act(|owners, at| owners.inbound.fan_out(at, call));
+    let failed = Answer { status: Status::NoHealthyUpstream, body: 95 };
+    bench.act(|owners, at| owners.inbound.call_answered(at, call, 0, 0, &failed));
+    let ((), handed) = bench.act(|owners, at| owners.inbound.job_done(at, call, super::job::Stage::Response));
+    assert!(handed.is_empty());
+    let [(at, Event::ResponseLeaves(call))] = bench.scheduler.take_scheduled()[..] else {
+        panic!("it answers")
+    };
+    bench.now = at;
+    let ((), handed) = bench.act(|owners, at| owners.inbound.response_leaves(at, call));
+    let [Handed::Response(response)] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!(response.answer.status, Status::ServiceError);
+    assert_eq!(bench.cluster.inbound.calls().count(), 0);
+}
+
+#[test]
+fn inbound_resets_whoever_calls_a_dead_pod() {
+    let mut bench = Bench::new(|description| {
+        description.faults.push(PodFault {
+            service: ServiceId(0),
+            cluster: EDGE,
+            pod: None,
+            begins: SimTime::ZERO,
+            ends: None,
+            seen_after: None,
+            kind: FaultKind::Crash,
+        });
+    });
+    let request = request(&bench, pod_of(&bench, 0));
+    let ((), handed) = bench.act(|owners, at| owners.inbound.request_arrives(at, &request));
+    assert!(matches!(handed[..], [Handed::Reset(Reset { client: EDGE, .. })]), "{handed:?}");
+}
+
+#[test]
+fn control_announces_what_the_proxies_are_told() {
+    let mut bench = Bench::new(|_| {});
+    let pod = pod_of(&bench, 0);
+    let ((), handed) = bench.act(|owners, at| owners.control.endpoint_announced(at, pod, false));
+    let [Handed::EndpointNews { pod: of, news }] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!(of, pod);
+    bench.act(|owners, at| owners.outbound.endpoint_news(at, pod, news));
+    assert_eq!(bench.cluster.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
+}
