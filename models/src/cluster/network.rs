@@ -20,7 +20,6 @@ use super::event::Event;
 use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
 use crate::draws::Purpose;
-use crate::faults::link;
 use crate::ids::{ClusterId, PodId};
 use crate::network::link::{Link, jitter, serialization};
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
@@ -49,10 +48,8 @@ impl Network {
     /// Nothing is on its way, with room for so much.
     #[must_use]
     pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
-        let links = &topology.description.links;
-        let link = |&link: &u32| Link::new(links[link as usize].bits_per_second);
         Self {
-            links: topology.ways.ports(here).iter().map(link).collect(),
+            links: vec![Link::default(); topology.ways.ports(here).len()],
             crossings: Slab::with_capacity(room),
             sending: Slab::with_capacity(room),
         }
@@ -226,13 +223,12 @@ impl Network {
         late: SimDuration,
     ) -> SimTime {
         let route = at.topology.route(at.here, message.to).expect("a way to every callee");
-        let spec = &at.topology.description.links[route.link as usize];
+        let state = at.topology.links.at(route.link, at.now);
         let link = &mut self.links[route.port as usize];
-        let sent = link.transmit(at.now, message.wire_bytes);
-        let mut arrives = sent.ends + spec.round_trip / 2 + jitter(spec.jitter, address, purpose) + late;
+        let sent = link.transmit(at.now, message.wire_bytes, state.bits_per_second);
+        let mut arrives = sent.ends + state.delay + jitter(state.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.
-        if !at.topology.description.link_faults.is_empty()
-            && !matches!(message.body, Body::Request(_) | Body::Response(_))
+        if !at.topology.links.are_always_up() && !matches!(message.body, Body::Request(_) | Body::Response(_))
         {
             let leaves = at.topology.told_at(at.here, message.to, at.now);
             arrives = arrives.saturating_add(leaves - at.now);
@@ -288,7 +284,8 @@ impl Network {
     /// Puts bytes on the link to another cluster; tells when the first leaves.
     fn transmit(&mut self, at: &Around<'_>, to: ClusterId, wire_bytes: u32) -> SimTime {
         let route = at.topology.route(at.here, to).expect("a way back");
-        self.links[route.port as usize].transmit(at.now, wire_bytes).begins
+        let state = at.topology.links.at(route.link, at.now);
+        self.links[route.port as usize].transmit(at.now, wire_bytes, state.bits_per_second).begins
     }
 }
 
@@ -312,40 +309,4 @@ fn passes_at(at: &Around<'_>, response: &Response) -> Option<SimTime> {
 /// The segment that an answer loses on its way, if it loses one of so many.
 fn lost_of(at: &Around<'_>, response: &Response, segments: u32) -> Option<Loss> {
     at.topology.loss(at.here, response.client, segments, response.address, Purpose::LossResponse)
-}
-
-impl Topology {
-    /// Whether a pod or a link swallows packets at any time.
-    #[must_use]
-    #[inline]
-    pub fn swallows(&self) -> bool {
-        self.faults.swallows() || !self.description.link_faults.is_empty()
-    }
-
-    /// Whether a link on the way from one cluster to another swallows packets.
-    #[must_use]
-    pub fn is_cut(&self, from: ClusterId, to: ClusterId, now: SimTime) -> bool {
-        let faults = &self.description.link_faults;
-        let mut here = from;
-        while here != to && !faults.is_empty() {
-            let Some(route) = self.route(here, to) else { return false };
-            if link::is_cut(faults, route.link, now) {
-                return true;
-            }
-            here = route.next;
-        }
-        false
-    }
-
-    /// When what a control plane sends at `at` leaves over the link to the next cluster on the way to
-    /// another; never is [`SimTime::MAX`].
-    #[must_use]
-    pub fn told_at(&self, from: ClusterId, to: ClusterId, at: SimTime) -> SimTime {
-        let faults = &self.description.link_faults;
-        let Some(route) = self.route(from, to).filter(|_| !faults.is_empty()) else { return at };
-        match of_segment(at, &route.path, |at| link::is_cut(faults, route.link, at)) {
-            Fate::Passes(at) => at,
-            Fate::Lost(at) => link::ends(faults, route.link, at),
-        }
-    }
 }

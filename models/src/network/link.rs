@@ -1,7 +1,7 @@
 //! One direction of a link between two clusters.
 //!
 //! # Models
-//! A transmitter that sends at the link's rate, first in first out, then a delay: a floor and a
+//! A transmitter that sends at the link's rate (`link_state`), first in first out, then a delay: a floor and a
 //! random part. Nobody schedules an event for the transmitter: messages enter in the order of
 //! events, so each leaves at max(now, when the last one left) + its size over the rate.
 //!
@@ -18,9 +18,8 @@ use meshsim_core::random::{Address, exponential};
 use meshsim_core::{SimDuration, SimTime};
 
 /// The transmitter of one direction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Link {
-    bits_per_second: f64,
     free_at: SimTime,
     busy: SimDuration,
     bytes: u64,
@@ -36,16 +35,10 @@ pub struct Transmission {
 }
 
 impl Link {
-    /// An idle transmitter of this rate.
-    #[must_use]
-    pub const fn new(bits_per_second: f64) -> Self {
-        Self { bits_per_second, free_at: SimTime::ZERO, busy: SimDuration::ZERO, bytes: 0 }
-    }
-
-    /// `wire_bytes` enter the queue now.
-    pub fn transmit(&mut self, now: SimTime, wire_bytes: u32) -> Transmission {
+    /// `wire_bytes` enter the queue now, for a link of this rate (bit/s).
+    pub fn transmit(&mut self, now: SimTime, wire_bytes: u32, bits_per_second: f64) -> Transmission {
         let begins = now.max(self.free_at);
-        let duration = serialization(f64::from(wire_bytes), self.bits_per_second);
+        let duration = serialization(f64::from(wire_bytes), bits_per_second);
         self.free_at = begins.saturating_add(duration);
         self.busy = self.busy.saturating_add(duration);
         self.bytes += u64::from(wire_bytes);
@@ -87,13 +80,13 @@ mod tests {
 
     #[test]
     fn messages_queue_first_in_first_out() {
-        let mut link = Link::new(8e9); // a byte per ns
+        let (mut link, byte_per_ns) = (Link::default(), 8e9);
         let at = SimTime::from_nanos;
-        assert_eq!(link.transmit(at(0), 100), Transmission { begins: at(0), ends: at(100) });
-        assert_eq!(link.transmit(at(40), 100), Transmission { begins: at(100), ends: at(200) });
+        assert_eq!(link.transmit(at(0), 100, byte_per_ns), Transmission { begins: at(0), ends: at(100) });
+        assert_eq!(link.transmit(at(40), 100, byte_per_ns), Transmission { begins: at(100), ends: at(200) });
         // It never counts what is still to be sent.
         assert_eq!([150, 300].map(|now| link.busy_until(at(now)).as_nanos()), [150, 200]);
-        assert_eq!(link.transmit(at(500), 10), Transmission { begins: at(500), ends: at(510) });
+        assert_eq!(link.transmit(at(500), 10, byte_per_ns), Transmission { begins: at(500), ends: at(510) });
         assert_eq!([505, 900].map(|now| link.busy_until(at(now)).as_nanos()), [205, 210]);
         assert_eq!(link.bytes(), 210);
     }

@@ -1,6 +1,7 @@
 //! The network: links between clusters, and what TCP makes of them.
 
 pub mod link;
+pub mod link_state;
 pub mod path;
 pub mod retransmission;
 pub mod tcp;

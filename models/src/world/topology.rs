@@ -14,7 +14,9 @@ use crate::mesh::endpoint_list::EndpointList;
 use crate::mesh::endpoint_view::EndpointView;
 use crate::mesh::proxies::{Proxies, ProxyKind};
 use crate::mesh::proxy_cost::{ClientPass, ProxyCost, ProxyPass, Side};
+use crate::network::link_state::LinkStates;
 use crate::network::path::Path;
+use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, TcpSettings};
 use crate::network::ways::{Route, Ways};
 use crate::users::mobility::Places;
@@ -62,6 +64,8 @@ pub struct Topology {
     pub local_hosts: Table<HostId, HostId>,
     /// How messages go from cluster to cluster.
     pub ways: Ways,
+    /// What the links on these ways are like at a time.
+    pub links: LinkStates,
     /// Passing a gateway.
     pub gateway_pass: ProxyPass,
     /// Passing a sidecar on the client's side.
@@ -122,6 +126,7 @@ impl Topology {
             everywhere,
             at_start,
             local_hosts: description.hosts.ids().collect(),
+            links: LinkStates::new(&description.links, &description.link_faults),
             ways: Ways::new(description.clusters.len(), &description.links),
             gateway_pass: pass(description.gateway.cost, Side::Client),
             outbound_pass: pass(description.mesh.outbound, Side::Client),
@@ -325,6 +330,41 @@ impl Topology {
             });
         }
         self.route(from, to).map(|it| it.path)
+    }
+
+    /// Whether a pod or a link swallows packets at any time.
+    #[must_use]
+    #[inline]
+    pub fn swallows(&self) -> bool {
+        self.faults.swallows() || !self.links.are_always_up()
+    }
+
+    /// Whether a link on the way from one cluster to another swallows packets at `now`.
+    #[must_use]
+    pub fn is_cut(&self, from: ClusterId, to: ClusterId, now: SimTime) -> bool {
+        let mut here = from;
+        while here != to && !self.links.are_always_up() {
+            let Some(route) = self.route(here, to) else { return false };
+            if !self.links.is_up(route.link, now) {
+                return true;
+            }
+            here = route.next;
+        }
+        false
+    }
+
+    /// When what a control plane sends at `now` leaves over the link to the next cluster on the way to
+    /// another; never is [`SimTime::MAX`].
+    #[must_use]
+    pub fn told_at(&self, from: ClusterId, to: ClusterId, now: SimTime) -> SimTime {
+        if self.links.are_always_up() {
+            return now;
+        }
+        let Some(route) = self.route(from, to) else { return now };
+        match of_segment(now, &route.path, |sent| !self.links.is_up(route.link, sent)) {
+            Fate::Passes(at) => at,
+            Fate::Lost(at) => self.links.up_from(route.link, at),
+        }
     }
 
     /// How the nodes of a pod's cluster send.
