@@ -2,7 +2,7 @@
 
 use crate::callgrind::counted;
 use meshsim_benches::{call_graph, mm1};
-use meshsim_core::RunControl;
+use meshsim_core::{RunControl, SimDuration, SimTime};
 use meshsim_models::world::World;
 use meshsim_models::world::description::Description;
 use meshsim_scenarios::document::Setting;
@@ -107,22 +107,29 @@ fn run_world(description: &Description) -> f64 {
     world.finish().requests.len() as f64
 }
 
+/// How far a world runs until its requests are taken: a part of each duration.
+const STRIDE: SimDuration = SimDuration::from_secs(3);
+
 /// By how much a world that runs for twice as long is larger at its end, per further user request.
 fn bytes_kept() -> f64 {
     let (short, long) = (world_size("5min"), world_size("10min"));
     (long.0 - short.0) / (long.1 - short.1)
 }
 
-/// Bytes of a world that has run, and its user requests.
+/// Bytes of a world that has run, its requests taken on the way, and how many there were.
 fn world_size(duration: &str) -> (f64, f64) {
     let description = describe("fluidos-mesh", "s0-s3", &[("run.duration", duration), ("run.warm_up", "0s")]);
     let profiler = dhat::Profiler::builder().testing().build();
     let mut world = World::new(&description, 0);
-    let end = world.end();
-    world.run(&mut RunControl::until(end));
+    let (end, mut now, mut requests) = (world.end(), SimTime::ZERO, 0.0);
+    while now < end {
+        now += STRIDE;
+        world.run(&mut RunControl::until(now));
+        world.take_requests(|_| requests += 1.0);
+    }
     let bytes = dhat::HeapStats::get().curr_bytes as f64;
     drop(profiler);
-    (bytes, world.finish().requests.len() as f64)
+    (bytes, requests + world.finish().requests.len() as f64)
 }
 
 fn describe(scenario: &str, strategy: &str, settings: &[(&str, &str)]) -> Description {

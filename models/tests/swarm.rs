@@ -769,25 +769,32 @@ fn in_bursts(mut description: Description) -> Description {
 }
 
 /// Requests that are taken while a run goes on, with those that are left at its end, are those of a run that is left
-/// alone.
+/// alone; and so is what was done for each, whoever waited for it.
 #[test]
 fn requests_that_are_taken_on_the_way_are_all_that_there_are() {
     for_each_world(|seed| {
-        let description = world(seed);
-        let whole = run_and_check_work(&description);
-        let mut world = World::new(&description, 0);
-        let mut rows: Vec<RequestRow> = Vec::new();
-        for step in 1..=7 {
-            let until = SimTime::from_nanos(world.end().as_nanos() / 7 * step);
-            world.run(&mut RunControl::until(until));
-            world.take_requests(|row| rows.push(*row));
-            assert!(rows.iter().all(|row| row.end.is_some()), "what has not ended is not taken");
+        for description in [world(seed), world_with_rules(seed)] {
+            let whole = run_and_check_work(&description);
+            let mut world = World::keeping_work(&description, 0);
+            let mut rows: Vec<(RequestRow, Work)> = Vec::new();
+            for step in 1..=7 {
+                let until = SimTime::from_nanos(world.end().as_nanos() / 7 * step);
+                world.run(&mut RunControl::until(until));
+                world.take_finished(|row, work| rows.push((*row, *work)));
+                assert!(rows.iter().all(|(row, _)| row.end.is_some()), "what has not ended is not taken");
+            }
+            let end = world.end();
+            world.run(&mut RunControl::until(end));
+            let rest = world.finish();
+            rows.extend(rest.requests.iter().copied().zip(rest.work.iter().copied()));
+            rows.sort_unstable_by_key(|(row, _)| row.order());
+            assert_eq!(rows.len(), whole.requests.len());
+            for ((row, work), (alone, whole)) in rows.iter().zip(whole.requests.iter().zip(&whole.work)) {
+                assert_eq!(row, alone);
+                assert!((work.cpu_nanos - whole.cpu_nanos).abs() <= 1e-6 * whole.cpu_nanos.max(1.0));
+                assert_eq!(Work { cpu_nanos: whole.cpu_nanos, ..*work }, *whole, "{row:?}");
+            }
         }
-        let end = world.end();
-        world.run(&mut RunControl::until(end));
-        rows.extend(world.finish().requests);
-        rows.sort_unstable_by_key(RequestRow::order);
-        assert_eq!(rows, whole.requests);
     });
 }
 

@@ -9,6 +9,7 @@
 //! ```
 //! use meshsim_scenarios::experiment::Watch;
 //! use meshsim_scenarios::experiment::compare::{Choice, Plan};
+//! use meshsim_scenarios::experiment::replication::Rows;
 //! use meshsim_scenarios::results::summary::Summary;
 //! use meshsim_scenarios::scenario::Scenario;
 //!
@@ -33,7 +34,7 @@
 //! "#;
 //! let scenario = Scenario::from_text("shop.toml", text, &[("shop.json", work_model)], &[])?;
 //! let plan = Plan::new(&scenario, &Choice::default())?;
-//! let summary = Summary::new(&plan, &plan.run(false, &Watch::default()));
+//! let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &Watch::default()));
 //! let [far, near] = [0, 1].map(|strategy| summary.strategies[strategy].latency_ms.mean.value);
 //! assert!(near + 40.0 < far && far < near + 50.0, "{near} and {far} ms");
 //! # Ok::<(), meshsim_scenarios::problem::Problems>(())

@@ -6,6 +6,7 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::summary::{Strategy, Summary};
 use std::collections::BTreeSet;
 use support::of_texts;
@@ -59,10 +60,10 @@ name = "mirror"
 set.services.work.routes = [{ mirror = { service = "copy", percentage = 25.0 } }]
 "#;
 
-fn outcome(keep_rows: bool, settings: &[&str]) -> (Plan, Outcome, Summary) {
+fn outcome(rows: Rows<'_>, settings: &[&str]) -> (Plan, Outcome, Summary) {
     let scenario = of_texts(&[("it.toml", SCENARIO), ("app.json", WORKMODEL)], settings).unwrap();
     let plan = Plan::new(&scenario, &Choice::default()).unwrap();
-    let outcome = plan.run(keep_rows, &Watch::default());
+    let outcome = plan.run(rows, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)
 }
@@ -78,7 +79,7 @@ fn sum<'a>(values: impl Iterator<Item = &'a meshsim_scenarios::results::summary:
 /// Calls, CPU and bytes per user request are those of the pods; a request that is given up is none the cheaper.
 #[test]
 fn per_request_is_what_was_done_over_what_arrived() {
-    let (_, _, summary) = outcome(false, &[]);
+    let (_, _, summary) = outcome(Rows::Dropped, &[]);
     for it in &summary.strategies {
         let per_second = it.requests.offered as f64 / summary.run.simulated_seconds;
         let calls = it.calls_per_request.value;
@@ -108,12 +109,12 @@ fn per_request_is_what_was_done_over_what_arrived() {
 /// Rows of the request log sum to the same.
 #[test]
 fn rows_sum_to_the_figures() {
-    let (_, outcome, _) = outcome(true, &[]);
+    let (_, outcome, _) = outcome(Rows::Kept, &[]);
     for figures in outcome.replications.iter().flat_map(|(_, figures)| figures) {
         let offered = figures.counts.offered as f64;
-        let calls: u64 = figures.work.iter().map(|it| it.calls).sum();
-        let wire: u64 = figures.work.iter().map(|it| it.cross_wire).sum();
-        assert_eq!(figures.rows.len(), figures.work.len());
+        let calls: u64 = figures.rows.iter().map(|(_, work)| work.calls).sum();
+        let wire: u64 = figures.rows.iter().map(|(_, work)| work.cross_wire).sum();
+        assert_eq!(figures.rows.len() as u64, figures.counts.offered);
         assert!((calls as f64 / offered - figures.calls).abs() < 1e-9);
         assert!((wire as f64 / offered - figures.cross_wire).abs() < 1e-9 * (1.0 + figures.cross_wire));
     }
@@ -122,7 +123,7 @@ fn rows_sum_to_the_figures() {
 /// 407 s in samples of 20: the last covers 7, and all together are the run.
 #[test]
 fn samples_sum_to_the_run() {
-    let (plan, outcome, _) = outcome(false, &[]);
+    let (plan, outcome, _) = outcome(Rows::Dropped, &[]);
     let end = SimTime::ZERO + SimDuration::from_secs(407);
     for figures in outcome.replications.iter().flat_map(|(_, figures)| figures) {
         let users: BTreeSet<SimTime> = figures.user_series.iter().map(|it| it.at).collect();
@@ -154,7 +155,7 @@ fn crossing_is_the_time_of_those_that_were_waited_for() {
         "services.copy.routes=[{ retries = { attempts = 0 }, timeout = \"200ms\" }]",
         "users.edge.rate=10/s",
     ];
-    let (_, outcome, _) = outcome(false, &far);
+    let (_, outcome, _) = outcome(Rows::Dropped, &far);
     for (_, figures) in &outcome.replications {
         let crossing = figures[0].crossing_ms;
         assert!((30.0..95.0).contains(&crossing), "{crossing} ms");

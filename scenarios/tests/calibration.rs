@@ -16,7 +16,7 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{self, Choice};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
-use meshsim_scenarios::experiment::replication::{self, Keep};
+use meshsim_scenarios::experiment::replication::{self, Keep, Rows};
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::results::summary::Summary;
@@ -80,9 +80,9 @@ fn made_trace(directory: &Path, scenario: &Scenario, settings: &[&str]) -> Trace
     let resolved = scenario.with(&settings).unwrap().resolve(Some(0)).unwrap();
     let watch = Watch::default();
     let figures =
-        replication::run(&[resolved], 1_000, Keep { rows: true, ..Keep::default() }, &watch).unwrap();
+        replication::run(&[resolved], 1_000, Keep { rows: Rows::Kept, ..Keep::default() }, &watch).unwrap();
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
-    for (row, work) in figures[0].rows.iter().zip(&figures[0].work) {
+    for (row, work) in &figures[0].rows {
         let Some(end) = row.end else { continue };
         let start_us = 1_795_561_000_000_000 + (row.arrival.as_secs_f64() * 1e6) as u64;
         let us = (end.latency.as_millis_f64() * 1e3).round();
@@ -181,7 +181,7 @@ fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration
     let plan = compare::Plan::new(&calibrated, &choice).unwrap();
     let draws = OverDraws::new(&calibrated, &[], &plan, &choice, 3).unwrap();
     let watch = Watch::default();
-    let summary = Summary::new(&plan, &plan.run(false, &watch));
+    let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &watch));
     let ranking = Ranking::new(&summary, &draws.run(&watch));
     assert_eq!((ranking.draws, ranking.pairs.len()), (3, 1));
     assert_eq!(ranking.winner_share, Some(1.0));

@@ -4,9 +4,11 @@
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::library;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::results::request_log::RequestLog;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -20,9 +22,11 @@ fn run(name: &str, threads: usize, directory: &Path) -> Summary {
     let plan = Plan::new(&scenario, &choice).unwrap();
     let watch = Watch::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let outcome = pool.install(|| plan.run(true, &watch));
+    let mut folder = Folder::claim(directory, false).unwrap();
+    let log = RequestLog::new(folder.scratch().unwrap());
+    let outcome = pool.install(|| plan.run(Rows::Written(&log), &watch));
     let summary = Summary::new(&plan, &outcome);
-    write_comparison(&mut Folder::claim(directory, false).unwrap(), &plan, &outcome, &summary).unwrap();
+    write_comparison(&mut folder, &plan, &outcome, &summary, Some(&log)).unwrap();
     summary
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::summary::Summary;
@@ -50,10 +51,11 @@ fn warnings(lines: &str) -> Vec<String> {
 }
 
 fn summary(plan: &Plan, directory: Option<&std::path::Path>) -> Summary {
-    let outcome = plan.run(false, &Watch::default());
+    let outcome = plan.run(Rows::Dropped, &Watch::default());
     let summary = Summary::new(plan, &outcome);
     if let Some(directory) = directory {
-        write_comparison(&mut Folder::claim(directory, false).unwrap(), plan, &outcome, &summary).unwrap();
+        write_comparison(&mut Folder::claim(directory, false).unwrap(), plan, &outcome, &summary, None)
+            .unwrap();
     }
     summary
 }

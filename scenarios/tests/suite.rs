@@ -4,6 +4,7 @@
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::validate::figures::Key;
@@ -25,9 +26,9 @@ fn trace(strategy: &str, settings: &[&str]) -> String {
         ..Choice::default()
     };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let outcome = plan.run(true, &Watch::default());
+    let outcome = plan.run(Rows::Kept, &Watch::default());
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
-    for row in &outcome.replications[0].1[0].rows {
+    for (row, _) in &outcome.replications[0].1[0].rows {
         let Some(end) = row.end else { continue };
         let (start, took) =
             (1_700_000_000_000_000 + row.arrival.as_nanos() / 1000, end.latency.as_nanos() / 1000);

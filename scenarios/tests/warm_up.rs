@@ -7,6 +7,7 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::Rule;
 use meshsim_scenarios::results::summary::{Strategy, Summary};
 
@@ -43,7 +44,7 @@ fn compare(rest: &str, settings: &[&str], strategies: &[&str]) -> (Plan, Outcome
     let choice =
         Choice { strategies: strategies.iter().map(|&name| name.to_owned()).collect(), ..Choice::default() };
     let plan = Plan::new(&scenario, &choice).unwrap();
-    let outcome = plan.run(true, &Watch::default());
+    let outcome = plan.run(Rows::Kept, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)
 }
@@ -69,7 +70,7 @@ fn what_is_written_is_cut_to_the_nanosecond() {
         let cut = SimTime::ZERO + warm_up.parse::<SimDuration>().unwrap();
         let it = &summary.strategies[0];
         let rows = || outcome.replications.iter().flat_map(|(_, figures)| &figures[0].rows);
-        let after = rows().filter(|row| row.arrival >= cut).count() as u64;
+        let after = rows().filter(|(row, _)| row.arrival >= cut).count() as u64;
         assert_eq!(it.requests.offered, after, "{warm_up}");
         assert_eq!((it.warm_up.rule, it.warm_up.seconds), (Rule::Written, cut.as_secs_f64()));
         assert!((it.simulated_seconds - 2.0 * 21.7).abs() < 1e-9);
@@ -162,7 +163,7 @@ fn a_difference_takes_the_requests_that_count_under_both() {
     assert!(later <= half, "{cuts:?}");
     let mean = |replication: usize, strategy: usize| {
         let rows = outcome.replications[replication].1[strategy].rows.iter();
-        let ended = rows.filter(|row| row.arrival >= later).filter_map(|row| row.end);
+        let ended = rows.filter(|(row, _)| row.arrival >= later).filter_map(|(row, _)| row.end);
         let ok: Vec<f64> =
             ended.filter(|end| end.status.is_ok()).map(|end| end.latency.as_millis_f64()).collect();
         ok.iter().sum::<f64>() / ok.len() as f64

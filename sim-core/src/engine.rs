@@ -149,6 +149,11 @@ impl<P: Process> Engine<P> {
         self.slots.iter().map(|slot| slot.scheduler.events.len()).sum()
     }
 
+    /// The messages that are still to come.
+    pub fn messages(&self) -> impl Iterator<Item = &P::Message> {
+        self.slots.iter().flat_map(|slot| slot.scheduler.messages())
+    }
+
     /// Memory of all events and messages to come, with what it takes next where it is nearly full (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -188,6 +188,10 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         }
     }
 
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &M> {
+        self.deliveries.handles().map(|it| &self.deliveries[it].message)
+    }
+
     pub(crate) fn deliver(&mut self, key: Key, delivery: Delivery<M>) {
         let handle = self.deliveries.insert(delivery);
         self.events.push(key, Pending::Message(handle));

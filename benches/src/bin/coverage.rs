@@ -18,6 +18,7 @@ use meshsim_core::stats::{Estimate, Histogram, Repeated, Resolution};
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::user_requests::BATCHES;
 use meshsim_scenarios::results::summary::{Latency, Summary, Value};
 use meshsim_scenarios::scenario::Scenario;
@@ -235,7 +236,7 @@ fn mesh(replications: u32, seed: Seed) -> Vec<Latency> {
         ..Choice::default()
     };
     let plan = Plan::new(&scenario, &choice).expect("the library is good");
-    let mut outcome = plan.run(false, &Watch::default());
+    let mut outcome = plan.run(Rows::Dropped, &Watch::default());
     let mut of_first = |count: usize| {
         outcome.replications.truncate(count);
         Summary::new(&plan, &outcome).strategies[0].latency_ms

@@ -145,13 +145,6 @@ impl Running {
         memory::shortage().map_or(result, |problem| Err(Failure::machine(problem)))
     }
 
-    /// Makes sure that there is memory for the requests of a plan.
-    pub(crate) fn fits(&self, plan: &Plan, keep_rows: bool) -> Outcome<()> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.threads.map_or_else(cores, usize::from);
-        memory::suffices_for(plan, keep_rows, threads).map_err(Failure::machine)
-    }
-
     /// Runs `work` on its threads.
     pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Outcome<T> {
         let threads = self.threads.map_or(0, usize::from);

@@ -9,9 +9,11 @@ use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::results::request_log::RequestLog;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
 
@@ -57,11 +59,12 @@ pub(super) fn run(
     detail: &Detail,
 ) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    running.fits(plan, detail.request_log)?;
     let mut folder = output.prepare()?;
+    let scratch = folder.as_ref().filter(|_| detail.request_log).map(Folder::scratch).transpose()?;
+    let log = scratch.map(RequestLog::new);
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let (outcome, drawn) = running.watch(seconds, |watch| {
-        let outcome = plan.run(detail.request_log, watch);
+        let outcome = plan.run(log.as_ref().map_or(Rows::Dropped, Rows::Written), watch);
         (outcome, draws.map(|draws| draws.run(watch)))
     })?;
     if outcome.replications.is_empty() {
@@ -69,7 +72,7 @@ pub(super) fn run(
     }
     let mut summary = Summary::new(plan, &outcome);
     summary.calibration = drawn.map(|drawn| Ranking::new(&summary, &drawn));
-    let write = |folder: &mut Folder| write_comparison(folder, plan, &outcome, &summary);
+    let write = |folder: &mut Folder| write_comparison(folder, plan, &outcome, &summary, log.as_ref());
     let written = folder.as_mut().map_or(Ok(()), write);
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {

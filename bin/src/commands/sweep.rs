@@ -41,7 +41,6 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = Scenario::open(&args.scenario, &[])?;
     let sweep = Sweep::new(&scenario, axes, &choice)?;
     let sha256 = scenario.sha256()?;
-    sweep.points.iter().try_for_each(|(_, plan)| args.running.fits(plan, false))?;
     let files = args.output.prepare()?.map(|folder| SweepFiles::new(folder, &sweep));
     warn_of_points(&sweep);
     let keep = |point: &Point| files.iter().for_each(|files| files.keep(point));

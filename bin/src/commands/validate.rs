@@ -126,7 +126,6 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let measurement = measurement(args, &mut plan)?;
     has_all(&measurement.keys(), &tolerances)?;
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
-    args.running.fits(&plan, false)?;
     let seconds = plan.simulated_seconds();
     let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
     let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };

@@ -21,6 +21,17 @@ pub struct Message {
     pub body: Body,
 }
 
+impl Message {
+    /// The user request that is worked for where it arrives, if that is kept.
+    #[must_use]
+    pub const fn request(&self) -> Option<RequestId> {
+        match &self.body {
+            Body::Request(request) => Some(request.request),
+            _ => None,
+        }
+    }
+}
+
 /// What a message says.
 #[derive(Clone, Copy, Debug)]
 pub enum Body {

@@ -25,6 +25,7 @@ use crate::network::link::{Link, jitter, serialization};
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::Loss;
+use crate::telemetry::work::WorkId;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab};
@@ -262,6 +263,17 @@ impl Network {
         };
         at.recorder.other_bytes_sent(message.wire_bytes);
         self.send(at, message, address.child(u64::from(at.here.0)), purpose);
+    }
+
+    /// Whose work what crosses the cluster is, or is being sent.
+    pub fn works(&self) -> impl Iterator<Item = WorkId> {
+        let crossing = |it: &Crossing| match it {
+            Crossing::Request(request) => request.work,
+            Crossing::Response(response) => response.work,
+            Crossing::Reset(reset) => reset.work,
+        };
+        let crossings = self.crossings.handles().map(move |it| crossing(&self.crossings[it]));
+        crossings.chain(self.sending.handles().map(|it| self.sending[it].response.work))
     }
 
     /// The links that leave the cluster, by their ports.

@@ -10,6 +10,7 @@ use crate::ids::{ClusterId, PodId};
 use crate::mesh::proxies::Proxies;
 use crate::telemetry::recorder::Recorder;
 use crate::telemetry::slices::Slices;
+use crate::telemetry::work::WorkId;
 use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
 
@@ -63,6 +64,12 @@ impl Cluster {
             timeline: Timeline::default(),
             draws: 0,
         }
+    }
+
+    /// Whose work whatever is under way in the cluster is.
+    pub fn works(&self) -> impl Iterator<Item = WorkId> {
+        let hops = self.outbound.hops().map(|hop| hop.work);
+        hops.chain(self.inbound.calls().map(|call| call.work)).chain(self.network.works())
     }
 
     /// Memory of what grows with the load (bytes).

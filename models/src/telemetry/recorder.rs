@@ -217,6 +217,11 @@ impl Recorder {
         self.log.take()
     }
 
+    /// Takes the work of requests that `each` accepts; nothing may be done for them any more.
+    pub(crate) fn take_work(&mut self, each: impl FnMut(RequestId, &Work) -> bool) {
+        self.work.take(each);
+    }
+
     /// What it counted over time.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {

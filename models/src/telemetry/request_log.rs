@@ -4,6 +4,7 @@
 //! Rows wait here until they are taken (`World::take_requests`): whoever takes them while a run goes on needs no
 //! memory for those that are over.
 
+use super::work::RequestId;
 use crate::ids::PopulationId;
 use crate::request::answer::Status;
 use crate::users::open_request::OpenRequest;
@@ -37,6 +38,12 @@ impl RequestRow {
     pub const fn open(request: &OpenRequest) -> Self {
         let OpenRequest { population, number, sent, .. } = *request;
         Self { population, number, arrival: sent, end: None }
+    }
+
+    /// Which request it is.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        RequestId { population: self.population, number: self.number }
     }
 
     /// Its place among all requests: by arrival, then by population and number.

@@ -6,7 +6,8 @@
 //! which it is done, so work whose answer nobody waits for (after a time-out, for a mirror, for a caller that
 //! has died) counts as any other, and sums over requests are sums over pods and links.
 //! If it is asked for, every piece is also put down to the user request that it is done for: a cluster that a
-//! request reaches opens an entry for it, which all that follows there is added to.
+//! request reaches opens an entry for it, which all that follows there is added to. Entries of requests for which nothing
+//! is done any more are taken, and their places used again.
 //!
 //! # Assumptions
 //! CPU time counts when a cell is given it, before it is used; what a dying pod had not used yet is taken back.
@@ -81,22 +82,28 @@ pub struct WorkId(u32);
 pub struct WorkLog {
     is_on: bool,
     entries: Vec<(RequestId, Work)>,
+    /// Places of entries that were taken.
+    free: Vec<u32>,
 }
 
 impl WorkLog {
     /// A log that is kept.
     #[must_use]
     pub fn kept() -> Self {
-        Self { is_on: true, entries: Vec::new() }
+        Self { is_on: true, ..Self::default() }
     }
 
     /// Work for a request begins in this cluster.
     ///
     /// # Panics
-    /// If there are more than 2^32 entries.
+    /// If there are more than 2^32 entries at a time.
     pub fn begin(&mut self, request: RequestId) -> WorkId {
         if !self.is_on {
             return WorkId::default();
+        }
+        if let Some(place) = self.free.pop() {
+            self.entries[place as usize] = (request, Work::default());
+            return WorkId(place);
         }
         self.entries.push((request, Work::default()));
         WorkId(u32::try_from(self.entries.len() - 1).expect("at most 2^32 entries"))
@@ -119,10 +126,19 @@ impl WorkLog {
         growing_bytes(self.entries.len(), self.entries.capacity(), size_of::<(RequestId, Work)>())
     }
 
-    /// All entries, in the order in which they were begun; a request may have several.
-    #[must_use]
-    pub fn entries(&self) -> &[(RequestId, Work)] {
-        &self.entries
+    /// All entries that were not taken; a request may have several.
+    pub fn entries(&self) -> impl Iterator<Item = &(RequestId, Work)> {
+        self.entries.iter().filter(|(request, _)| *request != RequestId::UNKNOWN)
+    }
+
+    /// Takes the entries that `each` accepts. Nobody may add to them any more.
+    pub fn take(&mut self, mut each: impl FnMut(RequestId, &Work) -> bool) {
+        for (place, (request, work)) in (0_u32..).zip(&mut self.entries) {
+            if *request != RequestId::UNKNOWN && each(*request, work) {
+                *request = RequestId::UNKNOWN;
+                self.free.push(place);
+            }
+        }
     }
 }
 
@@ -139,15 +155,25 @@ mod tests {
         let third = log.begin(THIRD);
         log.get_mut(third).unwrap().calls += 2;
         assert_eq!(log.request(third), THIRD);
-        let calls: Vec<_> =
-            log.entries().iter().map(|(request, work)| (request.number, work.calls)).collect();
+        let calls: Vec<_> = log.entries().map(|(request, work)| (request.number, work.calls)).collect();
         assert_eq!(calls, [(0, 0), (3, 2)]);
+    }
+
+    #[test]
+    fn the_place_of_an_entry_that_was_taken_is_used_again() {
+        let mut log = WorkLog::kept();
+        let first = log.begin(RequestId { number: 0, ..THIRD });
+        log.begin(THIRD);
+        log.take(|request, _| request != THIRD);
+        assert_eq!(log.entries().map(|(request, _)| *request).collect::<Vec<_>>(), [THIRD]);
+        let again = log.begin(RequestId { number: 7, ..THIRD });
+        assert_eq!((again, log.request(again).number, log.entries().count()), (first, 7, 2));
     }
 
     #[test]
     fn a_log_that_nobody_asks_for_keeps_nothing() {
         let mut log = WorkLog::default();
         let id = log.begin(THIRD);
-        assert!(log.get_mut(id).is_none() && log.entries().is_empty());
+        assert!(log.get_mut(id).is_none() && log.entries().next().is_none());
     }
 }

@@ -10,6 +10,7 @@ use super::timeline::timelines;
 use super::topology::Topology;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Shard;
+use crate::cluster::message::Message;
 use crate::cluster::state::Cluster;
 use crate::ids::{ClusterId, HostId};
 use crate::telemetry::control_log::ControlLog;
@@ -26,6 +27,8 @@ use std::sync::Arc;
 pub struct World {
     engine: Engine<Shard>,
     end: SimTime,
+    /// Requests that have ended and for which something may still be done.
+    ended: Vec<RequestRow>,
 }
 
 /// What a run reports.
@@ -81,7 +84,7 @@ impl World {
             }
         }
         engine.processes_mut().for_each(|shard| shard.set_timelines(&mut timelines));
-        Self { engine, end }
+        Self { engine, end, ended: Vec::new() }
     }
 
     /// The same world, which also keeps what is done for each request.
@@ -124,6 +127,7 @@ impl World {
         let proxy_memory = clusters.values().map(|it| topology.proxy_memory(&it.proxies)).collect();
         let all = || clusters.values();
         let mut requests: Vec<RequestRow> = all().flat_map(|it| it.recorder.log().rows()).copied().collect();
+        requests.append(&mut self.ended);
         requests.extend(all().flat_map(|it| in_flight(it)));
         requests.sort_unstable_by_key(RequestRow::order);
         Record {
@@ -148,12 +152,50 @@ impl World {
         }
     }
 
+    /// Takes the user requests that are over, with all that was done for each, in no order that means anything: they
+    /// have ended, and nothing is done for them any more. Of a world that keeps what is done.
+    pub fn take_finished(&mut self, mut each: impl FnMut(&RequestRow, &Work)) {
+        let mut ended = std::mem::take(&mut self.ended);
+        self.take_requests(|row| ended.push(*row));
+        let goes_on = self.worked_for();
+        let (finished, ended): (Vec<RequestRow>, Vec<RequestRow>) =
+            ended.into_iter().partition(|row| goes_on.binary_search(&row.id()).is_err());
+        self.ended = ended;
+        let mut places: Vec<(RequestId, usize)> = finished.iter().map(RequestRow::id).zip(0..).collect();
+        places.sort_unstable();
+        let mut work = vec![Work::default(); finished.len()];
+        for cluster in self.engine.processes_mut().flat_map(Shard::clusters_mut) {
+            cluster.recorder.take_work(|request, part| {
+                let found = places.binary_search_by_key(&request, |(id, _)| *id);
+                found.is_ok_and(|found| {
+                    work[places[found].1] += *part;
+                    true
+                })
+            });
+        }
+        finished.iter().zip(&work).for_each(|(row, work)| each(row, work));
+    }
+
+    /// The requests for which something may still be done, ended or not, in ascending order.
+    fn worked_for(&self) -> Vec<RequestId> {
+        let in_transit = self.engine.messages().filter_map(Message::request);
+        let mut requests: Vec<RequestId> = in_transit.collect();
+        for it in self.engine.processes().flat_map(Shard::clusters) {
+            requests.extend(it.works().map(|work| it.recorder.request_of(work)));
+        }
+        requests.sort_unstable();
+        requests.dedup();
+        requests
+    }
+
     /// Memory of what grows with the load (bytes): requests and calls in flight, connections, events to come and the
     /// rows of user requests that nobody has taken, which are copied at the end. What is nearly full counts with what it takes next.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let clusters = self.engine.processes().flat_map(Shard::clusters);
-        self.engine.bytes() + clusters.map(Cluster::bytes).sum::<usize>()
+        self.engine.bytes()
+            + self.ended.capacity() * size_of::<RequestRow>()
+            + clusters.map(Cluster::bytes).sum::<usize>()
     }
 
     /// User requests without an answer, and all so far.
@@ -210,9 +252,7 @@ fn by_request<'a>(
     if entries.peek().is_none() {
         return Vec::new();
     }
-    let id = |row: &RequestRow| RequestId { population: row.population, number: row.number };
-    let mut places: Vec<(RequestId, usize)> =
-        requests.iter().enumerate().map(|(place, row)| (id(row), place)).collect();
+    let mut places: Vec<(RequestId, usize)> = requests.iter().map(RequestRow::id).zip(0..).collect();
     places.sort_unstable();
     let mut work = vec![Work::default(); requests.len()];
     for &(request, part) in entries {

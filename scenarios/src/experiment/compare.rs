@@ -1,7 +1,7 @@
 //! All strategies over the same requests.
 
 use super::Watch;
-use super::replication::{self, Figures, Keep};
+use super::replication::{self, Figures, Keep, Rows};
 use super::warm_up::{self, WarmUp};
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
@@ -97,12 +97,12 @@ impl Plan {
 
     /// Runs it on the threads of the current rayon pool.
     #[must_use]
-    pub fn run(&self, keep_rows: bool, watch: &Watch<'_>) -> Outcome {
+    pub fn run(&self, rows: Rows<'_>, watch: &Watch<'_>) -> Outcome {
         let Some(settled) = warm_up::settle(&self.strategies, watch) else {
             return Outcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
         };
         let (strategies, warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
-        let keep = Keep { rows: keep_rows, ..Keep::for_replications(self.replications) };
+        let keep = Keep { rows, ..Keep::for_replications(self.replications) };
         let all: Vec<Option<(u32, Vec<Figures>)>> = (0..self.replications)
             .into_par_iter()
             .map(|number| Some((number, replication::run(&strategies, number, keep, watch)?)))

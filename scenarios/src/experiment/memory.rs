@@ -10,11 +10,7 @@
 //! What other programs take meanwhile is not followed, and a fifth of what is free stays so. Effect: on a machine that
 //! fills up meanwhile, the operating system may still end the program.
 
-use super::compare::Plan;
 use crate::problem::Problem;
-use crate::resolve::expected_requests;
-use meshsim_models::telemetry::request_log::RequestRow;
-use meshsim_models::telemetry::work::{RequestId, Work};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use sysinfo::System;
@@ -94,38 +90,6 @@ impl Drop for Share {
 const HELP: &str = "lower the rate or give the services more CPU if requests pile up; else shorten run.duration and \
                     take more replications, or run on fewer --threads";
 
-/// Makes sure before a plan runs on so many threads that there is memory for the rows of its user requests, if they are
-/// kept.
-///
-/// # Errors
-/// If there is not.
-pub fn suffices_for(plan: &Plan, keep_rows: bool, threads: usize) -> Result<(), Problem> {
-    suffices(plan, keep_rows, threads, most())
-}
-
-fn suffices(plan: &Plan, keep_rows: bool, threads: usize, most: u64) -> Result<(), Problem> {
-    if !keep_rows {
-        return Ok(());
-    }
-    let cells = plan.strategies.len() * plan.replications as usize;
-    let requests = |it: &crate::resolve::Resolved| expected_requests(&it.description);
-    let requests = plan.strategies.iter().map(requests).fold(0.0, f64::max);
-    let row = size_of::<RequestRow>();
-    // What is done for a request is kept by each cluster that it comes to, of which there is one at least.
-    let running = threads.min(cells) * (row + size_of::<(RequestId, Work)>());
-    let bytes = requests * (cells * (row + size_of::<Work>()) + running) as f64;
-    if bytes <= most as f64 {
-        return Ok(());
-    }
-    let runs = match cells {
-        1 => format!("a run of about {requests:.0} user requests takes"),
-        _ => format!("{cells} runs of about {requests:.0} user requests take"),
-    };
-    let [bytes, most] = [bytes, most as f64].map(in_words);
-    let message = format!("not enough memory: {runs} {bytes}, and {most} is free");
-    Err(Problem::new(message).help(HELP))
-}
-
 /// Bytes as people write them.
 fn in_words(bytes: f64) -> String {
     if bytes < 1e9 { format!("{:.0} MB", bytes / 1e6) } else { format!("{:.1} GB", bytes / 1e9) }
@@ -167,22 +131,6 @@ fn of_address_space() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::compare::Choice;
-    use crate::scenario::Scenario;
-
-    #[test]
-    fn rows_that_are_kept_have_to_fit() {
-        let plan = Plan::new(&Scenario::open("slow-endpoint", &[]).unwrap(), &Choice::default()).unwrap();
-        let requests = expected_requests(&plan.strategies[0].description);
-        let cells = (plan.strategies.len() * plan.replications as usize) as f64;
-        let [row, work] = [size_of::<RequestRow>() as f64, size_of::<Work>() as f64];
-        let least = requests * (cells * (row + work) + row + size_of::<(RequestId, Work)>() as f64);
-        assert!(suffices(&plan, true, 1, least as u64 + 1).is_ok());
-        let problem = suffices(&plan, true, 1, least as u64 - 1).unwrap_err();
-        assert!(problem.message.starts_with("not enough memory: ") && problem.help.is_some(), "{problem}");
-        assert!(suffices(&plan, true, 2, least as u64 + 1).is_err(), "two at a time");
-        assert!(suffices(&plan, false, 2, 1).is_ok(), "none is kept");
-    }
 
     #[test]
     fn what_a_run_holds_is_given_back() {

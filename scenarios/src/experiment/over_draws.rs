@@ -2,6 +2,7 @@
 
 use super::Watch;
 use super::compare::{Choice, Plan};
+use super::replication::Rows;
 use crate::document::{Setting, path_parts};
 use crate::problem::{Checked, Problem};
 use crate::results::summary::Summary;
@@ -62,7 +63,7 @@ impl OverDraws {
     #[must_use]
     pub fn run(&self, watch: &Watch<'_>) -> Vec<Summary> {
         let one = |plan: &Plan| {
-            let outcome = plan.run(false, watch);
+            let outcome = plan.run(Rows::Dropped, watch);
             (!outcome.interrupted).then(|| Summary::new(plan, &outcome))
         };
         let summaries: Vec<Option<Summary>> = self.plans.par_iter().map(one).collect();

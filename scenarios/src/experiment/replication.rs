@@ -13,11 +13,12 @@
 
 use super::memory::Share;
 use super::settling::Series;
-use super::user_requests::{Compared, Counts, Group, RequestSink, Tally, UserRequests, Wanted};
+use super::user_requests::{Compared, Counts, Group, KeptRows, RequestSink, Tally, UserRequests, Wanted};
 use super::user_series::UserSample;
 use super::workloads::{Workload, workloads};
 use super::{Stretch, Watch};
 use crate::resolve::Resolved;
+use crate::results::request_log::{CellLog, RequestLog};
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
@@ -99,10 +100,9 @@ pub struct Figures {
     pub latencies_ms: Vec<f64>,
     /// Reported time (s).
     pub seconds: f64,
-    /// All rows, if they were asked for.
-    pub rows: Vec<RequestRow>,
-    /// What was done for each of them until the end of the run.
-    pub work: Vec<Work>,
+    /// All requests of the run, in the order of arrival, and what was done for each until its end, if they were asked
+    /// for.
+    pub rows: Vec<(RequestRow, Work)>,
 }
 
 /// The quantiles that are reported.
@@ -110,24 +110,35 @@ pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// What to keep beside the figures.
 #[derive(Clone, Copy, Debug)]
-pub struct Keep {
+pub struct Keep<'a> {
     /// Latencies.
     pub latencies: bool,
     /// Every request.
-    pub rows: bool,
+    pub rows: Rows<'a>,
     /// How fine batches are: those of a single replication are what its intervals come from.
     pub batches: Resolution,
     /// Length of the stretches of `served_over_time` (s); none of 0.
     pub window_seconds: f64,
 }
 
-impl Default for Keep {
+/// What becomes of the rows of user requests, with what was done for each.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// They are reduced to figures and forgotten.
+    Dropped,
+    /// They are among the figures, in memory.
+    Kept,
+    /// They are written to a log on the disk.
+    Written(&'a RequestLog),
+}
+
+impl Default for Keep<'_> {
     fn default() -> Self {
-        Self { latencies: false, rows: false, batches: Resolution::Percent, window_seconds: 0.0 }
+        Self { latencies: false, rows: Rows::Dropped, batches: Resolution::Percent, window_seconds: 0.0 }
     }
 }
 
-impl Keep {
+impl Keep<'_> {
     /// What estimates over so many replications need.
     #[must_use]
     pub fn for_replications(count: u32) -> Self {
@@ -138,9 +149,9 @@ impl Keep {
 
 /// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
-pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) -> Option<Vec<Figures>> {
+pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'_>) -> Option<Vec<Figures>> {
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
-    let one = |resolved: &Resolved| -> Option<Figures> {
+    let one = |(place, resolved): (usize, &Resolved)| -> Option<Figures> {
         let description = &resolved.description;
         let wanted = Wanted {
             populations: description.populations.len(),
@@ -148,16 +159,19 @@ pub fn run(strategies: &[Resolved], number: u32, keep: Keep, watch: &Watch<'_>) 
             batches: keep.batches,
             latencies: keep.latencies,
         };
-        let mut requests = UserRequests::new(wanted, stretch_of(description), &reported);
-        let (record, mut share) = run_cell(resolved, number, keep.rows, watch, &mut requests)?;
-        let kept = record.requests.len() * size_of::<RequestRow>() + record.work.len() * size_of::<Work>();
+        let rows = match keep.rows {
+            Rows::Dropped => KeptRows::Dropped,
+            Rows::Kept => KeptRows::InMemory(Vec::new()),
+            Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, place)),
+        };
+        let keeps_work = !matches!(rows, KeptRows::Dropped);
+        let mut requests = UserRequests::new(wanted, stretch_of(description), &reported, rows);
+        let (record, mut share) = run_cell(resolved, number, keeps_work, watch, &mut requests)?;
         let figures = reduce(resolved, record, requests, keep);
-        if keep.rows {
-            share.keep(kept);
-        }
+        share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
         Some(figures)
     };
-    strategies.par_iter().map(one).collect::<Vec<_>>().into_iter().collect()
+    strategies.par_iter().enumerate().map(one).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// What is reported of a description.
@@ -165,19 +179,19 @@ fn stretch_of(description: &Description) -> Stretch {
     (SimTime::ZERO + description.warm_up, description.end())
 }
 
-/// Runs one strategy, and tells `sink` of every user request, as it ends or as it is at the end of the run. With
-/// `keep_rows`, all of them are in the record, too, and what was done for each.
+/// Runs one strategy, and tells `sink` of every user request, as it ends or as it is at the end of the run; with
+/// `keep_work` once nothing is done for it any more, and of what was.
 pub(super) fn run_cell(
     resolved: &Resolved,
     replication: u32,
-    keep_rows: bool,
+    keep_work: bool,
     watch: &Watch<'_>,
     sink: &mut impl RequestSink,
 ) -> Option<(Record, Share)> {
     if watch.is_cancelled() {
         return None;
     }
-    let make = if keep_rows { World::keeping_work } else { World::new };
+    let make = if keep_work { World::keeping_work } else { World::new };
     let mut world = make(&resolved.description, replication);
     let end = world.end();
     let mut reported = 0.0;
@@ -203,18 +217,27 @@ pub(super) fn run_cell(
         {
             return None;
         }
-        if !keep_rows {
-            let mut taken = 0;
+        let mut taken = 0;
+        if keep_work {
+            world.take_finished(|row, work| {
+                taken += 1;
+                sink.add(row, Some(work));
+            });
+        } else {
             world.take_requests(|row| {
                 taken += 1;
-                sink.add(row);
+                sink.add(row, None);
             });
-            stride.adapt(taken);
         }
+        stride.adapt(taken);
     }
     (watch.progress)(end.as_secs_f64() - reported);
     let record = world.finish();
-    record.requests.iter().for_each(|row| sink.add(row));
+    let nothing = Work::default();
+    for (place, row) in record.requests.iter().enumerate() {
+        let work = record.work.get(place).unwrap_or(&nothing);
+        sink.add(row, keep_work.then_some(work));
+    }
     Some((record, share))
 }
 
@@ -243,7 +266,7 @@ impl Stride {
     }
 }
 
-fn reduce(resolved: &Resolved, record: Record, requests: UserRequests, keep: Keep) -> Figures {
+fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep: Keep<'_>) -> Figures {
     let description = &resolved.description;
     let (cut, end) = stretch_of(description);
     let seconds = (end - cut).as_secs_f64();
@@ -291,8 +314,22 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests, keep: Kee
         over_time: requests.over_time.series(),
         latencies_ms: requests.latencies_ms.unwrap_or_default(),
         seconds,
-        rows: if keep.rows { record.requests } else { Vec::new() },
-        work: record.work,
+        rows: rows_of(requests.rows),
+    }
+}
+
+/// The rows that were kept in memory; what is left of the others is written.
+fn rows_of(rows: KeptRows<'_>) -> Vec<(RequestRow, Work)> {
+    match rows {
+        KeptRows::Dropped => Vec::new(),
+        KeptRows::InMemory(mut rows) => {
+            rows.sort_unstable_by_key(|(row, _)| row.order());
+            rows
+        }
+        KeptRows::Written(log) => {
+            log.finish();
+            Vec::new()
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Watch;
 use super::compare::{Choice, Plan};
+use super::replication::Rows;
 use crate::document::Setting;
 use crate::problem::{Checked, Problem};
 use crate::results::summary::Summary;
@@ -182,7 +183,7 @@ impl Sweep {
             .points
             .par_iter()
             .map(|(values, plan)| {
-                let outcome = plan.run(false, watch);
+                let outcome = plan.run(Rows::Dropped, watch);
                 if outcome.interrupted {
                     return None;
                 }

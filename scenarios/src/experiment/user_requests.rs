@@ -10,11 +10,13 @@
 use super::Stretch;
 use super::settling::OverTime;
 use super::user_series::UserSeries;
+use crate::results::request_log::CellLog;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::work::Work;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh64::xxh64;
 
@@ -76,8 +78,9 @@ pub struct Counts {
 
 /// Who hears of every user request of a run.
 pub(super) trait RequestSink {
-    /// A request has ended, or was in flight at the end of the run. They come in no order that means anything.
-    fn add(&mut self, row: &RequestRow);
+    /// A request has ended, or was in flight at the end of the run; all that was done for it, if that is kept. They come
+    /// in no order that means anything.
+    fn add(&mut self, row: &RequestRow, work: Option<&Work>);
 
     /// Memory that grows with the requests (bytes).
     fn bytes(&self) -> usize;
@@ -97,7 +100,7 @@ pub(super) struct Wanted {
 }
 
 /// What is known so far of the requests of a run.
-pub(super) struct UserRequests {
+pub(super) struct UserRequests<'a> {
     reported: Stretch,
     /// Length of a batch.
     batch: SimDuration,
@@ -113,6 +116,35 @@ pub(super) struct UserRequests {
     fingerprint: u64,
     /// Latencies of the successful requests (ms), if they are kept.
     pub(super) latencies_ms: Option<Vec<f64>>,
+    pub(super) rows: KeptRows<'a>,
+}
+
+/// What becomes of the rows themselves.
+pub(super) enum KeptRows<'a> {
+    /// They are forgotten.
+    Dropped,
+    /// They are kept.
+    InMemory(Vec<(RequestRow, Work)>),
+    /// They are written to the disk.
+    Written(CellLog<'a>),
+}
+
+impl KeptRows<'_> {
+    fn add(&mut self, row: &RequestRow, work: &Work) {
+        match self {
+            Self::Dropped => {}
+            Self::InMemory(rows) => rows.push((*row, *work)),
+            Self::Written(log) => log.add(row, work),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Dropped => 0,
+            Self::InMemory(rows) => rows.capacity() * size_of::<(RequestRow, Work)>(),
+            Self::Written(log) => log.bytes(),
+        }
+    }
 }
 
 /// What is known so far of the requests of some users.
@@ -124,9 +156,14 @@ pub(super) struct Tally {
     batches: Vec<Histogram>,
 }
 
-impl UserRequests {
+impl<'a> UserRequests<'a> {
     /// Of a run that is reported over this stretch, and compared with others that are over `all_reported`.
-    pub(super) fn new(wanted: Wanted, reported: Stretch, all_reported: &[Stretch]) -> Self {
+    pub(super) fn new(
+        wanted: Wanted,
+        reported: Stretch,
+        all_reported: &[Stretch],
+        rows: KeptRows<'a>,
+    ) -> Self {
         let (cut, end) = reported;
         let Wanted { populations, sampled, batches, latencies } = wanted;
         let groups = if (2..=GROUPS_MAX).contains(&populations) { populations } else { 0 };
@@ -145,6 +182,7 @@ impl UserRequests {
             common: common.into_iter().map(|stretch| (stretch, 0, 0)).collect(),
             fingerprint: 0,
             latencies_ms: latencies.then(Vec::new),
+            rows,
         }
     }
 
@@ -161,8 +199,11 @@ impl UserRequests {
     }
 }
 
-impl RequestSink for UserRequests {
-    fn add(&mut self, row: &RequestRow) {
+impl RequestSink for UserRequests<'_> {
+    fn add(&mut self, row: &RequestRow, work: Option<&Work>) {
+        if let Some(work) = work {
+            self.rows.add(row, work);
+        }
         self.fingerprint = self.fingerprint.wrapping_add(fingerprint(row));
         self.over_time.add(row);
         if let Some(series) = &mut self.series {
@@ -191,7 +232,7 @@ impl RequestSink for UserRequests {
     }
 
     fn bytes(&self) -> usize {
-        self.latencies_ms.as_ref().map_or(0, |it| it.capacity() * size_of::<f64>())
+        self.rows.bytes() + self.latencies_ms.as_ref().map_or(0, |it| it.capacity() * size_of::<f64>())
     }
 }
 
@@ -279,15 +320,16 @@ mod tests {
     const END: SimTime = SimTime::from_nanos(1_000_000);
     const LATER: SimTime = SimTime::from_nanos(500_000);
 
-    fn reduce<'a>(rows: impl Iterator<Item = &'a RequestRow>) -> UserRequests {
+    fn reduce<'a>(rows: impl Iterator<Item = &'a RequestRow>) -> UserRequests<'static> {
         let wanted = Wanted {
             populations: 2,
             sampled: Some(SimDuration::from_micros(100)),
             batches: Resolution::PerMille,
             latencies: true,
         };
-        let mut requests = UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)]);
-        rows.for_each(|row| requests.add(row));
+        let mut requests =
+            UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)], KeptRows::Dropped);
+        rows.for_each(|row| requests.add(row, None));
         requests
     }
 

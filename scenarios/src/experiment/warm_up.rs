@@ -16,6 +16,7 @@ use super::user_requests::RequestSink;
 use crate::resolve::Resolved;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::work::Work;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -112,7 +113,7 @@ fn cut_of_pilots(resolved: &Resolved, watch: &Watch<'_>) -> Option<SimDuration> 
 struct Pilot(OverTime);
 
 impl RequestSink for Pilot {
-    fn add(&mut self, row: &RequestRow) {
+    fn add(&mut self, row: &RequestRow, _: Option<&Work>) {
         self.0.add(row);
     }
 

@@ -4,12 +4,11 @@ use super::csv::Csv;
 use super::draws;
 use super::folder::Folder;
 use super::over_time;
+use super::request_log::RequestLog;
 use super::summary::{Latency, Requests, Summary, Value};
 use crate::experiment::compare::{Outcome, Plan};
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Histogram;
-use meshsim_models::telemetry::request_log::RequestEnd;
-use meshsim_models::telemetry::work::Work;
 use serde::Serialize;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
@@ -24,6 +23,7 @@ pub fn write_comparison(
     plan: &Plan,
     outcome: &Outcome,
     summary: &Summary,
+    log: Option<&RequestLog>,
 ) -> Checked<()> {
     folder.begin()?;
     folder.write_json("summary.json", summary)?;
@@ -43,8 +43,9 @@ pub fn write_comparison(
     if let Some(ranking) = &summary.calibration {
         folder.write_csv("calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
     }
-    if outcome.replications.iter().any(|(_, figures)| figures.iter().any(|f| !f.rows.is_empty())) {
-        folder.write_csv("requests.csv", |csv| request_rows(csv, plan, outcome))?;
+    if let Some(log) = log {
+        let replications = || outcome.replications.iter().map(|(replication, _)| *replication);
+        folder.write_csv("requests.csv", |csv| log.write(csv, &plan.strategies, replications()))?;
     }
     if over_time::has_samples(outcome) {
         folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
@@ -243,60 +244,4 @@ fn buckets(histogram: Option<&Histogram>) -> impl Iterator<Item = [String; 3]> {
     let ms = |nanos: u64| (nanos as f64 / 1e6).to_string();
     let buckets = histogram.into_iter().flat_map(Histogram::buckets);
     buckets.map(move |(lower, upper, count)| [ms(lower), ms(upper), count.to_string()])
-}
-
-/// A row per user request. Its counts are all that was done for it until the end of the run, whoever waited for
-/// that: tries that were given up, copies for mirrors and what a dead caller had asked for too.
-fn request_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
-    csv.write_record([
-        "strategy",
-        "replication",
-        "population",
-        "number",
-        "arrival_s",
-        "latency_ms",
-        "status",
-        "flag",
-        "calls",
-        "crossings",
-        "returns",
-        "retries",
-        "body_bytes",
-        "demand_us",
-        "call_tree",
-    ])?;
-    for (replication, figures) in &outcome.replications {
-        for (resolved, figures) in plan.strategies.iter().zip(figures) {
-            for (row, work) in figures.rows.iter().zip(&figures.work) {
-                let population = &resolved.description.populations[row.population.0 as usize].name;
-                let head = [
-                    resolved.strategy.clone(),
-                    replication.to_string(),
-                    population.clone(),
-                    row.number.to_string(),
-                    row.arrival.as_secs_f64().to_string(),
-                ];
-                csv.write_record(head.into_iter().chain(end_of(row.end.as_ref())).chain(counts_of(work)))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// How a request ended; nothing if it has not.
-fn end_of(end: Option<&RequestEnd>) -> [String; 3] {
-    let Some(end) = end else { return [const { String::new() }; 3] };
-    [end.latency.as_millis_f64().to_string(), end.status.code().to_string(), end.status.flag().to_owned()]
-}
-
-fn counts_of(work: &Work) -> [String; 7] {
-    [
-        work.calls.to_string(),
-        work.crossings.to_string(),
-        work.returns.to_string(),
-        work.retries.to_string(),
-        work.body.to_string(),
-        (work.cpu_nanos / 1e3).round().to_string(),
-        format!("{:08x}", work.tree),
-    ]
 }

@@ -155,6 +155,17 @@ impl Folder {
         self.marker.set_len(FIRST_LINE.len() as u64).map_err(|error| self.unwritable(MARKER, &error))
     }
 
+    /// A file without a name on the folder's disk, which is gone when it is closed.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn scratch(&self) -> Checked<File> {
+        tempfile::tempfile_in(&self.path).map_err(|error| {
+            let message = format!("cannot write in the directory `{}`: {error}", self.path.display());
+            Problem::new(message).into()
+        })
+    }
+
     /// Writes a file, whole or not at all: beside its place, then renamed.
     pub(crate) fn write(
         &mut self,

@@ -5,6 +5,7 @@ mod draws;
 pub mod files;
 pub mod folder;
 mod over_time;
+pub mod request_log;
 mod served;
 pub mod single_file;
 pub mod summary;

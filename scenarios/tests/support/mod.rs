@@ -4,6 +4,7 @@
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
@@ -33,5 +34,5 @@ fn parsed(settings: &[&str]) -> Vec<Setting> {
 
 /// What the runs of a plan come to.
 pub(crate) fn summary(plan: &Plan) -> Summary {
-    Summary::new(plan, &plan.run(false, &Watch::default()))
+    Summary::new(plan, &plan.run(Rows::Dropped, &Watch::default()))
 }
