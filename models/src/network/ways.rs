@@ -124,25 +124,31 @@ impl Ways {
 
     /// The way from a cluster to another, if there is one.
     #[must_use]
+    #[inline]
     pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
+        // Most messages take one link.
+        match (&self.places[from], &self.places[to]) {
+            (Place::Leaf { up, .. }, _) if up.next == to => Some(up.route()),
+            (_, Place::Leaf { up, down, .. }) if up.next == from => Some(down.route()),
+            _ => self.longer_route(from, to),
+        }
+    }
+
+    fn longer_route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
         // The way grows from both ends, from the deeper one first, until these meet or both are in the core.
         let (mut here, mut there) = (from, to);
         let (mut head, mut tail): (Option<Way>, Option<Way>) = (None, None);
-        let (mut first, mut last): (Option<Step>, Option<Step>) = (None, None);
+        let (mut first, mut last): (Option<&Step>, Option<&Step>) = (None, None);
+        let through;
         while here != there {
-            match (self.places[here], self.places[there]) {
+            match (&self.places[here], &self.places[there]) {
                 (Place::Core(a), Place::Core(b)) => {
-                    let route = self.core_route(a, b)?;
-                    head = Some(Way { path: route.path, loss: route.loss }.after(head));
-                    first = first.or(Some(Step {
-                        next: route.next,
-                        link: route.link,
-                        port: route.port,
-                        way: Way { path: route.path, loss: route.loss },
-                    }));
+                    through = Step::from(self.core_route(*a, *b)?);
+                    head = Some(through.way.after(head));
+                    first = first.or(Some(&through));
                     break;
                 }
-                (Place::Leaf { depth, up, .. }, other) if depth >= other.depth() => {
+                (Place::Leaf { depth, up, .. }, other) if *depth >= other.depth() => {
                     head = Some(up.way.after(head));
                     first = first.or(Some(up));
                     here = up.next;
@@ -159,8 +165,7 @@ impl Ways {
             Some(tail) => tail.after(head),
             None => head?,
         };
-        let step = first.or(last)?;
-        Some(Route { path: way.path, loss: way.loss, link: step.link, port: step.port, next: step.next })
+        Some(Step { way, ..*first.or(last)? }.route())
     }
 
     /// From each cluster the nearest of some, of equals the lowest-numbered, and the round trip to it; nothing where
@@ -259,9 +264,7 @@ impl Ways {
             Over::Link => {
                 let steps = &self.core[from as usize].steps;
                 let place = steps.binary_search_by_key(&to, |(next, _)| *next);
-                let step = steps[place.expect("a link leads there")].1;
-                let Way { path, loss } = step.way;
-                Route { path, loss, link: step.link, port: step.port, next: step.next }
+                steps[place.expect("a link leads there")].1.route()
             }
             Over::Core(middle) => {
                 let way = "a part of a way is a way";
@@ -322,11 +325,26 @@ impl Ways {
 }
 
 impl Place {
-    const fn depth(self) -> u32 {
+    const fn depth(&self) -> u32 {
         match self {
             Self::Core(_) => 0,
-            Self::Leaf { depth, .. } => depth,
+            Self::Leaf { depth, .. } => *depth,
         }
+    }
+}
+
+impl Step {
+    #[inline]
+    const fn route(&self) -> Route {
+        let Way { path, loss } = self.way;
+        Route { path, loss, link: self.link, port: self.port, next: self.next }
+    }
+}
+
+impl From<Route> for Step {
+    fn from(route: Route) -> Self {
+        let Route { path, loss, link, port, next } = route;
+        Self { next, link, port, way: Way { path, loss } }
     }
 }
 
