@@ -86,6 +86,8 @@ impl Counter {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     slices: Slices,
+    /// The slice of the last count, and its time: most counts fall into the same one.
+    current: (usize, Range<SimTime>),
     pods: usize,
     services: usize,
     served: Vec<u32>,
@@ -165,6 +167,7 @@ impl Metrics {
         let count = slices.count();
         Self {
             slices,
+            current: (0, slices.span(0)),
             pods,
             services,
             served: vec![0; count * pods],
@@ -179,6 +182,16 @@ impl Metrics {
         }
     }
 
+    /// The slice that it is now.
+    #[inline]
+    fn slice(&mut self, now: SimTime) -> usize {
+        if !self.current.1.contains(&now) {
+            let slice = self.slices.of(now);
+            self.current = (slice, self.slices.span(slice));
+        }
+        self.current.0
+    }
+
     /// A client's attempt goes to a pod of a cluster.
     #[inline]
     pub fn count_sent(&mut self, now: SimTime, to: ClusterId) {
@@ -188,13 +201,13 @@ impl Metrics {
 
     /// A call was served by the pod in this place of the cluster.
     pub fn count_served(&mut self, now: SimTime, slot: usize) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         self.served[slice * self.pods + slot] += 1;
     }
 
     /// A proxy has something to count about a service that it calls.
     pub fn count(&mut self, now: SimTime, service: ServiceId, counter: Counter) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         let counts = &mut self.counters[counter as usize];
         if counts.is_empty() {
             counts.resize(self.slices.count() * self.services, 0);
@@ -204,31 +217,31 @@ impl Metrics {
 
     /// What is done for users' requests now.
     pub fn work_mut(&mut self, now: SimTime) -> &mut Work {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         &mut self.work[slice]
     }
 
     /// An application was given CPU time to start with (ns).
     pub fn add_start_cpu(&mut self, now: SimTime, nanos: f64) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         self.start_cpu[slice] += nanos;
     }
 
     /// A proxy used CPU time (ns).
     pub fn add_proxy_cpu(&mut self, now: SimTime, nanos: f64) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         self.proxy_cpu[slice] += nanos;
     }
 
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
     pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         self.answered[slice * self.services + service.index()].took(time);
     }
 
     /// An answer of another cluster is there, after so much time on the way there and back.
     pub fn add_crossing(&mut self, now: SimTime, time: SimDuration) {
-        let slice = self.slices.of(now);
+        let slice = self.slice(now);
         self.crossings[slice].took(time);
     }
 

@@ -5,6 +5,7 @@
 //! the ends: so what is counted per slice can be summed up from the end of the warm-up on, to the nanosecond.
 
 use meshsim_core::{SimDuration, SimTime};
+use std::ops::Range;
 
 /// Slices of a run, more or less.
 const SLICES: u64 = 200;
@@ -46,6 +47,14 @@ impl Slices {
         (((time.as_nanos() + self.missing) / self.width) as usize).min(self.count - 1)
     }
 
+    /// When a slice begins, and when the next one does; after the last one nothing follows.
+    #[must_use]
+    pub fn span(&self, slice: usize) -> Range<SimTime> {
+        let border = |slice: usize| (slice as u64 * self.width).saturating_sub(self.missing);
+        let ends = if slice + 1 < self.count { border(slice + 1) } else { u64::MAX };
+        SimTime::from_nanos(border(slice))..SimTime::from_nanos(ends)
+    }
+
     /// The first slice that begins at `time` or later.
     #[must_use]
     pub fn first_from(&self, time: SimTime) -> usize {
@@ -60,6 +69,18 @@ impl Slices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_lies_in_the_span_of_its_slice() {
+        let at = SimTime::from_nanos;
+        for (end, cut) in [(1_000, 0), (1_000, 7), (1_003, 999), (50, 3)] {
+            let slices = Slices::new(at(end), at(cut));
+            for nanos in 0..end {
+                let span = slices.span(slices.of(at(nanos)));
+                assert!(span.contains(&at(nanos)), "{nanos} of {end}, cut at {cut}: {span:?}");
+            }
+        }
+    }
     use proptest::prelude::*;
 
     const fn at(nanos: u64) -> SimTime {
