@@ -15,7 +15,8 @@
 //! kubernetes-sigs/metrics-server, `pkg/storage/pod.go` (`Store`, `GetMetrics`); KNOWN_ISSUES.md;
 //! kubernetes-sigs/prometheus-adapter, `pkg/custom-provider/provider.go` (`metricFor`: NaN is 0).
 
-use super::hpa::metrics::{PodMetric, PodReading};
+use super::hpa::metrics::PodMetric;
+use super::hpa::observations::PodReading;
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::VecDeque;
 use std::ops::AddAssign;

@@ -7,8 +7,9 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::kubernetes::hpa::HpaSpec;
 use meshsim_models::kubernetes::hpa::controller::{Autoscaler, ControllerFlags};
 use meshsim_models::kubernetes::hpa::metrics::{
-    MetricResource, MetricSource, MetricSpec, Observations, PodMetric, PodReading, Readings, largest,
+    MetricResource, MetricSource, MetricSpec, PodMetric, largest,
 };
+use meshsim_models::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use meshsim_models::kubernetes::hpa::pod_groups::{Phase, PodGroup, PodState, ReadyCondition, StartUp};
 use meshsim_models::kubernetes::hpa::replica_calculator::{ReplicaCalculator, Tolerances};
 use meshsim_models::kubernetes::hpa::scaling_policy::{

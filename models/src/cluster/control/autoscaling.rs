@@ -19,7 +19,7 @@ use crate::cluster::event::Event;
 use crate::cluster::job::Job;
 use crate::compute::Compute;
 use crate::ids::{ClusterId, PodId};
-use crate::kubernetes::hpa::metrics::{Observations, PodReading, Readings};
+use crate::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests};
 use crate::kubernetes::pod::Phase;

@@ -16,11 +16,13 @@
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`, `reconcileAutoscaler`,
 //! `normalizeDesiredReplicas`, `normalizeDesiredReplicasWithBehaviors`.
 
-use super::HpaSpec;
-use super::metrics::{Largest, Observations, largest};
+use super::decision::{Decision, Reason};
+use super::metrics::{Largest, largest};
+use super::observations::Observations;
 use super::pod_groups::StartUp;
 use super::replica_calculator::{MetricError, Proposal, ReplicaCalculator, Tolerances};
 use super::scaling_policy::{Bounds, ScaleEvents, limited_by_default};
+use super::spec::HpaSpec;
 use super::stabilization::{Recommendations, Windows};
 use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::{SimDuration, SimTime};
@@ -42,45 +44,6 @@ pub struct ControllerFlags {
     pub start_up: StartUp,
 }
 
-/// What limited a decision, by Kubernetes' names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Nothing: it is as the metrics and the windows want it.
-    DesiredWithinRange,
-    /// The rate of scaling up.
-    ScaleUpLimit,
-    /// The rate of scaling down.
-    ScaleDownLimit,
-    /// The maximum.
-    TooManyReplicas,
-    /// The minimum.
-    TooFewReplicas,
-    /// There were more replicas than the maximum.
-    AboveMax,
-    /// There were fewer replicas than the minimum.
-    BelowMin,
-    /// There are no replicas: scaling is switched off.
-    ScalingDisabled,
-    /// All metrics failed, or one did and the others would scale down.
-    InvalidMetrics,
-}
-
-/// What a sync comes to, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// Replicas before.
-    pub current: u32,
-    /// Replicas to have from now on.
-    pub replicas: u32,
-    /// The metric that decided, and what it asked for; absent if no metric was asked or too many
-    /// failed.
-    pub largest: Option<Largest>,
-    /// Replicas after stabilization; absent if it did not come to that.
-    pub stabilized: Option<u32>,
-    /// What limited it.
-    pub reason: Reason,
-}
-
 /// An autoscaler, with what it remembers from sync to sync.
 #[derive(Clone, Debug, Default)]
 pub struct Autoscaler {
@@ -97,36 +60,6 @@ impl Default for ControllerFlags {
             tolerances: Tolerances::default(),
             start_up: StartUp::default(),
         }
-    }
-}
-
-impl Reason {
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DesiredWithinRange => "DesiredWithinRange",
-            Self::ScaleUpLimit => "ScaleUpLimit",
-            Self::ScaleDownLimit => "ScaleDownLimit",
-            Self::TooManyReplicas => "TooManyReplicas",
-            Self::TooFewReplicas => "TooFewReplicas",
-            Self::AboveMax => "AboveMax",
-            Self::BelowMin => "BelowMin",
-            Self::ScalingDisabled => "ScalingDisabled",
-            Self::InvalidMetrics => "InvalidMetrics",
-        }
-    }
-}
-
-impl Decision {
-    /// Whether the number of replicas changes.
-    #[must_use]
-    pub const fn rescales(&self) -> bool {
-        self.replicas != self.current
-    }
-
-    const fn at_once(current: u32, replicas: u32, reason: Reason) -> Self {
-        Self { current, replicas, largest: None, stabilized: None, reason }
     }
 }
 

@@ -12,26 +12,18 @@
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/`; kubernetes.io, Horizontal Pod Autoscaling.
 
 pub mod controller;
+pub mod decision;
 pub mod metrics;
+pub mod observations;
 pub mod pod_groups;
 pub mod replica_calculator;
 pub mod scaling_policy;
+pub mod spec;
 pub mod stabilization;
 
-pub use controller::{Autoscaler, ControllerFlags, Decision, Reason};
-pub use metrics::{MetricResource, MetricSource, MetricSpec, Observations, PodReading, Readings};
+pub use controller::{Autoscaler, ControllerFlags};
+pub use decision::{Decision, Reason};
+pub use metrics::{MetricResource, MetricSource, MetricSpec};
+pub use observations::{Observations, PodReading, Readings};
 pub use scaling_policy::Behavior;
-
-/// What an autoscaler is told.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HpaSpec {
-    /// Never fewer replicas than this; Kubernetes' default is 1.
-    pub min_replicas: u32,
-    /// Never more replicas than this.
-    pub max_replicas: u32,
-    /// What is measured; the metric that asks for the most replicas decides.
-    pub metrics: Vec<MetricSpec>,
-    /// How fast the number may change. Absent is not the same as the default behavior: the limits
-    /// then are 2 x current or 4 upwards, and none downwards.
-    pub behavior: Option<Behavior>,
-}
+pub use spec::HpaSpec;

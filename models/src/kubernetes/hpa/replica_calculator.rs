@@ -18,7 +18,8 @@
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/replica_calculator.go`,
 //! `metrics/utilization.go`.
 
-use super::metrics::{MetricSource, MetricSpec, Observations, PodReading, Readings};
+use super::metrics::{MetricSource, MetricSpec};
+use super::observations::{Observations, PodReading, Readings};
 use super::pod_groups::{PodGroup, PodState, StartUp};
 use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::SimTime;

@@ -14,7 +14,7 @@
 //! `convertDesiredReplicasWithRules`, `storeScaleEvent`; defaults in
 //! `pkg/apis/autoscaling/v2/defaults.go`.
 
-use super::controller::Reason;
+use super::decision::Reason;
 use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::{SimDuration, SimTime};
 

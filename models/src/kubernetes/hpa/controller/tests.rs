@@ -1,4 +1,5 @@
-use super::super::metrics::{MetricResource, MetricSource, MetricSpec, PodMetric, PodReading, Readings};
+use super::super::metrics::{MetricResource, MetricSource, MetricSpec, PodMetric};
+use super::super::observations::{PodReading, Readings};
 use super::super::pod_groups::{Phase, PodState, ReadyCondition};
 use super::super::scaling_policy::{Allowance, Behavior, ScalingPolicy};
 use super::*;
