@@ -23,8 +23,9 @@
 use super::circuit_breaker::Thresholds;
 use super::cluster_policy::ClusterPolicy;
 use super::endpoint_view::{EndpointView, Locality};
+use super::load_balancer::hash_tables::HashTables;
 use super::load_balancer::slow_start::SlowStart;
-use super::load_balancer::{HashTables, LoadBalancer, Policy};
+use super::load_balancer::{LoadBalancer, Policy};
 use super::locality_weights::{LocalityHosts, LocalityWeights};
 use super::outlier_detection::{AtTick, Detector, EjectionType, HostResult, OutlierDetection};
 use super::priority_load::{DEFAULT_OVERPROVISIONING_FACTOR, LevelLoad, PriorityLoad};

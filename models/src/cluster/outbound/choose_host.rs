@@ -23,7 +23,7 @@ use crate::cluster::outbound::router::route_of;
 use crate::draws::{Purpose, draw};
 use crate::ids::{PodId, PoolId, ProxyId, UpstreamId};
 use crate::mesh::host_selection;
-use crate::mesh::load_balancer::address_of;
+use crate::mesh::load_balancer::hash_tables::address_of;
 use crate::mesh::outlier_detection::AtTick;
 use crate::mesh::session_affinity::{Downstream, HashPolicy};
 use crate::mesh::upstream::{AttemptResult, Picking, Upstream};

@@ -18,7 +18,7 @@ use super::message::Response;
 use crate::application::call_graph::Protocol;
 use crate::ids::{ClusterId, PodId, PoolId, PopulationId, QueueId, ServiceId};
 use crate::mesh::connection_pool::ConnectionPools;
-use crate::mesh::load_balancer::HashTables;
+use crate::mesh::load_balancer::hash_tables::HashTables;
 use crate::mesh::previous_hosts::PreviousHosts;
 use crate::mesh::timeout::Deadlines;
 use crate::sparse_table::SparseTable;

@@ -1,7 +1,7 @@
 //! Chooses a host. One file per member; this list is the only place that names them all.
 
 pub mod earliest_deadline;
-mod hash_tables;
+pub mod hash_tables;
 mod least_request;
 pub mod maglev;
 mod random;
@@ -9,7 +9,6 @@ pub mod ring_hash;
 mod round_robin;
 pub mod slow_start;
 
-pub use hash_tables::{HashTables, address_of};
 pub use least_request::{DEFAULT_ACTIVE_REQUEST_BIAS, LeastRequest, WeightedLeastRequest, weight_under_load};
 pub use maglev::Maglev;
 pub use random::Random;
@@ -76,7 +75,7 @@ impl Policy {
             Self::RoundRobin => LoadBalancer::RoundRobin(RoundRobin::start(hosts, draw)),
             Self::LeastRequest { choices } => LoadBalancer::LeastRequest(LeastRequest { choices }),
             Self::Random => LoadBalancer::Random(Random),
-            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("it is made by `HashTables`"),
+            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("`hash_tables` makes it"),
         }
     }
 
@@ -99,7 +98,7 @@ impl Policy {
             }
             // RANDOM knows no weights.
             Self::Random => LoadBalancer::Random(Random),
-            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("it is made by `HashTables`"),
+            Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("`hash_tables` makes it"),
         }
     }
 }
