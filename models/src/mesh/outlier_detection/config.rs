@@ -9,7 +9,7 @@
 //! # Source
 //! Envoy, API `config.cluster.v3.OutlierDetection`.
 
-use super::EjectionType;
+use super::ejection_type::EjectionType;
 use meshsim_core::SimDuration;
 
 /// The settings, by Envoy's names.

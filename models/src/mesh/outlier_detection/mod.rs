@@ -21,32 +21,15 @@
 //! Envoy `source/common/upstream/outlier_detection_impl.cc`; arch_overview/upstream/outlier.
 
 mod config;
+mod ejection_type;
 mod statistics;
 
 pub use config::OutlierDetection;
+pub use ejection_type::EjectionType;
 pub use statistics::Statistics;
 
 use meshsim_core::SimTime;
 use statistics::SuccessRate;
-
-/// Why a host is ejected, by Envoy's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EjectionType {
-    /// 5xx in a row.
-    Consecutive5xx,
-    /// 502, 503 or 504 in a row.
-    ConsecutiveGatewayFailure,
-    /// Failures of this side in a row: no connection, time-outs.
-    ConsecutiveLocalOriginFailure,
-    /// A success rate far below that of the other hosts.
-    SuccessRate,
-    /// The same, of local origin.
-    SuccessRateLocalOrigin,
-    /// Too many failures.
-    FailurePercentage,
-    /// The same, of local origin.
-    FailurePercentageLocalOrigin,
-}
 
 /// Results that are not an HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,32 +84,27 @@ struct Host {
     judged: bool,
 }
 
-impl EjectionType {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Consecutive5xx,
-        Self::ConsecutiveGatewayFailure,
-        Self::ConsecutiveLocalOriginFailure,
-        Self::SuccessRate,
-        Self::SuccessRateLocalOrigin,
-        Self::FailurePercentage,
-        Self::FailurePercentageLocalOrigin,
-    ];
-
-    /// Envoy's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Consecutive5xx => "CONSECUTIVE_5XX",
-            Self::ConsecutiveGatewayFailure => "CONSECUTIVE_GATEWAY_FAILURE",
-            Self::ConsecutiveLocalOriginFailure => "CONSECUTIVE_LOCAL_ORIGIN_FAILURE",
-            Self::SuccessRate => "SUCCESS_RATE",
-            Self::SuccessRateLocalOrigin => "SUCCESS_RATE_LOCAL_ORIGIN",
-            Self::FailurePercentage => "FAILURE_PERCENTAGE",
-            Self::FailurePercentageLocalOrigin => "FAILURE_PERCENTAGE_LOCAL_ORIGIN",
-        }
-    }
+/// One of the two origins: where its counts are, and what its ejections are called.
+#[derive(Clone, Copy)]
+struct Origin {
+    of: fn(&Host) -> &SuccessRate,
+    success_rate: EjectionType,
+    failure_percentage: EjectionType,
 }
+
+/// What hosts answer.
+const EXTERNAL: Origin = Origin {
+    of: |host| &host.external_origin,
+    success_rate: EjectionType::SuccessRate,
+    failure_percentage: EjectionType::FailurePercentage,
+};
+
+/// What this side sees of the way to them.
+const LOCAL: Origin = Origin {
+    of: |host| &host.local_origin,
+    success_rate: EjectionType::SuccessRateLocalOrigin,
+    failure_percentage: EjectionType::FailurePercentageLocalOrigin,
+};
 
 impl HostResult {
     /// The status that it counts as where origins are not split.
@@ -289,14 +267,70 @@ impl Detector {
             self.hosts[host].external_origin.next_interval();
             self.hosts[host].local_origin.next_interval();
         }
-        self.judge(config, statistics::EXTERNAL, now, &mut report);
-        self.judge(config, statistics::LOCAL, now, &mut report);
+        self.judge(config, EXTERNAL, now, &mut report);
+        self.judge(config, LOCAL, now, &mut report);
         for host in &mut self.hosts {
             let quiet = host.returned_at.is_some_and(|returned| now - returned >= config.interval);
             if quiet && host.ejected_at.is_none() {
                 host.ejections_in_a_row = host.ejections_in_a_row.saturating_sub(1);
             }
         }
+    }
+
+    /// Ejects the outliers of one origin by the statistics of the interval before.
+    fn judge(
+        &mut self,
+        config: &OutlierDetection,
+        origin: Origin,
+        now: SimTime,
+        report: &mut impl FnMut(AtTick),
+    ) {
+        let least = config.success_rate_minimum_hosts.min(config.failure_percentage_minimum_hosts);
+        if self.present < least {
+            return;
+        }
+        // Both judge the hosts that are in service now, before either ejects.
+        for host in &mut self.hosts {
+            host.judged = host.present && host.ejected_at.is_none();
+        }
+        let statistics = Statistics::of(config, || self.judged(origin, config.success_rate_request_volume));
+        let judged_by_failures = self.judged(origin, config.failure_percentage_request_volume).count();
+        if let Some(found) = statistics {
+            report(AtTick::Threshold(origin.success_rate, found));
+            let volume = config.success_rate_request_volume;
+            let low = |rate| rate < found.threshold;
+            self.eject_where(config, origin, (volume, origin.success_rate), low, now, report);
+        }
+        if judged_by_failures >= config.failure_percentage_minimum_hosts as usize {
+            let volume = config.failure_percentage_request_volume;
+            let threshold = f64::from(config.failure_percentage_threshold);
+            let high = |rate| 100.0 - rate >= threshold;
+            self.eject_where(config, origin, (volume, origin.failure_percentage), high, now, report);
+        }
+    }
+
+    fn eject_where(
+        &mut self,
+        config: &OutlierDetection,
+        origin: Origin,
+        (volume, kind): (u32, EjectionType),
+        outlier: impl Fn(f64) -> bool,
+        now: SimTime,
+        report: &mut impl FnMut(AtTick),
+    ) {
+        for host in 0..self.hosts.len() {
+            let it = &self.hosts[host];
+            let rate = if it.judged { (origin.of)(it).rate(volume) } else { None };
+            if rate.is_some_and(&outlier) && self.eject(config, host, kind, now) {
+                report(AtTick::Ejected(host, kind));
+            }
+        }
+    }
+
+    /// The success rates of the judged hosts with at least `volume` requests.
+    fn judged(&self, origin: Origin, volume: u32) -> impl Iterator<Item = f64> + '_ {
+        let hosts = self.hosts.iter().filter(|host| host.judged);
+        hosts.filter_map(move |host| (origin.of)(host).rate(volume))
     }
 
     fn knows(&self, host: usize) -> bool {
