@@ -14,7 +14,7 @@ use meshsim_models::users::arrivals::piecewise::{self, Between, Point};
 use meshsim_models::users::arrivals::rate_curve::RateCurve;
 use meshsim_models::users::arrivals::replay::Replay;
 use meshsim_models::users::arrivals::{Arrivals, Spacing};
-use meshsim_models::users::mobility::Move;
+use meshsim_models::users::population::Move;
 use meshsim_models::users::population::Population;
 use meshsim_models::users::stream::{Source, Stream};
 use meshsim_models::world::Record;

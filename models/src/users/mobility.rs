@@ -14,26 +14,11 @@
 //! - Cookies stay with their gateway, as if each had a host name of its own. Effect: with cookie
 //!   affinity, a user that moves may change its endpoint.
 
-use super::population::Population;
+use super::population::{Move, Population};
 use crate::draws::{Draws, Purpose, draw};
 use crate::ids::{ClusterId, PopulationId};
 use meshsim_core::random::uniform;
 use meshsim_core::{SimDuration, SimTime};
-
-/// A part of a population moves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Move {
-    /// When the first one moves.
-    pub begins: SimTime,
-    /// How long it takes until the last one has.
-    pub over: SimDuration,
-    /// From where.
-    pub from: ClusterId,
-    /// To where.
-    pub to: ClusterId,
-    /// Which part of those that are there.
-    pub share: f64,
-}
 
 /// Where the users of a population are, and when.
 #[derive(Clone, Debug)]

@@ -12,7 +12,6 @@
 //! that is as warm. Effect: none unless a user has more than one request in flight.
 
 use super::arrivals::Arrivals;
-use super::mobility::Move;
 use crate::ids::{ClusterId, EndpointId};
 use crate::network::path::Path;
 use crate::network::tcp::{TcpSettings, Window};
@@ -47,6 +46,21 @@ pub struct Population {
     pub timeout: Option<SimDuration>,
     /// How many requests each user of a closed loop sends before it stops; absent: it never does.
     pub requests_each: Option<u32>,
+}
+
+/// A part of a population moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Move {
+    /// When the first one moves.
+    pub begins: SimTime,
+    /// How long it takes until the last one has.
+    pub over: SimDuration,
+    /// From where.
+    pub from: ClusterId,
+    /// To where.
+    pub to: ClusterId,
+    /// Which part of those that are there.
+    pub share: f64,
 }
 
 impl Population {

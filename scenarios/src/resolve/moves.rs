@@ -5,7 +5,7 @@ use super::ranges::bounded;
 use crate::schema::users::{Move as Typed, Users};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::ids::ClusterId;
-use meshsim_models::users::mobility::Move;
+use meshsim_models::users::population::Move;
 use toml::Spanned;
 
 /// The moves of a population that begins at `home`.
