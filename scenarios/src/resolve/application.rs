@@ -1,7 +1,8 @@
 //! The services, their call graph, and what their work costs.
 
+use super::check::Check;
 use super::ranges::{bounded, patience, spread};
-use super::{Check, kubernetes, service_time};
+use super::{resources, service_time};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem, Source};
 use crate::schema::{self, Scenario};
@@ -47,10 +48,10 @@ pub(super) fn resolve(
     }
     for service in application.services.iter_mut() {
         let written = scenario.services.get(&service.name).map(|it| &it.get_ref().resources);
-        service.cpu_limit = written.and_then(|it| kubernetes::cpu_limit(check, it)).or(service.cpu_limit);
+        service.cpu_limit = written.and_then(|it| resources::cpu_limit(check, it)).or(service.cpu_limit);
         let own = written.and_then(|it| it.requests.cpu.as_ref());
         if let Some(request) = own.or(scenario.application.cpu_request.as_ref()) {
-            kubernetes::cores(check, request, "a CPU request");
+            resources::cores(check, request, "a CPU request");
             service.cpu_request = Some(request.get_ref().0);
         }
         // A name that no service has is reported with what the mesh is told.

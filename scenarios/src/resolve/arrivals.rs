@@ -1,6 +1,6 @@
 //! When users send.
 
-use super::Check;
+use super::check::Check;
 use super::ranges::bounded;
 use super::recording;
 use crate::schema::users::{
@@ -208,7 +208,7 @@ fn of_kind(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable, kind: Kind) -
         Kind::Diurnal => Some(varying(it, diurnal(check, it)?)),
         Kind::FlashCrowd => Some(varying(it, flash_crowd(check, of, it)?)),
         Kind::Mmpp => bursts(check, it.states.as_ref()?),
-        Kind::Replay => recording::resolve(check, of, it),
+        Kind::Replay => recording::resolve(check, it, of.users.service.get_ref(), of.end),
     }
 }
 

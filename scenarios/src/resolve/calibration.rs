@@ -1,6 +1,6 @@
 //! The draws of a calibration, as settings of the scenario.
 
-use super::Check;
+use super::check::Check;
 use crate::document::Setting;
 use crate::schema::Scenario;
 

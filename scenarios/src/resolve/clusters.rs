@@ -1,7 +1,8 @@
 //! Clusters, their machines, the links between them and the pods on them.
 
+use super::check::Check;
 use super::ranges::{at_least_one, bounded_u32};
-use super::{Check, kubernetes};
+use super::{resources, taints};
 use crate::schema::quantity::{NumberOrText, OneOrMore, Quantity};
 use crate::schema::{Cluster, CongestionControl as Congestion, Link, Node, Scenario, Tcp};
 use meshsim_core::{Id, SimDuration, Table};
@@ -109,13 +110,13 @@ fn node(check: &mut Check<'_>, host: HostId, locality: Locality, written: &Node)
     let default = NodeCapacity::default();
     NodeSpec {
         labels: written.labels.clone(),
-        taints: written.taints.iter().filter_map(|it| kubernetes::taint(check, it)).collect(),
+        taints: written.taints.iter().filter_map(|it| taints::taint(check, it)).collect(),
         capacity: NodeCapacity {
-            milli_cpu: given.cpu.as_ref().map(|it| kubernetes::cores(check, it, "an allocatable CPU")),
+            milli_cpu: given.cpu.as_ref().map(|it| resources::cores(check, it, "an allocatable CPU")),
             memory: given
                 .memory
                 .as_ref()
-                .map(|it| kubernetes::bytes(check, Some(it), "an allocatable memory", 0.0) as u64),
+                .map(|it| resources::bytes(check, Some(it), "an allocatable memory", 0.0) as u64),
             pods: given
                 .pods
                 .as_ref()

@@ -1,6 +1,6 @@
 //! What requests are hashed by.
 
-use super::Check;
+use super::check::Check;
 use crate::schema::traffic::{self, Cookie};
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};

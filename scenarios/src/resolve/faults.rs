@@ -1,6 +1,6 @@
 //! What goes wrong with pods and links.
 
-use super::Check;
+use super::check::{Check, DURATION_MAX};
 use super::clusters::Network;
 use super::ranges::bounded;
 use crate::schema::faults::{Fault, Kind, SeenAfter};
@@ -183,9 +183,9 @@ fn seen_after(check: &mut Check<'_>, fault: &Fault) -> Option<SimDuration> {
         check.problem(message, value.span(), "take it out");
     }
     let SeenAfter(after) = value.get_ref().0;
-    if after.is_some_and(|after| after > super::DURATION_MAX) {
+    if after.is_some_and(|after| after > DURATION_MAX) {
         let message = "seen_after is out of range";
-        check.problem(message, value.span(), format!("it is at most {}, or \"never\"", super::DURATION_MAX));
+        check.problem(message, value.span(), format!("it is at most {DURATION_MAX}, or \"never\""));
     }
     after
 }

@@ -1,6 +1,6 @@
 //! Autoscalers: what the general one, a service's and a cluster's say together.
 
-use super::Check;
+use super::check::Check;
 use super::clusters::Network;
 use super::ranges::{at_least_one, bounded, bounded_u32};
 use crate::schema::Scenario;

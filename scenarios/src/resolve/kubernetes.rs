@@ -1,26 +1,25 @@
 //! What Kubernetes is told: its release, pods, controllers, changes.
 
+use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, rate};
 use super::ranges::{bounded, bounded_u32, spread};
-use super::{Check, hpa, workloads};
+use super::resources::bytes;
+use super::{hpa, workloads};
 use crate::schema::Scenario;
 use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
-use crate::schema::quantity::Quantity;
-use crate::schema::services::Service;
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::hpa::ControllerFlags;
 use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
-use meshsim_models::kubernetes::scheduler::node::{Effect, NodeSelector, Taint, Toleration};
-use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
+use meshsim_models::kubernetes::scheduler::node::NodeSelector;
 use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
+use meshsim_models::units::BitsPerSecond;
 use std::collections::BTreeSet;
 use toml::Spanned;
 
@@ -73,112 +72,6 @@ fn constrained(network: &Network, workloads: &Table<ServiceId, WorkloadSettings>
     tainted.map(|(id, _)| id).chain(choosy.map(|it| it.cluster)).collect()
 }
 
-/// The CPU limit of a service's pods, where its own resources say one.
-pub(super) fn cpu_limit(check: &mut Check<'_>, written: &typed::Resources) -> Option<Cores> {
-    let limit = written.limits.cpu.as_ref()?;
-    let cores = limit.get_ref().0;
-    if cores.0 < 0.001 {
-        let message = format!("a CPU limit of {} cores is too small", cores.0);
-        check.problem(message, limit.span(), "it is at least \"1m\"");
-    }
-    Some(cores)
-}
-
-/// A taint of a node.
-pub(super) fn taint(check: &mut Check<'_>, written: &Spanned<String>) -> Option<Taint> {
-    let (key, value, effect) = key_value_effect(check, written, "a taint")?;
-    let Some((key, effect)) = key.zip(effect) else {
-        let message = format!("the taint `{}` has no key or no effect", written.get_ref());
-        check.problem(message, written.span(), "write \"key=value:NoSchedule\"");
-        return None;
-    };
-    Some(Taint { key, value: value.unwrap_or_default(), effect })
-}
-
-pub(super) fn tolerations(check: &mut Check<'_>, written: Option<&Service>) -> Vec<Toleration> {
-    let written = written.map_or(&[][..], |it| &it.tolerations);
-    let toleration = |it: &Spanned<String>| {
-        let (key, value, effect) = key_value_effect(check, it, "a toleration")?;
-        Some(Toleration { key, value, effect })
-    };
-    written.iter().filter_map(toleration).collect()
-}
-
-type KeyValueEffect = (Option<String>, Option<String>, Option<Effect>);
-
-/// `key=value:Effect`, each of which may be missing.
-fn key_value_effect(check: &mut Check<'_>, written: &Spanned<String>, what: &str) -> Option<KeyValueEffect> {
-    let (name, effect) = match written.get_ref().rsplit_once(':') {
-        Some((name, effect)) => (name, Some(effect)),
-        None => (written.get_ref().as_str(), None),
-    };
-    let effect = match effect {
-        None | Some("") => None,
-        Some("NoSchedule") => Some(Effect::NoSchedule),
-        Some("NoExecute") => Some(Effect::NoExecute),
-        Some(other) => {
-            let message = format!("{what} with the effect `{other}` is not simulated");
-            check.problem(
-                message,
-                written.span(),
-                "it is NoSchedule or NoExecute, as in \"key=value:NoSchedule\"",
-            );
-            return None;
-        }
-    };
-    let (key, value) = match name.split_once('=') {
-        Some((key, value)) => (key, Some(value.to_owned())),
-        None => (name, None),
-    };
-    Some(((!key.is_empty()).then(|| key.to_owned()), value, effect))
-}
-
-pub(super) fn milli(cores: Cores) -> u64 {
-    (cores.0 * 1000.0).round() as u64
-}
-
-pub(super) fn requests(check: &mut Check<'_>, written: &typed::Requests) -> ResourceList {
-    let mut list = ResourceList::default();
-    if let Some(cpu) = &written.cpu {
-        list.set(Resource::CPU, cores(check, cpu, "a CPU request"));
-    }
-    if let Some(memory) = &written.memory {
-        list.set(Resource::MEMORY, bytes(check, Some(memory), "a memory request", 0.0) as u64);
-    }
-    list
-}
-
-/// CPU in thousandths of a core.
-pub(super) fn cores(check: &mut Check<'_>, written: &Spanned<Quantity<Cores>>, what: &str) -> u64 {
-    let cores = written.get_ref().0;
-    if !(0.0..=100_000.0).contains(&cores.0) {
-        let message = format!("{what} of {} cores is out of range", cores.0);
-        check.problem(message, written.span(), "it is \"0\" to \"100000\"");
-        return 0;
-    }
-    milli(cores)
-}
-
-/// A size.
-pub(super) fn bytes(
-    check: &mut Check<'_>,
-    written: Option<&Spanned<Quantity<Bytes>>>,
-    what: &str,
-    default: f64,
-) -> f64 {
-    let Some(written) = written else { return default };
-    let size = written.get_ref().0.0;
-    if !(0.0..=1e15).contains(&size) {
-        check.problem(
-            format!("{what} of {size} bytes is out of range"),
-            written.span(),
-            "it is at most \"1000000GB\"",
-        );
-        return default;
-    }
-    size
-}
-
 fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
     let default = PodTimes::default();
     let probe = &typed.readiness_probe;
@@ -186,7 +79,7 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
         let usual = ReadinessProbe::default();
         ReadinessProbe {
             initial_delay: check.cost(probe.initial_delay.as_ref(), "initial_delay", usual.initial_delay),
-            period: check.duration(probe.period.as_ref(), "period", usual.period, super::MILLISECOND),
+            period: check.duration(probe.period.as_ref(), "period", usual.period, MILLISECOND),
         }
     });
     let mut cost =

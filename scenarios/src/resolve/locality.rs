@@ -1,6 +1,6 @@
 //! What depends on places: `localityLbSetting`, as Istio's validation takes it.
 
-use super::Check;
+use super::check::Check;
 use super::ranges::bounded_u32;
 use crate::schema::traffic::{self, LocalityLbSetting};
 use meshsim_models::mesh::distribute::Distribute;

@@ -1,7 +1,8 @@
 //! The mesh as a whole, and the gateways.
 
+use super::check::{Check, MILLISECOND};
+use super::locality;
 use super::ranges::{at_least_one, spread};
-use super::{Check, MILLISECOND, locality};
 use crate::schema;
 use crate::schema::quantity::Quantity;
 use meshsim_models::mesh::load_balancer::Policy;

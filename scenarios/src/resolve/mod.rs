@@ -3,6 +3,7 @@
 mod application;
 mod arrivals;
 mod calibration;
+mod check;
 mod clusters;
 mod consistent_hash;
 mod data_plane;
@@ -14,10 +15,12 @@ mod mesh;
 mod moves;
 mod ranges;
 mod recording;
+mod resources;
 mod retries;
 mod routes;
 mod service_time;
 mod services;
+mod taints;
 #[cfg(test)]
 mod tests;
 mod traffic_policy;
@@ -25,17 +28,16 @@ mod users;
 mod workloads;
 
 use crate::document::{Document, Setting};
-use crate::problem::{Checked, Problem, Problems, Source, nearest};
-use crate::schema::quantity::Quantity;
+use crate::problem::{Checked, Problem, Problems, Source};
 use crate::schema::{self, Scenario};
+pub use check::Files;
+use check::{Check, MILLISECOND};
 pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
-use toml::Spanned;
 
 /// A scenario under one strategy, ready to run.
 #[derive(Clone, Debug)]
@@ -65,15 +67,6 @@ const DEFAULT_REPLICATIONS: u32 = 10;
 
 /// Reported time where the scenario names none.
 const DEFAULT_DURATION: SimDuration = SimDuration::from_secs(20 * 60);
-
-/// Longest run: ten years.
-const DURATION_MAX: SimDuration = SimDuration::from_secs(3_650 * 86_400);
-
-/// The shortest duration that Istio takes (ns).
-const MILLISECOND: u64 = 1_000_000;
-
-/// Longest time that a piece of work takes.
-const COST_MAX: SimDuration = SimDuration::from_secs(3_600);
 
 /// Most user requests of an open loop in a run: the number of a request has 32 bits.
 const REQUESTS_MAX: f64 = 4e9;
@@ -217,94 +210,7 @@ fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
     problems.into_iter().filter(|it| but_numbers(it).is_none_or(|it| known.insert(it))).collect()
 }
 
-/// Reads a file that the scenario names.
-pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, Problem>;
-
-/// Collects what is wrong.
-struct Check<'a> {
-    document: &'a Document,
-    files: Files<'a>,
-    problems: Vec<Problem>,
-}
-
 impl Check<'_> {
-    fn problem(&mut self, message: impl Into<String>, span: Range<usize>, help: impl Into<String>) {
-        let problem = self.document.problem(message, span).help(help);
-        self.problems.push(problem);
-    }
-
-    /// The place of a name among those that are known.
-    fn reference<'k>(
-        &mut self,
-        name: &str,
-        span: Range<usize>,
-        known: impl IntoIterator<Item = &'k str> + Clone,
-        kind: &str,
-    ) -> Option<usize> {
-        let found = known.clone().into_iter().position(|candidate| candidate == name);
-        if found.is_none() {
-            let help = match nearest(name, known.clone()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => match known.into_iter().collect::<Vec<_>>()[..] {
-                    [] => "none is declared".to_owned(),
-                    ref known => format!("declared: {}", known.join(", ")),
-                },
-            };
-            self.problem(format!("there is no {kind} `{name}`"), span, help);
-        }
-        found
-    }
-
-    /// The place of a name among many that are known, in ascending order.
-    fn reference_in(&mut self, name: &str, span: Range<usize>, known: &[&str], kind: &str) -> Option<usize> {
-        match known.binary_search(&name) {
-            Ok(place) => Some(place),
-            Err(_) => self.reference(name, span, known.iter().copied(), kind),
-        }
-    }
-
-    /// The warm-up, unless it is to be found.
-    fn warm_up(&mut self, written: Option<&Spanned<Quantity<schema::WarmUp>>>) -> Option<SimDuration> {
-        let written = written?;
-        let schema::WarmUp::Time(time) = written.get_ref().0 else { return None };
-        if time > DURATION_MAX {
-            let help = format!("it is at most {DURATION_MAX}, or \"auto\"");
-            self.problem(format!("warm_up {time} is out of range"), written.span(), help);
-        }
-        Some(time)
-    }
-
-    /// A duration of at least `least` ns.
-    fn duration(
-        &mut self,
-        value: Option<&schema::Duration>,
-        key: &str,
-        default: SimDuration,
-        least: u64,
-    ) -> SimDuration {
-        let Some(value) = value else { return default };
-        let duration = value.get_ref().0;
-        if duration.as_nanos() < least || duration > DURATION_MAX {
-            let least = SimDuration::from_nanos(least);
-            let help = format!("it is {least} to {DURATION_MAX}");
-            self.problem(format!("{key} {duration} is out of range"), value.span(), help);
-        }
-        duration
-    }
-
-    /// Time that some work takes: at most an hour.
-    fn cost(&mut self, value: Option<&schema::Duration>, key: &str, default: SimDuration) -> SimDuration {
-        let duration = self.duration(value, key, default, 0);
-        if let Some(value) = value.filter(|_| duration > COST_MAX) {
-            self.problem(
-                format!("{key} {duration} is out of range"),
-                value.span(),
-                format!("it is at most {COST_MAX}"),
-            );
-        }
-        duration.min(COST_MAX)
-    }
-
     /// Every user request has a row.
     fn fits_into_memory(&mut self, description: &Description) {
         self.problems.extend(too_many_requests(description));

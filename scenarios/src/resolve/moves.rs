@@ -1,6 +1,6 @@
 //! Users who move from one cluster to another.
 
-use super::Check;
+use super::check::Check;
 use super::ranges::bounded;
 use crate::schema::users::{Move as Typed, Users};
 use meshsim_core::{Id, SimDuration, SimTime};

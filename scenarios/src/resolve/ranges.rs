@@ -1,6 +1,6 @@
 //! Numbers that have bounds.
 
-use super::{Check, MILLISECOND};
+use super::check::{Check, MILLISECOND};
 use crate::schema;
 use meshsim_core::SimDuration;
 use std::fmt::Display;

@@ -1,7 +1,6 @@
 //! Arrivals that were recorded in a file.
 
-use super::Check;
-use super::arrivals::Of;
+use super::check::Check;
 use super::ranges::bounded;
 use crate::import::arrival_times::{self, Layout};
 use crate::problem::Problem;
@@ -10,14 +9,20 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::arrivals::replay::Replay;
 
-/// The recording that a table names; nothing if it cannot be read.
-pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) -> Option<Arrivals> {
+/// The recording that a table names, or that of one service in it, in a run that ends at `end`; nothing if it cannot be
+/// read.
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    it: &ArrivalsTable,
+    service: &str,
+    end: SimDuration,
+) -> Option<Arrivals> {
     let file = it.file.as_ref()?;
     let speed = bounded(check, it.speed.as_ref(), "a speed", 1.0, 1e-6, 1e6);
     let layout = Layout {
         column: it.column.as_ref().map(|it| it.get_ref().as_str()),
         unit: it.unit.as_ref().map(|it| nanoseconds(*it.get_ref())),
-        service: of.users.service.get_ref(),
+        service,
     };
     let bytes = match (check.files)(file.get_ref()) {
         Ok(bytes) => bytes,
@@ -52,13 +57,13 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) ->
         };
         replay = repeated;
     }
-    if first >= SimTime::ZERO + of.end {
+    if first >= SimTime::ZERO + end {
         let message = format!(
             "no arrival of `{}` is within the run: they are from {} to {}, and the run ends at {}",
             file.get_ref(),
             first - SimTime::ZERO,
             last - SimTime::ZERO,
-            of.end
+            end
         );
         check.problem(
             message,

@@ -1,6 +1,6 @@
 //! The retries of a route.
 
-use super::Check;
+use super::check::Check;
 use super::traffic_policy::time;
 use crate::problem::{clip, nearest};
 use crate::schema::services::Retries;

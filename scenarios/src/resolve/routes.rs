@@ -1,14 +1,14 @@
 //! The routes of a service: its VirtualService.
 
-use super::Check;
+use super::check::Check;
 use super::ranges::bounded;
 use super::retries::retry;
-use super::services::Around;
 use super::traffic_policy::time;
 use crate::schema::services::{self as schema, HeaderMatch as Typed, Route};
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::mesh::fault_injection::FaultInjection;
+use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::mesh::retry_policy::RetryPolicy;
 use meshsim_models::mesh::route::{
     Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
@@ -22,6 +22,13 @@ const ROUTES_MAX: usize = 255;
 /// Most destinations of a route, and the largest weight of one.
 const DESTINATIONS_MAX: usize = 1_000;
 const WEIGHT_MAX: u32 = 1_000_000;
+
+/// What the settings of a service refer to.
+pub(super) struct Around<'a> {
+    pub(super) services: &'a [&'a str],
+    pub(super) clusters: &'a [&'a str],
+    pub(super) version: IstioVersion,
+}
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

@@ -1,6 +1,6 @@
 //! The law of a service's CPU time.
 
-use super::Check;
+use super::check::Check;
 use crate::schema::services::{Law, ServiceTime as Written};
 use meshsim_core::SimDuration;
 use meshsim_models::application::service_time::ServiceTime;

@@ -1,7 +1,9 @@
 //! What the mesh is told of each service.
 
+use super::check::Check;
+use super::clusters::Network;
+use super::routes::{self, Around};
 use super::traffic_policy::{self, Rule};
-use super::{Check, clusters::Network, routes};
 use crate::schema::Scenario;
 use crate::schema::services::{Protocol as Speaks, Service, TrafficDistribution as Distribution};
 use meshsim_core::{Id, Table};
@@ -13,13 +15,6 @@ use meshsim_models::mesh::route::Destination;
 use meshsim_models::world::description::{Description, ServiceSettings};
 use std::ops::Range;
 use toml::Spanned;
-
-/// What the settings of a service refer to.
-pub(super) struct Around<'a> {
-    pub(super) services: &'a [&'a str],
-    pub(super) clusters: &'a [&'a str],
-    pub(super) version: IstioVersion,
-}
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

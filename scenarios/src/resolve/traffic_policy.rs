@@ -1,7 +1,8 @@
 //! A DestinationRule's `trafficPolicy`.
 
+use super::check::{Check, MILLISECOND};
 use super::ranges::{bounded, bounded_u32};
-use super::{Check, MILLISECOND, consistent_hash, locality};
+use super::{consistent_hash, locality};
 use crate::schema::{self, traffic};
 use meshsim_core::SimDuration;
 use meshsim_models::mesh::cluster_policy::{

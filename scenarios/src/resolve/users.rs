@@ -1,9 +1,10 @@
 //! Populations of users.
 
 use super::arrivals::{self, Of};
+use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, mtu, rate};
+use super::moves;
 use super::ranges::{at_least_one, patience};
-use super::{Check, MILLISECOND, moves};
 use crate::schema::Scenario;
 use crate::schema::users::Users;
 use meshsim_core::{Id, SimDuration, Table};

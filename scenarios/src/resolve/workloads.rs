@@ -1,7 +1,8 @@
 //! What the pods of each service need: requests, image, nodes, roll-outs, their start.
 
-use super::Check;
-use super::kubernetes::{bytes, milli, requests, tolerations};
+use super::check::Check;
+use super::resources::{bytes, milli, requests};
+use super::taints::tolerations;
 use crate::problem::Problem;
 use crate::schema::Scenario;
 use crate::schema::kubernetes as typed;
