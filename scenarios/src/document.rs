@@ -21,8 +21,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 pub(crate) use explain::explain_serde;
-pub use present::{Present, path_parts};
-pub use setting::Setting;
+pub use present::Present;
+pub use setting::{Setting, path_parts};
 
 /// A scenario's text and the changes to it.
 #[derive(Clone, Debug)]
@@ -92,6 +92,14 @@ impl Document {
             merge(tree.get_mut(), change).map_err(wrong)?;
         }
         Ok(tree)
+    }
+
+    /// The value at a path under a strategy, settings included.
+    ///
+    /// # Errors
+    /// If the text is not TOML, or a table would become a value.
+    pub fn value_at(&self, strategy: Option<usize>, path: &str) -> Checked<Present> {
+        Ok(Present::at(self.tree(strategy)?.get_ref(), path))
     }
 
     /// The paths that the strategy in place `strategy` changes and a setting changes again: the

@@ -49,6 +49,19 @@ impl Setting {
     }
 }
 
+/// The parts of a path, without quotes.
+#[must_use]
+pub fn path_parts(path: &str) -> Vec<String> {
+    let (mut parts, mut rest) = (Vec::new(), path);
+    let unquoted = |part: &str| part.trim().trim_matches('"').to_owned();
+    while let Some((part, tail)) = split_outside_quotes(rest, '.') {
+        parts.push(unquoted(part));
+        rest = tail;
+    }
+    parts.push(unquoted(rest));
+    parts
+}
+
 /// A path as TOML writes it: parts that need quotes get them, parts that have them keep them.
 fn key_of(path: &str) -> String {
     let (mut parts, mut rest) = (Vec::new(), path);

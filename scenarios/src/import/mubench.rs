@@ -23,7 +23,7 @@ mod loader;
 
 use crate::problem::{Checked, Problem, Problems, Source, clip, nearest, not_plain};
 use entries::{Entries, Reader};
-use loader::{read_compute_pi, read_loader};
+use loader::{BODY_KB_MAX, read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::MAX_SAMPLED;
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::InternalService;
@@ -64,9 +64,6 @@ const SERVICES_MAX: usize = 2_000;
 
 /// Most groups of a service, and most calls of a group: cells count them in 16 bits.
 const LIST_MAX: usize = u16::MAX as usize;
-
-/// Largest mean body (kB).
-const BODY_KB_MAX: f64 = 100_000.0;
 
 /// Smallest CPU limit: less than a thousandth of a core cannot be written in Kubernetes.
 const CPU_LIMIT_MIN: f64 = 0.001;

@@ -3,7 +3,6 @@
 //! # Source
 //! µBench, `CustomFunctions/Loader.py` and, for `compute_pi`, `ServiceCell/InternalServiceExecutor.py`.
 
-use super::BODY_KB_MAX;
 use super::entries::Reader;
 use meshsim_core::SimDuration;
 use meshsim_models::application::internal_service::{
@@ -13,6 +12,9 @@ use serde_json::value::RawValue;
 
 /// Longest mean sleep (s).
 const SLEEP_SECONDS_MAX: f64 = 1e9;
+
+/// Largest mean body (kB).
+pub(super) const BODY_KB_MAX: f64 = 100_000.0;
 
 /// Most kB, blocks, bytes of a block, or operations.
 const STRESS_MAX: u64 = 1_000_000_000;
