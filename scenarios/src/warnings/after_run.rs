@@ -1,6 +1,6 @@
 //! What the results of a run tell.
 
-use super::Warning;
+use super::warning::Warning;
 use crate::results::summary::{Strategy, Summary};
 use crate::results::workloads::Saturated;
 

@@ -1,7 +1,7 @@
 //! What a description tells before it is run.
 
-use super::Warning;
 use super::farther_first::farther_first;
+use super::warning::Warning;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::problem::Problem;
 use crate::resolve::Resolved;

@@ -3,7 +3,7 @@
 //! Istio orders endpoints by region, zone and subzone, not by delay: clusters that share a region come before a
 //! nearer one of another region, even if the way to them leads through that one.
 
-use super::Warning;
+use super::warning::Warning;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, UpstreamId};

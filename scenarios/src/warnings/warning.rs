@@ -1,0 +1,395 @@
+//! What can be doubtful about a result, and how it is said.
+
+use crate::results::workloads::CpuBound;
+use meshsim_models::mesh::istio_version::IstioVersion;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Something to know before trusting a result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warning {
+    /// The work model has something that has no effect.
+    WorkModel {
+        /// What, where, and why.
+        what: String,
+    },
+    /// The pods of a service need more CPU than their limits give them.
+    Overload {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Needed, over all clusters (cores).
+        needed: f64,
+        /// Allowed, over all clusters (cores).
+        allowed: f64,
+        /// What bounds it.
+        bound: CpuBound,
+    },
+    /// The pods of a service need more CPU at the peak of the load than their limits give them.
+    PeakOverload {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Needed at the peak, over all clusters (cores).
+        needed: f64,
+        /// Allowed, over all clusters (cores).
+        allowed: f64,
+        /// What bounds it.
+        bound: CpuBound,
+    },
+    /// A setting replaces what makes a strategy what it is.
+    Overridden {
+        /// The strategy.
+        strategy: String,
+        /// The path of the value.
+        path: String,
+    },
+    /// Keys that nothing follows under a data plane.
+    WithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Which, each with what would follow it.
+        keys: Vec<(String, &'static str)>,
+    },
+    /// Outlier detection that cannot eject any of so few endpoints.
+    NeverEjects {
+        /// Under which strategies.
+        strategies: Vec<String>,
+        /// Of which services, with the largest number of their endpoints.
+        services: BTreeMap<String, u32>,
+        /// The largest part that may be ejected (percent).
+        percent: u32,
+    },
+    /// A setting of localities that needs outlier detection and has none.
+    FailoverWithoutDetection {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// A `traffic_distribution` that the release does not know.
+    UnknownTrafficDistribution {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+        /// The release.
+        version: IstioVersion,
+    },
+    /// Callers whose calls go to a farther cluster than the nearest that has the service.
+    FartherFirst {
+        /// Under which strategy.
+        strategy: String,
+        /// Clusters in which this is so for some service.
+        callers: usize,
+        /// The service of the worst example.
+        service: String,
+        /// Where its callers are.
+        from: String,
+        /// The nearest cluster that they are sent to.
+        to: String,
+        /// Round trip to it (ms).
+        to_ms: f64,
+        /// The nearest cluster that has the service.
+        nearest: String,
+        /// Round trip to it (ms).
+        nearest_ms: f64,
+    },
+    /// A fault of pods of which there is none.
+    FaultWithoutPods {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+    },
+    /// Users who send so many requests and stop, and a warm-up whose requests are not reported.
+    SentInWarmUp {
+        /// Under which strategy.
+        strategy: String,
+        /// Who.
+        users: Vec<String>,
+        /// The warm-up (s).
+        warm_up: f64,
+    },
+    /// A change that asks for what is there already, or changes what is not there.
+    ChangeWithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// When (s).
+        at: f64,
+    },
+    /// CPU at the start of pods of which none starts.
+    StartWithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// An autoscaler that needs requests of containers that have none.
+    NoRequest {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// Nothing was measured.
+    NoRequestCompleted {
+        /// Under which strategy.
+        strategy: String,
+    },
+    /// Latency, failures or requests in flight still moved in the second half of what is reported.
+    WarmUpNotFound {
+        /// Under which strategy.
+        strategy: String,
+    },
+    /// More requests ended in errors than people would live with.
+    Failures {
+        /// Under which strategy.
+        strategy: String,
+        /// Share of the requests that ended.
+        share: f64,
+    },
+    /// So many requests had not ended when the run did that the others' latencies mislead.
+    InFlight {
+        /// Under which strategy.
+        strategy: String,
+        /// Share of the requests that arrived.
+        share: f64,
+    },
+    /// Pods found no node.
+    Unschedulable {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+        /// What nodes lacked.
+        because: &'static str,
+    },
+    /// Pods were made and never became ready.
+    NeverReady {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// How many, over all replications.
+        pods: u32,
+    },
+    /// The pods of a service in a cluster used all the CPU that they may.
+    Saturated {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// CPU used over what they may use.
+        share: f64,
+        /// What bounds it.
+        bound: CpuBound,
+    },
+    /// The requests of a service in a cluster became ever more, whatever keeps them.
+    QueueGrows {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Where.
+        cluster: String,
+        /// Requests in its cells in the second quarter of the run.
+        from: f64,
+        /// Requests in its cells in the last quarter.
+        to: f64,
+    },
+    /// A trace was taken under other conditions than the scenario's.
+    TraceDiffers {
+        /// What differs.
+        what: String,
+        /// What the trace's description says.
+        trace: String,
+        /// What the scenario says.
+        scenario: String,
+    },
+    /// A strategy's mean is known no better than this.
+    WideInterval {
+        /// Under which strategy.
+        strategy: String,
+        /// Half width over value.
+        relative: f64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkModel { what } => f.write_str(what),
+            Self::Overload { strategy, service, needed, allowed, bound } => write!(
+                f,
+                "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \
+                 will grow: add replicas, {} or lower the rate",
+                bound.raised()
+            ),
+            Self::PeakOverload { strategy, service, needed, allowed, bound } => write!(
+                f,
+                "strategy `{strategy}`: service `{service}` needs {needed:.2} cores at the peak of the load and has \
+                 {allowed:.2}; queues will grow as long as it lasts: if they are not to, add replicas or {}",
+                bound.raised()
+            ),
+            Self::Overridden { strategy, path } => write!(
+                f,
+                "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
+                 alone with --strategy"
+            ),
+            Self::WithoutEffect { strategy, keys } => {
+                let say = |(path, needs): &(String, &str)| format!("{path} (needs {needs})");
+                let keys: Vec<String> = keys.iter().map(say).collect();
+                write!(
+                    f,
+                    "strategy `{strategy}`: nothing follows {}; take out what is not meant, or change \
+                     mesh.data_plane",
+                    keys.join(", ")
+                )
+            }
+            Self::NeverEjects { strategies, services, percent } => {
+                let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
+                let names: Vec<&str> = services.keys().map(String::as_str).collect();
+                let most = services.values().max().copied().unwrap_or(0);
+                write!(
+                    f,
+                    "{plural} `{}`: outlier detection never ejects an endpoint of {}: {percent} % of {most} or \
+                     fewer is none; if it is to, write max_ejection_percent = 100, or \
+                     mesh.outlier_detection.always_eject_one_host = true",
+                    strategies.join("`, `"),
+                    names.join(", ")
+                )
+            }
+            Self::FailoverWithoutDetection { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the locality_lb_setting of {} has no effect without outlier detection; write \
+                 outlier_detection = {{ consecutive_5xx_errors = 5 }} into the traffic_policy",
+                services.join(", ")
+            ),
+            Self::UnknownTrafficDistribution { strategy, services, version } => write!(
+                f,
+                "strategy `{strategy}`: Istio {version} ignores the traffic_distribution of {}; it knows PreferClose \
+                 from 1.25 on, PreferSameZone and PreferSameNode from 1.27 on: take it out, or raise istio_version",
+                services.join(", ")
+            ),
+            Self::FartherFirst { strategy, callers, service, from, to, to_ms, nearest, nearest_ms } => {
+                write!(
+                    f,
+                    "strategy `{strategy}`: callers of {callers} clusters are sent farther than need be: those of \
+                 `{service}` in `{from}` to `{to}` and the like (a round trip of {to_ms:.0} ms or more) though \
+                 `{nearest}` is {nearest_ms:.0} ms away; Istio prefers the caller's own region, not the shorter way: \
+                 if it is not to, change the `region` of the clusters, or write \
+                 load_balancer.locality_lb_setting.failover_priority or .distribute into the traffic_policy"
+                )
+            }
+            Self::FaultWithoutPods { strategy, service, cluster } => write!(
+                f,
+                "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \
+                 runs there; place one there if it is to"
+            ),
+            Self::SentInWarmUp { strategy, users, warm_up } => write!(
+                f,
+                "strategy `{strategy}`: what {} send of their requests_each in the warm-up of {warm_up} s is not \
+                 reported; if all is to be, write run.warm_up = \"0s\"",
+                users.join(", ")
+            ),
+            Self::ChangeWithoutEffect { strategy, service, cluster, at } => write!(
+                f,
+                "strategy `{strategy}`: the change of `{service}` in cluster `{cluster}` at {at} s changes nothing: it \
+                 asks for the pods that are there, or there are none to replace; take it out if it is not to"
+            ),
+            Self::StartWithoutEffect { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the start of {} burns no CPU, for no pod of it starts during the run (those that \
+                 are there at its beginning started long ago); give it an hpa or a change, or take the start out",
+                services.join(", ")
+            ),
+            Self::NoRequest { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: the hpa of {} cannot scale by utilization, for a container that it looks at \
+                 requests no CPU, or is not there; write application.cpu_request, resources.requests or \
+                 mesh.sidecar.requests, or take an average_value",
+                services.join(", ")
+            ),
+            Self::NoRequestCompleted { strategy } => {
+                write!(
+                    f,
+                    "strategy `{strategy}`: no request completed; see failures and pods, or make the run longer"
+                )
+            }
+            Self::WarmUpNotFound { strategy } => write!(
+                f,
+                "strategy `{strategy}`: latency, failures or requests in flight had not settled in the mean over the \
+                 replications (MSER-5); the load may be too high, or the run needs a longer warm_up"
+            ),
+            Self::Failures { strategy, share } => write!(
+                f,
+                "strategy `{strategy}`: {:.2} % of the requests failed; latencies are those of the others",
+                share * 100.0
+            ),
+            Self::InFlight { strategy, share } => write!(
+                f,
+                "strategy `{strategy}`: {:.1} % of the requests had not ended; latencies are those of the others: \
+                 something is overloaded, or the run is too short",
+                share * 100.0
+            ),
+            Self::Unschedulable { strategy, service, cluster, pods, because } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}`, over all replications, were Pending in cluster \
+                 `{cluster}`: {because}; change its nodes or what the pods ask for, or want fewer of them"
+            ),
+            Self::NeverReady { strategy, service, cluster, pods } => write!(
+                f,
+                "strategy `{strategy}`: {pods} pods of `{service}` in cluster `{cluster}`, over all replications, never became \
+                 ready; see \
+                 pod_events.csv (--out) for what they waited for"
+            ),
+            Self::Saturated { strategy, service, cluster, share, bound } => {
+                let of = match bound {
+                    CpuBound::Limit => "their CPU limit",
+                    CpuBound::Workers => "what their worker processes can use",
+                };
+                write!(
+                    f,
+                    "strategy `{strategy}`: the pods of `{service}` in cluster `{cluster}` use {:.0} % of {of}: their \
+                     queues grow; add replicas or an hpa, or {}",
+                    share * 100.0,
+                    bound.raised()
+                )
+            }
+            Self::QueueGrows { strategy, service, cluster, from, to } => write!(
+                f,
+                "strategy `{strategy}`: the requests in the pods of `{service}` in cluster `{cluster}` grew from {from:.1} \
+                 in the second quarter of the run to {to:.1} in the last, and no more were served: they, or what \
+                 they wait for, do not keep up, and latencies depend on how long the run is; add replicas, threads or \
+                 cpu_limit, or lower the rate"
+            ),
+            Self::TraceDiffers { what, trace, scenario } => write!(
+                f,
+                "{what}: the trace was taken with {trace}, the scenario has {scenario}; change the scenario with --set \
+                 or --strategy"
+            ),
+            Self::WideInterval { strategy, relative } => write!(
+                f,
+                "strategy `{strategy}`: the mean is known to {:.0} % only; ask for more replications",
+                relative * 100.0
+            ),
+        }
+    }
+}
