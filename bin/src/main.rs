@@ -32,7 +32,7 @@ enum Command {
     /// Run all strategies over a grid of parameter values
     Sweep(commands::sweep::Args),
     /// Hold a scenario against a measured trace, or a suite of them
-    Validate(commands::validate::Args),
+    Validate(commands::validate_arguments::Args),
     /// Fit a scenario to a measured trace
     Calibrate(commands::calibrate::Args),
     /// Check a scenario without running it

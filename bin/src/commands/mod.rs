@@ -1,4 +1,4 @@
-//! One file per verb: its arguments and what it calls.
+//! One file per verb: its arguments and what it calls (`validate` has two and a file of arguments).
 
 pub(crate) mod calibrate;
 pub(crate) mod check;
@@ -8,4 +8,5 @@ pub(crate) mod library;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod validate;
+pub(crate) mod validate_arguments;
 mod validate_suite;

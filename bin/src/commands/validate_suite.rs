@@ -1,7 +1,7 @@
 //! `meshsim validate --suite`: every configuration of a suite against its measurement.
 
 use super::common::{interrupted, print};
-use super::validate::Args;
+use super::validate_arguments::Args;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};

@@ -1,0 +1,97 @@
+//! What `meshsim validate` is told.
+
+use super::common::Running;
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::traces::detect::Format;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A library scenario's name, or the path of a TOML file
+    #[arg(required_unless_present = "suite", conflicts_with = "suite")]
+    pub(super) scenario: Option<String>,
+    /// Change a value of the scenario, as in links.edge1-cloud.rtt=20ms (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "suite")]
+    pub(super) set: Vec<String>,
+    #[command(flatten)]
+    pub(super) running: Running,
+    /// The strategy under which the trace was taken (default: the scenario's first)
+    #[arg(long, value_name = "NAME", conflicts_with = "suite")]
+    pub(super) strategy: Option<String>,
+    /// The trace, plain or gzip: results of JMeter, k6, Locust, Fortio or µBench, traces of Jaeger or in OTLP JSON,
+    /// a table of spans in CSV, an access log of Envoy, or histogram buckets from Prometheus
+    #[arg(long, value_name = "FILE", required_unless_present = "suite", conflicts_with = "suite")]
+    pub(super) trace: Option<PathBuf>,
+    /// The format of the trace (default: found out from its content)
+    #[arg(long, value_name = "FORMAT", conflicts_with = "suite",
+        value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
+    pub(super) trace_format: Option<String>,
+    /// Spans or access logs of the servers, if they are not in the trace itself
+    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    pub(super) spans: Option<PathBuf>,
+    /// Refuse a file at its first bad record, instead of leaving bad records out
+    #[arg(long, conflicts_with = "suite")]
+    pub(super) strict: bool,
+    /// Scale the cells' CPU costs to the CPU accounting of the traced run (the testbed's config.json)
+    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    pub(super) cpu_from: Option<PathBuf>,
+    /// Seconds at the start of the trace to leave out (default: that of the CPU accounting, or the scenario's)
+    #[arg(long, value_name = "SECONDS", conflicts_with = "suite")]
+    pub(super) trace_warm_up: Option<f64>,
+    /// When the simulated requests come (default: at the trace's rate, if it and the scenario have one)
+    #[arg(long, value_enum, conflicts_with = "suite")]
+    pub(super) arrivals: Option<ArrivalsArgument>,
+    /// Make it a check: the error of KEY beyond the trace's own interval is at most this, as in mean=3%, ks=0.05 or
+    /// failed=1% (may be given several times; KEY is mean, p50, p90, p95, p99, ks, wasserstein, failed, cpu_split,
+    /// served or rounds)
+    #[arg(long, value_name = "KEY=TOLERANCE", conflicts_with = "suite")]
+    pub(super) tolerance: Vec<String>,
+    /// Hold every configuration of a suite against its trace: a library suite's name, or the path of a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(super) suite: Option<String>,
+    /// The folder that the suite's traces are in (default: the suite's own; of a suite of the
+    /// library, the one that you are in)
+    #[arg(long, value_name = "DIR")]
+    pub(super) traces: Option<PathBuf>,
+    /// Only this configuration of the suite (may be given several times)
+    #[arg(long, value_name = "NAME")]
+    pub(super) only: Vec<String>,
+    /// Write result files and a page with figures into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+    /// Replace a page that meshsim has not written, and write into directories that hold other files too; those of
+    /// the same names are replaced
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where arrivals come from.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum ArrivalsArgument {
+    /// At the trace's rate: its requests after the warm-up over their span
+    Rate,
+    /// At the trace's own moments, for as long as the trace
+    Replay,
+    /// As the scenario says
+    Scenario,
+}
+
+impl Args {
+    /// Takes the folder for the results before the run, if they are to be written.
+    pub(super) fn prepare(&self) -> Checked<Option<Folder>> {
+        if self.force && self.out.is_none() && self.markdown.is_none() {
+            let problem = Problem::new("--force says how to write, and nothing is to be written");
+            return Err(problem.help("give --out or, with a suite, --markdown, or leave it out").into());
+        }
+        self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()
+    }
+}
