@@ -5,7 +5,7 @@
 //! product; without it each test says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
 
-use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::traces::model::Side;
 use meshsim_scenarios::traces::{Options, Span, Trace, read};
 use serde_json::Value;

@@ -14,7 +14,7 @@ use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::results::single_file::{file_sha256, prepare_file};
 use meshsim_scenarios::traces::Trace;
-use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::warnings;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
-use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::traces::{Options, Trace, read};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::files::to_json;
 use meshsim_scenarios::scenario::Scenario;
-use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
 use meshsim_scenarios::validate::cpu_scale::differences;

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::folder::Folder;
-use meshsim_scenarios::traces::detect::Format;
+use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]

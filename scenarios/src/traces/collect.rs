@@ -19,12 +19,12 @@
 //! caller's own span of a call is not told from its other work. Effect: the way of the call counts as time
 //! of the caller.
 
-use super::Options;
-use super::detect::Format;
 use super::field::Fault;
+use super::format::Format;
 use super::histogram::Histogram;
+use super::input::problem_of;
 use super::model::{NameId, Names, Reading, Side, Span, Trace, TraceRequest};
-use super::problem_of;
+use super::options::Options;
 use crate::problem::{Checked, Problem, Problems};
 use std::cmp::Reverse;
 use std::ops::Range;

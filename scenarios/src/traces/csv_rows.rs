@@ -10,8 +10,7 @@
 
 use super::collect::Collector;
 use super::field::quoted;
-use super::input::{Content, too_long, unreadable};
-use super::problem_of;
+use super::input::{Content, problem_of, too_long, unreadable};
 use crate::problem::{Problem, Problems, nearest};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use std::path::Path;

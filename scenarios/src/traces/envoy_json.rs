@@ -13,10 +13,9 @@
 use super::collect::{Collector, RawSpan};
 use super::envoy::{Hop, is_of_agent};
 use super::field::{Fault, duration_ms, duration_us, moment, quoted, said, start_ms, start_us};
-use super::input::Content;
+use super::input::{Content, problem_of};
 use super::log_lines::each_log_line;
 use super::model::{Names, Side};
-use super::problem_of;
 use super::scalar::Scalar;
 use crate::problem::Checked;
 use serde::Deserialize;

@@ -17,9 +17,8 @@
 use super::collect::Collector;
 use super::field::{Fault, Quantity, count, duration_s};
 use super::histogram::{Bucket, Histogram};
-use super::input::Content;
+use super::input::{Content, problem_of};
 use super::json::{Each, Object, Parts, Sink, documents};
-use super::problem_of;
 use super::scalar::Scalar;
 use crate::problem::{Checked, Problem};
 use serde::Deserialize;

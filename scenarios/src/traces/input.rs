@@ -5,7 +5,6 @@
 //! has been read is told now and then. Who takes bytes says when a record is complete; a record that
 //! does not end within a limit ends the reading.
 
-use super::Progress;
 use crate::problem::Problem;
 use flate2::bufread::GzDecoder;
 use std::cell::Cell;
@@ -24,6 +23,15 @@ pub(super) const MAX_ELEMENT: usize = 16 << 20;
 
 /// Size of each buffer (bytes); as much is looked at to tell a format.
 pub(super) const BUFFER: usize = 64 << 10;
+
+/// How far reading a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Read so far (bytes of the file as it is, packed or not).
+    pub read: u64,
+    /// In all (bytes); 0 if the file has no length, as a pipe.
+    pub total: u64,
+}
 
 /// Opens a file for reading; a directory, which could be opened too, is refused.
 pub(crate) fn open(path: &Path) -> Result<File, Problem> {
@@ -195,6 +203,11 @@ impl std::error::Error for TooLong {}
 /// The limit that a record exceeded, if that is the error.
 pub(super) fn too_long(error: &io::Error) -> Option<usize> {
     error.get_ref().and_then(|inner| inner.downcast_ref::<TooLong>()).map(|error| error.0)
+}
+
+/// A problem of a file, without a line.
+pub(super) fn problem_of(path: &Path, what: impl fmt::Display) -> Problem {
+    Problem::new(format!("{}: {what}", path.display()))
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Problem {

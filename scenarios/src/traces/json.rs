@@ -12,8 +12,7 @@
 
 use super::collect::Collector;
 use super::field::said;
-use super::input::{Content, MAX_ELEMENT, Meter, too_long, unreadable, unreadable_at};
-use super::problem_of;
+use super::input::{Content, MAX_ELEMENT, Meter, problem_of, too_long, unreadable, unreadable_at};
 use crate::problem::{Checked, Problem};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,

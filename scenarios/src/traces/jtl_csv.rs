@@ -22,9 +22,8 @@ use super::csv_rows::{Rows, missing_column, place};
 use super::field::{
     Fault, Quantity, bytes, duration_ms, duration_us, is_success, number, start_ms, start_us, truth,
 };
-use super::input::Content;
+use super::input::{Content, problem_of};
 use super::model::Names;
-use super::problem_of;
 use super::time::written_us;
 use crate::problem::{Checked, Problem, Problems};
 use csv::StringRecord;

@@ -13,10 +13,9 @@
 use super::TraceRequest;
 use super::collect::Collector;
 use super::field::{Fault, bytes, duration_ms, number, said, start_ms, truth};
-use super::input::{Content, MAX_ELEMENT, unreadable_at};
+use super::input::{Content, MAX_ELEMENT, problem_of, unreadable_at};
 use super::jtl_csv::is_of_transaction;
 use super::model::Names;
-use super::problem_of;
 use crate::problem::{Checked, Problem};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Error, Reader, XmlVersion};

@@ -1,8 +1,7 @@
 //! The lines of a text file, one at a time.
 
 use super::collect::Collector;
-use super::input::{Content, unreadable_at};
-use super::problem_of;
+use super::input::{Content, problem_of, unreadable_at};
 use crate::problem::{Checked, Problem};
 
 /// Hands each line that is not blank, without blanks at its ends, to `take`, with its number from 1. A line

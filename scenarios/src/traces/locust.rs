@@ -25,8 +25,7 @@ use super::collect::Collector;
 use super::csv_rows::{Rows, place, places};
 use super::field::{Fault, bytes, count, duration_ms, is_success, number, start_s};
 use super::histogram::Histogram;
-use super::input::Content;
-use super::problem_of;
+use super::input::{Content, problem_of};
 use crate::problem::Checked;
 use csv::StringRecord;
 

@@ -10,9 +10,8 @@
 //! `pkg/kubelet/kuberuntime/logs`; Docker documentation, JSON File logging driver.
 
 use super::collect::Collector;
-use super::input::{Content, MAX_LINE};
+use super::input::{Content, MAX_LINE, problem_of};
 use super::lines::each_whole_line;
-use super::problem_of;
 use super::time::rfc3339_us;
 use crate::problem::{Checked, Problem};
 use serde::Deserialize;

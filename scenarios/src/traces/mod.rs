@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! Every file becomes a [`Trace`]: requests, hops, or a histogram. Its format is told by its content
-//! ([`mod@detect`]) unless it is given. A record that cannot be used is left out, counted and reported
+//! (`detect`) unless it is given. A record that cannot be used is left out, counted and reported
 //! with its line; if that is more than half of them, or [`Options::strict`] is set, the file is
 //! refused.
 //!
@@ -16,11 +16,12 @@
 
 mod collect;
 mod csv_rows;
-pub mod detect;
+mod detect;
 mod envoy;
 mod envoy_json;
 mod envoy_text;
 mod field;
+pub mod format;
 mod fortio;
 pub mod histogram;
 pub(crate) mod input;
@@ -34,6 +35,7 @@ mod locust;
 mod log_lines;
 pub mod model;
 mod mubench;
+mod options;
 mod otlp;
 mod prometheus;
 mod scalar;
@@ -43,40 +45,15 @@ pub(crate) mod time;
 #[cfg(test)]
 mod tests;
 
-use crate::problem::{Checked, Problem};
+use crate::problem::Checked;
 use collect::Collector;
-use detect::{Format, detect};
-use input::{Content, unreadable};
+use detect::detect;
+use format::Format;
+pub use input::Progress;
+use input::{Content, problem_of, unreadable};
 pub use model::{Span, Trace, TraceRequest};
+pub use options::Options;
 use std::path::Path;
-
-/// How far reading a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Read so far (bytes of the file as it is, packed or not).
-    pub read: u64,
-    /// In all (bytes); 0 if the file has no length, as a pipe.
-    pub total: u64,
-}
-
-/// How to read a file.
-#[derive(Clone, Copy)]
-pub struct Options<'a> {
-    /// Its format; told by its content if none is given.
-    pub format: Option<Format>,
-    /// Whether the first bad record is an error.
-    pub strict: bool,
-    /// Called for each MiB or so that was read.
-    pub progress: &'a dyn Fn(Progress),
-    /// So many requests are kept at most, of which a span counts as two; a file with more is refused.
-    pub most_records: usize,
-}
-
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Self { format: None, strict: false, progress: &|_| {}, most_records: 32_000_000 }
-    }
-}
 
 /// Reads a file of measurements, plain or gzip whatever its name.
 ///
@@ -119,9 +96,4 @@ pub fn read(path: &Path, options: &Options<'_>) -> Checked<Trace> {
         bytes => collector.note(format!("{bytes} bytes after its gzip data are none, and left out")),
     }
     collector.finish(format)
-}
-
-/// A problem of a file, without a line.
-fn problem_of(path: &Path, what: impl std::fmt::Display) -> Problem {
-    Problem::new(format!("{}: {what}", path.display()))
 }

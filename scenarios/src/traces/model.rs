@@ -9,7 +9,7 @@
 //! Names (of services and clusters) are few. Effect: from the 65 535th different one on, records
 //! have no name; latencies are not touched.
 
-use super::detect::Format;
+use super::format::Format;
 use super::histogram::Histogram;
 use crate::problem::Problem;
 use std::borrow::Cow;

@@ -19,9 +19,8 @@
 use super::collect::Collector;
 use super::field::{Quantity, is_success, quoted};
 use super::histogram::Histogram;
-use super::input::Content;
+use super::input::{Content, problem_of};
 use super::json::{Each, Object, Parts, Sink, documents};
-use super::problem_of;
 use super::scalar::Scalar;
 use crate::problem::{Checked, Problem};
 use serde::de::MapAccess;

@@ -21,10 +21,9 @@
 use super::collect::{Collector, RawSpan, identifier};
 use super::csv_rows::{Rows, missing_column};
 use super::field::{Fault, MOST_LATENCY_MS, MOST_US, Quantity, is_success, number, quoted};
-use super::input::Content;
+use super::input::{Content, problem_of};
 use super::k6::factor_by_size;
 use super::model::Side;
-use super::problem_of;
 use super::time::written_us;
 use crate::problem::{Checked, Problem, Problems};
 use csv::StringRecord;

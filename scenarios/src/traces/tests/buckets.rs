@@ -1,6 +1,6 @@
 use super::samples::{FORTIO, LOCUST_DISTRIBUTION, LOCUST_OLD, LOCUST_STATS, PROMETHEUS, PROMETHEUS_RATES};
 use super::{read_any, read_as};
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 use crate::traces::histogram::{Bucket, Histogram};
 use crate::validate::distance::{kolmogorov_smirnov, wasserstein};
 use crate::validate::measured::measure;

@@ -4,7 +4,7 @@ use super::samples::{
 };
 use super::{read_any, read_as, services};
 use crate::traces::Trace;
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 use crate::traces::model::Side;
 
 /// Start (us), duration (ms), service, cluster, side and success of each span.

@@ -2,7 +2,7 @@
 
 use super::samples::ALL;
 use super::{file, gzip, read_any, read_as, read_with};
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 use crate::traces::{Options, Progress, read};
 use proptest::prelude::*;
 use std::cell::Cell;

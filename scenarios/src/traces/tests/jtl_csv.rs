@@ -1,5 +1,5 @@
 use super::{gzip, read_any, read_as, read_with};
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 use crate::traces::{self, Options, Trace, TraceRequest};
 use proptest::prelude::*;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ mod jtl_csv;
 mod requests;
 mod samples;
 
-use super::detect::Format;
+use super::format::Format;
 use super::{Options, Trace, read};
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -1,7 +1,7 @@
 use super::samples::{ALL, JTL_XML, K6, K6_JSON, LOCUST, MUBENCH};
 use super::{gzip, read_any, read_as, services};
 use crate::traces::TraceRequest;
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 
 /// Start (us), latency (ms), success, bytes.
 fn plain(requests: &[TraceRequest]) -> Vec<(u64, f64, bool, u64)> {

@@ -1,6 +1,6 @@
 //! One small valid file per format, written by hand with the field names of the real tools.
 
-use crate::traces::detect::Format;
+use crate::traces::format::Format;
 
 /// A file, and how many requests and spans are in it.
 pub(super) struct Sample {
