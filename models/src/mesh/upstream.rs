@@ -310,12 +310,10 @@ impl Upstream {
         self.load.as_ref().map_or(&[], PriorityLoad::levels)
     }
 
-    /// How many may be ejected, of the hosts as they are.
+    /// Whether no more are ejected than may be, of the hosts as they are.
     #[must_use]
-    pub fn most_ejected(&self, config: &OutlierDetection) -> u32 {
-        let hosts = self.detector.as_ref().map_or(0, |detector| detector.present());
-        let share = u64::from(config.max_ejection_percent.min(100)) * u64::from(hosts) / 100;
-        (share as u32).max(u32::from(config.always_eject_one_host))
+    pub fn keeps_to(&self, config: &OutlierDetection) -> bool {
+        self.detector.as_ref().is_none_or(|it| config.allows(it.ejected(), it.present()))
     }
 
     /// Detections that the largest part that may be ejected stopped.

@@ -120,10 +120,4 @@ impl OutlierDetection {
                 && (self.enforcing_local_origin_success_rate
                     || self.enforcing_failure_percentage_local_origin))
     }
-
-    /// Whether this policy can eject one of so many hosts at all.
-    #[must_use]
-    pub const fn can_eject(&self, hosts: u32) -> bool {
-        hosts > 0 && (self.always_eject_one_host || 100 <= self.max_ejection_percent * hosts)
-    }
 }

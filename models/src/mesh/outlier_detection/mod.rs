@@ -22,6 +22,7 @@
 
 mod config;
 mod ejection_type;
+mod max_ejection_percent;
 mod statistics;
 
 pub use config::OutlierDetection;
@@ -381,10 +382,7 @@ impl Detector {
 
     /// Ejects a host if that is allowed and enforced: whether it was.
     fn eject(&mut self, config: &OutlierDetection, host: usize, kind: EjectionType, now: SimTime) -> bool {
-        let percent = 100.0 * (f64::from(self.ejected) + 1.0) / f64::from(self.present);
-        let allowed = percent <= f64::from(config.max_ejection_percent.min(100))
-            || (config.always_eject_one_host && self.ejected == 0);
-        if !allowed {
+        if !config.allows(self.ejected + 1, self.present) {
             self.overflow += 1;
             return false;
         }
