@@ -1,9 +1,10 @@
 //! A comparison as a table for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use meshsim_scenarios::analysis::summary::{Requests, Strategy, Summary, UserGroup};
+use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::analysis::verdict::decimals;
-use meshsim_scenarios::results::summary::{Requests, Strategy, Summary, UserGroup, Value};
-use meshsim_scenarios::results::workloads::WorkloadSummary;
+use meshsim_scenarios::analysis::workloads::WorkloadSummary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 

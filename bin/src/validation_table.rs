@@ -1,7 +1,7 @@
 //! How validations are shown: figures side by side, or a line per configuration.
 
 use crate::table;
-use meshsim_scenarios::results::summary::Value;
+use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::figures::{Key, Row};
 use meshsim_scenarios::validate::report::texts;

@@ -3,13 +3,13 @@
 //! `cargo run --release -p meshsim-scenarios --example compare`
 #![allow(clippy::print_stdout)] // It prints what it finds.
 
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::problem::Checked;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 
 fn main() -> Checked<()> {

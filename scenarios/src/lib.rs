@@ -4,13 +4,13 @@
 //! # Where to begin
 //! A [`Scenario`](scenario::Scenario) is opened by the name of one of the [`library`], from a file or from a text; a
 //! [`Plan`](experiment::compare::Plan) of some of its strategies runs on all threads; a
-//! [`Summary`](results::summary::Summary) is what comes out, and [`results::files`] writes it.
+//! [`Summary`](analysis::summary::Summary) is what comes out, and [`results::files`] writes it.
 //!
 //! ```
 //! use meshsim_scenarios::experiment::Watch;
 //! use meshsim_scenarios::experiment::compare::{Choice, Plan};
 //! use meshsim_scenarios::experiment::replication::Rows;
-//! use meshsim_scenarios::results::summary::Summary;
+//! use meshsim_scenarios::analysis::summary::Summary;
 //! use meshsim_scenarios::scenario::Scenario;
 //!
 //! let work_model = r#"{

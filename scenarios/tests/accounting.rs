@@ -4,10 +4,10 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
-use meshsim_scenarios::results::summary::{Strategy, Summary};
 use std::collections::BTreeSet;
 use support::of_texts;
 
@@ -72,7 +72,7 @@ fn served(it: &Strategy) -> f64 {
     it.served_per_second.values().flat_map(|clusters| clusters.values()).sum()
 }
 
-fn sum<'a>(values: impl Iterator<Item = &'a meshsim_scenarios::results::summary::Value>) -> f64 {
+fn sum<'a>(values: impl Iterator<Item = &'a meshsim_scenarios::analysis::value::Value>) -> f64 {
     values.map(|it| it.value).sum()
 }
 

@@ -7,8 +7,8 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::FaultKind;
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::before_runs;
 use support::{of_texts, summary};
 

@@ -1,6 +1,7 @@
 //! What must hold of every scenario of the library, whatever it shows.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
@@ -9,7 +10,6 @@ use meshsim_scenarios::library;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::request_log::RequestLog;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
 use std::path::Path;

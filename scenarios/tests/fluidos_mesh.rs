@@ -1,12 +1,12 @@
 //! The headline scenario shows what its README says, in a short run.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
-use meshsim_scenarios::results::summary::{Strategy, Summary};
 use meshsim_scenarios::scenario::Scenario;
 
 fn short_run(minutes: u32, choice: &Choice) -> Summary {

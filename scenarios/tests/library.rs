@@ -2,11 +2,11 @@
 //! The bounds follow from the mechanism, or are those of 95 % intervals.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
-use meshsim_scenarios::results::summary::{Strategy, Summary};
 use meshsim_scenarios::scenario::Scenario;
 
 fn run(name: &str, replications: u32, settings: &[&str]) -> Summary {

@@ -3,12 +3,12 @@
 
 mod support;
 
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings::before_run;
 
 const WORKMODEL: &str = r#"{

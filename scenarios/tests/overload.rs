@@ -3,8 +3,8 @@
 
 mod support;
 
+use meshsim_scenarios::analysis::workloads::CpuBound;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
-use meshsim_scenarios::results::workloads::CpuBound;
 use meshsim_scenarios::warnings::{Warning, after_run};
 use support::{of_texts, summary};
 

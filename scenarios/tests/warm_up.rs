@@ -4,12 +4,12 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::Rule;
-use meshsim_scenarios::results::summary::{Strategy, Summary};
 
 const WORKMODEL: &str = r#"{"back": {"internal_service": {"loader": {"cpu_stress": {"run": false}}}, "workers": 1, "threads": 1000}}"#;
 

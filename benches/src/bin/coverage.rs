@@ -15,12 +15,13 @@
 
 use meshsim_core::random::{Address, exponential};
 use meshsim_core::stats::{Estimate, Histogram, Repeated, Resolution};
+use meshsim_scenarios::analysis::summary::{Latency, Summary};
+use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, Plan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::user_requests::BATCHES;
-use meshsim_scenarios::results::summary::{Latency, Summary, Value};
 use meshsim_scenarios::scenario::Scenario;
 use rayon::prelude::*;
 

@@ -5,8 +5,8 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
-use meshsim_scenarios::analysis::ranking::Ranking;
-use meshsim_scenarios::analysis::verdict::verdict;
+use meshsim_scenarios::analysis::summary::Summary;
+use meshsim_scenarios::analysis::verdict::{ranking_over_draws, verdict};
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
@@ -14,7 +14,6 @@ use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::results::files::{to_json, write_comparison};
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::request_log::RequestLog;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
@@ -71,7 +70,7 @@ pub(super) fn run(
         return Ok(interrupted("no replication was finished, nothing is kept"));
     }
     let mut summary = Summary::new(plan, &outcome);
-    summary.calibration = drawn.map(|drawn| Ranking::new(&summary, &drawn));
+    summary.calibration = drawn.map(|drawn| ranking_over_draws(&summary, &drawn));
     let write = |folder: &mut Folder| write_comparison(folder, plan, &outcome, &summary, log.as_ref());
     let written = folder.as_mut().map_or(Ok(()), write);
     warnings::after_run(&summary).iter().for_each(warn);

@@ -1,7 +1,11 @@
-//! What figures say: estimates with intervals, and a verdict.
+//! What figures say: estimates with intervals, a summary of them, and a verdict.
 
 pub mod demand;
 pub mod estimates;
 pub mod queue_growth;
 pub mod ranking;
+mod served;
+pub mod summary;
+pub mod value;
 pub mod verdict;
+pub mod workloads;

@@ -6,8 +6,6 @@
 //! have found: the share of draws in which a ranking is the same says whether it hangs on what the
 //! calibration left open.
 
-use super::verdict::ranked;
-use crate::results::summary::Summary;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -39,12 +37,18 @@ pub struct Pair {
     pub share: Option<f64>,
 }
 
+/// The strategies of a comparison that answer their users, the fastest first, each with its mean latency (ms).
+pub type Order = Vec<(String, f64)>;
+
 impl Ranking {
-    /// Of a comparison at the calibrated values over those at draws.
+    /// Of the order at the calibrated values over those at draws. `strategies` are all that were compared, as they are
+    /// listed.
     #[must_use]
-    pub fn new(calibrated: &Summary, draws: &[Summary]) -> Self {
-        let order = names(calibrated);
+    pub fn new(strategies: &[&str], calibrated: &Order, draws: &[Order]) -> Self {
+        let names = |order: &Order| order.iter().map(|(name, _)| name.clone()).collect();
+        let order: Vec<String> = names(calibrated);
         let orders: Vec<Vec<String>> = draws.iter().map(names).collect();
+        let mean = |order: &Order, name: &str| order.iter().find(|(it, _)| it == name).map(|(_, mean)| *mean);
         let share = |holds: &dyn Fn(&Vec<String>) -> bool| {
             let count = orders.iter().filter(|order| holds(order)).count();
             (!orders.is_empty()).then(|| count as f64 / orders.len() as f64)
@@ -68,7 +72,10 @@ impl Ranking {
             winner_share: share(&|it| it.first() == order.first()),
             order_share: share(&|it| *it == order),
             pairs: pairs.map(pair).collect(),
-            means_ms: draws.iter().map(|it| means(calibrated, it)).collect(),
+            means_ms: draws
+                .iter()
+                .map(|order| strategies.iter().map(|it| mean(order, it)).collect())
+                .collect(),
             order,
         }
     }
@@ -97,15 +104,4 @@ impl Ranking {
         }
         text + "."
     }
-}
-
-fn names(summary: &Summary) -> Vec<String> {
-    ranked(summary).into_iter().map(|it| it.name.clone()).collect()
-}
-
-/// Means of a draw, in the order of the strategies.
-fn means(calibrated: &Summary, draw: &Summary) -> Vec<Option<f64>> {
-    let of = ranked(draw);
-    let mean = |name: &str| of.iter().find(|it| it.name == name).map(|it| it.latency_ms.mean.value);
-    calibrated.strategies.iter().map(|it| mean(&it.name)).collect()
 }

@@ -1,6 +1,7 @@
 //! What a comparison comes to, in a sentence or two.
 
-use crate::results::summary::{Paired, Strategy, Summary};
+use super::ranking::{Order, Ranking};
+use super::summary::{Paired, Strategy, Summary};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
@@ -165,6 +166,17 @@ pub fn ranked(summary: &Summary) -> Vec<&Strategy> {
         .collect();
     ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
     ranked
+}
+
+/// Whether the ranking of a comparison at the calibrated values holds over those at draws of a calibration.
+#[must_use]
+pub fn ranking_over_draws(calibrated: &Summary, draws: &[Summary]) -> Ranking {
+    let order = |summary: &Summary| -> Order {
+        ranked(summary).into_iter().map(|it| (it.name.clone(), it.latency_ms.mean.value)).collect()
+    };
+    let names: Vec<&str> = calibrated.strategies.iter().map(|it| it.name.as_str()).collect();
+    let draws: Vec<Order> = draws.iter().map(order).collect();
+    Ranking::new(&names, &order(calibrated), &draws)
 }
 
 /// A strategy that leaves more than this share of its requests without a good answer is not ranked.

@@ -3,9 +3,9 @@
 use super::Watch;
 use super::compare::{Choice, Plan};
 use super::replication::Rows;
+use crate::analysis::summary::Summary;
 use crate::document::{Setting, path_parts};
 use crate::problem::{Checked, Problem};
-use crate::results::summary::Summary;
 use crate::scenario::Scenario;
 use rayon::prelude::*;
 

@@ -1,8 +1,8 @@
 //! `calibration_draws.csv`: a comparison at each draw of a calibration.
 
 use super::csv::Csv;
-use super::summary::Summary;
 use crate::analysis::ranking::Ranking;
+use crate::analysis::summary::Summary;
 
 /// A row per draw and strategy; empty where too many requests failed.
 pub(super) fn rows(csv: &mut Csv<'_>, summary: &Summary, ranking: &Ranking) -> csv::Result<()> {

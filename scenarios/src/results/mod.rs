@@ -6,8 +6,5 @@ pub mod files;
 pub mod folder;
 mod over_time;
 pub mod request_log;
-mod served;
 pub mod single_file;
-pub mod summary;
 pub mod sweep;
-pub mod workloads;

@@ -8,7 +8,7 @@
 use super::csv::Csv;
 use super::files::metric_rows;
 use super::folder::Folder;
-use super::summary::Summary;
+use crate::analysis::summary::Summary;
 use crate::experiment::sweep::{Axis, BaseValue, Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use serde::Serialize;

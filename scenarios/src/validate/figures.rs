@@ -8,7 +8,7 @@
 //! that are shares or distances themselves are absolute.
 
 use super::distance::{error_outside_interval, relative_error};
-use crate::results::summary::Value;
+use crate::analysis::value::Value;
 use meshsim_core::stats::{Estimate, Interval};
 use serde::{Serialize, Serializer};
 

@@ -1,8 +1,8 @@
 //! What the results of a run tell.
 
 use super::warning::Warning;
-use crate::results::summary::{Strategy, Summary};
-use crate::results::workloads::Saturated;
+use crate::analysis::summary::{Strategy, Summary};
+use crate::analysis::workloads::Saturated;
 
 /// What can be told after a run.
 #[must_use]

@@ -3,9 +3,9 @@
 use super::farther_first::farther_first;
 use super::warning::Warning;
 use crate::analysis::demand::demand_ms_per_request;
+use crate::analysis::workloads::CpuBound;
 use crate::problem::Problem;
 use crate::resolve::Resolved;
-use crate::results::workloads::CpuBound;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
 use meshsim_models::faults::pod::{FaultKind, PodFault};

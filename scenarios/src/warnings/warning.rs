@@ -1,6 +1,6 @@
 //! What can be doubtful about a result, and how it is said.
 
-use crate::results::workloads::CpuBound;
+use crate::analysis::workloads::CpuBound;
 use meshsim_models::mesh::istio_version::IstioVersion;
 use std::collections::BTreeMap;
 use std::fmt;

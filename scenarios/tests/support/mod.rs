@@ -1,12 +1,12 @@
 //! Scenarios for tests that write their own.
 #![allow(dead_code)] // Each test uses a part of it.
 
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::problem::Problems;
-use meshsim_scenarios::results::summary::Summary;
 use meshsim_scenarios::scenario::Scenario;
 use std::path::Path;
 

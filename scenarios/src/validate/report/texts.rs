@@ -1,6 +1,6 @@
 //! Values, errors and verdicts as people read them, and a suite as lines of a table.
 
-use crate::results::summary::Value;
+use crate::analysis::value::Value;
 use crate::validate::figures::{Key, Unit};
 use crate::validate::run::Validation;
 use crate::validate::suite::run::{Finished, Report};

@@ -5,7 +5,7 @@
 //! must differ the same way. A difference is significant at 95 % if it is more than the two
 //! intervals' half-widths, added as independent errors are: the square root of the sum of squares.
 
-use crate::results::summary::Value;
+use crate::analysis::value::Value;
 use meshsim_core::elementary::sqrt;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 use super::ranking::{Means, rank};
 use super::read::{Measured, Suite};
-use crate::results::summary::Value;
+use crate::analysis::value::Value;
 use crate::validate::figures::Key;
 
 fn open(text: &str) -> Result<Suite, String> {

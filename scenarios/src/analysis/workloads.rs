@@ -1,8 +1,8 @@
 //! Deployments over the replications, by name.
 
-use super::summary::Value;
-use crate::analysis::estimates::over_replications;
-use crate::analysis::queue_growth::{self, Origins, origins};
+use super::estimates::over_replications;
+use super::queue_growth::{self, Origins, origins};
+use super::value::Value;
 use crate::experiment::replication::Figures;
 use crate::experiment::workloads::Workload;
 use meshsim_models::kubernetes::scheduler::choice::Unfit;

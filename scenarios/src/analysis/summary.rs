@@ -1,16 +1,17 @@
-//! `summary.json`: what a comparison came to.
+//! What a comparison came to, as `summary.json` has it.
 
+use super::estimates::{CONFIDENCE, Latencies, over_replications};
+use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
+use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
-use crate::analysis::estimates::{CONFIDENCE, Latencies, over_replications};
-use crate::analysis::ranking::Ranking;
 use crate::experiment::compare::{Outcome, Plan};
 use crate::experiment::replication::Figures;
 use crate::experiment::settling::settles_at;
 use crate::experiment::user_requests::{Compared, Counts};
 use crate::experiment::warm_up::WarmUp;
 use crate::resolve::Resolved;
-use meshsim_core::stats::{Estimate, Histogram, paired_difference};
+use meshsim_core::stats::{Histogram, paired_difference};
 use meshsim_models::world::description::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -47,16 +48,6 @@ pub struct Run {
     pub scenario_sha256: String,
     /// Whether it was stopped before all replications had finished.
     pub interrupted: bool,
-}
-
-/// A number with its 95 % interval.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Value {
-    /// The estimate.
-    #[serde(serialize_with = "finite")]
-    pub value: f64,
-    /// Its interval; nothing where there are too few values for one.
-    pub ci95: Option<[f64; 2]>,
 }
 
 /// One strategy.
@@ -202,47 +193,6 @@ pub struct Paired {
     /// Variance of the difference if the requests were not the same, over what it is: the gain of
     /// common random numbers. Nothing if there is no variance.
     pub variance_ratio: Option<f64>,
-}
-
-impl Value {
-    /// Its interval.
-    #[must_use]
-    pub const fn interval(&self) -> Option<[f64; 2]> {
-        self.ci95
-    }
-}
-
-impl From<Estimate> for Value {
-    fn from(estimate: Estimate) -> Self {
-        // Adding zero makes a negative zero positive.
-        let ci95 = estimate.interval.map(|interval| [interval.low + 0.0, interval.high + 0.0]);
-        Self { value: estimate.value + 0.0, ci95 }
-    }
-}
-
-impl From<Option<Estimate>> for Value {
-    fn from(estimate: Option<Estimate>) -> Self {
-        estimate.map_or(Self { value: f64::NAN, ci95: None }, Self::from)
-    }
-}
-
-/// A figure whose interval stands elsewhere.
-fn number_alone<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
-    finite(&value.value, serializer)
-}
-
-/// Figures by cluster whose intervals stand elsewhere.
-fn numbers_alone<S: serde::Serializer>(
-    values: &BTreeMap<String, Value>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let plain = |value: &Value| value.value.is_finite().then_some(value.value);
-    serializer.collect_map(values.iter().map(|(name, value)| (name, plain(value))))
-}
-
-/// JSON has no NaN: where nothing was measured it has null.
-fn finite<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
 }
 
 impl Summary {
