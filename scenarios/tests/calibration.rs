@@ -19,7 +19,7 @@ use meshsim_scenarios::experiment::compare::{self, Choice};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::{self, Keep, Rows};
 use meshsim_scenarios::problem::Checked;
-use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
 use std::fmt::Write;

@@ -11,7 +11,7 @@ use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals,
 use meshsim_scenarios::calibrate::write::{BEGIN, write};
 use meshsim_scenarios::calibrate::{Inputs, Plan};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
-use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::single_file::{file_sha256, prepare_file};
 use meshsim_scenarios::traces::Trace;
 use meshsim_scenarios::traces::format::Format;

@@ -11,8 +11,9 @@ use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
-use meshsim_scenarios::results::files::{to_json, write_comparison};
+use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::request_log::RequestLog;
 use meshsim_scenarios::warnings;
 

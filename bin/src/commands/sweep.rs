@@ -9,7 +9,7 @@ use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::best_of_points;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::sweep::{SweepFiles, point_reports};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::warnings;

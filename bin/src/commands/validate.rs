@@ -11,7 +11,7 @@ use crate::validation_table;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::Plan;
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
-use meshsim_scenarios::results::files::to_json;
+use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;

@@ -8,7 +8,7 @@ use super::request_log::RequestLog;
 use crate::analysis::summary::{Latency, Requests, Summary};
 use crate::analysis::value::Value;
 use crate::experiment::compare::{Outcome, Plan};
-use crate::problem::{Checked, Problem};
+use crate::problem::Checked;
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
 
@@ -61,16 +61,6 @@ pub fn write_comparison(
         folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
     }
     folder.finish(&Manifest::new(plan, outcome))
-}
-
-/// The summary as JSON.
-///
-/// # Errors
-/// Never in practice: a summary is plain data.
-pub fn to_json(summary: &impl Serialize) -> Checked<String> {
-    serde_json::to_string_pretty(summary)
-        .map(|text| text + "\n")
-        .map_err(|error| Problem::new(format!("cannot write JSON: {error}")).into())
 }
 
 #[derive(Serialize)]

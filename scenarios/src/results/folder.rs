@@ -12,7 +12,7 @@
 //! other systems than Unix, two runs in one folder at the same time are not told apart.
 
 use super::csv::Csv;
-use super::files::to_json;
+use super::json::to_json;
 use crate::problem::{Checked, Problem, Problems, clip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

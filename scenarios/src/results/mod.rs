@@ -4,6 +4,7 @@ pub(crate) mod csv;
 mod draws;
 pub mod files;
 pub mod folder;
+pub mod json;
 mod over_time;
 pub mod request_log;
 pub mod single_file;
