@@ -6,7 +6,7 @@
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{RunControl, SimDuration};
 use meshsim_models::application::internal_service::{BodyKind, InternalService};
-use meshsim_models::mesh::cluster_policy::OutlierDetectionSettings;
+use meshsim_models::istiod::cluster_policy::OutlierDetectionSettings;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::World;

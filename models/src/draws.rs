@@ -35,15 +35,15 @@ pub enum Purpose {
     CpuSpeed = 6,
     /// Size of the response's body (`application/internal_service`). Request draw.
     BodySize = 7,
-    /// The load balancer's choice (`mesh/load_balancer`). Request draw, one address per attempt.
+    /// The load balancer's choice (`envoy/load_balancer`). Request draw, one address per attempt.
     Balance = 8,
-    /// Time that the client's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
+    /// Time that the client's proxy takes to pass a request on (`envoy/proxy_cost`). Request draw.
     ClientProxyRequest = 9,
-    /// Time that the client's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
+    /// Time that the client's proxy takes to pass a response on (`envoy/proxy_cost`). Request draw.
     ClientProxyResponse = 10,
-    /// Time that the server's proxy takes to pass a request on (`mesh/proxy_cost`). Request draw.
+    /// Time that the server's proxy takes to pass a request on (`envoy/proxy_cost`). Request draw.
     ServerProxyRequest = 11,
-    /// Time that the server's proxy takes to pass a response on (`mesh/proxy_cost`). Request draw.
+    /// Time that the server's proxy takes to pass a response on (`envoy/proxy_cost`). Request draw.
     ServerProxyResponse = 12,
     /// Random part of a link's delay for a request (`network/link`). Request draw.
     LinkRequest = 13,
@@ -55,29 +55,29 @@ pub enum Purpose {
     /// Random part of a further link's delay for a response (`cluster/handle`). Request draw, by the
     /// cluster that forwards it.
     TransitResponse = 16,
-    /// Back-off before a retry (`mesh/retry`). Request draw.
+    /// Back-off before a retry (`envoy/retry`). Request draw.
     RetryBackoff = 17,
     /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: cluster.
     KubeProxy = 18,
-    /// Worker that accepts a new connection (`application/cell`, `mesh/proxy`, `users/population`).
+    /// Worker that accepts a new connection (`application/cell`, `envoy/proxy`, `users/population`).
     /// Entity draw: cluster or user.
     AcceptingWorker = 19,
     /// Phase of a container's CFS periods (`compute/container`). Entity draw: pod.
     CfsPhase = 20,
-    /// Where a proxy's round robin starts (`mesh/load_balancer`). Entity draw: cluster.
+    /// Where a proxy's round robin starts (`envoy/load_balancer`). Entity draw: cluster.
     BalancerStart = 21,
-    /// Is a request delayed by fault injection? (`mesh/fault_injection`) Request draw.
+    /// Is a request delayed by fault injection? (`envoy/fault_injection`) Request draw.
     FaultDelay = 22,
-    /// Is a request answered by fault injection? (`mesh/fault_injection`) Request draw.
+    /// Is a request answered by fault injection? (`envoy/fault_injection`) Request draw.
     FaultAbort = 23,
-    /// Destination of a request among weighted ones (`mesh/route`). Request draw.
+    /// Destination of a request among weighted ones (`envoy/route`). Request draw.
     TrafficSplit = 24,
-    /// Is a copy of a request sent to a mirror? (`mesh/route`) Request draw.
+    /// Is a copy of a request sent to a mirror? (`envoy/route`) Request draw.
     Mirror = 25,
     /// Does a failing service answer a call with an error? (`faults/pod`) Request draw, one address
     /// per attempt.
     ServiceFailure = 26,
-    /// Where a proxy's interval of outlier detection begins (`mesh/outlier_detection`). Entity draw:
+    /// Where a proxy's interval of outlier detection begins (`envoy/outlier_detection`). Entity draw:
     /// proxy.
     OutlierInterval = 27,
     /// CPU time of a call where a law says it (`application/service_time`). Request draw.

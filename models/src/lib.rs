@@ -31,10 +31,10 @@
 //!
 //! # The walk of a request
 //! 1. `cluster/users`: `users/arrivals` says when a user sends it, `users/population` how it reaches the gateway.
-//! 2. `cluster/outbound` begins a [`Hop`](cluster::outbound::hop::Hop): the client's proxy (`mesh/proxies`,
-//!    `mesh/proxy_cost`) takes it in and finds its route (`router`; `mesh/route`, `mesh/fault_injection`), sees the
-//!    endpoints (`mesh/endpoint_view`) and picks one (`choose_host`; `mesh/upstream`, `mesh/load_balancer`), and gets a
-//!    connection within the limits (`connect`; `mesh/connection_pool`, `mesh/circuit_breaker`). Without a mesh the cell
+//! 2. `cluster/outbound` begins a [`Hop`](cluster::outbound::hop::Hop): the client's proxy (`envoy/proxies`,
+//!    `envoy/proxy_cost`) takes it in and finds its route (`router`; `envoy/route`, `envoy/fault_injection`), sees the
+//!    endpoints (`envoy/endpoint_view`) and picks one (`choose_host`; `envoy/upstream`, `envoy/load_balancer`), and gets a
+//!    connection within the limits (`connect`; `envoy/connection_pool`, `envoy/circuit_breaker`). Without a mesh the cell
 //!    itself does, through `kube_proxy`.
 //! 3. `cluster/network`: the request crosses the cluster or a link (`network/path`, `network/link`), in the latter
 //!    case as a [`Message`](cluster::message::Message).
@@ -42,7 +42,7 @@
 //!    (`sidecar`); a worker of the cell (`application/cell`) gives it a thread; the internal service
 //!    (`application/internal_service`) costs CPU (`compute/container`); further calls (`fan_out`) are hops of their own.
 //! 5. `cluster/network`: the response leaves, round by round as TCP allows (`network/tcp`).
-//! 6. `cluster/outbound`: the client's proxy takes it in (`mesh/outlier_detection`); a retry (`mesh/retry`) or the end.
+//! 6. `cluster/outbound`: the client's proxy takes it in (`envoy/outlier_detection`); a retry (`envoy/retry`) or the end.
 //! 7. `cluster/users`: the gateway answers the user; `telemetry/recorder` is told.
 //!
 //! Rooms decide and schedule nothing; `cluster` acts, and `cluster/handle` passes on what its owners hand to each other.
@@ -52,10 +52,11 @@ pub mod application;
 pub mod cluster;
 pub mod compute;
 pub mod draws;
+pub mod envoy;
 pub mod faults;
 pub mod ids;
+pub mod istiod;
 pub mod kubernetes;
-pub mod mesh;
 pub mod network;
 pub mod request;
 pub mod sparse_table;

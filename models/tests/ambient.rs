@@ -9,11 +9,11 @@ mod support;
 
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::proxy_cost::ProxyCost;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
-use meshsim_models::mesh::locality_setting::TrafficDistribution;
-use meshsim_models::mesh::proxy_cost::ProxyCost;
+use meshsim_models::istiod::cluster_policy::{SimpleBalancer, TrafficPolicy};
+use meshsim_models::istiod::locality_setting::TrafficDistribution;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;

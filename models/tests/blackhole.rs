@@ -8,10 +8,12 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{ConnectionPoolSettings, OutlierDetectionSettings, TrafficPolicy};
-use meshsim_models::mesh::route::RouteSettings;
+use meshsim_models::istiod::cluster_policy::{
+    ConnectionPoolSettings, OutlierDetectionSettings, TrafficPolicy,
+};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;

@@ -9,6 +9,7 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -18,7 +19,6 @@ use meshsim_models::kubernetes::settings::{
     AutoscalerSettings, Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
-use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
 use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::units::Cores;

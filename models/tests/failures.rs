@@ -8,12 +8,12 @@
 mod support;
 
 use meshsim_core::SimDuration;
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, SimpleBalancer, TrafficPolicy};
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_setting::TrafficDistribution;
+use meshsim_models::istiod::cluster_policy::{OutlierDetectionSettings, SimpleBalancer, TrafficPolicy};
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::locality_setting::TrafficDistribution;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;

@@ -11,13 +11,13 @@ mod support;
 
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::retry_budget::RetryBudget;
+use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::ServiceId;
-use meshsim_models::mesh::cluster_policy::ConnectionPoolSettings;
-use meshsim_models::mesh::istio_version::{IstioVersion, NEWEST};
-use meshsim_models::mesh::retry_budget::RetryBudget;
-use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
-use meshsim_models::mesh::route::RouteSettings;
+use meshsim_models::istiod::cluster_policy::ConnectionPoolSettings;
+use meshsim_models::istiod::istio_version::{IstioVersion, NEWEST};
+use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;

@@ -7,14 +7,14 @@
 mod support;
 
 use meshsim_core::SimDuration;
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
-use meshsim_models::mesh::distribute::Distribute;
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_priority::Failover;
-use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
+use meshsim_models::istiod::cluster_policy::{SimpleBalancer, TrafficPolicy};
+use meshsim_models::istiod::distribute::Distribute;
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::locality_priority::Failover;
+use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Description, ServiceSettings};

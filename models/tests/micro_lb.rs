@@ -14,7 +14,7 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::internal_service::{BodyKind, InternalService};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::ServiceId;
-use meshsim_models::mesh::cluster_policy::{
+use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
 use meshsim_models::telemetry::metrics::Counter;

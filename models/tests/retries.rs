@@ -7,7 +7,7 @@
 mod support;
 
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::request::answer::Status;
 use meshsim_models::world::description::Description;
 use support::{cloud_and_edge, ended, run};

@@ -8,14 +8,14 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
-use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
-use meshsim_models::mesh::fault_injection::FaultInjection;
-use meshsim_models::mesh::istio_version::NEWEST;
-use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
-use meshsim_models::mesh::route::{
+use meshsim_models::envoy::fault_injection::FaultInjection;
+use meshsim_models::envoy::route::{
     Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
 };
+use meshsim_models::faults::pod::{FaultKind, PodFault};
+use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
+use meshsim_models::istiod::istio_version::NEWEST;
+use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::Description;

@@ -11,14 +11,14 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::kubernetes::scheduler::resources::ResourceList;
-use meshsim_models::kubernetes::settings::{Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings};
-use meshsim_models::mesh::cluster_policy::{
+use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer,
 };
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::route::RouteSettings;
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::settings::{Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;

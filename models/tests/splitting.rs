@@ -8,7 +8,7 @@ mod support;
 
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{SimpleBalancer, TrafficPolicy};
+use meshsim_models::istiod::cluster_policy::{SimpleBalancer, TrafficPolicy};
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;

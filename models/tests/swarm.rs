@@ -8,9 +8,25 @@ use meshsim_core::random::{Address, Draw, uniform, uniform_index};
 use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Protocol, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
+use meshsim_models::envoy::fault_injection::FaultInjection;
+use meshsim_models::envoy::load_balancer::Policy;
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::envoy::proxy_cost::ProxyCost;
+use meshsim_models::envoy::retry_budget::RetryBudget;
+use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings, WeightedDestination};
+use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::istiod::cluster_policy::{
+    ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
+};
+use meshsim_models::istiod::distribute::Distribute;
+use meshsim_models::istiod::failover_priority::Labels;
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::locality_priority::{Failover, Locality};
+use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
+use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -20,22 +36,6 @@ use meshsim_models::kubernetes::settings::{
     StartWork, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
-use meshsim_models::mesh::cluster_policy::{
-    ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
-};
-use meshsim_models::mesh::distribute::Distribute;
-use meshsim_models::mesh::failover_priority::Labels;
-use meshsim_models::mesh::fault_injection::FaultInjection;
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_priority::{Failover, Locality};
-use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
-use meshsim_models::mesh::proxy_cost::ProxyCost;
-use meshsim_models::mesh::retry_budget::RetryBudget;
-use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
-use meshsim_models::mesh::route::{Destination, Mirror, RouteSettings, WeightedDestination};
-use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::telemetry::request_log::RequestRow;

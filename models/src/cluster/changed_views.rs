@@ -5,10 +5,10 @@
 //! these services, each made when it is first looked at after a change: what has not changed is shared by all
 //! clusters (`world/topology`).
 
+use crate::envoy::endpoint_list::{Edits, Row};
+use crate::envoy::endpoint_view::EndpointView;
 use crate::ids::{ClusterId, PodId, ServiceId, UpstreamId};
-use crate::mesh::endpoint_list::{Edits, Row};
-use crate::mesh::endpoint_view::EndpointView;
-use crate::world::endpoints::{Change, Known, SiteId};
+use crate::istiod::endpoints::{Change, Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime};
 use std::sync::OnceLock;

@@ -5,7 +5,7 @@
 //! A request takes the idle connection of its worker's pool that was used last, or waits for the first
 //! that is free, for which a new one is made if the limits allow. A connection that its request has left
 //! goes to whoever waits, or falls idle; one that takes no further requests is closed, and another is
-//! made for those that wait. What comes of it is the pool's answer (`mesh/connection_pool`); here it is
+//! made for those that wait. What comes of it is the pool's answer (`envoy/connection_pool`); here it is
 //! acted on.
 //!
 //! # Source
@@ -13,9 +13,9 @@
 //! `onStreamClosed`; `ConnectionPool::Callbacks` (`onPoolReady`, `onPoolFailure`).
 
 use super::around::Around;
+use crate::envoy::connection_pool::{Connection, ConnectionPools, Left, Taken};
+use crate::envoy::first_connection::Opening;
 use crate::ids::PoolId;
-use crate::mesh::connection_pool::{Connection, ConnectionPools, Left, Taken};
-use crate::mesh::first_connection::Opening;
 use meshsim_core::Handle;
 
 /// A side of a call, whose requests are told apart by an `R`.

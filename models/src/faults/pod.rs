@@ -22,7 +22,7 @@
 //! - A refused connection is refused at once (RST), as by a node whose pod is gone.
 //!
 //! # Source
-//! Envoy and Istio treat these by the rules cited in `mesh/`; Kubernetes, pod readiness; Linux, a
+//! Envoy and Istio treat these by the rules cited in `envoy/`; Kubernetes, pod readiness; Linux, a
 //! closed port answers RST (RFC 9293, section 3.5.2).
 
 use crate::ids::{ClusterId, PodId, ServiceId};

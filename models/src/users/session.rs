@@ -14,8 +14,8 @@
 //! Envoy `hash_policy.cc`; RFC 6265 (cookies).
 
 use super::population::Population;
+use crate::envoy::session_affinity::{Downstream, HashPolicy, max_age};
 use crate::ids::PodId;
-use crate::mesh::session_affinity::{Downstream, HashPolicy, max_age};
 use meshsim_core::{SimDuration, SimTime};
 use std::fmt::Write;
 

@@ -12,9 +12,9 @@ use super::description::{
 use crate::application::call_graph::{Application, Call, Endpoint, Group, Service};
 use crate::application::internal_service::InternalService;
 use crate::ids::{ClusterId, ServiceId};
+use crate::istiod::failover_priority::Labels;
+use crate::istiod::locality_priority::Locality;
 use crate::kubernetes::settings::KubernetesSettings;
-use crate::mesh::failover_priority::Labels;
-use crate::mesh::locality_priority::Locality;
 use crate::network::path::Path;
 use crate::network::tcp::TcpSettings;
 use crate::users::arrivals::Arrivals;

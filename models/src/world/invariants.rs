@@ -3,8 +3,8 @@
 use crate::cluster::handle::Shard;
 use crate::cluster::outbound::hop::{Client, Hop, Phase};
 use crate::cluster::state::Cluster;
-use crate::mesh::circuit_breaker::Resource;
-use crate::mesh::upstream::Upstream;
+use crate::envoy::circuit_breaker::Resource;
+use crate::envoy::upstream::Upstream;
 use crate::network::link::Link;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::SimTime;

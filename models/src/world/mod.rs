@@ -3,11 +3,9 @@
 mod build;
 mod builder;
 pub mod description;
-pub mod endpoints;
 mod invariants;
 pub mod placement;
 pub mod timeline;
 pub mod topology;
-pub mod upstreams;
 
 pub use build::{Record, World};

@@ -11,11 +11,11 @@
 
 use super::description::{ClusterSpec, Deployment, Description};
 use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
+use crate::istiod::locality_setting::REGION_LABEL;
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::{NodeResources, PodRequests, ResourceList};
 use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
-use crate::mesh::locality_setting::REGION_LABEL;
 use meshsim_core::{Id, Table};
 use std::ops::Range;
 

@@ -1,19 +1,19 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 
 use super::description::{DataPlane, Description};
-use super::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
 use super::placement::{DeploymentPlaces, Pod, deployments_by_cluster, place_pods};
-use super::upstreams::Upstreams;
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
+use crate::envoy::endpoint_list::EndpointList;
+use crate::envoy::endpoint_view::EndpointView;
+use crate::envoy::proxies::{Proxies, ProxyKind};
+use crate::envoy::proxy_cost::{ClientPass, ProxyCost, ProxyPass, Side};
 use crate::faults::pod::PodFaults;
 use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
+use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
+use crate::istiod::upstreams::Upstreams;
 use crate::kubernetes::settings::StartWhen;
-use crate::mesh::endpoint_list::EndpointList;
-use crate::mesh::endpoint_view::EndpointView;
-use crate::mesh::proxies::{Proxies, ProxyKind};
-use crate::mesh::proxy_cost::{ClientPass, ProxyCost, ProxyPass, Side};
 use crate::network::link_state::LinkStates;
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment};

@@ -3,10 +3,10 @@
 
 use meshsim_core::{RunControl, SimDuration, SimTime};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, InternalService};
+use meshsim_models::envoy::load_balancer::Policy;
+use meshsim_models::envoy::proxy_cost::{ExtraCost, ProxyCost};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
-use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost};
+use meshsim_models::istiod::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
 use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::RequestRow;

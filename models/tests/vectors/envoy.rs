@@ -4,18 +4,18 @@ use crate::read::{
     flag_at, list, millis_at, real, real_at, required, set, small, small_at, text, whole, whole_at,
 };
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
-use meshsim_models::mesh::host_selection::select;
-use meshsim_models::mesh::load_balancer::earliest_deadline::EarliestDeadline;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::load_balancer::{LeastRequest, WeightedLeastRequest, weight_under_load};
-use meshsim_models::mesh::locality_weights::{LocalityHosts, LocalityWeights};
-use meshsim_models::mesh::priority_load::{
+use meshsim_models::envoy::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
+use meshsim_models::envoy::host_selection::select;
+use meshsim_models::envoy::load_balancer::earliest_deadline::EarliestDeadline;
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::envoy::load_balancer::{LeastRequest, WeightedLeastRequest, weight_under_load};
+use meshsim_models::envoy::locality_weights::{LocalityHosts, LocalityWeights};
+use meshsim_models::envoy::priority_load::{
     Availability, DEFAULT_OVERPROVISIONING_FACTOR, DEFAULT_PANIC_THRESHOLD, HostCounts, Level, LevelLoad,
     PriorityLoad, choose_priority,
 };
-use meshsim_models::mesh::retry::BackOff;
-use meshsim_models::mesh::retry_budget::{RetryBudget, retry_limit};
+use meshsim_models::envoy::retry::BackOff;
+use meshsim_models::envoy::retry_budget::{RetryBudget, retry_limit};
 use serde_json::{Value, json};
 
 pub(crate) fn priority_load(input: &Value) -> Value {

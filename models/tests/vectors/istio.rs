@@ -2,21 +2,21 @@
 
 use crate::read::{flag_at, list, millis_at, real_at, required, set, small_at, text, text_at};
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::cluster_policy::{
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::envoy::retry_budget::RetryBudget;
+use meshsim_models::istiod::cluster_policy::{
     ClusterPolicy, ConnectionPoolSettings, ConsistentHash, LbPolicy, OutlierDetectionSettings, OutlierFields,
     SimpleBalancer, Surroundings, TrafficPolicy,
 };
-use meshsim_models::mesh::distribute as room;
-use meshsim_models::mesh::distribute::{Distribute, Share};
-use meshsim_models::mesh::failover_priority::{
+use meshsim_models::istiod::distribute as room;
+use meshsim_models::istiod::distribute::{Distribute, Share};
+use meshsim_models::istiod::failover_priority::{
     Caller, FailoverPriority, Labels, LocalityEndpoints, Placed, place,
 };
-use meshsim_models::mesh::istio_version::NEWEST;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_priority::{Failover, Locality, priorities};
-use meshsim_models::mesh::locality_setting::{LocalitySetting, Source, TrafficDistribution, in_force};
-use meshsim_models::mesh::retry_budget::RetryBudget;
-use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::istiod::istio_version::NEWEST;
+use meshsim_models::istiod::locality_priority::{Failover, Locality, priorities};
+use meshsim_models::istiod::locality_setting::{LocalitySetting, Source, TrafficDistribution, in_force};
+use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use serde_json::{Map, Value, json};
 
 fn locality(value: &Value) -> Locality {

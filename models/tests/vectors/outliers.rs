@@ -2,7 +2,9 @@
 
 use crate::read::{flag_at, list, millis_at, moment_at, required, set, small_at, text, whole, whole_at};
 use meshsim_core::SimTime;
-use meshsim_models::mesh::outlier_detection::{AtTick, Detector, EjectionType, HostResult, OutlierDetection};
+use meshsim_models::envoy::outlier_detection::{
+    AtTick, Detector, EjectionType, HostResult, OutlierDetection,
+};
 use serde_json::{Map, Value, json};
 
 /// The run of a time line, and what came of it.

@@ -8,7 +8,7 @@ use crate::schema::{Cluster, CongestionControl as Congestion, Link, Node, Scenar
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, HostId, ServiceId};
-use meshsim_models::mesh::locality_priority::Locality;
+use meshsim_models::istiod::locality_priority::Locality;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::network::ways::Ways;
 use meshsim_models::units::{BitsPerSecond, Bytes};

@@ -3,7 +3,7 @@
 use super::check::Check;
 use crate::schema::traffic::{self, Cookie};
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
+use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use toml::Spanned;
 
 pub(super) fn resolve(

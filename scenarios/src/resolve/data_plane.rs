@@ -1,6 +1,6 @@
 //! Keys that only some data planes have a use for, and whether this one has.
 //!
-//! What is simulated under each data plane is `meshsim_models::world::upstreams`' business and its
+//! What is simulated under each data plane is `meshsim_models::istiod::upstreams`' business and its
 //! neighbours'; a key that nothing follows is told by `warnings`. `tests/data_planes.rs` walks over all
 //! keys of the mesh and of services under all data planes.
 

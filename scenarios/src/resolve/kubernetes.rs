@@ -10,6 +10,7 @@ use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::kubernetes::hpa::ControllerFlags;
 use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
@@ -18,7 +19,6 @@ use meshsim_models::kubernetes::settings::{
     Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
-use meshsim_models::mesh::istio_version::IstioVersion;
 use meshsim_models::units::BitsPerSecond;
 use std::collections::BTreeSet;
 use toml::Spanned;

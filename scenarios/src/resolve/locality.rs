@@ -3,9 +3,9 @@
 use super::check::Check;
 use super::ranges::bounded_u32;
 use crate::schema::traffic::{self, LocalityLbSetting};
-use meshsim_models::mesh::distribute::Distribute;
-use meshsim_models::mesh::locality_priority::Failover;
-use meshsim_models::mesh::locality_setting::{LocalitySetting, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
+use meshsim_models::istiod::distribute::Distribute;
+use meshsim_models::istiod::locality_priority::Failover;
+use meshsim_models::istiod::locality_setting::{LocalitySetting, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
 use std::ops::Range;
 use toml::Spanned;
 

@@ -4,9 +4,9 @@ use super::check::Check;
 use super::traffic_policy::time;
 use crate::problem::{clip, nearest};
 use crate::schema::services::Retries;
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::retry::MAX_ATTEMPTS;
-use meshsim_models::mesh::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::envoy::retry::MAX_ATTEMPTS;
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use toml::Spanned;
 
 /// Conditions that are simulated, and those that never come up.
@@ -57,7 +57,7 @@ fn check_conditions(check: &mut Check<'_>, conditions: &Spanned<String>) {
     for part in parts.filter(|part| !CONDITIONS.contains(part)) {
         // Istio takes a number that it knows as a status out of the conditions; Envoy ignores others.
         let alone = RetrySettings { attempts: 1, retry_on: part.to_owned(), ..RetrySettings::default() };
-        let policy = RetryPolicy::new(meshsim_models::mesh::istio_version::NEWEST, Some(&alone), false);
+        let policy = RetryPolicy::new(meshsim_models::istiod::istio_version::NEWEST, Some(&alone), false);
         if policy.is_some_and(|policy| !policy.retriable_status_codes.is_empty()) {
             continue;
         }

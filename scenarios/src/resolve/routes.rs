@@ -6,13 +6,13 @@ use super::retries::retry;
 use super::traffic_policy::time;
 use crate::schema::services::{self as schema, HeaderMatch as Typed, Route};
 use meshsim_core::{Id, SimDuration};
-use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::fault_injection::FaultInjection;
-use meshsim_models::mesh::istio_version::IstioVersion;
-use meshsim_models::mesh::retry_policy::RetryPolicy;
-use meshsim_models::mesh::route::{
+use meshsim_models::envoy::fault_injection::FaultInjection;
+use meshsim_models::envoy::route::{
     Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
 };
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::retry_policy::RetryPolicy;
 use std::collections::BTreeMap;
 use toml::Spanned;
 

@@ -5,22 +5,22 @@ use crate::document::Document;
 use crate::problem::{Problem, Source};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::fault_injection::FaultInjection;
+use meshsim_models::envoy::load_balancer::Policy;
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::envoy::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
+use meshsim_models::envoy::retry_budget::RetryBudget;
+use meshsim_models::envoy::route::{Destination, HeaderMatch, Mirror, ValueMatch, WeightedDestination};
+use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::mesh::cluster_policy::{
+use meshsim_models::istiod::cluster_policy::{
     self, ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer,
 };
-use meshsim_models::mesh::distribute::Distribute;
-use meshsim_models::mesh::fault_injection::FaultInjection;
-use meshsim_models::mesh::load_balancer::Policy;
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_priority::Failover;
-use meshsim_models::mesh::locality_setting::{LocalitySetting, TrafficDistribution};
-use meshsim_models::mesh::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
-use meshsim_models::mesh::retry_budget::RetryBudget;
-use meshsim_models::mesh::retry_policy::RetryPolicy;
-use meshsim_models::mesh::route::{Destination, HeaderMatch, Mirror, ValueMatch, WeightedDestination};
-use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
+use meshsim_models::istiod::distribute::Distribute;
+use meshsim_models::istiod::locality_priority::Failover;
+use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
+use meshsim_models::istiod::retry_policy::RetryPolicy;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;

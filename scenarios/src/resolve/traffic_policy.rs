@@ -5,13 +5,13 @@ use super::ranges::{bounded, bounded_u32};
 use super::{consistent_hash, locality};
 use crate::schema::{self, traffic};
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::cluster_policy::{
+use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::envoy::retry_budget::RetryBudget;
+use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm};
+use meshsim_models::istiod::cluster_policy::{
     self, ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
-use meshsim_models::mesh::load_balancer::slow_start::SlowStart;
-use meshsim_models::mesh::locality_setting::LocalitySetting;
-use meshsim_models::mesh::retry_budget::RetryBudget;
-use meshsim_models::mesh::session_affinity::{ConsistentHash, HashAlgorithm};
+use meshsim_models::istiod::locality_setting::LocalitySetting;
 use toml::Spanned;
 
 /// What a policy says, by who asks for it.

@@ -12,7 +12,7 @@ pub mod traffic;
 pub mod users;
 
 use meshsim_core::SimDuration;
-use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use quantity::{NumberOrText, OneOrMore, Quantity};
 use serde::Deserialize;

@@ -8,18 +8,18 @@ use crate::problem::Problem;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
+use meshsim_models::envoy::outlier_detection::OutlierDetection;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId, UpstreamId};
+use meshsim_models::istiod::locality_setting::{LocalitySetting, in_force};
+use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::kubernetes::hpa::MetricSource;
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::kubernetes::settings::{AutoscalerSettings, Change, ChangeKind, StartWhen, StartWork};
-use meshsim_models::mesh::locality_setting::{LocalitySetting, in_force};
-use meshsim_models::mesh::outlier_detection::OutlierDetection;
 use meshsim_models::users::arrivals::Extreme;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{DataPlane, Deployment, Description, ServiceSettings};
-use meshsim_models::world::upstreams::Upstreams;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be told before a run of these strategies; what is the same under several is told once.

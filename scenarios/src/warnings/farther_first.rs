@@ -6,10 +6,10 @@
 use super::warning::Warning;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimDuration, Table};
+use meshsim_models::envoy::endpoint_list::Part;
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, UpstreamId};
-use meshsim_models::mesh::endpoint_list::Part;
+use meshsim_models::istiod::endpoints::SiteId;
 use meshsim_models::world::description::{DataPlane, Description};
-use meshsim_models::world::endpoints::SiteId;
 use meshsim_models::world::topology::Topology;
 use std::collections::{BTreeMap, BTreeSet};
 

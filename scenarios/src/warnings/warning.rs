@@ -1,7 +1,7 @@
 //! What can be doubtful about a result, and how it is said.
 
 use crate::analysis::workloads::CpuBound;
-use meshsim_models::mesh::istio_version::IstioVersion;
+use meshsim_models::istiod::istio_version::IstioVersion;
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! A request as the pod that serves it sees it.
 
 use crate::cluster::outbound::hop::Hop;
+use crate::envoy::connection_pool::Connection;
 use crate::ids::{ClusterId, EndpointId, PodId};
-use crate::mesh::connection_pool::Connection;
 use crate::network::tcp::Window;
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;

@@ -8,8 +8,8 @@ mod sidecar;
 
 use self::call::Call;
 use crate::application::cell::Cell;
+use crate::envoy::connection_pool::ConnectionPools;
 use crate::ids::{ClusterId, PodId, UpstreamId};
-use crate::mesh::connection_pool::ConnectionPools;
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, Slab};
 

@@ -8,7 +8,7 @@
 //! that was sent is reset upstream, with its connection over HTTP/1.1, and no retry follows. Outlier
 //! detection is told nothing: it was not the host that ended the request. What the request asked for is still
 //! done where it is, and counted. Time-outs of routes and of tries hold beside: whichever is first.
-//! What is answered in time costs no event (`mesh/timeout`).
+//! What is answered in time costs no event (`envoy/timeout`).
 //!
 //! # Assumptions
 //! - A cell's time runs from its call to the last byte of the answer. That of Python's `requests` runs between
@@ -28,8 +28,8 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
 use crate::cluster::message::GivenUp;
+use crate::envoy::timeout::Deadline;
 use crate::ids::{PopulationId, QueueId, UpstreamId};
-use crate::mesh::timeout::Deadline;
 use crate::request::answer::{Answer, Status};
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;

@@ -6,8 +6,8 @@
 //! only.
 
 use crate::cluster::inbound::call::Call;
+use crate::envoy::connection_pool::Connection;
 use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
-use crate::mesh::connection_pool::Connection;
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::work::WorkId;

@@ -14,7 +14,7 @@
 //! - A time-out per try runs until the whole answer is there, where Envoy's ends at its headers.
 //!
 //! # Source
-//! Envoy `router.cc`; the rules are cited where they are kept, in `mesh/*` and `kube_proxy`.
+//! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
 use super::hop::{Caller, Client, ClientConnection, Hop, NewRequest, Origin, Phase};
@@ -24,13 +24,13 @@ use crate::cluster::handed::{Answered, Handed};
 use crate::cluster::message::{Request, Response};
 use crate::cluster::pooling::Pooling;
 use crate::draws::{Purpose, call_address, draw};
+use crate::envoy::circuit_breaker::Resource;
+use crate::envoy::outlier_detection::HostResult;
+use crate::envoy::retry::{Outcome, back_off};
+use crate::envoy::route::Route;
+use crate::envoy::timeout::Deadline;
+use crate::envoy::upstream::AttemptResult;
 use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
-use crate::mesh::circuit_breaker::Resource;
-use crate::mesh::outlier_detection::HostResult;
-use crate::mesh::retry::{Outcome, back_off};
-use crate::mesh::route::Route;
-use crate::mesh::timeout::Deadline;
-use crate::mesh::upstream::AttemptResult;
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::metrics::Counter;

@@ -1,7 +1,7 @@
 //! What the proxies of a cluster know of what they call, by proxy and upstream; made at the first call.
 
+use crate::envoy::upstream::Upstream;
 use crate::ids::{ProxyId, UpstreamId};
-use crate::mesh::upstream::Upstream;
 use meshsim_core::Id;
 
 /// A place for each proxy and upstream.

@@ -24,8 +24,8 @@ use super::blackhole::way_of_pod_opens;
 use super::hop::{Caller, Client, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
+use crate::envoy::mtls::Handshake;
 use crate::ids::PodId;
-use crate::mesh::mtls::Handshake;
 use meshsim_core::{Handle, SimDuration};
 
 /// How long ztunnel keeps a tunnel that nobody uses.

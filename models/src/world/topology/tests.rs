@@ -108,7 +108,7 @@ fn random_changes(topology: &Topology, rng: &mut Draw) -> Vec<Change> {
     changes
 }
 
-fn rows(view: &EndpointView) -> Vec<Vec<(PodId, crate::mesh::endpoint_view::Detail)>> {
+fn rows(view: &EndpointView) -> Vec<Vec<(PodId, crate::envoy::endpoint_view::Detail)>> {
     let level = |level| view.places(level).map(|place| (view.pod(place), view.detail(place))).collect();
     (0..view.levels()).map(level).collect()
 }

@@ -126,7 +126,7 @@ const fn is_status_code(code: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::istio_version::NEWEST;
+    use crate::istiod::istio_version::NEWEST;
 
     fn of(retry_on: &str) -> (Vec<String>, Vec<u16>) {
         let settings = RetrySettings { attempts: 1, retry_on: retry_on.into(), ..RetrySettings::default() };

@@ -21,7 +21,6 @@
 //! `cluster_manager_impl.cc`, `scheduleUpdate`; measured on Envoy 1.40.
 
 use super::circuit_breaker::Thresholds;
-use super::cluster_policy::ClusterPolicy;
 use super::endpoint_view::{EndpointView, Locality};
 use super::load_balancer::hash_tables::HashTables;
 use super::load_balancer::slow_start::SlowStart;
@@ -32,6 +31,7 @@ use super::priority_load::{DEFAULT_OVERPROVISIONING_FACTOR, LevelLoad, PriorityL
 use super::session_affinity::HashPolicy;
 use crate::application::call_graph::Protocol;
 use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId};
+use crate::istiod::cluster_policy::ClusterPolicy;
 use meshsim_core::random::{Draw, bits, uniform_index};
 use meshsim_core::{SimDuration, SimTime};
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! What outlier detection is told.
 //!
 //! # Models
-//! Envoy's settings with Envoy's defaults. What Istio sets of them is in `mesh/cluster_policy`.
+//! Envoy's settings with Envoy's defaults. What Istio sets of them is in `istiod/cluster_policy`.
 //!
 //! # Assumptions
 //! The `enforcing_*` settings are percentages in Envoy; here 100 (true) or 0 (false).

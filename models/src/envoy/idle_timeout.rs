@@ -8,7 +8,7 @@
 //! Envoy, `config.core.v3.HttpProtocolOptions` (`idle_timeout`, default 1 h; `max_connection_duration`); Istio
 //! `DestinationRule`, `ConnectionPoolSettings`.
 
-use super::cluster_policy::ClusterPolicy;
+use crate::istiod::cluster_policy::ClusterPolicy;
 use meshsim_core::{SimDuration, SimTime};
 
 /// Envoy's own, and Istio's default.

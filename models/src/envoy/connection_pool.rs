@@ -29,7 +29,7 @@ use super::circuit_breaker::{CircuitBreaker, Resource, Thresholds};
 use super::first_connection::{self, Opening};
 use super::idle_timeout;
 use crate::ids::{BreakerId, PodId, PoolId};
-use crate::mesh::cluster_policy::ClusterPolicy;
+use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::network::retransmission::Fate;
 use crate::network::tcp::Window;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab, Table};

@@ -6,8 +6,8 @@
 //! subzone where they are. A [`Part`] names a level in so many bytes, however many endpoints it has; [`Edits`] say in
 //! what a list differs from the shared one. So what 10,000 clusters see costs what there is and what changed.
 
-use super::locality_priority::Locality;
 use crate::ids::{NameId, PodId};
+use crate::istiod::locality_priority::Locality;
 use std::collections::BTreeMap;
 
 /// All endpoints, and where they are.
@@ -76,7 +76,7 @@ impl EndpointList {
     /// The endpoints by how near they are to someone at `viewer`, as [`locality_priority`] says; nothing where there
     /// are none.
     ///
-    /// [`locality_priority`]: super::locality_priority::locality_priority
+    /// [`locality_priority`]: crate::istiod::locality_priority::locality_priority
     #[must_use]
     pub fn by_distance(&self, viewer: &Locality<NameId>) -> [Option<Part>; 4] {
         let mut areas = [Some(0), None, None, None];
@@ -269,7 +269,7 @@ impl<T> Default for Edits<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::locality_priority::locality_priority;
+    use crate::istiod::locality_priority::locality_priority;
     use meshsim_core::random::{Address, Draw, bernoulli, uniform_index};
 
     fn random_locality(rng: &mut Draw, few: usize) -> Locality<NameId> {

@@ -11,16 +11,16 @@
 //! # Source
 //! Istio, DestinationRule and VirtualService; `cluster_builder.go`, `route.go`.
 
-use super::description::{DataPlane, Description, ServiceSettings};
 use crate::application::call_graph::Protocol;
+use crate::envoy::load_balancer::Policy;
+use crate::envoy::outlier_detection::OutlierDetection;
+use crate::envoy::priority_load::DEFAULT_PANIC_THRESHOLD;
+use crate::envoy::route::{Destination, Route, RouteSettings};
+use crate::envoy::session_affinity::{ConsistentHash, HashBalancer};
+use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{PopulationId, ServiceId, UpstreamId};
-use crate::mesh::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
-use crate::mesh::load_balancer::Policy;
-use crate::mesh::outlier_detection::OutlierDetection;
-use crate::mesh::priority_load::DEFAULT_PANIC_THRESHOLD;
-use crate::mesh::route::{Destination, Route, RouteSettings};
-use crate::mesh::session_affinity::{ConsistentHash, HashBalancer};
-use crate::mesh::upstream::UpstreamSpec;
+use crate::istiod::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
+use crate::world::description::{DataPlane, Description, ServiceSettings};
 use meshsim_core::{Id, Table};
 
 /// All upstreams and routes of a world.

@@ -13,11 +13,11 @@
 //! # Source
 //! Istio `pilot/pkg/networking/core/cluster_traffic_policy.go`; istio/istio#60690.
 
-use super::circuit_breaker::Thresholds;
-use super::load_balancer::slow_start::SlowStart;
 use super::locality_setting::TrafficDistribution;
-use super::outlier_detection::OutlierDetection;
-use super::retry_budget::RetryBudget;
+use crate::envoy::circuit_breaker::Thresholds;
+use crate::envoy::load_balancer::slow_start::SlowStart;
+use crate::envoy::outlier_detection::OutlierDetection;
+use crate::envoy::retry_budget::RetryBudget;
 use meshsim_core::SimDuration;
 
 /// `connectionPool`, `tcp` and `http` together.

@@ -11,19 +11,19 @@
 //! Istio `endpoint_builder.go`, `BuildClusterLoadAssignment`; `loadbalancer.go`,
 //! `ApplyLocalityLoadBalancer`.
 
-use super::description::{DataPlane, Description, NodeSpec};
+use crate::envoy::endpoint_list::{Edits, EndpointList, Part};
+use crate::envoy::endpoint_view::{Detail, Endpoint, SharedLevel};
+use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{ClusterId, NameId, PodId};
-use crate::mesh::distribute::{Share, distribute};
-use crate::mesh::endpoint_list::{Edits, EndpointList, Part};
-use crate::mesh::endpoint_view::{Detail, Endpoint, SharedLevel};
-use crate::mesh::failover_priority::{
+use crate::istiod::distribute::{Share, distribute};
+use crate::istiod::failover_priority::{
     Caller, FailoverPriority, Labels, LocalityEndpoints, NETWORK_LABEL, place,
 };
-use crate::mesh::locality_priority::{Locality, locality_priority, priorities};
-use crate::mesh::locality_setting::{
+use crate::istiod::locality_priority::{Locality, locality_priority, priorities};
+use crate::istiod::locality_setting::{
     HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL, in_force,
 };
-use crate::mesh::upstream::UpstreamSpec;
+use crate::world::description::{DataPlane, Description, NodeSpec};
 use meshsim_core::{Id, SimTime, Table, id_type};
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ pub struct Known {
 }
 
 /// The sites of all clusters, and the site of each of their nodes.
-pub(super) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<ClusterId, Vec<SiteId>>) {
+pub(crate) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<ClusterId, Vec<SiteId>>) {
     let by_node = description.services.iter().any(|service| {
         let settings = [service.locality.as_ref(), Some(&description.mesh.locality)];
         let listed = |label: &String| label.split('=').next() == Some(HOSTNAME_LABEL);

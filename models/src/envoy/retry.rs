@@ -17,10 +17,10 @@
 //! # Source
 //! Envoy, `x-envoy-retry-on`; `source/common/common/backoff_strategy.cc`,
 //! `JitteredExponentialBackOffStrategy`; `retry_state_impl.cc`, `wouldRetryFromReset`,
-//! `wouldRetryFromHeaders` (at most 10 x base). Istio: `mesh/retry_policy`.
+//! `wouldRetryFromHeaders` (at most 10 x base). Istio: `istiod/retry_policy`.
 
-use super::retry_policy::RetryPolicy;
 use crate::draws::{Purpose, draw};
+use crate::istiod::retry_policy::RetryPolicy;
 use meshsim_core::SimDuration;
 use meshsim_core::random::{Address, uniform};
 
@@ -154,8 +154,8 @@ pub fn back_off(back_off: BackOff, n: u8, address: Address, purpose: Purpose) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::istio_version::{IstioVersion, NEWEST};
-    use crate::mesh::retry_policy::RetrySettings;
+    use crate::istiod::istio_version::{IstioVersion, NEWEST};
+    use crate::istiod::retry_policy::RetrySettings;
 
     fn retry(retry_on: &str) -> Retry {
         let settings = RetrySettings { attempts: 2, retry_on: retry_on.into(), ..RetrySettings::default() };

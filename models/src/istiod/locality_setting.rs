@@ -146,7 +146,7 @@ impl InForce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::istio_version::NEWEST;
+    use crate::istiod::istio_version::NEWEST;
 
     #[test]
     fn the_destination_rule_comes_first_then_the_service_then_the_mesh() {

@@ -17,10 +17,10 @@
 //! `mirrorPercentage`); Envoy, `config.route.v3.RouteAction`.
 
 use super::fault_injection::FaultInjection;
-use super::istio_version::IstioVersion;
 use super::retry::Retry;
-use super::retry_policy::RetryPolicy;
 use crate::ids::{ClusterId, ServiceId, UpstreamId};
+use crate::istiod::istio_version::IstioVersion;
+use crate::istiod::retry_policy::RetryPolicy;
 use meshsim_core::SimDuration;
 
 /// A route of a service, in plain values.

@@ -11,8 +11,8 @@
 
 use super::proxy_cost::ClientPass;
 use crate::ids::{ClusterId, PodId, ProxyId, ServiceId};
+use crate::istiod::endpoints::SiteId;
 use crate::world::description::{DataPlane, Description};
-use crate::world::endpoints::SiteId;
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
 /// What a proxy is.

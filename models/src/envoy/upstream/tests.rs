@@ -1,6 +1,6 @@
 use super::*;
-use crate::mesh::cluster_policy::{Surroundings, TrafficPolicy};
-use crate::mesh::endpoint_view::Endpoint;
+use crate::envoy::endpoint_view::Endpoint;
+use crate::istiod::cluster_policy::{Surroundings, TrafficPolicy};
 use meshsim_core::SimDuration;
 use meshsim_core::random::Address;
 
