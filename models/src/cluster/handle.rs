@@ -385,11 +385,16 @@ impl Owners<'_> {
     }
 
     /// Passes on what owners have handed over, in that order, until there is nothing left.
-    #[inline]
+    #[inline(always)]
     fn pass_on(&mut self) {
-        if self.at.handed.is_empty() {
-            return;
+        // After most events there is nothing.
+        if !self.at.handed.is_empty() {
+            self.pass_on_all();
         }
+    }
+
+    #[inline(never)]
+    fn pass_on_all(&mut self) {
         let mut next = 0;
         while let Some(&what) = self.at.handed.get(next) {
             next += 1;
