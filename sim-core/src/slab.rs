@@ -113,7 +113,6 @@ impl<T: Copy> Slab<T> {
 
 impl<T: Copy> std::ops::Index<Handle<T>> for Slab<T> {
     type Output = T;
-    #[inline]
     fn index(&self, handle: Handle<T>) -> &T {
         self.check(handle);
         &self.values[handle.index as usize]
@@ -121,7 +120,6 @@ impl<T: Copy> std::ops::Index<Handle<T>> for Slab<T> {
 }
 
 impl<T: Copy> std::ops::IndexMut<Handle<T>> for Slab<T> {
-    #[inline]
     fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
         self.check(handle);
         &mut self.values[handle.index as usize]
