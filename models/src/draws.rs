@@ -25,9 +25,9 @@ pub enum Purpose {
     User = 1,
     /// A closed-loop user's think time (`users/arrivals`). Request draw.
     ThinkTime = 2,
-    /// Is this service called? (`call/fan_out`) Request draw.
+    /// Is this service called? (`cluster/inbound/fan_out`) Request draw.
     CallCoin = 3,
-    /// Which services of a group are called, in which order (`call/fan_out`). Request draw.
+    /// Which services of a group are called, in which order (`cluster/inbound/fan_out`). Request draw.
     CallOrder = 4,
     /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
     CpuComplexity = 5,
@@ -57,7 +57,7 @@ pub enum Purpose {
     TransitResponse = 16,
     /// Back-off before a retry (`envoy/retry`). Request draw.
     RetryBackoff = 17,
-    /// Endpoint that kube-proxy chooses for a new connection (`kube_proxy`). Entity draw: cluster.
+    /// Endpoint that kube-proxy chooses for a new connection (`cluster/outbound/kube_proxy`). Entity draw: cluster.
     KubeProxy = 18,
     /// Worker that accepts a new connection (`application/cell`, `envoy/proxy`, `users/population`).
     /// Entity draw: cluster or user.
@@ -106,7 +106,7 @@ pub enum Purpose {
     /// How much longer than a second the rounds of a worker's loop take (`application/cell`). Request
     /// draw.
     LoopRound = 46,
-    /// Back-off before a server's sidecar tries its application again (`call/at_server`). Request draw.
+    /// Back-off before a server's sidecar tries its application again (`cluster/inbound/sidecar`). Request draw.
     InboundBackOff = 50,
 }
 

@@ -13,7 +13,7 @@
 //! A connection is closed after its largest number of requests. Connections, waiting requests and
 //! requests under way are counted by the circuit breaker of the pool's upstream; a pool without a
 //! connection may make one beyond the limit (`first_connection`).
-//! A pool answers, whoever asks acts: on the client's side and on the server's alike (`call/pooling`).
+//! A pool answers, whoever asks acts: on the client's side and on the server's alike (`cluster/pooling`).
 //!
 //! # Assumptions
 //! - Connections that a server or the idle time-out closed are counted until their pool is asked

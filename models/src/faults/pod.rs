@@ -5,7 +5,7 @@
 //!   connections are reset, and new ones are refused until the pod is back, empty. Proxies keep the
 //!   endpoint until they are told.
 //! - *Blackhole*: whatever is sent to the pod or by it is swallowed, as by a firewall that drops, or on a node
-//!   that is cut off. Nothing is refused: who calls it waits (`call/blackhole`). The pod itself goes on.
+//!   that is cut off. Nothing is refused: who calls it waits (`cluster/outbound/blackhole`). The pod itself goes on.
 //! - *Unready*: the pod serves what reaches it, but proxies are told to leave it.
 //! - *Errors*: a share of the calls is answered with a status at once; their further calls are not
 //!   made.

@@ -3,7 +3,7 @@
 //! # Models
 //! A population has N identities. Under Poisson arrivals a request is any user's, as if the users
 //! were independent; otherwise they take turns. Each user keeps its connection to the gateway,
-//! whose congestion window lives on between its requests; who gives up closes it (`call/give_up`).
+//! whose congestion window lives on between its requests; who gives up closes it (`cluster/outbound/give_up`).
 //! The users of a closed loop may stop after so many requests each, as those of a load generator
 //! that is told how many to send (`fortio -n`, `hey -n`, `ab -n`, k6's iterations).
 //!

@@ -1,10 +1,10 @@
 //! The server's sidecar and its own application: connections, limits, further attempts.
 //!
 //! # Models
-//! The `connectionPool` of a service's DestinationRule holds twice: at every client (`connection`), and at
+//! The `connectionPool` of a service's DestinationRule holds twice: at every client (`outbound/connect`), and at
 //! the inbound cluster of the sidecar of every pod that serves it, which counts what all clients together
 //! have under way to this pod. The limits, idle time-outs and ages are the same, and so is the code
-//! (`pooling`); pools are one per worker of the sidecar, limits are shared by them. Outlier detection,
+//! (`cluster/pooling`); pools are one per worker of the sidecar, limits are shared by them. Outlier detection,
 //! balancing and subsets' policies do not hold there. What the sidecar refuses is an answer of 503 to the
 //! client's proxy: it counts for ejections, and is retried where 503 is.
 //! From 1.23 on the sidecar tries twice again to reach an application that it could not connect to, after

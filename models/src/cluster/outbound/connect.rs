@@ -1,7 +1,7 @@
 //! The client's connections: one for each attempt, kept, made or waited for.
 //!
 //! # Models
-//! An attempt gets a connection of its worker's pool as `pooling` says. A handshake is a round trip for TCP and one more
+//! An attempt gets a connection of its worker's pool as `cluster/pooling` says. A handshake is a round trip for TCP and one more
 //! for TLS 1.3, and CPU on both sides where certificates are checked. If a connection cannot be made,
 //! all that wait for one in its pool fail: because it is refused, or because it is not made within the
 //! proxy's `connectTimeout`, handshake included.

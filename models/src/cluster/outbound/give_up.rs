@@ -15,7 +15,7 @@
 //!   any two bytes, so there an answer of several round trips may take longer in all.
 //! - Without a mesh the time runs twice, as there: for the connection, then for the answer. With a proxy
 //!   between, the connection is made to that, at once.
-//! - The server's sidecar learns of it where it counts what it has (`at_server`).
+//! - The server's sidecar learns of it where it counts what it has (`inbound/sidecar`).
 //!
 //! # Source
 //! Envoy `router.cc` (`onDestroy`, `onResetStream`: a downstream reset puts no result), `conn_pool_base.cc`
