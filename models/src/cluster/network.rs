@@ -9,6 +9,8 @@
 //! # Assumptions
 //! - Only a response's last round has the random part of the link's delay, and what a loss costs.
 //! - Within a cluster a server knows at once that its client has given up.
+//!   A request that is under way then reaches its pod all the same.
+//! - An answer between clusters whose last round has not left dies with its pod; what is under way does not.
 //! - Handshakes and acknowledgements are time, not bytes.
 //!
 //! # Source
