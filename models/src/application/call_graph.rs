@@ -344,16 +344,7 @@ mod tests {
                 internal: InternalService::idle(),
                 groups,
             });
-            app.services.push(Service {
-                name: format!("s{i}"),
-                workers: 4,
-                threads: 16,
-                replicas: 1,
-                cpu_limit: None,
-                cpu_request: None,
-                endpoint,
-                service_time: None,
-            });
+            app.services.push(Service::new(&format!("s{i}"), endpoint));
         }
         app
     }

@@ -50,13 +50,13 @@ pub struct Shard {
 }
 
 /// The owners of a cluster's state, and what surrounds them while something happens.
-struct Owners<'a> {
-    users: &'a mut Users,
-    outbound: &'a mut Outbound,
-    inbound: &'a mut Inbound,
-    control: &'a mut Control,
-    network: &'a mut Network,
-    at: Around<'a>,
+pub(super) struct Owners<'a> {
+    pub(super) users: &'a mut Users,
+    pub(super) outbound: &'a mut Outbound,
+    pub(super) inbound: &'a mut Inbound,
+    pub(super) control: &'a mut Control,
+    pub(super) network: &'a mut Network,
+    pub(super) at: Around<'a>,
 }
 
 impl Shard {
@@ -220,22 +220,8 @@ impl Shard {
         scheduler: &'a mut Scheduler<Event, Message>,
     ) -> Owners<'a> {
         let place = self.place_of(entity);
-        let Cluster {
-            id, users, outbound, inbound, control, network, recorder, proxies, pods, draws, ..
-        } = &mut self.clusters[place];
-        let at = Around {
-            now: scheduler.now(),
-            here: *id,
-            topology: &self.topology,
-            scheduler,
-            compute: &mut self.compute,
-            recorder,
-            proxies,
-            pods,
-            draws,
-            handed: &mut self.handed,
-        };
-        Owners { users, outbound, inbound, control, network, at }
+        let Self { topology, clusters, compute, handed, .. } = self;
+        Owners::new(&mut clusters[place], topology, compute, scheduler, handed)
     }
 
     /// What is due of all that is known in advance of a cluster.
@@ -290,6 +276,35 @@ impl Process for Shard {
         let mut owners = self.owners(entity, scheduler);
         owners.receive(message);
         owners.settle();
+    }
+}
+
+impl<'a> Owners<'a> {
+    /// A cluster's owners, what surrounds them, and where they put what is for others.
+    #[inline]
+    pub(super) fn new(
+        cluster: &'a mut Cluster,
+        topology: &'a Topology,
+        compute: &'a mut Compute<Job>,
+        scheduler: &'a mut Scheduler<Event, Message>,
+        handed: &'a mut Vec<Handed>,
+    ) -> Self {
+        let Cluster {
+            id, users, outbound, inbound, control, network, recorder, proxies, pods, draws, ..
+        } = cluster;
+        let at = Around {
+            now: scheduler.now(),
+            here: *id,
+            topology,
+            scheduler,
+            compute,
+            recorder,
+            proxies,
+            pods,
+            draws,
+            handed,
+        };
+        Self { users, outbound, inbound, control, network, at }
     }
 }
 
@@ -443,7 +458,7 @@ impl Owners<'_> {
         if !to!(self.control.pod_advances(place, incarnation)) {
             return;
         }
-        let pod = PodId(self.at.topology.pods_of(self.at.here).start + place as u32);
+        let pod = self.at.topology.pod_in(self.at.here, place);
         let open = self.inbound.open_at(pod) + self.network.sending_of(pod);
         if !to!(self.control.ends_with(place, open)) {
             return;

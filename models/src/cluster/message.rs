@@ -64,8 +64,6 @@ pub struct Request {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
-    /// The attempt, counted from 1.
-    pub attempt: u8,
     /// The user request that it is for, if that is kept.
     pub request: RequestId,
     /// Whose work it is in the cluster in which it is now.

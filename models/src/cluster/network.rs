@@ -23,7 +23,8 @@ use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
 use crate::draws::Purpose;
 use crate::ids::{ClusterId, PodId};
-use crate::network::link::{Link, jitter, serialization};
+use crate::network::link::{Link, Transmission, jitter, serialization};
+use crate::network::link_state::LinkState;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::Loss;
@@ -164,8 +165,8 @@ impl Network {
                 work.rounds += 1;
                 work.cross_wire += u64::from(wire_bytes);
             });
-            let begins = self.transmit(at, response.client, wire_bytes);
-            return at.schedule(begins + path.round_trip, Event::RoundLeaves(sending));
+            let (_, _, sent) = self.transmit(at, response.client, wire_bytes);
+            return at.schedule(sent.begins + path.round_trip, Event::RoundLeaves(sending));
         }
         let last = stream - (all - segments) * path.segment_bytes();
         let wire_bytes = path.wire_bytes(last, segments);
@@ -205,15 +206,9 @@ impl Network {
         self.sending.handles().filter(|&it| self.sending[it].response.pod == pod).count() as u32
     }
 
-    /// Sends a message that goes onto the first link of its way at once; tells when its first bit leaves.
-    pub(super) fn send(
-        &mut self,
-        at: &mut Around<'_>,
-        message: Message,
-        address: Address,
-        purpose: Purpose,
-    ) -> SimTime {
-        self.send_with(at, message, address, purpose, SimDuration::ZERO)
+    /// Sends a message that goes onto the first link of its way at once.
+    fn send(&mut self, at: &mut Around<'_>, message: Message, address: Address, purpose: Purpose) {
+        self.send_with(at, message, address, purpose, SimDuration::ZERO);
     }
 
     /// The same of a message that has arrived so much later, because a part of it was lost.
@@ -224,11 +219,8 @@ impl Network {
         address: Address,
         purpose: Purpose,
         late: SimDuration,
-    ) -> SimTime {
-        let route = at.topology.route(at.here, message.to).expect("a way to every callee");
-        let state = at.topology.links.at(route.link, at.now);
-        let link = &mut self.links[route.port as usize];
-        let sent = link.transmit(at.now, message.wire_bytes, state.bits_per_second);
+    ) {
+        let (next, state, sent) = self.transmit(at, message.to, message.wire_bytes);
         let mut arrives = sent.ends + state.delay + jitter(state.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.
         if !at.topology.links.are_always_up() && !matches!(message.body, Body::Request(_) | Body::Response(_))
@@ -236,8 +228,7 @@ impl Network {
             let leaves = at.topology.told_at(at.here, message.to, at.now);
             arrives = arrives.saturating_add(leaves - at.now);
         }
-        at.scheduler.send(route.next.entity(), arrives, message);
-        sent.begins
+        at.scheduler.send(next.entity(), arrives, message);
     }
 
     /// A control plane tells all other clusters that there is a way to.
@@ -295,11 +286,17 @@ impl Network {
         at.schedule(arrives, Event::Arrives(crossing));
     }
 
-    /// Puts bytes on the link to another cluster; tells when the first leaves.
-    fn transmit(&mut self, at: &Around<'_>, to: ClusterId, wire_bytes: u32) -> SimTime {
-        let route = at.topology.route(at.here, to).expect("a way back");
+    /// Puts bytes on the first link of the way to another cluster: where that leads, and what it is like now.
+    fn transmit(
+        &mut self,
+        at: &Around<'_>,
+        to: ClusterId,
+        wire_bytes: u32,
+    ) -> (ClusterId, LinkState, Transmission) {
+        let route = at.topology.route(at.here, to).expect("a way to whoever calls or is called");
         let state = at.topology.links.at(route.link, at.now);
-        self.links[route.port as usize].transmit(at.now, wire_bytes, state.bits_per_second).begins
+        let link = &mut self.links[route.port as usize];
+        (route.next, state, link.transmit(at.now, wire_bytes, state.bits_per_second))
     }
 }
 

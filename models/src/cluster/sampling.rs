@@ -11,7 +11,7 @@ use super::job::Job;
 use super::message::Message;
 use super::state::Cluster;
 use crate::compute::{CFS_PERIOD, Compute};
-use crate::ids::{PodId, ServiceId};
+use crate::ids::ServiceId;
 use crate::kubernetes::metrics_server::Counters;
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
@@ -127,7 +127,7 @@ impl Sampler<'_> {
     /// What the pod in a place has used and done since the last sample, and in how many CFS periods it
     /// was stopped.
     fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
-        let pod = PodId(self.topology.pods_of(self.cluster.id).start + place as u32);
+        let pod = self.topology.pod_in(self.cluster.id, place);
         let container = self.topology.pods[pod].container;
         let Cluster { id, inbound, proxies, .. } = &*self.cluster;
         let when = (self.topology, *id, self.now);

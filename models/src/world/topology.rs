@@ -177,6 +177,12 @@ impl Topology {
         self.pods_of[cluster].clone()
     }
 
+    /// The pod in a place of a cluster.
+    #[must_use]
+    pub fn pod_in(&self, cluster: ClusterId, place: usize) -> PodId {
+        PodId(self.pods_of[cluster].start + place as u32)
+    }
+
     /// Whether a pod's application burns CPU once it is ready.
     #[must_use]
     pub fn burns_after_ready(&self, pod: PodId) -> bool {

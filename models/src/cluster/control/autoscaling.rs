@@ -11,7 +11,6 @@
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`; metrics-server, `--metric-resolution`.
 
-use super::pods_come_and_go::pod_in;
 use super::state::Control;
 use crate::application::cell::Cell;
 use crate::cluster::around::Around;
@@ -19,7 +18,7 @@ use crate::cluster::event::Event;
 use crate::cluster::job::Job;
 use crate::compute::Compute;
 use crate::envoy::proxies::Proxies;
-use crate::ids::{ClusterId, PodId};
+use crate::ids::ClusterId;
 use crate::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests};
@@ -39,7 +38,7 @@ impl Control {
             // Of a container that has died a kubelet says nothing.
             let runs = matches!(pod.phase, Phase::Ready | Phase::Starting | Phase::Terminating)
                 && pod.runs_from <= at.now
-                && !at.topology.faults.is_dead(pod_in(at, place), at.now);
+                && !at.topology.faults.is_dead(at.topology.pod_in(at.here, place), at.now);
             if runs {
                 let when = (at.topology, at.here, at.now);
                 let counters = counters_of(when, at.compute, at.proxies, cell, place);
@@ -104,7 +103,7 @@ pub(in crate::cluster) fn counters_of(
     cell: &Cell,
     place: usize,
 ) -> Counters {
-    let container = topology.pods[PodId(topology.pods_of(here).start + place as u32)].container;
+    let container = topology.pods[topology.pod_in(here, place)].container;
     let sidecar = topology.has_sidecars().then(|| proxies[proxies.sidecar(place)].cpu_used);
     Counters {
         application_cpu: compute.used_at(container, now),

@@ -95,7 +95,7 @@ impl Control {
 
     /// What the control plane saw last of the faults of the pod in a place.
     pub(super) fn fault_seen(&self, at: &Around<'_>, place: usize) -> Option<ReadyCondition> {
-        at.topology.faults.last_seen(pod_in(at, place), at.now)
+        at.topology.faults.last_seen(at.topology.pod_in(at.here, place), at.now)
     }
 
     /// The controller of a pod's Deployment, if it is here, learns of a fault or its end.
@@ -170,7 +170,7 @@ impl Control {
         pod.start(node as u32, now, images, &start);
         let next = if pod.works { pod.runs_from } else { pod.ready_from };
         let host = at.topology.description.clusters[at.here].nodes[node].host;
-        let container = at.topology.pods[pod_in(at, place)].container;
+        let container = at.topology.pods[at.topology.pod_in(at.here, place)].container;
         at.compute.place(container, Some(at.topology.local_hosts[host]));
         self.record(at, place, PodStep::Scheduled(node as u32));
         pod_advances_at(at, place, next);
@@ -193,7 +193,7 @@ impl Control {
 
     /// A pod serves, and its endpoint is announced.
     fn pod_is_ready(&mut self, at: &mut Around<'_>, place: usize) {
-        let (pod, topology) = (pod_in(at, place), at.topology);
+        let (pod, topology) = (at.topology.pod_in(at.here, place), at.topology);
         let life = at.pods.life_mut(place);
         life.phase = Phase::Ready;
         let node = life.node;
@@ -228,7 +228,7 @@ impl Control {
                 let first = pod.delete(at.now, &settings.pods, sidecar);
                 pod_advances_at(at, place, first);
                 if was_ready {
-                    announce(at, pod_in(at, place), false);
+                    announce(at, at.topology.pod_in(at.here, place), false);
                 }
             }
             Phase::Absent | Phase::Terminating => {}
@@ -255,7 +255,7 @@ impl Control {
 
     /// A pod has left its node: what it requested there is free for others.
     fn release_node(&mut self, at: &mut Around<'_>, place: usize) {
-        at.compute.place(at.topology.pods[pod_in(at, place)].container, None);
+        at.compute.place(at.topology.pods[at.topology.pod_in(at.here, place)].container, None);
         let requests = &self.deployments[self.deployment_of(place)].requests;
         self.nodes[at.pods[place].node as usize].resources.remove(requests);
         for other in waiting(at.pods) {
@@ -309,11 +309,6 @@ pub(super) fn pod_advances_at(at: &mut Around<'_>, place: usize, due: SimTime) {
     at.schedule(due, Event::PodAdvances { place: place as u32, incarnation });
 }
 
-/// The pod in a place of this cluster.
-pub(super) fn pod_in(at: &Around<'_>, place: usize) -> PodId {
-    PodId(at.topology.pods_of(at.here).start + place as u32)
-}
-
 /// What kind of sidecar the pods here have.
 fn sidecar_of(at: &Around<'_>) -> Sidecar {
     let description = &at.topology.description;
@@ -332,7 +327,7 @@ fn start_factors(at: &Around<'_>, place: usize) -> StartFactors {
         return StartFactors { containers: 1.0, sidecar: 1.0, application: 1.0 };
     }
     let incarnation = at.pods[place].incarnation;
-    let address = at.topology.draws.of_pod(pod_in(at, place), u64::from(incarnation));
+    let address = at.topology.draws.of_pod(at.topology.pod_in(at.here, place), u64::from(incarnation));
     let mut rng = draw(address, Purpose::PodStart);
     let law = LogNormal::new(1.0, spread);
     let [containers, sidecar, application] = [(); 3].map(|()| law.sample(&mut rng));

@@ -14,7 +14,7 @@
 //! Kubernetes issue 71255 and #67252: CPU at the start of a Java application, before and after
 //! readiness, is what an autoscaler's initialization period and readiness delay are for.
 
-use super::pods_come_and_go::{pod_advances_at, pod_in};
+use super::pods_come_and_go::pod_advances_at;
 use super::state::Control;
 use crate::cluster::around::Around;
 use crate::cluster::job::Job;
@@ -24,12 +24,12 @@ use crate::kubernetes::pod::Phase;
 impl Control {
     /// The application in a place begins to burn CPU, unless it is dead.
     pub(super) fn start_work_begins(&mut self, at: &mut Around<'_>, place: usize) {
-        let it = at.topology.pods[pod_in(at, place)];
+        let it = at.topology.pods[at.topology.pod_in(at.here, place)];
         let Some(work) = at.topology.description.kubernetes.workload(it.service).start else { return };
-        if at.topology.faults.is_dead(pod_in(at, place), at.now) {
+        if at.topology.faults.is_dead(at.topology.pod_in(at.here, place), at.now) {
             return;
         }
-        let demand = at.slowed(pod_in(at, place), work.demand());
+        let demand = at.slowed(at.topology.pod_in(at.here, place), work.demand());
         at.recorder.start_used_cpu(at.now, demand);
         let job = Job::Start(place as u32);
         at.compute.start_beside(at.now, it.container, work.cores, demand, job);

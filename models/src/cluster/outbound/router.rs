@@ -459,7 +459,6 @@ impl Outbound {
         Request {
             client: at.here,
             hop,
-            attempt: it.attempts,
             request: at.recorder.request_of(it.work),
             work: it.work,
             address: it.attempt_address(),
