@@ -248,6 +248,6 @@ fn control_announces_what_the_proxies_are_told() {
     let ((), handed) = bench.act(|it| it.control.endpoint_announced(&mut it.at, pod, false));
     let [Handed::EndpointNews { pod: of, news }] = handed[..] else { panic!("{handed:?}") };
     assert_eq!(of, pod);
-    bench.act(|it| it.outbound.endpoint_news(&mut it.at, pod, news));
+    bench.act(|it| it.outbound.endpoint_news(&it.at, pod, news));
     assert_eq!(bench.cluster.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
 }

@@ -5,41 +5,29 @@
 //! for TLS 1.3, and CPU on both sides where certificates are checked. If a connection cannot be made,
 //! all that wait for one in its pool fail: because it is refused, or because it is not made within the
 //! proxy's `connectTimeout`, handshake included.
-//! Over a `tcp` service a cell's own connection goes through its sidecar, which chooses an endpoint
-//! when the connection is made and never again.
-//! Where a cell itself is the client of an HTTP/2 or gRPC service (without a mesh, or in ambient mode
-//! without a waypoint), each of its worker processes has one connection, a channel, to the Service,
-//! whose endpoint kube-proxy or the ztunnel chose when it was made: all requests go there, pods that
-//! come later get none, and only a connection that is closed or lost leads to a new choice.
+//! What a cell connects to by itself is in `from_cell`.
 //!
 //! # Assumptions
 //! - Handshakes and acknowledgements are time, not bytes: `cross_wire` has requests and responses
 //!   only. Effect: a new mTLS connection's 3 to 5 kB are missing.
 //! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's
 //!   cluster and blocks no worker.
-//! - Over a `tcp` service the sidecar's active connections are counted while they carry a request.
-//! - A gRPC channel has no back-off after a connection that failed, and no GOAWAY tells it that its
-//!   server is about to stop. Effect: where a pod is lost the next request connects at once, and one
-//!   request per channel meets the stop.
 //!
 //! # Source
-//! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`, `onConnectionEvent`;
-//! `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
-//! 2018-11-07.
+//! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`, `onConnectionEvent`.
 
-use super::hop::{Caller, Client, ClientConnection, Hop, Origin, Phase};
+use super::Outbound;
+use super::hop::{Client, ClientConnection, Hop, Origin, Phase};
 use super::router::route_of;
-use super::{Outbound, kube_proxy};
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
-use crate::cluster::changed_views::view_of;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::cluster::message::Response;
 use crate::cluster::pooling::Pooling;
 use crate::draws::{Purpose, draw};
 use crate::envoy::circuit_breaker::Resource;
-use crate::envoy::connection_pool::{ConnectionPools, Kept, Taken};
+use crate::envoy::connection_pool::{ConnectionPools, Taken};
 use crate::envoy::mtls::Handshake;
 use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::per_try_timeout::per_try_timeout;
@@ -52,7 +40,7 @@ use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id, SimDuration, SimTime};
+use meshsim_core::{Handle, SimDuration, SimTime};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
@@ -60,98 +48,6 @@ const KEPT_BY_CELL: u32 = 10;
 const FOR_EVER: SimDuration = SimDuration::from_nanos(u64::MAX);
 
 impl Outbound {
-    /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
-    /// connection, which over HTTP/2 all requests of the worker share.
-    pub(super) fn call_from_cell(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, caller: Caller) {
-        let pool = self.cell_pool(at, hop, caller, None);
-        if self.takes_kept(at, hop, pool) {
-            return;
-        }
-        if let Some(connection) = self.pools.shared_in_making(pool) {
-            return self.wait_for_shared(at, hop, connection);
-        }
-        let service = at.topology.service_of(self.hops[hop].endpoint);
-        let Some(pod) = self.endpoint_for_cell(at, caller.pod, service) else {
-            // kube-proxy rejects what no endpoint is there for.
-            return self.answer_itself(at, hop, Status::ConnectFailure);
-        };
-        let it = self.hops[hop];
-        let connection = self.open(at, &it, pool, pod);
-        if self.pools.is_shared(pool) {
-            return self.wait_for_shared(at, hop, connection);
-        }
-        self.begin_attempt(at, hop, pod);
-        self.hops[hop].phase = Phase::Waiting;
-        self.pools[connection].bound = Some(hop);
-    }
-
-    /// A cell's request goes out on a connection that its pool has kept, if it has.
-    fn takes_kept(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) -> bool {
-        let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
-        match self.pools.take_kept(pool, at.now, one_way) {
-            Kept::Open(connection) => {
-                let pod = self.pools[connection].pod;
-                self.begin_attempt(at, hop, pod);
-                self.dispatch(at, hop, connection);
-            }
-            Kept::Closed(pod) => {
-                self.begin_attempt(at, hop, pod);
-                self.meet_close(at, hop);
-            }
-            Kept::Nothing => return false,
-        }
-        true
-    }
-
-    /// A cell's request waits for the shared connection that is being made.
-    fn wait_for_shared(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: Handle<Hop>,
-        connection: Handle<ClientConnection>,
-    ) {
-        let (pool, pod) = (self.pools[connection].pool, self.pools[connection].pod);
-        self.begin_attempt(at, hop, pod);
-        let it = &mut self.hops[hop];
-        it.phase = Phase::Waiting;
-        it.connection = Some(connection);
-        // The pool counts nowhere, so nothing limits it.
-        let waits = self.pools.wait(pool, hop);
-        debug_assert!(waits, "nothing limits a cell");
-    }
-
-    /// A cell's connection through its sidecar to a `tcp` service.
-    #[cold]
-    pub(super) fn attempt_over_tcp(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: Handle<Hop>,
-        caller: Caller,
-        proxy: ProxyId,
-        worker: u16,
-    ) {
-        let it = self.hops[hop];
-        self.prepare_upstream(at, proxy, it.upstream());
-        let breaker = self.breaker_of(&it);
-        let pool = self.cell_pool(at, hop, caller, Some(breaker));
-        if self.takes_kept(at, hop, pool) {
-            return;
-        }
-        let Some((pod, _)) = self.choose_endpoint(at, hop, proxy, worker) else {
-            return self.answer_itself(at, hop, Status::NoHealthyUpstream);
-        };
-        self.begin_attempt(at, hop, pod);
-        if !self.pools.breaker(breaker).acquire(Resource::Connections) {
-            self.count(at, hop, Counter::ConnectionOverflows);
-            return self.attempt_fails(at, hop, Status::Overflow, Outcome::Refused);
-        }
-        self.hops[hop].phase = Phase::Waiting;
-        let it = self.hops[hop];
-        let connection = self.open(at, &it, pool, pod);
-        self.pools[connection].bound = Some(hop);
-    }
-
     /// A handshake is done.
     pub(crate) fn connection_ready(&mut self, at: &mut Around<'_>, connection: Handle<ClientConnection>) {
         self.pools.connected(connection);
@@ -311,7 +207,13 @@ impl Outbound {
     }
 
     /// Begins to make a connection.
-    fn open(&mut self, at: &mut Around<'_>, hop: &Hop, pool: PoolId, pod: PodId) -> Handle<ClientConnection> {
+    pub(super) fn open(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: &Hop,
+        pool: PoolId,
+        pod: PodId,
+    ) -> Handle<ClientConnection> {
         let service = at.topology.pods[pod].service;
         let server = &at.topology.application().services[service];
         let workers = if at.topology.has_sidecars() {
@@ -368,43 +270,6 @@ impl Outbound {
             at.recorder.proxy_used_cpu(at.now, work.as_nanos() as f64);
         }
         Ok(ready)
-    }
-
-    /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
-    /// or any healthy one of the nearest level that has one.
-    fn endpoint_for_cell(&mut self, at: &mut Around<'_>, pod: PodId, service: ServiceId) -> Option<PodId> {
-        let address = at.next_draw();
-        let mut rng = draw(address, Purpose::KubeProxy);
-        if !at.topology.is_ambient() {
-            let ready = self.ready_pods(at.topology, service);
-            return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
-        }
-        let node = at.pods[at.topology.slot_of(pod)].node;
-        let (site, id) = (at.topology.site_of_node(at.here, node), UpstreamId(service.0));
-        let view = view_of(&self.endpoints, at.topology, at.here, site, id);
-        let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
-        let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
-        let number = uniform_index(&mut rng, healthy(level).count());
-        healthy(level).nth(number).map(|place| view.pod(place))
-    }
-
-    /// The pool of a cell's worker for a Service, made at its first call.
-    fn cell_pool(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: Handle<Hop>,
-        caller: Caller,
-        breaker: Option<BreakerId>,
-    ) -> PoolId {
-        let service = at.topology.service_of(self.hops[hop].endpoint);
-        let services = at.topology.application().services.len();
-        let index = usize::from(caller.cell_worker) * services + service.index();
-        let slot = at.topology.slot_of(caller.pod);
-        let known = self.cell_pools[slot][index];
-        let shares = at.topology.description.services[service].protocol.shares_connections();
-        let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares));
-        self.cell_pools[slot][index] = Some(pool);
-        pool
     }
 
     /// How long the client of a pool waits for a connection to a pod of a service.

@@ -3,6 +3,7 @@
 mod blackhole;
 mod choose_host;
 mod connect;
+mod from_cell;
 mod give_up;
 pub mod hop;
 mod kube_proxy;

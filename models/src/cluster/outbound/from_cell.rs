@@ -1,0 +1,165 @@
+//! Connections that a cell makes by itself: without a mesh, in ambient mode without a waypoint, and to `tcp` services.
+//!
+//! # Models
+//! A cell's worker keeps its connections per Service. Over a `tcp` service a cell's own connection goes
+//! through its sidecar, which chooses an endpoint when the connection is made and never again.
+//! Where a cell itself is the client of an HTTP/2 or gRPC service (without a mesh, or in ambient mode
+//! without a waypoint), each of its worker processes has one connection, a channel, to the Service,
+//! whose endpoint kube-proxy or the ztunnel chose when it was made: all requests go there, pods that
+//! come later get none, and only a connection that is closed or lost leads to a new choice.
+//!
+//! # Assumptions
+//! - Over a `tcp` service the sidecar's active connections are counted while they carry a request.
+//! - A gRPC channel has no back-off after a connection that failed, and no GOAWAY tells it that its
+//!   server is about to stop. Effect: where a pod is lost the next request connects at once, and one
+//!   request per channel meets the stop.
+//!
+//! # Source
+//! Envoy `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
+//! 2018-11-07.
+
+use super::hop::{Caller, ClientConnection, Hop, Phase};
+use super::{Outbound, kube_proxy};
+use crate::cluster::around::Around;
+use crate::cluster::changed_views::view_of;
+use crate::cluster::pooling::Pooling;
+use crate::draws::{Purpose, draw};
+use crate::envoy::circuit_breaker::Resource;
+use crate::envoy::connection_pool::Kept;
+use crate::envoy::retry::Outcome;
+use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
+use crate::request::answer::Status;
+use crate::telemetry::metrics::Counter;
+use meshsim_core::random::uniform_index;
+use meshsim_core::{Handle, Id};
+
+impl Outbound {
+    /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
+    /// connection, which over HTTP/2 all requests of the worker share.
+    pub(super) fn call_from_cell(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, caller: Caller) {
+        let pool = self.cell_pool(at, hop, caller, None);
+        if self.takes_kept(at, hop, pool) {
+            return;
+        }
+        if let Some(connection) = self.pools.shared_in_making(pool) {
+            return self.wait_for_shared(at, hop, connection);
+        }
+        let service = at.topology.service_of(self.hops[hop].endpoint);
+        let Some(pod) = self.endpoint_for_cell(at, caller.pod, service) else {
+            // kube-proxy rejects what no endpoint is there for.
+            return self.answer_itself(at, hop, Status::ConnectFailure);
+        };
+        let it = self.hops[hop];
+        let connection = self.open(at, &it, pool, pod);
+        if self.pools.is_shared(pool) {
+            return self.wait_for_shared(at, hop, connection);
+        }
+        self.begin_attempt(at, hop, pod);
+        self.hops[hop].phase = Phase::Waiting;
+        self.pools[connection].bound = Some(hop);
+    }
+
+    /// A cell's request goes out on a connection that its pool has kept, if it has.
+    fn takes_kept(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) -> bool {
+        let (topology, here) = (at.topology, at.here);
+        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        match self.pools.take_kept(pool, at.now, one_way) {
+            Kept::Open(connection) => {
+                let pod = self.pools[connection].pod;
+                self.begin_attempt(at, hop, pod);
+                self.dispatch(at, hop, connection);
+            }
+            Kept::Closed(pod) => {
+                self.begin_attempt(at, hop, pod);
+                self.meet_close(at, hop);
+            }
+            Kept::Nothing => return false,
+        }
+        true
+    }
+
+    /// A cell's request waits for the shared connection that is being made.
+    fn wait_for_shared(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        connection: Handle<ClientConnection>,
+    ) {
+        let (pool, pod) = (self.pools[connection].pool, self.pools[connection].pod);
+        self.begin_attempt(at, hop, pod);
+        let it = &mut self.hops[hop];
+        it.phase = Phase::Waiting;
+        it.connection = Some(connection);
+        // The pool counts nowhere, so nothing limits it.
+        let waits = self.pools.wait(pool, hop);
+        debug_assert!(waits, "nothing limits a cell");
+    }
+
+    /// A cell's connection through its sidecar to a `tcp` service.
+    #[cold]
+    pub(super) fn attempt_over_tcp(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        caller: Caller,
+        proxy: ProxyId,
+        worker: u16,
+    ) {
+        let it = self.hops[hop];
+        self.prepare_upstream(at, proxy, it.upstream());
+        let breaker = self.breaker_of(&it);
+        let pool = self.cell_pool(at, hop, caller, Some(breaker));
+        if self.takes_kept(at, hop, pool) {
+            return;
+        }
+        let Some((pod, _)) = self.choose_endpoint(at, hop, proxy, worker) else {
+            return self.answer_itself(at, hop, Status::NoHealthyUpstream);
+        };
+        self.begin_attempt(at, hop, pod);
+        if !self.pools.breaker(breaker).acquire(Resource::Connections) {
+            self.count(at, hop, Counter::ConnectionOverflows);
+            return self.attempt_fails(at, hop, Status::Overflow, Outcome::Refused);
+        }
+        self.hops[hop].phase = Phase::Waiting;
+        let it = self.hops[hop];
+        let connection = self.open(at, &it, pool, pod);
+        self.pools[connection].bound = Some(hop);
+    }
+
+    /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
+    /// or any healthy one of the nearest level that has one.
+    fn endpoint_for_cell(&mut self, at: &mut Around<'_>, pod: PodId, service: ServiceId) -> Option<PodId> {
+        let address = at.next_draw();
+        let mut rng = draw(address, Purpose::KubeProxy);
+        if !at.topology.is_ambient() {
+            let ready = self.ready_pods(at.topology, service);
+            return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
+        }
+        let node = at.pods[at.topology.slot_of(pod)].node;
+        let (site, id) = (at.topology.site_of_node(at.here, node), UpstreamId(service.0));
+        let view = view_of(&self.endpoints, at.topology, at.here, site, id);
+        let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
+        let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
+        let number = uniform_index(&mut rng, healthy(level).count());
+        healthy(level).nth(number).map(|place| view.pod(place))
+    }
+
+    /// The pool of a cell's worker for a Service, made at its first call.
+    fn cell_pool(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        caller: Caller,
+        breaker: Option<BreakerId>,
+    ) -> PoolId {
+        let service = at.topology.service_of(self.hops[hop].endpoint);
+        let services = at.topology.application().services.len();
+        let index = usize::from(caller.cell_worker) * services + service.index();
+        let slot = at.topology.slot_of(caller.pod);
+        let known = self.cell_pools[slot][index];
+        let shares = at.topology.description.services[service].protocol.shares_connections();
+        let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares));
+        self.cell_pools[slot][index] = Some(pool);
+        pool
+    }
+}
