@@ -1,13 +1,13 @@
-//! What Kubernetes is told: its release, pods, controllers, changes.
+//! What Kubernetes is told: its release, pods, controllers.
 
 use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, rate};
-use super::ranges::{bounded, bounded_u32, spread};
+use super::ranges::{bounded, spread};
 use super::resources::bytes;
-use super::{hpa, workloads};
+use super::{changes, hpa, workloads};
 use crate::schema::Scenario;
-use crate::schema::kubernetes::{self as typed, ChangeKind as Kind};
-use meshsim_core::{Id, SimDuration, SimTime, Table};
+use crate::schema::kubernetes as typed;
+use meshsim_core::{SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::istio_version::IstioVersion;
@@ -16,15 +16,11 @@ use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
 use meshsim_models::kubernetes::scheduler::node::NodeSelector;
 use meshsim_models::kubernetes::settings::{
-    Change, ChangeKind, KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
+    KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::BitsPerSecond;
 use std::collections::BTreeSet;
-use toml::Spanned;
-
-/// Most pods that a change asks for.
-const REPLICAS_MAX: u32 = 1_000;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,
@@ -45,7 +41,7 @@ pub(super) fn resolve(
         autoscalers: hpa::resolve(check, scenario, application, network, version),
         controller: controller(check, &scenario.controller_manager, version),
         metrics: metrics(check, scenario),
-        changes: changes(check, scenario, application, network, end),
+        changes: changes::resolve(check, scenario, application, network, end),
         constrained,
     }
 }
@@ -156,56 +152,4 @@ fn metrics(check: &mut Check<'_>, scenario: &Scenario) -> MetricsSettings {
     let sync = controller.hpa_sync_period.as_ref();
     let sync_period = check.duration(sync, "hpa_sync_period", default.sync_period, 1_000_000_000);
     MetricsSettings { resolution, pods_window, sync_period }
-}
-
-fn changes(
-    check: &mut Check<'_>,
-    scenario: &Scenario,
-    application: &Application,
-    network: &Network,
-    end: SimDuration,
-) -> Vec<Change> {
-    let mut changes: Vec<Change> =
-        scenario.changes.iter().filter_map(|it| change(check, it, application, network, end)).collect();
-    changes.sort_by_key(|it| it.at);
-    changes
-}
-
-fn change(
-    check: &mut Check<'_>,
-    written: &Spanned<typed::Change>,
-    application: &Application,
-    network: &Network,
-    end: SimDuration,
-) -> Option<Change> {
-    let (span, it) = (written.span(), written.get_ref());
-    let services = application.services.iter().map(|it| it.name.as_str());
-    let service = check.reference(it.service.get_ref(), it.service.span(), services, "service");
-    let clusters = network.clusters.iter().map(|it| it.name.as_str());
-    let cluster = check.reference(it.cluster.get_ref(), it.cluster.span(), clusters, "cluster");
-    let at = check.duration(Some(&it.at), "at", SimDuration::ZERO, 0);
-    if at >= end {
-        let message = format!("the change comes at {at}, and the run ends at {end}");
-        check.problem(message, it.at.span(), "it comes before; the warm-up is part of the run");
-    }
-    let replicas = bounded_u32(check, it.replicas.as_ref(), "replicas", 0, REPLICAS_MAX);
-    let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
-    let kind = match (it.kind.get_ref(), replicas) {
-        (Kind::Scale, None) => {
-            check.problem("a change of kind \"scale\" needs replicas", span, "write replicas = 3");
-            return None;
-        }
-        (Kind::Rollout | Kind::Remove, Some(_)) => {
-            let place = it.replicas.as_ref().map_or(span, Spanned::span);
-            check.problem("only scale and offload have replicas", place, "take it out");
-            return None;
-        }
-        (Kind::Scale, Some(replicas)) => ChangeKind::Scale(replicas),
-        (Kind::Offload, replicas) => {
-            ChangeKind::Scale(replicas.unwrap_or(application.services[service].replicas).max(1))
-        }
-        (Kind::Remove, None) => ChangeKind::Scale(0),
-        (Kind::Rollout, None) => ChangeKind::Rollout,
-    };
-    Some(Change { at: SimTime::ZERO + at, service, cluster, kind })
 }

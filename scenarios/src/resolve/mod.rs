@@ -3,6 +3,7 @@
 mod application;
 mod arrivals;
 mod calibration;
+mod changes;
 mod check;
 mod clusters;
 mod consistent_hash;

@@ -1,4 +1,4 @@
-//! What Kubernetes is told, as it is typed: pods, autoscalers, controllers, changes.
+//! What Kubernetes is told, as it is typed: pods, autoscalers, controllers.
 
 use super::quantity::{NumberOrText, Quantity};
 use super::{BTreeMap, Duration};
@@ -240,36 +240,6 @@ pub struct MetricsServer {
     pub resolution: Option<Duration>,
     /// Over how long pods metrics are taken.
     pub pods_window: Option<Duration>,
-}
-
-/// Something that somebody changes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// When, from the start of the run.
-    pub at: Duration,
-    /// Whose Deployment.
-    pub service: Spanned<String>,
-    /// Where.
-    pub cluster: Spanned<String>,
-    /// What.
-    pub kind: Spanned<ChangeKind>,
-    /// How many pods.
-    pub replicas: Option<Spanned<u32>>,
-}
-
-/// What is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// The number of pods.
-    Scale,
-    /// The pods' version.
-    Rollout,
-    /// The service comes to the cluster.
-    Offload,
-    /// The service leaves the cluster.
-    Remove,
 }
 
 /// What a node's pods may request together, and who may go there.

@@ -4,6 +4,7 @@
 //! `meshsim_models::world::description`'s.
 
 pub mod calibration;
+pub mod changes;
 pub mod faults;
 pub mod kubernetes;
 pub mod quantity;
@@ -98,7 +99,7 @@ pub struct Scenario {
     pub metrics_server: kubernetes::MetricsServer,
     /// What somebody changes.
     #[serde(default)]
-    pub changes: Vec<Spanned<kubernetes::Change>>,
+    pub changes: Vec<Spanned<changes::Change>>,
     /// What a calibration left open: used by comparisons over its draws alone.
     pub calibration: Option<Spanned<calibration::Calibration>>,
 }
