@@ -20,15 +20,13 @@ use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::Cluster;
 use super::users::Users;
-use crate::compute::{Compute, ContainerSpec};
-use crate::draws::{Purpose, draw};
-use crate::ids::{ClusterId, HostId, PodId, PopulationId};
+use crate::compute::Compute;
+use crate::ids::{ClusterId, PodId, PopulationId};
 use crate::telemetry::slices::Slices;
 use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
-use meshsim_core::random::uniform;
 use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime, Table};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Calls a method of an owner, with what surrounds it.
@@ -60,54 +58,6 @@ pub(super) struct Owners<'a> {
 }
 
 impl Shard {
-    /// Places the containers of a group of clusters on their hosts, and tells each pod its
-    /// container.
-    pub(crate) fn compute(topology: &mut Topology, group: &[ClusterId]) -> Compute<Job> {
-        let mut hosts: BTreeMap<HostId, HostId> = BTreeMap::new();
-        for &cluster in group {
-            for host in topology.description.clusters[cluster].nodes.iter().map(|node| node.host) {
-                let next = HostId::from_index(hosts.len());
-                hosts.entry(host).or_insert(next);
-            }
-        }
-        // In the order in which they were numbered.
-        let mut cores = vec![0.0; hosts.len()];
-        for (&host, &local) in &hosts {
-            topology.local_hosts[host] = local;
-            cores[local.index()] = topology.description.hosts[host].cores;
-        }
-        let mut compute = Compute::new(cores);
-        for &cluster in group {
-            for pod in topology.pods_of(cluster).map(PodId) {
-                let it = topology.pods[pod];
-                let node = it.starts_on.unwrap_or(0) as usize;
-                let host = topology.description.clusters[cluster].nodes[node].host;
-                let service = &topology.description.application.services[it.service];
-                let phase = uniform(&mut draw(topology.draws.of_pod(pod, 0), Purpose::CfsPhase));
-                let start = topology.description.kubernetes.workload(it.service).start;
-                topology.pods[pod].container = compute.add_container(&ContainerSpec {
-                    host: hosts[&host],
-                    entity: cluster.entity(),
-                    workers: usize::from(service.workers),
-                    // A place that may never be taken gets no room in advance.
-                    jobs_per_worker: if it.starts_on.is_some() {
-                        usize::from(service.threads).min(64)
-                    } else {
-                        0
-                    },
-                    beside: start.map_or(0.0, |start| start.cores),
-                    limit: it.cpu_limit,
-                    weight: service.cpu_request.or(service.cpu_limit).map_or(1.0, |cores| cores.0.max(0.01)),
-                    phase,
-                });
-                if it.starts_on.is_none() {
-                    compute.place(topology.pods[pod].container, None);
-                }
-            }
-        }
-        compute
-    }
-
     pub(crate) fn new(
         topology: &Arc<Topology>,
         group: &[ClusterId],

@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::handed::{Answered, Handed};
-use super::handle::{Owners, Shard};
+use super::handle::Owners;
 use super::job::Job;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
 use super::outbound::hop::{Hop, Origin};
@@ -17,6 +17,7 @@ use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::work::{RequestId, WorkId};
 use crate::users::arrivals::Arrivals;
+use crate::world::containers::place_containers;
 use crate::world::description::{DataPlane, Description};
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
@@ -51,7 +52,7 @@ impl Bench {
         change(&mut description);
         let slices = Slices::new(description.end(), SimTime::ZERO);
         let mut topology = Topology::new(description, 0);
-        let compute = Shard::compute(&mut topology, &[EDGE]);
+        let compute = place_containers(&mut topology, &[EDGE]);
         let cluster = Cluster::new(EDGE, &topology, slices);
         let scheduler = Scheduler::alone(2);
         Self { topology, cluster, compute, scheduler, handed: Vec::new(), now: SimTime::ZERO }

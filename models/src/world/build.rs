@@ -4,6 +4,7 @@
 //! Each cluster is an entity. Clusters that share a host form one process, because each sees at
 //! once what the others do to its cores; all others are processes of their own.
 
+use super::containers::place_containers;
 use super::description::Description;
 use super::placement::DeploymentPlaces;
 use super::timeline::timelines;
@@ -65,7 +66,7 @@ impl World {
     pub fn new(description: &Description, replication: u32) -> Self {
         let groups = share_hosts(description);
         let mut topology = Topology::new(description.clone(), replication);
-        let computes: Vec<_> = groups.iter().map(|group| Shard::compute(&mut topology, group)).collect();
+        let computes: Vec<_> = groups.iter().map(|group| place_containers(&mut topology, group)).collect();
         let topology = Arc::new(topology);
         let end = description.end();
         let slices = Slices::new(end, SimTime::ZERO + description.warm_up);

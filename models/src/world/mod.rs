@@ -2,6 +2,7 @@
 
 mod build;
 mod builder;
+pub mod containers;
 pub mod description;
 mod invariants;
 pub mod placement;
