@@ -23,9 +23,6 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
     /// Its connections.
     fn pools(&mut self) -> &mut ConnectionPools<R>;
 
-    /// What a pool answers to a request that comes now.
-    fn take(&mut self, at: &mut Around<'_>, request: R, pool: PoolId) -> Taken<R>;
-
     /// A request goes out over its connection, unless a limit forbids it. Tells whether the connection
     /// is in use.
     fn dispatch(&mut self, at: &mut Around<'_>, request: R, connection: Handle<Connection<R>>) -> bool;
@@ -48,14 +45,10 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
     /// How many idle connections a pool keeps.
     fn kept_most(&self, pool: PoolId) -> u32;
 
-    /// A request gets a connection of its pool, now or later.
-    fn take_connection(&mut self, at: &mut Around<'_>, request: R, pool: PoolId) {
-        match self.take(at, request, pool) {
-            Taken::Sent(connection) => {
-                if !self.dispatch(at, request, connection) {
-                    self.release(at, connection);
-                }
-            }
+    /// A pool has not sent a request at once: `taken` is what it answered.
+    fn is_not_sent(&mut self, at: &mut Around<'_>, taken: Taken<R>, request: R, pool: PoolId) {
+        match taken {
+            Taken::Sent(_) => unreachable!("sent at once"),
             Taken::MetClose => self.meet_close(at, request),
             Taken::Overflow => self.overflows(at, request),
             Taken::Waits(opening) => {
@@ -88,9 +81,9 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
     /// A request has left its connection.
     fn has_left(&mut self, at: &mut Around<'_>, left: Left<R>, request: R) {
         match left {
-            Left::Free(connection) => self.release(at, connection),
+            Left::Wanted(connection) => self.release(at, connection),
             Left::Lost(pool) => self.replace_connection(at, request, pool),
-            Left::Shared => {}
+            Left::Shared | Left::Idle => {}
         }
     }
 

@@ -139,8 +139,10 @@ pub enum Taken<R> {
 /// What a pool answers when a request leaves its connection.
 #[derive(Clone, Copy, Debug)]
 pub enum Left<R> {
-    /// The connection may take others: release it.
-    Free(Handle<Connection<R>>),
+    /// The connection has fallen idle.
+    Idle,
+    /// Others wait for the connection: release it.
+    Wanted(Handle<Connection<R>>),
     /// It is gone, or ends with what it has: its pool may need another for those that wait.
     Lost(PoolId),
     /// Others go on using it.
@@ -268,16 +270,21 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         next
     }
 
-    /// The request on a connection is over.
-    pub fn give_back(&mut self, connection: Handle<Connection<R>>) -> Left<R> {
-        self.detach(connection);
-        let Connection { pool, draining, .. } = self.connections[connection];
+    /// The request on a connection is over; its pool keeps at most so many idle ones, if one has one request.
+    pub fn give_back(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Left<R> {
+        let it = &mut self.connections[connection];
+        it.streams -= 1;
+        let (pool, draining) = (it.pool, it.draining);
         if draining {
             self.drain(connection);
-            Left::Lost(pool)
-        } else {
-            Left::Free(connection)
+            return Left::Lost(pool);
         }
+        let Pool { waits, shares_connection, .. } = self.pools[pool];
+        if waits > 0 {
+            return Left::Wanted(connection);
+        }
+        self.check_in(connection, if shares_connection { u32::MAX } else { kept_most });
+        Left::Idle
     }
 
     /// The request on a connection ends without an answer: the connection is closed, unless others share
@@ -355,13 +362,14 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     }
 
     /// A request goes out on a connection, which carries at most so many.
-    pub fn attach(&mut self, handle: Handle<Connection<R>>, max_requests: Option<u32>) {
+    pub fn attach(&mut self, handle: Handle<Connection<R>>, max_requests: Option<u32>) -> &mut Connection<R> {
         let connection = &mut self.connections[handle];
         connection.streams += 1;
         connection.served += 1;
         if max_requests.is_some_and(|most| connection.served >= most) {
             self.drain(handle);
         }
+        &mut self.connections[handle]
     }
 
     /// The request on a connection is being answered at `now`: if it is the last, the connection falls idle, and
@@ -372,12 +380,13 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         now: SimTime,
         closes_at: SimTime,
         policy: Option<&ClusterPolicy>,
-    ) {
+    ) -> &mut Connection<R> {
         let it = &mut self.connections[handle];
         // Its server closes a connection that others still use later.
         it.closes_at = if it.streams == 1 { closes_at } else { SimTime::MAX };
         it.idle_until = idle_timeout::idle_until(policy, now);
         it.lives_until = idle_timeout::lives_until(policy, it.opened);
+        it
     }
 
     /// A request leaves a connection.

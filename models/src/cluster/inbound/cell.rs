@@ -18,73 +18,15 @@ use crate::application::call_graph::{Endpoint, Protocol};
 use crate::application::internal_service::{CellCosts, InternalService};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
-use crate::cluster::handed::Handed;
 use crate::cluster::job::{Job, Stage};
-use crate::cluster::message::{Request, Reset, Response};
+use crate::cluster::message::Reset;
 use crate::draws::{Purpose, draw};
-use crate::envoy::idle_timeout::DEFAULT_IDLE_TIMEOUT;
 use crate::ids::PodId;
-use crate::request::answer::{Answer, Status};
+use crate::request::answer::Status;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
-use meshsim_core::{Handle, SimDuration, SimTime};
+use meshsim_core::{Handle, SimDuration};
 
 impl Inbound {
-    /// A request arrives, wherever it comes from.
-    pub(crate) fn request_arrives(&mut self, at: &mut Around<'_>, request: &Request) {
-        let Request { client, hop, address, work, pod, server_worker, .. } = *request;
-        if at.is_down(pod) {
-            return at.hand(Handed::Reset(Reset { client, hop, address, work }));
-        }
-        let call = self.calls.insert(Call {
-            client,
-            hop,
-            work,
-            address,
-            endpoint: request.endpoint,
-            pod,
-            path: request.path.then(at.here),
-            server_worker,
-            cell_worker: server_worker,
-            open_groups: 0,
-            connection: None,
-            retries: 0,
-            holds_retry: false,
-            answer: Answer::pending(),
-            window: request.window,
-            arrived: at.now,
-            closes_at: SimTime::MAX,
-            next_in_queue: None,
-        });
-        if at.topology.has_sidecars() {
-            let takes = at.topology.inbound_pass.request(address);
-            let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
-            let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
-            at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
-        } else if at.topology.is_ambient() {
-            let takes = at.topology.ztunnel_in.request(address);
-            let out = at.pass_ztunnel(pod, server_worker, takes);
-            at.schedule(out, Event::CellReceives(call));
-        } else {
-            self.cell_receives(at, call);
-        }
-    }
-
-    /// A request reaches a worker process of its pod.
-    pub(crate) fn cell_receives(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        if !self.calls.contains(call) {
-            return;
-        }
-        if at.topology.has_sidecars() {
-            return self.enter_by_sidecar(at, call);
-        }
-        if !listens(at, self.calls[call].pod) {
-            // The connection is refused.
-            let it = self.calls.remove(call);
-            return at.hand(Handed::Reset(it.reset()));
-        }
-        self.enter_cell(at, call);
-    }
-
     /// A request is in a worker process of its pod.
     pub(super) fn enter_cell(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
@@ -157,25 +99,6 @@ impl Inbound {
         at.compute.start(at.now, container, worker, demand, Job::Call { call, stage });
     }
 
-    /// A response leaves the pod for the network.
-    pub(crate) fn response_leaves(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        if !self.calls.contains(call) {
-            return;
-        }
-        let it = self.calls.remove(call);
-        at.hand(Handed::Response(Response {
-            client: it.client,
-            hop: it.hop,
-            work: it.work,
-            address: it.address,
-            pod: it.pod,
-            answer: it.answer,
-            took: at.now - it.arrived,
-            window: it.window,
-            closes_at: it.closes_at,
-        }));
-    }
-
     /// A thread takes a call.
     fn start(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
@@ -214,52 +137,7 @@ impl Inbound {
         self.free_thread(at, slot, it.cell_worker);
         let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
         self.calls[call].answer.body = body;
-        if at.topology.has_sidecars() {
-            self.application_has_answered(at, call, closes_at);
-            self.respond_through_sidecar(at, call, at.topology.description.mesh.loopback);
-        } else if at.topology.is_ambient() {
-            let pass = &at.topology.ztunnel_in;
-            let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-            at.recorder.proxy_used_cpu(at.now, cpu);
-            let out = at.pass_ztunnel(it.pod, it.server_worker, takes);
-            self.answer_is_ready(at, call, out, closes_at);
-            at.schedule(out, Event::ResponseLeaves(call));
-        } else {
-            self.answer_is_ready(at, call, at.now, closes_at);
-            self.response_leaves(at, call);
-        }
-    }
-
-    /// The answer of a call leaves its pod at `leaves`, over a connection that closes at `closes_at`.
-    fn answer_is_ready(
-        &mut self,
-        at: &mut Around<'_>,
-        call: Handle<Call>,
-        leaves: SimTime,
-        closes_at: SimTime,
-    ) {
-        let it = &mut self.calls[call];
-        it.closes_at = closes_at;
-        let service = at.topology.pods[it.pod].service;
-        at.recorder.answer_left(at.now, service, leaves - it.arrived);
-    }
-
-    /// A response passes the server's sidecar, which it reaches after so long.
-    pub(super) fn respond_through_sidecar(
-        &mut self,
-        at: &mut Around<'_>,
-        call: Handle<Call>,
-        after: SimDuration,
-    ) {
-        let it = self.calls[call];
-        let body = it.answer.body;
-        let pass = &at.topology.inbound_pass;
-        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-        let sidecar = at.proxies.sidecar(at.topology.slot_of(it.pod));
-        at.charge_proxy(sidecar, cpu);
-        let leaves = at.proxies.pass(sidecar, it.server_worker, at.now + after, takes);
-        self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
-        at.schedule(leaves, Event::ResponseLeaves(call));
+        self.answer_is_written(at, call, closes_at);
     }
 
     /// A thread takes the next call of its worker's queue, or falls idle.
@@ -280,11 +158,6 @@ impl Call {
     pub(super) const fn reset(&self) -> Reset {
         Reset { client: self.client, hop: self.hop, address: self.address, work: self.work }
     }
-}
-
-/// Whether a pod's application takes connections.
-pub(super) fn listens(at: &Around<'_>, pod: PodId) -> bool {
-    at.pods.accepts(at.topology.slot_of(pod), at.now)
 }
 
 /// The worker, of so many, that accepts a new connection.

@@ -4,6 +4,7 @@ pub mod call;
 mod cell;
 mod fan_out;
 mod pod_death;
+mod refusal;
 mod sidecar;
 
 use self::call::Call;

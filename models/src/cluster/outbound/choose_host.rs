@@ -18,28 +18,26 @@ use super::Outbound;
 use super::hop::{Hop, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::changed_views::view_of;
-use crate::cluster::event::Event;
 use crate::cluster::outbound::router::route_of;
 use crate::draws::{Purpose, draw};
 use crate::envoy::host_selection;
 use crate::envoy::load_balancer::hash_tables::address_of;
-use crate::envoy::outlier_detection::AtTick;
 use crate::envoy::session_affinity::{Downstream, HashPolicy};
-use crate::envoy::upstream::{AttemptResult, Picking, Upstream};
-use crate::ids::{PodId, PoolId, ProxyId, UpstreamId};
+use crate::envoy::upstream::{Picking, Upstream};
+use crate::ids::{PodId, PoolId, PopulationId, ProxyId, UpstreamId};
 use crate::telemetry::metrics::Counter;
-use meshsim_core::random::uniform;
-use meshsim_core::{Handle, Id, SimDuration};
+use meshsim_core::{Handle, Id};
 
 impl Outbound {
-    /// An endpoint for a request and its pool; none if no host may be chosen.
+    /// Chooses an endpoint for a request, whose attempt begins: the pool of connections to it; none if no host may be
+    /// chosen.
     pub(super) fn choose_endpoint(
         &mut self,
         at: &mut Around<'_>,
         hop: Handle<Hop>,
         proxy: ProxyId,
         worker: u16,
-    ) -> Option<(PodId, PoolId)> {
+    ) -> Option<PoolId> {
         let it = self.hops[hop];
         let id = it.upstream();
         self.prepare_upstream(at, proxy, id);
@@ -68,7 +66,43 @@ impl Outbound {
         let breaker = upstream.breaker;
         let shares = spec.protocol.shares_connections();
         let host = upstream.host_or_insert(pod, || pools.add(workers, Some(breaker), shares));
-        Some((pod, PoolId(host.pools.0 + u32::from(worker))))
+        let pool = PoolId(host.pools.0 + u32::from(worker));
+        self.begin_attempt(at, hop, pod);
+        Some(pool)
+    }
+
+    /// Counts an attempt at `pod`.
+    #[inline]
+    pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
+        let target = at.topology.pods[pod].cluster;
+        let crosses = target != at.here;
+        let it = &mut self.hops[hop];
+        it.pod = pod;
+        it.routed = at.now;
+        it.attempts += 1;
+        let it = *it;
+        let returns = crosses && it.path.contains(target);
+        if !matches!(it.origin, Origin::Mirror) {
+            at.recorder.attempt_sent(at.now, target);
+        }
+        if crosses {
+            at.recorder.work_done(at.now, it.work, |work| {
+                work.crossings += 1;
+                work.returns += u64::from(returns);
+            });
+        }
+        if let Origin::User { population, user, .. } = it.origin {
+            self.follow_session(at, &it, population, user);
+        }
+    }
+
+    /// Counts users' sessions that move.
+    fn follow_session(&mut self, at: &mut Around<'_>, hop: &Hop, population: PopulationId, user: u32) {
+        let it = &at.topology.description.populations[population.index()];
+        if it.counts_session_moves && self.sessions[population].moves(it, user, hop.pod) {
+            let service = at.topology.service_of(hop.endpoint);
+            at.recorder.counted(at.now, service, Counter::SessionMoves);
+        }
     }
 
     /// A proxy's state of an upstream is there and fits what the proxy sees.
@@ -107,108 +141,6 @@ impl Outbound {
     pub(super) fn pool_of(&self, proxy: ProxyId, worker: u16, id: UpstreamId, pod: PodId) -> PoolId {
         let pools = self.upstreams.get(proxy, id).and_then(|upstream| upstream.pools(pod));
         PoolId(pools.expect("it was chosen").0 + u32::from(worker))
-    }
-
-    /// What a proxy that has chosen an endpoint of an upstream knows of it.
-    pub(super) fn upstream_mut(&mut self, proxy: ProxyId, id: UpstreamId) -> &mut Upstream {
-        self.upstreams.get_mut(proxy, id).expect("an endpoint was chosen through it")
-    }
-
-    /// Outlier detection learns what came of an attempt, if that can matter.
-    #[inline(always)]
-    pub(super) fn host_result(
-        &mut self,
-        at: &mut Around<'_>,
-        proxy: ProxyId,
-        id: UpstreamId,
-        pod: PodId,
-        result: AttemptResult,
-    ) {
-        let spec = at.spec(proxy, id);
-        if self.upstream_mut(proxy, id).cares_about(spec, result) {
-            self.detect_outlier(at, proxy, id, pod, result);
-        }
-    }
-
-    #[cold]
-    fn detect_outlier(
-        &mut self,
-        at: &mut Around<'_>,
-        proxy: ProxyId,
-        id: UpstreamId,
-        pod: PodId,
-        result: AttemptResult,
-    ) {
-        let spec = at.spec(proxy, id);
-        let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].site, id);
-        let picking = Picking { spec, view, everywhere: at.topology.everywhere(spec.service), now: at.now };
-        let upstream = self.upstreams.get_mut(proxy, id).expect("an endpoint was chosen through it");
-        let overflow = upstream.overflow();
-        let ejection = upstream.result(&picking, pod, result);
-        let stopped = upstream.overflow() - overflow;
-        if stopped > 0 {
-            at.recorder.counted(at.now, spec.service, Counter::EjectionOverflows);
-        }
-        if ejection.is_some() {
-            at.recorder.counted(at.now, spec.service, Counter::Ejections);
-            self.schedule_tick(at, proxy, id);
-            self.health_changes(at, proxy, id);
-        }
-    }
-
-    /// A proxy has ejected a host or given one back.
-    fn health_changes(&mut self, at: &mut Around<'_>, proxy: ProxyId, upstream: UpstreamId) {
-        if let Some(merged) = self.upstream_mut(proxy, upstream).health_changes(at.now) {
-            at.schedule(merged, Event::TakesOverHealth { proxy, upstream });
-        }
-    }
-
-    /// A proxy takes over what has changed within a second.
-    pub(crate) fn take_over_health(&mut self, at: &mut Around<'_>, proxy: ProxyId, upstream: UpstreamId) {
-        // The proxy may have died, and its state with it.
-        if let Some(upstream) = self.upstreams.get_mut(proxy, upstream) {
-            upstream.take_over_health(at.now);
-        }
-    }
-
-    /// A proxy's interval of outlier detection is over.
-    pub(crate) fn outlier_tick(&mut self, at: &mut Around<'_>, proxy: ProxyId, id: UpstreamId) {
-        let spec = at.spec(proxy, id);
-        let Some(config) = &spec.outlier_detection else { return };
-        let now = at.now;
-        // The proxy may have died, and its state with it.
-        let Some(upstream) = self.upstreams.get_mut(proxy, id) else { return };
-        upstream.ticks = false;
-        let (mut ejections, mut returns) = (0, 0);
-        let again = upstream.tick(config, now, |what| match what {
-            AtTick::Ejected(..) => ejections += 1,
-            AtTick::Returned(_) => returns += 1,
-            AtTick::Threshold(..) => {}
-        });
-        for _ in 0..ejections {
-            at.recorder.counted(now, spec.service, Counter::Ejections);
-        }
-        if ejections + returns > 0 {
-            self.health_changes(at, proxy, id);
-        }
-        if again {
-            self.schedule_tick(at, proxy, id);
-        }
-    }
-
-    fn schedule_tick(&mut self, at: &mut Around<'_>, proxy: ProxyId, id: UpstreamId) {
-        let spec = at.spec(proxy, id);
-        let Some(config) = &spec.outlier_detection else { return };
-        let interval = config.interval.as_nanos().max(1);
-        if std::mem::replace(&mut self.upstream_mut(proxy, id).ticks, true) {
-            return;
-        }
-        let of_proxy = at.topology.draws.of_proxy(at.here, proxy);
-        let begins = uniform(&mut draw(of_proxy, Purpose::OutlierInterval)) * interval as f64;
-        // The first end of an interval after now.
-        let passed = (at.now.as_nanos() + interval - begins as u64) % interval;
-        let ends = at.now.saturating_add(SimDuration::from_nanos(interval - passed));
-        at.schedule(ends, Event::OutlierTick { proxy, upstream: id });
     }
 
     /// What a request is hashed by, if it has that.

@@ -23,31 +23,37 @@ use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
-use crate::cluster::message::Response;
+use crate::cluster::message::{Request, Response};
 use crate::cluster::pooling::Pooling;
-use crate::draws::{Purpose, draw};
 use crate::envoy::circuit_breaker::Resource;
-use crate::envoy::connection_pool::{ConnectionPools, Taken};
-use crate::envoy::mtls::Handshake;
-use crate::envoy::outlier_detection::HostResult;
+use crate::envoy::connection_pool::{ConnectionPools, Left, Taken};
 use crate::envoy::per_try_timeout::per_try_timeout;
 use crate::envoy::retry::Outcome;
-use crate::envoy::upstream::AttemptResult;
-use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
+use crate::envoy::upstream::{AttemptResult, Upstream};
+use crate::ids::{BreakerId, EndpointId, PoolId, ProxyId};
 use crate::istiod::cluster_policy::ClusterPolicy;
-use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
-use crate::world::description::DataPlane;
-use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, SimDuration, SimTime};
+use meshsim_core::{Handle, SimTime};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
 
-const FOR_EVER: SimDuration = SimDuration::from_nanos(u64::MAX);
-
 impl Outbound {
+    /// An attempt gets a connection of its pool, now or later.
+    pub(super) fn take_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {
+        let (topology, here) = (at.topology, at.here);
+        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        match self.pools.take(pool, hop, at.now, one_way) {
+            Taken::Sent(connection) => {
+                if !self.dispatch(at, hop, connection) {
+                    self.release(at, connection);
+                }
+            }
+            not_sent => self.is_not_sent(at, not_sent, hop, pool),
+        }
+    }
+
     /// A handshake is done.
     pub(crate) fn connection_ready(&mut self, at: &mut Around<'_>, connection: Handle<ClientConnection>) {
         self.pools.connected(connection);
@@ -62,26 +68,6 @@ impl Outbound {
             Some(_) => self.pools.drain(connection),
             None => self.release(at, connection),
         }
-    }
-
-    /// A handshake has failed.
-    pub(crate) fn connection_failed(&mut self, at: &mut Around<'_>, connection: Handle<ClientConnection>) {
-        let bound = self.pools[connection].bound;
-        let pool = self.pools.connect_failed(connection);
-        let mut failed = std::mem::take(&mut self.failed);
-        failed.extend(bound.filter(|hop| self.hops.contains(*hop)));
-        failed.extend(std::iter::from_fn(|| self.pools.take_waiting(pool)));
-        for hop in failed.drain(..) {
-            self.waiting_ends(at, hop);
-            let it = self.hops[hop];
-            self.count(at, hop, Counter::ConnectFailures);
-            if let Client::Proxy { proxy, .. } = it.client {
-                let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
-                self.host_result(at, proxy, it.upstream(), it.pod, result);
-            }
-            self.attempt_fails(at, hop, Status::ConnectFailure, Outcome::ConnectFailure);
-        }
-        self.failed = failed;
     }
 
     /// A request waits for a connection no longer.
@@ -104,7 +90,7 @@ impl Outbound {
 
     /// Counts how long an attempt has waited for a connection, if it had to: whether it gets one or not.
     #[inline(always)]
-    fn waiting_ends(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+    pub(super) fn waiting_ends(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];
         if it.phase == Phase::Waiting {
             let (work, waited) = (it.work, at.now - it.routed);
@@ -125,39 +111,47 @@ impl Outbound {
         self.has_left(at, left, hop);
     }
 
-    /// The answer of an attempt is there: its connection is free for others.
-    pub(super) fn connection_is_free(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, response: &Response) {
-        let connection = self.hops[hop].connection.take().expect("an answer comes over a connection");
-        let it = self.hops[hop];
-        let policy = policy_of(at, &it);
-        self.pools.rest(connection, at.now, response.closes_at, policy);
-        let kept = &mut self.pools[connection];
+    /// The answer of an attempt is there: its connection is free for others, and its upstream has one request less.
+    pub(super) fn attempt_is_answered(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, response: &Response) {
+        let it = &mut self.hops[hop];
+        let connection = it.connection.take().expect("an answer comes over a connection");
+        let (pod, faults, policy) = (it.pod, &at.topology.faults, policy_of(at, it));
+        let kept = self.pools.rest(connection, at.now, response.closes_at, policy);
         kept.window = response.window;
-        if !at.topology.faults.is_empty() {
-            kept.closes_at = kept.closes_at.min(at.topology.faults.next_crash(it.pod, kept.opened));
+        if !faults.is_empty() {
+            kept.closes_at = kept.closes_at.min(faults.next_crash(pod, kept.opened));
         }
-        let left = self.pools.give_back(connection);
-        self.has_left(at, left, hop);
+        let most = self.kept_most(self.pools[connection].pool);
+        let left = self.pools.give_back(connection, most);
+        if !matches!(left, Left::Idle) {
+            self.has_left(at, left, hop);
+        }
+        self.end_attempt(at, hop, AttemptResult::Status(response.answer.status.code()));
     }
 
-    /// An attempt of a proxy is over for its upstream.
-    pub(super) fn end_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, result: AttemptResult) {
-        let it = self.hops[hop];
-        let Client::Proxy { proxy, .. } = it.client else { return };
-        self.release_request(hop);
-        self.host_result(at, proxy, it.upstream(), it.pod, result);
-    }
-
-    /// A request that was sent counts no more.
+    /// An attempt of a proxy is over for its upstream, and outlier detection learns what came of it, if that can
+    /// matter.
     #[inline(always)]
-    pub(super) fn release_request(&mut self, hop: Handle<Hop>) {
-        let it = self.hops[hop];
+    pub(super) fn end_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, result: AttemptResult) {
+        let it = &self.hops[hop];
         let Client::Proxy { proxy, .. } = it.client else { return };
-        let upstream = self.upstream_mut(proxy, it.upstream());
+        let (id, pod) = (it.upstream(), it.pod);
+        let cares = self.release_request(hop).is_some_and(|it| it.cares_about(at.spec(proxy, id), result));
+        if cares {
+            self.detect_outlier(at, proxy, id, pod, result);
+        }
+    }
+
+    /// A request that a proxy has sent counts no more. Tells its upstream.
+    #[inline(always)]
+    pub(super) fn release_request(&mut self, hop: Handle<Hop>) -> Option<&mut Upstream> {
+        let it = &mut self.hops[hop];
+        let Client::Proxy { proxy, .. } = it.client else { return None };
+        it.phase = Phase::Idle;
+        let upstream = self.upstreams.known_mut(proxy, it.upstream());
         upstream.ended(it.pod);
-        let breaker = upstream.breaker;
-        self.pools.breaker(breaker).release(Resource::Requests);
-        self.hops[hop].phase = Phase::Idle;
+        self.pools.breaker(upstream.breaker).release(Resource::Requests);
+        Some(upstream)
     }
 
     /// Whether a hop goes to a `tcp` service.
@@ -165,20 +159,11 @@ impl Outbound {
         matches!(hop.client, Client::Proxy { proxy, .. } if at.spec(proxy, hop.upstream()).protocol == Protocol::Tcp)
     }
 
-    /// What is in use is not closed for idleness.
-    #[inline(always)]
-    fn keeps_open(&mut self, at: &mut Around<'_>, connection: Handle<ClientConnection>) {
-        let it = &mut self.pools[connection];
-        let faults = &at.topology.faults;
-        it.closes_at = if faults.is_empty() { SimTime::MAX } else { faults.next_crash(it.pod, it.opened) };
-    }
-
     /// A proxy's limit of requests, its active requests and its time-out per try.
     #[inline(always)]
     fn begins_at_proxy(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, proxy: ProxyId) -> bool {
         let it = self.hops[hop];
-        let upstream = self.upstreams.get_mut(proxy, it.upstream());
-        let upstream = upstream.expect("an endpoint was chosen through it");
+        let upstream = self.upstreams.known_mut(proxy, it.upstream());
         if !self.pools.breaker(upstream.breaker).acquire(Resource::Requests) {
             return false;
         }
@@ -206,82 +191,26 @@ impl Outbound {
         at.hand(Handed::Request(request));
     }
 
-    /// Begins to make a connection.
-    pub(super) fn open(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: &Hop,
-        pool: PoolId,
-        pod: PodId,
-    ) -> Handle<ClientConnection> {
-        let service = at.topology.pods[pod].service;
-        let server = &at.topology.application().services[service];
-        let workers = if at.topology.has_sidecars() {
-            at.topology.description.mesh.concurrency
-        } else {
-            server.workers
-        };
-        let address = at.next_draw();
-        let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
-        let window = Window::new(at.now, at.topology.tcp_of(pod));
-        let connection = self.pools.open(at.now, pool, pod, worker as u16, window);
-        at.recorder.counted(at.now, service, Counter::Connections);
-        let gives_up = at.now.saturating_add(self.patience(at, pool, service));
-        match self.handshake(at, hop, connection) {
-            Ok(ready) if ready <= gives_up => {
-                at.schedule(ready, Event::ConnectionReady(connection));
-            }
-            Ok(ends) | Err(ends) => at.schedule(ends.min(gives_up), Event::ConnectionFails(connection)),
-        }
-        connection
-    }
-
-    /// When a connection that is asked for now is ready, if its client waits for so long.
-    ///
-    /// # Errors
-    /// When its client learns that it is refused, or TCP gives it up.
-    fn handshake(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: &Hop,
+    /// What the server learns of a hop.
+    pub(super) fn request_of(
+        &self,
+        at: &Around<'_>,
+        hop: Handle<Hop>,
         connection: Handle<ClientConnection>,
-    ) -> Result<SimTime, SimTime> {
-        let ClientConnection { pool, pod, .. } = self.pools[connection];
-        let (path, faults) = (at.path_to(pod), &at.topology.faults);
-        let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
-        let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
-        let here = at.topology.pods[pod].cluster == at.here;
-        if dies || (here && at.is_down(pod)) {
-            return Err(syn + path.round_trip);
-        }
-        if !faults.is_empty() {
-            self.pools[connection].closes_at = faults.next_crash(pod, at.now);
-        }
-        let handshake = if at.topology.is_ambient() {
-            self.open_stream(at, self.pools.owner(pool), pod)
-        } else {
-            Handshake::of_connection(at.topology.encrypts())
-        };
-        let last = syn + path.round_trip * (handshake.round_trips - 1);
-        let mut ready = self.fate_of_handshake(at, hop, pod, &path, last).passes()? + path.round_trip;
-        if handshake.checks {
-            let work = handshake.work(at.topology.description.mesh.handshake);
-            ready += work;
-            at.recorder.proxy_used_cpu(at.now, work.as_nanos() as f64);
-        }
-        Ok(ready)
-    }
-
-    /// How long the client of a pool waits for a connection to a pod of a service.
-    fn patience(&self, at: &Around<'_>, pool: PoolId, service: ServiceId) -> SimDuration {
-        let description = &at.topology.description;
-        match description.mesh.data_plane {
-            DataPlane::None if self.pools.is_of_cell(pool) => {
-                description.cell.client_timeout.unwrap_or(FOR_EVER)
-            }
-            // A ztunnel waits for as long as it takes.
-            DataPlane::Ambient if self.pools.is_of_cell(pool) => FOR_EVER,
-            _ => at.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout,
+    ) -> Request {
+        let it = &self.hops[hop];
+        let connection = &self.pools[connection];
+        Request {
+            client: at.here,
+            hop,
+            request: at.recorder.request_of(it.work),
+            work: it.work,
+            address: it.attempt_address(),
+            endpoint: endpoint_of(at, it),
+            pod: it.pod,
+            path: it.path,
+            server_worker: connection.server_worker,
+            window: connection.window,
         }
     }
 
@@ -301,13 +230,6 @@ impl Pooling<Handle<Hop>> for Outbound {
         &mut self.pools
     }
 
-    #[inline(always)]
-    fn take(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) -> Taken<Handle<Hop>> {
-        let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
-        self.pools.take(pool, hop, at.now, one_way)
-    }
-
     fn dispatch(
         &mut self,
         at: &mut Around<'_>,
@@ -325,8 +247,11 @@ impl Pooling<Handle<Hop>> for Outbound {
             Client::Cell => self.cell_waits_without_mesh(at, hop),
         }
         let most = policy_of(at, &self.hops[hop]).and_then(|it| it.max_requests_per_connection);
-        self.pools.attach(connection, most);
-        self.keeps_open(at, connection);
+        let taken = self.pools.attach(connection, most);
+        // What is in use is not closed for idleness.
+        let faults = &at.topology.faults;
+        taken.closes_at =
+            if faults.is_empty() { SimTime::MAX } else { faults.next_crash(taken.pod, taken.opened) };
         let it = &mut self.hops[hop];
         it.connection = Some(connection);
         it.phase = Phase::Sent;
@@ -387,4 +312,14 @@ impl Outbound {
 fn policy_of<'a>(at: &Around<'a>, hop: &Hop) -> Option<&'a ClusterPolicy> {
     let Client::Proxy { proxy, .. } = hop.client else { return None };
     Some(&at.spec(proxy, hop.upstream()).policy)
+}
+
+/// What is asked of a pod: another service's endpoint if the request was split off to that.
+fn endpoint_of(at: &Around<'_>, hop: &Hop) -> EndpointId {
+    let service = at.topology.pods[hop.pod].service;
+    if service == at.topology.service_of(hop.endpoint) {
+        hop.endpoint
+    } else {
+        at.topology.application().services[service].endpoint
+    }
 }

@@ -112,17 +112,16 @@ impl Outbound {
         if self.takes_kept(at, hop, pool) {
             return;
         }
-        let Some((pod, _)) = self.choose_endpoint(at, hop, proxy, worker) else {
+        if self.choose_endpoint(at, hop, proxy, worker).is_none() {
             return self.answer_itself(at, hop, Status::NoHealthyUpstream);
-        };
-        self.begin_attempt(at, hop, pod);
+        }
         if !self.pools.breaker(breaker).acquire(Resource::Connections) {
             self.count(at, hop, Counter::ConnectionOverflows);
             return self.attempt_fails(at, hop, Status::Overflow, Outcome::Refused);
         }
         self.hops[hop].phase = Phase::Waiting;
         let it = self.hops[hop];
-        let connection = self.open(at, &it, pool, pod);
+        let connection = self.open(at, &it, pool, it.pod);
         self.pools[connection].bound = Some(hop);
     }
 

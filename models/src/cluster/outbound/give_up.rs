@@ -39,26 +39,26 @@ use meshsim_core::{Handle, Id, SimDuration};
 const OF_CELLS: u32 = 0;
 
 impl Outbound {
-    /// A user waits for the answer to its request, for as long as it does.
-    #[inline]
-    pub(super) fn user_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, population: PopulationId) {
-        if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
-            self.caller_waits(at, hop, population.0 + 1, timeout);
-        }
+    /// A user waits for the answer to its request, for so long.
+    pub(super) fn user_waits(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        population: PopulationId,
+        timeout: SimDuration,
+    ) {
+        self.caller_waits(at, hop, population.0 + 1, timeout);
     }
 
-    /// A cell waits for the answer to a call that it has made through a proxy.
-    #[inline]
-    pub(super) fn cell_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        if let Some(timeout) = at.topology.description.cell.client_timeout
-            && at.topology.description.mesh.data_plane != DataPlane::None
-        {
+    /// A cell waits so long for the answer to a call that it makes: from now on behind a proxy, without a mesh from
+    /// when it is sent.
+    pub(super) fn cell_waits(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, timeout: SimDuration) {
+        if at.topology.description.mesh.data_plane != DataPlane::None {
             self.caller_waits(at, hop, OF_CELLS, timeout);
         }
     }
 
     /// A cell waits for the answer to a request that it has sent without a mesh.
-    #[inline]
     pub(super) fn cell_waits_without_mesh(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         if let Some(timeout) = at.topology.description.cell.client_timeout
             && at.topology.description.mesh.data_plane == DataPlane::None
@@ -132,6 +132,7 @@ impl Outbound {
         self.return_retry(hop);
         self.hops.remove(hop);
     }
+
     /// The server of an attempt is told that its client has given up, where that counts what it has.
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];

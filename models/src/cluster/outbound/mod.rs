@@ -3,11 +3,15 @@
 mod blackhole;
 mod choose_host;
 mod connect;
+mod deadlines;
 mod from_cell;
 mod give_up;
+mod handshake;
 pub mod hop;
 mod kube_proxy;
+mod outlier_detection;
 mod pod_death;
+mod retry;
 mod router;
 mod upstreams;
 mod ztunnel;

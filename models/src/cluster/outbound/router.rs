@@ -17,26 +17,21 @@
 //! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
-use super::hop::{Caller, Client, ClientConnection, Hop, NewRequest, Origin, Phase};
+use super::hop::{Caller, Client, Hop, NewRequest, Origin, Phase};
+use super::retry::charge_attempt;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
-use crate::cluster::message::{Request, Response};
-use crate::cluster::pooling::Pooling;
+use crate::cluster::message::Response;
 use crate::draws::{Purpose, call_address, draw};
-use crate::envoy::circuit_breaker::Resource;
-use crate::envoy::outlier_detection::HostResult;
-use crate::envoy::retry::{Outcome, back_off};
+use crate::envoy::retry::Outcome;
 use crate::envoy::route::Route;
-use crate::envoy::timeout::Deadline;
-use crate::envoy::upstream::AttemptResult;
-use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::ids::{ProxyId, UpstreamId};
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
-use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
-use meshsim_core::{Handle, Id, SimDuration, SimTime};
+use meshsim_core::{Handle, Id, SimDuration};
 
 /// The group number of a mirrored request's address: no call graph has so many groups.
 const MIRRORED: u16 = u16::MAX;
@@ -52,7 +47,9 @@ impl Outbound {
                 let of_user = at.topology.draws.of_user(population, user);
                 let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
                 let hop = self.hops.insert(Hop::new(new, Client::proxy(proxy, worker as u16), at.now));
-                self.user_waits(at, hop, population);
+                if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
+                    self.user_waits(at, hop, population, timeout);
+                }
                 if new.reaches_proxy == at.now {
                     self.proxy_receives(at, hop);
                 } else {
@@ -75,7 +72,9 @@ impl Outbound {
         };
         let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.hops.insert(Hop::new(new, client, at.now));
-        self.cell_waits(at, hop);
+        if let Some(timeout) = at.topology.description.cell.client_timeout {
+            self.cell_waits(at, hop, timeout);
+        }
         match (mesh.data_plane, proxy) {
             (DataPlane::Ambient, _) => self.enter_node(at, hop, caller),
             (_, None) => self.call_from_cell(at, hop, caller),
@@ -170,10 +169,9 @@ impl Outbound {
         {
             return self.attempt_over_tcp(at, hop, caller, proxy, worker);
         }
-        let Some((pod, pool)) = self.choose_endpoint(at, hop, proxy, worker) else {
+        let Some(pool) = self.choose_endpoint(at, hop, proxy, worker) else {
             return self.answer_itself(at, hop, Status::NoHealthyUpstream);
         };
-        self.begin_attempt(at, hop, pod);
         self.take_connection(at, hop, pool);
     }
 
@@ -193,7 +191,7 @@ impl Outbound {
             let waited = at.now - it.routed;
             at.recorder.crossing_answered(at.now, waited.saturating_sub(response.took));
         }
-        self.connection_is_free(at, hop, response);
+        self.attempt_is_answered(at, hop, response);
         let Client::Proxy { proxy, worker, .. } = it.client else {
             self.hops[hop].phase = Phase::Answered;
             if at.topology.is_ambient() {
@@ -201,108 +199,17 @@ impl Outbound {
             }
             return self.hop_completes(at, hop);
         };
-        let status = response.answer.status.code();
-        self.end_attempt(at, hop, AttemptResult::Status(status));
         let body = response.answer.body;
         let (pass, to_caller) = at.pass_of(proxy);
         at.charge_proxy(proxy, pass.cpu(body));
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(it.address, body));
         // Most answers are good ones to a first attempt.
         let settled = response.answer.is_ok() && !it.holds_retry;
-        if settled || !self.try_again(at, hop, Outcome::Answered(status), out) {
+        if settled || !self.try_again(at, hop, Outcome::Answered(response.answer.status.code()), out) {
             self.hops[hop].phase = Phase::Answered;
             let by_waypoint = at.proxies[proxy].is_waypoint();
             let event = if by_waypoint { Event::AnswerReachesNode(hop) } else { Event::HopCompletes(hop) };
             at.schedule(out + to_caller, event);
-        }
-    }
-
-    /// The client learns that the connection of its attempt was lost.
-    pub(crate) fn reset_arrives(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, address: Address) {
-        if !self.is_awaited(hop, address) {
-            return;
-        }
-        self.close_connection(at, hop, true);
-        if let Client::Proxy { .. } = self.hops[hop].client {
-            let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
-            self.end_attempt(at, hop, result);
-        }
-        self.attempt_fails(at, hop, Status::UpstreamReset, Outcome::Reset);
-    }
-
-    /// A request, or its attempt of this number, must end after so long.
-    pub(super) fn set_deadline(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: Handle<Hop>,
-        route: u32,
-        timeout: SimDuration,
-        attempt: u8,
-    ) {
-        let of_tries = attempt > 0;
-        let deadlines = &mut self.deadlines[usize::from(of_tries)][route as usize];
-        let ends = at.now.saturating_add(timeout);
-        if let Some(timer) = deadlines.add(Deadline { at: ends, hop, attempt }) {
-            at.schedule(timer, Event::DeadlinesCome { route, of_tries });
-        }
-    }
-
-    /// The first deadline of a route has come.
-    pub(crate) fn deadlines_come(&mut self, at: &mut Around<'_>, route: u32, of_tries: bool) {
-        loop {
-            let Self { deadlines, hops, .. } = self;
-            let deadlines = &mut deadlines[usize::from(of_tries)][route as usize];
-            let matters = |it: &Deadline| {
-                hops.contains(it.hop) && {
-                    let hop = &hops[it.hop];
-                    if of_tries {
-                        hop.attempts == it.attempt && hop.phase == Phase::Sent
-                    } else {
-                        hop.phase != Phase::Answered
-                    }
-                }
-            };
-            let Some(due) = deadlines.take_due(at.now, matters) else {
-                if let Some(next) = deadlines.restart() {
-                    at.schedule(next, Event::DeadlinesCome { route, of_tries });
-                }
-                return;
-            };
-            if of_tries { self.try_times_out(at, due.hop) } else { self.route_times_out(at, due.hop) }
-        }
-    }
-
-    /// A request has taken as long as its route allows.
-    fn route_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        match self.hops[hop].phase {
-            Phase::Idle | Phase::Answered => {}
-            Phase::Waiting => self.stop_waiting(at, hop),
-            Phase::Sent => self.give_up_attempt(at, hop),
-        }
-        self.count(at, hop, Counter::Timeouts);
-        self.answer_itself(at, hop, Status::Timeout);
-    }
-
-    /// An attempt has taken as long as its route allows for one.
-    fn try_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        self.give_up_attempt(at, hop);
-        self.count(at, hop, Counter::PerTryTimeouts);
-        self.attempt_fails(at, hop, Status::Timeout, Outcome::PerTryTimeout);
-    }
-
-    /// An attempt has ended without an answer: the request is tried again, or that is its answer.
-    pub(super) fn attempt_fails(
-        &mut self,
-        at: &mut Around<'_>,
-        hop: Handle<Hop>,
-        status: Status,
-        outcome: Outcome,
-    ) {
-        self.hops[hop].phase = Phase::Idle;
-        if self.try_again(at, hop, outcome, at.now) {
-            charge_attempt(at, self.hops[hop].client);
-        } else {
-            self.answer_itself(at, hop, status);
         }
     }
 
@@ -325,7 +232,9 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        self.return_retry(hop);
+        if self.hops[hop].holds_retry {
+            self.return_retry(hop);
+        }
         let it = self.hops.remove(hop);
         if !matches!(it.origin, Origin::Gone) {
             let service = at.topology.service_of(it.endpoint);
@@ -336,54 +245,8 @@ impl Outbound {
         }
     }
 
-    /// Schedules another attempt of a request if its route and its limits allow: whether they do.
-    fn try_again(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, outcome: Outcome, from: SimTime) -> bool {
-        self.return_retry(hop);
-        let it = self.hops[hop];
-        let retry = match (it.client, it.origin) {
-            (Client::Cell, _) | (_, Origin::Mirror) => return false,
-            _ => route_of(at, &it).retry.as_ref().filter(|_| !self.is_tcp(at, &it)),
-        };
-        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
-            return false;
-        };
-        let breaker = self.breaker_of(&it);
-        if !self.pools.breaker(breaker).acquire(Resource::Retries) {
-            self.count(at, hop, Counter::RetryOverflows);
-            return false;
-        }
-        self.count(at, hop, Counter::Retries);
-        let wait = back_off(retry.back_off, it.attempts, it.address, Purpose::RetryBackoff);
-        self.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
-        let it = &mut self.hops[hop];
-        it.holds_retry = true;
-        it.phase = Phase::Idle;
-        let work = it.work;
-        at.recorder.work_done(at.now, work, |work| work.retries += 1);
-        at.schedule(from + wait, Event::Attempts(hop));
-        true
-    }
-
-    /// A retry is over.
-    #[inline(always)]
-    pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
-        if self.hops[hop].holds_retry {
-            let it = self.hops[hop];
-            let breaker = self.breaker_of(&it);
-            self.pools.breaker(breaker).release(Resource::Retries);
-            self.hops[hop].holds_retry = false;
-        }
-    }
-
-    /// The client of a request that was sent waits no longer.
-    fn give_up_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        self.tell_server(at, hop);
-        self.close_connection(at, hop, false);
-        self.end_attempt(at, hop, AttemptResult::Local(HostResult::LocalOriginTimeout));
-    }
-
     /// Whether a client still waits for what came of the attempt at `address`.
-    fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
+    pub(super) fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
         self.hops.contains(hop) && {
             let it = &self.hops[hop];
             it.phase == Phase::Sent && it.attempt_address() == address
@@ -411,81 +274,6 @@ impl Outbound {
         let copy = self.hops.insert(Hop::new(&new, original.client, at.now));
         self.set_upstream(copy, mirror);
         self.attempt(at, copy);
-    }
-
-    /// Counts an attempt at `pod`.
-    #[inline]
-    pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
-        let target = at.topology.pods[pod].cluster;
-        let crosses = target != at.here;
-        let it = &mut self.hops[hop];
-        it.pod = pod;
-        it.routed = at.now;
-        it.attempts += 1;
-        let it = *it;
-        let returns = crosses && it.path.contains(target);
-        if !matches!(it.origin, Origin::Mirror) {
-            at.recorder.attempt_sent(at.now, target);
-        }
-        if crosses {
-            at.recorder.work_done(at.now, it.work, |work| {
-                work.crossings += 1;
-                work.returns += u64::from(returns);
-            });
-        }
-        if let Origin::User { population, user, .. } = it.origin {
-            self.follow_session(at, &it, population, user);
-        }
-    }
-
-    /// Counts users' sessions that move.
-    fn follow_session(&mut self, at: &mut Around<'_>, hop: &Hop, population: PopulationId, user: u32) {
-        let it = &at.topology.description.populations[population.index()];
-        if it.counts_session_moves && self.sessions[population].moves(it, user, hop.pod) {
-            let service = at.topology.service_of(hop.endpoint);
-            at.recorder.counted(at.now, service, Counter::SessionMoves);
-        }
-    }
-
-    /// What the server learns of a hop.
-    pub(super) fn request_of(
-        &self,
-        at: &Around<'_>,
-        hop: Handle<Hop>,
-        connection: Handle<ClientConnection>,
-    ) -> Request {
-        let it = &self.hops[hop];
-        let connection = &self.pools[connection];
-        Request {
-            client: at.here,
-            hop,
-            request: at.recorder.request_of(it.work),
-            work: it.work,
-            address: it.attempt_address(),
-            endpoint: endpoint_of(at, it),
-            pod: it.pod,
-            path: it.path,
-            server_worker: connection.server_worker,
-            window: connection.window,
-        }
-    }
-}
-
-/// What an attempt costs a proxy that has no answer for it.
-fn charge_attempt(at: &mut Around<'_>, client: Client) {
-    if let Client::Proxy { proxy, .. } = client {
-        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
-        at.charge_proxy(proxy, cpu);
-    }
-}
-
-/// What is asked of a pod: another service's endpoint if the request was split off to that.
-fn endpoint_of(at: &Around<'_>, hop: &Hop) -> EndpointId {
-    let service = at.topology.pods[hop.pod].service;
-    if service == at.topology.service_of(hop.endpoint) {
-        hop.endpoint
-    } else {
-        at.topology.application().services[service].endpoint
     }
 }
 

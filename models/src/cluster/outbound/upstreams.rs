@@ -31,6 +31,15 @@ impl Upstreams {
         self.places[proxy.index() * self.of_each + upstream.index()].as_deref_mut()
     }
 
+    /// The same of one through which an endpoint was chosen.
+    ///
+    /// # Panics
+    /// If none was.
+    #[inline]
+    pub(super) fn known_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> &mut Upstream {
+        self.get_mut(proxy, upstream).expect("an endpoint was chosen through it")
+    }
+
     /// The place for it.
     pub(super) fn place_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> &mut Option<Box<Upstream>> {
         &mut self.places[proxy.index() * self.of_each + upstream.index()]

@@ -110,11 +110,11 @@ fn a_pool_says_what_becomes_of_a_request() {
     pools.connected(connection);
     assert_eq!(pools.release(connection, 1), Some(1));
     pools.attach(connection, None);
-    let Left::Free(connection) = pools.give_back(connection) else { panic!("it is sound") };
+    let Left::Wanted(connection) = pools.give_back(connection, 1) else { panic!("others wait") };
     assert_eq!(pools.release(connection, 1), Some(2));
     pools.attach(connection, Some(2));
     // It has had its two requests, and nobody waits for another connection.
-    assert!(matches!(pools.give_back(connection), Left::Lost(it) if it == pool));
+    assert!(matches!(pools.give_back(connection, 1), Left::Lost(it) if it == pool));
     assert_eq!(pools.opening(pool), Opening::NotNeeded);
     assert!(pools.is_empty());
 }

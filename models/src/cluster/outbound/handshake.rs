@@ -1,0 +1,133 @@
+//! Making a connection: TCP's and TLS's round trips, and what becomes of those who wait if it cannot be made.
+//!
+//! # Models
+//! A handshake is a round trip for TCP and one more for TLS 1.3, and CPU on both sides where certificates are
+//! checked. If a connection cannot be made, all that wait for one in its pool fail: because it is refused, or because
+//! it is not made within the proxy's `connectTimeout`, handshake included.
+//!
+//! # Assumptions
+//! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's cluster and blocks no
+//!   worker.
+//!
+//! # Source
+//! Envoy `conn_pool_base.cc`, `onConnectionEvent`.
+
+use super::Outbound;
+use super::hop::{Client, ClientConnection, Hop};
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::draws::{Purpose, draw};
+use crate::envoy::mtls::Handshake;
+use crate::envoy::outlier_detection::HostResult;
+use crate::envoy::retry::Outcome;
+use crate::envoy::upstream::AttemptResult;
+use crate::ids::{PodId, PoolId, ServiceId, UpstreamId};
+use crate::network::tcp::Window;
+use crate::request::answer::Status;
+use crate::telemetry::metrics::Counter;
+use crate::world::description::DataPlane;
+use meshsim_core::random::uniform_index;
+use meshsim_core::{Handle, SimDuration, SimTime};
+
+const FOR_EVER: SimDuration = SimDuration::from_nanos(u64::MAX);
+
+impl Outbound {
+    /// A handshake has failed.
+    pub(crate) fn connection_failed(&mut self, at: &mut Around<'_>, connection: Handle<ClientConnection>) {
+        let bound = self.pools[connection].bound;
+        let pool = self.pools.connect_failed(connection);
+        let mut failed = std::mem::take(&mut self.failed);
+        failed.extend(bound.filter(|hop| self.hops.contains(*hop)));
+        failed.extend(std::iter::from_fn(|| self.pools.take_waiting(pool)));
+        for hop in failed.drain(..) {
+            self.waiting_ends(at, hop);
+            let it = self.hops[hop];
+            self.count(at, hop, Counter::ConnectFailures);
+            if let Client::Proxy { proxy, .. } = it.client {
+                let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
+                self.host_result(at, proxy, it.upstream(), it.pod, result);
+            }
+            self.attempt_fails(at, hop, Status::ConnectFailure, Outcome::ConnectFailure);
+        }
+        self.failed = failed;
+    }
+
+    /// Begins to make a connection.
+    pub(super) fn open(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: &Hop,
+        pool: PoolId,
+        pod: PodId,
+    ) -> Handle<ClientConnection> {
+        let service = at.topology.pods[pod].service;
+        let server = &at.topology.application().services[service];
+        let workers = if at.topology.has_sidecars() {
+            at.topology.description.mesh.concurrency
+        } else {
+            server.workers
+        };
+        let address = at.next_draw();
+        let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
+        let window = Window::new(at.now, at.topology.tcp_of(pod));
+        let connection = self.pools.open(at.now, pool, pod, worker as u16, window);
+        at.recorder.counted(at.now, service, Counter::Connections);
+        let gives_up = at.now.saturating_add(self.patience(at, pool, service));
+        match self.handshake(at, hop, connection) {
+            Ok(ready) if ready <= gives_up => {
+                at.schedule(ready, Event::ConnectionReady(connection));
+            }
+            Ok(ends) | Err(ends) => at.schedule(ends.min(gives_up), Event::ConnectionFails(connection)),
+        }
+        connection
+    }
+
+    /// When a connection that is asked for now is ready, if its client waits for so long.
+    ///
+    /// # Errors
+    /// When its client learns that it is refused, or TCP gives it up.
+    fn handshake(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: &Hop,
+        connection: Handle<ClientConnection>,
+    ) -> Result<SimTime, SimTime> {
+        let ClientConnection { pool, pod, .. } = self.pools[connection];
+        let (path, faults) = (at.path_to(pod), &at.topology.faults);
+        let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
+        let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
+        let here = at.topology.pods[pod].cluster == at.here;
+        if dies || (here && at.is_down(pod)) {
+            return Err(syn + path.round_trip);
+        }
+        if !faults.is_empty() {
+            self.pools[connection].closes_at = faults.next_crash(pod, at.now);
+        }
+        let handshake = if at.topology.is_ambient() {
+            self.open_stream(at, self.pools.owner(pool), pod)
+        } else {
+            Handshake::of_connection(at.topology.encrypts())
+        };
+        let last = syn + path.round_trip * (handshake.round_trips - 1);
+        let mut ready = self.fate_of_handshake(at, hop, pod, &path, last).passes()? + path.round_trip;
+        if handshake.checks {
+            let work = handshake.work(at.topology.description.mesh.handshake);
+            ready += work;
+            at.recorder.proxy_used_cpu(at.now, work.as_nanos() as f64);
+        }
+        Ok(ready)
+    }
+
+    /// How long the client of a pool waits for a connection to a pod of a service.
+    fn patience(&self, at: &Around<'_>, pool: PoolId, service: ServiceId) -> SimDuration {
+        let description = &at.topology.description;
+        match description.mesh.data_plane {
+            DataPlane::None if self.pools.is_of_cell(pool) => {
+                description.cell.client_timeout.unwrap_or(FOR_EVER)
+            }
+            // A ztunnel waits for as long as it takes.
+            DataPlane::Ambient if self.pools.is_of_cell(pool) => FOR_EVER,
+            _ => at.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout,
+        }
+    }
+}

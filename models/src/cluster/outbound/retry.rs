@@ -1,0 +1,107 @@
+//! An attempt that ends without an answer, or with a bad one: the request is tried again, or that is its answer.
+//!
+//! # Models
+//! A request is tried again if its route covers what came of the attempt, its number of attempts is not used up, and
+//! the upstream's limit of retries allows it; after a back-off, during which it holds its place among the retries.
+//!
+//! # Source
+//! Envoy `router.cc` (`onUpstreamReset`, `doRetry`), `retry_state_impl.cc`.
+
+use super::Outbound;
+use super::hop::{Client, Hop, Origin, Phase};
+use super::router::route_of;
+use crate::cluster::around::Around;
+use crate::cluster::event::Event;
+use crate::draws::Purpose;
+use crate::envoy::circuit_breaker::Resource;
+use crate::envoy::outlier_detection::HostResult;
+use crate::envoy::retry::{Outcome, back_off};
+use crate::envoy::upstream::AttemptResult;
+use crate::request::answer::{LOCAL_REPLY_BODY, Status};
+use crate::telemetry::metrics::Counter;
+use meshsim_core::random::Address;
+use meshsim_core::{Handle, SimTime};
+
+impl Outbound {
+    /// The client learns that the connection of its attempt was lost.
+    pub(crate) fn reset_arrives(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, address: Address) {
+        if !self.is_awaited(hop, address) {
+            return;
+        }
+        self.close_connection(at, hop, true);
+        if let Client::Proxy { .. } = self.hops[hop].client {
+            let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
+            self.end_attempt(at, hop, result);
+        }
+        self.attempt_fails(at, hop, Status::UpstreamReset, Outcome::Reset);
+    }
+
+    /// An attempt has ended without an answer: the request is tried again, or that is its answer.
+    pub(super) fn attempt_fails(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        status: Status,
+        outcome: Outcome,
+    ) {
+        self.hops[hop].phase = Phase::Idle;
+        if self.try_again(at, hop, outcome, at.now) {
+            charge_attempt(at, self.hops[hop].client);
+        } else {
+            self.answer_itself(at, hop, status);
+        }
+    }
+
+    /// Schedules another attempt of a request if its route and its limits allow: whether they do.
+    pub(super) fn try_again(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        outcome: Outcome,
+        from: SimTime,
+    ) -> bool {
+        self.return_retry(hop);
+        let it = self.hops[hop];
+        let retry = match (it.client, it.origin) {
+            (Client::Cell, _) | (_, Origin::Mirror) => return false,
+            _ => route_of(at, &it).retry.as_ref().filter(|_| !self.is_tcp(at, &it)),
+        };
+        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
+            return false;
+        };
+        let breaker = self.breaker_of(&it);
+        if !self.pools.breaker(breaker).acquire(Resource::Retries) {
+            self.count(at, hop, Counter::RetryOverflows);
+            return false;
+        }
+        self.count(at, hop, Counter::Retries);
+        let wait = back_off(retry.back_off, it.attempts, it.address, Purpose::RetryBackoff);
+        self.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
+        let it = &mut self.hops[hop];
+        it.holds_retry = true;
+        it.phase = Phase::Idle;
+        let work = it.work;
+        at.recorder.work_done(at.now, work, |work| work.retries += 1);
+        at.schedule(from + wait, Event::Attempts(hop));
+        true
+    }
+
+    /// A retry is over.
+    #[inline(always)]
+    pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
+        if self.hops[hop].holds_retry {
+            let it = self.hops[hop];
+            let breaker = self.breaker_of(&it);
+            self.pools.breaker(breaker).release(Resource::Retries);
+            self.hops[hop].holds_retry = false;
+        }
+    }
+}
+
+/// What an attempt costs a proxy that has no answer for it.
+pub(super) fn charge_attempt(at: &mut Around<'_>, client: Client) {
+    if let Client::Proxy { proxy, .. } = client {
+        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
+        at.charge_proxy(proxy, cpu);
+    }
+}
