@@ -3,8 +3,9 @@
 
     benches/walk/count.py [-v]
 
-One user request goes to the only pod of the only cluster, through a gateway and sidecars. Every function of
+User requests go to the only pod of the only cluster, through a gateway and sidecars. Every function of
 `models/src/cluster/` prints its file when it is entered; a move is a change of the file from one line to the next.
+What counts is the second request, which finds connections; the first, which makes them, is printed beside it.
 Left out are the dispatcher that every event comes through (`handle.rs`), what surrounds whoever acts (`around.rs`,
 `pods.rs`), what reads at the end (`sampling.rs`), and records and tables, which decide nothing (`hop.rs`, `call.rs`,
 `upstreams.rs`, `changed_views.rs`, the two `mod.rs`). With `-v` all functions are printed.
@@ -43,10 +44,12 @@ use meshsim_models::world::description::{DataPlane, Description};
 fn main() {
     let mut description = Description::new(SimDuration::from_secs(1));
     description.mesh.data_plane = DataPlane::Sidecar;
+    // Workers keep connections of their own.
+    (description.gateway.concurrency, description.mesh.concurrency) = (1, 1);
     let edge = description.add_cluster("edge", 4.0);
     let shop = description.add_service("shop", InternalService::idle());
     description.add_pods(shop, edge, 1);
-    description.add_users(edge, shop, Arrivals::Constant { per_second: 1.1 });
+    description.add_users(edge, shop, Arrivals::Constant { per_second: 2.1 });
     let mut world = World::new(&description, 0);
     eprintln!("WALK begins");
     world.run(&mut RunControl::until(description.end()));
@@ -96,10 +99,12 @@ def main() -> int:
     steps = [line.split() for line in lines[lines.index("begins") + 1 : lines.index("ends")]]
     if "-v" in sys.argv[1:]:
         print("\n".join(" ".join(step) for step in steps))
-    walk = [file for file, _ in steps]
-    walk = [file for place, file in enumerate(walk) if place == 0 or walk[place - 1] != file]
-    print(" -> ".join(walk))
-    print(f"{len(walk) - 1} moves between {len(set(walk))} files")
+    starts = [number for number, step in enumerate(steps) if step == ["users.rs", "user_sends"]]
+    for name, begin, end in (("first", starts[0], starts[1]), ("second", starts[1], len(steps))):
+        walk = [file for file, _ in steps[begin:end]]
+        walk = [file for place, file in enumerate(walk) if place == 0 or walk[place - 1] != file]
+        print(f"{name} request: {' -> '.join(walk)}")
+        print(f"{len(walk) - 1} moves between {len(set(walk))} files")
     return 0
 
 
