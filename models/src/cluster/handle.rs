@@ -7,19 +7,14 @@
 
 use super::around::Around;
 use super::changed_views::EndpointNews;
-use super::control::Control;
 use super::crossing::Crossing;
 use super::event::Event;
 use super::handed::{Answered, Handed};
-use super::inbound::Inbound;
 use super::job::Job;
 use super::message::{Body, Message};
-use super::network::Network;
-use super::outbound::Outbound;
 use super::outbound::hop::Origin;
 use super::sampling;
-use super::state::Cluster;
-use super::users::Users;
+use super::state::{Cluster, Owners};
 use crate::compute::Compute;
 use crate::ids::{ClusterId, PodId, PopulationId};
 use crate::telemetry::slices::Slices;
@@ -33,7 +28,7 @@ use std::sync::Arc;
 macro_rules! to {
     ($self:ident . $owner:ident . $method:ident ($($argument:expr),*)) => {{
         walk::passes(stringify!($owner));
-        $self.$owner.$method(&mut $self.at, $($argument),*)
+        $self.owners.$owner.$method(&mut $self.at, $($argument),*)
     }};
 }
 
@@ -48,12 +43,8 @@ pub struct Shard {
 }
 
 /// The owners of a cluster's state, and what surrounds them while something happens.
-pub(super) struct Owners<'a> {
-    pub(super) users: &'a mut Users,
-    pub(super) outbound: &'a mut Outbound,
-    pub(super) inbound: &'a mut Inbound,
-    pub(super) control: &'a mut Control,
-    pub(super) network: &'a mut Network,
+pub(super) struct Dispatcher<'a> {
+    pub(super) owners: &'a mut Owners,
     pub(super) at: Around<'a>,
 }
 
@@ -164,14 +155,14 @@ impl Shard {
         }
     }
 
-    fn owners<'a>(
+    fn dispatcher<'a>(
         &'a mut self,
         entity: EntityId,
         scheduler: &'a mut Scheduler<Event, Message>,
-    ) -> Owners<'a> {
+    ) -> Dispatcher<'a> {
         let place = self.place_of(entity);
         let Self { topology, clusters, compute, handed, .. } = self;
-        Owners::new(&mut clusters[place], topology, compute, scheduler, handed)
+        Dispatcher::new(&mut clusters[place], topology, compute, scheduler, handed)
     }
 
     /// What is due of all that is known in advance of a cluster.
@@ -190,15 +181,19 @@ impl Shard {
         let Event::CpuDone { container, epoch } = event else { return };
         let mut done = std::mem::take(&mut self.done);
         self.compute.on_event(scheduler.now(), container, epoch, &mut done);
-        let mut owners = self.owners(entity, scheduler);
+        let mut dispatcher = self.dispatcher(entity, scheduler);
         for job in done.drain(..) {
             match job {
-                Job::Call { call, stage } => owners.inbound.job_done(&mut owners.at, call, stage),
-                Job::Start(place) => owners.control.start_work_is_done(&mut owners.at, place as usize),
+                Job::Call { call, stage } => {
+                    dispatcher.owners.inbound.job_done(&mut dispatcher.at, call, stage)
+                }
+                Job::Start(place) => {
+                    dispatcher.owners.control.start_work_is_done(&mut dispatcher.at, place as usize)
+                }
             }
-            owners.pass_on();
+            dispatcher.pass_on();
         }
-        owners.settle();
+        dispatcher.settle();
         self.done = done;
     }
 }
@@ -217,19 +212,19 @@ impl Process for Shard {
             Event::SampleTaken | Event::QuarterEnds => return self.sample(entity, event, scheduler),
             _ => {}
         }
-        let mut owners = self.owners(entity, scheduler);
-        owners.handle(event);
-        owners.settle();
+        let mut dispatcher = self.dispatcher(entity, scheduler);
+        dispatcher.handle(event);
+        dispatcher.settle();
     }
 
     fn receive(&mut self, entity: EntityId, message: Message, scheduler: &mut Scheduler<Event, Message>) {
-        let mut owners = self.owners(entity, scheduler);
-        owners.receive(message);
-        owners.settle();
+        let mut dispatcher = self.dispatcher(entity, scheduler);
+        dispatcher.receive(message);
+        dispatcher.settle();
     }
 }
 
-impl<'a> Owners<'a> {
+impl<'a> Dispatcher<'a> {
     /// A cluster's owners, what surrounds them, and where they put what is for others.
     #[inline]
     pub(super) fn new(
@@ -239,9 +234,7 @@ impl<'a> Owners<'a> {
         scheduler: &'a mut Scheduler<Event, Message>,
         handed: &'a mut Vec<Handed>,
     ) -> Self {
-        let Cluster {
-            id, users, outbound, inbound, control, network, recorder, proxies, pods, draws, ..
-        } = cluster;
+        let Cluster { id, owners, recorder, proxies, pods, draws, .. } = cluster;
         let at = Around {
             now: scheduler.now(),
             here: *id,
@@ -254,11 +247,11 @@ impl<'a> Owners<'a> {
             draws,
             handed,
         };
-        Self { users, outbound, inbound, control, network, at }
+        Self { owners, at }
     }
 }
 
-impl Owners<'_> {
+impl Dispatcher<'_> {
     /// Something happens.
     #[inline]
     fn handle(&mut self, event: Event) {
@@ -269,7 +262,7 @@ impl Owners<'_> {
             Event::Routes(hop) => to!(self.outbound.route(hop)),
             Event::ConnectionReady(connection) => to!(self.outbound.connection_ready(connection)),
             Event::HopCompletes(hop) => to!(self.outbound.hop_completes(hop)),
-            Event::Arrives(crossing) => match self.network.arrives(crossing) {
+            Event::Arrives(crossing) => match self.owners.network.arrives(crossing) {
                 Crossing::Request(request) => to!(self.inbound.request_arrives(&request)),
                 Crossing::Response(response) => to!(self.outbound.response_arrives(&response)),
                 Crossing::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
@@ -312,7 +305,7 @@ impl Owners<'_> {
             Event::WorkloadChanges(place) => to!(self.control.workload_changes(place)),
             Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
             Event::EndpointAnnounced { pod, appears } => to!(self.control.endpoint_announced(pod, appears)),
-            Event::MetricsScraped => to!(self.control.scrape_metrics(self.inbound.cells())),
+            Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             _ => unreachable!("handled before"),
         }
@@ -399,7 +392,7 @@ impl Owners<'_> {
         to!(self.inbound.pod_dies(pod));
         to!(self.network.pod_dies(pod));
         to!(self.outbound.pod_dies(pod));
-        self.control.pod_dies(self.at.topology.slot_of(pod));
+        self.owners.control.pod_dies(self.at.topology.slot_of(pod));
         self.pass_on();
     }
 
@@ -409,12 +402,12 @@ impl Owners<'_> {
             return;
         }
         let pod = self.at.topology.pod_in(self.at.here, place);
-        let open = self.inbound.open_at(pod) + self.network.sending_of(pod);
+        let open = self.owners.inbound.open_at(pod) + self.owners.network.sending_of(pod);
         if !to!(self.control.ends_with(place, open)) {
             return;
         }
         self.pod_dies(pod);
-        self.outbound.close_connections(pod, self.at.now);
+        self.owners.outbound.close_connections(pod, self.at.now);
         to!(self.network.tell_others(Body::PodEnded { pod }));
         to!(self.control.pod_has_ended(place, open));
     }

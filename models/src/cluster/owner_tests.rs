@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::handed::{Answered, Handed};
-use super::handle::Owners;
+use super::handle::Dispatcher;
 use super::job::Job;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
 use super::outbound::hop::{Hop, Origin};
@@ -59,17 +59,17 @@ impl Bench {
     }
 
     /// Acts on a cluster's owner with what surrounds it; tells what it has handed over.
-    fn act<T>(&mut self, act: impl FnOnce(&mut Owners<'_>) -> T) -> (T, Vec<Handed>) {
+    fn act<T>(&mut self, act: impl FnOnce(&mut Dispatcher<'_>) -> T) -> (T, Vec<Handed>) {
         let Self { topology, cluster, compute, scheduler, handed, .. } = self;
-        let mut owners = Owners::new(cluster, topology, compute, scheduler, handed);
-        owners.at.now = self.now;
-        let told = act(&mut owners);
+        let mut dispatcher = Dispatcher::new(cluster, topology, compute, scheduler, handed);
+        dispatcher.at.now = self.now;
+        let told = act(&mut dispatcher);
         (told, std::mem::take(&mut self.handed))
     }
 
     /// The request of the only user, as `users` hands it over.
     fn new_request(&mut self) -> super::outbound::hop::NewRequest {
-        let ((), handed) = self.act(|it| it.users.user_sends(&mut it.at, PopulationId(0)));
+        let ((), handed) = self.act(|it| it.owners.users.user_sends(&mut it.at, PopulationId(0)));
         let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
         new
     }
@@ -118,15 +118,15 @@ fn users_send_and_learn_what_their_requests_came_to() {
     let mut bench = Bench::new(|_| {});
     let new = bench.new_request();
     let Origin::User { request, population, .. } = new.origin else { panic!("a user's") };
-    assert_eq!((population, bench.cluster.users.open_requests().count()), (PopulationId(0), 1));
+    assert_eq!((population, bench.cluster.owners.users.open_requests().count()), (PopulationId(0), 1));
     // The next arrival, a second later.
     let scheduled = bench.scheduler.take_scheduled();
     assert!(matches!(scheduled[..], [(_, Event::UserSends(PopulationId(0)))]), "{scheduled:?}");
     bench.now = SimTime::from_nanos(5_000_000);
     let answer = Answer { status: Status::Ok, body: 10 };
-    let ((), handed) = bench.act(|it| it.users.answered(&mut it.at, request, &answer));
+    let ((), handed) = bench.act(|it| it.owners.users.answered(&mut it.at, request, &answer));
     assert!(handed.is_empty());
-    assert_eq!(bench.cluster.users.open_requests().count(), 0);
+    assert_eq!(bench.cluster.owners.users.open_requests().count(), 0);
 }
 
 #[test]
@@ -135,18 +135,18 @@ fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
     let new = bench.new_request();
     bench.scheduler.take_scheduled();
     bench.now = new.reaches_proxy;
-    let ((), handed) = bench.act(|it| it.outbound.begins(&mut it.at, &new));
+    let ((), handed) = bench.act(|it| it.owners.outbound.begins(&mut it.at, &new));
     assert!(handed.is_empty());
     let [(at, Event::Routes(hop))] = bench.scheduler.take_scheduled()[..] else { panic!("it is routed") };
     bench.now = at;
-    bench.act(|it| it.outbound.route(&mut it.at, hop));
+    bench.act(|it| it.owners.outbound.route(&mut it.at, hop));
     let [(at, Event::ConnectionReady(connection))] = bench.scheduler.take_scheduled()[..] else {
         panic!("it connects first")
     };
     bench.now = at;
-    let ((), handed) = bench.act(|it| it.outbound.connection_ready(&mut it.at, connection));
+    let ((), handed) = bench.act(|it| it.owners.outbound.connection_ready(&mut it.at, connection));
     let [Handed::Request(request)] = handed[..] else { panic!("{handed:?}") };
-    let attempts: Vec<u8> = bench.cluster.outbound.hops().map(|hop| hop.attempts).collect();
+    let attempts: Vec<u8> = bench.cluster.owners.outbound.hops().map(|hop| hop.attempts).collect();
     assert_eq!((request.pod, attempts), (pod_of(&bench, 0), vec![1]));
     // Its answer passes the proxy and ends it.
     let response = Response {
@@ -160,27 +160,27 @@ fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
         window: request.window,
         closes_at: SimTime::MAX,
     };
-    bench.act(|it| it.outbound.response_arrives(&mut it.at, &response));
+    bench.act(|it| it.owners.outbound.response_arrives(&mut it.at, &response));
     let [(at, Event::HopCompletes(hop))] = bench.scheduler.take_scheduled()[..] else { panic!("it ends") };
     bench.now = at;
-    let ((), handed) = bench.act(|it| it.outbound.hop_completes(&mut it.at, hop));
+    let ((), handed) = bench.act(|it| it.owners.outbound.hop_completes(&mut it.at, hop));
     let [Handed::Answered(Answered { answer, .. })] = handed[..] else { panic!("{handed:?}") };
-    assert_eq!((answer.status, bench.cluster.outbound.hops().count()), (Status::Ok, 0));
+    assert_eq!((answer.status, bench.cluster.owners.outbound.hops().count()), (Status::Ok, 0));
 }
 
 #[test]
 fn network_carries_within_the_cluster_and_over_the_link() {
     let mut bench = Bench::new(|_| {});
     let [here, there] = [0, 1].map(|service| request(&bench, pod_of(&bench, service)));
-    bench.act(|it| it.network.carry_request(&mut it.at, &here));
+    bench.act(|it| it.owners.network.carry_request(&mut it.at, &here));
     let scheduled = bench.scheduler.take_scheduled();
     assert!(matches!(scheduled[..], [(_, Event::Arrives(_))]), "{scheduled:?}");
     assert!(scheduled[0].0 < SimTime::ZERO + RTT / 2);
-    bench.act(|it| it.network.carry_request(&mut it.at, &there));
+    bench.act(|it| it.owners.network.carry_request(&mut it.at, &there));
     let [(target, arrives, message)] = bench.scheduler.take_messages()[..] else { panic!("one message") };
     assert_eq!((target, message.to), (CLOUD.entity(), CLOUD));
     assert!(arrives > SimTime::ZERO + RTT / 2 && matches!(message.body, Body::Request(_)));
-    assert_eq!(bench.cluster.network.links()[0].bytes(), u64::from(message.wire_bytes));
+    assert_eq!(bench.cluster.owners.network.links()[0].bytes(), u64::from(message.wire_bytes));
 }
 
 #[test]
@@ -190,8 +190,8 @@ fn network_tells_a_server_of_this_cluster_at_once_that_its_client_is_gone() {
         let Request { client, hop, address, pod, work, .. } = request(&bench, pod_of(&bench, service));
         GivenUp { client, hop, address, pod, work }
     });
-    assert!(bench.act(|it| it.network.carry_given_up(&mut it.at, &here)).0.is_some());
-    assert!(bench.act(|it| it.network.carry_given_up(&mut it.at, &there)).0.is_none());
+    assert!(bench.act(|it| it.owners.network.carry_given_up(&mut it.at, &here)).0.is_some());
+    assert!(bench.act(|it| it.owners.network.carry_given_up(&mut it.at, &there)).0.is_none());
     assert!(matches!(bench.scheduler.take_messages()[..], [(_, _, Message { body: Body::GivenUp(_), .. })]));
 }
 
@@ -199,29 +199,30 @@ fn network_tells_a_server_of_this_cluster_at_once_that_its_client_is_gone() {
 fn inbound_serves_and_makes_further_calls_and_answers() {
     let mut bench = Bench::new(|_| {});
     let request = request(&bench, pod_of(&bench, 0));
-    bench.act(|it| it.inbound.request_arrives(&mut it.at, &request));
+    bench.act(|it| it.owners.inbound.request_arrives(&mut it.at, &request));
     let [(at, Event::CellReceives(call))] = bench.scheduler.take_scheduled()[..] else { panic!("sidecar") };
     bench.now = at;
-    let ((), handed) = bench.act(|it| it.inbound.cell_receives(&mut it.at, call));
-    assert!(handed.is_empty() && bench.cluster.inbound.calls().count() == 1);
+    let ((), handed) = bench.act(|it| it.owners.inbound.cell_receives(&mut it.at, call));
+    assert!(handed.is_empty() && bench.cluster.owners.inbound.calls().count() == 1);
     // Its CPU work is done: it calls the stock, whose failure makes its own answer one.
     let stage = super::job::Stage::Calling { group: 0, step: 0 };
-    let ((), handed) = bench.act(|it| it.inbound.job_done(&mut it.at, call, stage));
+    let ((), handed) = bench.act(|it| it.owners.inbound.job_done(&mut it.at, call, stage));
     let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
     assert_eq!(new.caller.map(|caller| caller.pod), Some(request.pod));
-    bench.act(|it| it.inbound.fan_out(&mut it.at, call));
+    bench.act(|it| it.owners.inbound.fan_out(&mut it.at, call));
     let failed = Answer { status: Status::NoHealthyUpstream, body: 95 };
-    bench.act(|it| it.inbound.call_answered(&mut it.at, call, 0, 0, &failed));
-    let ((), handed) = bench.act(|it| it.inbound.job_done(&mut it.at, call, super::job::Stage::Response));
+    bench.act(|it| it.owners.inbound.call_answered(&mut it.at, call, 0, 0, &failed));
+    let ((), handed) =
+        bench.act(|it| it.owners.inbound.job_done(&mut it.at, call, super::job::Stage::Response));
     assert!(handed.is_empty());
     let [(at, Event::ResponseLeaves(call))] = bench.scheduler.take_scheduled()[..] else {
         panic!("it answers")
     };
     bench.now = at;
-    let ((), handed) = bench.act(|it| it.inbound.response_leaves(&mut it.at, call));
+    let ((), handed) = bench.act(|it| it.owners.inbound.response_leaves(&mut it.at, call));
     let [Handed::Response(response)] = handed[..] else { panic!("{handed:?}") };
     assert_eq!(response.answer.status, Status::ServiceError);
-    assert_eq!(bench.cluster.inbound.calls().count(), 0);
+    assert_eq!(bench.cluster.owners.inbound.calls().count(), 0);
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn inbound_resets_whoever_calls_a_dead_pod() {
         });
     });
     let request = request(&bench, pod_of(&bench, 0));
-    let ((), handed) = bench.act(|it| it.inbound.request_arrives(&mut it.at, &request));
+    let ((), handed) = bench.act(|it| it.owners.inbound.request_arrives(&mut it.at, &request));
     assert!(matches!(handed[..], [Handed::Reset(Reset { client: EDGE, .. })]), "{handed:?}");
 }
 
@@ -246,9 +247,9 @@ fn inbound_resets_whoever_calls_a_dead_pod() {
 fn control_announces_what_the_proxies_are_told() {
     let mut bench = Bench::new(|_| {});
     let pod = pod_of(&bench, 0);
-    let ((), handed) = bench.act(|it| it.control.endpoint_announced(&mut it.at, pod, false));
+    let ((), handed) = bench.act(|it| it.owners.control.endpoint_announced(&mut it.at, pod, false));
     let [Handed::EndpointNews { pod: of, news }] = handed[..] else { panic!("{handed:?}") };
     assert_eq!(of, pod);
-    bench.act(|it| it.outbound.endpoint_news(&it.at, pod, news));
-    assert_eq!(bench.cluster.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
+    bench.act(|it| it.owners.outbound.endpoint_news(&it.at, pod, news));
+    assert_eq!(bench.cluster.owners.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
 }

@@ -9,7 +9,7 @@ use super::control::counters_of;
 use super::event::Event;
 use super::job::Job;
 use super::message::Message;
-use super::state::Cluster;
+use super::state::{Cluster, Owners};
 use crate::compute::{CFS_PERIOD, Compute};
 use crate::ids::ServiceId;
 use crate::kubernetes::metrics_server::Counters;
@@ -26,7 +26,7 @@ pub(super) fn end_quarter(
     topology: &Topology,
     scheduler: &mut Scheduler<Event, Message>,
 ) {
-    let ended = cluster.recorder.quarter_ended(cluster.inbound.cells(), scheduler.now());
+    let ended = cluster.recorder.quarter_ended(cluster.owners.inbound.cells(), scheduler.now());
     if ended < 3 {
         scheduler.schedule(quarter_end(topology, ended + 1), Event::QuarterEnds);
     }
@@ -65,7 +65,7 @@ struct Sampler<'a> {
 
 impl Sampler<'_> {
     fn sample_links(&mut self) {
-        let Cluster { id, network, recorder, .. } = &mut *self.cluster;
+        let Cluster { id, owners: Owners { network, .. }, recorder, .. } = &mut *self.cluster;
         let links = self.topology.ways.ports(*id).iter().zip(network.links());
         for (port, (&link, state)) in links.enumerate() {
             let sent = recorder.link_since_last(port, state.busy_until(self.now));
@@ -76,10 +76,10 @@ impl Sampler<'_> {
 
     fn sample_service(&mut self, service: ServiceId) {
         let nanos = self.nanos;
-        let deployment = self.cluster.control.deployment(service);
+        let deployment = self.cluster.owners.control.deployment(service);
         let clients = self.cluster.recorder.clients_since_last(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
-        let places = deployment.map(|it| self.cluster.control.state(it).places.clone());
+        let places = deployment.map(|it| self.cluster.owners.control.state(it).places.clone());
         let (mut used, mut throttled, mut count) = (Counters::default(), 0, 0_u32);
         for place in places.unwrap_or_default() {
             let (counters, periods) = self.used_since_last(place);
@@ -89,7 +89,7 @@ impl Sampler<'_> {
         }
         let periods = nanos / CFS_PERIOD as f64 * f64::from(count.max(1));
         let requested = deployment
-            .map_or(0, |it| self.cluster.control.state(it).requests.requested.amount(Resource::CPU));
+            .map_or(0, |it| self.cluster.owners.control.state(it).requests.requested.amount(Resource::CPU));
         let requested = requested as f64 / 1e3 * f64::from(pods.ready);
         let cores = [used.application_cpu / nanos, used.sidecar_cpu / nanos];
         // A service that has neither pods nor callers here is no line of the results.
@@ -100,7 +100,7 @@ impl Sampler<'_> {
             at: self.now,
             service,
             pods,
-            endpoints: self.cluster.outbound.ready_pods(self.topology, service).len() as u32,
+            endpoints: self.cluster.owners.outbound.ready_pods(self.topology, service).len() as u32,
             application_cpu: cores[0],
             sidecar_cpu: cores[1],
             utilization: (requested > 0.0).then(|| (cores[0] + cores[1]) / requested),
@@ -113,7 +113,7 @@ impl Sampler<'_> {
     }
 
     fn count_pods(&self, deployment: usize) -> PodCounts {
-        let state = self.cluster.control.state(deployment);
+        let state = self.cluster.owners.control.state(deployment);
         let count = |phase| self.cluster.pods.count(state.places.clone(), phase);
         PodCounts {
             wanted: state.wanted,
@@ -129,7 +129,7 @@ impl Sampler<'_> {
     fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
         let pod = self.topology.pod_in(self.cluster.id, place);
         let container = self.topology.pods[pod].container;
-        let Cluster { id, inbound, proxies, .. } = &*self.cluster;
+        let Cluster { id, owners: Owners { inbound, .. }, proxies, .. } = &*self.cluster;
         let when = (self.topology, *id, self.now);
         let counters = counters_of(when, self.compute, proxies, &inbound.cells()[place], place);
         let now = (counters, self.compute.throttled_periods(container));

@@ -19,16 +19,8 @@ use crate::world::topology::Topology;
 pub struct Cluster {
     /// Which one.
     pub id: ClusterId,
-    /// Its users.
-    pub users: Users,
-    /// The client's side of calls.
-    pub outbound: Outbound,
-    /// The server's side of calls.
-    pub inbound: Inbound,
-    /// Deployments, nodes, autoscalers.
-    pub control: Control,
-    /// Its links.
-    pub network: Network,
+    /// Whose state it is.
+    pub owners: Owners,
     /// What is measured in it.
     pub recorder: Recorder,
     /// Its proxies: who passes them queues for their workers.
@@ -39,6 +31,21 @@ pub struct Cluster {
     pub timeline: Timeline,
     /// Draws of its own so far.
     pub draws: u64,
+}
+
+/// The owners of a cluster's state: what each of them has is its own.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    /// Its users.
+    pub users: Users,
+    /// The client's side of calls.
+    pub outbound: Outbound,
+    /// The server's side of calls.
+    pub inbound: Inbound,
+    /// Deployments, nodes, autoscalers.
+    pub control: Control,
+    /// Its links.
+    pub network: Network,
 }
 
 impl Cluster {
@@ -53,11 +60,13 @@ impl Cluster {
         let (control, pods) = Control::new(id, topology);
         Self {
             id,
-            users: Users::new(id, topology),
-            outbound: Outbound::new(id, topology, proxies.ids().count(), room),
-            inbound: Inbound::new(id, topology, room),
-            control,
-            network: Network::new(id, topology, room),
+            owners: Owners {
+                users: Users::new(id, topology),
+                outbound: Outbound::new(id, topology, proxies.ids().count(), room),
+                inbound: Inbound::new(id, topology, room),
+                control,
+                network: Network::new(id, topology, room),
+            },
             recorder: Recorder::new(id, topology, slices),
             proxies,
             pods,
@@ -68,15 +77,17 @@ impl Cluster {
 
     /// Whose work whatever is under way in the cluster is.
     pub fn works(&self) -> impl Iterator<Item = WorkId> {
-        let hops = self.outbound.hops().map(|hop| hop.work);
-        hops.chain(self.inbound.calls().map(|call| call.work)).chain(self.network.works())
+        let Owners { outbound, inbound, network, .. } = &self.owners;
+        let hops = outbound.hops().map(|hop| hop.work);
+        hops.chain(inbound.calls().map(|call| call.work)).chain(network.works())
     }
 
     /// Memory of what grows with the load (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let of_requests = self.users.bytes() + self.outbound.bytes() + self.inbound.bytes();
-        of_requests + self.network.bytes() + self.recorder.bytes()
+        let Owners { users, outbound, inbound, network, .. } = &self.owners;
+        let of_requests = users.bytes() + outbound.bytes() + inbound.bytes();
+        of_requests + network.bytes() + self.recorder.bytes()
     }
 }
 

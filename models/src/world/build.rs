@@ -140,7 +140,9 @@ impl World {
             events,
             proxy_memory,
             pod_cpu_seconds: pod_cpu.into_values().collect(),
-            in_cells: all().map(|it| it.recorder.quarters().means(it.inbound.cells(), self.end)).collect(),
+            in_cells: all()
+                .map(|it| it.recorder.quarters().means(it.owners.inbound.cells(), self.end))
+                .collect(),
             control: all().map(|it| it.recorder.control().clone()).collect(),
             series: all().map(|it| it.recorder.series().clone()).collect(),
         }
@@ -203,7 +205,7 @@ impl World {
     #[must_use]
     pub fn open_and_all_requests(&self) -> (u64, u64) {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(open, all), cluster| {
-            (open + cluster.users.open_requests().count() as u64, all + cluster.recorder.log().sent())
+            (open + cluster.owners.users.open_requests().count() as u64, all + cluster.recorder.log().sent())
         })
     }
 
@@ -217,7 +219,7 @@ impl World {
     #[must_use]
     pub fn in_flight(&self) -> (usize, usize) {
         self.engine.processes().flat_map(Shard::clusters).fold((0, 0), |(calls, hops), cluster| {
-            (calls + cluster.inbound.calls().count(), hops + cluster.outbound.hops().count())
+            (calls + cluster.owners.inbound.calls().count(), hops + cluster.owners.outbound.hops().count())
         })
     }
 }
@@ -238,7 +240,7 @@ impl Record {
 
 /// The user requests of a cluster that have not ended.
 fn in_flight(cluster: &Cluster) -> impl Iterator<Item = RequestRow> {
-    cluster.users.open_requests().map(RequestRow::open)
+    cluster.owners.users.open_requests().map(RequestRow::open)
 }
 
 /// What all clusters together did for each request; nothing if they have kept nothing.

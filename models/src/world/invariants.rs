@@ -31,7 +31,7 @@ impl Shard {
         for (proxy, id) in
             proxies.flat_map(|proxy| self.topology().upstreams.ids().map(move |id| (proxy, id)))
         {
-            let Some(upstream) = cluster.outbound.upstreams().get(proxy, id) else { continue };
+            let Some(upstream) = cluster.owners.outbound.upstreams().get(proxy, id) else { continue };
             let spec = self.topology().upstreams.spec(cluster.proxies[proxy].is_gateway(), id);
             let load: u32 = upstream.loads().iter().map(|level| level.load + level.degraded_load).sum();
             assert!(load == 100 || upstream.loads().is_empty(), "cluster {}: {load} % of load", cluster.id.0);
@@ -43,9 +43,10 @@ impl Shard {
 
 /// What the circuit breakers count is there.
 fn check_breakers(cluster: &Cluster) {
-    let sum =
-        |resource| cluster.outbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
-    let hops = || cluster.outbound.hops();
+    let sum = |resource| {
+        cluster.owners.outbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize
+    };
+    let hops = || cluster.owners.outbound.hops();
     let by_proxy = |hop: &&Hop| matches!(hop.client, Client::Proxy { .. });
     let sent = hops().filter(by_proxy).filter(|hop| hop.phase == Phase::Sent).count();
     let retries = hops().filter(|hop| hop.holds_retry).count();
@@ -53,7 +54,7 @@ fn check_breakers(cluster: &Cluster) {
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries", cluster.id.0);
     assert!(sum(Resource::PendingRequests) <= hops().count(), "cluster {}: waiting requests", cluster.id.0);
     assert!(
-        sum(Resource::Connections) <= cluster.outbound.pools().len(),
+        sum(Resource::Connections) <= cluster.owners.outbound.pools().len(),
         "cluster {}: connections",
         cluster.id.0
     );
@@ -61,22 +62,23 @@ fn check_breakers(cluster: &Cluster) {
 
 /// What the sidecars count of their own applications is there.
 fn check_servers(cluster: &Cluster) {
-    let sum =
-        |resource| cluster.inbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize;
-    let calls = || cluster.inbound.calls();
+    let sum = |resource| {
+        cluster.owners.inbound.pools().breakers().map(|it| it.count(resource)).sum::<u32>() as usize
+    };
+    let calls = || cluster.owners.inbound.calls();
     let at_application = calls().filter(|call| call.connection.is_some()).count();
     let retries = calls().filter(|call| call.holds_retry).count();
     assert_eq!(sum(Resource::Requests), at_application, "cluster {}: requests at servers", cluster.id.0);
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries at servers", cluster.id.0);
     assert!(sum(Resource::PendingRequests) <= calls().count(), "cluster {}: waiting calls", cluster.id.0);
-    let connections = cluster.inbound.pools().len();
+    let connections = cluster.owners.inbound.pools().len();
     assert_eq!(sum(Resource::Connections), connections, "cluster {}: connections at servers", cluster.id.0);
 }
 
 /// Active requests, summed over all proxies, are at most the hops that live.
 fn check_active_requests(cluster: &Cluster) {
-    let active: u32 = cluster.outbound.upstreams().iter().map(Upstream::total_active).sum();
-    let hops = cluster.outbound.hops().count();
+    let active: u32 = cluster.owners.outbound.upstreams().iter().map(Upstream::total_active).sum();
+    let hops = cluster.owners.outbound.hops().count();
     assert!(
         active as usize <= hops,
         "cluster {}: {active} requests are active, but only {hops} exist",
@@ -87,7 +89,7 @@ fn check_active_requests(cluster: &Cluster) {
 /// Offered = completed + failed + in flight: a request that has not ended has a hop.
 fn check_requests(cluster: &Cluster) {
     let log = cluster.recorder.log();
-    let in_flight = cluster.users.open_requests().count() as u64;
+    let in_flight = cluster.owners.users.open_requests().count() as u64;
     assert_eq!(
         log.sent(),
         log.ended() + in_flight,
@@ -99,9 +101,9 @@ fn check_requests(cluster: &Cluster) {
 /// What is counted as done for users' requests is what pods, proxies and links have done.
 fn check_work(cluster: &Cluster) {
     let sum = cluster.recorder.metrics().sum_from(SimTime::ZERO);
-    let served: u64 = cluster.inbound.cells().iter().map(|cell| cell.occupancy.served).sum();
+    let served: u64 = cluster.owners.inbound.cells().iter().map(|cell| cell.occupancy.served).sum();
     let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
-    let sent: u64 = cluster.network.links().iter().map(Link::bytes).sum();
+    let sent: u64 = cluster.owners.network.links().iter().map(Link::bytes).sum();
     let pairs = [
         ("calls", sum.work.calls, served),
         ("calls by pod", sum.served.iter().sum(), served),
