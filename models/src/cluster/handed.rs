@@ -2,25 +2,35 @@
 //!
 //! # Models
 //! An owner that has something for another puts it here; `handle` passes it on when the owner has returned, in
-//! the order in which it was put. So no owner ever sees another.
+//! the order in which it was put. So no owner ever sees another. What is large is handed over by its handle: the
+//! owner tells the rest when it is passed on, which is before anything else happens.
 
 use super::changed_views::EndpointNews;
-use super::message::{GivenUp, Request, Reset, Response};
-use super::outbound::hop::{NewRequest, Origin};
+use super::inbound::call::Call;
+use super::message::{GivenUp, Reset};
+use super::outbound::hop::{Hop, Origin};
 use crate::ids::PodId;
 use crate::request::answer::Answer;
+use meshsim_core::Handle;
 
 /// Something for another owner.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Handed {
-    /// A user or a cell makes a request: from `users` or `inbound` to `outbound`.
-    NewRequest(NewRequest),
+    /// A cell makes a call, in this step of this group of its own: from `inbound` to `outbound`.
+    Call {
+        /// The calling call.
+        call: Handle<Call>,
+        /// Its group.
+        group: u16,
+        /// The step of the group.
+        step: u16,
+    },
     /// An attempt is sent to its pod: from `outbound` over `network` to `inbound`.
-    Request(Request),
+    Request(Handle<Hop>),
     /// A client has given up an attempt that it has sent: likewise.
     GivenUp(GivenUp),
     /// The answer to an attempt: from `inbound` over `network` to `outbound`.
-    Response(Response),
+    Response(Handle<Call>),
     /// The connection of an attempt was lost: likewise.
     Reset(Reset),
     /// The proxies of all clusters are to be told of an endpoint: from `control` to `outbound`, and over
@@ -43,3 +53,5 @@ pub(crate) struct Answered {
     /// What came of it.
     pub(crate) answer: Answer,
 }
+
+const _: () = assert!(size_of::<Handed>() <= 40);

@@ -179,10 +179,11 @@ impl Shard {
     /// The work of a container goes on to its next stage, job by job.
     fn cpu_done(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         let Event::CpuDone { container, epoch } = event else { return };
-        let mut done = std::mem::take(&mut self.done);
-        self.compute.on_event(scheduler.now(), container, epoch, &mut done);
-        let mut dispatcher = self.dispatcher(entity, scheduler);
-        for job in done.drain(..) {
+        self.compute.on_event(scheduler.now(), container, epoch, &mut self.done);
+        let place = self.place_of(entity);
+        let Self { topology, clusters, compute, handed, done } = self;
+        let mut dispatcher = Dispatcher::new(&mut clusters[place], topology, compute, scheduler, handed);
+        for &job in &*done {
             match job {
                 Job::Call { call, stage } => {
                     dispatcher.owners.inbound.job_done(&mut dispatcher.at, call, stage)
@@ -194,7 +195,7 @@ impl Shard {
             dispatcher.pass_on();
         }
         dispatcher.settle();
-        self.done = done;
+        done.clear();
     }
 }
 
@@ -256,8 +257,14 @@ impl Dispatcher<'_> {
     #[inline]
     fn handle(&mut self, event: Event) {
         match event {
-            Event::UserSends(population) => to!(self.users.user_sends(population)),
-            Event::UserThought { population, number } => to!(self.users.user_thought(population, number)),
+            Event::UserSends(population) => {
+                let new = to!(self.users.user_sends(population));
+                to!(self.outbound.begins(&new));
+            }
+            Event::UserThought { population, number } => {
+                let new = to!(self.users.user_thought(population, number));
+                to!(self.outbound.begins(&new));
+            }
             Event::ReachesProxy(hop) => to!(self.outbound.proxy_receives(hop)),
             Event::Routes(hop) => to!(self.outbound.route(hop)),
             Event::ConnectionReady(connection) => to!(self.outbound.connection_ready(connection)),
@@ -357,9 +364,18 @@ impl Dispatcher<'_> {
         while let Some(&what) = self.at.handed.get(next) {
             next += 1;
             match what {
-                Handed::NewRequest(new) => to!(self.outbound.begins(&new)),
-                Handed::Request(request) => to!(self.network.carry_request(&request)),
-                Handed::Response(response) => to!(self.network.carry_response(response)),
+                Handed::Call { call, group, step } => {
+                    let new = self.owners.inbound.new_request(&self.at, call, group, step);
+                    to!(self.outbound.begins(&new));
+                }
+                Handed::Request(hop) => {
+                    let request = self.owners.outbound.request_of(&self.at, hop);
+                    to!(self.network.carry_request(&request));
+                }
+                Handed::Response(call) => {
+                    let response = self.owners.inbound.take_response(&self.at, call);
+                    to!(self.network.carry_response(response));
+                }
                 Handed::Answered(answered) => self.answered(&answered),
                 Handed::Reset(reset) => to!(self.network.carry_reset(&reset)),
                 Handed::GivenUp(gone) => {

@@ -69,9 +69,7 @@ impl Bench {
 
     /// The request of the only user, as `users` hands it over.
     fn new_request(&mut self) -> super::outbound::hop::NewRequest {
-        let ((), handed) = self.act(|it| it.owners.users.user_sends(&mut it.at, PopulationId(0)));
-        let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
-        new
+        self.act(|it| it.owners.users.user_sends(&mut it.at, PopulationId(0))).0
     }
 }
 
@@ -145,7 +143,8 @@ fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
     };
     bench.now = at;
     let ((), handed) = bench.act(|it| it.owners.outbound.connection_ready(&mut it.at, connection));
-    let [Handed::Request(request)] = handed[..] else { panic!("{handed:?}") };
+    let [Handed::Request(hop)] = handed[..] else { panic!("{handed:?}") };
+    let (request, _) = bench.act(|it| it.owners.outbound.request_of(&it.at, hop));
     let attempts: Vec<u8> = bench.cluster.owners.outbound.hops().map(|hop| hop.attempts).collect();
     assert_eq!((request.pod, attempts), (pod_of(&bench, 0), vec![1]));
     // Its answer passes the proxy and ends it.
@@ -207,7 +206,8 @@ fn inbound_serves_and_makes_further_calls_and_answers() {
     // Its CPU work is done: it calls the stock, whose failure makes its own answer one.
     let stage = super::job::Stage::Calling { group: 0, step: 0 };
     let ((), handed) = bench.act(|it| it.owners.inbound.job_done(&mut it.at, call, stage));
-    let [Handed::NewRequest(new)] = handed[..] else { panic!("{handed:?}") };
+    let [Handed::Call { call, group, step }] = handed[..] else { panic!("{handed:?}") };
+    let (new, _) = bench.act(|it| it.owners.inbound.new_request(&it.at, call, group, step));
     assert_eq!(new.caller.map(|caller| caller.pod), Some(request.pod));
     bench.act(|it| it.owners.inbound.fan_out(&mut it.at, call));
     let failed = Answer { status: Status::NoHealthyUpstream, body: 95 };
@@ -220,7 +220,8 @@ fn inbound_serves_and_makes_further_calls_and_answers() {
     };
     bench.now = at;
     let ((), handed) = bench.act(|it| it.owners.inbound.response_leaves(&mut it.at, call));
-    let [Handed::Response(response)] = handed[..] else { panic!("{handed:?}") };
+    let [Handed::Response(call)] = handed[..] else { panic!("{handed:?}") };
+    let (response, _) = bench.act(|it| it.owners.inbound.take_response(&it.at, call));
     assert_eq!(response.answer.status, Status::ServiceError);
     assert_eq!(bench.cluster.owners.inbound.calls().count(), 0);
 }

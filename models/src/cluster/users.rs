@@ -9,7 +9,6 @@
 
 use super::around::Around;
 use super::event::Event;
-use super::handed::Handed;
 use super::outbound::hop::{NewRequest, Origin};
 use crate::ids::{ClusterId, PopulationId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
@@ -51,22 +50,27 @@ impl Users {
     }
 
     /// The next request of an open loop.
-    pub(super) fn user_sends(&mut self, at: &mut Around<'_>, population: PopulationId) {
+    pub(super) fn user_sends(&mut self, at: &mut Around<'_>, population: PopulationId) -> NewRequest {
         let source = at.topology.stream_source(population, at.here);
         let stream = &mut self.streams[population];
         let number = stream.number();
         if let Some(next) = stream.advance(&source) {
             at.schedule(next, Event::UserSends(population));
         }
-        self.send(at, population, number);
+        self.send(at, population, number)
     }
 
     /// The next request of a user of a closed loop.
-    pub(super) fn user_thought(&mut self, at: &mut Around<'_>, population: PopulationId, number: u32) {
-        self.send(at, population, u64::from(number));
+    pub(super) fn user_thought(
+        &mut self,
+        at: &mut Around<'_>,
+        population: PopulationId,
+        number: u32,
+    ) -> NewRequest {
+        self.send(at, population, u64::from(number))
     }
 
-    fn send(&mut self, at: &mut Around<'_>, population: PopulationId, number: u64) {
+    fn send(&mut self, at: &mut Around<'_>, population: PopulationId, number: u64) -> NewRequest {
         let it = &at.topology.description.populations[population.index()];
         let address = at.topology.draws.request(population, number);
         let user = it.arrivals.user(number, address, it.users);
@@ -82,7 +86,7 @@ impl Users {
         }
         let tcp = &at.topology.description.clusters[at.here].tcp;
         let takes = access.send(user, at.now, &it.access, tcp);
-        at.hand(Handed::NewRequest(NewRequest {
+        NewRequest {
             origin: Origin::User { request, population, user },
             work,
             caller: None,
@@ -90,7 +94,7 @@ impl Users {
             endpoint: it.entry,
             path: ClusterPath::default().then(at.here),
             reaches_proxy: at.now + takes,
-        }));
+        }
     }
 
     /// The gateway has an answer for a user, or knows that the user is gone.

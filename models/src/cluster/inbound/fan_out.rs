@@ -60,10 +60,21 @@ impl Inbound {
 
     /// The client's work for a call is done: the request leaves the cell.
     pub(crate) fn issue_call(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
-        let it = self.calls[call];
+        at.hand(Handed::Call { call, group, step });
+    }
+
+    /// A call that was handed over.
+    pub(crate) fn new_request(
+        &self,
+        at: &Around<'_>,
+        call: Handle<Call>,
+        group: u16,
+        step: u16,
+    ) -> NewRequest {
+        let it = &self.calls[call];
         let selected = &at.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
         let slot = slot_of_step(selected, it.address, group, step);
-        at.hand(Handed::NewRequest(NewRequest {
+        NewRequest {
             origin: Origin::Call { call, group, step },
             work: it.work,
             caller: Some(Caller { pod: it.pod, cell_worker: it.cell_worker }),
@@ -71,7 +82,7 @@ impl Inbound {
             endpoint: selected.calls[usize::from(slot)].endpoint,
             path: it.path,
             reaches_proxy: at.now,
-        }));
+        }
     }
 
     /// Makes the next call of a group whose coin says so, from step `step` on.

@@ -184,11 +184,15 @@ impl Inbound {
 
     /// A response leaves the pod for the network.
     pub(crate) fn response_leaves(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        if !self.calls.contains(call) {
-            return;
+        if self.calls.contains(call) {
+            at.hand(Handed::Response(call));
         }
+    }
+
+    /// A response that was handed over: its call is over here.
+    pub(crate) fn take_response(&mut self, at: &Around<'_>, call: Handle<Call>) -> Response {
         let it = self.calls.remove(call);
-        at.hand(Handed::Response(Response {
+        Response {
             client: it.client,
             hop: it.hop,
             work: it.work,
@@ -198,7 +202,7 @@ impl Inbound {
             took: at.now - it.arrived,
             window: it.window,
             closes_at: it.closes_at,
-        }));
+        }
     }
 
     pub(super) fn return_retry_of_server(&mut self, at: &mut Around<'_>, call: Handle<Call>) {

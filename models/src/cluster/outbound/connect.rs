@@ -187,19 +187,13 @@ impl Outbound {
         if at.topology.swallows() && self.request_is_swallowed(at, hop, connection) {
             return;
         }
-        let request = self.request_of(at, hop, connection);
-        at.hand(Handed::Request(request));
+        at.hand(Handed::Request(hop));
     }
 
-    /// What the server learns of a hop.
-    pub(super) fn request_of(
-        &self,
-        at: &Around<'_>,
-        hop: Handle<Hop>,
-        connection: Handle<ClientConnection>,
-    ) -> Request {
+    /// An attempt that was handed over: what its server learns of it.
+    pub(crate) fn request_of(&self, at: &Around<'_>, hop: Handle<Hop>) -> Request {
         let it = &self.hops[hop];
-        let connection = &self.pools[connection];
+        let connection = &self.pools[it.connection.expect("it goes out over one")];
         Request {
             client: at.here,
             hop,
