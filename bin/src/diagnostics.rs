@@ -116,13 +116,13 @@ fn on_character_boundaries(text: &str, span: std::ops::Range<usize>) -> std::ops
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meshsim_scenarios::problem::Source;
+    use meshsim_scenarios::problem::SourceText;
     use std::sync::Arc;
 
     #[test]
     fn several_values_are_for_sweep() {
         let of = |name: &str, text: &str| {
-            let source = Arc::new(Source { name: name.into(), text: text.into() });
+            let source = Arc::new(SourceText { name: name.into(), text: text.into() });
             let problem = Problem::new("bad").at(&source, 4..7);
             Renderer::plain().render(&[report(&problem)]).contains("meshsim sweep")
         };
@@ -135,7 +135,7 @@ mod tests {
     fn nothing_that_is_shown_acts_on_a_terminal() {
         assert_eq!(visible("a\tb\nc"), "a\tb\nc");
         assert_eq!(visible("\u{1b}[31mé\r\u{9b}\u{7f}\u{202e}"), "\\u001b[31mé\\u000d\\u009b\\u007f\\u202e");
-        let source = Arc::new(Source { name: "a\u{1b}.toml".into(), text: "a = \"\u{9b}31m\"".into() });
+        let source = Arc::new(SourceText { name: "a\u{1b}.toml".into(), text: "a = \"\u{9b}31m\"".into() });
         let problem = Problem::new("bad \u{1b}").at(&source, 4..6).help("\u{7}");
         let shown = Renderer::plain().render(&[report(&problem)]);
         assert!(!shown.contains(|c: char| acts_on_a_terminal(c) && c != '\n'), "{shown:?}");
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_problem_in_a_huge_line_has_its_place_and_its_help() {
         let text = format!("{{\"a\": 1, {}}}", " ".repeat(LINE_MAX));
-        let source = Arc::new(Source { name: "a.json".into(), text });
+        let source = Arc::new(SourceText { name: "a.json".into(), text });
         let problem = Problem::new("bad").at(&source, 6..7).help("write 2");
         let shown = Renderer::plain().render(&[report(&problem)]);
         assert!(shown.contains("at a.json:1:7: 1") && shown.contains("help: write 2"), "{shown}");

@@ -3,7 +3,7 @@
 use crate::table;
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
-use meshsim_scenarios::validate::figures::{Key, Row};
+use meshsim_scenarios::validate::figures::{FigureKey, Row};
 use meshsim_scenarios::validate::report::texts;
 use meshsim_scenarios::validate::run::{ServiceRow, Validation};
 use meshsim_scenarios::validate::suite::run::Report;
@@ -30,7 +30,7 @@ pub(crate) fn one(validation: &Validation) -> String {
     } else if validation
         .figures
         .iter()
-        .any(|row| row.figure == Key::Mean && row.measured.interval().is_none())
+        .any(|row| row.figure == FigureKey::Mean && row.measured.interval().is_none())
     {
         text.push_str("interval: none, the trace is too short: it has fewer than four blocks of 30 s\n");
     }
@@ -46,7 +46,7 @@ fn figures(validation: &Validation) -> Vec<Vec<String>> {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for row in &validation.figures {
         let check = validation.checks.iter().find(|check| check.figure == row.figure);
-        let is_distance = matches!(row.figure, Key::Ks | Key::Wasserstein);
+        let is_distance = matches!(row.figure, FigureKey::Ks | FigureKey::Wasserstein);
         let simulated = |text: String| if is_distance { "-".to_owned() } else { text };
         rows.push(vec![
             row.figure.name().to_owned(),

@@ -16,7 +16,7 @@ use meshsim_models::users::arrivals::replay::Replay;
 use meshsim_models::users::arrivals::{Arrivals, Spacing};
 use meshsim_models::users::population::Move;
 use meshsim_models::users::population::Population;
-use meshsim_models::users::stream::{Source, Stream};
+use meshsim_models::users::stream::{Stream, StreamSource};
 use meshsim_models::world::Record;
 use meshsim_models::world::description::Description;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ fn sequence(arrivals: &Arrivals, replication: u32, end: SimTime) -> Vec<SimTime>
     let world = cloud_and_edge(|_| 0.0, &[], 1.0);
     let population = Population { arrivals: arrivals.clone(), ..world.populations[0].clone() };
     let (id, draws) = (PopulationId(0), Draws::new(1, replication));
-    let source = Source { population: &population, id, draws, places: None, cluster: EDGE, end };
+    let source = StreamSource { population: &population, id, draws, places: None, cluster: EDGE, end };
     let mut stream = Stream::new(&source);
     std::iter::from_fn(|| stream.advance(&source)).collect()
 }

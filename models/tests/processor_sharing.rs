@@ -11,7 +11,7 @@
 use meshsim_core::random::{Address, Draw, LogNormal, bernoulli, exponential};
 use meshsim_core::stats::{Tally, TimeAverage, mean_estimate};
 use meshsim_core::{
-    Engine, EntityId, Epoch, Outcome, Process, RunControl, Scheduler, SimDuration, SimTime, Timer,
+    Engine, EntityId, Epoch, Process, RunControl, RunEnd, Scheduler, SimDuration, SimTime, Timer,
 };
 use meshsim_models::compute::ProcessorSharing;
 
@@ -142,7 +142,7 @@ fn replicate(replication: Address, size: &dyn Fn(&mut Draw) -> f64) -> [f64; 3] 
     let server = Server::new(replication, size);
     let mut engine = Engine::new(vec![(server, vec![SERVER])], &[]);
     engine.schedule(SERVER, SimTime::ZERO, Event::Arrival);
-    assert_eq!(engine.run(&mut RunControl::until(END)), Outcome::ReachedEnd);
+    assert_eq!(engine.run(&mut RunControl::until(END)), RunEnd::ReachedEnd);
     let server = engine.processes().next().expect("there is one process");
     let present = server.present.mean(END).expect("time has passed");
     [server.sojourn.mean().expect("jobs were done"), server.slowdown.mean().expect("jobs were done"), present]

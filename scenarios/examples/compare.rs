@@ -7,7 +7,7 @@ use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::scenario::Scenario;
@@ -24,7 +24,7 @@ fn main() -> Checked<()> {
             Setting { path: "run.duration".to_owned(), value: "60s".to_owned() },
         ];
         let scenario = Scenario::open("fluidos-mesh", &settings)?;
-        let plan = Plan::new(&scenario, &choice)?;
+        let plan = ComparisonPlan::new(&scenario, &choice)?;
         let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &Watch::default()));
         println!("{round_trip}:");
         for strategy in &summary.strategies {

@@ -11,7 +11,7 @@ mod setting;
 mod texts;
 
 use crate::merge::{Wrong, collect_common, merge};
-use crate::problem::{Checked, Place, Problem, Problems, Source, clip};
+use crate::problem::{Checked, Place, Problem, Problems, SourceText, clip};
 use crate::schema::{Scenario, StrategyHead};
 use crate::templates::{Templates, changes_clusters};
 use serde::Deserialize;
@@ -28,14 +28,14 @@ pub use setting::{Setting, path_parts};
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The scenario first, then the settings; each with the offset at which its spans begin.
-    sources: Vec<(usize, Arc<Source>)>,
+    sources: Vec<(usize, Arc<SourceText>)>,
 }
 
 impl Document {
     /// Takes a scenario's text, which is read later.
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
-        let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
+        let source = Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() });
         Self { sources: vec![(0, source)] }
     }
 
@@ -47,7 +47,8 @@ impl Document {
 
     /// The same, for an option or a place that messages name instead of `--set`.
     pub fn set_for(&mut self, origin: &str, setting: &Setting) {
-        let source = Arc::new(Source { name: format!("{origin} {}", setting.path), text: setting.as_toml() });
+        let source =
+            Arc::new(SourceText { name: format!("{origin} {}", setting.path), text: setting.as_toml() });
         let (last, known) = self.sources.last().expect("a document has a source");
         self.sources.push((last + known.text.len() + 1, source));
     }
@@ -194,7 +195,7 @@ impl Document {
 
     /// The source of the scenario itself.
     #[must_use]
-    pub fn source(&self) -> &Arc<Source> {
+    pub fn source(&self) -> &Arc<SourceText> {
         &self.sources[0].1
     }
 
@@ -252,7 +253,7 @@ impl Document {
 }
 
 /// Parses a source whose spans begin at `offset`.
-fn parse_at(source: &Arc<Source>, offset: usize) -> Checked<Spanned<DeTable<'_>>> {
+fn parse_at(source: &Arc<SourceText>, offset: usize) -> Checked<Spanned<DeTable<'_>>> {
     let table = DeTable::parse(&source.text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let problem = Problem::new(error.message().trim().to_owned()).at(source, span);

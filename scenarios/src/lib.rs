@@ -3,12 +3,12 @@
 //!
 //! # Where to begin
 //! A [`Scenario`](scenario::Scenario) is opened by the name of one of the [`library`], from a file or from a text; a
-//! [`Plan`](experiment::compare::Plan) of some of its strategies runs on all threads; a
+//! [`ComparisonPlan`](experiment::compare::ComparisonPlan) of some of its strategies runs on all threads; a
 //! [`Summary`](analysis::summary::Summary) is what comes out, and [`results::files`] writes it.
 //!
 //! ```
 //! use meshsim_scenarios::experiment::Watch;
-//! use meshsim_scenarios::experiment::compare::{Choice, Plan};
+//! use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 //! use meshsim_scenarios::experiment::replication::Rows;
 //! use meshsim_scenarios::analysis::summary::Summary;
 //! use meshsim_scenarios::scenario::Scenario;
@@ -33,7 +33,7 @@
 //!     set.clusters.edge.services = "all"
 //! "#;
 //! let scenario = Scenario::from_text("shop.toml", text, &[("shop.json", work_model)], &[])?;
-//! let plan = Plan::new(&scenario, &Choice::default())?;
+//! let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
 //! let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &Watch::default()));
 //! let [far, near] = [0, 1].map(|strategy| summary.strategies[strategy].latency_ms.mean.value);
 //! assert!(near + 40.0 < far && far < near + 50.0, "{near} and {far} ms");
@@ -41,7 +41,7 @@
 //! ```
 //!
 //! Longer: `examples/compare.rs`. Of the other commands, `meshsim sweep` is [`experiment::sweep`], `validate` is
-//! [`validate`], `calibrate` is [`calibrate`], and `check` is `Plan::new` with [`warnings`]. What a scenario comes to is a
+//! [`validate`], `calibrate` is [`calibrate`], and `check` is `ComparisonPlan::new` with [`warnings`]. What a scenario comes to is a
 //! `meshsim_models::world::description::Description`, which `meshsim-models` runs.
 //!
 //! # Rooms

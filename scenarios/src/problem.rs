@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// A text that was read, with the name by which its reader knows it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceText {
     /// A path as it was given, or the name of a library scenario.
     pub name: String,
     /// All of it.
@@ -17,7 +17,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Of which source.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceText>,
     /// Byte offsets into its text.
     pub span: Range<usize>,
 }
@@ -49,7 +49,7 @@ impl Problem {
 
     /// Says where.
     #[must_use]
-    pub fn at(mut self, source: &Arc<Source>, span: Range<usize>) -> Self {
+    pub fn at(mut self, source: &Arc<SourceText>, span: Range<usize>) -> Self {
         self.place = Some(Place { source: Arc::clone(source), span });
         self
     }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_problem_reads_as_place_message_and_help() {
-        let source = Arc::new(Source { name: "a.toml".into(), text: "x = 1\nµ = 2 three".into() });
+        let source = Arc::new(SourceText { name: "a.toml".into(), text: "x = 1\nµ = 2 three".into() });
         let problem = Problem::new("bad").at(&source, 13..18).help("write 3");
         assert_eq!(problem.to_string(), "a.toml:2:7: bad (write 3)");
     }

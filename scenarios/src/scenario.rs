@@ -3,7 +3,7 @@
 use crate::document::{Document, Setting};
 use crate::expanded::expanded;
 use crate::library;
-use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
+use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest};
 use crate::resolve::{self, Resolved};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -262,9 +262,9 @@ impl Scenario {
     }
 
     /// A file that the scenario names. To a library scenario, `--set` gives files of the user's own.
-    fn file(&self, path: &str) -> Result<Arc<Source>, Problem> {
+    fn file(&self, path: &str) -> Result<Arc<SourceText>, Problem> {
         let text = as_text(path, self.bytes(path)?)?;
-        Ok(Arc::new(Source { name: path.to_owned(), text }))
+        Ok(Arc::new(SourceText { name: path.to_owned(), text }))
     }
 
     /// The bytes of such a file.

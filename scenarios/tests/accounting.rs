@@ -6,7 +6,7 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use std::collections::BTreeSet;
 use support::of_texts;
@@ -60,9 +60,9 @@ name = "mirror"
 set.services.work.routes = [{ mirror = { service = "copy", percentage = 25.0 } }]
 "#;
 
-fn outcome(rows: Rows<'_>, settings: &[&str]) -> (Plan, Outcome, Summary) {
+fn outcome(rows: Rows<'_>, settings: &[&str]) -> (ComparisonPlan, ComparisonOutcome, Summary) {
     let scenario = of_texts(&[("it.toml", SCENARIO), ("app.json", WORKMODEL)], settings).unwrap();
-    let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
     let outcome = plan.run(rows, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)

@@ -12,7 +12,7 @@ use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::ranking_over_draws;
 use meshsim_scenarios::calibrate::parameter::Parameter;
 use meshsim_scenarios::calibrate::report::Calibration;
-use meshsim_scenarios::calibrate::{Inputs, Plan, write};
+use meshsim_scenarios::calibrate::{CalibrationPlan, Inputs, write};
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{self, Choice};
@@ -110,7 +110,7 @@ fn inputs<'a>(scenario: &'a Scenario, trace: &'a Trace, fit: &[&str]) -> Inputs<
 }
 
 fn run(inputs: Inputs<'_>, threads: usize) -> Checked<Calibration> {
-    let plan = Plan::new(inputs)?;
+    let plan = CalibrationPlan::new(inputs)?;
     let watch = Watch::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     Ok(pool.install(|| plan.run(&watch))?.unwrap())
@@ -178,7 +178,7 @@ fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration
     assert!(text.contains("   # a guess") && text.contains("trace.csv (SHA-256 0123)"), "{text}");
     let calibrated = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
     let choice = Choice { replications: Some(2), ..Choice::default() };
-    let plan = compare::Plan::new(&calibrated, &choice).unwrap();
+    let plan = compare::ComparisonPlan::new(&calibrated, &choice).unwrap();
     let draws = OverDraws::new(&calibrated, &[], &plan, &choice, 3).unwrap();
     let watch = Watch::default();
     let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &watch));
@@ -192,7 +192,7 @@ fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration
     assert!(said(&[], 5).contains("the scenario has 4 draws of a calibration, not 5"));
     let clash = [Setting::parse("cell.cpu_scale=2").unwrap()];
     assert!(said(&clash, 2).contains("--set cell.cpu_scale changes a calibrated value"));
-    let bare = compare::Plan::new(scenario, &choice).unwrap();
+    let bare = compare::ComparisonPlan::new(scenario, &choice).unwrap();
     let problem = OverDraws::new(scenario, &[], &bare, &choice, 1).unwrap_err().to_string();
     assert!(problem.contains("has no draws of a calibration (`meshsim calibrate"), "{problem}");
 }
@@ -289,7 +289,7 @@ fn bad_inputs_are_said_with_what_would_be_right() {
     let directory = tempfile::tempdir().unwrap();
     let scenario = files(directory.path());
     let trace = made_trace(directory.path(), &scenario, &[]);
-    let said = |fit: &[&str]| match Plan::new(inputs(&scenario, &trace, fit)) {
+    let said = |fit: &[&str]| match CalibrationPlan::new(inputs(&scenario, &trace, fit)) {
         Ok(_) => "no problem".to_owned(),
         Err(problems) => problems.to_string(),
     };
@@ -315,11 +315,11 @@ fn bad_inputs_are_said_with_what_would_be_right() {
     let twice = said(&["cell.cpu_scale=1..2", "cell.cpu_scale=1..3"]);
     assert!(twice.contains("`cell.cpu_scale` is searched twice"), "{twice}");
     let spans = Inputs { spans: Some((&trace, "other.csv", "")), ..inputs(&scenario, &trace, &[]) };
-    assert!(Plan::new(spans).err().unwrap().to_string().contains("other.csv: has no spans"));
+    assert!(CalibrationPlan::new(spans).err().unwrap().to_string().contains("other.csv: has no spans"));
     let all = Inputs { holdout: 0.95, ..inputs(&scenario, &trace, &["cell.cpu_scale=1..2"]) };
-    assert!(Plan::new(all).err().unwrap().to_string().contains("--holdout 0.95 is no share"));
+    assert!(CalibrationPlan::new(all).err().unwrap().to_string().contains("--holdout 0.95 is no share"));
     let short = trace.clone().after(399.0);
-    let few = Plan::new(inputs(&scenario, &short, &["cell.cpu_scale=1..2"]));
+    let few = CalibrationPlan::new(inputs(&scenario, &short, &["cell.cpu_scale=1..2"]));
     let text = few.err().unwrap().to_string();
     assert!(text.contains("succeeded in the part to fit"), "{text}");
 }

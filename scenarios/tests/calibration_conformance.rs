@@ -6,7 +6,7 @@
 
 use meshsim_scenarios::calibrate::parameter::Parameter;
 use meshsim_scenarios::calibrate::report::Calibration;
-use meshsim_scenarios::calibrate::{Inputs, Plan};
+use meshsim_scenarios::calibrate::{CalibrationPlan, Inputs};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
@@ -25,7 +25,7 @@ fn testbed(test: &str) -> Option<PathBuf> {
 
 fn calibrate(strategy: &str, trace: &Trace, spans: Option<&Trace>, fit: &[&str]) -> Calibration {
     let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
-    let plan = Plan::new(Inputs {
+    let plan = CalibrationPlan::new(Inputs {
         scenario: &scenario,
         strategy: Some(strategy),
         seed: None,

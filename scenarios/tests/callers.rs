@@ -8,7 +8,7 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::FaultKind;
 use meshsim_scenarios::analysis::summary::Summary;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::warnings::before_runs;
 use support::{of_texts, summary};
 
@@ -38,10 +38,10 @@ users = 3
 "#;
 
 /// The scenario with these lines for its users.
-fn plan(users: &str, settings: &[&str]) -> Result<Plan, String> {
+fn plan(users: &str, settings: &[&str]) -> Result<ComparisonPlan, String> {
     let text = format!("{SCENARIO}{users}\n");
     let scenario = of_texts(&[("it.toml", &text), ("app.json", WORKMODEL)], settings);
-    scenario.and_then(|it| Plan::new(&it, &Choice::default())).map_err(|it| it.to_string())
+    scenario.and_then(|it| ComparisonPlan::new(&it, &Choice::default())).map_err(|it| it.to_string())
 }
 
 fn run(users: &str, settings: &[&str]) -> Summary {

@@ -7,7 +7,7 @@
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::Choice;
 use meshsim_scenarios::import::mubench;
-use meshsim_scenarios::problem::Source;
+use meshsim_scenarios::problem::SourceText;
 use meshsim_scenarios::validate::report::{self, texts};
 use meshsim_scenarios::validate::suite::read::Suite;
 use meshsim_scenarios::validate::suite::run::{Finished, Report};
@@ -137,7 +137,8 @@ fn real_work_models_are_read() {
         if !name.starts_with("workmodel") {
             continue;
         }
-        let source = Arc::new(Source { name: name.clone(), text: std::fs::read_to_string(&path).unwrap() });
+        let source =
+            Arc::new(SourceText { name: name.clone(), text: std::fs::read_to_string(&path).unwrap() });
         match mubench::read(&source) {
             Ok(found) => {
                 assert!(found.application.services.len() >= 2, "{name}");

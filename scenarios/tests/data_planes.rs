@@ -4,7 +4,7 @@
 
 mod support;
 
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::warnings::{before_run, before_runs};
 use support::{of_texts, summary};
@@ -157,17 +157,17 @@ const NOT_OF_THE_MESH: [&str; 8] = [
     "services.start",
 ];
 
-fn plan(settings: &[&str]) -> Result<Plan, Problems> {
+fn plan(settings: &[&str]) -> Result<ComparisonPlan, Problems> {
     let scenario = of_texts(&[("scenario.toml", SCENARIO), ("app.json", WORKMODEL)], settings)?;
-    Plan::new(&scenario, &Choice::default())
+    ComparisonPlan::new(&scenario, &Choice::default())
 }
 
 /// What comes out, as text.
-fn results(plan: &Plan) -> String {
+fn results(plan: &ComparisonPlan) -> String {
     format!("{:?}", summary(plan).strategies)
 }
 
-fn warnings(plan: &Plan) -> String {
+fn warnings(plan: &ComparisonPlan) -> String {
     before_run(&plan.strategies[0]).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -234,7 +234,7 @@ fn what_another_strategy_follows_belongs_to_a_comparison() {
         let text = format!("{SCENARIO}{strategies}{extra}");
         let files = [("scenario.toml", text.as_str()), ("app.json", WORKMODEL)];
         let scenario = of_texts(&files, &["mesh.mtls=true"]).unwrap();
-        let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+        let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
         let all: Vec<String> = before_runs(&plan.strategies).iter().map(ToString::to_string).collect();
         all.into_iter().filter(|it| it.contains("nothing follows")).collect::<Vec<_>>()
     };
@@ -274,7 +274,7 @@ rate = "60/s"
 /// Calls per second of each server.
 fn served(settings: &[&str], seed: u64) -> Vec<f64> {
     let scenario = of_texts(&[("scenario.toml", CHANNEL), ("app.json", CHANNEL_MODEL)], settings).unwrap();
-    let plan = Plan::new(&scenario, &Choice { seed: Some(seed), ..Choice::default() }).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &Choice { seed: Some(seed), ..Choice::default() }).unwrap();
     summary(&plan).strategies[0].served_by_pod["crane"]["port"].clone()
 }
 

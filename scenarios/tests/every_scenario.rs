@@ -4,7 +4,7 @@
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::library;
 use meshsim_scenarios::results::files::write_comparison;
@@ -19,7 +19,7 @@ fn run(name: &str, threads: usize, directory: &Path) -> Summary {
     let series = Setting::parse("run.time_series=10s").unwrap();
     let scenario = Scenario::open(name, &[series]).unwrap();
     let choice = Choice { replications: Some(2), ..Choice::default() };
-    let plan = Plan::new(&scenario, &choice).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
     let watch = Watch::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut folder = Folder::claim(directory, false).unwrap();

@@ -5,7 +5,7 @@ use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::scenario::Scenario;
 
@@ -18,7 +18,7 @@ fn short_run_with(minutes: u32, choice: &Choice, settings: &[&str]) -> Summary {
     let settings = settings.iter().copied().chain([duration.as_str()]);
     let settings: Vec<Setting> = settings.map(|it| Setting::parse(it).unwrap()).collect();
     let scenario = Scenario::open("fluidos-mesh", &settings).unwrap();
-    let plan = Plan::new(&scenario, choice).unwrap();
+    let plan = ComparisonPlan::new(&scenario, choice).unwrap();
     let outcome = plan.run(Rows::Dropped, &Watch::default());
     assert!(!outcome.interrupted);
     Summary::new(&plan, &outcome)

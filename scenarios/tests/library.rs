@@ -5,7 +5,7 @@
 use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::scenario::Scenario;
 
@@ -13,7 +13,7 @@ fn run(name: &str, replications: u32, settings: &[&str]) -> Summary {
     let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
     let scenario = Scenario::open(name, &settings).unwrap();
     let choice = Choice { replications: Some(replications), ..Choice::default() };
-    let plan = Plan::new(&scenario, &choice).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
     let outcome = plan.run(Rows::Dropped, &Watch::default());
     assert!(!outcome.interrupted);
     Summary::new(&plan, &outcome)

@@ -6,7 +6,7 @@ mod support;
 
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::{Arrivals, Extreme};
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::library;
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
@@ -48,8 +48,8 @@ fn files(text: &str) -> [(&str, &str); 4] {
     ]
 }
 
-fn plan(text: &str, settings: &[&str]) -> Result<Plan, Problems> {
-    Plan::new(&scenario(text, settings)?, &Choice::default())
+fn plan(text: &str, settings: &[&str]) -> Result<ComparisonPlan, Problems> {
+    ComparisonPlan::new(&scenario(text, settings)?, &Choice::default())
 }
 
 /// The scenario with these lines about its users.
@@ -408,7 +408,7 @@ fn a_peak_that_is_too_much_is_warned_of() {
     };
     let warned = |peak: u32| -> Vec<String> {
         let scenario = of_texts(&[("it.toml", &crowd(peak)), ("app.json", heavy)], &[]).unwrap();
-        let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+        let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
         warnings::before_runs(&plan.strategies).iter().map(ToString::to_string).collect()
     };
     assert!(warned(2).is_empty(), "{:?}", warned(2));

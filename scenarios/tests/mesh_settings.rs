@@ -5,7 +5,7 @@ mod support;
 
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
@@ -40,17 +40,17 @@ service = "front"
 rate = "20/s"
 "#;
 
-fn plan(lines: &str) -> Plan {
+fn plan(lines: &str) -> ComparisonPlan {
     let text = format!("{SCENARIO}{lines}");
     let scenario = support::of_texts(&[("scenario.toml", &text), ("app.json", WORKMODEL)], &[]).unwrap();
-    Plan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"))
+    ComparisonPlan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn warnings(lines: &str) -> Vec<String> {
     before_run(&plan(lines).strategies[0]).iter().map(ToString::to_string).collect()
 }
 
-fn summary(plan: &Plan, directory: Option<&std::path::Path>) -> Summary {
+fn summary(plan: &ComparisonPlan, directory: Option<&std::path::Path>) -> Summary {
     let outcome = plan.run(Rows::Dropped, &Watch::default());
     let summary = Summary::new(plan, &outcome);
     if let Some(directory) = directory {

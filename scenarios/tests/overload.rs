@@ -4,7 +4,7 @@
 mod support;
 
 use meshsim_scenarios::analysis::workloads::CpuBound;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::warnings::{Warning, after_run};
 use support::{of_texts, summary};
 
@@ -41,7 +41,7 @@ fn warnings(users: &str, settings: &[&str]) -> Vec<Warning> {
 fn warnings_of(workmodel: &str, users: &str, settings: &[&str]) -> Vec<Warning> {
     let text = format!("{SCENARIO}{users}\n");
     let scenario = of_texts(&[("it.toml", &text), ("app.json", workmodel)], settings).unwrap();
-    after_run(&summary(&Plan::new(&scenario, &Choice::default()).unwrap()))
+    after_run(&summary(&ComparisonPlan::new(&scenario, &Choice::default()).unwrap()))
 }
 
 fn growing(warnings: &[Warning]) -> Vec<(&str, f64, f64)> {

@@ -5,7 +5,7 @@
 mod support;
 
 use meshsim_scenarios::document::Setting;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
 use std::path::Path;
@@ -45,9 +45,9 @@ name = "near"
 set.clusters.edge.services = ["front"]
 "#;
 
-fn plan_of(scenario: &str, workmodel: &str, settings: &[&str]) -> Result<Plan, Problems> {
+fn plan_of(scenario: &str, workmodel: &str, settings: &[&str]) -> Result<ComparisonPlan, Problems> {
     let scenario = support::of_texts(&[("bad.toml", scenario), ("app.json", workmodel)], settings)?;
-    Plan::new(&scenario, &Choice::default())
+    ComparisonPlan::new(&scenario, &Choice::default())
 }
 
 /// The problems, a line each.
@@ -327,7 +327,7 @@ fn a_library_scenario_takes_a_work_model_of_the_user_s() {
     let text = meshsim_scenarios::library::file("ten-services.workmodel.json").unwrap();
     let open = || {
         let path = Setting::parse(&format!("application.workmodel={}", path.display())).unwrap();
-        Plan::new(&Scenario::open("fluidos-mesh", &[path]).unwrap(), &Choice::default())
+        ComparisonPlan::new(&Scenario::open("fluidos-mesh", &[path]).unwrap(), &Choice::default())
     };
     let said = open().unwrap_err().to_string();
     assert!(said.contains("the library has no file of this name"), "{said}");

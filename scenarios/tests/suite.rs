@@ -3,11 +3,11 @@
 
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
-use meshsim_scenarios::validate::figures::Key;
+use meshsim_scenarios::validate::figures::FigureKey;
 use meshsim_scenarios::validate::report::{MarkdownPage, write_suite};
 use meshsim_scenarios::validate::suite::read::Suite;
 use meshsim_scenarios::validate::suite::run::Report;
@@ -25,7 +25,7 @@ fn trace(strategy: &str, settings: &[&str]) -> String {
         seed: Some(77),
         ..Choice::default()
     };
-    let plan = Plan::new(&scenario, &choice).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
     let outcome = plan.run(Rows::Kept, &Watch::default());
     let mut text = "timeStamp,elapsed,label,responseCode,success,bytes,start_us,elapsed_us\n".to_owned();
     for (row, _) in &outcome.replications[0].1[0].rows {
@@ -89,7 +89,7 @@ fn the_simulator_predicts_itself_but_not_another_link() {
     assert!(!report.holds());
     let other = &report.configurations[1].validation;
     let failed = |key| other.checks.iter().any(|it| it.figure == key && it.verdict == Verdict::Fails);
-    assert!(failed(Key::Mean) && failed(Key::Ks), "{:?}", other.checks);
+    assert!(failed(FigureKey::Mean) && failed(FigureKey::Ks), "{:?}", other.checks);
     assert_eq!(
         report.configurations[0].validation.checks.iter().filter(|it| it.verdict == Verdict::Fails).count(),
         0

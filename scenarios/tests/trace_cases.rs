@@ -6,7 +6,7 @@
 
 use meshsim_models::ids::EndpointId;
 use meshsim_scenarios::calibrate::report::Calibration;
-use meshsim_scenarios::calibrate::{Inputs, Plan};
+use meshsim_scenarios::calibrate::{CalibrationPlan, Inputs};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
@@ -71,7 +71,7 @@ fn traces_of_jaeger_may_stand_alone() {
 fn calibrate(folder: &Path, name: &str) -> Calibration {
     let scenario = Scenario::open(folder.join("two.toml").to_str().unwrap(), &[]).unwrap();
     let trace = strictly(&folder.join(name));
-    let plan = Plan::new(Inputs {
+    let plan = CalibrationPlan::new(Inputs {
         scenario: &scenario,
         strategy: None,
         seed: None,

@@ -7,7 +7,7 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Outcome, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::Rule;
 
@@ -38,12 +38,16 @@ service = "back"
 access = { rtt = "0ms", bandwidth = "10000Gbit/s" }
 "#;
 
-fn compare(rest: &str, settings: &[&str], strategies: &[&str]) -> (Plan, Outcome, Summary) {
+fn compare(
+    rest: &str,
+    settings: &[&str],
+    strategies: &[&str],
+) -> (ComparisonPlan, ComparisonOutcome, Summary) {
     let text = format!("{SCENARIO}{rest}\n");
     let scenario = support::of_texts(&[("it.toml", &text), ("app.json", WORKMODEL)], settings).unwrap();
     let choice =
         Choice { strategies: strategies.iter().map(|&name| name.to_owned()).collect(), ..Choice::default() };
-    let plan = Plan::new(&scenario, &choice).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
     let outcome = plan.run(Rows::Kept, &Watch::default());
     let summary = Summary::new(&plan, &outcome);
     (plan, outcome, summary)

@@ -14,7 +14,7 @@
 
 use crate::event_set::Key;
 use crate::process::{EntityId, Outgoing, Process, Scheduler, UNREACHABLE};
-use crate::run_control::{Outcome, RunControl};
+use crate::run_control::{RunControl, RunEnd};
 use crate::time::{SimDuration, SimTime};
 use std::sync::Arc;
 
@@ -162,17 +162,17 @@ impl<P: Process> Engine<P> {
 
     /// Handles every event before the end that `control` gives. May be called again with a later
     /// end.
-    pub fn run(&mut self, control: &mut RunControl<'_>) -> Outcome {
+    pub fn run(&mut self, control: &mut RunControl<'_>) -> RunEnd {
         let end = control.end();
         loop {
             let next = self.find_horizons(end);
             control.report(next.min(end));
             if next >= end {
-                return Outcome::ReachedEnd;
+                return RunEnd::ReachedEnd;
             }
             // Here no message is on its way, so that a cancelled run can be continued.
             if control.is_cancelled() {
-                return Outcome::Cancelled;
+                return RunEnd::Cancelled;
             }
             for (slot, &horizon) in self.slots.iter_mut().zip(&self.horizons) {
                 slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_ROUND);

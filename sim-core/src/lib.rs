@@ -77,7 +77,7 @@ pub use engine::{Engine, Lookahead};
 pub use event_set::{EventSet, Key};
 pub use memory::growing_bytes;
 pub use process::{EntityId, Process, Scheduler};
-pub use run_control::{Outcome, RunControl};
+pub use run_control::{RunControl, RunEnd};
 pub use slab::{Handle, Slab};
 pub use table::{Id, Table};
 pub use time::{ParseDurationError, SimDuration, SimTime};

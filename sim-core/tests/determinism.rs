@@ -9,7 +9,7 @@
 
 use meshsim_core::random::{Address, Draw, uniform_index};
 use meshsim_core::{
-    Engine, EntityId, Lookahead, Outcome, Process, RunControl, Scheduler, SimDuration, SimTime,
+    Engine, EntityId, Lookahead, Process, RunControl, RunEnd, Scheduler, SimDuration, SimTime,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ fn traces(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Vec<Vec<
         engine.schedule(EntityId(entity), SimTime::ZERO, ());
     }
     let end = SimTime::from_nanos(TICKS * TICK);
-    assert_eq!(engine.run(&mut RunControl::until(end)), Outcome::ReachedEnd);
+    assert_eq!(engine.run(&mut RunControl::until(end)), RunEnd::ReachedEnd);
     let gossips = |circle: &Circle| -> Vec<(EntityId, Vec<Line>)> {
         circle.gossips.iter().map(|(&entity, gossip)| (entity, gossip.trace.clone())).collect()
     };

@@ -14,7 +14,7 @@ mod queues;
 
 use meshsim_core::random::{Address, exponential};
 use meshsim_core::stats::Tally;
-use meshsim_core::{Engine, EntityId, Lookahead, Outcome, RunControl, SimDuration, SimTime};
+use meshsim_core::{Engine, EntityId, Lookahead, RunControl, RunEnd, SimDuration, SimTime};
 use queues::{Event, Measures, Plan, Route, Stations, assert_agrees};
 
 const SEED: u64 = 5;
@@ -66,7 +66,7 @@ fn run_network(replication: u32) -> Engine<Stations> {
     for station in (0..3).filter(|&station| ARRIVAL_RATE[station] > 0.0) {
         engine.schedule(EntityId(station as u32), SimTime::ZERO, Event::Arrival);
     }
-    assert_eq!(engine.run(&mut RunControl::until(END)), Outcome::ReachedEnd);
+    assert_eq!(engine.run(&mut RunControl::until(END)), RunEnd::ReachedEnd);
     engine
 }
 

@@ -4,7 +4,7 @@
 
 use meshsim_core::random::Address;
 use meshsim_core::{
-    Engine, EntityId, Lookahead, Outcome, Process, RunControl, Scheduler, SimDuration, SimTime,
+    Engine, EntityId, Lookahead, Process, RunControl, RunEnd, Scheduler, SimDuration, SimTime,
 };
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +74,7 @@ fn digests(engine: &Engine<Walker>) -> (Vec<Address>, u64) {
 /// The state after one run without interruption.
 fn at_once(end: u64) -> (Vec<Address>, u64) {
     let mut engine = walkers(true);
-    assert_eq!(engine.run(&mut RunControl::until(at(end))), Outcome::ReachedEnd);
+    assert_eq!(engine.run(&mut RunControl::until(at(end))), RunEnd::ReachedEnd);
     digests(&engine)
 }
 
@@ -84,7 +84,7 @@ proptest! {
         let mut engine = walkers(true);
         ends.sort_unstable();
         for &end in &ends {
-            prop_assert_eq!(engine.run(&mut RunControl::until(at(end))), Outcome::ReachedEnd);
+            prop_assert_eq!(engine.run(&mut RunControl::until(at(end))), RunEnd::ReachedEnd);
         }
         prop_assert_eq!(digests(&engine), at_once(ends[ends.len() - 1]));
     }
@@ -111,7 +111,7 @@ fn cancellation_stops_a_run_without_end() {
     let mut engine = walkers(false);
     let mut hook = |reached| cancel.store(reached >= at(1_000_000), Ordering::Relaxed);
     let mut control = RunControl::until(SimTime::MAX).cancelled_by(&cancel).reporting_to(&mut hook);
-    assert_eq!(engine.run(&mut control), Outcome::Cancelled);
+    assert_eq!(engine.run(&mut control), RunEnd::Cancelled);
     assert!(engine.pending() > 0);
 }
 
@@ -120,7 +120,7 @@ fn a_run_that_is_cancelled_before_it_starts_does_nothing() {
     let cancel = AtomicBool::new(true);
     let mut engine = walkers(false);
     let mut control = RunControl::until(SimTime::MAX).cancelled_by(&cancel);
-    assert_eq!(engine.run(&mut control), Outcome::Cancelled);
+    assert_eq!(engine.run(&mut control), RunEnd::Cancelled);
     assert_eq!(engine.handled(), 0);
 }
 

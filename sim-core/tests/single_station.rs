@@ -9,7 +9,7 @@
 mod queues;
 
 use meshsim_core::random::{Address, Draw, exponential};
-use meshsim_core::{Engine, EntityId, Outcome, RunControl, SimTime};
+use meshsim_core::{Engine, EntityId, RunControl, RunEnd, SimTime};
 use queues::{Event, Law, Measures, Plan, Stations, assert_agrees};
 
 const REPLICATIONS: u32 = 25;
@@ -76,7 +76,7 @@ fn run_station(plan: &Plan, replication: Address, end: SimTime) -> Engine<Statio
     let entities = stations.entities();
     let mut engine = Engine::new(vec![(stations, entities)], &[]);
     engine.schedule(STATION, SimTime::ZERO, Event::Arrival);
-    assert_eq!(engine.run(&mut RunControl::until(end)), Outcome::ReachedEnd);
+    assert_eq!(engine.run(&mut RunControl::until(end)), RunEnd::ReachedEnd);
     engine
 }
 

@@ -19,7 +19,7 @@ use meshsim_scenarios::analysis::summary::{Latency, Summary};
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::user_requests::BATCHES;
 use meshsim_scenarios::scenario::Scenario;
@@ -236,7 +236,7 @@ fn mesh(replications: u32, seed: Seed) -> Vec<Latency> {
         seed: Some(seed),
         ..Choice::default()
     };
-    let plan = Plan::new(&scenario, &choice).expect("the library is good");
+    let plan = ComparisonPlan::new(&scenario, &choice).expect("the library is good");
     let mut outcome = plan.run(Rows::Dropped, &Watch::default());
     let mut of_first = |count: usize| {
         outcome.replications.truncate(count);

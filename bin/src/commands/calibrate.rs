@@ -1,6 +1,6 @@
 //! `meshsim calibrate`: a scenario fitted to a measured trace.
 
-use super::common::{Running, Source, interrupted, print, trace_warm_up};
+use super::common::{Running, ScenarioArgs, interrupted, print, trace_warm_up};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use meshsim_scenarios::calibrate::parameter::Parameter;
 use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals, ServiceFit};
 use meshsim_scenarios::calibrate::write::{BEGIN, write};
-use meshsim_scenarios::calibrate::{Inputs, Plan};
+use meshsim_scenarios::calibrate::{CalibrationPlan, Inputs};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::single_file::{file_sha256, prepare_file};
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    source: ScenarioArgs,
     #[command(flatten)]
     running: Running,
     /// The strategy under which the trace was taken (default: the scenario's first)
@@ -95,7 +95,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     trace.trace = trace.trace.after(warm_up);
     let spans = args.spans.as_deref().map(|path| measured(args, path, None)).transpose()?;
     let choice = args.running.choice(Vec::new(), None);
-    let plan = Plan::new(Inputs {
+    let plan = CalibrationPlan::new(Inputs {
         scenario: &scenario,
         strategy: args.strategy.as_deref(),
         seed: choice.seed,

@@ -1,16 +1,16 @@
 //! `meshsim check`: everything that can be told without running.
 
-use super::common::{Source, print};
+use super::common::{ScenarioArgs, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    source: ScenarioArgs,
     /// Print the scenario with its templates written out and its settings made, as TOML
     #[arg(long)]
     expand: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
-    let plan = Plan::new(&scenario, &Choice::default())?;
+    let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     if args.expand {
         print(&scenario.expanded()?)?;

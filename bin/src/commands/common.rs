@@ -7,7 +7,7 @@ use crate::interrupt;
 use crate::progress::{Progress, Reading};
 use clap::Args;
 use meshsim_scenarios::document::Setting;
-use meshsim_scenarios::experiment::compare::{Choice, Plan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::sweep::Axis;
 use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::problem::{Checked, Problem};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Which scenario, and changes to it.
 #[derive(Args)]
-pub(crate) struct Source {
+pub(crate) struct ScenarioArgs {
     /// A library scenario's name, or the path of a TOML file
     pub(crate) scenario: String,
     /// Change a value of the scenario, as in links.edge1-cloud.rtt=20ms (may be given several times)
@@ -70,7 +70,7 @@ pub(crate) struct Detail {
     pub(crate) verbose: bool,
 }
 
-impl Source {
+impl ScenarioArgs {
     /// Opens the scenario; `extra` are settings of the command's own.
     pub(crate) fn open(&self) -> Checked<Scenario> {
         Scenario::open(&self.scenario, &self.settings()?)
@@ -110,10 +110,10 @@ impl Running {
     }
 
     /// A plan of one strategy: the named one, or the scenario's first.
-    pub(crate) fn plan_of_one(&self, scenario: &Scenario, strategy: Option<&str>) -> Checked<Plan> {
+    pub(crate) fn plan_of_one(&self, scenario: &Scenario, strategy: Option<&str>) -> Checked<ComparisonPlan> {
         let place = scenario.strategy(strategy)?;
         let chosen = place.map(|place| scenario.strategies()[place].clone()).into_iter().collect();
-        Plan::new(scenario, &self.choice(chosen, None))
+        ComparisonPlan::new(scenario, &self.choice(chosen, None))
     }
 
     /// Reads a file of measurements, and says what of it was not read.

@@ -1,13 +1,13 @@
 //! `meshsim compare`: all strategies over the same requests.
 
-use super::common::{Detail, Output, Running, Source, interrupted, print};
+use super::common::{Detail, Output, Running, ScenarioArgs, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::{ranking_over_draws, verdict};
-use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::experiment::compare::ComparisonPlan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
@@ -20,7 +20,7 @@ use meshsim_scenarios::warnings;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    source: ScenarioArgs,
     #[command(flatten)]
     running: Running,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let scenario = args.source.open()?;
-    let plan = Plan::new(&scenario, &choice)?;
+    let plan = ComparisonPlan::new(&scenario, &choice)?;
     let settings = args.source.settings()?;
     let draws = args
         .calibration_draws
@@ -52,7 +52,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
 
 /// Runs a plan and reports it; also over draws of a calibration, if there are some.
 pub(super) fn run(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     draws: Option<&OverDraws>,
     running: &Running,
     output: &Output,

@@ -1,6 +1,6 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Detail, Output, Running, Source};
+use super::common::{Detail, Output, Running, ScenarioArgs};
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    source: ScenarioArgs,
     #[command(flatten)]
     running: Running,
     #[command(flatten)]

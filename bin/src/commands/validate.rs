@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::table::fitted;
 use crate::validation_table;
 use meshsim_scenarios::document::Setting;
-use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::experiment::compare::ComparisonPlan;
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
@@ -17,7 +17,7 @@ use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
 use meshsim_scenarios::validate::cpu_scale::differences;
-use meshsim_scenarios::validate::figures::Key;
+use meshsim_scenarios::validate::figures::FigureKey;
 use meshsim_scenarios::validate::report;
 use meshsim_scenarios::validate::run::Measurement;
 use meshsim_scenarios::validate::suite::run::warm_up_of;
@@ -85,13 +85,13 @@ fn tolerances(texts: &[String]) -> Checked<Tolerances> {
 }
 
 /// Refuses a tolerance of a figure that was not measured.
-fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
+fn has_all(measured: &[FigureKey], tolerances: &Tolerances) -> Checked<()> {
     let missing = tolerances.0.keys().filter(|key| !measured.contains(key));
     let problems: Vec<Problem> = missing
         .map(|key| {
             let help = match key {
-                Key::CpuSplit => "give the CPU accounting of the traced run with --cpu-from".to_owned(),
-                Key::Served | Key::Rounds => {
+                FigureKey::CpuSplit => "give the CPU accounting of the traced run with --cpu-from".to_owned(),
+                FigureKey::Served | FigureKey::Rounds => {
                     "give spans or access logs of clients and servers in both clusters with --spans"
                         .to_owned()
                 }
@@ -108,7 +108,7 @@ fn has_all(measured: &[Key], tolerances: &Tolerances) -> Checked<()> {
 }
 
 /// Reads all files of the measurement, and fits the plan to what they say of its load and machine.
-fn measurement(args: &Args, plan: &mut Plan) -> Checked<Measurement> {
+fn measurement(args: &Args, plan: &mut ComparisonPlan) -> Checked<Measurement> {
     let accounting = args.cpu_from.as_deref().map(CpuAccounting::read).transpose()?;
     let from = args.arrivals.map(|it| match it {
         ArrivalsArgument::Rate => ArrivalsFrom::Rate,

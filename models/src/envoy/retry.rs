@@ -63,7 +63,7 @@ impl BackOff {
 
 /// What came of an attempt, as far as retries depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// The upstream answered with this status.
     Answered(u16),
     /// No connection could be made.
@@ -123,18 +123,20 @@ impl Retry {
 
     /// Whether an outcome is worth another attempt.
     #[must_use]
-    pub fn covers(&self, outcome: Outcome) -> bool {
+    pub fn covers(&self, outcome: AttemptOutcome) -> bool {
         let any_reset = self.on_reset || self.on_5xx || self.on_gateway_error;
         match outcome {
-            Outcome::Answered(status) => {
+            AttemptOutcome::Answered(status) => {
                 (self.on_5xx && (500..600).contains(&status))
                     || (self.on_gateway_error && (502..=504).contains(&status))
                     || (self.on_409 && status == 409)
                     || self.on_statuses.contains(&status)
             }
-            Outcome::ConnectFailure => any_reset || self.on_connect_failure || self.on_reset_before_request,
-            Outcome::Reset | Outcome::PerTryTimeout => any_reset,
-            Outcome::Refused => false,
+            AttemptOutcome::ConnectFailure => {
+                any_reset || self.on_connect_failure || self.on_reset_before_request
+            }
+            AttemptOutcome::Reset | AttemptOutcome::PerTryTimeout => any_reset,
+            AttemptOutcome::Refused => false,
         }
     }
 }
@@ -166,24 +168,29 @@ mod tests {
     fn by_default_only_connections_that_could_not_be_made_are_retried_and_503_up_to_1_23() {
         let default = |minor| Retry::new(&RetryPolicy::default_of(IstioVersion::new(1, minor), false));
         assert_eq!(default(24).attempts, 2);
-        assert!(default(24).covers(Outcome::ConnectFailure));
-        for outcome in [Outcome::Reset, Outcome::PerTryTimeout, Outcome::Refused, Outcome::Answered(500)] {
+        assert!(default(24).covers(AttemptOutcome::ConnectFailure));
+        for outcome in [
+            AttemptOutcome::Reset,
+            AttemptOutcome::PerTryTimeout,
+            AttemptOutcome::Refused,
+            AttemptOutcome::Answered(500),
+        ] {
             assert!(!default(23).covers(outcome), "{outcome:?}");
         }
-        let covers_503 = [23, 24].map(|minor| default(minor).covers(Outcome::Answered(503)));
+        let covers_503 = [23, 24].map(|minor| default(minor).covers(AttemptOutcome::Answered(503)));
         assert_eq!(covers_503, [true, false]);
     }
 
     #[test]
     fn each_condition_covers_what_envoy_says() {
         let outcomes = [
-            Outcome::Answered(500),
-            Outcome::Answered(503),
-            Outcome::Answered(409),
-            Outcome::ConnectFailure,
-            Outcome::Reset,
-            Outcome::PerTryTimeout,
-            Outcome::Refused,
+            AttemptOutcome::Answered(500),
+            AttemptOutcome::Answered(503),
+            AttemptOutcome::Answered(409),
+            AttemptOutcome::ConnectFailure,
+            AttemptOutcome::Reset,
+            AttemptOutcome::PerTryTimeout,
+            AttemptOutcome::Refused,
         ];
         let covered = |retry_on: &str| outcomes.map(|outcome| u8::from(retry(retry_on).covers(outcome)));
         assert_eq!(covered("5xx"), [1, 1, 0, 1, 1, 1, 0]);

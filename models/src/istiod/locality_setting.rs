@@ -55,7 +55,7 @@ pub enum TrafficDistribution {
 
 /// Where a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum SettingSource {
     /// The DestinationRule.
     DestinationRule,
     /// The Service.
@@ -68,7 +68,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InForce {
     /// Where it comes from.
-    pub source: Source,
+    pub source: SettingSource,
     /// What it says.
     pub setting: LocalitySetting,
     /// Whether failover needs no outlier detection.
@@ -91,15 +91,20 @@ pub fn in_force(
         on.then(|| InForce { source, setting: setting.clone(), force_failover: false, weighs_always })
     };
     if let Some(setting) = destination_rule {
-        return of(Source::DestinationRule, setting);
+        return of(SettingSource::DestinationRule, setting);
     }
     if let Some(labels) = traffic_distribution.and_then(|value| value.labels(version)) {
         let failover_priority = labels.iter().map(|&label| label.to_owned()).collect();
         let setting =
             LocalitySetting { enabled: Some(true), failover_priority, ..LocalitySetting::default() };
-        return Some(InForce { source: Source::Service, setting, force_failover: true, weighs_always });
+        return Some(InForce {
+            source: SettingSource::Service,
+            setting,
+            force_failover: true,
+            weighs_always,
+        });
     }
-    of(Source::Mesh, mesh?)
+    of(SettingSource::Mesh, mesh?)
 }
 
 impl TrafficDistribution {
@@ -156,13 +161,13 @@ mod tests {
         );
         let source = |mesh, rule, service| in_force(NEWEST, mesh, rule, service).map(|it| it.source);
         let close = Some(TrafficDistribution::PreferClose);
-        assert_eq!(source(Some(&on), Some(&on), close), Some(Source::DestinationRule));
+        assert_eq!(source(Some(&on), Some(&on), close), Some(SettingSource::DestinationRule));
         assert_eq!(source(Some(&on), Some(&off), close), None);
-        assert_eq!(source(Some(&off), None, close), Some(Source::Service));
-        assert_eq!(source(Some(&on), None, None), Some(Source::Mesh));
+        assert_eq!(source(Some(&off), None, close), Some(SettingSource::Service));
+        assert_eq!(source(Some(&on), None, None), Some(SettingSource::Mesh));
         assert_eq!(source(Some(&off), None, None), None);
         let old = in_force(IstioVersion::new(1, 24), Some(&on), None, close);
-        assert_eq!(old.map(|it| it.source), Some(Source::Mesh));
+        assert_eq!(old.map(|it| it.source), Some(SettingSource::Mesh));
     }
 
     #[test]

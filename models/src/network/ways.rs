@@ -27,7 +27,7 @@ use std::sync::OnceLock;
 
 /// The way from a cluster to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Route {
+pub struct NextHop {
     /// As TCP sees it.
     pub path: Path,
     /// Probability that a segment is lost on it.
@@ -90,7 +90,7 @@ struct CorePlace {
 struct WayHere {
     over: Over,
     /// Put together when it is first asked for.
-    route: OnceLock<Route>,
+    route: OnceLock<NextHop>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +125,7 @@ impl Ways {
     /// The way from a cluster to another, if there is one.
     #[must_use]
     #[inline]
-    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
+    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<NextHop> {
         // Most messages take one link.
         match (&self.places[from], &self.places[to]) {
             (Place::Leaf { up, .. }, _) if up.next == to => Some(up.route()),
@@ -134,7 +134,7 @@ impl Ways {
         }
     }
 
-    fn longer_route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
+    fn longer_route(&self, from: ClusterId, to: ClusterId) -> Option<NextHop> {
         // The way grows from both ends, from the deeper one first, until these meet or both are in the core.
         let (mut here, mut there) = (from, to);
         let (mut head, mut tail): (Option<Way>, Option<Way>) = (None, None);
@@ -257,7 +257,7 @@ impl Ways {
     }
 
     /// The way between two clusters of the core.
-    fn core_route(&self, from: u32, to: u32) -> Option<Route> {
+    fn core_route(&self, from: u32, to: u32) -> Option<NextHop> {
         let way = &self.core[to as usize].ways_here.get_or_init(|| self.search(to))[from as usize];
         let route = |over| match over {
             Over::Nothing => unreachable!("there is a way"),
@@ -270,9 +270,9 @@ impl Ways {
                 let way = "a part of a way is a way";
                 let (first, second) = (self.core_route(from, middle), self.core_route(middle, to));
                 let (first, second) = (first.expect(way), second.expect(way));
-                let of = |route: Route| Way { path: route.path, loss: route.loss };
+                let of = |route: NextHop| Way { path: route.path, loss: route.loss };
                 let Way { path, loss } = of(second).after(Some(of(first)));
-                Route { path, loss, ..first }
+                NextHop { path, loss, ..first }
             }
         };
         match way.over {
@@ -335,15 +335,15 @@ impl Place {
 
 impl Step {
     #[inline]
-    const fn route(&self) -> Route {
+    const fn route(&self) -> NextHop {
         let Way { path, loss } = self.way;
-        Route { path, loss, link: self.link, port: self.port, next: self.next }
+        NextHop { path, loss, link: self.link, port: self.port, next: self.next }
     }
 }
 
-impl From<Route> for Step {
-    fn from(route: Route) -> Self {
-        let Route { path, loss, link, port, next } = route;
+impl From<NextHop> for Step {
+    fn from(route: NextHop) -> Self {
+        let NextHop { path, loss, link, port, next } = route;
         Self { next, link, port, way: Way { path, loss } }
     }
 }

@@ -24,7 +24,7 @@ pub struct Stream {
 
 /// What a stream follows.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct StreamSource<'a> {
     /// The population.
     pub population: &'a Population,
     /// Its id.
@@ -42,7 +42,7 @@ pub struct Source<'a> {
 impl Stream {
     /// A stream before its first request.
     #[must_use]
-    pub fn new(source: &Source<'_>) -> Self {
+    pub fn new(source: &StreamSource<'_>) -> Self {
         let own = source.draws.of_population(source.id);
         Self { clock: Clock::new(own, source.end), count: 0, at: SimTime::ZERO }
     }
@@ -55,7 +55,7 @@ impl Stream {
 
     /// Goes on to the next request of the cluster: when it comes. Nothing if none does before the end of
     /// the run, or in a closed loop.
-    pub fn advance(&mut self, source: &Source<'_>) -> Option<SimTime> {
+    pub fn advance(&mut self, source: &StreamSource<'_>) -> Option<SimTime> {
         let it = source.population;
         loop {
             let address = source.draws.request(source.id, self.count);

@@ -20,7 +20,7 @@ use crate::telemetry::request_log::RequestRow;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
 use crate::telemetry::work::{RequestId, Work};
-use meshsim_core::{Engine, EntityId, Id, Lookahead, Outcome, RunControl, SimTime, Table};
+use meshsim_core::{Engine, EntityId, Id, Lookahead, RunControl, RunEnd, SimTime, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Runs to the end of the described time.
-    pub fn run(&mut self, control: &mut RunControl<'_>) -> Outcome {
+    pub fn run(&mut self, control: &mut RunControl<'_>) -> RunEnd {
         self.engine.run(control)
     }
 

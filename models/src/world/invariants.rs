@@ -1,7 +1,7 @@
 //! What holds in every world, whatever happens in it.
 
 use crate::cluster::handle::Shard;
-use crate::cluster::outbound::hop::{Client, Hop, Phase};
+use crate::cluster::outbound::hop::{AttemptPhase, Client, Hop};
 use crate::cluster::state::Cluster;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::upstream::Upstream;
@@ -48,7 +48,7 @@ fn check_breakers(cluster: &Cluster) {
     };
     let hops = || cluster.owners.outbound.hops();
     let by_proxy = |hop: &&Hop| matches!(hop.client, Client::Proxy { .. });
-    let sent = hops().filter(by_proxy).filter(|hop| hop.phase == Phase::Sent).count();
+    let sent = hops().filter(by_proxy).filter(|hop| hop.phase == AttemptPhase::Sent).count();
     let retries = hops().filter(|hop| hop.holds_retry).count();
     assert_eq!(sum(Resource::Requests), sent, "cluster {}: requests", cluster.id.0);
     assert_eq!(sum(Resource::Retries), retries, "cluster {}: retries", cluster.id.0);

@@ -18,9 +18,9 @@ use crate::network::link_state::LinkStates;
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, TcpSettings};
-use crate::network::ways::{Route, Ways};
+use crate::network::ways::{NextHop, Ways};
 use crate::users::mobility::Places;
-use crate::users::stream::{Source, Stream};
+use crate::users::stream::{Stream, StreamSource};
 use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimTime, Table};
 use std::collections::BTreeSet;
@@ -308,7 +308,7 @@ impl Topology {
 
     /// The way from a cluster to another, if there is one.
     #[must_use]
-    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<Route> {
+    pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<NextHop> {
         self.ways.route(from, to)
     }
 
@@ -402,8 +402,8 @@ impl Topology {
 
     /// What a cluster follows of a population.
     #[must_use]
-    pub fn stream_source(&self, population: PopulationId, cluster: ClusterId) -> Source<'_> {
-        Source {
+    pub fn stream_source(&self, population: PopulationId, cluster: ClusterId) -> StreamSource<'_> {
+        StreamSource {
             population: &self.description.populations[population.index()],
             id: population,
             draws: self.draws,

@@ -15,7 +15,9 @@ use meshsim_models::istiod::failover_priority::{
 };
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::locality_priority::{Failover, Locality, priorities};
-use meshsim_models::istiod::locality_setting::{LocalitySetting, Source, TrafficDistribution, in_force};
+use meshsim_models::istiod::locality_setting::{
+    LocalitySetting, SettingSource, TrafficDistribution, in_force,
+};
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use serde_json::{Map, Value, json};
 
@@ -109,9 +111,9 @@ pub(crate) fn locality_setting(input: &Value) -> Value {
     let it = in_force(NEWEST, mesh.as_ref(), rule.as_ref(), traffic_distribution(input));
     let outliers = flag_at(input, "outlier_detection").unwrap_or(false);
     let source = it.as_ref().map(|it| match it.source {
-        Source::DestinationRule => "destination_rule",
-        Source::Service => "service",
-        Source::Mesh => "mesh",
+        SettingSource::DestinationRule => "destination_rule",
+        SettingSource::Service => "service",
+        SettingSource::Mesh => "mesh",
     });
     let listed = it.as_ref().map(|it| &it.setting.failover_priority).filter(|labels| !labels.is_empty());
     json!({

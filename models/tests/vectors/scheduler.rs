@@ -4,7 +4,9 @@ use crate::read::{flag_at, list, required, set, small, small_at, text, whole, wh
 use meshsim_models::kubernetes::scheduler::resources::{
     DEFAULT_RESOURCES, NodeResources, PodRequests, Resource, ResourceList, WeightedResource,
 };
-use meshsim_models::kubernetes::scheduler::topology_spread::{Constraint, Labels, Origin, SpreadNode};
+use meshsim_models::kubernetes::scheduler::topology_spread::{
+    Constraint, ConstraintOrigin, Labels, SpreadNode,
+};
 use meshsim_models::kubernetes::scheduler::{
     balanced_allocation, least_allocated, topology_spread as spread,
 };
@@ -86,7 +88,7 @@ pub(crate) fn topology_spread(input: &Value) -> Value {
     };
     let constraints: Vec<_> = list(input, "constraints").iter().map(constraint).collect();
     let all_keys = flag_at(input, "require_all_keys").unwrap_or(true);
-    let origin = if all_keys { Origin::Own } else { Origin::SystemDefaults };
+    let origin = if all_keys { ConstraintOrigin::Own } else { ConstraintOrigin::SystemDefaults };
     let read = |node: &Value| {
         let matching: Vec<_> = list(node, "matching").iter().map(|pods| small(whole(pods))).collect();
         (labels(node), flag_at(node, "candidate").unwrap_or(true), matching)

@@ -5,7 +5,7 @@ use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
-use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use crate::experiment::settling::settles_at;
 use crate::experiment::user_requests::{Compared, Counts};
@@ -198,7 +198,7 @@ pub struct Paired {
 impl Summary {
     /// Sums up what came of a plan.
     #[must_use]
-    pub fn new(plan: &Plan, outcome: &Outcome) -> Self {
+    pub fn new(plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> Self {
         let of_strategy = |place: usize| -> Vec<&Figures> {
             outcome.replications.iter().map(|(_, figures)| &figures[place]).collect()
         };

@@ -33,4 +33,4 @@ pub mod write;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Inputs, Plan};
+pub use plan::{CalibrationPlan, Inputs};

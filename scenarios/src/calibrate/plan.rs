@@ -39,7 +39,7 @@ pub struct Inputs<'a> {
 }
 
 /// A calibration that is ready to run.
-pub struct Plan {
+pub struct CalibrationPlan {
     /// The scenario with the fitted laws.
     pub(super) scenario: Scenario,
     pub(super) strategy: Option<usize>,
@@ -64,7 +64,7 @@ pub struct Plan {
 /// Fewer requests say nothing of a distribution.
 const REQUESTS_MIN: usize = 20;
 
-impl Plan {
+impl CalibrationPlan {
     /// Fits the laws and checks that the scenario can be simulated at the ends of all ranges.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::identify::{Known, spread};
 use super::objective::{Objective, Sample};
-use super::plan::Plan;
+use super::plan::CalibrationPlan;
 use super::report::{self, Calibration};
 use super::resample::{Observation, is_long_enough, resample_sorted};
 use super::residuals::residuals;
@@ -26,7 +26,7 @@ const BOOTSTRAP: u32 = u32::MAX;
 const REPLICATION: u32 = 1;
 
 /// What is simulated around the best point.
-struct Around {
+struct Neighbourhood {
     surrogate: Surrogate,
     /// Refits to bootstrap series of the fitted part.
     refits: Vec<Vec<f64>>,
@@ -34,7 +34,7 @@ struct Around {
     distances_ms: Vec<f64>,
 }
 
-impl Plan {
+impl CalibrationPlan {
     /// Runs it on the threads of the current rayon pool. Nothing if it was told to stop before anything
     /// was found; if later, with the best so far.
     ///
@@ -96,7 +96,7 @@ impl Plan {
         found: &Found,
         sample: &Sample,
         watch: &Watch<'_>,
-    ) -> Option<Around> {
+    ) -> Option<Neighbourhood> {
         if found.interrupted {
             return None;
         }
@@ -118,7 +118,7 @@ impl Plan {
             sides.chunks(2).map(|pair| [pair[0].clone(), pair[1].clone()]).collect();
         let surrogate = Surrogate::new(&found.point, quantiles(&sample.pooled)?, &pairs);
         let (refits, distances_ms) = self.refits(&surrogate, &found.point, sample);
-        Some(Around { surrogate, refits, distances_ms })
+        Some(Neighbourhood { surrogate, refits, distances_ms })
     }
 
     /// Refits to bootstrap series, each by other replications, and the distance of the best point to
@@ -147,7 +147,7 @@ impl Plan {
         objective: &Objective<'_>,
         found: &Found,
         sample: &Sample,
-        around: Option<&Around>,
+        around: Option<&Neighbourhood>,
     ) -> Calibration {
         let mean = objective.measured.iter().sum::<f64>() / objective.measured.len() as f64;
         let of_trace = around.map_or(0.0, |around| spread(&around.distances_ms) / mean);
@@ -179,7 +179,7 @@ impl Plan {
         &self,
         objective: &Objective<'_>,
         found: &Found,
-        around: Option<&Around>,
+        around: Option<&Neighbourhood>,
         noise_ms: f64,
     ) -> Vec<report::ParameterFit> {
         let measured = quantiles(objective.measured).unwrap_or_default();
@@ -201,7 +201,7 @@ impl Plan {
     }
 
     /// The draws that are written.
-    fn drawn(&self, objective: &Objective<'_>, around: Option<&Around>) -> Vec<Vec<String>> {
+    fn drawn(&self, objective: &Objective<'_>, around: Option<&Neighbourhood>) -> Vec<Vec<String>> {
         let refits = around.map(|around| around.refits.as_slice()).unwrap_or_default();
         // Without a search the laws alone are drawn, if there is time enough.
         let one = |number: usize| -> Option<Vec<String>> {
@@ -217,7 +217,7 @@ impl Plan {
         (0..self.draws).into_par_iter().map(one).collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
-    fn all_notes(&self, found: &Found, around: Option<&Around>) -> Vec<String> {
+    fn all_notes(&self, found: &Found, around: Option<&Neighbourhood>) -> Vec<String> {
         let mut notes = self.notes.clone();
         if found.interrupted {
             notes.push("interrupted: values are the best so far, and there are no draws".to_owned());

@@ -1,7 +1,7 @@
 //! Refuses texts with control characters: names are printed in tables, messages and result files, where an escape
 //! sequence or the end of a line does harm.
 
-use crate::problem::{Problem, Source, clip, not_plain};
+use crate::problem::{Problem, SourceText, clip, not_plain};
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
@@ -13,7 +13,7 @@ const SENTENCES: [&str; 4] = ["description", "introduction", "note", "remarks"];
 const PROBLEMS_MAX: usize = 20;
 
 /// Every key and every text of a source that is not plain.
-pub(super) fn not_plain_in(table: &DeTable<'_>, source: &Arc<Source>) -> Vec<Problem> {
+pub(super) fn not_plain_in(table: &DeTable<'_>, source: &Arc<SourceText>) -> Vec<Problem> {
     let mut look = Look { source, problems: Vec::new() };
     look.table(table);
     // A table is in the order of its keys, a file in that of its lines.
@@ -22,7 +22,7 @@ pub(super) fn not_plain_in(table: &DeTable<'_>, source: &Arc<Source>) -> Vec<Pro
 }
 
 struct Look<'a> {
-    source: &'a Arc<Source>,
+    source: &'a Arc<SourceText>,
     problems: Vec<Problem>,
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 /// A comparison that is ready to run.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ComparisonPlan {
     /// The scenario under each strategy.
     pub strategies: Vec<Resolved>,
     /// The place of the strategy that the others are compared with.
@@ -23,7 +23,7 @@ pub struct Plan {
 
 /// What came of it: per finished replication, in order, the figures of each strategy.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ComparisonOutcome {
     /// Numbers of the replications that finished, and their figures.
     pub replications: Vec<(u32, Vec<Figures>)>,
     /// Whether it was stopped before all of them had.
@@ -45,7 +45,7 @@ pub struct Choice {
     pub seed: Option<u64>,
 }
 
-impl Plan {
+impl ComparisonPlan {
     /// Resolves the chosen strategies of a scenario: all of them if none is chosen, and the base as
     /// it stands if it has none.
     ///
@@ -97,9 +97,9 @@ impl Plan {
 
     /// Runs it on the threads of the current rayon pool.
     #[must_use]
-    pub fn run(&self, rows: Rows<'_>, watch: &Watch<'_>) -> Outcome {
+    pub fn run(&self, rows: Rows<'_>, watch: &Watch<'_>) -> ComparisonOutcome {
         let Some(settled) = warm_up::settle(&self.strategies, watch) else {
-            return Outcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
+            return ComparisonOutcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
         };
         let (strategies, warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
         let keep = Keep { rows, ..Keep::for_replications(self.replications) };
@@ -108,7 +108,7 @@ impl Plan {
             .map(|number| Some((number, replication::run(&strategies, number, keep, watch)?)))
             .collect();
         let interrupted = all.iter().any(Option::is_none);
-        Outcome { replications: all.into_iter().flatten().collect(), interrupted, warm_ups }
+        ComparisonOutcome { replications: all.into_iter().flatten().collect(), interrupted, warm_ups }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A comparison again and again, each time with another draw of what a calibration fitted.
 
 use super::Watch;
-use super::compare::{Choice, Plan};
+use super::compare::{Choice, ComparisonPlan};
 use super::replication::Rows;
 use crate::analysis::summary::Summary;
 use crate::document::{Setting, path_parts};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 /// Comparisons over draws that are ready to run.
 #[derive(Clone, Debug)]
 pub struct OverDraws {
-    plans: Vec<Plan>,
+    plans: Vec<ComparisonPlan>,
 }
 
 impl OverDraws {
@@ -25,7 +25,7 @@ impl OverDraws {
     pub fn new(
         scenario: &Scenario,
         settings: &[Setting],
-        plan: &Plan,
+        plan: &ComparisonPlan,
         choice: &Choice,
         count: usize,
     ) -> Checked<Self> {
@@ -47,7 +47,7 @@ impl OverDraws {
             }
         }
         let plan_of = |(number, draw): (usize, &Vec<Setting>)| {
-            Plan::new(&scenario.with_for(&format!("draw {}:", number + 1), draw)?, choice)
+            ComparisonPlan::new(&scenario.with_for(&format!("draw {}:", number + 1), draw)?, choice)
         };
         let plans = draws.iter().take(count).enumerate().map(plan_of).collect::<Checked<_>>()?;
         Ok(Self { plans })
@@ -56,13 +56,13 @@ impl OverDraws {
     /// Simulated time of all draws (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
-        self.plans.iter().map(Plan::simulated_seconds).sum()
+        self.plans.iter().map(ComparisonPlan::simulated_seconds).sum()
     }
 
     /// Runs all of them; those that did not finish are left out.
     #[must_use]
     pub fn run(&self, watch: &Watch<'_>) -> Vec<Summary> {
-        let one = |plan: &Plan| {
+        let one = |plan: &ComparisonPlan| {
             let outcome = plan.run(Rows::Dropped, watch);
             (!outcome.interrupted).then(|| Summary::new(plan, &outcome))
         };

@@ -21,7 +21,7 @@ use crate::resolve::Resolved;
 use crate::results::request_log::{CellLog, RequestLog};
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution};
-use meshsim_core::{Outcome, RunControl, SimDuration, SimTime, Table};
+use meshsim_core::{RunControl, RunEnd, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
@@ -211,7 +211,7 @@ pub(super) fn run_cell(
         let mut control = RunControl::until(now).cancelled_by(watch.cancel).reporting_to(&mut hear);
         let outcome = world.run(&mut control);
         let (open, all) = world.open_and_all_requests();
-        if outcome == Outcome::Cancelled
+        if outcome == RunEnd::Cancelled
             || watch.is_cancelled()
             || !share.hold(world.bytes() + sink.bytes(), open, all)
         {

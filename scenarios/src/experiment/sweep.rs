@@ -1,7 +1,7 @@
 //! Strategies over a grid of parameter values.
 
 use super::Watch;
-use super::compare::{Choice, Plan};
+use super::compare::{Choice, ComparisonPlan};
 use super::replication::Rows;
 use crate::analysis::summary::Summary;
 use crate::document::Setting;
@@ -139,7 +139,7 @@ pub struct Sweep {
     /// Its parameters.
     pub axes: Vec<Axis>,
     /// The points of the grid with their comparisons, the last axis running fastest.
-    pub points: Vec<(Vec<String>, Plan)>,
+    pub points: Vec<(Vec<String>, ComparisonPlan)>,
 }
 
 impl Sweep {
@@ -163,7 +163,7 @@ impl Sweep {
                 .zip(&values)
                 .map(|(axis, value)| Setting { path: axis.path.clone(), value: value.clone() })
                 .collect();
-            Ok((values, Plan::new(&scenario.with(&settings)?, choice)?))
+            Ok((values, ComparisonPlan::new(&scenario.with(&settings)?, choice)?))
         };
         let points = grid.into_iter().map(point).collect::<Checked<_>>()?;
         Ok(Self { axes, points })

@@ -194,7 +194,7 @@ fn count_syncs(so_far: &mut Workload, deployment: &Deployment, log: &ControlLog,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::compare::{Choice, Plan};
+    use crate::experiment::compare::{Choice, ComparisonPlan};
     use crate::scenario::Scenario;
     use meshsim_core::SimDuration;
 
@@ -210,7 +210,7 @@ mod tests {
     /// What `rolling-update`, whose `back` has four pods, comes to with these steps, from 50 to 100 s.
     fn summed_up(steps: &[(u64, Pod, PodStep)]) -> Workload {
         let scenario = Scenario::open("rolling-update", &[]).unwrap();
-        let plan = Plan::new(&scenario, &Choice::default()).unwrap();
+        let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
         let description = &plan.strategies[0].description;
         let pods = steps.iter().map(|&(seconds, pod, step)| record(description, seconds, pod, step));
         let log = ControlLog { pods: pods.collect(), ..ControlLog::default() };

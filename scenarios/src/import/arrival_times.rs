@@ -14,7 +14,7 @@
 //! # Source
 //! µBench, `Benchmarks/Runner/Runner.py`, `Benchmarks/TrafficGenerator/TrafficGenerator.py`.
 
-use crate::problem::{Checked, Problem, Problems, Source, clip, nearest};
+use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest};
 use crate::traces::jtl_csv::is_of_transaction;
 use crate::traces::time::written_us;
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -49,7 +49,7 @@ const SECOND: u64 = 1_000_000_000;
 /// If it is damaged, has no times, or a line has none or one before the last line's.
 pub(crate) fn read(name: &str, bytes: &[u8], layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
     let text = unpack(name, bytes)?;
-    let source = Arc::new(Source { name: name.to_owned(), text });
+    let source = Arc::new(SourceText { name: name.to_owned(), text });
     let times = if source.text.trim_start().starts_with('[') {
         workload(&source, layout)?
     } else {
@@ -90,7 +90,7 @@ struct Event {
     service: String,
 }
 
-fn workload(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
+fn workload(source: &Arc<SourceText>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
     let name = &source.name;
     if layout.column.is_some() || layout.unit.is_some() {
         let message = format!("`{name}` is a workload of µBench, whose times are in milliseconds");
@@ -120,7 +120,7 @@ fn workload(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> 
     Ok(times)
 }
 
-fn column(source: &Arc<Source>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
+fn column(source: &Arc<SourceText>, layout: &Layout<'_>) -> Checked<Vec<SimTime>> {
     let unit = layout.unit.unwrap_or(SECOND);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -179,7 +179,7 @@ fn delimiter(text: &str) -> u8 {
 }
 
 /// The place of the column of times, by the first line.
-fn find_column(source: &Arc<Source>, first: &StringRecord, layout: &Layout<'_>) -> Checked<usize> {
+fn find_column(source: &Arc<SourceText>, first: &StringRecord, layout: &Layout<'_>) -> Checked<usize> {
     let names = || first.iter().collect::<Vec<_>>().join(", ");
     let Some(column) = layout.column else {
         if first.len() > 1 {

@@ -21,7 +21,7 @@
 mod entries;
 mod loader;
 
-use crate::problem::{Checked, Problem, Problems, Source, clip, nearest, not_plain};
+use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest, not_plain};
 use entries::{Entries, Reader};
 use loader::{BODY_KB_MAX, read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::MAX_SAMPLED;
@@ -85,7 +85,7 @@ pub struct WorkModel {
 /// # Errors
 /// If it is not JSON (with line and column), has a key that is nearly a known one, a value out of range, a call to a
 /// service that it does not have, or a feature that is not simulated.
-pub fn read(source: &Arc<Source>) -> Checked<WorkModel> {
+pub fn read(source: &Arc<SourceText>) -> Checked<WorkModel> {
     let mut reader = Reader::new(source);
     let services = reader.root();
     let application = match services {

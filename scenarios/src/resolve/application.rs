@@ -4,7 +4,7 @@ use super::check::Check;
 use super::ranges::{bounded, patience, spread};
 use super::{resources, service_time};
 use crate::import::mubench::{self, WorkModel};
-use crate::problem::{Checked, Problem, Source};
+use crate::problem::{Checked, Problem, SourceText};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) fn resolve(
     check: &mut Check<'_>,
     scenario: &Scenario,
-    workmodel: &Arc<Source>,
+    workmodel: &Arc<SourceText>,
 ) -> Checked<(Application, Vec<Problem>)> {
     let WorkModel { mut application, warnings, without_function } = mubench::read(workmodel)?;
     // A law says all of what a function would.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 /// Where something is said of the arrivals of a population.
-pub(super) struct Of<'a> {
+pub(super) struct PopulationContext<'a> {
     /// The population's name.
     pub(super) name: &'a str,
     /// What is typed of it.
@@ -35,7 +35,7 @@ const UNKNOWN: Arrivals = Arrivals::Poisson { per_second: 1.0 };
 /// A day.
 const DEFAULT_PERIOD: SimDuration = SimDuration::from_secs(86_400);
 
-pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>) -> Arrivals {
+pub(super) fn resolve(check: &mut Check<'_>, of: &PopulationContext<'_>) -> Arrivals {
     let arrivals = match of.users.arrivals.as_ref().map(|it| (it.span(), it.get_ref())) {
         None => word(check, of, Kind::Poisson, of.span.clone()),
         Some((span, Typed::Word(kind))) => word(check, of, *kind, span),
@@ -50,7 +50,7 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &Of<'_>) -> Arrivals {
 }
 
 /// A word with what it needs beside it.
-fn word(check: &mut Check<'_>, of: &Of<'_>, kind: Kind, span: Range<usize>) -> Arrivals {
+fn word(check: &mut Check<'_>, of: &PopulationContext<'_>, kind: Kind, span: Range<usize>) -> Arrivals {
     match kind {
         Kind::Poisson | Kind::Constant => {
             if let Some(think_time) = &of.users.think_time {
@@ -77,22 +77,22 @@ fn word(check: &mut Check<'_>, of: &Of<'_>, kind: Kind, span: Range<usize>) -> A
 }
 
 /// A key of a type.
-struct Key {
+struct ArrivalKey {
     name: &'static str,
     /// How it may read, if it cannot be left out.
     needed: Option<&'static str>,
 }
 
-const fn needed(name: &'static str, example: &'static str) -> Key {
-    Key { name, needed: Some(example) }
+const fn needed(name: &'static str, example: &'static str) -> ArrivalKey {
+    ArrivalKey { name, needed: Some(example) }
 }
 
-const fn optional(name: &'static str) -> Key {
-    Key { name, needed: None }
+const fn optional(name: &'static str) -> ArrivalKey {
+    ArrivalKey { name, needed: None }
 }
 
 /// The keys of each type.
-const fn keys_of(kind: Kind) -> &'static [Key] {
+const fn keys_of(kind: Kind) -> &'static [ArrivalKey] {
     match kind {
         Kind::Poisson | Kind::Constant => const { &[needed("rate", "rate = \"50/s\"")] },
         Kind::ClosedLoop | Kind::ClosedLoopConstant => {
@@ -159,7 +159,12 @@ const fn keys_of(kind: Kind) -> &'static [Key] {
 }
 
 /// A table, with all that it needs in it.
-fn table(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable, span: Range<usize>) -> Arrivals {
+fn table(
+    check: &mut Check<'_>,
+    of: &PopulationContext<'_>,
+    it: &ArrivalsTable,
+    span: Range<usize>,
+) -> Arrivals {
     let kind = *it.kind.get_ref();
     let beside = [
         ("rate", of.users.rate.as_ref().map(Spanned::span)),
@@ -190,7 +195,12 @@ fn table(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable, span: Range<usi
 }
 
 /// Arrivals of a table that has what its type needs.
-fn of_kind(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable, kind: Kind) -> Option<Arrivals> {
+fn of_kind(
+    check: &mut Check<'_>,
+    of: &PopulationContext<'_>,
+    it: &ArrivalsTable,
+    kind: Kind,
+) -> Option<Arrivals> {
     match kind {
         Kind::Poisson | Kind::Constant => Some(steady(check, of, kind, it.rate.as_ref())),
         Kind::ClosedLoop | Kind::ClosedLoopConstant => {
@@ -212,7 +222,7 @@ fn of_kind(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable, kind: Kind) -
     }
 }
 
-fn steady(check: &mut Check<'_>, of: &Of<'_>, kind: Kind, rate: Option<&Rate>) -> Arrivals {
+fn steady(check: &mut Check<'_>, of: &PopulationContext<'_>, kind: Kind, rate: Option<&Rate>) -> Arrivals {
     let Some(rate) = rate else {
         let message = format!("the users `{}` have no rate", of.name);
         check.problem(message, of.span.clone(), "write rate = \"50/s\"");
@@ -224,7 +234,7 @@ fn steady(check: &mut Check<'_>, of: &Of<'_>, kind: Kind, rate: Option<&Rate>) -
 
 fn closed_loop(
     check: &mut Check<'_>,
-    of: &Of<'_>,
+    of: &PopulationContext<'_>,
     kind: Kind,
     think_time: Option<&crate::schema::Duration>,
 ) -> Arrivals {
@@ -283,7 +293,7 @@ fn diurnal(check: &mut Check<'_>, it: &ArrivalsTable) -> Option<RateCurve> {
     Some(day.curve())
 }
 
-fn flash_crowd(check: &mut Check<'_>, of: &Of<'_>, it: &ArrivalsTable) -> Option<RateCurve> {
+fn flash_crowd(check: &mut Check<'_>, of: &PopulationContext<'_>, it: &ArrivalsTable) -> Option<RateCurve> {
     let start = it.start.as_ref()?;
     let mut length = |value: &Option<crate::schema::Duration>, key| {
         check.duration(value.as_ref(), key, SimDuration::ZERO, 0)

@@ -29,7 +29,7 @@ mod users;
 mod workloads;
 
 use crate::document::{Document, Setting};
-use crate::problem::{Checked, Problem, Problems, Source};
+use crate::problem::{Checked, Problem, Problems, SourceText};
 use crate::schema::{self, Scenario};
 pub use check::Files;
 use check::{Check, MILLISECOND};
@@ -82,7 +82,7 @@ const CLUSTERS_MAX: usize = 20_000;
 pub fn resolve(
     document: &Document,
     scenario: &Scenario,
-    workmodel: &Arc<Source>,
+    workmodel: &Arc<SourceText>,
     files: Files<'_>,
     strategy: &str,
 ) -> Checked<Resolved> {

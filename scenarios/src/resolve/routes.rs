@@ -24,7 +24,7 @@ const DESTINATIONS_MAX: usize = 1_000;
 const WEIGHT_MAX: u32 = 1_000_000;
 
 /// What the settings of a service refer to.
-pub(super) struct Around<'a> {
+pub(super) struct RouteContext<'a> {
     pub(super) services: &'a [&'a str],
     pub(super) clusters: &'a [&'a str],
     pub(super) version: IstioVersion,
@@ -32,7 +32,7 @@ pub(super) struct Around<'a> {
 
 pub(super) fn resolve(
     check: &mut Check<'_>,
-    around: &Around<'_>,
+    around: &RouteContext<'_>,
     own: ServiceId,
     routes: &[Spanned<Route>],
     hashes: bool,
@@ -54,7 +54,7 @@ pub(super) fn resolve(
 
 fn route(
     check: &mut Check<'_>,
-    around: &Around<'_>,
+    around: &RouteContext<'_>,
     own: ServiceId,
     route: &Route,
     hashes: bool,
@@ -104,7 +104,7 @@ fn header_matches(
 
 fn destinations(
     check: &mut Check<'_>,
-    around: &Around<'_>,
+    around: &RouteContext<'_>,
     own: ServiceId,
     route: &Route,
 ) -> Vec<WeightedDestination> {
@@ -156,7 +156,7 @@ fn weight(check: &mut Check<'_>, destination: &Spanned<schema::Destination>, amo
 /// A service or a subset of its pods.
 fn destination(
     check: &mut Check<'_>,
-    around: &Around<'_>,
+    around: &RouteContext<'_>,
     own: ServiceId,
     service: Option<&Spanned<String>>,
     cluster: Option<&Spanned<String>>,
@@ -172,7 +172,7 @@ fn destination(
     Destination { service: service.unwrap_or(own), subset }
 }
 
-fn mirror(check: &mut Check<'_>, around: &Around<'_>, own: ServiceId, it: &schema::Mirror) -> Mirror {
+fn mirror(check: &mut Check<'_>, around: &RouteContext<'_>, own: ServiceId, it: &schema::Mirror) -> Mirror {
     Mirror {
         destination: destination(check, around, own, it.service.as_ref(), it.cluster.as_ref()),
         percent: percentage(check, it.percentage.as_ref()),

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
-use super::routes::{self, Around};
+use super::routes::{self, RouteContext};
 use super::traffic_policy::{self, Rule};
 use crate::schema::Scenario;
 use crate::schema::services::{Protocol as Speaks, Service, TrafficDistribution as Distribution};
@@ -30,7 +30,7 @@ pub(super) fn resolve(
     }
     let of_mesh = scenario.mesh.traffic_policy.as_ref().map(|it| traffic_policy::resolve(check, it));
     let of_mesh = of_mesh.unwrap_or_default();
-    let around = Around { services: &names, clusters: &clusters, version };
+    let around = RouteContext { services: &names, clusters: &clusters, version };
     let bare = Spanned::new(0..0, Service::default());
     let mut of_service = |(place, name): (usize, &&str)| {
         let written = scenario.services.get(*name).unwrap_or(&bare);
@@ -41,7 +41,7 @@ pub(super) fn resolve(
 
 fn service(
     check: &mut Check<'_>,
-    around: &Around<'_>,
+    around: &RouteContext<'_>,
     id: ServiceId,
     written: &Spanned<Service>,
     of_mesh: &Rule,

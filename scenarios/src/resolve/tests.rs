@@ -2,7 +2,7 @@
 
 use super::{Resolved, resolve};
 use crate::document::Document;
-use crate::problem::{Problem, Source};
+use crate::problem::{Problem, SourceText};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::envoy::fault_injection::FaultInjection;
@@ -175,7 +175,7 @@ fn seconds(seconds: u64) -> SimDuration {
 
 fn resolved() -> Resolved {
     let document = Document::new("all.toml", SCENARIO);
-    let workmodel = Arc::new(Source { name: "app.json".into(), text: WORKMODEL.into() });
+    let workmodel = Arc::new(SourceText { name: "app.json".into(), text: WORKMODEL.into() });
     let scenario = document.read(None).unwrap();
     resolve(&document, &scenario, &workmodel, &no_files, "base")
         .unwrap_or_else(|problems| panic!("{problems}"))
@@ -299,7 +299,7 @@ fn a_service_s_own_rule_replaces_the_mesh_s() {
     let inherited =
         SCENARIO.replace("[services.cache]\n", "[services.cache]\n#").replace("traffic_policy = {", "#");
     let document = Document::new("all.toml", &inherited);
-    let workmodel = Arc::new(Source { name: "app.json".into(), text: WORKMODEL.into() });
+    let workmodel = Arc::new(SourceText { name: "app.json".into(), text: WORKMODEL.into() });
     let services = resolve(&document, &document.read(None).unwrap(), &workmodel, &no_files, "base");
     assert_eq!(services.unwrap().description.services[CACHE].traffic_policy.simple, SimpleBalancer::Random);
 }

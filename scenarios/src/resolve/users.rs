@@ -1,6 +1,6 @@
 //! Populations of users.
 
-use super::arrivals::{self, Of};
+use super::arrivals::{self, PopulationContext};
 use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, mtu, rate};
 use super::moves;
@@ -34,7 +34,7 @@ pub(super) fn resolve(
         .iter()
         .map(|(name, it)| {
             let users = it.get_ref();
-            let arrivals = arrivals::resolve(check, &Of { name, users, span: it.span(), end });
+            let arrivals = arrivals::resolve(check, &PopulationContext { name, users, span: it.span(), end });
             let cluster = users.cluster.get_ref();
             let cluster = check.reference_in(cluster, users.cluster.span(), &clusters, "cluster");
             let home = cluster.map(ClusterId::from_index);

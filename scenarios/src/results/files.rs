@@ -7,7 +7,7 @@ use super::over_time;
 use super::request_log::RequestLog;
 use crate::analysis::summary::{Latency, Requests, Summary};
 use crate::analysis::value::Value;
-use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::problem::Checked;
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
@@ -21,8 +21,8 @@ use serde::Serialize;
 /// If a file cannot be written.
 pub fn write_comparison(
     folder: &mut Folder,
-    plan: &Plan,
-    outcome: &Outcome,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
     summary: &Summary,
     log: Option<&RequestLog>,
 ) -> Checked<()> {
@@ -80,7 +80,7 @@ struct Cell<'a> {
 }
 
 impl<'a> Manifest<'a> {
-    fn new(plan: &'a Plan, outcome: &'a Outcome) -> Self {
+    fn new(plan: &'a ComparisonPlan, outcome: &'a ComparisonOutcome) -> Self {
         let cells = outcome.replications.iter().flat_map(|(replication, figures)| {
             plan.strategies.iter().zip(figures).map(|(it, figures)| Cell {
                 strategy: &it.strategy,

@@ -1,7 +1,7 @@
 //! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
 
 use super::csv::Csv;
-use crate::experiment::compare::{Outcome, Plan};
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::{Id, SimTime};
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -13,8 +13,8 @@ use meshsim_models::world::description::Description;
 
 /// Every cluster of every strategy and replication.
 fn clusters<'a>(
-    plan: &'a Plan,
-    outcome: &'a Outcome,
+    plan: &'a ComparisonPlan,
+    outcome: &'a ComparisonOutcome,
 ) -> impl Iterator<Item = ([String; 2], &'a Description, ClusterId, &'a Figures)> {
     cells(plan, outcome).flat_map(|(head, description, figures)| {
         description.clusters.ids().map(move |cluster| (head.clone(), description, cluster, figures))
@@ -23,8 +23,8 @@ fn clusters<'a>(
 
 /// Every strategy and replication with its figures.
 fn cells<'a>(
-    plan: &'a Plan,
-    outcome: &'a Outcome,
+    plan: &'a ComparisonPlan,
+    outcome: &'a ComparisonOutcome,
 ) -> impl Iterator<Item = ([String; 2], &'a Description, &'a Figures)> {
     outcome.replications.iter().flat_map(move |(replication, figures)| {
         plan.strategies.iter().zip(figures).map(move |(resolved, figures)| {
@@ -46,18 +46,22 @@ fn service(description: &Description, id: ServiceId) -> String {
 }
 
 /// Whether any sample was taken.
-pub(super) fn has_samples(outcome: &Outcome) -> bool {
+pub(super) fn has_samples(outcome: &ComparisonOutcome) -> bool {
     outcome.replications.iter().any(|(_, all)| all.iter().any(|it| it.series.iter().any(TimeSeries::is_on)))
 }
 
 /// Whether pods could come and go, and whether an autoscaler was synced.
-pub(super) fn has_control(outcome: &Outcome) -> [bool; 2] {
+pub(super) fn has_control(outcome: &ComparisonOutcome) -> [bool; 2] {
     let all = || outcome.replications.iter().flat_map(|(_, all)| all).flat_map(|it| &it.control);
     [all().any(|it| !it.pods.is_empty()), all().any(|it| !it.decisions.is_empty())]
 }
 
 /// `time_series.csv`: a row per sample, cluster and service.
-pub(super) fn service_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+pub(super) fn service_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -111,7 +115,11 @@ fn values(sample: &ServiceSample) -> Vec<String> {
 }
 
 /// `link_series.csv`: a row per sample, link and direction.
-pub(super) fn link_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+pub(super) fn link_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -138,7 +146,11 @@ pub(super) fn link_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> cs
 }
 
 /// `user_series.csv`: a row per interval and population, by the time of arrival.
-pub(super) fn user_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+pub(super) fn user_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -169,7 +181,11 @@ pub(super) fn user_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> cs
 }
 
 /// `decisions.csv`: a row per sync of an autoscaler and metric, with what it was decided from.
-pub(super) fn decision_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+pub(super) fn decision_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -260,7 +276,11 @@ fn metric_values(
 }
 
 /// `pod_events.csv`: a row per step in the life of a pod.
-pub(super) fn pod_rows(csv: &mut Csv<'_>, plan: &Plan, outcome: &Outcome) -> csv::Result<()> {
+pub(super) fn pod_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
     csv.write_record(["strategy", "replication", "time_s", "cluster", "service", "pod", "event", "detail"])?;
     for (head, description, cluster, figures) in clusters(plan, outcome) {
         let cluster_name = &description.clusters[cluster].name;

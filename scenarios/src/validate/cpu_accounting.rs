@@ -11,7 +11,7 @@
 //! The testbed's README, section "Files of a mesh or no-mesh configuration"; the counters are
 //! cpuacct.usage of the pods' cgroups (Linux, Documentation/admin-guide/cgroup-v1/cpuacct.rst).
 
-use crate::problem::{Checked, Problem, Problems, Source};
+use crate::problem::{Checked, Problem, Problems, SourceText};
 use crate::traces::input::open;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ impl CpuAccounting {
             let at = error.utf8_error().valid_up_to();
             Problem::new(format!("{name}: is not UTF-8 text, from byte {at} on"))
         })?;
-        Self::parse(&Arc::new(Source { name, text }))
+        Self::parse(&Arc::new(SourceText { name, text }))
     }
 
     /// Reads the text of a `config.json`. Needed are `warmup_s` and `cpu_snapshots`.
@@ -81,7 +81,7 @@ impl CpuAccounting {
     /// If it is not JSON, lacks a key or has a value of another type (with line and column); if it
     /// has fewer than two snapshots, a counter that is not in all of them from the warm-up's end on
     /// or that decreases, or a number out of range.
-    pub fn parse(source: &Arc<Source>) -> Checked<Self> {
+    pub fn parse(source: &Arc<SourceText>) -> Checked<Self> {
         let config: Config = serde_json::from_str(&source.text).map_err(|error| explain(source, &error))?;
         let mut faults = Vec::new();
         check_range(&mut faults, "warmup_s", Some(config.warmup_s));
@@ -283,7 +283,7 @@ fn check_range(faults: &mut Vec<Fault>, key: &str, value: Option<f64>) {
 }
 
 /// An error of the parser at its place. A missing key is reported at the end of its object.
-fn explain(source: &Arc<Source>, error: &serde_json::Error) -> Problem {
+fn explain(source: &Arc<SourceText>, error: &serde_json::Error) -> Problem {
     // serde_json appends the place, which a problem carries itself.
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message).to_owned();

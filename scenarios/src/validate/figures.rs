@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub enum FigureKey {
     /// Mean latency of successful requests (ms).
     Mean,
     /// Median latency (ms).
@@ -41,7 +41,7 @@ pub enum Key {
     Rounds,
 }
 
-impl Key {
+impl FigureKey {
     /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 12] = [
         Self::Mean,
@@ -100,7 +100,7 @@ impl Key {
     }
 }
 
-impl Serialize for Key {
+impl Serialize for FigureKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
@@ -121,7 +121,7 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Row {
     /// Which.
-    pub figure: Key,
+    pub figure: FigureKey,
     /// Measured, with its interval; of a distance, the distance between the two with the interval
     /// that the trace's own noise leaves.
     pub measured: Value,
@@ -140,7 +140,7 @@ pub struct Row {
 impl Row {
     /// A figure with a value on either side.
     #[must_use]
-    pub fn new(figure: Key, measured: &Estimate, simulated: Option<Estimate>) -> Self {
+    pub fn new(figure: FigureKey, measured: &Estimate, simulated: Option<Estimate>) -> Self {
         let value = simulated.map_or(f64::NAN, |estimate| estimate.value);
         let absolute = figure.is_absolute();
         let scale = if absolute { measured.value.abs() } else { 1.0 };
@@ -161,7 +161,7 @@ impl Row {
     /// A distance between both sides, of which the trace's noise explains so much; nothing if that is
     /// not known.
     #[must_use]
-    pub fn of_distance(figure: Key, distance: f64, noise: Option<f64>, samples: u64) -> Self {
+    pub fn of_distance(figure: FigureKey, distance: f64, noise: Option<f64>, samples: u64) -> Self {
         let interval =
             noise.map(|noise| Interval { low: at_least_0(distance - noise), high: distance + noise });
         let error = interval.map_or(distance, |interval| interval.low);
@@ -176,7 +176,7 @@ impl Row {
     pub fn half_width(&self) -> f64 {
         let Some([low, high]) = self.measured.interval() else { return 0.0 };
         // A distance's interval ends at 0: what lies above is all of the noise.
-        let is_distance = matches!(self.figure, Key::Ks | Key::Wasserstein);
+        let is_distance = matches!(self.figure, FigureKey::Ks | FigureKey::Wasserstein);
         let half = if is_distance { high - self.measured.value } else { 0.5 * (high - low) };
         if self.figure.is_absolute() { half } else { half / self.measured.value.abs() }
     }

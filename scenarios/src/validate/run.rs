@@ -14,14 +14,14 @@ use super::arrivals::{ArrivalsFrom, rate_per_second, take_arrivals};
 use super::cpu_accounting::CpuAccounting;
 use super::cpu_scale::{proxy_share, scale_cpu};
 use super::distance::{error_outside_interval, kolmogorov_smirnov, relative_error, wasserstein};
-use super::figures::{Key, Row};
+use super::figures::{FigureKey, Row};
 use super::hops::{self, Hops, Served, ServiceInCluster};
 use super::measured::{MIN_BLOCKS, Measured, measure, wilson};
 use super::simulated::{Simulated, WINDOW_SECONDS};
 use super::tolerance::{Check, Tolerances};
 use crate::analysis::value::Value;
 use crate::experiment::Watch;
-use crate::experiment::compare::Plan;
+use crate::experiment::compare::ComparisonPlan;
 use crate::problem::{Checked, Problem};
 use crate::traces::Trace;
 use meshsim_core::stats::{Estimate, Interval};
@@ -110,14 +110,14 @@ impl Validation {
 /// # Errors
 /// If no simulated request succeeded.
 pub fn validate_stated(
-    plan: &Plan,
-    stated: &BTreeMap<Key, Estimate>,
+    plan: &ComparisonPlan,
+    stated: &BTreeMap<FigureKey, Estimate>,
     tolerances: &Tolerances,
     watch: &Watch<'_>,
 ) -> Checked<Option<Validation>> {
     let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
     let resolved = &plan.strategies[0];
-    let row = |(&key, value): (&Key, &Estimate)| Row::new(key, value, simulated.figure(key));
+    let row = |(&key, value): (&FigureKey, &Estimate)| Row::new(key, value, simulated.figure(key));
     let figures: Vec<Row> = stated.iter().map(row).collect();
     let check = |row: &Row| Some(Check::new(row, row.half_width(), *tolerances.0.get(&row.figure)?));
     let end = resolved.description.end();
@@ -195,7 +195,7 @@ impl Measurement {
     /// If the scenario has several populations of users, no request of the trace succeeded after the
     /// warm-up, `spans` has no hop of a server, or the accounting or the arrivals cannot be used.
     pub fn new(
-        plan: &mut Plan,
+        plan: &mut ComparisonPlan,
         trace: Trace,
         spans: Option<&Trace>,
         accounting: Option<&CpuAccounting>,
@@ -232,15 +232,15 @@ impl Measurement {
 
     /// The figures that it can be held against.
     #[must_use]
-    pub fn keys(&self) -> Vec<Key> {
-        let has = |key: &Key| match key {
-            Key::DashboardP90 => false,
-            Key::CpuSplit => self.proxy_share.is_some(),
-            Key::Served => self.hops.is_some(),
-            Key::Rounds => self.hops.as_ref().is_some_and(|hops| hops.crossing_ms.is_some()),
+    pub fn keys(&self) -> Vec<FigureKey> {
+        let has = |key: &FigureKey| match key {
+            FigureKey::DashboardP90 => false,
+            FigureKey::CpuSplit => self.proxy_share.is_some(),
+            FigureKey::Served => self.hops.is_some(),
+            FigureKey::Rounds => self.hops.as_ref().is_some_and(|hops| hops.crossing_ms.is_some()),
             key => self.is_known(*key),
         };
-        Key::ALL.into_iter().filter(has).collect()
+        FigureKey::ALL.into_iter().filter(has).collect()
     }
 
     /// Runs the strategy of `plan` that it was made with, and compares. Figures that were not measured
@@ -250,7 +250,7 @@ impl Measurement {
     /// If no simulated request succeeded.
     pub fn validate(
         &self,
-        plan: &Plan,
+        plan: &ComparisonPlan,
         tolerances: &Tolerances,
         watch: &Watch<'_>,
     ) -> Checked<Option<Validation>> {
@@ -292,12 +292,12 @@ impl Measurement {
     }
 
     /// Whether the trace has this figure of the latencies: some files have not all quantiles.
-    fn is_known(&self, key: Key) -> bool {
+    fn is_known(&self, key: FigureKey) -> bool {
         let order = match key {
-            Key::P50 => 0.5,
-            Key::P90 => 0.9,
-            Key::P95 => 0.95,
-            Key::P99 | Key::Wasserstein => 0.99,
+            FigureKey::P50 => 0.5,
+            FigureKey::P90 => 0.9,
+            FigureKey::P95 => 0.95,
+            FigureKey::P99 | FigureKey::Wasserstein => 0.99,
             _ => 0.0,
         };
         self.trace.histogram.as_ref().is_none_or(|histogram| histogram.knows(order))
@@ -312,12 +312,12 @@ impl Measurement {
     /// Half the width of a figure's measured interval. The trace is too short for one if it has too few
     /// blocks; of served shares, one that can be told suffices.
     fn half_width(&self, row: &Row, services: &[ServiceRow], tolerance: f64) -> f64 {
-        if row.figure == Key::Served {
+        if row.figure == FigureKey::Served {
             let half = |row: &ServiceRow| row.measured_share.interval().map(|[low, high]| 0.5 * (high - low));
             return services.iter().filter_map(half).fold(f64::INFINITY, f64::min);
         }
         let needs_blocks =
-            !matches!(row.figure, Key::Failed | Key::CpuSplit) && self.trace.histogram.is_none();
+            !matches!(row.figure, FigureKey::Failed | FigureKey::CpuSplit) && self.trace.histogram.is_none();
         let too_few = row.measured.interval().is_none() && self.blocks() < MIN_BLOCKS;
         if needs_blocks && too_few { 2.0 * tolerance + 1.0 } else { row.half_width() }
     }
@@ -325,22 +325,27 @@ impl Measurement {
     fn rows(&self, simulated: &Simulated<'_>, simulated_sorted_ms: &[f64]) -> Vec<Row> {
         let it = &self.measured;
         let mut measured = vec![
-            (Key::Mean, it.mean),
-            (Key::P50, it.p50),
-            (Key::P90, it.p90),
-            (Key::P95, it.p95),
-            (Key::P99, it.p99),
-            (Key::Failed, it.failure_share),
+            (FigureKey::Mean, it.mean),
+            (FigureKey::P50, it.p50),
+            (FigureKey::P90, it.p90),
+            (FigureKey::P95, it.p95),
+            (FigureKey::P99, it.p99),
+            (FigureKey::Failed, it.failure_share),
         ];
-        measured.extend(self.proxy_share.map(|share| (Key::CpuSplit, share)));
+        measured.extend(self.proxy_share.map(|share| (FigureKey::CpuSplit, share)));
         let crossing = self.hops.as_ref().and_then(|hops| hops.crossing_ms);
-        measured.extend(crossing.map(|crossing| (Key::Rounds, crossing)));
-        let row = |(key, value): (Key, Estimate)| Row::new(key, &value, simulated.figure(key));
+        measured.extend(crossing.map(|crossing| (FigureKey::Rounds, crossing)));
+        let row = |(key, value): (FigureKey, Estimate)| Row::new(key, &value, simulated.figure(key));
         let mut rows: Vec<Row> = measured.into_iter().map(row).collect();
         let [largest, area] = self.distances(simulated_sorted_ms);
         let noise = it.noise;
-        rows.push(Row::of_distance(Key::Ks, largest, noise.map(|it| it.kolmogorov_smirnov), it.count));
-        rows.push(Row::of_distance(Key::Wasserstein, area, noise.map(|it| it.wasserstein_ms), it.count));
+        rows.push(Row::of_distance(FigureKey::Ks, largest, noise.map(|it| it.kolmogorov_smirnov), it.count));
+        rows.push(Row::of_distance(
+            FigureKey::Wasserstein,
+            area,
+            noise.map(|it| it.wasserstein_ms),
+            it.count,
+        ));
         rows.retain(|row| self.is_known(row.figure));
         rows
     }
@@ -400,8 +405,11 @@ fn service_row(name: &ServiceInCluster, served: &Served, simulated: &Simulated<'
     let share = simulated.served_share(name);
     let time = simulated.server_ms(name);
     let both = served.server_ms.zip(time);
-    let error =
-        Row::new(Key::Served, &served.share, Some(Estimate { value: share, interval: None, samples: 1 }));
+    let error = Row::new(
+        FigureKey::Served,
+        &served.share,
+        Some(Estimate { value: share, interval: None, samples: 1 }),
+    );
     ServiceRow {
         service: name.0.clone(),
         cluster: name.1.clone(),
@@ -437,5 +445,5 @@ fn served_row(services: &[ServiceRow]) -> Option<Row> {
     let interval = worst.measured_share.interval().map(|[low, high]| Interval { low, high });
     let measured = Estimate { value: worst.measured_share.value, interval, samples: worst.requests };
     let simulated = Estimate { value: worst.simulated_share, interval: None, samples: 1 };
-    Some(Row::new(Key::Served, &measured, Some(simulated)))
+    Some(Row::new(FigureKey::Served, &measured, Some(simulated)))
 }

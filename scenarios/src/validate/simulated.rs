@@ -1,10 +1,10 @@
 //! What the replications of one strategy come to, in the terms of a measurement.
 
-use super::figures::Key;
+use super::figures::FigureKey;
 use super::hops::ServiceInCluster;
 use crate::analysis::estimates::{Latencies, over_replications};
 use crate::experiment::Watch;
-use crate::experiment::compare::Plan;
+use crate::experiment::compare::ComparisonPlan;
 use crate::experiment::replication::{self, Figures, Keep};
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Estimate;
@@ -28,7 +28,7 @@ impl<'a> Simulated<'a> {
     ///
     /// # Errors
     /// If no simulated request succeeded.
-    pub fn run(plan: &'a Plan, watch: &Watch<'_>) -> Checked<Option<Self>> {
+    pub fn run(plan: &'a ComparisonPlan, watch: &Watch<'_>) -> Checked<Option<Self>> {
         let keep = Keep {
             latencies: true,
             window_seconds: WINDOW_SECONDS,
@@ -56,20 +56,20 @@ impl<'a> Simulated<'a> {
 
     /// A figure that is the simulation's alone; none of those that need a trace.
     #[must_use]
-    pub fn figure(&self, key: Key) -> Option<Estimate> {
+    pub fn figure(&self, key: FigureKey) -> Option<Estimate> {
         let figures: Vec<&Figures> = self.figures.iter().collect();
         let latencies = Latencies::new(&figures, self.description.what_varies().is_empty());
         match key {
-            Key::Mean => latencies.mean(),
-            Key::P50 => latencies.quantile(0),
-            Key::P90 => latencies.quantile(1),
-            Key::P95 => latencies.quantile(2),
-            Key::P99 => latencies.quantile(3),
-            Key::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
-            Key::Failed => over_replications(&figures, failed_share),
-            Key::CpuSplit => over_replications(&figures, proxy_share),
-            Key::Rounds => over_replications(&figures, |f| f.crossing_ms),
-            Key::Ks | Key::Wasserstein | Key::Served => None,
+            FigureKey::Mean => latencies.mean(),
+            FigureKey::P50 => latencies.quantile(0),
+            FigureKey::P90 => latencies.quantile(1),
+            FigureKey::P95 => latencies.quantile(2),
+            FigureKey::P99 => latencies.quantile(3),
+            FigureKey::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
+            FigureKey::Failed => over_replications(&figures, failed_share),
+            FigureKey::CpuSplit => over_replications(&figures, proxy_share),
+            FigureKey::Rounds => over_replications(&figures, |f| f.crossing_ms),
+            FigureKey::Ks | FigureKey::Wasserstein | FigureKey::Served => None,
         }
     }
 

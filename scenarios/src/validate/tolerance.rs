@@ -5,15 +5,15 @@
 //! measurement's own interval is above the tolerance, the measurement is *too short to tell*: that
 //! the simulation fits then says nothing. Otherwise it *holds*.
 
-use super::figures::{Key, Row};
+use super::figures::{FigureKey, Row};
 use crate::problem::{Checked, Problem, clip, nearest};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The allowed error by figure: a share of the measured value, or absolute as
-/// [`Key::is_absolute`] says.
+/// [`FigureKey::is_absolute`] says.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tolerances(pub BTreeMap<Key, f64>);
+pub struct Tolerances(pub BTreeMap<FigureKey, f64>);
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Check {
     /// Which.
-    pub figure: Key,
+    pub figure: FigureKey,
     /// The allowed error.
     pub tolerance: f64,
     /// The error.
@@ -76,7 +76,7 @@ impl Tolerances {
     ///
     /// # Errors
     /// If there is no `=`, no figure of this name, or the tolerance is no number that is zero or more.
-    pub fn parse_setting(text: &str) -> Checked<(Key, f64)> {
+    pub fn parse_setting(text: &str) -> Checked<(FigureKey, f64)> {
         let Some((name, value)) = text.split_once('=') else {
             let problem = Problem::new(format!("`{}` gives no tolerance", clip(text)));
             return Err(problem.help("write KEY=TOLERANCE, as in p99=10% or ks=0.05").into());
@@ -87,9 +87,9 @@ impl Tolerances {
 }
 
 /// The figure of this name.
-pub(super) fn key(name: &str) -> Result<Key, Problem> {
-    Key::of_name(name).ok_or_else(|| {
-        let names = Key::ALL.map(Key::name);
+pub(super) fn key(name: &str) -> Result<FigureKey, Problem> {
+    FigureKey::of_name(name).ok_or_else(|| {
+        let names = FigureKey::ALL.map(FigureKey::name);
         let help = match nearest(name, names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it is one of {}", names.join(", ")),
@@ -99,21 +99,21 @@ pub(super) fn key(name: &str) -> Result<Key, Problem> {
 }
 
 /// Reads a tolerance: a percentage, or a plain number for a distance.
-pub(super) fn parse(key: Key, text: &str) -> Result<f64, Problem> {
+pub(super) fn parse(key: FigureKey, text: &str) -> Result<f64, Problem> {
     let (number, factor) = match text.strip_suffix('%') {
         Some(number) => (number.trim(), 0.01),
         None => (text, 1.0),
     };
     let percent = factor < 1.0;
-    let distance = matches!(key, Key::Ks | Key::Wasserstein);
+    let distance = matches!(key, FigureKey::Ks | FigureKey::Wasserstein);
     let right = match key {
-        Key::Ks => "a distance from 0 to 1, as in ks=0.05",
-        Key::Wasserstein => "milliseconds, as in wasserstein=10",
-        Key::Failed | Key::Served => "percentage points, as in failed=1%",
+        FigureKey::Ks => "a distance from 0 to 1, as in ks=0.05",
+        FigureKey::Wasserstein => "milliseconds, as in wasserstein=10",
+        FigureKey::Failed | FigureKey::Served => "percentage points, as in failed=1%",
         _ => "a percentage of the measured value, as in mean=3%",
     };
     let value = number.parse::<f64>().ok().filter(|value| (0.0..=1e6).contains(value));
-    let most = if key == Key::Ks { 1.0 } else { 1e6 };
+    let most = if key == FigureKey::Ks { 1.0 } else { 1e6 };
     match value {
         Some(value) if percent != distance && value <= most => Ok(value * factor),
         _ => {

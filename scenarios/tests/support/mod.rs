@@ -4,7 +4,7 @@
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::Plan;
+use meshsim_scenarios::experiment::compare::ComparisonPlan;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
@@ -33,6 +33,6 @@ fn parsed(settings: &[&str]) -> Vec<Setting> {
 }
 
 /// What the runs of a plan come to.
-pub(crate) fn summary(plan: &Plan) -> Summary {
+pub(crate) fn summary(plan: &ComparisonPlan) -> Summary {
     Summary::new(plan, &plan.run(Rows::Dropped, &Watch::default()))
 }

@@ -17,7 +17,7 @@
 //! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`, `onConnectionEvent`.
 
 use super::Outbound;
-use super::hop::{Client, ClientConnection, Hop, Origin, Phase};
+use super::hop::{AttemptPhase, Client, ClientConnection, Hop, Origin};
 use super::router::route_of;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
@@ -28,7 +28,7 @@ use crate::cluster::pooling::Pooling;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::connection_pool::{ConnectionPools, Left, Taken};
 use crate::envoy::per_try_timeout::per_try_timeout;
-use crate::envoy::retry::Outcome;
+use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::{AttemptResult, Upstream};
 use crate::ids::{BreakerId, EndpointId, PoolId, ProxyId};
 use crate::istiod::cluster_policy::ClusterPolicy;
@@ -92,7 +92,7 @@ impl Outbound {
     #[inline(always)]
     pub(super) fn waiting_ends(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];
-        if it.phase == Phase::Waiting {
+        if it.phase == AttemptPhase::Waiting {
             let (work, waited) = (it.work, at.now - it.routed);
             at.recorder.work_done(at.now, work, |work| work.connect_nanos += waited.as_nanos());
         }
@@ -147,7 +147,7 @@ impl Outbound {
     pub(super) fn release_request(&mut self, hop: Handle<Hop>) -> Option<&mut Upstream> {
         let it = &mut self.hops[hop];
         let Client::Proxy { proxy, .. } = it.client else { return None };
-        it.phase = Phase::Idle;
+        it.phase = AttemptPhase::Idle;
         let upstream = self.upstreams.known_mut(proxy, it.upstream());
         upstream.ended(it.pod);
         self.pools.breaker(upstream.breaker).release(Resource::Requests);
@@ -248,7 +248,7 @@ impl Pooling<Handle<Hop>> for Outbound {
             if faults.is_empty() { SimTime::MAX } else { faults.next_crash(taken.pod, taken.opened) };
         let it = &mut self.hops[hop];
         it.connection = Some(connection);
-        it.phase = Phase::Sent;
+        it.phase = AttemptPhase::Sent;
         self.transmit_request(at, hop, connection);
         true
     }
@@ -262,7 +262,7 @@ impl Pooling<Handle<Hop>> for Outbound {
             return self.overflows(at, hop);
         }
         let it = &mut self.hops[hop];
-        it.phase = Phase::Sent;
+        it.phase = AttemptPhase::Sent;
         let (pod, attempt) = (it.pod, it.attempts);
         at.schedule(at.now + at.path_to(pod).round_trip, Event::ResetArrives { hop, attempt });
     }
@@ -270,11 +270,11 @@ impl Pooling<Handle<Hop>> for Outbound {
     #[cold]
     fn overflows(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.count(at, hop, Counter::RequestOverflows);
-        self.attempt_fails(at, hop, Status::Overflow, Outcome::Refused);
+        self.attempt_fails(at, hop, Status::Overflow, AttemptOutcome::Refused);
     }
 
     fn waits(&mut self, hop: Handle<Hop>) {
-        self.hops[hop].phase = Phase::Waiting;
+        self.hops[hop].phase = AttemptPhase::Waiting;
     }
 
     fn connect(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {

@@ -8,11 +8,11 @@
 //! Envoy `router.cc` (`onResponseTimeout`, `onPerTryTimeout`).
 
 use super::Outbound;
-use super::hop::{Hop, Phase};
+use super::hop::{AttemptPhase, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::envoy::outlier_detection::HostResult;
-use crate::envoy::retry::Outcome;
+use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::timeout::Deadline;
 use crate::envoy::upstream::AttemptResult;
 use crate::request::answer::Status;
@@ -46,9 +46,9 @@ impl Outbound {
                 hops.contains(it.hop) && {
                     let hop = &hops[it.hop];
                     if of_tries {
-                        hop.attempts == it.attempt && hop.phase == Phase::Sent
+                        hop.attempts == it.attempt && hop.phase == AttemptPhase::Sent
                     } else {
-                        hop.phase != Phase::Answered
+                        hop.phase != AttemptPhase::Answered
                     }
                 }
             };
@@ -65,9 +65,9 @@ impl Outbound {
     /// A request has taken as long as its route allows.
     fn route_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         match self.hops[hop].phase {
-            Phase::Idle | Phase::Answered => {}
-            Phase::Waiting => self.stop_waiting(at, hop),
-            Phase::Sent => self.give_up_attempt(at, hop),
+            AttemptPhase::Idle | AttemptPhase::Answered => {}
+            AttemptPhase::Waiting => self.stop_waiting(at, hop),
+            AttemptPhase::Sent => self.give_up_attempt(at, hop),
         }
         self.count(at, hop, Counter::Timeouts);
         self.answer_itself(at, hop, Status::Timeout);
@@ -77,7 +77,7 @@ impl Outbound {
     fn try_times_out(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.give_up_attempt(at, hop);
         self.count(at, hop, Counter::PerTryTimeouts);
-        self.attempt_fails(at, hop, Status::Timeout, Outcome::PerTryTimeout);
+        self.attempt_fails(at, hop, Status::Timeout, AttemptOutcome::PerTryTimeout);
     }
 
     /// The client of a request that was sent waits no longer.

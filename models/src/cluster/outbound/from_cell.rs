@@ -18,7 +18,7 @@
 //! Envoy `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
 //! 2018-11-07.
 
-use super::hop::{Caller, ClientConnection, Hop, Phase};
+use super::hop::{AttemptPhase, Caller, ClientConnection, Hop};
 use super::{Outbound, kube_proxy};
 use crate::cluster::around::Around;
 use crate::cluster::changed_views::view_of;
@@ -26,7 +26,7 @@ use crate::cluster::pooling::Pooling;
 use crate::draws::{Purpose, draw};
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::connection_pool::Kept;
-use crate::envoy::retry::Outcome;
+use crate::envoy::retry::AttemptOutcome;
 use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
@@ -55,7 +55,7 @@ impl Outbound {
             return self.wait_for_shared(at, hop, connection);
         }
         self.begin_attempt(at, hop, pod);
-        self.hops[hop].phase = Phase::Waiting;
+        self.hops[hop].phase = AttemptPhase::Waiting;
         self.pools[connection].bound = Some(hop);
     }
 
@@ -88,7 +88,7 @@ impl Outbound {
         let (pool, pod) = (self.pools[connection].pool, self.pools[connection].pod);
         self.begin_attempt(at, hop, pod);
         let it = &mut self.hops[hop];
-        it.phase = Phase::Waiting;
+        it.phase = AttemptPhase::Waiting;
         it.connection = Some(connection);
         // The pool counts nowhere, so nothing limits it.
         let waits = self.pools.wait(pool, hop);
@@ -117,9 +117,9 @@ impl Outbound {
         }
         if !self.pools.breaker(breaker).acquire(Resource::Connections) {
             self.count(at, hop, Counter::ConnectionOverflows);
-            return self.attempt_fails(at, hop, Status::Overflow, Outcome::Refused);
+            return self.attempt_fails(at, hop, Status::Overflow, AttemptOutcome::Refused);
         }
-        self.hops[hop].phase = Phase::Waiting;
+        self.hops[hop].phase = AttemptPhase::Waiting;
         let it = self.hops[hop];
         let connection = self.open(at, &it, pool, it.pod);
         self.pools[connection].bound = Some(hop);

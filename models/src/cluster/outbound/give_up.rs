@@ -23,7 +23,7 @@
 //! "Timeouts"; µBench, `ExternalServiceExecutor.py` (any exception makes the cell answer 500).
 
 use super::Outbound;
-use super::hop::{Client, Hop, Origin, Phase};
+use super::hop::{AttemptPhase, Client, Hop, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
@@ -121,9 +121,9 @@ impl Outbound {
             return;
         }
         match self.hops[hop].phase {
-            Phase::Idle | Phase::Answered => {}
-            Phase::Waiting => self.stop_waiting(at, hop),
-            Phase::Sent => {
+            AttemptPhase::Idle | AttemptPhase::Answered => {}
+            AttemptPhase::Waiting => self.stop_waiting(at, hop),
+            AttemptPhase::Sent => {
                 self.tell_server(at, hop);
                 self.close_connection(at, hop, false);
                 self.release_request(hop);

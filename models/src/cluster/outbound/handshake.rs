@@ -19,7 +19,7 @@ use crate::cluster::event::Event;
 use crate::draws::{Purpose, draw};
 use crate::envoy::mtls::Handshake;
 use crate::envoy::outlier_detection::HostResult;
-use crate::envoy::retry::Outcome;
+use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::AttemptResult;
 use crate::ids::{PodId, PoolId, ServiceId, UpstreamId};
 use crate::network::tcp::Window;
@@ -47,7 +47,7 @@ impl Outbound {
                 let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
                 self.host_result(at, proxy, it.upstream(), it.pod, result);
             }
-            self.attempt_fails(at, hop, Status::ConnectFailure, Outcome::ConnectFailure);
+            self.attempt_fails(at, hop, Status::ConnectFailure, AttemptOutcome::ConnectFailure);
         }
         self.failed = failed;
     }

@@ -56,7 +56,7 @@ pub struct Caller {
 
 /// How far a hop's attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum AttemptPhase {
     /// No attempt is under way: before the first, between two, or when all is over.
     Idle,
     /// It waits for a connection.
@@ -122,7 +122,7 @@ pub struct Hop {
     /// The place of its route among those of the service.
     pub route: u8,
     /// How far the last attempt has come.
-    pub phase: Phase,
+    pub phase: AttemptPhase,
     /// Whether it counts as a retry for the circuit breaker.
     pub holds_retry: bool,
     /// Attempts begun.
@@ -150,7 +150,7 @@ impl Hop {
             endpoint: new.endpoint,
             path: new.path,
             route: 0,
-            phase: Phase::Idle,
+            phase: AttemptPhase::Idle,
             holds_retry: false,
             attempts: 0,
             pod: PodId(u32::MAX),

@@ -4,7 +4,7 @@
 //! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
 
 use super::Outbound;
-use super::hop::{Client, Hop, Origin, Phase};
+use super::hop::{AttemptPhase, Client, Hop, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::changed_views::EndpointNews;
 use crate::ids::PodId;
@@ -57,8 +57,8 @@ impl Outbound {
                 continue;
             }
             match it.phase {
-                Phase::Waiting => self.stop_waiting(at, hop),
-                Phase::Sent => {
+                AttemptPhase::Waiting => self.stop_waiting(at, hop),
+                AttemptPhase::Sent => {
                     self.tell_server(at, hop);
                     if let Some(connection) = self.hops[hop].connection.take() {
                         self.pools.detach(connection);
@@ -66,7 +66,7 @@ impl Outbound {
                     }
                     self.release_request(hop);
                 }
-                Phase::Idle | Phase::Answered => {}
+                AttemptPhase::Idle | AttemptPhase::Answered => {}
             }
             self.return_retry(hop);
             self.hops.remove(hop);
@@ -79,7 +79,7 @@ impl Outbound {
     pub(super) fn is_under_way(&self, hop: Handle<Hop>, attempt: u8) -> bool {
         self.hops.contains(hop) && {
             let it = &self.hops[hop];
-            it.attempts == attempt && it.phase == Phase::Sent
+            it.attempts == attempt && it.phase == AttemptPhase::Sent
         }
     }
 

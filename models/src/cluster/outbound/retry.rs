@@ -8,14 +8,14 @@
 //! Envoy `router.cc` (`onUpstreamReset`, `doRetry`), `retry_state_impl.cc`.
 
 use super::Outbound;
-use super::hop::{Client, Hop, Origin, Phase};
+use super::hop::{AttemptPhase, Client, Hop, Origin};
 use super::router::route_of;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::draws::Purpose;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::outlier_detection::HostResult;
-use crate::envoy::retry::{Outcome, back_off};
+use crate::envoy::retry::{AttemptOutcome, back_off};
 use crate::envoy::upstream::AttemptResult;
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::telemetry::metrics::Counter;
@@ -33,7 +33,7 @@ impl Outbound {
             let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
             self.end_attempt(at, hop, result);
         }
-        self.attempt_fails(at, hop, Status::UpstreamReset, Outcome::Reset);
+        self.attempt_fails(at, hop, Status::UpstreamReset, AttemptOutcome::Reset);
     }
 
     /// An attempt has ended without an answer: the request is tried again, or that is its answer.
@@ -42,9 +42,9 @@ impl Outbound {
         at: &mut Around<'_>,
         hop: Handle<Hop>,
         status: Status,
-        outcome: Outcome,
+        outcome: AttemptOutcome,
     ) {
-        self.hops[hop].phase = Phase::Idle;
+        self.hops[hop].phase = AttemptPhase::Idle;
         if self.try_again(at, hop, outcome, at.now) {
             charge_attempt(at, self.hops[hop].client);
         } else {
@@ -57,7 +57,7 @@ impl Outbound {
         &mut self,
         at: &mut Around<'_>,
         hop: Handle<Hop>,
-        outcome: Outcome,
+        outcome: AttemptOutcome,
         from: SimTime,
     ) -> bool {
         self.return_retry(hop);
@@ -79,7 +79,7 @@ impl Outbound {
         self.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
         let it = &mut self.hops[hop];
         it.holds_retry = true;
-        it.phase = Phase::Idle;
+        it.phase = AttemptPhase::Idle;
         let work = it.work;
         at.recorder.work_done(at.now, work, |work| work.retries += 1);
         at.schedule(from + wait, Event::Attempts(hop));

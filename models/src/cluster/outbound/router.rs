@@ -17,14 +17,14 @@
 //! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
-use super::hop::{Caller, Client, Hop, NewRequest, Origin, Phase};
+use super::hop::{AttemptPhase, Caller, Client, Hop, NewRequest, Origin};
 use super::retry::charge_attempt;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
 use crate::cluster::message::Response;
 use crate::draws::{Purpose, call_address, draw};
-use crate::envoy::retry::Outcome;
+use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::route::Route;
 use crate::ids::{ProxyId, UpstreamId};
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
@@ -161,7 +161,7 @@ impl Outbound {
         let it = self.hops[hop];
         let Client::Proxy { proxy, worker, .. } = it.client else { return };
         let worker = u16::from(worker);
-        if it.phase == Phase::Answered {
+        if it.phase == AttemptPhase::Answered {
             return;
         }
         if let Some(caller) = it.waiting_caller()
@@ -193,7 +193,7 @@ impl Outbound {
         }
         self.attempt_is_answered(at, hop, response);
         let Client::Proxy { proxy, worker, .. } = it.client else {
-            self.hops[hop].phase = Phase::Answered;
+            self.hops[hop].phase = AttemptPhase::Answered;
             if at.topology.is_ambient() {
                 return self.answer_reaches_node(at, hop);
             }
@@ -205,8 +205,8 @@ impl Outbound {
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(it.address, body));
         // Most answers are good ones to a first attempt.
         let settled = response.answer.is_ok() && !it.holds_retry;
-        if settled || !self.try_again(at, hop, Outcome::Answered(response.answer.status.code()), out) {
-            self.hops[hop].phase = Phase::Answered;
+        if settled || !self.try_again(at, hop, AttemptOutcome::Answered(response.answer.status.code()), out) {
+            self.hops[hop].phase = AttemptPhase::Answered;
             let by_waypoint = at.proxies[proxy].is_waypoint();
             let event = if by_waypoint { Event::AnswerReachesNode(hop) } else { Event::HopCompletes(hop) };
             at.schedule(out + to_caller, event);
@@ -217,7 +217,7 @@ impl Outbound {
     pub(super) fn answer_itself(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, status: Status) {
         let it = &mut self.hops[hop];
         (it.answer.status, it.answer.body) = (status, LOCAL_REPLY_BODY);
-        it.phase = Phase::Answered;
+        it.phase = AttemptPhase::Answered;
         let client = it.client;
         let wait = match client {
             Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
@@ -249,7 +249,7 @@ impl Outbound {
     pub(super) fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
         self.hops.contains(hop) && {
             let it = &self.hops[hop];
-            it.phase == Phase::Sent && it.attempt_address() == address
+            it.phase == AttemptPhase::Sent && it.attempt_address() == address
         }
     }
 

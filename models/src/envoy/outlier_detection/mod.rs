@@ -87,21 +87,21 @@ struct Host {
 
 /// One of the two origins: where its counts are, and what its ejections are called.
 #[derive(Clone, Copy)]
-struct Origin {
+struct ErrorOrigin {
     of: fn(&Host) -> &SuccessRate,
     success_rate: EjectionType,
     failure_percentage: EjectionType,
 }
 
 /// What hosts answer.
-const EXTERNAL: Origin = Origin {
+const EXTERNAL: ErrorOrigin = ErrorOrigin {
     of: |host| &host.external_origin,
     success_rate: EjectionType::SuccessRate,
     failure_percentage: EjectionType::FailurePercentage,
 };
 
 /// What this side sees of the way to them.
-const LOCAL: Origin = Origin {
+const LOCAL: ErrorOrigin = ErrorOrigin {
     of: |host| &host.local_origin,
     success_rate: EjectionType::SuccessRateLocalOrigin,
     failure_percentage: EjectionType::FailurePercentageLocalOrigin,
@@ -282,7 +282,7 @@ impl Detector {
     fn judge(
         &mut self,
         config: &OutlierDetection,
-        origin: Origin,
+        origin: ErrorOrigin,
         now: SimTime,
         report: &mut impl FnMut(AtTick),
     ) {
@@ -313,7 +313,7 @@ impl Detector {
     fn eject_where(
         &mut self,
         config: &OutlierDetection,
-        origin: Origin,
+        origin: ErrorOrigin,
         (volume, kind): (u32, EjectionType),
         outlier: impl Fn(f64) -> bool,
         now: SimTime,
@@ -329,7 +329,7 @@ impl Detector {
     }
 
     /// The success rates of the judged hosts with at least `volume` requests.
-    fn judged(&self, origin: Origin, volume: u32) -> impl Iterator<Item = f64> + '_ {
+    fn judged(&self, origin: ErrorOrigin, volume: u32) -> impl Iterator<Item = f64> + '_ {
         let hosts = self.hosts.iter().filter(|host| host.judged);
         hosts.filter_map(move |host| (origin.of)(host).rate(volume))
     }

@@ -15,7 +15,7 @@
 use super::fit::{Insufficient, fits};
 use super::node::{Node, NodeSelector, Toleration};
 use super::resources::{DEFAULT_RESOURCES, PodRequests, Resource};
-use super::topology_spread::{Origin, SpreadNode, system_defaults};
+use super::topology_spread::{ConstraintOrigin, SpreadNode, system_defaults};
 use super::{BALANCED_ALLOCATION_WEIGHT, FIT_WEIGHT, TOPOLOGY_SPREAD_WEIGHT};
 use super::{balanced_allocation, least_allocated, topology_spread};
 use crate::kubernetes::version::KubernetesVersion;
@@ -88,7 +88,7 @@ pub fn choose(
             matching,
         })
         .collect();
-    let spread = topology_spread::score(&system_defaults(), Origin::SystemDefaults, &spread);
+    let spread = topology_spread::score(&system_defaults(), ConstraintOrigin::SystemDefaults, &spread);
     let mut best: Option<(u64, usize)> = None;
     for (rank, place) in candidates().enumerate() {
         let spread = spread.as_ref().map_or(0, |scores| scores[rank].score);

@@ -38,7 +38,7 @@ pub struct Constraint {
 
 /// Where constraints come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ConstraintOrigin {
     /// The pod, or a configured list: every node must have all keys.
     Own,
     /// The system defaults: none must.
@@ -79,9 +79,9 @@ impl Constraint {
 }
 
 impl SpreadNode<'_> {
-    fn counts(&self, constraints: &[Constraint], origin: Origin) -> bool {
+    fn counts(&self, constraints: &[Constraint], origin: ConstraintOrigin) -> bool {
         let has = |constraint: &Constraint| self.labels.contains_key(&constraint.topology_key);
-        origin == Origin::SystemDefaults || constraints.iter().all(has)
+        origin == ConstraintOrigin::SystemDefaults || constraints.iter().all(has)
     }
 }
 
@@ -97,7 +97,7 @@ pub fn system_defaults() -> [Constraint; 2] {
 #[must_use]
 pub fn score(
     constraints: &[Constraint],
-    origin: Origin,
+    origin: ConstraintOrigin,
     nodes: &[SpreadNode<'_>],
 ) -> Option<Vec<SpreadScore>> {
     if constraints.is_empty() {
@@ -182,7 +182,7 @@ mod tests {
         SpreadNode { labels, candidate: true, matching }
     }
 
-    fn scores(constraints: &[Constraint], origin: Origin, nodes: &[SpreadNode<'_>]) -> Vec<u64> {
+    fn scores(constraints: &[Constraint], origin: ConstraintOrigin, nodes: &[SpreadNode<'_>]) -> Vec<u64> {
         score(constraints, origin, nodes).unwrap().iter().map(|it| it.score).collect()
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let hosts = ["a", "b", "c", "d"].map(|name| host(name, "z"));
         let pods = [[2], [1], [0], [3]];
         let nodes: Vec<_> = hosts.iter().zip(&pods).map(|(host, pods)| node(host, pods)).collect();
-        assert_eq!(scores(&[constraint(HOSTNAME, 1)], Origin::Own, &nodes), [20, 60, 100, 0]);
+        assert_eq!(scores(&[constraint(HOSTNAME, 1)], ConstraintOrigin::Own, &nodes), [20, 60, 100, 0]);
     }
 
     #[test]
@@ -200,21 +200,21 @@ mod tests {
         let pods = [[4], [2], [1], [3]];
         let mut nodes: Vec<_> = hosts.iter().zip(&pods).map(|(host, pods)| node(host, pods)).collect();
         nodes[3].candidate = false;
-        assert_eq!(scores(&[constraint(ZONE, 1)], Origin::Own, &nodes), [75, 75, 100]);
+        assert_eq!(scores(&[constraint(ZONE, 1)], ConstraintOrigin::Own, &nodes), [75, 75, 100]);
     }
 
     #[test]
     fn own_constraints_leave_out_nodes_without_their_keys() {
         let (a, b, x) = (host("a", "1"), labels(&[(ZONE, "1")]), host("x", "2"));
         let nodes = [node(&a, &[4]), node(&b, &[2]), node(&x, &[1])];
-        assert_eq!(scores(&[constraint(HOSTNAME, 1)], Origin::Own, &nodes), [16, 0, 100]);
+        assert_eq!(scores(&[constraint(HOSTNAME, 1)], ConstraintOrigin::Own, &nodes), [16, 0, 100]);
     }
 
     #[test]
     fn the_system_defaults_take_a_missing_label_for_a_domain_that_adds_nothing() {
         let (a, b) = (host("a", "1"), labels(&[(HOSTNAME, "b")]));
         let nodes = [node(&a, &[1, 1]), node(&b, &[1, 1])];
-        let found = score(&system_defaults(), Origin::SystemDefaults, &nodes).unwrap();
+        let found = score(&system_defaults(), ConstraintOrigin::SystemDefaults, &nodes).unwrap();
         // ln 4 + 2 and, for the zone, ln 4 + 4.
         assert_eq!([found[0].raw, found[1].raw], [9, 3]);
         assert_eq!([found[0].score, found[1].score], [33, 100]);
@@ -224,7 +224,7 @@ mod tests {
     fn nothing_anywhere_is_as_good_as_it_gets() {
         let (a, b) = (host("a", "1"), host("b", "2"));
         let nodes = [node(&a, &[0]), node(&b, &[0])];
-        assert_eq!(scores(&[constraint(HOSTNAME, 1)], Origin::Own, &nodes), [100, 100]);
-        assert_eq!(score(&[], Origin::Own, &nodes), None);
+        assert_eq!(scores(&[constraint(HOSTNAME, 1)], ConstraintOrigin::Own, &nodes), [100, 100]);
+        assert_eq!(score(&[], ConstraintOrigin::Own, &nodes), None);
     }
 }

@@ -33,7 +33,7 @@ pub struct State {
 
 /// Where a process is.
 #[derive(Clone, Copy, Debug)]
-pub struct Phase {
+pub struct Sojourn {
     /// Sojourns so far, the present one included.
     count: u64,
     state: u32,
@@ -43,7 +43,7 @@ pub struct Phase {
     expected: f64,
 }
 
-impl Phase {
+impl Sojourn {
     /// Before the first sojourn.
     pub const BEFORE: Self = Self { count: 0, state: 0, ends: 0.0, expected: 0.0 };
 }
@@ -71,7 +71,13 @@ impl Mmpp {
 
     /// When so many requests have been expected (s), for a number that never falls. `own` is where the
     /// population's random numbers live. Nothing if it is after `until`.
-    pub(super) fn when(&self, expected: f64, phase: &mut Phase, own: Address, until: SimTime) -> Option<f64> {
+    pub(super) fn when(
+        &self,
+        expected: f64,
+        phase: &mut Sojourn,
+        own: Address,
+        until: SimTime,
+    ) -> Option<f64> {
         let until = until.as_secs_f64();
         while phase.expected <= expected {
             if phase.ends > until {
@@ -85,7 +91,7 @@ impl Mmpp {
     }
 
     /// Goes on to the next sojourn.
-    fn jump(&self, phase: &mut Phase, own: Address) {
+    fn jump(&self, phase: &mut Sojourn, own: Address) {
         let address = own.child(phase.count);
         phase.state = if phase.count == 0 {
             self.first(uniform(&mut draw(address, Purpose::FirstState)))

@@ -28,7 +28,7 @@ pub mod steady;
 use crate::draws::{Purpose, draw};
 use meshsim_core::random::{Address, exponential, uniform_index};
 use meshsim_core::{SimDuration, SimTime};
-use mmpp::{Mmpp, Phase};
+use mmpp::{Mmpp, Sojourn};
 use rate_curve::RateCurve;
 use replay::Replay;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub struct Clock {
     /// Requests that were expected until the last one came: time of the process of rate 1.
     passed: f64,
     /// Of a rate that jumps: where it is.
-    phase: Phase,
+    phase: Sojourn,
     /// Where the population's own random numbers live.
     own: Address,
     /// Nobody asks for what comes later.
@@ -93,7 +93,7 @@ impl Clock {
     /// the run.
     #[must_use]
     pub const fn new(own: Address, until: SimTime) -> Self {
-        Self { passed: 0.0, phase: Phase::BEFORE, own, until }
+        Self { passed: 0.0, phase: Sojourn::BEFORE, own, until }
     }
 }
 

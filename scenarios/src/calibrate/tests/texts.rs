@@ -1,7 +1,7 @@
 use crate::calibrate::report::{Calibration, Objective, Residuals, TraceSource};
 use crate::calibrate::write::{calibrated_text, write};
 use crate::document::Setting;
-use crate::experiment::compare::{Choice, Plan};
+use crate::experiment::compare::{Choice, ComparisonPlan};
 use crate::scenario::Scenario;
 
 fn calibration(changes: &[(&str, &str)], draws: Vec<Vec<String>>) -> Calibration {
@@ -65,7 +65,7 @@ fn values_change_in_place_and_comments_stay() {
     let path = directory.path().join("calibrated.toml");
     write(&path, &scenario, &settings, &it).unwrap();
     let again = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
-    let plan = Plan::new(&again, &Choice::default()).unwrap();
+    let plan = ComparisonPlan::new(&again, &Choice::default()).unwrap();
     assert_eq!(plan.strategies.len(), 6);
     let first = &plan.strategies[0];
     assert_eq!(first.calibration_draws.len(), 2);
@@ -94,7 +94,7 @@ fn a_work_model_is_found_from_another_directory() {
     write(&target, &scenario, &[], &it).unwrap();
     let text = std::fs::read_to_string(&target).unwrap();
     assert!(text.contains("workmodel = \"../../here/ten-services.workmodel.json\""), "{text}");
-    Plan::new(&Scenario::open(target.to_str().unwrap(), &[]).unwrap(), &Choice::default()).unwrap();
+    ComparisonPlan::new(&Scenario::open(target.to_str().unwrap(), &[]).unwrap(), &Choice::default()).unwrap();
     // In the same directory the path stays.
     let beside = here.join("calibrated.toml");
     write(&beside, &scenario, &[], &it).unwrap();

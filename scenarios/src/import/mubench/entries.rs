@@ -1,7 +1,7 @@
 //! JSON values with their places: serde_json's raw values are slices of the text.
 
 use crate::document::explain_serde;
-use crate::problem::{Problem, Source, clip, nearest};
+use crate::problem::{Problem, SourceText, clip, nearest};
 use meshsim_models::units::Cores;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -50,7 +50,7 @@ const CORES_MAX: f64 = 1e6;
 
 /// Reads parts of a JSON text and collects what is wrong with them.
 pub(super) struct Reader<'a> {
-    pub(super) source: &'a Arc<Source>,
+    pub(super) source: &'a Arc<SourceText>,
     pub(super) problems: Vec<Problem>,
     /// Services whose function is not known or not there.
     pub(super) without_function: Vec<(String, Problem)>,
@@ -64,7 +64,7 @@ pub(super) struct Reader<'a> {
 type Unused = Vec<(String, Range<usize>)>;
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a Arc<Source>) -> Self {
+    pub(super) fn new(source: &'a Arc<SourceText>) -> Self {
         Self {
             source,
             problems: Vec::new(),

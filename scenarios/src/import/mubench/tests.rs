@@ -8,8 +8,8 @@ fn application(text: &str) -> Application {
     read(&source(text)).unwrap().application
 }
 
-fn source(text: &str) -> Arc<Source> {
-    Arc::new(Source { name: "workmodel.json".into(), text: text.into() })
+fn source(text: &str) -> Arc<SourceText> {
+    Arc::new(SourceText { name: "workmodel.json".into(), text: text.into() })
 }
 
 /// Asserts that reading `text` ends in exactly this first problem.

@@ -2,7 +2,7 @@
 
 use super::svg::{distribution, escape, quantiles};
 use super::texts;
-use crate::validate::figures::Key;
+use crate::validate::figures::FigureKey;
 use crate::validate::run::{ServiceRow, Validation};
 use crate::validate::suite::run::Report;
 use std::fmt::Write;
@@ -109,7 +109,7 @@ fn figures(html: &mut String, validation: &Validation) {
         let check = validation.checks.iter().find(|check| check.figure == row.figure);
         let verdict = check.map_or("", |check| texts::verdict(check.verdict));
         let class = verdict.split(' ').next().unwrap_or_default();
-        let is_distance = matches!(row.figure, Key::Ks | Key::Wasserstein);
+        let is_distance = matches!(row.figure, FigureKey::Ks | FigureKey::Wasserstein);
         let of_simulated = |text: String| if is_distance { String::new() } else { text };
         let _ = write!(
             html,
@@ -131,20 +131,20 @@ fn figures(html: &mut String, validation: &Validation) {
 }
 
 /// What a figure is called on a page.
-fn full_name(key: Key) -> &'static str {
+fn full_name(key: FigureKey) -> &'static str {
     match key {
-        Key::Mean => "mean latency",
-        Key::P50 => "median",
-        Key::P90 => "90 % within",
-        Key::P95 => "95 % within",
-        Key::P99 => "99 % within",
-        Key::DashboardP90 => "90 % on a dashboard",
-        Key::Ks => "Kolmogorov-Smirnov distance",
-        Key::Wasserstein => "Wasserstein distance",
-        Key::Failed => "failed requests",
-        Key::CpuSplit => "proxies' share of CPU time",
-        Key::Served => "served share (the worst)",
-        Key::Rounds => "time per crossing",
+        FigureKey::Mean => "mean latency",
+        FigureKey::P50 => "median",
+        FigureKey::P90 => "90 % within",
+        FigureKey::P95 => "95 % within",
+        FigureKey::P99 => "99 % within",
+        FigureKey::DashboardP90 => "90 % on a dashboard",
+        FigureKey::Ks => "Kolmogorov-Smirnov distance",
+        FigureKey::Wasserstein => "Wasserstein distance",
+        FigureKey::Failed => "failed requests",
+        FigureKey::CpuSplit => "proxies' share of CPU time",
+        FigureKey::Served => "served share (the worst)",
+        FigureKey::Rounds => "time per crossing",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Values, errors and verdicts as people read them, and a suite as lines of a table.
 
 use crate::analysis::value::Value;
-use crate::validate::figures::{Key, Unit};
+use crate::validate::figures::{FigureKey, Unit};
 use crate::validate::run::Validation;
 use crate::validate::suite::run::{Finished, Report};
 use crate::validate::suite::schema::Mark;
@@ -9,7 +9,7 @@ use crate::validate::tolerance::Verdict;
 
 /// A figure's value with its unit.
 #[must_use]
-pub fn value(key: Key, value: f64) -> String {
+pub fn value(key: FigureKey, value: f64) -> String {
     if !value.is_finite() {
         return "-".to_owned();
     }
@@ -22,7 +22,7 @@ pub fn value(key: Key, value: f64) -> String {
 
 /// An interval of a figure, its unit once; empty without one.
 #[must_use]
-pub fn interval(key: Key, of: &Value) -> String {
+pub fn interval(key: FigureKey, of: &Value) -> String {
     let unit = match key.unit() {
         Unit::Milliseconds => " ms",
         Unit::Share => " %",
@@ -36,7 +36,7 @@ pub fn interval(key: Key, of: &Value) -> String {
 
 /// An error or a tolerance in its own measure.
 #[must_use]
-pub fn error(key: Key, error: f64) -> String {
+pub fn error(key: FigureKey, error: f64) -> String {
     if !error.is_finite() {
         return "-".to_owned();
     }
@@ -49,7 +49,7 @@ pub fn error(key: Key, error: f64) -> String {
 
 /// The same with its sign.
 #[must_use]
-pub fn signed_error(key: Key, difference: f64) -> String {
+pub fn signed_error(key: FigureKey, difference: f64) -> String {
     let text = error(key, difference);
     if difference >= 0.0 { format!("+{text}") } else { text }
 }
@@ -96,15 +96,15 @@ pub fn suite_row(it: &Finished) -> [String; 15] {
         Mark::Train => "train",
         Mark::Test => "test",
     };
-    let mean = validation.figures.iter().find(|row| row.figure == Key::Mean);
+    let mean = validation.figures.iter().find(|row| row.figure == FigureKey::Mean);
     let measured = mean.map_or("-".to_owned(), |row| match row.measured.interval() {
         Some([low, high]) => format!("{:.1} ({low:.0} to {high:.0})", row.measured.value),
         None => format!("{:.1}", row.measured.value),
     });
-    let p90 = if validation.figures.iter().any(|row| row.figure == Key::P90) {
-        Key::P90
+    let p90 = if validation.figures.iter().any(|row| row.figure == FigureKey::P90) {
+        FigureKey::P90
     } else {
-        Key::DashboardP90
+        FigureKey::DashboardP90
     };
     let cell = |key| cell(validation, key);
     [
@@ -113,21 +113,21 @@ pub fn suite_row(it: &Finished) -> [String; 15] {
         format!("{:.3}", validation.cpu_scale),
         measured,
         mean.map_or("-".to_owned(), |row| format!("{:.1}", row.simulated.value)),
-        cell(Key::Mean),
-        cell(Key::P50),
+        cell(FigureKey::Mean),
+        cell(FigureKey::P50),
         cell(p90),
-        cell(Key::P95),
-        cell(Key::P99),
-        cell(Key::Ks),
-        cell(Key::Failed),
-        cell(Key::CpuSplit),
-        cell(Key::Served),
-        cell(Key::Rounds),
+        cell(FigureKey::P95),
+        cell(FigureKey::P99),
+        cell(FigureKey::Ks),
+        cell(FigureKey::Failed),
+        cell(FigureKey::CpuSplit),
+        cell(FigureKey::Served),
+        cell(FigureKey::Rounds),
     ]
 }
 
 /// A figure of a configuration, with the mark of its check.
-fn cell(validation: &Validation, key: Key) -> String {
+fn cell(validation: &Validation, key: FigureKey) -> String {
     let Some(row) = validation.figures.iter().find(|row| row.figure == key) else { return "-".to_owned() };
     let check = validation.checks.iter().find(|check| check.figure == key);
     let mark = match check.map(|check| check.verdict) {
@@ -136,9 +136,11 @@ fn cell(validation: &Validation, key: Key) -> String {
         Some(Verdict::Holds) | None => "",
     };
     let text = match key {
-        Key::Ks => format!("{:.3}", row.measured.value),
-        Key::Failed => format!("{:.2} / {:.2}", row.measured.value * 100.0, row.simulated.value * 100.0),
-        Key::Served => format!("{:.1}", row.error * 100.0),
+        FigureKey::Ks => format!("{:.3}", row.measured.value),
+        FigureKey::Failed => {
+            format!("{:.2} / {:.2}", row.measured.value * 100.0, row.simulated.value * 100.0)
+        }
+        FigureKey::Served => format!("{:.1}", row.error * 100.0),
         _ if row.error > 0.0005 => format!("{:+.1} ({:.1})", row.difference * 100.0, row.error * 100.0),
         _ => format!("{:+.1}", row.difference * 100.0),
     };
@@ -200,7 +202,7 @@ fn averages(report: &Report) -> Option<String> {
         .iter()
         .filter(|it| it.mark == Mark::Test && it.validation.trace_requests > 0)
         .collect();
-    let average = |key: Key| {
+    let average = |key: FigureKey| {
         let rows = predicted.iter().flat_map(|it| &it.validation.figures).filter(|row| row.figure == key);
         let values: Vec<f64> = rows.map(|row| row.difference.abs()).collect();
         values.iter().sum::<f64>() / values.len() as f64
@@ -211,12 +213,12 @@ fn averages(report: &Report) -> Option<String> {
             "Plain errors, on average over the {} predicted configurations with a trace: mean {}, p50 {}, p90 {}, p95 {}, p99 {}, \
              Kolmogorov-Smirnov distance {:.3}.",
             predicted.len(),
-            percent(Key::Mean),
-            percent(Key::P50),
-            percent(Key::P90),
-            percent(Key::P95),
-            percent(Key::P99),
-            average(Key::Ks)
+            percent(FigureKey::Mean),
+            percent(FigureKey::P50),
+            percent(FigureKey::P90),
+            percent(FigureKey::P95),
+            percent(FigureKey::P99),
+            average(FigureKey::Ks)
         )
     })
 }

@@ -7,7 +7,7 @@ use crate::problem::{Checked, Problem, Problems, nearest};
 use crate::scenario::read_text;
 use crate::schema::quantity::Quantity;
 use crate::validate::arrivals::ArrivalsFrom;
-use crate::validate::figures::Key;
+use crate::validate::figures::FigureKey;
 use crate::validate::tolerance::{Tolerances, parse};
 use meshsim_core::SimDuration;
 use meshsim_core::stats::{Estimate, Interval};
@@ -78,7 +78,7 @@ pub enum Measured {
         warm_up: Option<f64>,
     },
     /// Published figures.
-    Stated(BTreeMap<Key, Estimate>),
+    Stated(BTreeMap<FigureKey, Estimate>),
 }
 
 impl Suite {
@@ -289,20 +289,20 @@ fn combine(
 }
 
 impl ToleranceText {
-    fn all(&self) -> [(Key, &Option<Spanned<String>>); 12] {
+    fn all(&self) -> [(FigureKey, &Option<Spanned<String>>); 12] {
         [
-            (Key::Mean, &self.mean),
-            (Key::P50, &self.p50),
-            (Key::P90, &self.p90),
-            (Key::P95, &self.p95),
-            (Key::P99, &self.p99),
-            (Key::DashboardP90, &self.dashboard_p90),
-            (Key::Ks, &self.ks),
-            (Key::Wasserstein, &self.wasserstein),
-            (Key::Failed, &self.failed),
-            (Key::CpuSplit, &self.cpu_split),
-            (Key::Served, &self.served),
-            (Key::Rounds, &self.rounds),
+            (FigureKey::Mean, &self.mean),
+            (FigureKey::P50, &self.p50),
+            (FigureKey::P90, &self.p90),
+            (FigureKey::P95, &self.p95),
+            (FigureKey::P99, &self.p99),
+            (FigureKey::DashboardP90, &self.dashboard_p90),
+            (FigureKey::Ks, &self.ks),
+            (FigureKey::Wasserstein, &self.wasserstein),
+            (FigureKey::Failed, &self.failed),
+            (FigureKey::CpuSplit, &self.cpu_split),
+            (FigureKey::Served, &self.served),
+            (FigureKey::Rounds, &self.rounds),
         ]
     }
 }
@@ -336,15 +336,15 @@ fn stated_figures(
     document: &Document,
     stated: &Spanned<Stated>,
     problems: &mut Vec<Problem>,
-) -> BTreeMap<Key, Estimate> {
+) -> BTreeMap<FigureKey, Estimate> {
     let it = stated.get_ref();
     let all = [
-        (Key::Mean, &it.mean),
-        (Key::P50, &it.p50),
-        (Key::P90, &it.p90),
-        (Key::P95, &it.p95),
-        (Key::P99, &it.p99),
-        (Key::DashboardP90, &it.dashboard_p90),
+        (FigureKey::Mean, &it.mean),
+        (FigureKey::P50, &it.p50),
+        (FigureKey::P90, &it.p90),
+        (FigureKey::P95, &it.p95),
+        (FigureKey::P99, &it.p99),
+        (FigureKey::DashboardP90, &it.dashboard_p90),
     ];
     let ms = |time: &Quantity<SimDuration>| time.0.as_millis_f64();
     let mut found = BTreeMap::new();

@@ -6,14 +6,14 @@ use super::read::{Configuration, Measured, Suite};
 use super::schema::Mark;
 use crate::document::Setting;
 use crate::experiment::Watch;
-use crate::experiment::compare::{Choice, Plan};
+use crate::experiment::compare::{Choice, ComparisonPlan};
 use crate::problem::{Checked, Problem, Problems};
 use crate::scenario::Scenario;
 use crate::traces::{Options, read};
 use crate::validate::arrivals::ArrivalsFrom;
 use crate::validate::cpu_accounting::CpuAccounting;
 use crate::validate::cpu_scale::differences;
-use crate::validate::figures::Key;
+use crate::validate::figures::FigureKey;
 use crate::validate::run::{Measurement, Validation, validate_stated};
 use crate::validate::tolerance::{Verdict, did_not_hold};
 use meshsim_core::stats::Estimate;
@@ -88,13 +88,13 @@ pub struct Prepared {
 }
 
 struct Cell {
-    plan: Plan,
+    plan: ComparisonPlan,
     measured: Against,
 }
 
 enum Against {
     Trace(Box<Measurement>),
-    Stated(BTreeMap<Key, Estimate>),
+    Stated(BTreeMap<FigureKey, Estimate>),
 }
 
 impl Suite {
@@ -182,14 +182,14 @@ impl Suite {
 
     /// The scenario of a configuration with its changes, of which the suite's own win. What is wrong
     /// with one of these is said at its place in the suite.
-    fn plan(&self, it: &Configuration, taken: &[Setting], choice: &Choice) -> Checked<Plan> {
+    fn plan(&self, it: &Configuration, taken: &[Setting], choice: &Choice) -> Checked<ComparisonPlan> {
         let path = paths::scenario(&self.folder, &it.scenario);
         let own = it.changes.iter().map(|(setting, _)| paths::setting(&self.folder, &path, setting));
         let settings: Vec<Setting> = taken.iter().cloned().chain(own).collect();
         let strategies = it.strategy.clone().into_iter().collect();
         let choice = Choice { strategies, ..choice.clone() };
         let made = Scenario::open(&path, &settings).and_then(|scenario| {
-            let mut plan = Plan::new(&scenario, &choice)?;
+            let mut plan = ComparisonPlan::new(&scenario, &choice)?;
             plan.strategies.truncate(1);
             Ok(plan)
         });
@@ -308,7 +308,7 @@ impl Cell {
 
 /// Means of a configuration that has a trace: published ones are of other machines.
 fn means_of(it: &Finished) -> Option<Means> {
-    let mean = it.validation.figures.iter().find(|row| row.figure == Key::Mean)?;
+    let mean = it.validation.figures.iter().find(|row| row.figure == FigureKey::Mean)?;
     let has_trace = it.validation.trace_requests > 0;
     has_trace.then(|| Means {
         name: it.name.clone(),

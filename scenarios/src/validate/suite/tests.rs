@@ -1,7 +1,7 @@
 use super::ranking::{Means, rank};
 use super::read::{Measured, Suite};
 use crate::analysis::value::Value;
-use crate::validate::figures::Key;
+use crate::validate::figures::FigureKey;
 
 fn open(text: &str) -> Result<Suite, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -26,7 +26,7 @@ fn a_configuration_has_the_defaults_where_it_says_nothing() {
     assert_eq!(trace, "a.csv");
     assert_eq!(
         it.tolerances.0.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(),
-        [(Key::Mean, 0.01)]
+        [(FigureKey::Mean, 0.01)]
     );
     let changes: Vec<String> =
         it.changes.iter().map(|(setting, _)| format!("{}={}", setting.path, setting.value)).collect();

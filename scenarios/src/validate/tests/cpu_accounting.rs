@@ -1,4 +1,4 @@
-use crate::problem::{Checked, Source};
+use crate::problem::{Checked, SourceText};
 use crate::validate::cpu_accounting::CpuAccounting;
 use proptest::prelude::*;
 use std::fs;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 fn parse(text: &str) -> Checked<CpuAccounting> {
-    CpuAccounting::parse(&Arc::new(Source { name: "config.json".into(), text: text.into() }))
+    CpuAccounting::parse(&Arc::new(SourceText { name: "config.json".into(), text: text.into() }))
 }
 
 fn with_snapshots(snapshots: &str) -> Checked<CpuAccounting> {

@@ -1,9 +1,9 @@
-use crate::experiment::compare::{Choice, Plan};
+use crate::experiment::compare::{Choice, ComparisonPlan};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
 use crate::traces::{Trace, TraceRequest};
 use crate::validate::arrivals::{ArrivalsFrom, take_arrivals};
-use crate::validate::figures::{Key, Row};
+use crate::validate::figures::{FigureKey, Row};
 use meshsim_core::stats::{Estimate, Interval};
 use meshsim_models::users::arrivals::Arrivals;
 
@@ -17,32 +17,32 @@ fn exact(value: f64) -> Option<Estimate> {
 
 #[test]
 fn the_error_of_a_time_is_a_share_and_begins_at_the_interval_s_end() {
-    let row = Row::new(Key::Mean, &estimate(200.0, 190.0, 210.0), exact(230.0));
+    let row = Row::new(FigureKey::Mean, &estimate(200.0, 190.0, 210.0), exact(230.0));
     assert!((row.difference - 0.15).abs() < 1e-12 && (row.error - 0.10).abs() < 1e-12);
     assert!((row.half_width() - 0.05).abs() < 1e-12);
-    assert_eq!(Row::new(Key::Mean, &estimate(200.0, 190.0, 210.0), exact(191.0)).error, 0.0);
-    assert!(Row::new(Key::Mean, &estimate(200.0, 190.0, 210.0), None).error.is_nan());
+    assert_eq!(Row::new(FigureKey::Mean, &estimate(200.0, 190.0, 210.0), exact(191.0)).error, 0.0);
+    assert!(Row::new(FigureKey::Mean, &estimate(200.0, 190.0, 210.0), None).error.is_nan());
 }
 
 #[test]
 fn the_error_of_a_share_is_in_points_also_of_a_measured_zero() {
-    let row = Row::new(Key::Failed, &estimate(0.0, 0.0, 0.002), exact(0.005));
+    let row = Row::new(FigureKey::Failed, &estimate(0.0, 0.0, 0.002), exact(0.005));
     assert!((row.error - 0.003).abs() < 1e-12 && (row.difference - 0.005).abs() < 1e-12);
-    let row = Row::new(Key::Failed, &estimate(0.10, 0.08, 0.12), exact(0.05));
+    let row = Row::new(FigureKey::Failed, &estimate(0.10, 0.08, 0.12), exact(0.05));
     assert!((row.error - 0.03).abs() < 1e-12 && (row.half_width() - 0.02).abs() < 1e-12);
 }
 
 #[test]
 fn of_a_distance_noise_is_taken_away() {
-    let row = Row::of_distance(Key::Ks, 0.07, Some(0.03), 100);
+    let row = Row::of_distance(FigureKey::Ks, 0.07, Some(0.03), 100);
     assert!((row.error - 0.04).abs() < 1e-12 && (row.half_width() - 0.03).abs() < 1e-12);
-    assert_eq!(Row::of_distance(Key::Ks, 0.02, Some(0.03), 100).error, 0.0);
-    assert_eq!(Row::of_distance(Key::Ks, 0.02, None, 100).error, 0.02);
+    assert_eq!(Row::of_distance(FigureKey::Ks, 0.02, Some(0.03), 100).error, 0.0);
+    assert_eq!(Row::of_distance(FigureKey::Ks, 0.02, None, 100).error, 0.02);
 }
 
 fn resolved() -> Resolved {
     let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
-    Plan::new(&scenario, &Choice::default()).unwrap().strategies.remove(0)
+    ComparisonPlan::new(&scenario, &Choice::default()).unwrap().strategies.remove(0)
 }
 
 fn rate(resolved: &Resolved) -> f64 {

@@ -1,17 +1,17 @@
-use crate::validate::figures::{Key, Row};
+use crate::validate::figures::{FigureKey, Row};
 use crate::validate::tolerance::{Check, Tolerances, Verdict, did_not_hold};
 
-fn parsed(text: &str) -> Result<(Key, f64), String> {
+fn parsed(text: &str) -> Result<(FigureKey, f64), String> {
     Tolerances::parse_setting(text).map_err(|problems| problems.to_string())
 }
 
 #[test]
 fn tolerances_are_percentages_and_distances_plain_numbers() {
-    assert_eq!(parsed("p99=10%"), Ok((Key::P99, 0.1)));
-    assert_eq!(parsed(" cpu_split = 7.5 %"), Ok((Key::CpuSplit, 0.075)));
-    assert_eq!(parsed("ks=0.05"), Ok((Key::Ks, 0.05)));
-    assert_eq!(parsed("wasserstein=12"), Ok((Key::Wasserstein, 12.0)));
-    assert_eq!(parsed("failed=0%"), Ok((Key::Failed, 0.0)));
+    assert_eq!(parsed("p99=10%"), Ok((FigureKey::P99, 0.1)));
+    assert_eq!(parsed(" cpu_split = 7.5 %"), Ok((FigureKey::CpuSplit, 0.075)));
+    assert_eq!(parsed("ks=0.05"), Ok((FigureKey::Ks, 0.05)));
+    assert_eq!(parsed("wasserstein=12"), Ok((FigureKey::Wasserstein, 12.0)));
+    assert_eq!(parsed("failed=0%"), Ok((FigureKey::Failed, 0.0)));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn each_bad_tolerance_says_what_would_be_right() {
 }
 
 fn check(distance: f64, noise: f64, tolerance: f64) -> Check {
-    let row = Row::of_distance(Key::Ks, distance, Some(noise), 100);
+    let row = Row::of_distance(FigureKey::Ks, distance, Some(noise), 100);
     Check::new(&row, row.half_width(), tolerance)
 }
 
