@@ -74,7 +74,7 @@ impl<'a> Around<'a> {
     #[inline]
     pub(crate) fn pass_of(&self, proxy: ProxyId) -> (&'a ProxyPass, SimDuration) {
         let row = &self.proxies[proxy];
-        (self.topology.client_pass(row.pass), row.to_caller)
+        (self.topology.passes.client(row.pass), row.to_caller)
     }
 
     /// What a proxy is told of an upstream.

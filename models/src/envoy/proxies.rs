@@ -9,7 +9,7 @@
 //! # Source
 //! Envoy, "Life of a request" (threading model); ztunnel, `ARCHITECTURE.md`.
 
-use super::proxy_cost::ClientPass;
+use super::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::ids::{ClusterId, PodId, ProxyId, ServiceId};
 use crate::istiod::endpoints::SiteId;
 use crate::world::description::{DataPlane, Description};
@@ -44,6 +44,60 @@ pub struct Proxy {
     /// Its worker threads among those of all.
     first_worker: u32,
     workers: u16,
+}
+
+/// Whose costs a proxy has towards those that it calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientPass {
+    /// An ingress gateway's.
+    Gateway,
+    /// A sidecar's.
+    Sidecar,
+    /// A waypoint's.
+    Waypoint,
+}
+
+/// What passing a proxy takes, for each that there is.
+#[derive(Clone, Debug)]
+pub struct ProxyPasses {
+    gateway: ProxyPass,
+    sidecar_out: ProxyPass,
+    waypoint: ProxyPass,
+    /// A sidecar on the server's side.
+    pub sidecar_in: ProxyPass,
+    /// The ztunnel of the client's node.
+    pub ztunnel_out: ProxyPass,
+    /// The ztunnel of the server's node.
+    pub ztunnel_in: ProxyPass,
+}
+
+impl ProxyPasses {
+    /// As a mesh is described.
+    #[must_use]
+    pub fn new(description: &Description) -> Self {
+        let pass = |cost, side| ProxyPass::new(with_features(description, cost), side);
+        let (gateway, mesh) = (&description.gateway, &description.mesh);
+        Self {
+            gateway: pass(gateway.cost, Side::Client),
+            sidecar_out: pass(mesh.outbound, Side::Client),
+            waypoint: pass(mesh.waypoint, Side::Client),
+            sidecar_in: pass(mesh.inbound, Side::Server),
+            // What it costs includes encryption and its own telemetry: there is no ztunnel without.
+            ztunnel_out: ProxyPass::new(mesh.ztunnel, Side::Client),
+            ztunnel_in: ProxyPass::new(mesh.ztunnel, Side::Server),
+        }
+    }
+
+    /// What passing a proxy takes as a client's.
+    #[must_use]
+    #[inline]
+    pub fn client(&self, pass: ClientPass) -> &ProxyPass {
+        match pass {
+            ClientPass::Gateway => &self.gateway,
+            ClientPass::Sidecar => &self.sidecar_out,
+            ClientPass::Waypoint => &self.waypoint,
+        }
+    }
 }
 
 /// The proxies of a cluster.
@@ -198,6 +252,14 @@ impl std::ops::Index<ProxyId> for Proxies {
     fn index(&self, proxy: ProxyId) -> &Proxy {
         &self.rows[proxy]
     }
+}
+
+/// What a pass costs with the features that are on. Without a mesh the gateway has none.
+fn with_features(description: &Description, cost: ProxyCost) -> ProxyCost {
+    let mesh = &description.mesh;
+    let in_mesh = mesh.data_plane != DataPlane::None;
+    let cost = if in_mesh && mesh.mtls { cost.with(mesh.mtls_cost) } else { cost };
+    if in_mesh && mesh.telemetry { cost.with(mesh.telemetry_cost) } else { cost }
 }
 
 #[cfg(test)]

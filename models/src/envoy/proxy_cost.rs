@@ -85,19 +85,12 @@ impl ProxyMemory {
 pub struct ProxyPass {
     request: LogNormal,
     response: LogNormal,
-    cost: ProxyCost,
+    /// Per kB of a response's body (ns).
+    response_per_kb: f64,
+    /// CPU time, and that per kB of body (ns).
+    cpu: f64,
+    cpu_per_kb: f64,
     side: Side,
-}
-
-/// Whose costs a proxy has towards those that it calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientPass {
-    /// An ingress gateway's.
-    Gateway,
-    /// A sidecar's.
-    Sidecar,
-    /// A waypoint's.
-    Waypoint,
 }
 
 /// On whose side of a call a proxy stands.
@@ -114,7 +107,14 @@ impl ProxyPass {
     #[must_use]
     pub fn new(cost: ProxyCost, side: Side) -> Self {
         let law = |mean: SimDuration| LogNormal::new(mean.as_nanos() as f64, cost.spread);
-        Self { request: law(cost.request), response: law(cost.response), cost, side }
+        Self {
+            request: law(cost.request),
+            response: law(cost.response),
+            response_per_kb: cost.response_per_kb.as_nanos() as f64,
+            cpu: cost.cpu.as_nanos() as f64,
+            cpu_per_kb: cost.cpu_per_kb.as_nanos() as f64,
+            side,
+        }
     }
 
     /// How long the request at `address` takes.
@@ -135,15 +135,13 @@ impl ProxyPass {
             Side::Server => Purpose::ServerProxyResponse,
         };
         let fixed = self.response.sample(&mut draw(address, purpose));
-        let size = f64::from(body) / 1000.0 * self.cost.response_per_kb.as_nanos() as f64;
-        SimDuration::from_nanos_f64(fixed + size)
+        SimDuration::from_nanos_f64(fixed + f64::from(body) / 1000.0 * self.response_per_kb)
     }
 
     /// CPU time of a request with its response (ns).
     #[must_use]
     pub fn cpu(&self, body: u32) -> f64 {
-        let per_kb = self.cost.cpu_per_kb.as_nanos() as f64;
-        self.cost.cpu.as_nanos() as f64 + f64::from(body) / 1000.0 * per_kb
+        self.cpu + f64::from(body) / 1000.0 * self.cpu_per_kb
     }
 }
 

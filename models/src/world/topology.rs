@@ -7,8 +7,8 @@ use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
 use crate::envoy::endpoint_list::EndpointList;
 use crate::envoy::endpoint_view::EndpointView;
+use crate::envoy::proxies::ProxyPasses;
 use crate::envoy::proxies::{Proxies, ProxyKind};
-use crate::envoy::proxy_cost::{ClientPass, ProxyCost, ProxyPass, Side};
 use crate::faults::pod::PodFaults;
 use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
@@ -66,18 +66,8 @@ pub struct Topology {
     pub ways: Ways,
     /// What the links on these ways are like at a time.
     pub links: LinkStates,
-    /// Passing a gateway.
-    pub gateway_pass: ProxyPass,
-    /// Passing a sidecar on the client's side.
-    pub outbound_pass: ProxyPass,
-    /// Passing a sidecar on the server's side.
-    pub inbound_pass: ProxyPass,
-    /// Passing the ztunnel of the client's node.
-    pub ztunnel_out: ProxyPass,
-    /// Passing the ztunnel of the server's node.
-    pub ztunnel_in: ProxyPass,
-    /// Passing a waypoint.
-    pub waypoint_pass: ProxyPass,
+    /// What passing a proxy takes.
+    pub passes: ProxyPasses,
     /// Spread of the CPU time at equal work, if there is any.
     pub speed: Option<LogNormal>,
 }
@@ -99,7 +89,6 @@ impl Topology {
             }
         }
         let faults = faults_of(&description, &pods);
-        let pass = |cost, side| ProxyPass::new(with_features(&description, cost), side);
         let draws = Draws::new(description.seed, replication);
         let populations = description.populations.iter().enumerate();
         let upstreams = Upstreams::new(&description);
@@ -128,13 +117,7 @@ impl Topology {
             local_hosts: description.hosts.ids().collect(),
             links: LinkStates::new(&description.links, &description.link_faults),
             ways: Ways::new(description.clusters.len(), &description.links),
-            gateway_pass: pass(description.gateway.cost, Side::Client),
-            outbound_pass: pass(description.mesh.outbound, Side::Client),
-            inbound_pass: pass(description.mesh.inbound, Side::Server),
-            // What it costs includes encryption and its own telemetry: there is no ztunnel without.
-            ztunnel_out: ProxyPass::new(description.mesh.ztunnel, Side::Client),
-            ztunnel_in: ProxyPass::new(description.mesh.ztunnel, Side::Server),
-            waypoint_pass: pass(description.mesh.waypoint, Side::Client),
+            passes: ProxyPasses::new(&description),
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
             description,
@@ -281,17 +264,6 @@ impl Topology {
         let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
         let changes = !self.faults.is_empty() || endpoints != self.at_start[spec.service].len() as u32;
         if ejects || changes { u32::MAX } else { 1 }
-    }
-
-    /// What passing a proxy takes as a client's.
-    #[must_use]
-    #[inline]
-    pub fn client_pass(&self, pass: ClientPass) -> &ProxyPass {
-        match pass {
-            ClientPass::Gateway => &self.gateway_pass,
-            ClientPass::Sidecar => &self.outbound_pass,
-            ClientPass::Waypoint => &self.waypoint_pass,
-        }
     }
 
     /// The endpoints that a service has at the start.
@@ -471,14 +443,6 @@ fn visitors(description: &Description) -> Table<ClusterId, Vec<PopulationId>> {
 
 /// Of a ztunnel, on Istio's performance page (bytes).
 const ZTUNNEL_MEMORY: f64 = 12e6;
-
-/// What a pass costs with the features that are on. Without a mesh the gateway has none.
-fn with_features(description: &Description, cost: ProxyCost) -> ProxyCost {
-    let mesh = &description.mesh;
-    let in_mesh = mesh.data_plane != DataPlane::None;
-    let cost = if in_mesh && mesh.mtls { cost.with(mesh.mtls_cost) } else { cost };
-    if in_mesh && mesh.telemetry { cost.with(mesh.telemetry_cost) } else { cost }
-}
 
 /// The faults of each pod that they befall.
 fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {

@@ -66,12 +66,12 @@ impl Inbound {
             next_in_queue: None,
         });
         if at.topology.has_sidecars() {
-            let takes = at.topology.inbound_pass.request(address);
+            let takes = at.topology.passes.sidecar_in.request(address);
             let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
             let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
             at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
         } else if at.topology.is_ambient() {
-            let takes = at.topology.ztunnel_in.request(address);
+            let takes = at.topology.passes.ztunnel_in.request(address);
             let out = at.pass_ztunnel(pod, server_worker, takes);
             at.schedule(out, Event::CellReceives(call));
         } else {
@@ -142,7 +142,7 @@ impl Inbound {
             return self.response_leaves(at, call);
         }
         let it = &self.calls[call];
-        let (pass, body) = (&at.topology.ztunnel_in, it.answer.body);
+        let (pass, body) = (&at.topology.passes.ztunnel_in, it.answer.body);
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(it.pod, it.server_worker, takes);
@@ -159,7 +159,7 @@ impl Inbound {
     ) {
         let it = self.calls[call];
         let body = it.answer.body;
-        let pass = &at.topology.inbound_pass;
+        let pass = &at.topology.passes.sidecar_in;
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
         let sidecar = at.proxies.sidecar(at.topology.slot_of(it.pod));
         at.charge_proxy(sidecar, cpu);

@@ -38,7 +38,7 @@ impl Outbound {
     /// A cell's call leaves its pod through the ztunnel of the node.
     pub(super) fn enter_node(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, caller: Caller) {
         let it = self.hops[hop];
-        let takes = at.topology.ztunnel_out.request(it.address.child(NODE));
+        let takes = at.topology.passes.ztunnel_out.request(it.address.child(NODE));
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
         match it.client {
             // Its waypoint; if the pod stays cut off, nothing ever reaches that.
@@ -71,7 +71,7 @@ impl Outbound {
             // TCP gives up, and the caller waits for as long as it does.
             None => return,
         }
-        let pass = &at.topology.ztunnel_out;
+        let pass = &at.topology.passes.ztunnel_out;
         let (takes, cpu) = (pass.response(it.address.child(NODE), it.answer.body), pass.cpu(it.answer.body));
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
