@@ -258,8 +258,8 @@ fn deployments(dice: &mut Dice, services: u32, clusters: u32) -> Vec<Deployment>
 }
 
 fn policy(dice: &mut Dice) -> Policy {
-    let choices = dice.count(1, 3);
-    dice.pick(&[Policy::RoundRobin, Policy::LeastRequest { choices }, Policy::Random])
+    let choice_count = dice.count(1, 3);
+    dice.pick(&[Policy::RoundRobin, Policy::LeastRequest { choice_count }, Policy::Random])
 }
 
 fn proxy_cost(dice: &mut Dice) -> ProxyCost {

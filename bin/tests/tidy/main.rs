@@ -56,6 +56,24 @@ fn circles_are_those_of_architecture_md() {
     assert!(new.is_empty() && gone.is_empty(), "not in ARCHITECTURE.md: {new:#?}\nno longer so: {gone:#?}");
 }
 
+/// A rule of the real system is found under its own name where ARCHITECTURE.md says.
+#[test]
+fn rules_are_found_by_their_names() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
+    let section = text.split("\n## ").find(|it| it.starts_with("Rules by name")).expect("a section of rules");
+    let row = |line: &str| {
+        let (rule, file) = line.strip_prefix("| ")?.strip_suffix("` |")?.split_once(" | `")?;
+        Some((rule.to_owned(), file.to_owned()))
+    };
+    let rules: Vec<(String, String)> = section.lines().filter_map(row).collect();
+    assert!(rules.len() >= 20, "{rules:?}");
+    let plain = |text: &str| text.to_lowercase().replace(|it: char| !it.is_alphanumeric(), "");
+    for (rule, file) in rules {
+        let code = std::fs::read_to_string(root().join("models/src").join(&file)).unwrap_or_default();
+        assert!(plain(&code).contains(&plain(&rule)), "{file} does not speak of {rule}");
+    }
+}
+
 /// Every file says in its first line what it is, and whoever lists assumptions lists some.
 #[test]
 fn files_have_heads() {

@@ -1,4 +1,4 @@
-//! The handshake of a connection, with certificates and without.
+//! The mTLS handshake of a connection, and that without certificates.
 //!
 //! # Models
 //! TCP takes a round trip; TLS 1.3, where proxies prove who they are to each other, one more and work on both

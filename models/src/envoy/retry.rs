@@ -1,7 +1,7 @@
 //! Whether to try again, and when.
 //!
 //! # Models
-//! A route's policy says which outcomes are worth another attempt and how many there may be. Istio's
+//! A route's policy (`retryOn`) says which outcomes are worth another attempt and how many there may be. Istio's
 //! default is 2, of connections that could not be made; up to 1.23 also of a real answer of 503. A
 //! connection that is reset after the request was sent is not covered by it, nor an attempt that
 //! took too long; an overflow never is.

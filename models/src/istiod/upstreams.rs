@@ -227,7 +227,7 @@ const fn balancer(policy: LbPolicy) -> Policy {
         LbPolicy::RoundRobin => Policy::RoundRobin,
         LbPolicy::Random => Policy::Random,
         LbPolicy::LeastRequest | LbPolicy::RingHash | LbPolicy::Maglev | LbPolicy::ClusterProvided => {
-            Policy::LeastRequest { choices: 2 }
+            Policy::LeastRequest { choice_count: 2 }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The life of a pod: from its creation to its end.
 //!
 //! # Models
-//! A pod waits for a node, then for its images (a node pulls one after the other, and each only
+//! A pod waits for a node, then for its image pulls (a node pulls one image after the other, and each only
 //! once), then its containers start: the sidecar and the application at the same time, or one after
 //! the other. It is ready once the application has answered a probe and the sidecar is ready. A kubelet
 //! probes when the containers run, when the sidecar becomes ready, and at fixed distances from the later

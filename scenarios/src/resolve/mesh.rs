@@ -106,7 +106,7 @@ fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCos
 const fn policy(load_balancer: schema::LoadBalancer) -> Policy {
     match load_balancer {
         schema::LoadBalancer::RoundRobin => Policy::RoundRobin,
-        schema::LoadBalancer::LeastRequest => Policy::LeastRequest { choices: 2 },
+        schema::LoadBalancer::LeastRequest => Policy::LeastRequest { choice_count: 2 },
         schema::LoadBalancer::Random => Policy::Random,
     }
 }

@@ -1,7 +1,7 @@
 //! LEAST_REQUEST: the less busy of a few, or an even load over weights.
 //!
 //! # Models
-//! Equal weights: draws `choices` hosts at random with replacement and takes the one to which *this proxy* has
+//! Equal weights: draws `choice_count` hosts at random with replacement and takes the one to which *this proxy* has
 //! the fewest active requests; of equal ones the first drawn. A proxy knows only its own
 //! requests: with many clients this approaches RANDOM, which is real.
 //! Different weights, or any host in slow start: an earliest-deadline-first schedule whose weights
@@ -25,7 +25,7 @@ pub const DEFAULT_ACTIVE_REQUEST_BIAS: f64 = 1.0;
 #[derive(Clone, Copy, Debug)]
 pub struct LeastRequest {
     /// How many hosts are drawn.
-    pub choices: u32,
+    pub choice_count: u32,
 }
 
 impl LeastRequest {
@@ -34,7 +34,7 @@ impl LeastRequest {
         if hosts == 1 {
             return 0;
         }
-        let drawn = (0..self.choices).map(|_| uniform_index(draw, hosts));
+        let drawn = (0..self.choice_count).map(|_| uniform_index(draw, hosts));
         Self::least(drawn, active).expect("at least one choice")
     }
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_busy_host_is_taken_only_if_drawn_twice() {
-        let policy = LeastRequest { choices: 2 };
+        let policy = LeastRequest { choice_count: 2 };
         let picks = (0..90_000)
             .filter(|&k| {
                 let draw = &mut Address::root(1, 0).child(k).draw(0);

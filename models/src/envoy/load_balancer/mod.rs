@@ -26,7 +26,7 @@ pub enum Policy {
     /// The less busy of several drawn at random (Istio's default since 1.14).
     LeastRequest {
         /// How many are drawn (Envoy's default is 2).
-        choices: u32,
+        choice_count: u32,
     },
     /// Any.
     Random,
@@ -73,7 +73,7 @@ impl Policy {
     pub fn start(self, hosts: usize, draw: &mut Draw) -> LoadBalancer {
         match self {
             Self::RoundRobin => LoadBalancer::RoundRobin(RoundRobin::start(hosts, draw)),
-            Self::LeastRequest { choices } => LoadBalancer::LeastRequest(LeastRequest { choices }),
+            Self::LeastRequest { choice_count } => LoadBalancer::LeastRequest(LeastRequest { choice_count }),
             Self::Random => LoadBalancer::Random(Random),
             Self::RingHash { .. } | Self::Maglev { .. } => unreachable!("`hash_tables` makes it"),
         }

@@ -1,7 +1,7 @@
 //! How many replicas one metric asks for.
 //!
 //! # Models
-//! ceil(usage / target x pods), unless usage / target is within the tolerance around 1.
+//! ceil(usage / target x pods), unless usage / target is within the HPA tolerance around 1.
 //! - Utilization: usage is the sum over the pods divided by the sum of what they request, cut to a
 //!   whole percent; averages are cut to a whole number too. A container without a request makes the
 //!   metric fail.

@@ -1,4 +1,4 @@
-//! What was proposed lately holds a change back.
+//! What was proposed lately holds a change back: `stabilizationWindowSeconds`.
 //!
 //! # Models
 //! Without a behavior: the highest recommendation that is at most one window old, this one included.
