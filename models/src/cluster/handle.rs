@@ -186,10 +186,10 @@ impl Shard {
         for &job in &*done {
             match job {
                 Job::Call { call, stage } => {
-                    dispatcher.owners.inbound.job_done(&mut dispatcher.at, call, stage)
+                    dispatcher.owners.inbound.job_done(&mut dispatcher.at, call, stage);
                 }
                 Job::Start(place) => {
-                    dispatcher.owners.control.start_work_is_done(&mut dispatcher.at, place as usize)
+                    dispatcher.owners.control.start_work_is_done(&mut dispatcher.at, place as usize);
                 }
             }
             dispatcher.pass_on();
