@@ -57,6 +57,8 @@ pub mod faults;
 pub mod ids;
 pub mod istiod;
 pub mod kubernetes;
+pub mod liqo;
+pub mod multi_network;
 pub mod network;
 pub mod request;
 pub mod sparse_table;

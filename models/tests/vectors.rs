@@ -1,4 +1,4 @@
-//! Conformance vectors: small published cases of Envoy, Istio and Kubernetes, run through the rooms.
+//! Conformance vectors: small published cases of Envoy, Istio, Kubernetes and Liqo, run through the rooms.
 //!
 //! Every `*.json` below the directory that `MESHSIM_VECTORS` names (a relative path is taken from the
 //! workspace root; default `../shared/vectors`) is a list of cases of one mechanism. Each case is fed
@@ -12,14 +12,26 @@ mod compare;
 mod envoy;
 #[path = "vectors/istio.rs"]
 mod istio;
+#[path = "vectors/istiod.rs"]
+mod istiod;
 #[path = "vectors/kubernetes.rs"]
 mod kubernetes;
+#[path = "vectors/liqo.rs"]
+mod liqo;
+#[path = "vectors/liqo_failure.rs"]
+mod liqo_failure;
+#[path = "vectors/multi_network.rs"]
+mod multi_network;
+#[path = "vectors/nodes.rs"]
+mod nodes;
 #[path = "vectors/outliers.rs"]
 mod outliers;
 #[path = "vectors/read.rs"]
 mod read;
 #[path = "vectors/scheduler.rs"]
 mod scheduler;
+#[path = "vectors/selectors.rs"]
+mod selectors;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -104,35 +116,30 @@ fn known(mechanism: &str) -> Mechanism {
         "kubernetes.hpa_timeline" => kubernetes::hpa_timeline,
         "kubernetes.scheduler_score" => scheduler::scheduler_score,
         "kubernetes.topology_spread" => scheduler::topology_spread,
-        "gma.analytic"
-        | "gma.offload"
-        | "gma.unoffload"
-        | "gma.special"
-        | "gma.controller"
-        | "gma.optimum"
-        | "gma.pareto"
-        | "istio.endpoint_health"
-        | "istio.multi_network_endpoints"
-        | "istiod.debounce"
-        | "istiod.push_kind"
-        | "istiod.push_queue"
-        | "istiod.push_throttle"
-        | "kubernetes.backoff"
-        | "kubernetes.crash_loop"
-        | "kubernetes.endpoint_conditions"
-        | "kubernetes.node_lifecycle"
-        | "kubernetes.taint_eviction"
-        | "kubernetes.zone_state"
-        | "liqo.connection_check"
-        | "liqo.endpoint_reflection"
-        | "liqo.failure_timeline"
-        | "liqo.namespace_mapping"
-        | "liqo.node_placement"
-        | "liqo.pod_mutation"
-        | "liqo.pod_quota"
-        | "liqo.quota_admission"
-        | "liqo.resource_slice"
-        | "liqo.virtual_node_conditions" => return Mechanism::NotImplemented,
+        "istio.endpoint_health" => istiod::endpoint_health,
+        "istiod.debounce" => istiod::debounce,
+        "istiod.push_kind" => istiod::push_kind,
+        "istiod.push_queue" => istiod::push_queue,
+        "istiod.push_throttle" => istiod::push_throttle,
+        "kubernetes.endpoint_conditions" => kubernetes::endpoint_conditions,
+        "kubernetes.backoff" => nodes::backoff,
+        "kubernetes.crash_loop" => nodes::crash_loop,
+        "kubernetes.node_lifecycle" => nodes::node_lifecycle,
+        "kubernetes.taint_eviction" => nodes::taint_eviction,
+        "kubernetes.zone_state" => nodes::zone_state,
+        "liqo.endpoint_reflection" => liqo::endpoint_reflection,
+        "liqo.namespace_mapping" => liqo::namespace_mapping,
+        "liqo.node_placement" => liqo::node_placement,
+        "liqo.pod_mutation" => liqo::pod_mutation,
+        "liqo.pod_quota" => liqo::pod_quota,
+        "liqo.quota_admission" => liqo::quota_admission,
+        "liqo.resource_slice" => liqo::resource_slice,
+        "liqo.virtual_node_conditions" => liqo::virtual_node_conditions,
+        "liqo.connection_check" => liqo_failure::connection_check,
+        "liqo.failure_timeline" => liqo_failure::failure_timeline,
+        "istio.multi_network_endpoints" => multi_network::endpoints,
+        "gma.analytic" | "gma.offload" | "gma.unoffload" | "gma.special" | "gma.controller"
+        | "gma.optimum" | "gma.pareto" => return Mechanism::NotImplemented,
         _ => return Mechanism::Unknown,
     };
     Mechanism::Simulated(run)

@@ -62,6 +62,12 @@ impl IstioVersion {
         self.at_least(21)
     }
 
+    /// Whether istiod pushes to more proxies at a time the more cores it has: from 1.21 on. Before, to 100.
+    #[must_use]
+    pub const fn throttles_pushes_by_cores(self) -> bool {
+        self.at_least(21)
+    }
+
     /// Whether sidecars honour a Service's `trafficDistribution`: from 1.25 on.
     #[must_use]
     pub const fn honours_traffic_distribution(self) -> bool {

@@ -1,11 +1,15 @@
 //! What istiod decides: what proxies are told of endpoints, policies and routes, by release.
 
 pub mod cluster_policy;
+pub mod debounce;
 pub mod distribute;
+pub mod endpoint_health;
 pub mod endpoints;
 pub mod failover_priority;
 pub mod istio_version;
 pub mod locality_priority;
 pub mod locality_setting;
+pub mod push_kind;
+pub mod push_queue;
 pub mod retry_policy;
 pub mod upstreams;

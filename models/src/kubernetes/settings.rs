@@ -3,7 +3,8 @@
 use super::deployment::Rollout;
 use super::hpa::{ControllerFlags, HpaSpec};
 use super::metrics_server::Reads;
-use super::scheduler::node::{NodeSelector, Toleration};
+use super::scheduler::node::Toleration;
+use super::scheduler::node_affinity::NodeSelector;
 use super::scheduler::resources::ResourceList;
 use crate::ids::{ClusterId, ServiceId};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
@@ -41,8 +42,8 @@ pub struct WorkloadSettings {
     pub image: u32,
     /// Its size, compressed (bytes).
     pub image_bytes: f64,
-    /// Labels that a node must have (`requiredDuringScheduling`).
-    pub node_selector: NodeSelector,
+    /// Labels that a node must have (`requiredDuringScheduling`); absent: any.
+    pub node_selector: Option<NodeSelector>,
     /// Taints that do not matter.
     pub tolerations: Vec<Toleration>,
     /// How new pods take the place of old ones.

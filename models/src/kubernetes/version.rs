@@ -5,6 +5,7 @@
 //!
 //! | rule | changes with | source in kubernetes/kubernetes, unless said otherwise |
 //! | --- | --- | --- |
+//! | how long a node may be silent | 1.32 | release notes (`--node-monitor-grace-period` 40 s, then 50 s) |
 //! | what a scaling policy's period began with | 1.26 | #109058 (issue 108354), `horizontal.go` |
 //! | a ratio at the very border of the tolerance | 1.33 | KEP 4951, #130797, `replica_calculator.go` |
 //! | `behavior.scaleUp.tolerance`, `scaleDown.tolerance` | 1.33 | KEP 4951 (behind a gate, on from 1.35) |
@@ -21,6 +22,7 @@
 //! (#101946), containers as a source of metrics. 1.36 compares a node's balance with and without the
 //! pod (#135573): that rule is not here, so 1.35 is the newest.
 
+use meshsim_core::SimDuration;
 use std::fmt;
 use std::str::FromStr;
 
@@ -49,6 +51,12 @@ impl KubernetesVersion {
     #[must_use]
     pub const fn counts_both_directions(self) -> bool {
         self.at_least(26)
+    }
+
+    /// How long a node may be silent before it is not ready: 40 s, from 1.32 on 50 s.
+    #[must_use]
+    pub const fn node_monitor_grace(self) -> SimDuration {
+        SimDuration::from_secs(if self.at_least(32) { 50 } else { 40 })
     }
 
     /// Whether a ratio at the very border of the tolerance, such as 1.1, is within it: from 1.33 on.
@@ -126,6 +134,12 @@ mod tests {
         for (rule, expected) in rules {
             assert_eq!([25, 26, 32, 33, 35].map(|minor| rule(KubernetesVersion::new(minor))), expected);
         }
+    }
+
+    #[test]
+    fn nodes_may_be_silent_for_longer_from_1_32_on() {
+        let grace = |minor| KubernetesVersion::new(minor).node_monitor_grace();
+        assert_eq!([31, 32].map(grace), [40, 50].map(SimDuration::from_secs));
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Nodes {
                 let requests = requests_of(description, deployment.service);
                 let needs = PodNeeds {
                     requests: &requests,
-                    node_selector: &workload.node_selector,
+                    node_selector: workload.node_selector.as_ref(),
                     tolerations: &workload.tolerations,
                 };
                 let alike = &mut alike[deployment.service.index()];

@@ -24,6 +24,10 @@ fn same(key: &str, expected: &Value, got: &Value) -> bool {
     match key {
         "success_rate" => equal(expected, got, 1e-6),
         "events" => equal(&any_order_within(expected), &any_order_within(got), TOLERANCE),
+        "localities" => {
+            let sort = |all: &Value| any_order(all, "endpoints");
+            equal(&sort(expected), &sort(got), TOLERANCE)
+        }
         "ejected" | "unready" | "missing" | "ignored" => sorted(expected) == sorted(got),
         "retry_on" => words(expected) == words(got),
         // Exactly these keys.
@@ -66,6 +70,15 @@ fn any_order_within(events: &Value) -> Value {
         together.sort_by_key(|event| event["host"].to_string());
     }
     Value::Array(events)
+}
+
+/// The lists at a key, each of which may be in any order.
+fn any_order(objects: &Value, key: &str) -> Value {
+    let mut objects = objects.clone();
+    for list in objects.as_array_mut().into_iter().flatten().filter_map(|it| it[key].as_array_mut()) {
+        list.sort_by_key(Value::to_string);
+    }
+    objects
 }
 
 fn sorted(list: &Value) -> Vec<String> {

@@ -4,6 +4,7 @@ use crate::read::{
     flag_at, list, real_at, required, secs_at, set, signed, small, small_at, text, text_at, whole,
 };
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::kubernetes::endpoint_slice::PodConditions;
 use meshsim_models::kubernetes::hpa::HpaSpec;
 use meshsim_models::kubernetes::hpa::controller::{Autoscaler, ControllerFlags};
 use meshsim_models::kubernetes::hpa::metrics::{
@@ -248,4 +249,11 @@ fn policy(given: &Value) -> ScalingPolicy {
         },
         period: SimDuration::from_secs(whole(required(given, "periodSeconds"))),
     }
+}
+
+pub(crate) fn endpoint_conditions(input: &Value) -> Value {
+    let flag = |key| flag_at(input, key).unwrap_or(false);
+    let pod = PodConditions { ready: flag("pod_ready"), terminating: flag("terminating") };
+    let said = pod.endpoint(flag("publish_not_ready"));
+    json!({"ready": said.ready, "serving": said.serving, "terminating": said.terminating})
 }

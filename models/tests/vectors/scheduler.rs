@@ -18,22 +18,42 @@ const ALLOWED_PODS: u64 = 110;
 
 /// Names of extended resources, which the rooms know by number.
 #[derive(Default)]
-struct Names(Vec<String>);
+pub(crate) struct Names(Vec<String>);
+
+/// The others.
+const RESOURCES: [(&str, Resource); 4] = [
+    ("cpu", Resource::CPU),
+    ("memory", Resource::MEMORY),
+    ("ephemeral-storage", Resource::EPHEMERAL_STORAGE),
+    ("pods", Resource::PODS),
+];
 
 impl Names {
-    fn resource(&mut self, name: &str) -> Resource {
-        match name {
-            "cpu" => Resource::CPU,
-            "memory" => Resource::MEMORY,
-            "ephemeral-storage" => Resource::EPHEMERAL_STORAGE,
-            _ => Resource::extended(self.0.iter().position(|known| known == name).unwrap_or_else(|| {
+    pub(crate) fn resource(&mut self, name: &str) -> Resource {
+        match RESOURCES.iter().find(|(known, _)| *known == name) {
+            Some((_, resource)) => *resource,
+            None => Resource::extended(self.0.iter().position(|known| known == name).unwrap_or_else(|| {
                 self.0.push(name.to_owned());
                 self.0.len() - 1
             })),
         }
     }
 
-    fn amounts(&mut self, given: &Value) -> ResourceList {
+    /// All resources that were named.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Resource)> {
+        let extended = self.0.iter().enumerate();
+        let extended = extended.map(|(n, name)| (name.as_str(), Resource::extended(n)));
+        RESOURCES.iter().copied().chain(extended)
+    }
+
+    /// Amounts as they are written.
+    pub(crate) fn written(&self, amounts: &ResourceList) -> Value {
+        let said =
+            self.all().filter_map(|(name, resource)| Some((name.to_owned(), json!(amounts.get(resource)?))));
+        Value::Object(said.collect())
+    }
+
+    pub(crate) fn amounts(&mut self, given: &Value) -> ResourceList {
         let mut amounts = ResourceList::default();
         for (name, amount) in given.as_object().expect("amounts by name") {
             if !amount.is_null() {

@@ -14,7 +14,6 @@ use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::kubernetes::hpa::ControllerFlags;
 use meshsim_models::kubernetes::hpa::pod_groups::StartUp;
 use meshsim_models::kubernetes::hpa::replica_calculator::Tolerances;
-use meshsim_models::kubernetes::scheduler::node::NodeSelector;
 use meshsim_models::kubernetes::settings::{
     KubernetesSettings, MetricsSettings, PodTimes, ReadinessProbe, WorkloadSettings,
 };
@@ -61,10 +60,7 @@ fn holds_application_anyway(check: &mut Check<'_>, pods: &typed::Pods, native_si
 fn constrained(network: &Network, workloads: &Table<ServiceId, WorkloadSettings>) -> BTreeSet<ClusterId> {
     let tainted =
         network.clusters.enumerate().filter(|(_, it)| it.nodes.iter().any(|node| !node.taints.is_empty()));
-    let choosy = network
-        .deployments
-        .iter()
-        .filter(|it| workloads[it.service].node_selector != NodeSelector::default());
+    let choosy = network.deployments.iter().filter(|it| workloads[it.service].node_selector.is_some());
     tainted.map(|(id, _)| id).chain(choosy.map(|it| it.cluster)).collect()
 }
 

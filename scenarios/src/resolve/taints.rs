@@ -20,7 +20,7 @@ pub(super) fn tolerations(check: &mut Check<'_>, written: Option<&Service>) -> V
     let written = written.map_or(&[][..], |it| &it.tolerations);
     let toleration = |it: &Spanned<String>| {
         let (key, value, effect) = key_value_effect(check, it, "a toleration")?;
-        Some(Toleration { key, value, effect })
+        Some(Toleration { key, value, effect, lasts: None })
     };
     written.iter().filter_map(toleration).collect()
 }

@@ -12,6 +12,7 @@ use meshsim_core::{SimDuration, Table};
 use meshsim_models::application::call_graph::{Application, Service as Called};
 use meshsim_models::ids::ServiceId;
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
+use meshsim_models::kubernetes::scheduler::node_affinity::{NodeSelector, labels_in};
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{StartWhen, StartWork, WorkloadSettings};
 use toml::Spanned;
@@ -41,13 +42,29 @@ pub(super) fn resolve(
             sidecar: sidecar.clone(),
             image,
             image_bytes,
-            node_selector: written.map_or_else(Default::default, |it| it.node_selector.clone()),
+            node_selector: node_selector(check, scenario, service),
             tolerations: tolerations(check, written),
             rollout: written.map_or_else(Rollout::default, |it| rollout(check, it)),
             start: written.and_then(|it| it.start.as_ref()).map(|it| start(check, it.get_ref())),
         }
     };
     application.services.iter().map(&mut workload).collect()
+}
+
+/// Labels of nodes, if any are asked for.
+fn node_selector(check: &mut Check<'_>, scenario: &Scenario, service: &Called) -> Option<NodeSelector> {
+    let written = scenario.services.get(&service.name)?;
+    let term = labels_in(&written.get_ref().node_selector);
+    if let Some(invalid) = term.iter().find(|it| !it.is_valid()) {
+        let (key, values) = (&invalid.key, invalid.values.join("`, `"));
+        let message = format!(
+            "`{}` asks for nodes with the label `{key}` of `{values}`, which none can have",
+            service.name
+        );
+        let help = "write `key = [\"value\", ...]` of letters, digits, `-`, `_` and `.`, at most 63 of them";
+        check.problem(message, written.span(), help);
+    }
+    (!term.is_empty()).then(|| vec![term])
 }
 
 fn application_requests(

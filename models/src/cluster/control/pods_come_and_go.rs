@@ -134,7 +134,7 @@ impl Control {
         let workload = settings.workload(state.service);
         let needs = PodNeeds {
             requests: &state.requests,
-            node_selector: &workload.node_selector,
+            node_selector: workload.node_selector.as_ref(),
             tolerations: &workload.tolerations,
         };
         let alike = self.alike(at.pods, deployment, at.pods[place].revision);

@@ -13,7 +13,8 @@
 //! kubernetes/kubernetes `pkg/scheduler/schedule_one.go`, `prioritizeNodes`, `selectHost`.
 
 use super::fit::{Insufficient, fits};
-use super::node::{Node, NodeSelector, Toleration};
+use super::node::{Node, Toleration};
+use super::node_affinity::NodeSelector;
 use super::resources::{DEFAULT_RESOURCES, PodRequests, Resource};
 use super::topology_spread::{ConstraintOrigin, SpreadNode, system_defaults};
 use super::{BALANCED_ALLOCATION_WEIGHT, FIT_WEIGHT, TOPOLOGY_SPREAD_WEIGHT};
@@ -25,8 +26,8 @@ use crate::kubernetes::version::KubernetesVersion;
 pub struct PodNeeds<'a> {
     /// What it requests.
     pub requests: &'a PodRequests,
-    /// Labels that the node must have.
-    pub node_selector: &'a NodeSelector,
+    /// Labels that the node must have; absent: any.
+    pub node_selector: Option<&'a NodeSelector>,
     /// Taints that it does not mind.
     pub tolerations: &'a [Toleration],
 }
@@ -145,8 +146,7 @@ mod tests {
     }
 
     fn choose_for(nodes: &[Node], requests: &PodRequests, alike: &[u32]) -> Result<usize, Unfit> {
-        let node_selector = NodeSelector::new();
-        choose(NEWEST, nodes, &PodNeeds { requests, node_selector: &node_selector, tolerations: &[] }, alike)
+        choose(NEWEST, nodes, &PodNeeds { requests, node_selector: None, tolerations: &[] }, alike)
     }
 
     #[test]

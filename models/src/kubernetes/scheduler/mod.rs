@@ -1,9 +1,9 @@
 //! The scheduler: which node a pod goes to.
 //!
 //! # Models
-//! What a pod requests and a node has left (`resources`), the filters by labels and taints (`node`)
-//! and by requests (`fit`), the choice (`choice`), and the score plugins that spread pods: `least_allocated`, `balanced_allocation`, `topology_spread`. Every
-//! plugin gives 0 to 100; the node with the largest weighted sum is taken.
+//! What a pod requests and a node has left (`resources`), the filters by labels (`node_affinity`), by taints (`node`)
+//! and by requests (`fit`), the choice (`choice`), and the score plugins that spread pods: `least_allocated`,
+//! `balanced_allocation`, `topology_spread`. Every plugin gives 0 to 100; the node with the largest weighted sum is taken.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/scheduler/framework/plugins/`; default weights in
@@ -14,6 +14,7 @@ pub mod choice;
 pub mod fit;
 pub mod least_allocated;
 pub mod node;
+pub mod node_affinity;
 pub mod resources;
 pub mod topology_spread;
 

@@ -2,22 +2,19 @@
 //!
 //! # Models
 //! A pod goes only to a node whose labels match its required node affinity, and that has no taint
-//! which the pod does not tolerate.
+//! which the pod does not tolerate. `PreferNoSchedule` keeps nobody away.
 //!
 //! # Assumptions
-//! Only the effects `NoSchedule` and `NoExecute` at scheduling, and only the operator `In` of node
-//! affinity. Effect: none for pods that use nothing else.
+//! Nodes with fewer taints `PreferNoSchedule` are not preferred. Effect: none for nodes without such taints.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/scheduler/framework/plugins/nodeaffinity`, `tainttoleration`;
 //! `staging/src/k8s.io/api/core/v1/toleration.go`, `ToleratesTaint`.
 
+use super::node_affinity::{NodeSelector, matches};
 use super::resources::NodeResources;
 use super::topology_spread::Labels;
-use std::collections::BTreeMap;
-
-/// Labels that a node must have, with the values that will do (`In`).
-pub type NodeSelector = BTreeMap<String, Vec<String>>;
+use meshsim_core::SimDuration;
 
 /// Keeps pods away that do not tolerate it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +30,8 @@ pub struct Taint {
 /// What a taint does to pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// None is scheduled there if there is another node.
+    PreferNoSchedule,
     /// None is scheduled there.
     NoSchedule,
     /// None may be there.
@@ -48,6 +47,8 @@ pub struct Toleration {
     pub value: Option<String>,
     /// With this effect; absent: with any.
     pub effect: Option<Effect>,
+    /// How long it may be there once a taint `NoExecute` is set (`tolerationSeconds`); absent: for ever.
+    pub lasts: Option<SimDuration>,
 }
 
 /// A node.
@@ -62,7 +63,9 @@ pub struct Node {
 }
 
 impl Toleration {
-    fn tolerates(&self, taint: &Taint) -> bool {
+    /// Whether it is of this taint.
+    #[must_use]
+    pub fn tolerates(&self, taint: &Taint) -> bool {
         self.effect.is_none_or(|effect| effect == taint.effect)
             && self.key.as_ref().is_none_or(|key| *key == taint.key)
             && self.value.as_ref().is_none_or(|value| *value == taint.value)
@@ -70,25 +73,25 @@ impl Toleration {
 }
 
 impl Node {
-    /// Whether its labels are as a pod wants them.
+    /// Whether its labels are as a pod wants them; absent: it does not mind.
     #[must_use]
-    pub fn matches(&self, selector: &NodeSelector) -> bool {
-        let has = |(key, values): (&String, &Vec<String>)| {
-            self.labels.get(key).is_some_and(|value| values.contains(value))
-        };
-        selector.iter().all(has)
+    pub fn matches(&self, selector: Option<&NodeSelector>) -> bool {
+        selector.is_none_or(|selector| matches(selector, &self.labels) == Ok(true))
     }
 
-    /// Whether a pod tolerates all its taints.
+    /// Whether a pod tolerates all its taints that keep it away.
     #[must_use]
     pub fn is_tolerated(&self, tolerations: &[Toleration]) -> bool {
-        self.taints.iter().all(|taint| tolerations.iter().any(|it| it.tolerates(taint)))
+        let mut keep_away = self.taints.iter().filter(|taint| taint.effect != Effect::PreferNoSchedule);
+        keep_away.all(|taint| tolerations.iter().any(|it| it.tolerates(taint)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::scheduler::node_affinity::labels_in;
+    use std::collections::BTreeMap;
 
     fn node(labels: &[(&str, &str)], taints: Vec<Taint>) -> Node {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -97,11 +100,15 @@ mod tests {
 
     #[test]
     fn every_label_that_is_wanted_must_have_one_of_the_values() {
-        let selector = NodeSelector::from([("zone".to_owned(), vec!["a".to_owned(), "b".to_owned()])]);
-        assert!(node(&[("zone", "b")], Vec::new()).matches(&selector));
-        assert!(!node(&[("zone", "c")], Vec::new()).matches(&selector));
-        assert!(!node(&[], Vec::new()).matches(&selector));
-        assert!(node(&[], Vec::new()).matches(&NodeSelector::new()));
+        let selector =
+            vec![labels_in(&BTreeMap::from([("zone".to_owned(), vec!["a".to_owned(), "b".to_owned()])]))];
+        let matches = |labels: &[(&str, &str)]| node(labels, Vec::new()).matches(Some(&selector));
+        assert_eq!(
+            [("zone", "b"), ("zone", "c"), ("node", "b")].map(|it| matches(&[it])),
+            [true, false, false]
+        );
+        assert!(!matches(&[]));
+        assert!(node(&[], Vec::new()).matches(None));
     }
 
     #[test]
@@ -111,10 +118,12 @@ mod tests {
             key: key.map(str::to_owned),
             value: value.map(str::to_owned),
             effect,
+            lasts: None,
         };
         let tainted = node(&[], vec![taint(Effect::NoSchedule), taint(Effect::NoExecute)]);
         assert!(node(&[], Vec::new()).is_tolerated(&[]));
         assert!(!tainted.is_tolerated(&[]));
+        assert!(node(&[], vec![taint(Effect::PreferNoSchedule)]).is_tolerated(&[]));
         assert!(tainted.is_tolerated(&[tolerates(None, None, None)]));
         assert!(tainted.is_tolerated(&[tolerates(Some("edge"), Some("yes"), None)]));
         assert!(!tainted.is_tolerated(&[tolerates(Some("edge"), Some("no"), None)]));

@@ -17,7 +17,7 @@ pub const DEFAULT_MILLI_CPU_REQUEST: u64 = 100;
 /// Memory that a container counts as if it does not say (bytes).
 pub const DEFAULT_MEMORY_REQUEST: u64 = 200 * 1024 * 1024;
 
-/// A resource: CPU (thousandths of a core), memory and local disk (bytes), or an extended one
+/// A resource: CPU (thousandths of a core), memory and local disk (bytes), pods, or an extended one
 /// (pieces), which the caller numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Resource(usize);
@@ -86,17 +86,19 @@ impl Resource {
     pub const MEMORY: Self = Self(1);
     /// Bytes.
     pub const EPHEMERAL_STORAGE: Self = Self(2);
+    /// Pieces.
+    pub const PODS: Self = Self(3);
 
     /// The n-th extended resource, from 0.
     #[must_use]
     pub const fn extended(n: usize) -> Self {
-        Self(3 + n)
+        Self(4 + n)
     }
 
     /// Whether it is one.
     #[must_use]
     pub const fn is_extended(self) -> bool {
-        self.0 > Self::EPHEMERAL_STORAGE.0
+        self.0 > Self::PODS.0
     }
 }
 

@@ -1,0 +1,18 @@
+//! Liqo: pods of a consumer that run on providers. Rooms decide; none of them schedules anything.
+//!
+//! # Models
+//! What a provider grants (`resource_slice`) and lets in (`quota`); the node that stands for it at the consumer
+//! (`virtual_node`); which pods may go there (`namespace_offloading`, `pod_mutation`); which endpoints a provider
+//! sees of the consumer (`endpoint_reflection`); and how a peer's failure is noticed: by the tunnel
+//! (`connection_check`), by its API server (`api_server_check`), by the node that no longer answers
+//! (`virtual_kubelet`, and then `kubernetes/node_lifecycle`).
+
+pub mod api_server_check;
+pub mod connection_check;
+pub mod endpoint_reflection;
+pub mod namespace_offloading;
+pub mod pod_mutation;
+pub mod quota;
+pub mod resource_slice;
+pub mod virtual_kubelet;
+pub mod virtual_node;
