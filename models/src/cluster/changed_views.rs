@@ -5,6 +5,7 @@
 //! these services, each made when it is first looked at after a change: what has not changed is shared by all
 //! clusters (`world/topology`).
 
+use super::news::EndpointNews;
 use crate::envoy::endpoint_list::{Edits, Row};
 use crate::envoy::endpoint_view::EndpointView;
 use crate::ids::{ClusterId, PodId, ServiceId, UpstreamId};
@@ -12,19 +13,6 @@ use crate::istiod::endpoints::{Change, Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime};
 use std::sync::OnceLock;
-
-/// What is new of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndpointNews {
-    /// There is a new one, on this site.
-    Appears(SiteId),
-    /// It is gone.
-    Leaves,
-    /// It is ready again.
-    Ready,
-    /// It is no longer ready.
-    Unready,
-}
 
 /// The endpoints of a cluster's services that have changed, and what its proxies see of these services.
 #[derive(Clone, Debug, Default)]

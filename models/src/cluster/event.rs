@@ -3,6 +3,7 @@
 use super::crossing::{Crossing, Sending};
 use super::inbound::call::Call;
 use super::message::Response;
+use super::news::News;
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
 use meshsim_core::{Epoch, Handle};
@@ -101,13 +102,6 @@ pub enum Event {
     PodDies(PodId),
     /// A pod that died, and whose application burns CPU when it starts, is back.
     PodIsBack(PodId),
-    /// The cluster's proxies are told that an endpoint is ready, or no longer.
-    EndpointChanges {
-        /// The endpoint.
-        pod: PodId,
-        /// Whether it is ready.
-        ready: bool,
-    },
     /// The Deployments of an elastic cluster are there.
     WorkloadsStart,
     /// Somebody changes a Deployment, by the change's place in the list.
@@ -119,13 +113,8 @@ pub enum Event {
         /// How many pods were in this place before.
         incarnation: u32,
     },
-    /// The control plane announces that a pod of this cluster serves, or no longer.
-    EndpointAnnounced {
-        /// The pod.
-        pod: PodId,
-        /// Whether it serves.
-        appears: bool,
-    },
+    /// The API server of this cluster tells those who watch it of a change.
+    ApiServerTells(News),
     /// The metrics server asks all kubelets.
     MetricsScraped,
     /// The autoscalers look at their metrics.

@@ -5,11 +5,10 @@
 //! the order in which it was put. So no owner ever sees another. What is large is handed over by its handle: the
 //! owner tells the rest when it is passed on, which is before anything else happens.
 
-use super::changed_views::EndpointNews;
 use super::inbound::call::Call;
 use super::message::{GivenUp, Reset};
+use super::news::News;
 use super::outbound::hop::{Hop, Origin};
-use crate::ids::PodId;
 use crate::request::answer::Answer;
 use meshsim_core::Handle;
 
@@ -33,14 +32,10 @@ pub(crate) enum Handed {
     Response(Handle<Call>),
     /// The connection of an attempt was lost: likewise.
     Reset(Reset),
-    /// The proxies of all clusters are to be told of an endpoint: from `control` to `outbound`, and over
-    /// `network` to the others.
-    EndpointNews {
-        /// The endpoint.
-        pod: PodId,
-        /// What is new.
-        news: EndpointNews,
-    },
+    /// The control planes of the other clusters learn what the API server here tells: from `control` over `network`.
+    News(News),
+    /// istiod sends the proxies of its cluster what it has learned: from `control` to `outbound`.
+    Push(News),
     /// A request is over: from `outbound` to whoever made it.
     Answered(Answered),
 }

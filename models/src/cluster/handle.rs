@@ -6,7 +6,6 @@
 //! between requests; the recorder hears of everything.
 
 use super::around::Around;
-use super::changed_views::EndpointNews;
 use super::crossing::Crossing;
 use super::event::Event;
 use super::handed::{Answered, Handed};
@@ -303,15 +302,10 @@ impl Dispatcher<'_> {
             }
             Event::PodDies(pod) => self.pod_dies(pod),
             Event::PodIsBack(pod) => to!(self.control.pod_is_back(pod)),
-            Event::EndpointChanges { pod, ready } => {
-                let news = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
-                to!(self.outbound.endpoint_news(pod, news));
-                to!(self.control.controller_sees_fault(pod));
-            }
             Event::WorkloadsStart => to!(self.control.workloads_start()),
             Event::WorkloadChanges(place) => to!(self.control.workload_changes(place)),
             Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
-            Event::EndpointAnnounced { pod, appears } => to!(self.control.endpoint_announced(pod, appears)),
+            Event::ApiServerTells(news) => to!(self.control.api_server_tells(news)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             _ => unreachable!("handled before"),
@@ -331,7 +325,7 @@ impl Dispatcher<'_> {
             Body::Response(response) => to!(self.outbound.response_arrives(&response)),
             Body::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
             Body::GivenUp(gone) => to!(self.inbound.client_gives_up(&gone)),
-            Body::Endpoint { pod, news } => to!(self.outbound.endpoint_news(pod, news)),
+            Body::News(news) => to!(self.control.istiod_learns(news)),
             Body::PodEnded { pod } => to!(self.outbound.remote_pod_ended(pod)),
         }
     }
@@ -383,10 +377,8 @@ impl Dispatcher<'_> {
                         to!(self.inbound.client_gives_up(&gone));
                     }
                 }
-                Handed::EndpointNews { pod, news } => {
-                    to!(self.outbound.endpoint_news(pod, news));
-                    to!(self.network.tell_others(Body::Endpoint { pod, news }));
-                }
+                Handed::Push(news) => to!(self.outbound.take_push(news)),
+                Handed::News(news) => to!(self.network.tell_others(Body::News(news))),
             }
         }
         self.at.handed.clear();

@@ -1,6 +1,6 @@
 //! What may cross a link: the only way into a cluster from outside.
 
-use super::changed_views::EndpointNews;
+use super::news::News;
 use super::outbound::hop::Hop;
 use crate::ids::{ClusterId, EndpointId, PodId};
 use crate::network::tcp::Window;
@@ -43,13 +43,8 @@ pub enum Body {
     Reset(Reset),
     /// The client of a hop has given up its attempt.
     GivenUp(GivenUp),
-    /// A control plane tells another of an endpoint.
-    Endpoint {
-        /// The pod.
-        pod: PodId,
-        /// What is new.
-        news: EndpointNews,
-    },
+    /// What the API server of a cluster tells the control planes of the others, which watch it.
+    News(News),
     /// A pod has ended and with it all connections to it.
     PodEnded {
         /// The pod.

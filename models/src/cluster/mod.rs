@@ -11,6 +11,7 @@ pub mod inbound;
 pub mod job;
 pub mod message;
 pub mod network;
+pub mod news;
 pub mod outbound;
 pub mod pods;
 mod pooling;

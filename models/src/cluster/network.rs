@@ -36,7 +36,7 @@ use meshsim_core::{Handle, SimDuration, SimTime, Slab};
 /// A TCP segment without data, with its headers (bytes).
 const RESET_WIRE_BYTES: u32 = 52;
 
-/// An update of endpoints, as istiod pushes it (bytes).
+/// An EndpointSlice of some endpoints, as an API server sends it to those who watch it (bytes).
 const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
 
 /// The network of a cluster, and the links that leave it.
@@ -252,7 +252,7 @@ impl Network {
             Body::GivenUp(gone) => (gone.address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
             Body::Reset(reset) => (reset.address, Purpose::TransitResponse),
-            Body::Endpoint { .. } | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
+            Body::News(_) | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
         };
         at.recorder.other_bytes_sent(message.wire_bytes);
         self.send(at, message, address.child(u64::from(at.here.0)), purpose);

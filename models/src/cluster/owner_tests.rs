@@ -5,6 +5,7 @@ use super::handed::{Answered, Handed};
 use super::handle::Dispatcher;
 use super::job::Job;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
+use super::news::{EndpointNews, News};
 use super::outbound::hop::{Hop, Origin};
 use super::state::Cluster;
 use crate::application::internal_service::InternalService;
@@ -248,9 +249,10 @@ fn inbound_resets_whoever_calls_a_dead_pod() {
 fn control_announces_what_the_proxies_are_told() {
     let mut bench = Bench::new(|_| {});
     let pod = pod_of(&bench, 0);
-    let ((), handed) = bench.act(|it| it.owners.control.endpoint_announced(&mut it.at, pod, false));
-    let [Handed::EndpointNews { pod: of, news }] = handed[..] else { panic!("{handed:?}") };
-    assert_eq!(of, pod);
-    bench.act(|it| it.owners.outbound.endpoint_news(&it.at, pod, news));
+    let gone = News::Endpoint { pod, what: EndpointNews::Leaves };
+    let ((), handed) = bench.act(|it| it.owners.control.api_server_tells(&mut it.at, gone));
+    let [Handed::Push(push), Handed::News(news)] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!((push, news), (gone, gone));
+    bench.act(|it| it.owners.outbound.take_push(&mut it.at, push));
     assert_eq!(bench.cluster.owners.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
 }

@@ -17,8 +17,7 @@
 //! # Assumptions
 //! - The whole time line is known from the start. A connection that is idle when its pod crashes is
 //!   found closed at its next use.
-//! - istiod stands in the cluster of the pod: proxies of other clusters learn of a change a link
-//!   delay later.
+//! - The control planes of other clusters learn of a change over the links (`cluster/control/istiod`).
 //! - A refused connection is refused at once (RST), as by a node whose pod is gone.
 //!
 //! # Source

@@ -3,7 +3,7 @@
 //!
 //! # Models
 //! - Pods that a fault kills, and those that come back and burn CPU when they start.
-//! - Endpoints of which the cluster's proxies are told, because a fault begins or ends.
+//! - EndpointSlices of the cluster that change, because a fault begins or ends.
 //! - What is changed of Deployments, and that they are there.
 //! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
 //!   when it comes again.
@@ -12,11 +12,11 @@
 //! everything that was scheduled during the run.
 //!
 //! # Assumptions
-//! istiod stands in the cluster of the pod: it tells proxies there at once, others a link delay later. How often
-//! users come is not part of this: they are streams (`users/stream`).
+//! How often users come is not part of this: they are streams (`users/stream`).
 
 use super::topology::Topology;
 use crate::cluster::event::Event;
+use crate::cluster::news::{EndpointNews, News};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
 use crate::ids::{ClusterId, PodId};
@@ -67,7 +67,7 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
 
 type Known = Table<ClusterId, Timeline>;
 
-/// A pod dies and is back, and the proxies of each cluster are told that it is not ready and that it is again.
+/// A pod dies and is back, and its EndpointSlice says that it is not ready and that it is again.
 fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFault) {
     let workload = topology.description.kubernetes.workload(topology.pods[pod].service);
     if fault.kind == FaultKind::Crash {
@@ -82,17 +82,14 @@ fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFaul
         let mut others = topology.faults.of(pod).filter(|it| it.removes_endpoint());
         !others.any(|it| it.is_on(ends))
     });
-    for cluster in topology.description.clusters.ids() {
-        let Some(path) = topology.path_if_any(fault.cluster, cluster) else { continue };
-        let mut tell = |at: SimTime, ready| {
-            let leaves = topology.told_at(fault.cluster, cluster, at.saturating_add(seen_after));
-            let event = Event::EndpointChanges { pod, ready };
-            known[cluster].known.push((leaves.saturating_add(path.one_way), event));
-        };
-        tell(fault.begins, false);
-        if let Some(ends) = returns {
-            tell(ends, true);
-        }
+    let way = topology.description.clusters[fault.cluster].local_delay;
+    let mut tell = |at: SimTime, what| {
+        let event = Event::ApiServerTells(News::Endpoint { pod, what });
+        known[fault.cluster].known.push((at.saturating_add(seen_after).saturating_add(way), event));
+    };
+    tell(fault.begins, EndpointNews::Unready);
+    if let Some(ends) = returns {
+        tell(ends, EndpointNews::Ready);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What controls a cluster: its Deployments, nodes and autoscalers, and what was done about them.
 
 mod autoscaling;
+mod istiod;
 mod pods_come_and_go;
 mod start_work;
 mod state;

@@ -22,9 +22,8 @@
 
 use super::state::{Control, waiting};
 use crate::cluster::around::Around;
-use crate::cluster::changed_views::EndpointNews;
 use crate::cluster::event::Event;
-use crate::cluster::handed::Handed;
+use crate::cluster::news::{EndpointNews, News};
 use crate::draws::{Purpose, draw};
 use crate::ids::PodId;
 use crate::kubernetes::deployment::reconcile;
@@ -98,9 +97,9 @@ impl Control {
         at.topology.faults.last_seen(at.topology.pod_in(at.here, place), at.now)
     }
 
-    /// The controller of a pod's Deployment, if it is here, learns of a fault or its end.
-    pub(in crate::cluster) fn controller_sees_fault(&mut self, at: &mut Around<'_>, pod: PodId) {
-        if at.pods.change() && at.topology.pods[pod].cluster == at.here {
+    /// The controller of a pod's Deployment learns of a fault or its end.
+    pub(super) fn controller_sees_fault(&mut self, at: &mut Around<'_>, pod: PodId) {
+        if at.pods.change() {
             self.reconcile(at, self.deployment_of(at.topology.slot_of(pod)));
         }
     }
@@ -196,14 +195,13 @@ impl Control {
         let (pod, topology) = (at.topology.pod_in(at.here, place), at.topology);
         let life = at.pods.life_mut(place);
         life.phase = Phase::Ready;
-        let node = life.node;
+        let site = topology.site_of_node(at.here, life.node);
         if topology.has_sidecars() {
-            let site = topology.site_of_node(at.here, node);
             let sidecar = at.proxies.sidecar(place);
             at.proxies.stands_on(sidecar, site);
         }
         self.record(at, place, PodStep::Ready);
-        announce(at, pod, true);
+        announce(at, pod, EndpointNews::Appears(site));
         if topology.burns_after_ready(pod) {
             self.start_work_begins(at, place);
         }
@@ -228,7 +226,7 @@ impl Control {
                 let first = pod.delete(at.now, &settings.pods, sidecar);
                 pod_advances_at(at, place, first);
                 if was_ready {
-                    announce(at, at.topology.pod_in(at.here, place), false);
+                    announce(at, at.topology.pod_in(at.here, place), EndpointNews::Leaves);
                 }
             }
             Phase::Absent | Phase::Terminating => {}
@@ -272,14 +270,6 @@ impl Control {
         self.histories[place].clear();
     }
 
-    /// The control plane tells the proxies of all clusters of an endpoint.
-    pub(in crate::cluster) fn endpoint_announced(&self, at: &mut Around<'_>, pod: PodId, appears: bool) {
-        let node = at.pods[at.topology.slot_of(pod)].node;
-        let site = appears.then(|| at.topology.site_of_node(at.here, node));
-        let news = site.map_or(EndpointNews::Leaves, EndpointNews::Appears);
-        at.hand(Handed::EndpointNews { pod, news });
-    }
-
     fn record(&self, at: &mut Around<'_>, place: usize, step: PodStep) {
         let deployment = &self.deployments[self.deployment_of(place)];
         at.recorder.pod_stepped(PodRecord {
@@ -292,10 +282,10 @@ impl Control {
     }
 }
 
-/// The control plane learns that an endpoint serves, or no longer.
-fn announce(at: &mut Around<'_>, pod: PodId, appears: bool) {
+/// An EndpointSlice changes.
+fn announce(at: &mut Around<'_>, pod: PodId, what: EndpointNews) {
     let delay = at.topology.description.kubernetes.pods.endpoint_delay;
-    at.schedule(at.now.saturating_add(delay), Event::EndpointAnnounced { pod, appears });
+    at.schedule(at.now.saturating_add(delay), Event::ApiServerTells(News::Endpoint { pod, what }));
 }
 
 fn try_to_schedule(at: &mut Around<'_>, place: usize) {

@@ -11,6 +11,7 @@ pub mod hop;
 mod kube_proxy;
 mod outlier_detection;
 mod pod_death;
+mod push;
 mod retry;
 mod router;
 mod upstreams;

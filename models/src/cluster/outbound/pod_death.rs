@@ -6,7 +6,6 @@
 use super::Outbound;
 use super::hop::{AttemptPhase, Client, Hop, Origin};
 use crate::cluster::around::Around;
-use crate::cluster::changed_views::EndpointNews;
 use crate::ids::PodId;
 use meshsim_core::{Handle, SimTime};
 
@@ -23,14 +22,6 @@ impl Outbound {
             if it.waiting_caller().is_some_and(|caller| caller.pod == pod) {
                 it.origin = Origin::Gone;
             }
-        }
-    }
-
-    /// The proxies of this cluster are told of an endpoint.
-    pub(crate) fn endpoint_news(&mut self, at: &Around<'_>, pod: PodId, news: EndpointNews) {
-        self.endpoints.change(at.topology, at.here, pod, news, at.now);
-        if news == EndpointNews::Leaves {
-            self.pools.retire(pod);
         }
     }
 
