@@ -39,8 +39,17 @@ id_type!(
     BreakerId
 );
 id_type!(
-    /// An upstream (Envoy's cluster): a service, numbered as such, or a subset of one.
+    /// An upstream (Envoy's cluster): a service, numbered as such at the start, or a subset of one. One whose policy
+    /// changes in a run is another one from then on.
     UpstreamId
+);
+id_type!(
+    /// A route of a service, numbered over all services and configurations.
+    RouteId
+);
+id_type!(
+    /// The configuration of the mesh, all routes and policies, from one change of it to the next: 0 at the start.
+    ConfigurationId
 );
 id_type!(
     /// A population of users.

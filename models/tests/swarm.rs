@@ -44,8 +44,8 @@ use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{
-    CellSettings, ClusterSpec, DataPlane, Deployment, Description, GatewaySettings, HostSpec, LinkSpec,
-    MeshSettings, NodeSpec, ServiceSettings,
+    CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, GatewaySettings,
+    HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -376,6 +376,7 @@ fn world(seed: u64) -> Description {
         gateway: gateway(dice),
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
+        configuration_changes: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
@@ -496,7 +497,24 @@ fn world_of_changing_pods(seed: u64) -> Description {
     description.kubernetes.metrics.sync_period = SimDuration::from_secs(1);
     description.kubernetes.changes.sort_by_key(|it| it.at);
     description.time_series = Some(SimDuration::from_secs(1));
+    description.configuration_changes =
+        (0..dice.count(0, 3)).map(|_| configuration_change(dice, &description)).collect();
+    description.configuration_changes.sort_by_key(|it| it.at);
     description
+}
+
+/// Other rules for a service, which speaks what it did.
+fn configuration_change(dice: &mut Dice, description: &Description) -> ConfigurationChange {
+    let (services, clusters) = (description.services.len() as u32, description.clusters.len() as u32);
+    let service = ServiceId(dice.count(0, services - 1));
+    let ServiceSettings { protocol, waypoint, traffic_distribution, .. } = description.services[service];
+    let rules = rules(dice, description.mesh.istio_version, services, clusters);
+    let mut settings = ServiceSettings { protocol, waypoint, traffic_distribution, ..rules };
+    if protocol == Protocol::Tcp {
+        (settings.routes, settings.hash) = (Vec::new(), None);
+    }
+    let at = SimTime::ZERO + SimDuration::from_secs_f64(dice.between(0.0, 18.0));
+    ConfigurationChange { at, service, settings }
 }
 
 fn rules(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -> ServiceSettings {
@@ -860,6 +878,9 @@ fn every_world_of_changing_pods_drains() {
         description.kubernetes.autoscalers.clear();
         description.time_series = None;
         for change in &mut description.kubernetes.changes {
+            change.at += PAUSE.saturating_sub(SimDuration::from_secs(2));
+        }
+        for change in &mut description.configuration_changes {
             change.at += PAUSE.saturating_sub(SimDuration::from_secs(2));
         }
         let description = in_bursts(description);

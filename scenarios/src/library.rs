@@ -3,7 +3,8 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 17] = [
+const SCENARIOS: [Entry; 18] = [
+    ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
@@ -24,7 +25,8 @@ const SCENARIOS: [Entry; 17] = [
 ];
 
 /// Files that the scenarios name, by the path as they write it.
-const FILES: [Entry; 4] = [
+const FILES: [Entry; 5] = [
+    ("canary.workmodel.json", include_str!("../library/canary.workmodel.json")),
     ("chain.workmodel.json", include_str!("../library/chain.workmodel.json")),
     ("httpbin.workmodel.json", include_str!("../library/httpbin.workmodel.json")),
     ("two-services.workmodel.json", include_str!("../library/two-services.workmodel.json")),

@@ -296,6 +296,32 @@ fn startup_cpu_scales_after_readiness_and_not_before() {
     assert_within(cpu("before-ready"), 540.0 / 480.0..=600.0 / 480.0);
 }
 
+/// 60 calls/s, of which the canary's pod can do 25: 6 are easy, and 30 are too many, for 120 s or for 30 s.
+#[test]
+fn a_canary_needs_its_pods_before_its_calls() {
+    let summary = run("canary-shift", 4, &[]);
+    let of = |name| find(&summary, name);
+    let mean = |name| of(name).latency_ms.mean.value;
+    let canary = |name| {
+        let of_services =
+            ["back", "back-v2"].map(|it| of(name).served_by_pod[it]["cloud"].iter().sum::<f64>());
+        of_services[1] / (of_services[0] + of_services[1])
+    };
+    // A tenth until 150.25 s of 270, with 30 s of warm-up, and half after that.
+    assert_within(canary("stay"), 0.095..=0.105);
+    let half = 0.1 + 0.4 * 119.75 / 240.0;
+    assert_within(canary("pods-first"), half - 0.01..=half + 0.01);
+    assert_within(canary("back-out"), 0.1 + 0.4 * 30.0 / 240.0 - 0.01..=0.1 + 0.4 * 30.0 / 240.0 + 0.01);
+    assert!(mean("shift") > 10.0 * mean("stay"));
+    assert!(is_faster(&summary, "back-out", "shift") && is_faster(&summary, "pods-first", "back-out"));
+    assert!(
+        ["stay", "shift", "back-out", "pods-first"].into_iter().all(|name| failed_share(of(name)) < 0.001)
+    );
+    // A queue of 5 calls/s would grow: what is above 25 of 60 fails, in half of the time.
+    assert_within(failed_share(of("limited")), 0.02..=0.06);
+    assert!(is_faster(&summary, "limited", "shift"));
+}
+
 /// 100 requests/s, four pods, 250 ms until the proxies know: a quarter of 25 each, times four.
 #[test]
 fn rolling_update_loses_requests_unless_somebody_waits() {

@@ -710,6 +710,44 @@ fn pods_and_changes_that_cannot_be() {
         "[[changes]]\nat = \"5s\"\nservice = \"bck\"\ncluster = \"cloud\"\nkind = \"remove\"",
         "bad.toml:27:11: there is no service `bck` (did you mean `back`?)",
     );
+    let configure =
+        |keys: &str| format!("[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"configure\"\n{keys}");
+    check_after(&configure("routes = [{ timeout = \"1s\" }]\ntraffic_policy = {}"), "no problem");
+    check_after(
+        &configure(""),
+        "bad.toml:25:1: a change of kind \"configure\" changes nothing (write routes = [...] or traffic_policy = { ... \
+         })",
+    );
+    check_after(
+        &configure("routes = []\ncluster = \"cloud\"\nreplicas = 2"),
+        "bad.toml:30:11: a change of kind \"configure\" has no cluster (take it out: the configuration of the mesh is \
+         written to every cluster)\nbad.toml:31:12: a change of kind \"configure\" has no replicas (take it out)",
+    );
+    check_after(
+        &configure("routes = [{ destinations = [{ service = \"bck\" }] }]"),
+        "bad.toml:29:41: there is no service `bck` (did you mean `back`?)",
+    );
+    check_after(
+        &configure("routes = [{ destinations = [{ cluster = \"edge\" }] }]"),
+        "bad.toml:29:11: a route of `back` leads to `back` in cluster `edge`, where it has no pod under strategy `far` \
+         (add it to the services there, or leave it out of the route)",
+    );
+    check_after(
+        &configure("traffic_policy = { load_balancer = { simple = \"PASSTHROUGH\" } }"),
+        "bad.toml:29:47: PASSTHROUGH sends a request where its client wanted it: a simulated client calls a service, \
+         and has no endpoint in mind (write LEAST_REQUEST, ROUND_ROBIN or RANDOM)",
+    );
+    check_after(
+        &format!("{}[services.back]\nprotocol = \"tcp\"", configure("routes = [{ timeout = \"1s\" }]\n")),
+        "bad.toml:29:11: service `back` speaks tcp and has routes (take it out, or write protocol = \"http1\" or \
+         \"http2\": proxies see no requests of tcp)",
+    );
+    check_after(
+        "[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"remove\"\nroutes = []",
+        "bad.toml:25:1: a change of kind \"remove\" needs a cluster (write cluster = \"cloud\", or whichever it is \
+         in)\nbad.toml:29:10: a change of kind \"remove\" has no routes (take it out, or write kind = \"configure\" in a \
+         change of its own)",
+    );
     check(
         "duration = \"10s\"",
         "time_series = \"0ms\"",

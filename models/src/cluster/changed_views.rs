@@ -8,7 +8,7 @@
 use super::news::EndpointNews;
 use crate::envoy::endpoint_list::{Edits, Row};
 use crate::envoy::endpoint_view::EndpointView;
-use crate::ids::{ClusterId, PodId, ServiceId, UpstreamId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known, SiteId};
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime};
@@ -43,13 +43,13 @@ pub struct ReadyPods<'a> {
 }
 
 impl ChangedViews {
-    /// The proxies of cluster `here` are told what is new of an endpoint.
+    /// The proxies of cluster `here`, under this configuration, are told what is new of an endpoint.
     pub fn change(
         &mut self,
         topology: &Topology,
         here: ClusterId,
-        pod: PodId,
-        news: EndpointNews,
+        (pod, news): (PodId, EndpointNews),
+        configuration: ConfigurationId,
         now: SimTime,
     ) {
         let service = topology.pods[pod].service;
@@ -57,7 +57,7 @@ impl ChangedViews {
             Some(change) => change.now,
             None => topology.known_at_start(pod),
         };
-        let Some(changed) = news.change(known, topology, pod, now) else { return };
+        let Some(changed) = news.change(known, topology, (pod, configuration), now) else { return };
         self.changes += 1;
         if self.services.len() <= service.index() {
             self.services.resize(service.index() + 1, None);
@@ -161,7 +161,7 @@ impl EndpointNews {
         self,
         known: Option<Known>,
         topology: &Topology,
-        pod: PodId,
+        (pod, configuration): (PodId, ConfigurationId),
         now: SimTime,
     ) -> Option<Option<Known>> {
         let (mut it, ready) = match (self, known) {
@@ -183,7 +183,7 @@ impl EndpointNews {
         it.ready = ready;
         if ready {
             // Envoy keeps the host, and when it first was healthy, where it stayed as unhealthy.
-            let upstream = UpstreamId(topology.pods[pod].service.0);
+            let upstream = topology.upstreams.of_service(configuration, topology.pods[pod].service);
             let stayed = topology.upstreams.spec(false, upstream).policy.unready_endpoints_sent;
             if !(stayed && it.was_ready) {
                 it.added = Some(now);

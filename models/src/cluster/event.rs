@@ -5,7 +5,7 @@ use super::inbound::call::Call;
 use super::message::Response;
 use super::news::News;
 use super::outbound::hop::{ClientConnection, Hop};
-use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, RouteId, UpstreamId};
 use meshsim_core::{Epoch, Handle};
 
 /// Something that happens in a cluster.
@@ -34,8 +34,8 @@ pub enum Event {
     Attempts(Handle<Hop>),
     /// Some requests, or attempts, may have taken as long as their route allows.
     DeadlinesCome {
-        /// The route, by its number.
-        route: u32,
+        /// The route.
+        route: RouteId,
         /// Whether attempts, not requests.
         of_tries: bool,
     },

@@ -34,7 +34,8 @@ pub(crate) enum Handed {
     Reset(Reset),
     /// The control planes of the other clusters learn what the API server here tells: from `control` over `network`.
     News(News),
-    /// istiod sends the proxies of its cluster what it has learned: from `control` to `outbound`.
+    /// istiod sends the proxies of its cluster what it has learned: from `control` to `outbound` and
+    /// `inbound`.
     Push(News),
     /// A request is over: from `outbound` to whoever made it.
     Answered(Answered),

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::handed::{Answered, Handed};
 use super::job::Job;
 use super::message::{Body, Message};
+use super::news::News;
 use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::{Cluster, Owners};
@@ -377,7 +378,12 @@ impl Dispatcher<'_> {
                         to!(self.inbound.client_gives_up(&gone));
                     }
                 }
-                Handed::Push(news) => to!(self.outbound.take_push(news)),
+                Handed::Push(news) => {
+                    to!(self.outbound.take_push(news));
+                    if let News::Configuration(_) = news {
+                        to!(self.inbound.configuration_changes());
+                    }
+                }
                 Handed::News(news) => to!(self.network.tell_others(Body::News(news))),
             }
         }

@@ -4,7 +4,7 @@
 //! One kind of news for whatever changes: it is told, sent to other clusters and pushed to proxies as it is
 //! (`control/istiod`).
 
-use crate::ids::PodId;
+use crate::ids::{ConfigurationId, PodId};
 use crate::istiod::endpoints::SiteId;
 
 /// Something that an API server tells, and that an istiod pushes.
@@ -17,6 +17,8 @@ pub enum News {
         /// What is new of it.
         what: EndpointNews,
     },
+    /// Routes or policies: the mesh has this configuration.
+    Configuration(ConfigurationId),
 }
 
 /// What is new of an endpoint.

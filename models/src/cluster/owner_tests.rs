@@ -11,7 +11,7 @@ use super::state::Cluster;
 use crate::application::internal_service::InternalService;
 use crate::compute::Compute;
 use crate::faults::pod::{FaultKind, PodFault};
-use crate::ids::{ClusterId, PodId, PopulationId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ServiceId};
 use crate::network::tcp::Window;
 use crate::request::answer::{Answer, Status};
 use crate::request::cluster_path::ClusterPath;
@@ -19,7 +19,7 @@ use crate::telemetry::slices::Slices;
 use crate::telemetry::work::{RequestId, WorkId};
 use crate::users::arrivals::Arrivals;
 use crate::world::containers::place_containers;
-use crate::world::description::{DataPlane, Description};
+use crate::world::description::{ConfigurationChange, DataPlane, Description};
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, Scheduler, SimDuration, SimTime, Slab};
@@ -255,4 +255,20 @@ fn control_announces_what_the_proxies_are_told() {
     assert_eq!((push, news), (gone, gone));
     bench.act(|it| it.owners.outbound.take_push(&mut it.at, push));
     assert_eq!(bench.cluster.owners.outbound.ready_pods(&bench.topology, ServiceId(0)).len(), 0);
+}
+
+#[test]
+fn istiod_gives_the_proxies_a_configuration_that_the_other_clusters_have_of_their_own() {
+    let mut bench = Bench::new(|description| {
+        let settings = description.services[ServiceId(0)].clone();
+        let change = ConfigurationChange { at: SimTime::ZERO, service: ServiceId(0), settings };
+        description.configuration_changes.push(change);
+    });
+    let changed = News::Configuration(ConfigurationId(1));
+    let ((), handed) = bench.act(|it| it.owners.control.api_server_tells(&mut it.at, changed));
+    let [Handed::Push(push)] = handed[..] else { panic!("{handed:?}") };
+    assert_eq!(push, changed);
+    bench.act(|it| it.owners.outbound.take_push(&mut it.at, push));
+    let proxies = &bench.cluster.proxies;
+    assert!(proxies.ids().all(|proxy| proxies[proxy].configuration == ConfigurationId(1)));
 }

@@ -83,6 +83,11 @@ impl CircuitBreaker {
         Self { limits, counts: [0; 4] }
     }
 
+    /// Other limits hold from now on, for what is under way too.
+    pub const fn set_limits(&mut self, limits: Thresholds) {
+        self.limits = limits;
+    }
+
     /// Nothing is under way any more: its proxy has died.
     pub const fn clear(&mut self) {
         *self = Self::new(self.limits);

@@ -203,6 +203,12 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         first
     }
 
+    /// What limits the upstream of a pool, if anything does.
+    #[must_use]
+    pub fn breaker_of(&self, pool: PoolId) -> Option<BreakerId> {
+        self.pools[pool].breaker
+    }
+
     /// A request wants to go out at `now`; `one_way` tells how far a pod is. If it
     /// waits, whichever connection is ready first takes it.
     pub fn take(

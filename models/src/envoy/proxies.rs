@@ -10,7 +10,7 @@
 //! Envoy, "Life of a request" (threading model); ztunnel, `ARCHITECTURE.md`.
 
 use super::proxy_cost::{ProxyCost, ProxyPass, Side};
-use crate::ids::{ClusterId, PodId, ProxyId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::endpoints::SiteId;
 use crate::world::description::{DataPlane, Description};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
@@ -39,6 +39,8 @@ pub struct Proxy {
     pub pass: ClientPass,
     /// The way to whoever calls through it.
     pub to_caller: SimDuration,
+    /// The configuration that it has.
+    pub configuration: ConfigurationId,
     /// CPU time used so far (ns).
     pub cpu_used: f64,
     /// Its worker threads among those of all.
@@ -107,6 +109,8 @@ pub struct Proxies {
     /// When each worker is done with what it has.
     free_at: Vec<SimTime>,
     gateways: u16,
+    /// What istiod gives to those that ask.
+    configuration: ConfigurationId,
     /// By service.
     waypoints: Table<ServiceId, Option<ProxyId>>,
 }
@@ -126,6 +130,7 @@ impl Proxies {
             rows: Table::new(),
             free_at: Vec::new(),
             gateways: gateway.replicas,
+            configuration: ConfigurationId(0),
             waypoints: description.application.services.iter().map(|_| None).collect(),
         };
         let first = site(0);
@@ -165,7 +170,17 @@ impl Proxies {
     ) -> ProxyId {
         let first_worker = self.free_at.len() as u32;
         self.free_at.resize(self.free_at.len() + usize::from(workers), SimTime::ZERO);
-        self.rows.push(Proxy { kind, site, pass, to_caller, cpu_used: 0.0, first_worker, workers })
+        let configuration = self.configuration;
+        self.rows.push(Proxy {
+            kind,
+            site,
+            pass,
+            to_caller,
+            configuration,
+            cpu_used: 0.0,
+            first_worker,
+            workers,
+        })
     }
 
     /// All of them.
@@ -200,6 +215,20 @@ impl Proxies {
     /// A pod's sidecar stands on another site from now on.
     pub fn stands_on(&mut self, proxy: ProxyId, site: SiteId) {
         self.rows[proxy].site = site;
+    }
+
+    /// All proxies have this configuration from now on.
+    pub fn configure(&mut self, configuration: ConfigurationId) {
+        self.configuration = configuration;
+        for id in self.rows.ids() {
+            self.rows[id].configuration = configuration;
+        }
+    }
+
+    /// The configuration that the proxies were given last.
+    #[must_use]
+    pub const fn configuration(&self) -> ConfigurationId {
+        self.configuration
     }
 
     /// A proxy starts anew, with nothing to do; the CPU time that was used stays counted.
@@ -268,8 +297,13 @@ mod tests {
 
     #[test]
     fn a_worker_passes_one_thing_after_the_other() {
-        let mut proxies =
-            Proxies { rows: Table::new(), free_at: Vec::new(), gateways: 0, waypoints: Table::new() };
+        let mut proxies = Proxies {
+            rows: Table::new(),
+            free_at: Vec::new(),
+            gateways: 0,
+            configuration: ConfigurationId(0),
+            waypoints: Table::new(),
+        };
         let pass = (ClientPass::Sidecar, SimDuration::ZERO);
         let [one, other] = [0, 1].map(|pod| proxies.add(ProxyKind::Sidecar(PodId(pod)), SiteId(0), pass, 2));
         let (at, us) = (|us: u64| SimTime::from_nanos(us * 1_000), SimDuration::from_micros);

@@ -18,7 +18,7 @@
 
 use super::fault_injection::FaultInjection;
 use super::retry::Retry;
-use crate::ids::{ClusterId, ServiceId, UpstreamId};
+use crate::ids::{ClusterId, RouteId, ServiceId, UpstreamId};
 use crate::istiod::istio_version::IstioVersion;
 use crate::istiod::retry_policy::RetryPolicy;
 use meshsim_core::SimDuration;
@@ -97,8 +97,8 @@ pub struct Route {
     pub plain: Option<UpstreamId>,
     /// Where it goes, with cumulated weights.
     destinations: Vec<(UpstreamId, u32)>,
-    /// Its place among the routes of all services.
-    pub number: u32,
+    /// Which one it is.
+    pub number: RouteId,
     /// How long the whole request may take.
     pub timeout: Option<SimDuration>,
     /// When it is tried again.
@@ -141,7 +141,7 @@ impl Route {
         Self {
             plain: only.filter(|_| is_plain),
             destinations,
-            number: 0,
+            number: RouteId(0),
             timeout: settings.timeout.filter(|timeout| *timeout > SimDuration::ZERO),
             retry: settings.retry.as_ref().map(Retry::new),
             fault: settings.fault,

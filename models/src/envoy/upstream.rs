@@ -32,17 +32,20 @@ use super::session_affinity::HashPolicy;
 use crate::application::call_graph::Protocol;
 use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId};
 use crate::istiod::cluster_policy::ClusterPolicy;
+use crate::istiod::locality_setting::InForce;
 use meshsim_core::random::{Draw, bits, uniform_index};
 use meshsim_core::{SimDuration, SimTime};
 use std::ops::Range;
 
 /// What all proxies are told of an upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamSpec {
     /// Whose endpoints it has.
     pub service: ServiceId,
     /// Only those of this cluster, if it is a subset.
     pub subset: Option<ClusterId>,
+    /// In which order istiod sends its endpoints, if in any.
+    pub locality: Option<InForce>,
     /// What its requests are.
     pub protocol: Protocol,
     /// Limits, time-outs, health.

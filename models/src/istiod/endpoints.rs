@@ -20,10 +20,8 @@ use crate::istiod::failover_priority::{
     Caller, FailoverPriority, Labels, LocalityEndpoints, NETWORK_LABEL, place,
 };
 use crate::istiod::locality_priority::{Locality, locality_priority, priorities};
-use crate::istiod::locality_setting::{
-    HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL, in_force,
-};
-use crate::world::description::{DataPlane, Description, NodeSpec};
+use crate::istiod::locality_setting::{HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
+use crate::world::description::{Description, NodeSpec};
 use meshsim_core::{Id, SimTime, Table, id_type};
 use std::collections::BTreeMap;
 
@@ -64,7 +62,8 @@ pub struct Known {
 
 /// The sites of all clusters, and the site of each of their nodes.
 pub(crate) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<ClusterId, Vec<SiteId>>) {
-    let by_node = description.services.iter().any(|service| {
+    let changed = description.configuration_changes.iter().map(|it| &it.settings);
+    let by_node = description.services.iter().chain(changed).any(|service| {
         let settings = [service.locality.as_ref(), Some(&description.mesh.locality)];
         let listed = |label: &String| label.split('=').next() == Some(HOSTNAME_LABEL);
         let mut settings = settings.into_iter().flatten();
@@ -125,22 +124,6 @@ fn labels(cluster: &str, locality: &Locality, own: &Labels, hostname: Option<&st
     labels
 }
 
-/// The locality setting that is in force for a service.
-pub(super) fn setting_of(description: &Description, spec: &UpstreamSpec) -> Option<InForce> {
-    let (mesh, service) = (&description.mesh, &description.services[spec.service]);
-    let is_ambient = mesh.data_plane == DataPlane::Ambient;
-    if is_ambient && !description.waypoints().any(|other| other == spec.service) {
-        // A ztunnel knows the Service alone.
-        return in_force(mesh.istio_version, None, None, service.traffic_distribution);
-    }
-    in_force(
-        mesh.istio_version,
-        Some(&mesh.locality),
-        service.locality.as_ref(),
-        service.traffic_distribution,
-    )
-}
-
 /// What istiod sends the proxies of a site of these endpoints.
 pub(crate) fn sent_to(
     description: &Description,
@@ -164,22 +147,19 @@ pub(crate) fn sent_to(
             added: it.added,
         })
         .collect();
-    if description.mesh.data_plane == DataPlane::None {
-        return endpoints;
-    }
-    let Some(setting) = setting_of(description, spec) else { return endpoints };
+    let Some(setting) = &spec.locality else { return endpoints };
     let outliers = spec.outlier_detection.is_some();
     let groups = Groups::new(sites, &known);
     let caller = &sites[site];
     if setting.priorities_applied(outliers) {
-        groups.set_priorities(caller, &setting, description, sites, &known, &mut endpoints);
+        groups.set_priorities(caller, setting, description, sites, &known, &mut endpoints);
     }
     // A locality that is alone in its level has all of its load, whatever it weighs: most are.
     let one_each = setting.weighs_always
         && setting.setting.distribute.is_empty()
         && groups.are_alone_in_their_levels(&endpoints);
     if setting.locality_weighted(outliers) && !one_each {
-        groups.set_weights(caller, &setting, &mut endpoints);
+        groups.set_weights(caller, setting, &mut endpoints);
         endpoints.retain(|endpoint| endpoint.locality_weight != Some(REMOVED));
     }
     endpoints
@@ -198,11 +178,8 @@ pub(crate) enum Order {
 
 impl Order {
     /// How the views of an upstream are made.
-    pub(crate) fn of(description: &Description, spec: &UpstreamSpec) -> Self {
-        if description.mesh.data_plane == DataPlane::None {
-            return Self::OneLevel;
-        }
-        let Some(setting) = setting_of(description, spec) else { return Self::OneLevel };
+    pub(crate) fn of(spec: &UpstreamSpec) -> Self {
+        let Some(setting) = &spec.locality else { return Self::OneLevel };
         let outliers = spec.outlier_detection.is_some();
         match setting.priorities_applied(outliers) {
             _ if setting.locality_weighted(outliers) => Self::Other,

@@ -8,6 +8,17 @@
 //! ambient mode the rules are those of waypoints; a service without one has its `trafficDistribution`
 //! only. A waypoint's own default is to retry what was not sent.
 //!
+//! Routes and policies change from one *configuration* to the next. An upstream whose policy changes is another one from
+//! then on, with connections, counts and ejections of its own, and leaves those that have the old one to it: Envoy
+//! replaces a cluster whose configuration changes, and lets the requests of the old one end. So a request keeps the
+//! route and the upstream that its proxy has given it.
+//!
+//! # Assumptions
+//! - A request that is tried again stays with the upstream as it was, where Envoy asks for its cluster by name.
+//! - A setting of localities that changes makes another upstream, too, where Envoy keeps the cluster and gets its
+//!   endpoints in another order. Effect: connections are made anew, and ejections are forgotten.
+//! - Idle connections of an upstream that is replaced are not closed. Nobody uses them again.
+//!
 //! # Source
 //! Istio, DestinationRule and VirtualService; `cluster_builder.go`, `route.go`.
 
@@ -18,24 +29,39 @@ use crate::envoy::priority_load::DEFAULT_PANIC_THRESHOLD;
 use crate::envoy::route::{Destination, Route, RouteSettings};
 use crate::envoy::session_affinity::{ConsistentHash, HashBalancer};
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{PopulationId, ServiceId, UpstreamId};
+use crate::ids::{ConfigurationId, PopulationId, RouteId, ServiceId, UpstreamId};
 use crate::istiod::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
+use crate::istiod::locality_setting::{self, InForce};
 use crate::world::description::{DataPlane, Description, ServiceSettings};
 use meshsim_core::{Id, Table};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// All upstreams and routes of a world.
+/// All upstreams and routes of a world, of all configurations that it will have.
 #[derive(Clone, Debug)]
 pub struct Upstreams {
     specs: Table<UpstreamId, UpstreamSpec>,
     /// As gateways have them, if they balance in a way of their own.
     of_gateways: Option<Table<UpstreamId, UpstreamSpec>>,
-    routes: Table<ServiceId, Vec<Route>>,
-    /// By service: the route of a request without headers.
-    plain: Table<ServiceId, Option<u8>>,
-    /// By population and service.
-    of_users: Vec<Option<u8>>,
+    routes: Table<RouteId, Route>,
+    configurations: Table<ConfigurationId, Configuration>,
     /// Whether any route limits the time of an attempt.
     has_per_try_timeouts: bool,
+    /// By service: whether its servers ever limit what they have under way.
+    limits_servers: Table<ServiceId, bool>,
+}
+
+/// Which upstreams and routes are in force.
+#[derive(Clone, Debug)]
+struct Configuration {
+    /// By service: the upstream of all its endpoints.
+    of_services: Table<ServiceId, UpstreamId>,
+    /// By service: its routes, in their order.
+    routes: Table<ServiceId, Range<u32>>,
+    /// By service: the route of a request without headers.
+    plain: Table<ServiceId, Option<RouteId>>,
+    /// By population and service.
+    of_users: Vec<Option<RouteId>>,
 }
 
 impl Upstreams {
@@ -43,57 +69,29 @@ impl Upstreams {
     #[must_use]
     pub fn new(description: &Description) -> Self {
         let services = &description.services;
-        let settings: Table<ServiceId, ServiceSettings> =
+        let mut settings: Table<ServiceId, ServiceSettings> =
             services.enumerate().map(|(id, it)| in_force(description, id, it)).collect();
-        let destinations = destinations(&settings);
-        let specs: Table<UpstreamId, UpstreamSpec> =
-            destinations.iter().map(|it| spec(description, &settings[it.service], *it)).collect();
+        let mut making = Making { description, specs: Table::new(), routes: Table::new() };
+        let mut current = BTreeMap::new();
+        let mut configurations = Table::new();
+        configurations.push(making.configuration(&settings, &mut current, None));
+        for change in &description.configuration_changes {
+            settings[change.service] = in_force(description, change.service, &change.settings);
+            let last = configurations.iter().last();
+            configurations.push(making.configuration(&settings, &mut current, last));
+        }
+        let Making { specs, routes, .. } = making;
         let of_gateways = description.gateway.load_balancer.map(|balancer| {
             specs.iter().map(|it| UpstreamSpec { balancer, hash: None, ..it.clone() }).collect()
         });
-        let upstream_of = |destination| {
-            let place = destinations.iter().position(|it| *it == destination);
-            UpstreamId::from_index(place.expect("every destination is listed"))
-        };
-        let route = |service, settings: &RouteSettings| Route::new(service, settings, upstream_of);
-        let routes: Table<ServiceId, Vec<Route>> = settings
-            .enumerate()
-            .map(|(service, it)| {
-                let default = || {
-                    let mut route =
-                        RouteSettings::default_of(description.mesh.istio_version, it.hash.is_some());
-                    if description.mesh.data_plane == DataPlane::Ambient
-                        && let Some(retry) = &mut route.retry
-                    {
-                        retry.retry_on = vec!["reset-before-request".to_owned()];
-                        retry.retriable_status_codes = Vec::new();
-                    }
-                    route
-                };
-                if it.routes.is_empty() {
-                    vec![route(service, &default())]
-                } else {
-                    it.routes.iter().map(|settings| route(service, settings)).collect()
-                }
-            })
-            .collect();
-        let taken = |routes: &[Route], headers: &[(String, String)]| {
-            routes.iter().position(|route| route.takes(headers)).map(|place| place as u8)
-        };
-        let of_users = description
-            .populations
-            .iter()
-            .flat_map(|population| routes.iter().map(|routes| taken(routes, &population.headers)))
-            .collect();
-        let plain = routes.iter().map(|routes| taken(routes, &[])).collect();
-        let mut routes = routes;
-        for (number, route) in routes.iter_mut().flatten().enumerate() {
-            route.number = number as u32;
-        }
         let limits_tries =
             |route: &Route| route.retry.as_ref().is_some_and(|retry| retry.per_try_timeout.is_some());
-        let has_per_try_timeouts = routes.iter().flatten().any(limits_tries);
-        Self { specs, of_gateways, routes, plain, of_users, has_per_try_timeouts }
+        let has_per_try_timeouts = routes.iter().any(limits_tries);
+        let mut limits_servers: Table<ServiceId, bool> = services.iter().map(|_| false).collect();
+        for it in specs.iter().filter(|it| it.limits_servers) {
+            limits_servers[it.service] = true;
+        }
+        Self { specs, of_gateways, routes, configurations, has_per_try_timeouts, limits_servers }
     }
 
     /// How many there are.
@@ -113,16 +111,21 @@ impl Upstreams {
         self.specs.ids()
     }
 
-    /// Routes of all services.
-    #[must_use]
-    pub fn routes(&self) -> usize {
-        self.routes.iter().map(Vec::len).sum()
+    /// Routes of all services and configurations.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
     }
 
     /// Whether any route limits the time of an attempt.
     #[must_use]
     pub const fn has_per_try_timeouts(&self) -> bool {
         self.has_per_try_timeouts
+    }
+
+    /// Whether the servers of a service ever limit what they have under way to their applications.
+    #[must_use]
+    pub fn limits_servers(&self, service: ServiceId) -> bool {
+        self.limits_servers[service]
     }
 
     /// What a proxy is told of an upstream.
@@ -134,22 +137,132 @@ impl Upstreams {
         }
     }
 
-    /// A route of a service.
+    /// The upstream of all endpoints of a service.
     #[must_use]
-    pub fn route(&self, service: ServiceId, route: u8) -> &Route {
-        &self.routes[service][usize::from(route)]
+    #[inline]
+    pub fn of_service(&self, configuration: ConfigurationId, service: ServiceId) -> UpstreamId {
+        self.configurations[configuration].of_services[service]
+    }
+
+    /// A route.
+    #[must_use]
+    #[inline]
+    pub fn route(&self, route: RouteId) -> &Route {
+        &self.routes[route]
+    }
+
+    /// The first route of a service.
+    #[must_use]
+    pub fn first_route(&self, configuration: ConfigurationId, service: ServiceId) -> RouteId {
+        RouteId(self.configurations[configuration].routes[service].start)
     }
 
     /// Which route a request without headers takes; none if no route does.
     #[must_use]
-    pub fn plain_route(&self, service: ServiceId) -> Option<u8> {
-        self.plain[service]
+    #[inline]
+    pub fn plain_route(&self, configuration: ConfigurationId, service: ServiceId) -> Option<RouteId> {
+        self.configurations[configuration].plain[service]
     }
 
     /// Which route a user's request takes, by the headers of its population; none if no route does.
     #[must_use]
-    pub fn route_of_users(&self, population: PopulationId, service: ServiceId) -> Option<u8> {
-        self.of_users[population.index() * self.routes.len() + service.index()]
+    #[inline]
+    pub fn route_of_users(
+        &self,
+        configuration: ConfigurationId,
+        population: PopulationId,
+        service: ServiceId,
+    ) -> Option<RouteId> {
+        let it = &self.configurations[configuration];
+        it.of_users[population.index() * it.plain.len() + service.index()]
+    }
+}
+
+/// Makes configurations, one after the other.
+struct Making<'a> {
+    description: &'a Description,
+    specs: Table<UpstreamId, UpstreamSpec>,
+    routes: Table<RouteId, Route>,
+}
+
+impl Making<'_> {
+    /// The configuration under these settings. `current` has the upstream of each destination as it was before, and
+    /// then as it is; `last` is the configuration before.
+    fn configuration(
+        &mut self,
+        settings: &Table<ServiceId, ServiceSettings>,
+        current: &mut BTreeMap<Destination, UpstreamId>,
+        last: Option<&Configuration>,
+    ) -> Configuration {
+        for destination in destinations(settings) {
+            let spec = spec(self.description, &settings[destination.service], destination);
+            let known = current.get(&destination).filter(|&&known| self.specs[known] == spec);
+            if known.is_none() {
+                current.insert(destination, self.specs.push(spec));
+            }
+        }
+        let of_service = |service| current[&Destination { service, subset: None }];
+        let routes: Table<ServiceId, Range<u32>> = settings
+            .enumerate()
+            .map(|(service, settings)| {
+                let made = self.routes_of(service, settings, |destination| current[&destination]);
+                let before = last.map(|last| last.routes[service].clone());
+                before.filter(|before| self.are(before, &made)).unwrap_or_else(|| self.add(made))
+            })
+            .collect();
+        let taken = |of: &Range<u32>, headers: &[(String, String)]| {
+            of.clone().map(RouteId).find(|&route| self.routes[route].takes(headers))
+        };
+        let populations = self.description.populations.iter();
+        Configuration {
+            of_services: settings.ids().map(of_service).collect(),
+            plain: routes.iter().map(|of| taken(of, &[])).collect(),
+            of_users: populations
+                .flat_map(|population| routes.iter().map(|of| taken(of, &population.headers)))
+                .collect(),
+            routes,
+        }
+    }
+
+    /// The routes of a service; `upstream_of` numbers destinations.
+    fn routes_of(
+        &self,
+        service: ServiceId,
+        settings: &ServiceSettings,
+        upstream_of: impl Fn(Destination) -> UpstreamId,
+    ) -> Vec<Route> {
+        let route = |settings: &RouteSettings| Route::new(service, settings, &upstream_of);
+        if !settings.routes.is_empty() {
+            return settings.routes.iter().map(route).collect();
+        }
+        let mesh = &self.description.mesh;
+        let mut default = RouteSettings::default_of(mesh.istio_version, settings.hash.is_some());
+        if mesh.data_plane == DataPlane::Ambient
+            && let Some(retry) = &mut default.retry
+        {
+            retry.retry_on = vec!["reset-before-request".to_owned()];
+            retry.retriable_status_codes = Vec::new();
+        }
+        vec![route(&default)]
+    }
+
+    /// Whether these are the routes, but for their numbers.
+    fn are(&self, before: &Range<u32>, made: &[Route]) -> bool {
+        let same = |(number, made): (u32, &Route)| {
+            let mut made = made.clone();
+            made.number = RouteId(number);
+            self.routes[made.number] == made
+        };
+        before.len() == made.len() && before.clone().zip(made).all(same)
+    }
+
+    fn add(&mut self, made: Vec<Route>) -> Range<u32> {
+        let first = self.routes.len() as u32;
+        for mut route in made {
+            route.number = RouteId::from_index(self.routes.len());
+            self.routes.push(route);
+        }
+        first..self.routes.len() as u32
     }
 }
 
@@ -207,6 +320,7 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
     UpstreamSpec {
         service: of.service,
         subset: of.subset,
+        locality: locality(description, settings, of.service),
         protocol: settings.protocol,
         panic_threshold: policy.panic_threshold.unwrap_or(DEFAULT_PANIC_THRESHOLD),
         policy,
@@ -219,6 +333,24 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
             Protocol::Grpc | Protocol::Tcp => 0,
         },
     }
+}
+
+/// The locality setting that is in force for a service; nothing orders endpoints without a mesh.
+fn locality(description: &Description, settings: &ServiceSettings, service: ServiceId) -> Option<InForce> {
+    let mesh = &description.mesh;
+    // A ztunnel knows the Service alone.
+    let balances = match mesh.data_plane {
+        DataPlane::None => return None,
+        DataPlane::Sidecar => true,
+        DataPlane::Ambient => description.waypoints().any(|other| other == service),
+    };
+    let of_mesh = balances.then_some(&mesh.locality);
+    locality_setting::in_force(
+        mesh.istio_version,
+        of_mesh,
+        settings.locality.as_ref(),
+        settings.traffic_distribution,
+    )
 }
 
 /// Envoy's defaults of each policy; what hashes or passes through is not among them.

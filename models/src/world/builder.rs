@@ -37,6 +37,7 @@ impl Description {
             deployments: Vec::new(),
             mesh: MeshSettings::default(),
             services: Table::new(),
+            configuration_changes: Vec::new(),
             gateway: GatewaySettings::default(),
             populations: Vec::new(),
             faults: Vec::new(),

@@ -51,6 +51,8 @@ pub struct Description {
     pub mesh: MeshSettings,
     /// What the mesh is told of each service.
     pub services: Table<ServiceId, ServiceSettings>,
+    /// What it is told instead during the run, in the order of time.
+    pub configuration_changes: Vec<ConfigurationChange>,
     /// How users come in.
     pub gateway: GatewaySettings,
     /// The users, in the order of their ids.
@@ -206,6 +208,17 @@ pub struct ServiceSettings {
     pub waypoint: bool,
 }
 
+/// Somebody changes what the mesh is told of a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigurationChange {
+    /// When.
+    pub at: SimTime,
+    /// The service.
+    pub service: ServiceId,
+    /// What is told of it from then on; its protocol and its waypoint stay.
+    pub settings: ServiceSettings,
+}
+
 impl Description {
     /// When the run ends.
     #[must_use]
@@ -227,7 +240,7 @@ impl Description {
         let kubernetes = &self.kubernetes;
         let all = [
             ("faults", !self.faults.is_empty()),
-            ("changes", !kubernetes.changes.is_empty()),
+            ("changes", !kubernetes.changes.is_empty() || !self.configuration_changes.is_empty()),
             ("autoscalers", !kubernetes.autoscalers.is_empty()),
             ("users who move", self.populations.iter().any(|it| !it.moves.is_empty())),
             ("a load that varies", self.populations.iter().any(|it| it.arrivals.varies())),

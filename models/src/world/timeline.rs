@@ -5,6 +5,7 @@
 //! - Pods that a fault kills, and those that come back and burn CPU when they start.
 //! - EndpointSlices of the cluster that change, because a fault begins or ends.
 //! - What is changed of Deployments, and that they are there.
+//! - What is changed of the mesh's configuration.
 //! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
 //!   when it comes again.
 //!
@@ -19,9 +20,9 @@ use crate::cluster::event::Event;
 use crate::cluster::news::{EndpointNews, News};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
-use crate::ids::{ClusterId, PodId};
+use crate::ids::{ClusterId, ConfigurationId, PodId};
 use meshsim_core::random::uniform;
-use meshsim_core::{SimDuration, SimTime, Table};
+use meshsim_core::{Id, SimDuration, SimTime, Table};
 
 /// What is known of a cluster, and how far it has come.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,7 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
         pod_fails(&mut known, topology, *pod, fault);
     }
     workloads_change(&mut known, topology);
+    configuration_changes(&mut known, topology);
     for cluster in clusters.ids() {
         controllers_begin(&mut known[cluster], topology, cluster);
         samples_begin(&mut known[cluster], topology);
@@ -101,6 +103,18 @@ fn workloads_change(known: &mut Known, topology: &Topology) {
     }
     for cluster in topology.description.clusters.ids().filter(|&it| kubernetes.is_elastic(it)) {
         known[cluster].known.push((SimTime::ZERO, Event::WorkloadsStart));
+    }
+}
+
+/// The mesh's configuration changes in all clusters.
+fn configuration_changes(known: &mut Known, topology: &Topology) {
+    let description = &topology.description;
+    let delay = description.kubernetes.pods.endpoint_delay;
+    for (place, change) in description.configuration_changes.iter().enumerate() {
+        let event = Event::ApiServerTells(News::Configuration(ConfigurationId::from_index(place + 1)));
+        for cluster in description.clusters.ids() {
+            known[cluster].known.push((change.at.saturating_add(delay), event));
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Topology {
         let order = |id| {
             let spec = upstreams.spec(false, id);
             let few = at_start[spec.service].len() < SHARED_FROM;
-            if few { Order::Other } else { Order::of(&description, spec) }
+            if few { Order::Other } else { Order::of(spec) }
         };
         Self {
             lists: upstreams.ids().map(|id| (order(id), OnceLock::new())).collect(),
@@ -399,12 +399,6 @@ impl Topology {
         let mut stream = Stream::new(&source);
         let at = stream.advance(&source)?;
         Some((stream, at))
-    }
-
-    /// Which route a user's request takes, by the headers of its population; none if no route does.
-    #[must_use]
-    pub fn route_of_users(&self, population: PopulationId, service: ServiceId) -> Option<u8> {
-        self.upstreams.route_of_users(population, service)
     }
 }
 

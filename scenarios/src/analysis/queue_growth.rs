@@ -114,7 +114,9 @@ fn reached(description: &Description, entry: EndpointId) -> BTreeSet<ServiceId> 
 fn next_of(description: &Description, application: &Application, endpoint: EndpointId) -> Vec<EndpointId> {
     let it = &application.endpoints[endpoint];
     let calls = it.groups.iter().flat_map(|group| &group.calls).filter(|call| call.probability > 0.0);
-    let routes = || description.services[it.service].routes.iter();
+    let changes = || description.configuration_changes.iter().filter(|change| change.service == it.service);
+    let later = || changes().flat_map(|change| &change.settings.routes);
+    let routes = || description.services[it.service].routes.iter().chain(later());
     let elsewhere = routes().flat_map(|route| &route.destinations).map(|to| to.destination.service);
     let copies = routes().filter_map(|route| route.mirror.as_ref()).map(|it| it.destination.service);
     let others = elsewhere.chain(copies).filter(|&service| service != it.service);

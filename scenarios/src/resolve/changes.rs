@@ -1,34 +1,128 @@
-//! What somebody changes during a run.
+//! What somebody changes during a run: Deployments, and what the mesh is told of services.
 
 use super::check::Check;
 use super::clusters::Network;
 use super::ranges::bounded_u32;
+use super::routes::RouteContext;
+use super::services::{self, Written};
 use crate::schema::Scenario;
 use crate::schema::changes::{self as typed, ChangeKind as Kind};
+use crate::schema::services::Route;
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::kubernetes::settings::{Change, ChangeKind};
+use meshsim_models::world::description::{ConfigurationChange, Description, ServiceSettings};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use toml::Spanned;
 
 /// Most pods that a change asks for.
 const REPLICAS_MAX: u32 = 1_000;
 
 /// The changes of Deployments, in the order of time.
-pub(super) fn resolve(
+pub(super) fn of_deployments(
     check: &mut Check<'_>,
     scenario: &Scenario,
     application: &Application,
     network: &Network,
     end: SimDuration,
 ) -> Vec<Change> {
+    let of_deployments = scenario.changes.iter().filter(|it| !configures(it));
     let mut changes: Vec<Change> =
-        scenario.changes.iter().filter_map(|it| change(check, it, application, network, end)).collect();
+        of_deployments.filter_map(|it| of_deployment(check, it, application, network, end)).collect();
     changes.sort_by_key(|it| it.at);
     changes
 }
 
-fn change(
+/// The changes of what the mesh is told of services, in the order of time. What a change does not name stays as the one
+/// before has left it.
+pub(super) fn of_configuration(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+    network: &Network,
+    version: IstioVersion,
+    end: SimDuration,
+) -> Vec<ConfigurationChange> {
+    let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
+    let clusters: Vec<&str> = network.clusters.iter().map(|it| it.name.as_str()).collect();
+    let around = RouteContext { services: &names, clusters: &clusters, version };
+    let of_mesh = services::rule_of_mesh(check, scenario);
+    let mut changes = Vec::new();
+    let mut known: BTreeMap<ServiceId, Written<'_>> = BTreeMap::new();
+    for (at, service, it) in in_order(check, scenario, application, end) {
+        let written = known.entry(service).or_insert_with(|| Written::of(scenario, names[service.index()]));
+        if let Some(policy) = &it.traffic_policy {
+            written.policy = Some(policy.get_ref());
+        }
+        if let Some(routes) = &it.routes {
+            written.routes = routes.get_ref();
+        }
+        let settings = services::service(check, &around, service, written, &of_mesh);
+        changes.push(ConfigurationChange { at, service, settings });
+    }
+    changes
+}
+
+/// The routes that services get during the run: what they are, and how they are written.
+pub(super) fn with_routes<'a>(
+    scenario: &'a Scenario,
+    description: &'a Description,
+) -> impl Iterator<Item = (ServiceId, &'a ServiceSettings, &'a [Spanned<Route>])> {
+    let written = in_time(scenario, &description.application);
+    let changes = description.configuration_changes.iter().zip(written);
+    changes.filter_map(|(change, (_, _, it))| {
+        let routes = it.routes.as_ref()?.get_ref();
+        Some((change.service, &change.settings, routes.as_slice()))
+    })
+}
+
+/// Whether a change is of what the mesh is told.
+fn configures(change: &Spanned<typed::Change>) -> bool {
+    *change.get_ref().kind.get_ref() == Kind::Configure
+}
+
+/// The changes of services that there are, in the order of time.
+fn in_time<'a>(
+    scenario: &'a Scenario,
+    application: &Application,
+) -> Vec<(SimDuration, ServiceId, &'a typed::Change)> {
+    let known = |it: &'a Spanned<typed::Change>| {
+        let it = it.get_ref();
+        Some((it.at.get_ref().0, application.service_named(it.service.get_ref())?, it))
+    };
+    let configure = scenario.changes.iter().filter(|it| configures(it));
+    let mut changes: Vec<_> = configure.filter_map(known).collect();
+    changes.sort_by_key(|(at, _, _)| *at);
+    changes
+}
+
+/// The same, each checked by itself.
+fn in_order<'a>(
+    check: &mut Check<'_>,
+    scenario: &'a Scenario,
+    application: &Application,
+    end: SimDuration,
+) -> Vec<(SimTime, ServiceId, &'a typed::Change)> {
+    for written in scenario.changes.iter().filter(|it| configures(it)) {
+        let (span, it) = (written.span(), written.get_ref());
+        service_of(check, it, application);
+        time_of(check, it, end);
+        let help = "take it out: the configuration of the mesh is written to every cluster";
+        refuse(check, it, "cluster", it.cluster.as_ref().map(Spanned::span), help);
+        refuse(check, it, "replicas", it.replicas.as_ref().map(Spanned::span), "take it out");
+        if it.routes.is_none() && it.traffic_policy.is_none() {
+            let message = "a change of kind \"configure\" changes nothing";
+            check.problem(message, span, "write routes = [...] or traffic_policy = { ... }");
+        }
+    }
+    let changes = in_time(scenario, application).into_iter();
+    changes.map(|(at, service, it)| (SimTime::ZERO + at, service, it)).collect()
+}
+
+fn of_deployment(
     check: &mut Check<'_>,
     written: &Spanned<typed::Change>,
     application: &Application,
@@ -36,17 +130,21 @@ fn change(
     end: SimDuration,
 ) -> Option<Change> {
     let (span, it) = (written.span(), written.get_ref());
-    let services = application.services.iter().map(|it| it.name.as_str());
-    let service = check.reference(it.service.get_ref(), it.service.span(), services, "service");
-    let clusters = network.clusters.iter().map(|it| it.name.as_str());
-    let cluster = check.reference(it.cluster.get_ref(), it.cluster.span(), clusters, "cluster");
-    let at = check.duration(Some(&it.at), "at", SimDuration::ZERO, 0);
-    if at >= end {
-        let message = format!("the change comes at {at}, and the run ends at {end}");
-        check.problem(message, it.at.span(), "it comes before; the warm-up is part of the run");
+    let service = service_of(check, it, application);
+    let kind = name_of(*it.kind.get_ref());
+    if it.cluster.is_none() {
+        let message = format!("a change of kind \"{kind}\" needs a cluster");
+        check.problem(message, span.clone(), "write cluster = \"cloud\", or whichever it is in");
     }
+    let help = "take it out, or write kind = \"configure\" in a change of its own";
+    refuse(check, it, "routes", it.routes.as_ref().map(Spanned::span), help);
+    refuse(check, it, "traffic_policy", it.traffic_policy.as_ref().map(Spanned::span), help);
+    let clusters = network.clusters.iter().map(|it| it.name.as_str());
+    let cluster = it.cluster.as_ref();
+    let cluster = cluster.and_then(|it| check.reference(it.get_ref(), it.span(), clusters, "cluster"));
+    let at = time_of(check, it, end);
     let replicas = bounded_u32(check, it.replicas.as_ref(), "replicas", 0, REPLICAS_MAX);
-    let (service, cluster) = (ServiceId::from_index(service?), ClusterId::from_index(cluster?));
+    let (service, cluster) = (service?, ClusterId::from_index(cluster?));
     let kind = match (it.kind.get_ref(), replicas) {
         (Kind::Scale, None) => {
             check.problem("a change of kind \"scale\" needs replicas", span, "write replicas = 3");
@@ -63,6 +161,42 @@ fn change(
         }
         (Kind::Remove, None) => ChangeKind::Scale(0),
         (Kind::Rollout, None) => ChangeKind::Rollout,
+        (Kind::Configure, _) => return None,
     };
-    Some(Change { at: SimTime::ZERO + at, service, cluster, kind })
+    Some(Change { at, service, cluster, kind })
+}
+
+fn service_of(check: &mut Check<'_>, it: &typed::Change, application: &Application) -> Option<ServiceId> {
+    let services = application.services.iter().map(|it| it.name.as_str());
+    let found = check.reference(it.service.get_ref(), it.service.span(), services, "service");
+    found.map(ServiceId::from_index)
+}
+
+/// When a change comes: before the end of the run.
+fn time_of(check: &mut Check<'_>, it: &typed::Change, end: SimDuration) -> SimTime {
+    let at = check.duration(Some(&it.at), "at", SimDuration::ZERO, 0);
+    if at >= end {
+        let message = format!("the change comes at {at}, and the run ends at {end}");
+        check.problem(message, it.at.span(), "it comes before; the warm-up is part of the run");
+    }
+    SimTime::ZERO + at
+}
+
+/// Refuses a key that a change of this kind does not have.
+fn refuse(check: &mut Check<'_>, it: &typed::Change, key: &str, place: Option<Range<usize>>, help: &str) {
+    if let Some(place) = place {
+        let message = format!("a change of kind \"{}\" has no {key}", name_of(*it.kind.get_ref()));
+        check.problem(message, place, help);
+    }
+}
+
+/// How a kind is written.
+const fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Scale => "scale",
+        Kind::Rollout => "rollout",
+        Kind::Offload => "offload",
+        Kind::Remove => "remove",
+        Kind::Configure => "configure",
+    }
 }

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::ranges::{at_least_one, bounded_u32};
 use super::{resources, taints};
+use crate::schema::changes::Change;
 use crate::schema::quantity::{NumberOrText, OneOrMore, Quantity};
 use crate::schema::{Cluster, CongestionControl as Congestion, Link, Node, Scenario, Tcp};
 use meshsim_core::{Id, SimDuration, Table};
@@ -220,7 +221,8 @@ fn place_later(
     deployments: &mut Vec<Deployment>,
 ) {
     let cluster = scenario.clusters[name].get_ref();
-    for change in scenario.changes.iter().map(Spanned::get_ref).filter(|it| it.cluster.get_ref() == name) {
+    let here = |it: &&Change| it.cluster.as_ref().is_some_and(|cluster| cluster.get_ref() == name);
+    for change in scenario.changes.iter().map(Spanned::get_ref).filter(here) {
         let Some(service) = application.service_named(change.service.get_ref()) else { continue };
         // Those of this cluster are the last.
         let here = deployments.iter().rev().take_while(|it| it.cluster == id);

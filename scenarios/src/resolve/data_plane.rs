@@ -4,6 +4,7 @@
 //! neighbours'; a key that nothing follows is told by `warnings`. `tests/data_planes.rs` walks over all
 //! keys of the mesh and of services under all data planes.
 
+use crate::schema::changes::Change;
 use crate::schema::services::{Protocol, Service};
 use crate::schema::{self, CongestionControl, Scenario};
 use meshsim_core::Id;
@@ -43,6 +44,9 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
     keys.of_mesh(&scenario.mesh);
     for (name, service) in &scenario.services {
         keys.of_service(name, service);
+    }
+    for (place, change) in scenario.changes.iter().enumerate() {
+        keys.of_change(place, change.get_ref());
     }
     let pods = &scenario.pods;
     keys.add("pods.sidecar_image_size", pods.sidecar_image_size.is_some(), SIDECARS);
@@ -104,6 +108,14 @@ impl Keys<'_> {
         let endpoint = self.description.application.services[id].endpoint;
         let entered = self.description.populations.iter().any(|it| it.entry == endpoint);
         self.push(path("protocol"), tcp, plane == DataPlane::Sidecar || entered, SIDECARS);
+    }
+
+    fn of_change(&mut self, place: usize, change: &Change) {
+        let Some(id) = self.description.application.service_named(change.service.get_ref()) else { return };
+        let balances = self.description.mesh.data_plane == DataPlane::Sidecar || self.has_waypoint(id);
+        self.push(format!("changes.{place}.routes"), change.routes.is_some(), balances, BALANCES);
+        let policy = change.traffic_policy.is_some();
+        self.push(format!("changes.{place}.traffic_policy"), policy, balances, BALANCES);
     }
 
     fn has_waypoint(&self, service: ServiceId) -> bool {

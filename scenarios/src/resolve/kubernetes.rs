@@ -40,7 +40,7 @@ pub(super) fn resolve(
         autoscalers: hpa::resolve(check, scenario, application, network, version),
         controller: controller(check, &scenario.controller_manager, version),
         metrics: metrics(check, scenario),
-        changes: changes::resolve(check, scenario, application, network, end),
+        changes: changes::of_deployments(check, scenario, application, network, end),
         constrained,
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod clusters;
 mod consistent_hash;
 mod data_plane;
+mod destinations;
 mod faults;
 mod hpa;
 mod kubernetes;
@@ -35,6 +36,7 @@ pub use check::Files;
 use check::{Check, MILLISECOND};
 pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
+use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
 use std::collections::BTreeSet;
@@ -102,6 +104,8 @@ pub fn resolve(
     let (faults, link_faults) = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
+    let configuration_changes =
+        changes::of_configuration(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
@@ -110,6 +114,7 @@ pub fn resolve(
         cell: application::cell(&mut check, &scenario.cell),
         mesh,
         services,
+        configuration_changes,
         gateway: mesh::gateway(&mut check, &scenario.gateway),
         application,
         hosts: network.hosts,
@@ -135,7 +140,7 @@ pub fn resolve(
     let calibration_draws = calibration::resolve(&mut check, scenario);
     if check.problems.is_empty() {
         check.places_every_service(&description);
-        services::check_destinations(&mut check, scenario, &description, strategy);
+        destinations::check(&mut check, scenario, &description, strategy);
         check.fits_into_memory(&description);
         check.numbers_upstreams(&description);
     }
@@ -224,16 +229,9 @@ impl Check<'_> {
 
     /// Services and subsets have numbers of 16 bits.
     fn numbers_upstreams(&mut self, description: &Description) {
-        let routes = description.services.iter().flat_map(|it| &it.routes);
-        let subsets: BTreeSet<_> = routes
-            .flat_map(|it| {
-                it.destinations.iter().map(|to| to.destination).chain(it.mirror.map(|to| to.destination))
-            })
-            .filter(|it| it.subset.is_some())
-            .collect();
-        let upstreams = description.services.len() + subsets.len();
+        let upstreams = Upstreams::new(description).len();
         if upstreams >= usize::from(u16::MAX) {
-            let message = format!("there are {upstreams} services and subsets of them");
+            let message = format!("there are {upstreams} services, subsets and changes of them");
             self.problems.push(Problem::new(message).help(format!("at most {} are simulated", u16::MAX - 1)));
         }
     }

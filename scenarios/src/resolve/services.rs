@@ -5,14 +5,14 @@ use super::clusters::Network;
 use super::routes::{self, RouteContext};
 use super::traffic_policy::{self, Rule};
 use crate::schema::Scenario;
-use crate::schema::services::{Protocol as Speaks, Service, TrafficDistribution as Distribution};
+use crate::schema::services::{Protocol as Speaks, Route, Service, TrafficDistribution as Distribution};
+use crate::schema::traffic::TrafficPolicy;
 use meshsim_core::{Id, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
-use meshsim_models::envoy::route::Destination;
 use meshsim_models::ids::ServiceId;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::locality_setting::TrafficDistribution;
-use meshsim_models::world::description::{Description, ServiceSettings};
+use meshsim_models::world::description::ServiceSettings;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -28,54 +28,87 @@ pub(super) fn resolve(
     for (name, it) in &scenario.services {
         check.reference(name, it.span(), names.iter().copied(), "service");
     }
-    let of_mesh = scenario.mesh.traffic_policy.as_ref().map(|it| traffic_policy::resolve(check, it));
-    let of_mesh = of_mesh.unwrap_or_default();
+    let of_mesh = rule_of_mesh(check, scenario);
     let around = RouteContext { services: &names, clusters: &clusters, version };
-    let bare = Spanned::new(0..0, Service::default());
     let mut of_service = |(place, name): (usize, &&str)| {
-        let written = scenario.services.get(*name).unwrap_or(&bare);
-        service(check, &around, ServiceId::from_index(place), written, &of_mesh)
+        let written = Written::of(scenario, name);
+        service(check, &around, ServiceId::from_index(place), &written, &of_mesh)
     };
     names.iter().enumerate().map(&mut of_service).collect()
 }
 
-fn service(
+/// The DestinationRule of services without one of their own.
+pub(super) fn rule_of_mesh(check: &mut Check<'_>, scenario: &Scenario) -> Rule {
+    let written = scenario.mesh.traffic_policy.as_ref();
+    written.map(|it| traffic_policy::resolve(check, it)).unwrap_or_default()
+}
+
+/// What is written of a service.
+#[derive(Clone)]
+pub(super) struct Written<'a> {
+    span: Range<usize>,
+    service: Option<&'a Service>,
+    /// Its DestinationRule.
+    pub(super) policy: Option<&'a TrafficPolicy>,
+    /// The routes of its VirtualService.
+    pub(super) routes: &'a [Spanned<Route>],
+}
+
+impl<'a> Written<'a> {
+    /// What is written of a service for the start of the run.
+    pub(super) fn of(scenario: &'a Scenario, name: &str) -> Self {
+        let spanned = scenario.services.get(name);
+        let service = spanned.map(Spanned::get_ref);
+        Self {
+            span: spanned.map_or(0..0, Spanned::span),
+            service,
+            policy: service.and_then(|it| it.traffic_policy.as_ref()),
+            routes: service.map_or(&[], |it| &it.routes),
+        }
+    }
+}
+
+/// What the mesh is told of a service.
+pub(super) fn service(
     check: &mut Check<'_>,
     around: &RouteContext<'_>,
     id: ServiceId,
-    written: &Spanned<Service>,
+    written: &Written<'_>,
     of_mesh: &Rule,
 ) -> ServiceSettings {
-    let (span, written) = (written.span(), written.get_ref());
-    let protocol = written.protocol.as_ref().map_or_else(Protocol::default, |it| protocol(*it.get_ref()));
-    let rule = match &written.traffic_policy {
+    let service = written.service;
+    let protocol = service.and_then(|it| it.protocol.as_ref());
+    let protocol = protocol.map_or_else(Protocol::default, |it| self::protocol(*it.get_ref()));
+    let rule = match written.policy {
         Some(own) => traffic_policy::resolve(check, own),
         None => of_mesh.clone(),
     };
     if protocol == Protocol::Tcp {
-        refuse_requests(check, around.services[id.index()], written, &rule, span);
+        refuse_requests(check, around.services[id.index()], written, &rule);
     }
     let hashes = rule.hash.is_some();
     ServiceSettings {
         protocol,
-        traffic_distribution: written.traffic_distribution.map(traffic_distribution),
+        traffic_distribution: service.and_then(|it| it.traffic_distribution).map(traffic_distribution),
         traffic_policy: rule.traffic_policy,
         locality: rule.locality,
         hash: rule.hash,
-        routes: routes::resolve(check, around, id, &written.routes, hashes),
-        waypoint: written.waypoint.as_ref().is_some_and(|it| *it.get_ref()),
+        routes: routes::resolve(check, around, id, written.routes, hashes),
+        waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
     }
 }
 
 /// Nobody sees the requests of a service that speaks TCP.
-fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Service, rule: &Rule, span: Range<usize>) {
-    let own = written.traffic_policy.as_ref();
+fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Written<'_>, rule: &Rule) {
+    let own = written.policy;
     let hash = own.and_then(|it| it.load_balancer.as_ref()?.consistent_hash.as_ref());
+    let waypoint = written.service.and_then(|it| it.waypoint.as_ref()).filter(|it| *it.get_ref());
+    let span = written.span.clone();
     let places = [
         ("routes", written.routes.first().map(Spanned::span)),
         ("consistent_hash", hash.map(Spanned::span).or(rule.hash.is_some().then_some(span))),
         ("connection_pool.http", own.and_then(|it| it.connection_pool.http.as_ref()).map(Spanned::span)),
-        ("a waypoint", written.waypoint.as_ref().filter(|it| *it.get_ref()).map(Spanned::span)),
+        ("a waypoint", waypoint.map(Spanned::span)),
         ("retry_budget", own.and_then(|it| it.retry_budget.as_ref()).map(Spanned::span)),
     ];
     for (key, span) in places {
@@ -84,44 +117,6 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Service, rule: &
         let help = "take it out, or write protocol = \"http1\" or \"http2\": proxies see no requests of tcp";
         check.problem(message, span, help);
     }
-}
-
-/// Every route leads to pods that take requests.
-pub(super) fn check_destinations(
-    check: &mut Check<'_>,
-    scenario: &Scenario,
-    description: &Description,
-    strategy: &str,
-) {
-    let name = |id: ServiceId| description.application.services[id].name.as_str();
-    for (id, it) in description.services.enumerate() {
-        for (place, route) in it.routes.iter().enumerate() {
-            let span = scenario.services[name(id)].get_ref().routes[place].span();
-            let listed = route.destinations.iter().map(|it| it.destination);
-            for to in listed.chain(route.mirror.map(|it| it.destination)) {
-                let leads = format!("a route of `{}` leads to `{}`", name(id), name(to.service));
-                if description.services[to.service].protocol == Protocol::Tcp {
-                    let help = "requests go to services that speak http1 or http2";
-                    check.problem(format!("{leads}, which speaks tcp"), span.clone(), help);
-                } else if !has_pod(description, to) {
-                    let place =
-                        to.subset.map(|it| format!(" in cluster `{}`", description.clusters[it].name));
-                    let place = place.unwrap_or_default();
-                    check.problem(
-                        format!("{leads}{place}, where it has no pod under strategy `{strategy}`"),
-                        span.clone(),
-                        "add it to the services there, or leave it out of the route",
-                    );
-                }
-            }
-        }
-    }
-}
-
-fn has_pod(description: &Description, to: Destination) -> bool {
-    description.deployments.iter().any(|it| {
-        it.service == to.service && it.replicas > 0 && to.subset.is_none_or(|cluster| cluster == it.cluster)
-    })
 }
 
 const fn protocol(protocol: Speaks) -> Protocol {

@@ -1,6 +1,8 @@
 //! What somebody changes during a run, as it is typed.
 
 use super::Duration;
+use super::services::Route;
+use super::traffic::TrafficPolicy;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -10,14 +12,18 @@ use toml::Spanned;
 pub struct Change {
     /// When, from the start of the run.
     pub at: Duration,
-    /// Whose Deployment.
+    /// Of which service.
     pub service: Spanned<String>,
-    /// Where.
-    pub cluster: Spanned<String>,
     /// What.
     pub kind: Spanned<ChangeKind>,
-    /// How many pods.
+    /// Of a Deployment: where.
+    pub cluster: Option<Spanned<String>>,
+    /// Of a Deployment: how many pods.
     pub replicas: Option<Spanned<u32>>,
+    /// Of the mesh's configuration: the routes of the service's VirtualService from then on.
+    pub routes: Option<Spanned<Vec<Spanned<Route>>>>,
+    /// Of the mesh's configuration: its DestinationRule from then on.
+    pub traffic_policy: Option<Spanned<TrafficPolicy>>,
 }
 
 /// What is changed.
@@ -32,4 +38,6 @@ pub enum ChangeKind {
     Offload,
     /// The service leaves the cluster.
     Remove,
+    /// What the mesh is told of the service.
+    Configure,
 }

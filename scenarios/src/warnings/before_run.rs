@@ -19,7 +19,9 @@ use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::kubernetes::settings::{AutoscalerSettings, Change, ChangeKind, StartWhen, StartWork};
 use meshsim_models::users::arrivals::Extreme;
 use meshsim_models::users::population::Population;
-use meshsim_models::world::description::{DataPlane, Deployment, Description, ServiceSettings};
+use meshsim_models::world::description::{
+    ConfigurationChange, DataPlane, Deployment, Description, ServiceSettings,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be told before a run of these strategies; what is the same under several is told once.
@@ -82,6 +84,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(sent_in_warm_up(resolved));
     warnings.extend(changes_without_effect(resolved));
+    warnings.extend(configuration_without_effect(resolved));
     warnings.extend(starts_without_effect(resolved));
     warnings.extend(utilization_without_request(resolved));
     warnings
@@ -301,6 +304,24 @@ fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
                 cluster: description.clusters[change.cluster].name.clone(),
                 at: change.at.as_secs_f64(),
             });
+        }
+    }
+    warnings
+}
+
+/// Changes of what the mesh is told of services that are told it already.
+fn configuration_without_effect(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let mut told: BTreeMap<ServiceId, &ServiceSettings> = description.services.enumerate().collect();
+    let warning = |it: &'_ ConfigurationChange| Warning::ConfigurationWithoutEffect {
+        strategy: resolved.strategy.clone(),
+        service: description.application.services[it.service].name.clone(),
+        at: it.at.as_secs_f64(),
+    };
+    let mut warnings = Vec::new();
+    for it in &description.configuration_changes {
+        if told.insert(it.service, &it.settings) == Some(&it.settings) {
+            warnings.push(warning(it));
         }
     }
     warnings

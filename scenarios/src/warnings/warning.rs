@@ -126,6 +126,15 @@ pub enum Warning {
         /// When (s).
         at: f64,
     },
+    /// A change of what the mesh is told of a service, which is told that already.
+    ConfigurationWithoutEffect {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// When (s).
+        at: f64,
+    },
     /// CPU at the start of pods of which none starts.
     StartWithoutEffect {
         /// Under which strategy.
@@ -313,6 +322,11 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: the change of `{service}` in cluster `{cluster}` at {at} s changes nothing: it \
                  asks for the pods that are there, or there are none to replace; take it out if it is not to"
+            ),
+            Self::ConfigurationWithoutEffect { strategy, service, at } => write!(
+                f,
+                "strategy `{strategy}`: the change of what the mesh is told of `{service}` at {at} s changes nothing: it is \
+                 told that already; take it out if it is not to"
             ),
             Self::StartWithoutEffect { strategy, services } => write!(
                 f,

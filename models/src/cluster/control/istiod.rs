@@ -5,6 +5,8 @@
 //! istiod there, and those of the other clusters, over the links. An istiod pushes what it has learned to the proxies
 //! of its own cluster. This is the only way for faults, autoscalers and changes.
 //!
+//! The configuration of a multi-primary mesh is written to every cluster.
+//!
 //! # Assumptions
 //! - What an istiod needs between a change and its push is part of the delay after which the API server tells
 //!   (`pods.endpoint_delay`, or `seen_after` of a fault), the same in every cluster: the push itself takes no time.
@@ -23,8 +25,10 @@ impl Control {
     /// The API server of this cluster tells those who watch it of a change here.
     pub(in crate::cluster) fn api_server_tells(&mut self, at: &mut Around<'_>, news: News) {
         self.istiod_learns(at, news);
+        // The others have it from their own API servers.
+        let News::Endpoint { pod, what } = news else { return };
         at.hand(Handed::News(news));
-        if let News::Endpoint { pod, what: EndpointNews::Ready | EndpointNews::Unready } = news {
+        if matches!(what, EndpointNews::Ready | EndpointNews::Unready) {
             self.controller_sees_fault(at, pod);
         }
     }

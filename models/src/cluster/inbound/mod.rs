@@ -4,13 +4,14 @@ pub mod call;
 mod cell;
 mod fan_out;
 mod pod_death;
+mod push;
 mod refusal;
 mod sidecar;
 
 use self::call::Call;
 use crate::application::cell::Cell;
 use crate::envoy::connection_pool::ConnectionPools;
-use crate::ids::{ClusterId, PodId, UpstreamId};
+use crate::ids::{ClusterId, ConfigurationId, PodId};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, Slab};
 
@@ -36,7 +37,7 @@ impl Inbound {
         let sidecars = if topology.has_sidecars() { pods().len() } else { 0 };
         let mut pools = ConnectionPools::with_capacity(if sidecars > 0 { room } else { 0 });
         for pod in pods().take(sidecars) {
-            let upstream = UpstreamId(topology.pods[pod].service.0);
+            let upstream = topology.upstreams.of_service(ConfigurationId(0), topology.pods[pod].service);
             let spec = topology.upstreams.spec(false, upstream);
             let breaker = pools.add_breaker(spec.limits_of_server());
             let workers = usize::from(description.mesh.concurrency);

@@ -32,7 +32,7 @@ use crate::envoy::circuit_breaker::{CircuitBreaker, Resource};
 use crate::envoy::connection_pool::{ConnectionPools, Left, Taken};
 use crate::envoy::idle_timeout::DEFAULT_IDLE_TIMEOUT;
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{BreakerId, PodId, PoolId, ServiceId, UpstreamId};
+use crate::ids::{BreakerId, PodId, PoolId};
 use crate::network::tcp::Window;
 use crate::request::answer::{Answer, Status};
 use crate::telemetry::metrics::Counter;
@@ -248,8 +248,10 @@ pub(super) fn sent_by_sidecar(at: &Around<'_>) -> (SimTime, SimDuration) {
 
 /// What the sidecar of a pod is told of its own service, as far as it holds for a server.
 pub(super) fn inbound_of<'a>(at: &Around<'a>, pod: PodId) -> &'a UpstreamSpec {
-    let ServiceId(service) = at.topology.pods[pod].service;
-    at.topology.upstreams.spec(false, UpstreamId(service))
+    let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+    let upstreams = &at.topology.upstreams;
+    let configuration = at.proxies[sidecar].configuration;
+    upstreams.spec(false, upstreams.of_service(configuration, at.topology.pods[pod].service))
 }
 
 /// The server's side.

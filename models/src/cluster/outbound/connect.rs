@@ -303,7 +303,7 @@ impl Outbound {
 }
 
 /// How a proxy keeps the connections of a hop's upstream; nothing for a cell's own.
-fn policy_of<'a>(at: &Around<'a>, hop: &Hop) -> Option<&'a ClusterPolicy> {
+pub(super) fn policy_of<'a>(at: &Around<'a>, hop: &Hop) -> Option<&'a ClusterPolicy> {
     let Client::Proxy { proxy, .. } = hop.client else { return None };
     Some(&at.spec(proxy, hop.upstream()).policy)
 }

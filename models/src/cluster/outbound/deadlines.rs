@@ -15,6 +15,7 @@ use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::timeout::Deadline;
 use crate::envoy::upstream::AttemptResult;
+use crate::ids::RouteId;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::{Handle, SimDuration};
@@ -25,12 +26,12 @@ impl Outbound {
         &mut self,
         at: &mut Around<'_>,
         hop: Handle<Hop>,
-        route: u32,
+        route: RouteId,
         timeout: SimDuration,
         attempt: u8,
     ) {
         let of_tries = attempt > 0;
-        let deadlines = &mut self.deadlines[usize::from(of_tries)][route as usize];
+        let deadlines = &mut self.deadlines[usize::from(of_tries)][route];
         let ends = at.now.saturating_add(timeout);
         if let Some(timer) = deadlines.add(Deadline { at: ends, hop, attempt }) {
             at.schedule(timer, Event::DeadlinesCome { route, of_tries });
@@ -38,10 +39,10 @@ impl Outbound {
     }
 
     /// The first deadline of a route has come.
-    pub(crate) fn deadlines_come(&mut self, at: &mut Around<'_>, route: u32, of_tries: bool) {
+    pub(crate) fn deadlines_come(&mut self, at: &mut Around<'_>, route: RouteId, of_tries: bool) {
         loop {
             let Self { deadlines, hops, .. } = self;
-            let deadlines = &mut deadlines[usize::from(of_tries)][route as usize];
+            let deadlines = &mut deadlines[usize::from(of_tries)][route];
             let matters = |it: &Deadline| {
                 hops.contains(it.hop) && {
                     let hop = &hops[it.hop];

@@ -9,6 +9,7 @@
 //! come later get none, and only a connection that is closed or lost leads to a new choice.
 //!
 //! # Assumptions
+//! - When the policy of a `tcp` service changes, cells make new connections to it; those of Envoy's old cluster stay.
 //! - Over a `tcp` service the sidecar's active connections are counted while they carry a request.
 //! - A gRPC channel has no back-off after a connection that failed, and no GOAWAY tells it that its
 //!   server is about to stop. Effect: where a pod is lost the next request connects at once, and one
@@ -155,7 +156,8 @@ impl Outbound {
         let services = at.topology.application().services.len();
         let index = usize::from(caller.cell_worker) * services + service.index();
         let slot = at.topology.slot_of(caller.pod);
-        let known = self.cell_pools[slot][index];
+        // What limits its upstream is another one after a change of its policy.
+        let known = self.cell_pools[slot][index].filter(|&pool| self.pools.breaker_of(pool) == breaker);
         let shares = at.topology.description.services[service].protocol.shares_connections();
         let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares));
         self.cell_pools[slot][index] = Some(pool);

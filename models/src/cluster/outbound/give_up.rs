@@ -29,7 +29,7 @@ use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
 use crate::cluster::message::GivenUp;
 use crate::envoy::timeout::Deadline;
-use crate::ids::{PopulationId, QueueId, UpstreamId};
+use crate::ids::{PopulationId, QueueId};
 use crate::request::answer::{Answer, Status};
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
@@ -136,8 +136,8 @@ impl Outbound {
     /// The server of an attempt is told that its client has given up, where that counts what it has.
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];
-        let service = UpstreamId(at.topology.pods[it.pod].service.0);
-        let counts = at.topology.has_sidecars() && at.topology.upstreams.spec(false, service).limits_servers;
+        let service = at.topology.pods[it.pod].service;
+        let counts = at.topology.has_sidecars() && at.topology.upstreams.limits_servers(service);
         if counts && it.connection.is_some() {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,

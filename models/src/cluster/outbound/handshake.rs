@@ -13,6 +13,7 @@
 //! Envoy `conn_pool_base.cc`, `onConnectionEvent`.
 
 use super::Outbound;
+use super::connect::policy_of;
 use super::hop::{Client, ClientConnection, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -21,7 +22,7 @@ use crate::envoy::mtls::Handshake;
 use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::AttemptResult;
-use crate::ids::{PodId, PoolId, ServiceId, UpstreamId};
+use crate::ids::{PodId, PoolId};
 use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
@@ -72,7 +73,7 @@ impl Outbound {
         let window = Window::new(at.now, at.topology.tcp_of(pod));
         let connection = self.pools.open(at.now, pool, pod, worker as u16, window);
         at.recorder.counted(at.now, service, Counter::Connections);
-        let gives_up = at.now.saturating_add(self.patience(at, pool, service));
+        let gives_up = at.now.saturating_add(self.patience(at, hop, pool));
         match self.handshake(at, hop, connection) {
             Ok(ready) if ready <= gives_up => {
                 at.schedule(ready, Event::ConnectionReady(connection));
@@ -118,8 +119,8 @@ impl Outbound {
         Ok(ready)
     }
 
-    /// How long the client of a pool waits for a connection to a pod of a service.
-    fn patience(&self, at: &Around<'_>, pool: PoolId, service: ServiceId) -> SimDuration {
+    /// How long a hop, the client of a pool, waits for a connection.
+    fn patience(&self, at: &Around<'_>, hop: &Hop, pool: PoolId) -> SimDuration {
         let description = &at.topology.description;
         match description.mesh.data_plane {
             DataPlane::None if self.pools.is_of_cell(pool) => {
@@ -127,7 +128,7 @@ impl Outbound {
             }
             // A ztunnel waits for as long as it takes.
             DataPlane::Ambient if self.pools.is_of_cell(pool) => FOR_EVER,
-            _ => at.topology.upstreams.spec(false, UpstreamId(service.0)).policy.connect_timeout,
+            _ => policy_of(at, hop).map_or(FOR_EVER, |policy| policy.connect_timeout),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::cluster::inbound::call::Call;
 use crate::envoy::connection_pool::Connection;
-use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, UpstreamId};
+use crate::ids::{EndpointId, PodId, PopulationId, ProxyId, RouteId, UpstreamId};
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::work::WorkId;
@@ -119,8 +119,8 @@ pub struct Hop {
     pub endpoint: EndpointId,
     /// The clusters that lead here, this one included.
     pub path: ClusterPath,
-    /// The place of its route among those of the service.
-    pub route: u8,
+    /// Its route.
+    pub route: RouteId,
     /// How far the last attempt has come.
     pub phase: AttemptPhase,
     /// Whether it counts as a retry for the circuit breaker.
@@ -149,7 +149,7 @@ impl Hop {
             address: new.address,
             endpoint: new.endpoint,
             path: new.path,
-            route: 0,
+            route: RouteId(0),
             phase: AttemptPhase::Idle,
             holds_retry: false,
             attempts: 0,

@@ -26,11 +26,11 @@ use crate::envoy::connection_pool::ConnectionPools;
 use crate::envoy::load_balancer::hash_tables::HashTables;
 use crate::envoy::previous_hosts::PreviousHosts;
 use crate::envoy::timeout::Deadlines;
-use crate::ids::{ClusterId, PodId, PoolId, PopulationId, QueueId, ServiceId};
+use crate::ids::{ClusterId, PodId, PoolId, PopulationId, QueueId, RouteId, ServiceId};
 use crate::sparse_table::SparseTable;
 use crate::users::session::Sessions;
 use crate::world::topology::Topology;
-use meshsim_core::{Handle, SimTime, Slab};
+use meshsim_core::{Handle, SimTime, Slab, Table};
 use std::collections::BTreeMap;
 
 /// What the clients of a cluster have under way, and what they know.
@@ -53,7 +53,7 @@ pub struct Outbound {
     /// Ambient: when each tunnel was last used to open a stream, by its two ends.
     tunnels: BTreeMap<(u32, u32), SimTime>,
     /// Deadlines of requests and of attempts, by route.
-    deadlines: [Vec<Deadlines>; 2],
+    deadlines: [Table<RouteId, Deadlines>; 2],
     /// Deadlines of callers who give up, by queue (`give_up`); made as they are needed.
     patience: SparseTable<QueueId, Deadlines>,
     /// What gateways know of users, by the populations that are ever here.
@@ -85,7 +85,7 @@ impl Outbound {
             cell_pools: pods.map(pools_of).collect(),
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
-            deadlines: [(); 2].map(|()| vec![Deadlines::default(); topology.upstreams.routes()]),
+            deadlines: [(); 2].map(|()| topology.upstreams.routes().map(|_| Deadlines::default()).collect()),
             patience: SparseTable::new(),
             sessions: topology.visitors(here).iter().map(|&it| (it, Sessions::default())).collect(),
             held: Slab::new(),

@@ -9,14 +9,16 @@ use crate::cluster::news::{EndpointNews, News};
 
 impl Outbound {
     /// The proxies of this cluster take a push over.
-    pub(crate) fn take_push(&mut self, at: &Around<'_>, news: News) {
+    pub(crate) fn take_push(&mut self, at: &mut Around<'_>, news: News) {
         match news {
             News::Endpoint { pod, what } => {
-                self.endpoints.change(at.topology, at.here, pod, what, at.now);
+                let configuration = at.proxies.configuration();
+                self.endpoints.change(at.topology, at.here, (pod, what), configuration, at.now);
                 if what == EndpointNews::Leaves {
                     self.pools.retire(pod);
                 }
             }
+            News::Configuration(configuration) => at.proxies.configure(configuration),
         }
     }
 }

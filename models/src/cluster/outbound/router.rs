@@ -109,13 +109,17 @@ impl Outbound {
         let it = self.hops[hop];
         let service = at.topology.service_of(it.endpoint);
         let upstreams = &at.topology.upstreams;
+        let Client::Proxy { proxy, .. } = it.client else { unreachable!("a cell has no routes") };
+        let configuration = at.proxies[proxy].configuration;
         let route = match it.origin {
-            Origin::User { population, .. } => upstreams.route_of_users(population, service),
-            Origin::Call { .. } | Origin::Mirror | Origin::Gone => upstreams.plain_route(service),
+            Origin::User { population, .. } => upstreams.route_of_users(configuration, population, service),
+            Origin::Call { .. } | Origin::Mirror | Origin::Gone => {
+                upstreams.plain_route(configuration, service)
+            }
         };
         let Some(route) = route else { return self.answer_itself(at, hop, Status::NoRoute) };
         self.hops[hop].route = route;
-        let route = upstreams.route(service, route);
+        let route = upstreams.route(route);
         if let Some(upstream) = route.plain {
             self.set_upstream(hop, upstream);
             return self.attempt(at, hop);
@@ -272,6 +276,7 @@ impl Outbound {
             reaches_proxy: at.now,
         };
         let copy = self.hops.insert(Hop::new(&new, original.client, at.now));
+        self.hops[copy].route = at.topology.upstreams.first_route(at.proxies.configuration(), service);
         self.set_upstream(copy, mirror);
         self.attempt(at, copy);
     }
@@ -279,6 +284,5 @@ impl Outbound {
 
 /// The route that a hop takes.
 pub(super) fn route_of<'a>(at: &Around<'a>, hop: &Hop) -> &'a Route {
-    let topology = at.topology;
-    topology.upstreams.route(topology.service_of(hop.endpoint), hop.route)
+    at.topology.upstreams.route(hop.route)
 }

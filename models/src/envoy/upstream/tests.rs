@@ -18,6 +18,7 @@ fn spec(balancer: Policy) -> UpstreamSpec {
     UpstreamSpec {
         service: ServiceId(0),
         subset: None,
+        locality: None,
         protocol: Protocol::Http1,
         policy: ClusterPolicy::new(&TrafficPolicy::default(), around),
         balancer,

@@ -66,6 +66,7 @@ fn random_description(rng: &mut Draw) -> Description {
         deployments,
         mesh: MeshSettings::default(),
         services: [ServiceSettings::default()].into_iter().collect(),
+        configuration_changes: Vec::new(),
         gateway: GatewaySettings::default(),
         populations: Vec::new(),
         faults: Vec::new(),
@@ -125,7 +126,7 @@ fn views_that_share_a_list_are_those_that_were_written_out() {
             let clusters = topology.description.clusters.len();
             spec.subset = Some(ClusterId::from_index(uniform_index(&mut rng, clusters)));
         }
-        let order = Order::of(&topology.description, &spec);
+        let order = Order::of(&spec);
         orders.insert(format!("{order:?}"));
         let list = Arc::new(list_of(&topology.sites, &spec, topology.known(ServiceId(0))));
         let most = [1, u32::MAX][uniform_index(&mut rng, 2)];

@@ -1,0 +1,53 @@
+//! Where routes lead: those of the start and those that services get during the run.
+
+use super::changes;
+use super::check::Check;
+use super::services::Written;
+use crate::schema::Scenario;
+use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::route::Destination;
+use meshsim_models::ids::ServiceId;
+use meshsim_models::kubernetes::settings::{Change, ChangeKind};
+use meshsim_models::world::description::Description;
+
+/// Every route leads to pods that take requests.
+pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &Description, strategy: &str) {
+    let name = |id: ServiceId| description.application.services[id].name.as_str();
+    let at_start = description.services.enumerate().map(|(id, it)| {
+        let written = Written::of(scenario, name(id)).routes;
+        (id, it, written)
+    });
+    let later = changes::with_routes(scenario, description);
+    for (id, it, written) in at_start.chain(later) {
+        for (route, written) in it.routes.iter().zip(written) {
+            let span = written.span();
+            let listed = route.destinations.iter().map(|it| it.destination);
+            for to in listed.chain(route.mirror.map(|it| it.destination)) {
+                let leads = format!("a route of `{}` leads to `{}`", name(id), name(to.service));
+                if description.services[to.service].protocol == Protocol::Tcp {
+                    let help = "requests go to services that speak http1 or http2";
+                    check.problem(format!("{leads}, which speaks tcp"), span.clone(), help);
+                } else if !has_pod(description, to) {
+                    let place =
+                        to.subset.map(|it| format!(" in cluster `{}`", description.clusters[it].name));
+                    let place = place.unwrap_or_default();
+                    check.problem(
+                        format!("{leads}{place}, where it has no pod under strategy `{strategy}`"),
+                        span.clone(),
+                        "add it to the services there, or leave it out of the route",
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Whether a destination has a pod, at the start or later.
+fn has_pod(description: &Description, to: Destination) -> bool {
+    let is_there = |service, cluster| service == to.service && to.subset.is_none_or(|of| of == cluster);
+    let scales = |it: &Change| matches!(it.kind, ChangeKind::Scale(replicas) if replicas > 0);
+    let mut changes = description.kubernetes.changes.iter().filter(|it| scales(it));
+    let mut deployments = description.deployments.iter().filter(|it| it.replicas > 0);
+    deployments.any(|it| is_there(it.service, it.cluster))
+        || changes.any(|it| is_there(it.service, it.cluster))
+}
