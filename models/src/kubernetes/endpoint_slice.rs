@@ -1,4 +1,4 @@
-//! The conditions of an endpoint in an EndpointSlice.
+//! The conditions of an endpoint in an EndpointSlice: readiness, serving, terminating.
 //!
 //! # Models
 //! An endpoint serves if its pod is ready, terminates if its pod is being deleted, and is ready if it serves and does

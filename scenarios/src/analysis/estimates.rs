@@ -5,7 +5,7 @@
 //! Student's t over the replications. Latencies have more to them (`meshsim_core::stats::Repeated`): quantiles are
 //! those of all requests together, intervals are wider where queueing leaves few independent pieces, and a single
 //! replication has intervals from ten stretches of its time, if it is meant to settle. What these intervals cover
-//! is measured by `benches/coverage` and stands in `docs/statistics.md`.
+//! is measured by `benches/examples/coverage.rs` and stands in `docs/statistics.md`.
 //!
 //! # Source
 //! Law, Simulation modeling and analysis, 2015, sections 9.5 and 9.6.

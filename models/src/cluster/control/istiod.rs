@@ -3,7 +3,7 @@
 //! # Models
 //! Every cluster has one. What changes in a cluster is known to its API server, which tells those who watch it: the
 //! istiod there, and those of the other clusters, over the links. An istiod pushes what it has learned to the proxies
-//! of its own cluster. This is the only way for faults, autoscalers and changes.
+//! of its own cluster (an EDS push, where it is endpoints). This is the only way for faults, autoscalers and changes.
 //!
 //! The configuration of a multi-primary mesh is written to every cluster.
 //!

@@ -1,6 +1,6 @@
 //! How often the 95 % intervals of results contain the truth, over many seeds: the table of `docs/statistics.md`.
 //!
-//! `cargo run --release -p meshsim-benches --bin coverage`; `-- 200` takes 200 seeds, `-- 2000 queues` or
+//! `cargo run --release -p meshsim-benches --example coverage`; `-- 200` takes 200 seeds, `-- 2000 queues` or
 //! `-- 2000 mesh` one of the two parts, `-- 2000 queues 0.9 200000` the rows of a utilization and a number of requests.
 //!
 //! # Models
