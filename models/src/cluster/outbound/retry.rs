@@ -9,7 +9,7 @@
 
 use super::Outbound;
 use super::hop::{AttemptPhase, Client, Hop, Origin};
-use super::router::route_of;
+use super::router::{charge_attempt, route_of};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::draws::Purpose;
@@ -17,7 +17,7 @@ use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::retry::{AttemptOutcome, back_off};
 use crate::envoy::upstream::AttemptResult;
-use crate::request::answer::{LOCAL_REPLY_BODY, Status};
+use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimTime};
@@ -95,13 +95,5 @@ impl Outbound {
             self.pools.breaker(breaker).release(Resource::Retries);
             self.hops[hop].holds_retry = false;
         }
-    }
-}
-
-/// What an attempt costs a proxy that has no answer for it.
-pub(super) fn charge_attempt(at: &mut Around<'_>, client: Client) {
-    if let Client::Proxy { proxy, .. } = client {
-        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
-        at.charge_proxy(proxy, cpu);
     }
 }

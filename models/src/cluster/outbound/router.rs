@@ -18,7 +18,6 @@
 
 use super::Outbound;
 use super::hop::{AttemptPhase, Caller, Client, Hop, NewRequest, Origin};
-use super::retry::charge_attempt;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
@@ -279,6 +278,14 @@ impl Outbound {
         self.hops[copy].route = at.topology.upstreams.first_route(at.proxies.configuration(), service);
         self.set_upstream(copy, mirror);
         self.attempt(at, copy);
+    }
+}
+
+/// What an attempt costs a proxy that has no answer for it.
+pub(super) fn charge_attempt(at: &mut Around<'_>, client: Client) {
+    if let Client::Proxy { proxy, .. } = client {
+        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
+        at.charge_proxy(proxy, cpu);
     }
 }
 
