@@ -27,6 +27,10 @@ id_type!(
     ContainerId
 );
 id_type!(
+    /// A worker process of an application container, numbered within its process: those of a container stand together.
+    WorkerId
+);
+id_type!(
     /// A proxy (ingress gateway or sidecar), numbered within its cluster: gateways first.
     ProxyId
 );

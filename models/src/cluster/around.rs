@@ -9,7 +9,7 @@ use super::handed::Handed;
 use super::job::Job;
 use super::message::Message;
 use super::pods::Pods;
-use crate::compute::Compute;
+use crate::compute::{Compute, NextEvent};
 use crate::envoy::proxies::Proxies;
 use crate::envoy::proxy_cost::ProxyPass;
 use crate::envoy::upstream::UpstreamSpec;
@@ -110,4 +110,9 @@ impl<'a> Around<'a> {
         let faults = &self.topology.faults;
         if faults.is_empty() { nanos } else { nanos * faults.slowness(pod, self.now) }
     }
+}
+
+/// Puts events of CPUs where those of their clusters are.
+pub(crate) fn cpu_events(scheduler: &mut Scheduler<Event, Message>) -> impl FnMut(NextEvent) {
+    |NextEvent { entity, at, event }| scheduler.schedule_for(entity, at, Event::Compute(event))
 }

@@ -5,8 +5,9 @@ use super::inbound::call::Call;
 use super::message::Response;
 use super::news::News;
 use super::outbound::hop::{ClientConnection, Hop};
-use crate::ids::{ContainerId, PodId, PopulationId, ProxyId, RouteId, UpstreamId};
-use meshsim_core::{Epoch, Handle};
+use crate::compute::ComputeEvent;
+use crate::ids::{PodId, PopulationId, ProxyId, RouteId, UpstreamId};
+use meshsim_core::Handle;
 
 /// Something that happens in a cluster.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +61,8 @@ pub enum Event {
     Arrives(Handle<Crossing>),
     /// A request has passed the sidecar and reaches the cell.
     CellReceives(Handle<Call>),
-    /// A container's next work is done, or its quota changes. Stale if the epoch has moved on.
-    CpuDone {
-        /// The container.
-        container: ContainerId,
-        /// When the event was made.
-        epoch: Epoch,
-    },
+    /// Something happens to CPU work: some of it may be done.
+    Compute(ComputeEvent),
     /// The internal service has slept.
     Slept(Handle<Call>),
     /// A response leaves the server's side for the network.

@@ -5,7 +5,7 @@
 //! A request passes each owner once: users, outbound, network, inbound, network, outbound, users. Control acts
 //! between requests; the recorder hears of everything.
 
-use super::around::Around;
+use super::around::{Around, cpu_events};
 use super::crossing::Crossing;
 use super::event::Event;
 use super::handed::{Answered, Handed};
@@ -15,7 +15,7 @@ use super::news::News;
 use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::{Cluster, Owners};
-use crate::compute::Compute;
+use crate::compute::{Compute, ComputeEvent};
 use crate::ids::{ClusterId, PodId, PopulationId};
 use crate::telemetry::slices::Slices;
 use crate::world::timeline::Timeline;
@@ -38,7 +38,8 @@ pub struct Shard {
     /// In ascending order.
     clusters: Vec<Cluster>,
     compute: Compute<Job>,
-    done: Vec<Job>,
+    /// Done at the same moment as the job that is told.
+    others_done: Vec<Job>,
     handed: Vec<Handed>,
 }
 
@@ -59,7 +60,7 @@ impl Shard {
             clusters: group.iter().map(|&id| Cluster::new(id, topology, slices)).collect(),
             topology: Arc::clone(topology),
             compute,
-            done: Vec::with_capacity(16),
+            others_done: Vec::with_capacity(16),
             handed: Vec::with_capacity(16),
         }
     }
@@ -176,26 +177,21 @@ impl Shard {
         due
     }
 
-    /// The work of a container goes on to its next stage, job by job.
-    fn cpu_done(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
-        let Event::CpuDone { container, epoch } = event else { return };
-        self.compute.on_event(scheduler.now(), container, epoch, &mut self.done);
+    /// CPU work that is done goes on to its next stage, job by job.
+    fn cpu_event(
+        &mut self,
+        entity: EntityId,
+        event: ComputeEvent,
+        scheduler: &mut Scheduler<Event, Message>,
+    ) {
+        let now = scheduler.now();
+        let done = self.compute.on_event(now, event, &mut self.others_done, cpu_events(scheduler));
+        let Some(job) = done else { return };
         let place = self.place_of(entity);
-        let Self { topology, clusters, compute, handed, done } = self;
+        let Self { topology, clusters, compute, handed, others_done } = self;
         let mut dispatcher = Dispatcher::new(&mut clusters[place], topology, compute, scheduler, handed);
-        for &job in &*done {
-            match job {
-                Job::Call { call, stage } => {
-                    dispatcher.owners.inbound.job_done(&mut dispatcher.at, call, stage);
-                }
-                Job::Start(place) => {
-                    dispatcher.owners.control.start_work_is_done(&mut dispatcher.at, place as usize);
-                }
-            }
-            dispatcher.pass_on();
-        }
-        dispatcher.settle();
-        done.clear();
+        dispatcher.job_done(job);
+        others_done.drain(..).for_each(|job| dispatcher.job_done(job));
     }
 }
 
@@ -205,7 +201,7 @@ impl Process for Shard {
 
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         match event {
-            Event::CpuDone { .. } => return self.cpu_done(entity, event, scheduler),
+            Event::Compute(event) => return self.cpu_event(entity, event, scheduler),
             Event::KnownIsDue => {
                 let due = self.take_known(entity, scheduler);
                 return self.handle(entity, due, scheduler);
@@ -215,13 +211,13 @@ impl Process for Shard {
         }
         let mut dispatcher = self.dispatcher(entity, scheduler);
         dispatcher.handle(event);
-        dispatcher.settle();
+        dispatcher.pass_on();
     }
 
     fn receive(&mut self, entity: EntityId, message: Message, scheduler: &mut Scheduler<Event, Message>) {
         let mut dispatcher = self.dispatcher(entity, scheduler);
         dispatcher.receive(message);
-        dispatcher.settle();
+        dispatcher.pass_on();
     }
 }
 
@@ -331,17 +327,13 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Passes on what owners have handed over until there is nothing left, and schedules the CPUs' changes.
-    #[inline]
-    fn settle(&mut self) {
+    /// A piece of CPU work is done.
+    fn job_done(&mut self, job: Job) {
+        match job {
+            Job::Call { call, stage } => to!(self.inbound.job_done(call, stage)),
+            Job::Start(place) => to!(self.control.start_work_is_done(place as usize)),
+        }
         self.pass_on();
-        if !self.at.compute.has_retimed() {
-            return;
-        }
-        for retimed in self.at.compute.take_retimed() {
-            let event = Event::CpuDone { container: retimed.container, epoch: retimed.epoch };
-            self.at.scheduler.schedule_for(retimed.entity, retimed.at, event);
-        }
     }
 
     /// Passes on what owners have handed over, in that order, until there is nothing left.

@@ -1,5 +1,12 @@
 //! The application containers of a process and the hosts that they run on.
 //!
+//! # Models
+//! Where nothing is scarce, workers are *apart*: on a host that is not crowded, in a container without a quota and with
+//! nothing to do beside its workers, each has a core of its own, and whatever comes or goes concerns one worker. All
+//! others of a container go on *together*, at one rate: what changes there concerns them all, and on a crowded host the
+//! containers of that host. Times are the same either way, to the bit: a worker is apart only while its sums are exact,
+//! which thirds and the rates of crowded hosts are not, until it is idle again.
+//!
 //! # Assumptions
 //! - A host's cores are shared by application containers only; what proxies and users' software
 //!   use is accounted for but takes nothing away. Effect: on a host whose cores are scarce,
@@ -8,9 +15,11 @@
 //! - Work beside the workers (a start, a just-in-time compiler) is done by threads of its own, which
 //!   want so many cores at any time and share quota and host like workers.
 
+use super::due::{Comes, Due};
 use super::{CfsQuota, ProcessorSharing, max_min_share};
-use crate::ids::{ContainerId, HostId};
-use meshsim_core::{EntityId, Epoch, SimTime, Table, Timer};
+use crate::ids::{ContainerId, HostId, WorkerId};
+use meshsim_core::{EntityId, Id, SimTime, Table};
+use std::ops::Range;
 
 /// What a container is given.
 #[derive(Clone, Debug)]
@@ -33,35 +42,60 @@ pub struct ContainerSpec {
     pub phase: f64,
 }
 
-/// A container whose next change moved: an event is to be scheduled for `entity` at `at`.
+/// Something that happens by itself. It may be early or late: what is due moves, events stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComputeEvent {
+    /// The next job of a worker that is apart is done.
+    WorkerDone(WorkerId),
+    /// The next job of a container is done, or its quota stops it or lets it go on.
+    ContainerChanges(ContainerId),
+}
+
+/// An event that is to be scheduled.
 #[derive(Clone, Copy, Debug)]
-pub struct Retimed {
+pub struct NextEvent {
     /// Whose event it is.
     pub entity: EntityId,
-    /// The container.
-    pub container: ContainerId,
-    /// Marks the event; older ones of this container are stale.
-    pub epoch: Epoch,
     /// When.
     pub at: SimTime,
+    /// What it is.
+    pub event: ComputeEvent,
 }
 
 #[derive(Clone, Debug)]
 struct Container<J> {
     host: HostId,
     entity: EntityId,
-    weight: f64,
-    workers: Vec<ProcessorSharing<J>>,
+    /// Its workers: those from this one on.
+    first_worker: u32,
+    workers: u32,
+    /// Whether its workers are apart. What follows is of the others.
+    is_apart: bool,
+    /// Those that have jobs.
     busy_workers: u32,
-    /// Work beside the workers.
-    beside: Option<Beside<J>>,
-    quota: Option<CfsQuota>,
+    /// When its next job is done, or its quota changes the state.
+    due: Due,
     /// Cores that each busy worker has, and for each core that is wanted beside them.
     rate: f64,
     updated: SimTime,
-    timer: Timer,
-    /// CPU time used so far (ns).
+    /// CPU time used so far, but for what workers apart have used since they were looked at (ns).
     used: f64,
+    weight: f64,
+    quota: Option<CfsQuota>,
+    /// Work beside the workers.
+    beside: Option<Beside<J>>,
+}
+
+#[derive(Clone, Debug)]
+struct Worker<J> {
+    jobs: ProcessorSharing<J>,
+    container: ContainerId,
+    /// Whether it has had two jobs at most, at full rate, since it was idle: what it has attained is a sum of halves then,
+    /// in which ever steps it is added up.
+    is_exact: bool,
+    /// When its next job is done and up to when its work is accounted for, while it is apart.
+    due: Due,
+    updated: SimTime,
 }
 
 /// CPU work of threads beside the workers.
@@ -80,18 +114,24 @@ struct Host {
     containers: Vec<ContainerId>,
     /// Cores that are wanted now.
     runnable: f64,
-    crowded: bool,
+    is_crowded: bool,
 }
 
 /// All containers and hosts of a process. `J` is what identifies a job to the caller.
+///
+/// Whatever begins or ends moves the next changes of workers and containers: `schedule` is told each event that
+/// is to come then, and [`Compute::on_event`] is called when it does. An event that is told stays.
 #[derive(Clone, Debug)]
 pub struct Compute<J> {
     containers: Table<ContainerId, Container<J>>,
+    workers: Vec<Worker<J>>,
     hosts: Table<HostId, Host>,
-    retimed: Vec<Retimed>,
     claims: Vec<(f64, f64)>,
     shares: Vec<f64>,
 }
+
+/// A worker apart has at most so many jobs.
+const MOST_APART: usize = 2;
 
 /// Work below this is done: a tenth of a nanosecond of CPU.
 const TOLERANCE: f64 = 0.1;
@@ -100,68 +140,89 @@ impl<J: Copy> Compute<J> {
     /// Hosts with these numbers of cores, and nothing on them.
     #[must_use]
     pub fn new(hosts: impl IntoIterator<Item = f64>) -> Self {
-        let host = |cores| Host { cores, containers: Vec::new(), runnable: 0.0, crowded: false };
+        let host = |cores| Host { cores, containers: Vec::new(), runnable: 0.0, is_crowded: false };
         Self {
             containers: Table::new(),
+            workers: Vec::new(),
             hosts: hosts.into_iter().map(host).collect(),
-            retimed: Vec::with_capacity(16),
             claims: Vec::new(),
             shares: Vec::new(),
         }
     }
 
     /// Adds a container.
+    ///
+    /// # Panics
+    /// If there are 2^32 workers.
     pub fn add_container(&mut self, spec: &ContainerSpec) -> ContainerId {
         // A limit of all cores that it can want cannot be reached.
         let limit = spec.limit.filter(|limit| *limit < spec.workers as f64 + spec.beside);
-        // One by one: a clone has no room.
-        let server = |_| ProcessorSharing::with_capacity(spec.jobs_per_worker);
+        let quota = limit.map(|cores| CfsQuota::new(cores, spec.phase));
         let id = self.containers.push(Container {
             host: spec.host,
             entity: spec.entity,
-            weight: spec.weight,
-            workers: (0..spec.workers).map(server).collect(),
+            first_worker: u32::try_from(self.workers.len()).expect("at most 2^32 workers"),
+            workers: u32::try_from(spec.workers).expect("at most 2^32 workers"),
+            is_apart: quota.is_none(),
             busy_workers: 0,
-            beside: None,
-            quota: limit.map(|cores| CfsQuota::new(cores, spec.phase)),
+            due: Due::NEVER,
             rate: 1.0,
             updated: SimTime::ZERO,
-            timer: Timer::new(),
             used: 0.0,
+            weight: spec.weight,
+            quota,
+            beside: None,
         });
-        self.hosts[spec.host].containers.push(id);
-        let room = self.hosts[spec.host].containers.len();
-        self.claims.reserve(room);
-        self.shares.reserve(room);
-        self.retimed.reserve(room);
+        // One by one: a clone has no room.
+        self.workers.extend((0..spec.workers).map(|_| Worker {
+            jobs: ProcessorSharing::with_capacity(spec.jobs_per_worker),
+            container: id,
+            is_exact: true,
+            due: Due::NEVER,
+            updated: SimTime::ZERO,
+        }));
+        self.is_on(id, spec.host);
         id
     }
 
-    /// CPU time that a container used so far (ns).
-    #[must_use]
-    pub fn used(&self, container: ContainerId) -> f64 {
-        self.containers[container].used
+    /// An idle container is on this host from now on, or on none.
+    pub fn place(&mut self, container: ContainerId, host: Option<HostId>) {
+        let it = &mut self.containers[container];
+        self.hosts[it.host].containers.retain(|other| *other != container);
+        let Some(host) = host else { return };
+        it.host = host;
+        it.is_apart = it.can_be_apart(&self.workers[it.workers()]) && !self.hosts[host].is_crowded;
+        it.busy_workers = 0;
+        self.is_on(container, host);
+    }
+
+    /// A container joins those of its host.
+    fn is_on(&mut self, container: ContainerId, host: HostId) {
+        let list = &mut self.hosts[host].containers;
+        list.insert(list.partition_point(|other| *other < container), container);
+        let room = list.len();
+        self.claims.reserve(room);
+        self.shares.reserve(room);
     }
 
     /// CPU time that a container will have used at `now`, if nothing happens before (ns).
     #[must_use]
     pub fn used_at(&self, container: ContainerId, now: SimTime) -> f64 {
         let it = &self.containers[container];
-        it.used + (now - it.updated).as_nanos() as f64 * it.runnable() * it.rate
+        if it.is_apart {
+            let busy = self.workers[it.workers()].iter().filter(|worker| !worker.jobs.is_empty());
+            return it.used + busy.map(|worker| nanos(worker.updated, now)).sum::<f64>();
+        }
+        it.used + nanos(it.updated, now) * it.runnable() * it.rate
     }
 
-    /// An idle container is on this host from now on, or on none.
-    pub fn place(&mut self, container: ContainerId, host: Option<HostId>) {
-        let before = self.containers[container].host;
-        self.hosts[before].containers.retain(|other| *other != container);
-        let Some(host) = host else { return };
-        self.containers[container].host = host;
-        let list = &mut self.hosts[host].containers;
-        list.insert(list.partition_point(|other| *other < container), container);
-        let room = list.len();
-        self.claims.reserve(room);
-        self.shares.reserve(room);
-        self.retimed.reserve(room);
+    /// CPU time that a container's jobs still need at `now`, if nothing happens before (ns).
+    #[must_use]
+    pub fn left_at(&self, container: ContainerId, now: SimTime) -> f64 {
+        let it = &self.containers[container];
+        let left: f64 = self.workers[it.workers()].iter().map(|worker| worker.jobs.work_left()).sum();
+        let left = left + it.beside.as_ref().map_or(0.0, |beside| beside.left);
+        left - (self.used_at(container, now) - it.used)
     }
 
     /// In how many CFS periods a container was stopped so far.
@@ -170,108 +231,254 @@ impl<J: Copy> Compute<J> {
         self.containers[container].quota.as_ref().map_or(0, CfsQuota::throttled_periods)
     }
 
-    /// A job of `demand` ns of CPU time begins in a worker.
-    pub fn start(&mut self, now: SimTime, container: ContainerId, worker: usize, demand: f64, job: J) {
+    /// A job of `demand` ns of CPU time begins in a worker of a container.
+    #[inline]
+    pub fn start(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        worker: usize,
+        demand: f64,
+        job: J,
+        mut schedule: impl FnMut(NextEvent),
+    ) {
         let it = &mut self.containers[container];
-        let runnable_before = it.runnable();
-        it.advance(now);
-        if it.workers[worker].is_empty() {
-            it.busy_workers += 1;
+        let id = it.first_worker as usize + worker;
+        let server = &mut self.workers[id];
+        let host = &mut self.hosts[it.host];
+        let is_idle = server.jobs.is_empty();
+        let has_room =
+            if is_idle { host.runnable + 1.0 <= host.cores } else { server.jobs.len() < MOST_APART };
+        if !it.is_apart || !has_room {
+            return self.start_together(now, container, id, (demand, job), &mut schedule);
         }
-        it.workers[worker].add(demand, job);
-        self.settle(now, container, runnable_before);
+        if is_idle {
+            host.runnable += 1.0;
+            server.updated = now;
+        } else {
+            it.used += server.advance(now);
+        }
+        server.jobs.add(demand, job);
+        if let Some(at) = server.retime() {
+            schedule(NextEvent {
+                entity: it.entity,
+                at,
+                event: ComputeEvent::WorkerDone(WorkerId::from_index(id)),
+            });
+        }
+    }
+
+    #[inline(never)]
+    fn start_together(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        worker: usize,
+        (demand, job): (f64, J),
+        schedule: &mut impl FnMut(NextEvent),
+    ) {
+        let runnable_before = self.advance(now, container);
+        let server = &mut self.workers[worker];
+        self.containers[container].busy_workers += u32::from(server.jobs.is_empty());
+        server.jobs.add(demand, job);
+        server.is_exact &= server.jobs.len() <= MOST_APART;
+        self.settle(now, container, runnable_before, schedule);
     }
 
     /// Work of `demand` ns of CPU time begins beside a container's workers, in place of what there was;
     /// it wants so many cores at a time.
-    pub fn start_beside(&mut self, now: SimTime, container: ContainerId, cores: f64, demand: f64, job: J) {
-        let it = &mut self.containers[container];
-        let runnable_before = it.runnable();
-        it.advance(now);
-        it.beside = Some(Beside { cores, left: demand, job });
-        self.settle(now, container, runnable_before);
+    pub fn start_beside(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        cores: f64,
+        demand: f64,
+        job: J,
+        mut schedule: impl FnMut(NextEvent),
+    ) {
+        let runnable_before = self.advance(now, container);
+        self.containers[container].beside = Some(Beside { cores, left: demand, job });
+        self.settle(now, container, runnable_before, &mut schedule);
     }
 
-    /// A container's event comes up: its jobs that are done are pushed to `done`. Nothing happens
-    /// if the event is stale.
-    pub fn on_event(&mut self, now: SimTime, container: ContainerId, epoch: Epoch, done: &mut Vec<J>) {
-        let it = &mut self.containers[container];
-        if !it.timer.fires(epoch) {
-            return;
+    /// An event comes: tells the first job that is done, none if nothing is due yet or any more; if others are done
+    /// with it, which is rare, they are pushed to `others`.
+    #[inline]
+    pub fn on_event(
+        &mut self,
+        now: SimTime,
+        event: ComputeEvent,
+        others: &mut Vec<J>,
+        mut schedule: impl FnMut(NextEvent),
+    ) -> Option<J> {
+        match event {
+            ComputeEvent::WorkerDone(id) => self.worker_event(now, id, others, &mut schedule),
+            ComputeEvent::ContainerChanges(id) => self.container_event(now, id, others, &mut schedule),
         }
-        let runnable_before = it.runnable();
-        it.advance(now);
-        for worker in it.workers.iter_mut().filter(|worker| !worker.is_empty()) {
-            while let Some(job) = worker.take_done(TOLERANCE) {
-                done.push(job);
+    }
+
+    #[inline]
+    fn worker_event(
+        &mut self,
+        now: SimTime,
+        id: WorkerId,
+        others: &mut Vec<J>,
+        schedule: &mut impl FnMut(NextEvent),
+    ) -> Option<J> {
+        let worker = &mut self.workers[id.index()];
+        let it = &mut self.containers[worker.container];
+        let (first, next) = match worker.due.event_comes(now) {
+            Comes::Due => {
+                it.used += worker.advance(now);
+                let first = worker.jobs.take_done(TOLERANCE);
+                while let Some(job) = worker.jobs.take_done(TOLERANCE) {
+                    others.push(job);
+                }
+                if worker.jobs.is_empty() {
+                    self.hosts[it.host].runnable -= 1.0;
+                    return first;
+                }
+                (first, worker.retime())
             }
-            if worker.is_empty() {
+            Comes::Early(at) => (None, Some(at)),
+            Comes::Overtaken => return None,
+        };
+        if let Some(at) = next {
+            schedule(NextEvent { entity: it.entity, at, event: ComputeEvent::WorkerDone(id) });
+        }
+        first
+    }
+
+    #[inline(never)]
+    fn container_event(
+        &mut self,
+        now: SimTime,
+        id: ContainerId,
+        others: &mut Vec<J>,
+        schedule: &mut impl FnMut(NextEvent),
+    ) -> Option<J> {
+        let it = &mut self.containers[id];
+        match it.due.event_comes(now) {
+            Comes::Due => {}
+            Comes::Early(at) => {
+                schedule(NextEvent { entity: it.entity, at, event: ComputeEvent::ContainerChanges(id) });
+                return None;
+            }
+            Comes::Overtaken => return None,
+        }
+        let runnable_before = self.advance(now, id);
+        let it = &mut self.containers[id];
+        let mut first = None;
+        let mut is_done = |job| match first {
+            None => first = Some(job),
+            Some(_) => others.push(job),
+        };
+        for worker in self.workers[it.workers()].iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+            while let Some(job) = worker.jobs.take_done(TOLERANCE) {
+                is_done(job);
+            }
+            if worker.jobs.is_empty() {
+                worker.is_exact = true;
                 it.busy_workers -= 1;
             }
         }
         if let Some(beside) = it.beside.filter(|beside| beside.left <= TOLERANCE) {
-            done.push(beside.job);
+            is_done(beside.job);
             it.beside = None;
         }
-        self.settle(now, container, runnable_before);
-    }
-
-    /// CPU time that a container's jobs still need at `now`, if nothing happens before (ns).
-    #[must_use]
-    pub fn left_at(&self, container: ContainerId, now: SimTime) -> f64 {
-        let it = &self.containers[container];
-        let left: f64 = it.workers.iter().map(ProcessorSharing::work_left).sum();
-        let left = left + it.beside.as_ref().map_or(0.0, |beside| beside.left);
-        left - (self.used_at(container, now) - it.used)
+        self.settle(now, id, runnable_before, schedule);
+        first
     }
 
     /// Everything that a container works on is lost: `lost` is told each job and the CPU time that it still
     /// needed (ns).
-    pub fn clear(&mut self, now: SimTime, container: ContainerId, mut lost: impl FnMut(J, f64)) {
+    pub fn clear(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        mut lost: impl FnMut(J, f64),
+        mut schedule: impl FnMut(NextEvent),
+    ) {
+        let runnable_before = self.advance(now, container);
         let it = &mut self.containers[container];
-        let runnable_before = it.runnable();
-        it.advance(now);
-        it.workers.iter_mut().flat_map(ProcessorSharing::drain).for_each(|(job, left)| lost(job, left));
+        for worker in &mut self.workers[it.workers()] {
+            worker.jobs.drain().for_each(|(job, left)| lost(job, left));
+            worker.is_exact = true;
+        }
         it.busy_workers = 0;
         it.beside.take().into_iter().for_each(|beside| lost(beside.job, beside.left));
-        self.settle(now, container, runnable_before);
+        self.settle(now, container, runnable_before, &mut schedule);
     }
 
-    /// Whether the next change of a container moved since the last call.
-    #[inline]
-    #[must_use]
-    pub fn has_retimed(&self) -> bool {
-        !self.retimed.is_empty()
-    }
-
-    /// The containers whose next change moved since the last call.
-    pub fn take_retimed(&mut self) -> std::vec::Drain<'_, Retimed> {
-        self.retimed.drain(..)
+    /// Brings a container up to date before something changes in it, its workers together: tells how many cores it
+    /// could use.
+    fn advance(&mut self, now: SimTime, container: ContainerId) -> f64 {
+        let it = &mut self.containers[container];
+        let workers = &mut self.workers[it.workers()];
+        if it.is_apart {
+            it.come_together(now, workers);
+            return it.runnable();
+        }
+        let runnable = it.runnable();
+        it.advance(now, workers);
+        runnable
     }
 
     /// After a change in `container`, which could use `runnable_before` cores before it: shares the
-    /// host anew if need be and sets the timers.
-    fn settle(&mut self, now: SimTime, container: ContainerId, runnable_before: f64) {
-        let it = &self.containers[container];
+    /// host anew if need be and sets what is due next.
+    fn settle(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        runnable_before: f64,
+        schedule: &mut impl FnMut(NextEvent),
+    ) {
+        let it = &mut self.containers[container];
         let id = it.host;
         let host = &mut self.hosts[id];
         host.runnable = host.runnable + it.runnable() - runnable_before;
-        let crowded = host.runnable > host.cores;
-        if crowded || host.crowded {
-            // Who is brought up to date may stop or go on just then: the shares are others again.
-            while self.share_host(now, id, container) {}
-            let host = &mut self.hosts[id];
-            host.crowded = host.runnable > host.cores;
-        } else {
-            let it = &mut self.containers[container];
+        let is_crowded = host.runnable > host.cores;
+        if !is_crowded && !host.is_crowded {
             it.rate = 1.0;
-            self.retime(now, container);
+            self.retime(now, container, schedule);
+            return;
+        }
+        if !host.is_crowded {
+            self.bring_together(now, id, schedule);
+        }
+        // Who is brought up to date may stop or go on just then: the shares are others again.
+        while self.share_host(now, id, container, schedule) {}
+        let host = &mut self.hosts[id];
+        host.is_crowded = host.runnable > host.cores;
+        if !host.is_crowded {
+            for place in 0..host.containers.len() {
+                self.part(self.hosts[id].containers[place], schedule);
+            }
         }
     }
 
-    /// Gives every container of a host its share. The timer of `changed` is set in any case, those
-    /// of the others only if their rate moved. Tells whether one stopped or went on meanwhile.
-    fn share_host(&mut self, now: SimTime, host: HostId, changed: ContainerId) -> bool {
+    /// A host becomes crowded: nobody on it is apart any more.
+    fn bring_together(&mut self, now: SimTime, host: HostId, schedule: &mut impl FnMut(NextEvent)) {
+        self.hosts[host].is_crowded = true;
+        for place in 0..self.hosts[host].containers.len() {
+            let id = self.hosts[host].containers[place];
+            let it = &mut self.containers[id];
+            if it.is_apart {
+                it.come_together(now, &mut self.workers[it.workers()]);
+                self.retime(now, id, schedule);
+            }
+        }
+    }
+
+    /// Gives every container of a host its share. What is due in `changed` is set in any case, in
+    /// the others only if their rate moved. Tells whether one stopped or went on meanwhile.
+    fn share_host(
+        &mut self,
+        now: SimTime,
+        host: HostId,
+        changed: ContainerId,
+        schedule: &mut impl FnMut(NextEvent),
+    ) -> bool {
         let count = self.hosts[host].containers.len();
         self.claims.clear();
         for &id in &self.hosts[host].containers {
@@ -287,31 +494,71 @@ impl<J: Copy> Compute<J> {
             let rate = if runnable == 0.0 { 1.0 } else { self.shares[place] / runnable };
             let moved = (rate - it.rate).abs() > 1e-12;
             if moved || id == changed {
-                it.advance(now);
+                it.advance(now, &mut self.workers[it.workers()]);
                 it.rate = rate;
                 let now_runnable = it.runnable();
                 let host = &mut self.hosts[host];
                 host.runnable = host.runnable + now_runnable - runnable;
                 again |= now_runnable != runnable;
-                self.retime(now, id);
+                self.retime(now, id, schedule);
             }
         }
         again
     }
 
-    fn retime(&mut self, now: SimTime, container: ContainerId) {
-        let it = &mut self.containers[container];
-        match it.next_event(now) {
-            Some(at) => {
-                let (entity, epoch) = (it.entity, it.timer.arm());
-                self.retimed.push(Retimed { entity, container, epoch, at });
-            }
-            None => it.timer.disarm(),
+    /// A container is up to date: sets what is due next, with its workers apart if they can be.
+    fn retime(&mut self, now: SimTime, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) {
+        if !self.hosts[self.containers[container].host].is_crowded && self.part(container, schedule) {
+            return;
         }
+        let it = &mut self.containers[container];
+        match it.next_change(now, &self.workers[it.workers()]) {
+            Some(at) => {
+                if it.due.set(at) {
+                    schedule(NextEvent {
+                        entity: it.entity,
+                        at,
+                        event: ComputeEvent::ContainerChanges(container),
+                    });
+                }
+            }
+            None => it.due.clear(),
+        }
+    }
+
+    /// The workers of a container on a host that is not crowded go apart, if they can: tells whether they do.
+    fn part(&mut self, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) -> bool {
+        let it = &mut self.containers[container];
+        it.is_apart = it.can_be_apart(&self.workers[it.workers()]);
+        if it.is_apart {
+            it.due.clear();
+            for id in it.workers() {
+                let worker = &mut self.workers[id];
+                worker.updated = it.updated;
+                if let Some(at) = worker.retime() {
+                    let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
+                    schedule(NextEvent { entity: it.entity, at, event });
+                }
+            }
+        }
+        it.is_apart
     }
 }
 
 impl<J: Copy> Container<J> {
+    /// Its workers' places among those of all containers.
+    const fn workers(&self) -> Range<usize> {
+        let first = self.first_worker as usize;
+        first..first + self.workers as usize
+    }
+
+    /// Whether its workers do not concern each other on a host that is not crowded.
+    fn can_be_apart(&self, workers: &[Worker<J>]) -> bool {
+        // A share may lack what rounding took until the container changes again.
+        let is_free = self.quota.is_none() && self.beside.is_none() && self.rate == 1.0;
+        is_free && workers.iter().all(|worker| worker.is_exact)
+    }
+
     /// Cores that it could use now.
     fn runnable(&self) -> f64 {
         if self.quota.as_ref().is_some_and(CfsQuota::is_throttled) { 0.0 } else { self.wanted() }
@@ -322,14 +569,26 @@ impl<J: Copy> Container<J> {
         f64::from(self.busy_workers) + self.beside.as_ref().map_or(0.0, |beside| beside.cores)
     }
 
+    /// Its workers, which were apart, go on together; all are up to date then.
+    fn come_together(&mut self, now: SimTime, workers: &mut [Worker<J>]) {
+        (self.is_apart, self.busy_workers) = (false, 0);
+        for worker in workers.iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+            self.used += worker.advance(now);
+            worker.due.clear();
+            self.busy_workers += 1;
+        }
+        self.updated = now;
+    }
+
     /// Brings the jobs and the quota up to date.
-    fn advance(&mut self, now: SimTime) {
+    fn advance(&mut self, now: SimTime, workers: &mut [Worker<J>]) {
         let running = self.runnable() * self.rate;
         if running > 0.0 {
-            let span = (now - self.updated).as_nanos() as f64;
+            let span = nanos(self.updated, now);
             let work = span * self.rate;
-            for worker in self.workers.iter_mut().filter(|worker| !worker.is_empty()) {
-                worker.advance(work);
+            for worker in workers.iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+                worker.jobs.advance(work);
+                worker.is_exact &= self.rate == 1.0;
             }
             if let Some(beside) = &mut self.beside {
                 beside.left -= work * beside.cores;
@@ -343,15 +602,15 @@ impl<J: Copy> Container<J> {
     }
 
     /// When the first job is done or the quota changes the state.
-    fn next_event(&self, now: SimTime) -> Option<SimTime> {
+    fn next_change(&self, now: SimTime, workers: &[Worker<J>]) -> Option<SimTime> {
         let runnable = self.runnable();
         let running = runnable * self.rate;
         let beside = self.beside.as_ref().map(|it| it.left.max(0.0) / it.cores);
-        let works = || self.workers.iter().filter_map(ProcessorSharing::work_to_next).chain(beside);
+        let works = || workers.iter().filter_map(|worker| worker.jobs.work_to_next()).chain(beside);
         let job = (runnable > 0.0)
             .then(|| works().min_by(f64::total_cmp))
             .flatten()
-            .map(|work| SimTime::from_nanos(now.as_nanos().saturating_add((work / self.rate).ceil() as u64)));
+            .map(|work| after(now, work / self.rate));
         let change = match &self.quota {
             Some(quota) if self.wanted() > 0.0 => quota.next_change(now, running),
             _ => None,
@@ -361,6 +620,41 @@ impl<J: Copy> Container<J> {
             (a, b) => a.or(b),
         }
     }
+}
+
+/// What follows is of workers apart.
+impl<J: Copy> Worker<J> {
+    /// Brings the jobs up to date: tells how much CPU time they were given (ns).
+    #[inline]
+    fn advance(&mut self, now: SimTime) -> f64 {
+        let span = nanos(self.updated, now);
+        self.jobs.advance(span);
+        self.updated = now;
+        span
+    }
+
+    /// Sets when the next job is done: tells when an event is to be scheduled, if it is.
+    #[inline]
+    fn retime(&mut self) -> Option<SimTime> {
+        let at = after(self.updated, self.jobs.work_to_next()?);
+        self.due.set(at).then_some(at)
+    }
+}
+
+/// Time from one moment to another (ns).
+fn nanos(from: SimTime, to: SimTime) -> f64 {
+    (to - from).as_nanos() as f64
+}
+
+/// The first whole nanosecond at which so much time has passed (ns).
+fn after(now: SimTime, span: f64) -> SimTime {
+    // Signed, because that takes fewer instructions there and back.
+    let whole = span as i64;
+    if whole == i64::MAX {
+        return SimTime::MAX;
+    }
+    let up = whole as u64 + u64::from((whole as f64) < span);
+    SimTime::from_nanos(now.as_nanos().saturating_add(up))
 }
 
 #[cfg(test)]

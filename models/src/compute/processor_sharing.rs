@@ -16,10 +16,12 @@ use std::collections::BinaryHeap;
 pub struct ProcessorSharing<J> {
     attained: f64,
     arrivals: u64,
-    jobs: BinaryHeap<Share<J>>,
+    /// The job that is done first. Most servers have no other.
+    next: Option<Share<J>>,
+    others: BinaryHeap<Share<J>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Share<J> {
     done_at: f64,
     arrival: u64,
@@ -30,63 +32,78 @@ impl<J: Copy> ProcessorSharing<J> {
     /// A server without jobs, with room for `capacity` of them.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { attained: 0.0, arrivals: 0, jobs: BinaryHeap::with_capacity(capacity) }
+        let others = BinaryHeap::with_capacity(capacity.saturating_sub(1));
+        Self { attained: 0.0, arrivals: 0, next: None, others }
     }
 
     /// The number of jobs in service.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.jobs.len()
+        usize::from(self.next.is_some()) + self.others.len()
     }
 
     /// Whether nothing is in service.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.next.is_none()
     }
 
     /// A job of this demand begins.
+    #[inline]
     pub fn add(&mut self, demand: f64, job: J) {
-        if self.jobs.is_empty() {
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        let Some(next) = &mut self.next else {
             // Starting at zero again keeps the full precision of the sums.
             self.attained = 0.0;
-        }
-        self.arrivals += 1;
-        self.jobs.push(Share { done_at: self.attained + demand, arrival: self.arrivals, job });
+            self.next = Some(Share { done_at: demand, arrival, job });
+            return;
+        };
+        let share = Share { done_at: self.attained + demand, arrival, job };
+        // Of equal ones, the one that came first goes first.
+        let later = if share.done_at < next.done_at { std::mem::replace(next, share) } else { share };
+        self.others.push(later);
     }
 
     /// All jobs are lost: those, each with the work that it still needed.
     pub fn drain(&mut self) -> impl Iterator<Item = (J, f64)> {
         let attained = self.attained;
-        self.jobs.drain().map(move |share| (share.job, (share.done_at - attained).max(0.0)))
+        let lost = self.next.take().into_iter().chain(self.others.drain());
+        lost.map(move |share| (share.job, (share.done_at - attained).max(0.0)))
     }
 
     /// The work that all jobs still need.
     #[must_use]
     pub fn work_left(&self) -> f64 {
-        self.jobs.iter().map(|share| share.done_at - self.attained).sum()
+        self.next.iter().chain(&self.others).map(|share| share.done_at - self.attained).sum()
     }
 
     /// The server has done `work`, which all jobs shared.
+    #[inline]
     pub fn advance(&mut self, work: f64) {
-        if !self.jobs.is_empty() {
-            self.attained += work / self.jobs.len() as f64;
+        if self.next.is_some() {
+            self.attained += work / self.len() as f64;
         }
     }
 
     /// The work after which the first job will be done, if no other comes or goes.
+    #[inline]
     #[must_use]
     pub fn work_to_next(&self) -> Option<f64> {
-        let next = self.jobs.peek()?;
-        Some((next.done_at - self.attained).max(0.0) * self.jobs.len() as f64)
+        let next = self.next.as_ref()?;
+        Some((next.done_at - self.attained).max(0.0) * self.len() as f64)
     }
 
     /// Takes a job that is done but for `tolerance`.
+    #[inline]
     pub fn take_done(&mut self, tolerance: f64) -> Option<J> {
-        if self.jobs.peek()?.done_at > self.attained + tolerance {
+        let next = self.next.as_ref()?;
+        if next.done_at > self.attained + tolerance {
             return None;
         }
-        self.jobs.pop().map(|share| share.job)
+        let job = next.job;
+        self.next = if self.others.is_empty() { None } else { self.others.pop() };
+        Some(job)
     }
 }
 

@@ -16,7 +16,7 @@
 
 use super::pods_come_and_go::pod_advances_at;
 use super::state::Control;
-use crate::cluster::around::Around;
+use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::job::Job;
 use crate::ids::PodId;
 use crate::kubernetes::pod::Phase;
@@ -32,7 +32,8 @@ impl Control {
         let demand = at.slowed(at.topology.pod_in(at.here, place), work.demand());
         at.recorder.start_used_cpu(at.now, demand);
         let job = Job::Start(place as u32);
-        at.compute.start_beside(at.now, it.container, work.cores, demand, job);
+        let events = cpu_events(at.scheduler);
+        at.compute.start_beside(at.now, it.container, work.cores, demand, job, events);
     }
 
     /// The application in a place has burnt the CPU of its start.

@@ -16,7 +16,7 @@ use super::Inbound;
 use super::call::Call;
 use crate::application::call_graph::{Endpoint, Protocol};
 use crate::application::internal_service::{CellCosts, InternalService};
-use crate::cluster::around::Around;
+use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::event::Event;
 use crate::cluster::job::{Job, Stage};
 use crate::cluster::message::Reset;
@@ -96,7 +96,8 @@ impl Inbound {
         let container = at.topology.pods[it.pod].container;
         let worker = usize::from(it.cell_worker);
         at.recorder.work_done(at.now, it.work, |work| work.cpu_nanos += demand);
-        at.compute.start(at.now, container, worker, demand, Job::Call { call, stage });
+        let job = Job::Call { call, stage };
+        at.compute.start(at.now, container, worker, demand, job, cpu_events(at.scheduler));
     }
 
     /// A thread takes a call.

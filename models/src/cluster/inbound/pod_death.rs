@@ -9,7 +9,7 @@
 
 use super::Inbound;
 use super::call::Call;
-use crate::cluster::around::Around;
+use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::handed::Handed;
 use crate::cluster::job::Job;
 use crate::ids::{PodId, PoolId};
@@ -37,11 +37,12 @@ impl Inbound {
     /// What a dead pod's cell was given to do and has not done, it never does.
     fn work_is_lost(&self, at: &mut Around<'_>, pod: PodId) {
         let (now, recorder) = (at.now, &mut *at.recorder);
-        at.compute.clear(now, at.topology.pods[pod].container, |job, left| match job {
+        let lost = |job, left: f64| match job {
             Job::Call { call, .. } => {
                 recorder.work_done(now, self.calls[call].work, |it| it.cpu_nanos -= left);
             }
             Job::Start(_) => recorder.start_used_cpu(now, -left),
-        });
+        };
+        at.compute.clear(now, at.topology.pods[pod].container, lost, cpu_events(at.scheduler));
     }
 }

@@ -23,6 +23,9 @@ fn compute(cores: f64, limits: &[Option<f64>]) -> (Compute<u32>, Vec<ContainerId
     (compute, ids)
 }
 
+/// When all is done.
+const LATER: SimTime = SimTime::from_nanos(1 << 60);
+
 /// CPU work that begins at a moment (ns) in a worker of a container and demands so much (ns).
 #[derive(Clone, Copy, Debug)]
 struct Work {
@@ -33,25 +36,24 @@ struct Work {
 }
 
 /// Does the works, which are in the order of their beginnings, and tells when each is done (ns).
-/// Events at the same time come in the order in which they were set, as the kernel has them.
-fn drive(compute: &mut Compute<u32>, works: &[Work]) -> Vec<u64> {
-    let mut pending: Vec<Retimed> = Vec::new();
+/// Events at the same time come in the order in which they were set, as the kernel has them; some are `pending`.
+fn drive(compute: &mut Compute<u32>, mut pending: Vec<NextEvent>, works: &[Work]) -> Vec<u64> {
     let mut done_at = vec![u64::MAX; works.len()];
-    let (mut done, mut begun) = (Vec::new(), 0);
+    let (mut others, mut begun) = (Vec::new(), 0);
     loop {
-        pending.extend(compute.take_retimed());
         let next = (0..pending.len()).min_by_key(|&i| pending[i].at);
         let event_at = next.map_or(u64::MAX, |i| pending[i].at.as_nanos());
         match (works.get(begun), next) {
             (Some(work), _) if work.at <= event_at => {
                 let (now, container) = (SimTime::from_nanos(work.at), ContainerId(work.container as u32));
-                compute.start(now, container, work.worker, work.demand, begun as u32);
+                let schedule = |event| pending.push(event);
+                compute.start(now, container, work.worker, work.demand, begun as u32, schedule);
                 begun += 1;
             }
             (_, Some(next)) => {
-                let event = pending.remove(next);
-                compute.on_event(event.at, event.container, event.epoch, &mut done);
-                for job in done.drain(..) {
+                let NextEvent { at, event, .. } = pending.remove(next);
+                let first = compute.on_event(at, event, &mut others, |event| pending.push(event));
+                for job in first.into_iter().chain(others.drain(..)) {
                     // Work that is not in the list is nobody's.
                     if let Some(at) = done_at.get_mut(job as usize) {
                         *at = event_at;
@@ -65,6 +67,15 @@ fn drive(compute: &mut Compute<u32>, works: &[Work]) -> Vec<u64> {
 
 /// Starts jobs (container, worker, demand in ms) together and tells when each is done (ms).
 fn run(compute: &mut Compute<u32>, jobs: &[(ContainerId, usize, f64)]) -> Vec<f64> {
+    run_with(compute, Vec::new(), jobs)
+}
+
+/// The same beside work that has begun, whose events are `pending`.
+fn run_with(
+    compute: &mut Compute<u32>,
+    pending: Vec<NextEvent>,
+    jobs: &[(ContainerId, usize, f64)],
+) -> Vec<f64> {
     let work = |&(container, worker, ms): &(ContainerId, usize, f64)| Work {
         at: 0,
         container: container.0 as usize,
@@ -72,7 +83,7 @@ fn run(compute: &mut Compute<u32>, jobs: &[(ContainerId, usize, f64)]) -> Vec<f6
         demand: ms * 1e6,
     };
     let works: Vec<Work> = jobs.iter().map(work).collect();
-    drive(compute, &works).into_iter().map(|ns| (ns as f64 / 1e3).round() / 1e3).collect()
+    drive(compute, pending, &works).into_iter().map(|ns| (ns as f64 / 1e3).round() / 1e3).collect()
 }
 
 #[test]
@@ -93,7 +104,7 @@ fn a_limit_of_one_core_stops_two_workers_halfway_through_the_period() {
     // 60 ms each: both run 50 ms, wait until 100, then 10 more.
     assert_eq!(run(&mut compute, &[(id[0], 0, 60.0), (id[0], 1, 60.0)]), [110.0, 110.0]);
     assert_eq!(compute.throttled_periods(id[0]), 1);
-    assert!((compute.used(id[0]) - 120e6).abs() < 1.0);
+    assert!((compute.used_at(id[0], LATER) - 120e6).abs() < 1.0);
 }
 
 #[test]
@@ -112,6 +123,38 @@ fn containers_of_a_crowded_host_share_its_cores() {
 }
 
 #[test]
+fn workers_go_apart_again_when_a_host_is_no_longer_crowded() {
+    let (mut compute, id) = compute(2.0, &[None, None]);
+    let work = |at_ms: u64, container: usize, worker, ms: f64| Work {
+        at: at_ms * 1_000_000,
+        container,
+        worker,
+        demand: ms * 1e6,
+    };
+    // Apart until 4 ms; then two workers of the first have half a core each, the second's has one until 10 ms.
+    let works = [work(0, 0, 0, 10.0), work(0, 0, 1, 10.0), work(4, 1, 0, 6.0)];
+    assert_eq!(drive(&mut compute, Vec::new(), &works), [13_000_000, 13_000_000, 10_000_000]);
+    assert!(compute.containers.iter().all(|it| it.is_apart));
+    assert_eq!([0, 1].map(|place| compute.used_at(id[place], LATER)), [20e6, 6e6]);
+}
+
+#[test]
+fn what_workers_apart_have_used_and_still_need_is_known_at_any_time() {
+    let (mut compute, id) = compute(8.0, &[None]);
+    for (at_ms, worker, ms) in [(0, 0, 30.0), (10, 0, 30.0), (20, 1, 30.0)] {
+        let now = SimTime::from_nanos(at_ms * 1_000_000);
+        compute.start(now, id[0], worker, ms * 1e6, 0, |_| {});
+    }
+    let now = SimTime::from_nanos(25_000_000);
+    assert_eq!(compute.used_at(id[0], now), 30e6);
+    assert_eq!(compute.left_at(id[0], now), 60e6);
+    let mut lost = 0.0;
+    compute.clear(now, id[0], |_, left| lost += left, |_| {});
+    assert_eq!((lost, compute.used_at(id[0], LATER), compute.left_at(id[0], LATER)), (60e6, 30e6, 0.0));
+    assert_eq!(compute.hosts[HostId(0)].runnable, 0.0);
+}
+
+#[test]
 fn a_stopped_container_leaves_its_cores_to_the_others() {
     let (mut compute, id) = compute(2.0, &[Some(0.5), None]);
     // The first uses one core for 50 ms and is stopped; the second's two workers then have both.
@@ -121,14 +164,13 @@ fn a_stopped_container_leaves_its_cores_to_the_others() {
 
 /// When work beside the workers is done that wants so many cores and so much CPU time (ms).
 fn run_beside(compute: &mut Compute<u32>, container: ContainerId, cores: f64, demand: f64) -> f64 {
-    compute.start_beside(SimTime::ZERO, container, cores, demand * 1e6, 7);
-    let mut done = Vec::new();
+    let mut pending = Vec::new();
+    compute.start_beside(SimTime::ZERO, container, cores, demand * 1e6, 7, |event| pending.push(event));
     loop {
-        let events: Vec<Retimed> = compute.take_retimed().collect();
-        let event = events.last().expect("it goes on");
-        compute.on_event(event.at, event.container, event.epoch, &mut done);
-        if done == [7] {
-            return event.at.as_nanos() as f64 / 1e6;
+        let NextEvent { at, event, .. } = pending.pop().expect("it goes on");
+        let done = compute.on_event(at, event, &mut Vec::new(), |event| pending.push(event));
+        if done == Some(7) {
+            return at.as_nanos() as f64 / 1e6;
         }
     }
 }
@@ -156,21 +198,24 @@ proptest! {
         each in 1.0_f64..300.0,
         jobs in prop::collection::vec((0..2_usize, 0..2_usize, 0.1_f64..200.0), 0..6),
     ) {
-        let works = |compute: &mut Compute<u32>, id: &[ContainerId]| {
+        let works = |compute: &mut Compute<u32>, pending, id: &[ContainerId]| {
             let jobs: Vec<_> = jobs.iter().map(|&(which, worker, ms)| (id[which], worker, ms)).collect();
-            run(compute, &jobs)
+            run_with(compute, pending, &jobs)
         };
+        let (mut events, mut events_beside) = (Vec::new(), Vec::new());
         let (mut plain, id) = compute(3.0, &[limit, None]);
         for worker in 2..2 + cores {
-            plain.start(SimTime::ZERO, id[0], worker, each * 1e6, u32::MAX);
+            plain.start(SimTime::ZERO, id[0], worker, each * 1e6, u32::MAX, |event| events.push(event));
         }
         let (mut beside, id_beside) = compute(3.0, &[limit, None]);
-        beside.start_beside(SimTime::ZERO, id_beside[0], cores as f64, cores as f64 * each * 1e6, u32::MAX);
-        let (expected, got) = (works(&mut plain, &id), works(&mut beside, &id_beside));
+        let (wanted, demand) = (cores as f64, cores as f64 * each * 1e6);
+        let schedule = |event| events_beside.push(event);
+        beside.start_beside(SimTime::ZERO, id_beside[0], wanted, demand, u32::MAX, schedule);
+        let (expected, got) = (works(&mut plain, events, &id), works(&mut beside, events_beside, &id_beside));
         for (a, b) in expected.iter().zip(&got) {
             prop_assert!((a - b).abs() < 0.01, "{expected:?} {got:?}");
         }
-        prop_assert!((plain.used(id[0]) - beside.used(id_beside[0])).abs() < 1e3);
+        prop_assert!((plain.used_at(id[0], LATER) - beside.used_at(id_beside[0], LATER)).abs() < 1e3);
     }
 }
 
@@ -381,6 +426,66 @@ fn works_of(specs: &[ContainerSpec], drawn: &[(u64, usize, usize, f64)]) -> Vec<
     drawn.iter().map(work).collect()
 }
 
+/// Containers without quotas that are now apart and now together, as their hosts are crowded or not.
+fn any_container_without_quota() -> impl Strategy<Value = ContainerSpec> {
+    any_container().prop_map(|spec| ContainerSpec { limit: None, ..spec })
+}
+
+proptest! {
+    /// The border between hosts that are crowded and hosts that are not is crossed both ways, at any moment.
+    #[test]
+    fn agrees_with_the_plain_twin_across_the_border(
+        cores in prop::collection::vec(0.8_f64..5.0, 2),
+        specs in prop::collection::vec(any_container_without_quota(), 2..4),
+        drawn in any_works(),
+    ) {
+        let works = works_of(&specs, &drawn);
+        let mut plain = Plain::new(&cores, &specs);
+        plain.run(&works);
+        let mut compute = Compute::new(cores);
+        let ids: Vec<ContainerId> = specs.iter().map(|spec| compute.add_container(spec)).collect();
+        let done_at = drive(&mut compute, Vec::new(), &works);
+        for (work, (&fast, &slow)) in done_at.iter().zip(&plain.done_at).enumerate() {
+            // Ends are rounded up to whole nanoseconds, which delays whoever has a small share by more.
+            prop_assert!((fast as f64 - slow).abs() < 2_000.0, "work {work}: {fast} against {slow}");
+        }
+        for (place, &id) in ids.iter().enumerate() {
+            let demand: f64 = works.iter().filter(|work| work.container == place).map(|work| work.demand).sum();
+            let used = compute.used_at(id, LATER);
+            prop_assert!((used - demand).abs() < 1_000.0, "{used} of {demand}");
+            prop_assert!(compute.left_at(id, LATER).abs() < 1.0);
+        }
+        prop_assert!(compute.hosts.iter().all(|host| host.runnable == 0.0 && !host.is_crowded));
+    }
+
+    /// Workers apart are done when they would be done together: work beside them that wants no core keeps them together
+    /// and takes nothing.
+    #[test]
+    fn workers_apart_are_done_when_they_would_be_together(
+        cores in prop::collection::vec(0.8_f64..5.0, 2),
+        specs in prop::collection::vec(any_container_without_quota(), 2..4),
+        drawn in any_works(),
+    ) {
+        let mut works = works_of(&specs, &drawn);
+        // Whole demands, whose thirds round to either side of whole times.
+        works.iter_mut().for_each(|work| work.demand = work.demand.floor());
+        let (mut apart, mut together) = (Compute::new(cores.clone()), Compute::new(cores));
+        for spec in &specs {
+            apart.add_container(spec);
+            let id = together.add_container(spec);
+            together.start_beside(SimTime::ZERO, id, 0.0, f64::INFINITY, u32::MAX, |_| unreachable!("it never ends"));
+        }
+        let done_at = [&mut apart, &mut together].map(|compute| drive(compute, Vec::new(), &works));
+        for (a, b) in done_at[0].iter().zip(&done_at[1]) {
+            prop_assert_eq!(a, b);
+        }
+        for id in apart.containers.ids() {
+            prop_assert!((apart.used_at(id, LATER) - together.used_at(id, LATER)).abs() < 1.0);
+            prop_assert!(apart.containers[id].is_apart && !together.containers[id].is_apart);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn agrees_with_the_plain_twin(
@@ -393,14 +498,15 @@ proptest! {
         plain.run(&works);
         let mut compute = Compute::new(cores);
         let ids: Vec<ContainerId> = specs.iter().map(|spec| compute.add_container(spec)).collect();
-        let done_at = drive(&mut compute, &works);
+        let done_at = drive(&mut compute, Vec::new(), &works);
         for (work, (&fast, &slow)) in done_at.iter().zip(&plain.done_at).enumerate() {
             let agree = (fast as f64 - slow).abs() < 2_000.0;
             prop_assert!(agree || slow >= plain.doubtful, "work {work}: {fast} against {slow}");
         }
         for (place, &id) in ids.iter().enumerate() {
             let demand: f64 = works.iter().filter(|work| work.container == place).map(|work| work.demand).sum();
-            prop_assert!((compute.used(id) - demand).abs() < 1_000.0, "{} of {demand}", compute.used(id));
+            let used = compute.used_at(id, LATER);
+            prop_assert!((used - demand).abs() < 1_000.0, "{used} of {demand}");
             let stops = [compute.throttled_periods(id), plain.containers[place].stops];
             prop_assert!(stops[0] == stops[1] || plain.doubtful.is_finite(), "{stops:?}");
         }
