@@ -20,65 +20,79 @@ pub struct Handle<T> {
 /// Reused slots for plain values.
 #[derive(Clone, Debug)]
 pub struct Slab<T> {
-    values: Vec<T>,
-    /// Odd while the slot is taken.
-    generations: Vec<u32>,
-    free: Vec<u32>,
+    slots: Vec<Slot<T>>,
+    /// The free slot that is taken next, or the end of the list of them.
+    free: u32,
+    taken: usize,
 }
+
+/// A value and whose it is: whoever checks a handle has the value at hand.
+#[derive(Clone, Copy, Debug)]
+struct Slot<T> {
+    /// Odd while the slot is taken.
+    generation: u32,
+    /// While it is free: the slot that was freed before it.
+    next_free: u32,
+    value: T,
+}
+
+/// The end of the list of free slots.
+const NONE: u32 = u32::MAX;
 
 impl<T: Copy> Slab<T> {
     /// An empty slab.
     #[must_use]
     pub const fn new() -> Self {
-        Self { values: Vec::new(), generations: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: NONE, taken: 0 }
     }
 
     /// An empty slab with room for `capacity` values.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(capacity),
-            generations: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
-        }
+        Self { slots: Vec::with_capacity(capacity), ..Self::new() }
     }
 
     /// The number of values that live in it.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.values.len() - self.free.len()
+    pub const fn len(&self) -> usize {
+        self.taken
     }
 
     /// Whether no value lives in it.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.taken == 0
     }
 
     /// Memory that it takes, with what it takes next if it is nearly full (bytes).
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        // A value has its generation and room among the free slots.
-        let size = size_of::<T>() + 2 * size_of::<u32>();
-        growing_bytes(self.values.len(), self.values.capacity(), size)
+    pub const fn bytes(&self) -> usize {
+        growing_bytes(self.slots.len(), self.slots.capacity(), size_of::<Slot<T>>())
     }
 
     /// Stores `value`.
     ///
     /// # Panics
-    /// If more than 2^32 values live at a time.
+    /// If 2^32 values live at a time.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Handle<T> {
-        if let Some(index) = self.free.pop() {
-            let generation = self.generations[index as usize].wrapping_add(1);
-            self.generations[index as usize] = generation;
-            self.values[index as usize] = value;
-            return Handle::new(index, generation);
-        }
-        let index = u32::try_from(self.values.len()).expect("a slab has at most 2^32 slots");
-        self.values.push(value);
-        self.generations.push(1);
-        // Freeing every slot must not allocate either.
-        self.free.reserve(self.values.capacity());
+        self.taken += 1;
+        let index = self.free;
+        let Some(slot) = self.slots.get_mut(index as usize) else {
+            return self.insert_behind(value);
+        };
+        self.free = slot.next_free;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.value = value;
+        Handle::new(index, slot.generation)
+    }
+
+    /// Stores `value` in a slot that there was not before.
+    #[cold]
+    fn insert_behind(&mut self, value: T) -> Handle<T> {
+        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index != NONE);
+        let index = index.expect("a slab has fewer than 2^32 slots");
+        self.slots.push(Slot { generation: 1, next_free: NONE, value });
         Handle::new(index, 1)
     }
 
@@ -86,43 +100,78 @@ impl<T: Copy> Slab<T> {
     ///
     /// # Panics
     /// If the value is gone.
+    #[inline]
     pub fn remove(&mut self, handle: Handle<T>) -> T {
-        self.check(handle);
-        let index = handle.index as usize;
-        self.generations[index] = handle.generation.get().wrapping_add(1);
-        self.free.push(handle.index);
-        self.values[index]
+        let before = self.free;
+        let slot = self.slot_mut(handle);
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.next_free = before;
+        let value = slot.value;
+        self.free = handle.index;
+        self.taken -= 1;
+        value
     }
 
     /// The handles of all values that live in it, in the order of their slots.
     pub fn handles(&self) -> impl Iterator<Item = Handle<T>> {
-        let taken = self.generations.iter().enumerate().filter(|(_, generation)| **generation % 2 == 1);
-        taken.map(|(index, &generation)| Handle::new(index as u32, generation))
+        let taken = self.slots.iter().enumerate().filter(|(_, slot)| slot.generation % 2 == 1);
+        taken.map(|(index, slot)| Handle::new(index as u32, slot.generation))
     }
 
     /// Whether the value still lives.
+    #[inline]
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {
-        self.generations.get(handle.index as usize) == Some(&handle.generation.get())
+        self.get(handle).is_some()
     }
 
-    fn check(&self, handle: Handle<T>) {
-        assert!(self.contains(handle), "stale handle {handle:?}");
+    /// The value, if it still lives.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, handle: Handle<T>) -> Option<&T> {
+        let slot = self.slots.get(handle.index as usize)?;
+        (slot.generation == handle.generation.get()).then_some(&slot.value)
     }
+
+    /// The value, to be changed, if it still lives.
+    #[inline]
+    pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
+        let slot = self.slots.get_mut(handle.index as usize)?;
+        (slot.generation == handle.generation.get()).then_some(&mut slot.value)
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, handle: Handle<T>) -> &mut Slot<T> {
+        match self.slots.get_mut(handle.index as usize) {
+            Some(slot) if slot.generation == handle.generation.get() => slot,
+            _ => is_stale(handle.index, handle.generation),
+        }
+    }
+}
+
+/// A handle outlived its value.
+#[cold]
+#[inline(never)]
+fn is_stale(index: u32, generation: NonZeroU32) -> ! {
+    panic!("stale handle {index}#{generation}")
 }
 
 impl<T: Copy> std::ops::Index<Handle<T>> for Slab<T> {
     type Output = T;
+
+    #[inline]
     fn index(&self, handle: Handle<T>) -> &T {
-        self.check(handle);
-        &self.values[handle.index as usize]
+        match self.get(handle) {
+            Some(value) => value,
+            None => is_stale(handle.index, handle.generation),
+        }
     }
 }
 
 impl<T: Copy> std::ops::IndexMut<Handle<T>> for Slab<T> {
+    #[inline]
     fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
-        self.check(handle);
-        &mut self.values[handle.index as usize]
+        &mut self.slot_mut(handle).value
     }
 }
 
