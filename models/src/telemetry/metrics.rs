@@ -86,8 +86,9 @@ impl Counter {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     slices: Slices,
-    /// The slice of the last count, and its time: most counts fall into the same one.
-    current: (usize, Range<SimTime>),
+    /// The slice that it is, and its time: most counts fall into the same one.
+    slice: usize,
+    slice_time: Range<SimTime>,
     pods: usize,
     services: usize,
     served: Vec<u32>,
@@ -167,7 +168,8 @@ impl Metrics {
         let count = slices.count();
         Self {
             slices,
-            current: (0, slices.span(0)),
+            slice: 0,
+            slice_time: slices.span(0),
             pods,
             services,
             served: vec![0; count * pods],
@@ -182,14 +184,24 @@ impl Metrics {
         }
     }
 
-    /// The slice that it is now.
+    /// The slice that it is now. Time does not go back.
     #[inline]
     fn slice(&mut self, now: SimTime) -> usize {
-        if !self.current.1.contains(&now) {
-            let slice = self.slices.of(now);
-            self.current = (slice, self.slices.span(slice));
+        debug_assert!(
+            now >= self.slice_time.start,
+            "{now} lies before the slice from {}",
+            self.slice_time.start
+        );
+        if now >= self.slice_time.end {
+            self.begin_slice(now);
         }
-        self.current.0
+        self.slice
+    }
+
+    #[cold]
+    fn begin_slice(&mut self, now: SimTime) {
+        self.slice = self.slices.of(now);
+        self.slice_time = self.slices.span(self.slice);
     }
 
     /// A client's attempt goes to a pod of a cluster.

@@ -26,6 +26,8 @@ pub struct Pod {
     pub service: ServiceId,
     /// Where it runs.
     pub cluster: ClusterId,
+    /// Its place among those of its cluster.
+    pub place: u32,
     /// The node of the pod that is there at the start, counted within the cluster.
     pub starts_on: Option<u32>,
     /// Load balancing weight of its endpoint.
@@ -75,6 +77,7 @@ pub(super) fn place_pods(
                 pods.push(Pod {
                     service: deployment.service,
                     cluster,
+                    place: (pods.len() - first) as u32,
                     starts_on: if starts { nodes.take(description, deployment) } else { None },
                     weight: deployment.weight,
                     container: ContainerId(0),

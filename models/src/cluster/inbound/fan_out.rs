@@ -113,11 +113,15 @@ impl Inbound {
 }
 
 /// Which of a group's calls is made in this step: in the listed order, or drawn without
-/// replacement. The draw is repeated from the start, so that nothing has to be remembered.
+/// replacement.
+#[inline]
 fn slot_of_step(group: &Group, address: Address, group_index: u16, step: u16) -> u16 {
-    if !group.is_sampled() {
-        return step;
-    }
+    if group.is_sampled() { sampled_slot(group, address, group_index, step) } else { step }
+}
+
+/// The draw is repeated from the start, so that nothing has to be remembered.
+#[cold]
+fn sampled_slot(group: &Group, address: Address, group_index: u16, step: u16) -> u16 {
     let mut rng = draw(address.child(u64::from(group_index)), Purpose::CallOrder);
     // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
     let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
