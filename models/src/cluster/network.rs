@@ -110,8 +110,11 @@ impl Network {
         if response.client == at.here && !at.topology.swallows() {
             return self.cross_whole(at, response);
         }
-        let sending = self.sending.insert(Sending { response, transfer: None });
-        self.round_leaves(at, sending);
+        let mut it = Sending { response, transfer: None };
+        if let Some(goes_on) = self.send_round(at, &mut it) {
+            let sending = self.sending.insert(it);
+            at.schedule(goes_on, Event::RoundLeaves(sending));
+        }
     }
 
     /// An answer within the cluster: nobody else queues on its way, so all rounds leave at once.
@@ -132,56 +135,68 @@ impl Network {
     /// The next round of an answer leaves.
     pub(super) fn round_leaves(&mut self, at: &mut Around<'_>, sending: Handle<Sending>) {
         // Its pod may have died.
-        if !self.sending.contains(sending) {
-            return;
-        }
-        let Sending { response, transfer } = self.sending[sending];
-        match passes_at(at, &response) {
+        let Some(&it) = self.sending.get(sending) else { return };
+        let mut it = it;
+        match self.send_round(at, &mut it) {
+            Some(goes_on) => {
+                self.sending[sending] = it;
+                at.schedule(goes_on, Event::RoundLeaves(sending));
+            }
             None => {
                 self.sending.remove(sending);
-                return;
             }
-            Some(passes) if passes > at.now => return at.schedule(passes, Event::RoundLeaves(sending)),
-            Some(_) => {}
+        }
+    }
+
+    /// The next round of an answer to another cluster, or of one that was swallowed, leaves if it gets through: tells when
+    /// it goes on, unless that was all or it never gets through.
+    fn send_round(&mut self, at: &mut Around<'_>, it: &mut Sending) -> Option<SimTime> {
+        let Sending { response, transfer } = it;
+        let passes = passes_at(at, response)?;
+        if passes > at.now {
+            return Some(passes);
         }
         if response.client == at.here {
-            self.sending.remove(sending);
-            return self.cross_whole(at, response);
+            self.cross_whole(at, *response);
+            return None;
         }
         let path = at.topology.path(at.here, response.client);
         let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
         let all = path.segments(stream);
         let tcp = at.topology.tcp_of(response.pod);
-        let it = &mut self.sending[sending];
-        let window = &mut it.response.window;
-        let mut transfer =
-            transfer.unwrap_or_else(|| window.start(at.now, all, lost_of(at, &response, all), &path, tcp));
-        let segments = transfer.next_round(window, &path);
-        window.sent(at.now);
-        if transfer.remaining > 0 {
-            it.transfer = Some(transfer);
+        let mut rest = match *transfer {
+            Some(rest) => rest,
+            None => {
+                let lost = lost_of(at, response, all);
+                response.window.start(at.now, all, lost, &path, tcp)
+            }
+        };
+        let segments = rest.next_round(&response.window, &path);
+        response.window.sent(at.now);
+        if rest.remaining > 0 {
+            *transfer = Some(rest);
             let wire_bytes = path.wire_bytes(segments * path.segment_bytes(), segments);
             at.recorder.work_done(at.now, response.work, |work| {
                 work.rounds += 1;
                 work.cross_wire += u64::from(wire_bytes);
             });
             let (_, _, sent) = self.transmit(at, response.client, wire_bytes);
-            return at.schedule(sent.begins + path.round_trip, Event::RoundLeaves(sending));
+            return Some(sent.begins + path.round_trip);
         }
         let last = stream - (all - segments) * path.segment_bytes();
         let wire_bytes = path.wire_bytes(last, segments);
-        let mut response = self.sending.remove(sending).response;
         at.recorder.work_done(at.now, response.work, |work| {
             work.cross_payload += u64::from(response.answer.body);
             work.cross_wire += u64::from(wire_bytes);
         });
         let mut late = SimDuration::ZERO;
-        if let Some(lost) = lost_of(at, &response, all) {
+        if let Some(lost) = lost_of(at, response, all) {
             response.window.lose(tcp);
             late = lost.costs(&path);
         }
-        let message = Message { to: response.client, wire_bytes, body: Body::Response(response) };
+        let message = Message { to: response.client, wire_bytes, body: Body::Response(*response) };
         self.send_with(at, message, response.address, Purpose::LinkResponse, late);
+        None
     }
 
     /// What has crossed the cluster.

@@ -190,7 +190,7 @@ impl Window {
         let room = u32::from(self.threshold.saturating_sub(self.segments));
         let reached = self.segments() + segments.min(room);
         // Beyond the threshold, by one per window.
-        let further = segments.saturating_sub(room).div_ceil(reached);
+        let further = if segments > room { (segments - room).div_ceil(reached) } else { 0 };
         self.segments = reached.saturating_add(further).min(u32::from(u16::MAX)) as u16;
     }
 
@@ -210,9 +210,9 @@ impl Transfer {
     /// Sends a round over a connection with this window: how many segments it carries. The last one
     /// leaves nothing remaining.
     pub fn next_round(&mut self, window: &Window, path: &Path) -> u32 {
-        let in_flight = f64::from(self.round) * f64::from(path.segment_bytes()) * 8.0;
-        let pipe_is_full = in_flight >= path.bits_per_second * path.round_trip.as_secs_f64();
-        let now = if pipe_is_full { self.remaining } else { self.remaining.min(self.round) };
+        // Most messages are one round, whatever the pipe takes.
+        let is_last = self.remaining <= self.round || self.fills_pipe(path);
+        let now = if is_last { self.remaining } else { self.round };
         self.remaining -= now;
         self.round = match u32::from(window.threshold) {
             _ if window.threshold == NO_THRESHOLD => self.round * 2,
@@ -220,6 +220,12 @@ impl Transfer {
             _ => self.round + 1,
         };
         now
+    }
+
+    /// Whether a round lasts for as long as a round trip: then sending does not stop any more.
+    fn fills_pipe(&self, path: &Path) -> bool {
+        let in_flight = f64::from(self.round) * f64::from(path.segment_bytes()) * 8.0;
+        in_flight >= path.bits_per_second * path.round_trip.as_secs_f64()
     }
 
     /// Rounds beyond the first.
