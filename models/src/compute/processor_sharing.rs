@@ -102,7 +102,12 @@ impl<J: Copy> ProcessorSharing<J> {
             return None;
         }
         let job = next.job;
-        self.next = if self.others.is_empty() { None } else { self.others.pop() };
+        // No more is written than must be: most servers fall idle.
+        if self.others.is_empty() {
+            self.next = None;
+        } else {
+            self.next = self.others.pop();
+        }
         Some(job)
     }
 }
