@@ -1,6 +1,7 @@
 //! A comparison as a table for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use meshsim_scenarios::analysis::objectives::Judged;
 use meshsim_scenarios::analysis::summary::{Requests, Strategy, Summary, UserGroup};
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::analysis::verdict::decimals;
@@ -16,7 +17,12 @@ const IN_FLIGHT_SHOWN: f64 = 0.01;
 pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
     let mut text = latency_table(summary, verbose);
     text.push('\n');
-    text += &user_table(summary, verbose);
+    text += &group_table(summary, verbose, "users", "groups of users", |it| it.users.clone());
+    text += &group_table(summary, verbose, "request", "kinds of requests", |it| it.request_kinds.clone());
+    if verbose {
+        text += &group_table(summary, verbose, "users, request", "groups and kinds", kinds_of_users);
+    }
+    text += &objective_table(summary);
     text += &traffic_table(summary);
     text.push('\n');
     text += &sent_table(summary, verbose);
@@ -41,13 +47,13 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         let latency = &it.latency_ms;
         let mut row = vec![
             it.name.clone(),
-            with_interval(&latency.mean),
-            with_interval(&latency.p50),
-            with_interval(&latency.p90),
-            with_interval(&latency.p95),
-            with_interval(&latency.p99),
+            latency_cell(it, [None, None], ("mean", latency.mean)),
+            latency_cell(it, [None, None], ("p50", latency.p50)),
+            latency_cell(it, [None, None], ("p90", latency.p90)),
+            latency_cell(it, [None, None], ("p95", latency.p95)),
+            latency_cell(it, [None, None], ("p99", latency.p99)),
             against_baseline(summary, &it.name),
-            failed(&it.requests),
+            failed_cell(it, [None, None], &it.requests),
         ];
         row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
         row.extend(verbose.then(|| number(it.dashboard_p90_ms.value, 1)));
@@ -56,37 +62,118 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
     align(&rows)
 }
 
-/// What each group of users got, where there are several: a mean over all hides those who fare badly.
-fn user_table(summary: &Summary, verbose: bool) -> String {
-    let groups = summary.strategies.iter().map(|it| it.users.len()).max().unwrap_or(0);
+/// A latency, marked where it misses an objective of these users and this kind of request.
+fn latency_cell(strategy: &Strategy, whose: [Option<&str>; 2], (figure, value): (&str, Value)) -> String {
+    with_interval(&value) + mark(strategy, whose, &[figure])
+}
+
+/// The share that failed, marked likewise.
+fn failed_cell(strategy: &Strategy, whose: [Option<&str>; 2], requests: &Requests) -> String {
+    failed(requests) + mark(strategy, whose, &["failures", "availability"])
+}
+
+/// What stands behind a figure that misses its objective.
+fn mark(strategy: &Strategy, [users, request]: [Option<&str>; 2], figures: &[&str]) -> &'static str {
+    let misses = |it: &Judged| {
+        !it.holds
+            && it.users.as_deref() == users
+            && it.request.as_deref() == request
+            && figures.contains(&it.figure)
+    };
+    if strategy.objectives.iter().any(misses) { " !" } else { "" }
+}
+
+/// What became of the objectives, where there are some.
+fn objective_table(summary: &Summary) -> String {
+    if summary.strategies.iter().all(|it| it.objectives.is_empty()) {
+        return String::new();
+    }
+    let head = ["objective", "bound", "strategy", "value", "holds", "in replications"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    let count = summary.strategies.iter().map(|it| it.objectives.len()).max().unwrap_or(0);
+    let replications = f64::from(summary.run.replications);
+    for place in 0..count {
+        for strategy in &summary.strategies {
+            let Some(it) = strategy.objectives.get(place) else { continue };
+            let side = if it.figure == "availability" { "above" } else { "below" };
+            let percent = |share: f64| {
+                let digits = number(share * 100.0, 3);
+                format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
+            };
+            let (bound, value) = match it.is_latency() {
+                true => (format!("{} ms", it.bound), format!("{} ms", with_interval(&it.value))),
+                false => (percent(it.bound), percent(it.value.value)),
+            };
+            let holds = if it.holds { "yes" } else { "no !" };
+            let kept = format!("{:.0} of {replications}", it.probability * replications);
+            let cells =
+                [it.name(), format!("{side} {bound}"), strategy.name.clone(), value, holds.to_owned(), kept];
+            rows.push(cells.to_vec());
+        }
+    }
+    format!("objectives (! is missed)\n{}\n", align(&rows))
+}
+
+/// The kinds of requests of each group of users.
+fn kinds_of_users(strategy: &Strategy) -> BTreeMap<String, UserGroup> {
+    let of_users = |(users, it): (&String, &UserGroup)| {
+        let kinds = it.request_kinds.iter();
+        kinds.map(|(kind, it)| (format!("{users}, {kind}"), it.clone())).collect::<Vec<_>>()
+    };
+    strategy.users.iter().flat_map(of_users).collect()
+}
+
+/// What each group of requests got, where there are several: a mean over all hides those who fare badly.
+fn group_table(
+    summary: &Summary,
+    verbose: bool,
+    title: &str,
+    what: &str,
+    of: impl Fn(&Strategy) -> BTreeMap<String, UserGroup>,
+) -> String {
+    let all: Vec<(&Strategy, BTreeMap<String, UserGroup>)> =
+        summary.strategies.iter().map(|it| (it, of(it))).collect();
+    let groups = all.iter().map(|(_, it)| it.len()).max().unwrap_or(0);
     if groups == 0 {
         return String::new();
     }
     let shown = groups <= GROUPS_SHOWN || verbose;
-    let head = ["users", "strategy", "mean ms", "p50", "p90", "p95", "p99", "failed"].map(str::to_owned);
+    let head = [title, "strategy", "mean ms", "p50", "p90", "p95", "p99", "failed"].map(str::to_owned);
     let mut rows = vec![head.to_vec()];
-    let names: BTreeSet<&String> = summary.strategies.iter().flat_map(|it| it.users.keys()).collect();
+    let names: BTreeSet<&String> = all.iter().flat_map(|(_, it)| it.keys()).collect();
     let row = |name: &str, strategy: &Strategy, group: &UserGroup| {
-        let latency = group.latency_ms.named().map(|(_, value)| with_interval(&value));
+        let whose = whose(title, name);
+        let latency = group.latency_ms.named().map(|it| latency_cell(strategy, whose, it));
         let head = [name.to_owned(), strategy.name.clone()];
-        head.into_iter().chain(latency).chain([failed(&group.requests)]).collect::<Vec<_>>()
+        head.into_iter()
+            .chain(latency)
+            .chain([failed_cell(strategy, whose, &group.requests)])
+            .collect::<Vec<_>>()
     };
     if shown {
         for name in names {
-            let of = |it: &Strategy| it.users.get(name).map(|group| row(name, it, group));
-            rows.extend(summary.strategies.iter().filter_map(of));
+            rows.extend(all.iter().filter_map(|(it, groups)| Some(row(name, it, groups.get(name)?))));
         }
-        return format!("by users\n{}\n", align(&rows));
+        return format!("by {title}\n{}\n", align(&rows));
     }
-    for strategy in &summary.strategies {
+    for (strategy, groups) in &all {
         let mean = |(_, group): &(&String, &UserGroup)| group.latency_ms.mean.value;
-        let slowest = strategy.users.iter().max_by(|a, b| mean(a).total_cmp(&mean(b)));
+        let slowest = groups.iter().max_by(|a, b| mean(a).total_cmp(&mean(b)));
         rows.extend(slowest.map(|(name, group)| row(name, strategy, group)));
     }
-    format!("the slowest of {groups} groups of users (all with --verbose)\n{}\n", align(&rows))
+    format!("the slowest of {groups} {what} (all with --verbose)\n{}\n", align(&rows))
 }
 
-/// More groups of users than this are not shown one by one.
+/// The users and the kind of request of a row of a table.
+fn whose<'a>(title: &str, name: &'a str) -> [Option<&'a str>; 2] {
+    match title {
+        "users" => [Some(name), None],
+        "request" => [None, Some(name)],
+        _ => name.rsplit_once(", ").map_or([None; 2], |(users, request)| [Some(users), Some(request)]),
+    }
+}
+
+/// More groups than this are not shown one by one.
 const GROUPS_SHOWN: usize = 4;
 
 /// The difference to the baseline; a dash if there is none, as where nothing was completed.

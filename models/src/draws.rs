@@ -108,6 +108,14 @@ pub enum Purpose {
     LoopRound = 46,
     /// Back-off before a server's sidecar tries its application again (`cluster/inbound/sidecar`). Request draw.
     InboundBackOff = 50,
+    /// What is requested (`users/requests`). Request draw.
+    RequestKind = 60,
+    /// How long a call waits without using the CPU, where a law says it (`application/call_graph`). Request draw.
+    Wait = 61,
+    /// Does a cache have the answer? (`cluster/inbound/fan_out`) Request draw.
+    CacheHit = 62,
+    /// Does an endpoint answer with an error? (`cluster/inbound/cell`) Request draw, one address per attempt.
+    EndpointError = 63,
 }
 
 /// The roots of all addresses of one replication.

@@ -11,7 +11,7 @@ use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::exponential::Exponential;
 use meshsim_models::envoy::route::RouteSettings;
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{OutlierDetectionSettings, TrafficPolicy};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
@@ -36,7 +36,7 @@ fn count(record: &Record, status: &str) -> usize {
 fn the_tail_of_the_service_time_gives_up_and_is_served_all_the_same() {
     let mut description = free_world(&[0], &[], &[(0, EDGE, 1)], every_ms(3_000.0), 12_000);
     let law = ServiceTime::Exponential(Exponential::new(100.0));
-    description.application.services[ServiceId(0)].service_time = Some(law);
+    description.application.endpoints[EndpointId(0)].service_time = Some(law);
     description.populations[0].timeout = Some(MS(150));
     let record = run(&description, 0);
     let (sent, given_up) = (record.requests.len() as u64, count(&record, "0 DC") as u64);

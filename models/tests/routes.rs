@@ -18,6 +18,7 @@ use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::Description;
 use support::{
     CLOUD, EDGE, LOCAL_ROUND_TRIP_MS, all_ended, counted, counted_of, free_world, is_binomial, run, same_ms,
@@ -388,7 +389,7 @@ fn what_no_route_takes_is_answered_404() {
     description.populations.truncate(1);
     let mut chain = free_world(&[1, 1, 1], &[(2, 0)], &[(0, EDGE, 1), (1, EDGE, 1), (2, EDGE, 1)], TEN, 5);
     chain.services[ServiceId(0)] = description.services[ServiceId(0)].clone();
-    chain.populations[0].entry = EndpointId(2);
+    chain.populations[0].requests = Requests::only(EndpointId(2));
     chain.populations[0].headers = vec![("x-group".into(), "beta".into())];
     let record = run(&chain, 0);
     assert!(all_ended(&record).iter().all(|(_, end)| end.status.to_string() == "500"));

@@ -17,7 +17,7 @@ use meshsim_models::application::service_time::empirical::Empirical;
 use meshsim_models::application::service_time::exponential::Exponential;
 use meshsim_models::application::service_time::gamma::Gamma;
 use meshsim_models::application::service_time::log_normal::LogNormal;
-use meshsim_models::ids::{EndpointId, ServiceId};
+use meshsim_models::ids::EndpointId;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::Description;
 use support::{EDGE, NO_COSTS, all_ended, free_world, run};
@@ -30,7 +30,7 @@ fn chain(laws: &[ServiceTime], arrivals: Arrivals, seconds: u64) -> Description 
     let sleeps = vec![0; laws.len()];
     let mut world = free_world(&sleeps, &calls, &pods, arrivals, seconds);
     for (service, law) in (0..).zip(laws) {
-        world.application.services[ServiceId(service)].service_time = Some(law.clone());
+        world.application.endpoints[EndpointId(service)].service_time = Some(law.clone());
     }
     world
 }
@@ -72,7 +72,7 @@ fn memory_and_disk_stress_take_cpu_time_and_make_wait() {
     assert!((latency - network_and_sleep - 31.0).abs() < 1e-3, "{latency} of {network_and_sleep}");
     // A law says what the work takes, and the disk is waited for all the same.
     let law = ServiceTime::Deterministic(Deterministic::new(1.0));
-    world.application.services[ServiceId(0)].service_time = Some(law);
+    world.application.endpoints[EndpointId(0)].service_time = Some(law);
     let latency = mean_latency_ms(&world, 0);
     assert!((latency - network_and_sleep - 17.0).abs() < 1e-3, "{latency} of {network_and_sleep}");
 }
@@ -100,7 +100,7 @@ fn a_law_takes_the_place_of_all_the_cell_s_costs() {
     let latency = mean_latency_ms(&world, 0);
     assert!((latency - network - 16.0).abs() < 1e-3, "{latency}, of it network {network}");
     // A service without a law costs what it did.
-    world.application.services[ServiceId(1)].service_time = None;
+    world.application.endpoints[EndpointId(1)].service_time = None;
     world.cell.costs = CellCosts { body_ms_per_kb: 0.0, ..dear };
     world.cell.speed_spread = 0.0;
     let latency = mean_latency_ms(&world, 0);

@@ -6,7 +6,7 @@ mod support;
 
 use meshsim_core::random::{Address, Draw, uniform, uniform_index};
 use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
-use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Protocol, Service};
+use meshsim_models::application::call_graph::{Application, Endpoint, Group, Protocol, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
 use meshsim_models::envoy::fault_injection::FaultInjection;
 use meshsim_models::envoy::load_balancer::Policy;
@@ -43,6 +43,7 @@ use meshsim_models::telemetry::work::Work;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
+use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::{
     CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, GatewaySettings,
     HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
@@ -109,27 +110,34 @@ fn application(dice: &mut Dice) -> Application {
         let later: Vec<u32> =
             (0..owners.len() as u32).filter(|&endpoint| owners[endpoint as usize] > owner).collect();
         let groups = if later.is_empty() { Vec::new() } else { groups(dice, &later) };
-        let internal = internal_service(dice);
-        application.endpoints.push(Endpoint { service: ServiceId(owner), internal, groups });
+        let endpoint = Endpoint::new(ServiceId(owner), internal_service(dice));
+        let request_bytes = dice.pick(&[0, 0, 2_000, 200_000]);
+        application.endpoints.push(Endpoint { request_bytes, groups, ..endpoint });
     }
     for number in 0..services {
-        let endpoint = owners.iter().position(|&owner| owner == number).map(EndpointId::from_index);
-        application.services.push(service(dice, number, endpoint.expect("each has one")));
+        let mut own =
+            owners.iter().zip(0..).filter(|(owner, _)| **owner == number).map(|(_, id)| EndpointId(id));
+        let service = service(dice, number, own.next().expect("each has one"));
+        application.services.push(Service { others: own.collect(), ..service });
     }
     application
 }
 
 fn groups(dice: &mut Dice, later: &[u32]) -> Vec<Group> {
-    (0..dice.count(0, 2))
+    let mut groups: Vec<Group> = (0..dice.count(0, 3))
         .map(|_| {
-            let call = |dice: &mut Dice| Call {
-                endpoint: EndpointId(dice.pick(later)),
-                probability: dice.pick(&[0.0, 0.3, 0.7, 1.0]),
-            };
-            let calls: Vec<Call> = (0..dice.count(1, 3)).map(|_| call(dice)).collect();
-            Group { sequence_length: dice.pick(&[1, 2, 100]), calls }
+            let call = |dice: &mut Dice| (EndpointId(dice.pick(later)), dice.pick(&[0.0, 0.3, 0.7, 1.0]));
+            let calls: Vec<(EndpointId, f64)> = (0..dice.count(1, 3)).map(|_| call(dice)).collect();
+            let mut group = Group::in_turn(calls);
+            // Some are made together or not at all.
+            if dice.chance(0.3) {
+                group.calls.iter_mut().for_each(|call| call.coin = 0);
+            }
+            Group { stage: dice.count(0, 2) as u16, sequence_length: dice.pick(&[1, 2, 100]), ..group }
         })
-        .collect()
+        .collect();
+    groups.sort_by_key(|group| group.stage);
+    groups
 }
 
 fn internal_service(dice: &mut Dice) -> InternalService {
@@ -154,11 +162,8 @@ fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
         name: format!("s{number}"),
         workers: dice.count(1, 3) as u16,
         threads: dice.count(1, 3) as u16,
-        replicas: 1,
-        cpu_limit: None,
         cpu_request: Some(Cores(dice.between(0.0, 2.0))),
-        endpoint,
-        service_time: None,
+        ..Service::new("", endpoint)
     }
 }
 
@@ -313,15 +318,18 @@ fn population(
     clusters: u32,
     calls_per_second: f64,
 ) -> Population {
-    let entry = EndpointId(dice.count(0, application.endpoints.len() as u32 - 1));
-    let visits = application.expected_visits(entry).expect("the graph has no cycle");
+    let kind = |dice: &mut Dice| EndpointId(dice.count(0, application.endpoints.len() as u32 - 1));
+    let kinds: Vec<(EndpointId, f64)> =
+        (0..dice.count(1, 3)).map(|_| (kind(dice), dice.pick(&[1.0, 3.0]))).collect();
+    let requests = Requests::weighted(&kinds);
+    let visits = application.expected_visits(requests.shares()).expect("the graph has no cycle");
     let per_second = (dice.between(0.1, 1.0) * calls_per_second / visits.iter().sum::<f64>()).min(50.0);
     let users = dice.count(1, 20);
     let think_time = SimDuration::from_secs_f64(f64::from(users) / per_second);
     Population {
         name: "users".into(),
         cluster: ClusterId(dice.count(0, clusters - 1)),
-        entry,
+        requests,
         users,
         arrivals: match dice.count(0, 2) {
             0 => Arrivals::Poisson { per_second },
@@ -411,8 +419,10 @@ fn world_with_rules(seed: u64) -> Description {
     description.services[ServiceId(services - 1)].protocol = Protocol::Http1;
     // Users enter by HTTP.
     for population in &mut description.populations {
-        let entry = description.application.endpoints[population.entry].service;
-        description.services[entry].protocol = dice.pick(&[Protocol::Http1, Protocol::Http2]);
+        for entry in population.requests.endpoints() {
+            let entry = description.application.endpoints[entry].service;
+            description.services[entry].protocol = dice.pick(&[Protocol::Http1, Protocol::Http2]);
+        }
         population.personal = vec!["x-user".into()];
         population.counts_session_moves = true;
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
@@ -532,6 +542,7 @@ fn rules(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -
         locality: dice.chance(0.3).then(|| locality_setting(dice)),
         hash,
         routes,
+        external: false,
         waypoint: dice.chance(0.5),
     }
 }

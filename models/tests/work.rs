@@ -7,7 +7,7 @@ use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
 use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::telemetry::work::Work;
@@ -32,7 +32,7 @@ fn always(ms: f64) -> ServiceTime {
 
 /// Calls of `s0` need 10 ms of CPU each.
 fn ten_ms_of_cpu(mut description: Description) -> Description {
-    description.application.services[ServiceId(0)].service_time = Some(always(10.0));
+    description.application.endpoints[EndpointId(0)].service_time = Some(always(10.0));
     description
 }
 
@@ -121,7 +121,7 @@ fn what_a_dead_caller_had_asked_for_is_done_for_the_user() {
 #[test]
 fn cpu_time_that_a_dead_pod_never_used_is_taken_back() {
     let mut description = free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 3);
-    description.application.services[ServiceId(0)].service_time = Some(always(900.0));
+    description.application.endpoints[EndpointId(0)].service_time = Some(always(900.0));
     let arrival = run(&description, 0).requests[0].arrival;
     description.faults = vec![crash(0, arrival + SimDuration::from_millis(400))];
     let record = run(&description, 0);

@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 18] = [
+const SCENARIOS: [Entry; 20] = [
     ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
@@ -14,8 +14,10 @@ const SCENARIOS: [Entry; 18] = [
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
+    ("online-boutique", include_str!("../library/online-boutique.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),
     ("rolling-update", include_str!("../library/rolling-update.toml")),
+    ("shop", include_str!("../library/shop.toml")),
     ("sidecar-ambient", include_str!("../library/sidecar-ambient.toml")),
     ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),
     ("startup-cpu", include_str!("../library/startup-cpu.toml")),

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use toml::Spanned;
 
 /// A scenario: of the library, of a file or of texts.
 #[derive(Clone, Debug)]
@@ -197,14 +198,14 @@ impl Scenario {
 
     fn resolve_as(&self, strategy: Option<usize>) -> Checked<Resolved> {
         let schema = self.document.read(strategy)?;
-        let path = schema.application.workmodel.get_ref();
-        let span = schema.application.workmodel.span();
-        let workmodel = self
-            .file(path)
-            .map_err(|problem| Problems::from(Problem { place: self.document.place(span), ..problem }))?;
+        let read = |path: &Spanned<String>| {
+            let place = || self.document.place(path.span());
+            self.file(path.get_ref()).map_err(|problem| Problems::from(Problem { place: place(), ..problem }))
+        };
+        let workmodel = schema.application.workmodel.as_ref().map(read).transpose()?;
         let name = strategy.map_or("base", |place| &self.strategies[place]);
         let files = |path: &str| self.bytes(path);
-        let mut resolved = resolve::resolve(&self.document, &schema, &workmodel, &files, name)?;
+        let mut resolved = resolve::resolve(&self.document, &schema, workmodel.as_ref(), &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
         Ok(resolved)
     }
@@ -249,7 +250,8 @@ impl Scenario {
         let mut paths = [Vec::new(), Vec::new()];
         for schema in places.into_iter().filter_map(|place| self.document.read(place).ok()) {
             let recordings = schema.users.values().filter_map(|users| users.get_ref().recording());
-            let named = [vec![schema.application.workmodel.get_ref().as_str()], recordings.collect()];
+            let work_model = schema.application.workmodel.iter().map(|path| path.get_ref().as_str());
+            let named = [work_model.collect::<Vec<_>>(), recordings.collect()];
             for (known, named) in paths.iter_mut().zip(named) {
                 for path in named {
                     if !known.iter().any(|known| known == path) {

@@ -277,7 +277,7 @@ fn spans_give_each_service_its_law() {
     let laws: Vec<Option<&str>> = calibrated
         .description
         .application
-        .services
+        .endpoints
         .iter()
         .map(|it| it.service_time.as_ref().map(ServiceTime::name))
         .collect();

@@ -156,7 +156,7 @@ const CONFIGURE_POLICY: &str = "changes=[{ at = \"2s\", service = \"back\", clus
 const DETECTION: &str = "mesh.traffic_policy.outlier_detection.consecutive_5xx_errors=3";
 
 /// Keys of services that are no business of the data plane, and those whose effect others have tests for.
-const NOT_OF_THE_MESH: [&str; 8] = [
+const NOT_OF_THE_MESH: [&str; 13] = [
     "services.resources",
     "services.image",
     "services.node_selector",
@@ -165,6 +165,11 @@ const NOT_OF_THE_MESH: [&str; 8] = [
     "services.hpa",
     "services.service_time",
     "services.start",
+    "services.endpoints",
+    "services.workers",
+    "services.threads",
+    "services.wait",
+    "services.external",
 ];
 
 fn plan(settings: &[&str]) -> Result<ComparisonPlan, Problems> {

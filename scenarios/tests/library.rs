@@ -228,6 +228,40 @@ fn users_that_move_need_pods_where_they_go() {
     assert!(is_faster(&summary, "two-and-two", "where-they-live"));
 }
 
+/// Four objectives, of which an edge misses its own while all users together keep it.
+#[test]
+fn the_shop_fails_the_edge_that_a_figure_over_everybody_hides() {
+    let summary = run("shop", 2, &[]);
+    let holds = |name: &str| find(&summary, name).objectives.iter().map(|it| it.holds).collect::<Vec<_>>();
+    assert_eq!(holds("cloud-only"), [true, true, false, true]);
+    assert_eq!(holds("edges"), [true; 4]);
+    assert_eq!(holds("without-edge1"), [false, true, true, true]);
+    let cloud_only = find(&summary, "cloud-only");
+    assert_within(cloud_only.latency_ms.p95.value, 100.0..=280.0);
+    let edge1 = |name: &str| find(&summary, name).users["edge1"].latency_ms.mean.value;
+    assert!(edge1("without-edge1") > 2.0 * edge1("cloud-only"), "{}", edge1("without-edge1"));
+    // One request in ten buys, and only there is the payment provider asked.
+    let payments: f64 = cloud_only.served_per_second["payment"].values().sum();
+    let orders: f64 = cloud_only.served_per_second["order"].values().sum();
+    assert!((payments - orders).abs() < 0.1 && payments > 1.0, "{payments} for {orders}");
+}
+
+/// (256 + 12 k) calls in 28 requests, with k = 2 products in a cart.
+#[test]
+fn the_frontend_of_online_boutique_is_not_moved_alone() {
+    let summary = run("online-boutique", 2, &[]);
+    let crossings = |name: &str| find(&summary, name).crossings_per_request.value;
+    assert_within(crossings("cloud-only"), 1.0..=1.0);
+    assert_within(crossings("frontend"), 9.8..=10.2);
+    assert_within(crossings("pages"), 0.85..=1.0);
+    assert_within(crossings("all"), 0.0..=0.0);
+    // Of 28 requests, 13 are for products and one is a checkout.
+    let it = find(&summary, "all");
+    let share = |kind: &str| it.request_kinds[kind].requests.offered as f64 / it.requests.offered as f64;
+    assert_within(share("product"), 0.44..=0.49);
+    assert_within(share("checkout"), 0.025..=0.047);
+}
+
 /// Of a service in a cluster: ready pods in the mean, and the most at a time.
 fn pods(strategy: &Strategy, service: &str, cluster: &str) -> (f64, u32) {
     let workload = &strategy.workloads[service][cluster];

@@ -778,7 +778,7 @@ fn laws_of_service_times() {
         ("{ law = \"gamma\", mean = \"3ms\" }", "the law has no coefficient of variation"),
         ("{ law = \"gamma\", mean = \"3ms\", cv = 0 }", "cv 0 is out of range (it is 0.01 to 10"),
         ("{ law = \"exponential\", mean = \"3ms\", cv = 0.5 }", "this law has no cv"),
-        ("{ law = \"exponential\", mean = \"0ms\" }", "mean 0s is out of range (it is more than 0ms)"),
+        ("{ law = \"exponential\", mean = \"0ms\" }", "mean 0ms is out of range (it is more than 0ms)"),
         ("{ law = \"deterministic\" }", "the law has no mean (write mean = \"3ms\")"),
         ("{ law = \"empirical\", quantiles = [\"2ms\", \"1ms\"] }", "the quantiles do not ascend"),
         ("{ law = \"empirical\", quantiles = [\"2ms\"] }", "the law has 1 quantiles (there are 2 to 10001)"),

@@ -164,7 +164,7 @@ fn work_models_may_have_more_than_is_simulated() {
         let Some(folder) = case(test, folder) else { return };
         let scenario = Scenario::open(folder.join("two.toml").to_str().unwrap(), &[]).unwrap();
         let resolved = scenario.resolve(scenario.strategy(Some("base")).unwrap()).unwrap();
-        let visits = resolved.description.application.expected_visits(EndpointId(0)).unwrap();
+        let visits = resolved.description.application.expected_visits([(EndpointId(0), 1.0)]).unwrap();
         assert!((visits.iter().sum::<f64>() - calls).abs() < 1e-12, "{}", folder.display());
         let said: Vec<String> = before_run(&resolved).iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), usize::from(warning.is_some()), "{said:?}");

@@ -6,11 +6,13 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 use crate::progress::{Progress, Reading};
 use clap::Args;
+use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::sweep::Axis;
 use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::resolve::Resolved;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
@@ -57,6 +59,34 @@ pub(crate) struct Output {
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Whether objectives decide about the exit code.
+#[derive(Args)]
+pub(crate) struct Enforcement {
+    /// Exit with code 1 if an objective of the scenario does not hold under some strategy
+    #[arg(long)]
+    enforce: bool,
+}
+
+impl Enforcement {
+    /// Refuses to enforce what is not there.
+    pub(crate) fn has_objectives<'a>(
+        &self,
+        strategies: impl IntoIterator<Item = &'a Resolved>,
+    ) -> Checked<()> {
+        if self.enforce && strategies.into_iter().all(|it| it.objectives.is_empty()) {
+            let help = "write [[objective]] with a figure and a bound, or leave --enforce out";
+            return Err(Problem::new("--enforce: the scenario has no objective").help(help).into());
+        }
+        Ok(())
+    }
+
+    /// How a command ends that otherwise would so.
+    pub(crate) fn code<'a>(&self, code: Code, summaries: impl IntoIterator<Item = &'a Summary>) -> Code {
+        let misses = self.enforce && !summaries.into_iter().all(Summary::objectives_hold);
+        if code == Code::Ok && misses { Code::Failed } else { code }
+    }
 }
 
 /// How much is shown and kept of a comparison.

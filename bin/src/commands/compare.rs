@@ -1,12 +1,12 @@
 //! `meshsim compare`: all strategies over the same requests.
 
-use super::common::{Detail, Output, Running, ScenarioArgs, interrupted, print};
+use super::common::{Detail, Enforcement, Output, Running, ScenarioArgs, interrupted, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
 use meshsim_scenarios::analysis::summary::Summary;
-use meshsim_scenarios::analysis::verdict::{ranking_over_draws, verdict};
+use meshsim_scenarios::analysis::verdict::{about_objectives, ranking_over_draws, verdict};
 use meshsim_scenarios::experiment::compare::ComparisonPlan;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
@@ -33,6 +33,8 @@ pub(crate) struct Args {
     baseline: Option<String>,
     #[command(flatten)]
     detail: Detail,
+    #[command(flatten)]
+    enforcement: Enforcement,
     /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     calibration_draws: Option<u32>,
@@ -47,7 +49,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         .calibration_draws
         .map(|count| OverDraws::new(&scenario, &settings, &plan, &choice, count as usize))
         .transpose()?;
-    run(&plan, draws.as_ref(), &args.running, &args.output, &args.detail)
+    args.enforcement.has_objectives(&plan.strategies)?;
+    run(&plan, draws.as_ref(), &args.running, &args.output, (&args.detail, &args.enforcement))
 }
 
 /// Runs a plan and reports it; also over draws of a calibration, if there are some.
@@ -56,7 +59,7 @@ pub(super) fn run(
     draws: Option<&OverDraws>,
     running: &Running,
     output: &Output,
-    detail: &Detail,
+    (detail, enforcement): (&Detail, &Enforcement),
 ) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     let mut folder = output.prepare()?;
@@ -80,6 +83,9 @@ pub(super) fn run(
     } else {
         let mut sentence =
             if summary.strategies.len() > 1 { verdict(&summary) + "\n" } else { String::new() };
+        sentence += &Some(about_objectives(&summary))
+            .filter(|it| !it.is_empty())
+            .map_or(String::new(), |it| it + "\n");
         if let Some(ranking) = &summary.calibration {
             sentence += &(ranking.sentence() + "\n");
         }
@@ -98,7 +104,7 @@ pub(super) fn run(
         return Ok(interrupted(&format!("{} of {} draws are finished", ranking.draws, draws.count())));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
-    Ok(if completed { Code::Ok } else { Code::Failed })
+    Ok(enforcement.code(if completed { Code::Ok } else { Code::Failed }, [&summary]))
 }
 
 fn header(summary: &Summary) -> String {

@@ -1,6 +1,6 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Detail, Output, Running, ScenarioArgs};
+use super::common::{Detail, Enforcement, Output, Running, ScenarioArgs};
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
@@ -18,9 +18,12 @@ pub(crate) struct Args {
     strategy: Option<String>,
     #[command(flatten)]
     detail: Detail,
+    #[command(flatten)]
+    enforcement: Enforcement,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
-    compare::run(&plan, None, &args.running, &args.output, &args.detail)
+    args.enforcement.has_objectives(&plan.strategies)?;
+    compare::run(&plan, None, &args.running, &args.output, (&args.detail, &args.enforcement))
 }

@@ -5,6 +5,7 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table::fitted;
+use meshsim_scenarios::analysis::objectives::Judged;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::best_of_points;
 use meshsim_scenarios::experiment::sweep::{Axis, Point, Sweep};
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     /// The strategy that the others are compared with (default: the scenario's, or the first)
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
+    #[command(flatten)]
+    enforcement: super::common::Enforcement,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
@@ -40,6 +43,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let scenario = Scenario::open(&args.scenario, &[])?;
     let sweep = Sweep::new(&scenario, axes, &choice)?;
+    args.enforcement.has_objectives(sweep.points.iter().flat_map(|(_, plan)| &plan.strategies))?;
     let sha256 = scenario.sha256()?;
     let files = args.output.prepare()?.map(|folder| SweepFiles::new(folder, &sweep));
     warn_of_points(&sweep);
@@ -64,7 +68,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if points.is_empty() {
         return Err(Problem::new("the sweep has no point").into());
     }
-    Ok(if points.iter().all(completed) { Code::Ok } else { Code::Failed })
+    let code = if points.iter().all(completed) { Code::Ok } else { Code::Failed };
+    Ok(args.enforcement.code(code, points.iter().map(|it| &it.summary)))
 }
 
 /// Each warning once, with the first point that it is for: the others differ in numbers only.
@@ -109,7 +114,10 @@ fn table(sweep: &Sweep, points: &[Point]) -> String {
                     .map_or(String::new(), |[low, high]| format!(" (95 % {low:+.1} to {high:+.1})"));
                 format!("  {:+8.1} against {}{interval}", difference.value, paired.baseline)
             });
-            let _ = writeln!(text, "  {:<16} {:9.1} ms{against}", it.name, it.latency_ms.mean.value);
+            let missed: Vec<String> = it.objectives.iter().filter(|it| !it.holds).map(Judged::name).collect();
+            let missed =
+                if missed.is_empty() { String::new() } else { format!("  misses {}", missed.join(", ")) };
+            let _ = writeln!(text, "  {:<16} {:9.1} ms{against}{missed}", it.name, it.latency_ms.mean.value);
         }
     }
     text

@@ -1,21 +1,24 @@
 //! The application as a graph: services > endpoints > groups > calls.
 //!
 //! # Models
-//! An endpoint first runs its internal service, then its groups of calls: the groups in parallel,
-//! the calls of a group one after the other, each with its probability. If a group's sequence
+//! An endpoint first does its own work, then its groups of calls, stage by stage: the groups of a stage in
+//! parallel, the calls of a group one after the other, each with its probability. If a group's sequence
 //! length is smaller than its number of calls, that many are drawn without replacement, in random
-//! order. A µBench work model has one endpoint per service.
+//! order. Its own work is an internal service's, or what laws say: CPU time, time that takes none, the answer's size.
+//! A µBench work model has one endpoint per service, and one stage per endpoint.
 //!
 //! # Source
 //! µBench, `ServiceCell/ExternalServiceExecutor.py`. Expected calls: the visits of a transient
 //! Markov chain with expected-call matrix M are the row sums of (I - M)^-1, which exists if and
 //! only if the spectral radius of M is below 1 (Kemeny and Snell, Finite Markov chains, 1960).
 
-use super::internal_service::InternalService;
+use super::internal_service::{CellCosts, InternalService};
 use super::service_time::ServiceTime;
+use crate::draws::Purpose;
 use crate::ids::{EndpointId, ServiceId};
 use crate::units::Cores;
-use meshsim_core::Table;
+use meshsim_core::random::Address;
+use meshsim_core::{SimDuration, Table};
 
 /// Every service and endpoint of the simulated application.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +46,8 @@ pub struct Service {
     pub cpu_request: Option<Cores>,
     /// The endpoint that a call to the service reaches unless it names another.
     pub endpoint: EndpointId,
-    /// Law of the CPU time of a request, instead of what the internal service costs.
-    pub service_time: Option<ServiceTime>,
+    /// Its further endpoints.
+    pub others: Vec<EndpointId>,
 }
 
 impl Service {
@@ -59,8 +62,13 @@ impl Service {
             cpu_limit: None,
             cpu_request: None,
             endpoint,
-            service_time: None,
+            others: Vec::new(),
         }
+    }
+
+    /// All its endpoints.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> {
+        std::iter::once(self.endpoint).chain(self.others.iter().copied())
     }
 }
 
@@ -86,15 +94,83 @@ impl Protocol {
     }
 }
 
-/// An operation of a service.
+/// The name of the endpoint of a service that has one without a name.
+pub const DEFAULT_ENDPOINT: &str = "default";
+
+/// An operation of a service: a kind of request.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The service that offers it.
     pub service: ServiceId,
+    /// Its name, among those of its service.
+    pub name: String,
     /// What it does itself.
     pub internal: InternalService,
-    /// What it calls then. Groups run in parallel.
+    /// Law of the CPU time of a request, instead of what the internal service costs.
+    pub service_time: Option<ServiceTime>,
+    /// Law of the time for which a request's thread waits without using the CPU (ms), instead of the internal
+    /// service's.
+    pub wait: Option<ServiceTime>,
+    /// Body of a request (bytes).
+    pub request_bytes: u32,
+    /// Law of the size of an answer's body (bytes), instead of the internal service's.
+    pub response_size: Option<ServiceTime>,
+    /// Share of the requests that it answers with `error_status` and does nothing for: 0 to 1.
+    pub errors: f64,
+    /// That status.
+    pub error_status: u16,
+    /// With which probability it has the answer itself and calls nobody, as a cache does: 0 to 1.
+    pub hit_ratio: f64,
+    /// What it calls then, in ascending order of their stages.
     pub groups: Vec<Group>,
+}
+
+impl Endpoint {
+    /// The only endpoint of a service, which does this and calls nobody.
+    #[must_use]
+    pub fn new(service: ServiceId, internal: InternalService) -> Self {
+        Self {
+            service,
+            name: DEFAULT_ENDPOINT.to_owned(),
+            internal,
+            service_time: None,
+            wait: None,
+            request_bytes: 0,
+            response_size: None,
+            errors: 0.0,
+            error_status: 500,
+            hit_ratio: 0.0,
+            groups: Vec::new(),
+        }
+    }
+
+    /// What it calls, and how often in the mean.
+    pub fn expected_calls(&self) -> impl Iterator<Item = (EndpointId, f64)> {
+        let misses = 1.0 - self.hit_ratio;
+        let of_group = move |group: &Group| {
+            let calls = group.calls.iter().map(|call| (call.endpoint, misses * group.expected(call)));
+            calls.collect::<Vec<_>>()
+        };
+        self.groups.iter().flat_map(of_group)
+    }
+
+    /// The size of the body (bytes) of the answer to the request at `address`.
+    #[must_use]
+    pub fn body_bytes(&self, address: Address) -> u32 {
+        match &self.response_size {
+            None => self.internal.body_bytes(address),
+            Some(law) => law.draw_for(address, Purpose::BodySize).clamp(1.0, f64::from(u32::MAX)) as u32,
+        }
+    }
+
+    /// For how long the thread of the request at `address` waits without using the CPU.
+    #[must_use]
+    pub fn pause(&self, address: Address, costs: &CellCosts) -> SimDuration {
+        match &self.wait {
+            None => self.internal.pause(costs),
+            Some(law) => SimDuration::from_nanos_f64(law.draw_for(address, Purpose::Wait) * 1e6),
+        }
+    }
 }
 
 /// A sampled group selects at most so many calls. `resolve` refuses more.
@@ -103,6 +179,8 @@ pub const MAX_SAMPLED: usize = 256;
 /// Calls that are made one after the other.
 #[derive(Clone, Debug)]
 pub struct Group {
+    /// When: after all groups of earlier stages, beside the others of its own.
+    pub stage: u16,
     /// How many of the calls are selected; all of them, in the listed order, if not fewer.
     pub sequence_length: usize,
     /// The calls to select from.
@@ -114,11 +192,21 @@ pub struct Group {
 pub struct Call {
     /// What is called.
     pub endpoint: EndpointId,
+    /// The place in the group of the call whose coin decides whether it is made: its own, or that of the first of
+    /// several that are made together or not at all.
+    pub coin: u16,
     /// With which probability, 0 to 1.
     pub probability: f64,
 }
 
 impl Group {
+    /// All of these calls, by endpoint and probability, each with a coin of its own, in the first stage.
+    #[must_use]
+    pub fn in_turn(calls: impl IntoIterator<Item = (EndpointId, f64)>) -> Self {
+        let call = |(place, (endpoint, probability))| Call { endpoint, coin: place, probability };
+        Self { stage: 0, sequence_length: usize::MAX, calls: (0..).zip(calls).map(call).collect() }
+    }
+
     /// Whether the calls are drawn, or all are made in the listed order.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
@@ -153,6 +241,18 @@ impl Application {
         self.services.enumerate().find(|(_, service)| service.name == name).map(|(id, _)| id)
     }
 
+    /// The endpoint of a service that takes the place of another one where a request is sent there instead: the one
+    /// of the same name, or the one that is reached without a name.
+    #[must_use]
+    pub fn counterpart(&self, endpoint: EndpointId, service: ServiceId) -> EndpointId {
+        let it = &self.services[service];
+        if it.others.is_empty() {
+            return it.endpoint;
+        }
+        let name = &self.endpoints[endpoint].name;
+        it.endpoints().find(|&other| self.endpoints[other].name == *name).unwrap_or(it.endpoint)
+    }
+
     /// Whether a service may call another.
     #[must_use]
     pub fn calls(&self, from: ServiceId, to: ServiceId) -> bool {
@@ -161,17 +261,20 @@ impl Application {
         calls.any(|call| self.endpoints[call.endpoint].service == to)
     }
 
-    /// How often each endpoint is executed, in the mean, per request to `entry`.
+    /// How often each endpoint is executed, in the mean, per request, of which these shares go to these endpoints.
     ///
     /// # Errors
     /// If a cycle's expected-call matrix has a spectral radius of 1 or more.
-    pub fn expected_visits(&self, entry: EndpointId) -> Result<Table<EndpointId, f64>, UnboundedCycle> {
+    pub fn expected_visits(
+        &self,
+        requests: impl IntoIterator<Item = (EndpointId, f64)>,
+    ) -> Result<Table<EndpointId, f64>, UnboundedCycle> {
         if let Some(cycle) = self.unbounded_cycle() {
             return Err(cycle);
         }
         let mut visits: Table<EndpointId, f64> = self.endpoints.iter().map(|_| 0.0).collect();
         let mut wave = visits.clone();
-        wave[entry] = 1.0;
+        requests.into_iter().for_each(|(endpoint, share)| wave[endpoint] += share);
         // The Neumann series: wave n holds the visits at depth n. It converges geometrically.
         while wave.iter().sum::<f64>() > 1e-15 {
             for id in self.endpoints.ids() {
@@ -186,10 +289,8 @@ impl Application {
     fn step(&self, wave: &Table<EndpointId, f64>) -> Table<EndpointId, f64> {
         let mut next: Table<EndpointId, f64> = self.endpoints.iter().map(|_| 0.0).collect();
         for (id, endpoint) in self.endpoints.enumerate().filter(|(id, _)| wave[*id] > 0.0) {
-            for group in &endpoint.groups {
-                for call in &group.calls {
-                    next[call.endpoint] += wave[id] * group.expected(call);
-                }
+            for (callee, expected) in endpoint.expected_calls() {
+                next[callee] += wave[id] * expected;
             }
         }
         next
@@ -235,10 +336,8 @@ impl Application {
         let n = self.endpoints.len();
         let mut matrix = vec![0.0; n * n];
         for (id, endpoint) in self.endpoints.enumerate() {
-            for group in &endpoint.groups {
-                for call in &group.calls {
-                    matrix[id.0 as usize * n + call.endpoint.0 as usize] += group.expected(call);
-                }
+            for (callee, expected) in endpoint.expected_calls() {
+                matrix[id.0 as usize * n + callee.0 as usize] += expected;
             }
         }
         // After k squarings the norm of M^(2^k) to the power 2^-k; the logarithm keeps it finite.
@@ -282,19 +381,17 @@ impl Application {
             let mut next: Vec<Option<(f64, Vec<EndpointId>)>> = vec![None; self.endpoints.len()];
             for (gain, path) in reached.iter().flatten() {
                 let last = *path.last().expect("a path has a start");
-                for group in &self.endpoints[last].groups {
-                    for call in &group.calls {
-                        let gain = gain * group.expected(call);
-                        let longer = |path: &[EndpointId]| [path, &[call.endpoint]].concat();
-                        if call.endpoint == start {
-                            if best.as_ref().is_none_or(|(g, _)| gain > *g) {
-                                best = Some((gain, longer(path)));
-                            }
-                        } else if !path.contains(&call.endpoint) {
-                            let place = &mut next[call.endpoint.0 as usize];
-                            if place.as_ref().is_none_or(|(g, _)| gain > *g) {
-                                *place = Some((gain, longer(path)));
-                            }
+                for (callee, expected) in self.endpoints[last].expected_calls() {
+                    let gain = gain * expected;
+                    let longer = |path: &[EndpointId]| [path, &[callee]].concat();
+                    if callee == start {
+                        if best.as_ref().is_none_or(|(g, _)| gain > *g) {
+                            best = Some((gain, longer(path)));
+                        }
+                    } else if !path.contains(&callee) {
+                        let place = &mut next[callee.0 as usize];
+                        if place.as_ref().is_none_or(|(g, _)| gain > *g) {
+                            *place = Some((gain, longer(path)));
                         }
                     }
                 }
@@ -334,16 +431,10 @@ mod tests {
             let groups = calls
                 .iter()
                 .filter(|(from, _, _)| *from == i)
-                .map(|&(_, to, probability)| Group {
-                    sequence_length: 1,
-                    calls: vec![Call { endpoint: EndpointId(to), probability }],
-                })
+                .map(|&(_, to, probability)| Group::in_turn([(EndpointId(to), probability)]))
                 .collect();
-            let endpoint = app.endpoints.push(Endpoint {
-                service: ServiceId(i),
-                internal: InternalService::idle(),
-                groups,
-            });
+            let endpoint = Endpoint::new(ServiceId(i), InternalService::idle());
+            let endpoint = app.endpoints.push(Endpoint { groups, ..endpoint });
             app.services.push(Service::new(&format!("s{i}"), endpoint));
         }
         app
@@ -354,21 +445,21 @@ mod tests {
         let p = 0.3;
         let calls = [(0, 1), (0, 2), (0, 3), (0, 9), (1, 5), (3, 4), (3, 8), (5, 6), (5, 7)];
         let calls: Vec<_> = calls.iter().map(|&(from, to)| (from, to, p)).collect();
-        let visits = application(10, &calls).expected_visits(EndpointId(0)).unwrap();
+        let visits = application(10, &calls).expected_visits([(EndpointId(0), 1.0)]).unwrap();
         assert!((visits.iter().sum::<f64>() - 2.524).abs() < 1e-12);
         assert!((visits[EndpointId(6)] - 0.027).abs() < 1e-12);
     }
 
     #[test]
     fn a_cycle_that_dies_out_has_a_geometric_number_of_visits() {
-        let visits = application(2, &[(0, 1, 0.5), (1, 0, 0.5)]).expected_visits(EndpointId(0));
+        let visits = application(2, &[(0, 1, 0.5), (1, 0, 0.5)]).expected_visits([(EndpointId(0), 1.0)]);
         assert!((visits.unwrap()[EndpointId(0)] - 4.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_cycle_that_feeds_itself_is_named_with_its_growth() {
         let app = application(4, &[(0, 1, 1.0), (1, 2, 1.0), (2, 1, 1.0), (1, 3, 0.5)]);
-        let cycle = app.expected_visits(EndpointId(0)).unwrap_err();
+        let cycle = app.expected_visits([(EndpointId(0), 1.0)]).unwrap_err();
         assert_eq!(cycle.services.first(), cycle.services.last());
         assert_eq!(cycle.services.len(), 3);
         assert!((cycle.spectral_radius - 1.0).abs() < 1e-6, "{}", cycle.spectral_radius);
@@ -378,8 +469,8 @@ mod tests {
 
     #[test]
     fn a_sampled_group_shares_its_length_over_its_calls() {
-        let call = |i| Call { endpoint: EndpointId(i), probability: 0.5 };
-        let group = Group { sequence_length: 1, calls: vec![call(0), call(1)] };
+        let calls = [0, 1].map(|i| (EndpointId(i), 0.5));
+        let group = Group { sequence_length: 1, ..Group::in_turn(calls) };
         assert!(group.is_sampled());
         assert!((group.expected(&group.calls[0]) - 0.25).abs() < 1e-15);
     }

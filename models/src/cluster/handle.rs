@@ -80,7 +80,7 @@ impl Shard {
             }
             events.extend((0..it.users).filter(|&number| it.sends(number.into())).map(|number| {
                 let address = topology.draws.request(population, u64::from(number));
-                let think = it.arrivals.think(address, true);
+                let think = it.arrivals.think(None, address, true);
                 (it.cluster.entity(), SimTime::ZERO + think, Event::UserThought { population, number })
             }));
         }

@@ -7,6 +7,7 @@
 //! acknowledged. What passes through on its way elsewhere is put on the next link.
 //!
 //! # Assumptions
+//! - A request enters the link's queue as a whole when it is sent, and its further rounds are time after that.
 //! - Only a response's last round has the random part of the link's delay, and what a loss costs.
 //! - Within a cluster a server knows at once that its client has given up.
 //!   A request that is under way then reaches its pod all the same.
@@ -27,7 +28,7 @@ use crate::network::link::{Link, Transmission, jitter, serialization};
 use crate::network::link_state::LinkState;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
-use crate::network::tcp::Loss;
+use crate::network::tcp::{Loss, further_rounds_of_request};
 use crate::telemetry::work::WorkId;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
@@ -62,18 +63,24 @@ impl Network {
     /// An attempt is sent to its pod.
     pub(super) fn carry_request(&mut self, at: &mut Around<'_>, request: &Request) {
         let target = at.topology.pods[request.pod].cluster;
-        let stream = stream_bytes(REQUEST_HEADER, 0, at.topology.encrypts());
+        let body = at.topology.application().endpoints[request.endpoint].request_bytes;
+        let stream = stream_bytes(REQUEST_HEADER, body, at.topology.encrypts());
         let path = at.topology.path(at.here, target);
         let segments = path.segments(stream);
         let wire_bytes = path.wire_bytes(stream, segments);
+        let tcp = &at.topology.description.clusters[at.here].tcp;
+        let rounds = further_rounds_of_request(segments, &path, tcp);
         if target == at.here {
-            let arrives = at.now + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
-            return self.cross(at, arrives, Crossing::Request(*request));
+            let takes = path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second) + rounds;
+            return self.cross(at, at.now + takes, Crossing::Request(*request));
         }
-        at.recorder.work_done(at.now, request.work, |work| work.cross_wire += u64::from(wire_bytes));
+        at.recorder.work_done(at.now, request.work, |work| {
+            work.cross_payload += u64::from(body);
+            work.cross_wire += u64::from(wire_bytes);
+        });
         let address = request.address;
         let lost = at.topology.loss(at.here, target, segments, address, Purpose::LossRequest);
-        let late = lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
+        let late = rounds + lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
         let message = Message { to: target, wire_bytes, body: Body::Request(*request) };
         self.send_with(at, message, address, Purpose::LinkRequest, late);
     }

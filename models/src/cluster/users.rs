@@ -18,6 +18,7 @@ use crate::sparse_table::SparseTable;
 use crate::telemetry::work::RequestId;
 use crate::users::open_request::OpenRequest;
 use crate::users::population::AccessConnections;
+use crate::users::requests::BEFORE_THE_FIRST;
 use crate::users::session::connection_number;
 use crate::users::stream::Stream;
 use crate::world::topology::Topology;
@@ -30,6 +31,8 @@ pub struct Users {
     access: SparseTable<PopulationId, AccessConnections>,
     /// How far the cluster has followed these; nothing of those that send nothing here.
     streams: SparseTable<PopulationId, Box<Stream>>,
+    /// The step of each user of the populations that make a journey.
+    steps: SparseTable<PopulationId, Vec<u16>>,
     /// Their requests that have not ended.
     open: Slab<OpenRequest>,
 }
@@ -44,6 +47,10 @@ impl Users {
             access: visitors().map(|it| (it, AccessConnections::new(users(it)))).collect(),
             streams: visitors()
                 .filter_map(|it| Some((it, Box::new(topology.first_of(it, here)?.0))))
+                .collect(),
+            steps: visitors()
+                .filter(|it| topology.description.populations[it.index()].requests.is_journey())
+                .map(|it| (it, vec![BEFORE_THE_FIRST; users(it) as usize]))
                 .collect(),
             open: Slab::new(),
         }
@@ -76,7 +83,14 @@ impl Users {
         let user = it.arrivals.user(number, address, it.users);
         at.recorder.user_sent();
         let number = number as u32;
-        let request = self.open.insert(OpenRequest { population, number, user, sent: at.now });
+        let endpoint = if it.requests.is_journey() {
+            let step = &mut self.steps[population][user as usize];
+            *step = it.requests.step_after(*step, address);
+            it.requests.of_step(*step)
+        } else {
+            it.requests.of(address)
+        };
+        let request = self.open.insert(OpenRequest { population, number, user, endpoint, sent: at.now });
         let work = at.recorder.work_begins(RequestId { population, number });
         let places = at.topology.places_of(population);
         let access = &mut self.access[population];
@@ -85,13 +99,14 @@ impl Users {
             access.reconnect(user, connection_number(it, user, at.now) + moves);
         }
         let tcp = &at.topology.description.clusters[at.here].tcp;
-        let takes = access.send(user, at.now, &it.access, tcp);
+        let body = at.topology.application().endpoints[endpoint].request_bytes;
+        let takes = access.send(user, at.now, body, &it.access, tcp);
         NewRequest {
             origin: Origin::User { request, population, user },
             work,
             caller: None,
             address,
-            endpoint: it.entry,
+            endpoint,
             path: ClusterPath::default().then(at.here),
             reaches_proxy: at.now + takes,
         }
@@ -132,7 +147,9 @@ impl Users {
         // The next request of a closed loop: its user's next number.
         let next = u64::from(number) + u64::from(it.users);
         if !it.arrivals.is_open() && it.sends(next) {
-            let think = it.arrivals.think(at.topology.draws.request(population, next), false);
+            let own = it.requests.is_journey().then(|| self.steps[population][user as usize]);
+            let own = own.and_then(|step| it.requests.think_time(step));
+            let think = it.arrivals.think(own, at.topology.draws.request(population, next), false);
             at.schedule(end + think, Event::UserThought { population, number: next as u32 });
         }
     }

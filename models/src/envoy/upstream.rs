@@ -313,10 +313,11 @@ impl Upstream {
         self.load.as_ref().map_or(&[], PriorityLoad::levels)
     }
 
-    /// Whether no more are ejected than may be, of the hosts as they are.
+    /// Whether no more are ejected than may be, of all hosts that there have been: those that are ejected stay so when
+    /// others go.
     #[must_use]
     pub fn keeps_to(&self, config: &OutlierDetection) -> bool {
-        self.detector.as_ref().is_none_or(|it| config.allows(it.ejected(), it.present()))
+        self.detector.as_ref().is_none_or(|it| config.allows(it.ejected(), it.ever_present()))
     }
 
     /// Detections that the largest part that may be ejected stopped.

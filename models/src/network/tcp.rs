@@ -27,7 +27,9 @@
 //!   are left out.
 //! - The receive window (64 kB at first, then tuned) never binds: the first round of a cold
 //!   connection is 13 kB. Effect: initial windows of more than 45 segments are taken as they are.
-//! - Requests fit into the initial window, so only responses have one. A window is 65,535 segments at
+//! - A request's rounds are those of a new connection, however warm it is, for only the sender of responses keeps a
+//!   window. Effect: none while requests fit into the initial window (13 kB), as most do; large uploads over kept
+//!   connections take a round or two too many. A window is 65,535 segments at
 //!   most, 84 MB, many times what a receiver's buffer lets through.
 //!
 //! # Source
@@ -239,6 +241,17 @@ impl Transfer {
         }
         rounds
     }
+}
+
+/// How much later than its first round the last one of a request of so many segments leaves.
+#[must_use]
+pub fn further_rounds_of_request(segments: u32, path: &Path, tcp: &TcpSettings) -> SimDuration {
+    if segments <= u32::from(tcp.initial_window) {
+        return SimDuration::ZERO;
+    }
+    let window = Window::new(SimTime::ZERO, tcp);
+    let transfer = Transfer { remaining: segments, round: window.segments() };
+    path.round_trip * u64::from(transfer.further_rounds(&window, path))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! memory for those that are over.
 
 use super::work::RequestId;
-use crate::ids::PopulationId;
+use crate::ids::{EndpointId, PopulationId};
 use crate::request::answer::Status;
 use crate::users::open_request::OpenRequest;
 use meshsim_core::{SimDuration, SimTime, growing_bytes};
@@ -17,6 +17,8 @@ pub struct RequestRow {
     pub population: PopulationId,
     /// The k-th of its population.
     pub number: u32,
+    /// What it is a request for.
+    pub endpoint: EndpointId,
     /// When the user sent it.
     pub arrival: SimTime,
     /// What became of it; nothing while it is in flight.
@@ -36,8 +38,8 @@ impl RequestRow {
     /// A request in flight.
     #[must_use]
     pub const fn open(request: &OpenRequest) -> Self {
-        let OpenRequest { population, number, sent, .. } = *request;
-        Self { population, number, arrival: sent, end: None }
+        let OpenRequest { population, number, endpoint, sent, .. } = *request;
+        Self { population, number, endpoint, arrival: sent, end: None }
     }
 
     /// Which request it is.

@@ -4,5 +4,6 @@ pub mod arrivals;
 pub mod mobility;
 pub mod open_request;
 pub mod population;
+pub mod requests;
 pub mod session;
 pub mod stream;

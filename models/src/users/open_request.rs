@@ -1,6 +1,6 @@
 //! A user's request that has not ended.
 
-use crate::ids::PopulationId;
+use crate::ids::{EndpointId, PopulationId};
 use meshsim_core::SimTime;
 
 /// A request between its sending and its end: the answer's last byte, or the moment at which its user gives up.
@@ -12,6 +12,8 @@ pub struct OpenRequest {
     pub number: u32,
     /// The user, counted within the population.
     pub user: u32,
+    /// What it is a request for.
+    pub endpoint: EndpointId,
     /// When the user sent it.
     pub sent: SimTime,
 }

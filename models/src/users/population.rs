@@ -12,9 +12,11 @@
 //! that is as warm. Effect: none unless a user has more than one request in flight.
 
 use super::arrivals::Arrivals;
-use crate::ids::{ClusterId, EndpointId};
-use crate::network::path::Path;
-use crate::network::tcp::{TcpSettings, Window};
+use super::requests::Requests;
+use crate::ids::ClusterId;
+use crate::network::link::serialization;
+use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
+use crate::network::tcp::{TcpSettings, Window, further_rounds_of_request};
 use meshsim_core::{SimDuration, SimTime};
 
 /// A population as it is described.
@@ -25,7 +27,7 @@ pub struct Population {
     /// The cluster whose gateway it uses, until it moves.
     pub cluster: ClusterId,
     /// What it requests.
-    pub entry: EndpointId,
+    pub requests: Requests,
     /// Identities.
     pub users: u32,
     /// When they send.
@@ -119,15 +121,23 @@ impl AccessConnections {
         self.windows[user as usize] = None;
     }
 
-    /// How long a user's request needs to the gateway, whose node sends as `tcp` says; the first one
-    /// also connects.
-    pub fn send(&mut self, user: u32, now: SimTime, access: &Path, tcp: &TcpSettings) -> SimDuration {
+    /// How long a user's request with a body of so many bytes needs to the gateway, whose node sends as `tcp` says; the
+    /// first one also connects.
+    pub fn send(
+        &mut self,
+        user: u32,
+        now: SimTime,
+        body: u32,
+        access: &Path,
+        tcp: &TcpSettings,
+    ) -> SimDuration {
         let window = &mut self.windows[user as usize];
+        let way = access.one_way + upload(body, access, tcp);
         if window.is_some() {
-            return access.one_way;
+            return way;
         }
         *window = Some(Window::new(now, tcp));
-        access.round_trip + access.one_way
+        access.round_trip + way
     }
 
     /// When the last byte of an answer of `stream_bytes` that leaves the gateway now reaches the
@@ -146,20 +156,33 @@ impl AccessConnections {
         let last = now + access.round_trip * u64::from(transfer.further_rounds(window, access));
         window.sent(last);
         let wire = f64::from(access.wire_bytes(stream_bytes, segments));
-        last + access.one_way + crate::network::link::serialization(wire, access.bits_per_second)
+        last + access.one_way + serialization(wire, access.bits_per_second)
     }
+}
+
+/// How long the body of a request takes beyond the way of its first byte. What has none fits into a segment, whose
+/// time is left out.
+fn upload(body: u32, access: &Path, tcp: &TcpSettings) -> SimDuration {
+    if body == 0 {
+        return SimDuration::ZERO;
+    }
+    let stream = stream_bytes(REQUEST_HEADER, body, false);
+    let segments = access.segments(stream);
+    let wire = f64::from(access.wire_bytes(stream, segments));
+    further_rounds_of_request(segments, access, tcp) + serialization(wire, access.bits_per_second)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::ids::EndpointId;
 
     /// Ten users of cluster 0, who all have what users can have.
     pub(in crate::users) fn population() -> Population {
         Population {
             name: "edge1".into(),
             cluster: ClusterId(0),
-            entry: EndpointId(0),
+            requests: Requests::only(EndpointId(0)),
             users: 10,
             arrivals: Arrivals::Constant { per_second: 1.0 },
             access: Path {
@@ -199,12 +222,12 @@ pub(super) mod tests {
         };
         let (mut users, tcp) = (AccessConnections::new(2), TcpSettings::default());
         let ms = SimDuration::from_millis;
-        assert_eq!(users.send(1, SimTime::ZERO, &access, &tcp), ms(30));
+        assert_eq!(users.send(1, SimTime::ZERO, 0, &access, &tcp), ms(30));
         let now = SimTime::ZERO + ms(100);
         let took = users.answer(1, now, 100_000, &access, &tcp) - now;
         assert!(took >= ms(50) && took < ms(51), "{took}: 70 segments take 10, 20 and 40");
         let later = now + ms(120);
-        assert_eq!(users.send(1, later, &access, &tcp), ms(10));
+        assert_eq!(users.send(1, later, 0, &access, &tcp), ms(10));
         assert!(users.answer(1, later, 100_000, &access, &tcp) - later < ms(11), "the window has grown");
     }
 }

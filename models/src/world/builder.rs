@@ -19,6 +19,7 @@ use crate::network::path::Path;
 use crate::network::tcp::TcpSettings;
 use crate::users::arrivals::Arrivals;
 use crate::users::population::Population;
+use crate::users::requests::Requests;
 use meshsim_core::{Id, SimDuration, Table};
 
 impl Description {
@@ -87,7 +88,7 @@ impl Description {
     /// Adds a service with one endpoint, which runs `internal` and then makes the service's calls.
     pub fn add_service(&mut self, name: &str, internal: InternalService) -> ServiceId {
         let service = ServiceId::from_index(self.application.services.len());
-        let endpoint = self.application.endpoints.push(Endpoint { service, internal, groups: Vec::new() });
+        let endpoint = self.application.endpoints.push(Endpoint::new(service, internal));
         self.application.services.push(Service::new(name, endpoint));
         self.services.push(ServiceSettings::default())
     }
@@ -97,9 +98,10 @@ impl Description {
         let [from, endpoint] = [from, to].map(|it| self.application.services[it].endpoint);
         let groups = &mut self.application.endpoints[from].groups;
         if groups.is_empty() {
-            groups.push(Group { sequence_length: usize::MAX, calls: Vec::new() });
+            groups.push(Group::in_turn([]));
         }
-        groups[0].calls.push(Call { endpoint, probability });
+        let coin = groups[0].calls.len() as u16;
+        groups[0].calls.push(Call { endpoint, coin, probability });
     }
 
     /// Adds pods of a service to a cluster, without a CPU limit.
@@ -125,7 +127,7 @@ impl Description {
         let users = Population {
             name: self.clusters[cluster].name.clone(),
             cluster,
-            entry: self.application.services[service].endpoint,
+            requests: Requests::only(self.application.services[service].endpoint),
             users: DEFAULT_USERS,
             arrivals,
             access,

@@ -206,6 +206,9 @@ pub struct ServiceSettings {
     pub routes: Vec<RouteSettings>,
     /// Whether it has a waypoint, in ambient mode.
     pub waypoint: bool,
+    /// Whether it is outside the clusters (a ServiceEntry): every cluster reaches an endpoint of its own, which stands on
+    /// no node, has no sidecar, and waits as its endpoints say.
+    pub external: bool,
 }
 
 /// Somebody changes what the mesh is told of a service.
@@ -332,6 +335,18 @@ pub const DEFAULT_LOCAL_BANDWIDTH: BitsPerSecond = BitsPerSecond(10e9);
 
 /// The largest IP packet of Ethernet (bytes).
 pub const DEFAULT_MTU: u32 = 1500;
+
+/// Worker processes of a pod whose scenario says no other number, each on at most one core at a time.
+pub const DEFAULT_WORKERS: u16 = 4;
+
+/// Requests that each of them serves at a time: today's servers wait for others without a thread of the system.
+pub const DEFAULT_THREADS: u16 = 1_000;
+
+/// Body of an answer (bytes).
+pub const DEFAULT_RESPONSE_BYTES: f64 = 1_000.0;
+
+/// For how long a server keeps an idle connection that is none of µBench's: nginx's `keepalive_timeout`.
+pub const DEFAULT_KEEP_ALIVE: SimDuration = SimDuration::from_secs(75);
 
 /// The threads of a load generator.
 pub const DEFAULT_USERS: u32 = 100;

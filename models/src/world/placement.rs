@@ -5,9 +5,13 @@
 //! Deployments. In one with autoscalers, changes, taints or services that ask for labels of nodes the
 //! scheduler places them, in the same order; one that fits nowhere is pending from the start.
 //!
+//! A service outside the clusters has a place in each of them, on the first node in name: it takes nothing of it.
+//!
 //! # Assumptions
-//! Everywhere else nobody asks whether nodes have what pods request. Effect: pods may stand on
-//! a node that would not have taken them; its cores are shared all the same.
+//! - The way to a service outside the clusters is part of what its endpoints wait, and its connections are made as fast as
+//!   those within a cluster, without TLS. Effect: the first request over a connection is up to two round trips too fast.
+//! - Everywhere else nobody asks whether nodes have what pods request. Effect: pods may stand on
+//!   a node that would not have taken them; its cores are shared all the same.
 
 use super::description::{ClusterSpec, Deployment, Description};
 use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
@@ -36,6 +40,8 @@ pub struct Pod {
     pub container: ContainerId,
     /// CPU limit (cores).
     pub cpu_limit: Option<f64>,
+    /// Whether it is outside the mesh: nothing stands before it.
+    pub is_outside: bool,
 }
 
 /// A Deployment among the places for pods of its cluster.
@@ -72,16 +78,22 @@ pub(super) fn place_pods(
         let mut nodes = Nodes::new(description, cluster);
         for it in here {
             let deployment = &description.deployments[it.number];
+            let is_outside = description.services[deployment.service].external;
             for place in 0..it.places.len() {
                 let starts = place < deployment.replicas as usize;
                 pods.push(Pod {
                     service: deployment.service,
                     cluster,
                     place: (pods.len() - first) as u32,
-                    starts_on: if starts { nodes.take(description, deployment) } else { None },
+                    starts_on: match starts {
+                        true if is_outside => Some(0),
+                        true => nodes.take(description, deployment),
+                        false => None,
+                    },
                     weight: deployment.weight,
                     container: ContainerId(0),
                     cpu_limit: deployment.cpu_limit.map(|cores| cores.0),
+                    is_outside,
                 });
             }
         }
@@ -121,6 +133,9 @@ const MEMORY_PER_CORE: f64 = 4.0 * 1024.0 * 1024.0 * 1024.0;
 /// What a pod of a service requests, with its sidecar.
 #[must_use]
 pub fn requests_of(description: &Description, service: ServiceId) -> PodRequests {
+    if description.services[service].external {
+        return PodRequests::of([]);
+    }
     let workload = description.kubernetes.workload(service);
     let sidecar = description.mesh.data_plane == super::description::DataPlane::Sidecar;
     PodRequests::of([&workload.application].into_iter().chain(sidecar.then_some(&workload.sidecar)))

@@ -94,7 +94,9 @@ impl Topology {
         let upstreams = Upstreams::new(&description);
         let order = |id| {
             let spec = upstreams.spec(false, id);
-            let few = at_start[spec.service].len() < SHARED_FROM;
+            // Of a service outside the clusters each sees its own.
+            let few =
+                at_start[spec.service].len() < SHARED_FROM || description.services[spec.service].external;
             if few { Order::Other } else { Order::of(spec) }
         };
         Self {
@@ -124,10 +126,11 @@ impl Topology {
         }
     }
 
-    /// The law of the CPU time of a pod's requests, if one says it.
+    /// The law of the CPU time of an endpoint's requests, if one says it.
     #[must_use]
-    pub fn service_time_of(&self, pod: PodId) -> Option<&ServiceTime> {
-        self.application().services[self.pods[pod].service].service_time.as_ref()
+    #[inline]
+    pub fn service_time_of(&self, endpoint: EndpointId) -> Option<&ServiceTime> {
+        self.application().endpoints[endpoint].service_time.as_ref()
     }
 
     /// The application.
@@ -140,6 +143,20 @@ impl Topology {
     #[must_use]
     pub fn has_sidecars(&self) -> bool {
         self.description.mesh.data_plane == DataPlane::Sidecar
+    }
+
+    /// Whether a pod has a sidecar.
+    #[must_use]
+    #[inline]
+    pub fn has_sidecar(&self, pod: PodId) -> bool {
+        self.has_sidecars() && !self.pods[pod].is_outside
+    }
+
+    /// Whether what comes to a pod passes a ztunnel.
+    #[must_use]
+    #[inline]
+    pub fn has_ztunnel(&self, pod: PodId) -> bool {
+        self.is_ambient() && !self.pods[pod].is_outside
     }
 
     /// Whether nodes have ztunnels instead of sidecars.
@@ -214,13 +231,21 @@ impl Topology {
         let each = self.description.mesh.memory.of(self.everywhere.len(), endpoints);
         let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
-        let envoys = proxies.ids().count() - ztunnels;
+        let is_outside = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Sidecar(pod) if self.pods[pod].is_outside);
+        let envoys = proxies.ids().count() - ztunnels - proxies.ids().filter(is_outside).count();
         envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
     }
 
     /// All endpoints of a service as istiod knows them before the run, in ascending order.
     pub fn known(&self, service: ServiceId) -> impl Iterator<Item = Known> {
         self.at_start[service].iter().filter_map(|&pod| self.known_at_start(pod))
+    }
+
+    /// The same as a site is told: of a service outside the clusters, that of its own cluster.
+    fn known_from(&self, site: SiteId, service: ServiceId) -> impl Iterator<Item = Known> {
+        let external = self.description.services[service].external;
+        let here = self.sites[site].cluster;
+        self.known(service).filter(move |it| !external || self.pods[it.pod].cluster == here)
     }
 
     /// An endpoint as istiod knows it before the run, if it does.
@@ -248,7 +273,7 @@ impl Topology {
         let (order, list) = &self.lists[upstream];
         let (most, threshold) = (self.levels_kept(upstream), spec.panic_threshold);
         if *order == Order::Other {
-            let known = changed(self.known(spec.service), changes);
+            let known = changed(self.known_from(site, spec.service), changes);
             let endpoints = sent_to(&self.description, &self.sites, site, spec, &known);
             return EndpointView::new(endpoints, most, threshold, generation);
         }

@@ -36,7 +36,7 @@ impl<'a> Latencies<'a> {
         Self::of(figures.iter().map(|it| (&it.histogram, &it.batches[..])).collect(), settles)
     }
 
-    /// Of the users of one population, by its place.
+    /// Of requests that are reported together, by the place of their group.
     #[must_use]
     pub fn of_group(figures: &[&'a Figures], place: usize, settles: bool) -> Self {
         let parts = figures.iter().map(|it| &it.groups[place]).map(|it| (&it.histogram, &it.batches[..]));

@@ -2,6 +2,7 @@
 
 pub mod demand;
 pub mod estimates;
+pub mod objectives;
 pub mod queue_growth;
 pub mod ranking;
 mod served;

@@ -87,7 +87,7 @@ pub fn origins(description: &Description) -> Table<ServiceId, Origins> {
     let mut origins: Table<ServiceId, Origins> = services.iter().map(|_| Origins::Nobody).collect();
     for population in &description.populations {
         let kind = if population.arrivals.is_open() { Origins::Open } else { Origins::Closed };
-        for service in reached(description, population.entry) {
+        for service in reached(description, population.requests.endpoints()) {
             let known = &mut origins[service];
             *known = if *known == Origins::Nobody || *known == kind { kind } else { Origins::Both };
         }
@@ -95,11 +95,11 @@ pub fn origins(description: &Description) -> Table<ServiceId, Origins> {
     origins
 }
 
-/// The services that requests to an endpoint may come to.
-fn reached(description: &Description, entry: EndpointId) -> BTreeSet<ServiceId> {
+/// The services that requests to these endpoints may come to.
+fn reached(description: &Description, entries: impl Iterator<Item = EndpointId>) -> BTreeSet<ServiceId> {
     let application = &description.application;
-    let mut seen = BTreeSet::from([entry]);
-    let mut open = vec![entry];
+    let mut seen: BTreeSet<EndpointId> = entries.collect();
+    let mut open: Vec<EndpointId> = seen.iter().copied().collect();
     while let Some(endpoint) = open.pop() {
         for next in next_of(description, application, endpoint) {
             if seen.insert(next) {
@@ -120,7 +120,7 @@ fn next_of(description: &Description, application: &Application, endpoint: Endpo
     let elsewhere = routes().flat_map(|route| &route.destinations).map(|to| to.destination.service);
     let copies = routes().filter_map(|route| route.mirror.as_ref()).map(|it| it.destination.service);
     let others = elsewhere.chain(copies).filter(|&service| service != it.service);
-    let others = others.map(|service| application.services[service].endpoint);
+    let others = others.map(|service| application.counterpart(endpoint, service));
     calls.map(|call| call.endpoint).chain(others).collect()
 }
 

@@ -1,17 +1,22 @@
 //! What a comparison came to, as `summary.json` has it.
 
 use super::estimates::{CONFIDENCE, Latencies, over_replications};
+use super::objectives::{Judged, judge};
 use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use crate::experiment::groups::{Groups, Which, kind_name};
 use crate::experiment::replication::Figures;
 use crate::experiment::settling::settles_at;
 use crate::experiment::user_requests::{Compared, Counts};
 use crate::experiment::warm_up::WarmUp;
 use crate::resolve::Resolved;
+use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, paired_difference};
+use meshsim_models::ids::{EndpointId, PopulationId};
+use meshsim_models::users::population::Population;
 use meshsim_models::world::description::Description;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -119,6 +124,12 @@ pub struct Strategy {
     /// The same of each group of users, where there are several.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, UserGroup>,
+    /// The same of each kind of request, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_kinds: BTreeMap<String, UserGroup>,
+    /// What became of the objectives, in the order of the scenario.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Judged>,
     /// Latencies of successful requests over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
@@ -145,14 +156,17 @@ pub struct Latency {
     pub p99: Value,
 }
 
-/// What the users of one population got.
+/// What requests that are reported together came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserGroup {
-    /// Latency of their successful requests.
+    /// Latency of the successful ones.
     pub latency_ms: Latency,
-    /// Where their requests went, over all replications.
+    /// Where they went, over all replications.
     pub requests: Requests,
-    /// Latencies of their successful requests over all replications (ns).
+    /// The same of each kind of request of a group of users, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_kinds: BTreeMap<String, Self>,
+    /// Latencies of the successful ones over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
 }
@@ -244,6 +258,12 @@ impl Summary {
         self.paired.iter().find(|paired| paired.strategy == strategy)
     }
 
+    /// Whether all objectives hold under every strategy.
+    #[must_use]
+    pub fn objectives_hold(&self) -> bool {
+        self.strategies.iter().flat_map(|it| &it.objectives).all(|it| it.holds)
+    }
+
     /// Whether every request of every replication arrived at the same time, took as long and ended in the same way
     /// under both strategies.
     #[must_use]
@@ -329,6 +349,8 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(figures.iter().map(|f| &f.counts)),
         users: user_groups(description, figures, settles),
+        request_kinds: request_kinds(description, figures, settles, None),
+        objectives: judge(&resolved.objectives, description, figures, settles),
         histogram: merge(figures.iter().map(|f| &f.histogram)),
         ci95: BTreeMap::new(),
         simulated_seconds: seconds,
@@ -380,17 +402,39 @@ fn user_groups(
     figures: &[&Figures],
     settles: bool,
 ) -> BTreeMap<String, UserGroup> {
-    let told_apart = figures.iter().all(|f| f.groups.len() == description.populations.len());
-    if !told_apart || figures.is_empty() {
-        return BTreeMap::new();
-    }
-    let group = |place: usize| UserGroup {
+    let groups = Groups::new(description);
+    let of_users = |(place, population): (usize, &Population)| {
+        let users = Some(PopulationId::from_index(place));
+        let place = groups.place_of(Which { users, request: None })?;
+        let request_kinds = request_kinds(description, figures, settles, users);
+        Some((population.name.clone(), UserGroup { request_kinds, ..group(figures, place, settles)? }))
+    };
+    description.populations.iter().enumerate().filter_map(of_users).collect()
+}
+
+/// What requests of each kind came to, those of some users or of all, where figures tell them apart.
+fn request_kinds(
+    description: &Description,
+    figures: &[&Figures],
+    settles: bool,
+    users: Option<PopulationId>,
+) -> BTreeMap<String, UserGroup> {
+    let groups = Groups::new(description);
+    let of_kind = |kind: EndpointId| {
+        let place = groups.place_of(Which { users, request: Some(kind) })?;
+        Some((kind_name(description, kind), group(figures, place, settles)?))
+    };
+    groups.kinds().filter_map(of_kind).collect()
+}
+
+/// What the requests of a group came to, by its place; nothing without a replication.
+fn group(figures: &[&Figures], place: usize, settles: bool) -> Option<UserGroup> {
+    (!figures.is_empty()).then(|| UserGroup {
         latency_ms: Latency::of(&Latencies::of_group(figures, place, settles)),
         requests: requests(figures.iter().map(|f| &f.groups[place].counts)),
+        request_kinds: BTreeMap::new(),
         histogram: merge(figures.iter().map(|f| &f.groups[place].histogram)),
-    };
-    let names = description.populations.iter().map(|it| it.name.clone());
-    names.enumerate().map(|(place, name)| (name, group(place))).collect()
+    })
 }
 
 impl Latency {

@@ -28,6 +28,38 @@ pub fn verdict(summary: &Summary) -> String {
     sentences.join("\n")
 }
 
+/// Under which strategies all objectives hold; empty without objectives.
+#[must_use]
+pub fn about_objectives(summary: &Summary) -> String {
+    let missed = |it: &Strategy| it.objectives.iter().filter(|it| !it.holds).count();
+    let count = summary.strategies.iter().map(|it| it.objectives.len()).max().unwrap_or(0);
+    if count == 0 {
+        return String::new();
+    }
+    let all =
+        if count == 1 { "The objective holds".to_owned() } else { format!("All {count} objectives hold") };
+    let good: Vec<String> =
+        summary.strategies.iter().filter(|it| missed(it) == 0).map(|it| format!("`{}`", it.name)).collect();
+    if good.len() == summary.strategies.len() && good.len() > 1 {
+        return format!("{all} under every strategy.");
+    }
+    if !good.is_empty() {
+        return format!("{all} under {}.", good.join(", "));
+    }
+    let least = summary.strategies.iter().min_by_key(|it| missed(it));
+    let misses = least.map_or(String::new(), |it| {
+        let names: Vec<String> =
+            it.objectives.iter().filter(|it| !it.holds).map(|it| format!("`{}`", it.name())).collect();
+        format!(": `{}` misses {} of {count} ({})", it.name, names.len(), names.join(", "))
+    });
+    let none = if count == 1 {
+        "The objective holds under no strategy"
+    } else {
+        "All objectives hold under no strategy"
+    };
+    format!("{none}{misses}.")
+}
+
 /// The sentence about the best of several different strategies; empty where there are not two and others say why.
 fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String {
     let Some(best) = ranked.first() else {

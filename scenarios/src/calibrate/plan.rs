@@ -284,7 +284,7 @@ fn note_loads(base: &Resolved, laws: &[ServiceLaw], notes: &mut Vec<String>) {
     let (Some(population), application) = (description.populations.first(), &description.application) else {
         return;
     };
-    let Ok(visits) = application.expected_visits(population.entry) else { return };
+    let Ok(visits) = application.expected_visits(population.requests.shares()) else { return };
     let rate = population.arrivals.offered_per_second(population.users, description.end());
     let visits: &Table<EndpointId, f64> = &visits;
     for it in laws {

@@ -2,7 +2,9 @@
 //! and are combined in their order, so that the number of threads never changes a byte.
 
 pub mod compare;
+pub mod groups;
 pub mod memory;
+pub mod objective;
 pub mod over_draws;
 pub mod replication;
 pub mod settling;

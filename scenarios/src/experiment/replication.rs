@@ -11,6 +11,7 @@
 //! Work from the cut on for requests that came before it counts, and work after the end does not. Effect: none in the
 //! mean where the load is steady; where requests pile up, what is still to be done for them is in no figure.
 
+use super::groups::Groups;
 use super::memory::Share;
 use super::settling::Series;
 use super::user_requests::{Compared, Counts, Group, KeptRows, RequestSink, Tally, UserRequests, Wanted};
@@ -90,7 +91,7 @@ pub struct Figures {
     pub histogram: Histogram,
     /// The same in ten batches of equal time, by arrival, of [`Keep::batches`].
     pub batches: Vec<Histogram>,
-    /// What the users of each population got, where there are several, up to [`GROUPS_MAX`](super::user_requests::GROUPS_MAX).
+    /// What requests that are reported together came to, in the order of [`Groups::which`].
     pub groups: Vec<Group>,
     /// What comparisons with other strategies take.
     pub compared: Compared,
@@ -154,6 +155,7 @@ pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'
     let one = |(place, resolved): (usize, &Resolved)| -> Option<Figures> {
         let description = &resolved.description;
         let wanted = Wanted {
+            groups: Groups::new(description),
             populations: description.populations.len(),
             sampled: description.time_series,
             batches: keep.batches,

@@ -8,11 +8,12 @@
 //! Latencies over time, of intervals that are sampled, come from histograms of 0.1 % resolution.
 
 use super::Stretch;
+use super::groups::Groups;
 use super::settling::OverTime;
 use super::user_series::UserSeries;
 use crate::results::request_log::CellLog;
+use meshsim_core::SimDuration;
 use meshsim_core::stats::{Histogram, Resolution};
-use meshsim_core::{Id, SimDuration};
 use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
@@ -20,7 +21,7 @@ use meshsim_models::telemetry::work::Work;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh64::xxh64;
 
-/// What the users of one population got.
+/// What requests that are reported together came to.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// Where their requests went.
@@ -30,9 +31,6 @@ pub struct Group {
     /// The same in ten batches of equal time, by arrival.
     pub batches: Vec<Histogram>,
 }
-
-/// More groups of users than this are reported together only: each takes some 100 kB a replication.
-pub const GROUPS_MAX: usize = 64;
 
 /// What two strategies are compared by.
 #[derive(Clone, Debug)]
@@ -87,8 +85,10 @@ pub(super) trait RequestSink {
 }
 
 /// What requests are reduced to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
+    /// Which are reported together.
+    pub(super) groups: Groups,
     /// There are so many populations.
     pub(super) populations: usize,
     /// Length of the intervals in which they are sampled.
@@ -105,7 +105,8 @@ pub(super) struct UserRequests<'a> {
     /// Length of a batch.
     batch: SimDuration,
     pub(super) all: Tally,
-    /// By population, where they are told apart.
+    which: Groups,
+    /// Those that are reported together.
     pub(super) groups: Vec<Tally>,
     pub(super) buckets: IstioHistogram,
     pub(super) over_time: OverTime,
@@ -165,8 +166,7 @@ impl<'a> UserRequests<'a> {
         rows: KeptRows<'a>,
     ) -> Self {
         let (cut, end) = reported;
-        let Wanted { populations, sampled, batches, latencies } = wanted;
-        let groups = if (2..=GROUPS_MAX).contains(&populations) { populations } else { 0 };
+        let Wanted { groups: which, populations, sampled, batches, latencies } = wanted;
         let mut common: Vec<Stretch> =
             all_reported.iter().map(|&other| Compared::common(reported, other)).collect();
         common.sort_unstable();
@@ -175,7 +175,8 @@ impl<'a> UserRequests<'a> {
             reported,
             batch: SimDuration::from_nanos((end - cut).as_nanos().div_ceil(BATCHES as u64).max(1)),
             all: Tally::new(batches),
-            groups: (0..groups).map(|_| Tally::new(batches)).collect(),
+            groups: which.which().iter().map(|_| Tally::new(batches)).collect(),
+            which,
             buckets: IstioHistogram::default(),
             over_time: OverTime::new(reported),
             series: sampled.map(|interval| UserSeries::new(populations, interval, end)),
@@ -215,9 +216,8 @@ impl RequestSink for UserRequests<'_> {
         }
         let batch = ((row.arrival - cut).as_nanos() / self.batch.as_nanos()) as usize;
         self.all.add(row, batch);
-        if let Some(group) = self.groups.get_mut(row.population.index()) {
-            group.add(row, batch);
-        }
+        let Self { which, groups, .. } = self;
+        which.of(row).for_each(|place| groups[place].add(row, batch));
         let Some(end) = row.end.filter(|end| end.status.is_ok()) else { return };
         self.buckets.record(end.latency.as_millis_f64());
         for ((from, until), count, nanos) in &mut self.common {
@@ -291,20 +291,25 @@ fn fingerprint(row: &RequestRow) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meshsim_core::SimTime;
-    use meshsim_models::ids::PopulationId;
+    use meshsim_core::{Id, SimTime};
+    use meshsim_models::application::internal_service::InternalService;
+    use meshsim_models::ids::{EndpointId, PopulationId};
     use meshsim_models::telemetry::request_log::RequestEnd;
+    use meshsim_models::users::arrivals::Arrivals;
+    use meshsim_models::users::requests::Requests;
+    use meshsim_models::world::description::Description;
     use proptest::prelude::*;
 
     /// Requests of two populations in a run of 1 ms that is cut at a third; some fail, some do not end.
     fn rows() -> impl Strategy<Value = Vec<RequestRow>> {
-        let row = (0..2_u32, 0..1_000_000_u64, 0..500_000_u64, 0..5_u8);
+        let row = (0..4_u32, 0..1_000_000_u64, 0..500_000_u64, 0..5_u8);
         prop::collection::vec(row, 0..200).prop_map(|rows| {
             (0_u32..)
                 .zip(rows)
                 .map(|(number, (population, arrival, latency, kind))| RequestRow {
-                    population: PopulationId(population),
+                    population: PopulationId(population % 2),
                     number,
+                    endpoint: EndpointId(population / 2),
                     arrival: SimTime::from_nanos(arrival),
                     end: (arrival + latency < 1_000_000).then(|| RequestEnd {
                         latency: SimDuration::from_nanos(latency),
@@ -322,6 +327,7 @@ mod tests {
 
     fn reduce<'a>(rows: impl Iterator<Item = &'a RequestRow>) -> UserRequests<'static> {
         let wanted = Wanted {
+            groups: groups(),
             populations: 2,
             sampled: Some(SimDuration::from_micros(100)),
             batches: Resolution::PerMille,
@@ -331,6 +337,18 @@ mod tests {
             UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)], KeptRows::Dropped);
         rows.for_each(|row| requests.add(row, None));
         requests
+    }
+
+    /// Two populations with two kinds of requests each.
+    fn groups() -> Groups {
+        let mut description = Description::new(SimDuration::from_millis(1));
+        let edge = description.add_cluster("edge", 1.0);
+        let shop = ["browse", "buy"].map(|name| description.add_service(name, InternalService::idle()));
+        for _ in 0..2 {
+            let users = description.add_users(edge, shop[0], Arrivals::Constant { per_second: 1.0 });
+            users.requests = Requests::weighted(&[(EndpointId(0), 3.0), (EndpointId(1), 1.0)]);
+        }
+        Groups::new(&description)
     }
 
     fn latency(row: &RequestRow) -> Option<u64> {
@@ -370,8 +388,16 @@ mod tests {
                 let ended = part.counts.completed + part.counts.failed.values().sum::<u64>();
                 prop_assert_eq!(part.counts.offered, ended + part.counts.in_flight);
             }
-            prop_assert_eq!(groups.iter().map(|it| it.histogram.sum()).sum::<u128>(), all.histogram.sum());
-            prop_assert_eq!(groups.iter().map(|it| it.counts.offered).sum::<u64>(), all.counts.offered);
+            // By users, by kind, and by both.
+            prop_assert_eq!(groups.len(), 2 + 2 + 4);
+            for sort in [&groups[..2], &groups[2..4], &groups[4..]] {
+                prop_assert_eq!(sort.iter().map(|it| it.histogram.sum()).sum::<u128>(), all.histogram.sum());
+                prop_assert_eq!(sort.iter().map(|it| it.counts.offered).sum::<u64>(), all.counts.offered);
+            }
+            for (kind, users, pair) in [(2, 0, 4), (3, 0, 5), (2, 1, 6), (3, 1, 7)] {
+                let own = after(CUT).filter(|row| row.population.index() == users && row.endpoint.index() == kind - 2);
+                prop_assert_eq!(groups[pair].counts.offered, own.count() as u64);
+            }
         }
 
         #[test]

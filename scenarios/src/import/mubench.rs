@@ -25,7 +25,7 @@ use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest, not_
 use entries::{Entries, Reader};
 use loader::{BODY_KB_MAX, read_compute_pi, read_loader};
 use meshsim_models::application::call_graph::MAX_SAMPLED;
-use meshsim_models::application::call_graph::{Application, Call, Endpoint, Group, Service};
+use meshsim_models::application::call_graph::{Application, Endpoint, Group, Service};
 use meshsim_models::application::internal_service::InternalService;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use serde_json::value::RawValue;
@@ -133,8 +133,7 @@ fn read_service(
     names: &[&str],
 ) -> (Service, Endpoint) {
     let mut service = Service::new(name, EndpointId(index));
-    let mut endpoint =
-        Endpoint { service: ServiceId(index), internal: InternalService::idle(), groups: Vec::new() };
+    let mut endpoint = Endpoint::new(ServiceId(index), InternalService::idle());
     let mut has_internal_service = false;
     for (key, value) in &reader.entries(raw).0 {
         match key.as_str() {
@@ -220,7 +219,7 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
         let Some(name) = reader.parse::<String>(service) else { continue };
         let Some(callee) = reader.reference(service, &name, names) else { continue };
         let probability = probability_of(reader, &probabilities, &name);
-        calls.push(Call { endpoint: EndpointId(callee), probability });
+        calls.push((EndpointId(callee), probability));
         listed.insert(name);
     }
     for (name, value) in &probabilities.0 {
@@ -228,7 +227,7 @@ fn read_group(reader: &mut Reader<'_>, raw: &RawValue, names: &[&str]) -> Group 
             reader.probability_without_effect(name, value);
         }
     }
-    let group = Group { sequence_length, calls };
+    let group = Group { sequence_length, ..Group::in_turn(calls) };
     if group.is_sampled() && sequence_length > MAX_SAMPLED {
         let message = format!("seq_len {sequence_length} of a longer list is not simulated");
         reader.problem(length_at, message, &format!("at most {MAX_SAMPLED} calls are drawn from a list"));

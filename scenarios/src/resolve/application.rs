@@ -2,30 +2,29 @@
 
 use super::check::Check;
 use super::ranges::{bounded, patience, spread};
-use super::{resources, service_time};
+use super::{endpoints, law, resources};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem, SourceText};
+use crate::schema::services::Service;
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::application::internal_service::CellCosts;
-use meshsim_models::world::description::CellSettings;
+use meshsim_models::world::description::{CellSettings, DEFAULT_KEEP_ALIVE};
 use std::sync::Arc;
+use toml::Spanned;
 
-/// Reads the work model and checks its graph. What of it has no effect is told beside it.
+/// Reads the work model, or takes what the services say, and checks the graph. What of a work model has no effect is told
+/// beside it.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     scenario: &Scenario,
-    workmodel: &Arc<SourceText>,
+    workmodel: Option<&Arc<SourceText>>,
 ) -> Checked<(Application, Vec<Problem>)> {
-    let WorkModel { mut application, warnings, without_function } = mubench::read(workmodel)?;
-    // A law says all of what a function would.
-    let has_law = |name: &String| {
-        scenario.services.get(name).is_some_and(|service| service.get_ref().service_time.is_some())
+    let (mut application, warnings) = match workmodel {
+        Some(workmodel) => of_workmodel(check, scenario, workmodel)?,
+        None => (endpoints::resolve(check, scenario), Vec::new()),
     };
-    let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
-    check.problems.extend(unknown.map(|(_, problem)| problem));
-    let span = scenario.application.workmodel.span();
     if let Some(cycle) = application.unbounded_cycle() {
         let names: Vec<&str> =
             cycle.services.iter().map(|&id| application.services[id].name.as_str()).collect();
@@ -34,7 +33,9 @@ pub(super) fn resolve(
             names.join(" -> "),
             cycle.spectral_radius
         );
-        check.problem(message, span, "lower a probability until it is below 1");
+        let of_service = || scenario.services.get(*names.first()?).map(Spanned::span);
+        let span = scenario.application.workmodel.as_ref().map(Spanned::span).or_else(of_service);
+        check.problem(message, span.unwrap_or(0..1), "lower a probability until it is below 1");
     }
     if let Some(limit) = &scenario.application.cpu_limit {
         let cores = limit.get_ref().0;
@@ -54,16 +55,90 @@ pub(super) fn resolve(
             resources::cores(check, request, "a CPU request");
             service.cpu_request = Some(request.get_ref().0);
         }
-        // A name that no service has is reported with what the mesh is told.
-        let law = scenario.services.get(&service.name).and_then(|it| it.get_ref().service_time.as_ref());
-        service.service_time = law.and_then(|it| service_time::resolve(check, it));
     }
     Ok((application, warnings))
 }
 
+/// The services of a work model, with the laws that take the place of their functions.
+fn of_workmodel(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    workmodel: &Arc<SourceText>,
+) -> Checked<(Application, Vec<Problem>)> {
+    let WorkModel { mut application, warnings, without_function } = mubench::read(workmodel)?;
+    // A law says all of what a function would.
+    let has_law = |name: &String| {
+        scenario.services.get(name).is_some_and(|service| service.get_ref().service_time.is_some())
+    };
+    let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
+    check.problems.extend(unknown.map(|(_, problem)| problem));
+    for service in &application.services {
+        // A name that no service has is reported with what the mesh is told.
+        let Some(written) = scenario.services.get(&service.name) else { continue };
+        refuse_beside_workmodel(check, written.get_ref());
+        let law = written.get_ref().service_time.as_ref();
+        application.endpoints[service.endpoint].service_time =
+            law.and_then(|it| law::resolve(check, it, "service_time"));
+    }
+    Ok((application, warnings))
+}
+
+/// What a work model says is not said again.
+fn refuse_beside_workmodel(check: &mut Check<'_>, written: &Service) {
+    let keys = [
+        ("endpoints", written.endpoints.values().next().map(Spanned::span)),
+        ("workers", written.workers.as_ref().map(Spanned::span)),
+        ("threads", written.threads.as_ref().map(Spanned::span)),
+        ("wait", written.wait.as_ref().map(Spanned::span)),
+        ("external", written.external.as_ref().map(Spanned::span)),
+    ];
+    for (key, span) in keys {
+        if let Some(span) = span {
+            let help = "change it there, or take out application.workmodel and say it of every service here";
+            check.problem(format!("the work model says the {key} of services"), span, help);
+        }
+    }
+}
+
+/// Costs of the cells of a work model, which nothing else has.
+fn refuse_costs(check: &mut Check<'_>, cell: &schema::Cell) {
+    let times = [
+        ("request", &cell.request),
+        ("response", &cell.response),
+        ("body_per_kb", &cell.body_per_kb),
+        ("pi_per_digit", &cell.pi_per_digit),
+        ("pi_per_digit_squared", &cell.pi_per_digit_squared),
+        ("memory_per_kb", &cell.memory_per_kb),
+        ("memory_per_operation", &cell.memory_per_operation),
+        ("disk_per_block", &cell.disk_per_block),
+        ("disk_per_kb", &cell.disk_per_kb),
+        ("disk_sync", &cell.disk_sync),
+        ("disk_sync_per_kb", &cell.disk_sync_per_kb),
+        ("call", &cell.call),
+        ("group", &cell.group),
+    ];
+    let times = times.into_iter().map(|(key, it)| (key, it.as_ref().map(Spanned::span)));
+    let spread = cell.speed_spread.as_ref().map(Spanned::span);
+    for (key, span) in times.chain([("speed_spread", spread)]) {
+        if let Some(span) = span {
+            let help = "take it out: what endpoints cost is their service_time";
+            check.problem(
+                format!("cell.{key} is of the services of a work model, and there is none"),
+                span,
+                help,
+            );
+        }
+    }
+}
+
 /// What the cells' work costs.
-pub(super) fn cell(check: &mut Check<'_>, cell: &schema::Cell) -> CellSettings {
-    let default = CellSettings::default();
+pub(super) fn cell(check: &mut Check<'_>, scenario: &Scenario) -> CellSettings {
+    let cell = &scenario.cell;
+    let mut default = CellSettings::default();
+    if scenario.application.workmodel.is_none() {
+        refuse_costs(check, cell);
+        default.keep_alive = DEFAULT_KEEP_ALIVE;
+    }
     let costs = default.costs;
     let mut ms = |value: Option<&schema::Duration>, key: &str, default_ms: f64| match value {
         None => default_ms,

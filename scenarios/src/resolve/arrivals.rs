@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::ranges::bounded;
-use super::recording;
+use super::{rate_table, recording};
 use crate::schema::users::{
     Arrivals as Typed, ArrivalsTable, Between, DecayShape, Kind, Point, Rate, Spacing, State, Users,
 };
@@ -25,7 +25,15 @@ pub(super) struct PopulationContext<'a> {
     pub(super) users: &'a Users,
     /// Its place.
     pub(super) span: Range<usize>,
-    /// The end of the run.
+    /// When the run begins and ends.
+    pub(super) times: &'a Times,
+}
+
+/// When a run begins and ends.
+pub(super) struct Times {
+    /// The time of day at which it begins.
+    pub(super) begin_at: SimDuration,
+    /// Its end, from its beginning on.
     pub(super) end: SimDuration,
 }
 
@@ -41,9 +49,15 @@ pub(super) fn resolve(check: &mut Check<'_>, of: &PopulationContext<'_>) -> Arri
         Some((span, Typed::Word(kind))) => word(check, of, *kind, span),
         Some((span, Typed::Table(it))) => table(check, of, it, span),
     };
-    if arrivals.is_open() && arrivals.expected(1, SimTime::ZERO + of.end) <= 0.0 {
+    if arrivals.is_open() {
+        for time in of.users.journey.iter().filter_map(|it| it.get_ref().think_time.as_ref()) {
+            let help = "take it out, or write arrivals = \"closed-loop\": in an open loop steps come when requests do";
+            check.problem("an open loop has no think_time", time.span(), help);
+        }
+    }
+    if arrivals.is_open() && arrivals.expected(1, SimTime::ZERO + of.times.end) <= 0.0 {
         let message =
-            format!("the users `{}` send nothing during the run, which ends at {}", of.name, of.end);
+            format!("the users `{}` send nothing during the run, which ends at {}", of.name, of.times.end);
         check.problem(message, of.span.clone(), "raise a rate, or make the run longer");
     }
     arrivals
@@ -99,16 +113,7 @@ const fn keys_of(kind: Kind) -> &'static [ArrivalKey] {
             const { &[needed("think_time", "think_time = \"1s\"")] }
         }
         Kind::Piecewise => {
-            const {
-                &[
-                    needed(
-                        "points",
-                        "points = [{ at = \"0s\", rate = \"10/s\" }, { at = \"5min\", rate = \"50/s\" }]",
-                    ),
-                    optional("between"),
-                    optional("spacing"),
-                ]
-            }
+            const { &[optional("points"), optional("points_from"), optional("between"), optional("spacing")] }
         }
         Kind::Diurnal => {
             const {
@@ -207,18 +212,33 @@ fn of_kind(
             Some(closed_loop(check, of, kind, it.think_time.as_ref()))
         }
         Kind::Piecewise => {
-            let points = it.points.as_ref()?;
             let between = match it.between.as_ref().map(|it| *it.get_ref()) {
                 Some(Between::Ramps) => piecewise::Between::Ramps,
                 Some(Between::Steps) | None => piecewise::Between::Steps,
             };
-            let points = self::points(check, points)?;
+            let points = match (&it.points, &it.points_from) {
+                (Some(_), Some(file)) => {
+                    let help = "take one of them out";
+                    check.problem("the rates have points and points_from", file.span(), help);
+                    return None;
+                }
+                (Some(points), None) => self::points(check, points)?,
+                (None, Some(file)) => rate_table::read(check, file)?,
+                (None, None) => {
+                    let place = it.kind.span();
+                    let help = "write points = [{ at = \"0s\", rate = \"10/s\" }, { at = \"5min\", rate = \"50/s\" }], or \
+                                points_from = \"rates.csv\"";
+                    check.problem("arrivals of type \"piecewise\" need points", place, help);
+                    return None;
+                }
+            };
+            let points = piecewise::beginning_at(&points, SimTime::ZERO + of.times.begin_at, between);
             Some(varying(it, piecewise::curve(&points, between)))
         }
-        Kind::Diurnal => Some(varying(it, diurnal(check, it)?)),
+        Kind::Diurnal => Some(varying(it, diurnal(check, of, it)?)),
         Kind::FlashCrowd => Some(varying(it, flash_crowd(check, of, it)?)),
         Kind::Mmpp => bursts(check, it.states.as_ref()?),
-        Kind::Replay => recording::resolve(check, it, of.users.service.get_ref(), of.end),
+        Kind::Replay => recording::resolve(check, it, of.users, of.times.end),
     }
 }
 
@@ -238,9 +258,17 @@ fn closed_loop(
     kind: Kind,
     think_time: Option<&crate::schema::Duration>,
 ) -> Arrivals {
-    if think_time.is_none() {
-        let message = format!("the users `{}` are a closed loop without a think_time", of.name);
-        check.problem(message, of.span.clone(), "write think_time = \"1s\"");
+    let steps = &of.users.journey;
+    let is_said = !steps.is_empty() && steps.iter().all(|it| it.get_ref().think_time.is_some());
+    match think_time {
+        None if !is_said => {
+            let message = format!("the users `{}` are a closed loop without a think_time", of.name);
+            check.problem(message, of.span.clone(), "write think_time = \"1s\"");
+        }
+        Some(time) if is_said => {
+            check.problem("each step of the journey has a think_time of its own", time.span(), "take it out");
+        }
+        _ => {}
     }
     let think_time = check.duration(think_time, "think_time", SimDuration::from_secs(1), 0);
     Arrivals::ClosedLoop { think_time, exponential: kind == Kind::ClosedLoop }
@@ -282,13 +310,19 @@ fn points(check: &mut Check<'_>, typed: &Spanned<Vec<Point>>) -> Option<Vec<piec
     Some(points)
 }
 
-fn diurnal(check: &mut Check<'_>, it: &ArrivalsTable) -> Option<RateCurve> {
+fn diurnal(check: &mut Check<'_>, of: &PopulationContext<'_>, it: &ArrivalsTable) -> Option<RateCurve> {
     let period = check.duration(it.period.as_ref(), "period", DEFAULT_PERIOD, 1_000_000_000);
+    let peak_at = check.duration(it.peak_at.as_ref(), "peak_at", period / 2, 0);
+    let begins = SimDuration::from_nanos(of.times.begin_at.as_nanos() % period.as_nanos().max(1));
     let day = Diurnal {
         mean: positive(check, it.mean.as_ref()?),
         amplitude: bounded(check, it.amplitude.as_ref(), "an amplitude", 0.0, 0.0, 1.0),
         period,
-        peak_at: check.duration(it.peak_at.as_ref(), "peak_at", period / 2, 0),
+        peak_at: if peak_at >= begins {
+            peak_at.saturating_sub(begins)
+        } else {
+            (peak_at + period).saturating_sub(begins)
+        },
     };
     Some(day.curve())
 }
@@ -306,8 +340,8 @@ fn flash_crowd(check: &mut Check<'_>, of: &PopulationContext<'_>, it: &ArrivalsT
         check.problem(message, it.peak.as_ref()?.span(), "a crowd is more than there was before");
         return None;
     }
-    if starts >= of.end {
-        let message = format!("the crowd comes at {starts}, and the run ends at {}", of.end);
+    if starts >= of.times.end {
+        let message = format!("the crowd comes at {starts}, and the run ends at {}", of.times.end);
         check.problem(message, start.span(), "it comes before; the warm-up is part of the run");
     }
     let decays = match it.decay_shape.as_ref().map(|it| *it.get_ref()) {

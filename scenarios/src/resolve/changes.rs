@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
+use super::endpoints::is_external;
 use super::ranges::bounded_u32;
 use super::routes::RouteContext;
 use super::services::{self, Written};
@@ -30,6 +31,13 @@ pub(super) fn of_deployments(
     end: SimDuration,
 ) -> Vec<Change> {
     let of_deployments = scenario.changes.iter().filter(|it| !configures(it));
+    for change in of_deployments.clone().map(Spanned::get_ref) {
+        let name = change.service.get_ref();
+        if scenario.services.get(name).is_some_and(|it| is_external(it.get_ref())) {
+            let help = "take the change out: nobody here can change it, but what goes wrong there is a fault";
+            check.problem(format!("`{name}` is outside the clusters"), change.service.span(), help);
+        }
+    }
     let mut changes: Vec<Change> =
         of_deployments.filter_map(|it| of_deployment(check, it, application, network, end)).collect();
     changes.sort_by_key(|it| it.at);

@@ -1,6 +1,7 @@
 //! Clusters, their machines, the links between them and the pods on them.
 
 use super::check::Check;
+use super::endpoints::is_external;
 use super::ranges::{at_least_one, bounded_u32};
 use super::{resources, taints};
 use crate::schema::changes::Change;
@@ -50,6 +51,7 @@ pub(super) fn resolve(
         clusters.push(self::cluster(check, name, cluster.get_ref(), &mut hosts, &shared));
         place_pods(check, id, name, cluster.get_ref(), application, strategy, &mut deployments);
         place_later(id, name, scenario, application, &mut deployments);
+        reach_outside(check, id, cluster.get_ref(), scenario, application, &mut deployments);
     }
     let links: Vec<LinkSpec> =
         scenario.links.iter().filter_map(|(name, it)| link(check, name, it.get_ref(), &names)).collect();
@@ -209,6 +211,36 @@ fn place_pods(
             cpu_limit: it.cpu_limit,
             weight: cluster.weights.get(&it.name).map_or(1, |weight| *weight.get_ref()),
         });
+    }
+}
+
+/// A service outside the clusters has an endpoint for each of them, wherever nothing else of it is said.
+fn reach_outside(
+    check: &mut Check<'_>,
+    id: ClusterId,
+    cluster: &Cluster,
+    scenario: &Scenario,
+    application: &Application,
+    deployments: &mut Vec<Deployment>,
+) {
+    let external = |name: &str| scenario.services.get(name).is_some_and(|it| is_external(it.get_ref()));
+    let is_outside = |it: &Deployment| external(&application.services[it.service].name);
+    deployments.retain(|it| it.cluster != id || !is_outside(it));
+    let listed = match cluster.services.get_ref() {
+        OneOrMore::All => &[][..],
+        OneOrMore::Named(names) => names,
+    };
+    let listed = listed.iter().map(|it| (it.get_ref().as_str(), it.span()));
+    let numbers =
+        cluster.replicas.iter().chain(&cluster.weights).map(|(name, it)| (name.as_str(), it.span()));
+    let scaled = cluster.hpa.iter().map(|(name, it)| (name.as_str(), it.span()));
+    for (name, span) in listed.chain(numbers).chain(scaled).filter(|(name, _)| external(name)) {
+        let help = "take it out, or its external = true: every cluster reaches it by itself";
+        check.problem(format!("`{name}` is outside the clusters"), span, help);
+    }
+    for (service, it) in application.services.enumerate().filter(|(_, it)| external(&it.name)) {
+        let replicas = it.replicas;
+        deployments.push(Deployment { service, cluster: id, replicas, cpu_limit: None, weight: 1 });
     }
 }
 

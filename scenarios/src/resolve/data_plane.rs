@@ -105,8 +105,9 @@ impl Keys<'_> {
         self.push(path("waypoint"), asks, plane == DataPlane::Ambient, AMBIENT);
         // That its requests are not seen matters to those who would see them.
         let tcp = service.protocol.as_ref().is_some_and(|it| *it.get_ref() == Protocol::Tcp);
-        let endpoint = self.description.application.services[id].endpoint;
-        let entered = self.description.populations.iter().any(|it| it.entry == endpoint);
+        let endpoints = &self.description.application.endpoints;
+        let requested = self.description.populations.iter().flat_map(|it| it.requests.endpoints());
+        let entered = requested.into_iter().any(|it| endpoints[it].service == id);
         self.push(path("protocol"), tcp, plane == DataPlane::Sidecar || entered, SIDECARS);
     }
 

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
+use super::endpoints::is_external;
 use super::ranges::{at_least_one, bounded, bounded_u32};
 use crate::schema::Scenario;
 use crate::schema::kubernetes::{
@@ -60,6 +61,9 @@ pub(super) fn resolve(
     for deployment in &network.deployments {
         let service = application.services[deployment.service].name.as_str();
         let cluster = network.clusters[deployment.cluster].name.as_str();
+        if scenario.services.get(service).is_some_and(|it| is_external(it.get_ref())) {
+            continue;
+        }
         let written = [
             scenario.clusters[cluster].get_ref().hpa.get(service),
             scenario.services.get(service).and_then(|it| it.get_ref().hpa.as_ref()),

@@ -9,18 +9,22 @@ mod clusters;
 mod consistent_hash;
 mod data_plane;
 mod destinations;
+mod endpoints;
 mod faults;
 mod hpa;
 mod kubernetes;
+mod law;
 mod locality;
 mod mesh;
 mod moves;
+mod objectives;
 mod ranges;
+mod rate_table;
 mod recording;
+mod requests;
 mod resources;
 mod retries;
 mod routes;
-mod service_time;
 mod services;
 mod taints;
 #[cfg(test)]
@@ -30,12 +34,16 @@ mod users;
 mod workloads;
 
 use crate::document::{Document, Setting};
+use crate::experiment::objective::Objective;
 use crate::problem::{Checked, Problem, Problems, SourceText};
+use crate::schema::users::Users;
 use crate::schema::{self, Scenario};
+use arrivals::Times;
 pub use check::Files;
 use check::{Check, MILLISECOND};
 pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
+use meshsim_models::ids::EndpointId;
 use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
@@ -61,6 +69,8 @@ pub struct Resolved {
     pub workmodel_warnings: Vec<Problem>,
     /// Keys that are written and that some data plane has no use for.
     pub plane_keys: Vec<PlaneKey>,
+    /// What users are to get.
+    pub objectives: Vec<Objective>,
     /// Draws of the values that a calibration fitted.
     pub calibration_draws: Vec<Vec<Setting>>,
 }
@@ -84,7 +94,7 @@ const CLUSTERS_MAX: usize = 20_000;
 pub fn resolve(
     document: &Document,
     scenario: &Scenario,
-    workmodel: &Arc<SourceText>,
+    workmodel: Option<&Arc<SourceText>>,
     files: Files<'_>,
     strategy: &str,
 ) -> Checked<Resolved> {
@@ -100,7 +110,9 @@ pub fn resolve(
     let warm_up = written.unwrap_or(SimDuration::ZERO);
     let duration = check.duration(run.duration.as_ref(), "duration", DEFAULT_DURATION, 1_000_000);
     let end = warm_up.saturating_add(duration);
-    let populations = users::resolve(&mut check, scenario, &application, &network, &services, end);
+    let begin_at = begin_at(&mut check, scenario);
+    let times = Times { begin_at, end };
+    let populations = users::resolve(&mut check, scenario, &application, &network, &services, &times);
     let (faults, link_faults) = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
@@ -111,7 +123,7 @@ pub fn resolve(
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
         duration,
-        cell: application::cell(&mut check, &scenario.cell),
+        cell: application::cell(&mut check, scenario),
         mesh,
         services,
         configuration_changes,
@@ -144,6 +156,10 @@ pub fn resolve(
         check.fits_into_memory(&description);
         check.numbers_upstreams(&description);
     }
+    let objectives = match check.problems.is_empty() {
+        true => objectives::resolve(&mut check, &scenario.objectives, &description),
+        false => Vec::new(),
+    };
     if check.problems.is_empty() {
         let overridden = Vec::new();
         let plane_keys = data_plane::keys(scenario, &description);
@@ -156,11 +172,23 @@ pub fn resolve(
             overridden,
             workmodel_warnings,
             plane_keys,
+            objectives,
             calibration_draws,
         })
     } else {
         Err(Problems(told_once(check.problems)))
     }
+}
+
+/// The time of day at which the run begins, which loads that follow the day go by.
+fn begin_at(check: &mut Check<'_>, scenario: &Scenario) -> SimDuration {
+    let Some(written) = &scenario.run.begin_at else { return SimDuration::ZERO };
+    let follows = |users: &Users| users.arrivals.as_ref().is_some_and(|it| it.get_ref().follows_the_day());
+    if !scenario.users.values().any(|it| follows(it.get_ref())) {
+        let help = "take it out, or give users arrivals of type \"diurnal\" or \"piecewise\"";
+        check.problem("no load follows the time of day", written.span(), help);
+    }
+    written.get_ref().0.0
 }
 
 /// Time between samples: at most so many in a run.
@@ -241,10 +269,12 @@ impl Check<'_> {
         let application = &description.application;
         for (id, service) in application.services.enumerate() {
             if !description.deployments.iter().any(|d| d.service == id && d.replicas > 0) {
+                let of_service = |endpoint: EndpointId| application.endpoints[endpoint].service == id;
                 let called = application.endpoints.iter().any(|endpoint| {
-                    endpoint.groups.iter().flat_map(|g| &g.calls).any(|c| c.endpoint == service.endpoint)
+                    endpoint.groups.iter().flat_map(|g| &g.calls).any(|call| of_service(call.endpoint))
                 });
-                let entered = description.populations.iter().any(|p| p.entry == service.endpoint);
+                let entered =
+                    description.populations.iter().flat_map(|it| it.requests.endpoints()).any(of_service);
                 if called || entered {
                     let message = format!("service `{}` is called but runs in no cluster", service.name);
                     let help = "add it to the services of a cluster";

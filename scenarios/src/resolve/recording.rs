@@ -4,7 +4,7 @@ use super::check::Check;
 use super::ranges::bounded;
 use crate::import::arrival_times::{self, Layout};
 use crate::problem::Problem;
-use crate::schema::users::{ArrivalsTable, Begin, Unit};
+use crate::schema::users::{ArrivalsTable, Begin, Unit, Users};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::arrivals::replay::Replay;
@@ -14,11 +14,13 @@ use meshsim_models::users::arrivals::replay::Replay;
 pub(super) fn resolve(
     check: &mut Check<'_>,
     it: &ArrivalsTable,
-    service: &str,
+    users: &Users,
     end: SimDuration,
 ) -> Option<Arrivals> {
     let file = it.file.as_ref()?;
     let speed = bounded(check, it.speed.as_ref(), "a speed", 1.0, 1e-6, 1e6);
+    // Recordings tell services apart, but no kinds of requests.
+    let service = users.service.as_ref().map_or("", |it| it.get_ref().as_str());
     let layout = Layout {
         column: it.column.as_ref().map(|it| it.get_ref().as_str()),
         unit: it.unit.as_ref().map(|it| nanoseconds(*it.get_ref())),

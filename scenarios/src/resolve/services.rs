@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
+use super::endpoints::is_external;
 use super::routes::{self, RouteContext};
 use super::traffic_policy::{self, Rule};
 use crate::schema::Scenario;
@@ -95,6 +96,7 @@ pub(super) fn service(
         hash: rule.hash,
         routes: routes::resolve(check, around, id, written.routes, hashes),
         waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
+        external: service.is_some_and(is_external),
     }
 }
 

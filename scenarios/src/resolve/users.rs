@@ -1,18 +1,19 @@
 //! Populations of users.
 
-use super::arrivals::{self, PopulationContext};
+use super::arrivals::{self, PopulationContext, Times};
 use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, mtu, rate};
-use super::moves;
 use super::ranges::{at_least_one, patience};
+use super::{moves, requests};
 use crate::schema::Scenario;
 use crate::schema::users::Users;
 use meshsim_core::{Id, SimDuration, Table};
-use meshsim_models::application::call_graph::{Application, Protocol};
+use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::Population;
+use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::{DEFAULT_ACCESS_BANDWIDTH, DEFAULT_USERS, ServiceSettings};
 use std::collections::BTreeSet;
 
@@ -22,34 +23,31 @@ pub(super) fn resolve(
     application: &Application,
     network: &Network,
     settings: &Table<ServiceId, ServiceSettings>,
-    end: SimDuration,
+    times: &Times,
 ) -> Vec<Population> {
     if scenario.users.is_empty() {
         check.problem("the scenario has no users", 0..1, "write [users.edge1]");
     }
-    let services: Vec<&str> = application.services.iter().map(|s| s.name.as_str()).collect();
     let clusters: Vec<&str> = network.clusters.iter().map(|c| c.name.as_str()).collect();
     scenario
         .users
         .iter()
         .map(|(name, it)| {
             let users = it.get_ref();
-            let arrivals = arrivals::resolve(check, &PopulationContext { name, users, span: it.span(), end });
+            let mut arrivals =
+                arrivals::resolve(check, &PopulationContext { name, users, span: it.span(), times });
             let cluster = users.cluster.get_ref();
             let cluster = check.reference_in(cluster, users.cluster.span(), &clusters, "cluster");
             let home = cluster.map(ClusterId::from_index);
-            let service = users.service.get_ref();
-            let service = check.reference(service, users.service.span(), services.iter().copied(), "service");
-            let service = service.map(ServiceId::from_index);
-            let entry = service.map_or(EndpointId(0), |service| application.services[service].endpoint);
-            if service.is_some_and(|service| settings[service].protocol == Protocol::Tcp) {
-                let message = format!("users request `{}`, which speaks tcp", users.service.get_ref());
-                check.problem(message, users.service.span(), "a gateway's users send requests of HTTP");
+            let requests = requests::resolve(check, it, application, settings);
+            // Before their first request, users think for a part of what they think in the mean.
+            if let (Arrivals::ClosedLoop { think_time, .. }, Some(requests)) = (&mut arrivals, &requests) {
+                *think_time = requests.mean_think_time(*think_time);
             }
             Population {
                 name: name.clone(),
                 cluster: home.unwrap_or(ClusterId(0)),
-                entry,
+                requests: requests.unwrap_or_else(|| Requests::only(EndpointId(0))),
                 users: match &users.users {
                     Some(n) => at_least_one(check, n, "users", 1_000_000),
                     None => DEFAULT_USERS,
@@ -61,7 +59,7 @@ pub(super) fn resolve(
                     check.duration(Some(after), "reconnects_after", SimDuration::ZERO, MILLISECOND)
                 }),
                 counts_session_moves: users.sessions.unwrap_or(false),
-                moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, end),
+                moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, times.end),
                 timeout: patience(check, users.timeout.as_ref(), "timeout"),
                 requests_each: requests_each(check, users, &arrivals),
                 arrivals,

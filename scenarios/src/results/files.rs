@@ -5,15 +5,16 @@ use super::draws;
 use super::folder::Folder;
 use super::over_time;
 use super::request_log::RequestLog;
-use crate::analysis::summary::{Latency, Requests, Summary};
+use crate::analysis::summary::{Latency, Requests, Strategy, Summary, UserGroup};
 use crate::analysis::value::Value;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::problem::Checked;
 use meshsim_core::stats::Histogram;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
-/// `latency_histogram.csv`, and where there is something for it `user_histogram.csv`, `requests.csv`, `time_series.csv`,
+/// `latency_histogram.csv`, and where there is something for it `user_histogram.csv`, `request_histogram.csv`, `requests.csv`, `time_series.csv`,
 /// `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
 /// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
@@ -39,7 +40,14 @@ pub fn write_comparison(
     folder.write_csv("proxy_counters.csv", |csv| counter_rows(csv, summary))?;
     folder.write_csv("latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if summary.strategies.iter().any(|it| !it.users.is_empty()) {
-        folder.write_csv("user_histogram.csv", |csv| user_histogram_rows(csv, summary))?;
+        folder.write_csv("user_histogram.csv", |csv| {
+            group_histogram_rows(csv, summary, "users", |it| &it.users)
+        })?;
+    }
+    if summary.strategies.iter().any(|it| !it.request_kinds.is_empty()) {
+        folder.write_csv("request_histogram.csv", |csv| {
+            group_histogram_rows(csv, summary, "request", |it| &it.request_kinds)
+        })?;
     }
     if let Some(ranking) = &summary.calibration {
         folder.write_csv("calibration_draws.csv", |csv| draws::rows(csv, summary, ranking))?;
@@ -132,9 +140,18 @@ pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, St
         let plain = |value: f64| Value { value, ci95: None };
         let mut rows: Vec<(String, Value)> =
             requests_and_latency("", &strategy.latency_ms, &strategy.requests);
+        let of_kinds = |prefix: &str, kinds: &BTreeMap<String, UserGroup>| -> Vec<(String, Value)> {
+            let of = |(kind, it): (&String, &UserGroup)| {
+                requests_and_latency(&format!("{prefix}request_kinds.{kind}."), &it.latency_ms, &it.requests)
+            };
+            kinds.iter().flat_map(of).collect()
+        };
         for (name, group) in &strategy.users {
-            rows.extend(requests_and_latency(&format!("users.{name}."), &group.latency_ms, &group.requests));
+            let prefix = format!("users.{name}.");
+            rows.extend(requests_and_latency(&prefix, &group.latency_ms, &group.requests));
+            rows.extend(of_kinds(&prefix, &group.request_kinds));
         }
+        rows.extend(of_kinds("", &strategy.request_kinds));
         for (from, clusters) in &strategy.sent_per_request {
             rows.extend(clusters.iter().map(|(to, &n)| (format!("sent_per_request.{from}.{to}"), plain(n))));
         }
@@ -146,6 +163,11 @@ pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, St
         }
         for (cluster, &bytes) in &strategy.proxy_memory_bytes {
             rows.push((format!("proxy_memory_bytes.{cluster}"), plain(bytes)));
+        }
+        for (number, it) in (1..).zip(&strategy.objectives) {
+            rows.push((format!("objectives.{number}.value"), it.value));
+            rows.push((format!("objectives.{number}.probability"), plain(it.probability)));
+            rows.push((format!("objectives.{number}.holds"), plain(f64::from(u8::from(it.holds)))));
         }
         rows.extend(strategy.plain_figures());
         if let Some(paired) = summary.against_baseline(&strategy.name) {
@@ -217,13 +239,18 @@ fn histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
     Ok(())
 }
 
-/// The same for each group of users.
-fn user_histogram_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
-    csv.write_record(["strategy", "users", "lower_ms", "upper_ms", "count"])?;
+/// The same for each group of requests, whose name stands in a column of this name.
+fn group_histogram_rows(
+    csv: &mut Csv<'_>,
+    summary: &Summary,
+    column: &str,
+    of: impl Fn(&Strategy) -> &BTreeMap<String, UserGroup>,
+) -> csv::Result<()> {
+    csv.write_record(["strategy", column, "lower_ms", "upper_ms", "count"])?;
     for strategy in &summary.strategies {
-        for (users, group) in &strategy.users {
+        for (name, group) in of(strategy) {
             for bucket in buckets(group.histogram.as_ref()) {
-                csv.write_record([strategy.name.clone(), users.clone()].into_iter().chain(bucket))?;
+                csv.write_record([strategy.name.clone(), name.clone()].into_iter().chain(bucket))?;
             }
         }
     }

@@ -7,9 +7,10 @@
 //! merged, a little of each stretch that overlaps another.
 
 use super::csv::Csv;
+use crate::experiment::groups::{Groups, kind_name};
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime};
-use meshsim_models::ids::PopulationId;
+use meshsim_models::ids::{EndpointId, PopulationId};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
 use std::cmp::Reverse;
@@ -72,7 +73,10 @@ impl RequestLog {
         strategies: &[Resolved],
         replications: impl Iterator<Item = u32>,
     ) -> csv::Result<()> {
-        csv.write_record(HEAD)?;
+        // A column for what is requested, where that is not always the same.
+        let has_kinds = strategies.iter().any(|it| Groups::new(&it.description).kinds().next().is_some());
+        let (who, what) = HEAD.split_at(OF_WHOM);
+        csv.write_record(who.iter().chain(has_kinds.then_some(&"request")).chain(what))?;
         let mut written = self.written();
         if let Some(error) = written.failed.take() {
             return Err(error.into());
@@ -84,7 +88,8 @@ impl RequestLog {
                 while let Some(it) = merge.next(&mut written.file)? {
                     let population = &strategy.description.populations[it.population as usize].name;
                     let head = [strategy.strategy.clone(), replication.to_string(), population.clone()];
-                    csv.write_record(head.into_iter().chain(it.cells()))?;
+                    let kind = || kind_name(&strategy.description, EndpointId(it.endpoint));
+                    csv.write_record(head.into_iter().chain(has_kinds.then(kind)).chain(it.cells()))?;
                 }
             }
         }
@@ -206,6 +211,7 @@ struct Request {
     arrival: u64,
     population: u32,
     number: u32,
+    endpoint: u32,
     /// Latency (ns), status and flag; without an end the request was in flight.
     end: Option<(u64, u16, [u8; 2])>,
     calls: u64,
@@ -216,6 +222,9 @@ struct Request {
     demand_us: u64,
     tree: u32,
 }
+
+/// So many columns say whose request it is.
+const OF_WHOM: usize = 3;
 
 /// The names of the columns.
 const HEAD: [&str; 15] = [
@@ -238,7 +247,7 @@ const HEAD: [&str; 15] = [
 
 impl Request {
     /// In the file.
-    const BYTES: usize = 81;
+    const BYTES: usize = 85;
 
     fn new(row: &RequestRow, work: &Work) -> Self {
         let end = row.end.map(|end| {
@@ -251,6 +260,7 @@ impl Request {
             arrival: row.arrival.as_nanos(),
             population: row.population.0,
             number: row.number,
+            endpoint: row.endpoint.0,
             end,
             calls: work.calls,
             crossings: work.crossings,
@@ -268,10 +278,11 @@ impl Request {
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
         let (latency, code, flag) = self.end.unwrap_or_default();
-        let parts: [&[u8]; 14] = [
+        let parts: [&[u8]; 15] = [
             &self.arrival.to_le_bytes(),
             &self.population.to_le_bytes(),
             &self.number.to_le_bytes(),
+            &self.endpoint.to_le_bytes(),
             &[u8::from(self.end.is_some())],
             &latency.to_le_bytes(),
             &code.to_le_bytes(),
@@ -300,6 +311,7 @@ impl Request {
         let arrival = u64::from_le_bytes(take(&mut rest));
         let population = u32::from_le_bytes(take(&mut rest));
         let number = u32::from_le_bytes(take(&mut rest));
+        let endpoint = u32::from_le_bytes(take(&mut rest));
         let [has_ended] = take(&mut rest);
         let latency = u64::from_le_bytes(take(&mut rest));
         let (code, flag) = (u16::from_le_bytes(take(&mut rest)), take(&mut rest));
@@ -307,7 +319,20 @@ impl Request {
             [(); 6].map(|()| u64::from_le_bytes(take(&mut rest)));
         let tree = u32::from_le_bytes(take(&mut rest));
         let end = (has_ended == 1).then_some((latency, code, flag));
-        Self { arrival, population, number, end, calls, crossings, returns, retries, body, demand_us, tree }
+        Self {
+            arrival,
+            population,
+            number,
+            endpoint,
+            end,
+            calls,
+            crossings,
+            returns,
+            retries,
+            body,
+            demand_us,
+            tree,
+        }
     }
 
     /// From its number on. The counts are all that was done for it until the end of the run, whoever waited for that:
@@ -343,6 +368,7 @@ mod tests {
         RequestRow {
             population: PopulationId(number % 3),
             number,
+            endpoint: EndpointId(number % 4),
             arrival: SimTime::from_nanos(arrival),
             end: (!number.is_multiple_of(5)).then(|| RequestEnd {
                 latency: SimDuration::from_nanos(arrival / 2),
@@ -387,6 +413,7 @@ mod tests {
         let row = RequestRow {
             population: PopulationId(0),
             number: 7,
+            endpoint: EndpointId(0),
             arrival: SimTime::from_nanos(1_500_000_000),
             end: Some(RequestEnd { latency: SimDuration::from_micros(30_250), status: Status::Overflow }),
         };

@@ -5,10 +5,14 @@
 
 pub mod calibration;
 pub mod changes;
+pub mod endpoints;
 pub mod faults;
 pub mod kubernetes;
+pub mod law;
+pub mod objective;
 pub mod quantity;
 pub mod services;
+pub mod time_of_day;
 pub mod traffic;
 pub mod users;
 
@@ -57,6 +61,7 @@ pub struct Scenario {
     #[serde(default)]
     pub run: Run,
     /// The services.
+    #[serde(default)]
     pub application: Application,
     /// The server that runs them.
     #[serde(default)]
@@ -97,6 +102,9 @@ pub struct Scenario {
     /// How metrics are collected.
     #[serde(default)]
     pub metrics_server: kubernetes::MetricsServer,
+    /// What users are to get.
+    #[serde(default, rename = "objective")]
+    pub objectives: Vec<Spanned<objective::Objective>>,
     /// What somebody changes.
     #[serde(default)]
     pub changes: Vec<Spanned<changes::Change>>,
@@ -118,16 +126,18 @@ pub struct Run {
     pub seed: Option<u64>,
     /// The strategy that the others are compared with.
     pub baseline: Option<Spanned<String>>,
+    /// The time of day at which it begins, for loads that follow the day.
+    pub begin_at: Option<Spanned<Quantity<time_of_day::TimeOfDay>>>,
     /// Time between the samples of a time series.
     pub time_series: Option<Duration>,
 }
 
 /// The services.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
-    /// Path of a µBench work model, seen from the scenario.
-    pub workmodel: Spanned<String>,
+    /// Path of a µBench work model, seen from the scenario; absent: `services` say what they do.
+    pub workmodel: Option<Spanned<String>>,
     /// CPU limit of every pod, instead of the work model's.
     pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
     /// CPU request of every pod's application, instead of the work model's.

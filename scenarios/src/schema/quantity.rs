@@ -11,6 +11,20 @@ use toml::Spanned;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantity<T>(pub T);
 
+impl<T: FromStr<Err: fmt::Display>> Quantity<T> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// If its type does not take it.
+    pub(super) fn from_text<E: Error>(text: &str) -> Result<Self, E> {
+        // The type's message repeats the text, however long it is.
+        text.parse().map(Quantity).map_err(|error: T::Err| match (text.trim(), clip(text.trim())) {
+            (short, clipped) if short == clipped => E::custom(error),
+            (long, clipped) => E::custom(error.to_string().replace(long, &clipped)),
+        })
+    }
+}
+
 struct QuantityVisitor<T>(PhantomData<T>);
 
 impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for QuantityVisitor<T> {
@@ -21,11 +35,7 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for QuantityVisitor<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        // The type's message repeats the text, however long it is.
-        text.parse().map(Quantity).map_err(|error: T::Err| match (text.trim(), clip(text.trim())) {
-            (short, clipped) if short == clipped => E::custom(error),
-            (long, clipped) => E::custom(error.to_string().replace(long, &clipped)),
-        })
+        Quantity::from_text(text)
     }
 }
 

@@ -1,9 +1,12 @@
 //! A service of the application: what the mesh is told of it (its Service, DestinationRule and
-//! VirtualService), and what its work costs.
+//! VirtualService), and what its work is and costs.
 
+use super::endpoints::Endpoint;
 use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate, Start};
+use super::law::Law;
 use super::traffic::TrafficPolicy;
 use super::{BTreeMap, Duration};
+use meshsim_core::SimDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -41,37 +44,18 @@ pub struct Service {
     /// Its autoscaler in every cluster, where it differs.
     pub hpa: Option<Spanned<Hpa>>,
     /// Law of the CPU time of a request, instead of what its cell's work costs.
-    pub service_time: Option<Spanned<ServiceTime>>,
-}
-
-/// A law of service times.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceTime {
-    /// Which.
-    pub law: Spanned<Law>,
-    /// Its mean; of every law but the empirical.
-    pub mean: Option<Duration>,
-    /// Its coefficient of variation; of the gamma and the log-normal law.
-    pub cv: Option<Spanned<f64>>,
-    /// Its quantiles at equal steps from 0 to 1; of the empirical law.
-    pub quantiles: Option<Spanned<Vec<Duration>>>,
-}
-
-/// A family of laws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Law {
-    /// Always the same.
-    Deterministic,
-    /// Without memory.
-    Exponential,
-    /// A sum of exponential stages.
-    Gamma,
-    /// A product of many small factors.
-    LogNormal,
-    /// As it was measured.
-    Empirical,
+    pub service_time: Option<Spanned<Law<SimDuration>>>,
+    /// Law of the time for which its endpoints wait without using the CPU, where they say no other.
+    pub wait: Option<Spanned<Law<SimDuration>>>,
+    /// Whether it is outside the clusters (a ServiceEntry).
+    pub external: Option<Spanned<bool>>,
+    /// What it does for a request of each kind, where no work model says it.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, Spanned<Endpoint>>,
+    /// Worker processes of a pod, where no work model says it.
+    pub workers: Option<Spanned<u32>>,
+    /// Requests that a worker process serves at a time, likewise.
+    pub threads: Option<Spanned<u32>>,
 }
 
 /// What a service speaks.

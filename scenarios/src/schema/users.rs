@@ -21,7 +21,13 @@ pub struct Users {
     /// The cluster whose gateway they use.
     pub cluster: Spanned<String>,
     /// The service that they request.
-    pub service: Spanned<String>,
+    pub service: Option<Spanned<String>>,
+    /// What they request: endpoints of that service, or `SERVICE.ENDPOINT`, by their weights.
+    #[serde(default)]
+    pub requests: BTreeMap<String, Spanned<f64>>,
+    /// What each of them requests one after the other.
+    #[serde(default)]
+    pub journey: Vec<Spanned<JourneyStep>>,
     /// How they move to other clusters.
     #[serde(default)]
     pub moves: Vec<Spanned<Move>>,
@@ -53,14 +59,32 @@ pub struct Users {
 }
 
 impl Users {
-    /// The path of their recorded arrivals, if they are recorded.
+    /// The path of their recorded arrivals or rates, if these are in a file.
     #[must_use]
     pub fn recording(&self) -> Option<&str> {
         match self.arrivals.as_ref()?.get_ref() {
-            Arrivals::Table(table) => table.file.as_ref().map(|file| file.get_ref().as_str()),
+            Arrivals::Table(table) => {
+                let file = table.file.as_ref().or(table.points_from.as_ref());
+                file.map(|file| file.get_ref().as_str())
+            }
             Arrivals::Word(_) => None,
         }
     }
+}
+
+/// A step of a journey.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JourneyStep {
+    /// What other steps call it, if not by what it requests.
+    pub name: Option<Spanned<String>>,
+    /// What is requested.
+    pub request: Spanned<String>,
+    /// Closed loop: mean time between its answer and the next step, if not that of all.
+    pub think_time: Option<Duration>,
+    /// Which steps may follow, by their weights; the one below it if absent, and the first after the last.
+    #[serde(default)]
+    pub next: BTreeMap<String, Spanned<f64>>,
 }
 
 /// The way from a user to the gateway.
@@ -100,6 +124,14 @@ pub enum Arrivals {
     Table(Box<ArrivalsTable>),
 }
 
+impl Arrivals {
+    /// Whether the load depends on the time of day at which the run begins.
+    #[must_use]
+    pub fn follows_the_day(&self) -> bool {
+        matches!(self, Self::Table(table) if matches!(table.kind.get_ref(), Kind::Piecewise | Kind::Diurnal))
+    }
+}
+
 /// When users send: the keys of all types.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +145,8 @@ pub struct ArrivalsTable {
     pub think_time: Option<Duration>,
     /// Piecewise: rates from moments on.
     pub points: Option<Spanned<Vec<Point>>>,
+    /// Piecewise: path of a table of moments and rates, seen from the scenario.
+    pub points_from: Option<Spanned<String>>,
     /// Piecewise: what happens between them.
     pub between: Option<Spanned<Between>>,
     /// Rates that vary: how requests lie around them.
@@ -290,6 +324,7 @@ impl ArrivalsTable {
             ("rate", place(&self.rate)),
             ("think_time", place(&self.think_time)),
             ("points", place(&self.points)),
+            ("points_from", place(&self.points_from)),
             ("between", place(&self.between)),
             ("spacing", place(&self.spacing)),
             ("mean", place(&self.mean)),

@@ -149,13 +149,15 @@ fn expected_cpu_seconds(resolved: &Resolved, trace: &Trace) -> f64 {
     let description = &resolved.description;
     let (application, costs) = (&description.application, &description.cell.costs);
     let Some(population) = description.populations.first() else { return 0.0 };
-    let Some(demand) = demand_ms_per_request(description, population.entry) else { return 0.0 };
+    let Some(demand) = demand_ms_per_request(description, &population.requests) else { return 0.0 };
     let per_request: f64 = demand.iter().sum();
     // The bodies that the users received are known: their mean is not quite the work model's.
     let ok: Vec<f64> = trace.requests.iter().filter(|r| r.ok).map(|r| r.bytes as f64).collect();
     let body_kb = (ok.iter().sum::<f64>() / ok.len() as f64 - f64::from(RESPONSE_HEADER)) / 1000.0;
-    let entry = &application.endpoints[population.entry].internal;
-    let more_kb = if body_kb > 0.0 { body_kb - entry.mean_body_kb } else { 0.0 };
+    let entries = population.requests.shares();
+    let mean_kb: f64 =
+        entries.map(|(id, share)| share * application.endpoints[id].internal.mean_body_kb).sum();
+    let more_kb = if body_kb > 0.0 { body_kb - mean_kb } else { 0.0 };
     let more_ms = more_kb * costs.body_ms_per_kb * costs.cpu_scale;
     trace.requests.len() as f64 * (per_request + more_ms) / 1000.0
 }

@@ -148,15 +148,15 @@ fn demands(description: &Description) -> Vec<(&Population, Vec<f64>)> {
     let application = &description.application;
     // The users of a closed loop wait: they cannot ask for more than there is.
     let open = description.populations.iter().filter(|p| p.arrivals.is_open());
-    let of = |population| -> Vec<f64> {
+    let of = |requests| -> Vec<f64> {
         let mut needed = vec![0.0; application.services.len()];
-        let demand = demand_ms_per_request(description, population);
+        let demand = demand_ms_per_request(description, requests);
         for (id, ms) in demand.iter().flat_map(Table::enumerate) {
             needed[application.endpoints[id].service.index()] += ms / 1000.0;
         }
         needed
     };
-    open.map(|population| (population, of(population.entry))).collect()
+    open.map(|population| (population, of(&population.requests))).collect()
 }
 
 /// CPU that each service needs at a rate of each population (cores).
@@ -192,7 +192,12 @@ fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
         };
         let of_service = description.deployments.iter().filter(|it| it.service == id);
         let endpoints: u32 = of_service.map(|it| it.replicas).sum();
-        if endpoints > 0 && detects(&config) && !config.can_eject(endpoints) {
+        // Of what is outside, a proxy knows one endpoint, and nothing else to go to.
+        if endpoints > 0
+            && !description.services[id].external
+            && detects(&config)
+            && !config.can_eject(endpoints)
+        {
             let services = by_percent.entry(config.max_ejection_percent).or_default();
             services.insert(service.name.clone(), endpoints);
         }

@@ -129,7 +129,7 @@ fn called(description: &Description) -> Table<ClusterId, BTreeSet<ServiceId>> {
         description.clusters.iter().map(|_| BTreeSet::new()).collect();
     for it in &description.populations {
         it.visited().for_each(|cluster| {
-            called[cluster].insert(service_of(it.entry));
+            called[cluster].extend(it.requests.endpoints().map(service_of));
         });
     }
     for it in description.deployments.iter().filter(|it| it.replicas > 0) {

@@ -112,7 +112,14 @@ impl ServiceTime {
     /// What the request at `address` takes (ms).
     #[must_use]
     pub fn draw_ms(&self, address: Address) -> f64 {
-        let p = uniform(&mut draw(address, Purpose::ServiceTime));
+        self.draw_for(address, Purpose::ServiceTime)
+    }
+
+    /// The number for `purpose` of the request at `address`, in the unit of the law's mean: laws of sizes and of waits
+    /// are the same.
+    #[must_use]
+    pub fn draw_for(&self, address: Address, purpose: Purpose) -> f64 {
+        let p = uniform(&mut draw(address, purpose));
         match self {
             Self::Gamma(law) => law.fast_quantile_ms(p),
             Self::LogNormal(law) => law.fast_quantile_ms(p),

@@ -21,7 +21,7 @@ use crate::cluster::event::Event;
 use crate::cluster::job::{Job, Stage};
 use crate::cluster::message::Reset;
 use crate::draws::{Purpose, draw};
-use crate::ids::PodId;
+use crate::ids::{EndpointId, PodId};
 use crate::request::answer::Status;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration};
@@ -51,7 +51,7 @@ impl Inbound {
             Stage::Internal => {
                 let it = self.calls[call];
                 let endpoint = &at.topology.application().endpoints[it.endpoint];
-                let pause = endpoint.internal.pause(&at.topology.description.cell.costs);
+                let pause = endpoint.pause(it.address, &at.topology.description.cell.costs);
                 if pause > SimDuration::ZERO {
                     let sleep = at.slowed(it.pod, pause.as_nanos() as f64);
                     at.schedule(at.now + SimDuration::from_nanos_f64(sleep), Event::Slept(call));
@@ -74,13 +74,13 @@ impl Inbound {
         }
         let it = self.calls[call];
         let internal = internal_of(at, &it);
-        let demand = further_demand(at, it.pod, |costs| internal.body_demand(it.answer.body, costs));
+        let demand = further_demand(at, it.endpoint, |costs| internal.body_demand(it.answer.body, costs));
         self.work(at, call, Stage::Body, demand);
     }
 
     /// All groups are done: the response is written.
     pub(crate) fn write_response(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let demand = further_demand(at, self.calls[call].pod, CellCosts::response);
+        let demand = further_demand(at, self.calls[call].endpoint, CellCosts::response);
         self.work(at, call, Stage::Response, demand);
     }
 
@@ -88,7 +88,7 @@ impl Inbound {
     pub(crate) fn work(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage, demand: f64) {
         let it = self.calls[call];
         // A law of service times has a spread of its own.
-        let speed = match at.topology.service_time_of(it.pod) {
+        let speed = match at.topology.service_time_of(it.endpoint) {
             Some(_) => 1.0,
             None => at.topology.speed_factor(it.address),
         };
@@ -105,14 +105,14 @@ impl Inbound {
         let it = self.calls[call];
         let endpoint = &at.topology.application().endpoints[it.endpoint];
         let costs = &at.topology.description.cell.costs;
-        if let Some(status) = failure_of(at, &it) {
+        if let Some(status) = failure_of(at, endpoint, &it) {
             self.calls[call].answer.status = Status::ServiceFailure(status);
             let demand = costs.request() + costs.response();
             self.work(at, call, Stage::Response, demand);
             return;
         }
-        let body = endpoint.internal.body_bytes(it.address);
-        let demand = match at.topology.service_time_of(it.pod) {
+        let body = endpoint.body_bytes(it.address);
+        let demand = match &endpoint.service_time {
             Some(law) => costs.of_law(law.draw_ms(it.address)),
             None => first_demand(endpoint, costs, it.address, body),
         };
@@ -177,15 +177,18 @@ fn keep_alive_of(at: &Around<'_>, pod: PodId) -> SimDuration {
 }
 
 /// CPU time (ns) of work after the first of a call; nothing where a law has said it all.
-pub(super) fn further_demand(at: &Around<'_>, pod: PodId, of: impl Fn(&CellCosts) -> f64) -> f64 {
-    match at.topology.service_time_of(pod) {
+pub(super) fn further_demand(at: &Around<'_>, endpoint: EndpointId, of: impl Fn(&CellCosts) -> f64) -> f64 {
+    match at.topology.service_time_of(endpoint) {
         Some(_) => 0.0,
         None => of(&at.topology.description.cell.costs),
     }
 }
 
-/// The status with which a failing pod answers a call, if it does.
-fn failure_of(at: &Around<'_>, call: &Call) -> Option<u16> {
+/// The status with which an endpoint or a failing pod answers a call, if it does.
+fn failure_of(at: &Around<'_>, endpoint: &Endpoint, call: &Call) -> Option<u16> {
+    if endpoint.errors > 0.0 && bernoulli(&mut draw(call.address, Purpose::EndpointError), endpoint.errors) {
+        return Some(endpoint.error_status);
+    }
     let faults = &at.topology.faults;
     if faults.is_empty() {
         return None;

@@ -1,8 +1,9 @@
-//! A call's further calls: groups in parallel, the calls of a group one after the other.
+//! A call's further calls: stage by stage, the groups of a stage in parallel, the calls of a group one after the
+//! other.
 //!
 //! # Models
-//! Whether a call is made is a coin of its own. A failed call does not stop the others: when all
-//! groups are done the caller answers 500.
+//! Whether a call is made is a coin of its own, or that of the first of several that are made together. A failed call
+//! does not stop the others: when all groups are done the caller answers 500. A cache that has the answer calls nobody.
 //!
 //! # Assumptions
 //! All work of a call runs in the worker process that accepted it, its groups' threads too.
@@ -13,7 +14,7 @@
 use super::Inbound;
 use super::call::Call;
 use super::cell::further_demand;
-use crate::application::call_graph::{Group, MAX_SAMPLED};
+use crate::application::call_graph::{Call as Listed, Group, MAX_SAMPLED};
 use crate::application::internal_service::CellCosts;
 use crate::cluster::around::Around;
 use crate::cluster::handed::Handed;
@@ -25,16 +26,25 @@ use meshsim_core::Handle;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 
 impl Inbound {
-    /// The internal service is done: all groups begin.
+    /// The internal service is done: the groups of the first stage begin.
     pub(crate) fn fan_out(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let endpoint = self.calls[call].endpoint;
-        let groups = at.topology.application().endpoints[endpoint].groups.len() as u16;
-        if groups == 0 {
+        let it = &self.calls[call];
+        let groups = groups_of(at, it);
+        let hit_ratio = at.topology.application().endpoints[it.endpoint].hit_ratio;
+        let is_hit = hit_ratio > 0.0 && bernoulli(&mut draw(it.address, Purpose::CacheHit), hit_ratio);
+        if groups.is_empty() || is_hit {
             self.write_response(at, call);
-            return;
+        } else {
+            self.begin_stage(at, call, groups, 0);
         }
-        self.calls[call].open_groups = groups;
-        for group in 0..groups {
+    }
+
+    /// A stage begins, with all its groups: `first` is the first of them.
+    fn begin_stage(&mut self, at: &mut Around<'_>, call: Handle<Call>, groups: &[Group], first: u16) {
+        let of_stage = &groups[usize::from(first)..];
+        let beside = of_stage.iter().take_while(|group| group.stage == of_stage[0].stage).count() as u16;
+        self.calls[call].open_groups = beside;
+        for group in first..first + beside {
             self.continue_group(at, call, group, 0);
         }
     }
@@ -72,7 +82,7 @@ impl Inbound {
         step: u16,
     ) -> NewRequest {
         let it = &self.calls[call];
-        let selected = &at.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+        let selected = &groups_of(at, it)[usize::from(group)];
         let slot = slot_of_step(selected, it.address, group, step);
         NewRequest {
             origin: Origin::Call { call, group, step },
@@ -88,14 +98,15 @@ impl Inbound {
     /// Makes the next call of a group whose coin says so, from step `step` on.
     fn continue_group(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
         let it = self.calls[call];
-        let selected = &at.topology.application().endpoints[it.endpoint].groups[usize::from(group)];
+        let groups = groups_of(at, &it);
+        let selected = &groups[usize::from(group)];
         let length = selected.sequence_length.min(selected.calls.len()) as u16;
         for step in step..length {
             let slot = slot_of_step(selected, it.address, group, step);
-            let probability = selected.calls[usize::from(slot)].probability;
-            let address = call_address(it.address, group, slot, 0);
+            let Listed { coin, probability, .. } = selected.calls[usize::from(slot)];
+            let address = call_address(it.address, group, coin, 0);
             if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = further_demand(at, it.pod, CellCosts::call);
+                let demand = further_demand(at, it.endpoint, CellCosts::call);
                 if demand > 0.0 {
                     self.work(at, call, Stage::Calling { group, step }, demand);
                 } else {
@@ -106,10 +117,20 @@ impl Inbound {
         }
         let it = &mut self.calls[call];
         it.open_groups -= 1;
-        if it.open_groups == 0 {
-            self.write_response(at, call);
+        if it.open_groups > 0 {
+            return;
+        }
+        let later = groups.iter().zip(0..).find(|(other, _)| other.stage > selected.stage);
+        match later {
+            Some((_, first)) => self.begin_stage(at, call, groups, first),
+            None => self.write_response(at, call),
         }
     }
+}
+
+/// What a call may call.
+fn groups_of<'a>(at: &Around<'a>, call: &Call) -> &'a [Group] {
+    &at.topology.application().endpoints[call.endpoint].groups
 }
 
 /// Which of a group's calls is made in this step: in the listed order, or drawn without
@@ -143,13 +164,11 @@ fn sampled_slot(group: &Group, address: Address, group_index: u16, step: u16) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::call_graph::Call as GraphCall;
     use crate::ids::EndpointId;
 
     #[test]
     fn sampling_without_replacement_takes_each_set_and_order_alike() {
-        let call = |i| GraphCall { endpoint: EndpointId(i), probability: 1.0 };
-        let group = Group { sequence_length: 2, calls: (0..4).map(call).collect() };
+        let group = Group { sequence_length: 2, ..Group::in_turn((0..4).map(|i| (EndpointId(i), 1.0))) };
         let mut counts = [[0; 4]; 4];
         for k in 0..120_000 {
             let address = Address::root(1, 0).child(k);

@@ -65,12 +65,12 @@ impl Inbound {
             closes_at: SimTime::MAX,
             next_in_queue: None,
         });
-        if at.topology.has_sidecars() {
+        if at.topology.has_sidecar(pod) {
             let takes = at.topology.passes.sidecar_in.request(address);
             let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
             let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
             at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
-        } else if at.topology.is_ambient() {
+        } else if at.topology.has_ztunnel(pod) {
             let takes = at.topology.passes.ztunnel_in.request(address);
             let out = at.pass_ztunnel(pod, server_worker, takes);
             at.schedule(out, Event::CellReceives(call));
@@ -84,7 +84,7 @@ impl Inbound {
         if !self.calls.contains(call) {
             return;
         }
-        if at.topology.has_sidecars() {
+        if at.topology.has_sidecar(self.calls[call].pod) {
             return self.enter_by_sidecar(at, call);
         }
         if !listens(at, self.calls[call].pod) {
@@ -133,11 +133,12 @@ impl Inbound {
     /// The application has written its answer, which passes what stands before the pod; it closes its connection at
     /// `closes_at` if nothing follows.
     pub(super) fn answer_is_written(&mut self, at: &mut Around<'_>, call: Handle<Call>, closes_at: SimTime) {
-        if at.topology.has_sidecars() {
+        let pod = self.calls[call].pod;
+        if at.topology.has_sidecar(pod) {
             self.application_has_answered(at, call, closes_at);
             return self.respond_through_sidecar(at, call, at.topology.description.mesh.loopback);
         }
-        if !at.topology.is_ambient() {
+        if !at.topology.has_ztunnel(pod) {
             self.answer_is_ready(at, call, at.now, closes_at);
             return self.response_leaves(at, call);
         }

@@ -314,6 +314,6 @@ fn endpoint_of(at: &Around<'_>, hop: &Hop) -> EndpointId {
     if service == at.topology.service_of(hop.endpoint) {
         hop.endpoint
     } else {
-        at.topology.application().services[service].endpoint
+        at.topology.application().counterpart(hop.endpoint, service)
     }
 }

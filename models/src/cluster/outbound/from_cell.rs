@@ -129,6 +129,10 @@ impl Outbound {
     /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
     /// or any healthy one of the nearest level that has one.
     fn endpoint_for_cell(&mut self, at: &mut Around<'_>, pod: PodId, service: ServiceId) -> Option<PodId> {
+        if at.topology.description.services[service].external {
+            let all = at.topology.at_start(service).iter();
+            return all.copied().find(|&it| at.topology.pods[it].cluster == at.here);
+        }
         let address = at.next_draw();
         let mut rng = draw(address, Purpose::KubeProxy);
         if !at.topology.is_ambient() {

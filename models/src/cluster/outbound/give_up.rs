@@ -137,7 +137,7 @@ impl Outbound {
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];
         let service = at.topology.pods[it.pod].service;
-        let counts = at.topology.has_sidecars() && at.topology.upstreams.limits_servers(service);
+        let counts = at.topology.has_sidecar(it.pod) && at.topology.upstreams.limits_servers(service);
         if counts && it.connection.is_some() {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,

@@ -63,7 +63,7 @@ impl Outbound {
     ) -> Handle<ClientConnection> {
         let service = at.topology.pods[pod].service;
         let server = &at.topology.application().services[service];
-        let workers = if at.topology.has_sidecars() {
+        let workers = if at.topology.has_sidecar(pod) {
             at.topology.description.mesh.concurrency
         } else {
             server.workers
@@ -104,7 +104,9 @@ impl Outbound {
         if !faults.is_empty() {
             self.pools[connection].closes_at = faults.next_crash(pod, at.now);
         }
-        let handshake = if at.topology.is_ambient() {
+        let handshake = if at.topology.pods[pod].is_outside {
+            Handshake::of_connection(false)
+        } else if at.topology.is_ambient() {
             self.open_stream(at, self.pools.owner(pool), pod)
         } else {
             Handshake::of_connection(at.topology.encrypts())

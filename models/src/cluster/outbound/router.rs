@@ -264,7 +264,7 @@ impl Outbound {
 
     fn send_copy(&mut self, at: &mut Around<'_>, original: &Hop, mirror: UpstreamId) {
         let service = at.topology.upstreams.spec(false, mirror).service;
-        let endpoint = at.topology.application().services[service].endpoint;
+        let endpoint = at.topology.application().counterpart(original.endpoint, service);
         let new = NewRequest {
             origin: Origin::Mirror,
             work: original.work,

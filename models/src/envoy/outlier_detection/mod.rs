@@ -171,10 +171,10 @@ impl Detector {
         self.hosts.get(host).is_some_and(|host| host.ejected_at.is_some())
     }
 
-    /// Hosts that there are.
+    /// Hosts that there have been, in places of their own.
     #[must_use]
-    pub const fn present(&self) -> u32 {
-        self.present
+    pub fn ever_present(&self) -> u32 {
+        self.hosts.len() as u32
     }
 
     /// Hosts that are left out.

@@ -140,12 +140,12 @@ impl Arrivals {
         }
     }
 
-    /// Think time before the request at `address` of a closed loop; zero in an open one. The first
-    /// one is a random part of it.
+    /// Think time before the request at `address` of a closed loop, of its own mean if it has one; zero in an open loop.
+    /// The first one is a random part of it.
     #[must_use]
-    pub fn think(&self, address: Address, first: bool) -> SimDuration {
+    pub fn think(&self, own: Option<SimDuration>, address: Address, first: bool) -> SimDuration {
         let &Self::ClosedLoop { think_time, exponential } = self else { return SimDuration::ZERO };
-        closed_loop::think(think_time, exponential, address, first)
+        closed_loop::think(own.unwrap_or(think_time), exponential, address, first)
     }
 
     /// Whether requests come whatever the answers take.

@@ -35,6 +35,16 @@ pub fn curve(points: &[Point], between: Between) -> RateCurve {
     }))
 }
 
+/// The points as a run sees them that begins at a moment of theirs.
+#[must_use]
+pub fn beginning_at(points: &[Point], begins: SimTime, between: Between) -> Vec<Point> {
+    let (before, after): (Vec<Point>, Vec<Point>) = points.iter().partition(|it| it.at <= begins);
+    let rate = curve(points, between).rate((begins - SimTime::ZERO).as_secs_f64());
+    let first = (!before.is_empty()).then_some(Point { at: SimTime::ZERO, per_second: rate });
+    let later = after.iter().map(|it| Point { at: SimTime::ZERO + (it.at - begins), ..*it });
+    first.into_iter().chain(later).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +58,21 @@ mod tests {
         assert_eq!([30.0, 60.0, 90.0, 200.0].map(|at| steps.rate(at)), [10.0, 40.0, 40.0, 0.0]);
         assert_eq!([30.0, 60.0, 90.0, 200.0].map(|at| ramps.rate(at)), [25.0, 40.0, 20.0, 0.0]);
         assert_eq!((steps.expected(120.0), ramps.expected(120.0)), (3_000.0, 2_700.0));
+    }
+
+    #[test]
+    fn a_run_that_begins_later_sees_the_rest() {
+        let point = |secs, per_second| Point { at: SimTime::ZERO + SimDuration::from_secs(secs), per_second };
+        let points = [point(0, 10.0), point(60, 40.0), point(120, 0.0)];
+        for (between, begins) in
+            [Between::Steps, Between::Ramps].into_iter().flat_map(|it| [0, 30, 60, 90, 500].map(|s| (it, s)))
+        {
+            let later = beginning_at(&points, SimTime::ZERO + SimDuration::from_secs(begins), between);
+            let (whole, later) = (curve(&points, between), curve(&later, between));
+            for at in [0.0, 1.0, 29.0, 31.0, 100.0] {
+                let (expected, found) = (whole.rate(begins as f64 + at), later.rate(at));
+                assert!((expected - found).abs() < 1e-9, "{between:?} from {begins} after {at}: {found}");
+            }
+        }
     }
 }

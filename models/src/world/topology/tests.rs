@@ -11,16 +11,7 @@ use meshsim_core::random::{Draw, bernoulli, uniform_index};
 fn random_description(rng: &mut Draw) -> Description {
     let name = |rng: &mut Draw| ["", "a", "b", "c"][uniform_index(rng, 4)];
     let mut application = Application::default();
-    application.services.push(Service {
-        name: "s0".into(),
-        workers: 1,
-        threads: 1,
-        replicas: 1,
-        cpu_limit: None,
-        cpu_request: None,
-        endpoint: EndpointId(0),
-        service_time: None,
-    });
+    application.services.push(Service { workers: 1, threads: 1, ..Service::new("s0", EndpointId(0)) });
     let mut hosts: Table<HostId, HostSpec> = Table::new();
     let mut clusters = Table::new();
     let (mut deployments, mut kubernetes) = (Vec::new(), KubernetesSettings::default());

@@ -71,7 +71,14 @@ fn values_change_in_place_and_comments_stay() {
     assert_eq!(first.calibration_draws.len(), 2);
     assert_eq!(first.calibration_draws[0].len(), 4);
     let s0 = first.description.application.service_named("s0").unwrap();
-    assert_eq!(first.description.application.services[s0].service_time.as_ref().unwrap().name(), "gamma");
+    assert_eq!(
+        first.description.application.endpoints[first.description.application.services[s0].endpoint]
+            .service_time
+            .as_ref()
+            .unwrap()
+            .name(),
+        "gamma"
+    );
     // A calibration of what was calibrated replaces what was written above.
     let text = calibrated_text(&again, &[], &calibration(&changes, Vec::new()), directory.path()).unwrap();
     assert_eq!(text.matches("# Calibrated by").count(), 1);
