@@ -21,12 +21,14 @@ use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
+use meshsim_models::istiod::debounce::DebounceSettings;
 use meshsim_models::istiod::distribute::Distribute;
 use meshsim_models::istiod::failover_priority::Labels;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::locality_priority::{Failover, Locality};
 use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::istiod::settings::IstiodSettings;
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -388,6 +390,7 @@ fn world(seed: u64) -> Description {
         faults: Vec::new(),
         link_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
+        istiod: None,
         time_series: None,
         application,
         hosts,
@@ -510,7 +513,26 @@ fn world_of_changing_pods(seed: u64) -> Description {
     description.configuration_changes =
         (0..dice.count(0, 3)).map(|_| configuration_change(dice, &description)).collect();
     description.configuration_changes.sort_by_key(|it| it.at);
+    description.istiod = dice.chance(0.6).then(|| istiod(dice, description.clusters.len() as u32));
     description
+}
+
+/// One in each cluster or one for all, which may have too little time for its pushes.
+fn istiod(dice: &mut Dice, clusters: u32) -> IstiodSettings {
+    let debounce = DebounceSettings {
+        after: SimDuration::from_millis(dice.pick(&[0, 100, 700])),
+        max: SimDuration::from_millis(dice.pick(&[100, 3_000])),
+        endpoints: dice.chance(0.8),
+    };
+    IstiodSettings {
+        cluster: dice.chance(0.5).then(|| ClusterId(dice.count(0, clusters - 1))),
+        debounce,
+        cores: dice.count(1, 4),
+        push_throttle: dice.chance(0.3).then(|| dice.count(1, 3)),
+        prepare: dice.micros(50_000.0),
+        push: dice.micros(5_000.0),
+        full_push: dice.micros(300_000.0),
+    }
 }
 
 /// Other rules for a service, which speaks what it did.

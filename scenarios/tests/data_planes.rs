@@ -80,7 +80,7 @@ const PLANES: [(&str, &[&str]); 4] = [
 
 /// Keys with a value that matters, where anything follows them; settings after the first are what it
 /// needs to matter, and are there without it too.
-const KEYS: [&[&str]; 47] = [
+const KEYS: [&[&str]; 48] = [
     &["mesh.data_plane=ambient"],
     &["mesh.istio_version=1.22"],
     &["mesh.connect_timeout=20ms"],
@@ -125,6 +125,7 @@ const KEYS: [&[&str]; 47] = [
     &["pods.sidecar_image_size=900MB", ELSEWHERE, FAR, OFFLOAD],
     &["pods.hold_application_until_proxy_starts=true", ELSEWHERE, FAR, OFFLOAD],
     &[CONFIGURE_ROUTES],
+    &["istiod={ debounce_after = \"5s\" }"],
     &[CONFIGURE_POLICY],
     &["clusters.cloud.tcp.slow_start_after_idle=false"],
     &["links.wan.loss=0.1"],

@@ -710,6 +710,11 @@ fn pods_and_changes_that_cannot_be() {
         "[[changes]]\nat = \"5s\"\nservice = \"bck\"\ncluster = \"cloud\"\nkind = \"remove\"",
         "bad.toml:27:11: there is no service `bck` (did you mean `back`?)",
     );
+    check_after(
+        "[istiod]\ncluster = \"clod\"",
+        "bad.toml:26:11: there is no cluster `clod` (did you mean `cloud`?)",
+    );
+    check_after("[istiod]\ncores = 0", "bad.toml:26:9: cores 0 is out of range (it is 1 to 1000)");
     let configure =
         |keys: &str| format!("[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"configure\"\n{keys}");
     check_after(&configure("routes = [{ timeout = \"1s\" }]\ntraffic_policy = {}"), "no problem");

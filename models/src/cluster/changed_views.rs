@@ -3,13 +3,15 @@
 //! # Models
 //! Each cluster learns of a change when the news reaches it. Kept are the endpoints that have changed, and views over
 //! these services, each made when it is first looked at after a change: what has not changed is shared by all
-//! clusters (`world/topology`).
+//! clusters (`world/topology`). What proxies are sent is numbered; where an istiod pushes to one after the other, a
+//! proxy sees what has come up to its number, and what some still see is kept.
 
 use super::news::EndpointNews;
 use crate::envoy::endpoint_list::{Edits, Row};
 use crate::envoy::endpoint_view::EndpointView;
+use crate::envoy::proxies::Viewer;
 use crate::ids::{ClusterId, ConfigurationId, PodId, ServiceId, UpstreamId};
-use crate::istiod::endpoints::{Change, Known, SiteId};
+use crate::istiod::endpoints::{Change, Known};
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime};
 use std::sync::OnceLock;
@@ -17,8 +19,8 @@ use std::sync::OnceLock;
 /// The endpoints of a cluster's services that have changed, and what its proxies see of these services.
 #[derive(Clone, Debug, Default)]
 pub struct ChangedViews {
-    /// By service; shorter where nothing has changed.
-    services: Vec<Option<Box<ChangedService>>>,
+    /// By service, then by number; shorter where nothing has changed.
+    services: Vec<Vec<ChangedService>>,
     /// Changes so far.
     changes: u32,
 }
@@ -33,6 +35,8 @@ struct ChangedService {
     views: Vec<OnceLock<EndpointView>>,
     /// Which change was the last.
     generation: u32,
+    /// The number under which it was sent.
+    number: u32,
 }
 
 /// The endpoints of a service as kube-proxy sees them, in ascending order.
@@ -43,27 +47,40 @@ pub struct ReadyPods<'a> {
 }
 
 impl ChangedViews {
-    /// The proxies of cluster `here`, under this configuration, are told what is new of an endpoint.
+    /// The proxies of cluster `here`, under this configuration, are sent under this number what is new of an endpoint.
+    /// Those that have least have all up to `least`.
     pub fn change(
         &mut self,
         topology: &Topology,
         here: ClusterId,
         (pod, news): (PodId, EndpointNews),
         configuration: ConfigurationId,
+        (number, least): (u32, u32),
         now: SimTime,
     ) {
         let service = topology.pods[pod].service;
-        let known = match self.of(service).and_then(|it| it.find(pod).ok().map(|place| it.endpoints[place])) {
-            Some(change) => change.now,
-            None => topology.known_at_start(pod),
-        };
+        let known =
+            match self.newest(service).and_then(|it| it.find(pod).ok().map(|place| it.endpoints[place])) {
+                Some(change) => change.now,
+                None => topology.known_at_start(pod),
+            };
         let Some(changed) = news.change(known, topology, (pod, configuration), now) else { return };
         self.changes += 1;
         if self.services.len() <= service.index() {
-            self.services.resize(service.index() + 1, None);
+            self.services.resize(service.index() + 1, Vec::new());
         }
         let views = topology.sites_in(here).len() * topology.upstreams.len();
-        let of_service = self.services[service.index()].get_or_insert_default();
+        let versions = &mut self.services[service.index()];
+        let seen = versions.iter().rposition(|it| it.number <= least).unwrap_or(0);
+        versions.drain(..seen);
+        if versions.is_empty() || least < number {
+            let last = versions.last();
+            let before = last.map(|it| (it.endpoints.clone(), it.ready.clone()));
+            let (endpoints, ready) = before.unwrap_or_default();
+            versions.push(ChangedService { endpoints, ready, ..ChangedService::default() });
+        }
+        let of_service = versions.last_mut().expect("there is one");
+        of_service.number = number;
         of_service.put(Change { pod, before: topology.known_at_start(pod).map(|it| it.site), now: changed });
         of_service.ready = of_service.ready_edits(topology.at_start(service));
         of_service.views = (0..views).map(|_| OnceLock::new()).collect();
@@ -73,22 +90,27 @@ impl ChangedViews {
     /// The endpoints of a service as kube-proxy sees them.
     #[must_use]
     pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> ReadyPods<'a> {
-        ReadyPods { at_start: topology.at_start(service), edits: self.of(service).map(|it| &it.ready) }
+        ReadyPods { at_start: topology.at_start(service), edits: self.newest(service).map(|it| &it.ready) }
     }
 
-    fn of(&self, service: ServiceId) -> Option<&ChangedService> {
-        self.services.get(service.index())?.as_deref()
+    fn newest(&self, service: ServiceId) -> Option<&ChangedService> {
+        self.services.get(service.index())?.last()
+    }
+
+    /// What has come up to a number.
+    fn up_to(&self, service: ServiceId, number: u32) -> Option<&ChangedService> {
+        self.services.get(service.index())?.iter().rfind(|it| it.number <= number)
     }
 }
 
-/// What the proxies of a site of cluster `here` see of an upstream.
+/// What a proxy of cluster `here` sees of an upstream.
 #[must_use]
 #[inline]
 pub fn view_of<'a>(
     changed: &'a ChangedViews,
     topology: &'a Topology,
     here: ClusterId,
-    site: SiteId,
+    Viewer { site, pushed }: Viewer,
     upstream: UpstreamId,
 ) -> &'a EndpointView {
     // Nothing has changed in most runs.
@@ -96,7 +118,7 @@ pub fn view_of<'a>(
         return topology.view(site, upstream);
     }
     let service = topology.upstreams.spec(false, upstream).service;
-    let Some(it) = changed.of(service) else { return topology.view(site, upstream) };
+    let Some(it) = changed.up_to(service, pushed) else { return topology.view(site, upstream) };
     let place = site.index() - topology.sites_in(here).start;
     let view = &it.views[place * topology.upstreams.len() + upstream.index()];
     view.get_or_init(|| topology.make_view(site, upstream, &it.endpoints, it.generation))

@@ -3,7 +3,7 @@
 use super::crossing::{Crossing, Sending};
 use super::inbound::call::Call;
 use super::message::Response;
-use super::news::News;
+use super::news::{IstiodStep, News};
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::compute::ComputeEvent;
 use crate::ids::{PodId, PopulationId, ProxyId, RouteId, UpstreamId};
@@ -111,6 +111,8 @@ pub enum Event {
     },
     /// The API server of this cluster tells those who watch it of a change.
     ApiServerTells(News),
+    /// The istiod of this cluster goes on with its pushes.
+    IstiodSteps(IstiodStep),
     /// The metrics server asks all kubelets.
     MetricsScraped,
     /// The autoscalers look at their metrics.

@@ -7,8 +7,9 @@
 
 use super::inbound::call::Call;
 use super::message::{GivenUp, Reset};
-use super::news::News;
+use super::news::{News, Push};
 use super::outbound::hop::{Hop, Origin};
+use crate::ids::ClusterId;
 use crate::request::answer::Answer;
 use meshsim_core::Handle;
 
@@ -33,10 +34,22 @@ pub(crate) enum Handed {
     /// The connection of an attempt was lost: likewise.
     Reset(Reset),
     /// The control planes of the other clusters learn what the API server here tells: from `control` over `network`.
-    News(News),
+    News {
+        /// What it tells.
+        news: News,
+        /// Whose; absent: all others.
+        to: Option<ClusterId>,
+    },
     /// istiod sends the proxies of its cluster what it has learned: from `control` to `outbound` and
     /// `inbound`.
-    Push(News),
+    Push {
+        /// To those of this cluster.
+        to: ClusterId,
+        /// What it sends.
+        push: Push,
+        /// Its size on the wire (bytes).
+        wire_bytes: u32,
+    },
     /// A request is over: from `outbound` to whoever made it.
     Answered(Answered),
 }

@@ -11,7 +11,7 @@ use super::event::Event;
 use super::handed::{Answered, Handed};
 use super::job::Job;
 use super::message::{Body, Message};
-use super::news::News;
+use super::news::Push;
 use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::{Cluster, Owners};
@@ -303,6 +303,7 @@ impl Dispatcher<'_> {
             Event::WorkloadChanges(place) => to!(self.control.workload_changes(place)),
             Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
             Event::ApiServerTells(news) => to!(self.control.api_server_tells(news)),
+            Event::IstiodSteps(step) => to!(self.control.istiod_steps(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             _ => unreachable!("handled before"),
@@ -323,6 +324,7 @@ impl Dispatcher<'_> {
             Body::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
             Body::GivenUp(gone) => to!(self.inbound.client_gives_up(&gone)),
             Body::News(news) => to!(self.control.istiod_learns(news)),
+            Body::Push(push) => self.take_push(push),
             Body::PodEnded { pod } => to!(self.outbound.remote_pod_ended(pod)),
         }
     }
@@ -370,13 +372,11 @@ impl Dispatcher<'_> {
                         to!(self.inbound.client_gives_up(&gone));
                     }
                 }
-                Handed::Push(news) => {
-                    to!(self.outbound.take_push(news));
-                    if let News::Configuration(_) = news {
-                        to!(self.inbound.configuration_changes());
-                    }
+                Handed::Push { to, push, .. } if to == self.at.here => self.take_push(push),
+                Handed::Push { to, push, wire_bytes } => {
+                    to!(self.network.push(to, Body::Push(push), wire_bytes));
                 }
-                Handed::News(news) => to!(self.network.tell_others(Body::News(news))),
+                Handed::News { news, to } => to!(self.network.tell(news, to)),
             }
         }
         self.at.handed.clear();
@@ -390,6 +390,13 @@ impl Dispatcher<'_> {
                 to!(self.inbound.call_answered(call, group, step, answer));
             }
             Origin::Mirror | Origin::Gone => {}
+        }
+    }
+
+    /// The proxies of this cluster take over what istiod sends.
+    fn take_push(&mut self, push: Push) {
+        if to!(self.outbound.take_push(push)) {
+            to!(self.inbound.take_push(push));
         }
     }
 

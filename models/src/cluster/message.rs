@@ -1,6 +1,6 @@
 //! What may cross a link: the only way into a cluster from outside.
 
-use super::news::News;
+use super::news::{News, Push};
 use super::outbound::hop::Hop;
 use crate::ids::{ClusterId, EndpointId, PodId};
 use crate::network::tcp::Window;
@@ -45,6 +45,8 @@ pub enum Body {
     GivenUp(GivenUp),
     /// What the API server of a cluster tells the control planes of the others, which watch it.
     News(News),
+    /// What an istiod sends to the proxies of another cluster.
+    Push(Push),
     /// A pod has ended and with it all connections to it.
     PodEnded {
         /// The pod.

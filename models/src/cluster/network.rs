@@ -22,6 +22,7 @@ use super::crossing::{Crossing, Sending};
 use super::event::Event;
 use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
+use super::news::News;
 use crate::draws::Purpose;
 use crate::ids::{ClusterId, PodId};
 use crate::network::link::{Link, Transmission, jitter, serialization};
@@ -253,17 +254,28 @@ impl Network {
         at.scheduler.send(next.entity(), arrives, message);
     }
 
+    /// An API server tells those of another cluster who watch it, or of all others.
+    pub(super) fn tell(&mut self, at: &mut Around<'_>, news: News, to: Option<ClusterId>) {
+        match to {
+            None => self.tell_others(at, Body::News(news)),
+            Some(to) => self.push(at, to, Body::News(news), ENDPOINT_UPDATE_BYTES),
+        }
+    }
+
+    /// A control plane sends something to another cluster, if there is a way.
+    pub(super) fn push(&mut self, at: &mut Around<'_>, to: ClusterId, body: Body, wire_bytes: u32) {
+        if to == at.here || at.topology.route(at.here, to).is_none() {
+            return;
+        }
+        let address = at.next_draw();
+        at.recorder.other_bytes_sent(wire_bytes);
+        self.send(at, Message { to, wire_bytes, body }, address, Purpose::LinkControl);
+    }
+
     /// A control plane tells all other clusters that there is a way to.
     pub(super) fn tell_others(&mut self, at: &mut Around<'_>, body: Body) {
-        let (topology, here) = (at.topology, at.here);
-        for to in topology.description.clusters.ids() {
-            if to == here || topology.route(here, to).is_none() {
-                continue;
-            }
-            let address = at.next_draw();
-            let message = Message { to, wire_bytes: ENDPOINT_UPDATE_BYTES, body };
-            at.recorder.other_bytes_sent(ENDPOINT_UPDATE_BYTES);
-            self.send(at, message, address, Purpose::LinkControl);
+        for to in at.topology.description.clusters.ids() {
+            self.push(at, to, body, ENDPOINT_UPDATE_BYTES);
         }
     }
 
@@ -274,7 +286,7 @@ impl Network {
             Body::GivenUp(gone) => (gone.address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
             Body::Reset(reset) => (reset.address, Purpose::TransitResponse),
-            Body::News(_) | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
+            Body::News(_) | Body::Push(_) | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
         };
         at.recorder.other_bytes_sent(message.wire_bytes);
         self.send(at, message, address.child(u64::from(at.here.0)), purpose);

@@ -4,8 +4,9 @@
 //! One kind of news for whatever changes: it is told, sent to other clusters and pushed to proxies as it is
 //! (`control/istiod`).
 
-use crate::ids::{ConfigurationId, PodId};
+use crate::ids::{ConfigurationId, PodId, ProxyId};
 use crate::istiod::endpoints::SiteId;
+use crate::istiod::push_kind::PushKind;
 
 /// Something that an API server tells, and that an istiod pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,4 +33,49 @@ pub enum EndpointNews {
     Ready,
     /// It is no longer ready.
     Unready,
+}
+
+/// What istiod sends to the proxies of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// Something new, under this number: to all proxies at once, or, where istiod pushes to one after the other, for
+    /// those to which it will.
+    Content {
+        /// Counted by the istiod, from 1.
+        number: u32,
+        /// What is new.
+        news: News,
+    },
+    /// A proxy has what has come up to this number.
+    To {
+        /// The proxy.
+        proxy: ProxyId,
+        /// The number.
+        up_to: u32,
+    },
+}
+
+/// What an istiod has done of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IstiodStep {
+    /// It may have been quiet for long enough.
+    DebounceEnds,
+    /// A push is prepared.
+    IsPrepared {
+        /// It has what was learned up to this number.
+        up_to: u32,
+        /// What it sends.
+        kind: PushKind,
+        /// Whether it is of one change of endpoints alone.
+        is_alone: bool,
+    },
+    /// It is made for a proxy and sent.
+    IsSent {
+        /// The proxy, as the istiod counts those that it serves.
+        target: u32,
+        /// It has what was learned up to this number.
+        up_to: u32,
+        /// What it sends.
+        kind: PushKind,
+    },
 }

@@ -53,10 +53,7 @@ impl Cluster {
     #[must_use]
     pub fn new(id: ClusterId, topology: &Topology, slices: Slices) -> Self {
         let room = room(id, topology);
-        let node = |pod| (pod, topology.pods[pod].starts_on.unwrap_or(0));
-        let pods = topology.pods_of(id).map(|pod| node(PodId(pod)));
-        let site = |node| topology.site_of_node(id, node);
-        let proxies = Proxies::new(id, &topology.description, pods, site);
+        let proxies = topology.proxies_of(id);
         let (control, pods) = Control::new(id, topology);
         Self {
             id,

@@ -41,6 +41,8 @@ pub struct Proxy {
     pub to_caller: SimDuration,
     /// The configuration that it has.
     pub configuration: ConfigurationId,
+    /// It has what istiod has sent up to this number.
+    pub pushed: u32,
     /// CPU time used so far (ns).
     pub cpu_used: f64,
     /// Its worker threads among those of all.
@@ -109,8 +111,11 @@ pub struct Proxies {
     /// When each worker is done with what it has.
     free_at: Vec<SimTime>,
     gateways: u16,
-    /// What istiod gives to those that ask.
+    /// What istiod gives to those that ask, and the number up to which that has come.
     configuration: ConfigurationId,
+    newest: u32,
+    /// Whether they are pushed to one after the other.
+    one_by_one: bool,
     /// By service.
     waypoints: Table<ServiceId, Option<ProxyId>>,
 }
@@ -131,6 +136,8 @@ impl Proxies {
             free_at: Vec::new(),
             gateways: gateway.replicas,
             configuration: ConfigurationId(0),
+            newest: 0,
+            one_by_one: description.istiod_pace().is_some(),
             waypoints: description.application.services.iter().map(|_| None).collect(),
         };
         let first = site(0);
@@ -171,12 +178,14 @@ impl Proxies {
         let first_worker = self.free_at.len() as u32;
         self.free_at.resize(self.free_at.len() + usize::from(workers), SimTime::ZERO);
         let configuration = self.configuration;
+        let pushed = if self.one_by_one { self.newest } else { u32::MAX };
         self.rows.push(Proxy {
             kind,
             site,
             pass,
             to_caller,
             configuration,
+            pushed,
             cpu_used: 0.0,
             first_worker,
             workers,
@@ -212,16 +221,45 @@ impl Proxies {
         self.waypoints[service]
     }
 
-    /// A pod's sidecar stands on another site from now on.
+    /// The sidecar of a new pod stands on this site, and has asked istiod for all that there is.
     pub fn stands_on(&mut self, proxy: ProxyId, site: SiteId) {
         self.rows[proxy].site = site;
+        self.connects(proxy);
     }
 
-    /// All proxies have this configuration from now on.
-    pub fn configure(&mut self, configuration: ConfigurationId) {
-        self.configuration = configuration;
-        for id in self.rows.ids() {
-            self.rows[id].configuration = configuration;
+    /// istiod has something new, under this number: all proxies have it, or each as it is pushed to.
+    pub fn comes(&mut self, number: u32, configuration: Option<ConfigurationId>) {
+        self.newest = self.newest.max(number);
+        let Some(configuration) = configuration else { return };
+        self.configuration = self.configuration.max(configuration);
+        if !self.one_by_one {
+            for id in self.rows.ids() {
+                self.rows[id].configuration = configuration;
+            }
+        }
+    }
+
+    /// A proxy has what has come up to a number, and a configuration.
+    pub fn is_pushed_to(&mut self, proxy: ProxyId, number: u32, configuration: ConfigurationId) {
+        let row = &mut self.rows[proxy];
+        row.pushed = row.pushed.max(number);
+        row.configuration = row.configuration.max(configuration);
+    }
+
+    /// The number up to which all proxies have what has come, but for the sidecars of pods that are not there.
+    #[must_use]
+    pub fn least_pushed(&self, is_there: impl Fn(PodId) -> bool) -> u32 {
+        if !self.one_by_one {
+            return u32::MAX;
+        }
+        let counts = |it: &&Proxy| !matches!(it.kind, ProxyKind::Sidecar(pod) if !is_there(pod));
+        self.rows.iter().filter(counts).map(|it| it.pushed).min().unwrap_or(u32::MAX)
+    }
+
+    /// A proxy asks istiod for all that there is.
+    pub fn connects(&mut self, proxy: ProxyId) {
+        if self.one_by_one {
+            self.is_pushed_to(proxy, self.newest, self.configuration);
         }
     }
 
@@ -235,6 +273,7 @@ impl Proxies {
     pub fn restart(&mut self, proxy: ProxyId) {
         let Proxy { first_worker, workers, .. } = self.rows[proxy];
         self.free_at[first_worker as usize..][..usize::from(workers)].fill(SimTime::ZERO);
+        self.connects(proxy);
     }
 
     /// Something passes through a worker, which needs `service` for it: when it comes out.
@@ -254,7 +293,23 @@ impl Proxies {
     }
 }
 
+/// From where, and up to which push, a proxy sees endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer {
+    /// Where it is.
+    pub site: SiteId,
+    /// The number up to which it has what istiod has sent.
+    pub pushed: u32,
+}
+
 impl Proxy {
+    /// As what it sees endpoints.
+    #[must_use]
+    #[inline]
+    pub const fn viewer(&self) -> Viewer {
+        Viewer { site: self.site, pushed: self.pushed }
+    }
+
     /// Whether it is an ingress gateway.
     #[must_use]
     pub const fn is_gateway(&self) -> bool {
@@ -302,6 +357,8 @@ mod tests {
             free_at: Vec::new(),
             gateways: 0,
             configuration: ConfigurationId(0),
+            newest: 0,
+            one_by_one: false,
             waypoints: Table::new(),
         };
         let pass = (ClientPass::Sidecar, SimDuration::ZERO);

@@ -12,4 +12,5 @@ pub mod locality_setting;
 pub mod push_kind;
 pub mod push_queue;
 pub mod retry_policy;
+pub mod settings;
 pub mod upstreams;

@@ -44,6 +44,7 @@ impl Description {
             faults: Vec::new(),
             link_faults: Vec::new(),
             kubernetes: KubernetesSettings::default(),
+            istiod: None,
             time_series: None,
         }
     }

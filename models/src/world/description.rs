@@ -16,6 +16,7 @@ use crate::istiod::failover_priority::Labels;
 use crate::istiod::istio_version::{IstioVersion, NEWEST};
 use crate::istiod::locality_priority::Locality;
 use crate::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
+use crate::istiod::settings::IstiodSettings;
 use crate::kubernetes::scheduler::node::Taint;
 use crate::kubernetes::settings::KubernetesSettings;
 use crate::network::tcp::TcpSettings;
@@ -63,6 +64,8 @@ pub struct Description {
     pub link_faults: Vec<LinkFault>,
     /// What Kubernetes is told.
     pub kubernetes: KubernetesSettings,
+    /// How istiod paces its pushes; absent: it takes no time of its own.
+    pub istiod: Option<IstiodSettings>,
     /// Time between the samples of a time series; absent: none are taken.
     pub time_series: Option<SimDuration>,
 }
@@ -227,6 +230,12 @@ impl Description {
     #[must_use]
     pub fn end(&self) -> SimTime {
         SimTime::ZERO + self.warm_up + self.duration
+    }
+
+    /// How istiod paces its pushes, if it does: without a mesh kube-proxy is told by its API server.
+    #[must_use]
+    pub fn istiod_pace(&self) -> Option<IstiodSettings> {
+        self.istiod.filter(|_| self.mesh.data_plane != DataPlane::None)
     }
 
     /// Whether the load is meant to differ between one part of the run and another.

@@ -224,6 +224,14 @@ impl Topology {
         of[0].index()..last.index() + 1
     }
 
+    /// The proxies of a cluster before anything has happened.
+    #[must_use]
+    pub fn proxies_of(&self, cluster: ClusterId) -> Proxies {
+        let node = |pod| (pod, self.pods[pod].starts_on.unwrap_or(0));
+        let pods = self.pods_of(cluster).map(|pod| node(PodId(pod)));
+        Proxies::new(cluster, &self.description, pods, |node| self.site_of_node(cluster, node))
+    }
+
     /// Memory of all proxies of a cluster (bytes), with as many pods and endpoints as there are at the start.
     #[must_use]
     pub fn proxy_memory(&self, proxies: &Proxies) -> f64 {

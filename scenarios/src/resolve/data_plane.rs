@@ -48,6 +48,7 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
     for (place, change) in scenario.changes.iter().enumerate() {
         keys.of_change(place, change.get_ref());
     }
+    keys.add("istiod", scenario.istiod.is_some(), A_MESH);
     let pods = &scenario.pods;
     keys.add("pods.sidecar_image_size", pods.sidecar_image_size.is_some(), SIDECARS);
     keys.add("pods.sidecar_start", pods.sidecar_start.is_some(), SIDECARS);

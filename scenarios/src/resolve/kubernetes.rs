@@ -5,8 +5,8 @@ use super::clusters::{Network, rate};
 use super::ranges::{bounded, spread};
 use super::resources::bytes;
 use super::{changes, hpa, workloads};
-use crate::schema::Scenario;
 use crate::schema::kubernetes as typed;
+use crate::schema::{DataPlane, Scenario};
 use meshsim_core::{SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -20,6 +20,10 @@ use meshsim_models::kubernetes::settings::{
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::BitsPerSecond;
 use std::collections::BTreeSet;
+
+/// From a pod's readiness until its EndpointSlice is known, where istiod's own part is simulated: two API writes of 5 to
+/// 20 ms each, and the EndpointSlice controller's queue.
+const ENDPOINT_SLICE_DELAY: SimDuration = SimDuration::from_millis(50);
 
 pub(super) fn resolve(
     check: &mut Check<'_>,
@@ -35,7 +39,7 @@ pub(super) fn resolve(
     let workloads = workloads::resolve(check, scenario, application);
     let constrained = constrained(network, &workloads);
     KubernetesSettings {
-        pods: pod_times(check, &scenario.pods),
+        pods: pod_times(check, &scenario.pods, has_istiod(scenario)),
         workloads,
         autoscalers: hpa::resolve(check, scenario, application, network, version),
         controller: controller(check, &scenario.controller_manager, version),
@@ -64,8 +68,16 @@ fn constrained(network: &Network, workloads: &Table<ServiceId, WorkloadSettings>
     tainted.map(|(id, _)| id).chain(choosy.map(|it| it.cluster)).collect()
 }
 
-fn pod_times(check: &mut Check<'_>, typed: &typed::Pods) -> PodTimes {
-    let default = PodTimes::default();
+/// Whether istiod's own part of the way to the proxies is simulated.
+fn has_istiod(scenario: &Scenario) -> bool {
+    scenario.istiod.is_some() && !matches!(scenario.mesh.data_plane, Some(DataPlane::None))
+}
+
+fn pod_times(check: &mut Check<'_>, typed: &typed::Pods, has_istiod: bool) -> PodTimes {
+    let mut default = PodTimes::default();
+    if has_istiod {
+        default.endpoint_delay = ENDPOINT_SLICE_DELAY;
+    }
     let probe = &typed.readiness_probe;
     let readiness = (probe.enabled != Some(false)).then(|| {
         let usual = ReadinessProbe::default();

@@ -12,6 +12,7 @@ mod destinations;
 mod endpoints;
 mod faults;
 mod hpa;
+mod istiod;
 mod kubernetes;
 mod law;
 mod locality;
@@ -49,6 +50,7 @@ use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use toml::Spanned;
 
 /// A scenario under one strategy, ready to run.
 #[derive(Clone, Debug)]
@@ -118,6 +120,7 @@ pub fn resolve(
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =
         changes::of_configuration(&mut check, scenario, &application, &network, mesh.istio_version, end);
+    let istiod = istiod::resolve(&mut check, scenario.istiod.as_ref().map(Spanned::get_ref), &network);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
@@ -137,6 +140,7 @@ pub fn resolve(
         faults,
         link_faults,
         kubernetes,
+        istiod,
         time_series,
     };
     let replications = match &run.replications {

@@ -7,6 +7,7 @@ pub mod calibration;
 pub mod changes;
 pub mod endpoints;
 pub mod faults;
+pub mod istiod;
 pub mod kubernetes;
 pub mod law;
 pub mod objective;
@@ -88,6 +89,8 @@ pub struct Scenario {
     /// What goes wrong with pods.
     #[serde(default)]
     pub faults: Vec<Spanned<faults::Fault>>,
+    /// How istiod paces its pushes.
+    pub istiod: Option<Spanned<istiod::Istiod>>,
     /// Kubernetes itself.
     #[serde(default)]
     pub kubernetes: kubernetes::Kubernetes,

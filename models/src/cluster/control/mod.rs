@@ -1,5 +1,6 @@
 //! What controls a cluster: its Deployments, nodes and autoscalers, and what was done about them.
 
+mod api_server;
 mod autoscaling;
 mod istiod;
 mod pods_come_and_go;

@@ -1,5 +1,6 @@
 //! The Deployments, nodes and autoscalers of a cluster as they are.
 
+use super::istiod::Istiod;
 use crate::cluster::pods::Pods;
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
@@ -25,6 +26,8 @@ pub struct Control {
     pub(super) images: Vec<ImageCache>,
     /// What is measured of its pods; likewise.
     pub(super) histories: Vec<PodHistory>,
+    /// Its istiod.
+    pub(super) istiod: Istiod,
 }
 
 /// A Deployment as it is.
@@ -60,6 +63,7 @@ impl Control {
             nodes: Vec::new(),
             images: Vec::new(),
             histories: Vec::new(),
+            istiod: Istiod::new(cluster, topology),
         };
         if changes {
             control.nodes = empty_nodes(description, cluster);

@@ -6,20 +6,35 @@
 
 use super::Inbound;
 use crate::cluster::around::Around;
+use crate::cluster::news::Push;
+use crate::envoy::proxies::ProxyKind;
 use crate::ids::{BreakerId, PodId};
 use meshsim_core::Id;
 
 impl Inbound {
-    /// The sidecars of this cluster have taken a configuration over.
-    pub(crate) fn configuration_changes(&mut self, at: &Around<'_>) {
+    /// The proxies of this cluster, or the one that was pushed to, have taken a configuration over.
+    pub(crate) fn take_push(&mut self, at: &Around<'_>, push: Push) {
         if !at.topology.has_sidecars() {
             return;
         }
-        let (topology, configuration) = (at.topology, at.proxies.configuration());
-        for pod in topology.pods_of(at.here).map(PodId) {
-            let upstream = topology.upstreams.of_service(configuration, topology.pods[pod].service);
-            let limits = topology.upstreams.spec(false, upstream).limits_of_server();
-            self.pools.breaker(BreakerId::from_index(topology.slot_of(pod))).set_limits(limits);
+        match push {
+            Push::Content { .. } => {
+                at.topology.pods_of(at.here).map(PodId).for_each(|pod| self.limit(at, pod));
+            }
+            Push::To { proxy, .. } => {
+                if let ProxyKind::Sidecar(pod) = at.proxies[proxy].kind {
+                    self.limit(at, pod);
+                }
+            }
         }
+    }
+
+    /// The sidecar of a pod limits what it sends to its application as it is told.
+    fn limit(&mut self, at: &Around<'_>, pod: PodId) {
+        let slot = at.topology.slot_of(pod);
+        let (upstreams, service) = (&at.topology.upstreams, at.topology.pods[pod].service);
+        let configuration = at.proxies[at.proxies.sidecar(slot)].configuration;
+        let limits = upstreams.spec(false, upstreams.of_service(configuration, service)).limits_of_server();
+        self.pools.breaker(BreakerId::from_index(slot)).set_limits(limits);
     }
 }

@@ -49,7 +49,7 @@ impl Outbound {
         };
         let Self { upstreams, endpoints, previous_hosts, pools, .. } = self;
         let row = &at.proxies[proxy];
-        let view = view_of(endpoints, at.topology, at.here, row.site, id);
+        let view = view_of(endpoints, at.topology, at.here, row.viewer(), id);
         let picking = Picking { spec, view, everywhere: at.topology.everywhere(spec.service), now: at.now };
         let workers = usize::from(row.workers());
         let upstream = upstreams.get_mut(proxy, id).expect("prepared above");
@@ -108,7 +108,7 @@ impl Outbound {
     /// A proxy's state of an upstream is there and fits what the proxy sees.
     #[inline(always)]
     pub(super) fn prepare_upstream(&mut self, at: &mut Around<'_>, proxy: ProxyId, id: UpstreamId) {
-        let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].site, id);
+        let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].viewer(), id);
         let known = self.upstreams.get(proxy, id);
         if known.is_none_or(|upstream| !upstream.is_made_for(view)) {
             self.make_upstream(at, proxy, id);
@@ -121,7 +121,7 @@ impl Outbound {
         let Self { upstreams, endpoints, tables, pools, .. } = self;
         let row = &at.proxies[proxy];
         let (site, workers) = (row.site, usize::from(row.workers()));
-        let view = view_of(endpoints, topology, at.here, site, id);
+        let view = view_of(endpoints, topology, at.here, row.viewer(), id);
         let spec = at.spec(proxy, id);
         let place = upstreams.place_mut(proxy, id);
         let is_new = place.is_none();

@@ -140,8 +140,8 @@ impl Outbound {
             return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
         }
         let node = at.pods[at.topology.slot_of(pod)].node;
-        let (site, id) = (at.topology.site_of_node(at.here, node), UpstreamId(service.0));
-        let view = view_of(&self.endpoints, at.topology, at.here, site, id);
+        let (viewer, id) = (at.proxies[at.proxies.ztunnel(node)].viewer(), UpstreamId(service.0));
+        let view = view_of(&self.endpoints, at.topology, at.here, viewer, id);
         let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
         let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
         let number = uniform_index(&mut rng, healthy(level).count());

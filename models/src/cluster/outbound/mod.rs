@@ -26,7 +26,7 @@ use crate::envoy::connection_pool::ConnectionPools;
 use crate::envoy::load_balancer::hash_tables::HashTables;
 use crate::envoy::previous_hosts::PreviousHosts;
 use crate::envoy::timeout::Deadlines;
-use crate::ids::{ClusterId, PodId, PoolId, PopulationId, QueueId, RouteId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, PoolId, PopulationId, QueueId, RouteId, ServiceId};
 use crate::sparse_table::SparseTable;
 use crate::users::session::Sessions;
 use crate::world::topology::Topology;
@@ -44,6 +44,8 @@ pub struct Outbound {
     upstreams: Upstreams,
     /// What they are told of endpoints.
     endpoints: ChangedViews,
+    /// The configurations that have come, each with its number.
+    configurations: Vec<(u32, ConfigurationId)>,
     /// Tables of hashing load balancers, by site and upstream.
     tables: Vec<HashTables>,
     /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
@@ -81,6 +83,7 @@ impl Outbound {
             pools: ConnectionPools::with_capacity(room),
             upstreams: Upstreams::new(proxies, topology.upstreams.len()),
             endpoints: ChangedViews::default(),
+            configurations: Vec::new(),
             tables: vec![HashTables::default(); topology.sites_in(here).len() * topology.upstreams.len()],
             cell_pools: pods.map(pools_of).collect(),
             previous_hosts: PreviousHosts::default(),

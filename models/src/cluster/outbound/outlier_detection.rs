@@ -49,7 +49,7 @@ impl Outbound {
         result: AttemptResult,
     ) {
         let spec = at.spec(proxy, id);
-        let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].site, id);
+        let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].viewer(), id);
         let picking = Picking { spec, view, everywhere: at.topology.everywhere(spec.service), now: at.now };
         let upstream = self.upstreams.known_mut(proxy, id);
         let overflow = upstream.overflow();

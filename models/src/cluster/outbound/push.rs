@@ -1,24 +1,45 @@
 //! istiod pushes: what the proxies of the cluster know changes.
 //!
+//! # Assumptions
+//! Connections to an endpoint that leaves are closed when the first proxy of the cluster may learn of it: a proxy that
+//! is pushed to later and sends something there until then makes a new one.
+//!
 //! # Source
 //! Envoy `cluster_manager_impl.cc` (`drainConnections` of removed hosts).
 
 use super::Outbound;
 use crate::cluster::around::Around;
-use crate::cluster::news::{EndpointNews, News};
+use crate::cluster::news::{EndpointNews, News, Push};
+use crate::ids::ConfigurationId;
+use crate::kubernetes::pod::Phase;
 
 impl Outbound {
-    /// The proxies of this cluster take a push over.
-    pub(crate) fn take_push(&mut self, at: &mut Around<'_>, news: News) {
-        match news {
-            News::Endpoint { pod, what } => {
+    /// The proxies of this cluster take a push over. Tells whether any may have another configuration now.
+    pub(crate) fn take_push(&mut self, at: &mut Around<'_>, push: Push) -> bool {
+        match push {
+            Push::Content { number, news: News::Endpoint { pod, what } } => {
+                at.proxies.comes(number, None);
                 let configuration = at.proxies.configuration();
-                self.endpoints.change(at.topology, at.here, (pod, what), configuration, at.now);
+                let is_there = |pod| at.pods[at.topology.slot_of(pod)].phase != Phase::Absent;
+                let numbers = (number, at.proxies.least_pushed(is_there));
+                self.endpoints.change(at.topology, at.here, (pod, what), configuration, numbers, at.now);
                 if what == EndpointNews::Leaves {
                     self.pools.retire(pod);
                 }
+                false
             }
-            News::Configuration(configuration) => at.proxies.configure(configuration),
+            Push::Content { number, news: News::Configuration(configuration) } => {
+                at.proxies.comes(number, Some(configuration));
+                self.configurations.push((number, configuration));
+                true
+            }
+            Push::To { proxy, up_to } => {
+                let has = |&&(number, _): &&(u32, ConfigurationId)| number <= up_to;
+                let configuration =
+                    self.configurations.iter().rfind(has).map_or(ConfigurationId(0), |it| it.1);
+                at.proxies.is_pushed_to(proxy, up_to, configuration);
+                true
+            }
         }
     }
 }

@@ -63,6 +63,7 @@ fn random_description(rng: &mut Draw) -> Description {
         faults: Vec::new(),
         link_faults: Vec::new(),
         kubernetes,
+        istiod: None,
         time_series: None,
     };
     if bernoulli(rng, 0.7) {
