@@ -109,7 +109,7 @@ impl<P: Process> Engine<P> {
             .enumerate()
             .map(|(index, (process, entities))| Slot {
                 process,
-                scheduler: Scheduler::new(index as u32, entities.len(), Arc::clone(&placement)),
+                scheduler: Scheduler::new(index as u32, &entities, Arc::clone(&placement)),
             })
             .collect();
         Self {

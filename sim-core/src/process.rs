@@ -7,7 +7,7 @@
 //! processes' lookahead, which is what lets each run ahead of the others.
 
 use crate::engine::Placement;
-use crate::event_set::{EventSet, Key};
+use crate::event_set::{EventSet, Key, Source};
 use crate::slab::{Handle, Slab};
 use crate::time::{SimDuration, SimTime};
 use std::sync::Arc;
@@ -65,29 +65,32 @@ const ROOM: usize = 128;
 /// The clock, the event set and the outbox of one process, as its handlers see them.
 pub struct Scheduler<E, M> {
     now: SimTime,
+    /// Who acts, and which of this process's entities that is.
     entity: EntityId,
-    /// Of the event that is being handled; none once it was used again.
-    sequence: Option<u64>,
+    slot: usize,
+    /// The place of the event that is being handled among those of its time; none once it was used again.
+    place: Option<Source>,
     pub(crate) events: EventSet<Pending<E, M>>,
     pub(crate) deliveries: Slab<Delivery<M>>,
     pub(crate) outbox: Vec<Outgoing<M>>,
-    /// The next sequence number of each entity of this process.
-    sequences: Vec<u64>,
+    /// What each entity of this process schedules next.
+    sources: Vec<Source>,
     process: u32,
     placement: Arc<Placement>,
     handled: u64,
 }
 
 impl<E: Copy, M: Copy> Scheduler<E, M> {
-    pub(crate) fn new(process: u32, entities: usize, placement: Arc<Placement>) -> Self {
+    pub(crate) fn new(process: u32, entities: &[EntityId], placement: Arc<Placement>) -> Self {
         Self {
             now: SimTime::ZERO,
-            entity: EntityId(0),
-            sequence: None,
+            entity: entities.first().copied().unwrap_or(EntityId(0)),
+            slot: 0,
+            place: None,
             events: EventSet::with_capacity(ROOM),
             deliveries: Slab::with_capacity(ROOM),
             outbox: Vec::with_capacity(ROOM),
-            sequences: vec![0; entities],
+            sources: entities.iter().map(|&entity| Source::first_of(entity)).collect(),
             process,
             placement,
             handled: 0,
@@ -97,7 +100,8 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// The scheduler of a process that nobody runs, with so many entities: for tests of what is scheduled.
     #[must_use]
     pub fn alone(entities: u32) -> Self {
-        Self::new(0, entities as usize, Arc::new(Placement::of_one_process(entities)))
+        let all: Vec<EntityId> = (0..entities).map(EntityId).collect();
+        Self::new(0, &all, Arc::new(Placement::of_one_process(entities)))
     }
 
     /// Takes what is scheduled, in its order, unhandled: messages are left out.
@@ -143,7 +147,8 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// # Panics
     /// If `at` has passed.
     pub fn schedule(&mut self, at: SimTime, event: E) {
-        self.schedule_for(self.entity, at, event);
+        let key = self.next_key(at);
+        self.events.push(key, Pending::Event(event));
     }
 
     /// Schedules `event` for another entity of the same process, which shares state with this one.
@@ -151,8 +156,12 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// # Panics
     /// If `at` has passed, or the entity belongs to another process.
     pub fn schedule_for(&mut self, entity: EntityId, at: SimTime, event: E) {
-        let key = self.next_key(entity, at);
-        self.events.push(key, Pending::Event(event));
+        if entity == self.entity {
+            return self.schedule(at, event);
+        }
+        self.assert_to_come(at);
+        let slot = self.slot_of(entity);
+        self.events.push(Key::at(at, self.sources[slot].take()), Pending::Event(event));
     }
 
     /// Schedules an event in the place of the one that is being handled: among the entity's events of its time it
@@ -162,9 +171,9 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// # Panics
     /// If `at` has passed, a message is being handled, or the place was taken before.
     pub fn schedule_next(&mut self, at: SimTime, event: E) {
-        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
-        let sequence = self.sequence.take().expect("an event goes on once");
-        self.events.push(Key::new(at, self.entity, sequence), Pending::Event(event));
+        self.assert_to_come(at);
+        let place = self.place.take().expect("an event goes on once");
+        self.events.push(Key::at(at, place), Pending::Event(event));
     }
 
     /// Sends `message` to `target`, where it arrives at `at`.
@@ -172,7 +181,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// # Panics
     /// If `at` has passed or, to another process, is nearer than the lookahead.
     pub fn send(&mut self, target: EntityId, at: SimTime, message: M) {
-        let key = self.next_key(self.entity, at);
+        let key = self.next_key(at);
         let delivery = Delivery { target, message };
         let (receiver, _) = self.placement.home_of(target);
         if receiver == self.process {
@@ -208,14 +217,14 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             self.now = key.time();
             match pending {
                 Pending::Event(event) => {
-                    self.entity = key.entity();
-                    self.sequence = Some(key.sequence());
+                    self.acts(key.entity());
+                    self.place = Some(key.source());
                     process.handle(self.entity, event, self);
                 }
                 Pending::Message(handle) => {
                     let delivery = self.deliveries.remove(handle);
-                    self.entity = delivery.target;
-                    self.sequence = None;
+                    self.acts(delivery.target);
+                    self.place = None;
                     process.receive(delivery.target, delivery.message, self);
                 }
             }
@@ -224,14 +233,28 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.handled += count;
     }
 
-    fn next_key(&mut self, entity: EntityId, at: SimTime) -> Key {
-        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
+    /// From now on `entity` acts.
+    fn acts(&mut self, entity: EntityId) {
+        if entity != self.entity {
+            self.slot = self.slot_of(entity);
+            self.entity = entity;
+        }
+    }
+
+    fn slot_of(&self, entity: EntityId) -> usize {
         let (process, slot) = self.placement.home_of(entity);
         assert!(process == self.process, "entity {} belongs to another process", entity.0);
-        let sequence = &mut self.sequences[slot];
-        let key = Key::new(at, entity, *sequence);
-        *sequence += 1;
-        key
+        slot
+    }
+
+    /// The key of what the acting entity does next.
+    fn next_key(&mut self, at: SimTime) -> Key {
+        self.assert_to_come(at);
+        Key::at(at, self.sources[self.slot].take())
+    }
+
+    fn assert_to_come(&self, at: SimTime) {
+        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
     }
 }
 
