@@ -58,6 +58,7 @@ impl Queue {
         self.sojourn.mean()
     }
 
+    #[inline]
     fn draw(&self, purpose: u32, customer: u64, mean_secs: f64) -> SimDuration {
         let mut draw = self.root.child(customer).draw(purpose);
         SimDuration::from_secs_f64(exponential(&mut draw, mean_secs))
