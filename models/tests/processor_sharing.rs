@@ -45,7 +45,7 @@ struct Job {
 
 struct Server<'a> {
     replication: Address,
-    size: &'a dyn Fn(&mut Draw) -> f64,
+    size: &'a (dyn Fn(&mut Draw) -> f64 + Sync),
     arrived: u64,
     jobs: ProcessorSharing<Job>,
     advanced: SimTime,
@@ -57,7 +57,7 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    fn new(replication: Address, size: &'a dyn Fn(&mut Draw) -> f64) -> Self {
+    fn new(replication: Address, size: &'a (dyn Fn(&mut Draw) -> f64 + Sync)) -> Self {
         Self {
             replication,
             size,
@@ -138,7 +138,7 @@ impl Process for Server<'_> {
 }
 
 /// Mean sojourn, mean slowdown and mean number present of one replication.
-fn replicate(replication: Address, size: &dyn Fn(&mut Draw) -> f64) -> [f64; 3] {
+fn replicate(replication: Address, size: &(dyn Fn(&mut Draw) -> f64 + Sync)) -> [f64; 3] {
     let server = Server::new(replication, size);
     let mut engine = Engine::new(vec![(server, vec![SERVER])], &[]);
     engine.schedule(SERVER, SimTime::ZERO, Event::Arrival);
@@ -149,7 +149,7 @@ fn replicate(replication: Address, size: &dyn Fn(&mut Draw) -> f64) -> [f64; 3] 
 }
 
 /// Holds the law with this name and mean 1 against the closed form.
-fn assert_insensitive(name: &str, seed: u64, size: impl Fn(&mut Draw) -> f64) {
+fn assert_insensitive(name: &str, seed: u64, size: impl Fn(&mut Draw) -> f64 + Sync) {
     let runs: Vec<[f64; 3]> =
         (0..REPLICATIONS).map(|number| replicate(Address::root(seed, number), &size)).collect();
     let exact = [1.0 / (1.0 - LOAD), 1.0 / (1.0 - LOAD), LOAD / (1.0 - LOAD)];

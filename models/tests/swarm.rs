@@ -849,6 +849,27 @@ fn requests_that_are_taken_on_the_way_are_all_that_there_are() {
     });
 }
 
+/// On several threads a run reports what it reports on one, to the last bit.
+#[test]
+fn threads_do_not_matter() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads can be started");
+    let report = |description: &Description, threads: usize| {
+        let mut world = World::keeping_work(description, 0);
+        // In two parts: between them nothing is on its way.
+        for end in [world.end().as_nanos() / 2, world.end().as_nanos()] {
+            let control = || RunControl::until(SimTime::from_nanos(end)).on_threads(threads);
+            pool.install(|| world.run(&mut control().from_events_per_round(0)));
+        }
+        format!("{:?}", world.finish())
+    };
+    for_each_world(|seed| {
+        for description in [world(seed), world_with_rules(seed), world_of_changing_pods(seed)] {
+            let several = report(&description, 2 + seed as usize % 2);
+            assert!(report(&description, 1) == several, "on several threads it is another run");
+        }
+    });
+}
+
 /// Once nobody sends anything, everything is answered, and nothing is left behind.
 #[test]
 fn every_world_drains() {

@@ -6,14 +6,16 @@
 //! a message that nobody has sent yet could still reach it: over all processes j, the time of j's
 //! earliest pending event plus the shortest path of lookaheads from j, where the way from the
 //! process back to itself counts too. One short link so does not slow down the others. Processes
-//! of a round do not touch each other; here one thread runs them one after the other.
+//! of a round do not touch each other: one thread runs them one after the other, or several run a
+//! lane of them each ([`RunControl::on_threads`]). Keys decide the order of messages, whoever
+//! delivers them when, so the results are the same to the bit.
 //!
 //! # Source
 //! Chandy and Misra, Distributed simulation, 1979; the bounds as in Nicol, The cost of
 //! conservative synchronization in parallel discrete event simulations, 1993.
 
-use crate::event_set::Key;
-use crate::process::{EntityId, Outgoing, Process, Scheduler, UNREACHABLE};
+use crate::lane::{Lane, Round, Ways, deliver_all, exchange, run_lanes, share_out};
+use crate::process::{EntityId, Process, Scheduler, UNREACHABLE};
 use crate::run_control::{RunControl, RunEnd};
 use crate::time::{SimDuration, SimTime};
 use std::sync::Arc;
@@ -59,24 +61,54 @@ impl Placement {
     }
 }
 
-struct Slot<P: Process> {
-    process: P,
-    scheduler: Scheduler<P::Event, P::Message>,
+/// A process with its clock and its events.
+pub(crate) struct Slot<P: Process> {
+    pub(crate) process: P,
+    pub(crate) scheduler: Scheduler<P::Event, P::Message>,
 }
 
 /// A model of logical processes, and the loop that runs it.
 pub struct Engine<P: Process> {
+    /// Lane by lane.
     slots: Vec<Slot<P>>,
+    lanes: Vec<Lane<P::Message>>,
+    ways: Ways,
     placement: Arc<Placement>,
-    /// Scratch of a round: the earliest time at which each process may act, and its horizon.
+    /// By slot: when it has something to do next.
+    pending: Vec<SimTime>,
+    /// Scratch of a round, by slot: when it may act at the earliest, and how far it may go.
     earliest: Vec<SimTime>,
     horizons: Vec<SimTime>,
-    in_transit: Vec<Outgoing<P::Message>>,
+    pace: Pace,
 }
 
-/// A process hands over after so many events of a round, though its horizon be farther: the cancel
-/// flag is looked at between rounds, and no process runs far ahead of what is reported.
-const EVENTS_PER_ROUND: u64 = 1 << 15;
+/// How much happens in a round.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    rounds: u64,
+    /// In the mean over the last rounds.
+    events_per_round: f64,
+    /// So far, and when the slots were last shared out to lanes.
+    events: u64,
+    shared_out_at: u64,
+}
+
+impl Pace {
+    /// Rounds that are averaged.
+    const MEMORY: u64 = 32;
+
+    fn note(&mut self, events: u64) {
+        self.rounds += 1;
+        self.events += events;
+        let weight = 1.0 / self.rounds.min(Self::MEMORY) as f64;
+        self.events_per_round += (events as f64 - self.events_per_round) * weight;
+    }
+
+    /// Whether a round has as many events as are worth several threads.
+    fn reaches(&self, least: u64) -> bool {
+        least == 0 || self.rounds >= Self::MEMORY && self.events_per_round >= least as f64
+    }
+}
 
 impl<P: Process> Engine<P> {
     /// An engine over `processes`, each with the entities that it holds.
@@ -104,7 +136,7 @@ impl<P: Process> Engine<P> {
         links.sort_by_key(|link| (link.from, link.to, link.delay));
         links.dedup_by_key(|link| (link.from, link.to));
         let placement = Arc::new(Placement { homes, links });
-        let slots = processes
+        let mut slots: Vec<Slot<P>> = processes
             .into_iter()
             .enumerate()
             .map(|(index, (process, entities))| Slot {
@@ -112,35 +144,53 @@ impl<P: Process> Engine<P> {
                 scheduler: Scheduler::new(index as u32, &entities, Arc::clone(&placement)),
             })
             .collect();
+        let (lanes, ways) = share_out(&mut slots, 1, &placement.links);
         Self {
             slots,
+            lanes,
+            ways,
             placement,
-            earliest: vec![SimTime::ZERO; count],
+            pending: vec![SimTime::MAX; count],
+            earliest: vec![SimTime::MAX; count],
             horizons: vec![SimTime::ZERO; count],
-            in_transit: Vec::new(),
+            pace: Pace::default(),
         }
     }
 
     /// Schedules a first event for an entity.
     pub fn schedule(&mut self, entity: EntityId, at: SimTime, event: P::Event) {
         let (home, _) = self.placement.home_of(entity);
-        self.slots[home as usize].scheduler.schedule_for(entity, at, event);
+        let (_, place) = self.ways.place_of(home);
+        self.slots[place].scheduler.schedule_for(entity, at, event);
     }
 
     /// The processes, in the order of [`Engine::new`].
     pub fn processes(&self) -> impl ExactSizeIterator<Item = &P> {
-        self.slots.iter().map(|slot| &slot.process)
+        self.ways.places().map(|place| &self.slots[place].process)
     }
 
-    /// The processes, to be changed between runs.
+    /// The processes, in the same order, to be changed between runs.
     pub fn processes_mut(&mut self) -> impl ExactSizeIterator<Item = &mut P> {
-        self.slots.iter_mut().map(|slot| &mut slot.process)
+        let mut slots: Vec<&mut Slot<P>> = self.slots.iter_mut().collect();
+        slots.sort_unstable_by_key(|slot| slot.scheduler.process());
+        slots.into_iter().map(|slot| &mut slot.process)
     }
 
     /// The number of events and messages handled so far.
     #[must_use]
     pub fn handled(&self) -> u64 {
         self.slots.iter().map(|slot| slot.scheduler.handled()).sum()
+    }
+
+    /// The same by process, in the order of [`Engine::new`].
+    pub fn handled_by_process(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.ways.places().map(|place| self.slots[place].scheduler.handled())
+    }
+
+    /// Rounds so far.
+    #[must_use]
+    pub const fn rounds(&self) -> u64 {
+        self.pace.rounds
     }
 
     /// The number of events and messages that are still to come.
@@ -163,58 +213,48 @@ impl<P: Process> Engine<P> {
     /// Handles every event before the end that `control` gives. May be called again with a later
     /// end.
     pub fn run(&mut self, control: &mut RunControl<'_>) -> RunEnd {
-        let end = control.end();
-        loop {
-            let next = self.find_horizons(end);
-            control.report(next.min(end));
-            if next >= end {
-                return RunEnd::ReachedEnd;
+        self.find_pending();
+        let ended = loop {
+            let threads = control.threads().min(self.slots.len());
+            let in_parallel = threads > 1 && self.pace.reaches(control.least_events_per_round());
+            if in_parallel && (self.lanes.len() != threads || self.pace.events >= 2 * self.pace.shared_out_at)
+            {
+                self.share_out(threads);
             }
-            // Here no message is on its way, so that a cancelled run can be continued.
+            let next = self.pending.iter().copied().min().unwrap_or(SimTime::MAX);
+            control.report(next.min(control.end()));
+            if next >= control.end() {
+                break RunEnd::ReachedEnd;
+            }
             if control.is_cancelled() {
-                return RunEnd::Cancelled;
+                break RunEnd::Cancelled;
             }
-            for (slot, &horizon) in self.slots.iter_mut().zip(&self.horizons) {
-                slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_ROUND);
-            }
-            self.exchange();
+            self.run_round(control.end(), in_parallel);
+        };
+        // Between two runs no message is on its way, so that a cancelled one can be continued.
+        deliver_all(&mut self.lanes, &mut self.slots, &self.ways);
+        ended
+    }
+
+    fn run_round(&mut self, end: SimTime, in_parallel: bool) {
+        self.ways.find_horizons(&self.pending, &mut self.earliest, &mut self.horizons, end);
+        let round = Round { horizons: &self.horizons, ways: &self.ways };
+        run_lanes(&mut self.lanes, &mut self.slots, &mut self.pending, &round, in_parallel);
+        exchange(&mut self.lanes, &mut self.pending);
+        self.pace.note(self.lanes.iter().map(Lane::handled).sum());
+    }
+
+    fn find_pending(&mut self) {
+        for (pending, slot) in self.pending.iter_mut().zip(&mut self.slots) {
+            *pending = slot.next_time();
         }
     }
 
-    /// Computes the horizon of every process, at most `end`; tells the earliest pending time.
-    fn find_horizons(&mut self, end: SimTime) -> SimTime {
-        for (earliest, slot) in self.earliest.iter_mut().zip(&mut self.slots) {
-            *earliest = slot.scheduler.events.peek().map_or(SimTime::MAX, Key::time);
-        }
-        let next = self.earliest.iter().copied().min().unwrap_or(SimTime::MAX);
-        // The earliest time at which a process may act, woken by others or not: shortest paths.
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for link in &self.placement.links {
-                let reached = self.earliest[link.from].saturating_add(link.delay);
-                if reached < self.earliest[link.to] {
-                    self.earliest[link.to] = reached;
-                    changed = true;
-                }
-            }
-        }
-        self.horizons.fill(end);
-        for link in &self.placement.links {
-            let reached = self.earliest[link.from].saturating_add(link.delay);
-            self.horizons[link.to] = self.horizons[link.to].min(reached);
-        }
-        next
-    }
-
-    /// Hands the messages of the round to their receivers. Their keys order them.
-    fn exchange(&mut self) {
-        for slot in &mut self.slots {
-            self.in_transit.append(&mut slot.scheduler.outbox);
-        }
-        for Outgoing { key, delivery } in self.in_transit.drain(..) {
-            let (home, _) = self.placement.home_of(delivery.target);
-            self.slots[home as usize].scheduler.deliver(key, delivery);
-        }
+    /// Shares the processes out to so many threads, by what they have done so far.
+    fn share_out(&mut self, threads: usize) {
+        deliver_all(&mut self.lanes, &mut self.slots, &self.ways);
+        (self.lanes, self.ways) = share_out(&mut self.slots, threads, &self.placement.links);
+        self.find_pending();
+        self.pace.shared_out_at = self.pace.events;
     }
 }

@@ -63,6 +63,7 @@
 pub mod elementary;
 mod engine;
 mod event_set;
+mod lane;
 mod memory;
 mod process;
 pub mod random;

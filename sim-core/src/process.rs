@@ -16,12 +16,12 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityId(pub u32);
 
-/// A part of a model with its own state and its own event set.
-pub trait Process {
+/// A part of a model with its own state and its own event set. Any thread may run it.
+pub trait Process: Send {
     /// What its entities schedule for themselves: a small plain value.
-    type Event: Copy;
+    type Event: Copy + Send;
     /// What its entities tell each other, also across processes.
-    type Message: Copy;
+    type Message: Copy + Send;
 
     /// `event`, scheduled for `entity`, happens now.
     fn handle(
@@ -49,6 +49,8 @@ pub(crate) struct Delivery<M> {
 
 /// A message that leaves the process.
 pub(crate) struct Outgoing<M> {
+    /// The process of its target.
+    pub(crate) receiver: u32,
     pub(crate) key: Key,
     pub(crate) delivery: Delivery<M>,
 }
@@ -142,6 +144,11 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.handled
     }
 
+    /// The number of the process.
+    pub(crate) const fn process(&self) -> u32 {
+        self.process
+    }
+
     /// Schedules `event` for the entity whose event is being handled.
     ///
     /// # Panics
@@ -193,7 +200,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
                 "a message to entity {} is sent with less than the lookahead of {least}",
                 target.0
             );
-            self.outbox.push(Outgoing { key, delivery });
+            self.outbox.push(Outgoing { receiver, key, delivery });
         }
     }
 
@@ -206,8 +213,8 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.events.push(key, Pending::Message(handle));
     }
 
-    /// Handles everything before `end`, at most `budget` events.
-    pub(crate) fn run<P>(&mut self, process: &mut P, end: SimTime, budget: u64)
+    /// Handles everything before `end`, at most `budget` events; tells how many there were.
+    pub(crate) fn run<P>(&mut self, process: &mut P, end: SimTime, budget: u64) -> u64
     where
         P: Process<Event = E, Message = M>,
     {
@@ -231,6 +238,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             count += 1;
         }
         self.handled += count;
+        count
     }
 
     /// From now on `entity` acts.

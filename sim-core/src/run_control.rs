@@ -1,4 +1,4 @@
-//! When a run stops, and who is told how far it is.
+//! When a run stops, who is told how far it is, and on how many threads it runs.
 
 use crate::time::SimTime;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,18 +12,23 @@ pub enum RunEnd {
     Cancelled,
 }
 
-/// The end of a run, a flag that stops it earlier, and a hook that hears of progress.
+/// The end of a run, a flag that stops it earlier, a hook that hears of progress, and how many threads may run it.
 pub struct RunControl<'a> {
     end: SimTime,
     cancel: Option<&'a AtomicBool>,
     progress: Option<&'a mut dyn FnMut(SimTime)>,
+    threads: usize,
+    least_events_per_round: u64,
 }
+
+/// Where fewer events make a round, handing it over to other threads takes longer than it saves.
+const LEAST_EVENTS_PER_ROUND: u64 = 1_000;
 
 impl<'a> RunControl<'a> {
     /// Runs until just before `end`.
     #[must_use]
     pub const fn until(end: SimTime) -> Self {
-        Self { end, cancel: None, progress: None }
+        Self { end, cancel: None, progress: None, threads: 1, least_events_per_round: LEAST_EVENTS_PER_ROUND }
     }
 
     /// Stops early once `cancel` is set. It is looked at every few thousand events.
@@ -38,6 +43,30 @@ impl<'a> RunControl<'a> {
     pub fn reporting_to(mut self, progress: &'a mut dyn FnMut(SimTime)) -> Self {
         self.progress = Some(progress);
         self
+    }
+
+    /// Runs the processes on up to so many threads of the current rayon pool, of which this is one, while rounds are
+    /// worth it. No result depends on it.
+    #[must_use]
+    pub const fn on_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// A round is worth several threads from so many events in the mean on (1,000 unless it is
+    /// said); of 0 every round is.
+    #[must_use]
+    pub const fn from_events_per_round(mut self, least: u64) -> Self {
+        self.least_events_per_round = least;
+        self
+    }
+
+    pub(crate) const fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(crate) const fn least_events_per_round(&self) -> u64 {
+        self.least_events_per_round
     }
 
     pub(crate) const fn end(&self) -> SimTime {

@@ -1,5 +1,5 @@
-//! The same results whatever the run: twice with one seed, and however the entities are spread
-//! over processes.
+//! The same results whatever the run: twice with one seed, however the entities are spread over
+//! processes, and on however many threads.
 //!
 //! No closed form: the yardstick is the trace of a run in a single process. Five gossips live on a
 //! coarse grid of time, so that nearly every event happens together with another one; whom one
@@ -121,8 +121,8 @@ fn lookaheads(members: &[Vec<EntityId>], distances: &Distances) -> Vec<Lookahead
     links
 }
 
-/// The traces of all gossips, where gossip k lives in process `homes[k]`.
-fn traces(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Vec<Vec<Line>> {
+/// The gossips, of which number k lives in process `homes[k]`, before anything has happened.
+fn engine(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Engine<Circle> {
     let processes = homes.iter().max().map_or(0, |last| last + 1);
     let mut members = vec![Vec::new(); processes];
     for (entity, &home) in homes.iter().enumerate() {
@@ -134,13 +134,26 @@ fn traces(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Vec<Vec<
     for entity in 0..GOSSIPS as u32 {
         engine.schedule(EntityId(entity), SimTime::ZERO, ());
     }
-    let end = SimTime::from_nanos(TICKS * TICK);
-    assert_eq!(engine.run(&mut RunControl::until(end)), RunEnd::ReachedEnd);
+    engine
+}
+
+fn traces_of(engine: &Engine<Circle>) -> Vec<Vec<Line>> {
     let gossips = |circle: &Circle| -> Vec<(EntityId, Vec<Line>)> {
         circle.gossips.iter().map(|(&entity, gossip)| (entity, gossip.trace.clone())).collect()
     };
     let by_entity: BTreeMap<EntityId, Vec<Line>> = engine.processes().flat_map(gossips).collect();
     by_entity.into_values().collect()
+}
+
+fn at_tick(tick: u64) -> SimTime {
+    SimTime::from_nanos(tick * TICK)
+}
+
+/// The traces of all gossips, where gossip k lives in process `homes[k]`.
+fn traces(seed: u64, distances: &Distances, homes: [usize; GOSSIPS]) -> Vec<Vec<Line>> {
+    let mut engine = engine(seed, distances, homes);
+    assert_eq!(engine.run(&mut RunControl::until(at_tick(TICKS))), RunEnd::ReachedEnd);
+    traces_of(&engine)
 }
 
 fn distances() -> impl Strategy<Value = Distances> {
@@ -176,7 +189,32 @@ proptest! {
     }
 }
 
-/// The test above means something: most of what a gossip meets comes at the same time as something
+proptest! {
+    /// A run in stages, each on another number of threads, is that of one thread, stage by stage.
+    #[test]
+    fn threads_do_not_matter(
+        seed: u64, distances in distances(), two in in_two(), five in apart(),
+        mut stages in prop::collection::vec((0..=TICKS, 1..4_usize), 1..5)
+    ) {
+        stages.sort_unstable();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads can be started");
+        for homes in [two, five] {
+            let mut alone = engine(seed, &distances, homes);
+            let mut threaded = engine(seed, &distances, homes);
+            for &(tick, threads) in &stages {
+                let control = || RunControl::until(at_tick(tick));
+                alone.run(&mut control());
+                pool.install(|| threaded.run(&mut control().on_threads(threads).from_events_per_round(0)));
+                prop_assert_eq!(traces_of(&alone), traces_of(&threaded));
+                prop_assert_eq!(alone.pending(), threaded.pending());
+                prop_assert_eq!(alone.messages().count(), threaded.messages().count());
+                prop_assert_eq!(alone.handled(), threaded.handled());
+            }
+        }
+    }
+}
+
+/// The tests above mean something: most of what a gossip meets comes at the same time as something
 /// else that it meets.
 #[test]
 fn ties_are_frequent() {

@@ -201,6 +201,18 @@ impl World {
             + clusters.map(Cluster::bytes).sum::<usize>()
     }
 
+    /// Events and messages handled by each process: a cluster, or those that share a host.
+    #[must_use]
+    pub fn events_by_process(&self) -> Vec<u64> {
+        self.engine.handled_by_process().collect()
+    }
+
+    /// Rounds of the engine so far.
+    #[must_use]
+    pub const fn rounds(&self) -> u64 {
+        self.engine.rounds()
+    }
+
     /// User requests without an answer, and all so far.
     #[must_use]
     pub fn open_and_all_requests(&self) -> (u64, u64) {

@@ -9,6 +9,7 @@ pub mod over_draws;
 pub mod replication;
 pub mod settling;
 pub mod sweep;
+mod threads;
 pub mod user_requests;
 pub mod user_series;
 pub mod warm_up;

@@ -14,6 +14,7 @@
 use super::groups::Groups;
 use super::memory::Share;
 use super::settling::Series;
+use super::threads::UnderWay;
 use super::user_requests::{Compared, Counts, Group, KeptRows, RequestSink, Tally, UserRequests, Wanted};
 use super::user_series::UserSample;
 use super::workloads::{Workload, workloads};
@@ -206,11 +207,15 @@ pub(super) fn run_cell(
         }
     };
     let mut share = Share::default();
+    let run = UnderWay::begin();
     let mut stride = Stride::new(end);
     let mut now = SimTime::ZERO;
     while now < end {
         now = end.min(now + stride.length);
-        let mut control = RunControl::until(now).cancelled_by(watch.cancel).reporting_to(&mut hear);
+        let mut control = RunControl::until(now)
+            .cancelled_by(watch.cancel)
+            .reporting_to(&mut hear)
+            .on_threads(run.threads());
         let outcome = world.run(&mut control);
         let (open, all) = world.open_and_all_requests();
         if outcome == RunEnd::Cancelled
