@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     let mut mesh = mesh::Mesh::new(1);
     mesh.run(requests);
-    println!("requests {}", mesh.latencies().count());
+    println!("units {}", mesh.latencies().count());
     println!("mean_ms {:.3}", mesh.latencies().mean_ns() / 1e6);
     println!("p99_ms {:.3}", mesh.latencies().quantile_ns(0.99) as f64 / 1e6);
     println!("events_per_request {:.3}", mesh.handled() as f64 / mesh.latencies().count() as f64);
