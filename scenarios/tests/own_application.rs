@@ -637,7 +637,7 @@ fn wrong_objectives_are_said() {
         ("figure = \"p95\"\nabove = \"1s\"", "the bound is on the other side (write below = \"300ms\")"),
         ("figure = \"p95\"\nbelow = 300", "below = 300 is no bound of this figure (write below = \"300ms\")"),
         ("figure = \"p95\"\nbelow = \"300\"", "below = \"300\" is no bound of this figure"),
-        ("figure = \"p94\"\nbelow = \"300ms\"", "unknown value `p94` (did you mean `p95`?)"),
+        ("figure = \"p94\"\nbelow = \"300ms\"", "unknown value `p94` (did you mean `p90`?)"),
         (
             "figure = \"failures\"\nbelow = \"101%\"",
             "below = \"101%\" is no bound of this figure (write below = \"1%\")",
@@ -673,7 +673,7 @@ fn what_a_work_model_says_is_not_said_again() {
     ] {
         let text = format!("{scenario}{key}\n");
         let said = plan(&text).err().unwrap().to_string();
-        assert!(said.starts_with("shop.toml:12:"), "{said}");
+        assert!(said.starts_with("shop.toml:11:"), "{said}");
         assert!(said.contains(&format!("the work model says the {name} of services")), "{said}");
     }
     let without = "[clusters.a]\nnodes = [{ cores = \"4\" }]\nservices = \"all\"\n[users.a]\ncluster = \"a\"\nservice = \"x\"\nrate = \"1/s\"\n";
