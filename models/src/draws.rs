@@ -96,8 +96,8 @@ pub enum Purpose {
     MetricsScrape = 41,
     /// When autoscalers are synced first (`cluster/autoscaling`). Entity draw: cluster.
     AutoscalerSync = 42,
-    /// Random part of a link's delay for what control planes tell each other (`cluster/elastic`).
-    /// Entity draw: cluster.
+    /// Random part of a link's delay for what control planes tell each other (`cluster/network`).
+    /// Entity draw: cluster; of a fault that is told: pod and time.
     LinkControl = 43,
     /// Which segment of a request is lost on its links (`network/tcp`). Request draw.
     LossRequest = 44,

@@ -22,7 +22,7 @@ use super::crossing::{Crossing, Sending};
 use super::event::Event;
 use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
-use super::news::News;
+use super::news::{EndpointNews, News};
 use crate::draws::Purpose;
 use crate::ids::{ClusterId, PodId};
 use crate::network::link::{Link, Transmission, jitter, serialization};
@@ -267,7 +267,7 @@ impl Network {
         if to == at.here || at.topology.route(at.here, to).is_none() {
             return;
         }
-        let address = at.next_draw();
+        let address = address_of(at, &body, to);
         at.recorder.other_bytes_sent(wire_bytes);
         self.send(at, Message { to, wire_bytes, body }, address, Purpose::LinkControl);
     }
@@ -286,7 +286,9 @@ impl Network {
             Body::GivenUp(gone) => (gone.address, Purpose::TransitRequest),
             Body::Response(response) => (response.address, Purpose::TransitResponse),
             Body::Reset(reset) => (reset.address, Purpose::TransitResponse),
-            Body::News(_) | Body::Push(_) | Body::PodEnded { .. } => (at.next_draw(), Purpose::LinkControl),
+            Body::News(_) | Body::Push(_) | Body::PodEnded { .. } => {
+                (address_of(at, &message.body, message.to), Purpose::LinkControl)
+            }
         };
         at.recorder.other_bytes_sent(message.wire_bytes);
         self.send(at, message, address.child(u64::from(at.here.0)), purpose);
@@ -331,6 +333,16 @@ impl Network {
         let state = at.topology.links.at(route.link, at.now);
         let link = &mut self.links[route.port as usize];
         (route.next, state, link.transmit(at.now, wire_bytes, state.bits_per_second))
+    }
+}
+
+/// The address of the draws of what a control plane sends. A fault that is told shifts nobody else's.
+fn address_of(at: &mut Around<'_>, body: &Body, to: ClusterId) -> Address {
+    match *body {
+        Body::News(News::Endpoint { pod, what: EndpointNews::Ready | EndpointNews::Unready }) => {
+            at.topology.draws.of_pod(pod, at.now.as_nanos()).child(u64::from(to.0))
+        }
+        _ => at.next_draw(),
     }
 }
 
