@@ -4,8 +4,9 @@
 //! Where nothing is scarce, workers are *apart*: on a host that is not crowded, in a container without a quota and with
 //! nothing to do beside its workers, each has a core of its own, and whatever comes or goes concerns one worker. All
 //! others of a container go on *together*, at one rate: what changes there concerns them all, and on a crowded host the
-//! containers of that host. Times are the same either way, to the bit: a worker is apart only while its sums are exact,
-//! which thirds and the rates of crowded hosts are not, until it is idle again.
+//! containers of that host. Times are the same either way, to the bit: sums of thirds, or of a crowded host's rates,
+//! depend on the steps in which they are added up, so such a worker takes part in what happens to the others of its
+//! container until it is idle again.
 //!
 //! # Assumptions
 //! - A host's cores are shared by application containers only; what proxies and users' software
@@ -69,14 +70,17 @@ struct Container<J> {
     /// Its workers: those from this one on.
     first_worker: u32,
     workers: u32,
-    /// Whether its workers are apart. What follows is of the others.
+    /// Whether its workers are apart.
     is_apart: bool,
-    /// Those that have jobs.
+    /// While they are: those whose sums are not exact.
+    inexact_workers: u32,
+    /// While they are together: those that have jobs.
     busy_workers: u32,
-    /// When its next job is done, or its quota changes the state.
+    /// While they are together: when the next job is done, or the quota changes the state.
     due: Due,
     /// Cores that each busy worker has, and for each core that is wanted beside them.
     rate: f64,
+    /// When anything changed in it, or its share.
     updated: SimTime,
     /// CPU time used so far, but for what workers apart have used since they were looked at (ns).
     used: f64,
@@ -130,8 +134,8 @@ pub struct Compute<J> {
     shares: Vec<f64>,
 }
 
-/// A worker apart has at most so many jobs.
-const MOST_APART: usize = 2;
+/// The sums of a worker with more jobs at a time are not exact.
+const EXACT_JOBS: usize = 2;
 
 /// Work below this is done: a tenth of a nanosecond of CPU.
 const TOLERANCE: f64 = 0.1;
@@ -164,6 +168,7 @@ impl<J: Copy> Compute<J> {
             first_worker: u32::try_from(self.workers.len()).expect("at most 2^32 workers"),
             workers: u32::try_from(spec.workers).expect("at most 2^32 workers"),
             is_apart: quota.is_none(),
+            inexact_workers: 0,
             busy_workers: 0,
             due: Due::NEVER,
             rate: 1.0,
@@ -191,8 +196,8 @@ impl<J: Copy> Compute<J> {
         self.hosts[it.host].containers.retain(|other| *other != container);
         let Some(host) = host else { return };
         it.host = host;
-        it.is_apart = it.can_be_apart(&self.workers[it.workers()]) && !self.hosts[host].is_crowded;
-        it.busy_workers = 0;
+        it.is_apart = it.can_be_apart() && !self.hosts[host].is_crowded;
+        (it.inexact_workers, it.busy_workers) = (0, 0);
         self.is_on(container, host);
     }
 
@@ -247,9 +252,7 @@ impl<J: Copy> Compute<J> {
         let server = &mut self.workers[id];
         let host = &mut self.hosts[it.host];
         let is_idle = server.jobs.is_empty();
-        let has_room =
-            if is_idle { host.runnable + 1.0 <= host.cores } else { server.jobs.len() < MOST_APART };
-        if !it.is_apart || !has_room {
+        if !it.is_apart || (is_idle && host.runnable + 1.0 > host.cores) {
             return self.start_together(now, container, id, (demand, job), &mut schedule);
         }
         if is_idle {
@@ -259,12 +262,17 @@ impl<J: Copy> Compute<J> {
             it.used += server.advance(now);
         }
         server.jobs.add(demand, job);
+        it.updated = now;
+        if server.is_exact && server.jobs.len() > EXACT_JOBS {
+            server.is_exact = false;
+            it.inexact_workers += 1;
+        }
         if let Some(at) = server.retime() {
-            schedule(NextEvent {
-                entity: it.entity,
-                at,
-                event: ComputeEvent::WorkerDone(WorkerId::from_index(id)),
-            });
+            let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
+            schedule(NextEvent { entity: it.entity, at, event });
+        }
+        if it.inexact_workers > 0 {
+            self.advance_inexact(now, container, id, None, &mut schedule);
         }
     }
 
@@ -281,7 +289,7 @@ impl<J: Copy> Compute<J> {
         let server = &mut self.workers[worker];
         self.containers[container].busy_workers += u32::from(server.jobs.is_empty());
         server.jobs.add(demand, job);
-        server.is_exact &= server.jobs.len() <= MOST_APART;
+        server.is_exact &= server.jobs.len() <= EXACT_JOBS;
         self.settle(now, container, runnable_before, schedule);
     }
 
@@ -326,27 +334,65 @@ impl<J: Copy> Compute<J> {
         schedule: &mut impl FnMut(NextEvent),
     ) -> Option<J> {
         let worker = &mut self.workers[id.index()];
-        let it = &mut self.containers[worker.container];
-        let (first, next) = match worker.due.event_comes(now) {
-            Comes::Due => {
-                it.used += worker.advance(now);
-                let first = worker.jobs.take_done(TOLERANCE);
-                while let Some(job) = worker.jobs.take_done(TOLERANCE) {
-                    others.push(job);
-                }
-                if worker.jobs.is_empty() {
-                    self.hosts[it.host].runnable -= 1.0;
-                    return first;
-                }
-                (first, worker.retime())
+        let container = worker.container;
+        let it = &mut self.containers[container];
+        let event = ComputeEvent::WorkerDone(id);
+        match worker.due.event_comes(now) {
+            Comes::Due => {}
+            Comes::Early(at) => {
+                schedule(NextEvent { entity: it.entity, at, event });
+                return None;
             }
-            Comes::Early(at) => (None, Some(at)),
             Comes::Overtaken => return None,
-        };
-        if let Some(at) = next {
-            schedule(NextEvent { entity: it.entity, at, event: ComputeEvent::WorkerDone(id) });
+        }
+        it.updated = now;
+        it.used += worker.advance(now);
+        let first = worker.jobs.take_done(TOLERANCE);
+        while let Some(job) = worker.jobs.take_done(TOLERANCE) {
+            others.push(job);
+        }
+        if worker.jobs.is_empty() {
+            it.falls_idle(worker, &mut self.hosts[it.host]);
+        } else if let Some(at) = worker.retime() {
+            schedule(NextEvent { entity: it.entity, at, event });
+        }
+        if it.inexact_workers > 0 {
+            self.advance_inexact(now, container, id.index(), Some(others), schedule);
         }
         first
+    }
+
+    /// Something has happened to a worker apart: those of its container whose sums are not exact are brought up to
+    /// date and, if it was an end, their jobs are looked at, too.
+    #[inline(never)]
+    fn advance_inexact(
+        &mut self,
+        now: SimTime,
+        container: ContainerId,
+        touched: usize,
+        mut done: Option<&mut Vec<J>>,
+        schedule: &mut impl FnMut(NextEvent),
+    ) {
+        let it = &mut self.containers[container];
+        for id in it.workers().filter(|id| *id != touched) {
+            let worker = &mut self.workers[id];
+            if worker.is_exact {
+                continue;
+            }
+            it.used += worker.advance(now);
+            if let Some(done) = &mut done {
+                while let Some(job) = worker.jobs.take_done(TOLERANCE) {
+                    done.push(job);
+                }
+            }
+            if worker.jobs.is_empty() {
+                it.falls_idle(worker, &mut self.hosts[it.host]);
+                worker.due.clear();
+            } else if let Some(at) = worker.retime() {
+                let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
+                schedule(NextEvent { entity: it.entity, at, event });
+            }
+        }
     }
 
     #[inline(never)]
@@ -416,8 +462,7 @@ impl<J: Copy> Compute<J> {
         let it = &mut self.containers[container];
         let workers = &mut self.workers[it.workers()];
         if it.is_apart {
-            it.come_together(now, workers);
-            return it.runnable();
+            it.come_together(workers);
         }
         let runnable = it.runnable();
         it.advance(now, workers);
@@ -444,7 +489,7 @@ impl<J: Copy> Compute<J> {
             return;
         }
         if !host.is_crowded {
-            self.bring_together(now, id, schedule);
+            self.bring_together(id, schedule);
         }
         // Who is brought up to date may stop or go on just then: the shares are others again.
         while self.share_host(now, id, container, schedule) {}
@@ -458,14 +503,15 @@ impl<J: Copy> Compute<J> {
     }
 
     /// A host becomes crowded: nobody on it is apart any more.
-    fn bring_together(&mut self, now: SimTime, host: HostId, schedule: &mut impl FnMut(NextEvent)) {
+    fn bring_together(&mut self, host: HostId, schedule: &mut impl FnMut(NextEvent)) {
         self.hosts[host].is_crowded = true;
         for place in 0..self.hosts[host].containers.len() {
             let id = self.hosts[host].containers[place];
             let it = &mut self.containers[id];
             if it.is_apart {
-                it.come_together(now, &mut self.workers[it.workers()]);
-                self.retime(now, id, schedule);
+                it.come_together(&mut self.workers[it.workers()]);
+                let updated = it.updated;
+                self.retime(updated, id, schedule);
             }
         }
     }
@@ -529,12 +575,14 @@ impl<J: Copy> Compute<J> {
     /// The workers of a container on a host that is not crowded go apart, if they can: tells whether they do.
     fn part(&mut self, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) -> bool {
         let it = &mut self.containers[container];
-        it.is_apart = it.can_be_apart(&self.workers[it.workers()]);
+        it.is_apart = it.can_be_apart();
         if it.is_apart {
             it.due.clear();
+            it.inexact_workers = 0;
             for id in it.workers() {
                 let worker = &mut self.workers[id];
                 worker.updated = it.updated;
+                it.inexact_workers += u32::from(!worker.is_exact);
                 if let Some(at) = worker.retime() {
                     let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
                     schedule(NextEvent { entity: it.entity, at, event });
@@ -553,10 +601,9 @@ impl<J: Copy> Container<J> {
     }
 
     /// Whether its workers do not concern each other on a host that is not crowded.
-    fn can_be_apart(&self, workers: &[Worker<J>]) -> bool {
+    fn can_be_apart(&self) -> bool {
         // A share may lack what rounding took until the container changes again.
-        let is_free = self.quota.is_none() && self.beside.is_none() && self.rate == 1.0;
-        is_free && workers.iter().all(|worker| worker.is_exact)
+        self.quota.is_none() && self.beside.is_none() && self.rate == 1.0
     }
 
     /// Cores that it could use now.
@@ -569,15 +616,24 @@ impl<J: Copy> Container<J> {
         f64::from(self.busy_workers) + self.beside.as_ref().map_or(0.0, |beside| beside.cores)
     }
 
-    /// Its workers, which were apart, go on together; all are up to date then.
-    fn come_together(&mut self, now: SimTime, workers: &mut [Worker<J>]) {
+    /// One of its workers, which are apart, has nothing to do any more.
+    #[inline]
+    fn falls_idle(&mut self, worker: &mut Worker<J>, host: &mut Host) {
+        host.runnable -= 1.0;
+        if !worker.is_exact {
+            worker.is_exact = true;
+            self.inexact_workers -= 1;
+        }
+    }
+
+    /// Its workers, which were apart, go on together from its last change on.
+    fn come_together(&mut self, workers: &mut [Worker<J>]) {
         (self.is_apart, self.busy_workers) = (false, 0);
         for worker in workers.iter_mut().filter(|worker| !worker.jobs.is_empty()) {
-            self.used += worker.advance(now);
+            self.used += worker.advance(self.updated);
             worker.due.clear();
             self.busy_workers += 1;
         }
-        self.updated = now;
     }
 
     /// Brings the jobs and the quota up to date.
