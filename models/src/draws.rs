@@ -108,6 +108,10 @@ pub enum Purpose {
     LoopRound = 46,
     /// Back-off before a server's sidecar tries its application again (`cluster/inbound/sidecar`). Request draw.
     InboundBackOff = 50,
+    /// When something that is sound fails (`faults/repeated`). Entity draw: fault, one address per failure.
+    TimeToFailure = 55,
+    /// How long it takes until it is repaired (`faults/repeated`). Entity draw: fault, one address per failure.
+    TimeToRepair = 56,
     /// What is requested (`users/requests`). Request draw.
     RequestKind = 60,
     /// How long a call waits without using the CPU, where a law says it (`application/call_graph`). Request draw.
@@ -134,6 +138,7 @@ const PODS: u64 = 1;
 const USERS: u64 = 2;
 const PROXIES: u64 = 3;
 const POPULATIONS: u64 = 4;
+const FAULTS: u64 = 5;
 
 impl Draws {
     /// The draws of replication `replication` under `seed`.
@@ -171,6 +176,13 @@ impl Draws {
     #[must_use]
     pub const fn of_proxy(self, cluster: ClusterId, proxy: ProxyId) -> Address {
         self.entities.child(PROXIES).child(cluster.0 as u64).child(proxy.0 as u64)
+    }
+
+    /// What belongs to a fault that comes again and to one of those that it befalls, counted from 0, for the
+    /// whole run.
+    #[must_use]
+    pub const fn of_fault(self, fault: u32, befallen: u32) -> Address {
+        self.entities.child(FAULTS).child(fault as u64).child(befallen as u64)
     }
 
     /// A pod's draw number `n`.

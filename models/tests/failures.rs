@@ -10,6 +10,7 @@ mod support;
 use meshsim_core::SimDuration;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
+use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{OutlierDetectionSettings, SimpleBalancer, TrafficPolicy};
 use meshsim_models::istiod::istio_version::IstioVersion;
@@ -110,6 +111,50 @@ fn attempts_without_an_answer_cost_their_proxy_cpu_too() {
     let (with_crash, requests, record) = cpu(true);
     let further: f64 = all_ended(&record).iter().map(|(_, end)| end.totals.retries as f64).sum();
     assert!(further > 300.0 && (with_crash - 0.001 * (requests + further)).abs() < 0.002, "{with_crash} s");
+}
+
+/// Closed form: the share of requests that fail is MTTR / (MTBF + MTTR), since arrivals see time averages.
+#[test]
+fn a_pod_that_fails_again_and_again_is_there_for_its_availability() {
+    let seconds = 200_000;
+    let [between_failures, to_repair] = [90, 10].map(SimDuration::from_secs);
+    let mut description = free_world(&[0], &[], &[(0, EDGE, 1)], every_ms(500.0), seconds);
+    let fault = fault(0, EDGE, 0, None, FaultKind::Crash);
+    let repeats = Repeats::Renewal(Renewal { between_failures, to_repair });
+    description.repeated_faults = vec![RepeatedFault::Pod { fault, repeats }];
+    let failed = |description: &Description, replication| {
+        let record = run(description, replication);
+        let ended = all_ended(&record);
+        let failed = ended.iter().filter(|(_, end)| end.status.to_string() != "200").count();
+        (failed as f64 / ended.len() as f64, record)
+    };
+    let (share, record) = failed(&description, 0);
+    // The variance of the time broken is 2 MTBF^2 MTTR^2 / (MTBF + MTTR)^3 a unit of time.
+    let deviation = (2.0 * 900.0_f64.powi(2) / 1e6 / f64::from(seconds as u32)).sqrt();
+    assert!(deviation < 0.003 && (share - 0.1).abs() < 4.0 * deviation, "{share}");
+    // Another replication has other failures, the same one the same.
+    assert_ne!(failed(&description, 1).0, share);
+    assert_eq!(all_ended(&failed(&description, 0).1).len(), all_ended(&record).len());
+    assert_eq!(failed(&description, 0).0, share);
+}
+
+/// A container that answers for 5 s each time: it is started at once, then after 10, 20 and 40 s, and takes 2 s to start.
+#[test]
+fn a_pod_in_a_crash_loop_is_there_between_the_waits_of_its_kubelet() {
+    let mut description = free_world(&[0], &[], &[(0, EDGE, 1)], every_ms(250.0), 160);
+    let fault = fault(0, EDGE, 10_100, Some(130_000), FaultKind::Crash);
+    let repeats = Repeats::CrashLoop(SimDuration::from_secs(5));
+    description.repeated_faults = vec![RepeatedFault::Pod { fault, repeats }];
+    let record = run(&description, 0);
+    let dead = [(10_100, 12_100), (17_100, 29_100), (34_100, 56_100), (61_100, 103_100), (108_100, 190_100)];
+    let mut before = 0;
+    for (exits, answers) in dead {
+        all_are(&between(&record, before, exits - 100), "200");
+        // Retries that wait may reach a pod that is back.
+        let failed = between(&record, exits, answers - 200);
+        all_are(&failed, "503 UF");
+        before = answers;
+    }
 }
 
 #[test]

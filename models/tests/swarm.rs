@@ -17,6 +17,7 @@ use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings, WeightedD
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
+use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
@@ -389,6 +390,7 @@ fn world(seed: u64) -> Description {
         configuration_changes: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
+        repeated_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
         istiod: None,
         time_series: None,
@@ -451,6 +453,28 @@ fn with_impatient_callers(dice: &mut Dice, mut description: Description) -> Desc
         let PodFault { begins, ends, .. } = fault(dice, &description);
         let link = dice.count(0, description.links.len() as u32 - 1);
         description.link_faults.push(LinkFault { link, begins, ends });
+    }
+    with_repeated_faults(dice, description)
+}
+
+/// Pods and links fail again and again.
+fn with_repeated_faults(dice: &mut Dice, mut description: Description) -> Description {
+    let mean = |dice: &mut Dice| SimDuration::from_millis(dice.pick(&[300, 1_000, 5_000]));
+    for _ in 0..dice.count(0, 2) {
+        let renewal = Renewal { between_failures: mean(dice), to_repair: mean(dice) };
+        let fault = fault(dice, &description);
+        // What never ends would go on for as long as a world drains.
+        let fault = PodFault { ends: fault.ends.or(Some(fault.begins + SimDuration::from_secs(8))), ..fault };
+        let repeats = match fault.kind {
+            FaultKind::Crash if dice.chance(0.5) => Repeats::CrashLoop(mean(dice)),
+            _ => Repeats::Renewal(renewal),
+        };
+        description.repeated_faults.push(RepeatedFault::Pod { fault, repeats });
+        if !description.links.is_empty() && dice.chance(0.3) {
+            let link = dice.count(0, description.links.len() as u32 - 1);
+            let fault = LinkFault { link, begins: fault.begins, ends: fault.ends };
+            description.repeated_faults.push(RepeatedFault::Link { fault, renewal });
+        }
     }
     description
 }

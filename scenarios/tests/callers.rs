@@ -7,6 +7,7 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::FaultKind;
+use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::warnings::before_runs;
@@ -131,7 +132,24 @@ fn pods_and_links_swallow_packets() {
     let description =
         plan(&fault("kind = \"blackhole\"\nlink = \"wan\""), &[]).unwrap().strategies.remove(0).description;
     assert_eq!(description.faults, []);
-    assert_eq!(description.link_faults, [LinkFault { link: 0, begins: at(35), ends: None }]);
+    let link = LinkFault { link: 0, begins: at(35), ends: None };
+    assert_eq!(description.link_faults, [link]);
+    let again = "kind = \"blackhole\"\nlink = \"wan\"\nmtbf = \"10min\"\nmttr = \"30s\"";
+    let description = plan(&fault(again), &[]).unwrap().strategies.remove(0).description;
+    let [between_failures, to_repair] = [600, 30].map(SimDuration::from_secs);
+    let renewal = Renewal { between_failures, to_repair };
+    assert_eq!(description.link_faults, []);
+    assert_eq!(description.repeated_faults, [RepeatedFault::Link { fault: link, renewal }]);
+}
+
+#[test]
+fn a_pod_crashes_again_whenever_it_has_run() {
+    let of_pods = "kind = \"crash\"\nfor = \"10min\"\nservice = \"back\"\ncluster = \"edge\"\nruns = \"5s\"";
+    let description = plan(&fault(of_pods), &[]).unwrap().strategies.remove(0).description;
+    let [RepeatedFault::Pod { fault, repeats }] = &description.repeated_faults[..] else { panic!() };
+    assert_eq!((fault.kind, fault.ends.is_some()), (FaultKind::Crash, true));
+    assert_eq!(*repeats, Repeats::CrashLoop(SimDuration::from_secs(5)));
+    assert_eq!(description.faults, []);
 }
 
 #[test]

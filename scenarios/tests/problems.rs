@@ -585,6 +585,28 @@ fn faults() {
         "at = \"1s\"\nkind = \"crash\"\npod = 1",
         "bad.toml:24:7: service `front` has no pod 1 in cluster `cloud` (they are counted from 0 to 0)",
     );
+    check_fault(
+        "at = \"1s\"\nkind = \"slow\"\nfactor = 2\nmtbf = \"10ms\"\nruns = \"5s\"",
+        "bad.toml:25:8: mtbf 10ms is out of range (it is 1s to 3650d)\n\
+         bad.toml:25:8: a fault that comes again by chance needs an mttr (write mttr = \"1min\": how long it takes \
+         until it is repaired)\n\
+         bad.toml:26:8: a fault of kind \"slow\" has no runs (take it out, or write kind = \"crash\")\n\
+         bad.toml:25:8: a crash comes again by chance or by its runs (take mtbf and mttr out, or runs)",
+    );
+    check_fault(
+        "at = \"1s\"\nkind = \"crash\"\nmttr = \"1min\"",
+        "bad.toml:24:8: a fault that comes again by chance needs an mtbf (write mtbf = \"10min\": how long it takes until \
+         it fails again)",
+    );
+}
+
+#[test]
+fn labels_of_nodes() {
+    check_more(
+        "[services.front]\nnode_selector = { zone = [\"eu west\"] }",
+        "bad.toml:19:1: `front` asks for nodes with the label `zone` of `eu west`, which none can have (write `key = \
+         [\"value\", ...]` of letters, digits, `-`, `_` and `.`, at most 63 of them)",
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::news::EndpointNews;
 use crate::envoy::endpoint_list::{Edits, Row};
 use crate::envoy::endpoint_view::EndpointView;
 use crate::envoy::proxies::Viewer;
+use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, ConfigurationId, PodId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known};
 use crate::world::topology::Topology;
@@ -188,7 +189,7 @@ impl EndpointNews {
     ) -> Option<Option<Known>> {
         let (mut it, ready) = match (self, known) {
             (Self::Appears(site), None) => {
-                let broken = topology.faults.of(pod).any(|it| it.removes_endpoint() && it.is_on(now));
+                let broken = topology.faults.on(pod, now).any(PodFault::removes_endpoint);
                 let weight = topology.pods[pod].weight;
                 let (ready, added) = (!broken, Some(now));
                 return Some(Some(Known { pod, site, weight, ready, was_ready: ready, added }));

@@ -11,6 +11,8 @@
 //!   made.
 //! - *Slow*: CPU work and sleeps take longer by a factor.
 //!
+//! A fault may come again by chance, and a crash whenever the pod has run for a while (`faults/repeated`).
+//!
 //! Crashed, cut-off and unready pods leave the endpoint set, or are sent as unhealthy, some time after the
 //! fault begins (`seen_after`); and come back as much after its end.
 //!
@@ -75,6 +77,8 @@ pub enum FaultKind {
 pub struct PodFaults {
     /// By pod, then by their beginning.
     faults: Vec<(PodId, PodFault)>,
+    /// When the last of a pod's faults up to each is over: a question of a moment need not look at all.
+    over_by: Vec<SimTime>,
     /// Whether a pod swallows anything at any time.
     swallows: bool,
 }
@@ -85,7 +89,13 @@ impl PodFaults {
     pub fn new(mut faults: Vec<(PodId, PodFault)>) -> Self {
         faults.sort_by_key(|(pod, fault)| (*pod, fault.begins));
         let swallows = faults.iter().any(|(_, fault)| fault.kind == FaultKind::Blackhole);
-        Self { faults, swallows }
+        let mut over_by: Vec<SimTime> = Vec::with_capacity(faults.len());
+        for (place, (pod, fault)) in faults.iter().enumerate() {
+            let ends = fault.ends.unwrap_or(SimTime::MAX);
+            let before = place.checked_sub(1).filter(|&before| faults[before].0 == *pod);
+            over_by.push(before.map_or(ends, |before| ends.max(over_by[before])));
+        }
+        Self { faults, over_by, swallows }
     }
 
     /// Whether there are none.
@@ -101,15 +111,25 @@ impl PodFaults {
     }
 
     /// The faults of a pod.
-    pub fn of(&self, pod: PodId) -> impl Iterator<Item = &PodFault> {
+    fn of(&self, pod: PodId) -> impl Iterator<Item = &PodFault> {
         let start = self.faults.partition_point(|(other, _)| *other < pod);
         self.faults[start..].iter().take_while(move |(other, _)| *other == pod).map(|(_, fault)| fault)
+    }
+
+    /// The faults of a pod that hold at `now`, by their beginning.
+    pub(crate) fn on(&self, pod: PodId, now: SimTime) -> impl Iterator<Item = &PodFault> {
+        let begun = self.faults.partition_point(|(other, fault)| (*other, fault.begins) <= (pod, now));
+        let mut first = begun;
+        while first > 0 && self.faults[first - 1].0 == pod && now < self.over_by[first - 1] {
+            first -= 1;
+        }
+        self.faults[first..begun].iter().map(|(_, fault)| fault).filter(move |fault| fault.is_on(now))
     }
 
     /// Whether a pod is dead.
     #[must_use]
     pub fn is_dead(&self, pod: PodId, now: SimTime) -> bool {
-        self.of(pod).any(|fault| fault.kind == FaultKind::Crash && fault.is_on(now))
+        self.on(pod, now).any(|fault| fault.kind == FaultKind::Crash)
     }
 
     /// Whether any pod swallows what is sent to it, at any time.
@@ -122,7 +142,7 @@ impl PodFaults {
     /// Whether a pod swallows what is sent to it and what it sends.
     #[must_use]
     pub fn is_swallowing(&self, pod: PodId, now: SimTime) -> bool {
-        self.of(pod).any(|fault| fault.kind == FaultKind::Blackhole && fault.is_on(now))
+        self.on(pod, now).any(|fault| fault.kind == FaultKind::Blackhole)
     }
 
     /// What the control plane saw last of a pod's faults; absent if it has seen none.
@@ -146,14 +166,16 @@ impl PodFaults {
     /// When a pod crashes next, at or after `from`; never is [`SimTime::MAX`].
     #[must_use]
     pub fn next_crash(&self, pod: PodId, from: SimTime) -> SimTime {
-        let crashes = self.of(pod).filter(|fault| fault.kind == FaultKind::Crash && fault.begins >= from);
-        crashes.map(|fault| fault.begins).min().unwrap_or(SimTime::MAX)
+        let from = self.faults.partition_point(|(other, fault)| (*other, fault.begins) < (pod, from));
+        let mut later = self.faults[from..].iter().take_while(|(other, _)| *other == pod);
+        let crash = later.find(|(_, fault)| fault.kind == FaultKind::Crash);
+        crash.map_or(SimTime::MAX, |(_, fault)| fault.begins)
     }
 
     /// The share of calls that a pod answers with an error, and with which.
     #[must_use]
     pub fn errors(&self, pod: PodId, now: SimTime) -> Option<(f64, u16)> {
-        self.of(pod).filter(|fault| fault.is_on(now)).find_map(|fault| match fault.kind {
+        self.on(pod, now).find_map(|fault| match fault.kind {
             FaultKind::Errors { share, status } => Some((share, status)),
             _ => None,
         })
@@ -162,8 +184,7 @@ impl PodFaults {
     /// How many times as long everything takes.
     #[must_use]
     pub fn slowness(&self, pod: PodId, now: SimTime) -> f64 {
-        self.of(pod)
-            .filter(|fault| fault.is_on(now))
+        self.on(pod, now)
             .map(|fault| if let FaultKind::Slow { factor } = fault.kind { factor } else { 1.0 })
             .product()
     }
@@ -215,6 +236,28 @@ mod tests {
         assert_eq!([0, 5, 10, 15, 30].map(|s| faults.slowness(PodId(1), at(s))), [1.0, 3.0, 6.0, 2.0, 1.0]);
         assert_eq!(faults.errors(PodId(1), at(30)), Some((0.5, 503)));
         assert_eq!(faults.errors(PodId(2), at(30)), None);
+    }
+
+    /// A slow twin looks at all faults.
+    #[test]
+    fn what_holds_at_a_time_is_found_among_many() {
+        let mut all = Vec::new();
+        for n in 0..60_u64 {
+            let lasts = if n % 7 == 0 { 200 } else { n % 5 };
+            let kind = if n % 3 == 0 { FaultKind::Crash } else { FaultKind::Slow { factor: 2.0 } };
+            all.push((PodId((n % 4) as u32), fault(n * 11 % 97, n * 11 % 97 + lasts, kind)));
+        }
+        let faults = PodFaults::new(all.clone());
+        for (pod, second) in (0..5).flat_map(|pod| (0..320).map(move |second| (PodId(pod), second))) {
+            let now = SimTime::ZERO + SimDuration::from_secs(second);
+            let of = || all.iter().filter(|(other, _)| *other == pod).map(|(_, fault)| fault);
+            let crashes = || of().filter(|fault| fault.kind == FaultKind::Crash);
+            assert_eq!(faults.is_dead(pod, now), crashes().any(|fault| fault.is_on(now)));
+            let next = crashes().map(|fault| fault.begins).filter(|&begins| begins >= now).min();
+            assert_eq!(faults.next_crash(pod, now), next.unwrap_or(SimTime::MAX));
+            let slow = of().filter(|fault| fault.kind != FaultKind::Crash && fault.is_on(now)).count();
+            assert_eq!(faults.slowness(pod, now), 2.0_f64.powi(slow as i32));
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub enum NodeTaint {
 
 /// What the controller has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum NodeDecision {
     /// A node is not heard of: its condition is Unknown now.
     Unknown(WatchedNode),
     /// The pods of a node are not ready.
@@ -191,7 +191,7 @@ impl NodeLifecycle {
     }
 
     /// The controller looks at all nodes, as it does every monitor period.
-    pub fn checks(&mut self, now: SimTime, decisions: &mut Vec<Decision>) {
+    pub fn checks(&mut self, now: SimTime, decisions: &mut Vec<NodeDecision>) {
         for id in self.nodes.ids() {
             if self.nodes[id].created <= now {
                 self.checks_node(id, now, decisions);
@@ -209,7 +209,7 @@ impl NodeLifecycle {
     }
 
     /// Nodes that wait and may are tainted.
-    pub fn taints(&mut self, now: SimTime, decisions: &mut Vec<Decision>) {
+    pub fn taints(&mut self, now: SimTime, decisions: &mut Vec<NodeDecision>) {
         for zone in self.zones.iter_mut() {
             while !zone.queue.is_empty() && zone.limiter.passes(now) {
                 let id = zone.queue.pop_front().expect("a node waits");
@@ -220,19 +220,19 @@ impl NodeLifecycle {
                     Some(Ready::True) | None => continue,
                 };
                 self.nodes[id].taint = Some(taint);
-                decisions.push(Decision::Taint(id, taint));
+                decisions.push(NodeDecision::Taint(id, taint));
             }
         }
     }
 
-    fn checks_node(&mut self, id: WatchedNode, now: SimTime, decisions: &mut Vec<Decision>) {
+    fn checks_node(&mut self, id: WatchedNode, now: SimTime, decisions: &mut Vec<NodeDecision>) {
         let node = &mut self.nodes[id];
         let observed = node.ready;
         if node.sees_news(now).saturating_add(node.grace(&self.settings)) < now {
             // What a node without a status has lacked since it was made is not known either.
             node.ready = Some(Ready::Unknown);
             if observed != Some(Ready::Unknown) {
-                decisions.push(Decision::Unknown(id));
+                decisions.push(NodeDecision::Unknown(id));
             }
         }
         let Some(current) = node.ready else { return };
@@ -244,24 +244,24 @@ impl NodeLifecycle {
             Some(Ready::Unknown) | None => self.is_tainted(id, NodeTaint::Unreachable, decisions),
         }
         if observed == Some(Ready::True) && current != Ready::True {
-            decisions.push(Decision::PodsNotReady(id));
+            decisions.push(NodeDecision::PodsNotReady(id));
         }
     }
 
     /// A node keeps no taint of the controller, and waits for none.
-    fn is_reachable(&mut self, id: WatchedNode, decisions: &mut Vec<Decision>) {
+    fn is_reachable(&mut self, id: WatchedNode, decisions: &mut Vec<NodeDecision>) {
         self.leaves_queue(id);
         if self.nodes[id].taint.take().is_some() {
-            decisions.push(Decision::TaintsRemoved(id));
+            decisions.push(NodeDecision::TaintsRemoved(id));
         }
     }
 
     /// A node has this taint, or gets it in the place of the other, or waits for it.
-    fn is_tainted(&mut self, id: WatchedNode, taint: NodeTaint, decisions: &mut Vec<Decision>) {
+    fn is_tainted(&mut self, id: WatchedNode, taint: NodeTaint, decisions: &mut Vec<NodeDecision>) {
         match self.nodes[id].taint {
             Some(other) if other != taint => {
                 self.nodes[id].taint = Some(taint);
-                decisions.push(Decision::Taint(id, taint));
+                decisions.push(NodeDecision::Taint(id, taint));
             }
             Some(_) => {}
             None => {
@@ -279,7 +279,7 @@ impl NodeLifecycle {
         }
     }
 
-    fn checks_zones(&mut self, now: SimTime, decisions: &mut Vec<Decision>) {
+    fn checks_zones(&mut self, now: SimTime, decisions: &mut Vec<NodeDecision>) {
         let states = self.zone_states(now);
         if states.is_empty() {
             return;
@@ -308,7 +308,7 @@ impl NodeLifecycle {
                 zone.limiter.change(state.rate(nodes, &self.settings.zones), now);
             }
             if before.unwrap_or(ZoneState::Normal) != state {
-                decisions.push(Decision::Zone(id, state));
+                decisions.push(NodeDecision::Zone(id, state));
             }
         }
     }
@@ -370,7 +370,7 @@ mod tests {
     }
 
     /// What a controller decides about nodes of one zone each, whose kubelets renew every 10 s until they die.
-    fn decisions(zones: &[u32], dies: &[f64], first_check: f64, until: f64) -> Vec<(f64, Decision)> {
+    fn decisions(zones: &[u32], dies: &[f64], first_check: f64, until: f64) -> Vec<(f64, NodeDecision)> {
         let settings =
             NodeLifecycleSettings { grace: SimDuration::from_secs(40), ..NodeLifecycleSettings::new(NEWEST) };
         let mut controller =
@@ -402,9 +402,9 @@ mod tests {
         assert_eq!(
             decisions(&[0, 0], &[63.0, NEVER], 0.5, 150.0),
             [
-                (105.5, Decision::Unknown(node)),
-                (105.5, Decision::PodsNotReady(node)),
-                (110.5, Decision::Taint(node, NodeTaint::Unreachable)),
+                (105.5, NodeDecision::Unknown(node)),
+                (105.5, NodeDecision::PodsNotReady(node)),
+                (110.5, NodeDecision::Taint(node, NodeTaint::Unreachable)),
             ]
         );
     }
@@ -413,7 +413,7 @@ mod tests {
     fn a_zone_that_loses_most_of_its_nodes_taints_none_but_other_zones_do() {
         let taints = |zones: &[u32]| {
             let found = decisions(zones, &[60.0, 60.0, 60.0, NEVER], 0.0, 400.0);
-            found.into_iter().filter(|(_, it)| matches!(it, Decision::Taint(..))).count()
+            found.into_iter().filter(|(_, it)| matches!(it, NodeDecision::Taint(..))).count()
         };
         assert_eq!(taints(&[0; 4]), 0);
         assert_eq!(taints(&[0, 1, 2, 3]), 3);
@@ -429,11 +429,11 @@ mod tests {
             controller.checks(at(f64::from(check) * 5.0), &mut decided);
         }
         assert_eq!(controller.next_taint(), None);
-        assert!(!decided.iter().any(|it| matches!(it, Decision::Taint(..))));
+        assert!(!decided.iter().any(|it| matches!(it, NodeDecision::Taint(..))));
         controller.posts(a, Ready::True, at(150.0));
         decided.clear();
         controller.checks(at(150.0), &mut decided);
-        assert_eq!(decided, [Decision::Zone(ZoneId(0), ZoneState::Normal)]);
+        assert_eq!(decided, [NodeDecision::Zone(ZoneId(0), ZoneState::Normal)]);
         assert_eq!(controller.next_taint(), Some(at(160.0)));
         controller.taints(at(160.0), &mut decided);
         assert_eq!(controller.taint(b), Some(NodeTaint::Unreachable));
@@ -448,7 +448,7 @@ mod tests {
             controller.renews(old, at(second));
             controller.checks(at(second), &mut decided);
         }
-        assert_eq!(decided, [Decision::Unknown(new), Decision::Taint(new, NodeTaint::Unreachable)]);
+        assert_eq!(decided, [NodeDecision::Unknown(new), NodeDecision::Taint(new, NodeTaint::Unreachable)]);
     }
 
     proptest! {
@@ -456,9 +456,9 @@ mod tests {
         #[test]
         fn a_failure_is_noticed_in_time(dies in 60.0_f64..70.0, first_check in 0.0_f64..5.0) {
             let found = decisions(&[0, 0, 0], &[dies, NEVER, NEVER], first_check, 200.0);
-            let unknown: Vec<_> = found.iter().filter(|(_, it)| matches!(it, Decision::Unknown(_))).collect();
+            let unknown: Vec<_> = found.iter().filter(|(_, it)| matches!(it, NodeDecision::Unknown(_))).collect();
             prop_assert_eq!(unknown.len(), 1);
-            prop_assert_eq!(unknown[0].1, Decision::Unknown(WatchedNode(0)));
+            prop_assert_eq!(unknown[0].1, NodeDecision::Unknown(WatchedNode(0)));
             let after = unknown[0].0 - dies;
             prop_assert!((30.0..=50.0).contains(&after), "{after}");
         }

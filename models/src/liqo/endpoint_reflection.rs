@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where an endpoint of the consumer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host<C> {
+pub enum EndpointHost<C> {
     /// Outside of all clusters.
     External,
     /// On a node that nobody knows.
@@ -34,7 +34,7 @@ pub enum Host<C> {
 
 /// The state of something that Liqo watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum PeerStatus {
     /// It works.
     Established,
     /// It does not.
@@ -51,9 +51,9 @@ pub struct Consumer {
     /// Whether Liqo connects their networks.
     pub has_networking: bool,
     /// The tunnel.
-    pub network: Status,
+    pub network: PeerStatus,
     /// Its API server.
-    pub api_server: Status,
+    pub api_server: PeerStatus,
 }
 
 /// A network whose addresses are those of another one here.
@@ -76,11 +76,11 @@ pub struct Cidr {
 
 /// Whether an endpoint is reflected into a provider.
 #[must_use]
-pub fn is_reflected<C: PartialEq>(host: &Host<C>, provider: &C) -> bool {
+pub fn is_reflected<C: PartialEq>(host: &EndpointHost<C>, provider: &C) -> bool {
     match host {
-        Host::External | Host::Local => true,
-        Host::Unknown => false,
-        Host::Behind(cluster) => cluster != provider,
+        EndpointHost::External | EndpointHost::Local => true,
+        EndpointHost::Unknown => false,
+        EndpointHost::Behind(cluster) => cluster != provider,
     }
 }
 
@@ -88,8 +88,8 @@ impl Consumer {
     /// The conditions of an endpoint that is reflected.
     #[must_use]
     pub fn conditions(&self, ready: Option<bool>) -> Conditions {
-        let is_connected = self.network == Status::Established || !self.has_networking;
-        let answers = matches!(self.api_server, Status::Established | Status::None);
+        let is_connected = self.network == PeerStatus::Established || !self.has_networking;
+        let answers = matches!(self.api_server, PeerStatus::Established | PeerStatus::None);
         let ready = Some(ready.unwrap_or(true) && is_connected && answers);
         Conditions { ready, serving: None, terminating: None }
     }
@@ -131,8 +131,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const CONSUMER: Consumer =
-        Consumer { has_networking: true, network: Status::Established, api_server: Status::Established };
+    const CONSUMER: Consumer = Consumer {
+        has_networking: true,
+        network: PeerStatus::Established,
+        api_server: PeerStatus::Established,
+    };
 
     fn cidr(text: &str) -> Cidr {
         let (address, prefix) = text.split_once('/').unwrap();
@@ -141,7 +144,13 @@ mod tests {
 
     #[test]
     fn a_provider_is_not_told_of_its_own_pods() {
-        let hosts = [Host::External, Host::Unknown, Host::Local, Host::Behind(1), Host::Behind(2)];
+        let hosts = [
+            EndpointHost::External,
+            EndpointHost::Unknown,
+            EndpointHost::Local,
+            EndpointHost::Behind(1),
+            EndpointHost::Behind(2),
+        ];
         assert_eq!(hosts.map(|host| is_reflected(&host, &1)), [true, false, true, false, true]);
     }
 
@@ -149,9 +158,11 @@ mod tests {
     fn an_endpoint_is_ready_if_it_is_and_the_consumer_is_there() {
         let ready = |consumer: Consumer, ready| consumer.conditions(ready).ready.unwrap();
         assert!(ready(CONSUMER, None) && ready(CONSUMER, Some(true)) && !ready(CONSUMER, Some(false)));
-        for (status, counts_for_network, counts_for_api_server) in
-            [(Status::Error, true, true), (Status::Pending, true, true), (Status::None, true, false)]
-        {
+        for (status, counts_for_network, counts_for_api_server) in [
+            (PeerStatus::Error, true, true),
+            (PeerStatus::Pending, true, true),
+            (PeerStatus::None, true, false),
+        ] {
             assert_eq!(ready(Consumer { network: status, ..CONSUMER }, None), !counts_for_network);
             assert_eq!(ready(Consumer { api_server: status, ..CONSUMER }, None), !counts_for_api_server);
             assert!(ready(Consumer { network: status, has_networking: false, ..CONSUMER }, None));

@@ -20,7 +20,7 @@ use crate::kubernetes::scheduler::node_affinity::{NodeSelector, Operator, Requir
 
 /// What the webhook looks at of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pod {
+pub struct OffloadedPod {
     /// Taints that it does not mind.
     pub tolerations: Vec<Toleration>,
     /// Its required node affinity; absent: none.
@@ -30,7 +30,7 @@ pub struct Pod {
 }
 
 /// The pod as the webhook leaves it.
-pub fn mutate(strategy: PodOffloadingStrategy, cluster_selector: &NodeSelector, pod: &mut Pod) {
+pub fn mutate(strategy: PodOffloadingStrategy, cluster_selector: &NodeSelector, pod: &mut OffloadedPod) {
     if pod.has_liqo_runtime_class || strategy == PodOffloadingStrategy::Local {
         return;
     }
@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn a_pod_is_left_as_it_is_if_it_is_local_or_has_the_runtime_class() {
-        let pod = Pod { node_selector: Some(vec![vec![has("a")]]), ..Pod::default() };
+        let pod = OffloadedPod { node_selector: Some(vec![vec![has("a")]]), ..OffloadedPod::default() };
         let mut local = pod.clone();
         mutate(PodOffloadingStrategy::Local, &vec![vec![has("b")]], &mut local);
         assert_eq!(local, pod);
-        let own = Pod { has_liqo_runtime_class: true, ..pod };
+        let own = OffloadedPod { has_liqo_runtime_class: true, ..pod };
         let mut left = own.clone();
         mutate(PodOffloadingStrategy::Remote, &vec![vec![has("b")]], &mut left);
         assert_eq!(left, own);
@@ -128,7 +128,7 @@ mod tests {
                 (PodOffloadingStrategy::Remote, is_virtual && chosen),
                 (PodOffloadingStrategy::LocalAndRemote, chosen || !is_virtual),
             ] {
-                let mut pod = Pod { node_selector: own.clone(), ..Pod::default() };
+                let mut pod = OffloadedPod { node_selector: own.clone(), ..OffloadedPod::default() };
                 mutate(strategy, &cluster, &mut pod);
                 prop_assert_eq!(pod.node_selector.as_ref().is_none_or(holds), wanted && permitted);
                 prop_assert_eq!(pod.tolerations.len(), usize::from(strategy != PodOffloadingStrategy::Local));

@@ -25,7 +25,7 @@ use std::net::IpAddr;
 
 /// A gateway into a network. `N` names networks, `C` clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Gateway<N, C> {
+pub struct NetworkGateway<N, C> {
     /// Where it leads.
     pub network: N,
     /// Its cluster.
@@ -38,14 +38,14 @@ pub struct Gateway<N, C> {
 
 /// The gateways of a mesh.
 #[derive(Clone, Debug)]
-pub struct Gateways<N, C> {
-    gateways: Vec<Gateway<N, C>>,
+pub struct NetworkGateways<N, C> {
+    gateways: Vec<NetworkGateway<N, C>>,
     scale: u32,
 }
 
 /// A proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proxy<N> {
+pub struct NetworkProxy<N> {
     /// Absent: none.
     pub network: Option<N>,
     /// Whether it speaks IPv4; if neither, nobody knows.
@@ -56,7 +56,7 @@ pub struct Proxy<N> {
 
 /// An endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint<N, C> {
+pub struct NetworkEndpoint<N, C> {
     /// Absent: none.
     pub network: Option<N>,
     /// Its cluster.
@@ -71,17 +71,17 @@ pub struct Endpoint<N, C> {
 
 /// What a proxy connects to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Destination {
+pub enum NetworkDestination {
     /// The endpoint at this place.
     Endpoint(usize),
     /// A gateway.
     Gateway(IpAddr, u16),
 }
 
-impl<N: Ord + Copy, C: Ord + Copy> Gateways<N, C> {
+impl<N: Ord + Copy, C: Ord + Copy> NetworkGateways<N, C> {
     /// These.
     #[must_use]
-    pub fn new(gateways: impl IntoIterator<Item = Gateway<N, C>>) -> Self {
+    pub fn new(gateways: impl IntoIterator<Item = NetworkGateway<N, C>>) -> Self {
         let unique: BTreeSet<_> = gateways.into_iter().collect();
         let (mut of_networks, mut of_clusters) = (BTreeMap::new(), BTreeMap::new());
         for it in &unique {
@@ -101,7 +101,11 @@ impl<N: Ord + Copy, C: Ord + Copy> Gateways<N, C> {
 
     /// What a proxy uses in the place of the endpoints of a locality, with the weights.
     #[must_use]
-    pub fn seen_by(&self, proxy: &Proxy<N>, endpoints: &[Endpoint<N, C>]) -> Vec<(Destination, u32)> {
+    pub fn seen_by(
+        &self,
+        proxy: &NetworkProxy<N>,
+        endpoints: &[NetworkEndpoint<N, C>],
+    ) -> Vec<(NetworkDestination, u32)> {
         let mut direct = Vec::new();
         let mut through: BTreeMap<(IpAddr, u16), u32> = BTreeMap::new();
         for (place, endpoint) in endpoints.iter().enumerate() {
@@ -109,7 +113,7 @@ impl<N: Ord + Copy, C: Ord + Copy> Gateways<N, C> {
             let gateways = self.of(endpoint);
             if self.is_direct(proxy, endpoint, &gateways) {
                 if endpoint.has_address {
-                    direct.push((Destination::Endpoint(place), weight));
+                    direct.push((NetworkDestination::Endpoint(place), weight));
                 }
                 continue;
             }
@@ -123,18 +127,23 @@ impl<N: Ord + Copy, C: Ord + Copy> Gateways<N, C> {
             }
         }
         let gateway = |((address, port), weight): ((IpAddr, u16), u32)| {
-            (Destination::Gateway(address, port), weight.max(1))
+            (NetworkDestination::Gateway(address, port), weight.max(1))
         };
         direct.extend(through.into_iter().map(gateway));
         direct
     }
 
-    fn is_direct(&self, proxy: &Proxy<N>, endpoint: &Endpoint<N, C>, gateways: &[&Gateway<N, C>]) -> bool {
+    fn is_direct(
+        &self,
+        proxy: &NetworkProxy<N>,
+        endpoint: &NetworkEndpoint<N, C>,
+        gateways: &[&NetworkGateway<N, C>],
+    ) -> bool {
         gateways.is_empty() || endpoint.network.is_none() || proxy.network == endpoint.network
     }
 
     /// The gateways that an endpoint is behind.
-    fn of(&self, endpoint: &Endpoint<N, C>) -> Vec<&Gateway<N, C>> {
+    fn of(&self, endpoint: &NetworkEndpoint<N, C>) -> Vec<&NetworkGateway<N, C>> {
         let of_network = || self.gateways.iter().filter(|it| Some(it.network) == endpoint.network);
         let of_cluster: Vec<_> = of_network().filter(|it| it.cluster == endpoint.cluster).collect();
         let mut found = if of_cluster.is_empty() { of_network().collect() } else { of_cluster };
@@ -148,7 +157,7 @@ impl<N: Ord + Copy, C: Ord + Copy> Gateways<N, C> {
     }
 }
 
-impl<N> Proxy<N> {
+impl<N> NetworkProxy<N> {
     fn reaches(&self, address: IpAddr) -> bool {
         let is_ipv4 = address.to_canonical().is_ipv4();
         self.ipv4 == self.ipv6 || (self.ipv4 && is_ipv4) || (self.ipv6 && !is_ipv4)
@@ -168,49 +177,49 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn gateway(network: u8, cluster: u8, address: &str) -> Gateway<u8, u8> {
-        Gateway { network, cluster, address: address.parse().unwrap(), port: 15_443 }
+    fn gateway(network: u8, cluster: u8, address: &str) -> NetworkGateway<u8, u8> {
+        NetworkGateway { network, cluster, address: address.parse().unwrap(), port: 15_443 }
     }
 
-    const fn endpoint(network: Option<u8>, cluster: u8) -> Endpoint<u8, u8> {
-        Endpoint { network, cluster, has_address: true, weight: 1, mtls: true }
+    const fn endpoint(network: Option<u8>, cluster: u8) -> NetworkEndpoint<u8, u8> {
+        NetworkEndpoint { network, cluster, has_address: true, weight: 1, mtls: true }
     }
 
-    const PROXY: Proxy<u8> = Proxy { network: Some(0), ipv4: true, ipv6: false };
+    const PROXY: NetworkProxy<u8> = NetworkProxy { network: Some(0), ipv4: true, ipv6: false };
 
     #[test]
     fn who_has_no_network_is_reached_directly_but_goes_through_gateways() {
-        let gateways = Gateways::new([gateway(1, 1, "1.1.1.1")]);
+        let gateways = NetworkGateways::new([gateway(1, 1, "1.1.1.1")]);
         let endpoints = [endpoint(None, 1), endpoint(Some(1), 1)];
-        let behind = (Destination::Gateway("1.1.1.1".parse().unwrap(), 15_443), 1);
-        let without = Proxy { network: None, ..PROXY };
+        let behind = (NetworkDestination::Gateway("1.1.1.1".parse().unwrap(), 15_443), 1);
+        let without = NetworkProxy { network: None, ..PROXY };
         for proxy in [PROXY, without] {
-            assert_eq!(gateways.seen_by(&proxy, &endpoints), [(Destination::Endpoint(0), 1), behind]);
+            assert_eq!(gateways.seen_by(&proxy, &endpoints), [(NetworkDestination::Endpoint(0), 1), behind]);
         }
-        let there = Proxy { network: Some(1), ..PROXY };
-        assert_eq!(gateways.seen_by(&there, &endpoints[1..]), [(Destination::Endpoint(0), 1)]);
+        let there = NetworkProxy { network: Some(1), ..PROXY };
+        assert_eq!(gateways.seen_by(&there, &endpoints[1..]), [(NetworkDestination::Endpoint(0), 1)]);
     }
 
     #[test]
     fn what_cannot_be_reached_is_left_out() {
-        let gateways = Gateways::new([gateway(1, 1, "fd00::1")]);
+        let gateways = NetworkGateways::new([gateway(1, 1, "fd00::1")]);
         assert!(gateways.seen_by(&PROXY, &[endpoint(Some(1), 1)]).is_empty());
-        let unknown = Proxy { ipv4: false, ..PROXY };
+        let unknown = NetworkProxy { ipv4: false, ..PROXY };
         assert_eq!(gateways.seen_by(&unknown, &[endpoint(Some(1), 1)]).len(), 1);
-        let plain = Endpoint { mtls: false, ..endpoint(Some(1), 1) };
+        let plain = NetworkEndpoint { mtls: false, ..endpoint(Some(1), 1) };
         assert!(gateways.seen_by(&unknown, &[plain]).is_empty());
         // A gateway without a port for sidecars does not count, though the numbers do.
-        let for_ztunnels = Gateways::new([Gateway { port: 0, ..gateway(1, 1, "1.1.1.1") }]);
+        let for_ztunnels = NetworkGateways::new([NetworkGateway { port: 0, ..gateway(1, 1, "1.1.1.1") }]);
         let direct = for_ztunnels.seen_by(&PROXY, &[endpoint(Some(1), 1)]);
-        assert_eq!(direct, [(Destination::Endpoint(0), 1)]);
+        assert_eq!(direct, [(NetworkDestination::Endpoint(0), 1)]);
     }
 
     #[test]
     fn weights_stay_within_their_bounds() {
-        let gateways = Gateways::new(["1.1.1.1", "1.1.1.2"].map(|address| gateway(1, 1, address)));
-        let heavy = Endpoint { weight: u32::MAX, ..endpoint(Some(0), 0) };
-        assert_eq!(gateways.seen_by(&PROXY, &[heavy]), [(Destination::Endpoint(0), u32::MAX)]);
-        let none: Gateways<u8, u8> = Gateways::new([]);
+        let gateways = NetworkGateways::new(["1.1.1.1", "1.1.1.2"].map(|address| gateway(1, 1, address)));
+        let heavy = NetworkEndpoint { weight: u32::MAX, ..endpoint(Some(0), 0) };
+        assert_eq!(gateways.seen_by(&PROXY, &[heavy]), [(NetworkDestination::Endpoint(0), u32::MAX)]);
+        let none: NetworkGateways<u8, u8> = NetworkGateways::new([]);
         assert_eq!((none.scale(), none.seen_by(&PROXY, &[heavy])[0].1), (1, u32::MAX));
     }
 
@@ -224,7 +233,7 @@ mod tests {
             let all = gateways.iter().enumerate().flat_map(|(place, &count)| {
                 (0..count).map(move |n| gateway(place as u8 + 1, place as u8, &format!("10.0.{place}.{n}")))
             });
-            let gateways = Gateways::new(all);
+            let gateways = NetworkGateways::new(all);
             let endpoints: Vec<_> = pods
                 .iter()
                 .enumerate()
@@ -235,9 +244,9 @@ mod tests {
                 let weight: u32 = seen
                     .iter()
                     .filter(|(destination, _)| match destination {
-                        Destination::Endpoint(_) => network == 0,
-                        Destination::Gateway(IpAddr::V4(address), _) => network == address.octets()[2] as usize + 1,
-                        Destination::Gateway(..) => false,
+                        NetworkDestination::Endpoint(_) => network == 0,
+                        NetworkDestination::Gateway(IpAddr::V4(address), _) => network == address.octets()[2] as usize + 1,
+                        NetworkDestination::Gateway(..) => false,
                     })
                     .map(|(_, weight)| weight)
                     .sum();

@@ -43,6 +43,7 @@ impl Description {
             populations: Vec::new(),
             faults: Vec::new(),
             link_faults: Vec::new(),
+            repeated_faults: Vec::new(),
             kubernetes: KubernetesSettings::default(),
             istiod: None,
             time_series: None,

@@ -10,6 +10,7 @@ use crate::envoy::route::RouteSettings;
 use crate::envoy::session_affinity::ConsistentHash;
 use crate::faults::link::LinkFault;
 use crate::faults::pod::PodFault;
+use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, HostId, ServiceId};
 use crate::istiod::cluster_policy::TrafficPolicy;
 use crate::istiod::failover_priority::Labels;
@@ -62,6 +63,8 @@ pub struct Description {
     pub faults: Vec<PodFault>,
     /// What goes wrong with links.
     pub link_faults: Vec<LinkFault>,
+    /// What goes wrong again and again.
+    pub repeated_faults: Vec<RepeatedFault>,
     /// What Kubernetes is told.
     pub kubernetes: KubernetesSettings,
     /// How istiod paces its pushes; absent: it takes no time of its own.
@@ -251,7 +254,10 @@ impl Description {
     pub fn what_varies(&self) -> Vec<&'static str> {
         let kubernetes = &self.kubernetes;
         let all = [
-            ("faults", !self.faults.is_empty()),
+            (
+                "faults",
+                !self.faults.is_empty() || !self.link_faults.is_empty() || !self.repeated_faults.is_empty(),
+            ),
             ("changes", !kubernetes.changes.is_empty() || !self.configuration_changes.is_empty()),
             ("autoscalers", !kubernetes.autoscalers.is_empty()),
             ("users who move", self.populations.iter().any(|it| !it.moves.is_empty())),

@@ -80,10 +80,7 @@ fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFaul
         }
     }
     let Some(seen_after) = fault.seen_after else { return };
-    let returns = fault.ends.filter(|&ends| {
-        let mut others = topology.faults.of(pod).filter(|it| it.removes_endpoint());
-        !others.any(|it| it.is_on(ends))
-    });
+    let returns = fault.ends.filter(|&ends| !topology.faults.on(pod, ends).any(PodFault::removes_endpoint));
     let way = topology.description.clusters[fault.cluster].local_delay;
     let mut tell = |at: SimTime, what| {
         let event = Event::ApiServerTells(News::Endpoint { pod, what });

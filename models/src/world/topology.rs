@@ -9,7 +9,9 @@ use crate::envoy::endpoint_list::EndpointList;
 use crate::envoy::endpoint_view::EndpointView;
 use crate::envoy::proxies::ProxyPasses;
 use crate::envoy::proxies::{Proxies, ProxyKind};
-use crate::faults::pod::PodFaults;
+use crate::faults::link::LinkFault;
+use crate::faults::pod::{PodFault, PodFaults};
+use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
 use crate::istiod::upstreams::Upstreams;
@@ -88,8 +90,8 @@ impl Topology {
                 at_start[pod.service].push(id);
             }
         }
-        let faults = faults_of(&description, &pods);
         let draws = Draws::new(description.seed, replication);
+        let faults = faults_of(&description, &pods, draws);
         let populations = description.populations.iter().enumerate();
         let upstreams = Upstreams::new(&description);
         let order = |id| {
@@ -117,7 +119,7 @@ impl Topology {
             everywhere,
             at_start,
             local_hosts: description.hosts.ids().collect(),
-            links: LinkStates::new(&description.links, &description.link_faults),
+            links: LinkStates::new(&description.links, &link_faults(&description, draws)),
             ways: Ways::new(description.clusters.len(), &description.links),
             passes: ProxyPasses::new(&description),
             speed: (description.cell.speed_spread > 0.0)
@@ -262,8 +264,7 @@ impl Topology {
         let it = &self.pods[pod];
         let site = self.site_of_node(it.cluster, it.starts_on?);
         // One that is not ready from the first moment on never was.
-        let mut broken = self.faults.of(pod).filter(|fault| fault.removes_endpoint());
-        let was_ready = !broken.any(|fault| fault.is_on(SimTime::ZERO));
+        let was_ready = !self.faults.on(pod, SimTime::ZERO).any(PodFault::removes_endpoint);
         Some(Known { pod, site, weight: it.weight, ready: true, was_ready, added: None })
     }
 
@@ -473,16 +474,44 @@ fn visitors(description: &Description) -> Table<ClusterId, Vec<PopulationId>> {
 const ZTUNNEL_MEMORY: f64 = 12e6;
 
 /// The faults of each pod that they befall.
-fn faults_of(description: &Description, pods: &Table<PodId, Pod>) -> PodFaults {
+fn faults_of(description: &Description, pods: &Table<PodId, Pod>, draws: Draws) -> PodFaults {
     let mut faults = Vec::new();
     for fault in &description.faults {
-        let of_service =
-            pods.enumerate().filter(|(_, pod)| (pod.service, pod.cluster) == (fault.service, fault.cluster));
-        let befallen =
-            of_service.enumerate().filter(|(place, _)| fault.pod.is_none_or(|it| it as usize == *place));
-        faults.extend(befallen.map(|(_, (id, _))| (id, *fault)));
+        faults.extend(befallen(pods, fault).map(|(_, id)| (id, *fault)));
+    }
+    let times = &description.kubernetes.pods;
+    let starting = times.container_start.saturating_add(times.application_start);
+    for (number, it) in (0..).zip(&description.repeated_faults) {
+        let RepeatedFault::Pod { fault, repeats } = it else { continue };
+        let span = (fault.begins, fault.ends.unwrap_or(description.end()));
+        for (place, id) in befallen(pods, fault) {
+            let spans = repeats.within(span, starting, draws.of_fault(number, place as u32));
+            let within = |(begins, ends)| (id, PodFault { begins, ends: Some(ends), ..*fault });
+            faults.extend(spans.into_iter().map(within));
+        }
     }
     PodFaults::new(faults)
+}
+
+/// The pods that a fault befalls, with their places among those of their service and cluster.
+fn befallen(pods: &Table<PodId, Pod>, fault: &PodFault) -> impl Iterator<Item = (usize, PodId)> {
+    let (service, cluster, pod) = (fault.service, fault.cluster, fault.pod);
+    let of_service =
+        pods.enumerate().filter(move |(_, pod)| (pod.service, pod.cluster) == (service, cluster));
+    let all = of_service.enumerate().map(|(place, (id, _))| (place, id));
+    all.filter(move |(place, _)| pod.is_none_or(|it| it as usize == *place))
+}
+
+/// When links swallow packets.
+fn link_faults(description: &Description, draws: Draws) -> Vec<LinkFault> {
+    let mut faults = description.link_faults.clone();
+    for (number, it) in (0..).zip(&description.repeated_faults) {
+        let RepeatedFault::Link { fault, renewal } = it else { continue };
+        let span = (fault.begins, fault.ends.unwrap_or(description.end()));
+        let spans = renewal.within(span, draws.of_fault(number, 0)).into_iter();
+        faults.extend(spans.map(|(begins, ends)| LinkFault { begins, ends: Some(ends), ..*fault }));
+    }
+    faults
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@ use meshsim_models::kubernetes::scheduler::node::Node;
 use meshsim_models::kubernetes::scheduler::node_affinity::{NodeSelector, labels_in};
 use meshsim_models::kubernetes::scheduler::resources::{NodeResources, ResourceList};
 use meshsim_models::kubernetes::scheduler::topology_spread::Labels;
-use meshsim_models::liqo::endpoint_reflection::{Cidr, Consumer, Host, Remap, Status, is_reflected};
+use meshsim_models::liqo::endpoint_reflection::{
+    Cidr, Consumer, EndpointHost, PeerStatus, Remap, is_reflected,
+};
 use meshsim_models::liqo::namespace_offloading::{NamespaceMapping, PodOffloadingStrategy, twins};
-use meshsim_models::liqo::pod_mutation::{Pod, mutate};
+use meshsim_models::liqo::pod_mutation::{OffloadedPod, mutate};
 use meshsim_models::liqo::quota::{Container, LimitsEnforcement, Quota, counts};
 use meshsim_models::liqo::resource_slice::{Class, Condition, Tenant, decide, default_resources, granted};
 use meshsim_models::liqo::virtual_node::{Provider, TYPE_LABEL, VIRTUAL_NODE, taint as own_taint};
@@ -17,10 +19,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The pod as the webhook leaves it; absent: the strategy is not known.
-fn mutated(input: &Value) -> Option<Pod> {
+fn mutated(input: &Value) -> Option<OffloadedPod> {
     let given = required(input, "pod");
     let runtime_class = text_at(given, "runtime_class");
-    let mut pod = Pod {
+    let mut pod = OffloadedPod {
         tolerations: tolerations(given),
         node_selector: selector_at(given, "node_selector_terms"),
         has_liqo_runtime_class: runtime_class == Some(text_at(input, "liqo_runtime_class").unwrap_or("liqo")),
@@ -202,10 +204,10 @@ pub(crate) fn virtual_node_conditions(input: &Value) -> Value {
 
 pub(crate) fn endpoint_reflection(input: &Value) -> Value {
     let status = |key| match text_at(input, key).unwrap_or("Established") {
-        "Established" => Status::Established,
-        "Error" => Status::Error,
-        "Pending" => Status::Pending,
-        "None" => Status::None,
+        "Established" => PeerStatus::Established,
+        "Error" => PeerStatus::Error,
+        "Pending" => PeerStatus::Pending,
+        "None" => PeerStatus::None,
         other => panic!("`{other}` is not a status"),
     };
     let consumer = Consumer {
@@ -217,11 +219,11 @@ pub(crate) fn endpoint_reflection(input: &Value) -> Value {
     let remaps: Vec<Remap> = list(input, "remap").iter().map(remap).collect();
     let provider = text(required(input, "destination_cluster"));
     let host = |endpoint: &Value| match text_at(endpoint, "node") {
-        None => Host::External,
+        None => EndpointHost::External,
         Some(node) => match text_at(required(input, "nodes"), node) {
-            None => Host::Unknown,
-            Some("") => Host::Local,
-            Some(cluster) => Host::Behind(cluster.to_owned()),
+            None => EndpointHost::Unknown,
+            Some("") => EndpointHost::Local,
+            Some(cluster) => EndpointHost::Behind(cluster.to_owned()),
         },
     };
     let reflected = |endpoint: &Value| {

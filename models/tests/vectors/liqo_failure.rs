@@ -4,7 +4,7 @@ use crate::nodes::{lifecycle_settings, no_execute, second_at};
 use crate::read::{flag_at, list, millis_at, moment_at, required, small_at, text, whole};
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::kubernetes::node_lifecycle::{
-    Decision, NodeLifecycle, NodeLifecycleSettings, NodeTaint, Ready, WatchedNode, ZoneId,
+    NodeDecision, NodeLifecycle, NodeLifecycleSettings, NodeTaint, Ready, WatchedNode, ZoneId,
 };
 use meshsim_models::kubernetes::scheduler::node::Taint;
 use meshsim_models::kubernetes::taint_eviction::{Eviction, eviction, with_defaults};
@@ -116,19 +116,19 @@ impl Watch {
         self.controller.ready(self.virtual_node) == Some(Ready::True)
     }
 
-    fn decided(&mut self, decisions: Vec<Decision>, now: SimTime) {
+    fn decided(&mut self, decisions: Vec<NodeDecision>, now: SimTime) {
         for decision in decisions {
             match decision {
-                Decision::Unknown(node) if node == self.virtual_node => self.tells(now, "ready_unknown"),
-                Decision::PodsNotReady(node) if node == self.virtual_node => {
+                NodeDecision::Unknown(node) if node == self.virtual_node => self.tells(now, "ready_unknown"),
+                NodeDecision::PodsNotReady(node) if node == self.virtual_node => {
                     self.tells(now, "pods_not_ready");
                 }
-                Decision::Taint(node, taint) if node == self.virtual_node => {
+                NodeDecision::Taint(node, taint) if node == self.virtual_node => {
                     let is_not_ready = taint == NodeTaint::NotReady;
                     self.tells(now, if is_not_ready { "taint_not_ready" } else { "taint_unreachable" });
                     self.taints(&[no_execute(taint)], now);
                 }
-                Decision::TaintsRemoved(node) if node == self.virtual_node => {
+                NodeDecision::TaintsRemoved(node) if node == self.virtual_node => {
                     self.tells(now, "taints_removed");
                     self.taints(&[], now);
                 }

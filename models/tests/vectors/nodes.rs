@@ -6,7 +6,7 @@ use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::kubernetes::backoff::Backoff;
 use meshsim_models::kubernetes::crash_loop::{CrashLoop, CrashLoopSettings};
 use meshsim_models::kubernetes::node_lifecycle::{
-    Decision, NodeLifecycle, NodeLifecycleSettings, NodeTaint, Ready, WatchedNode, ZoneId,
+    NodeDecision, NodeLifecycle, NodeLifecycleSettings, NodeTaint, Ready, WatchedNode, ZoneId,
 };
 use meshsim_models::kubernetes::scheduler::node::{Effect, Taint, Toleration};
 use meshsim_models::kubernetes::taint_eviction::{Eviction, eviction, with_defaults};
@@ -230,20 +230,20 @@ impl Watch<'_> {
         self.timeline.push((now, what, self.names[node.index()].to_owned()));
     }
 
-    fn decided(&mut self, decision: Decision, now: SimTime, zones: &[&str]) {
+    fn decided(&mut self, decision: NodeDecision, now: SimTime, zones: &[&str]) {
         match decision {
-            Decision::Unknown(node) => self.tells(now, "ready_unknown".into(), node),
-            Decision::PodsNotReady(node) => self.tells(now, "pods_not_ready".into(), node),
-            Decision::Taint(node, taint) => {
+            NodeDecision::Unknown(node) => self.tells(now, "ready_unknown".into(), node),
+            NodeDecision::PodsNotReady(node) => self.tells(now, "pods_not_ready".into(), node),
+            NodeDecision::Taint(node, taint) => {
                 let what = if taint == NodeTaint::NotReady { "taint_not_ready" } else { "taint_unreachable" };
                 self.tells(now, what.into(), node);
                 self.taints(&[no_execute(taint)], node, now);
             }
-            Decision::TaintsRemoved(node) => {
+            NodeDecision::TaintsRemoved(node) => {
                 self.tells(now, "taints_removed".into(), node);
                 self.taints(&[], node, now);
             }
-            Decision::Zone(zone, state) => {
+            NodeDecision::Zone(zone, state) => {
                 self.zones.push((now, zones[zone.index()].to_owned(), state.name().to_owned()));
             }
         }

@@ -3,11 +3,13 @@
 use super::check::{Check, DURATION_MAX};
 use super::clusters::Network;
 use super::ranges::bounded;
+use crate::schema::Duration;
 use crate::schema::faults::{Fault, Kind, SeenAfter};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
+use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use std::ops::Range;
 use toml::Spanned;
@@ -19,6 +21,20 @@ const DEFAULT_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);
 /// (Kubernetes' `periodSeconds` and `failureThreshold`).
 const DEFAULT_BLACKHOLE_SEEN_AFTER: SimDuration = SimDuration::from_secs(30);
 
+/// What goes wrong.
+#[derive(Default)]
+pub(super) struct Faults {
+    /// With pods, once.
+    pub pods: Vec<PodFault>,
+    /// With links, once.
+    pub links: Vec<LinkFault>,
+    /// With either, again and again.
+    pub repeated: Vec<RepeatedFault>,
+}
+
+/// Shorter ones would come more often than anybody looks.
+const SHORTEST_MEAN: SimDuration = SimDuration::from_secs(1);
+
 /// Pods and links that fail.
 pub(super) fn resolve(
     check: &mut Check<'_>,
@@ -26,17 +42,72 @@ pub(super) fn resolve(
     application: &Application,
     network: &Network,
     end: SimDuration,
-) -> (Vec<PodFault>, Vec<LinkFault>) {
-    let (mut of_pods, mut of_links) = (Vec::new(), Vec::new());
+) -> Faults {
+    let mut found = Faults::default();
     for it in faults {
         let span = span_of_time(check, it.get_ref(), end);
+        let renewal = renewal(check, it.get_ref());
         if it.get_ref().link.is_some() {
-            of_links.extend(of_link(check, it.get_ref(), network, span));
+            let Some(fault) = of_link(check, it.get_ref(), network, span) else { continue };
+            match renewal {
+                Some(renewal) => found.repeated.push(RepeatedFault::Link { fault, renewal }),
+                None => found.links.push(fault),
+            }
         } else {
-            of_pods.extend(of_pod(check, it, application, network, span));
+            let repeats = renewal.map(Repeats::Renewal).or(crash_loop(check, it.get_ref()));
+            let Some(fault) = of_pod(check, it, application, network, span) else { continue };
+            match repeats {
+                Some(repeats) => found.repeated.push(RepeatedFault::Pod { fault, repeats }),
+                None => found.pods.push(fault),
+            }
         }
     }
-    (of_pods, of_links)
+    found
+}
+
+/// How a fault comes again by chance.
+fn renewal(check: &mut Check<'_>, fault: &Fault) -> Option<Renewal> {
+    let mut mean = |time: Option<&Duration>, key| {
+        Some(check.duration(Some(time?), key, SimDuration::ZERO, SHORTEST_MEAN.as_nanos()))
+    };
+    let means = (mean(fault.mtbf.as_ref(), "mtbf"), mean(fault.mttr.as_ref(), "mttr"));
+    let one = match (&fault.mtbf, &fault.mttr) {
+        (Some(mtbf), None) => Some((mtbf, "mttr", "mttr = \"1min\": how long it takes until it is repaired")),
+        (None, Some(mttr)) => {
+            Some((mttr, "mtbf", "mtbf = \"10min\": how long it takes until it fails again"))
+        }
+        _ => None,
+    };
+    if let Some((place, key, example)) = one {
+        check.problem(
+            format!("a fault that comes again by chance needs an {key}"),
+            place.span(),
+            format!("write {example}"),
+        );
+    }
+    let (between_failures, to_repair) = (means.0?, means.1?);
+    Some(Renewal { between_failures, to_repair })
+}
+
+/// A pod that crashes whenever it has run for a while.
+fn crash_loop(check: &mut Check<'_>, fault: &Fault) -> Option<Repeats> {
+    let written = fault.runs.as_ref()?;
+    if *fault.kind.get_ref() != Kind::Crash {
+        let kind = format!("{:?}", fault.kind.get_ref()).to_lowercase();
+        check.problem(
+            format!("a fault of kind \"{kind}\" has no runs"),
+            written.span(),
+            "take it out, or write kind = \"crash\"",
+        );
+    }
+    if let Some(mtbf) = &fault.mtbf {
+        check.problem(
+            "a crash comes again by chance or by its runs",
+            mtbf.span(),
+            "take mtbf and mttr out, or runs",
+        );
+    }
+    Some(Repeats::CrashLoop(check.duration(Some(written), "runs", SimDuration::ZERO, 1_000_000)))
 }
 
 /// When a fault begins and when it ends.
@@ -71,6 +142,7 @@ fn of_link(
         ("share", fault.share.as_ref().map(Spanned::span)),
         ("status", fault.status.as_ref().map(Spanned::span)),
         ("factor", fault.factor.as_ref().map(Spanned::span)),
+        ("runs", fault.runs.as_ref().map(Spanned::span)),
         ("seen_after", fault.seen_after.as_ref().map(Spanned::span)),
     ];
     for (key, place) in of_pods {

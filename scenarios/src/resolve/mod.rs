@@ -115,7 +115,7 @@ pub fn resolve(
     let begin_at = begin_at(&mut check, scenario);
     let times = Times { begin_at, end };
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, &times);
-    let (faults, link_faults) = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =
@@ -137,8 +137,9 @@ pub fn resolve(
         links: network.links,
         deployments: network.deployments,
         populations,
-        faults,
-        link_faults,
+        faults: faults.pods,
+        link_faults: faults.links,
+        repeated_faults: faults.repeated,
         kubernetes,
         istiod,
         time_series,

@@ -13,7 +13,7 @@ use toml::Spanned;
 pub struct Fault {
     /// When it begins, from the start of the run.
     pub at: Duration,
-    /// How long it lasts; to the end if absent.
+    /// How long it lasts, or comes again; to the end if absent.
     #[serde(rename = "for")]
     pub lasts: Option<Duration>,
     /// Whose pods.
@@ -32,6 +32,12 @@ pub struct Fault {
     pub status: Option<Spanned<u16>>,
     /// Of slowness: how many times as long everything takes.
     pub factor: Option<Spanned<f64>>,
+    /// Of a crash that comes again: how long the pod answers each time.
+    pub runs: Option<Duration>,
+    /// Of a fault that comes again by chance: mean time from a repair to the next failure.
+    pub mtbf: Option<Duration>,
+    /// Of a fault that comes again by chance: mean time to its repair.
+    pub mttr: Option<Duration>,
     /// How long it takes until proxies are told.
     pub seen_after: Option<Spanned<Quantity<SeenAfter>>>,
 }

@@ -10,6 +10,7 @@ use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::Service;
 use meshsim_models::envoy::outlier_detection::OutlierDetection;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
+use meshsim_models::faults::repeated::RepeatedFault;
 use meshsim_models::ids::{ClusterId, ServiceId, UpstreamId};
 use meshsim_models::istiod::locality_setting::{LocalitySetting, in_force};
 use meshsim_models::istiod::upstreams::Upstreams;
@@ -245,16 +246,25 @@ fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Warning> {
 
 fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
-    let befalls = |fault: &PodFault| {
+    let befalls = |(fault, _): &(&PodFault, bool)| {
         let here = |it: &&Deployment| (it.service, it.cluster) == (fault.service, fault.cluster);
         description.deployments.iter().find(here).is_some_and(|it| it.replicas > 0)
     };
-    let warning = |fault: &PodFault| Warning::FaultWithoutPods {
+    let warning = |(fault, _): (&PodFault, bool)| Warning::FaultWithoutPods {
         strategy: resolved.strategy.clone(),
         service: description.application.services[fault.service].name.clone(),
         cluster: description.clusters[fault.cluster].name.clone(),
     };
-    description.faults.iter().filter(|fault| !befalls(fault)).map(warning).collect()
+    pod_faults(description).filter(|fault| !befalls(fault)).map(warning).collect()
+}
+
+/// The faults of pods, and whether they end during the run.
+fn pod_faults(description: &Description) -> impl Iterator<Item = (&PodFault, bool)> {
+    let once = description.faults.iter().map(|fault| (fault, fault.ends.is_some()));
+    once.chain(description.repeated_faults.iter().filter_map(|it| match it {
+        RepeatedFault::Pod { fault, .. } => Some((fault, true)),
+        RepeatedFault::Link { .. } => None,
+    }))
 }
 
 /// Services whose pods would burn CPU when they start, and none does.
@@ -263,13 +273,13 @@ fn starts_without_effect(resolved: &Resolved) -> Option<Warning> {
     let settings = &description.kubernetes;
     let starts = |it: &Deployment, work: StartWork| {
         let changed = |change: &Change| (change.service, change.cluster) == (it.service, it.cluster);
-        let is_back = |fault: &PodFault| {
+        let is_back = |(fault, ends): (&PodFault, bool)| {
             let here = (fault.service, fault.cluster) == (it.service, it.cluster);
-            here && fault.kind == FaultKind::Crash && fault.ends.is_some()
+            here && fault.kind == FaultKind::Crash && ends
         };
         settings.autoscaler(it.service, it.cluster).is_some()
             || settings.changes.iter().any(changed)
-            || (work.when == StartWhen::AfterReady && description.faults.iter().any(is_back))
+            || (work.when == StartWhen::AfterReady && pod_faults(description).any(is_back))
     };
     let has_no_effect = |service: &ServiceId| {
         let of_service = || description.deployments.iter().filter(|it| it.service == *service);

@@ -62,6 +62,7 @@ fn random_description(rng: &mut Draw) -> Description {
         populations: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
+        repeated_faults: Vec::new(),
         kubernetes,
         istiod: None,
         time_series: None,
