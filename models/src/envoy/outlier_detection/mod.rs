@@ -60,11 +60,17 @@ pub enum AtTick {
     Threshold(EjectionType, Statistics),
 }
 
-/// What one proxy knows of the hosts of one upstream, numbered from 0.
+/// What one proxy knows of the hosts of one upstream, numbered from 0. There may be thousands, of which it has called a
+/// few: it keeps a bit of each and more only of those.
 #[derive(Clone, Debug, Default)]
 pub struct Detector {
-    hosts: Vec<Host>,
+    /// A bit for each host: whether it is there.
+    members: Vec<u64>,
+    /// Hosts from which a result has come since they are there, by their numbers.
+    known: Vec<(u32, Host)>,
     present: u32,
+    /// One more than the highest number that a host has had.
+    places: u32,
     ejected: u32,
     overflow: u64,
     not_enforced: [u64; EjectionType::ALL.len()],
@@ -72,7 +78,6 @@ pub struct Detector {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Host {
-    present: bool,
     consecutive_5xx: u32,
     consecutive_gateway_failure: u32,
     consecutive_local_origin_failure: u32,
@@ -134,27 +139,32 @@ impl Detector {
 
     /// A host comes in, with nothing known of it.
     pub fn add(&mut self, host: usize) {
-        if self.hosts.len() <= host {
-            self.hosts.resize(host + 1, Host::default());
+        let (word, bit) = Self::bit(host);
+        if self.members.len() <= word {
+            self.members.resize(word + 1, 0);
         }
-        if !self.hosts[host].present {
-            self.hosts[host] = Host { present: true, ..Host::default() };
-            self.present += 1;
-        }
+        self.present += u32::from(self.members[word] & bit == 0);
+        self.members[word] |= bit;
+        self.places = self.places.max(host as u32 + 1);
     }
 
     /// A host goes.
     pub fn remove(&mut self, host: usize) {
-        if self.knows(host) {
-            self.ejected -= u32::from(self.is_ejected(host));
-            self.present -= 1;
-            self.hosts[host] = Host::default();
+        if !self.is_member(host) {
+            return;
+        }
+        let (word, bit) = Self::bit(host);
+        self.members[word] &= !bit;
+        self.present -= 1;
+        if let Ok(place) = self.place(host) {
+            let (_, gone) = self.known.remove(place);
+            self.ejected -= u32::from(gone.ejected_at.is_some());
         }
     }
 
     /// Hosts that `stays` does not keep go.
     pub fn retain(&mut self, stays: impl Fn(usize) -> bool) {
-        for host in (0..self.hosts.len()).filter(|&host| !stays(host)) {
+        for host in (0..self.members.len() * 64).filter(|&host| !stays(host)) {
             self.remove(host);
         }
     }
@@ -162,19 +172,19 @@ impl Detector {
     /// Whether a tick would change nothing: no host is left out, and none has been of late.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        self.ejected == 0 && self.hosts.iter().all(|host| host.ejections_in_a_row == 0)
+        self.ejected == 0 && self.known.iter().all(|(_, host)| host.ejections_in_a_row == 0)
     }
 
     /// Whether a host is left out.
     #[must_use]
     pub fn is_ejected(&self, host: usize) -> bool {
-        self.hosts.get(host).is_some_and(|host| host.ejected_at.is_some())
+        self.ejected > 0 && self.place(host).is_ok_and(|place| self.known[place].1.ejected_at.is_some())
     }
 
     /// Hosts that there have been, in places of their own.
     #[must_use]
-    pub fn ever_present(&self) -> u32 {
-        self.hosts.len() as u32
+    pub const fn ever_present(&self) -> u32 {
+        self.places
     }
 
     /// Hosts that are left out.
@@ -203,10 +213,8 @@ impl Detector {
         status: u16,
         now: SimTime,
     ) -> Option<EjectionType> {
-        if !self.knows(host) {
-            return None;
-        }
-        let it = &mut self.hosts[host];
+        let place = self.enter(host)?;
+        let it = &mut self.known[place].1;
         let failed = (500..600).contains(&status);
         it.external_origin.count(!failed);
         if !failed {
@@ -221,10 +229,10 @@ impl Detector {
         let by_5xx = it.consecutive_5xx == config.consecutive_5xx;
         let mut ejection = None;
         if by_gateway {
-            ejection = self.detect(config, host, EjectionType::ConsecutiveGatewayFailure, now);
+            ejection = self.detect(config, place, EjectionType::ConsecutiveGatewayFailure, now);
         }
         if by_5xx {
-            ejection = ejection.or(self.detect(config, host, EjectionType::Consecutive5xx, now));
+            ejection = ejection.or(self.detect(config, place, EjectionType::Consecutive5xx, now));
         }
         ejection
     }
@@ -260,17 +268,18 @@ impl Detector {
 
     /// The interval's timer fires: hosts return, then statistics eject. `report` learns of each.
     pub fn tick(&mut self, config: &OutlierDetection, now: SimTime, mut report: impl FnMut(AtTick)) {
-        for host in 0..self.hosts.len() {
-            if self.may_return(config, host, now) {
-                self.give_back(host, now);
-                report(AtTick::Returned(host));
+        for (host, it) in &mut self.known {
+            if it.may_return(config, now) {
+                it.give_back(now);
+                self.ejected -= 1;
+                report(AtTick::Returned(*host as usize));
             }
-            self.hosts[host].external_origin.next_interval();
-            self.hosts[host].local_origin.next_interval();
+            it.external_origin.next_interval();
+            it.local_origin.next_interval();
         }
         self.judge(config, EXTERNAL, now, &mut report);
         self.judge(config, LOCAL, now, &mut report);
-        for host in &mut self.hosts {
+        for (_, host) in &mut self.known {
             let quiet = host.returned_at.is_some_and(|returned| now - returned >= config.interval);
             if quiet && host.ejected_at.is_none() {
                 host.ejections_in_a_row = host.ejections_in_a_row.saturating_sub(1);
@@ -291,8 +300,8 @@ impl Detector {
             return;
         }
         // Both judge the hosts that are in service now, before either ejects.
-        for host in &mut self.hosts {
-            host.judged = host.present && host.ejected_at.is_none();
+        for (_, host) in &mut self.known {
+            host.judged = host.ejected_at.is_none();
         }
         let statistics = Statistics::of(config, || self.judged(origin, config.success_rate_request_volume));
         let judged_by_failures = self.judged(origin, config.failure_percentage_request_volume).count();
@@ -319,23 +328,45 @@ impl Detector {
         now: SimTime,
         report: &mut impl FnMut(AtTick),
     ) {
-        for host in 0..self.hosts.len() {
-            let it = &self.hosts[host];
-            let rate = if it.judged { (origin.of)(it).rate(volume) } else { None };
-            if rate.is_some_and(&outlier) && self.eject(config, host, kind, now) {
-                report(AtTick::Ejected(host, kind));
+        for place in 0..self.known.len() {
+            let (host, it) = &self.known[place];
+            let (host, rate) = (*host, if it.judged { (origin.of)(it).rate(volume) } else { None });
+            if rate.is_some_and(&outlier) && self.eject(config, place, kind, now) {
+                report(AtTick::Ejected(host as usize, kind));
             }
         }
     }
 
     /// The success rates of the judged hosts with at least `volume` requests.
     fn judged(&self, origin: ErrorOrigin, volume: u32) -> impl Iterator<Item = f64> + '_ {
-        let hosts = self.hosts.iter().filter(|host| host.judged);
+        let hosts = self.known.iter().map(|(_, host)| host).filter(|host| host.judged);
         hosts.filter_map(move |host| (origin.of)(host).rate(volume))
     }
 
-    fn knows(&self, host: usize) -> bool {
-        self.hosts.get(host).is_some_and(|host| host.present)
+    /// The word of a host among `members`, and its bit there.
+    const fn bit(host: usize) -> (usize, u64) {
+        (host / 64, 1 << (host % 64))
+    }
+
+    fn is_member(&self, host: usize) -> bool {
+        let (word, bit) = Self::bit(host);
+        self.members.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// The place of a host among those that are known, or that where it would be.
+    fn place(&self, host: usize) -> Result<usize, usize> {
+        self.known.binary_search_by_key(&(host as u32), |(number, _)| *number)
+    }
+
+    /// The place of a host from which a result has come, unless it is not there.
+    fn enter(&mut self, host: usize) -> Option<usize> {
+        if !self.is_member(host) {
+            return None;
+        }
+        Some(self.place(host).unwrap_or_else(|place| {
+            self.known.insert(place, (host as u32, Host::default()));
+            place
+        }))
     }
 
     fn put_local_origin(
@@ -345,10 +376,8 @@ impl Detector {
         success: bool,
         now: SimTime,
     ) -> Option<EjectionType> {
-        if !self.knows(host) {
-            return None;
-        }
-        let it = &mut self.hosts[host];
+        let place = self.enter(host)?;
+        let it = &mut self.known[place].1;
         it.local_origin.count(success);
         it.consecutive_local_origin_failure =
             if success { 0 } else { it.consecutive_local_origin_failure + 1 };
@@ -356,22 +385,22 @@ impl Detector {
         if success || !reached {
             return None;
         }
-        self.detect(config, host, EjectionType::ConsecutiveLocalOriginFailure, now)
+        self.detect(config, place, EjectionType::ConsecutiveLocalOriginFailure, now)
     }
 
-    /// Errors in a row have reached a threshold.
+    /// Errors in a row of the host at a place have reached a threshold.
     fn detect(
         &mut self,
         config: &OutlierDetection,
-        host: usize,
+        place: usize,
         kind: EjectionType,
         now: SimTime,
     ) -> Option<EjectionType> {
-        if self.is_ejected(host) {
+        if self.known[place].1.ejected_at.is_some() {
             return None;
         }
-        let ejected = self.eject(config, host, kind, now);
-        let it = &mut self.hosts[host];
+        let ejected = self.eject(config, place, kind, now);
+        let it = &mut self.known[place].1;
         match kind {
             EjectionType::Consecutive5xx => it.consecutive_5xx = 0,
             EjectionType::ConsecutiveGatewayFailure => it.consecutive_gateway_failure = 0,
@@ -380,8 +409,8 @@ impl Detector {
         ejected.then_some(kind)
     }
 
-    /// Ejects a host if that is allowed and enforced: whether it was.
-    fn eject(&mut self, config: &OutlierDetection, host: usize, kind: EjectionType, now: SimTime) -> bool {
+    /// Ejects the host at a place if that is allowed and enforced: whether it was.
+    fn eject(&mut self, config: &OutlierDetection, place: usize, kind: EjectionType, now: SimTime) -> bool {
         if !config.allows(self.ejected + 1, self.present) {
             self.overflow += 1;
             return false;
@@ -390,11 +419,11 @@ impl Detector {
             self.not_enforced[kind as usize] += 1;
             return false;
         }
-        if self.is_ejected(host) {
+        let it = &mut self.known[place].1;
+        if it.ejected_at.is_some() {
             return false;
         }
         self.ejected += 1;
-        let it = &mut self.hosts[host];
         it.ejected_at = Some(now);
         let (base, max) = (config.base_ejection_time, config.max_ejection_time());
         if base * u64::from(it.ejections_in_a_row) < max + base {
@@ -402,21 +431,20 @@ impl Detector {
         }
         true
     }
+}
 
-    fn may_return(&self, config: &OutlierDetection, host: usize, now: SimTime) -> bool {
-        let it = &self.hosts[host];
-        let away = config.base_ejection_time * u64::from(it.ejections_in_a_row);
-        it.ejected_at.is_some_and(|since| now - since >= away.min(config.max_ejection_time()))
+impl Host {
+    fn may_return(&self, config: &OutlierDetection, now: SimTime) -> bool {
+        let away = config.base_ejection_time * u64::from(self.ejections_in_a_row);
+        self.ejected_at.is_some_and(|since| now - since >= away.min(config.max_ejection_time()))
     }
 
-    fn give_back(&mut self, host: usize, now: SimTime) {
-        self.ejected -= 1;
-        let it = &mut self.hosts[host];
-        it.ejected_at = None;
-        it.returned_at = Some(now);
-        it.consecutive_5xx = 0;
-        it.consecutive_gateway_failure = 0;
-        it.consecutive_local_origin_failure = 0;
+    fn give_back(&mut self, now: SimTime) {
+        self.ejected_at = None;
+        self.returned_at = Some(now);
+        self.consecutive_5xx = 0;
+        self.consecutive_gateway_failure = 0;
+        self.consecutive_local_origin_failure = 0;
     }
 }
 

@@ -148,3 +148,14 @@ fn a_host_that_goes_and_comes_back_is_new() {
     detector.add(1);
     assert!(fail(&mut detector, &config, 1, 5, at(0)));
 }
+
+#[test]
+fn of_hosts_that_nobody_called_there_is_a_bit() {
+    let config = all_may_go();
+    let mut detector = Detector::new(3_000);
+    assert!(fail(&mut detector, &config, 2_999, 5, at(0)) && fail(&mut detector, &config, 64, 5, at(0)));
+    assert_eq!((detector.present, detector.ejected(), detector.known.len()), (3_000, 2, 2));
+    assert_eq!(tick(&mut detector, &config, at(30)), [AtTick::Returned(64), AtTick::Returned(2_999)]);
+    detector.retain(|host| host < 64);
+    assert_eq!((detector.present, detector.known.len()), (64, 0));
+}
