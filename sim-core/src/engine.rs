@@ -169,11 +169,15 @@ impl<P: Process> Engine<P> {
         self.ways.places().map(|place| &self.slots[place].process)
     }
 
-    /// The processes, in the same order, to be changed between runs.
-    pub fn processes_mut(&mut self) -> impl ExactSizeIterator<Item = &mut P> {
-        let mut slots: Vec<&mut Slot<P>> = self.slots.iter_mut().collect();
-        slots.sort_unstable_by_key(|slot| slot.scheduler.process());
-        slots.into_iter().map(|slot| &mut slot.process)
+    /// The processes, in the same order, to be changed between runs. Allocates nothing unless several threads have run
+    /// them.
+    pub fn processes_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        let in_order = self.ways.places().enumerate().all(|(process, place)| process == place);
+        let ordered = if in_order { self.slots.len() } else { 0 };
+        let (ordered, shared_out) = self.slots.split_at_mut(ordered);
+        let mut sorted: Vec<&mut Slot<P>> = shared_out.iter_mut().collect();
+        sorted.sort_unstable_by_key(|slot| slot.scheduler.process());
+        ordered.iter_mut().chain(sorted).map(|slot| &mut slot.process)
     }
 
     /// The number of events and messages handled so far.
