@@ -11,7 +11,7 @@
 //! - Not common: closed-loop arrival times, and whatever depends on the set of hosts (a choice
 //!   among three endpoints is another choice than one among two).
 
-use crate::ids::{ClusterId, PodId, PopulationId, ProxyId};
+use crate::ids::{ClusterId, PopulationId, ProxyId};
 use meshsim_core::random::{Address, Draw};
 
 /// What a random number is for. The numbers are part of every address: a new purpose takes the next
@@ -185,10 +185,10 @@ impl Draws {
         self.entities.child(FAULTS).child(fault as u64).child(befallen as u64)
     }
 
-    /// A pod's draw number `n`.
+    /// Draw number `n` of the pods with this number among all addresses.
     #[must_use]
-    pub const fn of_pod(self, pod: PodId, n: u64) -> Address {
-        self.entities.child(PODS).child(pod.0 as u64).child(n)
+    pub const fn of_pod(self, number: u64, n: u64) -> Address {
+        self.entities.child(PODS).child(number).child(n)
     }
 }
 

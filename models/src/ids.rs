@@ -15,7 +15,7 @@ id_type!(
     EndpointId
 );
 id_type!(
-    /// A pod, numbered over all clusters; the pods of a cluster stand together.
+    /// A pod; its number says where it runs, what it runs and which of these it is (`pod_id`).
     PodId
 );
 id_type!(

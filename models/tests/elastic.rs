@@ -349,14 +349,14 @@ fn fault(kind: FaultKind, begins_ms: u64, ends_ms: Option<u64>) -> PodFault {
     }
 }
 
-fn places(record: &Record, cluster: ClusterId, name: &str) -> Vec<u32> {
-    steps(record, cluster).iter().filter(|it| it.step.name() == name).map(|it| it.place).collect()
+fn ordinals(record: &Record, cluster: ClusterId, name: &str) -> Vec<u32> {
+    steps(record, cluster).iter().filter(|it| it.step.name() == name).map(|it| it.ordinal).collect()
 }
 
 #[test]
 fn a_pod_that_a_fault_made_unready_is_deleted_first() {
     let mut description = world(1, &[(0, EDGE, 3)], &[(20_000, EDGE, ChangeKind::Scale(2))]);
-    let deleted = |description: &Description| places(&run(description, 0), EDGE, "deleted");
+    let deleted = |description: &Description| ordinals(&run(description, 0), EDGE, "deleted");
     assert_eq!(deleted(&description), [2]);
     description.faults = vec![fault(FaultKind::Crash, 10_000, None)];
     assert_eq!(deleted(&description), [0]);
@@ -377,7 +377,7 @@ fn a_rolling_update_takes_a_broken_pod_for_missing() {
     description.faults = vec![fault(FaultKind::Unready, 10_000, Some(20_000))];
     description.time_series = Some(SimDuration::from_millis(100));
     let record = run(&description, 0);
-    assert_eq!(places(&record, EDGE, "deleted")[0], 0);
+    assert_eq!(ordinals(&record, EDGE, "deleted")[0], 0);
     let after = record.series[EDGE].services.iter().filter(|sample| sample.at > at_ms(12_000));
     assert!(after.into_iter().all(|sample| sample.endpoints >= 3), "no more than one is missing");
 }
@@ -510,4 +510,54 @@ fn a_sidecar_that_gets_no_answer_shows_its_cpu_all_the_same() {
     let of_caller = record.series[EDGE].services.iter().filter(|sample| sample.service == ServiceId(0));
     let measured: Vec<f64> = of_caller.skip(1).map(|sample| sample.sidecar_cpu).collect();
     assert!(!measured.is_empty() && measured.iter().all(|cores| (cores - 3.0).abs() < 0.02), "{measured:?}");
+}
+
+/// Three pods, of which two are made at 10 s, die at 30 s; proxies are told a second later, both times.
+#[test]
+fn a_fault_of_all_pods_befalls_those_that_are_made_too() {
+    let mut description = world(1, &[(0, EDGE, 1)], &[(10_000, EDGE, ChangeKind::Scale(3))]);
+    description.services[ServiceId(0)].routes = Vec::new();
+    description.faults = vec![PodFault { pod: None, ..fault(FaultKind::Crash, 30_000, Some(40_000)) }];
+    let record = run(&description, 0);
+    let arrived =
+        |row: &meshsim_models::telemetry::request_log::RequestRow| row.arrival.as_nanos() / 1_000_000;
+    for (row, end) in all_ended(&record) {
+        let status = end.status.to_string();
+        match arrived(&row) {
+            // Refused, and then there is nobody to ask.
+            30_010..=30_990 => assert!(status.starts_with("503 U"), "{status} at {}", row.arrival),
+            31_010..=40_990 => assert_eq!(status, "503 UH", "at {}", row.arrival),
+            20_000..=29_980 | 41_010.. => assert_eq!(status, "200", "at {}", row.arrival),
+            _ => {}
+        }
+    }
+    assert!(served(&record, EDGE).iter().all(|&calls| calls > 1_000), "{:?}", served(&record, EDGE));
+}
+
+/// The second pod of the service does not run at the start: the fault befalls it when it does.
+#[test]
+fn a_fault_of_a_pod_that_is_made_befalls_no_other() {
+    let mut description = world(1, &[(0, EDGE, 0)], &[(5_000, EDGE, ChangeKind::Scale(2))]);
+    let broken = FaultKind::Errors { share: 1.0, status: 500 };
+    description.services[ServiceId(0)] = Default::default();
+    description.faults = vec![PodFault { pod: Some(1), ..fault(broken, 20_000, None) }];
+    let record = run(&description, 0);
+    let after = all_ended(&record).into_iter().filter(|(row, _)| row.arrival >= at_ms(20_000));
+    let errors: Vec<bool> = after.map(|(_, end)| end.status.code() == 500).collect();
+    let share = errors.iter().filter(|it| **it).count() as f64 / errors.len() as f64;
+    assert!((0.4..0.6).contains(&share), "{share}");
+}
+
+/// More pods than anybody could have expected, one service after the other.
+#[test]
+fn a_deployment_may_come_to_have_any_number_of_pods() {
+    let scale = |replicas| ChangeKind::Scale(replicas);
+    let mut description = world(1, &[(0, EDGE, 1)], &[(5_000, EDGE, scale(40)), (30_000, EDGE, scale(2))]);
+    description.clusters[EDGE].nodes[0].capacity.milli_cpu = Some(64_000);
+    description.clusters[EDGE].nodes[0].capacity.pods = 100;
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "ready").len(), 39);
+    assert_eq!(record.deployments[EDGE][0].1.len(), 40);
+    assert_eq!(statuses(&record, 200), all_ended(&record).len());
 }

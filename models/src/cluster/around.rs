@@ -8,6 +8,7 @@ use super::event::Event;
 use super::handed::Handed;
 use super::job::Job;
 use super::message::Message;
+use super::news::Addressee;
 use super::pods::Pods;
 use crate::compute::{Compute, NextEvent};
 use crate::envoy::proxies::Proxies;
@@ -77,6 +78,15 @@ impl<'a> Around<'a> {
         (self.topology.passes.client(row.pass), row.to_caller)
     }
 
+    /// A proxy of this cluster, as an istiod names it.
+    #[must_use]
+    pub(crate) fn proxy_of(&self, addressee: Addressee) -> ProxyId {
+        match addressee {
+            Addressee::Standing(proxy) => proxy,
+            Addressee::SidecarOf(pod) => self.proxies.sidecar(self.pods.slot_of(pod)),
+        }
+    }
+
     /// What a proxy is told of an upstream.
     #[inline]
     pub(crate) fn spec(&self, proxy: ProxyId, upstream: UpstreamId) -> &'a UpstreamSpec {
@@ -87,12 +97,12 @@ impl<'a> Around<'a> {
     /// The network between this cluster and a pod.
     #[inline]
     pub(crate) fn path_to(&self, pod: PodId) -> Path {
-        self.topology.path(self.here, self.topology.pods[pod].cluster)
+        self.topology.path(self.here, self.topology.pod_ids.cluster_of(pod))
     }
 
     /// Something passes the ztunnel of a pod's node: when it comes out.
     pub(crate) fn pass_ztunnel(&mut self, pod: PodId, worker: u16, takes: SimDuration) -> SimTime {
-        let node = self.pods[self.topology.slot_of(pod)].node;
+        let node = self.pods[self.pods.slot_of(pod)].node;
         let ztunnel = self.proxies.ztunnel(node);
         let worker = worker % self.proxies[ztunnel].workers();
         self.proxies.pass(ztunnel, worker, self.now, takes)
@@ -102,7 +112,7 @@ impl<'a> Around<'a> {
     pub(crate) fn is_down(&self, pod: PodId) -> bool {
         let faults = &self.topology.faults;
         (!faults.is_empty() && faults.is_dead(pod, self.now))
-            || !self.pods.is_reachable(self.topology.slot_of(pod))
+            || !self.pods.is_reachable(self.pods.slot_of(pod))
     }
 
     /// What takes so long (ns) in a pod that may be slow.

@@ -59,7 +59,7 @@ impl ChangedViews {
         (number, least): (u32, u32),
         now: SimTime,
     ) {
-        let service = topology.pods[pod].service;
+        let service = topology.pod_ids.service_of(pod);
         let known =
             match self.newest(service).and_then(|it| it.find(pod).ok().map(|place| it.endpoints[place])) {
                 Some(change) => change.now,
@@ -190,12 +190,12 @@ impl EndpointNews {
         let (mut it, ready) = match (self, known) {
             (Self::Appears(site), None) => {
                 let broken = topology.faults.on(pod, now).any(PodFault::removes_endpoint);
-                let weight = topology.pods[pod].weight;
+                let weight = topology.weight_of(pod);
                 let (ready, added) = (!broken, Some(now));
                 return Some(Some(Known { pod, site, weight, ready, was_ready: ready, added }));
             }
             (Self::Leaves, Some(_)) => return Some(None),
-            // What is not there cannot leave; a fault of a place without a pod befalls nobody.
+            // What is not there cannot leave; a fault of a pod that is not there befalls nobody.
             (Self::Leaves | Self::Ready | Self::Unready, None) => return None,
             (Self::Appears(_) | Self::Ready, Some(it)) => (it, true),
             (Self::Unready, Some(it)) => (it, false),
@@ -206,7 +206,7 @@ impl EndpointNews {
         it.ready = ready;
         if ready {
             // Envoy keeps the host, and when it first was healthy, where it stayed as unhealthy.
-            let upstream = topology.upstreams.of_service(configuration, topology.pods[pod].service);
+            let upstream = topology.upstreams.of_service(configuration, topology.pod_ids.service_of(pod));
             let stayed = topology.upstreams.spec(false, upstream).policy.unready_endpoints_sent;
             if !(stayed && it.was_ready) {
                 it.added = Some(now);

@@ -98,16 +98,16 @@ pub enum Event {
     PodDies(PodId),
     /// A pod that died, and whose application burns CPU when it starts, is back.
     PodIsBack(PodId),
-    /// The Deployments of an elastic cluster are there.
+    /// The scheduler begins: pods that found no node before the run are made.
     WorkloadsStart,
-    /// Somebody changes a Deployment, by the change's place in the list.
+    /// Somebody changes a Deployment, by the change's number in the list.
     WorkloadChanges(u32),
-    /// The next step in the life of a pod is due. Stale if another pod has taken its place.
+    /// The next step in the life of a pod is due. Stale if another generation has its number.
     PodAdvances {
-        /// The pod's place in the cluster.
-        place: u32,
-        /// How many pods were in this place before.
-        incarnation: u32,
+        /// The pod's slot in the cluster.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
     },
     /// The API server of this cluster tells those who watch it of a change.
     ApiServerTells(News),

@@ -9,7 +9,7 @@ use super::inbound::call::Call;
 use super::message::{GivenUp, Reset};
 use super::news::{News, Push};
 use super::outbound::hop::{Hop, Origin};
-use crate::ids::ClusterId;
+use crate::ids::{ClusterId, PodId};
 use crate::request::answer::Answer;
 use meshsim_core::Handle;
 
@@ -50,6 +50,8 @@ pub(crate) enum Handed {
         /// Its size on the wire (bytes).
         wire_bytes: u32,
     },
+    /// A pod of the cluster was made in a new slot: from `control` to `inbound` and `outbound`.
+    PodMade(PodId),
     /// A request is over: from `outbound` to whoever made it.
     Answered(Answered),
 }

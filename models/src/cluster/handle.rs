@@ -16,7 +16,7 @@ use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::{Cluster, Owners};
 use crate::compute::{Compute, ComputeEvent};
-use crate::ids::{ClusterId, PodId, PopulationId};
+use crate::ids::{ClusterId, ContainerId, PodId, PopulationId};
 use crate::telemetry::slices::Slices;
 use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
@@ -53,11 +53,12 @@ impl Shard {
     pub(crate) fn new(
         topology: &Arc<Topology>,
         group: &[ClusterId],
-        compute: Compute<Job>,
+        (compute, containers): (Compute<Job>, Vec<Vec<ContainerId>>),
         slices: Slices,
     ) -> Self {
+        let cluster = |(&id, containers)| Cluster::new(id, topology, containers, slices);
         Self {
-            clusters: group.iter().map(|&id| Cluster::new(id, topology, slices)).collect(),
+            clusters: group.iter().zip(containers).map(cluster).collect(),
             topology: Arc::clone(topology),
             compute,
             others_done: Vec::with_capacity(16),
@@ -94,17 +95,15 @@ impl Shard {
         }
     }
 
-    /// CPU time that each place for a pod of a cluster has used (s).
-    pub(crate) fn pod_cpu_seconds(&self, cluster: ClusterId, now: SimTime) -> Vec<f64> {
-        let containers = self.topology.pods_of(cluster).map(|pod| self.topology.pods[PodId(pod)].container);
-        containers.map(|it| self.compute.used_at(it, now) / 1e9).collect()
+    /// CPU time that each pod of a cluster has used, by slot (s).
+    pub(crate) fn pod_cpu_seconds(&self, cluster: &Cluster, now: SimTime) -> Vec<f64> {
+        cluster.pods.containers().map(|it| self.compute.used_at(it, now) / 1e9).collect()
     }
 
     /// CPU time that the cells of all clusters still have to use for what they were given (s).
     pub(crate) fn cpu_seconds_left(&self, now: SimTime) -> f64 {
-        let pods = self.clusters.iter().flat_map(|it| self.topology.pods_of(it.id));
-        let left = |pod| self.compute.left_at(self.topology.pods[PodId(pod)].container, now);
-        pods.map(left).sum::<f64>() / 1e9
+        let containers = self.clusters.iter().flat_map(|it| it.pods.containers());
+        containers.map(|it| self.compute.left_at(it, now)).sum::<f64>() / 1e9
     }
 
     /// The run is over: its last samples are taken.
@@ -300,8 +299,8 @@ impl Dispatcher<'_> {
             Event::PodDies(pod) => self.pod_dies(pod),
             Event::PodIsBack(pod) => to!(self.control.pod_is_back(pod)),
             Event::WorkloadsStart => to!(self.control.workloads_start()),
-            Event::WorkloadChanges(place) => to!(self.control.workload_changes(place)),
-            Event::PodAdvances { place, incarnation } => self.pod_advances(place as usize, incarnation),
+            Event::WorkloadChanges(number) => to!(self.control.workload_changes(number)),
+            Event::PodAdvances { slot, generation } => self.pod_advances(slot as usize, generation),
             Event::ApiServerTells(news) => to!(self.control.api_server_tells(news)),
             Event::IstiodSteps(step) => to!(self.control.istiod_steps(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
@@ -333,7 +332,7 @@ impl Dispatcher<'_> {
     fn job_done(&mut self, job: Job) {
         match job {
             Job::Call { call, stage } => to!(self.inbound.job_done(call, stage)),
-            Job::Start(place) => to!(self.control.start_work_is_done(place as usize)),
+            Job::Start(slot) => to!(self.control.start_work_is_done(slot as usize)),
         }
         self.pass_on();
     }
@@ -372,6 +371,10 @@ impl Dispatcher<'_> {
                         to!(self.inbound.client_gives_up(&gone));
                     }
                 }
+                Handed::PodMade(pod) => {
+                    to!(self.inbound.pod_is_made(pod));
+                    to!(self.outbound.pod_is_made(pod));
+                }
                 Handed::Push { to, push, .. } if to == self.at.here => self.take_push(push),
                 Handed::Push { to, push, wire_bytes } => {
                     to!(self.network.push(to, Body::Push(push), wire_bytes));
@@ -405,24 +408,24 @@ impl Dispatcher<'_> {
         to!(self.inbound.pod_dies(pod));
         to!(self.network.pod_dies(pod));
         to!(self.outbound.pod_dies(pod));
-        self.owners.control.pod_dies(self.at.topology.slot_of(pod));
+        self.owners.control.pod_dies(self.at.pods.slot_of(pod));
         self.pass_on();
     }
 
     /// The next step in the life of a pod is due.
-    fn pod_advances(&mut self, place: usize, incarnation: u32) {
-        if !to!(self.control.pod_advances(place, incarnation)) {
+    fn pod_advances(&mut self, slot: usize, generation: u32) {
+        if !to!(self.control.pod_advances(slot, generation)) {
             return;
         }
-        let pod = self.at.topology.pod_in(self.at.here, place);
+        let pod = self.at.pods.pod_in(slot);
         let open = self.owners.inbound.open_at(pod) + self.owners.network.sending_of(pod);
-        if !to!(self.control.ends_with(place, open)) {
+        if !to!(self.control.ends_with(slot, open)) {
             return;
         }
         self.pod_dies(pod);
         self.owners.outbound.close_connections(pod, self.at.now);
         to!(self.network.tell_others(Body::PodEnded { pod }));
-        to!(self.control.pod_has_ended(place, open));
+        to!(self.control.pod_has_ended(slot, open));
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Job {
         /// Which part.
         stage: Stage,
     },
-    /// The start of the application (`kubernetes/settings`, `StartWork`), by its place in the cluster.
+    /// The start of the application (`kubernetes/settings`, `StartWork`), by the slot of its pod.
     Start(u32),
 }
 

@@ -63,7 +63,7 @@ impl Network {
 
     /// An attempt is sent to its pod.
     pub(super) fn carry_request(&mut self, at: &mut Around<'_>, request: &Request) {
-        let target = at.topology.pods[request.pod].cluster;
+        let target = at.topology.pod_ids.cluster_of(request.pod);
         let body = at.topology.application().endpoints[request.endpoint].request_bytes;
         let stream = stream_bytes(REQUEST_HEADER, body, at.topology.encrypts());
         let path = at.topology.path(at.here, target);
@@ -88,7 +88,7 @@ impl Network {
 
     /// A client has given up an attempt: its server is told, unless what swallows packets swallows this too.
     pub(super) fn carry_given_up(&mut self, at: &mut Around<'_>, gone: &GivenUp) -> Option<GivenUp> {
-        let to = at.topology.pods[gone.pod].cluster;
+        let to = at.topology.pod_ids.cluster_of(gone.pod);
         if at.topology.faults.is_swallowing(gone.pod, at.now) || at.topology.is_cut(at.here, to, at.now) {
             return None;
         }
@@ -340,7 +340,7 @@ impl Network {
 fn address_of(at: &mut Around<'_>, body: &Body, to: ClusterId) -> Address {
     match *body {
         Body::News(News::Endpoint { pod, what: EndpointNews::Ready | EndpointNews::Unready }) => {
-            at.topology.draws.of_pod(pod, at.now.as_nanos()).child(u64::from(to.0))
+            at.topology.draws_of_pod(pod, at.now.as_nanos()).child(u64::from(to.0))
         }
         _ => at.next_draw(),
     }

@@ -35,6 +35,15 @@ pub enum EndpointNews {
     Unready,
 }
 
+/// A proxy, as an istiod elsewhere names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// One that is there from the start.
+    Standing(ProxyId),
+    /// The sidecar of a pod.
+    SidecarOf(PodId),
+}
+
 /// What istiod sends to the proxies of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {
@@ -49,7 +58,7 @@ pub enum Push {
     /// A proxy has what has come up to this number.
     To {
         /// The proxy.
-        proxy: ProxyId,
+        proxy: Addressee,
         /// The number.
         up_to: u32,
     },

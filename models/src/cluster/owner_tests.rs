@@ -5,13 +5,13 @@ use super::handed::{Answered, Handed};
 use super::handle::Dispatcher;
 use super::job::Job;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
-use super::news::{EndpointNews, IstiodStep, News, Push};
+use super::news::{Addressee, EndpointNews, IstiodStep, News, Push};
 use super::outbound::hop::{Hop, Origin};
 use super::state::Cluster;
 use crate::application::internal_service::InternalService;
 use crate::compute::Compute;
 use crate::faults::pod::{FaultKind, PodFault};
-use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId, ServiceId};
 use crate::istiod::push_kind::PushKind;
 use crate::istiod::settings::IstiodSettings;
 use crate::network::tcp::Window;
@@ -55,8 +55,8 @@ impl Bench {
         change(&mut description);
         let slices = Slices::new(description.end(), SimTime::ZERO);
         let mut topology = Topology::new(description, 0);
-        let compute = place_containers(&mut topology, &[EDGE]);
-        let cluster = Cluster::new(EDGE, &topology, slices);
+        let (compute, mut containers) = place_containers(&mut topology, &[EDGE]);
+        let cluster = Cluster::new(EDGE, &topology, containers.remove(0), slices);
         let scheduler = Scheduler::alone(2);
         Self { topology, cluster, compute, scheduler, handed: Vec::new(), now: SimTime::ZERO }
     }
@@ -95,7 +95,7 @@ fn hop() -> Handle<Hop> {
 }
 
 fn request(bench: &Bench, pod: PodId) -> Request {
-    let endpoint = bench.topology.application().services[bench.topology.pods[pod].service].endpoint;
+    let endpoint = bench.topology.application().services[bench.topology.pod_ids.service_of(pod)].endpoint;
     Request {
         client: EDGE,
         hop: hop(),
@@ -111,7 +111,7 @@ fn request(bench: &Bench, pod: PodId) -> Request {
 }
 
 fn pod_of(bench: &Bench, service: u32) -> PodId {
-    bench.topology.everywhere(ServiceId(service))[0]
+    bench.topology.at_start(ServiceId(service))[0]
 }
 
 #[test]
@@ -311,7 +311,8 @@ fn an_istiod_for_all_paces_its_pushes_and_one_elsewhere_is_told() {
         let [Handed::Push { to, push: Push::To { proxy, up_to: 1 }, .. }] = handed[..] else {
             panic!("{handed:?}")
         };
-        pushed.push((to, proxy.0));
+        pushed.push((to, proxy));
     }
-    assert_eq!(pushed, [(EDGE, 0), (CLOUD, 0), (CLOUD, 1)]);
+    let (gateway, stock) = (Addressee::Standing(ProxyId(0)), pod_of(&bench, 1));
+    assert_eq!(pushed, [(EDGE, gateway), (CLOUD, gateway), (CLOUD, Addressee::SidecarOf(stock))]);
 }

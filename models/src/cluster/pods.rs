@@ -1,31 +1,65 @@
-//! The pods of a cluster as they are. Everybody reads them; only `control` changes them.
+//! The pods of a cluster as they are. Everybody reads them; only `control` makes and changes them.
+//!
+//! # Models
+//! A pod has a slot in the tables of its cluster for as long as it has its number. Tables grow when a pod is made
+//! and no number of its service is free; a number is free again a while after its pod has ended, and the pod that
+//! takes it is its next generation. So tables are as long as there were pods at a time, however many come and go.
 
+use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
 use crate::kubernetes::pod::{Phase, PodLife};
-use meshsim_core::SimTime;
+use crate::pod_id::PodIds;
+use crate::world::topology::Topology;
+use meshsim_core::{SimDuration, SimTime, Table};
 use std::ops::Index;
 
-/// The pods of a cluster, by their place in it.
+/// Nobody sends a pod anything so long after its end: proxies far away have been told of it, too.
+pub const ADDRESS_RESTS: SimDuration = SimDuration::from_secs(60);
+
+/// The pods of a cluster, by slot.
 #[derive(Clone, Debug)]
 pub struct Pods {
+    ids: PodIds,
+    /// Whether any of them has come or gone.
+    change: bool,
     lives: Vec<PodLife>,
-    /// Whether any of them may come or go.
-    changes: bool,
+    /// The number and the container of each.
+    pods: Vec<(PodId, ContainerId)>,
+    /// Of each service, the slots of its pods in the order of their ordinals.
+    slots: Table<ServiceId, Vec<u32>>,
 }
 
 impl Pods {
-    /// As they are at the start.
+    /// Those of a cluster that run from the start, with their containers.
     #[must_use]
-    pub(super) const fn new(lives: Vec<PodLife>, changes: bool) -> Self {
-        Self { lives, changes }
+    pub(super) fn new(topology: &Topology, here: ClusterId, containers: Vec<ContainerId>) -> Self {
+        let mut pods = Self {
+            ids: topology.pod_ids,
+            change: false,
+            lives: Vec::new(),
+            pods: Vec::new(),
+            slots: topology.application().services.iter().map(|_| Vec::new()).collect(),
+        };
+        for (it, container) in topology.pods_at_start(here).iter().zip(containers) {
+            pods.add(it.pod, container, PodLife::running(it.node));
+        }
+        pods
     }
 
-    /// Whether any of them may come or go.
-    #[must_use]
-    pub const fn change(&self) -> bool {
-        self.changes
+    /// A pod has a slot from now on: the next one.
+    pub(super) fn add(&mut self, pod: PodId, container: ContainerId, life: PodLife) -> usize {
+        let slot = self.lives.len();
+        self.slots[self.ids.service_of(pod)].push(slot as u32);
+        self.pods.push((pod, container));
+        self.lives.push(life);
+        slot
     }
 
-    /// How many places there are.
+    /// Pods come and go from now on.
+    pub(super) fn begin_to_change(&mut self) {
+        self.change = true;
+    }
+
+    /// How many slots there are.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.lives.len()
@@ -37,29 +71,74 @@ impl Pods {
         self.lives.is_empty()
     }
 
-    /// Whether the pod in a place can be reached.
+    /// The slot of a pod of this cluster.
     #[must_use]
     #[inline]
-    pub fn is_reachable(&self, place: usize) -> bool {
-        !self.changes || self.lives[place].is_reachable()
+    pub fn slot_of(&self, pod: PodId) -> usize {
+        self.slots[self.ids.service_of(pod)][self.ids.ordinal_of(pod) as usize] as usize
     }
 
-    /// Whether the application of the pod in a place takes connections.
+    /// The slots of a service's pods, in the order of their ordinals.
+    #[must_use]
+    pub fn slots_of(&self, service: ServiceId) -> &[u32] {
+        &self.slots[service]
+    }
+
+    /// The pod in a slot.
+    #[must_use]
+    pub fn pod_in(&self, slot: usize) -> PodId {
+        self.pods[slot].0
+    }
+
+    /// What the pod in a slot runs.
+    #[must_use]
+    pub fn service_of(&self, slot: usize) -> ServiceId {
+        self.ids.service_of(self.pods[slot].0)
+    }
+
+    /// The container of the pod in a slot.
+    #[must_use]
+    pub fn container_of(&self, slot: usize) -> ContainerId {
+        self.pods[slot].1
+    }
+
+    /// The containers of all, by slot.
+    pub fn containers(&self) -> impl Iterator<Item = ContainerId> {
+        self.pods.iter().map(|(_, container)| *container)
+    }
+
+    /// The slot of a service's pod that ended first, if its number has had its rest since then.
+    #[must_use]
+    pub fn free_slot(&self, service: ServiceId, now: SimTime, rests: SimDuration) -> Option<usize> {
+        let free = |&slot: &usize| self.lives[slot].phase == Phase::Absent;
+        let slots = self.slots[service].iter().map(|&slot| slot as usize).filter(free);
+        let first = slots.min_by_key(|&slot| (self.lives[slot].ended, slot))?;
+        (now >= self.lives[first].ended.saturating_add(rests)).then_some(first)
+    }
+
+    /// Whether the pod in a slot can be reached.
     #[must_use]
     #[inline]
-    pub fn accepts(&self, place: usize, now: SimTime) -> bool {
-        !self.changes || self.lives[place].accepts(now)
+    pub fn is_reachable(&self, slot: usize) -> bool {
+        !self.change || self.lives[slot].is_reachable()
     }
 
-    /// Pods in some places that are in a phase.
+    /// Whether the application of the pod in a slot takes connections.
     #[must_use]
-    pub fn count(&self, places: std::ops::Range<usize>, phase: Phase) -> u32 {
-        self.lives[places].iter().filter(|it| it.phase == phase).count() as u32
+    #[inline]
+    pub fn accepts(&self, slot: usize, now: SimTime) -> bool {
+        !self.change || self.lives[slot].accepts(now)
     }
 
-    /// The pod in a place, to be changed by whoever decides on its life.
-    pub(super) fn life_mut(&mut self, place: usize) -> &mut PodLife {
-        &mut self.lives[place]
+    /// Pods of a service that are in a phase.
+    #[must_use]
+    pub fn count(&self, service: ServiceId, phase: Phase) -> u32 {
+        self.slots[service].iter().filter(|&&slot| self.lives[slot as usize].phase == phase).count() as u32
+    }
+
+    /// The pod in a slot, to be changed by whoever decides on its life.
+    pub(super) fn life_mut(&mut self, slot: usize) -> &mut PodLife {
+        &mut self.lives[slot]
     }
 }
 
@@ -67,7 +146,7 @@ impl Index<usize> for Pods {
     type Output = PodLife;
 
     #[inline]
-    fn index(&self, place: usize) -> &PodLife {
-        &self.lives[place]
+    fn index(&self, slot: usize) -> &PodLife {
+        &self.lives[slot]
     }
 }

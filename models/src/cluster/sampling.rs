@@ -79,13 +79,13 @@ impl Sampler<'_> {
         let deployment = self.cluster.owners.control.deployment(service);
         let clients = self.cluster.recorder.clients_since_last(service, nanos / 1e9);
         let pods = deployment.map(|it| self.count_pods(it)).unwrap_or_default();
-        let places = deployment.map(|it| self.cluster.owners.control.state(it).places.clone());
         let (mut used, mut throttled, mut count) = (Counters::default(), 0, 0_u32);
-        for place in places.unwrap_or_default() {
-            let (counters, periods) = self.used_since_last(place);
+        for ordinal in 0..self.cluster.pods.slots_of(service).len() {
+            let slot = self.cluster.pods.slots_of(service)[ordinal] as usize;
+            let (counters, periods) = self.used_since_last(slot);
             used += counters;
             throttled += periods;
-            count += u32::from(self.cluster.pods.is_reachable(place));
+            count += u32::from(self.cluster.pods.is_reachable(slot));
         }
         let periods = nanos / CFS_PERIOD as f64 * f64::from(count.max(1));
         let requested = deployment
@@ -114,7 +114,7 @@ impl Sampler<'_> {
 
     fn count_pods(&self, deployment: usize) -> PodCounts {
         let state = self.cluster.owners.control.state(deployment);
-        let count = |phase| self.cluster.pods.count(state.places.clone(), phase);
+        let count = |phase| self.cluster.pods.count(state.service, phase);
         PodCounts {
             wanted: state.wanted,
             pending: count(Phase::Pending),
@@ -124,15 +124,15 @@ impl Sampler<'_> {
         }
     }
 
-    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it
+    /// What the pod in a slot has used and done since the last sample, and in how many CFS periods it
     /// was stopped.
-    fn used_since_last(&mut self, place: usize) -> (Counters, u64) {
-        let pod = self.topology.pod_in(self.cluster.id, place);
-        let container = self.topology.pods[pod].container;
-        let Cluster { id, owners: Owners { inbound, .. }, proxies, .. } = &*self.cluster;
-        let when = (self.topology, *id, self.now);
-        let counters = counters_of(when, self.compute, proxies, &inbound.cells()[place], place);
+    fn used_since_last(&mut self, slot: usize) -> (Counters, u64) {
+        let Cluster { owners: Owners { inbound, .. }, proxies, pods, .. } = &*self.cluster;
+        let container = pods.container_of(slot);
+        let sidecar = self.topology.has_sidecars().then(|| &proxies[proxies.sidecar(slot)]);
+        let used = self.compute.used_at(container, self.now);
+        let counters = counters_of(used, sidecar, &inbound.cells()[slot], self.now);
         let now = (counters, self.compute.throttled_periods(container));
-        self.cluster.recorder.pod_since_last(place, now)
+        self.cluster.recorder.pod_since_last(slot, now)
     }
 }

@@ -7,10 +7,11 @@ use super::outbound::Outbound;
 use super::pods::Pods;
 use super::users::Users;
 use crate::envoy::proxies::Proxies;
-use crate::ids::{ClusterId, PodId};
+use crate::ids::{ClusterId, ContainerId};
 use crate::telemetry::recorder::Recorder;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::work::WorkId;
+use crate::world::placement::Placed;
 use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
 
@@ -49,24 +50,23 @@ pub struct Owners {
 }
 
 impl Cluster {
-    /// A cluster in which nothing has happened.
+    /// A cluster in which nothing has happened, with the containers of its pods.
     #[must_use]
-    pub fn new(id: ClusterId, topology: &Topology, slices: Slices) -> Self {
+    pub fn new(id: ClusterId, topology: &Topology, containers: Vec<ContainerId>, slices: Slices) -> Self {
         let room = room(id, topology);
         let proxies = topology.proxies_of(id);
-        let (control, pods) = Control::new(id, topology);
         Self {
             id,
             owners: Owners {
                 users: Users::new(id, topology),
                 outbound: Outbound::new(id, topology, proxies.ids().count(), room),
                 inbound: Inbound::new(id, topology, room),
-                control,
+                control: Control::new(id, topology),
                 network: Network::new(id, topology, room),
             },
             recorder: Recorder::new(id, topology, slices),
             proxies,
-            pods,
+            pods: Pods::new(topology, id, containers),
             timeline: Timeline::default(),
             draws: 0,
         }
@@ -94,9 +94,9 @@ const MOST_ROOM: usize = 512;
 
 fn room(cluster: ClusterId, topology: &Topology) -> usize {
     let services = &topology.description.application.services;
-    let threads = |pod: u32| {
-        let service = &services[topology.pods[PodId(pod)].service];
+    let threads = |it: &Placed| {
+        let service = &services[topology.pod_ids.service_of(it.pod)];
         usize::from(service.workers) * usize::from(service.threads)
     };
-    topology.pods_of(cluster).map(threads).sum::<usize>().clamp(16, MOST_ROOM)
+    topology.pods_at_start(cluster).iter().map(threads).sum::<usize>().clamp(16, MOST_ROOM)
 }

@@ -12,7 +12,7 @@
 use super::proxy_cost::{ProxyCost, ProxyPass, Side};
 use crate::ids::{ClusterId, ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::endpoints::SiteId;
-use crate::world::description::{DataPlane, Description};
+use crate::world::description::{DataPlane, Description, MeshSettings};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
 /// What a proxy is.
@@ -148,9 +148,8 @@ impl Proxies {
         match mesh.data_plane {
             DataPlane::None => {}
             DataPlane::Sidecar => {
-                let pass = (ClientPass::Sidecar, mesh.loopback);
                 for (pod, node) in pods {
-                    proxies.add(ProxyKind::Sidecar(pod), site(node), pass, mesh.concurrency);
+                    proxies.add_sidecar(mesh, pod, site(node));
                 }
             }
             DataPlane::Ambient => {
@@ -166,6 +165,11 @@ impl Proxies {
             }
         }
         proxies
+    }
+
+    /// A pod with the next slot has a sidecar.
+    pub fn add_sidecar(&mut self, mesh: &MeshSettings, pod: PodId, site: SiteId) {
+        self.add(ProxyKind::Sidecar(pod), site, (ClientPass::Sidecar, mesh.loopback), mesh.concurrency);
     }
 
     fn add(
@@ -203,10 +207,10 @@ impl Proxies {
         self.gateways
     }
 
-    /// The sidecar of the pod in this place of the cluster.
+    /// The sidecar of the pod in this slot of the cluster.
     #[must_use]
-    pub fn sidecar(&self, place: usize) -> ProxyId {
-        ProxyId::from_index(usize::from(self.gateways) + place)
+    pub fn sidecar(&self, slot: usize) -> ProxyId {
+        ProxyId::from_index(usize::from(self.gateways) + slot)
     }
 
     /// The ztunnel of a node.

@@ -33,6 +33,7 @@ use crate::application::call_graph::Protocol;
 use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId};
 use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::istiod::locality_setting::InForce;
+use crate::pod_id::PodAddresses;
 use meshsim_core::random::{Draw, bits, uniform_index};
 use meshsim_core::{SimDuration, SimTime};
 use std::ops::Range;
@@ -90,7 +91,7 @@ pub struct Upstream {
     /// Endpoints that were called, sorted by pod.
     hosts: Vec<Host>,
     /// Made at the first failure.
-    detector: Option<Box<Detector>>,
+    detection: Option<Box<Detection>>,
     /// Whether a tick is scheduled.
     pub ticks: bool,
     /// When the last change of health was taken over.
@@ -158,16 +159,36 @@ pub struct Picking<'a> {
     pub spec: &'a UpstreamSpec,
     /// What it sees.
     pub view: &'a EndpointView,
-    /// All pods of the service, in ascending order: their places number them for the detector.
-    pub everywhere: &'a [PodId],
+    /// The addresses of pods.
+    pub addresses: &'a PodAddresses,
     /// When.
     pub now: SimTime,
 }
 
-impl Picking<'_> {
-    /// The number of a pod among all pods of its service.
-    fn rank(&self, pod: PodId) -> usize {
-        self.everywhere.binary_search(&pod).expect("a pod of the service")
+/// What the proxy has seen of the hosts' failures.
+#[derive(Clone, Debug, Default)]
+struct Detection {
+    /// The hosts, in ascending order: their numbers here are the detector's.
+    pods: Vec<PodId>,
+    detector: Detector,
+}
+
+impl Detection {
+    fn number(&self, pod: PodId) -> Option<usize> {
+        self.pods.binary_search(&pod).ok()
+    }
+
+    fn is_ejected(&self, pod: PodId) -> bool {
+        self.number(pod).is_some_and(|host| self.detector.is_ejected(host))
+    }
+
+    /// The hosts become those of a view; those that were there stay as they are.
+    fn follow(&mut self, view: &EndpointView) {
+        let mut pods: Vec<PodId> = view.pods().collect();
+        pods.sort_unstable();
+        let before = &self.pods;
+        self.detector.renumber(pods.iter().map(|pod| before.binary_search(pod).ok()));
+        self.pods = pods;
     }
 }
 
@@ -181,7 +202,7 @@ impl Upstream {
             load: None,
             levels: Vec::new(),
             hosts: Vec::new(),
-            detector: None,
+            detection: None,
             ticks: false,
             health_updated: None,
             update_waits: false,
@@ -204,11 +225,11 @@ impl Upstream {
         mut start: impl FnMut() -> Draw,
     ) {
         let (spec, view) = (picking.spec, picking.view);
-        if let Some(detector) = &mut self.detector {
-            follow_view(detector, picking);
+        if let Some(detection) = &mut self.detection {
+            detection.follow(view);
         }
-        let ejected = self.detector.as_deref().filter(|detector| detector.ejected() > 0);
-        let in_service = |pod| ejected.is_none_or(|detector| !detector.is_ejected(picking.rank(pod)));
+        let ejected = self.detection.as_deref().filter(|it| it.detector.ejected() > 0);
+        let in_service = |pod| ejected.is_none_or(|it| !it.is_ejected(pod));
         let load = ejected.map(|_| view.load_where(in_service, spec.panic_threshold));
         let ejects = ejected.is_some();
         let mut making = Making { picking, tables, workers, ejects, in_service, start: &mut start };
@@ -304,7 +325,7 @@ impl Upstream {
     /// Endpoints that are ejected.
     #[must_use]
     pub fn ejected(&self) -> u32 {
-        self.detector.as_ref().map_or(0, |detector| detector.ejected())
+        self.detection.as_ref().map_or(0, |it| it.detector.ejected())
     }
 
     /// The loads of the levels as this proxy has them, if it has ejected something.
@@ -317,13 +338,15 @@ impl Upstream {
     /// others go.
     #[must_use]
     pub fn keeps_to(&self, config: &OutlierDetection) -> bool {
-        self.detector.as_ref().is_none_or(|it| config.allows(it.ejected(), it.ever_present()))
+        self.detection
+            .as_ref()
+            .is_none_or(|it| config.allows(it.detector.ejected(), it.detector.ever_present()))
     }
 
     /// Detections that the largest part that may be ejected stopped.
     #[must_use]
     pub fn overflow(&self) -> u64 {
-        self.detector.as_ref().map_or(0, |detector| detector.overflow())
+        self.detection.as_ref().map_or(0, |it| it.detector.overflow())
     }
 
     /// Whether what came of an attempt can matter: successes only end what failures began, unless
@@ -331,7 +354,7 @@ impl Upstream {
     #[must_use]
     pub fn cares_about(&self, spec: &UpstreamSpec, result: AttemptResult) -> bool {
         let knows = |config: &OutlierDetection| {
-            self.detector.is_some() || !result.is_success() || config.judges_statistics()
+            self.detection.is_some() || !result.is_success() || config.judges_statistics()
         };
         spec.outlier_detection.as_ref().is_some_and(knows)
     }
@@ -347,12 +370,13 @@ impl Upstream {
         if !self.cares_about(picking.spec, result) {
             return None;
         }
-        let detector = self.detector.get_or_insert_with(|| {
-            let mut detector = Box::<Detector>::default();
-            picking.view.pods().for_each(|pod| detector.add(picking.rank(pod)));
-            detector
+        let detection = self.detection.get_or_insert_with(|| {
+            let mut detection = Box::<Detection>::default();
+            detection.follow(picking.view);
+            detection
         });
-        let host = picking.rank(pod);
+        let host = detection.number(pod)?;
+        let detector = &mut detection.detector;
         match result {
             AttemptResult::Status(status) => detector.put_status(config, host, status, picking.now),
             AttemptResult::Local(result) => detector.put_result(config, host, result, None, picking.now),
@@ -380,9 +404,9 @@ impl Upstream {
     /// The interval's timer fires; `report` learns what came of it. Tells whether it must fire
     /// again: as long as there is something to give back or to forget.
     pub fn tick(&mut self, config: &OutlierDetection, now: SimTime, report: impl FnMut(AtTick)) -> bool {
-        let Some(detector) = &mut self.detector else { return config.judges_statistics() };
-        detector.tick(config, now, report);
-        config.judges_statistics() || !detector.is_at_rest()
+        let Some(it) = &mut self.detection else { return config.judges_statistics() };
+        it.detector.tick(config, now, report);
+        config.judges_statistics() || !it.detector.is_at_rest()
     }
 }
 
@@ -471,7 +495,7 @@ impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
             let shared = whole_level.map(|level| (view.generation(), level));
             let host = |index| {
                 let place = places.at(index);
-                (view.pod(place), view.hash_weight(place))
+                (self.picking.addresses.address_of(view.pod(place)), view.hash_weight(place))
             };
             vec![self.tables.balancer(policy, shared, hosts, host); self.workers]
         } else {
@@ -506,14 +530,6 @@ fn weight_of(slow_start: Option<SlowStart>, view: &EndpointView, place: usize, n
     let detail = view.detail(place);
     let factor = slow_start.zip(detail.added).map_or(1.0, |(it, added)| it.factor(now - added));
     f64::from(detail.weight) * factor
-}
-
-/// The hosts of the detector become those of the view.
-fn follow_view(detector: &mut Detector, picking: &Picking<'_>) {
-    let mut ranks: Vec<usize> = picking.view.pods().map(|pod| picking.rank(pod)).collect();
-    ranks.sort_unstable();
-    detector.retain(|host| ranks.binary_search(&host).is_ok());
-    ranks.into_iter().for_each(|host| detector.add(host));
 }
 
 fn active(hosts: &[Host], pod: PodId) -> u32 {

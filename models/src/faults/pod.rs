@@ -28,6 +28,7 @@
 
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
+use crate::pod_id::PodIds;
 use meshsim_core::{SimDuration, SimTime};
 
 /// A fault of pods, in plain values.
@@ -37,7 +38,7 @@ pub struct PodFault {
     pub service: ServiceId,
     /// Where.
     pub cluster: ClusterId,
-    /// Which of the service's pods there, counted from 0; absent: all.
+    /// Which of the service's pods there, counted from 0, and whoever takes its address later; absent: all.
     pub pod: Option<u32>,
     /// When it begins, from the start of the run, warm-up included.
     pub begins: SimTime,
@@ -73,29 +74,31 @@ pub enum FaultKind {
 }
 
 /// The faults of all pods.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PodFaults {
-    /// By pod, then by their beginning.
-    faults: Vec<(PodId, PodFault)>,
-    /// When the last of a pod's faults up to each is over: a question of a moment need not look at all.
+    /// By cluster and service, then by their beginning.
+    faults: Vec<PodFault>,
+    /// When the last of a service's faults in a cluster up to each is over: a question of a moment need not look at
+    /// all.
     over_by: Vec<SimTime>,
+    ids: PodIds,
     /// Whether a pod swallows anything at any time.
     swallows: bool,
 }
 
 impl PodFaults {
-    /// The faults, each with its pods.
+    /// These faults.
     #[must_use]
-    pub fn new(mut faults: Vec<(PodId, PodFault)>) -> Self {
-        faults.sort_by_key(|(pod, fault)| (*pod, fault.begins));
-        let swallows = faults.iter().any(|(_, fault)| fault.kind == FaultKind::Blackhole);
+    pub fn new(mut faults: Vec<PodFault>, ids: PodIds) -> Self {
+        faults.sort_by_key(|it| (it.cluster, it.service, it.begins));
+        let swallows = faults.iter().any(|fault| fault.kind == FaultKind::Blackhole);
         let mut over_by: Vec<SimTime> = Vec::with_capacity(faults.len());
-        for (place, (pod, fault)) in faults.iter().enumerate() {
+        for (place, fault) in faults.iter().enumerate() {
             let ends = fault.ends.unwrap_or(SimTime::MAX);
-            let before = place.checked_sub(1).filter(|&before| faults[before].0 == *pod);
+            let before = place.checked_sub(1).filter(|&before| befallen(&faults[before]) == befallen(fault));
             over_by.push(before.map_or(ends, |before| ends.max(over_by[before])));
         }
-        Self { faults, over_by, swallows }
+        Self { faults, over_by, ids, swallows }
     }
 
     /// Whether there are none.
@@ -104,26 +107,36 @@ impl PodFaults {
         self.faults.is_empty()
     }
 
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> &[(PodId, PodFault)] {
-        &self.faults
+    /// The faults of a pod, by their beginning.
+    pub fn of(&self, pod: PodId) -> impl Iterator<Item = &PodFault> {
+        let (cluster, service) = (self.ids.cluster_of(pod), self.ids.service_of(pod));
+        let start = self.faults.partition_point(|it| befallen(it) < (cluster, service));
+        self.from(start, pod)
     }
 
-    /// The faults of a pod.
-    fn of(&self, pod: PodId) -> impl Iterator<Item = &PodFault> {
-        let start = self.faults.partition_point(|(other, _)| *other < pod);
-        self.faults[start..].iter().take_while(move |(other, _)| *other == pod).map(|(_, fault)| fault)
+    /// Those of a pod from a place on.
+    fn from(&self, start: usize, pod: PodId) -> impl Iterator<Item = &PodFault> {
+        let (cluster, service) = (self.ids.cluster_of(pod), self.ids.service_of(pod));
+        let of_service = self.faults[start..].iter().take_while(move |it| befallen(it) == (cluster, service));
+        let ordinal = self.ids.ordinal_of(pod);
+        of_service.filter(move |it| it.pod.is_none_or(|only| only == ordinal))
     }
 
     /// The faults of a pod that hold at `now`, by their beginning.
     pub(crate) fn on(&self, pod: PodId, now: SimTime) -> impl Iterator<Item = &PodFault> {
-        let begun = self.faults.partition_point(|(other, fault)| (*other, fault.begins) <= (pod, now));
+        let (cluster, service) = (self.ids.cluster_of(pod), self.ids.service_of(pod));
+        let key = (cluster, service, now);
+        let begun = self.faults.partition_point(|it| (it.cluster, it.service, it.begins) <= key);
         let mut first = begun;
-        while first > 0 && self.faults[first - 1].0 == pod && now < self.over_by[first - 1] {
+        while first > 0
+            && befallen(&self.faults[first - 1]) == (cluster, service)
+            && now < self.over_by[first - 1]
+        {
             first -= 1;
         }
-        self.faults[first..begun].iter().map(|(_, fault)| fault).filter(move |fault| fault.is_on(now))
+        let ordinal = self.ids.ordinal_of(pod);
+        let of_pod = move |it: &&PodFault| it.pod.is_none_or(|only| only == ordinal) && it.is_on(now);
+        self.faults[first..begun].iter().filter(of_pod)
     }
 
     /// Whether a pod is dead.
@@ -166,10 +179,10 @@ impl PodFaults {
     /// When a pod crashes next, at or after `from`; never is [`SimTime::MAX`].
     #[must_use]
     pub fn next_crash(&self, pod: PodId, from: SimTime) -> SimTime {
-        let from = self.faults.partition_point(|(other, fault)| (*other, fault.begins) < (pod, from));
-        let mut later = self.faults[from..].iter().take_while(|(other, _)| *other == pod);
-        let crash = later.find(|(_, fault)| fault.kind == FaultKind::Crash);
-        crash.map_or(SimTime::MAX, |(_, fault)| fault.begins)
+        let key = (self.ids.cluster_of(pod), self.ids.service_of(pod), from);
+        let start = self.faults.partition_point(|it| (it.cluster, it.service, it.begins) < key);
+        let crash = self.from(start, pod).find(|fault| fault.kind == FaultKind::Crash);
+        crash.map_or(SimTime::MAX, |fault| fault.begins)
     }
 
     /// The share of calls that a pod answers with an error, and with which.
@@ -204,16 +217,21 @@ impl PodFault {
     }
 }
 
+/// Where a fault is.
+fn befallen(fault: &PodFault) -> (ClusterId, ServiceId) {
+    (fault.cluster, fault.service)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fault(begins: u64, ends: u64, kind: FaultKind) -> PodFault {
+    fn fault(pod: u32, begins: u64, ends: u64, kind: FaultKind) -> PodFault {
         let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
         PodFault {
             service: ServiceId(0),
             cluster: ClusterId(0),
-            pod: None,
+            pod: Some(pod),
             begins: at(begins),
             ends: Some(at(ends)),
             kind,
@@ -223,12 +241,15 @@ mod tests {
 
     #[test]
     fn faults_hold_from_their_beginning_to_their_end() {
-        let faults = PodFaults::new(vec![
-            (PodId(2), fault(10, 20, FaultKind::Crash)),
-            (PodId(1), fault(5, 15, FaultKind::Slow { factor: 3.0 })),
-            (PodId(1), fault(10, 30, FaultKind::Slow { factor: 2.0 })),
-            (PodId(1), fault(30, 40, FaultKind::Errors { share: 0.5, status: 503 })),
-        ]);
+        let all = [
+            fault(2, 10, 20, FaultKind::Crash),
+            fault(1, 5, 15, FaultKind::Slow { factor: 3.0 }),
+            fault(1, 10, 30, FaultKind::Slow { factor: 2.0 }),
+            fault(1, 30, 40, FaultKind::Errors { share: 0.5, status: 503 }),
+            PodFault { service: ServiceId(1), pod: None, ..fault(0, 10, 20, FaultKind::Crash) },
+        ];
+        let ids = PodIds::new(1, 2);
+        let faults = PodFaults::new(all.to_vec(), ids);
         let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
         assert_eq!([9, 10, 19, 20].map(|s| faults.is_dead(PodId(2), at(s))), [false, true, true, false]);
         assert_eq!(faults.next_crash(PodId(2), at(10)), at(10));
@@ -236,6 +257,9 @@ mod tests {
         assert_eq!([0, 5, 10, 15, 30].map(|s| faults.slowness(PodId(1), at(s))), [1.0, 3.0, 6.0, 2.0, 1.0]);
         assert_eq!(faults.errors(PodId(1), at(30)), Some((0.5, 503)));
         assert_eq!(faults.errors(PodId(2), at(30)), None);
+        // Whichever pod of the other service it is.
+        let of_other = |ordinal| ids.pod(ClusterId(0), ServiceId(1), ordinal);
+        assert!(faults.is_dead(of_other(0), at(10)) && faults.is_dead(of_other(99), at(10)));
     }
 
     /// A slow twin looks at all faults.
@@ -245,12 +269,16 @@ mod tests {
         for n in 0..60_u64 {
             let lasts = if n % 7 == 0 { 200 } else { n % 5 };
             let kind = if n % 3 == 0 { FaultKind::Crash } else { FaultKind::Slow { factor: 2.0 } };
-            all.push((PodId((n % 4) as u32), fault(n * 11 % 97, n * 11 % 97 + lasts, kind)));
+            let of_one = fault((n % 4) as u32, n * 11 % 97, n * 11 % 97 + lasts, kind);
+            // Some befall all pods of their service.
+            all.push(PodFault { pod: of_one.pod.filter(|_| n % 9 != 0), ..of_one });
         }
-        let faults = PodFaults::new(all.clone());
-        for (pod, second) in (0..5).flat_map(|pod| (0..320).map(move |second| (PodId(pod), second))) {
+        let ids = PodIds::new(1, 1);
+        let faults = PodFaults::new(all.clone(), ids);
+        for (ordinal, second) in (0..5).flat_map(|ordinal| (0..320).map(move |second| (ordinal, second))) {
+            let pod = ids.pod(ClusterId(0), ServiceId(0), ordinal);
             let now = SimTime::ZERO + SimDuration::from_secs(second);
-            let of = || all.iter().filter(|(other, _)| *other == pod).map(|(_, fault)| fault);
+            let of = || all.iter().filter(|it| it.pod.is_none_or(|only| only == ordinal));
             let crashes = || of().filter(|fault| fault.kind == FaultKind::Crash);
             assert_eq!(faults.is_dead(pod, now), crashes().any(|fault| fault.is_on(now)));
             let next = crashes().map(|fault| fault.begins).filter(|&begins| begins >= now).min();
@@ -264,11 +292,12 @@ mod tests {
     fn the_control_plane_sees_faults_late_and_only_those_that_it_is_told_of() {
         let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
         let seen = |it: PodFault| PodFault { seen_after: Some(SimDuration::from_secs(2)), ..it };
-        let faults = PodFaults::new(vec![
-            (PodId(0), seen(fault(10, 20, FaultKind::Crash))),
-            (PodId(1), fault(10, 20, FaultKind::Crash)),
-            (PodId(2), seen(fault(10, 20, FaultKind::Slow { factor: 2.0 }))),
-        ]);
+        let all = [
+            seen(fault(0, 10, 20, FaultKind::Crash)),
+            fault(1, 10, 20, FaultKind::Crash),
+            seen(fault(2, 10, 20, FaultKind::Slow { factor: 2.0 })),
+        ];
+        let faults = PodFaults::new(all.to_vec(), PodIds::new(1, 1));
         let last = |second| faults.last_seen(PodId(0), at(second));
         let since = |ready, second| Some(ReadyCondition { ready, last_transition: at(second) });
         assert_eq!([last(11), last(12), last(21)], [None, since(false, 12), since(false, 12)]);

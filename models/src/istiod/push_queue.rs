@@ -50,6 +50,11 @@ impl<P: Id, R: Request> PushQueue<P, R> {
         Self { waiting: VecDeque::new(), states: (0..proxies).map(|_| State::Idle).collect() }
     }
 
+    /// There is one more proxy, which waits for nothing.
+    pub fn add(&mut self) {
+        self.states.push(State::Idle);
+    }
+
     /// Something is to be sent to a proxy.
     pub fn enqueue(&mut self, proxy: P, request: R) {
         match &mut self.states[proxy] {

@@ -13,7 +13,7 @@
 //! - `minReadySeconds` is 0: a pod is available once it is ready.
 //! - The wanted number may change during a rolling update; the revisions are not scaled in
 //!   proportion then, the update goes on with the new number. Effect: for the time of the update.
-//! - Ties go to the later place, where the controller compares by UID, that is by chance.
+//! - Ties go to the later slot, where the controller compares by UID, that is by chance.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/deployment/rolling.go`, `util/deployment_util.go`
@@ -46,7 +46,7 @@ pub enum PodCount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnedPod {
     /// The caller's name for it.
-    pub place: usize,
+    pub slot: usize,
     /// Of which version it is.
     pub revision: u32,
     /// Its node, if it has one.
@@ -64,7 +64,7 @@ pub struct OwnedPod {
 pub struct Actions {
     /// Pods of the newest revision to make.
     pub create: u32,
-    /// Pods to delete, by place.
+    /// Pods to delete, by slot.
     pub delete: Vec<usize>,
 }
 
@@ -154,13 +154,13 @@ fn victims(pods: &[OwnedPod], all: &[OwnedPod], count: usize, now: SimTime) -> V
                 Reverse(on_node(pod.node)),
                 ready,
                 magnitude(now - pod.created),
-                Reverse(pod.place),
+                Reverse(pod.slot),
             );
-            (rank, pod.place)
+            (rank, pod.slot)
         })
         .collect();
     ranked.sort_unstable();
-    ranked.into_iter().take(count).map(|(_, place)| place).collect()
+    ranked.into_iter().take(count).map(|(_, slot)| slot).collect()
 }
 
 /// The power of two of a time in nanoseconds.
@@ -176,11 +176,11 @@ mod tests {
         SimTime::ZERO + SimDuration::from_secs(seconds)
     }
 
-    fn pod(place: usize, revision: u32, ready_since: Option<u64>) -> OwnedPod {
+    fn pod(slot: usize, revision: u32, ready_since: Option<u64>) -> OwnedPod {
         OwnedPod {
-            place,
+            slot,
             revision,
-            node: Some(place as u32),
+            node: Some(slot as u32),
             runs: true,
             ready_since: ready_since.map(at),
             created: at(0),
@@ -222,7 +222,7 @@ mod tests {
     /// Pods of both revisions on a node count: 3 is alone, 1 and 2 are not.
     #[test]
     fn pods_of_other_revisions_crowd_a_node_too() {
-        let on = |place, revision, node| OwnedPod { node: Some(node), ..pod(place, revision, Some(1)) };
+        let on = |slot, revision, node| OwnedPod { node: Some(node), ..pod(slot, revision, Some(1)) };
         let pods = [on(1, 0, 7), on(2, 1, 7), on(3, 0, 8), on(4, 1, 9)];
         let rollout = Rollout { max_surge: PodCount::Pods(2), max_unavailable: PodCount::Pods(0) };
         assert_eq!(reconcile(3, 1, rollout, &pods, at(100)), Actions { create: 1, delete: vec![1] });
@@ -232,13 +232,13 @@ mod tests {
     #[test]
     fn an_update_never_has_too_few_or_too_many_pods() {
         let rollout = Rollout::default();
-        let mut pods: Vec<OwnedPod> = (0..10).map(|place| pod(place, 0, Some(0))).collect();
+        let mut pods: Vec<OwnedPod> = (0..10).map(|slot| pod(slot, 0, Some(0))).collect();
         let mut next = 10;
         let mut now = 100;
         while pods.iter().any(|pod| pod.revision == 0 || pod.ready_since.is_none()) {
             now += 10;
             let actions = reconcile(10, 1, rollout, &pods, at(now));
-            pods.retain(|pod| !actions.delete.contains(&pod.place));
+            pods.retain(|pod| !actions.delete.contains(&pod.slot));
             let available = pods.iter().filter(|pod| pod.ready_since.is_some()).count();
             assert!(available >= 8, "{available} of 10 are available");
             for _ in 0..actions.create {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_first_step_of_an_update_makes_the_surge_and_deletes_what_may_be_missing() {
-        let pods: Vec<OwnedPod> = (0..10).map(|place| pod(place, 0, Some(0))).collect();
+        let pods: Vec<OwnedPod> = (0..10).map(|slot| pod(slot, 0, Some(0))).collect();
         let actions = reconcile(10, 1, Rollout::default(), &pods, at(100));
         assert_eq!((actions.create, actions.delete.len()), (3, 2));
     }

@@ -53,7 +53,7 @@ impl Reads {
     }
 }
 
-/// Counters of a place for pods, over all that were in it.
+/// Counters of a pod, and of all that had its slot before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counters {
     /// CPU time of the application (ns).
@@ -114,7 +114,7 @@ impl PodHistory {
         }
     }
 
-    /// The pod is gone; another may come in its place.
+    /// The pod is gone; another may take its slot.
     pub fn clear(&mut self) {
         self.scrapes.clear();
     }

@@ -40,7 +40,7 @@ use std::collections::BTreeMap;
 /// Where a pod is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// There is none in this place.
+    /// It has ended, or was never made.
     #[default]
     Absent,
     /// It has no node.
@@ -53,13 +53,13 @@ pub enum Phase {
     Terminating,
 }
 
-/// A place for a pod, and the pod in it.
+/// A pod, and how many had its number before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodLife {
     /// Where it is in its life.
     pub phase: Phase,
-    /// How many pods were in this place before.
-    pub incarnation: u32,
+    /// How many pods had its number before; the first of all run before the run begins.
+    pub generation: u32,
     /// The version of its template.
     pub revision: u32,
     /// Its node, once it has one.
@@ -167,7 +167,7 @@ impl PodLife {
     pub const fn running(node: u32) -> Self {
         Self {
             phase: Phase::Ready,
-            incarnation: 0,
+            generation: 0,
             revision: 0,
             node,
             created: SimTime::ZERO,
@@ -188,12 +188,12 @@ impl PodLife {
         }
     }
 
-    /// A new pod in this place.
+    /// A pod that is made during the run.
     #[must_use]
-    pub const fn next(&self, revision: u32, now: SimTime) -> Self {
+    pub const fn made(generation: u32, revision: u32, now: SimTime) -> Self {
         Self {
             phase: Phase::Pending,
-            incarnation: self.incarnation + 1,
+            generation,
             revision,
             created: now,
             serves_from: SimTime::MAX,
@@ -316,7 +316,7 @@ impl PodLife {
             deleted,
             condition: bound.then_some(condition),
             started: bound.then_some(self.bound),
-            is_old: self.incarnation == 0,
+            is_old: self.generation == 0,
         })
     }
 }
@@ -333,7 +333,7 @@ mod tests {
     }
 
     fn started(times: &PodTimes, sidecar: Sidecar) -> PodLife {
-        let mut pod = PodLife::default().next(0, at(0));
+        let mut pod = PodLife::made(1, 0, at(0));
         pod.start(0, at(100), at(100), &Start { times, factors: EXACT, sidecar, work: None });
         pod
     }
@@ -392,7 +392,7 @@ mod tests {
         let work = StartWork { cores: 2.0, lasts: SimDuration::from_secs(40), when: StartWhen::UntilReady };
         let begun = |times: &PodTimes, when| {
             let work = Some(StartWork { when, ..work });
-            let mut pod = PodLife::default().next(0, at(0));
+            let mut pod = PodLife::made(1, 0, at(0));
             let start = Start { times, factors: EXACT, sidecar: Sidecar::None, work };
             pod.start(0, at(100), at(100), &start);
             pod
@@ -457,7 +457,7 @@ mod tests {
     fn an_autoscaler_sees_phase_condition_and_deletion() {
         let mut pod = PodLife::default();
         assert_eq!(pod.seen_by_autoscaler(at(0), None), None);
-        pod = pod.next(0, at(0));
+        pod = PodLife::made(2, 0, at(0));
         let seen = pod.seen_by_autoscaler(at(1), None).unwrap();
         assert_eq!((seen.phase, seen.condition, seen.started), (HpaPhase::Pending, None, None));
         let times = PodTimes::default();

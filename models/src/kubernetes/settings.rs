@@ -244,33 +244,19 @@ impl KubernetesSettings {
         first.is_some_and(|((of, _), _)| *of == cluster)
     }
 
-    /// Whether pods come and go in a cluster, or the scheduler has a say in where they stand.
+    /// Whether the scheduler has a say in where the pods of a cluster stand from the start: there are autoscalers,
+    /// changes, or nodes that do not take every pod.
     #[must_use]
-    pub fn is_elastic(&self, cluster: ClusterId) -> bool {
+    pub fn schedules(&self, cluster: ClusterId) -> bool {
         self.autoscales(cluster)
             || self.changes.iter().any(|it| it.cluster == cluster)
             || self.constrained.contains(&cluster)
     }
 
-    /// The most pods of a service that a cluster may have at a time, `replicas` being those at the
-    /// start: while all are replaced, and all that were before still end, as often as they are replaced or
-    /// scaled within a grace period.
+    /// Whether the pods of a service come and go anywhere.
     #[must_use]
-    pub fn places(&self, service: ServiceId, cluster: ClusterId, replicas: u32) -> u32 {
-        let autoscaler = self.autoscaler(service, cluster);
-        let changes = || self.changes.iter().filter(|it| (it.service, it.cluster) == (service, cluster));
-        if autoscaler.is_none() && changes().next().is_none() {
-            return replicas;
-        }
-        let scaled = changes().filter_map(|it| match it.kind {
-            ChangeKind::Scale(replicas) => Some(replicas),
-            ChangeKind::Rollout => None,
-        });
-        let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
-        let (surge, _) = self.workload(service).rollout.resolve(most);
-        let times =
-            |from: SimTime| changes().filter(|it| it.at >= from && it.at - from <= self.pods.grace).count();
-        let ending = changes().map(|it| times(it.at)).max().unwrap_or(0) + usize::from(autoscaler.is_some());
-        most * (1 + ending as u32) + surge
+    pub fn may_change(&self, service: ServiceId) -> bool {
+        self.autoscalers.keys().any(|(_, of)| *of == service)
+            || self.changes.iter().any(|it| it.service == service)
     }
 }

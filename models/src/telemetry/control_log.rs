@@ -35,10 +35,10 @@ pub struct PodRecord {
     pub at: SimTime,
     /// What it runs.
     pub service: ServiceId,
-    /// Its place among those of its Deployment.
-    pub place: u32,
-    /// How many pods were in this place before.
-    pub incarnation: u32,
+    /// Which of the pods of its service in the cluster it is.
+    pub ordinal: u32,
+    /// How many pods had this number before.
+    pub generation: u32,
     /// What happened.
     pub step: PodStep,
 }

@@ -89,8 +89,8 @@ pub struct Metrics {
     /// The slice that it is, and its time: most counts fall into the same one.
     slice: usize,
     slice_time: Range<SimTime>,
-    pods: usize,
     services: usize,
+    /// By the slot of a pod, and slice.
     served: Vec<u32>,
     /// Each is empty until something is counted.
     counters: [Vec<u32>; Counter::ALL.len()],
@@ -132,7 +132,7 @@ impl Times {
 /// Sums over the slices after a cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricsSum {
-    /// Calls served, by the pod's place in the cluster.
+    /// Calls served, by the slot of the pods.
     pub served: Vec<u64>,
     /// What proxies counted, by counter and called service.
     pub counters: [Vec<u64>; Counter::ALL.len()],
@@ -162,7 +162,7 @@ impl MetricsSum {
 }
 
 impl Metrics {
-    /// Of a cluster with so many places for pods and so many services; reported from the end of the warm-up on.
+    /// Of a cluster with so many pods and services; reported from the end of the warm-up on.
     #[must_use]
     pub fn new(slices: Slices, reported_from: SimTime, pods: usize, services: usize) -> Self {
         let count = slices.count();
@@ -170,7 +170,6 @@ impl Metrics {
             slices,
             slice: 0,
             slice_time: slices.span(0),
-            pods,
             services,
             served: vec![0; count * pods],
             counters: Default::default(),
@@ -211,10 +210,15 @@ impl Metrics {
         *self.sent.or_default(to) += u64::from(now >= self.reported_from);
     }
 
-    /// A call was served by the pod in this place of the cluster.
+    /// A call was served by the pod in this slot of the cluster.
     pub fn count_served(&mut self, now: SimTime, slot: usize) {
         let slice = self.slice(now);
-        self.served[slice * self.pods + slot] += 1;
+        self.served[slot * self.slices.count() + slice] += 1;
+    }
+
+    /// A pod has the next slot from now on.
+    pub(super) fn add_pod(&mut self) {
+        self.served.resize(self.served.len() + self.slices.count(), 0);
     }
 
     /// A proxy has something to count about a service that it calls.
@@ -271,7 +275,7 @@ impl Metrics {
         self.work[first..].iter().for_each(|&it| work += it);
         self.crossings[first..].iter().for_each(|&it| crossings.add(it));
         MetricsSum {
-            served: sum(&self.served, self.pods),
+            served: self.served_in(first..self.slices.count()),
             counters: std::array::from_fn(|counter| sum(&self.counters[counter], self.services)),
             work,
             start_cpu_seconds: seconds(&self.start_cpu),
@@ -282,10 +286,15 @@ impl Metrics {
         }
     }
 
-    /// Calls served in the slices that begin at `from` or later and before `to`, by the pod's place.
+    /// Calls served in the slices that begin at `from` or later and before `to`, by the slot of the pods.
     #[must_use]
     pub fn served_between(&self, from: SimTime, to: SimTime) -> Vec<u64> {
-        sum_of(&self.served, self.pods, self.slices.first_from(from)..self.slices.first_from(to))
+        self.served_in(self.slices.first_from(from)..self.slices.first_from(to))
+    }
+
+    fn served_in(&self, slices: Range<usize>) -> Vec<u64> {
+        let sum = |pod: &[u32]| pod[slices.clone()].iter().map(|&count| u64::from(count)).sum();
+        self.served.chunks(self.slices.count()).map(sum).collect()
     }
 }
 

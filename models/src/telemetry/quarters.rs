@@ -6,17 +6,22 @@ use meshsim_core::SimTime;
 /// Readings at the ends of the quarters.
 #[derive(Clone, Debug, Default)]
 pub struct Quarters {
-    /// By place: time that requests were inside (ns), so far at each reading.
+    /// By slot: time that requests were inside (ns), so far at each reading.
     read: Vec<[f64; 3]>,
     /// Ends so far.
     ended: usize,
 }
 
 impl Quarters {
-    /// Of a cluster with so many places for pods.
+    /// Of a cluster with so many pods.
     #[must_use]
-    pub fn new(places: usize) -> Self {
-        Self { read: vec![[0.0; 3]; places], ended: 0 }
+    pub fn new(pods: usize) -> Self {
+        Self { read: vec![[0.0; 3]; pods], ended: 0 }
+    }
+
+    /// A pod has the next slot from now on: nothing was inside before.
+    pub(super) fn add_pod(&mut self) {
+        self.read.push([0.0; 3]);
     }
 
     /// A quarter ends, but not the last: tells how many have.
@@ -32,11 +37,11 @@ impl Quarters {
     #[must_use]
     pub fn means(&self, cells: &[Cell], end: SimTime) -> Vec<[f64; 4]> {
         let quarter = end.as_nanos() as f64 / 4.0;
-        let of_place = |(&[first, second, third], cell): (&[f64; 3], &Cell)| {
+        let of_pod = |(&[first, second, third], cell): (&[f64; 3], &Cell)| {
             let last = cell.occupancy.time_inside(end);
             [first, second - first, third - second, last - third].map(|it| it / quarter)
         };
-        self.read.iter().zip(cells).map(of_place).collect()
+        self.read.iter().zip(cells).map(of_pod).collect()
     }
 }
 

@@ -39,7 +39,8 @@ impl Recorder {
     #[must_use]
     pub fn new(cluster: ClusterId, topology: &Topology, slices: Slices) -> Self {
         let description = &topology.description;
-        let (services, pods) = (description.application.services.len(), topology.pods_of(cluster).len());
+        let (services, pods) =
+            (description.application.services.len(), topology.pods_at_start(cluster).len());
         let reported_from = SimTime::ZERO + description.warm_up;
         Self {
             log: RequestLog::default(),
@@ -114,9 +115,9 @@ impl Recorder {
         }
     }
 
-    /// The pod in this place of the cluster has served a call.
-    pub(crate) fn call_served(&mut self, now: SimTime, place: usize) {
-        self.metrics.count_served(now, place);
+    /// The pod in this slot of the cluster has served a call.
+    pub(crate) fn call_served(&mut self, now: SimTime, slot: usize) {
+        self.metrics.count_served(now, slot);
     }
 
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
@@ -147,6 +148,13 @@ impl Recorder {
         self.metrics.add_start_cpu(now, nanos);
     }
 
+    /// A pod was made, which has the next slot.
+    pub(crate) fn pod_is_made(&mut self) {
+        self.metrics.add_pod();
+        self.series.add_pod();
+        self.quarters.add_pod();
+    }
+
     /// A pod came, went, or got further.
     pub(crate) fn pod_stepped(&mut self, record: PodRecord) {
         self.control.pods.push(record);
@@ -175,10 +183,10 @@ impl Recorder {
         self.series.take_clients(service, seconds)
     }
 
-    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it was stopped,
+    /// What the pod in a slot has used and done since the last sample, and in how many CFS periods it was stopped,
     /// as its counters are `now`.
-    pub(crate) fn pod_since_last(&mut self, place: usize, now: (Counters, u64)) -> (Counters, u64) {
-        self.series.pod_since_last(place, now)
+    pub(crate) fn pod_since_last(&mut self, slot: usize, now: (Counters, u64)) -> (Counters, u64) {
+        self.series.pod_since_last(slot, now)
     }
 
     /// For how long a link sent since the last sample, as it has sent for `busy` so far.

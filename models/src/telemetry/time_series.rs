@@ -24,7 +24,7 @@ pub struct TimeSeries {
     pub links: Vec<LinkSample>,
     /// What the clients have seen since the last sample; empty if nothing is sampled.
     clients: Table<ServiceId, Seen>,
-    /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by place.
+    /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by slot.
     last_pods: Vec<(Counters, u64)>,
     /// When the last sample was taken.
     sampled: SimTime,
@@ -103,13 +103,13 @@ struct Seen {
 }
 
 impl TimeSeries {
-    /// Of a cluster with so many places for pods and so many links that leave it.
+    /// Of a cluster with so many services, pods and links that leave it.
     #[must_use]
-    pub fn new(services: usize, places: usize, links: usize) -> Self {
+    pub fn new(services: usize, pods: usize, links: usize) -> Self {
         let seen = |_| Seen { failed: 0, latency: Histogram::new(Resolution::Percent) };
         Self {
             clients: (0..services).map(seen).collect(),
-            last_pods: vec![<(Counters, u64)>::default(); places],
+            last_pods: vec![<(Counters, u64)>::default(); pods],
             last_links: vec![SimDuration::ZERO; links],
             ..Self::default()
         }
@@ -141,9 +141,16 @@ impl TimeSeries {
         Some(since_last)
     }
 
-    /// What the pod in a place has used and done since the last sample, and in how many CFS periods it was stopped.
-    pub(super) fn pod_since_last(&mut self, place: usize, now: (Counters, u64)) -> (Counters, u64) {
-        let before = std::mem::replace(&mut self.last_pods[place], now);
+    /// A pod has the next slot from now on.
+    pub(super) fn add_pod(&mut self) {
+        if self.is_on() {
+            self.last_pods.push(Default::default());
+        }
+    }
+
+    /// What the pod in a slot has used and done since the last sample, and in how many CFS periods it was stopped.
+    pub(super) fn pod_since_last(&mut self, slot: usize, now: (Counters, u64)) -> (Counters, u64) {
+        let before = std::mem::replace(&mut self.last_pods[slot], now);
         (now.0.since(&before.0), now.1 - before.1)
     }
 

@@ -6,7 +6,6 @@
 
 use super::containers::place_containers;
 use super::description::Description;
-use super::placement::DeploymentPlaces;
 use super::timeline::timelines;
 use super::topology::Topology;
 use crate::cluster::event::Event;
@@ -40,8 +39,8 @@ pub struct Record {
     pub requests: Vec<RequestRow>,
     /// What was done for each of them until the end of the run, in the same order; empty unless it was asked for.
     pub work: Vec<Work>,
-    /// The Deployments of each cluster and the places of their pods.
-    pub deployments: Table<ClusterId, Vec<DeploymentPlaces>>,
+    /// The Deployments of each cluster, by their numbers in the description, and the slots of their pods.
+    pub deployments: Table<ClusterId, Vec<(usize, Vec<u32>)>>,
     /// Per cluster, what it counted over time.
     pub metrics: Table<ClusterId, Metrics>,
     /// Simulated end of the run.
@@ -50,9 +49,9 @@ pub struct Record {
     pub events: u64,
     /// Memory of the proxies of each cluster (bytes).
     pub proxy_memory: Table<ClusterId, f64>,
-    /// CPU time that each place for a pod used over the run, by cluster and place (s).
+    /// CPU time that pods used over the run, by cluster and slot (s): those that had a slot one after the other together.
     pub pod_cpu_seconds: Table<ClusterId, Vec<f64>>,
-    /// Requests in the cell of each place for a pod, in the mean over each quarter of the run.
+    /// Requests in the cells of pods, by cluster and slot, in the mean over each quarter of the run.
     pub in_cells: Table<ClusterId, Vec<[f64; 4]>>,
     /// Per cluster, what Kubernetes' controllers did.
     pub control: Table<ClusterId, ControlLog>,
@@ -66,13 +65,13 @@ impl World {
     pub fn new(description: &Description, replication: u32) -> Self {
         let groups = share_hosts(description);
         let mut topology = Topology::new(description.clone(), replication);
-        let computes: Vec<_> = groups.iter().map(|group| place_containers(&mut topology, group)).collect();
+        let machines: Vec<_> = groups.iter().map(|group| place_containers(&mut topology, group)).collect();
         let topology = Arc::new(topology);
         let end = description.end();
         let slices = Slices::new(end, SimTime::ZERO + description.warm_up);
-        let processes = groups.iter().zip(computes).map(|(group, compute)| {
+        let processes = groups.iter().zip(machines).map(|(group, machines)| {
             let entities = group.iter().map(|cluster| cluster.entity()).collect();
-            (Shard::new(&topology, group, compute, slices), entities)
+            (Shard::new(&topology, group, machines, slices), entities)
         });
         let mut engine = Engine::new(processes.collect(), &lookahead(description, &groups));
         for (entity, at, event) in Shard::first_events(&topology) {
@@ -120,8 +119,7 @@ impl World {
         for shard in self.engine.processes() {
             shard.check_invariants();
             clusters.extend(shard.clusters().map(|it| (it.id.entity(), it)));
-            pod_cpu
-                .extend(shard.clusters().map(|it| (it.id.entity(), shard.pod_cpu_seconds(it.id, self.end))));
+            pod_cpu.extend(shard.clusters().map(|it| (it.id.entity(), shard.pod_cpu_seconds(it, self.end))));
         }
         let events = self.engine.handled();
         let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
@@ -134,7 +132,7 @@ impl World {
         Record {
             work: by_request(&requests, all().flat_map(|it| it.recorder.work().entries())),
             requests,
-            deployments: topology.deployments_in.clone(),
+            deployments: all().map(|it| slots_of_deployments(it, topology)).collect(),
             metrics: all().map(|it| it.recorder.metrics().clone()).collect(),
             end: self.end,
             events,
@@ -248,6 +246,13 @@ impl Record {
     pub fn served_between(&self, cluster: ClusterId, from: SimTime, to: SimTime) -> Vec<u64> {
         self.metrics[cluster].served_between(from, to)
     }
+}
+
+/// The Deployments of a cluster and the slots of their pods.
+fn slots_of_deployments(cluster: &Cluster, topology: &Topology) -> Vec<(usize, Vec<u32>)> {
+    let deployments = &topology.description.deployments;
+    let slots = |&number: &usize| (number, cluster.pods.slots_of(deployments[number].service).to_vec());
+    topology.deployments_in[cluster.id].iter().map(slots).collect()
 }
 
 /// The user requests of a cluster that have not ended.

@@ -1,119 +1,119 @@
-//! Where pods stand at the start, and how many places each Deployment has.
+//! Where pods stand at the start.
 //!
 //! # Models
-//! In a cluster whose Deployments never change pods stand on its nodes in turn, in the order of the
-//! Deployments. In one with autoscalers, changes, taints or services that ask for labels of nodes the
-//! scheduler places them, in the same order; one that fits nowhere is pending from the start.
+//! In a cluster for which nothing is said that the scheduler could act upon, pods stand on its nodes in turn, in the
+//! order of the Deployments. In one with autoscalers, changes, taints or services that ask for labels of nodes
+//! the scheduler places them, in the same order; one that fits nowhere is not there yet, and is made and
+//! scheduled when the run begins.
 //!
 //! A service outside the clusters has a place in each of them, on the first node in name: it takes nothing of it.
 //!
 //! # Assumptions
 //! - The way to a service outside the clusters is part of what its endpoints wait, and its connections are made as fast as
 //!   those within a cluster, without TLS. Effect: the first request over a connection is up to two round trips too fast.
-//! - Everywhere else nobody asks whether nodes have what pods request. Effect: pods may stand on
-//!   a node that would not have taken them; its cores are shared all the same.
+//! - Everywhere else nobody asks whether nodes have what the pods that run from the start request. Effect: pods may
+//!   stand on a node that would not have taken them; its cores are shared all the same.
 
 use super::description::{ClusterSpec, Deployment, Description};
-use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
+use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::istiod::locality_setting::REGION_LABEL;
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::{NodeResources, PodRequests, ResourceList};
 use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
+use crate::kubernetes::settings::ChangeKind;
+use crate::pod_id::{PodAddresses, PodIds};
 use meshsim_core::{Id, Table};
 use std::ops::Range;
 
-/// A place for a pod of a Deployment; in one that never changes there is always one.
-#[derive(Clone, Copy, Debug)]
-pub struct Pod {
-    /// What it runs.
-    pub service: ServiceId,
-    /// Where it runs.
-    pub cluster: ClusterId,
-    /// Its place among those of its cluster.
-    pub place: u32,
-    /// The node of the pod that is there at the start, counted within the cluster.
-    pub starts_on: Option<u32>,
-    /// Load balancing weight of its endpoint.
-    pub weight: u32,
-    /// Its container, numbered within the process of its cluster.
-    pub container: ContainerId,
-    /// CPU limit (cores).
-    pub cpu_limit: Option<f64>,
-    /// Whether it is outside the mesh: nothing stands before it.
-    pub is_outside: bool,
+/// A pod that runs from the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Which one.
+    pub pod: PodId,
+    /// Its node, counted within the cluster.
+    pub node: u32,
 }
 
-/// A Deployment among the places for pods of its cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeploymentPlaces {
-    /// Its number among the description's.
-    pub number: usize,
-    /// The places of its pods among those of the cluster.
-    pub places: Range<usize>,
-}
-
-/// The Deployments of each cluster, in the order of the description.
+/// The Deployments of each cluster, by their numbers in the description and in that order.
 #[must_use]
-pub fn deployments_by_cluster(description: &Description) -> Table<ClusterId, Vec<DeploymentPlaces>> {
-    let mut all: Table<ClusterId, Vec<DeploymentPlaces>> =
-        description.clusters.iter().map(|_| Vec::new()).collect();
+pub fn deployments_by_cluster(description: &Description) -> Table<ClusterId, Vec<usize>> {
+    let mut all: Table<ClusterId, Vec<usize>> = description.clusters.iter().map(|_| Vec::new()).collect();
     for (number, it) in description.deployments.iter().enumerate() {
-        let places = description.kubernetes.places(it.service, it.cluster, it.replicas) as usize;
-        let first = all[it.cluster].last().map_or(0, |before| before.places.end);
-        all[it.cluster].push(DeploymentPlaces { number, places: first..first + places });
+        all[it.cluster].push(number);
     }
     all
 }
 
-/// The places of all Deployments, those of a cluster together.
+/// The pods that run from the start, those of a cluster together, and where each cluster's are.
 pub(super) fn place_pods(
     description: &Description,
-    deployments: &Table<ClusterId, Vec<DeploymentPlaces>>,
-) -> (Table<PodId, Pod>, Table<ClusterId, Range<u32>>) {
-    let mut pods: Table<PodId, Pod> = Table::new();
+    ids: PodIds,
+    deployments: &Table<ClusterId, Vec<usize>>,
+) -> (Vec<Placed>, Table<ClusterId, Range<usize>>) {
+    let mut placed = Vec::new();
     let mut ranges = Table::new();
     for (cluster, here) in deployments.enumerate() {
-        let first = pods.len();
+        let first = placed.len();
         let mut nodes = Nodes::new(description, cluster);
-        for it in here {
-            let deployment = &description.deployments[it.number];
-            let is_outside = description.services[deployment.service].external;
-            for place in 0..it.places.len() {
-                let starts = place < deployment.replicas as usize;
-                pods.push(Pod {
-                    service: deployment.service,
-                    cluster,
-                    place: (pods.len() - first) as u32,
-                    starts_on: match starts {
-                        true if is_outside => Some(0),
-                        true => nodes.take(description, deployment),
-                        false => None,
-                    },
-                    weight: deployment.weight,
-                    container: ContainerId(0),
-                    cpu_limit: deployment.cpu_limit.map(|cores| cores.0),
-                    is_outside,
-                });
-            }
+        for it in here.iter().map(|&number| &description.deployments[number]) {
+            let is_outside = description.services[it.service].external;
+            let mut node = || if is_outside { Some(0) } else { nodes.take(description, it) };
+            let taken = (0..it.replicas).map_while(|_| node());
+            let pods = taken.zip(0..).map(|(node, ordinal)| (ids.pod(cluster, it.service, ordinal), node));
+            placed.extend(pods.map(|(pod, node)| Placed { pod, node }));
         }
-        ranges.push(first as u32..pods.len() as u32);
+        ranges.push(first..placed.len());
     }
-    (pods, ranges)
+    (placed, ranges)
+}
+
+/// The addresses of pods: each Deployment has a block of them.
+pub(super) fn addresses(
+    description: &Description,
+    ids: PodIds,
+    deployments: &Table<ClusterId, Vec<usize>>,
+) -> PodAddresses {
+    let block = |&number: &usize| {
+        let it = &description.deployments[number];
+        (it.service, addresses_of(description, it))
+    };
+    PodAddresses::new(ids, deployments.iter().map(|here| here.iter().map(block)))
+}
+
+/// The size of a Deployment's block of addresses: for as many pods as it may be expected to have at a time, while
+/// all are replaced and all that were before still end, as often as that happens within a grace period.
+fn addresses_of(description: &Description, deployment: &Deployment) -> u32 {
+    let (kubernetes, Deployment { service, cluster, replicas, .. }) = (&description.kubernetes, *deployment);
+    let autoscaler = kubernetes.autoscaler(service, cluster);
+    let changes = || kubernetes.changes.iter().filter(|it| (it.service, it.cluster) == (service, cluster));
+    if autoscaler.is_none() && changes().next().is_none() {
+        return replicas;
+    }
+    let scaled = changes().filter_map(|it| match it.kind {
+        ChangeKind::Scale(replicas) => Some(replicas),
+        ChangeKind::Rollout => None,
+    });
+    let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
+    let (surge, _) = kubernetes.workload(service).rollout.resolve(most);
+    let grace = kubernetes.pods.grace;
+    let times = |from| changes().filter(|it| it.at >= from && it.at - from <= grace).count();
+    let ending = changes().map(|it| times(it.at)).max().unwrap_or(0) + usize::from(autoscaler.is_some());
+    most * (1 + ending as u32) + surge
 }
 
 /// The nodes of a cluster, without any pod.
 #[must_use]
 pub fn empty_nodes(description: &Description, cluster: ClusterId) -> Vec<Node> {
     let spec = &description.clusters[cluster];
-    (0..spec.nodes.len()).map(|place| empty_node(description, spec, place)).collect()
+    (0..spec.nodes.len()).map(|number| empty_node(description, spec, number)).collect()
 }
 
-fn empty_node(description: &Description, spec: &ClusterSpec, place: usize) -> Node {
-    let node = &spec.nodes[place];
+fn empty_node(description: &Description, spec: &ClusterSpec, number: usize) -> Node {
+    let node = &spec.nodes[number];
     let mut labels: Labels = node.labels.clone();
     let own = [
-        (HOSTNAME, format!("{}-{}", spec.name, place + 1)),
+        (HOSTNAME, format!("{}-{}", spec.name, number + 1)),
         (ZONE, node.locality.zone.clone()),
         (REGION_LABEL, node.locality.region.clone()),
     ];
@@ -152,7 +152,7 @@ enum Nodes {
 impl Nodes {
     fn new(description: &Description, cluster: ClusterId) -> Self {
         let count = description.clusters[cluster].nodes.len();
-        if !description.kubernetes.is_elastic(cluster) {
+        if !description.kubernetes.schedules(cluster) {
             return Self::InTurn(count, 0);
         }
         let services = description.application.services.len();

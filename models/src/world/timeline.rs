@@ -53,8 +53,8 @@ impl Timeline {
 pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
     let clusters = &topology.description.clusters;
     let mut known: Known = clusters.iter().map(|_| Timeline::default()).collect();
-    for (pod, fault) in topology.faults.all().iter().filter(|(_, fault)| fault.removes_endpoint()) {
-        pod_fails(&mut known, topology, *pod, fault);
+    if !topology.faults.is_empty() {
+        pods_fail(&mut known, topology);
     }
     workloads_change(&mut known, topology);
     configuration_changes(&mut known, topology);
@@ -69,36 +69,49 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
 
 type Known = Table<ClusterId, Timeline>;
 
-/// A pod dies and is back, and its EndpointSlice says that it is not ready and that it is again.
-fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFault) {
-    let workload = topology.description.kubernetes.workload(topology.pods[pod].service);
-    if fault.kind == FaultKind::Crash {
-        let here = &mut known[fault.cluster].known;
-        here.push((fault.begins, Event::PodDies(pod)));
-        if let Some(ends) = fault.ends.filter(|_| workload.start.is_some()) {
-            here.push((ends, Event::PodIsBack(pod)));
+/// The faults of pods that run from the start; those of others are their cluster's to know (`cluster/control`).
+fn pods_fail(known: &mut Known, topology: &Topology) {
+    for cluster in topology.description.clusters.ids() {
+        for it in topology.pods_at_start(cluster) {
+            let faults = topology.faults.of(it.pod).filter(|fault| fault.removes_endpoint());
+            faults.for_each(|fault| pod_fails(known, topology, it.pod, fault));
         }
-    }
-    let Some(seen_after) = fault.seen_after else { return };
-    let returns = fault.ends.filter(|&ends| !topology.faults.on(pod, ends).any(PodFault::removes_endpoint));
-    let way = topology.description.clusters[fault.cluster].local_delay;
-    let mut tell = |at: SimTime, what| {
-        let event = Event::ApiServerTells(News::Endpoint { pod, what });
-        known[fault.cluster].known.push((at.saturating_add(seen_after).saturating_add(way), event));
-    };
-    tell(fault.begins, EndpointNews::Unready);
-    if let Some(ends) = returns {
-        tell(ends, EndpointNews::Ready);
     }
 }
 
-/// Deployments are changed; in clusters where anything may change they are there from the start.
+/// A pod dies and is back, and its EndpointSlice says that it is not ready and that it is again.
+fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFault) {
+    known[fault.cluster].known.extend(events_of_fault(topology, pod, fault));
+}
+
+/// What happens in the cluster of a pod that a fault befalls, and when.
+pub(crate) fn events_of_fault(
+    topology: &Topology,
+    pod: PodId,
+    fault: &PodFault,
+) -> impl Iterator<Item = (SimTime, Event)> + use<> {
+    let crashes = fault.kind == FaultKind::Crash;
+    let burns = topology.description.kubernetes.workload(topology.pod_ids.service_of(pod)).start.is_some();
+    let dies = crashes.then_some((fault.begins, Event::PodDies(pod)));
+    let is_back = fault.ends.filter(|_| crashes && burns).map(|ends| (ends, Event::PodIsBack(pod)));
+    let returns = fault.ends.filter(|&ends| !topology.faults.on(pod, ends).any(PodFault::removes_endpoint));
+    let way = topology.description.clusters[fault.cluster].local_delay;
+    let seen_after = fault.seen_after;
+    let tell = move |at: Option<SimTime>, what| {
+        let told = at?.saturating_add(seen_after?).saturating_add(way);
+        Some((told, Event::ApiServerTells(News::Endpoint { pod, what })))
+    };
+    let told = [tell(Some(fault.begins), EndpointNews::Unready), tell(returns, EndpointNews::Ready)];
+    dies.into_iter().chain(is_back).chain(told.into_iter().flatten())
+}
+
+/// Deployments are changed; where the scheduler has a say, pods that found no node try again from the start.
 fn workloads_change(known: &mut Known, topology: &Topology) {
     let kubernetes = &topology.description.kubernetes;
-    for (place, change) in kubernetes.changes.iter().enumerate() {
-        known[change.cluster].known.push((change.at, Event::WorkloadChanges(place as u32)));
+    for (number, change) in kubernetes.changes.iter().enumerate() {
+        known[change.cluster].known.push((change.at, Event::WorkloadChanges(number as u32)));
     }
-    for cluster in topology.description.clusters.ids().filter(|&it| kubernetes.is_elastic(it)) {
+    for cluster in topology.description.clusters.ids().filter(|&it| kubernetes.schedules(it)) {
         known[cluster].known.push((SimTime::ZERO, Event::WorkloadsStart));
     }
 }

@@ -1,7 +1,7 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 
-use super::description::{DataPlane, Description};
-use super::placement::{DeploymentPlaces, Pod, deployments_by_cluster, place_pods};
+use super::description::{DataPlane, Deployment, Description};
+use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
@@ -21,6 +21,7 @@ use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, TcpSettings};
 use crate::network::ways::{NextHop, Ways};
+use crate::pod_id::{PodAddresses, PodIds};
 use crate::users::mobility::Places;
 use crate::users::stream::{Stream, StreamSource};
 use meshsim_core::random::{Address, LogNormal};
@@ -36,12 +37,16 @@ pub struct Topology {
     pub description: Description,
     /// The random numbers of this replication.
     pub draws: Draws,
-    /// All pods, those of a cluster together.
-    pub pods: Table<PodId, Pod>,
-    /// Pods of each cluster.
-    pods_of: Table<ClusterId, Range<u32>>,
-    /// The Deployments of each cluster.
-    pub deployments_in: Table<ClusterId, Vec<DeploymentPlaces>>,
+    /// What the number of a pod says.
+    pub pod_ids: PodIds,
+    /// The addresses of pods.
+    pub addresses: PodAddresses,
+    /// The pods that run from the start, those of a cluster together.
+    placed: Vec<Placed>,
+    /// Where those of each cluster are.
+    placed_in: Table<ClusterId, Range<usize>>,
+    /// The Deployments of each cluster, by their numbers in the description and in that order.
+    pub deployments_in: Table<ClusterId, Vec<usize>>,
     /// The populations whose users are ever at each cluster, in ascending order.
     visitors: Table<ClusterId, Vec<PopulationId>>,
     /// What proxies are told of what they call, and of its routes.
@@ -58,11 +63,11 @@ pub struct Topology {
     places: Vec<Option<Places>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
-    /// All places for endpoints of each service.
-    everywhere: Table<ServiceId, Vec<PodId>>,
-    /// Those in which there is one at the start, as kube-proxy sees them.
-    at_start: Table<ServiceId, Vec<PodId>>,
-    /// The place of each host within its process.
+    /// The endpoints that each service has at the start, as kube-proxy sees them.
+    at_start: Table<ServiceId, AtStart>,
+    /// The services whose pods come and go, or that have pods without a node at the start.
+    changing: Table<ServiceId, bool>,
+    /// The number of each host within its process.
     pub local_hosts: Table<HostId, HostId>,
     /// How messages go from cluster to cluster.
     pub ways: Ways,
@@ -74,31 +79,39 @@ pub struct Topology {
     pub speed: Option<LogNormal>,
 }
 
+/// The pods of a service that run from the start, in ascending order.
+#[derive(Clone, Debug, Default)]
+struct AtStart {
+    pods: Vec<PodId>,
+    /// The node of each, counted within its cluster.
+    nodes: Vec<u32>,
+}
+
 impl Topology {
     /// Places the pods and computes every view and route.
     #[must_use]
     pub fn new(description: Description, replication: u32) -> Self {
         let (sites, sites_of) = sites(&description);
         let deployments_in = deployments_by_cluster(&description);
-        let (pods, pods_of) = place_pods(&description, &deployments_in);
-        let mut everywhere: Table<ServiceId, Vec<PodId>> =
-            description.application.services.iter().map(|_| Vec::new()).collect();
-        let mut at_start = everywhere.clone();
-        for (id, pod) in pods.enumerate() {
-            everywhere[pod.service].push(id);
-            if pod.starts_on.is_some() {
-                at_start[pod.service].push(id);
-            }
+        let services = &description.application.services;
+        let pod_ids = PodIds::new(description.clusters.len(), services.len());
+        let (placed, placed_in) = place_pods(&description, pod_ids, &deployments_in);
+        let mut at_start: Table<ServiceId, AtStart> = services.iter().map(|_| AtStart::default()).collect();
+        for it in &placed {
+            let of_service = &mut at_start[pod_ids.service_of(it.pod)];
+            of_service.pods.push(it.pod);
+            of_service.nodes.push(it.node);
         }
+        let changing = changing(&description, &at_start);
         let draws = Draws::new(description.seed, replication);
-        let faults = faults_of(&description, &pods, draws);
+        let faults = pod_faults(&description, &at_start, pod_ids, draws);
         let populations = description.populations.iter().enumerate();
         let upstreams = Upstreams::new(&description);
         let order = |id| {
             let spec = upstreams.spec(false, id);
             // Of a service outside the clusters each sees its own.
-            let few =
-                at_start[spec.service].len() < SHARED_FROM || description.services[spec.service].external;
+            let few = at_start[spec.service].pods.len() < SHARED_FROM
+                || description.services[spec.service].external;
             if few { Order::Other } else { Order::of(spec) }
         };
         Self {
@@ -110,14 +123,16 @@ impl Topology {
             upstreams,
             sites,
             sites_of,
-            faults,
+            faults: PodFaults::new(faults, pod_ids),
             draws,
-            pods,
-            pods_of,
+            pod_ids,
+            addresses: addresses(&description, pod_ids, &deployments_in),
+            placed,
+            placed_in,
             deployments_in,
             visitors: visitors(&description),
-            everywhere,
             at_start,
+            changing,
             local_hosts: description.hosts.ids().collect(),
             links: LinkStates::new(&description.links, &link_faults(&description, draws)),
             ways: Ways::new(description.clusters.len(), &description.links),
@@ -151,14 +166,14 @@ impl Topology {
     #[must_use]
     #[inline]
     pub fn has_sidecar(&self, pod: PodId) -> bool {
-        self.has_sidecars() && !self.pods[pod].is_outside
+        self.has_sidecars() && !self.is_outside(pod)
     }
 
     /// Whether what comes to a pod passes a ztunnel.
     #[must_use]
     #[inline]
     pub fn has_ztunnel(&self, pod: PodId) -> bool {
-        self.is_ambient() && !self.pods[pod].is_outside
+        self.is_ambient() && !self.is_outside(pod)
     }
 
     /// Whether nodes have ztunnels instead of sidecars.
@@ -173,30 +188,45 @@ impl Topology {
         self.description.mesh.data_plane != DataPlane::None && self.description.mesh.mtls
     }
 
-    /// The pods of a cluster.
+    /// The pods of a cluster that run from the start: each has its index here as its slot in the cluster.
     #[must_use]
-    pub fn pods_of(&self, cluster: ClusterId) -> Range<u32> {
-        self.pods_of[cluster].clone()
+    pub fn pods_at_start(&self, cluster: ClusterId) -> &[Placed] {
+        &self.placed[self.placed_in[cluster].clone()]
     }
 
-    /// The pod in a place of a cluster.
+    /// Whether a pod is outside the mesh: nothing stands before it.
     #[must_use]
-    pub fn pod_in(&self, cluster: ClusterId, place: usize) -> PodId {
-        PodId(self.pods_of[cluster].start + place as u32)
+    #[inline]
+    pub fn is_outside(&self, pod: PodId) -> bool {
+        self.description.services[self.pod_ids.service_of(pod)].external
+    }
+
+    /// What the description says of a pod's Deployment, if it knows of one.
+    #[must_use]
+    pub fn deployment_of(&self, pod: PodId) -> Option<&Deployment> {
+        let (cluster, service) = (self.pod_ids.cluster_of(pod), self.pod_ids.service_of(pod));
+        let mut all =
+            self.deployments_in[cluster].iter().map(|&number| &self.description.deployments[number]);
+        all.find(|it| it.service == service)
+    }
+
+    /// Load balancing weight of a pod's endpoint.
+    #[must_use]
+    pub fn weight_of(&self, pod: PodId) -> u32 {
+        self.deployment_of(pod).map_or(1, |it| it.weight)
+    }
+
+    /// Draw number `n` of the pods that have a pod's number.
+    #[must_use]
+    pub fn draws_of_pod(&self, pod: PodId, n: u64) -> Address {
+        self.draws.of_pod(self.addresses.number_of(pod), n)
     }
 
     /// Whether a pod's application burns CPU once it is ready.
     #[must_use]
     pub fn burns_after_ready(&self, pod: PodId) -> bool {
-        let workload = self.description.kubernetes.workload(self.pods[pod].service);
+        let workload = self.description.kubernetes.workload(self.pod_ids.service_of(pod));
         workload.start.is_some_and(|it| it.when == StartWhen::AfterReady)
-    }
-
-    /// The place of a pod among those of its cluster.
-    #[must_use]
-    #[inline]
-    pub fn slot_of(&self, pod: PodId) -> usize {
-        self.pods[pod].place as usize
     }
 
     /// The service of an endpoint.
@@ -229,43 +259,56 @@ impl Topology {
     /// The proxies of a cluster before anything has happened.
     #[must_use]
     pub fn proxies_of(&self, cluster: ClusterId) -> Proxies {
-        let node = |pod| (pod, self.pods[pod].starts_on.unwrap_or(0));
-        let pods = self.pods_of(cluster).map(|pod| node(PodId(pod)));
+        let pods = self.pods_at_start(cluster).iter().map(|it| (it.pod, it.node));
         Proxies::new(cluster, &self.description, pods, |node| self.site_of_node(cluster, node))
     }
 
     /// Memory of all proxies of a cluster (bytes), with as many pods and endpoints as there are at the start.
     #[must_use]
     pub fn proxy_memory(&self, proxies: &Proxies) -> f64 {
-        let endpoints = self.at_start.iter().map(Vec::len).sum();
-        let each = self.description.mesh.memory.of(self.everywhere.len(), endpoints);
+        let endpoints = self.at_start.iter().map(|it| it.pods.len()).sum();
+        let each = self.description.mesh.memory.of(self.at_start.len(), endpoints);
         let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
-        let is_outside = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Sidecar(pod) if self.pods[pod].is_outside);
-        let envoys = proxies.ids().count() - ztunnels - proxies.ids().filter(is_outside).count();
+        let was_there = |&proxy: &ProxyId| match proxies[proxy].kind {
+            ProxyKind::Sidecar(pod) => self.node_at_start(pod).is_some() && !self.is_outside(pod),
+            ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => true,
+        };
+        let envoys = proxies.ids().filter(was_there).count() - ztunnels;
         envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
     }
 
     /// All endpoints of a service as istiod knows them before the run, in ascending order.
     pub fn known(&self, service: ServiceId) -> impl Iterator<Item = Known> {
-        self.at_start[service].iter().filter_map(|&pod| self.known_at_start(pod))
+        let AtStart { pods, nodes } = &self.at_start[service];
+        pods.iter().zip(nodes).map(|(&pod, &node)| self.known_on(pod, node))
     }
 
     /// The same as a site is told: of a service outside the clusters, that of its own cluster.
     fn known_from(&self, site: SiteId, service: ServiceId) -> impl Iterator<Item = Known> {
         let external = self.description.services[service].external;
         let here = self.sites[site].cluster;
-        self.known(service).filter(move |it| !external || self.pods[it.pod].cluster == here)
+        self.known(service).filter(move |it| !external || self.pod_ids.cluster_of(it.pod) == here)
     }
 
     /// An endpoint as istiod knows it before the run, if it does.
     #[must_use]
     pub fn known_at_start(&self, pod: PodId) -> Option<Known> {
-        let it = &self.pods[pod];
-        let site = self.site_of_node(it.cluster, it.starts_on?);
+        self.node_at_start(pod).map(|node| self.known_on(pod, node))
+    }
+
+    /// The node of a pod that runs from the start.
+    fn node_at_start(&self, pod: PodId) -> Option<u32> {
+        let AtStart { pods, nodes } = &self.at_start[self.pod_ids.service_of(pod)];
+        pods.binary_search(&pod).ok().map(|found| nodes[found])
+    }
+
+    /// An endpoint on a node as istiod knows it before the run.
+    fn known_on(&self, pod: PodId, node: u32) -> Known {
+        let site = self.site_of_node(self.pod_ids.cluster_of(pod), node);
         // One that is not ready from the first moment on never was.
         let was_ready = !self.faults.on(pod, SimTime::ZERO).any(PodFault::removes_endpoint);
-        Some(Known { pod, site, weight: it.weight, ready: true, was_ready, added: None })
+        Known { pod, site, weight: self.weight_of(pod), ready: true, was_ready, added: None }
     }
 
     /// The view of the proxies of a site over all endpoints of an upstream, of which these have changed (in ascending
@@ -295,22 +338,16 @@ impl Topology {
     /// unhealthy.
     fn levels_kept(&self, upstream: UpstreamId) -> u32 {
         let spec = self.upstreams.spec(false, upstream);
-        let endpoints = self.everywhere[spec.service].len() as u32;
+        let endpoints = self.at_start(spec.service).len() as u32;
         let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
-        let changes = !self.faults.is_empty() || endpoints != self.at_start[spec.service].len() as u32;
+        let changes = !self.faults.is_empty() || self.changing[spec.service];
         if ejects || changes { u32::MAX } else { 1 }
     }
 
     /// The endpoints that a service has at the start.
     #[must_use]
     pub fn at_start(&self, service: ServiceId) -> &[PodId] {
-        &self.at_start[service]
-    }
-
-    /// All places for endpoints of a service, in ascending order.
-    #[must_use]
-    pub fn everywhere(&self, service: ServiceId) -> &[PodId] {
-        &self.everywhere[service]
+        &self.at_start[service].pods
     }
 
     /// The way from a cluster to another, if there is one.
@@ -383,7 +420,7 @@ impl Topology {
     /// How the nodes of a pod's cluster send.
     #[must_use]
     pub fn tcp_of(&self, pod: PodId) -> &TcpSettings {
-        &self.description.clusters[self.pods[pod].cluster].tcp
+        &self.description.clusters[self.pod_ids.cluster_of(pod)].tcp
     }
 
     /// The segment that a message of so many loses between two clusters, if it loses one; `purpose`
@@ -473,33 +510,48 @@ fn visitors(description: &Description) -> Table<ClusterId, Vec<PopulationId>> {
 /// Of a ztunnel, on Istio's performance page (bytes).
 const ZTUNNEL_MEMORY: f64 = 12e6;
 
-/// The faults of each pod that they befall.
-fn faults_of(description: &Description, pods: &Table<PodId, Pod>, draws: Draws) -> PodFaults {
-    let mut faults = Vec::new();
-    for fault in &description.faults {
-        faults.extend(befallen(pods, fault).map(|(_, id)| (id, *fault)));
+/// The services whose pods come and go, or that have pods without a node at the start.
+fn changing(description: &Description, at_start: &Table<ServiceId, AtStart>) -> Table<ServiceId, bool> {
+    let mut wanted: Table<ServiceId, usize> = at_start.iter().map(|_| 0).collect();
+    for it in &description.deployments {
+        wanted[it.service] += it.replicas as usize;
     }
+    let changes = |(service, it): (ServiceId, &AtStart)| {
+        wanted[service] > it.pods.len() || description.kubernetes.may_change(service)
+    };
+    at_start.enumerate().map(changes).collect()
+}
+
+/// When pods fail, in the order in which it is said. What comes again befalls the pods that run from the start, or that
+/// with its number.
+fn pod_faults(
+    description: &Description,
+    at_start: &Table<ServiceId, AtStart>,
+    ids: PodIds,
+    draws: Draws,
+) -> Vec<PodFault> {
+    let mut faults = description.faults.clone();
     let times = &description.kubernetes.pods;
     let starting = times.container_start.saturating_add(times.application_start);
     for (number, it) in (0..).zip(&description.repeated_faults) {
         let RepeatedFault::Pod { fault, repeats } = it else { continue };
         let span = (fault.begins, fault.ends.unwrap_or(description.end()));
-        for (place, id) in befallen(pods, fault) {
-            let spans = repeats.within(span, starting, draws.of_fault(number, place as u32));
-            let within = |(begins, ends)| (id, PodFault { begins, ends: Some(ends), ..*fault });
-            faults.extend(spans.into_iter().map(within));
+        let here = at_start[fault.service].pods.iter().filter(|&&pod| ids.cluster_of(pod) == fault.cluster);
+        let befallen = match fault.pod {
+            Some(only) => vec![only],
+            None => here.map(|&pod| ids.ordinal_of(pod)).collect(),
+        };
+        for ordinal in befallen {
+            let spans = repeats.within(span, starting, draws.of_fault(number, ordinal));
+            let of_pod = PodFault { pod: Some(ordinal), ..*fault };
+            faults.extend(spans.into_iter().map(|(begins, ends)| PodFault {
+                begins,
+                ends: Some(ends),
+                ..of_pod
+            }));
         }
     }
-    PodFaults::new(faults)
-}
-
-/// The pods that a fault befalls, with their places among those of their service and cluster.
-fn befallen(pods: &Table<PodId, Pod>, fault: &PodFault) -> impl Iterator<Item = (usize, PodId)> {
-    let (service, cluster, pod) = (fault.service, fault.cluster, fault.pod);
-    let of_service =
-        pods.enumerate().filter(move |(_, pod)| (pod.service, pod.cluster) == (service, cluster));
-    let all = of_service.enumerate().map(|(place, (id, _))| (place, id));
-    all.filter(move |(place, _)| pod.is_none_or(|it| it as usize == *place))
+    faults
 }
 
 /// When links swallow packets.

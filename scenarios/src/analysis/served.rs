@@ -61,12 +61,13 @@ pub(super) fn served_by_pod(
         .collect();
     for (s, service) in description.application.services.iter().enumerate() {
         for (c, cluster) in description.clusters.iter().enumerate() {
-            let pods = figures.first().map_or(0, |f| f.served[c][s].len());
-            // Places that no pod ever took say nothing.
-            let used = |pod: &usize| figures.iter().any(|f| f.served[c][s][*pod] > 0);
+            // How many pods are made may differ between replications; those that never served say nothing.
+            let pods = figures.iter().map(|f| f.served[c][s].len()).max().unwrap_or(0);
+            let served = |f: &Figures, pod: usize| f.served[c][s].get(pod).copied().unwrap_or(0);
+            let used = |pod: &usize| figures.iter().any(|f| served(f, *pod) > 0);
             let replicas = at_start.get(&(s, c)).copied().unwrap_or(0);
             let pods = (0..pods).rfind(used).map_or(replicas, |last| replicas.max(last + 1));
-            let rate = |pod| figures.iter().map(|f| f.served[c][s][pod]).sum::<u64>() as f64 / seconds;
+            let rate = |pod| figures.iter().map(|f| served(f, pod)).sum::<u64>() as f64 / seconds;
             if pods > 0 {
                 let row = table.entry(service.name.clone()).or_default();
                 row.insert(cluster.name.clone(), (0..pods).map(rate).collect());

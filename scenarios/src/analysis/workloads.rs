@@ -42,7 +42,7 @@ pub(super) fn workloads(
 ) -> BTreeMap<String, BTreeMap<String, WorkloadSummary>> {
     let mut table: BTreeMap<String, BTreeMap<String, WorkloadSummary>> = BTreeMap::new();
     for (place, it) in description.deployments.iter().enumerate() {
-        if !description.kubernetes.is_elastic(it.cluster) || description.services[it.service].external {
+        if !description.kubernetes.schedules(it.cluster) || description.services[it.service].external {
             continue;
         }
         let sum = |of: fn(&Workload) -> u32| figures.iter().map(|f| of(&f.workloads[place])).sum();

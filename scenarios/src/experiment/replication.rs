@@ -32,7 +32,6 @@ use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
-use meshsim_models::world::placement::DeploymentPlaces;
 use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
 
@@ -341,11 +340,11 @@ fn rows_of(rows: KeptRows<'_>) -> Vec<(RequestRow, Work)> {
 }
 
 /// What the pods of a cluster served, by service and pod.
-fn by_service(description: &Description, deployments: &[DeploymentPlaces], served: &[u64]) -> Vec<Vec<u64>> {
+fn by_service(description: &Description, deployments: &[(usize, Vec<u32>)], served: &[u64]) -> Vec<Vec<u64>> {
     let mut by_service = vec![Vec::new(); description.application.services.len()];
-    for DeploymentPlaces { number, places } in deployments {
+    for (number, slots) in deployments {
         let service = description.deployments[*number].service;
-        by_service[service.index()].extend_from_slice(&served[places.clone()]);
+        by_service[service.index()].extend(slots.iter().map(|&slot| served[slot as usize]));
     }
     by_service
 }

@@ -11,7 +11,6 @@ use meshsim_models::kubernetes::scheduler::choice::Unfit;
 use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep};
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description};
-use meshsim_models::world::placement::DeploymentPlaces;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A Deployment over a run.
@@ -48,16 +47,17 @@ pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Ve
     let ends: Vec<SimTime> = (0..=4).map(|it| SimTime::from_nanos(record.end.as_nanos() / 4 * it)).collect();
     for cluster in description.clusters.ids() {
         let served = [0, 1, 2, 3].map(|it| record.served_between(cluster, ends[it], ends[it + 1]));
-        for DeploymentPlaces { number, places } in record.deployments[cluster].iter().cloned() {
+        for (number, slots) in &record.deployments[cluster] {
+            let (number, slots) = (*number, || slots.iter().map(|&slot| slot as usize));
             let deployment = &description.deployments[number];
-            let used: f64 = record.pod_cpu_seconds[cluster][places.clone()].iter().sum();
+            let used: f64 = slots().map(|slot| record.pod_cpu_seconds[cluster][slot]).sum();
             let lives = Lives::new(deployment, &record.control[cluster], cut);
             all[number] = lives.sum_up(description, deployment, used, cut, record.end);
             count_syncs(&mut all[number], deployment, &record.control[cluster], cut);
             for quarter in 0..4 {
-                let in_cells = record.in_cells[cluster][places.clone()].iter();
-                all[number].in_cells[quarter] = in_cells.map(|it| it[quarter]).sum();
-                all[number].served[quarter] = served[quarter][places.clone()].iter().sum();
+                all[number].in_cells[quarter] =
+                    slots().map(|slot| record.in_cells[cluster][slot][quarter]).sum();
+                all[number].served[quarter] = slots().map(|slot| served[quarter][slot]).sum();
             }
         }
     }
@@ -77,15 +77,15 @@ struct Lives {
     counted: Workload,
 }
 
-/// The place of a pod and how many were there before.
+/// The ordinal and the generation of a pod.
 type Pod = (u32, u32);
 
 impl Lives {
     fn new(deployment: &Deployment, log: &ControlLog, cut: SimTime) -> Self {
         let records = || log.pods.iter().filter(|it| it.service == deployment.service);
-        // Those that found no node at the start were made then, in places that are taken at once.
+        // Those that found no node at the start were made then.
         let waits = |it: &&PodRecord| {
-            it.at == SimTime::ZERO && it.step == PodStep::Created && it.place < deployment.replicas
+            it.at == SimTime::ZERO && it.step == PodStep::Created && it.ordinal < deployment.replicas
         };
         let at_start = deployment.replicas - records().filter(waits).count() as u32;
         let mut lives = Self {
@@ -103,7 +103,7 @@ impl Lives {
     }
 
     fn add(&mut self, record: &PodRecord, serving: &mut BTreeSet<Pod>, cut: SimTime) {
-        let pod = (record.place, record.incarnation);
+        let pod = (record.ordinal, record.generation);
         let ready = self.ready.last().map_or(0, |(_, ready)| *ready);
         match record.step {
             PodStep::Created => {
@@ -116,8 +116,8 @@ impl Lives {
             }
             PodStep::Deleted => {
                 self.unborn.remove(&pod);
-                // The first pods of their places were ready from the start.
-                if serving.remove(&pod) || record.incarnation == 0 {
+                // The first generation was ready from the start.
+                if serving.remove(&pod) || record.generation == 0 {
                     self.ready.push((record.at, ready - 1));
                     self.ending.insert(pod, record.at);
                 }
@@ -204,7 +204,7 @@ mod tests {
 
     fn record(description: &Description, seconds: u64, pod: Pod, step: PodStep) -> PodRecord {
         let service = description.application.service_named("back").unwrap();
-        PodRecord { at: at(seconds), service, place: pod.0, incarnation: pod.1, step }
+        PodRecord { at: at(seconds), service, ordinal: pod.0, generation: pod.1, step }
     }
 
     /// What `rolling-update`, whose `back` has four pods, comes to with these steps, from 50 to 100 s.

@@ -46,6 +46,7 @@ pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
 use meshsim_models::ids::EndpointId;
 use meshsim_models::istiod::upstreams::Upstreams;
+use meshsim_models::pod_id::PodIds;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
 use std::collections::BTreeSet;
@@ -88,6 +89,9 @@ const REQUESTS_MAX: f64 = 4e9;
 
 /// Each cluster of a world takes some 0.2 MB.
 const CLUSTERS_MAX: usize = 20_000;
+
+/// A pod's number rests for a while when it has ended: so many more are kept.
+const NUMBERS_PER_POD: u32 = 4;
 
 /// Checks a scenario as a whole.
 ///
@@ -160,6 +164,7 @@ pub fn resolve(
         destinations::check(&mut check, scenario, &description, strategy);
         check.fits_into_memory(&description);
         check.numbers_upstreams(&description);
+        check.numbers_pods(&description);
     }
     let objectives = match check.problems.is_empty() {
         true => objectives::resolve(&mut check, &scenario.objectives, &description),
@@ -266,6 +271,28 @@ impl Check<'_> {
         if upstreams >= usize::from(u16::MAX) {
             let message = format!("there are {upstreams} services, subsets and changes of them");
             self.problems.push(Problem::new(message).help(format!("at most {} are simulated", u16::MAX - 1)));
+        }
+    }
+
+    /// The pods of a service in a cluster have numbers that clusters and services leave bits for; those that are
+    /// replaced, and end, have theirs beside the new ones.
+    fn numbers_pods(&mut self, description: &Description) {
+        let (clusters, services) = (description.clusters.len(), description.services.len());
+        let most = PodIds::new(clusters, services).most_pods() / NUMBERS_PER_POD;
+        let kubernetes = &description.kubernetes;
+        for it in &description.deployments {
+            let hpa = kubernetes.autoscaler(it.service, it.cluster).map(|it| it.hpa.max_replicas);
+            let pods = hpa.into_iter().chain([it.replicas]).max().unwrap_or(0);
+            if pods > most {
+                let (service, cluster) = (
+                    &description.application.services[it.service].name,
+                    &description.clusters[it.cluster].name,
+                );
+                let message = format!("there may be {pods} pods of `{service}` in cluster `{cluster}`");
+                let help =
+                    format!("with {clusters} clusters and {services} services, at most {most} are simulated");
+                self.problems.push(Problem::new(message).help(help));
+            }
         }
     }
 

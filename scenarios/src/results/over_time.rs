@@ -296,7 +296,7 @@ pub(super) fn pod_rows(
                 seconds(record.at),
                 cluster_name.clone(),
                 name.clone(),
-                format!("{name}-{}-{}", record.place, record.incarnation),
+                format!("{name}-{}-{}", record.ordinal, record.generation),
                 record.step.name().to_owned(),
                 detail,
             ];

@@ -72,7 +72,7 @@ impl Search {
     /// The way of a cluster's calls to a service, if it is a detour.
     fn detour(&mut self, from: ClusterId, service: ServiceId) -> Option<Detour> {
         let topology = &self.topology;
-        let all = || topology.at_start(service).iter().map(|&pod| topology.pods[pod].cluster);
+        let all = || topology.at_start(service).iter().map(|&pod| topology.pod_ids.cluster_of(pod));
         let nearest = self.nearest.entry(service).or_insert_with(|| nearest(topology, all()))[from]?;
         let goes =
             topology.sites_in(from).filter_map(|site| self.first(from, SiteId::from_index(site), service));
@@ -94,7 +94,7 @@ impl Search {
         if view.is_empty() {
             return None;
         }
-        let clusters = || view.level(0).map(|pod| topology.pods[pod].cluster);
+        let clusters = || view.level(0).map(|pod| topology.pod_ids.cluster_of(pod));
         if let Some(part) = view.part(0).filter(|_| view.places(0).len() > FEW) {
             let found = self.nearest_in.entry((service, part));
             return found.or_insert_with(|| nearest(topology, clusters()))[from];

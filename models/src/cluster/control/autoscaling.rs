@@ -15,13 +15,10 @@ use super::state::Control;
 use crate::application::cell::Cell;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
-use crate::cluster::job::Job;
-use crate::compute::Compute;
-use crate::envoy::proxies::Proxies;
-use crate::ids::ClusterId;
+use crate::envoy::proxies::Proxy;
 use crate::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
-use crate::kubernetes::metrics_server::{Counters, CpuRequests};
+use crate::kubernetes::metrics_server::{Counters, CpuRequests, PodHistory};
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::control_log::ScalingDecision;
@@ -33,16 +30,18 @@ impl Control {
     pub(in crate::cluster) fn scrape_metrics(&mut self, at: &mut Around<'_>, cells: &[Cell]) {
         let settings = &at.topology.description.kubernetes.metrics;
         let kept = settings.pods_window.as_nanos().div_ceil(settings.resolution.as_nanos().max(1)) as usize;
-        for (place, cell) in cells.iter().enumerate() {
-            let pod = at.pods[place];
+        self.histories.resize_with(at.pods.len(), PodHistory::default);
+        for (slot, cell) in cells.iter().enumerate() {
+            let pod = at.pods[slot];
             // Of a container that has died a kubelet says nothing.
             let runs = matches!(pod.phase, Phase::Ready | Phase::Starting | Phase::Terminating)
                 && pod.runs_from <= at.now
-                && !at.topology.faults.is_dead(at.topology.pod_in(at.here, place), at.now);
+                && !at.topology.faults.is_dead(at.pods.pod_in(slot), at.now);
             if runs {
-                let when = (at.topology, at.here, at.now);
-                let counters = counters_of(when, at.compute, at.proxies, cell, place);
-                self.histories[place].scrape(at.now, counters, kept);
+                let sidecar = at.topology.has_sidecars().then(|| at.proxies.sidecar(slot));
+                let application_cpu = at.compute.used_at(at.pods.container_of(slot), at.now);
+                let counters = counters_of(application_cpu, sidecar.map(|it| &at.proxies[it]), cell, at.now);
+                self.histories[slot].scrape(at.now, counters, kept);
             }
         }
         at.schedule(at.now.saturating_add(settings.resolution), Event::MetricsScraped);
@@ -66,9 +65,13 @@ impl Control {
         let spec = settings.autoscaler(state.service, at.here);
         let Some((autoscaler, spec)) = state.autoscaler.as_mut().zip(spec) else { return };
         let requests = cpu_requests(at.topology, state.service);
+        let unread = PodHistory::default();
         let read = |reads| -> Vec<PodReading> {
             let window = settings.metrics.pods_window;
-            listed.iter().map(|(place, _)| self.histories[*place].read(reads, requests, window)).collect()
+            listed
+                .iter()
+                .map(|(slot, _)| self.histories.get(*slot).unwrap_or(&unread).read(reads, requests, window))
+                .collect()
         };
         let readings: Vec<Vec<PodReading>> = spec.reads.iter().map(|&reads| read(reads)).collect();
         let readings: Vec<Readings<'_>> =
@@ -86,28 +89,26 @@ impl Control {
         }
     }
 
-    /// The pods of a Deployment with their places, as its autoscaler sees them.
+    /// The pods of a Deployment with their slots, as its autoscaler sees them.
     fn seen_by_autoscaler(&self, at: &Around<'_>, deployment: usize) -> Vec<(usize, PodState)> {
-        let seen = |place: usize| {
-            Some((place, at.pods[place].seen_by_autoscaler(at.now, self.fault_seen(at, place))?))
+        let seen = |&slot: &u32| {
+            let slot = slot as usize;
+            Some((slot, at.pods[slot].seen_by_autoscaler(at.now, self.fault_seen(at, slot))?))
         };
-        self.deployments[deployment].places.clone().filter_map(seen).collect()
+        at.pods.slots_of(self.deployments[deployment].service).iter().filter_map(seen).collect()
     }
 }
 
-/// What the pods in a place of a cluster, whose cell this is, have used and done so far.
+/// What the pods in a slot have used and done so far: CPU time of their application (ns), their sidecar, their cell.
 pub(in crate::cluster) fn counters_of(
-    (topology, here, now): (&Topology, ClusterId, SimTime),
-    compute: &Compute<Job>,
-    proxies: &Proxies,
+    application_cpu: f64,
+    sidecar: Option<&Proxy>,
     cell: &Cell,
-    place: usize,
+    now: SimTime,
 ) -> Counters {
-    let container = topology.pods[topology.pod_in(here, place)].container;
-    let sidecar = topology.has_sidecars().then(|| proxies[proxies.sidecar(place)].cpu_used);
     Counters {
-        application_cpu: compute.used_at(container, now),
-        sidecar_cpu: sidecar.unwrap_or(0.0),
+        application_cpu,
+        sidecar_cpu: sidecar.map_or(0.0, |it| it.cpu_used),
         served: cell.occupancy.served,
         in_cell: cell.occupancy.time_inside(now),
     }

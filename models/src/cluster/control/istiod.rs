@@ -30,9 +30,9 @@
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
-use crate::cluster::news::{EndpointNews, IstiodStep, News, Push};
+use crate::cluster::news::{Addressee, EndpointNews, IstiodStep, News, Push};
 use crate::envoy::proxies::ProxyKind;
-use crate::ids::{ClusterId, PodId, ProxyId, ServiceId};
+use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::istiod::debounce::{Debounce, Push as Begun};
 use crate::istiod::endpoint_health::Health;
 use crate::istiod::endpoints::SiteId;
@@ -41,7 +41,7 @@ use crate::istiod::push_queue::{PushQueue, Request};
 use crate::istiod::settings::IstiodSettings;
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime, Table, id_type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The istiod of a cluster.
 #[derive(Clone, Debug)]
@@ -56,9 +56,11 @@ pub(super) struct Istiod {
 #[derive(Clone, Debug)]
 struct Pacing {
     settings: IstiodSettings,
-    /// The clusters whose proxies it serves, and the first of these among its targets.
-    serves: BTreeMap<ClusterId, TargetId>,
+    /// The clusters whose proxies it serves.
+    serves: BTreeSet<ClusterId>,
     targets: Table<TargetId, Target>,
+    /// The sidecars among these, by their pods: a pod that is made is a new one.
+    sidecars: BTreeMap<PodId, TargetId>,
     /// The services of whose endpoints it has learned something.
     services: BTreeMap<ServiceId, Service>,
     debounce: Debounce,
@@ -78,7 +80,7 @@ id_type!(
 #[derive(Clone, Copy, Debug)]
 struct Target {
     cluster: ClusterId,
-    proxy: ProxyId,
+    proxy: Addressee,
     is_connected: bool,
 }
 
@@ -124,7 +126,7 @@ impl Istiod {
         let Some(pacing) = &mut self.pacing else {
             return at.hand(Handed::Push { to: at.here, push, wire_bytes: 0 });
         };
-        for &to in pacing.serves.keys() {
+        for &to in &pacing.serves {
             at.hand(Handed::Push { to, push, wire_bytes: 0 });
         }
         if let Some(kind) = pacing.kind_of(at, news) {
@@ -171,25 +173,31 @@ impl Istiod {
 
 impl Pacing {
     fn new(settings: IstiodSettings, here: ClusterId, topology: &Topology) -> Self {
-        let (mut targets, mut serves) = (Table::new(), BTreeMap::new());
+        let (mut targets, mut serves, mut sidecars) = (Table::new(), BTreeSet::new(), BTreeMap::new());
         let clusters = topology.description.clusters.ids();
         let is_served = |&id: &ClusterId| {
             id == here || (settings.cluster.is_some() && topology.route(here, id).is_some())
         };
         for cluster in clusters.filter(is_served) {
-            serves.insert(cluster, TargetId::from_index(targets.len()));
+            serves.insert(cluster);
             let proxies = topology.proxies_of(cluster);
             for proxy in proxies.ids() {
-                let is_connected = match proxies[proxy].kind {
-                    ProxyKind::Sidecar(pod) => topology.pods[pod].starts_on.is_some(),
-                    ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => true,
+                let addressee = match proxies[proxy].kind {
+                    ProxyKind::Sidecar(pod) => {
+                        sidecars.insert(pod, TargetId::from_index(targets.len()));
+                        Addressee::SidecarOf(pod)
+                    }
+                    ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => {
+                        Addressee::Standing(proxy)
+                    }
                 };
-                targets.push(Target { cluster, proxy, is_connected });
+                targets.push(Target { cluster, proxy: addressee, is_connected: true });
             }
         }
         Self {
             settings,
             serves,
+            sidecars,
             services: BTreeMap::new(),
             debounce: Debounce::new(settings.debounce),
             timer: None,
@@ -203,11 +211,11 @@ impl Pacing {
     /// What news make istiod send, if anything.
     fn kind_of(&mut self, at: &Around<'_>, news: News) -> Option<PushKind> {
         let News::Endpoint { pod, what } = news else { return Some(PushKind::Full) };
-        let of = at.topology.pods[pod];
+        let ids = at.topology.pod_ids;
+        let (cluster, service) = (ids.cluster_of(pod), ids.service_of(pod));
         self.connect(at, pod, what);
-        let service =
-            self.services.entry(of.service).or_insert_with(|| Service::at_start(at.topology, of.service));
-        let mut list = service.lists.get(&of.cluster).cloned().unwrap_or_default();
+        let service = self.services.entry(service).or_insert_with(|| Service::at_start(at.topology, service));
+        let mut list = service.lists.get(&cluster).cloned().unwrap_or_default();
         let place = list.iter().position(|it| it.address == pod);
         match (what, place) {
             (EndpointNews::Appears(site), None) => list.push(listed(pod, site)),
@@ -220,8 +228,8 @@ impl Pacing {
             }
             (EndpointNews::Leaves | EndpointNews::Ready | EndpointNews::Unready, None) => {}
         }
-        service.lists.insert(of.cluster, list.clone());
-        service.shards.update(of.cluster, list)
+        service.lists.insert(cluster, list.clone());
+        service.shards.update(cluster, list)
     }
 
     /// The sidecar of a pod that comes connects, that of a pod that goes is gone.
@@ -231,10 +239,16 @@ impl Pacing {
             EndpointNews::Leaves => false,
             EndpointNews::Ready | EndpointNews::Unready => return,
         };
-        let cluster = at.topology.pods[pod].cluster;
-        let Some(first) = self.serves.get(&cluster).filter(|_| at.topology.has_sidecars()) else { return };
-        let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
-        self.targets[TargetId(first.0 + sidecar.0)].is_connected = is_connected;
+        let cluster = at.topology.pod_ids.cluster_of(pod);
+        if !at.topology.has_sidecars() || !self.serves.contains(&cluster) {
+            return;
+        }
+        let Self { targets, sidecars, queue, .. } = self;
+        let target = *sidecars.entry(pod).or_insert_with(|| {
+            queue.add();
+            targets.push(Target { cluster, proxy: Addressee::SidecarOf(pod), is_connected })
+        });
+        targets[target].is_connected = is_connected;
     }
 
     /// A push begins, if one does, of all that has been learned; the debounce's timer is set.
@@ -267,7 +281,7 @@ impl Service {
     fn at_start(topology: &Topology, service: ServiceId) -> Self {
         let mut lists: BTreeMap<ClusterId, Vec<Listed>> = BTreeMap::new();
         for it in topology.known(service) {
-            lists.entry(topology.pods[it.pod].cluster).or_default().push(listed(it.pod, it.site));
+            lists.entry(topology.pod_ids.cluster_of(it.pod)).or_default().push(listed(it.pod, it.site));
         }
         Self { shards: EndpointShards::new(lists.clone()), lists }
     }

@@ -13,7 +13,7 @@
 //!   of the scheduler and the endpoint delay stand for all.
 //! - A client in another cluster finds out that a pod is gone when its request arrives, not already
 //!   when it makes a connection. Effect: its failure is seen a round trip later, as a reset.
-//! - A place is used again by a later pod of the same Deployment, which has its address.
+//! - The address of a pod that ended a minute ago is used again by a later pod of the same service.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/deployment`, `pkg/scheduler/backend/queue/scheduling_queue.go`
@@ -23,15 +23,20 @@
 use super::state::{Control, waiting};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
+use crate::cluster::handed::Handed;
 use crate::cluster::news::{EndpointNews, News};
+use crate::cluster::pods::ADDRESS_RESTS;
 use crate::draws::{Purpose, draw};
-use crate::ids::PodId;
+use crate::faults::pod::PodFault;
+use crate::ids::{PodId, ServiceId};
 use crate::kubernetes::deployment::reconcile;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
-use crate::kubernetes::pod::{Phase, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
+use crate::kubernetes::pod::{Phase, PodLife, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
 use crate::telemetry::control_log::{PodRecord, PodStep};
+use crate::world::containers::container_of;
+use crate::world::timeline::events_of_fault;
 use meshsim_core::random::LogNormal;
 use meshsim_core::{SimDuration, SimTime};
 
@@ -39,21 +44,17 @@ use meshsim_core::{SimDuration, SimTime};
 const RELIST: SimDuration = SimDuration::from_secs(1);
 
 impl Control {
-    /// The first pods that found no node try again.
+    /// The first pods that found no node are made, and tried again.
     pub(in crate::cluster) fn workloads_start(&mut self, at: &mut Around<'_>) {
+        self.begin_to_change(at.here, at.topology, at.pods);
         for deployment in 0..self.deployments.len() {
-            for place in self.deployments[deployment].places.clone() {
-                if at.pods[place].phase == Phase::Pending {
-                    self.record(at, place, PodStep::Created);
-                    try_to_schedule(at, place);
-                }
-            }
+            self.reconcile(at, deployment);
         }
     }
 
     /// Somebody changes a Deployment.
-    pub(in crate::cluster) fn workload_changes(&mut self, at: &mut Around<'_>, place: u32) {
-        let change = at.topology.description.kubernetes.changes[place as usize];
+    pub(in crate::cluster) fn workload_changes(&mut self, at: &mut Around<'_>, number: u32) {
+        let change = at.topology.description.kubernetes.changes[number as usize];
         let Some(deployment) = self.deployment(change.service) else { return };
         let state = &mut self.deployments[deployment];
         match change.kind {
@@ -74,33 +75,33 @@ impl Control {
         let state = &self.deployments[deployment];
         let (wanted, revision) = (state.wanted, state.revision);
         let rollout = at.topology.description.kubernetes.workload(state.service).rollout;
-        let owned = self.owned(at.pods, deployment, now, |place| self.fault_seen(at, place));
+        let service = state.service;
+        let owned = self.owned(at.pods, deployment, now, |slot| self.fault_seen(at, slot));
         let actions = reconcile(wanted, revision, rollout, &owned, now);
-        for &place in &actions.delete {
-            self.delete_pod(at, place);
+        let acts = actions.create > 0 || !actions.delete.is_empty();
+        if acts {
+            self.begin_to_change(at.here, at.topology, at.pods);
         }
-        let mut acted = !actions.delete.is_empty();
+        for &slot in &actions.delete {
+            self.delete_pod(at, slot);
+        }
         for _ in 0..actions.create {
-            // All places are taken while many pods still end: the next one to end asks again.
-            let Some(place) = self.free_place(at.pods, deployment) else { return acted };
-            let pod = at.pods.life_mut(place);
-            *pod = pod.next(revision, now);
-            self.record(at, place, PodStep::Created);
-            try_to_schedule(at, place);
-            acted = true;
+            let slot = make_pod(at, service, revision);
+            self.record(at, slot, PodStep::Created);
+            try_to_schedule(at, slot);
         }
-        acted
+        acts
     }
 
-    /// What the control plane saw last of the faults of the pod in a place.
-    pub(super) fn fault_seen(&self, at: &Around<'_>, place: usize) -> Option<ReadyCondition> {
-        at.topology.faults.last_seen(at.topology.pod_in(at.here, place), at.now)
+    /// What the control plane saw last of the faults of the pod in a slot.
+    pub(super) fn fault_seen(&self, at: &Around<'_>, slot: usize) -> Option<ReadyCondition> {
+        at.topology.faults.last_seen(at.pods.pod_in(slot), at.now)
     }
 
     /// The controller of a pod's Deployment learns of a fault or its end.
     pub(super) fn controller_sees_fault(&mut self, at: &mut Around<'_>, pod: PodId) {
-        if at.pods.change() {
-            self.reconcile(at, self.deployment_of(at.topology.slot_of(pod)));
+        if at.topology.pod_ids.cluster_of(pod) == at.here {
+            self.reconcile(at, self.deployment_of(at.pods, at.pods.slot_of(pod)));
         }
     }
 
@@ -109,16 +110,16 @@ impl Control {
     pub(in crate::cluster) fn pod_advances(
         &mut self,
         at: &mut Around<'_>,
-        place: usize,
-        incarnation: u32,
+        slot: usize,
+        generation: u32,
     ) -> bool {
-        let pod = at.pods[place];
-        if pod.incarnation != incarnation {
+        let pod = at.pods[slot];
+        if pod.generation != generation {
             return false;
         }
         match pod.phase {
-            Phase::Pending => self.schedule_pod(at, place),
-            Phase::Starting => self.pod_starts(at, place),
+            Phase::Pending => self.schedule_pod(at, slot),
+            Phase::Starting => self.pod_starts(at, slot),
             Phase::Terminating => return pod.ends_from <= at.now,
             Phase::Absent | Phase::Ready => {}
         }
@@ -126,9 +127,9 @@ impl Control {
     }
 
     /// The scheduler looks for a node.
-    fn schedule_pod(&mut self, at: &mut Around<'_>, place: usize) {
+    fn schedule_pod(&mut self, at: &mut Around<'_>, slot: usize) {
         let settings = &at.topology.description.kubernetes;
-        let deployment = self.deployment_of(place);
+        let deployment = self.deployment_of(at.pods, slot);
         let state = &self.deployments[deployment];
         let workload = settings.workload(state.service);
         let needs = PodNeeds {
@@ -136,28 +137,28 @@ impl Control {
             node_selector: workload.node_selector.as_ref(),
             tolerations: &workload.tolerations,
         };
-        let alike = self.alike(at.pods, deployment, at.pods[place].revision);
+        let alike = self.alike(at.pods, deployment, at.pods[slot].revision);
         match choose(settings.controller.version, &self.nodes, &needs, &alike) {
             Err(unfit) => {
-                let pod = at.pods.life_mut(place);
+                let pod = at.pods.life_mut(slot);
                 pod.tried = at.now;
                 if !std::mem::replace(&mut pod.unschedulable, true) {
-                    self.record(at, place, PodStep::Unschedulable(unfit));
+                    self.record(at, slot, PodStep::Unschedulable(unfit));
                 }
             }
             Ok(node) => {
                 self.nodes[node].resources.add(&state.requests);
-                self.start_pod(at, place, node, &workload);
+                self.start_pod(at, slot, node, &workload);
             }
         }
     }
 
     /// A node's kubelet takes a pod.
-    fn start_pod(&mut self, at: &mut Around<'_>, place: usize, node: usize, workload: &WorkloadSettings) {
+    fn start_pod(&mut self, at: &mut Around<'_>, slot: usize, node: usize, workload: &WorkloadSettings) {
         let (now, sidecar) = (at.now, sidecar_of(at));
         let times = &at.topology.description.kubernetes.pods;
         let bandwidth = times.pull_bits_per_second;
-        let factors = start_factors(at, place);
+        let factors = start_factors(at, slot);
         let cache = &mut self.images[node];
         let mut images = now;
         if sidecar != Sidecar::None {
@@ -165,68 +166,68 @@ impl Control {
         }
         images = images.max(cache.pull(workload.image, workload.image_bytes, bandwidth, now));
         let start = Start { times, factors, sidecar, work: workload.start };
-        let pod = at.pods.life_mut(place);
+        let pod = at.pods.life_mut(slot);
         pod.start(node as u32, now, images, &start);
         let next = if pod.works { pod.runs_from } else { pod.ready_from };
         let host = at.topology.description.clusters[at.here].nodes[node].host;
-        let container = at.topology.pods[at.topology.pod_in(at.here, place)].container;
+        let container = at.pods.container_of(slot);
         at.compute.place(container, Some(at.topology.local_hosts[host]));
-        self.record(at, place, PodStep::Scheduled(node as u32));
-        pod_advances_at(at, place, next);
+        self.record(at, slot, PodStep::Scheduled(node as u32));
+        pod_advances_at(at, slot, next);
     }
 
     /// A pod's containers run, or it is ready.
-    fn pod_starts(&mut self, at: &mut Around<'_>, place: usize) {
-        let pod = at.pods[place];
+    fn pod_starts(&mut self, at: &mut Around<'_>, slot: usize) {
+        let pod = at.pods[slot];
         if pod.works && pod.runs_from == at.now {
-            self.start_work_begins(at, place);
+            self.start_work_begins(at, slot);
             // Without a probe it is known when it is ready.
             if at.now < pod.ready_from && pod.ready_from < SimTime::MAX {
-                pod_advances_at(at, place, pod.ready_from);
+                pod_advances_at(at, slot, pod.ready_from);
             }
         }
         if pod.ready_from <= at.now {
-            self.pod_is_ready(at, place);
+            self.pod_is_ready(at, slot);
         }
     }
 
     /// A pod serves, and its endpoint is announced.
-    fn pod_is_ready(&mut self, at: &mut Around<'_>, place: usize) {
-        let (pod, topology) = (at.topology.pod_in(at.here, place), at.topology);
-        let life = at.pods.life_mut(place);
+    fn pod_is_ready(&mut self, at: &mut Around<'_>, slot: usize) {
+        let (pod, topology) = (at.pods.pod_in(slot), at.topology);
+        let life = at.pods.life_mut(slot);
         life.phase = Phase::Ready;
         let site = topology.site_of_node(at.here, life.node);
         if topology.has_sidecars() {
-            let sidecar = at.proxies.sidecar(place);
+            let sidecar = at.proxies.sidecar(slot);
             at.proxies.stands_on(sidecar, site);
         }
-        self.record(at, place, PodStep::Ready);
+        self.record(at, slot, PodStep::Ready);
         announce(at, pod, EndpointNews::Appears(site));
         if topology.burns_after_ready(pod) {
-            self.start_work_begins(at, place);
+            self.start_work_begins(at, slot);
         }
-        self.reconcile(at, self.deployment_of(place));
+        self.reconcile(at, self.deployment_of(at.pods, slot));
     }
 
     /// A pod is deleted.
-    fn delete_pod(&mut self, at: &mut Around<'_>, place: usize) {
+    fn delete_pod(&mut self, at: &mut Around<'_>, slot: usize) {
         let settings = &at.topology.description.kubernetes;
         let sidecar = sidecar_of(at);
-        self.record(at, place, PodStep::Deleted);
-        let pod = at.pods.life_mut(place);
+        self.record(at, slot, PodStep::Deleted);
+        let pod = at.pods.life_mut(slot);
         match pod.phase {
-            Phase::Pending => self.is_absent(at, place, 0),
+            Phase::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.
             Phase::Starting if pod.runs_from > at.now => {
-                self.release_node(at, place);
-                self.is_absent(at, place, 0);
+                self.release_node(at, slot);
+                self.is_absent(at, slot, 0);
             }
             Phase::Starting | Phase::Ready => {
                 let was_ready = pod.phase == Phase::Ready;
                 let first = pod.delete(at.now, &settings.pods, sidecar);
-                pod_advances_at(at, place, first);
+                pod_advances_at(at, slot, first);
                 if was_ready {
-                    announce(at, at.topology.pod_in(at.here, place), EndpointNews::Leaves);
+                    announce(at, at.pods.pod_in(slot), EndpointNews::Leaves);
                 }
             }
             Phase::Absent | Phase::Terminating => {}
@@ -235,50 +236,85 @@ impl Control {
 
     /// A kubelet looks whether a pod that is being deleted, and has so many calls under way, has ended. If
     /// it has, whoever owns what it has under way is to be told, and then [`Control::pod_has_ended`].
-    pub(in crate::cluster) fn ends_with(&mut self, at: &mut Around<'_>, place: usize, open: u32) -> bool {
-        let killed_from = at.pods[place].killed_from;
+    pub(in crate::cluster) fn ends_with(&mut self, at: &mut Around<'_>, slot: usize, open: u32) -> bool {
+        let killed_from = at.pods[slot].killed_from;
         let waits = open > 0 && at.now < killed_from;
         if waits {
-            pod_advances_at(at, place, killed_from.min(at.now.saturating_add(RELIST)));
+            pod_advances_at(at, slot, killed_from.min(at.now.saturating_add(RELIST)));
         }
         !waits
     }
 
     /// A pod has ended, with so many calls under way.
-    pub(in crate::cluster) fn pod_has_ended(&mut self, at: &mut Around<'_>, place: usize, open: u32) {
-        self.release_node(at, place);
-        self.is_absent(at, place, open);
-        self.reconcile(at, self.deployment_of(place));
+    pub(in crate::cluster) fn pod_has_ended(&mut self, at: &mut Around<'_>, slot: usize, open: u32) {
+        self.release_node(at, slot);
+        self.is_absent(at, slot, open);
+        self.reconcile(at, self.deployment_of(at.pods, slot));
     }
 
     /// A pod has left its node: what it requested there is free for others.
-    fn release_node(&mut self, at: &mut Around<'_>, place: usize) {
-        at.compute.place(at.topology.pods[at.topology.pod_in(at.here, place)].container, None);
-        let requests = &self.deployments[self.deployment_of(place)].requests;
-        self.nodes[at.pods[place].node as usize].resources.remove(requests);
+    fn release_node(&mut self, at: &mut Around<'_>, slot: usize) {
+        at.compute.place(at.pods.container_of(slot), None);
+        let requests = &self.deployments[self.deployment_of(at.pods, slot)].requests;
+        self.nodes[at.pods[slot].node as usize].resources.remove(requests);
         for other in waiting(at.pods) {
             try_to_schedule(at, other);
         }
     }
 
-    fn is_absent(&mut self, at: &mut Around<'_>, place: usize, open: u32) {
-        self.record(at, place, PodStep::Ended(open));
-        let pod = at.pods.life_mut(place);
+    fn is_absent(&mut self, at: &mut Around<'_>, slot: usize, open: u32) {
+        self.record(at, slot, PodStep::Ended(open));
+        let pod = at.pods.life_mut(slot);
         pod.phase = Phase::Absent;
         pod.unschedulable = false;
         pod.ended = at.now;
-        self.histories[place].clear();
+        self.pod_dies(slot);
     }
 
-    fn record(&self, at: &mut Around<'_>, place: usize, step: PodStep) {
-        let deployment = &self.deployments[self.deployment_of(place)];
+    fn record(&self, at: &mut Around<'_>, slot: usize, step: PodStep) {
+        let pod = at.pods.pod_in(slot);
         at.recorder.pod_stepped(PodRecord {
             at: at.now,
-            service: deployment.service,
-            place: (place - deployment.places.start) as u32,
-            incarnation: at.pods[place].incarnation,
+            service: at.topology.pod_ids.service_of(pod),
+            ordinal: at.topology.pod_ids.ordinal_of(pod),
+            generation: at.pods[slot].generation,
             step,
         });
+    }
+}
+
+/// A pod is made, in a slot that is free or in a new one: tells which.
+fn make_pod(at: &mut Around<'_>, service: ServiceId, revision: u32) -> usize {
+    // What is announced of a pod is announced before another has its number.
+    let rests = ADDRESS_RESTS.max(at.topology.description.kubernetes.pods.endpoint_delay);
+    if let Some(slot) = at.pods.free_slot(service, at.now, rests) {
+        let life = at.pods.life_mut(slot);
+        *life = PodLife::made(life.generation + 1, revision, at.now);
+        return slot;
+    }
+    let ordinal = at.pods.slots_of(service).len() as u32;
+    let pod = at.topology.pod_ids.pod(at.here, service, ordinal);
+    // It has a node, and with it a host, once it is scheduled.
+    let container = at.compute.add_container(&container_of(at.topology, pod, 0, 0));
+    at.compute.place(container, None);
+    if at.topology.has_sidecars() {
+        let site = at.topology.site_of_node(at.here, 0);
+        at.proxies.add_sidecar(&at.topology.description.mesh, pod, site);
+    }
+    at.recorder.pod_is_made();
+    at.hand(Handed::PodMade(pod));
+    for fault in at.topology.faults.of(pod).filter(|it| it.removes_endpoint()) {
+        befall(at, pod, fault);
+    }
+    at.pods.add(pod, container, PodLife::made(1, revision, at.now))
+}
+
+/// A fault will befall a pod that did not run at the start, or already does.
+fn befall(at: &mut Around<'_>, pod: PodId, fault: &PodFault) {
+    for (due, event) in events_of_fault(at.topology, pod, fault) {
+        if due > at.now {
+            at.schedule(due, event);
+        }
     }
 }
 
@@ -288,15 +324,15 @@ fn announce(at: &mut Around<'_>, pod: PodId, what: EndpointNews) {
     at.schedule(at.now.saturating_add(delay), Event::ApiServerTells(News::Endpoint { pod, what }));
 }
 
-fn try_to_schedule(at: &mut Around<'_>, place: usize) {
+fn try_to_schedule(at: &mut Around<'_>, slot: usize) {
     let delay = at.topology.description.kubernetes.pods.scheduling;
-    pod_advances_at(at, place, at.now.saturating_add(delay));
+    pod_advances_at(at, slot, at.now.saturating_add(delay));
 }
 
 /// The next step in the life of a pod is due at `due`.
-pub(super) fn pod_advances_at(at: &mut Around<'_>, place: usize, due: SimTime) {
-    let incarnation = at.pods[place].incarnation;
-    at.schedule(due, Event::PodAdvances { place: place as u32, incarnation });
+pub(super) fn pod_advances_at(at: &mut Around<'_>, slot: usize, due: SimTime) {
+    let generation = at.pods[slot].generation;
+    at.schedule(due, Event::PodAdvances { slot: slot as u32, generation });
 }
 
 /// What kind of sidecar the pods here have.
@@ -311,13 +347,12 @@ fn sidecar_of(at: &Around<'_>) -> Sidecar {
     }
 }
 
-fn start_factors(at: &Around<'_>, place: usize) -> StartFactors {
+fn start_factors(at: &Around<'_>, slot: usize) -> StartFactors {
     let spread = at.topology.description.kubernetes.pods.start_spread;
     if spread == 0.0 {
         return StartFactors { containers: 1.0, sidecar: 1.0, application: 1.0 };
     }
-    let incarnation = at.pods[place].incarnation;
-    let address = at.topology.draws.of_pod(at.topology.pod_in(at.here, place), u64::from(incarnation));
+    let address = at.topology.draws_of_pod(at.pods.pod_in(slot), at.pods[slot].generation.into());
     let mut rng = draw(address, Purpose::PodStart);
     let law = LogNormal::new(1.0, spread);
     let [containers, sidecar, application] = [(); 3].map(|()| law.sample(&mut rng));

@@ -22,42 +22,43 @@ use crate::ids::PodId;
 use crate::kubernetes::pod::Phase;
 
 impl Control {
-    /// The application in a place begins to burn CPU, unless it is dead.
-    pub(super) fn start_work_begins(&mut self, at: &mut Around<'_>, place: usize) {
-        let it = at.topology.pods[at.topology.pod_in(at.here, place)];
-        let Some(work) = at.topology.description.kubernetes.workload(it.service).start else { return };
-        if at.topology.faults.is_dead(at.topology.pod_in(at.here, place), at.now) {
+    /// The application in a slot begins to burn CPU, unless it is dead.
+    pub(super) fn start_work_begins(&mut self, at: &mut Around<'_>, slot: usize) {
+        let pod = at.pods.pod_in(slot);
+        let workload = at.topology.description.kubernetes.workload(at.topology.pod_ids.service_of(pod));
+        let Some(work) = workload.start else { return };
+        if at.topology.faults.is_dead(pod, at.now) {
             return;
         }
-        let demand = at.slowed(at.topology.pod_in(at.here, place), work.demand());
+        let demand = at.slowed(pod, work.demand());
         at.recorder.start_used_cpu(at.now, demand);
-        let job = Job::Start(place as u32);
+        let (container, job) = (at.pods.container_of(slot), Job::Start(slot as u32));
         let events = cpu_events(at.scheduler);
-        at.compute.start_beside(at.now, it.container, work.cores, demand, job, events);
+        at.compute.start_beside(at.now, container, work.cores, demand, job, events);
     }
 
-    /// The application in a place has burnt the CPU of its start.
-    pub(in crate::cluster) fn start_work_is_done(&mut self, at: &mut Around<'_>, place: usize) {
+    /// The application in a slot has burnt the CPU of its start.
+    pub(in crate::cluster) fn start_work_is_done(&mut self, at: &mut Around<'_>, slot: usize) {
         let times = &at.topology.description.kubernetes.pods;
-        let pod = at.pods.life_mut(place);
+        let pod = at.pods.life_mut(slot);
         let is_starting = pod.phase == Phase::Starting;
         if pod.work_is_done(at.now, times) && is_starting {
             let ready = pod.ready_from;
-            pod_advances_at(at, place, ready);
+            pod_advances_at(at, slot, ready);
         }
     }
 
     /// A pod that had died is back.
     pub(in crate::cluster) fn pod_is_back(&mut self, at: &mut Around<'_>, pod: PodId) {
-        let place = at.topology.slot_of(pod);
-        let life = at.pods[place];
+        let slot = at.pods.slot_of(pod);
+        let life = at.pods[slot];
         let begins = match life.phase {
             Phase::Starting => life.works && life.runs_from <= at.now,
             Phase::Ready => life.works || at.topology.burns_after_ready(pod),
             Phase::Absent | Phase::Pending | Phase::Terminating => false,
         };
         if begins {
-            self.start_work_begins(at, place);
+            self.start_work_begins(at, slot);
         }
     }
 }

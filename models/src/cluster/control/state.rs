@@ -2,29 +2,28 @@
 
 use super::istiod::Istiod;
 use crate::cluster::pods::Pods;
-use crate::ids::{ClusterId, PodId, ServiceId};
+use crate::ids::{ClusterId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
 use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::PodHistory;
-use crate::kubernetes::pod::{ImageCache, Phase, PodLife, SIDECAR_IMAGE};
+use crate::kubernetes::pod::{ImageCache, Phase, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
-use crate::world::placement::{DeploymentPlaces, empty_nodes, requests_of};
+use crate::world::placement::{empty_nodes, requests_of};
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
-use std::ops::Range;
 
 /// Deployments and nodes of a cluster.
 #[derive(Clone, Debug)]
 pub struct Control {
     /// Its Deployments.
     pub(super) deployments: Vec<DeploymentState>,
-    /// What its nodes have; empty where nothing changes.
+    /// What its nodes have; empty until a pod comes or goes.
     pub(super) nodes: Vec<Node>,
     /// The images on its nodes; likewise.
     pub(super) images: Vec<ImageCache>,
-    /// What is measured of its pods; likewise.
+    /// What is measured of its pods, by slot; empty until they are scraped.
     pub(super) histories: Vec<PodHistory>,
     /// Its istiod.
     pub(super) istiod: Istiod,
@@ -35,8 +34,6 @@ pub struct Control {
 pub struct DeploymentState {
     /// The service that its pods run.
     pub service: ServiceId,
-    /// The places of its pods in the cluster.
-    pub places: Range<usize>,
     /// Pods that it wants.
     pub wanted: u32,
     /// The newest version of its template.
@@ -48,52 +45,40 @@ pub struct DeploymentState {
 }
 
 impl Control {
-    /// A cluster's Deployments, with its pods, as they are at the start.
+    /// A cluster's Deployments as they are at the start.
     #[must_use]
-    pub(in crate::cluster) fn new(cluster: ClusterId, topology: &Topology) -> (Self, Pods) {
-        let description = &topology.description;
-        let changes = description.kubernetes.is_elastic(cluster);
-        let life = |pod: u32| match topology.pods[PodId(pod)].starts_on {
-            Some(node) => PodLife::running(node),
-            None => PodLife::default(),
-        };
-        let mut pods = Pods::new(topology.pods_of(cluster).map(life).collect(), changes);
-        let mut control = Self {
+    pub(in crate::cluster) fn new(cluster: ClusterId, topology: &Topology) -> Self {
+        Self {
             deployments: deployments(cluster, topology),
             nodes: Vec::new(),
             images: Vec::new(),
             histories: Vec::new(),
             istiod: Istiod::new(cluster, topology),
-        };
-        if changes {
-            control.nodes = empty_nodes(description, cluster);
-            control.images = vec![ImageCache::default(); control.nodes.len()];
-            control.histories = vec![PodHistory::default(); pods.len()];
-            control.fill_nodes(topology, &mut pods);
         }
-        (control, pods)
     }
 
-    /// What stands on the nodes at the start, and the images that it brought.
-    fn fill_nodes(&mut self, topology: &Topology, pods: &mut Pods) {
-        for deployment in &mut self.deployments {
+    /// Pods come and go from now on: their nodes are looked at.
+    pub(super) fn begin_to_change(&mut self, cluster: ClusterId, topology: &Topology, pods: &mut Pods) {
+        if !self.nodes.is_empty() {
+            return;
+        }
+        pods.begin_to_change();
+        self.nodes = empty_nodes(&topology.description, cluster);
+        self.images = vec![ImageCache::default(); self.nodes.len()];
+        for deployment in &self.deployments {
             let image = topology.description.kubernetes.workload(deployment.service).image;
-            for place in deployment.places.clone() {
-                let pod = pods.life_mut(place);
-                if pod.phase != Phase::Absent {
-                    self.nodes[pod.node as usize].resources.add(&deployment.requests);
-                    self.images[pod.node as usize].hold(image);
-                    self.images[pod.node as usize].hold(SIDECAR_IMAGE);
-                } else if ((place - deployment.places.start) as u32) < deployment.wanted {
-                    *pod = pod.next(0, SimTime::ZERO);
-                }
+            for &slot in pods.slots_of(deployment.service) {
+                let node = pods[slot as usize].node as usize;
+                self.nodes[node].resources.add(&deployment.requests);
+                self.images[node].hold(image);
+                self.images[node].hold(SIDECAR_IMAGE);
             }
         }
     }
 
     /// A pod dies: the metrics server knows nothing of what was before.
-    pub(in crate::cluster) fn pod_dies(&mut self, place: usize) {
-        if let Some(history) = self.histories.get_mut(place) {
+    pub(in crate::cluster) fn pod_dies(&mut self, slot: usize) {
+        if let Some(history) = self.histories.get_mut(slot) {
             history.clear();
         }
     }
@@ -104,14 +89,12 @@ impl Control {
         &self.deployments[deployment]
     }
 
-    /// The Deployment of a pod.
+    /// The Deployment of the pod in a slot.
     ///
     /// # Panics
-    /// If there is no such place.
-    pub(super) fn deployment_of(&self, place: usize) -> usize {
-        let after = self.deployments.partition_point(|it| it.places.end <= place);
-        assert!(self.deployments[after].places.contains(&place), "a place of a Deployment");
-        after
+    /// If there is none.
+    pub(super) fn deployment_of(&self, pods: &Pods, slot: usize) -> usize {
+        self.deployment(pods.service_of(slot)).expect("a pod of a Deployment")
     }
 
     /// The Deployment of a service.
@@ -120,7 +103,7 @@ impl Control {
         self.deployments.iter().position(|it| it.service == service)
     }
 
-    /// The pods of a Deployment that are not being deleted; of a place, what was seen last of its faults.
+    /// The pods of a Deployment that are not being deleted; of a slot, what was seen last of its pod's faults.
     pub(super) fn owned(
         &self,
         pods: &Pods,
@@ -128,56 +111,49 @@ impl Control {
         now: SimTime,
         fault: impl Fn(usize) -> Option<ReadyCondition>,
     ) -> Vec<OwnedPod> {
-        let places = self.deployments[deployment].places.clone();
-        let owned = |place: usize| {
-            let it = &pods[place];
+        let owned = |slot: usize| {
+            let it = &pods[slot];
             let bound = matches!(it.phase, Phase::Starting | Phase::Ready);
             (bound || it.phase == Phase::Pending).then(|| OwnedPod {
-                place,
+                slot,
                 revision: it.revision,
                 node: bound.then_some(it.node),
                 runs: bound && it.runs_from <= now,
-                ready_since: it.ready_since(fault(place)),
+                ready_since: it.ready_since(fault(slot)),
                 created: it.created,
             })
         };
-        places.filter_map(owned).collect()
+        let slots = pods.slots_of(self.deployments[deployment].service);
+        slots.iter().filter_map(|&slot| owned(slot as usize)).collect()
     }
 
     /// How many pods of a revision of a Deployment each node has, those that are being deleted apart.
     pub(super) fn alike(&self, pods: &Pods, deployment: usize, revision: u32) -> Vec<u32> {
         let mut alike = vec![0; self.nodes.len()];
-        for pod in self.deployments[deployment].places.clone().map(|place| &pods[place]) {
+        let slots = pods.slots_of(self.deployments[deployment].service);
+        for pod in slots.iter().map(|&slot| &pods[slot as usize]) {
             if pod.revision == revision && matches!(pod.phase, Phase::Starting | Phase::Ready) {
                 alike[pod.node as usize] += 1;
             }
         }
         alike
     }
-
-    /// The free place of a Deployment whose last pod ended first.
-    pub(super) fn free_place(&self, pods: &Pods, deployment: usize) -> Option<usize> {
-        let places = self.deployments[deployment].places.clone();
-        let free = places.filter(|&place| pods[place].phase == Phase::Absent);
-        free.min_by_key(|&place| (pods[place].ended, place))
-    }
 }
 
 /// The pods that found no node, in the order in which they were tried last.
 pub(super) fn waiting(pods: &Pods) -> Vec<usize> {
-    let mut waiting: Vec<usize> = (0..pods.len()).filter(|&place| pods[place].unschedulable).collect();
-    waiting.sort_by_key(|&place| (pods[place].tried, pods[place].created, place));
+    let mut waiting: Vec<usize> = (0..pods.len()).filter(|&slot| pods[slot].unschedulable).collect();
+    waiting.sort_by_key(|&slot| (pods[slot].tried, pods[slot].created, slot));
     waiting
 }
 
 fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> {
     let description = &topology.description;
-    let state = |placed: &DeploymentPlaces| {
-        let it = &description.deployments[placed.number];
+    let state = |&number: &usize| {
+        let it = &description.deployments[number];
         let autoscaler = description.kubernetes.autoscaler(it.service, cluster);
         DeploymentState {
             service: it.service,
-            places: placed.places.clone(),
             wanted: it.replicas,
             revision: 0,
             requests: requests_of(description, it.service),

@@ -30,8 +30,8 @@ impl Inbound {
     /// A request is in a worker process of its pod.
     pub(super) fn enter_cell(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
-        let slot = at.topology.slot_of(it.pod);
-        let service = &at.topology.application().services[at.topology.pods[it.pod].service];
+        let slot = at.pods.slot_of(it.pod);
+        let service = &at.topology.application().services[at.topology.pod_ids.service_of(it.pod)];
         self.cells[slot].occupancy.enter(at.now);
         let worker = &mut self.cells[slot].workers[usize::from(it.cell_worker)];
         if worker.receive(at.now, service.threads) {
@@ -93,7 +93,7 @@ impl Inbound {
             None => at.topology.speed_factor(it.address),
         };
         let demand = at.slowed(it.pod, demand * speed);
-        let container = at.topology.pods[it.pod].container;
+        let container = at.pods.container_of(at.pods.slot_of(it.pod));
         let worker = usize::from(it.cell_worker);
         at.recorder.work_done(at.now, it.work, |work| work.cpu_nanos += demand);
         let job = Job::Call { call, stage };
@@ -123,7 +123,7 @@ impl Inbound {
     /// The response is written: the thread is free, and the response goes to the sidecar.
     fn respond(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
-        let slot = at.topology.slot_of(it.pod);
+        let slot = at.pods.slot_of(it.pod);
         at.recorder.call_served(at.now, slot);
         at.recorder.work_done(at.now, it.work, |work| {
             work.calls += 1;
@@ -170,7 +170,7 @@ pub(super) fn accepting_worker(at: &mut Around<'_>, workers: u16) -> u16 {
 /// For how long a pod keeps an idle connection: gunicorn's keep-alive, unless it speaks HTTP/2.
 fn keep_alive_of(at: &Around<'_>, pod: PodId) -> SimDuration {
     let description = &at.topology.description;
-    match description.services[at.topology.pods[pod].service].protocol {
+    match description.services[at.topology.pod_ids.service_of(pod)].protocol {
         Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
         Protocol::Http2 | Protocol::Grpc => description.cell.http2_keep_alive,
     }

@@ -9,6 +9,7 @@ mod refusal;
 mod sidecar;
 
 use self::call::Call;
+use super::around::Around;
 use crate::application::cell::Cell;
 use crate::envoy::connection_pool::ConnectionPools;
 use crate::ids::{ClusterId, ConfigurationId, PodId};
@@ -20,7 +21,7 @@ use meshsim_core::{Handle, Slab};
 pub struct Inbound {
     /// Requests that its pods serve.
     calls: Slab<Call>,
-    /// By the pod's place in the cluster.
+    /// By the slot of their pods.
     cells: Vec<Cell>,
     /// The connections of sidecars to the applications beside them: a breaker per pod, a pool per worker of its
     /// sidecar.
@@ -31,19 +32,28 @@ impl Inbound {
     /// Nothing is under way, with room for so many requests.
     #[must_use]
     pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
-        let description = &topology.description;
-        let pods = || topology.pods_of(here).map(PodId);
-        let cell = |pod| Cell::new(description.application.services[topology.pods[pod].service].workers);
-        let sidecars = if topology.has_sidecars() { pods().len() } else { 0 };
-        let mut pools = ConnectionPools::with_capacity(if sidecars > 0 { room } else { 0 });
-        for pod in pods().take(sidecars) {
-            let upstream = topology.upstreams.of_service(ConfigurationId(0), topology.pods[pod].service);
-            let spec = topology.upstreams.spec(false, upstream);
-            let breaker = pools.add_breaker(spec.limits_of_server());
-            let workers = usize::from(description.mesh.concurrency);
-            pools.add(workers, Some(breaker), spec.protocol.shares_connections());
+        let has_sidecars = topology.has_sidecars() && !topology.pods_at_start(here).is_empty();
+        let pools = ConnectionPools::with_capacity(if has_sidecars { room } else { 0 });
+        let mut inbound = Self { calls: Slab::with_capacity(room), cells: Vec::new(), pools };
+        topology.pods_at_start(here).iter().for_each(|it| inbound.add(topology, it.pod, ConfigurationId(0)));
+        inbound
+    }
+
+    /// A pod is made, and serves nothing yet.
+    pub(super) fn pod_is_made(&mut self, at: &mut Around<'_>, pod: PodId) {
+        self.add(at.topology, pod, at.proxies.configuration());
+    }
+
+    /// A pod has the next slot, and its sidecar this configuration.
+    fn add(&mut self, topology: &Topology, pod: PodId, configuration: ConfigurationId) {
+        let service = topology.pod_ids.service_of(pod);
+        self.cells.push(Cell::new(topology.application().services[service].workers));
+        if topology.has_sidecars() {
+            let spec = topology.upstreams.spec(false, topology.upstreams.of_service(configuration, service));
+            let breaker = self.pools.add_breaker(spec.limits_of_server());
+            let workers = usize::from(topology.description.mesh.concurrency);
+            self.pools.add(workers, Some(breaker), spec.protocol.shares_connections());
         }
-        Self { calls: Slab::with_capacity(room), cells: pods().map(cell).collect(), pools }
     }
 
     /// Requests that pods serve.
@@ -57,7 +67,7 @@ impl Inbound {
         self.calls().filter(|call| call.pod == pod).count() as u32
     }
 
-    /// The cells, by the pod's place in the cluster.
+    /// The cells, by the slot of their pods.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
         &self.cells

@@ -25,12 +25,12 @@ impl Inbound {
             let it = self.calls.remove(call);
             at.hand(Handed::Reset(it.reset()));
         }
-        let place = at.topology.slot_of(pod);
-        let service = &at.topology.application().services[at.topology.pods[pod].service];
-        self.cells[place].restart(at.now, service.workers);
+        let slot = at.pods.slot_of(pod);
+        let service = &at.topology.application().services[at.topology.pod_ids.service_of(pod)];
+        self.cells[slot].restart(at.now, service.workers);
         if at.topology.has_sidecars() {
             let workers = usize::from(at.topology.description.mesh.concurrency);
-            self.pools.clear(PoolId::from_index(place * workers), workers);
+            self.pools.clear(PoolId::from_index(slot * workers), workers);
         }
     }
 
@@ -43,6 +43,6 @@ impl Inbound {
             }
             Job::Start(_) => recorder.start_used_cpu(now, -left),
         };
-        at.compute.clear(now, at.topology.pods[pod].container, lost, cpu_events(at.scheduler));
+        at.compute.clear(now, at.pods.container_of(at.pods.slot_of(pod)), lost, cpu_events(at.scheduler));
     }
 }

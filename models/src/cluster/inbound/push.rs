@@ -8,7 +8,7 @@ use super::Inbound;
 use crate::cluster::around::Around;
 use crate::cluster::news::Push;
 use crate::envoy::proxies::ProxyKind;
-use crate::ids::{BreakerId, PodId};
+use crate::ids::BreakerId;
 use meshsim_core::Id;
 
 impl Inbound {
@@ -18,21 +18,18 @@ impl Inbound {
             return;
         }
         match push {
-            Push::Content { .. } => {
-                at.topology.pods_of(at.here).map(PodId).for_each(|pod| self.limit(at, pod));
-            }
+            Push::Content { .. } => (0..at.pods.len()).for_each(|slot| self.limit(at, slot)),
             Push::To { proxy, .. } => {
-                if let ProxyKind::Sidecar(pod) = at.proxies[proxy].kind {
-                    self.limit(at, pod);
+                if let ProxyKind::Sidecar(pod) = at.proxies[at.proxy_of(proxy)].kind {
+                    self.limit(at, at.pods.slot_of(pod));
                 }
             }
         }
     }
 
-    /// The sidecar of a pod limits what it sends to its application as it is told.
-    fn limit(&mut self, at: &Around<'_>, pod: PodId) {
-        let slot = at.topology.slot_of(pod);
-        let (upstreams, service) = (&at.topology.upstreams, at.topology.pods[pod].service);
+    /// The sidecar of the pod in a slot limits what it sends to its application as it is told.
+    fn limit(&mut self, at: &Around<'_>, slot: usize) {
+        let (upstreams, service) = (&at.topology.upstreams, at.pods.service_of(slot));
         let configuration = at.proxies[at.proxies.sidecar(slot)].configuration;
         let limits = upstreams.spec(false, upstreams.of_service(configuration, service)).limits_of_server();
         self.pools.breaker(BreakerId::from_index(slot)).set_limits(limits);

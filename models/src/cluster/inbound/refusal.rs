@@ -70,7 +70,7 @@ impl Inbound {
             let left = self.pools.abandon(connection, true);
             return self.has_left(at, left, call);
         }
-        let slot = at.topology.slot_of(it.pod) as u32;
+        let slot = at.pods.slot_of(it.pod) as u32;
         let workers = u32::from(at.topology.description.mesh.concurrency);
         let pool = PoolId(slot * workers + u32::from(it.server_worker));
         if self.pools.give_up(pool, call) {
@@ -83,7 +83,7 @@ impl Inbound {
     #[cold]
     pub(super) fn cannot_connect(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
-        let service = at.topology.pods[it.pod].service;
+        let service = at.topology.pod_ids.service_of(it.pod);
         at.recorder.counted(at.now, service, Counter::ConnectFailures);
         self.return_retry_of_server(at, call);
         let back = at.topology.description.mesh.loopback * 2;

@@ -67,7 +67,7 @@ impl Inbound {
         });
         if at.topology.has_sidecar(pod) {
             let takes = at.topology.passes.sidecar_in.request(address);
-            let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+            let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
             let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
             at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
         } else if at.topology.has_ztunnel(pod) {
@@ -98,7 +98,7 @@ impl Inbound {
     /// A request has passed the sidecar of its pod and needs a connection to the application.
     pub(super) fn enter_by_sidecar(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let it = self.calls[call];
-        let slot = at.topology.slot_of(it.pod) as u32;
+        let slot = at.pods.slot_of(it.pod) as u32;
         let workers = u32::from(at.topology.description.mesh.concurrency);
         let pool = PoolId(slot * workers + u32::from(it.server_worker));
         if inbound_of(at, it.pod).protocol == Protocol::Tcp {
@@ -162,7 +162,7 @@ impl Inbound {
         let body = it.answer.body;
         let pass = &at.topology.passes.sidecar_in;
         let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-        let sidecar = at.proxies.sidecar(at.topology.slot_of(it.pod));
+        let sidecar = at.proxies.sidecar(at.pods.slot_of(it.pod));
         at.charge_proxy(sidecar, cpu);
         let leaves = at.proxies.pass(sidecar, it.server_worker, at.now + after, takes);
         self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
@@ -179,7 +179,7 @@ impl Inbound {
     ) {
         let it = &mut self.calls[call];
         it.closes_at = closes_at;
-        let service = at.topology.pods[it.pod].service;
+        let service = at.topology.pod_ids.service_of(it.pod);
         at.recorder.answer_left(at.now, service, leaves - it.arrived);
     }
 
@@ -221,7 +221,7 @@ impl Inbound {
         call: &Call,
         pool: PoolId,
     ) -> Handle<ServerConnection> {
-        let service = at.topology.pods[call.pod].service;
+        let service = at.topology.pod_ids.service_of(call.pod);
         let worker = accepting_worker(at, at.topology.application().services[service].workers);
         // The loopback has no use for a window.
         let window = Window::new(at.now, at.topology.tcp_of(call.pod));
@@ -232,13 +232,13 @@ impl Inbound {
 
     /// What the sidecar of a pod has under way to its application: breakers are one per pod.
     pub(super) fn breaker_of(&mut self, at: &Around<'_>, pod: PodId) -> &mut CircuitBreaker {
-        self.pools.breaker(BreakerId::from_index(at.topology.slot_of(pod)))
+        self.pools.breaker(BreakerId::from_index(at.pods.slot_of(pod)))
     }
 }
 
 /// Whether a pod's application takes connections.
 fn listens(at: &Around<'_>, pod: PodId) -> bool {
-    at.pods.accepts(at.topology.slot_of(pod), at.now)
+    at.pods.accepts(at.pods.slot_of(pod), at.now)
 }
 
 /// When a sidecar sent a request that is at the application now, and how long news of a close take.
@@ -249,10 +249,10 @@ pub(super) fn sent_by_sidecar(at: &Around<'_>) -> (SimTime, SimDuration) {
 
 /// What the sidecar of a pod is told of its own service, as far as it holds for a server.
 pub(super) fn inbound_of<'a>(at: &Around<'a>, pod: PodId) -> &'a UpstreamSpec {
-    let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+    let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
     let upstreams = &at.topology.upstreams;
     let configuration = at.proxies[sidecar].configuration;
-    upstreams.spec(false, upstreams.of_service(configuration, at.topology.pods[pod].service))
+    upstreams.spec(false, upstreams.of_service(configuration, at.topology.pod_ids.service_of(pod)))
 }
 
 /// The server's side.
@@ -297,7 +297,7 @@ impl Pooling<Handle<Call>> for Inbound {
     #[cold]
     fn overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         self.return_retry_of_server(at, call);
-        let service = at.topology.pods[self.calls[call].pod].service;
+        let service = at.topology.pod_ids.service_of(self.calls[call].pod);
         at.recorder.counted(at.now, service, Counter::RequestOverflows);
         self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
     }
@@ -312,7 +312,7 @@ impl Pooling<Handle<Call>> for Inbound {
 
     #[cold]
     fn connection_overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let service = at.topology.pods[self.calls[call].pod].service;
+        let service = at.topology.pod_ids.service_of(self.calls[call].pod);
         at.recorder.counted(at.now, service, Counter::ConnectionOverflows);
     }
 

@@ -138,7 +138,7 @@ fn is_swallowed(at: &Around<'_>, caller: Option<PodId>, pod: PodId, sent: SimTim
     let faults = &at.topology.faults;
     caller.is_some_and(|caller| faults.is_swallowing(caller, sent))
         || faults.is_swallowing(pod, sent.saturating_add(path.one_way))
-        || at.topology.is_cut(at.here, at.topology.pods[pod].cluster, sent)
+        || at.topology.is_cut(at.here, at.topology.pod_ids.cluster_of(pod), sent)
 }
 
 /// The pod from which a hop is sent, unless that is a gateway or a waypoint, or dead.

@@ -21,7 +21,6 @@ use crate::cluster::changed_views::view_of;
 use crate::cluster::outbound::router::route_of;
 use crate::draws::{Purpose, draw};
 use crate::envoy::host_selection;
-use crate::envoy::load_balancer::hash_tables::address_of;
 use crate::envoy::session_affinity::{Downstream, HashPolicy};
 use crate::envoy::upstream::{Picking, Upstream};
 use crate::ids::{PodId, PoolId, PopulationId, ProxyId, UpstreamId};
@@ -50,7 +49,7 @@ impl Outbound {
         let Self { upstreams, endpoints, previous_hosts, pools, .. } = self;
         let row = &at.proxies[proxy];
         let view = view_of(endpoints, at.topology, at.here, row.viewer(), id);
-        let picking = Picking { spec, view, everywhere: at.topology.everywhere(spec.service), now: at.now };
+        let picking = Picking { spec, view, addresses: &at.topology.addresses, now: at.now };
         let workers = usize::from(row.workers());
         let upstream = upstreams.get_mut(proxy, id).expect("prepared above");
         let mut rng = draw(it.address.child(u64::from(it.attempts)), Purpose::Balance);
@@ -74,7 +73,7 @@ impl Outbound {
     /// Counts an attempt at `pod`.
     #[inline]
     pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
-        let target = at.topology.pods[pod].cluster;
+        let target = at.topology.pod_ids.cluster_of(pod);
         let crosses = target != at.here;
         let it = &mut self.hops[hop];
         it.pod = pod;
@@ -127,7 +126,7 @@ impl Outbound {
         let is_new = place.is_none();
         let limits = spec.policy.thresholds;
         let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker(limits))));
-        let picking = Picking { spec, view, everywhere: topology.everywhere(spec.service), now: at.now };
+        let picking = Picking { spec, view, addresses: &topology.addresses, now: at.now };
         let place_in_cluster = site.index() - topology.sites_in(at.here).start;
         let table = &mut tables[place_in_cluster * topology.upstreams.len() + id.index()];
         upstream.make(&picking, table, workers, || draw(at.next_draw(), Purpose::BalancerStart));
@@ -150,10 +149,9 @@ impl Outbound {
             return self.sessions[population].hash(it, population.0, user, at.now, policy);
         }
         let caller = hop.waiting_caller()?;
-        let address = address_of(caller.pod);
-        let ip = address.split(':').next().unwrap_or_default();
+        let ip = at.topology.addresses.ip_of(caller.pod);
         let remote = format!("{ip}:{}", 40_000 + u32::from(caller.cell_worker));
-        let from = Downstream { source_ip: ip, remote: &remote, local: "127.0.0.1:15001" };
+        let from = Downstream { source_ip: &ip, remote: &remote, local: "127.0.0.1:15001" };
         policy.affinity(None, from).hash
     }
 }

@@ -43,7 +43,7 @@ impl Outbound {
     /// An attempt gets a connection of its pool, now or later.
     pub(super) fn take_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {
         let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod)).one_way;
         match self.pools.take(pool, hop, at.now, one_way) {
             Taken::Sent(connection) => {
                 if !self.dispatch(at, hop, connection) {
@@ -310,7 +310,7 @@ pub(super) fn policy_of<'a>(at: &Around<'a>, hop: &Hop) -> Option<&'a ClusterPol
 
 /// What is asked of a pod: another service's endpoint if the request was split off to that.
 fn endpoint_of(at: &Around<'_>, hop: &Hop) -> EndpointId {
-    let service = at.topology.pods[hop.pod].service;
+    let service = at.topology.pod_ids.service_of(hop.pod);
     if service == at.topology.service_of(hop.endpoint) {
         hop.endpoint
     } else {

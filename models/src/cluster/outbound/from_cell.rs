@@ -63,7 +63,7 @@ impl Outbound {
     /// A cell's request goes out on a connection that its pool has kept, if it has.
     fn takes_kept(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) -> bool {
         let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pods[pod].cluster).one_way;
+        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod)).one_way;
         match self.pools.take_kept(pool, at.now, one_way) {
             Kept::Open(connection) => {
                 let pod = self.pools[connection].pod;
@@ -131,7 +131,7 @@ impl Outbound {
     fn endpoint_for_cell(&mut self, at: &mut Around<'_>, pod: PodId, service: ServiceId) -> Option<PodId> {
         if at.topology.description.services[service].external {
             let all = at.topology.at_start(service).iter();
-            return all.copied().find(|&it| at.topology.pods[it].cluster == at.here);
+            return all.copied().find(|&it| at.topology.pod_ids.cluster_of(it) == at.here);
         }
         let address = at.next_draw();
         let mut rng = draw(address, Purpose::KubeProxy);
@@ -139,7 +139,7 @@ impl Outbound {
             let ready = self.ready_pods(at.topology, service);
             return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
         }
-        let node = at.pods[at.topology.slot_of(pod)].node;
+        let node = at.pods[at.pods.slot_of(pod)].node;
         let (viewer, id) = (at.proxies[at.proxies.ztunnel(node)].viewer(), UpstreamId(service.0));
         let view = view_of(&self.endpoints, at.topology, at.here, viewer, id);
         let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
@@ -159,7 +159,7 @@ impl Outbound {
         let service = at.topology.service_of(self.hops[hop].endpoint);
         let services = at.topology.application().services.len();
         let index = usize::from(caller.cell_worker) * services + service.index();
-        let slot = at.topology.slot_of(caller.pod);
+        let slot = at.pods.slot_of(caller.pod);
         // What limits its upstream is another one after a change of its policy.
         let known = self.cell_pools[slot][index].filter(|&pool| self.pools.breaker_of(pool) == breaker);
         let shares = at.topology.description.services[service].protocol.shares_connections();

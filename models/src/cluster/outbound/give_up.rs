@@ -136,7 +136,7 @@ impl Outbound {
     /// The server of an attempt is told that its client has given up, where that counts what it has.
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let it = &self.hops[hop];
-        let service = at.topology.pods[it.pod].service;
+        let service = at.topology.pod_ids.service_of(it.pod);
         let counts = at.topology.has_sidecar(it.pod) && at.topology.upstreams.limits_servers(service);
         if counts && it.connection.is_some() {
             at.hand(Handed::GivenUp(GivenUp {

@@ -61,7 +61,7 @@ impl Outbound {
         pool: PoolId,
         pod: PodId,
     ) -> Handle<ClientConnection> {
-        let service = at.topology.pods[pod].service;
+        let service = at.topology.pod_ids.service_of(pod);
         let server = &at.topology.application().services[service];
         let workers = if at.topology.has_sidecar(pod) {
             at.topology.description.mesh.concurrency
@@ -97,14 +97,14 @@ impl Outbound {
         let (path, faults) = (at.path_to(pod), &at.topology.faults);
         let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
         let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
-        let here = at.topology.pods[pod].cluster == at.here;
+        let here = at.topology.pod_ids.cluster_of(pod) == at.here;
         if dies || (here && at.is_down(pod)) {
             return Err(syn + path.round_trip);
         }
         if !faults.is_empty() {
             self.pools[connection].closes_at = faults.next_crash(pod, at.now);
         }
-        let handshake = if at.topology.pods[pod].is_outside {
+        let handshake = if at.topology.is_outside(pod) {
             Handshake::of_connection(false)
         } else if at.topology.is_ambient() {
             self.open_stream(at, self.pools.owner(pool), pod)

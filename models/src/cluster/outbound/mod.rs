@@ -19,6 +19,7 @@ mod ztunnel;
 
 use self::hop::Hop;
 use self::upstreams::Upstreams;
+use super::around::Around;
 use super::changed_views::{ChangedViews, ReadyPods};
 use super::message::Response;
 use crate::application::call_graph::Protocol;
@@ -70,14 +71,7 @@ impl Outbound {
     /// Nothing is under way, with room for so many requests.
     #[must_use]
     pub(super) fn new(here: ClusterId, topology: &Topology, proxies: usize, room: usize) -> Self {
-        let description = &topology.description;
-        let services = description.application.services.len();
-        let pods = topology.pods_of(here);
-        let cells_connect =
-            !topology.has_sidecars() || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
-        let workers =
-            |pod| usize::from(description.application.services[topology.pods[PodId(pod)].service].workers);
-        let pools_of = |pod| vec![None; if cells_connect { workers(pod) * services } else { 0 }];
+        let pods = topology.pods_at_start(here).iter();
         Self {
             hops: Slab::with_capacity(room),
             pools: ConnectionPools::with_capacity(room),
@@ -85,7 +79,7 @@ impl Outbound {
             endpoints: ChangedViews::default(),
             configurations: Vec::new(),
             tables: vec![HashTables::default(); topology.sites_in(here).len() * topology.upstreams.len()],
-            cell_pools: pods.map(pools_of).collect(),
+            cell_pools: pods.map(|it| pools_of_cell(topology, it.pod)).collect(),
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
             deadlines: [(); 2].map(|()| topology.upstreams.routes().map(|_| Deadlines::default()).collect()),
@@ -94,6 +88,12 @@ impl Outbound {
             held: Slab::new(),
             failed: Vec::new(),
         }
+    }
+
+    /// A pod is made: it and its sidecar have called nobody.
+    pub(super) fn pod_is_made(&mut self, at: &mut Around<'_>, pod: PodId) {
+        self.cell_pools.push(pools_of_cell(at.topology, pod));
+        self.upstreams.make_room(at.proxies.ids().count());
     }
 
     /// Requests that clients have sent.
@@ -124,4 +124,14 @@ impl Outbound {
     pub fn bytes(&self) -> usize {
         self.hops.bytes() + self.pools.bytes()
     }
+}
+
+/// No pools yet of a pod's cell, by worker process and service; none at all where its sidecar makes all connections.
+fn pools_of_cell(topology: &Topology, pod: PodId) -> Vec<Option<PoolId>> {
+    let description = &topology.description;
+    let services = &description.application.services;
+    let connects =
+        !topology.has_sidecars() || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
+    let workers = usize::from(services[topology.pod_ids.service_of(pod)].workers);
+    vec![None; if connects { workers * services.len() } else { 0 }]
 }

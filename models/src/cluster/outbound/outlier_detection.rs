@@ -50,7 +50,7 @@ impl Outbound {
     ) {
         let spec = at.spec(proxy, id);
         let view = view_of(&self.endpoints, at.topology, at.here, at.proxies[proxy].viewer(), id);
-        let picking = Picking { spec, view, everywhere: at.topology.everywhere(spec.service), now: at.now };
+        let picking = Picking { spec, view, addresses: &at.topology.addresses, now: at.now };
         let upstream = self.upstreams.known_mut(proxy, id);
         let overflow = upstream.overflow();
         let ejection = upstream.result(&picking, pod, result);

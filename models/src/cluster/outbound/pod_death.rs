@@ -12,8 +12,8 @@ use meshsim_core::{Handle, SimTime};
 impl Outbound {
     /// A pod of this cluster dies.
     pub(crate) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
-        let place = at.topology.slot_of(pod);
-        self.cell_pools[place].fill(None);
+        let slot = at.pods.slot_of(pod);
+        self.cell_pools[slot].fill(None);
         if at.topology.has_sidecars() {
             return self.sidecar_dies(at, pod);
         }
@@ -27,7 +27,7 @@ impl Outbound {
 
     /// A pod of another cluster, so far away, has closed its connections.
     pub(crate) fn remote_pod_ended(&mut self, at: &Around<'_>, pod: PodId) {
-        let away = at.topology.path(at.topology.pods[pod].cluster, at.here).one_way;
+        let away = at.topology.path(at.topology.pod_ids.cluster_of(pod), at.here).one_way;
         self.close_connections(pod, SimTime::from_nanos(at.now.as_nanos().saturating_sub(away.as_nanos())));
     }
 
@@ -39,7 +39,7 @@ impl Outbound {
 
     /// The requests that a dead pod's sidecar had under way are nobody's any more.
     fn sidecar_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
-        let sidecar = at.proxies.sidecar(at.topology.slot_of(pod));
+        let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
         let hops: Vec<Handle<Hop>> = self.hops.handles().collect();
         for hop in hops {
             let it = self.hops[hop];

@@ -20,7 +20,7 @@ impl Outbound {
             Push::Content { number, news: News::Endpoint { pod, what } } => {
                 at.proxies.comes(number, None);
                 let configuration = at.proxies.configuration();
-                let is_there = |pod| at.pods[at.topology.slot_of(pod)].phase != Phase::Absent;
+                let is_there = |pod| at.pods[at.pods.slot_of(pod)].phase != Phase::Absent;
                 let numbers = (number, at.proxies.least_pushed(is_there));
                 self.endpoints.change(at.topology, at.here, (pod, what), configuration, numbers, at.now);
                 if what == EndpointNews::Leaves {
@@ -37,7 +37,7 @@ impl Outbound {
                 let has = |&&(number, _): &&(u32, ConfigurationId)| number <= up_to;
                 let configuration =
                     self.configurations.iter().rfind(has).map_or(ConfigurationId(0), |it| it.1);
-                at.proxies.is_pushed_to(proxy, up_to, configuration);
+                at.proxies.is_pushed_to(at.proxy_of(proxy), up_to, configuration);
                 true
             }
         }

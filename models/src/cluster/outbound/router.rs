@@ -65,7 +65,7 @@ impl Outbound {
         let mesh = &at.topology.description.mesh;
         let worker = caller.cell_worker % mesh.concurrency;
         let proxy = match mesh.data_plane {
-            DataPlane::Sidecar => Some(at.proxies.sidecar(at.topology.slot_of(caller.pod))),
+            DataPlane::Sidecar => Some(at.proxies.sidecar(at.pods.slot_of(caller.pod))),
             DataPlane::Ambient => at.proxies.waypoint(at.topology.service_of(new.endpoint)),
             DataPlane::None => None,
         };
@@ -190,7 +190,7 @@ impl Outbound {
         let it = &mut self.hops[hop];
         it.answer = response.answer;
         let it = *it;
-        if at.topology.pods[it.pod].cluster != at.here {
+        if at.topology.pod_ids.cluster_of(it.pod) != at.here {
             let waited = at.now - it.routed;
             at.recorder.crossing_answered(at.now, waited.saturating_sub(response.took));
         }

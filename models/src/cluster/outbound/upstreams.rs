@@ -45,6 +45,11 @@ impl Upstreams {
         &mut self.places[proxy.index() * self.of_each + upstream.index()]
     }
 
+    /// There are so many proxies from now on.
+    pub(super) fn make_room(&mut self, proxies: usize) {
+        self.places.resize(proxies * self.of_each, None);
+    }
+
     /// A proxy starts anew and knows nothing.
     pub(super) fn forget(&mut self, proxy: ProxyId) {
         self.places[proxy.index() * self.of_each..][..self.of_each].fill(None);

@@ -4,17 +4,12 @@
 //! Proxies that see the same hosts have the same ring or table. It is made once per priority level
 //! of a view; a proxy that leaves hosts out has one of its own.
 //!
-//! # Assumptions
-//! A host's address follows from the number of its pod. Effect: which keys it has is arbitrary, as it
-//! is in reality.
-//!
 //! # Source
 //! Envoy `thread_aware_lb_impl.cc`.
 
 use super::maglev::Maglev;
 use super::ring_hash::{DEFAULT_MAXIMUM_RING_SIZE, HashedHost, RingHash};
 use super::{LoadBalancer, Policy};
-use crate::ids::PodId;
 use std::sync::Arc;
 
 /// The tables of an upstream over whole levels of a view.
@@ -24,14 +19,14 @@ pub struct HashTables {
 }
 
 impl HashTables {
-    /// A balancer over `hosts` hosts of which `host` tells pod and weight. `level` names the
+    /// A balancer over `hosts` hosts of which `host` tells address and weight. `level` names the
     /// generation of a view and the level that they are the whole of, if they are.
     pub fn balancer(
         &mut self,
         policy: Policy,
         level: Option<(u32, usize)>,
         hosts: usize,
-        host: impl Fn(usize) -> (PodId, f64),
+        host: impl Fn(usize) -> (String, f64),
     ) -> LoadBalancer {
         if let Some((_, made)) = self.made.iter().find(|(of, _)| Some(*of) == level) {
             return made.clone();
@@ -46,17 +41,9 @@ impl HashTables {
     }
 }
 
-/// The address of a pod, with its port.
-#[must_use]
-pub fn address_of(pod: PodId) -> String {
-    let [_, a, b, c] = pod.0.to_be_bytes();
-    format!("10.{a}.{b}.{c}:8080")
-}
-
-fn make(policy: Policy, hosts: usize, host: impl Fn(usize) -> (PodId, f64)) -> LoadBalancer {
-    let keys: Vec<String> = (0..hosts).map(|index| address_of(host(index).0)).collect();
-    let hashed: Vec<_> =
-        keys.iter().enumerate().map(|(index, key)| HashedHost { key, weight: host(index).1 }).collect();
+fn make(policy: Policy, hosts: usize, host: impl Fn(usize) -> (String, f64)) -> LoadBalancer {
+    let named: Vec<(String, f64)> = (0..hosts).map(host).collect();
+    let hashed: Vec<_> = named.iter().map(|(key, weight)| HashedHost { key, weight: *weight }).collect();
     match policy {
         Policy::Maglev { table_size } => LoadBalancer::Maglev(Arc::new(Maglev::new(&hashed, table_size))),
         Policy::RingHash { minimum_size } => {
@@ -76,10 +63,11 @@ mod tests {
     fn a_table_over_the_same_hosts_is_made_once() {
         let mut tables = HashTables::default();
         let policy = Policy::Maglev { table_size: 101 };
-        let mut of = |level| match tables.balancer(policy, level, 3, |index| (PodId(index as u32), 1.0)) {
-            LoadBalancer::Maglev(table) => table,
-            other => panic!("{other:?}"),
-        };
+        let mut of =
+            |level| match tables.balancer(policy, level, 3, |index| (format!("10.0.0.{index}:8080"), 1.0)) {
+                LoadBalancer::Maglev(table) => table,
+                other => panic!("{other:?}"),
+            };
         let first = of(Some((0, 0)));
         assert!(Arc::ptr_eq(&first, &of(Some((0, 0)))));
         assert!(!Arc::ptr_eq(&first, &of(Some((1, 0)))));

@@ -162,10 +162,20 @@ impl Detector {
         }
     }
 
-    /// Hosts that `stays` does not keep go.
-    pub fn retain(&mut self, stays: impl Fn(usize) -> bool) {
-        for host in (0..self.members.len() * 64).filter(|&host| !stays(host)) {
-            self.remove(host);
+    /// The hosts become these: each one that there was, by its number, or a new one.
+    pub fn renumber(&mut self, hosts: impl Iterator<Item = Option<usize>>) {
+        let known = std::mem::take(&mut self.known);
+        self.members.clear();
+        (self.present, self.ejected) = (0, 0);
+        for (host, before) in hosts.enumerate() {
+            self.add(host);
+            let find =
+                |before: usize| known.binary_search_by_key(&(before as u32), |(number, _)| *number).ok();
+            if let Some(place) = before.and_then(find) {
+                let kept = known[place].1;
+                self.ejected += u32::from(kept.ejected_at.is_some());
+                self.known.push((host as u32, kept));
+            }
         }
     }
 

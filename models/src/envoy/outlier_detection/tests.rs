@@ -156,6 +156,9 @@ fn of_hosts_that_nobody_called_there_is_a_bit() {
     assert!(fail(&mut detector, &config, 2_999, 5, at(0)) && fail(&mut detector, &config, 64, 5, at(0)));
     assert_eq!((detector.present, detector.ejected(), detector.known.len()), (3_000, 2, 2));
     assert_eq!(tick(&mut detector, &config, at(30)), [AtTick::Returned(64), AtTick::Returned(2_999)]);
-    detector.retain(|host| host < 64);
-    assert_eq!((detector.present, detector.known.len()), (64, 0));
+    // Of new lists of hosts only those that were there are remembered.
+    assert!(fail(&mut detector, &config, 7, 5, at(40)));
+    detector.renumber([None, Some(7), None].into_iter());
+    assert_eq!((detector.present, detector.known.len(), detector.ejected()), (3, 1, 1));
+    assert!(detector.is_ejected(1) && !detector.is_ejected(0));
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::envoy::endpoint_view::Endpoint;
 use crate::istiod::cluster_policy::{Surroundings, TrafficPolicy};
+use crate::pod_id::PodIds;
 use meshsim_core::SimDuration;
 use meshsim_core::random::Address;
 
@@ -46,7 +47,7 @@ fn endpoint(pod: u32) -> Endpoint {
 struct Proxy {
     spec: UpstreamSpec,
     view: EndpointView,
-    everywhere: Vec<PodId>,
+    addresses: PodAddresses,
     upstream: Upstream,
     tables: HashTables,
     picks: u64,
@@ -54,15 +55,14 @@ struct Proxy {
 
 impl Proxy {
     fn new(spec: UpstreamSpec, endpoints: Vec<Endpoint>) -> Self {
-        let mut everywhere: Vec<PodId> = endpoints.iter().map(|endpoint| endpoint.pod).collect();
-        everywhere.sort_unstable();
+        let addresses = PodAddresses::new(PodIds::new(1, 1), std::iter::once([(ServiceId(0), 256)]));
         let view = EndpointView::new(endpoints, u32::MAX, spec.panic_threshold, 0);
         let upstream = Upstream::new(BreakerId(0));
-        Self { spec, view, everywhere, upstream, tables: HashTables::default(), picks: 0 }
+        Self { spec, view, addresses, upstream, tables: HashTables::default(), picks: 0 }
     }
 
     fn pick(&mut self, now: SimTime, hash: Option<u64>) -> Option<PodId> {
-        let picking = Picking { spec: &self.spec, view: &self.view, everywhere: &self.everywhere, now };
+        let picking = Picking { spec: &self.spec, view: &self.view, addresses: &self.addresses, now };
         let mut starts = 0;
         if !self.upstream.is_made_for(&self.view) {
             self.upstream.make(&picking, &mut self.tables, 1, || {
@@ -76,7 +76,7 @@ impl Proxy {
     }
 
     fn result(&mut self, now: SimTime, pod: u32, status: u16) -> Option<EjectionType> {
-        let picking = Picking { spec: &self.spec, view: &self.view, everywhere: &self.everywhere, now };
+        let picking = Picking { spec: &self.spec, view: &self.view, addresses: &self.addresses, now };
         let ejection = self.upstream.result(&picking, PodId(pod), AttemptResult::Status(status));
         if ejection.is_some() {
             self.upstream.health_changes(now);
@@ -86,7 +86,7 @@ impl Proxy {
 
     /// Picks per pod of `count` requests.
     fn shares(&mut self, now: SimTime, count: u32) -> Vec<u32> {
-        let mut shares = vec![0; self.everywhere.last().map_or(0, |pod| pod.0 as usize + 1)];
+        let mut shares = vec![0; self.view.pods().max().map_or(0, |pod| pod.0 as usize + 1)];
         for _ in 0..count {
             let pod = self.pick(now, None).expect("a host may be chosen");
             shares[pod.0 as usize] += 1;
@@ -137,7 +137,7 @@ fn changes_within_a_second_are_taken_over_together_a_second_later() {
     let millis = |ms| at(5) + SimDuration::from_millis(ms);
     let mut eject = |pod, ms| {
         let now = millis(ms);
-        let picking = Picking { spec: &proxy.spec, view: &proxy.view, everywhere: &proxy.everywhere, now };
+        let picking = Picking { spec: &proxy.spec, view: &proxy.view, addresses: &proxy.addresses, now };
         proxy.upstream.result(&picking, PodId(pod), AttemptResult::Status(500)).unwrap();
         proxy.upstream.health_changes(now)
     };

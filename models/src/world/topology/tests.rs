@@ -75,13 +75,16 @@ fn random_description(rng: &mut Draw) -> Description {
 
 /// What may have become of some pods.
 fn random_changes(topology: &Topology, rng: &mut Draw) -> Vec<Change> {
-    let pods = topology.everywhere(ServiceId(0)).to_vec();
+    let made = |cluster| (20..22).map(move |ordinal| topology.pod_ids.pod(cluster, ServiceId(0), ordinal));
+    let mut pods = topology.at_start(ServiceId(0)).to_vec();
+    pods.extend(topology.description.clusters.ids().flat_map(made));
+    pods.sort_unstable();
     let mut changes = Vec::new();
     for pod in pods {
         if bernoulli(rng, 0.6) {
             continue;
         }
-        let cluster = topology.pods[pod].cluster;
+        let cluster = topology.pod_ids.cluster_of(pod);
         let sites: Vec<usize> = topology.sites_in(cluster).collect();
         let before = topology.known_at_start(pod);
         // A later pod may stand on another node.
@@ -91,7 +94,7 @@ fn random_changes(topology: &Topology, rng: &mut Draw) -> Vec<Change> {
         let now = Known {
             pod,
             site,
-            weight: topology.pods[pod].weight,
+            weight: topology.weight_of(pod),
             ready: bernoulli(rng, 0.5),
             was_ready: true,
             added: bernoulli(rng, 0.5).then(|| SimTime::from_nanos(7)),
