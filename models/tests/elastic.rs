@@ -523,7 +523,7 @@ fn a_fault_of_all_pods_befalls_those_that_are_made_too() {
         |row: &meshsim_models::telemetry::request_log::RequestRow| row.arrival.as_nanos() / 1_000_000;
     for (row, end) in all_ended(&record) {
         let status = end.status.to_string();
-        match arrived(&row) {
+        match arrived(row) {
             // Refused, and then there is nobody to ask.
             30_010..=30_990 => assert!(status.starts_with("503 U"), "{status} at {}", row.arrival),
             31_010..=40_990 => assert_eq!(status, "503 UH", "at {}", row.arrival),
@@ -560,4 +560,63 @@ fn a_deployment_may_come_to_have_any_number_of_pods() {
     assert_eq!(times(&record, EDGE, "ready").len(), 39);
     assert_eq!(record.deployments[EDGE][0].1.len(), 40);
     assert_eq!(statuses(&record, 200), all_ended(&record).len());
+}
+
+/// Made at 10 s, deleted at 40 s: from the moment at which the edge's proxies know it, and until they know that it
+/// leaves, requests stay near; its autoscaler is there from the first sync after that on, and no longer.
+#[test]
+fn a_deployment_that_is_offloaded_comes_with_its_autoscaler_and_leaves_with_it() {
+    let mut description = loaded(100.0, 8.0, 0, 60);
+    description.add_pods(ServiceId(0), CLOUD, 4);
+    description.duration = SimDuration::from_secs(900);
+    description.mesh.istio_version = CLASSIC;
+    let change = |seconds: u64, kind| Change {
+        at: at_ms(seconds * 1_000),
+        service: ServiceId(0),
+        cluster: EDGE,
+        kind,
+    };
+    description.services[ServiceId(0)] = with_outlier_detection();
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let (made, gone, made_again) = (60, 420, 600);
+    description.kubernetes.changes = vec![
+        change(made, ChangeKind::Offload(1)),
+        change(gone, ChangeKind::Remove),
+        change(made_again, ChangeKind::Offload(1)),
+    ];
+    let record = run(&description, 0);
+    // 100 ms of the scheduler, a second each of containers and application, and at the edge 250 ms until proxies know.
+    assert_eq!(times(&record, EDGE, "ready")[0], made * 1_000 + 2_100);
+    let mut first_near = all_ended(&record).into_iter().filter(|(_, end)| end.totals.crossings == 0);
+    assert_eq!(first_near.next().unwrap().0.arrival, at_ms(made * 1_000 + 2_350));
+    // 100/s of 8 ms at 60 %: two pods, each time found anew, and both end with the Deployment.
+    let at = |seconds: u64| {
+        let mut so_far =
+            replicas_over_time(&record).into_iter().filter(|(at, _)| *at < at_ms(seconds * 1_000));
+        so_far.next_back().map(|(at, replicas)| (at.as_nanos() / 1_000_000_000, replicas))
+    };
+    assert_eq!(at(made), None);
+    assert_eq!(at(gone).unwrap().1, 2);
+    assert!(at(made_again).unwrap().0 < gone);
+    assert_eq!(at(900).unwrap().1, 2);
+    let of_step = |name| times(&record, EDGE, name);
+    assert_eq!(of_step("deleted"), [gone * 1_000; 2]);
+    // A new one begins with what it was told, whatever the one before had come to.
+    let begins: Vec<u64> = of_step("created").into_iter().filter(|at| *at >= made_again * 1_000).collect();
+    assert!(begins[0] == made_again * 1_000 && begins[1] > begins[0] + 10_000, "{begins:?}");
+    assert_eq!(statuses(&record, 200), all_ended(&record).len());
+}
+
+/// Nobody can scale a Deployment that is not there.
+#[test]
+fn a_deployment_that_was_removed_is_not_scaled() {
+    let changes = [
+        (5_000, EDGE, ChangeKind::Offload(1)),
+        (10_000, EDGE, ChangeKind::Remove),
+        (15_000, EDGE, ChangeKind::Scale(3)),
+        (20_000, EDGE, ChangeKind::Rollout),
+    ];
+    let record = run(&world(1, &[(0, EDGE, 0), (0, CLOUD, 1)], &changes), 0);
+    assert_eq!(times(&record, EDGE, "created"), [5_000]);
+    assert_eq!(times(&record, EDGE, "deleted"), [10_000]);
 }

@@ -370,3 +370,26 @@ fn rolling_update_loses_requests_unless_somebody_waits() {
     assert_within(pods(find(&summary, "pre-stop"), "back", "cloud").0, 3.999..=4.6);
     assert!(pods(find(&summary, "no-surge"), "back", "cloud").0 < 4.0);
 }
+
+/// 100 requests/s of users who are 60 ms nearer to the edge, where the service is from 180 s and twelve seconds on until
+/// 540 s; 250 ms until the proxies know.
+#[test]
+fn adaptive_offload_takes_its_time_both_ways() {
+    let replications = 3;
+    let summary = run("adaptive-offload", replications, &[]);
+    let [cloud, offload, abrupt, large] =
+        ["cloud-only", "offload", "abrupt", "large-image"].map(|name| find(&summary, name));
+    assert_within(cloud.served["back"]["cloud"], 1.0..=1.0);
+    // Of the 660 s that are reported: 200 and 95 MB at 500 Mbit/s take 4.7 s, starts some 7; 4 GB take a minute more.
+    let seconds = |strategy: &Strategy| strategy.served["back"]["edge1"] * 660.0;
+    assert_within(seconds(offload), 343.0..=351.0);
+    assert_within(seconds(offload) - seconds(large), 57.0..=65.0);
+    assert!(
+        is_faster(&summary, "offload", "large-image") && is_faster(&summary, "large-image", "cloud-only")
+    );
+    // Its autoscaler comes with it, and there is none where it is not.
+    assert_within(f64::from(pods(offload, "back", "edge1").1), 2.0..=3.0);
+    // But for a connection that its server closes at that very moment.
+    assert!([cloud, offload, large].into_iter().all(|it| failed(it) <= 2));
+    assert_within(failed(abrupt) as f64 / f64::from(replications), 15.0..=30.0);
+}

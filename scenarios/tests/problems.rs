@@ -775,6 +775,24 @@ fn pods_and_changes_that_cannot_be() {
          in)\nbad.toml:29:10: a change of kind \"remove\" has no routes (take it out, or write kind = \"configure\" in a \
          change of its own)",
     );
+    // The edge has no `back` unless somebody brings it.
+    let change = |kind: &str, at: u32| {
+        format!("[[changes]]\nat = \"{at}s\"\nservice = \"back\"\ncluster = \"edge\"\nkind = \"{kind}\"\n")
+    };
+    check_after(
+        &change("rollout", 5),
+        "bad.toml:29:8: there is no Deployment of `back` in cluster `edge` at 5s (write kind = \"offload\" to make \
+         one, or list the service in the cluster's services)",
+    );
+    check_after(
+        &[change("remove", 7), change("offload", 5), change("rollout", 8)].concat(),
+        "bad.toml:39:8: there is no Deployment of `back` in cluster `edge` at 8s (write kind = \"offload\" to make \
+         one, or list the service in the cluster's services)",
+    );
+    check_after(
+        &format!("{}replicas = 0", change("offload", 5)),
+        "bad.toml:30:12: offload with 0 replicas (it is 1 to 1000, or not there: those of the service)",
+    );
     check(
         "duration = \"10s\"",
         "time_series = \"0ms\"",

@@ -160,10 +160,14 @@ pub struct Change {
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// So many replicas: 0 removes the service there.
+    /// A Deployment wants so many replicas.
     Scale(u32),
     /// A new version of its pods.
     Rollout,
+    /// A Deployment with so many replicas is made, with its autoscaler; one that is there wants so many.
+    Offload(u32),
+    /// A Deployment is deleted, with its autoscaler and its pods.
+    Remove,
 }
 
 impl Default for PodTimes {

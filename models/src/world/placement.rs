@@ -91,8 +91,8 @@ fn addresses_of(description: &Description, deployment: &Deployment) -> u32 {
         return replicas;
     }
     let scaled = changes().filter_map(|it| match it.kind {
-        ChangeKind::Scale(replicas) => Some(replicas),
-        ChangeKind::Rollout => None,
+        ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) => Some(replicas),
+        ChangeKind::Rollout | ChangeKind::Remove => None,
     });
     let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
     let (surge, _) = kubernetes.workload(service).rollout.resolve(most);

@@ -54,10 +54,10 @@ pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Ve
             let lives = Lives::new(deployment, &record.control[cluster], cut);
             all[number] = lives.sum_up(description, deployment, used, cut, record.end);
             count_syncs(&mut all[number], deployment, &record.control[cluster], cut);
-            for quarter in 0..4 {
+            for (quarter, served) in served.iter().enumerate() {
                 all[number].in_cells[quarter] =
                     slots().map(|slot| record.in_cells[cluster][slot][quarter]).sum();
-                all[number].served[quarter] = slots().map(|slot| served[quarter][slot]).sum();
+                all[number].served[quarter] = slots().map(|slot| served[slot]).sum();
             }
         }
     }

@@ -8,6 +8,7 @@ use super::routes::RouteContext;
 use super::services::{self, Written};
 use crate::schema::Scenario;
 use crate::schema::changes::{self as typed, ChangeKind as Kind};
+use crate::schema::quantity::OneOrMore;
 use crate::schema::services::Route;
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
@@ -38,10 +39,42 @@ pub(super) fn of_deployments(
             check.problem(format!("`{name}` is outside the clusters"), change.service.span(), help);
         }
     }
-    let mut changes: Vec<Change> =
-        of_deployments.filter_map(|it| of_deployment(check, it, application, network, end)).collect();
-    changes.sort_by_key(|it| it.at);
-    changes
+    let read = |it| Some((it, of_deployment(check, it, application, network, end)?));
+    let mut changes: Vec<(&Spanned<typed::Change>, Change)> = of_deployments.filter_map(read).collect();
+    changes.sort_by_key(|(_, it)| it.at);
+    find_deployments(check, scenario, network, &changes);
+    changes.into_iter().map(|(_, it)| it).collect()
+}
+
+/// What is scaled, rolled out or removed is there by then: from the start, or because it was offloaded.
+fn find_deployments(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    network: &Network,
+    changes: &[(&Spanned<typed::Change>, Change)],
+) {
+    let mut is_there: BTreeMap<(ServiceId, ClusterId), bool> = BTreeMap::new();
+    for (written, change) in changes {
+        let (service, cluster) =
+            (written.get_ref().service.get_ref(), &network.clusters[change.cluster].name);
+        let is_there = is_there.entry((change.service, change.cluster)).or_insert_with(|| {
+            match scenario.clusters[cluster.as_str()].get_ref().services.get_ref() {
+                OneOrMore::All => true,
+                OneOrMore::Named(names) => names.iter().any(|it| it.get_ref() == service),
+            }
+        });
+        if !*is_there && !matches!(change.kind, ChangeKind::Offload(_)) {
+            let message =
+                format!("there is no Deployment of `{service}` in cluster `{cluster}` at {}", change.at);
+            let help = "write kind = \"offload\" to make one, or list the service in the cluster's services";
+            check.problem(message, written.get_ref().kind.span(), help);
+        }
+        match change.kind {
+            ChangeKind::Offload(_) => *is_there = true,
+            ChangeKind::Remove => *is_there = false,
+            ChangeKind::Scale(_) | ChangeKind::Rollout => {}
+        }
+    }
 }
 
 /// The changes of what the mesh is told of services, in the order of time. What a change does not name stays as the one
@@ -164,10 +197,19 @@ fn of_deployment(
             return None;
         }
         (Kind::Scale, Some(replicas)) => ChangeKind::Scale(replicas),
-        (Kind::Offload, replicas) => {
-            ChangeKind::Scale(replicas.unwrap_or(application.services[service].replicas).max(1))
+        (Kind::Offload, Some(0)) => {
+            let place = it.replicas.as_ref().map_or(span, Spanned::span);
+            check.problem(
+                "offload with 0 replicas",
+                place,
+                "it is 1 to 1000, or not there: those of the service",
+            );
+            return None;
         }
-        (Kind::Remove, None) => ChangeKind::Scale(0),
+        (Kind::Offload, replicas) => {
+            ChangeKind::Offload(replicas.unwrap_or(application.services[service].replicas).max(1))
+        }
+        (Kind::Remove, None) => ChangeKind::Remove,
         (Kind::Rollout, None) => ChangeKind::Rollout,
         (Kind::Configure, _) => return None,
     };

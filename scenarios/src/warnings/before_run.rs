@@ -308,7 +308,10 @@ fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
     for change in &description.kubernetes.changes {
         let now = wanted.entry((change.service, change.cluster)).or_default();
         let (before, after) = match change.kind {
-            ChangeKind::Scale(replicas) => (std::mem::replace(now, replicas), replicas),
+            ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) => {
+                (std::mem::replace(now, replicas), replicas)
+            }
+            ChangeKind::Remove => (std::mem::take(now), 0),
             ChangeKind::Rollout => (*now, u32::from(*now > 0) + *now),
         };
         let scales = description.kubernetes.autoscaler(change.service, change.cluster).is_some();

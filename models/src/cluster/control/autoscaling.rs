@@ -50,7 +50,7 @@ impl Control {
     /// All autoscalers are synced.
     pub(in crate::cluster) fn sync_autoscalers(&mut self, at: &mut Around<'_>) {
         for deployment in 0..self.deployments.len() {
-            if self.deployments[deployment].autoscaler.is_some() {
+            if self.deployments[deployment].exists && self.deployments[deployment].autoscaler.is_some() {
                 self.sync_autoscaler(at, deployment);
             }
         }

@@ -1,6 +1,7 @@
 //! Pods come and go: acts on what the Deployment controller, the scheduler and the pods' lives say.
 //!
 //! # Models
+//! A Deployment may be made and deleted during the run, with its autoscaler, which begins with an empty memory.
 //! A change of the wanted number, of the template, of a pod's state or of what is known of its faults
 //! makes the Deployment controller look at its pods at once. Pods without a node try again when another
 //! one has left a node, first the one that has waited longest since it was last tried. A pod's endpoint
@@ -11,6 +12,7 @@
 //! # Assumptions
 //! - The API server, the controllers' queues and their watches take no time of their own; the delay
 //!   of the scheduler and the endpoint delay stand for all.
+//! - The pods of a Deployment that is deleted are deleted at once, where the garbage collector takes some milliseconds.
 //! - A client in another cluster finds out that a pod is gone when its request arrives, not already
 //!   when it makes a connection. Effect: its failure is seen a round trip later, as a reset.
 //! - The address of a pod that ended a minute ago is used again by a later pod of the same service.
@@ -30,6 +32,7 @@ use crate::draws::{Purpose, draw};
 use crate::faults::pod::PodFault;
 use crate::ids::{PodId, ServiceId};
 use crate::kubernetes::deployment::reconcile;
+use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::pod::{Phase, PodLife, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
@@ -58,8 +61,16 @@ impl Control {
         let Some(deployment) = self.deployment(change.service) else { return };
         let state = &mut self.deployments[deployment];
         match change.kind {
+            // `resolve` refuses it: there is nothing that could be scaled.
+            ChangeKind::Scale(_) | ChangeKind::Rollout if !state.exists => return,
             ChangeKind::Scale(replicas) => state.wanted = replicas,
             ChangeKind::Rollout => state.revision += 1,
+            ChangeKind::Offload(replicas) => (state.exists, state.wanted) = (true, replicas),
+            ChangeKind::Remove => {
+                (state.exists, state.wanted) = (false, 0);
+                // One that is made later remembers nothing.
+                state.autoscaler = state.autoscaler.take().map(|_| Autoscaler::default());
+            }
         }
         self.reconcile(at, deployment);
     }

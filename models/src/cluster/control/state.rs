@@ -10,6 +10,7 @@ use crate::kubernetes::metrics_server::PodHistory;
 use crate::kubernetes::pod::{ImageCache, Phase, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
+use crate::kubernetes::settings::ChangeKind;
 use crate::world::placement::{empty_nodes, requests_of};
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
@@ -34,6 +35,8 @@ pub struct Control {
 pub struct DeploymentState {
     /// The service that its pods run.
     pub service: ServiceId,
+    /// Whether it has been made, and not deleted since.
+    pub exists: bool,
     /// Pods that it wants.
     pub wanted: u32,
     /// The newest version of its template.
@@ -149,11 +152,19 @@ pub(super) fn waiting(pods: &Pods) -> Vec<usize> {
 
 fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> {
     let description = &topology.description;
+    // One that is offloaded during the run and has no pods is not there before.
+    let offloaded = |service| {
+        let mut changes = description.kubernetes.changes.iter();
+        changes.any(|it| {
+            (it.service, it.cluster) == (service, cluster) && matches!(it.kind, ChangeKind::Offload(_))
+        })
+    };
     let state = |&number: &usize| {
         let it = &description.deployments[number];
         let autoscaler = description.kubernetes.autoscaler(it.service, cluster);
         DeploymentState {
             service: it.service,
+            exists: it.replicas > 0 || !offloaded(it.service),
             wanted: it.replicas,
             revision: 0,
             requests: requests_of(description, it.service),

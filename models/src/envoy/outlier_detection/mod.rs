@@ -191,7 +191,7 @@ impl Detector {
         self.ejected > 0 && self.place(host).is_ok_and(|place| self.known[place].1.ejected_at.is_some())
     }
 
-    /// Hosts that there have been, in places of their own.
+    /// The most hosts that there have been at a time.
     #[must_use]
     pub const fn ever_present(&self) -> u32 {
         self.places
