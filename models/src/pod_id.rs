@@ -104,10 +104,16 @@ impl PodAddresses {
     /// A number that no other pod has: from its block as long as there is one, or beyond 32 bits.
     #[must_use]
     pub fn number_of(&self, pod: PodId) -> u64 {
-        let (service, ordinal) = (self.ids.service_of(pod), self.ids.ordinal_of(pod));
+        let (service, mut ordinal) = (self.ids.service_of(pod), self.ids.ordinal_of(pod));
         let blocks = &self.blocks[self.ids.cluster_of(pod)];
-        let block = blocks.iter().find(|(of, block)| *of == service && (ordinal as usize) < block.len());
-        block.map_or_else(|| (1 << 32) | u64::from(pod.0), |(_, block)| u64::from(block.start + ordinal))
+        for (_, block) in blocks.iter().filter(|(of, _)| *of == service) {
+            let count = block.end - block.start;
+            if ordinal < count {
+                return u64::from(block.start + ordinal);
+            }
+            ordinal -= count;
+        }
+        (1 << 32) | u64::from(pod.0)
     }
 
     /// The IP of a pod.

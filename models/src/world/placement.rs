@@ -24,6 +24,7 @@ use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
 use crate::kubernetes::settings::ChangeKind;
 use crate::pod_id::{PodAddresses, PodIds};
 use meshsim_core::{Id, Table};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A pod that runs from the start.
@@ -56,12 +57,17 @@ pub(super) fn place_pods(
     for (cluster, here) in deployments.enumerate() {
         let first = placed.len();
         let mut nodes = Nodes::new(description, cluster);
+        // Deployments of one service count their pods on.
+        let mut ordinals: BTreeMap<ServiceId, u32> = BTreeMap::new();
         for it in here.iter().map(|&number| &description.deployments[number]) {
             let is_outside = description.services[it.service].external;
             let mut node = || if is_outside { Some(0) } else { nodes.take(description, it) };
             let taken = (0..it.replicas).map_while(|_| node());
-            let pods = taken.zip(0..).map(|(node, ordinal)| (ids.pod(cluster, it.service, ordinal), node));
-            placed.extend(pods.map(|(pod, node)| Placed { pod, node }));
+            let next = ordinals.entry(it.service).or_default();
+            for (node, ordinal) in taken.zip(*next..) {
+                placed.push(Placed { pod: ids.pod(cluster, it.service, ordinal), node });
+            }
+            *next += it.replicas;
         }
         ranges.push(first..placed.len());
     }

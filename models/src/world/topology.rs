@@ -201,13 +201,22 @@ impl Topology {
         self.description.services[self.pod_ids.service_of(pod)].external
     }
 
-    /// What the description says of a pod's Deployment, if it knows of one.
+    /// What the description says of a pod's Deployment, if it knows of one: of several of one service, that whose share
+    /// of the ordinals it has, else the last.
     #[must_use]
     pub fn deployment_of(&self, pod: PodId) -> Option<&Deployment> {
         let (cluster, service) = (self.pod_ids.cluster_of(pod), self.pod_ids.service_of(pod));
-        let mut all =
-            self.deployments_in[cluster].iter().map(|&number| &self.description.deployments[number]);
-        all.find(|it| it.service == service)
+        let all = self.deployments_in[cluster].iter().map(|&number| &self.description.deployments[number]);
+        let mut ordinal = self.pod_ids.ordinal_of(pod);
+        let mut last = None;
+        for it in all.filter(|it| it.service == service) {
+            last = Some(it);
+            if ordinal < it.replicas {
+                break;
+            }
+            ordinal -= it.replicas;
+        }
+        last
     }
 
     /// Load balancing weight of a pod's endpoint.

@@ -171,5 +171,13 @@ fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> 
             autoscaler: autoscaler.map(|_| Autoscaler::default()),
         }
     };
-    topology.deployments_in[cluster].iter().map(state).collect()
+    let mut all: Vec<DeploymentState> = Vec::new();
+    for it in topology.deployments_in[cluster].iter().map(state) {
+        // Several of one service, told apart by the weights of their pods, are one to their controller.
+        match all.iter_mut().find(|other| other.service == it.service) {
+            Some(same) => same.wanted += it.wanted,
+            None => all.push(it),
+        }
+    }
+    all
 }
