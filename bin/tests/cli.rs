@@ -35,15 +35,18 @@ fn compare_into(directory: &Path, threads: &str) {
 #[test]
 fn the_number_of_threads_changes_no_byte_of_any_result_file() {
     let directory = tempfile::tempdir().unwrap();
-    let (one, two) = (directory.path().join("one"), directory.path().join("two"));
-    compare_into(&one, "1");
-    compare_into(&two, "2");
+    let [one, two, three] = ["1", "2", "3"].map(|threads| {
+        let out = directory.path().join(threads);
+        compare_into(&out, threads);
+        out
+    });
     let mut names: Vec<_> =
         std::fs::read_dir(&one).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     let expected = [
         ".meshsim",
         "latency_histogram.csv",
+        "links.csv",
         "manifest.json",
         "metrics.csv",
         "paired.csv",
@@ -51,11 +54,12 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
         "requests.csv",
         "served.csv",
         "summary.json",
+        "traffic.csv",
     ];
     assert_eq!(names, expected);
     for name in names {
-        let [a, b] = [&one, &two].map(|directory| std::fs::read(directory.join(&name)).unwrap());
-        assert!(!a.is_empty() && a == b, "{} differs", name.display());
+        let [a, b, c] = [&one, &two, &three].map(|directory| std::fs::read(directory.join(&name)).unwrap());
+        assert!(!a.is_empty() && a == b && a == c, "{} differs", name.display());
     }
 }
 

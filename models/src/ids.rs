@@ -68,6 +68,11 @@ id_type!(
     QueueId
 );
 
+id_type!(
+    /// The calls of one service, or of the users, to another one, numbered over the application.
+    FlowId
+);
+
 impl ClusterId {
     /// The kernel's entity.
     #[must_use]

@@ -23,6 +23,7 @@ impl<I: Id + Ord, T> SparseTable<I, T> {
     }
 
     /// The row of an id, to be changed.
+    #[inline]
     pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
         self.place(id).ok().map(|place| &mut self.rows[place].1)
     }

@@ -14,7 +14,7 @@ use crate::compute::{Compute, NextEvent};
 use crate::envoy::proxies::Proxies;
 use crate::envoy::proxy_cost::ProxyPass;
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{ClusterId, PodId, ProxyId, UpstreamId};
+use crate::ids::{ClusterId, FlowId, PodId, ProxyId, UpstreamId};
 use crate::network::path::Path;
 use crate::telemetry::recorder::Recorder;
 use crate::world::topology::Topology;
@@ -98,6 +98,13 @@ impl<'a> Around<'a> {
     #[inline]
     pub(crate) fn path_to(&self, pod: PodId) -> Path {
         self.topology.path(self.here, self.topology.pod_ids.cluster_of(pod))
+    }
+
+    /// Whose call it is that a pod makes, or users do, to another pod.
+    #[inline]
+    pub(crate) fn flow(&self, caller: Option<PodId>, called: PodId) -> FlowId {
+        let service_of = |pod| self.topology.pod_ids.service_of(pod);
+        self.topology.flows.id(caller.map(service_of), service_of(called))
     }
 
     /// Something passes the ztunnel of a pod's node: when it comes out.

@@ -2,7 +2,7 @@
 
 use super::news::{News, Push};
 use super::outbound::hop::Hop;
-use crate::ids::{ClusterId, EndpointId, PodId};
+use crate::ids::{ClusterId, EndpointId, FlowId, PodId};
 use crate::network::tcp::Window;
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;
@@ -61,6 +61,8 @@ pub struct Request {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose calls it is one of, to whom.
+    pub flow: FlowId,
     /// The user request that it is for, if that is kept.
     pub request: RequestId,
     /// Whose work it is in the cluster in which it is now.
@@ -86,6 +88,8 @@ pub struct Response {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose calls it is one of, to whom.
+    pub flow: FlowId,
     /// Whose work it is in the cluster in which it is now.
     pub work: WorkId,
     /// The address of the attempt's draws.
@@ -109,6 +113,8 @@ pub struct Reset {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose calls it is one of, to whom.
+    pub flow: FlowId,
     /// The address of the attempt's draws.
     pub address: Address,
     /// Whose work it is in the cluster in which it is now.
@@ -122,6 +128,8 @@ pub struct GivenUp {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose calls it is one of, to whom.
+    pub flow: FlowId,
     /// The address of the attempt's draws.
     pub address: Address,
     /// Where it was sent.

@@ -12,7 +12,7 @@
 //! - Within a cluster a server knows at once that its client has given up.
 //!   A request that is under way then reaches its pod all the same.
 //! - An answer between clusters whose last round has not left dies with its pod; what is under way does not.
-//! - Handshakes and acknowledgements are time, not bytes.
+//! - Acknowledgements are time, not bytes. Handshakes are bytes that no queue knows of (`telemetry/link_traffic`).
 //!
 //! # Source
 //! `network/{path, link, tcp, retransmission}`, which decide.
@@ -30,6 +30,8 @@ use crate::network::link_state::LinkState;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, further_rounds_of_request};
+use crate::telemetry::link_traffic::LinkUse;
+use crate::telemetry::traffic_matrix::{Direction, Traffic};
 use crate::telemetry::work::WorkId;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
@@ -71,14 +73,13 @@ impl Network {
         let wire_bytes = path.wire_bytes(stream, segments);
         let tcp = &at.topology.description.clusters[at.here].tcp;
         let rounds = further_rounds_of_request(segments, &path, tcp);
+        let sent = Traffic::of_message(body, wire_bytes);
         if target == at.here {
+            at.recorder.sent_here(at.now, request.flow, Direction::ToServer, sent);
             let takes = path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second) + rounds;
             return self.cross(at, at.now + takes, Crossing::Request(*request));
         }
-        at.recorder.work_done(at.now, request.work, |work| {
-            work.cross_payload += u64::from(body);
-            work.cross_wire += u64::from(wire_bytes);
-        });
+        at.recorder.crossed(at.now, request.work, (target, request.flow), Direction::ToServer, sent);
         let address = request.address;
         let lost = at.topology.loss(at.here, target, segments, address, Purpose::LossRequest);
         let late = rounds + lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
@@ -95,7 +96,8 @@ impl Network {
         if to == at.here {
             return Some(*gone);
         }
-        at.recorder.work_done(at.now, gone.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+        let sent = Traffic::of_part(RESET_WIRE_BYTES);
+        at.recorder.crossed(at.now, gone.work, (to, gone.flow), Direction::ToServer, sent);
         let message = Message { to, wire_bytes: RESET_WIRE_BYTES, body: Body::GivenUp(*gone) };
         // It follows its request on the same way.
         self.send(at, message, gone.address, Purpose::LinkRequest);
@@ -108,7 +110,8 @@ impl Network {
             let arrives = at.now + at.topology.path(at.here, at.here).one_way;
             return self.cross(at, arrives, Crossing::Reset(*reset));
         }
-        at.recorder.work_done(at.now, reset.work, |it| it.cross_wire += u64::from(RESET_WIRE_BYTES));
+        let sent = Traffic::of_part(RESET_WIRE_BYTES);
+        at.recorder.crossed(at.now, reset.work, (reset.client, reset.flow), Direction::ToClient, sent);
         let message = Message { to: reset.client, wire_bytes: RESET_WIRE_BYTES, body: Body::Reset(*reset) };
         self.send(at, message, reset.address, Purpose::LinkResponse);
     }
@@ -135,8 +138,10 @@ impl Network {
         let transfer = window.start(at.now, segments, None, &path, tcp);
         let last = at.now + path.round_trip * u64::from(transfer.further_rounds(window, &path));
         window.sent(last);
-        let wire_bytes = f64::from(path.wire_bytes(stream, segments));
-        let arrives = last + path.one_way + serialization(wire_bytes, path.bits_per_second);
+        let wire_bytes = path.wire_bytes(stream, segments);
+        let sent = Traffic::of_message(response.answer.body, wire_bytes);
+        at.recorder.sent_here(at.now, response.flow, Direction::ToClient, sent);
+        let arrives = last + path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second);
         self.cross(at, arrives, Crossing::Response(response));
     }
 
@@ -172,6 +177,7 @@ impl Network {
         let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
         let all = path.segments(stream);
         let tcp = at.topology.tcp_of(response.pod);
+        let ends = (response.client, response.flow);
         let mut rest = match *transfer {
             Some(rest) => rest,
             None => {
@@ -184,19 +190,16 @@ impl Network {
         if rest.remaining > 0 {
             *transfer = Some(rest);
             let wire_bytes = path.wire_bytes(segments * path.segment_bytes(), segments);
-            at.recorder.work_done(at.now, response.work, |work| {
-                work.rounds += 1;
-                work.cross_wire += u64::from(wire_bytes);
-            });
-            let (_, _, sent) = self.transmit(at, response.client, wire_bytes);
+            at.recorder.work_done(at.now, response.work, |work| work.rounds += 1);
+            let part = Traffic::of_part(wire_bytes);
+            at.recorder.crossed(at.now, response.work, ends, Direction::ToClient, part);
+            let (_, _, sent) = self.transmit(at, response.client, wire_bytes, LinkUse::Call);
             return Some(sent.begins + path.round_trip);
         }
         let last = stream - (all - segments) * path.segment_bytes();
         let wire_bytes = path.wire_bytes(last, segments);
-        at.recorder.work_done(at.now, response.work, |work| {
-            work.cross_payload += u64::from(response.answer.body);
-            work.cross_wire += u64::from(wire_bytes);
-        });
+        let sent = Traffic::of_message(response.answer.body, wire_bytes);
+        at.recorder.crossed(at.now, response.work, ends, Direction::ToClient, sent);
         let mut late = SimDuration::ZERO;
         if let Some(lost) = lost_of(at, response, all) {
             response.window.lose(tcp);
@@ -215,10 +218,10 @@ impl Network {
     /// A pod dies: the clients of the answers that it was sending learn that their connections are lost.
     pub(super) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
         for sending in self.sending.handles().collect::<Vec<_>>() {
-            let Response { client, hop, address, work, pod: of, .. } = self.sending[sending].response;
+            let Response { client, hop, flow, address, work, pod: of, .. } = self.sending[sending].response;
             if of == pod {
                 self.sending.remove(sending);
-                at.hand(Handed::Reset(Reset { client, hop, address, work }));
+                at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
             }
         }
     }
@@ -229,7 +232,7 @@ impl Network {
         self.sending.handles().filter(|&it| self.sending[it].response.pod == pod).count() as u32
     }
 
-    /// Sends a message that goes onto the first link of its way at once.
+    /// Sends a message of a call that begins or ends here: it goes onto the first link of its way at once.
     fn send(&mut self, at: &mut Around<'_>, message: Message, address: Address, purpose: Purpose) {
         self.send_with(at, message, address, purpose, SimDuration::ZERO);
     }
@@ -243,7 +246,18 @@ impl Network {
         purpose: Purpose,
         late: SimDuration,
     ) {
-        let (next, state, sent) = self.transmit(at, message.to, message.wire_bytes);
+        self.send_for(at, message, (address, purpose), late, LinkUse::Call);
+    }
+
+    fn send_for(
+        &mut self,
+        at: &mut Around<'_>,
+        message: Message,
+        (address, purpose): (Address, Purpose),
+        late: SimDuration,
+        what: LinkUse,
+    ) {
+        let (next, state, sent) = self.transmit(at, message.to, message.wire_bytes, what);
         let mut arrives = sent.ends + state.delay + jitter(state.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.
         if !at.topology.links.are_always_up() && !matches!(message.body, Body::Request(_) | Body::Response(_))
@@ -268,8 +282,8 @@ impl Network {
             return;
         }
         let address = address_of(at, &body, to);
-        at.recorder.other_bytes_sent(wire_bytes);
-        self.send(at, Message { to, wire_bytes, body }, address, Purpose::LinkControl);
+        let draw = (address, Purpose::LinkControl);
+        self.send_for(at, Message { to, wire_bytes, body }, draw, SimDuration::ZERO, LinkUse::Control);
     }
 
     /// A control plane tells all other clusters that there is a way to.
@@ -281,17 +295,17 @@ impl Network {
 
     /// A message on its way to another cluster passes through this one.
     pub(super) fn forward(&mut self, at: &mut Around<'_>, message: Message) {
-        let (address, purpose) = match &message.body {
-            Body::Request(request) => (request.address, Purpose::TransitRequest),
-            Body::GivenUp(gone) => (gone.address, Purpose::TransitRequest),
-            Body::Response(response) => (response.address, Purpose::TransitResponse),
-            Body::Reset(reset) => (reset.address, Purpose::TransitResponse),
+        let (what, address, purpose) = match &message.body {
+            Body::Request(request) => (LinkUse::Passing, request.address, Purpose::TransitRequest),
+            Body::GivenUp(gone) => (LinkUse::Passing, gone.address, Purpose::TransitRequest),
+            Body::Response(response) => (LinkUse::Passing, response.address, Purpose::TransitResponse),
+            Body::Reset(reset) => (LinkUse::Passing, reset.address, Purpose::TransitResponse),
             Body::News(_) | Body::Push(_) | Body::PodEnded { .. } => {
-                (address_of(at, &message.body, message.to), Purpose::LinkControl)
+                (LinkUse::Control, address_of(at, &message.body, message.to), Purpose::LinkControl)
             }
         };
-        at.recorder.other_bytes_sent(message.wire_bytes);
-        self.send(at, message, address.child(u64::from(at.here.0)), purpose);
+        let draw = (address.child(u64::from(at.here.0)), purpose);
+        self.send_for(at, message, draw, SimDuration::ZERO, what);
     }
 
     /// Whose work what crosses the cluster is, or is being sent.
@@ -325,12 +339,14 @@ impl Network {
     /// Puts bytes on the first link of the way to another cluster: where that leads, and what it is like now.
     fn transmit(
         &mut self,
-        at: &Around<'_>,
+        at: &mut Around<'_>,
         to: ClusterId,
         wire_bytes: u32,
+        what: LinkUse,
     ) -> (ClusterId, LinkState, Transmission) {
         let route = at.topology.route(at.here, to).expect("a way to whoever calls or is called");
         let state = at.topology.links.at(route.link, at.now);
+        at.recorder.link_entered(at.now, route.port, what, wire_bytes);
         let link = &mut self.links[route.port as usize];
         (route.next, state, link.transmit(at.now, wire_bytes, state.bits_per_second))
     }

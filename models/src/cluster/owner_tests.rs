@@ -11,7 +11,7 @@ use super::state::Cluster;
 use crate::application::internal_service::InternalService;
 use crate::compute::Compute;
 use crate::faults::pod::{FaultKind, PodFault};
-use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, FlowId, PodId, PopulationId, ProxyId, ServiceId};
 use crate::istiod::push_kind::PushKind;
 use crate::istiod::settings::IstiodSettings;
 use crate::network::tcp::Window;
@@ -99,6 +99,7 @@ fn request(bench: &Bench, pod: PodId) -> Request {
     Request {
         client: EDGE,
         hop: hop(),
+        flow: FlowId(0),
         request: RequestId { population: PopulationId(0), number: 0 },
         work: WorkId::default(),
         address: Address::root(1, 0),
@@ -154,6 +155,7 @@ fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
     let response = Response {
         client: EDGE,
         hop,
+        flow: request.flow,
         work: request.work,
         address: request.address,
         pod: request.pod,
@@ -189,8 +191,8 @@ fn network_carries_within_the_cluster_and_over_the_link() {
 fn network_tells_a_server_of_this_cluster_at_once_that_its_client_is_gone() {
     let mut bench = Bench::new(|_| {});
     let [here, there] = [0, 1].map(|service| {
-        let Request { client, hop, address, pod, work, .. } = request(&bench, pod_of(&bench, service));
-        GivenUp { client, hop, address, pod, work }
+        let Request { client, hop, flow, address, pod, work, .. } = request(&bench, pod_of(&bench, service));
+        GivenUp { client, hop, flow, address, pod, work }
     });
     assert!(bench.act(|it| it.owners.network.carry_given_up(&mut it.at, &here)).0.is_some());
     assert!(bench.act(|it| it.owners.network.carry_given_up(&mut it.at, &there)).0.is_none());

@@ -15,7 +15,7 @@ use crate::ids::ServiceId;
 use crate::kubernetes::metrics_server::Counters;
 use crate::kubernetes::pod::Phase;
 use crate::kubernetes::scheduler::resources::Resource;
-use crate::telemetry::time_series::{LinkSample, PodCounts, ServiceSample};
+use crate::telemetry::time_series::{CallSample, LinkSample, PodCounts, ServiceSample};
 use crate::world::timeline::quarter_end;
 use crate::world::topology::Topology;
 use meshsim_core::{Scheduler, SimTime};
@@ -51,6 +51,7 @@ pub(super) fn take_sample(cluster: &mut Cluster, topology: &Topology, compute: &
     let mut sampler = Sampler { cluster, topology, compute, now, nanos };
     topology.application().services.ids().for_each(|service| sampler.sample_service(service));
     sampler.sample_links();
+    sampler.sample_calls();
 }
 
 /// A sample that is being taken.
@@ -71,6 +72,14 @@ impl Sampler<'_> {
             let sent = recorder.link_since_last(port, state.busy_until(self.now));
             let utilization = sent.as_nanos() as f64 / self.nanos;
             recorder.link_sampled(LinkSample { at: self.now, link, utilization });
+        }
+    }
+
+    fn sample_calls(&mut self) {
+        let Cluster { recorder, .. } = &mut *self.cluster;
+        for ((server, flow), counts) in recorder.calls_since_last() {
+            let (flow, seconds) = (self.topology.flows.table()[flow], self.nanos / 1e9);
+            recorder.calls_sampled(CallSample { at: self.now, seconds, flow, server, counts });
         }
     }
 

@@ -183,6 +183,11 @@ impl Metrics {
         }
     }
 
+    /// Takes all that was counted: nothing may be counted any more.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.slices, self.reported_from, 0, 0))
+    }
+
     /// The slice that it is now. Time does not go back.
     #[inline]
     fn slice(&mut self, now: SimTime) -> usize {

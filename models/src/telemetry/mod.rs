@@ -1,11 +1,14 @@
 //! What a run reports.
 
+pub mod call_counters;
 pub mod control_log;
 pub mod istio_buckets;
+pub mod link_traffic;
 pub mod metrics;
 pub mod quarters;
 pub mod recorder;
 pub mod request_log;
 pub mod slices;
 pub mod time_series;
+pub mod traffic_matrix;
 pub mod work;

@@ -3,18 +3,21 @@
 //!
 //! # Models
 //! Each method is something that happens. Its sinks are the request log, what the cluster counts over time
-//! (`metrics`), what was done for each request (`work`), samples (`time_series`), how full the cells were (`quarters`)
-//! and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
+//! (`metrics`), what was done for each request (`work`), what a scraper finds of the calls (`call_counters`), who sent how much to whom (`traffic_matrix`, `link_traffic`),
+//! samples (`time_series`), how full the cells were (`quarters`) and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
 
+use super::call_counters::{CallCounters, CallCounts};
 use super::control_log::{ControlLog, PodRecord, ScalingDecision};
+use super::link_traffic::{LinkTraffic, LinkUse};
 use super::metrics::{Counter, Metrics};
 use super::quarters::Quarters;
 use super::request_log::{RequestLog, RequestRow};
 use super::slices::Slices;
-use super::time_series::{ClientView, LinkSample, ServiceSample, TimeSeries};
+use super::time_series::{CallSample, ClientView, LinkSample, ServiceSample, TimeSeries};
+use super::traffic_matrix::{Direction, Traffic, TrafficMatrix};
 use super::work::{RequestId, Work, WorkId, WorkLog};
 use crate::application::cell::Cell;
-use crate::ids::{ClusterId, ServiceId};
+use crate::ids::{ClusterId, FlowId, ServiceId};
 use crate::kubernetes::metrics_server::Counters;
 use crate::request::answer::Status;
 use crate::users::open_request::OpenRequest;
@@ -27,11 +30,12 @@ pub struct Recorder {
     log: RequestLog,
     metrics: Metrics,
     work: WorkLog,
+    traffic: TrafficMatrix,
+    links: LinkTraffic,
+    calls: CallCounters,
     series: TimeSeries,
     quarters: Quarters,
     control: ControlLog,
-    /// Put on the links that leave the cluster for others than users' requests of its own (bytes).
-    other_bytes: u64,
 }
 
 impl Recorder {
@@ -41,18 +45,24 @@ impl Recorder {
         let description = &topology.description;
         let (services, pods) =
             (description.application.services.len(), topology.pods_at_start(cluster).len());
+        let ports = topology.ways.ports(cluster).len();
         let reported_from = SimTime::ZERO + description.warm_up;
         Self {
             log: RequestLog::default(),
             metrics: Metrics::new(slices, reported_from, pods, services),
             work: WorkLog::default(),
+            traffic: TrafficMatrix::new(reported_from, topology.flows.table().len()),
+            links: LinkTraffic::new(reported_from, ports),
+            calls: match description.time_series {
+                Some(_) => CallCounters::scraped(topology.flows.table().len()),
+                None => CallCounters::default(),
+            },
             series: match description.time_series {
-                Some(_) => TimeSeries::new(services, pods, topology.ways.ports(cluster).len()),
+                Some(_) => TimeSeries::new(services, pods, ports),
                 None => TimeSeries::default(),
             },
             quarters: Quarters::new(pods),
             control: ControlLog::default(),
-            other_bytes: 0,
         }
     }
 
@@ -115,6 +125,23 @@ impl Recorder {
         }
     }
 
+    /// Whether anybody scrapes what calls came to.
+    #[inline]
+    pub(crate) fn counts_calls(&self) -> bool {
+        self.calls.is_on()
+    }
+
+    /// A call to a cluster is over for its client: its body if it was answered well.
+    pub(crate) fn call_ended(
+        &mut self,
+        server: ClusterId,
+        flow: FlowId,
+        body: Option<u32>,
+        took: SimDuration,
+    ) {
+        self.calls.count(server, flow, body, took);
+    }
+
     /// The pod in this slot of the cluster has served a call.
     pub(crate) fn call_served(&mut self, now: SimTime, slot: usize) {
         self.metrics.count_served(now, slot);
@@ -135,9 +162,38 @@ impl Recorder {
         self.metrics.add_proxy_cpu(now, nanos);
     }
 
-    /// A message of others is put on a link: passed on from the one before, or told by a control plane (bytes).
-    pub(crate) fn other_bytes_sent(&mut self, bytes: u32) {
-        self.other_bytes += u64::from(bytes);
+    /// Something of a call within the cluster is on its way.
+    #[inline]
+    pub(crate) fn sent_here(&mut self, now: SimTime, flow: FlowId, direction: Direction, sent: Traffic) {
+        self.traffic.sent_here(now, flow, direction, sent);
+    }
+
+    /// Something of a call whose other end is in another cluster is on its way there, for the request of an entry.
+    #[inline]
+    pub(crate) fn crossed(
+        &mut self,
+        now: SimTime,
+        of: WorkId,
+        (other, flow): (ClusterId, FlowId),
+        direction: Direction,
+        sent: Traffic,
+    ) {
+        self.work_done(now, of, |work| {
+            work.cross_payload += sent.payload;
+            work.cross_wire += sent.wire;
+        });
+        self.traffic.sent_to(now, other, flow, direction, sent);
+    }
+
+    /// A message enters the link of a port.
+    #[inline]
+    pub(crate) fn link_entered(&mut self, now: SimTime, port: u32, what: LinkUse, wire_bytes: u32) {
+        self.links.enters(now, port, what, wire_bytes);
+    }
+
+    /// A handshake with a server in another cluster begins, of so many bytes to it and back.
+    pub(crate) fn connects(&mut self, now: SimTime, server: ClusterId, bytes: [u32; 2]) {
+        self.links.connects(now, server, bytes);
     }
 }
 
@@ -194,6 +250,16 @@ impl Recorder {
         self.series.link_since_last(port, busy)
     }
 
+    /// What came of the calls since the last sample, by the cluster of the server and the flow.
+    pub(crate) fn calls_since_last(&mut self) -> Vec<((ClusterId, FlowId), CallCounts)> {
+        self.series.calls_since_last(self.calls.scrape())
+    }
+
+    /// A sample of calls was taken.
+    pub(crate) fn calls_sampled(&mut self, sample: CallSample) {
+        self.series.calls.push(sample);
+    }
+
     /// A sample of a service was taken.
     pub(crate) fn service_sampled(&mut self, sample: ServiceSample) {
         self.series.services.push(sample);
@@ -236,16 +302,15 @@ impl Recorder {
         &self.metrics
     }
 
+    /// Takes what makes up a report, with no copy of it: what it counted, what its controllers did, and its samples.
+    pub(crate) fn take_report(&mut self) -> (Metrics, ControlLog, TimeSeries) {
+        (self.metrics.take(), std::mem::take(&mut self.control), std::mem::take(&mut self.series))
+    }
+
     /// What it did for each request, if that is kept.
     #[must_use]
     pub fn work(&self) -> &WorkLog {
         &self.work
-    }
-
-    /// How it changed over time.
-    #[must_use]
-    pub fn series(&self) -> &TimeSeries {
-        &self.series
     }
 
     /// How full its cells were in each quarter of the run.
@@ -254,15 +319,15 @@ impl Recorder {
         &self.quarters
     }
 
-    /// What its controllers did.
+    /// Who sent how much to whom.
     #[must_use]
-    pub fn control(&self) -> &ControlLog {
-        &self.control
+    pub fn traffic(&self) -> &TrafficMatrix {
+        &self.traffic
     }
 
-    /// Put on the links that leave it for others than users' requests of its own (bytes).
+    /// What its links carried.
     #[must_use]
-    pub fn other_bytes(&self) -> u64 {
-        self.other_bytes
+    pub fn links(&self) -> &LinkTraffic {
+        &self.links
     }
 }

@@ -5,15 +5,18 @@
 //! requests and their latency from the choice of the last attempt's endpoint to its answer, successes
 //! only. Of its Deployment here: pods by state, CPU used, its part of what the ready pods request, and
 //! in what part of the CFS periods its containers were stopped. Of a link: for what part of the time
-//! it was sending.
+//! it was sending. Of calls: what a scrape of the clients' counters (`call_counters`) has more than the last one.
 //!
 //! # Assumptions
 //! Quantiles come from a histogram of 1 % resolution; CPU of handshakes is in none of the figures.
 
-use crate::ids::ServiceId;
+use super::call_counters::CallCounts;
+use crate::ids::{ClusterId, FlowId, ServiceId};
 use crate::kubernetes::metrics_server::Counters;
+use crate::world::flows::Flow;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{SimDuration, SimTime, Table};
+use std::collections::BTreeMap;
 
 /// The samples of a cluster so far.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,10 @@ pub struct TimeSeries {
     pub services: Vec<ServiceSample>,
     /// Of links that leave the cluster.
     pub links: Vec<LinkSample>,
+    /// Of calls of its clients.
+    pub calls: Vec<CallSample>,
+    /// The last scrape.
+    last_calls: BTreeMap<(ClusterId, FlowId), CallCounts>,
     /// What the clients have seen since the last sample; empty if nothing is sampled.
     clients: Table<ServiceId, Seen>,
     /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by slot.
@@ -96,6 +103,21 @@ pub struct LinkSample {
     pub utilization: f64,
 }
 
+/// Calls of a service, or of users, in a cluster to a service in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallSample {
+    /// When.
+    pub at: SimTime,
+    /// Since when (s).
+    pub seconds: f64,
+    /// Who calls whom.
+    pub flow: Flow,
+    /// The cluster of the called service's pods.
+    pub server: ClusterId,
+    /// What came of them in this time.
+    pub counts: CallCounts,
+}
+
 #[derive(Clone, Debug)]
 struct Seen {
     failed: u32,
@@ -152,6 +174,18 @@ impl TimeSeries {
     pub(super) fn pod_since_last(&mut self, slot: usize, now: (Counters, u64)) -> (Counters, u64) {
         let before = std::mem::replace(&mut self.last_pods[slot], now);
         (now.0.since(&before.0), now.1 - before.1)
+    }
+
+    /// What a scrape has more than the last one; what has not changed is left out.
+    pub(super) fn calls_since_last(
+        &mut self,
+        scrape: impl Iterator<Item = ((ClusterId, FlowId), CallCounts)>,
+    ) -> Vec<((ClusterId, FlowId), CallCounts)> {
+        let since = |(key, now)| {
+            let before = self.last_calls.insert(key, now).unwrap_or_default();
+            (key, now - before)
+        };
+        scrape.map(since).filter(|(_, counts)| *counts != CallCounts::default()).collect()
     }
 
     /// For how long a link sent since the last sample.

@@ -160,6 +160,11 @@ impl Requests {
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> {
         self.kinds.iter().map(|it| it.endpoint)
     }
+
+    /// Whatever may be requested, also by steps that nobody takes in the long run; some more than once.
+    pub fn ever_requested(&self) -> impl Iterator<Item = EndpointId> {
+        self.endpoints().chain(self.steps.iter().map(|it| it.endpoint))
+    }
 }
 
 /// The shares of steps in the long run, of users who begin with the first: the limit of a chain that stays where it is

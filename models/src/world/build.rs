@@ -14,10 +14,12 @@ use crate::cluster::message::Message;
 use crate::cluster::state::Cluster;
 use crate::ids::{ClusterId, HostId};
 use crate::telemetry::control_log::ControlLog;
+use crate::telemetry::link_traffic::{LinkBytes, LinkTraffic};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
+use crate::telemetry::traffic_matrix::{TrafficMatrix, TrafficRow};
 use crate::telemetry::work::{RequestId, Work};
 use meshsim_core::{Engine, EntityId, Id, Lookahead, RunControl, RunEnd, SimTime, Table};
 use std::collections::BTreeMap;
@@ -57,6 +59,11 @@ pub struct Record {
     pub control: Table<ClusterId, ControlLog>,
     /// Per cluster, how it changed over time.
     pub series: Table<ClusterId, TimeSeries>,
+    /// Who sent how much to whom from the end of the warm-up on, by the client's cluster, its service, the called
+    /// service and the server's cluster.
+    pub traffic: Vec<TrafficRow>,
+    /// What every link carried from the end of the warm-up on, each way.
+    pub links: Vec<LinkBytes>,
 }
 
 impl World {
@@ -129,11 +136,11 @@ impl World {
         requests.append(&mut self.ended);
         requests.extend(all().flat_map(|it| in_flight(it)));
         requests.sort_unstable_by_key(RequestRow::order);
-        Record {
+        let mut record = Record {
             work: by_request(&requests, all().flat_map(|it| it.recorder.work().entries())),
             requests,
             deployments: all().map(|it| slots_of_deployments(it, topology)).collect(),
-            metrics: all().map(|it| it.recorder.metrics().clone()).collect(),
+            metrics: Table::new(),
             end: self.end,
             events,
             proxy_memory,
@@ -141,9 +148,23 @@ impl World {
             in_cells: all()
                 .map(|it| it.recorder.quarters().means(it.owners.inbound.cells(), self.end))
                 .collect(),
-            control: all().map(|it| it.recorder.control().clone()).collect(),
-            series: all().map(|it| it.recorder.series().clone()).collect(),
+            control: Table::new(),
+            series: Table::new(),
+            traffic: TrafficMatrix::merged(
+                all().map(|it| (it.id, it.recorder.traffic())),
+                topology.flows.table(),
+            ),
+            links: LinkTraffic::per_link(all().map(|it| (it.id, it.recorder.links())), topology),
+        };
+        let clusters = self.engine.processes_mut().flat_map(Shard::clusters_mut);
+        let reports: BTreeMap<_, _> =
+            clusters.map(|it| (it.id.entity(), it.recorder.take_report())).collect();
+        for (metrics, control, series) in reports.into_values() {
+            record.metrics.push(metrics);
+            record.control.push(control);
+            record.series.push(series);
         }
+        record
     }
 
     /// Takes the user requests that have ended since they were last taken, in no order that means anything.

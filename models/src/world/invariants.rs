@@ -6,6 +6,7 @@ use crate::cluster::state::Cluster;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::upstream::Upstream;
 use crate::network::link::Link;
+use crate::telemetry::link_traffic::LinkUse;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::SimTime;
 
@@ -21,7 +22,7 @@ impl Shard {
             check_servers(cluster);
             self.check_ejections(cluster);
             check_requests(cluster);
-            check_work(cluster);
+            check_work(cluster, SimTime::ZERO + self.topology().description.warm_up);
         }
     }
 
@@ -99,19 +100,29 @@ fn check_requests(cluster: &Cluster) {
 }
 
 /// What is counted as done for users' requests is what pods, proxies and links have done.
-fn check_work(cluster: &Cluster) {
+fn check_work(cluster: &Cluster, reported_from: SimTime) {
     let sum = cluster.recorder.metrics().sum_from(SimTime::ZERO);
     let served: u64 = cluster.owners.inbound.cells().iter().map(|cell| cell.occupancy.served).sum();
     let retries: u64 = sum.counters[Counter::Retries as usize].iter().sum();
     let sent: u64 = cluster.owners.network.links().iter().map(Link::bytes).sum();
+    let (crossed, links) = (cluster.recorder.traffic().crossed(), cluster.recorder.links());
+    let reported = cluster.recorder.metrics().sum_from(reported_from).work;
+    let [calls, passing, control] =
+        [LinkUse::Call, LinkUse::Passing, LinkUse::Control].map(|what| links.entered(what));
     let pairs = [
         ("calls", sum.work.calls, served),
         ("calls by pod", sum.served.iter().sum(), served),
-        ("bytes on links", sum.work.cross_wire + cluster.recorder.other_bytes(), sent),
+        ("bodies between clusters", crossed.payload, reported.cross_payload),
+        ("bytes between clusters", crossed.wire, reported.cross_wire),
+        ("bytes of calls on links", calls, reported.cross_wire),
     ];
     // A server's sidecar tries again too.
     assert!(sum.work.retries <= retries, "cluster {}: {} retries", cluster.id.0, sum.work.retries);
     for (what, counted, done) in pairs {
         assert_eq!(counted, done, "cluster {}: {what}", cluster.id.0);
     }
+    // Links themselves count from the start of the run.
+    let all = calls + passing + control;
+    let is_right = if reported_from == SimTime::ZERO { all == sent } else { all <= sent };
+    assert!(is_right, "cluster {}: {all} bytes on links, not {sent}", cluster.id.0);
 }

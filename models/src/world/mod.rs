@@ -4,6 +4,7 @@ mod build;
 mod builder;
 pub mod containers;
 pub mod description;
+pub mod flows;
 mod invariants;
 pub mod placement;
 pub mod timeline;

@@ -1,6 +1,7 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 
 use super::description::{DataPlane, Deployment, Description};
+use super::flows::Flows;
 use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
 use crate::application::call_graph::Application;
 use crate::application::service_time::ServiceTime;
@@ -51,6 +52,8 @@ pub struct Topology {
     visitors: Table<ClusterId, Vec<PopulationId>>,
     /// What proxies are told of what they call, and of its routes.
     pub upstreams: Upstreams,
+    /// Who may call whom.
+    pub flows: Flows,
     /// Where proxies see the same endpoints.
     pub sites: Table<SiteId, Site>,
     /// The site of each node, by cluster.
@@ -121,6 +124,7 @@ impl Topology {
                 .map(|(id, it)| Places::new(it, PopulationId::from_index(id), draws))
                 .collect(),
             upstreams,
+            flows: Flows::new(&description),
             sites,
             sites_of,
             faults: PodFaults::new(faults, pod_ids),

@@ -27,9 +27,11 @@ use meshsim_core::{RunControl, RunEnd, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
+use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
+use meshsim_models::telemetry::traffic_matrix::TrafficRow;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
 use meshsim_models::world::{Record, World};
@@ -72,6 +74,10 @@ pub struct Figures {
     pub sent: Vec<SparseTable<ClusterId, u64>>,
     /// What proxies counted, by cluster, called service and [`Counter`].
     pub counters: Vec<Vec<[u64; Counter::ALL.len()]>>,
+    /// Who sent how much to whom.
+    pub traffic: Vec<TrafficRow>,
+    /// What the links carried.
+    pub links: Vec<LinkBytes>,
     /// How long each service took to answer, from a call's arrival to the answer's leaving, by cluster and service.
     pub answered: Vec<Vec<Times>>,
     /// Time between the clusters per crossing whose answer was waited for, there and back, without the time that the
@@ -311,6 +317,8 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         control: record.control,
         series: record.series,
+        traffic: record.traffic,
+        links: record.links,
         proxy_memory: record.proxy_memory.iter().copied().collect(),
         counts,
         histogram,

@@ -5,6 +5,7 @@ use super::draws;
 use super::folder::Folder;
 use super::over_time;
 use super::request_log::RequestLog;
+use super::traffic;
 use crate::analysis::summary::{Latency, Requests, Strategy, Summary, UserGroup};
 use crate::analysis::value::Value;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
@@ -14,8 +15,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
-/// `latency_histogram.csv`, and where there is something for it `user_histogram.csv`, `request_histogram.csv`, `requests.csv`, `time_series.csv`,
-/// `link_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
+/// `traffic.csv`, `latency_histogram.csv`, and where there is something for it `links.csv`, `user_histogram.csv`,
+/// `request_histogram.csv`, `requests.csv`, `time_series.csv`, `link_series.csv`, `traffic_series.csv`,
+/// `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
 /// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
 /// # Errors
@@ -38,6 +40,10 @@ pub fn write_comparison(
     folder.write_csv("paired.csv", |csv| paired_rows(csv, summary))?;
     folder.write_csv("served.csv", |csv| served_rows(csv, summary))?;
     folder.write_csv("proxy_counters.csv", |csv| counter_rows(csv, summary))?;
+    folder.write_csv("traffic.csv", |csv| traffic::matrix_rows(csv, plan, outcome))?;
+    if plan.strategies.iter().any(|it| !it.description.links.is_empty()) {
+        folder.write_csv("links.csv", |csv| traffic::link_rows(csv, plan, outcome))?;
+    }
     folder.write_csv("latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if summary.strategies.iter().any(|it| !it.users.is_empty()) {
         folder.write_csv("user_histogram.csv", |csv| {
@@ -59,6 +65,7 @@ pub fn write_comparison(
     if over_time::has_samples(outcome) {
         folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
         folder.write_csv("link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
+        folder.write_csv("traffic_series.csv", |csv| over_time::call_rows(csv, plan, outcome))?;
         folder.write_csv("user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
     }
     let [pods, decisions] = over_time::has_control(outcome);

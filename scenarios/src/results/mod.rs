@@ -9,3 +9,4 @@ mod over_time;
 pub mod request_log;
 pub mod single_file;
 pub mod sweep;
+mod traffic;

@@ -1,6 +1,7 @@
 //! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
 
 use super::csv::Csv;
+use super::traffic::GATEWAY;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::{Id, SimTime};
@@ -138,6 +139,47 @@ pub(super) fn link_rows(
                 description.clusters[cluster].name.clone(),
                 sample.utilization.to_string(),
                 (sample.utilization * link.bits_per_second).to_string(),
+            ];
+            csv.write_record(head.iter().cloned().chain(row))?;
+        }
+    }
+    Ok(())
+}
+
+/// `traffic_series.csv`: a row per sample, calling cluster and service and called cluster and service, where there was
+/// something.
+pub(super) fn call_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "time_s",
+        "from_cluster",
+        "from_service",
+        "to_cluster",
+        "to_service",
+        "requests_per_second",
+        "failed_share",
+        "mean_ms",
+        "response_bytes_per_second",
+    ])?;
+    for (head, description, cluster, figures) in clusters(plan, outcome) {
+        for sample in &figures.series[cluster].calls {
+            let counts = &sample.counts;
+            let (ok, all) = (counts.ok as f64, (counts.ok + counts.failed) as f64);
+            let row = [
+                seconds(sample.at),
+                description.clusters[cluster].name.clone(),
+                sample.flow.caller.map_or(GATEWAY.to_owned(), |caller| service(description, caller)),
+                description.clusters[sample.server].name.clone(),
+                service(description, sample.flow.called),
+                (all / sample.seconds).to_string(),
+                (counts.failed as f64 / all).to_string(),
+                optional((counts.ok > 0).then(|| counts.nanos as f64 / ok / 1e6)),
+                (counts.body as f64 / sample.seconds).to_string(),
             ];
             csv.write_record(head.iter().cloned().chain(row))?;
         }

@@ -2,7 +2,7 @@
 
 use crate::cluster::outbound::hop::Hop;
 use crate::envoy::connection_pool::Connection;
-use crate::ids::{ClusterId, EndpointId, PodId};
+use crate::ids::{ClusterId, EndpointId, FlowId, PodId};
 use crate::network::tcp::Window;
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;
@@ -20,6 +20,8 @@ pub struct Call {
     pub client: ClusterId,
     /// The client's hop.
     pub hop: Handle<Hop>,
+    /// Whose calls it is one of, to whom.
+    pub flow: FlowId,
     /// Whose work it is.
     pub work: WorkId,
     /// The address of its draws.

@@ -157,7 +157,7 @@ impl Inbound {
 impl Call {
     /// Its client is to learn that the connection is lost.
     pub(super) const fn reset(&self) -> Reset {
-        Reset { client: self.client, hop: self.hop, address: self.address, work: self.work }
+        Reset { client: self.client, hop: self.hop, flow: self.flow, address: self.address, work: self.work }
     }
 }
 

@@ -41,13 +41,14 @@ use meshsim_core::{Handle, Id, SimDuration, SimTime};
 impl Inbound {
     /// A request arrives, wherever it comes from.
     pub(crate) fn request_arrives(&mut self, at: &mut Around<'_>, request: &Request) {
-        let Request { client, hop, address, work, pod, server_worker, .. } = *request;
+        let Request { client, hop, flow, address, work, pod, server_worker, .. } = *request;
         if at.is_down(pod) {
-            return at.hand(Handed::Reset(Reset { client, hop, address, work }));
+            return at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
         }
         let call = self.calls.insert(Call {
             client,
             hop,
+            flow,
             work,
             address,
             endpoint: request.endpoint,
@@ -196,6 +197,7 @@ impl Inbound {
         Response {
             client: it.client,
             hop: it.hop,
+            flow: it.flow,
             work: it.work,
             address: it.address,
             pod: it.pod,

@@ -8,8 +8,6 @@
 //! What a cell connects to by itself is in `from_cell`.
 //!
 //! # Assumptions
-//! - Handshakes and acknowledgements are time, not bytes: `cross_wire` has requests and responses
-//!   only. Effect: a new mTLS connection's 3 to 5 kB are missing.
 //! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's
 //!   cluster and blocks no worker.
 //!
@@ -197,6 +195,7 @@ impl Outbound {
         Request {
             client: at.here,
             hop,
+            flow: at.flow(it.caller.map(|caller| caller.pod), it.pod),
             request: at.recorder.request_of(it.work),
             work: it.work,
             address: it.attempt_address(),

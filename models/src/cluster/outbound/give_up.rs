@@ -24,6 +24,7 @@
 
 use super::Outbound;
 use super::hop::{AttemptPhase, Client, Hop, Origin};
+use super::router::client_is_done;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::{Answered, Handed};
@@ -98,7 +99,7 @@ impl Outbound {
         let it = *it;
         let service = at.topology.service_of(it.endpoint);
         at.recorder.counted(at.now, service, Counter::CallersGone);
-        at.recorder.client_answered(service, false, at.now - it.routed);
+        client_is_done(at, &it, None);
         let learns_after = match (origin, it.client) {
             (Origin::User { population, .. }, _) => {
                 at.topology.description.populations[population.index()].access.one_way
@@ -142,6 +143,7 @@ impl Outbound {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,
                 hop,
+                flow: at.flow(it.caller.map(|caller| caller.pod), it.pod),
                 address: it.attempt_address(),
                 pod: it.pod,
                 work: it.work,

@@ -6,6 +6,7 @@
 //! it is not made within the proxy's `connectTimeout`, handshake included.
 //!
 //! # Assumptions
+//! - Handshakes are no bytes of any request; the links count them (`telemetry/link_traffic`).
 //! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's cluster and blocks no
 //!   worker.
 //!
@@ -117,6 +118,10 @@ impl Outbound {
             let work = handshake.work(at.topology.description.mesh.handshake);
             ready += work;
             at.recorder.proxy_used_cpu(at.now, work.as_nanos() as f64);
+        }
+        if !here {
+            let server = at.topology.pod_ids.cluster_of(pod);
+            at.recorder.connects(at.now, server, handshake.wire_bytes(&path));
         }
         Ok(ready)
     }

@@ -240,8 +240,7 @@ impl Outbound {
         }
         let it = self.hops.remove(hop);
         if !matches!(it.origin, Origin::Gone) {
-            let service = at.topology.service_of(it.endpoint);
-            at.recorder.client_answered(service, it.answer.is_ok(), at.now - it.routed);
+            client_is_done(at, &it, it.answer.is_ok().then_some(it.answer.body));
         }
         if matches!(it.origin, Origin::User { .. } | Origin::Call { .. }) {
             at.hand(Handed::Answered(Answered { origin: it.origin, answer: it.answer }));
@@ -268,7 +267,7 @@ impl Outbound {
         let new = NewRequest {
             origin: Origin::Mirror,
             work: original.work,
-            caller: None,
+            caller: original.caller,
             address: call_address(original.address, MIRRORED, 0, 0),
             endpoint,
             path: ClusterPath::default().then(at.here),
@@ -286,6 +285,18 @@ pub(super) fn charge_attempt(at: &mut Around<'_>, client: Client) {
     if let Client::Proxy { proxy, .. } = client {
         let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
         at.charge_proxy(proxy, cpu);
+    }
+}
+
+/// The client of a hop has its answer, of this body if it is a good one, or its caller has given up.
+#[inline(always)]
+pub(super) fn client_is_done(at: &mut Around<'_>, hop: &Hop, body: Option<u32>) {
+    let (service, took) = (at.topology.service_of(hop.endpoint), at.now - hop.routed);
+    at.recorder.client_answered(service, body.is_some(), took);
+    if at.recorder.counts_calls() && hop.attempts > 0 {
+        let server = at.topology.pod_ids.cluster_of(hop.pod);
+        let flow = at.flow(hop.caller.map(|caller| caller.pod), hop.pod);
+        at.recorder.call_ended(server, flow, body, took);
     }
 }
 
