@@ -1,4 +1,4 @@
-//! Too little memory: a message and exit code 1.
+//! Too little memory: a message and exit code 1, and what is finished is kept.
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 #![cfg(target_os = "linux")]
@@ -28,4 +28,22 @@ fn requests_that_pile_up_end_the_run_with_a_message() {
         "{said}"
     );
     assert!(!said.contains("memory allocation of") && !said.contains("backtrace"), "{said}");
+}
+
+#[test]
+fn what_is_finished_before_the_memory_is_used_up_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    // The first point takes next to nothing, at the second requests pile up.
+    let output = Command::new(env!("CARGO_BIN_EXE_meshsim"))
+        .args(["sweep", "circuit-breaking", "--quiet", "--threads", "1", "--replications", "1"])
+        .args(["--max-memory", "100MB", "--set", "run.duration=60s"])
+        .args(["--set", "users.edge1.rate=10/s,20000/s", "--out", out])
+        .output()
+        .unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("and --max-memory is 100 MB; 1 of 2 points are finished"), "{said}");
+    let table = std::fs::read_to_string(directory.path().join("sweep.csv")).unwrap();
+    assert!(table.contains("10/s") && !table.contains("20000/s"), "{table}");
 }

@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 21] = [
+const SCENARIOS: [Entry; 23] = [
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
@@ -13,6 +13,8 @@ const SCENARIOS: [Entry; 21] = [
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
     ("istio-circuit-breaking", include_str!("../library/istio-circuit-breaking.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
+    ("metro", include_str!("../library/metro.toml")),
+    ("metro-ci", include_str!("../library/metro-ci.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
     ("online-boutique", include_str!("../library/online-boutique.toml")),
@@ -28,12 +30,13 @@ const SCENARIOS: [Entry; 21] = [
 ];
 
 /// Files that the scenarios name, by the path as they write it.
-const FILES: [Entry; 5] = [
+const FILES: [Entry; 6] = [
     ("canary.workmodel.json", include_str!("../library/canary.workmodel.json")),
     ("chain.workmodel.json", include_str!("../library/chain.workmodel.json")),
     ("httpbin.workmodel.json", include_str!("../library/httpbin.workmodel.json")),
     ("two-services.workmodel.json", include_str!("../library/two-services.workmodel.json")),
     ("ten-services.workmodel.json", include_str!("../library/ten-services.workmodel.json")),
+    ("twenty-services.workmodel.json", include_str!("../library/twenty-services.workmodel.json")),
 ];
 
 /// Suites of configurations to validate.
@@ -53,6 +56,13 @@ pub fn suite(name: &str) -> Option<&'static str> {
 /// The names of all scenarios.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SCENARIOS.iter().map(|(name, _)| *name)
+}
+
+/// Whether a scenario is there for its size, as a line `# scale: ...` at its head says: whoever runs all of them leaves
+/// it out, and a smaller one stands for it.
+#[must_use]
+pub fn is_scale(name: &str) -> bool {
+    scenario(name).is_some_and(|text| text.lines().any(|line| line.starts_with("# scale: ")))
 }
 
 /// The text of a scenario.

@@ -38,14 +38,9 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(read).collect()
 }
 
-/// Scenarios that are about size: their own tests look at them.
-fn is_scale(name: &str) -> bool {
-    library::scenario(name).unwrap().contains("# scale")
-}
-
 #[test]
 fn every_byte_is_the_same_on_one_thread_and_on_two_and_no_request_is_lost() {
-    for name in library::names().filter(|name| !is_scale(name)) {
+    for name in library::names().filter(|name| !library::is_scale(name)) {
         let [one, two] = [1, 2].map(|threads| {
             let directory = tempfile::tempdir().unwrap();
             let summary = run(name, threads, directory.path());

@@ -7,6 +7,7 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::library;
 use meshsim_scenarios::scenario::Scenario;
 
 fn run(name: &str, replications: u32, settings: &[&str]) -> Summary {
@@ -392,4 +393,31 @@ fn adaptive_offload_takes_its_time_both_ways() {
     // But for a connection that its server closes at that very moment.
     assert!([cloud, offload, large].into_iter().all(|it| failed(it) <= 2));
     assert_within(failed(abrupt) as f64 / f64::from(replications), 15.0..=30.0);
+}
+
+#[test]
+fn metro_ci_is_metro_in_small() {
+    let [metro, small] = ["metro", "metro-ci"].map(|name| {
+        let text = library::scenario(name).unwrap();
+        let lines = text.lines().map(|line| line.split(" #").next().unwrap().trim_end());
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>()
+    });
+    assert_eq!(metro.len(), small.len());
+    let smaller = [
+        "name",
+        "description",
+        "duration",
+        "warm_up",
+        "replications",
+        "nodes",
+        "replicas",
+        "count",
+        "region",
+    ];
+    for (one, other) in metro.iter().zip(&small).filter(|(one, other)| one != other) {
+        let [key, other] = [one, other].map(|line| line.split(" = ").next().unwrap());
+        assert_eq!(key, other);
+        assert!(smaller.contains(&key) || key.ends_with(".hpa"), "{one}");
+    }
+    assert!(library::is_scale("metro") && !library::is_scale("metro-ci"));
 }

@@ -108,7 +108,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     })?;
     warnings::before_run(plan.resolved()).iter().for_each(warn);
     let result = args.running.watch(plan.simulated_seconds(), |watch| plan.run(watch))??;
-    let Some(calibration) = result else { return Ok(interrupted("nothing is kept")) };
+    let Some(calibration) = result else { return interrupted("nothing is kept") };
     let settings = args.source.settings()?;
     let keep = |path: &PathBuf| write(path, &scenario, &settings, &calibration);
     let written = args.out.as_ref().map_or(Ok(()), keep);
@@ -116,7 +116,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     // What was found is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if calibration.interrupted {
-        return Ok(interrupted("the values are the best so far"));
+        return interrupted("the values are the best so far");
     }
     Ok(Code::Ok)
 }

@@ -5,6 +5,8 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
+use meshsim_scenarios::experiment::estimate::{Estimate, estimate};
+use meshsim_scenarios::experiment::memory::in_words;
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
@@ -14,6 +16,12 @@ pub(crate) struct Args {
     /// Print the scenario with its templates written out and its settings made, as TOML
     #[arg(long)]
     expand: bool,
+    /// Also say about how much CPU time and memory a comparison of it takes on this machine: runs a second or two of it
+    #[arg(long, conflicts_with = "expand")]
+    estimate: bool,
+    /// Of so many worker threads (default: the cores of the machine)
+    #[arg(long, requires = "estimate", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
@@ -39,5 +47,20 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             false => format!("after {} of warm-up", first.warm_up),
         },
     ))?;
+    if args.estimate {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        print(&sentence(&estimate(&plan, args.threads.map_or(cores, usize::from))))?;
+    }
     Ok(Code::Ok)
+}
+
+fn sentence(estimate: &Estimate) -> String {
+    let Estimate { cpu_seconds, memory_bytes, sample_seconds } = *estimate;
+    let time = match cpu_seconds {
+        ..100.0 => format!("{cpu_seconds:.1} s"),
+        100.0..6_000.0 => format!("{:.0} min", cpu_seconds / 60.0),
+        _ => format!("{:.1} h", cpu_seconds / 3600.0),
+    };
+    let memory = memory_bytes.map_or(String::new(), |it| format!(" and {} of memory", in_words(it as u64)));
+    format!("about {time} of CPU time{memory} on this machine, by a sample of {sample_seconds:.1} s\n")
 }

@@ -42,6 +42,9 @@ pub(crate) struct Running {
     /// Worker threads in all (default: the cores of the machine)
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
+    /// Stop when the program takes more memory than this, as in 2Gi, and keep what is finished
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<memory::Limit>,
     /// No progress
     #[arg(long, short)]
     quiet: bool,
@@ -168,11 +171,12 @@ impl Running {
 
     /// Runs `work` on its threads, with progress towards `total` seconds of simulated time.
     pub(crate) fn watch<T: Send>(&self, total: f64, work: impl FnOnce(&Watch<'_>) -> T + Send) -> Outcome<T> {
+        self.max_memory.into_iter().for_each(memory::limit_to);
         let progress = Progress::new(total, self.quiet);
         let watch = Watch { cancel: interrupt::flag(), progress: &|seconds| progress.advance(seconds) };
         let result = self.on_threads(|| work(&watch));
         progress.finish();
-        memory::shortage().map_or(result, |problem| Err(Failure::machine(problem)))
+        result
     }
 
     /// Runs `work` on its threads.
@@ -206,7 +210,13 @@ pub(crate) fn trace_warm_up(asked: Option<f64>) -> Checked<Option<f64>> {
 }
 
 /// Says that a signal stopped the command, and what is kept.
-pub(crate) fn interrupted(kept: &str) -> Code {
+///
+/// # Errors
+/// If it was no signal but want of memory.
+pub(crate) fn interrupted(kept: &str) -> Outcome<Code> {
+    if let Some(problem) = memory::shortage(kept) {
+        return Err(Failure::machine(problem));
+    }
     diagnostics::warn(&format!("interrupted; {kept}"));
-    Code::Interrupted
+    Ok(Code::Interrupted)
 }

@@ -71,7 +71,7 @@ pub(super) fn run(
         (outcome, draws.map(|draws| draws.run(watch)))
     })?;
     if outcome.replications.is_empty() {
-        return Ok(interrupted("no replication was finished, nothing is kept"));
+        return interrupted("no replication was finished, nothing is kept");
     }
     let mut summary = Summary::new(plan, &outcome);
     summary.calibration = drawn.map(|drawn| ranking_over_draws(&summary, &drawn));
@@ -96,12 +96,12 @@ pub(super) fn run(
     written.map_err(Failure::machine)?;
     if outcome.interrupted {
         let kept = format!("the results are those of {} finished replications", summary.run.replications);
-        return Ok(interrupted(&kept));
+        return interrupted(&kept);
     }
     if let (Some(draws), Some(ranking)) = (draws, &summary.calibration)
         && ranking.draws < draws.count()
     {
-        return Ok(interrupted(&format!("{} of {} draws are finished", ranking.draws, draws.count())));
+        return interrupted(&format!("{} of {} draws are finished", ranking.draws, draws.count()));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
     Ok(enforcement.code(if completed { Code::Ok } else { Code::Failed }, [&summary]))

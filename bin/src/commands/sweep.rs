@@ -50,7 +50,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let keep = |point: &Point| files.iter().for_each(|files| files.keep(point));
     let (points, stopped) = args.running.watch(sweep.simulated_seconds(), |watch| sweep.run(watch, &keep))?;
     if stopped && points.is_empty() {
-        return Ok(interrupted("no point was finished, nothing is kept"));
+        return interrupted("no point was finished, nothing is kept");
     }
     let written = files.map_or(Ok(()), |files| files.finish(&points, &sha256));
     if args.output.json {
@@ -62,7 +62,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if stopped {
-        return Ok(interrupted(&format!("{} of {} points are finished", points.len(), sweep.points.len())));
+        return interrupted(&format!("{} of {} points are finished", points.len(), sweep.points.len()));
     }
     let completed = |point: &Point| point.summary.strategies.iter().all(|it| it.requests.completed > 0);
     if points.is_empty() {

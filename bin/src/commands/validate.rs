@@ -38,7 +38,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
     let seconds = plan.simulated_seconds();
     let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
-    let Some(validation) = result else { return Ok(interrupted("nothing is kept")) };
+    let Some(validation) = result else { return interrupted("nothing is kept") };
     let trace = args.trace.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
     let validation = validation.of(args.scenario.as_deref().unwrap_or_default(), &trace.unwrap_or_default());
     let written = folder.as_mut().map_or(Ok(()), |folder| report::write_one(folder, &validation));

@@ -28,7 +28,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     prepared.warnings.iter().for_each(warn);
     let report = args.running.watch(prepared.simulated_seconds(), |watch| prepared.run(watch))??;
     if report.configurations.is_empty() {
-        return Ok(interrupted("no configuration was finished, nothing is kept"));
+        return interrupted("no configuration was finished, nothing is kept");
     }
     let written = write(folder.as_mut(), page.as_mut(), &report);
     print(&if args.json { to_json(&report)? } else { fitted(&validation_table::suite(&report)) })?;
@@ -37,7 +37,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     if report.interrupted {
         let kept =
             format!("the results are those of {} finished configurations", report.configurations.len());
-        return Ok(interrupted(&kept));
+        return interrupted(&kept);
     }
     Ok(if report.holds() { Code::Ok } else { Code::Failed })
 }

@@ -2,6 +2,7 @@
 //! and are combined in their order, so that the number of threads never changes a byte.
 
 pub mod compare;
+pub mod estimate;
 pub mod groups;
 pub mod memory;
 pub mod objective;
