@@ -119,8 +119,7 @@ seconds on one thread. Written by `benches/growth/measure.py`; times are those o
 ![CPU time per request and memory per edge over the number of edges](growth.svg)
 
 Nothing is kept per pair of clusters. What still grows per edge follows the size of a region (50 edges with 1,000, 500 with
-10,000): a proxy comes to know more endpoints, of each of which it keeps a pool of connections. Instructions per request
-nearly stay (62 thousand with 100 edges, 64 with 400, counted by callgrind over two seconds from a cold start); time grows
+10,000): a proxy comes to know more endpoints, of each of which it keeps a pool of connections. Time grows
 while what a round over all edges touches outgrows the caches.
 """
     (folder / "growth.md").write_text(text)

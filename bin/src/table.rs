@@ -72,12 +72,13 @@ fn failed_cell(strategy: &Strategy, whose: [Option<&str>; 2], requests: &Request
     failed(requests) + mark(strategy, whose, &["failures", "availability"])
 }
 
-/// What stands behind a figure that misses its objective.
+/// What stands behind a figure that misses its objective. The only group of users, or kind of request, is all.
 fn mark(strategy: &Strategy, [users, request]: [Option<&str>; 2], figures: &[&str]) -> &'static str {
+    let told_apart = [!strategy.users.is_empty(), !strategy.request_kinds.is_empty()];
     let misses = |it: &Judged| {
         !it.holds
-            && it.users.as_deref() == users
-            && it.request.as_deref() == request
+            && it.users.as_deref().filter(|_| told_apart[0]) == users
+            && it.request.as_deref().filter(|_| told_apart[1]) == request
             && figures.contains(&it.figure)
     };
     if strategy.objectives.iter().any(misses) { " !" } else { "" }

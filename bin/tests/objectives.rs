@@ -55,6 +55,13 @@ fn a_missed_objective_is_marked_and_ends_with_1_where_it_is_enforced() {
     assert!(row("buy: p95").ends_with("0 of 2") && row("failures").ends_with("2 of 2"), "{text}");
     assert!(text.contains("`base` misses 1 of 2 (`buy: p95`)."), "{text}");
     assert!(row("buy ").contains(" !"), "{text}");
+    // Of the only group of users the figures are those of all.
+    let of_all =
+        SCENARIO.replace("request = \"buy\"\nfigure = \"p95\"", "users = \"edge\"\nfigure = \"p95\"");
+    std::fs::write(path, of_all).unwrap();
+    let (_, text) = code_and_text(&["run", path, "-q"]);
+    assert!(text.lines().any(|line| line.starts_with("base ") && line.contains(" !")), "{text}");
+    std::fs::write(path, SCENARIO).unwrap();
     for command in ["run", "compare"] {
         assert_eq!(code_and_text(&[command, path, "-q", "--enforce"]).0, Some(1));
     }

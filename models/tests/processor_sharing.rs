@@ -10,9 +10,7 @@
 
 use meshsim_core::random::{Address, Draw, LogNormal, bernoulli, exponential};
 use meshsim_core::stats::{Tally, TimeAverage, mean_estimate};
-use meshsim_core::{
-    Engine, EntityId, Epoch, Process, RunControl, RunEnd, Scheduler, SimDuration, SimTime, Timer,
-};
+use meshsim_core::{Engine, EntityId, Process, RunControl, RunEnd, Scheduler, SimDuration, SimTime};
 use meshsim_models::compute::ProcessorSharing;
 
 const REPLICATIONS: u32 = 25;
@@ -32,8 +30,8 @@ const SERVICE: u32 = 1;
 #[derive(Clone, Copy)]
 enum Event {
     Arrival,
-    /// A job may be done, unless others came or went since.
-    Completion(Epoch),
+    /// A job may be done, unless others came or went since: then more have been awaited than so many.
+    Completion(u32),
 }
 
 #[derive(Clone, Copy)]
@@ -49,7 +47,8 @@ struct Server<'a> {
     arrived: u64,
     jobs: ProcessorSharing<Job>,
     advanced: SimTime,
-    completion: Timer,
+    /// Completions that were awaited.
+    awaited: u32,
     present: TimeAverage,
     sojourn: Tally,
     /// Sojourn over size.
@@ -64,7 +63,7 @@ impl<'a> Server<'a> {
             arrived: 0,
             jobs: ProcessorSharing::with_capacity(64),
             advanced: SimTime::ZERO,
-            completion: Timer::new(),
+            awaited: 0,
             present: TimeAverage::new(SimTime::ZERO, 0.0),
             sojourn: Tally::new(),
             slowdown: Tally::new(),
@@ -98,11 +97,10 @@ impl<'a> Server<'a> {
     }
 
     fn await_completion(&mut self, scheduler: &mut Scheduler<Event, ()>) {
-        self.completion.disarm();
+        self.awaited += 1;
         if let Some(work) = self.jobs.work_to_next() {
-            let epoch = self.completion.arm();
             let done = scheduler.now() + SimDuration::from_secs_f64(work);
-            scheduler.schedule(done, Event::Completion(epoch));
+            scheduler.schedule(done, Event::Completion(self.awaited));
         }
     }
 
@@ -120,8 +118,8 @@ impl Process for Server<'_> {
 
     fn handle(&mut self, _: EntityId, event: Event, scheduler: &mut Scheduler<Event, ()>) {
         let now = scheduler.now();
-        if let Event::Completion(epoch) = event
-            && !self.completion.fires(epoch)
+        if let Event::Completion(awaited) = event
+            && awaited != self.awaited
         {
             return;
         }

@@ -92,6 +92,19 @@ fn an_answer_of_many_segments_is_as_many_headers() {
 }
 
 #[test]
+fn a_request_with_a_body_is_its_bytes() {
+    let mut description = front_and_back(DataPlane::Sidecar, 100);
+    let endpoints = &mut description.application.endpoints;
+    (endpoints[EndpointId(0)].request_bytes, endpoints[EndpointId(1)].request_bytes) = (500, 700);
+    let record = run(&description, 0);
+    let [users, calls] = [None, Some(FRONT)].map(|caller| row(&record, caller).requests);
+    let (n, m) = (users.messages, calls.messages);
+    assert_eq!(users, traffic(n, n * 500, n * (400 + 500 + 22 + 52)));
+    assert_eq!(calls, traffic(m, m * 700, m * (400 + 700 + 22 + 112)));
+    assert_eq!(bytes(&record, EDGE).calls, calls.wire);
+}
+
+#[test]
 fn a_connection_is_bytes_of_both_sides() {
     // One connection: a SYN of 60 bytes and an ACK of 52; hello, certificates and proofs; a tunnel's 60 per segment.
     let tcp = [60 + 60 + 52 + 60, 60 + 60];

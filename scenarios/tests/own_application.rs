@@ -261,7 +261,12 @@ fn wrong_inputs_are_said_with_what_would_be_right() {
         (
             "[services.stock]\n",
             "[services.stock]\nservice_time = \"1ms\"\n",
-            "no endpoint of `stock` follows this",
+            "no endpoint of `stock` follows this: each has a service_time of its own",
+        ),
+        (
+            "threads = 8\n[services.stock.endpoints.list]\nservice_time = \"1ms\"\nwait = \"3ms\"\n[services.stock.endpoints.take]\n",
+            "wait = \"1ms\"\n[services.stock.endpoints.list]\nservice_time = \"1ms\"\nwait = \"3ms\"\n[services.stock.endpoints.take]\nwait = \"2ms\"\n",
+            "no endpoint of `stock` follows this: each has a wait of its own",
         ),
         ("workers = 2", "workers = 0", "workers 0 is out of range (it is 1 to 1000)"),
         ("threads = 8", "threads = 10001", "threads 10001 is out of range (it is 1 to 10000)"),
@@ -483,6 +488,18 @@ fn what_is_outside_has_nothing_inside() {
         (
             "wait = \"7ms\"\nservice_time = \"1ms\"",
             "`ads` is outside the clusters and has no service_time here",
+        ),
+        (
+            "wait = \"7ms\"\nimage = { name = \"ads\", size = \"10MB\" }",
+            "`ads` is outside the clusters and has no image here",
+        ),
+        (
+            "wait = \"7ms\"\nrolling_update = { max_unavailable = 1 }",
+            "`ads` is outside the clusters and has no rolling_update here",
+        ),
+        (
+            "wait = \"7ms\"\nresources.requests.cpu = \"500m\"",
+            "`ads` is outside the clusters and has no resources here",
         ),
         ("wait = \"7ms\"\nthreads = 2", "`ads` is outside the clusters and has no threads here"),
         ("wait = \"7ms\"\nhpa = { enabled = true }", "`ads` is outside the clusters and has no hpa here"),

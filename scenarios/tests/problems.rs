@@ -780,6 +780,14 @@ fn pods_and_changes_that_cannot_be() {
         format!("[[changes]]\nat = \"{at}s\"\nservice = \"back\"\ncluster = \"edge\"\nkind = \"{kind}\"\n")
     };
     check_after(
+        &format!(
+            "{}{}",
+            change("offload", 3),
+            configure("routes = [{ destinations = [{ cluster = \"edge\" }] }]")
+        ),
+        "no problem",
+    );
+    check_after(
         &change("rollout", 5),
         "bad.toml:29:8: there is no Deployment of `back` in cluster `edge` at 5s (write kind = \"offload\" to make \
          one, or list the service in the cluster's services)",

@@ -22,7 +22,7 @@ fn report(description: &Description, threads: usize) -> String {
 fn every_strategy_of_the_library_is_the_same_on_one_two_and_three_threads() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let no_warm_up = Setting::parse("run.warm_up=0s").unwrap();
-    for name in library::names().filter(|name| !library::scenario(name).unwrap().contains("# scale")) {
+    for name in library::names().filter(|name| !library::is_scale(name)) {
         let scenario = Scenario::open(name, std::slice::from_ref(&no_warm_up)).unwrap();
         for place in 0..scenario.strategies().len() {
             let description = scenario.resolve(Some(place)).unwrap().description;

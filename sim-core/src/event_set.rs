@@ -377,7 +377,6 @@ impl<T: Copy> Default for EventSet<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timer::Timer;
     use proptest::prelude::*;
 
     #[test]
@@ -410,7 +409,8 @@ mod tests {
         #[test]
         fn pops_equal_a_sorted_reference(steps in prop::collection::vec(step(), 1..400)) {
             let mut set = EventSet::new();
-            let mut timers: Vec<Timer> = Vec::new();
+            // Whether each has neither come up nor been cancelled.
+            let mut pending: Vec<bool> = Vec::new();
             let mut reference: Vec<(u64, u32, u64, usize)> = Vec::new();
             let (mut now, mut sequences) = (0, [0_u64; 3]);
             for step in steps {
@@ -422,18 +422,17 @@ mod tests {
                             _ => (u64::MAX, 0),
                         };
                         let sequence = &mut sequences[entity as usize];
-                        timers.push(Timer::new());
-                        let id = timers.len() - 1;
-                        let epoch = timers[id].arm();
+                        pending.push(true);
+                        let id = pending.len() - 1;
                         let key = Key::new(SimTime::from_nanos(time), EntityId(entity), *sequence);
-                        set.push(key, (id, epoch));
+                        set.push(key, id);
                         reference.push((time, entity, *sequence, id));
                         *sequence += 1;
                     }
                     Step::Cancel(which) => {
-                        if !timers.is_empty() {
-                            let id = which % timers.len();
-                            timers[id].disarm();
+                        if !pending.is_empty() {
+                            let id = which % pending.len();
+                            pending[id] = false;
                             reference.retain(|entry| entry.3 != id);
                         }
                     }
@@ -442,8 +441,8 @@ mod tests {
                         let expected = if reference.is_empty() { None } else { Some(reference.remove(0)) };
                         let mut popped = None;
                         prop_assert_eq!(set.peek().is_none(), set.is_empty());
-                        while let Some((key, (id, epoch))) = set.pop() {
-                            if timers[id].fires(epoch) {
+                        while let Some((key, id)) = set.pop() {
+                            if std::mem::take(&mut pending[id]) {
                                 popped = Some((key, id));
                                 break;
                             }

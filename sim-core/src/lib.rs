@@ -72,7 +72,6 @@ mod slab;
 pub mod stats;
 mod table;
 pub mod time;
-mod timer;
 
 pub use engine::{Engine, Lookahead};
 pub use event_set::{EventSet, Key};
@@ -82,4 +81,3 @@ pub use run_control::{RunControl, RunEnd};
 pub use slab::{Handle, Slab};
 pub use table::{Id, Table};
 pub use time::{ParseDurationError, SimDuration, SimTime};
-pub use timer::{Epoch, Timer};

@@ -40,8 +40,8 @@ pub(crate) enum Handed {
         /// Whose; absent: all others.
         to: Option<ClusterId>,
     },
-    /// istiod sends the proxies of its cluster what it has learned: from `control` to `outbound` and
-    /// `inbound`.
+    /// istiod sends the proxies of a cluster what it has learned: from `control`, over `network` if they are elsewhere,
+    /// to `outbound` and `inbound`.
     Push {
         /// To those of this cluster.
         to: ClusterId,

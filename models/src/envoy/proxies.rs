@@ -231,16 +231,19 @@ impl Proxies {
         self.connects(proxy);
     }
 
-    /// istiod has something new, under this number: all proxies have it, or each as it is pushed to.
-    pub fn comes(&mut self, number: u32, configuration: Option<ConfigurationId>) {
+    /// istiod has something new, under this number: all proxies have it, or each as it is pushed to. Tells whether they
+    /// have another configuration now.
+    pub fn comes(&mut self, number: u32, configuration: Option<ConfigurationId>) -> bool {
         self.newest = self.newest.max(number);
-        let Some(configuration) = configuration else { return };
+        let Some(configuration) = configuration else { return false };
         self.configuration = self.configuration.max(configuration);
-        if !self.one_by_one {
-            for id in self.rows.ids() {
-                self.rows[id].configuration = configuration;
-            }
+        if self.one_by_one {
+            return false;
         }
+        for id in self.rows.ids() {
+            self.rows[id].configuration = configuration;
+        }
+        true
     }
 
     /// A proxy has what has come up to a number, and a configuration.

@@ -162,7 +162,9 @@ impl PodFaults {
     #[must_use]
     pub fn last_seen(&self, pod: PodId, now: SimTime) -> Option<ReadyCondition> {
         let spans = || {
-            let seen = self.of(pod).filter(|it| it.removes_endpoint());
+            // What has not begun was not seen.
+            let begun = self.of(pod).take_while(|it| it.begins <= now);
+            let seen = begun.filter(|it| it.removes_endpoint());
             seen.filter_map(|it| {
                 let after = it.seen_after?;
                 let ends = it.ends.map_or(SimTime::MAX, |ends| ends.saturating_add(after));

@@ -61,6 +61,12 @@ impl<S: Ord, A: Ord, U: Ord + Clone, D: PartialEq> EndpointShards<S, A, U, D> {
         Self { is_known: !shards.is_empty(), shards, service_accounts }
     }
 
+    /// The endpoints of a shard.
+    #[must_use]
+    pub fn shard(&self, shard: &S) -> &[ShardEndpoint<A, U, D>] {
+        self.shards.get(shard).map_or(&[], Vec::as_slice)
+    }
+
     /// A shard has these endpoints now: what is sent, if anything.
     pub fn update(&mut self, shard: S, endpoints: Vec<ShardEndpoint<A, U, D>>) -> Option<PushKind> {
         if endpoints.is_empty() {

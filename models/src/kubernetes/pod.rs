@@ -24,7 +24,8 @@
 //!   often enough not to matter.
 //! - A pod ends with its classic sidecar, even if the preStop hook takes longer. Effect: nobody can reach
 //!   it any more in either case, but its node is free earlier.
-//! - Liveness probes and restarts are left out: a container that crashes is a fault (`faults/pod`).
+//! - Liveness probes are left out. A container that crashes is a fault (`faults/pod`); when it starts again and again is
+//!   `crash_loop` (`faults/repeated`).
 //!
 //! # Source
 //! kubernetes.io, Pod Lifecycle; kubernetes/kubernetes `pkg/kubelet/prober/prober_manager.go`

@@ -6,6 +6,9 @@
 //! sees of the consumer (`endpoint_reflection`); and how a peer's failure is noticed: by the tunnel
 //! (`connection_check`), by its API server (`api_server_check`), by the node that no longer answers
 //! (`virtual_kubelet`, and then `kubernetes/node_lifecycle`).
+//!
+//! # Assumptions
+//! Nothing in `cluster` asks these rooms yet; vectors run them.
 
 pub mod api_server_check;
 pub mod connection_check;

@@ -87,11 +87,10 @@ impl CallCounters {
 
     /// A scrape: all counters that are not zero, by the cluster of the server and the flow.
     pub fn scrape(&self) -> impl Iterator<Item = ((ClusterId, FlowId), CallCounts)> {
-        let of = |(server, rows): (ClusterId, &Vec<CallCounts>)| {
-            let rows = rows.clone().into_iter().enumerate();
-            rows.map(move |(flow, counts)| ((server, FlowId::from_index(flow)), counts))
-        };
-        self.rows.iter().flat_map(of).filter(|(_, counts)| *counts != CallCounts::default())
+        let all = self.rows.iter().flat_map(|(server, rows)| {
+            rows.iter().enumerate().map(move |(flow, &counts)| ((server, FlowId::from_index(flow)), counts))
+        });
+        all.filter(|(_, counts)| *counts != CallCounts::default())
     }
 }
 

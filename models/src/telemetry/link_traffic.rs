@@ -2,13 +2,13 @@
 //!
 //! # Models
 //! Everything that enters a link counts at that moment, from the end of the warm-up on: what the cluster at its
-//! beginning sends for calls, what it passes on for others, and what control planes tell each other. A handshake counts
+//! beginning sends for calls, what it passes on for others, and what control planes tell each other and push to proxies. A handshake counts
 //! at its client when it begins, with the bytes of both sides, on every link of the way there and back.
 //!
 //! # Assumptions
 //! Handshakes are bytes that take no time on the link: nobody waits behind them. Effect: a link is busier than its
 //! queue knows by their part of its bytes, which is shown; a new mTLS connection's 5 kB are 40 us at 1 Gbit/s.
-//! Handshakes that fail count nothing.
+//! Handshakes that are refused or swallowed count nothing; one that outlasts its client's patience counts as a whole.
 
 use crate::ids::ClusterId;
 use crate::sparse_table::SparseTable;
@@ -56,7 +56,7 @@ pub struct LinkBytes {
     pub calls: u64,
     /// The same of others, on its way through.
     pub passing: u64,
-    /// News of endpoints and pods, passed on too.
+    /// What API servers tell, pushes of istiods, and ends of pods; passed on too.
     pub control: u64,
     /// Handshakes of connections whose client is on either side.
     pub handshakes: u64,

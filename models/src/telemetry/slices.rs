@@ -69,10 +69,14 @@ impl Slices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const fn at(nanos: u64) -> SimTime {
+        SimTime::from_nanos(nanos)
+    }
 
     #[test]
     fn a_moment_lies_in_the_span_of_its_slice() {
-        let at = SimTime::from_nanos;
         for (end, cut) in [(1_000, 0), (1_000, 7), (1_003, 999), (50, 3)] {
             let slices = Slices::new(at(end), at(cut));
             for nanos in 0..end {
@@ -80,11 +84,6 @@ mod tests {
                 assert!(span.contains(&at(nanos)), "{nanos} of {end}, cut at {cut}: {span:?}");
             }
         }
-    }
-    use proptest::prelude::*;
-
-    const fn at(nanos: u64) -> SimTime {
-        SimTime::from_nanos(nanos)
     }
 
     #[test]

@@ -8,13 +8,12 @@
 //! both directions.
 //!
 //! # Assumptions
-//! - Requests have no body (µBench's are GETs): their wire bytes are headers.
 //! - The way between users and gateways and that between a pod and its own proxy are left out, and within a cluster the
 //!   bytes of resets are.
 //! - Handshakes are no part of any call (`link_traffic`).
 //!
 //! # Source
-//! Istio, standard metrics: `istio_requests_total`, `istio_response_bytes`, by source and destination workload.
+//! Istio, standard metrics: `istio_requests_total`, `istio_{request,response}_bytes`, by source and destination workload.
 
 use crate::ids::{ClusterId, FlowId};
 use crate::sparse_table::SparseTable;

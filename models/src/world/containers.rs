@@ -25,7 +25,6 @@ pub fn place_containers(
             hosts.entry(host).or_insert(next);
         }
     }
-    // In the order in which they were numbered.
     let mut cores = vec![0.0; hosts.len()];
     for (&host, &local) in &hosts {
         topology.local_hosts[host] = local;

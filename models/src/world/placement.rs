@@ -64,10 +64,10 @@ pub(super) fn place_pods(
             let mut node = || if is_outside { Some(0) } else { nodes.take(description, it) };
             let taken = (0..it.replicas).map_while(|_| node());
             let next = ordinals.entry(it.service).or_default();
-            for (node, ordinal) in taken.zip(*next..) {
-                placed.push(Placed { pod: ids.pod(cluster, it.service, ordinal), node });
+            for node in taken {
+                placed.push(Placed { pod: ids.pod(cluster, it.service, *next), node });
+                *next += 1;
             }
-            *next += it.replicas;
         }
         ranges.push(first..placed.len());
     }

@@ -74,17 +74,13 @@ fn pods_fail(known: &mut Known, topology: &Topology) {
     for cluster in topology.description.clusters.ids() {
         for it in topology.pods_at_start(cluster) {
             let faults = topology.faults.of(it.pod).filter(|fault| fault.removes_endpoint());
-            faults.for_each(|fault| pod_fails(known, topology, it.pod, fault));
+            known[cluster].known.extend(faults.flat_map(|fault| events_of_fault(topology, it.pod, fault)));
         }
     }
 }
 
-/// A pod dies and is back, and its EndpointSlice says that it is not ready and that it is again.
-fn pod_fails(known: &mut Known, topology: &Topology, pod: PodId, fault: &PodFault) {
-    known[fault.cluster].known.extend(events_of_fault(topology, pod, fault));
-}
-
-/// What happens in the cluster of a pod that a fault befalls, and when.
+/// What happens in the cluster of a pod that a fault befalls, and when: it dies and is back, and its EndpointSlice says
+/// that it is not ready and that it is again.
 pub(crate) fn events_of_fault(
     topology: &Topology,
     pod: PodId,

@@ -41,10 +41,14 @@ impl Setting {
         format!("{} = {}", key_of(&self.path), self.literal())
     }
 
-    /// The value as TOML writes it: as it is if it reads as TOML, else as a text.
+    /// The value as TOML writes it: as it is if it reads as TOML, else as a text. No key takes TOML's moments: a time of
+    /// day is a text.
     #[must_use]
     pub fn literal(&self) -> String {
-        let reads = DeTable::parse(&format!("value = {}", self.value)).is_ok();
+        let text = format!("value = {}", self.value);
+        let is_moment = |it: &DeValue<'_>| matches!(it, DeValue::Datetime(_));
+        let reads = DeTable::parse(&text)
+            .is_ok_and(|it| !it.get_ref().get("value").is_some_and(|value| is_moment(value.get_ref())));
         if reads { self.value.clone() } else { quote(&self.value) }
     }
 }
@@ -132,6 +136,7 @@ mod tests {
     fn a_setting_is_toml_or_a_text() {
         let toml = |text: &str| Setting::parse(text).unwrap().as_toml();
         assert_eq!(toml("links.edge1-cloud.rtt=20ms"), "links.edge1-cloud.rtt = \"20ms\"");
+        assert_eq!(toml("run.begin_at=18:00:00"), "run.begin_at = \"18:00:00\"");
         assert_eq!(toml("run.replications=5"), "run.replications = 5");
         assert_eq!(toml("clusters.edge1.services=[\"s0\"]"), "clusters.edge1.services = [\"s0\"]");
         assert_eq!(toml("links.\"a.b\".rtt=20ms"), "links.\"a.b\".rtt = \"20ms\"");

@@ -13,7 +13,7 @@
 //! - Writing results takes nothing.
 
 use super::compare::ComparisonPlan;
-use super::groups::GROUPS_MAX;
+use super::groups::Groups;
 use super::memory::resident;
 use crate::resolve::Resolved;
 use meshsim_core::{RunControl, SimDuration, SimTime};
@@ -45,7 +45,6 @@ pub fn estimate(plan: &ComparisonPlan, threads: usize) -> Estimate {
     let begin = cpu_seconds();
     let share = SAMPLE_SECONDS / plan.strategies.len() as f64;
     let of_all: f64 = plan.strategies.iter().map(|it| seconds_of(it, share)).sum();
-    let ends: f64 = plan.strategies.iter().map(|it| it.description.end().as_secs_f64()).sum();
     let cells = plan.strategies.len() as f64 * f64::from(plan.replications);
     let worlds = (threads as f64).min(cells);
     let kept: f64 = plan.strategies.iter().map(|it| cell_bytes(&it.description)).sum();
@@ -53,10 +52,16 @@ pub fn estimate(plan: &ComparisonPlan, threads: usize) -> Estimate {
     let memory =
         |(before, now): (u64, u64)| before as f64 + now.saturating_sub(before) as f64 * worlds + kept;
     Estimate {
-        cpu_seconds: of_all * plan.simulated_seconds() / ends,
+        cpu_seconds: of_all * runs(plan),
         memory_bytes: before.zip(resident()).map(memory),
         sample_seconds: cpu_seconds() - begin,
     }
+}
+
+/// How many times a plan runs all of its strategies.
+fn runs(plan: &ComparisonPlan) -> f64 {
+    let ends: f64 = plan.strategies.iter().map(|it| it.description.end().as_secs_f64()).sum();
+    plan.simulated_seconds() / ends
 }
 
 /// CPU time of one replication, from about so much of it (s).
@@ -95,10 +100,7 @@ fn seconds_of(resolved: &Resolved, share: f64) -> f64 {
 
 /// What is kept of a finished cell until all are summed up (bytes).
 fn cell_bytes(description: &Description) -> f64 {
-    let groups = match description.populations.len() {
-        groups @ 2..=GROUPS_MAX => groups,
-        _ => 0,
-    };
+    let groups = Groups::new(description).which().len();
     let samples = description.time_series.map_or(0, |it| description.end().as_nanos() / it.as_nanos().max(1));
     let services = description.application.services.len();
     let of_sample = services * (size_of::<ServiceSample>() + size_of::<CallSample>());
@@ -131,15 +133,23 @@ mod tests {
     use crate::experiment::compare::Choice;
     use crate::scenario::Scenario;
 
-    fn seconds(settings: &[&str]) -> f64 {
+    fn plan(name: &str, settings: &[&str]) -> ComparisonPlan {
         let settings: Vec<Setting> = settings.iter().map(|it| Setting::parse(it).unwrap()).collect();
-        let scenario = Scenario::open("moving-users", &settings).unwrap();
-        estimate(&ComparisonPlan::new(&scenario, &Choice::default()).unwrap(), 1).cpu_seconds
+        ComparisonPlan::new(&Scenario::open(name, &settings).unwrap(), &Choice::default()).unwrap()
     }
 
     #[test]
-    fn ten_times_the_replications_take_ten_times_as_long() {
-        let [one, ten] = [1, 10].map(|n| seconds(&[&format!("run.replications={n}")]));
-        assert!((5.0..20.0).contains(&(ten / one)), "{one} s, then {ten} s");
+    fn ten_times_the_replications_are_ten_times_the_runs() {
+        let [one, ten] = [1, 10]
+            .map(|n| runs(&plan("moving-users", &["run.warm_up=0s", &format!("run.replications={n}")])));
+        assert!((one - 1.0).abs() < 1e-12 && (ten - 10.0).abs() < 1e-12, "{one}, {ten}");
+    }
+
+    #[test]
+    fn a_cell_keeps_a_histogram_of_each_group_that_is_told_apart() {
+        // Three groups of users, two kinds of requests, and six of both.
+        let shop = plan("shop", &[]);
+        let cells = shop.strategies.iter().map(|it| cell_bytes(&it.description) / HISTOGRAM_BYTES);
+        assert!(cells.clone().all(|it| (it - 12.0).abs() < 1e-9), "{:?}", cells.collect::<Vec<_>>());
     }
 }

@@ -11,7 +11,7 @@ use meshsim_models::world::description::Description;
 use std::collections::BTreeSet;
 
 /// More groups of one sort than this are reported together only: each takes some 100 kB a replication.
-pub const GROUPS_MAX: usize = 64;
+const GROUPS_MAX: usize = 64;
 
 /// Whose requests, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,7 +45,7 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
 /// Whether a destination has a pod, at the start or later.
 fn has_pod(description: &Description, to: Destination) -> bool {
     let is_there = |service, cluster| service == to.service && to.subset.is_none_or(|of| of == cluster);
-    let scales = |it: &Change| matches!(it.kind, ChangeKind::Scale(replicas) if replicas > 0);
+    let scales = |it: &Change| matches!(it.kind, ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) if replicas > 0);
     let mut changes = description.kubernetes.changes.iter().filter(|it| scales(it));
     let mut deployments = description.deployments.iter().filter(|it| it.replicas > 0);
     deployments.any(|it| is_there(it.service, it.cluster))

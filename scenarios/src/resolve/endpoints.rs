@@ -5,6 +5,7 @@ use super::law;
 use super::ranges::{bounded, bounded_u32};
 use crate::schema::Scenario;
 use crate::schema::endpoints::{Endpoint as Written, Step, StepTable};
+use crate::schema::kubernetes::Resources;
 use crate::schema::quantity::NumberOrText;
 use crate::schema::services::Service as WrittenService;
 use meshsim_core::Id;
@@ -19,7 +20,7 @@ use meshsim_models::world::description::{DEFAULT_RESPONSE_BYTES, DEFAULT_THREADS
 use std::ops::Range;
 use toml::Spanned;
 
-/// Most services: the expected calls between their endpoints are a dense matrix.
+/// Most endpoints: the expected calls between their endpoints are a dense matrix.
 const ENDPOINTS_MAX: usize = 2_000;
 
 /// A call is made at most so often in a row.
@@ -77,17 +78,23 @@ fn service(
     endpoint: EndpointId,
 ) -> Service {
     let it = written.get_ref();
+    let all = |has: fn(&Written) -> bool| {
+        !it.endpoints.is_empty() && it.endpoints.values().all(|endpoint| has(endpoint.get_ref()))
+    };
+    let followed_by_none = [
+        ("service_time", it.service_time.as_ref().map(Spanned::span), all(|own| own.service_time.is_some())),
+        ("wait", it.wait.as_ref().map(Spanned::span), all(|own| own.wait.is_some())),
+    ];
+    for (key, span, has_own) in followed_by_none {
+        if let Some(span) = span.filter(|_| has_own) {
+            let message = format!("no endpoint of `{name}` follows this: each has a {key} of its own");
+            check.problem(message, span, "take it out");
+        }
+    }
     if is_external(it) {
         refuse_inside(check, name, it);
         // Somebody else's machines, as many as it takes.
         return Service { workers: 1, threads: u16::MAX, ..Service::new(name, endpoint) };
-    }
-    if let Some(own) = &it.service_time
-        && !it.endpoints.is_empty()
-        && it.endpoints.values().all(|endpoint| endpoint.get_ref().service_time.is_some())
-    {
-        let message = format!("no endpoint of `{name}` follows this: each has a service_time of its own");
-        check.problem(message, own.span(), "take it out");
     }
     let mut number = |value, key, default: u16, most| {
         bounded_u32(check, value, key, 1, most).map_or(default, |it| it as u16)
@@ -194,6 +201,11 @@ fn refuse_inside(check: &mut Check<'_>, name: &str, service: &WrittenService) {
     let of_endpoints = |of: &dyn Fn(&Written) -> Option<Range<usize>>| {
         service.endpoints.values().find_map(|it| of(it.get_ref()))
     };
+    let rolling_update =
+        service.rolling_update.max_surge.as_ref().or(service.rolling_update.max_unavailable.as_ref());
+    let Resources { requests, limits } = &service.resources;
+    let cpu = requests.cpu.as_ref().or(limits.cpu.as_ref()).map(Spanned::span);
+    let resources = cpu.or_else(|| requests.memory.as_ref().map(Spanned::span));
     let keys = [
         ("service_time", service.service_time.as_ref().map(Spanned::span)),
         ("service_time", of_endpoints(&|it| it.service_time.as_ref().map(Spanned::span))),
@@ -203,6 +215,9 @@ fn refuse_inside(check: &mut Check<'_>, name: &str, service: &WrittenService) {
         ("hpa", service.hpa.as_ref().map(Spanned::span)),
         ("start", service.start.as_ref().map(Spanned::span)),
         ("tolerations", service.tolerations.first().map(Spanned::span)),
+        ("image", service.image.as_ref().map(|it| it.name.span())),
+        ("rolling_update", rolling_update.map(Spanned::span)),
+        ("resources", resources),
         ("waypoint", service.waypoint.as_ref().map(Spanned::span)),
     ];
     for (key, span) in keys {

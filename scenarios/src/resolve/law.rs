@@ -29,6 +29,8 @@ pub(super) trait Measure: Copy {
     const EXAMPLE: &'static str;
     /// Nothing as people write it.
     const ZERO: &'static str;
+    /// Three quantiles as people write them.
+    const QUANTILES: &'static str;
 }
 
 impl Measure for SimDuration {
@@ -39,6 +41,7 @@ impl Measure for SimDuration {
 
     const EXAMPLE: &'static str = "3ms";
     const ZERO: &'static str = "0ms";
+    const QUANTILES: &'static str = r#""1ms", "2ms", "5ms""#;
 }
 
 impl Measure for Bytes {
@@ -49,6 +52,7 @@ impl Measure for Bytes {
 
     const EXAMPLE: &'static str = "20kB";
     const ZERO: &'static str = "0B";
+    const QUANTILES: &'static str = r#""1kB", "2kB", "5kB""#;
 }
 
 /// The size of a body (bytes): at most a GB.
@@ -160,7 +164,7 @@ fn quantiles<T: Measure>(
     span: Range<usize>,
 ) -> Option<Box<[f64]>> {
     let Some(values) = &table.quantiles else {
-        let help = "write quantiles = [\"1ms\", \"2ms\", \"5ms\"]: those of 0, 1/2 and 1";
+        let help = format!("write quantiles = [{}]: those of 0, 1/2 and 1", T::QUANTILES);
         check.problem("the law has no quantiles", span, help);
         return None;
     };

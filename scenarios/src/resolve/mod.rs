@@ -46,6 +46,7 @@ pub use data_plane::PlaneKey;
 use meshsim_core::SimDuration;
 use meshsim_models::ids::EndpointId;
 use meshsim_models::istiod::upstreams::Upstreams;
+use meshsim_models::kubernetes::settings::ChangeKind;
 use meshsim_models::pod_id::PodIds;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
@@ -282,7 +283,13 @@ impl Check<'_> {
         let kubernetes = &description.kubernetes;
         for it in &description.deployments {
             let hpa = kubernetes.autoscaler(it.service, it.cluster).map(|it| it.hpa.max_replicas);
-            let pods = hpa.into_iter().chain([it.replicas]).max().unwrap_or(0);
+            let changes =
+                kubernetes.changes.iter().filter(|to| (to.service, to.cluster) == (it.service, it.cluster));
+            let changed = changes.filter_map(|to| match to.kind {
+                ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) => Some(replicas),
+                ChangeKind::Remove | ChangeKind::Rollout => None,
+            });
+            let pods = hpa.into_iter().chain(changed).chain([it.replicas]).max().unwrap_or(0);
             if pods > most {
                 let (service, cluster) = (
                     &description.application.services[it.service].name,

@@ -90,6 +90,9 @@ fn point(line: &str) -> Result<Point, String> {
     let (Some(at), Some(rate)) = (cells.next(), cells.next()) else {
         return Err(format!("`{}` has no two columns", clip(line)));
     };
+    if cells.next().is_some() {
+        return Err(format!("`{}` has more than two columns", clip(line)));
+    }
     let seconds =
         at.parse::<f64>().ok().filter(|it| (0.0..=1e9).contains(it)).map(SimDuration::from_secs_f64);
     let of_day = || at.parse::<TimeOfDay>().ok().map(|it| it.0);
@@ -132,6 +135,7 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line() {
         for (text, expected) in [
             ("0,10\n60\n", "rates.csv:2:1: `60` has no two columns"),
+            ("0;1,5\n60;2,5\n", "rates.csv:1:1: `0;1,5` has more than two columns"),
             ("0,10\nx,5\n", "rates.csv:2:1: `x` is no moment"),
             ("0,10\n60,five\n", "rates.csv:2:1: `five` is no rate"),
             ("0,10\n60,-5\n", "rates.csv:2:1: a rate of -5 requests per second is out of range"),

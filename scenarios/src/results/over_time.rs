@@ -1,7 +1,7 @@
 //! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
 
 use super::csv::Csv;
-use super::traffic::GATEWAY;
+use super::traffic;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::{Id, SimTime};
@@ -173,7 +173,7 @@ pub(super) fn call_rows(
             let row = [
                 seconds(sample.at),
                 description.clusters[cluster].name.clone(),
-                sample.flow.caller.map_or(GATEWAY.to_owned(), |caller| service(description, caller)),
+                traffic::caller(description, sample.flow).to_owned(),
                 description.clusters[sample.server].name.clone(),
                 service(description, sample.flow.called),
                 (all / sample.seconds).to_string(),

@@ -11,7 +11,12 @@ use meshsim_models::world::flows::Flow;
 use std::collections::BTreeMap;
 
 /// What stands for the users as a caller, as in Istio's telemetry.
-pub(super) const GATEWAY: &str = "istio-ingressgateway";
+const GATEWAY: &str = "istio-ingressgateway";
+
+/// Who calls in a flow.
+pub(super) fn caller(description: &Description, flow: Flow) -> &str {
+    flow.caller.map_or(GATEWAY, |it| &description.application.services[it].name)
+}
 
 /// Every strategy with its figures in all replications, and the reported time of these (s).
 fn strategies<'a>(
@@ -39,6 +44,7 @@ pub(super) fn matrix_rows(
         "to_service",
         "requests",
         "requests_per_second",
+        "request_payload_bytes",
         "request_wire_bytes",
         "responses",
         "response_payload_bytes",
@@ -54,11 +60,11 @@ pub(super) fn matrix_rows(
         let cluster = |id: ClusterId| description.clusters[id].name.as_str();
         let service = |id: ServiceId| description.application.services[id].name.as_str();
         for ((from, flow, to), [requests, answers]) in rows {
-            let names =
-                [cluster(from), flow.caller.map_or(GATEWAY, service), cluster(to), service(flow.called)];
+            let names = [cluster(from), caller(description, flow), cluster(to), service(flow.called)];
             let values = [
                 requests.messages.to_string(),
                 (requests.messages as f64 / seconds).to_string(),
+                requests.payload.to_string(),
                 requests.wire.to_string(),
                 answers.messages.to_string(),
                 answers.payload.to_string(),

@@ -20,6 +20,7 @@
 //! - All proxies watch all services: there are no Sidecar resources.
 //! - How large a push is follows from the number of services, not from what it says. What is pushed reaches a cluster
 //!   once, as soon as istiod knows it, and each proxy's push says up to where it counts: no bytes are counted twice.
+//! - A new pod is told of when it is ready: whether endpoints that are not ready are sent decides nothing here.
 //! - A push takes longer by as many others as are made at once when it begins, whatever begins or ends meanwhile.
 //!
 //! # Source
@@ -85,11 +86,7 @@ struct Target {
 }
 
 /// The endpoints of a service, by cluster.
-#[derive(Clone, Debug)]
-struct Service {
-    lists: BTreeMap<ClusterId, Vec<Listed>>,
-    shards: EndpointShards<ClusterId, PodId, (), SiteId>,
-}
+type Service = EndpointShards<ClusterId, PodId, (), SiteId>;
 
 type Listed = ShardEndpoint<PodId, (), SiteId>;
 
@@ -214,8 +211,8 @@ impl Pacing {
         let ids = at.topology.pod_ids;
         let (cluster, service) = (ids.cluster_of(pod), ids.service_of(pod));
         self.connect(at, pod, what);
-        let service = self.services.entry(service).or_insert_with(|| Service::at_start(at.topology, service));
-        let mut list = service.lists.get(&cluster).cloned().unwrap_or_default();
+        let service = self.services.entry(service).or_insert_with(|| at_start(at.topology, service));
+        let mut list = service.shard(&cluster).to_vec();
         let place = list.iter().position(|it| it.address == pod);
         match (what, place) {
             (EndpointNews::Appears(site), None) => list.push(listed(pod, site)),
@@ -228,8 +225,7 @@ impl Pacing {
             }
             (EndpointNews::Leaves | EndpointNews::Ready | EndpointNews::Unready, None) => {}
         }
-        service.lists.insert(cluster, list.clone());
-        service.shards.update(cluster, list)
+        service.update(cluster, list)
     }
 
     /// The sidecar of a pod that comes connects, that of a pod that goes is gone.
@@ -276,15 +272,13 @@ impl Pacing {
     }
 }
 
-impl Service {
-    /// What istiod knows before the run.
-    fn at_start(topology: &Topology, service: ServiceId) -> Self {
-        let mut lists: BTreeMap<ClusterId, Vec<Listed>> = BTreeMap::new();
-        for it in topology.known(service) {
-            lists.entry(topology.pod_ids.cluster_of(it.pod)).or_default().push(listed(it.pod, it.site));
-        }
-        Self { shards: EndpointShards::new(lists.clone()), lists }
+/// What istiod knows of a service before the run.
+fn at_start(topology: &Topology, service: ServiceId) -> Service {
+    let mut lists: BTreeMap<ClusterId, Vec<Listed>> = BTreeMap::new();
+    for it in topology.known(service) {
+        lists.entry(topology.pod_ids.cluster_of(it.pod)).or_default().push(listed(it.pod, it.site));
     }
+    EndpointShards::new(lists)
 }
 
 fn listed(pod: PodId, site: SiteId) -> Listed {

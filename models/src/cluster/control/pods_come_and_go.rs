@@ -15,7 +15,8 @@
 //! - The pods of a Deployment that is deleted are deleted at once, where the garbage collector takes some milliseconds.
 //! - A client in another cluster finds out that a pod is gone when its request arrives, not already
 //!   when it makes a connection. Effect: its failure is seen a round trip later, as a reset.
-//! - The address of a pod that ended a minute ago is used again by a later pod of the same service.
+//! - The address of a pod that ended a minute ago is used again by a later pod of the same service, even if a proxy that
+//!   is cut off or not pushed to yet still knows the one before.
 //!
 //! # Source
 //! kubernetes/kubernetes `pkg/controller/deployment`, `pkg/scheduler/backend/queue/scheduling_queue.go`
@@ -109,9 +110,10 @@ impl Control {
         at.topology.faults.last_seen(at.pods.pod_in(slot), at.now)
     }
 
-    /// The controller of a pod's Deployment learns of a fault or its end.
+    /// The controller of a Deployment learns of a fault of one of its pods or of its end: before any pod has come or
+    /// gone there is nothing to do.
     pub(super) fn controller_sees_fault(&mut self, at: &mut Around<'_>, pod: PodId) {
-        if at.topology.pod_ids.cluster_of(pod) == at.here {
+        if !self.nodes.is_empty() {
             self.reconcile(at, self.deployment_of(at.pods, at.pods.slot_of(pod)));
         }
     }

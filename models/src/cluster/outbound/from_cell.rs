@@ -28,7 +28,7 @@ use crate::draws::{Purpose, draw};
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::connection_pool::Kept;
 use crate::envoy::retry::AttemptOutcome;
-use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId, UpstreamId};
+use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId};
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::uniform_index;
@@ -140,8 +140,9 @@ impl Outbound {
             return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
         }
         let node = at.pods[at.pods.slot_of(pod)].node;
-        let (viewer, id) = (at.proxies[at.proxies.ztunnel(node)].viewer(), UpstreamId(service.0));
-        let view = view_of(&self.endpoints, at.topology, at.here, viewer, id);
+        let ztunnel = &at.proxies[at.proxies.ztunnel(node)];
+        let id = at.topology.upstreams.of_service(ztunnel.configuration, service);
+        let view = view_of(&self.endpoints, at.topology, at.here, ztunnel.viewer(), id);
         let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
         let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
         let number = uniform_index(&mut rng, healthy(level).count());

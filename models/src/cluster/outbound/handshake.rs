@@ -47,7 +47,7 @@ impl Outbound {
             self.count(at, hop, Counter::ConnectFailures);
             if let Client::Proxy { proxy, .. } = it.client {
                 let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
-                self.host_result(at, proxy, it.upstream(), it.pod, result);
+                self.detect_outlier(at, proxy, it.upstream(), it.pod, result);
             }
             self.attempt_fails(at, hop, Status::ConnectFailure, AttemptOutcome::ConnectFailure);
         }

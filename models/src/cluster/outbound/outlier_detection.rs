@@ -23,22 +23,7 @@ use meshsim_core::SimDuration;
 use meshsim_core::random::uniform;
 
 impl Outbound {
-    /// Outlier detection learns what came of an attempt, if that can matter.
-    #[inline(always)]
-    pub(super) fn host_result(
-        &mut self,
-        at: &mut Around<'_>,
-        proxy: ProxyId,
-        id: UpstreamId,
-        pod: PodId,
-        result: AttemptResult,
-    ) {
-        let spec = at.spec(proxy, id);
-        if self.upstreams.known_mut(proxy, id).cares_about(spec, result) {
-            self.detect_outlier(at, proxy, id, pod, result);
-        }
-    }
-
+    /// Outlier detection learns what came of an attempt.
     #[cold]
     pub(super) fn detect_outlier(
         &mut self,

@@ -29,9 +29,8 @@ impl Outbound {
                 false
             }
             Push::Content { number, news: News::Configuration(configuration) } => {
-                at.proxies.comes(number, Some(configuration));
                 self.configurations.push((number, configuration));
-                true
+                at.proxies.comes(number, Some(configuration))
             }
             Push::To { proxy, up_to } => {
                 let has = |&&(number, _): &&(u32, ConfigurationId)| number <= up_to;
