@@ -109,6 +109,31 @@ fn a_caller_that_gives_up_first_hides_a_connect_timeout_from_ejection() {
     }
 }
 
+/// Envoy `UpstreamRequest::onPoolReady` tells of a connection before it sends the request.
+#[test]
+fn with_split_origins_connecting_begins_the_count_of_local_failures_anew() {
+    let ejected = |cut: &[u64]| {
+        let mut description = free_world(&[1], &[], &[(0, EDGE, 1), (0, CLOUD, 1)], every_s(12.0), 130);
+        description.services[ServiceId(0)] = policy(3);
+        let policy = &mut description.services[ServiceId(0)].traffic_policy;
+        policy.connection_pool.max_requests_per_connection = Some(1);
+        policy.outlier_detection = Some(OutlierDetectionSettings {
+            split_external_local_origin_errors: true,
+            consecutive_local_origin_failures: Some(2),
+            base_ejection_time: Some(SECONDS(600)),
+            max_ejection_percent: Some(100),
+            ..OutlierDetectionSettings::default()
+        });
+        let fault = |&number: &u64| blackhole(0, EDGE, 12_000 * number - 500, Some(12_000 * number + 5_000));
+        description.faults = cut.iter().map(fault).collect();
+        let record = run(&description, 0);
+        let failed = all_ended(&record).iter().filter(|(_, end)| end.status.to_string() == "503 UF").count();
+        (failed, counted(&record, Counter::Ejections))
+    };
+    assert_eq!(ejected(&[2, 4, 6, 8]), (4, 0));
+    assert_eq!(ejected(&[2, 4, 5, 8]), (3, 1));
+}
+
 #[test]
 fn the_next_syn_after_the_fault_connects() {
     let mut description = free_world(&[1], &[], &[(0, EDGE, 1)], every_s(20.0), 50);

@@ -47,6 +47,8 @@ pub struct Upstreams {
     configurations: Table<ConfigurationId, Configuration>,
     /// Whether any route limits the time of an attempt.
     has_per_try_timeouts: bool,
+    /// Whether any upstream judges connecting by itself.
+    splits_origins: bool,
     /// By service: whether its servers ever limit what they have under way.
     limits_servers: Table<ServiceId, bool>,
 }
@@ -87,11 +89,21 @@ impl Upstreams {
         let limits_tries =
             |route: &Route| route.retry.as_ref().is_some_and(|retry| retry.per_try_timeout.is_some());
         let has_per_try_timeouts = routes.iter().any(limits_tries);
+        let mut judged = specs.iter().filter_map(|it| it.outlier_detection.as_ref());
+        let splits_origins = judged.any(|it| it.split_external_local_origin_errors);
         let mut limits_servers: Table<ServiceId, bool> = services.iter().map(|_| false).collect();
         for it in specs.iter().filter(|it| it.limits_servers) {
             limits_servers[it.service] = true;
         }
-        Self { specs, of_gateways, routes, configurations, has_per_try_timeouts, limits_servers }
+        Self {
+            specs,
+            of_gateways,
+            routes,
+            configurations,
+            has_per_try_timeouts,
+            splits_origins,
+            limits_servers,
+        }
     }
 
     /// How many there are.
@@ -120,6 +132,12 @@ impl Upstreams {
     #[must_use]
     pub const fn has_per_try_timeouts(&self) -> bool {
         self.has_per_try_timeouts
+    }
+
+    /// Whether outlier detection of any upstream judges connecting by itself (`split_external_local_origin_errors`).
+    #[must_use]
+    pub const fn splits_origins(&self) -> bool {
+        self.splits_origins
     }
 
     /// Whether the servers of a service ever limit what they have under way to their applications.

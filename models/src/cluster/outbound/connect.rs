@@ -1,18 +1,11 @@
 //! The client's connections: one for each attempt, kept, made or waited for.
 //!
 //! # Models
-//! An attempt gets a connection of its worker's pool as `cluster/pooling` says. A handshake is a round trip for TCP and one more
-//! for TLS 1.3, and CPU on both sides where certificates are checked. If a connection cannot be made,
-//! all that wait for one in its pool fail: because it is refused, or because it is not made within the
-//! proxy's `connectTimeout`, handshake included.
-//! What a cell connects to by itself is in `from_cell`.
-//!
-//! # Assumptions
-//! - Handshakes have no random part of the link's delay. Their CPU is counted for the client's
-//!   cluster and blocks no worker.
+//! An attempt gets a connection of its worker's pool as `cluster/pooling` says. How one is made is in `handshake`; what a
+//! cell connects to by itself is in `from_cell`.
 //!
 //! # Source
-//! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`, `onConnectionEvent`.
+//! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`.
 
 use super::Outbound;
 use super::hop::{AttemptPhase, Client, ClientConnection, Hop, Origin};
@@ -25,6 +18,7 @@ use crate::cluster::message::{Request, Response};
 use crate::cluster::pooling::Pooling;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::connection_pool::{ConnectionPools, Left, Taken};
+use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::per_try_timeout::per_try_timeout;
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::{AttemptResult, Upstream};
@@ -58,6 +52,7 @@ impl Outbound {
         let bound = self.pools[connection].bound.take();
         match bound {
             Some(hop) if self.hops.contains(hop) => {
+                self.tcp_connected(at, hop);
                 if !self.dispatch(at, hop, connection) {
                     self.release(at, connection);
                 }
@@ -65,6 +60,18 @@ impl Outbound {
             // Who wanted it is gone, and has closed it.
             Some(_) => self.pools.drain(connection),
             None => self.release(at, connection),
+        }
+    }
+
+    /// Outlier detection of the TCP proxy learns of a connection.
+    #[inline(always)]
+    fn tcp_connected(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        let it = &self.hops[hop];
+        if let Client::Proxy { proxy, .. } = it.client
+            && self.is_tcp(at, it)
+        {
+            let connected = AttemptResult::Local(HostResult::LocalOriginConnectSuccessFinal);
+            self.detect_outlier(at, proxy, it.upstream(), it.pod, connected);
         }
     }
 
@@ -135,7 +142,8 @@ impl Outbound {
         let Client::Proxy { proxy, .. } = it.client else { return };
         let (id, pod) = (it.upstream(), it.pod);
         let cares = self.release_request(hop).is_some_and(|it| it.cares_about(at.spec(proxy, id), result));
-        if cares {
+        // Whether it has connected is all that the TCP proxy tells.
+        if cares && at.spec(proxy, id).protocol != Protocol::Tcp {
             self.detect_outlier(at, proxy, id, pod, result);
         }
     }
@@ -171,6 +179,10 @@ impl Outbound {
             if let Some(timeout) = per_try_timeout(route, matches!(it.origin, Origin::Mirror)) {
                 self.set_deadline(at, hop, route.number, timeout, it.attempts);
             }
+        }
+        if at.topology.upstreams.splits_origins() && !self.is_tcp(at, &it) {
+            let connected = AttemptResult::Local(HostResult::LocalOriginConnectSuccess);
+            self.detect_outlier(at, proxy, it.upstream(), it.pod, connected);
         }
         true
     }
