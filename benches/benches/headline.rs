@@ -14,8 +14,8 @@ fn headline(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("headline");
     group.sample_size(10);
     for strategy in ["s0-s3", "cloud-only", "s0-s3-no-mesh"] {
-        let place = scenario.strategy(Some(strategy)).expect("the library has it");
-        let description = scenario.resolve(place).expect("the library is good").description;
+        let index = scenario.strategy(Some(strategy)).expect("the library has it");
+        let description = scenario.resolve(index).expect("the library is good").description;
         let run = || {
             let mut world = World::new(&description, 0);
             let end = world.end();

@@ -69,8 +69,8 @@ fn describe(texts: &[&str]) -> Description {
     let settings: Vec<Setting> =
         all.map(|text| Setting::parse(&text).unwrap_or_else(|problem| panic!("{problem:?}"))).collect();
     let scenario = Scenario::open("fluidos-mesh", &settings).expect("the library is good");
-    let place = scenario.strategy(Some("s0-s3")).expect("the library has it");
-    scenario.resolve(place).unwrap_or_else(|problems| panic!("{problems}")).description
+    let index = scenario.strategy(Some("s0-s3")).expect("the library has it");
+    scenario.resolve(index).unwrap_or_else(|problems| panic!("{problems}")).description
 }
 
 fn mechanisms(criterion: &mut Criterion) {

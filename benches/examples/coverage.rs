@@ -53,7 +53,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let seeds = arguments.next().map_or(2_000, |it| it.parse().expect("a number of seeds"));
     let asked: Vec<String> = arguments.collect();
-    let is_asked = |place: usize, name: &str| asked.get(place).is_none_or(|asked| asked == name);
+    let is_asked = |index: usize, name: &str| asked.get(index).is_none_or(|asked| asked == name);
     println!("| | requests | replications | mean | p50 | p90 | p95 | p99 |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let is_part = |name: &str| is_asked(0, name);

@@ -79,6 +79,6 @@ fn describe(edges: usize, round_trip: &str) -> Description {
     let settings: Vec<Setting> =
         settings.into_iter().map(|(path, value)| Setting { path: path.into(), value }).collect();
     let scenario = Scenario::open("multi-edge", &settings).expect("the library is good");
-    let place = scenario.strategy(Some("s0-s3")).expect("the library has it");
-    scenario.resolve(place).expect("the library is good").description
+    let strategy = scenario.strategy(Some("s0-s3")).expect("the library has it");
+    scenario.resolve(strategy).expect("the library is good").description
 }

@@ -136,6 +136,6 @@ fn describe(scenario: &str, strategy: &str, settings: &[(&str, &str)]) -> Descri
     let setting = |&(path, value): &(&str, &str)| Setting { path: path.into(), value: value.into() };
     let settings: Vec<Setting> = settings.iter().map(setting).collect();
     let scenario = Scenario::open(scenario, &settings).expect("the library is good");
-    let place = scenario.strategy(Some(strategy)).expect("the library has it");
-    scenario.resolve(place).expect("the library is good").description
+    let index = scenario.strategy(Some(strategy)).expect("the library has it");
+    scenario.resolve(index).expect("the library is good").description
 }

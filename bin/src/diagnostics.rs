@@ -3,7 +3,7 @@
 use crate::table::broken;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
-use meshsim_scenarios::problem::{Place, Problem, Problems, acts_on_a_terminal};
+use meshsim_scenarios::problem::{Location, Problem, Problems, acts_on_a_terminal};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{Write, stderr};
@@ -59,17 +59,17 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
 
 fn report(problem: &Problem) -> Group<'_> {
     let title = Level::ERROR.primary_title(visible(&problem.message));
-    let mut group = match &problem.place {
-        Some(place) => {
-            let text = place.source.text.as_str();
-            let span = on_character_boundaries(text, place.span.clone());
+    let mut group = match &problem.location {
+        Some(location) => {
+            let text = location.source.text.as_str();
+            let span = on_character_boundaries(text, location.span.clone());
             let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
             let line_end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
-            let (line, column) = place.line_and_column();
+            let (line, column) = location.line_and_column();
             if line_end - line_start > LINE_MAX {
                 // A huge line would be printed whole: show the value alone.
                 let value: String = text[span.clone()].chars().take(60).collect();
-                let note = format!("at {}:{line}:{column}: {value}", place.source.name);
+                let note = format!("at {}:{line}:{column}: {value}", location.source.name);
                 Group::with_title(title).element(Level::NOTE.message(visible(&note).into_owned()))
             } else {
                 // The message is about the first line of what it marks.
@@ -79,7 +79,7 @@ fn report(problem: &Problem) -> Group<'_> {
                 let marks = before.len()..before.len() + marked.len();
                 let snippet = Snippet::source(format!("{before}{marked}{after}"))
                     .line_start(line)
-                    .path(visible(&place.source.name))
+                    .path(visible(&location.source.name))
                     .annotation(AnnotationKind::Primary.span(marks));
                 title.element(snippet)
             }
@@ -89,15 +89,16 @@ fn report(problem: &Problem) -> Group<'_> {
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(visible(help)));
     }
-    if problem.place.as_ref().is_some_and(sets_several_values) {
+    if problem.location.as_ref().is_some_and(sets_several_values) {
         group = group.element(Level::HELP.message("to run at several values, use `meshsim sweep`"));
     }
     group
 }
 
 /// Whether `--set` was given a text of several values, as `sweep` takes them.
-fn sets_several_values(place: &Place) -> bool {
-    let value = place.source.name.strip_prefix("--set ").and_then(|_| place.source.text.split_once(" = "));
+fn sets_several_values(location: &Location) -> bool {
+    let value =
+        location.source.name.strip_prefix("--set ").and_then(|_| location.source.text.split_once(" = "));
     value.is_some_and(|(_, value)| value.starts_with('"') && value.contains(','))
 }
 

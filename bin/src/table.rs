@@ -93,9 +93,9 @@ fn objective_table(summary: &Summary) -> String {
     let mut rows = vec![head.to_vec()];
     let count = summary.strategies.iter().map(|it| it.objectives.len()).max().unwrap_or(0);
     let replications = f64::from(summary.run.replications);
-    for place in 0..count {
+    for index in 0..count {
         for strategy in &summary.strategies {
-            let Some(it) = strategy.objectives.get(place) else { continue };
+            let Some(it) = strategy.objectives.get(index) else { continue };
             let side = if it.figure == "availability" { "above" } else { "below" };
             let percent = |share: f64| {
                 let digits = number(share * 100.0, 3);
@@ -385,9 +385,9 @@ fn layout(rows: &[Vec<String>], others: CellAlignment, width: Option<u16>) -> St
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     table.add_rows(rows);
-    for (place, column) in table.column_iter_mut().enumerate() {
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
-        column.set_cell_alignment(if place == 0 { CellAlignment::Left } else { others });
+        column.set_cell_alignment(if index == 0 { CellAlignment::Left } else { others });
     }
     let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
     lines.collect()

@@ -87,12 +87,12 @@ fn services(rows: &[ServiceRow]) -> Vec<Vec<String>> {
     let mut table = vec![head.map(str::to_owned).to_vec()];
     let percent = |share: f64| format!("{:.1}", share * 100.0);
     for row in rows {
-        let place = row.cluster.as_ref().map_or(String::new(), |cluster| format!(" in {cluster}"));
+        let whose = row.cluster.as_ref().map_or(String::new(), |cluster| format!(" in {cluster}"));
         let [low, high] = row.measured_share.interval().unwrap_or_default();
         let time = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() };
         let server = row.measured_server_ms.interval();
         table.push(vec![
-            format!("{}{place}", row.service),
+            format!("{}{whose}", row.service),
             row.requests.to_string(),
             percent(row.measured_share.value),
             format!("{} to {}", percent(low), percent(high)),

@@ -192,7 +192,7 @@ impl Draws {
     }
 }
 
-/// The address of the call in place `slot` of group `group` below `parent`, at its n-th repetition
+/// The address of the call in position `slot` of group `group` below `parent`, at its n-th repetition
 /// and attempt.
 #[must_use]
 pub const fn call_address(parent: Address, group: u16, slot: u16, attempt: u8) -> Address {

@@ -19,13 +19,13 @@ impl<I: Id + Ord, T> SparseTable<I, T> {
     /// The row of an id, if there is one.
     #[must_use]
     pub fn get(&self, id: I) -> Option<&T> {
-        self.place(id).ok().map(|place| &self.rows[place].1)
+        self.index_of(id).ok().map(|index| &self.rows[index].1)
     }
 
     /// The row of an id, to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
-        self.place(id).ok().map(|place| &mut self.rows[place].1)
+        self.index_of(id).ok().map(|index| &mut self.rows[index].1)
     }
 
     /// All rows with their ids, in ascending order of these.
@@ -34,7 +34,7 @@ impl<I: Id + Ord, T> SparseTable<I, T> {
     }
 
     #[inline]
-    fn place(&self, id: I) -> Result<usize, usize> {
+    fn index_of(&self, id: I) -> Result<usize, usize> {
         // Most have one row.
         if let [(only, _)] = &self.rows[..]
             && *only == id
@@ -48,11 +48,11 @@ impl<I: Id + Ord, T> SparseTable<I, T> {
 impl<I: Id + Ord, T: Default> SparseTable<I, T> {
     /// The row of an id, made if there is none.
     pub fn or_default(&mut self, id: I) -> &mut T {
-        let place = self.place(id).unwrap_or_else(|place| {
-            self.rows.insert(place, (id, T::default()));
-            place
+        let index = self.index_of(id).unwrap_or_else(|index| {
+            self.rows.insert(index, (id, T::default()));
+            index
         });
-        &mut self.rows[place].1
+        &mut self.rows[index].1
     }
 }
 

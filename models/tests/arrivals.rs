@@ -35,7 +35,7 @@ fn sequence(arrivals: &Arrivals, replication: u32, end: SimTime) -> Vec<SimTime>
     let world = cloud_and_edge(|_| 0.0, &[], 1.0);
     let population = Population { arrivals: arrivals.clone(), ..world.populations[0].clone() };
     let (id, draws) = (PopulationId(0), Draws::new(1, replication));
-    let source = StreamSource { population: &population, id, draws, places: None, cluster: EDGE, end };
+    let source = StreamSource { population: &population, id, draws, whereabouts: None, cluster: EDGE, end };
     let mut stream = Stream::new(&source);
     std::iter::from_fn(|| stream.advance(&source)).collect()
 }
@@ -103,9 +103,9 @@ fn counts_are_poisson_with_the_integral_of_the_rate() {
 fn distance_to_exponential(mut gaps: Vec<f64>) -> f64 {
     gaps.sort_by(f64::total_cmp);
     let n = gaps.len() as f64;
-    let steps = gaps.iter().enumerate().map(|(place, gap)| {
+    let steps = gaps.iter().enumerate().map(|(index, gap)| {
         let law = 1.0 - meshsim_core::elementary::exp(-gap);
-        (law - place as f64 / n).abs().max((law - (place as f64 + 1.0) / n).abs())
+        (law - index as f64 / n).abs().max((law - (index as f64 + 1.0) / n).abs())
     });
     steps.fold(0.0, f64::max) * n.sqrt()
 }
@@ -138,11 +138,11 @@ fn even_spacing_leaves_one_request_between_two_arrivals() {
     for (name, curve) in curves() {
         let times = sequence(&varying(&curve, Spacing::Even), 0, at(600));
         assert_eq!(times.len(), (curve.expected(600.0) - 1e-6) as usize, "{name}");
-        for (place, time) in times.iter().enumerate() {
+        for (index, time) in times.iter().enumerate() {
             let passed = curve.expected(time.as_secs_f64());
             assert!(
-                (passed - (place as f64 + 1.0)).abs() < 1e-6,
-                "{name}: request {place} comes at {passed}"
+                (passed - (index as f64 + 1.0)).abs() < 1e-6,
+                "{name}: request {index} comes at {passed}"
             );
         }
     }
@@ -190,9 +190,9 @@ fn a_burst_comes_at_the_same_time_at_another_rate() {
     let [few, many] = [1.0, 20.0].map(|factor| sequence(&states(factor), 0, at(600)));
     // Where many come, the state is the fast one; few come nowhere else.
     let near = |time: &SimTime| {
-        let place = many.partition_point(|other| other < time);
+        let index = many.partition_point(|other| other < time);
         let distance = |other: &SimTime| time.saturating_since(*other).max(other.saturating_since(*time));
-        many[place.saturating_sub(1)..(place + 1).min(many.len())].iter().map(distance).min().unwrap()
+        many[index.saturating_sub(1)..(index + 1).min(many.len())].iter().map(distance).min().unwrap()
     };
     assert!(few.len() > 1_000 && few.iter().all(|time| near(time) < SimDuration::from_millis(50)));
 }

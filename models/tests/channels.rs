@@ -26,8 +26,8 @@ const S1: ServiceId = ServiceId(1);
 /// `s0` at the edge calls `s1`, which takes 50 ms and runs there, over channels and without a mesh.
 fn chain(cluster: ClusterId, pods: u32, per_second: f64, seconds: u64) -> Description {
     let arrivals = Arrivals::Poisson { per_second };
-    let places = [(0, EDGE, 1), (1, cluster, pods)];
-    let mut description = without_mesh(free_world(&[0, 50], &[(0, 1)], &places, arrivals, seconds));
+    let deployments = [(0, EDGE, 1), (1, cluster, pods)];
+    let mut description = without_mesh(free_world(&[0, 50], &[(0, 1)], &deployments, arrivals, seconds));
     description.services[S1].protocol = Protocol::Http2;
     description
 }

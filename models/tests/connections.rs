@@ -459,7 +459,7 @@ fn a_pod_that_leaves_moves_its_users_and_few_others() {
     // Each of its users moves away and back again. They take turns: a round is 3 s.
     let before = record.metrics_from(EDGE, at(3)).served[0] - record.metrics_from(EDGE, at(6)).served[0];
     let moves = counted(&record, Counter::SessionMoves);
-    // A host has 342 places on the ring of three and 512 on that of two: 340 new places among 1,366 take
+    // A host has 342 points on the ring of three and 512 on that of two: 340 new points among 1,366 take
     // a quarter of the other users, half of them to the other pod; three standard deviations more.
     let most = 2 * before + 2 * (300 - before) / 8 + 30;
     assert!((2 * before..=most).contains(&moves) && before > 40, "{moves}, {before} users");

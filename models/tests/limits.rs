@@ -58,7 +58,7 @@ fn erlang_b(servers: u32, offered: f64) -> f64 {
     })
 }
 
-/// When each request leaves a system of `servers` servers with `waiting` places, where it takes
+/// When each request leaves a system of `servers` servers with `waiting` indices, where it takes
 /// `holds` to be served, first come, first served; none if it is refused.
 fn departures(
     arrivals: &[SimTime],
@@ -75,7 +75,7 @@ fn departures(
             return None;
         }
         // It begins when all but `servers - 1` of those before it have left.
-        let begins = leave.len().checked_sub(servers).map_or(now, |place| leave[place]);
+        let begins = leave.len().checked_sub(servers).map_or(now, |index| leave[index]);
         leave.push_back(begins + holds);
         Some(begins + holds)
     });

@@ -28,8 +28,8 @@ fn three_regions(pods: &[(u32, ClusterId, u32)]) -> Description {
     let mut description = free_world(&[1], &[], pods, HUNDRED, 100);
     assert_eq!(description.add_cluster("third", 1e6), THIRD);
     description.clusters[THIRD].local_bits_per_second = 1e18;
-    for (place, cluster) in [CLOUD, EDGE, THIRD].into_iter().enumerate() {
-        description.clusters[cluster].nodes[0].locality = format!("r{place}").as_str().into();
+    for (number, cluster) in [CLOUD, EDGE, THIRD].into_iter().enumerate() {
+        description.clusters[cluster].nodes[0].locality = format!("r{number}").as_str().into();
     }
     for other in [CLOUD, EDGE] {
         let link = description.add_link([THIRD, other], SimDuration::from_millis(20), 1e18);

@@ -795,7 +795,7 @@ fn check_numbers(description: &Description, record: &Record) {
     for (index, population) in description.populations.iter().enumerate() {
         let rows: Vec<_> = record.requests.iter().filter(|row| row.population.index() == index).collect();
         if !matches!(population.arrivals, Arrivals::ClosedLoop { .. }) {
-            assert!(rows.iter().enumerate().all(|(place, row)| row.number as usize == place));
+            assert!(rows.iter().enumerate().all(|(index, row)| row.number as usize == index));
             continue;
         }
         for user in 0..population.users {
@@ -1032,8 +1032,8 @@ fn requests_are_the_same_under_another_mesh() {
         let other = Description { mesh, ..description.clone() };
         let [one, two] = [description, other].map(|it| identities(&it, &run(&it, 0)));
         for mine in &one {
-            let place = two.partition_point(|theirs| theirs[..2] < mine[..2]);
-            let Some(theirs) = two.get(place).filter(|theirs| theirs[..2] == mine[..2]) else { continue };
+            let index = two.partition_point(|theirs| theirs[..2] < mine[..2]);
+            let Some(theirs) = two.get(index).filter(|theirs| theirs[..2] == mine[..2]) else { continue };
             assert_eq!(mine, theirs);
         }
     });

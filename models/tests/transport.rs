@@ -116,8 +116,8 @@ fn a_lost_segment_costs_a_round_trip_or_a_time_out() {
     let outcomes = [0.0, 1.0, TIME_OUT, 1.0 + TIME_OUT, 2.0 * TIME_OUT];
     let (mut counts, mut expected, mut variance) = ([0.0_f64; 5], [0.0_f64; 5], [0.0_f64; 5]);
     for (_, end, trips) in later(&run(&description, 0)) {
-        let place = outcomes.iter().position(|more| (trips - 1.0 - more).abs() < 1e-4);
-        counts[place.unwrap_or_else(|| panic!("{trips} round trips"))] += 1.0;
+        let index = outcomes.iter().position(|more| (trips - 1.0 - more).abs() < 1e-4);
+        counts[index.unwrap_or_else(|| panic!("{trips} round trips"))] += 1.0;
         let n = segments(&end, 1_340) as i32;
         let arrives = |segments: i32| (1.0 - p).powi(segments);
         let (fast, slow) = (1.0 - arrives((n - 3).max(0)), arrives((n - 3).max(0)) - arrives(n));
@@ -129,9 +129,9 @@ fn a_lost_segment_costs_a_round_trip_or_a_time_out() {
             request * fast,
             request * slow,
         ];
-        for (place, share) in shares.into_iter().enumerate() {
-            expected[place] += share;
-            variance[place] += share * (1.0 - share);
+        for (index, share) in shares.into_iter().enumerate() {
+            expected[index] += share;
+            variance[index] += share * (1.0 - share);
         }
     }
     for ((count, expected), variance) in counts.iter().zip(expected).zip(variance) {
@@ -165,8 +165,8 @@ fn two_links_lose_more_than_one() {
     let p = 1.0 - 0.9_f64 * 0.9;
     let mut counts = [0; 3];
     for (_, _, trips) in later(&run(&description, 0)) {
-        let place = [0.0, TIME_OUT, 2.0 * TIME_OUT].iter().position(|more| (trips - 1.0 - more).abs() < 1e-4);
-        counts[place.unwrap_or_else(|| panic!("{trips} round trips"))] += 1;
+        let index = [0.0, TIME_OUT, 2.0 * TIME_OUT].iter().position(|more| (trips - 1.0 - more).abs() < 1e-4);
+        counts[index.unwrap_or_else(|| panic!("{trips} round trips"))] += 1;
     }
     let n = counts.iter().sum();
     for (count, share) in counts.iter().zip([(1.0 - p) * (1.0 - p), 2.0 * p * (1.0 - p), p * p]) {

@@ -1,4 +1,4 @@
-//! A scenario's text as a tree of values with places, and changes to it.
+//! A scenario's text as a tree of values with locations, and changes to it.
 //!
 //! A strategy, a sweep and `--set` all change values by their path before anything is read: so
 //! whatever can be written in a file can be varied, and an error in a change points at the change.
@@ -11,7 +11,7 @@ mod setting;
 mod texts;
 
 use crate::merge::{Wrong, collect_common, merge};
-use crate::problem::{Checked, Place, Problem, Problems, SourceText, clip};
+use crate::problem::{Checked, Location, Problem, Problems, SourceText, clip};
 use crate::schema::{Scenario, StrategyHead};
 use crate::templates::{Templates, changes_clusters};
 use serde::Deserialize;
@@ -45,7 +45,7 @@ impl Document {
         self.set_for("--set", setting);
     }
 
-    /// The same, for an option or a place that messages name instead of `--set`.
+    /// The same, for an option or a location that messages name instead of `--set`.
     pub fn set_for(&mut self, origin: &str, setting: &Setting) {
         let source =
             Arc::new(SourceText { name: format!("{origin} {}", setting.path), text: setting.as_toml() });
@@ -62,7 +62,7 @@ impl Document {
         self.take_strategies(tree.get_mut())?.into_iter().map(|(head, _)| Ok(head)).collect()
     }
 
-    /// Reads the scenario as the strategy in place `strategy` changes it, or as it stands.
+    /// Reads the scenario as the strategy number `strategy` changes it, or as it stands.
     ///
     /// # Errors
     /// At the first key that is unknown or missing, or value that is of the wrong kind.
@@ -78,7 +78,7 @@ impl Document {
     pub(crate) fn tree(&self, strategy: Option<usize>) -> Checked<Spanned<DeTable<'_>>> {
         let mut tree = parse_at(&self.sources[0].1, 0)?;
         let strategies = self.take_strategies(tree.get_mut())?;
-        let chosen = strategy.and_then(|place| strategies.into_iter().nth(place));
+        let chosen = strategy.and_then(|number| strategies.into_iter().nth(number));
         let mut changes: Vec<DeTable<'_>> = chosen.map(|(_, changes)| changes).into_iter().collect();
         for (offset, source) in &self.sources[1..] {
             changes.push(parse_at(source, *offset)?.into_inner());
@@ -103,7 +103,7 @@ impl Document {
         Ok(Present::at(self.tree(strategy)?.get_ref(), path))
     }
 
-    /// The paths that the strategy in place `strategy` changes and a setting changes again: the
+    /// The paths that the strategy number `strategy` changes and a setting changes again: the
     /// strategy's own value is lost there.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Document {
     pub fn overridden(&self, strategy: Option<usize>) -> Checked<Vec<String>> {
         let mut tree = parse_at(&self.sources[0].1, 0)?;
         let strategies = self.take_strategies(tree.get_mut())?;
-        let chosen = strategy.and_then(|place| strategies.into_iter().nth(place));
+        let chosen = strategy.and_then(|number| strategies.into_iter().nth(number));
         let Some((_, changes)) = chosen else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for (offset, source) in &self.sources[1..] {
@@ -187,10 +187,10 @@ impl Document {
         Err(problem.help("replications, seed and durations are the same for all strategies").into())
     }
 
-    /// A problem at a place of the tree.
+    /// A problem at a location of the tree.
     #[must_use]
     pub fn problem(&self, message: impl Into<String>, span: Range<usize>) -> Problem {
-        Problem { message: message.into(), place: self.place(span), help: None }
+        Problem { message: message.into(), location: self.location(span), help: None }
     }
 
     /// The source of the scenario itself.
@@ -205,12 +205,12 @@ impl Document {
         self.sources.iter().map(|(_, source)| source.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    /// A place of the tree.
+    /// A location of the tree.
     #[must_use]
-    pub(crate) fn place(&self, span: Range<usize>) -> Option<Place> {
+    pub(crate) fn location(&self, span: Range<usize>) -> Option<Location> {
         let (offset, source) = self.sources.iter().rev().find(|(offset, _)| *offset <= span.start)?;
         let end = (span.end - offset).min(source.text.len());
-        Some(Place { source: Arc::clone(source), span: span.start - offset..end })
+        Some(Location { source: Arc::clone(source), span: span.start - offset..end })
     }
 
     /// Its own text as a tree, without any settings.
@@ -223,19 +223,19 @@ impl Document {
 
     /// Turns serde's words into ours.
     pub(crate) fn explain(&self, error: &toml::de::Error) -> Problem {
-        let place = error.span().and_then(|span| self.place(span));
+        let location = error.span().and_then(|span| self.location(span));
         let text = error.message();
         let (message, help) = explain_serde(text);
-        let help = place.as_ref().and_then(|place| self.help_with_value(place, text)).or(help);
-        Problem { message, place, help }
+        let help = location.as_ref().and_then(|location| self.help_with_value(location, text)).or(help);
+        Problem { message, location, help }
     }
 
     /// What to type in place of a value: one name where a list of them was given, and in quotes what reads as a
     /// number in a setting where a text is expected.
-    fn help_with_value(&self, place: &Place, text: &str) -> Option<String> {
+    fn help_with_value(&self, location: &Location, text: &str) -> Option<String> {
         let (found, expected) = text.split_once(", expected ")?;
         if found.ends_with("sequence") && expected.starts_with("a string") {
-            let text = format!("list = {}", place.source.text.get(place.span.clone())?);
+            let text = format!("list = {}", location.source.text.get(location.span.clone())?);
             let list = DeTable::parse(&text).ok()?;
             let DeValue::Array(values) = list.get_ref().get("list")?.get_ref() else { return None };
             let first = values.iter().find_map(|value| value.get_ref().as_str())?;
@@ -243,10 +243,10 @@ impl Document {
         }
         let is_number = found.contains(": integer ") || found.contains(": floating point ");
         let wants_text = expected.starts_with("a text") || expected.starts_with("a string");
-        if Arc::ptr_eq(&place.source, self.source()) || !wants_text || !is_number {
+        if Arc::ptr_eq(&location.source, self.source()) || !wants_text || !is_number {
             return None;
         }
-        let (path, value) = place.source.text.split_once(" = ")?;
+        let (path, value) = location.source.text.split_once(" = ")?;
         let unit = if expected.contains("unit") { "write its unit or, if it has none, " } else { "" };
         Some(format!("{unit}write it in quotes, as in --set '{path}=\"{}\"'", clip(value)))
     }

@@ -18,13 +18,13 @@ pub fn expanded(document: &Document) -> Checked<String> {
     };
     let base = table(None)?;
     let mut strategies = Vec::new();
-    for (place, head) in document.strategies()?.into_iter().enumerate() {
+    for (index, head) in document.strategies()?.into_iter().enumerate() {
         let mut strategy = Table::new();
         strategy.insert("name".to_owned(), Value::String(head.name.into_inner()));
         if let Some(description) = head.description {
             strategy.insert("description".to_owned(), Value::String(description));
         }
-        strategy.insert("set".to_owned(), Value::Table(difference(&base, &table(Some(place))?)));
+        strategy.insert("set".to_owned(), Value::Table(difference(&base, &table(Some(index))?)));
         strategies.push(Value::Table(strategy));
     }
     let mut all = base;

@@ -47,7 +47,7 @@
 //! # Rooms
 //! A file goes through [`document`], [`schema`] (what was typed) and [`resolve`] (what it means); work models through
 //! [`import`], measured traces through [`traces`]. [`analysis`] has the statistics of results. What is wrong is a
-//! [`problem`], with its place.
+//! [`problem`], with its location.
 
 pub mod analysis;
 pub mod calibrate;

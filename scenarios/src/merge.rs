@@ -4,7 +4,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What is wrong in a tree: a message and its place.
+/// What is wrong in a tree: a message and its location.
 pub(crate) type Wrong = (String, Range<usize>);
 
 /// Changes `base` by `change`, table by table. A table whose `type` changes is another one: of the old

@@ -15,7 +15,7 @@ pub struct SourceText {
 
 /// A stretch of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Of which source.
     pub source: Arc<SourceText>,
     /// Byte offsets into its text.
@@ -28,7 +28,7 @@ pub struct Problem {
     /// What is wrong, with the bad value.
     pub message: String,
     /// Where, if it is in a text.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// What would be right.
     pub help: Option<String>,
 }
@@ -44,13 +44,13 @@ impl Problem {
     /// A problem that is nowhere in particular.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, help: None }
+        Self { message: message.into(), location: None, help: None }
     }
 
     /// Says where.
     #[must_use]
     pub fn at(mut self, source: &Arc<SourceText>, span: Range<usize>) -> Self {
-        self.place = Some(Place { source: Arc::clone(source), span });
+        self.location = Some(Location { source: Arc::clone(source), span });
         self
     }
 
@@ -62,7 +62,7 @@ impl Problem {
     }
 }
 
-impl Place {
+impl Location {
     /// Line and column, both from 1; the column counts characters.
     #[must_use]
     pub fn line_and_column(&self) -> (usize, usize) {
@@ -77,9 +77,9 @@ impl Place {
 impl fmt::Display for Problem {
     /// On one line: `file:line:column: message (help)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            let (line, column) = place.line_and_column();
-            write!(f, "{}:{line}:{column}: ", place.source.name)?;
+        if let Some(location) = &self.location {
+            let (line, column) = location.line_and_column();
+            write!(f, "{}:{line}:{column}: ", location.source.name)?;
         }
         write!(f, "{}", self.message)?;
         match &self.help {

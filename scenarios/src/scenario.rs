@@ -114,7 +114,7 @@ impl Scenario {
         Self::with_settings_for(origin, self.document.clone(), self.files.clone(), settings)
     }
 
-    /// Its text with places.
+    /// Its text with locations.
     #[must_use]
     pub const fn document(&self) -> &Document {
         &self.document
@@ -158,7 +158,7 @@ impl Scenario {
         &self.strategies
     }
 
-    /// The place of a strategy; the first one's without a name, none if the scenario has none.
+    /// The index of a strategy; the first one's without a name, none if the scenario has none.
     ///
     /// # Errors
     /// If there is no strategy of this name.
@@ -180,10 +180,10 @@ impl Scenario {
     /// # Errors
     /// Everything that is wrong with it; what is so under the strategy alone names it.
     pub fn resolve(&self, strategy: Option<usize>) -> Checked<Resolved> {
-        let Some(place) = strategy else { return self.resolve_as(None) };
+        let Some(index) = strategy else { return self.resolve_as(None) };
         self.resolve_as(strategy).map_err(|Problems(found)| {
             let of_base = self.resolve_as(None).map_or_else(|Problems(list)| list, |_| Vec::new());
-            let name = format!("strategy `{}`", clip(&self.strategies[place]));
+            let name = format!("strategy `{}`", clip(&self.strategies[index]));
             let named = |problem: Problem| {
                 if of_base.contains(&problem) || problem.message.contains(&name) {
                     return problem;
@@ -199,11 +199,12 @@ impl Scenario {
     fn resolve_as(&self, strategy: Option<usize>) -> Checked<Resolved> {
         let schema = self.document.read(strategy)?;
         let read = |path: &Spanned<String>| {
-            let place = || self.document.place(path.span());
-            self.file(path.get_ref()).map_err(|problem| Problems::from(Problem { place: place(), ..problem }))
+            let location = || self.document.location(path.span());
+            self.file(path.get_ref())
+                .map_err(|problem| Problems::from(Problem { location: location(), ..problem }))
         };
         let workmodel = schema.application.workmodel.as_ref().map(read).transpose()?;
-        let name = strategy.map_or("base", |place| &self.strategies[place]);
+        let name = strategy.map_or("base", |index| &self.strategies[index]);
         let files = |path: &str| self.bytes(path);
         let mut resolved = resolve::resolve(&self.document, &schema, workmodel.as_ref(), &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
@@ -243,12 +244,12 @@ impl Scenario {
     /// The paths of the work models and of the recorded arrivals under all strategies, or those of the
     /// base if it has none; each once. A base that only its strategies complete need not be readable.
     fn named_files(&self) -> [Vec<String>; 2] {
-        let places: Vec<Option<usize>> = match self.strategies.len() {
+        let indices: Vec<Option<usize>> = match self.strategies.len() {
             0 => vec![None],
             count => (0..count).map(Some).collect(),
         };
         let mut paths = [Vec::new(), Vec::new()];
-        for schema in places.into_iter().filter_map(|place| self.document.read(place).ok()) {
+        for schema in indices.into_iter().filter_map(|index| self.document.read(index).ok()) {
             let recordings = schema.users.values().filter_map(|users| users.get_ref().recording());
             let work_model = schema.application.workmodel.iter().map(|path| path.get_ref().as_str());
             let named = [work_model.collect::<Vec<_>>(), recordings.collect()];

@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! A `[[cluster_template]]` is written out in the tree of values, before anything is read: as if its
-//! clusters, links and users stood in the file, at the template's place. What the file says of one of
+//! clusters, links and users stood in the file, where the template stands. What the file says of one of
 //! them itself wins, key by key; so do the changes of strategies and settings.
 //!
 //! In the values of a template `{n}` stands for the number of the cluster, `{ in_turn = [...] }` for
@@ -45,8 +45,8 @@ struct Template<'i> {
 struct Instance<'a> {
     /// Its number.
     number: &'a str,
-    /// Its place among all.
-    place: u64,
+    /// Its index among all.
+    index: u64,
     /// How many there are.
     count: u64,
 }
@@ -162,10 +162,10 @@ impl<'i> Template<'i> {
                 second.clone(),
             ));
         }
-        for place in 0..count {
-            let number = (first + place).to_string();
+        for index in 0..count {
+            let number = (first + index).to_string();
             let (cluster, instance) =
-                (name.replace(NUMBER, &number), Instance { number: &number, place, count });
+                (name.replace(NUMBER, &number), Instance { number: &number, index, count });
             if clusters.contains_key(cluster.as_str()) {
                 return Err((format!("two templates write the cluster `{cluster}`"), name_span));
             }
@@ -240,7 +240,7 @@ impl Instance<'_> {
         match list.get_ref() {
             DeValue::Array(array) if !array.is_empty() => {
                 let values: Vec<_> = array.iter().collect();
-                self.value(values[(self.place % values.len() as u64) as usize])
+                self.value(values[(self.index % values.len() as u64) as usize])
             }
             _ => Err(("in_turn is not a list of values: write { in_turn = [a, b] }".to_owned(), list.span())),
         }
@@ -255,7 +255,7 @@ impl Instance<'_> {
         };
         match (quantity("from"), quantity("to")) {
             (Some((from, unit)), Some((to, other))) if unit == other => {
-                let part = self.place as f64 / (self.count - 1).max(1) as f64;
+                let part = self.index as f64 / (self.count - 1).max(1) as f64;
                 let value = from + (to - from) * part;
                 // What a step adds in the tenth place is noise.
                 Ok(string(&format!("{}{unit}", (value * 1e9).round() / 1e9), span))
@@ -276,7 +276,7 @@ fn string<'i>(text: &str, span: &Range<usize>) -> Spanned<DeValue<'i>> {
     Spanned::new(span.clone(), DeValue::String(Cow::Owned(text.to_owned())))
 }
 
-/// A text that a table needs, and its place.
+/// A text that a table needs, and its location.
 fn text<'a>(
     table: &'a DeTable<'_>,
     key: &str,

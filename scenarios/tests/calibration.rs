@@ -128,7 +128,7 @@ fn what_a_trace_was_made_with_is_found_on_any_number_of_threads() {
     let trace = made_trace(directory.path(), &scenario, &["cell.cpu_scale=1.4", "links.wan.rtt=37ms"]);
     let fit = ["cell.cpu_scale=0.5..3", "links.wan.rtt=10ms..60ms"];
     let found = run(inputs(&scenario, &trace, &fit), 1).unwrap();
-    let [scale, rtt] = [0, 1].map(|place| &found.parameters[place]);
+    let [scale, rtt] = [0, 1].map(|index| &found.parameters[index]);
     assert!((number(&scale.value) - 1.4).abs() < 0.1, "{scale:?}");
     assert!((number(&rtt.value) - 37.0).abs() < 1.5, "{rtt:?}");
     assert_eq!((scale.before.as_deref(), rtt.before.as_deref()), (Some("1"), Some("20ms")));
@@ -204,7 +204,7 @@ fn a_pair_that_makes_up_for_each_other_is_said() {
     let trace = made_trace(directory.path(), &scenario, &[]);
     let fit = ["mesh.sidecar.inbound.request=1ms..9ms", "mesh.sidecar.inbound.response=1ms..9ms"];
     let found = run(inputs(&scenario, &trace, &fit), 2).unwrap();
-    let [request, response] = [0, 1].map(|place| &found.parameters[place]);
+    let [request, response] = [0, 1].map(|index| &found.parameters[index]);
     // The measured mean has a standard error of 0.9 ms, and a request passes 1.5 sidecars.
     assert!((number(&request.value) + number(&response.value) - 10.0).abs() < 1.8, "{found:?}");
     assert!(!request.identifiable && !response.identifiable, "{:?}", found.parameters);
@@ -262,7 +262,7 @@ fn spans_give_each_service_its_law() {
     let scenario = files(directory.path());
     let spans = made_spans(directory.path(), &ServiceTime::Gamma(Gamma::new(20.0, 0.4)));
     let found = run(inputs(&scenario, &spans, &[]), 2).unwrap();
-    let [back, front] = [0, 1].map(|place| &found.services[place]);
+    let [back, front] = [0, 1].map(|index| &found.services[index]);
     assert_eq!((back.service.as_str(), back.law, back.mean_ms), ("back", "deterministic", 4.0));
     assert_eq!((front.service.as_str(), front.law), ("front", "gamma"));
     assert!((front.mean_ms - 20.0).abs() < 1.2, "{front:?}");

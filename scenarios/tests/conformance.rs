@@ -126,7 +126,7 @@ fn who_serves_over_time_is_who_was_measured() {
     }
 }
 
-/// Every work model that µBench ships is read, or refused with a place.
+/// Every work model that µBench ships is read, or refused with a location.
 #[test]
 fn real_work_models_are_read() {
     let Some(folder) = shared("real_work_models_are_read", "reference/mubench") else { return };
@@ -146,7 +146,7 @@ fn real_work_models_are_read() {
             }
             Err(problems) => {
                 println!("{name} is refused: {}", problems.0[0]);
-                assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}");
+                assert!(problems.0.iter().all(|problem| problem.location.is_some()), "{problems}");
             }
         }
     }

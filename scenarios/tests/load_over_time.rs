@@ -299,8 +299,8 @@ fn a_template_writes_clusters_links_and_users() {
     let rates: Vec<f64> =
         it.populations.iter().map(|it| it.arrivals.offered_per_second(1, it_ends())).collect();
     assert_eq!(rates, [1.0, 1.5, 2.0]);
-    let placed = |place: usize| -> Vec<u32> {
-        plan.strategies[place].description.deployments.iter().map(|it| it.cluster.0).collect()
+    let placed = |index: usize| -> Vec<u32> {
+        plan.strategies[index].description.deployments.iter().map(|it| it.cluster.0).collect()
     };
     assert_eq!([placed(0), placed(1)], [vec![0, 2], vec![0, 1, 2]]);
 }
@@ -318,8 +318,8 @@ fn an_expanded_scenario_is_the_same_scenario() {
     let again = scenario(&printed, &[]).unwrap_or_else(|it| panic!("{it}\n{printed}"));
     assert!(!printed.contains("cluster_template"), "{printed}");
     assert_eq!(written.strategies(), again.strategies());
-    for place in 0..2 {
-        let [one, other] = [&written, &again].map(|it| it.resolve(Some(place)).unwrap().description);
+    for index in 0..2 {
+        let [one, other] = [&written, &again].map(|it| it.resolve(Some(index)).unwrap().description);
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
     }
 }
@@ -332,8 +332,8 @@ fn every_scenario_of_the_library_can_be_expanded() {
         let mut files = vec![("it.toml", &*expanded)];
         files.extend(library::files().map(|(path, _)| (path, library::file(path).unwrap())));
         let again = of_texts(&files, &[]).unwrap();
-        for place in 0..scenario.strategies().len() {
-            let [one, other] = [&scenario, &again].map(|it| it.resolve(Some(place)).unwrap().description);
+        for index in 0..scenario.strategies().len() {
+            let [one, other] = [&scenario, &again].map(|it| it.resolve(Some(index)).unwrap().description);
             assert_eq!(format!("{one:?}"), format!("{other:?}"), "{name}");
         }
     }

@@ -86,10 +86,10 @@ fn the_sidecars_logs_are_those_of_the_summary() {
                 let of_pod = spans.iter().filter(|span| (span.service, span.cluster, span.side) == pod);
                 let (count, mean_ms) = mean(of_pod.map(|span| span.duration_ms));
                 let requests = figures["requests"].as_u64().unwrap();
-                let place = format!("{}, {service} in {cluster}", folder.display());
-                assert!(count.abs_diff(requests) <= 1, "{place}: {count} {requests}");
+                let whose = format!("{}, {service} in {cluster}", folder.display());
+                assert!(count.abs_diff(requests) <= 1, "{whose}: {count} {requests}");
                 let tolerance = if count == requests { 1e-3 } else { 0.05 };
-                assert!((mean_ms / expected - 1.0).abs() < tolerance, "{place}: {mean_ms} {expected}");
+                assert!((mean_ms / expected - 1.0).abs() < tolerance, "{whose}: {mean_ms} {expected}");
                 services += 1;
             }
         }

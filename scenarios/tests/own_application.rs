@@ -333,7 +333,7 @@ fn wrong_inputs_are_said_with_what_would_be_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A journey in place of the north's requests, with these steps.
+/// A journey in index of the north's requests, with these steps.
 fn with_journey(steps: &str) -> String {
     SHOP.replace("requests = { browse = 80, buy = 20 }\nrate = \"4/s\"", steps)
 }
@@ -440,7 +440,7 @@ fn a_service_outside_the_clusters_is_as_near_to_each_of_them() {
         .replace("[services.ads]\nservice_time = \"7ms\"", "[services.ads]\nexternal = true\nwait = \"17ms\"")
         .replace(", \"ads\"]\nlocal_delay", "]\nlocal_delay");
     let summary = summary(&plan(&outside).unwrap_or_else(|problems| panic!("{problems}")));
-    let [as_it_is, cloud_only] = [0, 1].map(|place| &summary.strategies[place]);
+    let [as_it_is, cloud_only] = [0, 1].map(|index| &summary.strategies[index]);
     let browse = |it: &meshsim_scenarios::analysis::summary::Strategy, users: &str| {
         it.users[users].request_kinds["browse"].latency_ms.p50.value
     };
@@ -627,7 +627,7 @@ fn objectives_are_judged_for_whom_they_are() {
          [[objective]]\nusers = \"north\"\nfigure = \"availability\"\nabove = 0.999",
     );
     let summary = summary(&plan(&text).unwrap_or_else(|problems| panic!("{problems}")));
-    let [as_it_is, cloud_only] = [0, 1].map(|place| &summary.strategies[place].objectives);
+    let [as_it_is, cloud_only] = [0, 1].map(|index| &summary.strategies[index].objectives);
     let holds = |judged: &Vec<meshsim_scenarios::analysis::objectives::Judged>| -> Vec<(bool, f64)> {
         judged.iter().map(|it| (it.holds, it.probability)).collect()
     };

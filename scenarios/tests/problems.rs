@@ -1,4 +1,4 @@
-//! One short bad scenario per message: each problem names its place and what would be right.
+//! One short bad scenario per message: each problem names its location and what would be right.
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 

@@ -100,7 +100,7 @@ fn the_simulator_predicts_itself_but_not_another_link() {
 fn a_replay_of_the_trace_s_moments_is_as_long_as_the_trace() {
     let folder = folder();
     let report = run(folder.path(), "arrivals = \"replay\"");
-    let [rate, replay] = [0, 1].map(|place| report.configurations[place].validation.clone());
+    let [rate, replay] = [0, 1].map(|index| report.configurations[index].validation.clone());
     assert!(report.holds(), "{:?}", replay.checks);
     // 800 s of four replications against 400 s of four.
     let ratio = replay.simulated_sorted_ms.len() as f64 / rate.simulated_sorted_ms.len() as f64;
@@ -143,9 +143,9 @@ fn results_do_not_hang_on_threads_and_name_no_place() {
         "validation.json",
     ];
     assert_eq!(names, expected);
-    let place = folder.path().to_str().unwrap();
+    let path = folder.path().to_str().unwrap();
     for (name, text) in &one {
-        assert!(!text.contains(place), "{name} names {place}");
+        assert!(!text.contains(path), "{name} names {path}");
         assert!(!text.contains("src=\"http") && !text.contains("href="), "{name} loads from elsewhere");
     }
 }

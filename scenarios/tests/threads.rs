@@ -24,12 +24,12 @@ fn every_strategy_of_the_library_is_the_same_on_one_two_and_three_threads() {
     let no_warm_up = Setting::parse("run.warm_up=0s").unwrap();
     for name in library::names().filter(|name| !library::is_scale(name)) {
         let scenario = Scenario::open(name, std::slice::from_ref(&no_warm_up)).unwrap();
-        for place in 0..scenario.strategies().len() {
-            let description = scenario.resolve(Some(place)).unwrap().description;
+        for number in 0..scenario.strategies().len() {
+            let description = scenario.resolve(Some(number)).unwrap().description;
             let one = report(&description, 1);
             for threads in [2, 3] {
                 let several = pool.install(|| report(&description, threads));
-                assert!(one == several, "{name}, strategy {place}: on {threads} threads it is another run");
+                assert!(one == several, "{name}, strategy {number}: on {threads} threads it is another run");
             }
         }
     }

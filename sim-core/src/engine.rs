@@ -48,7 +48,7 @@ impl Placement {
         Self { homes: (0..entities).map(|slot| (0, slot)).collect(), links: Vec::new() }
     }
 
-    /// The process of an entity, and its place among that process's entities.
+    /// The process of an entity, and its index among that process's entities.
     pub(crate) fn home_of(&self, entity: EntityId) -> (u32, usize) {
         let (process, slot) = self.homes[entity.0 as usize];
         (process, slot as usize)
@@ -56,8 +56,8 @@ impl Placement {
 
     pub(crate) fn direct_delay(&self, from: u32, to: u32) -> SimDuration {
         let pair = (from as usize, to as usize);
-        let place = self.links.binary_search_by_key(&pair, |link| (link.from, link.to));
-        place.map_or(UNREACHABLE, |at| self.links[at].delay)
+        let found = self.links.binary_search_by_key(&pair, |link| (link.from, link.to));
+        found.map_or(UNREACHABLE, |at| self.links[at].delay)
     }
 }
 
@@ -160,19 +160,19 @@ impl<P: Process> Engine<P> {
     /// Schedules a first event for an entity.
     pub fn schedule(&mut self, entity: EntityId, at: SimTime, event: P::Event) {
         let (home, _) = self.placement.home_of(entity);
-        let (_, place) = self.ways.place_of(home);
-        self.slots[place].scheduler.schedule_for(entity, at, event);
+        let (_, found) = self.ways.slot_of(home);
+        self.slots[found].scheduler.schedule_for(entity, at, event);
     }
 
     /// The processes, in the order of [`Engine::new`].
     pub fn processes(&self) -> impl ExactSizeIterator<Item = &P> {
-        self.ways.places().map(|place| &self.slots[place].process)
+        self.ways.slots().map(|found| &self.slots[found].process)
     }
 
     /// The processes, in the same order, to be changed between runs. Allocates nothing unless several threads have run
     /// them.
     pub fn processes_mut(&mut self) -> impl Iterator<Item = &mut P> {
-        let in_order = self.ways.places().enumerate().all(|(process, place)| process == place);
+        let in_order = self.ways.slots().enumerate().all(|(process, found)| process == found);
         let ordered = if in_order { self.slots.len() } else { 0 };
         let (ordered, shared_out) = self.slots.split_at_mut(ordered);
         let mut sorted: Vec<&mut Slot<P>> = shared_out.iter_mut().collect();
@@ -188,7 +188,7 @@ impl<P: Process> Engine<P> {
 
     /// The same by process, in the order of [`Engine::new`].
     pub fn handled_by_process(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.ways.places().map(|place| self.slots[place].scheduler.handled())
+        self.ways.slots().map(|found| self.slots[found].scheduler.handled())
     }
 
     /// Rounds so far.

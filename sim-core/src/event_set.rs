@@ -21,7 +21,7 @@ use std::hint::select_unpredictable;
 const ENTITY_BITS: u32 = 24;
 const SEQUENCE_BITS: u32 = 40;
 
-/// The place of an event in the order: its time, then 24 bits of entity and 40 of sequence number.
+/// The rank of an event in the order: its time, then 24 bits of entity and 40 of sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     time: SimTime,

@@ -41,8 +41,8 @@ pub(crate) struct Round<'a> {
 /// Where processes stand, and how messages get from one to another.
 #[derive(Debug)]
 pub(crate) struct Ways {
-    /// By process: its lane, and its place among the slots.
-    places: Vec<(u32, u32)>,
+    /// By process: its lane, and its number among the slots.
+    homes: Vec<(u32, u32)>,
     /// Least delays between slots.
     links: Vec<Link>,
 }
@@ -75,10 +75,10 @@ pub(crate) fn share_out<P: Process>(
     }
     // Keeps the order within a lane.
     slots.sort_by_cached_key(|slot| lane_of[slot.scheduler.process() as usize]);
-    let mut places = vec![(0, 0); slots.len()];
-    for (place, slot) in slots.iter().enumerate() {
+    let mut homes = vec![(0, 0); slots.len()];
+    for (number, slot) in slots.iter().enumerate() {
         let process = slot.scheduler.process() as usize;
-        places[process] = (lane_of[process] as u32, place as u32);
+        homes[process] = (lane_of[process] as u32, number as u32);
     }
     let mut lanes = Vec::with_capacity(count);
     let mut first = 0;
@@ -87,7 +87,7 @@ pub(crate) fn share_out<P: Process>(
         lanes.push(Lane::new(number, first..first + mine, count, slots.len()));
         first += mine;
     }
-    (lanes, Ways::new(places, lookahead))
+    (lanes, Ways::new(homes, lookahead))
 }
 
 /// Runs a round of some lanes and their slots, on the threads of the current pool if `in_parallel`.
@@ -185,8 +185,8 @@ impl<M: Copy> Lane<M> {
     fn deliver<P: Process<Message = M>>(&mut self, slots: &mut [Slot<P>], ways: &Ways) {
         for messages in &mut self.incoming {
             for Outgoing { receiver, key, delivery } in messages.drain(..) {
-                let (_, place) = ways.place_of(receiver);
-                slots[place - self.first].scheduler.deliver(key, delivery);
+                let (_, slot_number) = ways.slot_of(receiver);
+                slots[slot_number - self.first].scheduler.deliver(key, delivery);
             }
         }
     }
@@ -204,15 +204,15 @@ impl<M: Copy> Lane<M> {
         }
         let mut outbox = std::mem::take(&mut slots[at].scheduler.outbox);
         for outgoing in outbox.drain(..) {
-            let (lane, place) = ways.place_of(outgoing.receiver);
+            let (lane, slot_number) = ways.slot_of(outgoing.receiver);
             let time = outgoing.key.time();
             if lane == self.number {
-                let to = place - self.first;
+                let to = slot_number - self.first;
                 slots[to].scheduler.deliver(outgoing.key, outgoing.delivery);
                 pending[to] = pending[to].min(time);
             } else {
                 self.outgoing[lane].push(outgoing);
-                self.arrivals[place] = self.arrivals[place].min(time);
+                self.arrivals[slot_number] = self.arrivals[slot_number].min(time);
             }
         }
         slots[at].scheduler.outbox = outbox;
@@ -220,22 +220,23 @@ impl<M: Copy> Lane<M> {
 }
 
 impl Ways {
-    fn new(places: Vec<(u32, u32)>, lookahead: &[Lookahead]) -> Self {
-        let place = |process: usize| places[process].1;
-        let link = |it: &Lookahead| Link { from: place(it.from), to: place(it.to), delay: it.delay };
+    fn new(homes: Vec<(u32, u32)>, lookahead: &[Lookahead]) -> Self {
+        let slot_number = |process: usize| homes[process].1;
+        let link =
+            |it: &Lookahead| Link { from: slot_number(it.from), to: slot_number(it.to), delay: it.delay };
         let links = lookahead.iter().map(link).collect();
-        Self { places, links }
+        Self { homes, links }
     }
 
-    /// The lane of a process, and its place among the slots.
-    pub(crate) fn place_of(&self, process: u32) -> (usize, usize) {
-        let (lane, place) = self.places[process as usize];
-        (lane as usize, place as usize)
+    /// The lane of a process, and its number among the slots.
+    pub(crate) fn slot_of(&self, process: u32) -> (usize, usize) {
+        let (lane, slot_number) = self.homes[process as usize];
+        (lane as usize, slot_number as usize)
     }
 
-    /// The places of all processes, in their order.
-    pub(crate) fn places(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.places.iter().map(|&(_, place)| place as usize)
+    /// The numbers of the slots of all processes, in their order.
+    pub(crate) fn slots(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.homes.iter().map(|&(_, slot_number)| slot_number as usize)
     }
 
     /// Computes how far each slot may go, at most to `end`, from when each has something to do next; `earliest` is

@@ -70,8 +70,8 @@ pub struct Scheduler<E, M> {
     /// Who acts, and which of this process's entities that is.
     entity: EntityId,
     slot: usize,
-    /// The place of the event that is being handled among those of its time; none once it was used again.
-    place: Option<Source>,
+    /// The rank of the event that is being handled among those of its time; none once it was used again.
+    rank: Option<Source>,
     pub(crate) events: EventSet<Pending<E, M>>,
     pub(crate) deliveries: Slab<Delivery<M>>,
     pub(crate) outbox: Vec<Outgoing<M>>,
@@ -88,7 +88,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             now: SimTime::ZERO,
             entity: entities.first().copied().unwrap_or(EntityId(0)),
             slot: 0,
-            place: None,
+            rank: None,
             events: EventSet::with_capacity(ROOM),
             deliveries: Slab::with_capacity(ROOM),
             outbox: Vec::with_capacity(ROOM),
@@ -171,16 +171,16 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.events.push(Key::at(at, self.sources[slot].take()), Pending::Event(event));
     }
 
-    /// Schedules an event in the place of the one that is being handled: among the entity's events of its time it
+    /// Schedules an event in the rank of the one that is being handled: among the entity's events of its time it
     /// comes where that one came among those of its own. So one event that goes from each moment of a time line to
     /// the next has the order that an event per moment would have, all scheduled when the first one was.
     ///
     /// # Panics
-    /// If `at` has passed, a message is being handled, or the place was taken before.
+    /// If `at` has passed, a message is being handled, or the rank was taken before.
     pub fn schedule_next(&mut self, at: SimTime, event: E) {
         self.assert_to_come(at);
-        let place = self.place.take().expect("an event goes on once");
-        self.events.push(Key::at(at, place), Pending::Event(event));
+        let rank = self.rank.take().expect("an event goes on once");
+        self.events.push(Key::at(at, rank), Pending::Event(event));
     }
 
     /// Sends `message` to `target`, where it arrives at `at`.
@@ -225,13 +225,13 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             match pending {
                 Pending::Event(event) => {
                     self.acts(key.entity());
-                    self.place = Some(key.source());
+                    self.rank = Some(key.source());
                     process.handle(self.entity, event, self);
                 }
                 Pending::Message(handle) => {
                     let delivery = self.deliveries.remove(handle);
                     self.acts(delivery.target);
-                    self.place = None;
+                    self.rank = None;
                     process.receive(delivery.target, delivery.message, self);
                 }
             }

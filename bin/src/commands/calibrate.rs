@@ -226,9 +226,9 @@ fn residuals(fitted: &Residuals, held_out: Option<&Residuals>) -> Vec<Vec<String
     let mut head = vec!["", "fitted: measured ms", "simulated", "error"];
     head.extend(held_out.iter().flat_map(|_| ["held out: measured ms", "simulated", "error"]));
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
-    for (place, figure) in fitted.figures.iter().enumerate() {
+    for (index, figure) in fitted.figures.iter().enumerate() {
         let mut row = vec![figure.figure.to_owned()];
-        for figure in std::iter::once(figure).chain(held_out.map(|it| &it.figures[place])) {
+        for figure in std::iter::once(figure).chain(held_out.map(|it| &it.figures[index])) {
             row.push(format!("{:.1}", figure.measured_ms));
             row.push(format!("{:.1}", figure.simulated_ms));
             row.push(format!("{:+.1} %", figure.relative_error * 100.0));

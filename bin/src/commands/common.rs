@@ -144,8 +144,8 @@ impl Running {
 
     /// A plan of one strategy: the named one, or the scenario's first.
     pub(crate) fn plan_of_one(&self, scenario: &Scenario, strategy: Option<&str>) -> Checked<ComparisonPlan> {
-        let place = scenario.strategy(strategy)?;
-        let chosen = place.map(|place| scenario.strategies()[place].clone()).into_iter().collect();
+        let index = scenario.strategy(strategy)?;
+        let chosen = index.map(|index| scenario.strategies()[index].clone()).into_iter().collect();
         ComparisonPlan::new(scenario, &self.choice(chosen, None))
     }
 

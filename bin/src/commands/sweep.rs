@@ -104,8 +104,8 @@ fn named<'a>(sweep: &Sweep, points: &'a [Point]) -> Vec<(String, &'a Summary)> {
 /// A line per point and strategy: the mean, and the difference to the baseline.
 fn table(sweep: &Sweep, points: &[Point]) -> String {
     let mut text = String::new();
-    for (place, summary) in named(sweep, points) {
-        let _ = writeln!(text, "{place}");
+    for (point, summary) in named(sweep, points) {
+        let _ = writeln!(text, "{point}");
         for it in &summary.strategies {
             let against = summary.against_baseline(&it.name).map_or(String::new(), |paired| {
                 let difference = &paired.mean_difference_ms;

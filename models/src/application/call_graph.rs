@@ -192,7 +192,7 @@ pub struct Group {
 pub struct Call {
     /// What is called.
     pub endpoint: EndpointId,
-    /// The place in the group of the call whose coin decides whether it is made: its own, or that of the first of
+    /// The best in the group of the call whose coin decides whether it is made: its own, or that of the first of
     /// several that are made together or not at all.
     pub coin: u16,
     /// With which probability, 0 to 1.
@@ -203,7 +203,7 @@ impl Group {
     /// All of these calls, by endpoint and probability, each with a coin of its own, in the first stage.
     #[must_use]
     pub fn in_turn(calls: impl IntoIterator<Item = (EndpointId, f64)>) -> Self {
-        let call = |(place, (endpoint, probability))| Call { endpoint, coin: place, probability };
+        let call = |(best, (endpoint, probability))| Call { endpoint, coin: best, probability };
         Self { stage: 0, sequence_length: usize::MAX, calls: (0..).zip(calls).map(call).collect() }
     }
 
@@ -389,9 +389,9 @@ impl Application {
                             best = Some((gain, longer(path)));
                         }
                     } else if !path.contains(&callee) {
-                        let place = &mut next[callee.0 as usize];
-                        if place.as_ref().is_none_or(|(g, _)| gain > *g) {
-                            *place = Some((gain, longer(path)));
+                        let best = &mut next[callee.0 as usize];
+                        if best.as_ref().is_none_or(|(g, _)| gain > *g) {
+                            *best = Some((gain, longer(path)));
                         }
                     }
                 }

@@ -61,7 +61,7 @@ impl ChangedViews {
     ) {
         let service = topology.pod_ids.service_of(pod);
         let known =
-            match self.newest(service).and_then(|it| it.find(pod).ok().map(|place| it.endpoints[place])) {
+            match self.newest(service).and_then(|it| it.find(pod).ok().map(|index| it.endpoints[index])) {
                 Some(change) => change.now,
                 None => topology.known_at_start(pod),
             };
@@ -120,8 +120,8 @@ pub fn view_of<'a>(
     }
     let service = topology.upstreams.spec(false, upstream).service;
     let Some(it) = changed.up_to(service, pushed) else { return topology.view(site, upstream) };
-    let place = site.index() - topology.sites_in(here).start;
-    let view = &it.views[place * topology.upstreams.len() + upstream.index()];
+    let index = site.index() - topology.sites_in(here).start;
+    let view = &it.views[index * topology.upstreams.len() + upstream.index()];
     view.get_or_init(|| topology.make_view(site, upstream, &it.endpoints, it.generation))
 }
 
@@ -132,8 +132,8 @@ impl ChangedService {
 
     fn put(&mut self, change: Change) {
         match self.find(change.pod) {
-            Ok(place) => self.endpoints[place] = change,
-            Err(place) => self.endpoints.insert(place, change),
+            Ok(index) => self.endpoints[index] = change,
+            Err(index) => self.endpoints.insert(index, change),
         }
     }
 

@@ -136,7 +136,7 @@ impl Shard {
     }
 
     #[inline]
-    fn place_of(&self, entity: EntityId) -> usize {
+    fn index_of(&self, entity: EntityId) -> usize {
         match &self.clusters[..] {
             // Most share no host with others.
             [_] => 0,
@@ -147,8 +147,8 @@ impl Shard {
     /// A cluster's state is read.
     #[cold]
     fn sample(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
-        let place = self.place_of(entity);
-        let (cluster, topology) = (&mut self.clusters[place], &*self.topology);
+        let index = self.index_of(entity);
+        let (cluster, topology) = (&mut self.clusters[index], &*self.topology);
         match event {
             Event::SampleTaken => sampling::sample_is_due(cluster, topology, &self.compute, scheduler),
             _ => sampling::end_quarter(cluster, topology, scheduler),
@@ -160,15 +160,15 @@ impl Shard {
         entity: EntityId,
         scheduler: &'a mut Scheduler<Event, Message>,
     ) -> Dispatcher<'a> {
-        let place = self.place_of(entity);
+        let index = self.index_of(entity);
         let Self { topology, clusters, compute, handed, .. } = self;
-        Dispatcher::new(&mut clusters[place], topology, compute, scheduler, handed)
+        Dispatcher::new(&mut clusters[index], topology, compute, scheduler, handed)
     }
 
     /// What is due of all that is known in advance of a cluster.
     fn take_known(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) -> Event {
-        let place = self.place_of(entity);
-        let timeline = &mut self.clusters[place].timeline;
+        let index = self.index_of(entity);
+        let timeline = &mut self.clusters[index].timeline;
         let due = timeline.take();
         if let Some(at) = timeline.next() {
             scheduler.schedule_next(at, Event::KnownIsDue);
@@ -186,9 +186,9 @@ impl Shard {
         let now = scheduler.now();
         let done = self.compute.on_event(now, event, &mut self.others_done, cpu_events(scheduler));
         let Some(job) = done else { return };
-        let place = self.place_of(entity);
+        let index = self.index_of(entity);
         let Self { topology, clusters, compute, handed, others_done } = self;
-        let mut dispatcher = Dispatcher::new(&mut clusters[place], topology, compute, scheduler, handed);
+        let mut dispatcher = Dispatcher::new(&mut clusters[index], topology, compute, scheduler, handed);
         dispatcher.job_done(job);
         others_done.drain(..).for_each(|job| dispatcher.job_done(job));
     }

@@ -92,10 +92,10 @@ impl Users {
         };
         let request = self.open.insert(OpenRequest { population, number, user, endpoint, sent: at.now });
         let work = at.recorder.work_begins(RequestId { population, number });
-        let places = at.topology.places_of(population);
+        let whereabouts = at.topology.whereabouts_of(population);
         let access = &mut self.access[population];
-        if it.reconnects_after.is_some() || places.is_some() {
-            let moves = places.map_or(0, |places| places.moves_before(user, at.now));
+        if it.reconnects_after.is_some() || whereabouts.is_some() {
+            let moves = whereabouts.map_or(0, |whereabouts| whereabouts.moves_before(user, at.now));
             access.reconnect(user, connection_number(it, user, at.now) + moves);
         }
         let tcp = &at.topology.description.clusters[at.here].tcp;

@@ -191,7 +191,7 @@ impl<J: Copy> Compute<J> {
     }
 
     /// An idle container is on this host from now on, or on none.
-    pub fn place(&mut self, container: ContainerId, host: Option<HostId>) {
+    pub fn put_on(&mut self, container: ContainerId, host: Option<HostId>) {
         let it = &mut self.containers[container];
         self.hosts[it.host].containers.retain(|other| *other != container);
         let Some(host) = host else { return };
@@ -496,8 +496,8 @@ impl<J: Copy> Compute<J> {
         let host = &mut self.hosts[id];
         host.is_crowded = host.runnable > host.cores;
         if !host.is_crowded {
-            for place in 0..host.containers.len() {
-                self.part(self.hosts[id].containers[place], schedule);
+            for index in 0..host.containers.len() {
+                self.part(self.hosts[id].containers[index], schedule);
             }
         }
     }
@@ -505,8 +505,8 @@ impl<J: Copy> Compute<J> {
     /// A host becomes crowded: nobody on it is apart any more.
     fn bring_together(&mut self, host: HostId, schedule: &mut impl FnMut(NextEvent)) {
         self.hosts[host].is_crowded = true;
-        for place in 0..self.hosts[host].containers.len() {
-            let id = self.hosts[host].containers[place];
+        for index in 0..self.hosts[host].containers.len() {
+            let id = self.hosts[host].containers[index];
             let it = &mut self.containers[id];
             if it.is_apart {
                 it.come_together(&mut self.workers[it.workers()]);
@@ -533,11 +533,11 @@ impl<J: Copy> Compute<J> {
         }
         max_min_share(self.hosts[host].cores, &self.claims, &mut self.shares);
         let mut again = false;
-        for place in 0..count {
-            let id = self.hosts[host].containers[place];
+        for index in 0..count {
+            let id = self.hosts[host].containers[index];
             let it = &mut self.containers[id];
             let runnable = it.runnable();
-            let rate = if runnable == 0.0 { 1.0 } else { self.shares[place] / runnable };
+            let rate = if runnable == 0.0 { 1.0 } else { self.shares[index] / runnable };
             let moved = (rate - it.rate).abs() > 1e-12;
             if moved || id == changed {
                 it.advance(now, &mut self.workers[it.workers()]);
@@ -594,7 +594,7 @@ impl<J: Copy> Compute<J> {
 }
 
 impl<J: Copy> Container<J> {
-    /// Its workers' places among those of all containers.
+    /// Its workers' numbers among those of all containers.
     const fn workers(&self) -> Range<usize> {
         let first = self.first_worker as usize;
         first..first + self.workers as usize

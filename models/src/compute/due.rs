@@ -77,8 +77,8 @@ mod tests {
             for (gap, delay, is_off) in steps {
                 for _ in 0..gap {
                     let mut comes = 0;
-                    while let Some(place) = events.iter().position(|&it| it == now) {
-                        events.swap_remove(place);
+                    while let Some(index) = events.iter().position(|&it| it == now) {
+                        events.swap_remove(index);
                         match due.event_comes(SimTime::from_nanos(now)) {
                             Comes::Due => comes += 1,
                             Comes::Early(at) => events.push(at.as_nanos()),

@@ -167,9 +167,9 @@ mod tests {
                     plain.advance(work);
                     left -= work;
                     let done = fast.take_done(1e-9).expect("the twin has a job that is done");
-                    let place = plain.0.iter().position(|job| job.1 == done).unwrap();
-                    prop_assert!(plain.0[place].0.abs() < 1e-9);
-                    plain.0.remove(place);
+                    let index = plain.0.iter().position(|job| job.1 == done).unwrap();
+                    prop_assert!(plain.0[index].0.abs() < 1e-9);
+                    plain.0.remove(index);
                 }
                 fast.advance(left);
                 plain.advance(left);

@@ -26,8 +26,8 @@ pub struct EndpointList {
 /// The endpoints that are somewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Area {
-    /// Their places in the list.
-    places: Runs,
+    /// Their positions in the list.
+    positions: Runs,
     /// Their ranks among those of the area around.
     ranks: Runs,
 }
@@ -40,23 +40,23 @@ pub struct Part {
 }
 
 impl EndpointList {
-    /// A list of these endpoints, in ascending order of their pods, with weight and place.
+    /// A list of these endpoints, in ascending order of their pods, with weight and position.
     #[must_use]
     pub fn new(endpoints: impl IntoIterator<Item = (PodId, u32, Locality<NameId>)>) -> Self {
         let mut list = Self { areas: vec![Area::default()], ..Self::default() };
         for (pod, weight, locality) in endpoints {
-            let place = list.pods.len() as u32;
+            let position = list.pods.len() as u32;
             list.pods.push(pod);
             list.weights.push(weight);
             let mut area = 0;
-            list.areas[0].places.push(place);
+            list.areas[0].positions.push(position);
             for name in [locality.region, locality.zone, locality.subzone] {
                 let inner = *list.within.entry((area, name)).or_insert(list.areas.len() as u32);
                 if inner as usize == list.areas.len() {
                     list.areas.push(Area::default());
                 }
-                let rank = list.areas[area as usize].places.len - 1;
-                list.areas[inner as usize].places.push(place);
+                let rank = list.areas[area as usize].positions.len - 1;
+                list.areas[inner as usize].positions.push(position);
                 list.areas[inner as usize].ranks.push(rank);
                 area = inner;
             }
@@ -92,7 +92,7 @@ impl EndpointList {
     /// How many endpoints a part has.
     #[must_use]
     pub fn len(&self, part: Part) -> u32 {
-        let of = |area: u32| self.areas[area as usize].places.len;
+        let of = |area: u32| self.areas[area as usize].positions.len;
         of(part.area) - part.without.map_or(0, of)
     }
 
@@ -102,21 +102,21 @@ impl EndpointList {
         self.pods.is_empty()
     }
 
-    /// The place in the list of the endpoint of this rank in a part.
+    /// The position in the list of the endpoint of this rank in a part.
     #[must_use]
-    pub fn place(&self, part: Part, rank: u32) -> usize {
+    pub fn position(&self, part: Part, rank: u32) -> usize {
         let rank = part.without.map_or(rank, |area| self.areas[area as usize].ranks.skip(rank));
-        self.areas[part.area as usize].places.at(rank) as usize
+        self.areas[part.area as usize].positions.at(rank) as usize
     }
 
-    /// How many endpoints of a part stand before a place of the list.
+    /// How many endpoints of a part stand before a position of the list.
     #[must_use]
-    pub fn rank(&self, part: Part, place: usize) -> u32 {
-        let of = |area: u32| self.areas[area as usize].places.count_before(place as u32);
+    pub fn rank(&self, part: Part, position: usize) -> u32 {
+        let of = |area: u32| self.areas[area as usize].positions.count_before(position as u32);
         of(part.area) - part.without.map_or(0, of)
     }
 
-    /// The place of a pod, or where it would stand.
+    /// The position of a pod, or where it would stand.
     ///
     /// # Errors
     /// If it is not in the list.
@@ -124,16 +124,16 @@ impl EndpointList {
         self.pods.binary_search(&pod)
     }
 
-    /// The pod at a place.
+    /// The pod at a position.
     #[must_use]
-    pub fn pod(&self, place: usize) -> PodId {
-        self.pods[place]
+    pub fn pod(&self, position: usize) -> PodId {
+        self.pods[position]
     }
 
-    /// The load balancing weight of the endpoint at a place.
+    /// The load balancing weight of the endpoint at a position.
     #[must_use]
-    pub fn weight(&self, place: usize) -> u32 {
-        self.weights.get(place).copied().unwrap_or(1)
+    pub fn weight(&self, position: usize) -> u32 {
+        self.weights.get(position).copied().unwrap_or(1)
     }
 
     /// Whether all endpoints weigh 1.
@@ -201,7 +201,7 @@ impl Runs {
 pub struct Edits<T> {
     /// Of each row that is taken out, how many rows that stay come before it.
     taken: Vec<u32>,
-    /// What is put in, by its place in the result.
+    /// What is put in, by its position in the result.
     added: Vec<(u32, T)>,
 }
 
@@ -219,9 +219,9 @@ impl<T> Edits<T> {
     #[must_use]
     pub fn new(taken: &[u32], added: Vec<(u32, T)>) -> Self {
         let stay_before = |rank: u32| rank - taken.partition_point(|&it| it < rank) as u32;
-        let put = |(place, (rank, row)): (usize, (u32, T))| (stay_before(rank) + place as u32, row);
+        let put = |(position, (rank, row)): (usize, (u32, T))| (stay_before(rank) + position as u32, row);
         Self {
-            taken: taken.iter().enumerate().map(|(place, rank)| rank - place as u32).collect(),
+            taken: taken.iter().enumerate().map(|(position, rank)| rank - position as u32).collect(),
             added: added.into_iter().enumerate().map(put).collect(),
         }
     }
@@ -238,17 +238,17 @@ impl<T> Edits<T> {
         self.taken.is_empty() && self.added.is_empty()
     }
 
-    /// The row at a place of the result.
+    /// The row at a position of the result.
     #[must_use]
-    pub fn row(&self, place: u32) -> Row<'_, T> {
+    pub fn row(&self, position: u32) -> Row<'_, T> {
         if self.is_empty() {
-            return Row::Shared(place);
+            return Row::Shared(position);
         }
-        let before = self.added.partition_point(|(at, _)| *at < place);
+        let before = self.added.partition_point(|(at, _)| *at < position);
         match self.added.get(before) {
-            Some((at, row)) if *at == place => Row::Added(row),
+            Some((at, row)) if *at == position => Row::Added(row),
             _ => {
-                let rank = place - before as u32;
+                let rank = position - before as u32;
                 Row::Shared(rank + self.taken.partition_point(|&stay| stay <= rank) as u32)
             }
         }
@@ -289,25 +289,26 @@ mod tests {
             let viewer = random_locality(&mut rng, few + 1);
             for (priority, part) in list.by_distance(&viewer).into_iter().enumerate() {
                 let expected: Vec<usize> = (0..endpoints.len())
-                    .filter(|&place| locality_priority(&viewer, &endpoints[place].2) == priority as u32)
+                    .filter(|&position| locality_priority(&viewer, &endpoints[position].2) == priority as u32)
                     .collect();
                 let Some(part) = part else {
                     assert!(expected.is_empty(), "seed {seed}");
                     continue;
                 };
-                let places: Vec<usize> = (0..list.len(part)).map(|rank| list.place(part, rank)).collect();
-                assert_eq!(places, expected, "seed {seed}");
-                for place in 0..endpoints.len() {
-                    let before = expected.iter().filter(|&&it| it < place).count();
-                    assert_eq!(list.rank(part, place) as usize, before, "seed {seed}");
+                let positions: Vec<usize> =
+                    (0..list.len(part)).map(|rank| list.position(part, rank)).collect();
+                assert_eq!(positions, expected, "seed {seed}");
+                for position in 0..endpoints.len() {
+                    let before = expected.iter().filter(|&&it| it < position).count();
+                    assert_eq!(list.rank(part, position) as usize, before, "seed {seed}");
                 }
             }
-            for (place, (pod, weight, _)) in endpoints.iter().enumerate() {
+            for (position, (pod, weight, _)) in endpoints.iter().enumerate() {
                 assert_eq!(
-                    (list.find(*pod), list.pod(place), list.weight(place)),
-                    (Ok(place), *pod, *weight)
+                    (list.find(*pod), list.pod(position), list.weight(position)),
+                    (Ok(position), *pod, *weight)
                 );
-                assert_eq!(list.find(PodId(pod.0 + 1)), Err(place + 1));
+                assert_eq!(list.find(PodId(pod.0 + 1)), Err(position + 1));
             }
         }
     }
@@ -331,7 +332,7 @@ mod tests {
             expected.sort_unstable();
             let at = |row: &u32| shared.partition_point(|it| it < row) as u32;
             let edits = Edits::new(&taken, added.iter().map(|row| (at(row), *row)).collect());
-            let row = |place| match edits.row(place) {
+            let row = |position| match edits.row(position) {
                 Row::Shared(rank) => shared[rank as usize],
                 Row::Added(row) => *row,
             };

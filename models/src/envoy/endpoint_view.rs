@@ -75,7 +75,7 @@ pub struct SharedLevel {
     pub part: Option<Part>,
     /// What is not sent to this site, and what is not in the list, in ascending order of the pods.
     pub edits: Edits<(PodId, Detail)>,
-    /// What sets endpoints of the list apart, by their place there, ascending. All others weigh as the list says,
+    /// What sets endpoints of the list apart, by their position there, ascending. All others weigh as the list says,
     /// are healthy and were there before the run.
     pub details: Vec<(u32, Detail)>,
 }
@@ -96,9 +96,9 @@ pub struct Detail {
 pub struct Locality {
     /// The level.
     pub level: u32,
-    /// Its first place in the view.
+    /// Its first position in the view.
     pub start: u32,
-    /// The place after its last.
+    /// The position after its last.
     pub end: u32,
     /// Its weight.
     pub weight: u32,
@@ -192,22 +192,22 @@ impl EndpointView {
 
     /// All endpoints, level by level.
     pub fn pods(&self) -> impl Iterator<Item = PodId> {
-        (0..self.len()).map(|place| self.pod(place))
+        (0..self.len()).map(|position| self.pod(position))
     }
 
-    /// The endpoint at a place.
+    /// The endpoint at a position.
     #[must_use]
     #[inline]
-    pub fn pod(&self, place: usize) -> PodId {
+    pub fn pod(&self, position: usize) -> PodId {
         match &self.endpoints {
-            Endpoints::Own(pods, _) => pods[place],
-            Endpoints::Shared(list, levels) => self.shared_pod(list, levels, place),
+            Endpoints::Own(pods, _) => pods[position],
+            Endpoints::Shared(list, levels) => self.shared_pod(list, levels, position),
         }
     }
 
     /// Where the endpoints of a level stand.
     #[must_use]
-    pub fn places(&self, level: usize) -> std::ops::Range<usize> {
+    pub fn positions(&self, level: usize) -> std::ops::Range<usize> {
         let start = if level == 0 { 0 } else { self.ends[level - 1] as usize };
         start..self.ends[level] as usize
     }
@@ -223,16 +223,16 @@ impl EndpointView {
 
     /// The endpoints of a level.
     pub fn level(&self, level: usize) -> impl Iterator<Item = PodId> {
-        self.places(level).map(|place| self.pod(place))
+        self.positions(level).map(|position| self.pod(position))
     }
 
-    /// What sets the endpoint at a place apart.
+    /// What sets the endpoint at a position apart.
     #[must_use]
     #[inline]
-    pub fn detail(&self, place: usize) -> Detail {
+    pub fn detail(&self, position: usize) -> Detail {
         match &self.endpoints {
-            Endpoints::Own(_, details) => details.get(place).copied().unwrap_or(PLAIN),
-            Endpoints::Shared(list, levels) => self.shared_detail(list, levels, place),
+            Endpoints::Own(_, details) => details.get(position).copied().unwrap_or(PLAIN),
+            Endpoints::Shared(list, levels) => self.shared_detail(list, levels, position),
         }
     }
 
@@ -258,43 +258,45 @@ impl EndpointView {
         &self,
         list: &EndpointList,
         levels: &'a [SharedLevel],
-        place: usize,
+        position: usize,
     ) -> (&'a SharedLevel, Result<usize, &'a (PodId, Detail)>) {
-        let level = self.ends.partition_point(|&end| end as usize <= place);
+        let level = self.ends.partition_point(|&end| end as usize <= position);
         let it = &levels[level];
-        let row = match it.edits.row((place - self.places(level).start) as u32) {
+        let row = match it.edits.row((position - self.positions(level).start) as u32) {
             Row::Added(row) => Err(row),
-            Row::Shared(rank) => Ok(list.place(it.part.expect("it has rows"), rank)),
+            Row::Shared(rank) => Ok(list.position(it.part.expect("it has rows"), rank)),
         };
         (it, row)
     }
 
-    fn shared_pod(&self, list: &EndpointList, levels: &[SharedLevel], place: usize) -> PodId {
-        match self.shared_row(list, levels, place).1 {
+    fn shared_pod(&self, list: &EndpointList, levels: &[SharedLevel], position: usize) -> PodId {
+        match self.shared_row(list, levels, position).1 {
             Ok(at) => list.pod(at),
             Err((pod, _)) => *pod,
         }
     }
 
-    fn shared_detail(&self, list: &EndpointList, levels: &[SharedLevel], place: usize) -> Detail {
-        match self.shared_row(list, levels, place) {
+    fn shared_detail(&self, list: &EndpointList, levels: &[SharedLevel], position: usize) -> Detail {
+        match self.shared_row(list, levels, position) {
             (_, Err((_, detail))) => *detail,
-            (level, Ok(at)) => match level.details.binary_search_by_key(&(at as u32), |(place, _)| *place) {
-                Ok(found) => level.details[found].1,
-                Err(_) => Detail { weight: list.weight(at), ..PLAIN },
-            },
+            (level, Ok(at)) => {
+                match level.details.binary_search_by_key(&(at as u32), |(position, _)| *position) {
+                    Ok(found) => level.details[found].1,
+                    Err(_) => Detail { weight: list.weight(at), ..PLAIN },
+                }
+            }
         }
     }
 
-    /// What the endpoint at a place weighs in a hash table: where localities are weighted, its part
+    /// What the endpoint at a position weighs in a hash table: where localities are weighted, its part
     /// of its locality times the locality's weight.
     #[must_use]
-    pub fn hash_weight(&self, place: usize) -> f64 {
-        let own = f64::from(self.detail(place).weight);
-        let holds = |it: &&Locality| (it.start as usize..it.end as usize).contains(&place);
+    pub fn hash_weight(&self, position: usize) -> f64 {
+        let own = f64::from(self.detail(position).weight);
+        let holds = |it: &&Locality| (it.start as usize..it.end as usize).contains(&position);
         let Some(locality) = self.localities.iter().find(holds) else { return own };
-        let places = locality.start as usize..locality.end as usize;
-        let all: f64 = places.map(|place| f64::from(self.detail(place).weight)).sum();
+        let positions = locality.start as usize..locality.end as usize;
+        let all: f64 = positions.map(|position| f64::from(self.detail(position).weight)).sum();
         own / all * f64::from(locality.weight)
     }
 
@@ -314,9 +316,9 @@ impl EndpointView {
     #[must_use]
     pub fn load_where(&self, healthy: impl Fn(PodId) -> bool, panic_threshold: u32) -> PriorityLoad {
         let level = |level| {
-            let places = self.places(level);
-            let total = places.len() as u64;
-            let healthy = places.filter(|&at| self.detail(at).healthy && healthy(self.pod(at))).count();
+            let positions = self.positions(level);
+            let total = positions.len() as u64;
+            let healthy = positions.filter(|&at| self.detail(at).healthy && healthy(self.pod(at))).count();
             Level::new(HostCounts { healthy: healthy as u64, ..HostCounts::healthy(total) })
         };
         PriorityLoad::new(&(0..self.levels()).map(level).collect::<Vec<_>>(), panic_threshold)
@@ -350,10 +352,10 @@ impl SharedLevel {
 fn localities(endpoints: &[Endpoint]) -> Vec<Locality> {
     let mut localities: Vec<Locality> = Vec::new();
     let mut before = None;
-    for (place, endpoint) in endpoints.iter().enumerate() {
+    for (position, endpoint) in endpoints.iter().enumerate() {
         let key = (endpoint.priority, endpoint.locality);
         if before != Some(key) {
-            let (start, weight) = (place as u32, endpoint.locality_weight.unwrap_or(0));
+            let (start, weight) = (position as u32, endpoint.locality_weight.unwrap_or(0));
             localities.push(Locality { level: endpoint.priority, start, end: start, weight });
         }
         before = Some(key);

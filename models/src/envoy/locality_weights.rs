@@ -56,7 +56,7 @@ impl LocalityWeights {
         Self { effective, schedule }
     }
 
-    /// A schedule that starts at a random place.
+    /// A schedule that starts at a random point.
     #[must_use]
     pub fn start(localities: &[LocalityHosts], overprovisioning_factor: u32, draw: &mut Draw) -> Self {
         let mut weights = Self::new(localities, overprovisioning_factor);

@@ -208,17 +208,17 @@ impl PriorityLoad {
 /// hosts of all levels come before degraded ones.
 #[must_use]
 pub fn choose_priority(levels: &[LevelLoad], hash: u64) -> (usize, Availability) {
-    let place = (hash % 100 + 1) as u32;
+    let point = (hash % 100 + 1) as u32;
     let mut sum = 0;
     for (priority, level) in levels.iter().enumerate() {
         sum += level.load;
-        if place <= sum {
+        if point <= sum {
             return (priority, Availability::Healthy);
         }
     }
     for (priority, level) in levels.iter().enumerate() {
         sum += level.degraded_load;
-        if place <= sum {
+        if point <= sum {
             return (priority, Availability::Degraded);
         }
     }

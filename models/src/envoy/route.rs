@@ -166,8 +166,8 @@ impl Route {
     #[must_use]
     pub fn destination(&self, uniform: f64) -> UpstreamId {
         let total = self.destinations.last().map_or(0, |(_, sum)| *sum);
-        let place = (uniform * f64::from(total)) as u32;
-        let found = self.destinations.iter().find(|(_, sum)| place < *sum);
+        let point = (uniform * f64::from(total)) as u32;
+        let found = self.destinations.iter().find(|(_, sum)| point < *sum);
         found.or(self.destinations.last()).expect("a route has a destination").0
     }
 }

@@ -107,14 +107,14 @@ pub enum HashAlgorithm {
 pub enum HashBalancer {
     /// [`RingHash`](super::load_balancer::RingHash).
     RingHash {
-        /// Places that the ring has at least.
+        /// Points that the ring has at least.
         minimum_ring_size: u64,
-        /// Places that the ring has at most.
+        /// Points that the ring has at most.
         maximum_ring_size: u64,
     },
     /// [`Maglev`](super::load_balancer::Maglev).
     Maglev {
-        /// Places of the table.
+        /// Entries of the table.
         table_size: u32,
     },
 }
@@ -189,7 +189,8 @@ impl GeneratedCookie {
     /// The hash of a request that has it.
     #[must_use]
     pub fn hash(self) -> u64 {
-        let digit = |place: usize| b"0123456789abcdef"[(self.0 >> (60 - 4 * place) & 0xf) as usize];
+        let digit =
+            |digit_number: usize| b"0123456789abcdef"[(self.0 >> (60 - 4 * digit_number) & 0xf) as usize];
         xxh64(&std::array::from_fn::<u8, 16, _>(digit), 0)
     }
 }

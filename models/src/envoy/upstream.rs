@@ -12,7 +12,7 @@
 //! # Assumptions
 //! - Changes of health are merged over all levels, by Envoy per level.
 //! - A change makes all levels anew, where Envoy makes only the levels that changed. Effect: a
-//!   rotation or schedule starts again at a random place.
+//!   rotation or schedule starts again at a random point.
 //! - Degraded hosts do not occur: nothing in Istio reports them.
 //! - Errors in a row are counted from the first failure on; successes before it change nothing.
 //!
@@ -123,32 +123,32 @@ struct Level {
 /// Hosts that are picked from alike.
 #[derive(Clone, Debug)]
 struct HostSet {
-    places: Places,
+    positions: Positions,
     /// Per worker.
     balancers: Vec<LoadBalancer>,
 }
 
-/// Places in the view.
+/// Positions in the view.
 #[derive(Clone, Debug)]
-enum Places {
+enum Positions {
     /// All of these.
     Range(Range<usize>),
     /// These, in ascending order.
     Some(Vec<u32>),
 }
 
-impl Places {
+impl Positions {
     fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
-            Self::Some(places) => places.len(),
+            Self::Some(positions) => positions.len(),
         }
     }
 
     fn at(&self, index: usize) -> usize {
         match self {
             Self::Range(range) => range.start + index,
-            Self::Some(places) => places[index] as usize,
+            Self::Some(positions) => positions[index] as usize,
         }
     }
 }
@@ -264,14 +264,15 @@ impl Upstream {
             Some(weights) => weights.pick().expect("a locality has a weight"),
             None => 0,
         };
-        let HostSet { places, balancers } = &mut level.sets[set];
-        if places.len() == 0 {
+        let HostSet { positions, balancers } = &mut level.sets[set];
+        if positions.len() == 0 {
             return None;
         }
-        let active = |index: usize| active(hosts, view.pod(places.at(index)));
-        let weight = |index: usize| weight_of(spec.policy.slow_start, view, places.at(index), now);
-        let picked = balancers[usize::from(worker)].pick(places.len(), weight, active, hash, attempt, draw);
-        Some(view.pod(places.at(picked)))
+        let active = |index: usize| active(hosts, view.pod(positions.at(index)));
+        let weight = |index: usize| weight_of(spec.policy.slow_start, view, positions.at(index), now);
+        let picked =
+            balancers[usize::from(worker)].pick(positions.len(), weight, active, hash, attempt, draw);
+        Some(view.pod(positions.at(picked)))
     }
 
     /// This proxy's active requests to a pod.
@@ -449,85 +450,85 @@ impl<S: Fn(PodId) -> bool, D: FnMut() -> Draw> Making<'_, S, D> {
         // Hashing weighs localities in its tables; in panic they do not count.
         let by_locality = !panics && !self.picking.spec.balancer.hashes();
         let localities: Vec<_> = view.localities(level).filter(|_| by_locality).collect();
-        let places: Vec<_> =
+        let positions: Vec<_> =
             localities.iter().map(|it| self.available(it.start as usize..it.end as usize, false)).collect();
-        let of = |(it, places): (&Locality, &Places)| LocalityHosts {
+        let of = |(it, positions): (&Locality, &Positions)| LocalityHosts {
             weight: it.weight,
             total: it.end - it.start,
-            healthy: places.len() as u32,
+            healthy: positions.len() as u32,
             excluded: 0,
         };
-        let hosts: Vec<_> = localities.iter().zip(&places).map(of).collect();
+        let hosts: Vec<_> = localities.iter().zip(&positions).map(of).collect();
         let factor = DEFAULT_OVERPROVISIONING_FACTOR;
         if hosts.iter().any(|it| it.effective_weight(factor) > 0.0) {
             let weights = (0..self.workers)
                 .map(|_| LocalityWeights::start(&hosts, factor, &mut (self.start)()))
                 .collect();
             return Level {
-                sets: places.into_iter().map(|places| self.set(places, None)).collect(),
+                sets: positions.into_iter().map(|positions| self.set(positions, None)).collect(),
                 weights,
             };
         }
         // Without any weight all healthy hosts of the level are used.
-        let all = self.available(view.places(level), panics);
-        let whole = all.len() == view.places(level).len();
+        let all = self.available(view.positions(level), panics);
+        let whole = all.len() == view.positions(level).len();
         Level { sets: vec![self.set(all, whole.then_some(level))], weights: Vec::new() }
     }
 
     /// The hosts of a range that may be picked.
-    fn available(&self, range: Range<usize>, panics: bool) -> Places {
+    fn available(&self, range: Range<usize>, panics: bool) -> Positions {
         let view = self.picking.view;
-        let ok = |&place: &usize| view.detail(place).healthy && (self.in_service)(view.pod(place));
+        let ok = |&position: &usize| view.detail(position).healthy && (self.in_service)(view.pod(position));
         let are_all_ok = !self.ejects && view.is_healthy();
-        if panics || are_all_ok || range.clone().all(|place| ok(&place)) {
-            Places::Range(range)
+        if panics || are_all_ok || range.clone().all(|position| ok(&position)) {
+            Positions::Range(range)
         } else {
-            Places::Some(range.filter(ok).map(|place| place as u32).collect())
+            Positions::Some(range.filter(ok).map(|position| position as u32).collect())
         }
     }
 
-    fn set(&mut self, places: Places, whole_level: Option<usize>) -> HostSet {
-        let (hosts, policy) = (places.len(), self.picking.spec.balancer);
+    fn set(&mut self, positions: Positions, whole_level: Option<usize>) -> HostSet {
+        let (hosts, policy) = (positions.len(), self.picking.spec.balancer);
         let balancers = if hosts == 0 {
             Vec::new()
         } else if policy.hashes() {
             let view = self.picking.view;
             let shared = whole_level.map(|level| (view.generation(), level));
             let host = |index| {
-                let place = places.at(index);
-                (self.picking.addresses.address_of(view.pod(place)), view.hash_weight(place))
+                let position = positions.at(index);
+                (self.picking.addresses.address_of(view.pod(position)), view.hash_weight(position))
             };
             vec![self.tables.balancer(policy, shared, hosts, host); self.workers]
         } else {
-            let weights = self.weights(&places);
+            let weights = self.weights(&positions);
             let mut balancer = || match &weights {
                 None => policy.start(hosts, &mut (self.start)()),
                 Some(weights) => policy.start_weighted(hosts, |index| weights[index], &mut (self.start)()),
             };
             (0..self.workers).map(|_| balancer()).collect()
         };
-        HostSet { places, balancers }
+        HostSet { positions, balancers }
     }
 
     /// The weights of hosts, if they differ or one of them warms up.
-    fn weights(&self, places: &Places) -> Option<Vec<f64>> {
+    fn weights(&self, positions: &Positions) -> Option<Vec<f64>> {
         let Picking { spec, view, now, .. } = *self.picking;
         if view.are_alike() {
             return None;
         }
         let slow_start = spec.policy.slow_start;
-        let detail = |index| view.detail(places.at(index));
+        let detail = |index| view.detail(positions.at(index));
         let warms_up =
             |index| slow_start.zip(detail(index).added).is_some_and(|(it, added)| it.holds(now - added));
         let differs = |index| detail(index).weight != detail(0).weight;
-        let hosts = 0..places.len();
+        let hosts = 0..positions.len();
         let weighted = hosts.clone().any(|index| warms_up(index) || differs(index));
-        weighted.then(|| hosts.map(|index| weight_of(slow_start, view, places.at(index), now)).collect())
+        weighted.then(|| hosts.map(|index| weight_of(slow_start, view, positions.at(index), now)).collect())
     }
 }
 
-fn weight_of(slow_start: Option<SlowStart>, view: &EndpointView, place: usize, now: SimTime) -> f64 {
-    let detail = view.detail(place);
+fn weight_of(slow_start: Option<SlowStart>, view: &EndpointView, position: usize, now: SimTime) -> f64 {
+    let detail = view.detail(position);
     let factor = slow_start.zip(detail.added).map_or(1.0, |(it, added)| it.factor(now - added));
     f64::from(detail.weight) * factor
 }

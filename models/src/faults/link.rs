@@ -15,7 +15,7 @@ use meshsim_core::SimTime;
 /// A link that swallows packets, in plain values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkFault {
-    /// The link, by its place in the description.
+    /// The link, by its number in the description.
     pub link: u32,
     /// When it begins, from the start of the run, warm-up included.
     pub begins: SimTime,

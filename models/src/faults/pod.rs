@@ -93,9 +93,9 @@ impl PodFaults {
         faults.sort_by_key(|it| (it.cluster, it.service, it.begins));
         let swallows = faults.iter().any(|fault| fault.kind == FaultKind::Blackhole);
         let mut over_by: Vec<SimTime> = Vec::with_capacity(faults.len());
-        for (place, fault) in faults.iter().enumerate() {
+        for (index, fault) in faults.iter().enumerate() {
             let ends = fault.ends.unwrap_or(SimTime::MAX);
-            let before = place.checked_sub(1).filter(|&before| befallen(&faults[before]) == befallen(fault));
+            let before = index.checked_sub(1).filter(|&before| befallen(&faults[before]) == befallen(fault));
             over_by.push(before.map_or(ends, |before| ends.max(over_by[before])));
         }
         Self { faults, over_by, ids, swallows }
@@ -114,7 +114,7 @@ impl PodFaults {
         self.from(start, pod)
     }
 
-    /// Those of a pod from a place on.
+    /// Those of a pod from a number on.
     fn from(&self, start: usize, pod: PodId) -> impl Iterator<Item = &PodFault> {
         let (cluster, service) = (self.ids.cluster_of(pod), self.ids.service_of(pod));
         let of_service = self.faults[start..].iter().take_while(move |it| befallen(it) == (cluster, service));

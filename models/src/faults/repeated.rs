@@ -14,7 +14,7 @@
 //! - MTBF is the mean of the time *between* a repair and the next failure, as most people mean it (strictly, MTTF).
 //! - A container takes the same time to start each time.
 //! - The whole time line is known from the start of a run. It is the same under every strategy: pods are told apart by
-//!   their place among those of their service and cluster.
+//!   their number among those of their service and cluster.
 //!
 //! # Source
 //! Alternating renewal processes: Ross, *Introduction to Probability Models*, section 7.5.1.

@@ -17,7 +17,7 @@ use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{ClusterId, NameId, PodId};
 use crate::istiod::distribute::{Share, distribute};
 use crate::istiod::failover_priority::{
-    Caller, FailoverPriority, Labels, LocalityEndpoints, NETWORK_LABEL, place,
+    Caller, FailoverPriority, Labels, LocalityEndpoints, NETWORK_LABEL, prioritize,
 };
 use crate::istiod::locality_priority::{Locality, locality_priority, priorities};
 use crate::istiod::locality_setting::{HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
@@ -74,7 +74,7 @@ pub(crate) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<Cl
     let mut numbers: BTreeMap<String, NameId> = BTreeMap::new();
     let of_nodes = description.clusters.enumerate().map(|(cluster, spec)| {
         let first = sites.len();
-        let place = |(index, node): (usize, &NodeSpec)| {
+        let site_of = |(index, node): (usize, &NodeSpec)| {
             let known = (first..sites.len()).map(SiteId::from_index);
             let mut alike = known.filter(|&site| !by_node && sites[site].locality == node.locality);
             if let Some(site) = alike.next() {
@@ -86,7 +86,7 @@ pub(crate) fn sites(description: &Description) -> (Table<SiteId, Site>, Table<Cl
             let names = in_numbers(&locality, |name| number_of(&mut numbers, name));
             sites.push(Site { cluster, locality, names, labels })
         };
-        spec.nodes.iter().enumerate().map(place).collect()
+        spec.nodes.iter().enumerate().map(site_of).collect()
     });
     let of_nodes = of_nodes.collect();
     (sites, of_nodes)
@@ -226,13 +226,13 @@ pub(crate) fn levels_for(
             change.now.filter(|it| in_subset(it.site) && (it.ready || spec.policy.unready_endpoints_sent));
         let before = change.before.filter(|&site| in_subset(site));
         let detail = sent.map(|it| Detail { weight: it.weight, healthy: it.ready, added: it.added });
-        let place = list.find(change.pod).unwrap_or_else(|place| place);
+        let position = list.find(change.pod).unwrap_or_else(|position| position);
         match (before, sent) {
             (Some(from), Some(it)) if from == it.site => {
-                levels[level_of(from)].details.extend(detail.map(|detail| (place as u32, detail)));
+                levels[level_of(from)].details.extend(detail.map(|detail| (position as u32, detail)));
             }
             _ => {
-                let rank = |level: usize| parts[level].map_or(0, |part| list.rank(part, place));
+                let rank = |level: usize| parts[level].map_or(0, |part| list.rank(part, position));
                 if let Some(level) = before.map(level_of) {
                     levels[level].taken.push(rank(level));
                 }
@@ -324,7 +324,7 @@ impl<'a> Groups<'a> {
             groups[group].endpoints.push((sites[it.site].labels.clone(), it.weight));
         }
         let caller = Caller { locality: &caller.locality, labels: &caller.labels };
-        let placed = place(caller, &by_labels, &setting.failover, &groups);
+        let placed = prioritize(caller, &by_labels, &setting.failover, &groups);
         let mut next = vec![0; groups.len()];
         for (endpoint, &group) in endpoints.iter_mut().zip(&self.group) {
             endpoint.priority = placed[group][next[group]].priority;

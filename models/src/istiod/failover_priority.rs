@@ -86,7 +86,7 @@ impl FailoverPriority {
             n
         };
         let differs = self.labels[skipped..].iter().position(|label| !self.matches(label, proxy, endpoint));
-        farther + differs.map_or(0, |place| n - (skipped + place) as u32)
+        farther + differs.map_or(0, |index| n - (skipped + index) as u32)
     }
 
     fn matches(&self, label: &str, proxy: &Labels, endpoint: &Labels) -> bool {
@@ -95,9 +95,9 @@ impl FailoverPriority {
     }
 }
 
-/// The place of every endpoint, group by group; priorities are consecutive from 0.
+/// Where every endpoint stands, group by group; priorities are consecutive from 0.
 #[must_use]
-pub fn place(
+pub fn prioritize(
     caller: Caller<'_>,
     by_labels: &FailoverPriority,
     failover: &[Failover],
@@ -190,12 +190,12 @@ mod tests {
         };
         let groups = [group("r3", &[("1", 1), ("2", 5)]), group("r2", &[("1", 2), ("1", 3)])];
         let failover = [Failover { from: "r1".into(), to: "r2".into() }];
-        let placed = place(caller, &FailoverPriority::new(&["a"], true), &failover, &groups);
+        let placed = prioritize(caller, &FailoverPriority::new(&["a"], true), &failover, &groups);
         let at = |priority, group_weight| Placed { priority, group_weight };
         assert_eq!(placed, [[at(1, 1), at(2, 5)], [at(0, 5), at(0, 5)]]);
         // No labels at the proxy: locality alone.
         let bare = Caller { labels: &Labels::new(), ..caller };
-        let placed = place(bare, &FailoverPriority::new(&["a"], true), &failover, &groups);
+        let placed = prioritize(bare, &FailoverPriority::new(&["a"], true), &failover, &groups);
         assert_eq!(placed, [[at(1, 6), at(1, 6)], [at(0, 5), at(0, 5)]]);
     }
 }

@@ -170,8 +170,8 @@ impl PodHistory {
     }
 
     fn last(&self, back: usize) -> Option<(Counters, Counters, SimDuration)> {
-        let place = self.scrapes.len().checked_sub(1 + back)?;
-        let (from, to) = (self.scrapes[place], self.scrapes.back()?);
+        let index = self.scrapes.len().checked_sub(1 + back)?;
+        let (from, to) = (self.scrapes[index], self.scrapes.back()?);
         Some((from.1, to.1, to.0 - from.0))
     }
 }

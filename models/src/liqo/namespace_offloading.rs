@@ -65,14 +65,14 @@ impl NamespaceMapping<'_> {
     }
 }
 
-/// Which clusters get the twin: places among `virtual_nodes`, of which each has the labels of its cluster, and whether
+/// Which clusters get the twin: indices among `virtual_nodes`, of which each has the labels of its cluster, and whether
 /// the selector is valid.
 pub fn twins(selector: &NodeSelector, virtual_nodes: &[&Labels]) -> (Vec<usize>, Result<(), Invalid>) {
     let mut chosen = Vec::new();
-    for (place, labels) in virtual_nodes.iter().enumerate() {
+    for (index, labels) in virtual_nodes.iter().enumerate() {
         match matches(selector, labels) {
-            _ if selector.is_empty() => chosen.push(place),
-            Ok(true) => chosen.push(place),
+            _ if selector.is_empty() => chosen.push(index),
+            Ok(true) => chosen.push(index),
             Ok(false) => {}
             Err(invalid) => return (chosen, Err(invalid)),
         }

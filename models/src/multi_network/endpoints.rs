@@ -72,7 +72,7 @@ pub struct NetworkEndpoint<N, C> {
 /// What a proxy connects to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NetworkDestination {
-    /// The endpoint at this place.
+    /// The endpoint at this index.
     Endpoint(usize),
     /// A gateway.
     Gateway(IpAddr, u16),
@@ -99,7 +99,7 @@ impl<N: Ord + Copy, C: Ord + Copy> NetworkGateways<N, C> {
         self.scale
     }
 
-    /// What a proxy uses in the place of the endpoints of a locality, with the weights.
+    /// What a proxy uses in the index of the endpoints of a locality, with the weights.
     #[must_use]
     pub fn seen_by(
         &self,
@@ -108,12 +108,12 @@ impl<N: Ord + Copy, C: Ord + Copy> NetworkGateways<N, C> {
     ) -> Vec<(NetworkDestination, u32)> {
         let mut direct = Vec::new();
         let mut through: BTreeMap<(IpAddr, u16), u32> = BTreeMap::new();
-        for (place, endpoint) in endpoints.iter().enumerate() {
+        for (index, endpoint) in endpoints.iter().enumerate() {
             let weight = self.scaled(endpoint.weight.max(1));
             let gateways = self.of(endpoint);
             if self.is_direct(proxy, endpoint, &gateways) {
                 if endpoint.has_address {
-                    direct.push((NetworkDestination::Endpoint(place), weight));
+                    direct.push((NetworkDestination::Endpoint(index), weight));
                 }
                 continue;
             }
@@ -230,8 +230,8 @@ mod tests {
             gateways in prop::collection::vec(1_usize..5, 3),
             pods in prop::collection::vec(0_usize..6, 4),
         ) {
-            let all = gateways.iter().enumerate().flat_map(|(place, &count)| {
-                (0..count).map(move |n| gateway(place as u8 + 1, place as u8, &format!("10.0.{place}.{n}")))
+            let all = gateways.iter().enumerate().flat_map(|(index, &count)| {
+                (0..count).map(move |n| gateway(index as u8 + 1, index as u8, &format!("10.0.{index}.{n}")))
             });
             let gateways = NetworkGateways::new(all);
             let endpoints: Vec<_> = pods

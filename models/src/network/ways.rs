@@ -34,7 +34,7 @@ pub struct NextHop {
     pub loss: f64,
     /// The link that leaves the cluster (index into the description's links).
     pub link: u32,
-    /// The place of that link among those that leave the cluster.
+    /// The number of that link among those that leave the cluster.
     pub port: u32,
     /// Where that link leads.
     pub next: ClusterId,
@@ -43,7 +43,7 @@ pub struct NextHop {
 /// All ways between the clusters of a world.
 #[derive(Debug)]
 pub struct Ways {
-    places: Table<ClusterId, Place>,
+    positions: Table<ClusterId, Position>,
     /// The links of all clusters, those of a cluster together, in ascending order.
     ports: Vec<u32>,
     /// Where those of a cluster begin; one more at the end.
@@ -53,7 +53,7 @@ pub struct Ways {
 
 /// Where a cluster stands.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Position {
     /// In the core.
     Core(u32),
     /// On another cluster, the farther out the deeper.
@@ -79,7 +79,7 @@ struct Way {
 /// A cluster of the core.
 #[derive(Debug)]
 struct CorePlace {
-    /// The shortest link to each neighbour, by the neighbour's place in the core.
+    /// The shortest link to each neighbour, by the neighbour's number in the core.
     steps: Vec<(u32, Step)>,
     /// From all others to here, from the first message on.
     ways_here: OnceLock<Vec<WayHere>>,
@@ -108,7 +108,7 @@ impl Ways {
     #[must_use]
     pub fn new(clusters: usize, links: &[LinkSpec]) -> Self {
         let (ports, port_starts) = ports(clusters, links);
-        let mut ways = Self { places: Table::new(), ports, port_starts, core: Vec::new() };
+        let mut ways = Self { positions: Table::new(), ports, port_starts, core: Vec::new() };
         let neighbours: Vec<Vec<Step>> =
             (0..clusters).map(|from| ways.neighbours(ClusterId::from_index(from), links)).collect();
         ways.pluck(&neighbours);
@@ -127,9 +127,9 @@ impl Ways {
     #[inline]
     pub fn route(&self, from: ClusterId, to: ClusterId) -> Option<NextHop> {
         // Most messages take one link.
-        match (&self.places[from], &self.places[to]) {
-            (Place::Leaf { up, .. }, _) if up.next == to => Some(up.route()),
-            (_, Place::Leaf { up, down, .. }) if up.next == from => Some(down.route()),
+        match (&self.positions[from], &self.positions[to]) {
+            (Position::Leaf { up, .. }, _) if up.next == to => Some(up.route()),
+            (_, Position::Leaf { up, down, .. }) if up.next == from => Some(down.route()),
             _ => self.longer_route(from, to),
         }
     }
@@ -141,24 +141,24 @@ impl Ways {
         let (mut first, mut last): (Option<&Step>, Option<&Step>) = (None, None);
         let through;
         while here != there {
-            match (&self.places[here], &self.places[there]) {
-                (Place::Core(a), Place::Core(b)) => {
+            match (&self.positions[here], &self.positions[there]) {
+                (Position::Core(a), Position::Core(b)) => {
                     through = Step::from(self.core_route(*a, *b)?);
                     head = Some(through.way.after(head));
                     first = first.or(Some(&through));
                     break;
                 }
-                (Place::Leaf { depth, up, .. }, other) if *depth >= other.depth() => {
+                (Position::Leaf { depth, up, .. }, other) if *depth >= other.depth() => {
                     head = Some(up.way.after(head));
                     first = first.or(Some(up));
                     here = up.next;
                 }
-                (_, Place::Leaf { up, down, .. }) => {
+                (_, Position::Leaf { up, down, .. }) => {
                     tail = Some(tail.map_or(down.way, |tail| tail.after(Some(down.way))));
                     last = Some(down);
                     there = up.next;
                 }
-                (Place::Leaf { .. }, Place::Core(_)) => unreachable!("a leaf is deeper than the core"),
+                (Position::Leaf { .. }, Position::Core(_)) => unreachable!("a leaf is deeper than the core"),
             }
         }
         let way = match tail {
@@ -177,7 +177,7 @@ impl Ways {
         some: impl IntoIterator<Item = ClusterId>,
     ) -> Table<ClusterId, Option<(SimDuration, ClusterId)>> {
         let mut nearest: Table<ClusterId, Option<(SimDuration, ClusterId)>> =
-            self.places.iter().map(|_| None).collect();
+            self.positions.iter().map(|_| None).collect();
         let mut queue: BinaryHeap<_> =
             some.into_iter().map(|it| Reverse((SimDuration::ZERO, it, it))).collect();
         while let Some(Reverse((round_trip, found, here))) = queue.pop() {
@@ -231,29 +231,30 @@ impl Ways {
             }
         }
         let core: Vec<usize> = (0..degrees.len()).filter(|&it| up[it].is_none()).collect();
-        let mut places: Vec<Place> = vec![Place::Core(0); degrees.len()];
-        for (place, &cluster) in core.iter().enumerate() {
-            places[cluster] = Place::Core(place as u32);
+        let mut positions: Vec<Position> = vec![Position::Core(0); degrees.len()];
+        for (number, &cluster) in core.iter().enumerate() {
+            positions[cluster] = Position::Core(number as u32);
         }
         let back = |from: usize, to: usize| {
-            let place = neighbours[from].binary_search_by_key(&to, |it| it.next.index());
-            neighbours[from][place.expect("links lead both ways")]
+            let found = neighbours[from].binary_search_by_key(&to, |it| it.next.index());
+            neighbours[from][found.expect("links lead both ways")]
         };
         // Who was plucked last is nearest to the core.
         for &(leaf, up) in order.iter().rev() {
             let parent = up.next.index();
-            places[leaf] = Place::Leaf { depth: places[parent].depth() + 1, up, down: back(parent, leaf) };
+            positions[leaf] =
+                Position::Leaf { depth: positions[parent].depth() + 1, up, down: back(parent, leaf) };
         }
-        let in_core = |step: &Step| match places[step.next.index()] {
-            Place::Core(place) => Some((place, *step)),
-            Place::Leaf { .. } => None,
+        let in_core = |step: &Step| match positions[step.next.index()] {
+            Position::Core(number) => Some((number, *step)),
+            Position::Leaf { .. } => None,
         };
         let core_place = |&cluster: &usize| CorePlace {
             steps: neighbours[cluster].iter().filter_map(in_core).collect(),
             ways_here: OnceLock::new(),
         };
         self.core = core.iter().map(core_place).collect();
-        self.places = places.into_iter().collect();
+        self.positions = positions.into_iter().collect();
     }
 
     /// The way between two clusters of the core.
@@ -263,8 +264,8 @@ impl Ways {
             Over::Nothing => unreachable!("there is a way"),
             Over::Link => {
                 let steps = &self.core[from as usize].steps;
-                let place = steps.binary_search_by_key(&to, |(next, _)| *next);
-                steps[place.expect("a link leads there")].1.route()
+                let found = steps.binary_search_by_key(&to, |(next, _)| *next);
+                steps[found.expect("a link leads there")].1.route()
             }
             Over::Core(middle) => {
                 let way = "a part of a way is a way";
@@ -312,9 +313,9 @@ impl Ways {
                 }
             }
         }
-        let way = |(place, distance): (usize, SimDuration)| {
-            let over = match highest[place] {
-                _ if distance == FAR || place == to as usize => Over::Nothing,
+        let way = |(number, distance): (usize, SimDuration)| {
+            let over = match highest[number] {
+                _ if distance == FAR || number == to as usize => Over::Nothing,
                 None => Over::Link,
                 Some(middle) => Over::Core(middle),
             };
@@ -324,7 +325,7 @@ impl Ways {
     }
 }
 
-impl Place {
+impl Position {
     const fn depth(&self) -> u32 {
         match self {
             Self::Core(_) => 0,

@@ -11,7 +11,7 @@ const REMEMBERED: usize = 6;
 /// The clusters on the way from the user to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClusterPath {
-    /// Ends before the first place that holds no cluster.
+    /// Ends before the first entry that holds no cluster.
     clusters: [u16; REMEMBERED],
 }
 
@@ -33,9 +33,9 @@ impl ClusterPath {
     pub fn then(mut self, cluster: ClusterId) -> Self {
         assert!(cluster.0 < u32::from(NOWHERE), "a path tells at most 65535 clusters apart");
         if !self.contains(cluster)
-            && let Some(place) = self.clusters.iter_mut().find(|place| **place == NOWHERE)
+            && let Some(entry) = self.clusters.iter_mut().find(|entry| **entry == NOWHERE)
         {
-            *place = cluster.0 as u16;
+            *entry = cluster.0 as u16;
         }
         self
     }

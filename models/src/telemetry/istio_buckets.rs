@@ -53,12 +53,12 @@ impl IstioHistogram {
         }
         let rank = q * total as f64;
         let mut below = 0.0;
-        for (place, &count) in self.counts.iter().enumerate() {
+        for (index, &count) in self.counts.iter().enumerate() {
             let count = count as f64;
             if count > 0.0 && below + count >= rank {
                 // In the bucket without a bound, Prometheus gives the bound below it.
-                let Some(&upper) = BOUNDS_MS.get(place) else { break };
-                let lower = if place == 0 { 0.0 } else { BOUNDS_MS[place - 1] };
+                let Some(&upper) = BOUNDS_MS.get(index) else { break };
+                let lower = if index == 0 { 0.0 } else { BOUNDS_MS[index - 1] };
                 return Some(lower + (upper - lower) * (rank - below) / count);
             }
             below += count;

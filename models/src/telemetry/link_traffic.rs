@@ -48,7 +48,7 @@ struct Handshakes {
 /// What a link carried from one of its ends (bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkBytes {
-    /// Its place among the links of the description.
+    /// Its number among the links of the description.
     pub link: u32,
     /// From where.
     pub from: ClusterId,

@@ -347,8 +347,8 @@ mod tests {
 
     #[test]
     fn counters_stand_in_their_order() {
-        for (place, counter) in Counter::ALL.into_iter().enumerate() {
-            assert_eq!(place, counter as usize);
+        for (index, counter) in Counter::ALL.into_iter().enumerate() {
+            assert_eq!(index, counter as usize);
         }
     }
 }

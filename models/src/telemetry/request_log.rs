@@ -48,7 +48,7 @@ impl RequestRow {
         RequestId { population: self.population, number: self.number }
     }
 
-    /// Its place among all requests: by arrival, then by population and number.
+    /// Its rank among all requests: by arrival, then by population and number.
     #[must_use]
     pub const fn order(&self) -> (SimTime, PopulationId, u32) {
         (self.arrival, self.population, self.number)

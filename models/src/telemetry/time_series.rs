@@ -97,7 +97,7 @@ pub struct ClientView {
 pub struct LinkSample {
     /// When.
     pub at: SimTime,
-    /// Its place among the links of the description.
+    /// Its number among the links of the description.
     pub link: u32,
     /// For what part of the time it was sending.
     pub utilization: f64,

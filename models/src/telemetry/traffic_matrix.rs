@@ -163,8 +163,8 @@ impl TrafficMatrix {
                 add((here, flow, here), Direction::ToClient, *to_client);
             }
             for (other, rows) in matrix.others.iter() {
-                for (place, [to_server, to_client]) in rows.iter().enumerate() {
-                    let flow = FlowId::from_index(place);
+                for (index, [to_server, to_client]) in rows.iter().enumerate() {
+                    let flow = FlowId::from_index(index);
                     add((here, flow, other), Direction::ToServer, *to_server);
                     add((other, flow, here), Direction::ToClient, *to_client);
                 }

@@ -7,7 +7,7 @@
 //! has died) counts as any other, and sums over requests are sums over pods and links.
 //! If it is asked for, every piece is also put down to the user request that it is done for: a cluster that a
 //! request reaches opens an entry for it, which all that follows there is added to. Entries of requests for which nothing
-//! is done any more are taken, and their places used again.
+//! is done any more are taken, and their slots used again.
 //!
 //! # Assumptions
 //! CPU time counts when a cell is given it, before it is used; what a dying pod had not used yet is taken back.
@@ -82,7 +82,7 @@ pub struct WorkId(u32);
 pub struct WorkLog {
     is_on: bool,
     entries: Vec<(RequestId, Work)>,
-    /// Places of entries that were taken.
+    /// Slots of entries that were taken.
     free: Vec<u32>,
 }
 
@@ -101,9 +101,9 @@ impl WorkLog {
         if !self.is_on {
             return WorkId::default();
         }
-        if let Some(place) = self.free.pop() {
-            self.entries[place as usize] = (request, Work::default());
-            return WorkId(place);
+        if let Some(slot) = self.free.pop() {
+            self.entries[slot as usize] = (request, Work::default());
+            return WorkId(slot);
         }
         self.entries.push((request, Work::default()));
         WorkId(u32::try_from(self.entries.len() - 1).expect("at most 2^32 entries"))
@@ -133,10 +133,10 @@ impl WorkLog {
 
     /// Takes the entries that `each` accepts. Nobody may add to them any more.
     pub fn take(&mut self, mut each: impl FnMut(RequestId, &Work) -> bool) {
-        for (place, (request, work)) in (0_u32..).zip(&mut self.entries) {
+        for (slot, (request, work)) in (0_u32..).zip(&mut self.entries) {
             if *request != RequestId::UNKNOWN && each(*request, work) {
                 *request = RequestId::UNKNOWN;
-                self.free.push(place);
+                self.free.push(slot);
             }
         }
     }

@@ -22,7 +22,7 @@ use meshsim_core::{SimDuration, SimTime};
 
 /// Where the users of a population are, and when.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct Whereabouts {
     home: ClusterId,
     /// All arrivals at other clusters, those of a user together, in the order of time.
     stops: Vec<(SimTime, ClusterId)>,
@@ -30,7 +30,7 @@ pub struct Places {
     starts: Vec<u32>,
 }
 
-impl Places {
+impl Whereabouts {
     /// Draws who moves when. Nothing if nobody does.
     #[must_use]
     pub fn new(population: &Population, id: PopulationId, draws: Draws) -> Option<Self> {
@@ -42,7 +42,7 @@ impl Places {
         moves.sort_by_key(|(_, it)| it.begins);
         for (number, it) in moves {
             let is_there = |stops: &[(SimTime, ClusterId)]| match stops.last() {
-                Some(&(since, place)) => place == it.from && since <= it.begins,
+                Some(&(since, cluster)) => cluster == it.from && since <= it.begins,
                 None => population.cluster == it.from,
             };
             let there = (0..population.users).filter(|&user| is_there(&stops[user as usize]));
@@ -98,13 +98,13 @@ mod tests {
         SimTime::ZERO + SimDuration::from_secs(seconds)
     }
 
-    fn places(users: u32, moves: Vec<Move>) -> Places {
+    fn whereabouts(users: u32, moves: Vec<Move>) -> Whereabouts {
         let population = Population { users, moves, ..population() };
-        Places::new(&population, PopulationId(0), Draws::new(1, 0)).unwrap()
+        Whereabouts::new(&population, PopulationId(0), Draws::new(1, 0)).unwrap()
     }
 
-    fn count(places: &Places, users: u32, at: SimTime, cluster: ClusterId) -> usize {
-        (0..users).filter(|&user| places.of(user, at) == cluster).count()
+    fn count(whereabouts: &Whereabouts, users: u32, at: SimTime, cluster: ClusterId) -> usize {
+        (0..users).filter(|&user| whereabouts.of(user, at) == cluster).count()
     }
 
     fn go(begins: u64, over: u64, from: ClusterId, to: ClusterId, share: f64) -> Move {
@@ -113,14 +113,14 @@ mod tests {
 
     #[test]
     fn a_share_moves_one_after_the_other() {
-        let places = places(200, vec![go(100, 60, HOME, AWAY, 0.5)]);
-        let away = [99, 100, 115, 130, 145, 160, 900].map(|s| count(&places, 200, at(s), AWAY));
+        let whereabouts = whereabouts(200, vec![go(100, 60, HOME, AWAY, 0.5)]);
+        let away = [99, 100, 115, 130, 145, 160, 900].map(|s| count(&whereabouts, 200, at(s), AWAY));
         assert_eq!(away, [0, 0, 25, 50, 75, 100, 100]);
     }
 
     #[test]
     fn a_larger_share_takes_the_same_users_and_more() {
-        let [few, many] = [0.2, 0.6].map(|share| places(100, vec![go(10, 0, HOME, AWAY, share)]));
+        let [few, many] = [0.2, 0.6].map(|share| whereabouts(100, vec![go(10, 0, HOME, AWAY, share)]));
         assert!((0..100).all(|user| few.of(user, at(10)) == HOME || many.of(user, at(10)) == AWAY));
         assert_eq!([&few, &many].map(|it| count(it, 100, at(10), AWAY)), [20, 60]);
     }
@@ -130,17 +130,17 @@ mod tests {
         let third = ClusterId(2);
         let moves =
             vec![go(300, 0, AWAY, third, 0.5), go(100, 50, HOME, AWAY, 1.0), go(400, 0, third, HOME, 1.0)];
-        let places = places(100, moves);
-        let of = |s| [HOME, AWAY, third].map(|cluster| count(&places, 100, at(s), cluster));
+        let whereabouts = whereabouts(100, moves);
+        let of = |s| [HOME, AWAY, third].map(|cluster| count(&whereabouts, 100, at(s), cluster));
         assert_eq!([50, 200, 300, 400].map(of), [[100, 0, 0], [0, 100, 0], [0, 50, 50], [50, 50, 0]]);
-        assert!((0..100).all(|user| [1, 3].contains(&places.moves_before(user, at(500)))));
+        assert!((0..100).all(|user| [1, 3].contains(&whereabouts.moves_before(user, at(500)))));
     }
 
     #[test]
     fn who_is_on_the_way_is_not_taken() {
         // Half of the users have left when the second move begins.
-        let places = places(100, vec![go(100, 100, HOME, AWAY, 1.0), go(150, 0, AWAY, HOME, 1.0)]);
-        let home = [150, 151, 200].map(|s| count(&places, 100, at(s), HOME));
+        let whereabouts = whereabouts(100, vec![go(100, 100, HOME, AWAY, 1.0), go(150, 0, AWAY, HOME, 1.0)]);
+        let home = [150, 151, 200].map(|s| count(&whereabouts, 100, at(s), HOME));
         assert_eq!(home, [100, 99, 50]);
     }
 }

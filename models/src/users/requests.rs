@@ -39,7 +39,7 @@ pub struct Step {
     pub endpoint: EndpointId,
     /// Mean think time after its answer, in a closed loop, if it is not that of all.
     pub think_time: Option<SimDuration>,
-    /// The places of the steps that may follow, by their weights, of which one is above zero.
+    /// The numbers of the steps that may follow, by their weights, of which one is above zero.
     pub next: Vec<(u16, f64)>,
 }
 

@@ -36,11 +36,11 @@ struct KeptCookie {
 }
 
 impl Sessions {
-    /// What a user's request is hashed by, if it has that. `place` is the place of the population.
+    /// What a user's request is hashed by, if it has that. `number` is the population's.
     pub fn hash(
         &mut self,
         population: &Population,
-        place: u32,
+        number: u32,
         user: u32,
         now: SimTime,
         policy: &HashPolicy,
@@ -51,7 +51,7 @@ impl Sessions {
                 policy.affinity(Some(value), UNKNOWN).hash
             }
             HashPolicy::SourceIp => {
-                let (ip, _) = self.address(population, place, user, now);
+                let (ip, _) = self.address(population, number, user, now);
                 policy.affinity(None, Downstream { source_ip: ip, ..UNKNOWN }).hash
             }
             HashPolicy::Cookie { ttl, .. } => {
@@ -59,7 +59,7 @@ impl Sessions {
                 if let Some(cookie) = kept.filter(|cookie| now < cookie.expires) {
                     return Some(cookie.hash);
                 }
-                let (_, remote) = self.address(population, place, user, now);
+                let (_, remote) = self.address(population, number, user, now);
                 let affinity = policy.affinity(None, Downstream { remote, ..UNKNOWN });
                 let hash = affinity.set_cookie?.hash();
                 let lives = ttl.and_then(max_age).unwrap_or(SimDuration::from_nanos(u64::MAX));
@@ -87,10 +87,10 @@ impl Sessions {
     }
 
     /// A user's address, without its port and with it.
-    fn address(&mut self, population: &Population, place: u32, user: u32, now: SimTime) -> (&str, &str) {
+    fn address(&mut self, population: &Population, number: u32, user: u32, now: SimTime) -> (&str, &str) {
         let [_, a, b, c] = user.to_be_bytes();
         self.text.clear();
-        write!(self.text, "{}.{a}.{b}.{c}", 100 + place % 100).expect("a String takes all");
+        write!(self.text, "{}.{a}.{b}.{c}", 100 + number % 100).expect("a String takes all");
         let ip = self.text.len();
         let port = 32_768 + connection_number(population, user, now) % 28_000;
         write!(self.text, ":{port}").expect("a String takes all");

@@ -6,7 +6,7 @@
 //! clusters need not tell each other, and request k comes to exactly one of them.
 
 use super::arrivals::Clock;
-use super::mobility::Places;
+use super::mobility::Whereabouts;
 use super::population::Population;
 use crate::draws::Draws;
 use crate::ids::{ClusterId, PopulationId};
@@ -32,7 +32,7 @@ pub struct StreamSource<'a> {
     /// The random numbers of the replication.
     pub draws: Draws,
     /// Where its users are, if they move.
-    pub places: Option<&'a Places>,
+    pub whereabouts: Option<&'a Whereabouts>,
     /// For which cluster.
     pub cluster: ClusterId,
     /// The end of the run.
@@ -65,9 +65,9 @@ impl Stream {
             }
             self.at = at;
             self.count += 1;
-            let Some(places) = source.places else { return Some(at) };
+            let Some(whereabouts) = source.whereabouts else { return Some(at) };
             let user = it.arrivals.user(self.count - 1, address, it.users);
-            if places.of(user, at) == source.cluster {
+            if whereabouts.of(user, at) == source.cluster {
                 return Some(at);
             }
         }

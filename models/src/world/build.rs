@@ -183,14 +183,14 @@ impl World {
         let (finished, ended): (Vec<RequestRow>, Vec<RequestRow>) =
             ended.into_iter().partition(|row| goes_on.binary_search(&row.id()).is_err());
         self.ended = ended;
-        let mut places: Vec<(RequestId, usize)> = finished.iter().map(RequestRow::id).zip(0..).collect();
-        places.sort_unstable();
+        let mut indices: Vec<(RequestId, usize)> = finished.iter().map(RequestRow::id).zip(0..).collect();
+        indices.sort_unstable();
         let mut work = vec![Work::default(); finished.len()];
         for cluster in self.engine.processes_mut().flat_map(Shard::clusters_mut) {
             cluster.recorder.take_work(|request, part| {
-                let found = places.binary_search_by_key(&request, |(id, _)| *id);
+                let found = indices.binary_search_by_key(&request, |(id, _)| *id);
                 found.is_ok_and(|found| {
-                    work[places[found].1] += *part;
+                    work[indices[found].1] += *part;
                     true
                 })
             });
@@ -293,12 +293,12 @@ fn by_request<'a>(
     if entries.peek().is_none() {
         return Vec::new();
     }
-    let mut places: Vec<(RequestId, usize)> = requests.iter().map(RequestRow::id).zip(0..).collect();
-    places.sort_unstable();
+    let mut indices: Vec<(RequestId, usize)> = requests.iter().map(RequestRow::id).zip(0..).collect();
+    indices.sort_unstable();
     let mut work = vec![Work::default(); requests.len()];
     for &(request, part) in entries {
-        let found = places.binary_search_by_key(&request, |(id, _)| *id).expect("somebody sent it");
-        work[places[found].1] += part;
+        let found = indices.binary_search_by_key(&request, |(id, _)| *id).expect("somebody sent it");
+        work[indices[found].1] += part;
     }
     work
 }

@@ -43,7 +43,7 @@ impl Flows {
         let services = description.application.services.len();
         let mut numbers = vec![Self::NONE; (services + 1) * services];
         for (number, flow) in (0_u32..).zip(&flows) {
-            numbers[place(services, flow.caller, flow.called)] = number;
+            numbers[cell_of(services, flow.caller, flow.called)] = number;
         }
         Self { flows: flows.into_iter().collect(), numbers, services }
     }
@@ -77,7 +77,7 @@ impl Flows {
     #[must_use]
     #[inline]
     pub fn id(&self, caller: Option<ServiceId>, called: ServiceId) -> FlowId {
-        let number = self.numbers[place(self.services, caller, called)];
+        let number = self.numbers[cell_of(self.services, caller, called)];
         debug_assert!(number != Self::NONE, "{caller:?} does not call {called:?}");
         FlowId(number)
     }
@@ -90,7 +90,7 @@ impl Flows {
 }
 
 #[inline]
-fn place(services: usize, caller: Option<ServiceId>, called: ServiceId) -> usize {
+fn cell_of(services: usize, caller: Option<ServiceId>, called: ServiceId) -> usize {
     caller.map_or(services, Id::index) * services + called.index()
 }
 

@@ -6,7 +6,7 @@
 //! the scheduler places them, in the same order; one that fits nowhere is not there yet, and is made and
 //! scheduled when the run begins.
 //!
-//! A service outside the clusters has a place in each of them, on the first node in name: it takes nothing of it.
+//! A service outside the clusters has a pod in each of them, on the first node in name: it takes nothing of it.
 //!
 //! # Assumptions
 //! - The way to a service outside the clusters is part of what its endpoints wait, and its connections are made as fast as

@@ -116,8 +116,8 @@ fn workloads_change(known: &mut Known, topology: &Topology) {
 fn configuration_changes(known: &mut Known, topology: &Topology) {
     let description = &topology.description;
     let delay = description.kubernetes.pods.endpoint_delay;
-    for (place, change) in description.configuration_changes.iter().enumerate() {
-        let event = Event::ApiServerTells(News::Configuration(ConfigurationId::from_index(place + 1)));
+    for (index, change) in description.configuration_changes.iter().enumerate() {
+        let event = Event::ApiServerTells(News::Configuration(ConfigurationId::from_index(index + 1)));
         for cluster in description.clusters.ids() {
             known[cluster].known.push((change.at.saturating_add(delay), event));
         }

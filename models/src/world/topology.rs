@@ -23,7 +23,7 @@ use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, TcpSettings};
 use crate::network::ways::{NextHop, Ways};
 use crate::pod_id::{PodAddresses, PodIds};
-use crate::users::mobility::Places;
+use crate::users::mobility::Whereabouts;
 use crate::users::stream::{Stream, StreamSource};
 use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimTime, Table};
@@ -63,7 +63,7 @@ pub struct Topology {
     /// What the views of an upstream share, where they do: the list of its endpoints, made when it is first needed.
     lists: Table<UpstreamId, (Order, OnceLock<Arc<EndpointList>>)>,
     /// Where users are, by population; nothing for those who stay.
-    places: Vec<Option<Places>>,
+    whereabouts: Vec<Option<Whereabouts>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
     /// The endpoints that each service has at the start, as kube-proxy sees them.
@@ -120,8 +120,8 @@ impl Topology {
         Self {
             lists: upstreams.ids().map(|id| (order(id), OnceLock::new())).collect(),
             views: (0..sites.len() * upstreams.len()).map(|_| OnceLock::new()).collect(),
-            places: populations
-                .map(|(id, it)| Places::new(it, PopulationId::from_index(id), draws))
+            whereabouts: populations
+                .map(|(id, it)| Whereabouts::new(it, PopulationId::from_index(id), draws))
                 .collect(),
             upstreams,
             flows: Flows::new(&description),
@@ -453,8 +453,8 @@ impl Topology {
 
     /// Where the users of a population are, if they move.
     #[must_use]
-    pub fn places_of(&self, population: PopulationId) -> Option<&Places> {
-        self.places[population.index()].as_ref()
+    pub fn whereabouts_of(&self, population: PopulationId) -> Option<&Whereabouts> {
+        self.whereabouts[population.index()].as_ref()
     }
 
     /// What a cluster follows of a population.
@@ -464,7 +464,7 @@ impl Topology {
             population: &self.description.populations[population.index()],
             id: population,
             draws: self.draws,
-            places: self.places_of(population),
+            whereabouts: self.whereabouts_of(population),
             cluster,
             end: self.description.end(),
         }

@@ -11,7 +11,7 @@ use meshsim_models::istiod::cluster_policy::{
 use meshsim_models::istiod::distribute as room;
 use meshsim_models::istiod::distribute::{Distribute, Share};
 use meshsim_models::istiod::failover_priority::{
-    Caller, FailoverPriority, Labels, LocalityEndpoints, Placed, place,
+    Caller, FailoverPriority, Labels, LocalityEndpoints, Placed, prioritize,
 };
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::locality_priority::{Failover, Locality, priorities};
@@ -71,7 +71,7 @@ pub(crate) fn failover_priority(input: &Value) -> Value {
     let caller = Caller { locality: &proxy, labels: &proxy_labels };
     let preferred = flag_at(input, "network_preferred").unwrap_or(NEWEST.prefers_network());
     let order = FailoverPriority::new(&texts(input, "failover_priority"), preferred);
-    let placed = place(caller, &order, &failover(input), &groups);
+    let placed = prioritize(caller, &order, &failover(input), &groups);
     let each = |of: fn(&Placed) -> u32| {
         placed.iter().map(|group| group.iter().map(of).collect::<Vec<_>>()).collect::<Vec<_>>()
     };

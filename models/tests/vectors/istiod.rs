@@ -156,8 +156,8 @@ pub(crate) fn push_queue(input: &Value) -> Value {
     let proxies: BTreeSet<&str> = ops.iter().filter_map(|op| op.get(1)).map(text).collect();
     let proxies: Vec<&str> = proxies.into_iter().collect();
     let id = |op: &Value| {
-        let place = proxies.binary_search(&text(&op[1])).expect("a proxy of the list");
-        ProxyId::from_index(place)
+        let index = proxies.binary_search(&text(&op[1])).expect("a proxy of the list");
+        ProxyId::from_index(index)
     };
     let mut queue: PushQueue<ProxyId, Changes> = PushQueue::new(proxies.len());
     let mut result = |op: &Value| match text(&op[0]) {

@@ -139,9 +139,9 @@ fn aged(object: &Value) -> SimTime {
 
 pub(crate) fn hpa_group_pods(input: &Value) -> Value {
     let (pods, of_cpu) = (pods(input), text_at(input, "resource") == Some("cpu"));
-    let group = |place: usize| {
-        let metric = pods.readings[place].metric.as_ref();
-        pods.states[place].group(metric, of_cpu, start_up(input), NOW)
+    let group = |index: usize| {
+        let metric = pods.readings[index].metric.as_ref();
+        pods.states[index].group(metric, of_cpu, start_up(input), NOW)
     };
     let groups: Vec<_> = (0..pods.names.len()).map(group).collect();
     let named = |wanted: PodGroup| {

@@ -78,7 +78,7 @@ pub(crate) fn namespace_mapping(input: &Value) -> Value {
     let selector = selector_at(input, "cluster_selector").unwrap_or_default();
     let (chosen, verdict) = twins(&selector, &all.iter().collect::<Vec<_>>());
     let mut clusters: Vec<&str> =
-        chosen.into_iter().map(|place| text(required(&nodes[place], "cluster"))).collect();
+        chosen.into_iter().map(|index| text(required(&nodes[index], "cluster"))).collect();
     clusters.sort_unstable();
     let mapping = match text_at(input, "mapping_strategy") {
         Some("EnforceSameName") => NamespaceMapping::EnforceSameName,

@@ -31,8 +31,8 @@ pub(crate) fn endpoints(input: &Value) -> Value {
         let seen = gateways.seen_by(&proxy, &given.iter().map(endpoint).collect::<Vec<_>>());
         let weight = seen.iter().fold(0_u32, |sum, (_, weight)| sum.wrapping_add(*weight));
         let written = |(destination, weight): &(NetworkDestination, u32)| match destination {
-            NetworkDestination::Endpoint(place) => {
-                json!({"address": address(&given[*place]), "weight": weight})
+            NetworkDestination::Endpoint(index) => {
+                json!({"address": address(&given[*index]), "weight": weight})
             }
             NetworkDestination::Gateway(address, _) => {
                 json!({"address": address.to_string(), "weight": weight})

@@ -36,10 +36,10 @@ impl<'a> Latencies<'a> {
         Self::of(figures.iter().map(|it| (&it.histogram, &it.batches[..])).collect(), settles)
     }
 
-    /// Of requests that are reported together, by the place of their group.
+    /// Of requests that are reported together, by the index of their group.
     #[must_use]
-    pub fn of_group(figures: &[&'a Figures], place: usize, settles: bool) -> Self {
-        let parts = figures.iter().map(|it| &it.groups[place]).map(|it| (&it.histogram, &it.batches[..]));
+    pub fn of_group(figures: &[&'a Figures], index: usize, settles: bool) -> Self {
+        let parts = figures.iter().map(|it| &it.groups[index]).map(|it| (&it.histogram, &it.batches[..]));
         Self::of(parts.collect(), settles)
     }
 
@@ -60,10 +60,10 @@ impl<'a> Latencies<'a> {
         self.repeated.as_ref().map(|it| self.in_ms(it.mean(CONFIDENCE)))
     }
 
-    /// A quantile, by its place in [`QUANTILES`] (ms).
+    /// A quantile, by its index in [`QUANTILES`] (ms).
     #[must_use]
-    pub fn quantile(&self, place: usize) -> Option<Estimate> {
-        self.repeated.as_ref().map(|it| self.in_ms(it.quantile(QUANTILES[place], CONFIDENCE)))
+    pub fn quantile(&self, index: usize) -> Option<Estimate> {
+        self.repeated.as_ref().map(|it| self.in_ms(it.quantile(QUANTILES[index], CONFIDENCE)))
     }
 
     fn in_ms(&self, nanos: Estimate) -> Estimate {

@@ -69,18 +69,18 @@ pub fn judge(
 }
 
 fn judged(objective: &Objective, groups: &Groups, figures: &[&Figures], settles: bool) -> Judged {
-    let place = groups.place_of(objective.which);
-    let of = |it: &Figures| match place {
-        Some(place) => figure(objective.figure, &it.groups[place].counts, &it.groups[place].histogram),
+    let index = groups.index_of(objective.which);
+    let of = |it: &Figures| match index {
+        Some(index) => figure(objective.figure, &it.groups[index].counts, &it.groups[index].histogram),
         None => figure(objective.figure, &it.counts, &it.histogram),
     };
-    let latencies = || match place {
-        Some(place) => Latencies::of_group(figures, place, settles),
+    let latencies = || match index {
+        Some(index) => Latencies::of_group(figures, index, settles),
         None => Latencies::new(figures, settles),
     };
     let value: Value = match objective.figure {
         Figure::Mean => latencies().mean().into(),
-        Figure::Quantile(place) => latencies().quantile(place).into(),
+        Figure::Quantile(index) => latencies().quantile(index).into(),
         Figure::Failures | Figure::Availability => over_replications(figures, of).into(),
     };
     let kept = figures.iter().filter(|it| objective.is_kept_by(of(it))).count();
@@ -101,7 +101,7 @@ fn figure(figure: Figure, counts: &Counts, histogram: &Histogram) -> f64 {
     let ended = failed + counts.completed as f64;
     let nanos = match figure {
         Figure::Mean => histogram.sum() as f64 / histogram.count() as f64,
-        Figure::Quantile(place) => histogram.quantile(QUANTILES[place]).map_or(f64::NAN, |it| it as f64),
+        Figure::Quantile(index) => histogram.quantile(QUANTILES[index]).map_or(f64::NAN, |it| it as f64),
         Figure::Failures => return failed / ended,
         Figure::Availability => return counts.completed as f64 / ended,
     };

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 /// A Deployment whose queue grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QueueGrowth {
-    /// Its place in the description.
+    /// Its index in the description.
     pub deployment: usize,
     /// Requests in its cells, in the mean over the second quarter.
     pub from: f64,
@@ -50,12 +50,12 @@ pub fn growing_queues(
     overloaded: &BTreeSet<ServiceId>,
 ) -> Vec<QueueGrowth> {
     let origins = origins(description);
-    let may_grow = |place: &usize| match origins[description.deployments[*place].service] {
+    let may_grow = |index: &usize| match origins[description.deployments[*index].service] {
         Origins::Open | Origins::Both => true,
         Origins::Closed | Origins::Nobody => false,
     };
-    let places = (0..description.deployments.len()).filter(may_grow);
-    let growing: Vec<QueueGrowth> = places.filter_map(|place| growth(figures, place)).collect();
+    let indices = (0..description.deployments.len()).filter(may_grow);
+    let growing: Vec<QueueGrowth> = indices.filter_map(|index| growth(figures, index)).collect();
     let service = |it: &QueueGrowth| description.deployments[it.deployment].service;
     let suspects: BTreeSet<ServiceId> =
         growing.iter().map(service).chain(overloaded.iter().copied()).collect();

@@ -53,7 +53,7 @@ impl Ranking {
             let count = orders.iter().filter(|order| holds(order)).count();
             (!orders.is_empty()).then(|| count as f64 / orders.len() as f64)
         };
-        let place = |order: &[String], name: &str| order.iter().position(|it| it == name);
+        let rank = |order: &[String], name: &str| order.iter().position(|it| it == name);
         let pairs = order
             .iter()
             .enumerate()
@@ -62,7 +62,7 @@ impl Ranking {
             faster: faster.clone(),
             slower: slower.clone(),
             // One that fails in a draw comes after all that do not.
-            share: share(&|it| match (place(it, faster), place(it, slower)) {
+            share: share(&|it| match (rank(it, faster), rank(it, slower)) {
                 (Some(faster), Some(slower)) => faster < slower,
                 (faster, _) => faster.is_some(),
             }),

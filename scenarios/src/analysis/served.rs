@@ -85,8 +85,8 @@ pub(super) fn proxy_counters(
     let mut table: BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, u64>>> = BTreeMap::new();
     for (c, cluster) in description.clusters.iter().enumerate() {
         for (s, service) in description.application.services.iter().enumerate() {
-            for (place, counter) in Counter::ALL.into_iter().enumerate() {
-                let count: u64 = figures.iter().map(|f| f.counters[c][s][place]).sum();
+            for (index, counter) in Counter::ALL.into_iter().enumerate() {
+                let count: u64 = figures.iter().map(|f| f.counters[c][s][index]).sum();
                 if count > 0 {
                     let of_cluster = table.entry(cluster.name.clone()).or_default();
                     of_cluster.entry(service.name.clone()).or_default().insert(counter.name(), count);

@@ -213,17 +213,17 @@ impl Summary {
     /// Sums up what came of a plan.
     #[must_use]
     pub fn new(plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> Self {
-        let of_strategy = |place: usize| -> Vec<&Figures> {
-            outcome.replications.iter().map(|(_, figures)| &figures[place]).collect()
+        let of_strategy = |index: usize| -> Vec<&Figures> {
+            outcome.replications.iter().map(|(_, figures)| &figures[index]).collect()
         };
         let strategies = (0..plan.strategies.len())
-            .map(|place| strategy(&plan.strategies[place], &outcome.warm_ups[place], &of_strategy(place)));
-        let compared = |place: usize| of_strategy(place).iter().map(|f| f.compared.clone()).collect();
+            .map(|index| strategy(&plan.strategies[index], &outcome.warm_ups[index], &of_strategy(index)));
+        let compared = |index: usize| of_strategy(index).iter().map(|f| f.compared.clone()).collect();
         let compared: Vec<(String, Vec<Compared>)> = plan
             .strategies
             .iter()
             .enumerate()
-            .map(|(place, it)| (it.strategy.clone(), compared(place)))
+            .map(|(index, it)| (it.strategy.clone(), compared(index)))
             .collect();
         let seconds: f64 = of_strategy(0).iter().map(|f| f.seconds).sum();
         let mut summary = Self {
@@ -403,11 +403,11 @@ fn user_groups(
     settles: bool,
 ) -> BTreeMap<String, UserGroup> {
     let groups = Groups::new(description);
-    let of_users = |(place, population): (usize, &Population)| {
-        let users = Some(PopulationId::from_index(place));
-        let place = groups.place_of(Which { users, request: None })?;
+    let of_users = |(index, population): (usize, &Population)| {
+        let users = Some(PopulationId::from_index(index));
+        let index = groups.index_of(Which { users, request: None })?;
         let request_kinds = request_kinds(description, figures, settles, users);
-        Some((population.name.clone(), UserGroup { request_kinds, ..group(figures, place, settles)? }))
+        Some((population.name.clone(), UserGroup { request_kinds, ..group(figures, index, settles)? }))
     };
     description.populations.iter().enumerate().filter_map(of_users).collect()
 }
@@ -421,25 +421,25 @@ fn request_kinds(
 ) -> BTreeMap<String, UserGroup> {
     let groups = Groups::new(description);
     let of_kind = |kind: EndpointId| {
-        let place = groups.place_of(Which { users, request: Some(kind) })?;
-        Some((kind_name(description, kind), group(figures, place, settles)?))
+        let index = groups.index_of(Which { users, request: Some(kind) })?;
+        Some((kind_name(description, kind), group(figures, index, settles)?))
     };
     groups.kinds().filter_map(of_kind).collect()
 }
 
-/// What the requests of a group came to, by its place; nothing without a replication.
-fn group(figures: &[&Figures], place: usize, settles: bool) -> Option<UserGroup> {
+/// What the requests of a group came to, by its index; nothing without a replication.
+fn group(figures: &[&Figures], index: usize, settles: bool) -> Option<UserGroup> {
     (!figures.is_empty()).then(|| UserGroup {
-        latency_ms: Latency::of(&Latencies::of_group(figures, place, settles)),
-        requests: requests(figures.iter().map(|f| &f.groups[place].counts)),
+        latency_ms: Latency::of(&Latencies::of_group(figures, index, settles)),
+        requests: requests(figures.iter().map(|f| &f.groups[index].counts)),
         request_kinds: BTreeMap::new(),
-        histogram: merge(figures.iter().map(|f| &f.groups[place].histogram)),
+        histogram: merge(figures.iter().map(|f| &f.groups[index].histogram)),
     })
 }
 
 impl Latency {
     fn of(latencies: &Latencies<'_>) -> Self {
-        let quantile = |place| Value::from(latencies.quantile(place));
+        let quantile = |index| Value::from(latencies.quantile(index));
         Self {
             mean: latencies.mean().into(),
             p50: quantile(0),

@@ -41,15 +41,15 @@ pub(super) fn workloads(
     figures: &[&Figures],
 ) -> BTreeMap<String, BTreeMap<String, WorkloadSummary>> {
     let mut table: BTreeMap<String, BTreeMap<String, WorkloadSummary>> = BTreeMap::new();
-    for (place, it) in description.deployments.iter().enumerate() {
+    for (index, it) in description.deployments.iter().enumerate() {
         if !description.kubernetes.schedules(it.cluster) || description.services[it.service].external {
             continue;
         }
-        let sum = |of: fn(&Workload) -> u32| figures.iter().map(|f| of(&f.workloads[place])).sum();
-        let unfit = figures.iter().find_map(|f| f.workloads[place].unfit);
+        let sum = |of: fn(&Workload) -> u32| figures.iter().map(|f| of(&f.workloads[index])).sum();
+        let unfit = figures.iter().find_map(|f| f.workloads[index].unfit);
         let summary = WorkloadSummary {
-            ready_pods: over_replications(figures, |f: &Figures| f.workloads[place].ready_pods).into(),
-            most_ready: figures.iter().map(|f| f.workloads[place].most_ready).max().unwrap_or(0),
+            ready_pods: over_replications(figures, |f: &Figures| f.workloads[index].ready_pods).into(),
+            most_ready: figures.iter().map(|f| f.workloads[index].most_ready).max().unwrap_or(0),
             scaled_up: sum(|it| it.scaled_up),
             scaled_down: sum(|it| it.scaled_down),
             unschedulable: sum(|it| it.unschedulable),
@@ -57,7 +57,7 @@ pub(super) fn workloads(
             never_ready: sum(|it| it.never_ready),
             killed_requests: sum(|it| it.killed_requests),
         };
-        let (service, cluster) = names(description, place);
+        let (service, cluster) = names(description, index);
         table.entry(service).or_default().insert(cluster, summary);
     }
     table
@@ -108,9 +108,9 @@ impl CpuBound {
 /// may be busy without a queue that grows (`queue_growth` tells).
 pub(super) fn saturated(description: &Description, figures: &[&Figures]) -> Vec<Saturated> {
     let (deployments, origins) = (description.deployments.iter(), origins(description));
-    let saturated = |(place, it): (usize, &Deployment)| {
-        let share = mean_of_bound(figures, place).filter(|share| *share > SATURATED)?;
-        let (service, cluster) = names(description, place);
+    let saturated = |(index, it): (usize, &Deployment)| {
+        let share = mean_of_bound(figures, index).filter(|share| *share > SATURATED)?;
+        let (service, cluster) = names(description, index);
         let bound = CpuBound::of(description, it);
         (origins[it.service] == Origins::Open).then_some(Saturated { service, cluster, share, bound })
     };
@@ -124,24 +124,24 @@ pub(super) fn growing_queues(
     figures: &[&Figures],
 ) -> BTreeMap<(String, String), [f64; 2]> {
     let saturated = saturated(description, figures);
-    let is_overloaded = |place: &usize| {
-        let (service, cluster) = names(description, *place);
+    let is_overloaded = |index: &usize| {
+        let (service, cluster) = names(description, *index);
         saturated.iter().any(|it| it.service == service && it.cluster == cluster)
     };
     let overloaded = (0..description.deployments.len()).filter(is_overloaded);
-    let overloaded = overloaded.map(|place| description.deployments[place].service).collect();
+    let overloaded = overloaded.map(|index| description.deployments[index].service).collect();
     let growing = queue_growth::growing_queues(description, figures, &overloaded);
     let others = growing.iter().filter(|it| !is_overloaded(&it.deployment));
     others.map(|it| (names(description, it.deployment), [it.from, it.to])).collect()
 }
 
-fn mean_of_bound(figures: &[&Figures], place: usize) -> Option<f64> {
-    let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[place].cpu_of_bound).collect();
+fn mean_of_bound(figures: &[&Figures], index: usize) -> Option<f64> {
+    let values: Vec<f64> = figures.iter().filter_map(|f| f.workloads[index].cpu_of_bound).collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The service and the cluster of a Deployment.
-fn names(description: &Description, place: usize) -> (String, String) {
-    let it = &description.deployments[place];
+fn names(description: &Description, index: usize) -> (String, String) {
+    let it = &description.deployments[index];
     (description.application.services[it.service].name.clone(), description.clusters[it.cluster].name.clone())
 }

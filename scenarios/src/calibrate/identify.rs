@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! *Interval*: the middle 95 % of refits to bootstrap series of the fitted part, each with replications
-//! drawn with replacement. *Profile*: each parameter is held at places of its range, and the others are
+//! drawn with replacement. *Profile*: each parameter is held at positions of its range, and the others are
 //! fitted anew; where the distance rises by less than its noise the data cannot tell. If that is more
 //! than half of the range, the parameter is not identifiable, and those that make up for it move by a
 //! tenth of theirs or more. Both by the surrogate.
@@ -17,7 +17,7 @@ use super::surrogate::Surrogate;
 use meshsim_core::elementary::sqrt;
 use meshsim_core::stats::quantile_of_sorted;
 
-/// Places of the range at which a profile is taken.
+/// Positions of the range at which a profile is taken.
 const PLACES: usize = 41;
 
 /// So near to an end of its range a value is at the end.
@@ -51,7 +51,7 @@ impl Known<'_> {
         let parameter = &self.parameters[axis];
         let ends = self.surrogate.map(|surrogate| self.within_noise(surrogate, axis));
         let identifiable = ends.is_none_or(|[low, high]| high - low <= IDENTIFIABLE_MAX);
-        let text = |place: f64| parameter.text(place);
+        let text = |position: f64| parameter.text(position);
         let confounded = match (self.surrogate, ends) {
             (Some(surrogate), Some(ends)) if !identifiable => self.moving(surrogate, axis, ends),
             _ => Vec::new(),
@@ -59,7 +59,7 @@ impl Known<'_> {
         ParameterFit {
             path: parameter.path.clone(),
             range: [text(0.0), text(1.0)],
-            before: self.before[axis].map(|value| text(parameter.place(value))),
+            before: self.before[axis].map(|value| text(parameter.position(value))),
             value: text(self.best[axis]),
             ci95: self.interval(axis).map(|ends| ends.map(text)),
             within_noise: ends.map(|ends| ends.map(text)),
@@ -69,20 +69,21 @@ impl Known<'_> {
         }
     }
 
-    /// The stretch around the best place in which the profile stays within the noise.
+    /// The stretch around the best position in which the profile stays within the noise.
     fn within_noise(&self, surrogate: &Surrogate, axis: usize) -> [f64; 2] {
         let (_, least) = surrogate.refit(self.measured);
-        let flat = |place: &f64| surrogate.profile(axis, *place, self.measured).1 - least <= self.noise_ms;
+        let flat =
+            |position: &f64| surrogate.profile(axis, *position, self.measured).1 - least <= self.noise_ms;
         let best = self.best[axis];
-        let places = (0..PLACES).map(|number| number as f64 / (PLACES - 1) as f64);
-        let above = places.clone().filter(|place| *place > best).take_while(flat).last();
-        let below = places.rev().filter(|place| *place < best).take_while(flat).last();
+        let positions = (0..PLACES).map(|number| number as f64 / (PLACES - 1) as f64);
+        let above = positions.clone().filter(|position| *position > best).take_while(flat).last();
+        let below = positions.rev().filter(|position| *position < best).take_while(flat).last();
         [below.unwrap_or(best), above.unwrap_or(best)]
     }
 
     /// The parameters that move when this one is at the ends of what cannot be told apart.
     fn moving(&self, surrogate: &Surrogate, axis: usize, ends: [f64; 2]) -> Vec<String> {
-        let points = ends.map(|place| surrogate.profile(axis, place, self.measured).0);
+        let points = ends.map(|position| surrogate.profile(axis, position, self.measured).0);
         let moves = |&other: &usize| {
             other != axis && points.iter().any(|point| (point[other] - self.best[other]).abs() > MOVES)
         };
@@ -91,9 +92,9 @@ impl Known<'_> {
     }
 
     fn interval(&self, axis: usize) -> Option<[f64; 2]> {
-        let mut places: Vec<f64> = self.refits.iter().map(|point| point[axis]).collect();
-        places.sort_unstable_by(f64::total_cmp);
-        Some([quantile_of_sorted(&places, 0.025)?, quantile_of_sorted(&places, 0.975)?])
+        let mut positions: Vec<f64> = self.refits.iter().map(|point| point[axis]).collect();
+        positions.sort_unstable_by(f64::total_cmp);
+        Some([quantile_of_sorted(&positions, 0.025)?, quantile_of_sorted(&positions, 0.975)?])
     }
 }
 

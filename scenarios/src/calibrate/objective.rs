@@ -33,7 +33,7 @@ pub struct Objective<'a> {
     pub scenario: &'a Scenario,
     /// Under which strategy.
     pub strategy: Option<usize>,
-    /// What is searched; a point has a place (0 to 1) in the range of each.
+    /// What is searched; a point has a position (0 to 1) in the range of each.
     pub parameters: &'a [Parameter],
     /// The seed, if not the scenario's.
     pub seed: Option<u64>,
@@ -56,7 +56,7 @@ impl Objective<'_> {
     /// The settings of a point.
     #[must_use]
     pub fn settings(&self, point: &[f64]) -> Vec<Setting> {
-        self.parameters.iter().zip(point).map(|(parameter, &place)| parameter.setting(place)).collect()
+        self.parameters.iter().zip(point).map(|(parameter, &position)| parameter.setting(position)).collect()
     }
 
     /// The scenario at a point.
@@ -110,7 +110,7 @@ impl Objective<'_> {
             return None;
         }
         let without = |left_out: usize| {
-            let others = sample.replications.iter().enumerate().filter(|(place, _)| *place != left_out);
+            let others = sample.replications.iter().enumerate().filter(|(index, _)| *index != left_out);
             self.distance(&pool(others.map(|(_, latencies)| latencies)))
         };
         let values: Vec<f64> = (0..count).into_par_iter().map(without).collect();

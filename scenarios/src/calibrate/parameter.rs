@@ -86,33 +86,33 @@ impl Parameter {
         Ok(Some(number * factor))
     }
 
-    /// The value at a place of the range, from 0 to 1, as it is written.
+    /// The value at a position of the range, from 0 to 1, as it is written.
     #[must_use]
-    pub fn setting(&self, place: f64) -> Setting {
-        let text = self.text(place);
+    pub fn setting(&self, position: f64) -> Setting {
+        let text = self.text(position);
         // With a unit it reads as nothing but a text.
         let value = if self.is_text && self.unit.is_empty() { format!("\"{text}\"") } else { text };
         Setting { path: self.path.clone(), value }
     }
 
-    /// The value at a place of the range with its unit.
+    /// The value at a position of the range with its unit.
     #[must_use]
-    pub fn text(&self, place: f64) -> String {
-        format!("{}{}", self.number(self.low + place * (self.high - self.low)), self.unit)
+    pub fn text(&self, position: f64) -> String {
+        format!("{}{}", self.number(self.low + position * (self.high - self.low)), self.unit)
     }
 
-    /// The place of a value in the range.
+    /// The position of a value in the range.
     #[must_use]
-    pub fn place(&self, value: f64) -> f64 {
+    pub fn position(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// The place that is left of one when its value has been written.
+    /// The position that is left of one when its value has been written.
     #[must_use]
-    pub fn rounded(&self, place: f64) -> f64 {
-        let number = self.number(self.low + place * (self.high - self.low));
+    pub fn rounded(&self, position: f64) -> f64 {
+        let number = self.number(self.low + position * (self.high - self.low));
         // It has just been written from a number.
-        number.parse().map_or(place, |value| self.place(value).clamp(0.0, 1.0))
+        number.parse().map_or(position, |value| self.position(value).clamp(0.0, 1.0))
     }
 
     fn number(&self, value: f64) -> String {

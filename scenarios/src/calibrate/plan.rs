@@ -153,8 +153,8 @@ fn check_inputs(inputs: &Inputs<'_>, spans: &Trace) -> Checked<()> {
         let message = format!("{} parameters are searched", inputs.parameters.len());
         problems.push(Problem::new(message).help(format!("at most {DIMENSIONS_MAX}")));
     }
-    for (place, parameter) in inputs.parameters.iter().enumerate() {
-        if inputs.parameters[..place].iter().any(|earlier| earlier.path == parameter.path) {
+    for (index, parameter) in inputs.parameters.iter().enumerate() {
+        if inputs.parameters[..index].iter().any(|earlier| earlier.path == parameter.path) {
             let message = format!("`{}` is searched twice", parameter.path);
             problems.push(Problem::new(message).help("give it one range"));
         }
@@ -213,12 +213,12 @@ fn check_range(scenario: &Scenario, strategy: Option<usize>, parameter: &Paramet
     // Not a whole number and not one of the ends.
     const BETWEEN: f64 = 0.381_966;
     let mut overridden = Vec::new();
-    for place in [0.0, 1.0, BETWEEN] {
-        let there = scenario.with_for("--fit", &[parameter.setting(place)])?.resolve(strategy)?;
+    for position in [0.0, 1.0, BETWEEN] {
+        let there = scenario.with_for("--fit", &[parameter.setting(position)])?.resolve(strategy)?;
         overridden = there.overridden;
     }
     if overridden.iter().any(|path| path.replace('"', "") == parameter.path.replace('"', "")) {
-        let name = strategy.map_or("base", |place| scenario.strategies()[place].as_str());
+        let name = strategy.map_or("base", |index| scenario.strategies()[index].as_str());
         let message = format!("the strategy `{name}` sets `{}` itself", parameter.path);
         let help = "fit a value that all strategies share, or choose another strategy";
         return Err(Problem::new(message).help(help).into());

@@ -37,7 +37,7 @@ pub fn resample_sorted(observations: &[Observation], address: Address) -> Vec<f6
     let Some(first) = observations.first().map(|(at, _)| *at) else { return Vec::new() };
     let circle = length_us(observations).max(1);
     let block = ((BLOCK_SECONDS * 1e6) as u64).min(circle);
-    let place = |time: u64| observations.partition_point(|(at, _)| at - first < time);
+    let index = |time: u64| observations.partition_point(|(at, _)| at - first < time);
     let mut drawn = Vec::with_capacity(observations.len() * 2);
     let mut left = circle;
     for number in 0.. {
@@ -46,8 +46,8 @@ pub fn resample_sorted(observations: &[Observation], address: Address) -> Vec<f6
         }
         let from = (uniform(&mut address.child(number).draw(BLOCK_START)) * circle as f64) as u64;
         let to = from + block.min(left);
-        drawn.extend(&observations[place(from)..place(to)]);
-        drawn.extend(&observations[..place(to.saturating_sub(circle))]);
+        drawn.extend(&observations[index(from)..index(to)]);
+        drawn.extend(&observations[..index(to.saturating_sub(circle))]);
         left -= block.min(left);
     }
     let mut values: Vec<f64> = drawn.into_iter().map(|(_, value)| value).collect();

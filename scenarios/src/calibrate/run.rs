@@ -78,14 +78,14 @@ impl CalibrationPlan {
 
     /// Where the scenario stands, or the middle of the range.
     fn start(&self) -> Vec<f64> {
-        let place = |(parameter, before): (&super::parameter::Parameter, &Option<f64>)| {
-            before.map_or(0.5, |value| parameter.place(value).clamp(0.0, 1.0))
+        let position = |(parameter, before): (&super::parameter::Parameter, &Option<f64>)| {
+            before.map_or(0.5, |value| parameter.position(value).clamp(0.0, 1.0))
         };
-        self.parameters.iter().zip(&self.before).map(place).collect()
+        self.parameters.iter().zip(&self.before).map(position).collect()
     }
 
     fn rounded(&self, point: &[f64]) -> Vec<f64> {
-        self.parameters.iter().zip(point).map(|(parameter, &place)| parameter.rounded(place)).collect()
+        self.parameters.iter().zip(point).map(|(parameter, &position)| parameter.rounded(position)).collect()
     }
 
     /// The surrogate at the best point, and refits by it. Nothing without parameters, or if it was told
@@ -103,11 +103,11 @@ impl CalibrationPlan {
         let side = |number: usize| -> Option<Option<Beside>> {
             let mut point = found.point.clone();
             let axis = number / 2;
-            let place = point[axis] + if number.is_multiple_of(2) { -STEP } else { STEP };
-            if !(0.0..=1.0).contains(&place) {
+            let position = point[axis] + if number.is_multiple_of(2) { -STEP } else { STEP };
+            if !(0.0..=1.0).contains(&position) {
                 return Some(None);
             }
-            point[axis] = place;
+            point[axis] = position;
             let point = self.rounded(&point);
             let there = quantiles(&objective.simulate(&point, watch)?.pooled);
             Some(there.map(|there| (point[axis], there)))
@@ -206,11 +206,10 @@ impl CalibrationPlan {
         // Without a search the laws alone are drawn, if there is time enough.
         let one = |number: usize| -> Option<Vec<String>> {
             let point = refits.get(number).map(|point| self.rounded(point))?;
-            let laws = self
-                .laws
-                .iter()
-                .zip(0_u64..)
-                .map(|(law, place)| law.drawn(self.bootstrap(number).child(u64::MAX - place)).value);
+            let laws =
+                self.laws.iter().zip(0_u64..).map(|(law, position)| {
+                    law.drawn(self.bootstrap(number).child(u64::MAX - position)).value
+                });
             let searched = objective.settings(&point).into_iter().map(|setting| setting.value);
             Some(laws.chain(searched).collect())
         };

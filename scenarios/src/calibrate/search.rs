@@ -104,9 +104,9 @@ struct Memory<'a> {
 impl Memory<'_> {
     /// The value at a point of the box; none if it was told to stop.
     fn at(&self, point: &[f64]) -> Option<f64> {
-        let inside: Vec<f64> = point.iter().map(|place| place.clamp(0.0, 1.0)).collect();
+        let inside: Vec<f64> = point.iter().map(|position| position.clamp(0.0, 1.0)).collect();
         let written = (self.rounded)(&inside);
-        let key: Key = written.iter().map(|place| (place + 0.0).to_bits()).collect();
+        let key: Key = written.iter().map(|position| (position + 0.0).to_bits()).collect();
         if let Some(value) = self.known().get(&key) {
             return Some(*value);
         }
@@ -142,7 +142,7 @@ impl Memory<'_> {
         run.run().is_ok_and(|result| result.state().get_iter() <= steps)
     }
 
-    /// The best point and its value; of equals the first in the order of places.
+    /// The best point and its value; of equals the first in the order of positions.
     fn best(&self) -> Option<(Vec<f64>, f64)> {
         let known = self.known();
         let best = known.iter().min_by(|a, b| a.1.total_cmp(b.1))?;
@@ -167,7 +167,7 @@ impl CostFunction for Bounded<'_, '_> {
     type Output = f64;
 
     fn cost(&self, point: &Vec<f64>) -> Result<f64, Error> {
-        let outside: f64 = point.iter().map(|place| (place - place.clamp(0.0, 1.0)).abs()).sum();
+        let outside: f64 = point.iter().map(|position| (position - position.clamp(0.0, 1.0)).abs()).sum();
         let value = self.0.at(point).ok_or_else(|| Error::msg("told to stop"))?;
         Ok(value + outside)
     }
@@ -177,10 +177,10 @@ impl CostFunction for Bounded<'_, '_> {
 fn halton(number: usize, dimensions: usize) -> Vec<f64> {
     const PRIMES: [usize; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
     let inverse = |base: usize| {
-        let (mut rest, mut place, mut sum) = (number, 1.0, 0.0);
+        let (mut rest, mut position, mut sum) = (number, 1.0, 0.0);
         while rest > 0 {
-            place /= base as f64;
-            sum += place * (rest % base) as f64;
+            position /= base as f64;
+            sum += position * (rest % base) as f64;
             rest /= base;
         }
         sum

@@ -40,7 +40,7 @@ pub fn self_times(trace: &Trace, calls: impl Fn(&str, &str) -> bool) -> BTreeMap
     times
 }
 
-/// The places of the spans of each request.
+/// The indices of the spans of each request.
 fn groups(spans: &[Span]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -61,32 +61,32 @@ struct Request<'a, C> {
 impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
     fn self_times(&self) -> Vec<(NameId, Observation)> {
         let spans = &self.trace.spans;
-        let has_parents = self.group.clone().any(|place| spans[place].parent.is_some());
+        let has_parents = self.group.clone().any(|index| spans[index].parent.is_some());
         let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for place in self.group.clone() {
-            let server = if has_parents { self.caused_by(place) } else { self.contained_in(place) };
+        for index in self.group.clone() {
+            let server = if has_parents { self.caused_by(index) } else { self.contained_in(index) };
             if let Some(server) = server {
-                parts.entry(server).or_default().push(place);
+                parts.entry(server).or_default().push(index);
             }
         }
-        let servers = self.group.clone().filter(|&place| spans[place].side == Side::Server);
-        let time_of = |place: usize| {
-            let calls = parts.get(&place).map(Vec::as_slice).unwrap_or_default();
-            let good = spans[place].ok && calls.iter().all(|&call| spans[call].ok);
-            let observation = (spans[place].start_us, self.time_alone(place, calls));
-            Some((spans[place].service.filter(|_| good)?, observation))
+        let servers = self.group.clone().filter(|&index| spans[index].side == Side::Server);
+        let time_of = |index: usize| {
+            let calls = parts.get(&index).map(Vec::as_slice).unwrap_or_default();
+            let good = spans[index].ok && calls.iter().all(|&call| spans[call].ok);
+            let observation = (spans[index].start_us, self.time_alone(index, calls));
+            Some((spans[index].service.filter(|_| good)?, observation))
         };
         servers.filter_map(time_of).collect()
     }
 
     /// The server span that caused this call, by its parents.
-    fn caused_by(&self, place: usize) -> Option<usize> {
+    fn caused_by(&self, index: usize) -> Option<usize> {
         let spans = &self.trace.spans;
-        let parent = |place: usize| spans[place].parent.map(|parent| parent as usize);
-        if !matches!(spans[place].side, Side::Client | Side::Server) {
+        let parent = |index: usize| spans[index].parent.map(|parent| parent as usize);
+        if !matches!(spans[index].side, Side::Client | Side::Server) {
             return None;
         }
-        let mut above = parent(place)?;
+        let mut above = parent(index)?;
         // Work inside a service has spans of its own; so many at most, should they go round.
         for _ in self.group.clone() {
             match spans[above].side {
@@ -99,9 +99,9 @@ impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
     }
 
     /// The server span that made this call, by its time.
-    fn contained_in(&self, place: usize) -> Option<usize> {
+    fn contained_in(&self, index: usize) -> Option<usize> {
         let spans = &self.trace.spans;
-        let call = &spans[place];
+        let call = &spans[index];
         if call.side != Side::Client {
             return None;
         }
@@ -115,9 +115,9 @@ impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
     }
 
     /// The server span less the union of its calls (ms).
-    fn time_alone(&self, place: usize, calls: &[usize]) -> f64 {
+    fn time_alone(&self, index: usize, calls: &[usize]) -> f64 {
         let spans = &self.trace.spans;
-        let (start, end) = (spans[place].start_us as f64, end_us(&spans[place]));
+        let (start, end) = (spans[index].start_us as f64, end_us(&spans[index]));
         // Spans stand in the order of their starts.
         let (mut covered, mut reached) = (0.0, start);
         for &call in calls {
@@ -126,7 +126,7 @@ impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
             covered += to - from;
             reached = reached.max(to);
         }
-        (spans[place].duration_ms - covered / 1e3).max(0.0)
+        (spans[index].duration_ms - covered / 1e3).max(0.0)
     }
 }
 

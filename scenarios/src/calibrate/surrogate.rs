@@ -25,7 +25,7 @@ pub fn quantiles(sorted_ms: &[f64]) -> Option<Vec<f64>> {
     (0..LEVELS).map(|level| quantile_of_sorted(sorted_ms, (level as f64 + 0.5) / LEVELS as f64)).collect()
 }
 
-/// A place of a range beside the best one, and the quantiles there (ms).
+/// A position of a range beside the best one, and the quantiles there (ms).
 pub type Beside = (f64, Vec<f64>);
 
 /// Quantiles as functions of the point.
@@ -67,7 +67,7 @@ impl Surrogate {
             .iter()
             .zip(&self.best)
             .zip(&self.slopes)
-            .map(|((place, best), slopes)| (place - best, slopes))
+            .map(|((position, best), slopes)| (position - best, slopes))
             .collect();
         let at = |level: usize| {
             let moved: f64 = away.iter().map(|(by, slopes)| by * slopes[level]).sum();
@@ -84,19 +84,19 @@ impl Surrogate {
         (point, value * scale)
     }
 
-    /// The least distance (ms) with one parameter held at a place, and the point.
+    /// The least distance (ms) with one parameter held at a position, and the point.
     #[must_use]
-    pub fn profile(&self, axis: usize, place: f64, measured: &[f64]) -> (Vec<f64>, f64) {
+    pub fn profile(&self, axis: usize, position: f64, measured: &[f64]) -> (Vec<f64>, f64) {
         let scale = self.scale(measured);
         let whole = |others: &[f64]| {
             let mut point = others.to_vec();
-            point.insert(axis, place);
+            point.insert(axis, position);
             point
         };
         let mut others = self.best.clone();
         others.remove(axis);
         if others.is_empty() {
-            return (vec![place], self.distance_ms(&[place], measured));
+            return (vec![position], self.distance_ms(&[position], measured));
         }
         let cost = |others: &[f64]| self.distance_ms(&whole(others), measured) / scale;
         let (others, value) = minimize_near(&others, &cost);

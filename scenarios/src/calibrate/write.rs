@@ -96,7 +96,7 @@ fn put(root: &mut Table, setting: &Setting) -> Checked<()> {
     Ok(())
 }
 
-/// Work models are named by paths that hold in the new place.
+/// Work models are named by paths that hold where it is written.
 fn rename_work_models(document: &mut DocumentMut, scenario: &Scenario, directory: &Path) -> Checked<()> {
     let rename = |application: Option<&mut Item>| -> Checked<()> {
         let named = application.and_then(|it| it.as_table_like_mut()?.get_mut("workmodel")?.as_value_mut());

@@ -28,7 +28,7 @@ const INSTEAD: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The first such key of a tree: message, help and place.
+/// The first such key of a tree: message, help and location.
 pub(super) fn first_gone(tree: &DeTable<'_>) -> Option<(String, String, Range<usize>)> {
     INSTEAD.iter().find_map(|(path, message, help)| {
         let parts: Vec<&str> = path.split('.').collect();
@@ -37,7 +37,7 @@ pub(super) fn first_gone(tree: &DeTable<'_>) -> Option<(String, String, Range<us
     })
 }
 
-/// The place of the value at a path, and the name that `*` stands for.
+/// The location of the value at a path, and the name that `*` stands for.
 fn find(table: &DeTable<'_>, path: &[&str]) -> Option<(String, Range<usize>)> {
     let (first, rest) = path.split_first()?;
     let fits = |key: &str| *first == "*" || key == *first;

@@ -12,9 +12,9 @@ pub enum Present {
     Absent,
     /// A number, as it is written.
     Number(String),
-    /// A text, and its place for [`Document::problem`](super::Document::problem).
+    /// A text, and its location for [`Document::problem`](super::Document::problem).
     Text(String, Range<usize>),
-    /// A list, a table, a truth value or a date, and its place.
+    /// A list, a table, a truth value or a date, and its location.
     Other(Range<usize>),
 }
 

@@ -115,7 +115,7 @@ fn inline(value: &DeValue<'_>) -> String {
     }
 }
 
-/// A basic string of TOML: on one line, so that a place in it is a place in what was typed.
+/// A basic string of TOML: on one line, so that a location in it is a location in what was typed.
 fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -17,7 +17,7 @@ pub(super) fn not_plain_in(table: &DeTable<'_>, source: &Arc<SourceText>) -> Vec
     let mut look = Look { source, problems: Vec::new() };
     look.table(table);
     // A table is in the order of its keys, a file in that of its lines.
-    look.problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
+    look.problems.sort_by_key(|problem| problem.location.as_ref().map(|location| location.span.start));
     look.problems
 }
 

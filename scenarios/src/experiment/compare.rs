@@ -13,7 +13,7 @@ use rayon::prelude::*;
 pub struct ComparisonPlan {
     /// The scenario under each strategy.
     pub strategies: Vec<Resolved>,
-    /// The place of the strategy that the others are compared with.
+    /// The index of the strategy that the others are compared with.
     pub baseline: usize,
     /// Independent repetitions.
     pub replications: u32,
@@ -56,7 +56,7 @@ impl ComparisonPlan {
             let problem = Problem::new(format!("the strategy `{twice}` is chosen twice"));
             return Err(problem.help("name each strategy once").into());
         }
-        let places: Vec<Option<usize>> = if choice.strategies.is_empty() {
+        let indices: Vec<Option<usize>> = if choice.strategies.is_empty() {
             match scenario.strategies().len() {
                 0 => vec![None],
                 count => (0..count).map(Some).collect(),
@@ -65,7 +65,7 @@ impl ComparisonPlan {
             choice.strategies.iter().map(|name| scenario.strategy(Some(name))).collect::<Checked<_>>()?
         };
         let mut strategies: Vec<Resolved> =
-            places.iter().map(|&place| scenario.resolve(place)).collect::<Checked<_>>()?;
+            indices.iter().map(|&index| scenario.resolve(index)).collect::<Checked<_>>()?;
         if let Some(seed) = choice.seed {
             strategies.iter_mut().for_each(|resolved| resolved.description.seed = seed);
         }
@@ -114,7 +114,7 @@ impl ComparisonPlan {
 
 /// The first name that was there before.
 fn duplicate(names: &[String]) -> Option<&String> {
-    names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)).map(|(_, name)| name)
+    names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)).map(|(_, name)| name)
 }
 
 fn find(strategies: &[Resolved], name: &str) -> Option<usize> {

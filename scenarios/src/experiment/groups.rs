@@ -28,7 +28,7 @@ pub struct Groups {
     which: Vec<Which>,
     /// Whether there is a group per population; they come first.
     by_users: bool,
-    /// Kinds, each with the place of its group.
+    /// Kinds, each with the index of its group.
     kinds: Vec<(EndpointId, usize)>,
     /// By population, the same of its own requests.
     of_users: Vec<Vec<(EndpointId, usize)>>,
@@ -55,10 +55,10 @@ impl Groups {
         }
         let pairs: usize = populations.iter().map(|it| it.requests.endpoints().count()).sum();
         if groups.by_users && pairs <= GROUPS_MAX {
-            for (place, population) in populations.iter().enumerate() {
-                let users = Some(PopulationId::from_index(place));
+            for (index, population) in populations.iter().enumerate() {
+                let users = Some(PopulationId::from_index(index));
                 for kind in population.requests.endpoints() {
-                    groups.of_users[place].push((kind, groups.which.len()));
+                    groups.of_users[index].push((kind, groups.which.len()));
                     groups.which.push(Which { users, request: Some(kind) });
                 }
             }
@@ -72,9 +72,9 @@ impl Groups {
         &self.which
     }
 
-    /// The place of a group, if there is one.
+    /// The index of a group, if there is one.
     #[must_use]
-    pub fn place_of(&self, which: Which) -> Option<usize> {
+    pub fn index_of(&self, which: Which) -> Option<usize> {
         self.which.iter().position(|it| *it == which)
     }
 
@@ -83,14 +83,14 @@ impl Groups {
         self.kinds.iter().map(|(kind, _)| *kind)
     }
 
-    /// The places of the groups that a request belongs to.
+    /// The indices of the groups that a request belongs to.
     pub(super) fn of(&self, row: &RequestRow) -> impl Iterator<Item = usize> {
-        let place = row.population.index();
-        let users = self.by_users.then_some(place);
+        let index = row.population.index();
+        let users = self.by_users.then_some(index);
         let of_kind = |kinds: &[(EndpointId, usize)]| {
-            kinds.iter().find(|(kind, _)| *kind == row.endpoint).map(|(_, place)| *place)
+            kinds.iter().find(|(kind, _)| *kind == row.endpoint).map(|(_, index)| *index)
         };
-        let pair = if self.kinds.is_empty() { None } else { of_kind(&self.of_users[place]) };
+        let pair = if self.kinds.is_empty() { None } else { of_kind(&self.of_users[index]) };
         users.into_iter().chain(of_kind(&self.kinds)).chain(pair)
     }
 }

@@ -22,7 +22,7 @@ pub struct Objective {
 pub enum Figure {
     /// Mean latency of the successful requests.
     Mean,
-    /// A quantile of their latency, by its place in [`QUANTILES`](super::replication::QUANTILES).
+    /// A quantile of their latency, by its index in [`QUANTILES`](super::replication::QUANTILES).
     Quantile(usize),
     /// Share of the requests that failed, of those that ended.
     Failures,

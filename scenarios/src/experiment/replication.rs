@@ -68,7 +68,7 @@ pub struct Figures {
     pub series: Table<ClusterId, TimeSeries>,
     /// What the users waited over time; empty if nothing is sampled.
     pub user_series: Vec<UserSample>,
-    /// Calls served by each pod, by cluster, service and place among the service's pods there.
+    /// Calls served by each pod, by cluster, service and index among the service's pods there.
     pub served: Vec<Vec<Vec<u64>>>,
     /// Attempts of each cluster's clients, by the cluster of the chosen pod.
     pub sent: Vec<SparseTable<ClusterId, u64>>,
@@ -158,7 +158,7 @@ impl Keep<'_> {
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'_>) -> Option<Vec<Figures>> {
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
-    let one = |(place, resolved): (usize, &Resolved)| -> Option<Figures> {
+    let one = |(index, resolved): (usize, &Resolved)| -> Option<Figures> {
         let description = &resolved.description;
         let wanted = Wanted {
             groups: Groups::new(description),
@@ -170,7 +170,7 @@ pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'
         let rows = match keep.rows {
             Rows::Dropped => KeptRows::Dropped,
             Rows::Kept => KeptRows::InMemory(Vec::new()),
-            Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, place)),
+            Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, index)),
         };
         let keeps_work = !matches!(rows, KeptRows::Dropped);
         let mut requests = UserRequests::new(wanted, stretch_of(description), &reported, rows);
@@ -246,8 +246,8 @@ pub(super) fn run_cell(
     (watch.progress)(end.as_secs_f64() - reported);
     let record = world.finish();
     let nothing = Work::default();
-    for (place, row) in record.requests.iter().enumerate() {
-        let work = record.work.get(place).unwrap_or(&nothing);
+    for (index, row) in record.requests.iter().enumerate() {
+        let work = record.work.get(index).unwrap_or(&nothing);
         sink.add(row, keep_work.then_some(work));
     }
     Some((record, share))

@@ -123,7 +123,7 @@ impl OverTime {
         Self { from, end, width, slices, flight }
     }
 
-    fn place(&self, at: SimTime) -> usize {
+    fn index(&self, at: SimTime) -> usize {
         (((at - self.from).as_nanos() / self.width) as usize).min(SLICES - 1)
     }
 
@@ -150,16 +150,16 @@ impl OverTime {
             return;
         }
         for (at, sign) in [(row.arrival.max(self.from), 1), (end.min(self.end), -1)] {
-            let (place, since) = (self.place(at), (at - self.from).as_nanos());
-            let rest = ((place as u64 + 1) * self.width).saturating_sub(since);
-            self.flight[place].within += i128::from(sign) * i128::from(rest);
-            self.flight[place + 1].entered += sign;
+            let (index, since) = (self.index(at), (at - self.from).as_nanos());
+            let rest = ((index as u64 + 1) * self.width).saturating_sub(since);
+            self.flight[index].within += i128::from(sign) * i128::from(rest);
+            self.flight[index + 1].entered += sign;
         }
         if row.arrival < self.from {
             return;
         }
-        let place = self.place(row.arrival);
-        let slice = &mut self.slices[place];
+        let index = self.index(row.arrival);
+        let slice = &mut self.slices[index];
         slice.all += 1;
         match row.end {
             Some(end) if end.status.is_ok() => {

@@ -217,7 +217,7 @@ impl RequestSink for UserRequests<'_> {
         let batch = ((row.arrival - cut).as_nanos() / self.batch.as_nanos()) as usize;
         self.all.add(row, batch);
         let Self { which, groups, .. } = self;
-        which.of(row).for_each(|place| groups[place].add(row, batch));
+        which.of(row).for_each(|index| groups[index].add(row, batch));
         let Some(end) = row.end.filter(|end| end.status.is_ok()) else { return };
         self.buckets.record(end.latency.as_millis_f64());
         for ((from, until), count, nanos) in &mut self.common {
@@ -411,8 +411,8 @@ mod tests {
             if !rows.is_empty() {
                 let mut changed = rows.clone();
                 let row = which.get(&rows);
-                let place = row.number as usize;
-                changed[place].end = match row.end {
+                let index = row.number as usize;
+                changed[index].end = match row.end {
                     Some(end) => Some(RequestEnd { latency: end.latency + SimDuration::from_nanos(1), ..end }),
                     None => Some(RequestEnd { latency: SimDuration::ZERO, status: Status::Ok }),
                 };

@@ -61,21 +61,21 @@ impl UserSeries {
 
     /// A sample per interval and population, in this order.
     pub(super) fn samples(&self) -> Vec<UserSample> {
-        self.seen.iter().enumerate().map(|(place, seen)| self.sample(place, seen)).collect()
+        self.seen.iter().enumerate().map(|(index, seen)| self.sample(index, seen)).collect()
     }
 
-    fn sample(&self, place: usize, seen: &Seen) -> UserSample {
+    fn sample(&self, index: usize, seen: &Seen) -> UserSample {
         let quantile = |q| seen.latency.quantile(q).map(|nanos| nanos / 1e6);
         let latency_ms = match [0.5, 0.9, 0.99].map(quantile) {
             [Some(p50), Some(p90), Some(p99)] => Some([p50, p90, p99]),
             _ => None,
         };
-        let begins = SimTime::ZERO + self.interval * ((place / self.populations) as u64);
+        let begins = SimTime::ZERO + self.interval * ((index / self.populations) as u64);
         let ends = self.end.min(begins.saturating_add(self.interval));
         let offered = seen.latency.count() as f64 + f64::from(seen.failed + seen.in_flight);
         UserSample {
             at: ends,
-            population: PopulationId::from_index(place % self.populations),
+            population: PopulationId::from_index(index % self.populations),
             offered_per_second: offered / (ends - begins).as_secs_f64(),
             failed: seen.failed,
             in_flight: seen.in_flight,

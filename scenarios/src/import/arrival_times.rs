@@ -132,7 +132,7 @@ fn column(source: &Arc<SourceText>, layout: &Layout<'_>) -> Checked<Vec<SimTime>
     let (mut record, mut problems) = (StringRecord::new(), Vec::new());
     // Those of single requests, and those of transactions of JMeter.
     let [mut times, mut of_transactions]: [Vec<SimTime>; 2] = [Vec::new(), Vec::new()];
-    let mut place: Option<usize> = None;
+    let mut index: Option<usize> = None;
     loop {
         match reader.read_record(&mut record) {
             Ok(true) => {}
@@ -140,10 +140,10 @@ fn column(source: &Arc<SourceText>, layout: &Layout<'_>) -> Checked<Vec<SimTime>
             Err(error) => return Err(Problem::new(format!("`{}`: {error}", source.name)).into()),
         }
         let begins = record.position().map_or(0, |it| it.byte() as usize);
-        let is_first = place.is_none();
-        let at = match place {
+        let is_first = index.is_none();
+        let at = match index {
             Some(at) => at,
-            None => *place.insert(find_column(source, &record, layout)?),
+            None => *index.insert(find_column(source, &record, layout)?),
         };
         let field = record.get(at).unwrap_or("");
         let span = span_of(&source.text, begins, field);
@@ -178,7 +178,7 @@ fn delimiter(text: &str) -> u8 {
     [b',', b'\t', b';'].into_iter().find(|&byte| first.as_bytes().contains(&byte)).unwrap_or(b',')
 }
 
-/// The place of the column of times, by the first line.
+/// The index of the column of times, by the first line.
 fn find_column(source: &Arc<SourceText>, first: &StringRecord, layout: &Layout<'_>) -> Checked<usize> {
     let names = || first.iter().collect::<Vec<_>>().join(", ");
     let Some(column) = layout.column else {
@@ -189,8 +189,8 @@ fn find_column(source: &Arc<SourceText>, first: &StringRecord, layout: &Layout<'
         }
         return Ok(0);
     };
-    if let Some(place) = first.iter().position(|name| name == column) {
-        return Ok(place);
+    if let Some(index) = first.iter().position(|name| name == column) {
+        return Ok(index);
     }
     match column.parse::<usize>() {
         Ok(number) if (1..=first.len()).contains(&number) => Ok(number - 1),
@@ -205,7 +205,7 @@ fn find_column(source: &Arc<SourceText>, first: &StringRecord, layout: &Layout<'
     }
 }
 
-/// The place of a field in the record that begins at `begins`.
+/// The index of a field in the record that begins at `begins`.
 fn span_of(text: &str, begins: usize, field: &str) -> Range<usize> {
     let line = text.get(begins..).unwrap_or("");
     let blank = line.len() - line.trim_start_matches(['\n', '\r']).len();

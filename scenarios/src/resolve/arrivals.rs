@@ -23,7 +23,7 @@ pub(super) struct PopulationContext<'a> {
     pub(super) name: &'a str,
     /// What is typed of it.
     pub(super) users: &'a Users,
-    /// Its place.
+    /// Its location.
     pub(super) span: Range<usize>,
     /// When the run begins and ends.
     pub(super) times: &'a Times,
@@ -175,19 +175,19 @@ fn table(
         ("rate", of.users.rate.as_ref().map(Spanned::span)),
         ("think_time", of.users.think_time.as_ref().map(Spanned::span)),
     ];
-    for (key, place) in beside {
-        if let Some(place) = place {
+    for (key, location) in beside {
+        if let Some(location) = location {
             let message = format!("{key} stands beside arrivals that are a table");
-            check.problem(message, place, "what belongs to them stands in the table");
+            check.problem(message, location, "what belongs to them stands in the table");
         }
     }
     let keys = keys_of(kind);
     let given = it.keys();
-    for (key, place) in &given {
+    for (key, location) in &given {
         if !keys.iter().any(|known| known.name == *key) {
             let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
             let message = format!("arrivals of type \"{}\" have no {key}", kind.word());
-            check.problem(message, place.clone(), format!("take it out; they have {}", names.join(", ")));
+            check.problem(message, location.clone(), format!("take it out; they have {}", names.join(", ")));
         }
     }
     let missing = keys.iter().filter(|key| !given.iter().any(|(name, _)| *name == key.name));
@@ -225,10 +225,10 @@ fn of_kind(
                 (Some(points), None) => self::points(check, points)?,
                 (None, Some(file)) => rate_table::read(check, file)?,
                 (None, None) => {
-                    let place = it.kind.span();
+                    let location = it.kind.span();
                     let help = "write points = [{ at = \"0s\", rate = \"10/s\" }, { at = \"5min\", rate = \"50/s\" }], or \
                                 points_from = \"rates.csv\"";
-                    check.problem("arrivals of type \"piecewise\" need points", place, help);
+                    check.problem("arrivals of type \"piecewise\" need points", location, help);
                     return None;
                 }
             };

@@ -192,16 +192,16 @@ fn of_deployment(
             return None;
         }
         (Kind::Rollout | Kind::Remove, Some(_)) => {
-            let place = it.replicas.as_ref().map_or(span, Spanned::span);
-            check.problem("only scale and offload have replicas", place, "take it out");
+            let location = it.replicas.as_ref().map_or(span, Spanned::span);
+            check.problem("only scale and offload have replicas", location, "take it out");
             return None;
         }
         (Kind::Scale, Some(replicas)) => ChangeKind::Scale(replicas),
         (Kind::Offload, Some(0)) => {
-            let place = it.replicas.as_ref().map_or(span, Spanned::span);
+            let location = it.replicas.as_ref().map_or(span, Spanned::span);
             check.problem(
                 "offload with 0 replicas",
-                place,
+                location,
                 "it is 1 to 1000, or not there: those of the service",
             );
             return None;
@@ -233,10 +233,10 @@ fn time_of(check: &mut Check<'_>, it: &typed::Change, end: SimDuration) -> SimTi
 }
 
 /// Refuses a key that a change of this kind does not have.
-fn refuse(check: &mut Check<'_>, it: &typed::Change, key: &str, place: Option<Range<usize>>, help: &str) {
-    if let Some(place) = place {
+fn refuse(check: &mut Check<'_>, it: &typed::Change, key: &str, location: Option<Range<usize>>, help: &str) {
+    if let Some(location) = location {
         let message = format!("a change of kind \"{}\" has no {key}", name_of(*it.kind.get_ref()));
-        check.problem(message, place, help);
+        check.problem(message, location, help);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What checks collect: problems with their places, names that are looked up, durations that have bounds.
+//! What checks collect: problems with their locations, names that are looked up, durations that have bounds.
 
 use crate::document::Document;
 use crate::problem::{Problem, nearest};
@@ -38,7 +38,7 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
-    /// The place of a name among those that are known.
+    /// The index of a name among those that are known.
     pub(super) fn reference<'k>(
         &mut self,
         name: &str,
@@ -60,7 +60,7 @@ impl Check<'_> {
         found
     }
 
-    /// The place of a name among many that are known, in ascending order.
+    /// The index of a name among many that are known, in ascending order.
     pub(super) fn reference_in(
         &mut self,
         name: &str,
@@ -69,7 +69,7 @@ impl Check<'_> {
         kind: &str,
     ) -> Option<usize> {
         match known.binary_search(&name) {
-            Ok(place) => Some(place),
+            Ok(index) => Some(index),
             Err(_) => self.reference(name, span, known.iter().copied(), kind),
         }
     }

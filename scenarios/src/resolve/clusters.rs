@@ -188,8 +188,8 @@ fn place_pods(
         OneOrMore::Named(services) => {
             let mut find = |service: &Spanned<String>| {
                 let kind = format!("service for cluster `{name}` under strategy `{strategy}`:");
-                let place = check.reference(service.get_ref(), service.span(), known.iter().copied(), &kind);
-                place.map(ServiceId::from_index)
+                let found = check.reference(service.get_ref(), service.span(), known.iter().copied(), &kind);
+                found.map(ServiceId::from_index)
             };
             let found: Vec<ServiceId> = services.iter().filter_map(&mut find).collect();
             let placed: BTreeSet<ServiceId> = found.iter().copied().collect();

@@ -45,8 +45,8 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
     for (name, service) in &scenario.services {
         keys.of_service(name, service);
     }
-    for (place, change) in scenario.changes.iter().enumerate() {
-        keys.of_change(place, change.get_ref());
+    for (number, change) in scenario.changes.iter().enumerate() {
+        keys.of_change(number, change.get_ref());
     }
     keys.add("istiod", scenario.istiod.is_some(), A_MESH);
     let pods = &scenario.pods;
@@ -112,12 +112,12 @@ impl Keys<'_> {
         self.push(path("protocol"), tcp, plane == DataPlane::Sidecar || entered, SIDECARS);
     }
 
-    fn of_change(&mut self, place: usize, change: &Change) {
+    fn of_change(&mut self, number: usize, change: &Change) {
         let Some(id) = self.description.application.service_named(change.service.get_ref()) else { return };
         let balances = self.description.mesh.data_plane == DataPlane::Sidecar || self.has_waypoint(id);
-        self.push(format!("changes.{place}.routes"), change.routes.is_some(), balances, BALANCES);
+        self.push(format!("changes.{number}.routes"), change.routes.is_some(), balances, BALANCES);
         let policy = change.traffic_policy.is_some();
-        self.push(format!("changes.{place}.traffic_policy"), policy, balances, BALANCES);
+        self.push(format!("changes.{number}.traffic_policy"), policy, balances, BALANCES);
     }
 
     fn has_waypoint(&self, service: ServiceId) -> bool {

@@ -28,11 +28,11 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
                     let help = "requests go to services that speak http1 or http2";
                     check.problem(format!("{leads}, which speaks tcp"), span.clone(), help);
                 } else if !has_pod(description, to) {
-                    let place =
+                    let whereabouts =
                         to.subset.map(|it| format!(" in cluster `{}`", description.clusters[it].name));
-                    let place = place.unwrap_or_default();
+                    let whereabouts = whereabouts.unwrap_or_default();
                     check.problem(
-                        format!("{leads}{place}, where it has no pod under strategy `{strategy}`"),
+                        format!("{leads}{whereabouts}, where it has no pod under strategy `{strategy}`"),
                         span.clone(),
                         "add it to the services there, or leave it out of the route",
                     );

@@ -399,9 +399,9 @@ pub(super) fn endpoint_of(
 ) -> Option<EndpointId> {
     let service = &application.services[of];
     let known: Vec<&str> = service.endpoints().map(|it| application.endpoints[it].name.as_str()).collect();
-    let place =
+    let index =
         check.reference(name, span, known.iter().copied(), &format!("endpoint of `{}`:", service.name))?;
-    service.endpoints().nth(place)
+    service.endpoints().nth(index)
 }
 
 /// The endpoint of a service that has no other.

@@ -78,10 +78,10 @@ fn renewal(check: &mut Check<'_>, fault: &Fault) -> Option<Renewal> {
         }
         _ => None,
     };
-    if let Some((place, key, example)) = one {
+    if let Some((location, key, example)) = one {
         check.problem(
             format!("a fault that comes again by chance needs an {key}"),
-            place.span(),
+            location.span(),
             format!("write {example}"),
         );
     }
@@ -145,9 +145,9 @@ fn of_link(
         ("runs", fault.runs.as_ref().map(Spanned::span)),
         ("seen_after", fault.seen_after.as_ref().map(Spanned::span)),
     ];
-    for (key, place) in of_pods {
-        if let Some(place) = place {
-            check.problem(format!("the fault of a link has no {key}"), place, "take it out, or the link");
+    for (key, location) in of_pods {
+        if let Some(location) = location {
+            check.problem(format!("the fault of a link has no {key}"), location, "take it out, or the link");
         }
     }
     let links = network.links.iter().map(|it| it.name.as_str());
@@ -207,10 +207,10 @@ fn kind(check: &mut Check<'_>, fault: &Fault, span: Range<usize>) -> Option<Faul
         ("factor", fault.factor.as_ref().map(Spanned::span), kind == Kind::Slow, "factor = 10"),
     ];
     let name = format!("{kind:?}").to_lowercase();
-    for (key, place, belongs, example) in keys {
-        match place {
-            Some(place) if !belongs => {
-                check.problem(format!("a fault of kind \"{name}\" has no {key}"), place, "take it out");
+    for (key, location, belongs, example) in keys {
+        match location {
+            Some(location) if !belongs => {
+                check.problem(format!("a fault of kind \"{name}\" has no {key}"), location, "take it out");
             }
             None if belongs => check.problem(
                 format!("a fault of kind \"{name}\" needs a {key}"),

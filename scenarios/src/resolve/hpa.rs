@@ -184,9 +184,9 @@ fn of_resource(
         None => Reads::PodCpu,
         Some(("application", _)) => Reads::ApplicationCpu,
         Some(("sidecar", _)) => Reads::SidecarCpu,
-        Some((other, place)) => {
+        Some((other, location)) => {
             let message = format!("there is no container `{other}`");
-            check.problem(message, place, "it is \"application\" or \"sidecar\"");
+            check.problem(message, location, "it is \"application\" or \"sidecar\"");
             return None;
         }
     };

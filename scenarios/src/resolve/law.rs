@@ -175,9 +175,9 @@ fn quantiles<T: Measure>(
         check.problem(format!("the law has {} quantiles", quantiles.len()), values.span(), help);
         return None;
     }
-    if let Some(place) = quantiles.windows(2).position(|pair| pair[0] > pair[1]) {
+    if let Some(index) = quantiles.windows(2).position(|pair| pair[0] > pair[1]) {
         let help = "they are those of equal steps from 0 to 1";
-        check.problem("the quantiles do not ascend", values.get_ref()[place + 1].span(), help);
+        check.problem("the quantiles do not ascend", values.get_ref()[index + 1].span(), help);
         return None;
     }
     Some(quantiles.into())

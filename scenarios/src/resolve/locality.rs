@@ -1,4 +1,4 @@
-//! What depends on places: `localityLbSetting`, as Istio's validation takes it.
+//! What depends on localities: `localityLbSetting`, as Istio's validation takes it.
 
 use super::check::Check;
 use super::ranges::bounded_u32;

@@ -210,8 +210,8 @@ fn time_series(
 ) -> Option<SimDuration> {
     let written = written?;
     let interval = check.duration(Some(written), "time_series", SimDuration::ZERO, MILLISECOND);
-    let place = check.document.place(written.span());
-    check.problems.extend(too_many_samples(interval, end).map(|problem| Problem { place, ..problem }));
+    let location = check.document.location(written.span());
+    check.problems.extend(too_many_samples(interval, end).map(|problem| Problem { location, ..problem }));
     if interval > end {
         let message = format!("time_series {interval} is longer than the run of {end}");
         check.problem(message, written.span(), "make it shorter: 15s is usual");
@@ -249,7 +249,7 @@ pub(crate) fn too_many_requests(description: &Description) -> Option<Problem> {
 fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
     let but_numbers = |problem: &Problem| {
         let text: String = problem.message.chars().filter(|c| !c.is_ascii_digit()).collect();
-        problem.place.as_ref().map(|place| (place.span.start, text))
+        problem.location.as_ref().map(|location| (location.span.start, text))
     };
     let mut known = BTreeSet::new();
     problems.into_iter().filter(|it| but_numbers(it).is_none_or(|it| known.insert(it))).collect()

@@ -52,14 +52,14 @@ fn which(
     let users = match &it.users {
         None => None,
         Some(name) => {
-            let place =
+            let index =
                 check.reference(name.get_ref(), name.span(), names.iter().copied(), "group of users")?;
-            Some(PopulationId::from_index(place))
+            Some(PopulationId::from_index(index))
         }
     };
     let requested = description.populations.iter().enumerate();
     let mut kinds: Vec<_> = requested
-        .filter(|(place, _)| users.is_none_or(|it| it.index() == *place))
+        .filter(|(index, _)| users.is_none_or(|it| it.index() == *index))
         .flat_map(|(_, it)| it.requests.endpoints())
         .collect();
     kinds.sort_unstable();
@@ -77,7 +77,7 @@ fn which(
     let users = users.filter(|_| names.len() > 1);
     let request = request.filter(|_| groups.kinds().next().is_some() || kinds.len() > 1);
     let which = Which { users, request };
-    if which != (Which { users: None, request: None }) && groups.place_of(which).is_none() {
+    if which != (Which { users: None, request: None }) && groups.index_of(which).is_none() {
         let help = "there are too many groups of users or kinds of requests: take users or request out";
         check.problem("these requests are not told apart from others", span, help);
         return None;

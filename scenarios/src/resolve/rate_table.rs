@@ -20,9 +20,11 @@ const POINTS_MAX: usize = 1_000_000;
 /// The points of a table; nothing if something is wrong with it.
 pub(super) fn read(check: &mut Check<'_>, file: &Spanned<String>) -> Option<Vec<Point>> {
     let name = file.get_ref();
-    let place = check.document.place(file.span());
-    let placed =
-        |problem: Problem| Problem { place: problem.place.clone().or_else(|| place.clone()), ..problem };
+    let location = check.document.location(file.span());
+    let placed = |problem: Problem| Problem {
+        location: problem.location.clone().or_else(|| location.clone()),
+        ..problem
+    };
     let bytes = match (check.files)(name) {
         Ok(bytes) => bytes,
         Err(problem) => {

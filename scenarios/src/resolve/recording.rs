@@ -29,17 +29,17 @@ pub(super) fn resolve(
     let bytes = match (check.files)(file.get_ref()) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            let place = check.document.place(file.span());
-            check.problems.push(Problem { place, ..problem });
+            let location = check.document.location(file.span());
+            check.problems.push(Problem { location, ..problem });
             return None;
         }
     };
     let mut times = match arrival_times::read(file.get_ref(), &bytes, &layout) {
         Ok(times) => times,
         Err(problems) => {
-            // What has no place in the recording has one here: who names it.
-            let place = check.document.place(file.span());
-            let placed = |it: Problem| Problem { place: it.place.or_else(|| place.clone()), ..it };
+            // What has no location in the recording has one here: who names it.
+            let location = check.document.location(file.span());
+            let placed = |it: Problem| Problem { location: it.location.or_else(|| location.clone()), ..it };
             check.problems.extend(problems.0.into_iter().map(placed));
             return None;
         }

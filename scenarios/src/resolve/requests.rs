@@ -28,8 +28,8 @@ pub(super) fn resolve(
         None => None,
         Some(name) => {
             let known: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
-            let place = check.reference(name.get_ref(), name.span(), known.iter().copied(), "service")?;
-            Some((ServiceId::from_index(place), name.span()))
+            let index = check.reference(name.get_ref(), name.span(), known.iter().copied(), "service")?;
+            Some((ServiceId::from_index(index), name.span()))
         }
     };
     let asked = Asked { application, service: service.as_ref().map(|(service, _)| *service) };
@@ -123,14 +123,14 @@ fn journey(check: &mut Check<'_>, users: &Users, asked: &Asked<'_>) -> Option<Re
     }
     let names: Vec<&str> = written.iter().map(|it| name_of(it.get_ref())).collect();
     let mut steps = Vec::new();
-    for (place, it) in written.iter().enumerate() {
+    for (index, it) in written.iter().enumerate() {
         let step = it.get_ref();
         let endpoint = asked.endpoint(check, step.request.get_ref(), step.request.span());
         let think_time = step.think_time.as_ref();
         let think_time =
             think_time.map(|time| check.duration(Some(time), "think_time", SimDuration::ZERO, 0));
         let next = if step.next.is_empty() {
-            vec![(((place + 1) % written.len()) as u16, 1.0)]
+            vec![(((index + 1) % written.len()) as u16, 1.0)]
         } else {
             next(check, it, &names)
         };
@@ -156,9 +156,9 @@ fn next(check: &mut Check<'_>, step: &Spanned<JourneyStep>, names: &[&str]) -> V
             check.problem(message, weight.span(), "give each a name of its own: name = \"...\"");
             continue;
         }
-        let place = check.reference(name, weight.span(), names.iter().copied(), "step");
+        let index = check.reference(name, weight.span(), names.iter().copied(), "step");
         let weight = bounded(check, Some(weight), "a weight", 0.0, 0.0, 1e9);
-        next.extend(place.map(|place| (place as u16, weight)));
+        next.extend(index.map(|index| (index as u16, weight)));
     }
     if !next.is_empty() && !next.iter().any(|(_, weight)| *weight > 0.0) {
         let help = "give a step that may follow a weight above 0";
@@ -174,8 +174,8 @@ fn refuse_unreached(check: &mut Check<'_>, written: &[Spanned<JourneyStep>], ste
         let next = steps[usize::from(step)].next.iter().filter(|(_, weight)| *weight > 0.0);
         open.extend(next.map(|(to, _)| *to).filter(|to| reached.insert(*to)));
     }
-    for (place, it) in written.iter().enumerate() {
-        if !reached.contains(&(place as u16)) {
+    for (index, it) in written.iter().enumerate() {
+        if !reached.contains(&(index as u16)) {
             let message = format!("no user ever comes to the step `{}`", name_of(it.get_ref()));
             check.problem(message, it.span(), "let another step lead to it, or take it out");
         }

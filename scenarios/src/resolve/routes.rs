@@ -44,10 +44,10 @@ pub(super) fn resolve(
     }
     let takes_all =
         |it: &Spanned<Route>| it.get_ref().headers.is_empty() && it.get_ref().without_headers.is_empty();
-    if let Some(place) = routes.iter().position(takes_all).filter(|place| place + 1 < routes.len()) {
-        let message = format!("route {} of `{}` is never reached", place + 2, around.services[own.index()]);
-        let help = format!("move it before route {}, which takes everything", place + 1);
-        check.problem(message, routes[place + 1].span(), help);
+    if let Some(index) = routes.iter().position(takes_all).filter(|index| index + 1 < routes.len()) {
+        let message = format!("route {} of `{}` is never reached", index + 2, around.services[own.index()]);
+        let help = format!("move it before route {}, which takes everything", index + 1);
+        check.problem(message, routes[index + 1].span(), help);
     }
     routes.iter().map(|it| route(check, around, own, it.get_ref(), hashes)).collect()
 }

@@ -31,9 +31,9 @@ pub(super) fn resolve(
     }
     let of_mesh = rule_of_mesh(check, scenario);
     let around = RouteContext { services: &names, clusters: &clusters, version };
-    let mut of_service = |(place, name): (usize, &&str)| {
+    let mut of_service = |(index, name): (usize, &&str)| {
         let written = Written::of(scenario, name);
-        service(check, &around, ServiceId::from_index(place), &written, &of_mesh)
+        service(check, &around, ServiceId::from_index(index), &written, &of_mesh)
     };
     names.iter().enumerate().map(&mut of_service).collect()
 }
@@ -106,14 +106,14 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Written<'_>, rul
     let hash = own.and_then(|it| it.load_balancer.as_ref()?.consistent_hash.as_ref());
     let waypoint = written.service.and_then(|it| it.waypoint.as_ref()).filter(|it| *it.get_ref());
     let span = written.span.clone();
-    let places = [
+    let locations = [
         ("routes", written.routes.first().map(Spanned::span)),
         ("consistent_hash", hash.map(Spanned::span).or(rule.hash.is_some().then_some(span))),
         ("connection_pool.http", own.and_then(|it| it.connection_pool.http.as_ref()).map(Spanned::span)),
         ("a waypoint", waypoint.map(Spanned::span)),
         ("retry_budget", own.and_then(|it| it.retry_budget.as_ref()).map(Spanned::span)),
     ];
-    for (key, span) in places {
+    for (key, span) in locations {
         let Some(span) = span else { continue };
         let message = format!("service `{name}` speaks tcp and has {key}");
         let help = "take it out, or write protocol = \"http1\" or \"http2\": proxies see no requests of tcp";

@@ -84,9 +84,9 @@ fn application_requests(
         let name = &service.name;
         let message = format!("pods of `{name}` request {} cores and may use {} at most", request.0, limit.0);
         let written = written.and_then(|it| it.resources.requests.cpu.as_ref()).map(Spanned::span);
-        let place = written.and_then(|span| check.document.place(span));
+        let location = written.and_then(|span| check.document.location(span));
         let help = "a request is at most the limit: Kubernetes refuses others".to_owned();
-        check.problems.push(Problem { message, place, help: Some(help) });
+        check.problems.push(Problem { message, location, help: Some(help) });
     }
     let own = written.and_then(|it| it.resources.requests.memory.as_ref());
     let memory = own.or(scenario.application.memory_request.as_ref());
@@ -101,11 +101,11 @@ fn image(check: &mut Check<'_>, written: Option<&Service>, images: &mut Vec<Stri
     let image = written?.image.as_ref()?;
     let name = image.name.get_ref();
     let known = images.iter().position(|other| other == name);
-    let place = known.unwrap_or_else(|| {
+    let index = known.unwrap_or_else(|| {
         images.push(name.clone());
         images.len() - 1
     });
-    Some((place as u32 + 1, bytes(check, Some(&image.size), "an image", DEFAULT_IMAGE_BYTES)))
+    Some((index as u32 + 1, bytes(check, Some(&image.size), "an image", DEFAULT_IMAGE_BYTES)))
 }
 
 fn rollout(check: &mut Check<'_>, written: &Service) -> Rollout {

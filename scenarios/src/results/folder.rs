@@ -166,7 +166,7 @@ impl Folder {
         })
     }
 
-    /// Writes a file, whole or not at all: beside its place, then renamed.
+    /// Writes a file, whole or not at all: under another name, then renamed.
     pub(crate) fn write(
         &mut self,
         name: &str,
@@ -174,12 +174,12 @@ impl Folder {
     ) -> Checked<()> {
         self.announce(name)?;
         let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
-        let place = self.path.join(name);
+        let finished = self.path.join(name);
         let write = || -> io::Result<()> {
             let mut file = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(&unfinished)?);
             content(&mut file)?;
             file.flush()?;
-            std::fs::rename(&unfinished, &place)
+            std::fs::rename(&unfinished, &finished)
         };
         write().map_err(|error| {
             if error.kind() != ErrorKind::AlreadyExists {
@@ -275,26 +275,26 @@ fn refusal(path: &Path, others: &[String], has_marker: bool) -> Problem {
 
 /// Opens the marker that is there, or makes one. What is there and is none was not refused: it is replaced.
 fn open_marker(path: &Path, is_there: bool) -> io::Result<File> {
-    let place = path.join(MARKER);
+    let file = path.join(MARKER);
     if !is_there {
-        match std::fs::remove_file(&place) {
+        match std::fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    OpenOptions::new().append(true).create_new(!is_there).open(place)
+    OpenOptions::new().append(true).create_new(!is_there).open(file)
 }
 
 /// The names that a marker lists; none if there is no marker, or something else of its name.
-fn read_marker(place: &Path) -> io::Result<Option<BTreeSet<String>>> {
-    match std::fs::symlink_metadata(place) {
+fn read_marker(file: &Path) -> io::Result<Option<BTreeSet<String>>> {
+    match std::fs::symlink_metadata(file) {
         Ok(data) if data.is_file() => {}
         Ok(_) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
     let mut bytes = Vec::new();
-    File::open(place)?.take(LIST_BYTES_MAX).read_to_end(&mut bytes)?;
+    File::open(file)?.take(LIST_BYTES_MAX).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     // A run that was killed at its very start leaves an empty one.
     let names = text.strip_prefix(FIRST_LINE).or(text.is_empty().then_some(""));
@@ -302,10 +302,10 @@ fn read_marker(place: &Path) -> io::Result<Option<BTreeSet<String>>> {
 }
 
 /// The names that a manifest lists: none if it is no manifest.
-fn read_manifest(place: &Path) -> Vec<String> {
-    let is_file = std::fs::symlink_metadata(place).is_ok_and(|data| data.is_file());
+fn read_manifest(file: &Path) -> Vec<String> {
+    let is_file = std::fs::symlink_metadata(file).is_ok_and(|data| data.is_file());
     let mut bytes = Vec::new();
-    let read = File::open(place).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut bytes));
+    let read = File::open(file).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut bytes));
     let listed = (is_file && read.is_ok()).then(|| serde_json::from_slice::<Listed>(&bytes).ok()).flatten();
     let names = listed.map_or_else(Vec::new, |listed| listed.files);
     names.into_iter().filter(|name| is_plain(name)).collect()
@@ -319,10 +319,10 @@ fn is_plain(name: &str) -> bool {
 
 /// Removes a file, where there is one.
 fn remove(folder: &Path, name: &str) -> Checked<()> {
-    let place = folder.join(name);
-    match std::fs::remove_file(&place) {
+    let file = folder.join(name);
+    match std::fs::remove_file(&file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Problem::new(format!("cannot replace `{}`: {error}", place.display())).into())
+            Err(Problem::new(format!("cannot replace `{}`: {error}", file.display())).into())
         }
         _ => Ok(()),
     }

@@ -90,8 +90,8 @@ pub(super) fn service_rows(
     for (head, description, cluster, figures) in clusters(plan, outcome) {
         let name = &description.clusters[cluster].name;
         for sample in &figures.series[cluster].services {
-            let place = [seconds(sample.at), name.clone(), service(description, sample.service)];
-            csv.write_record(head.iter().cloned().chain(place).chain(values(sample)))?;
+            let whose = [seconds(sample.at), name.clone(), service(description, sample.service)];
+            csv.write_record(head.iter().cloned().chain(whose).chain(values(sample)))?;
         }
     }
     Ok(())
@@ -254,7 +254,7 @@ pub(super) fn decision_rows(
             let Some(settings) = description.kubernetes.autoscaler(decision.service, cluster) else {
                 continue;
             };
-            let place = [
+            let whose = [
                 seconds(decision.at),
                 description.clusters[cluster].name.clone(),
                 service(description, decision.service),
@@ -264,13 +264,13 @@ pub(super) fn decision_rows(
             ];
             if decision.proposals.is_empty() {
                 let none = std::iter::repeat_n(String::new(), 11);
-                csv.write_record(head.iter().cloned().chain(place).chain(none))?;
+                csv.write_record(head.iter().cloned().chain(whose).chain(none))?;
                 continue;
             }
             for (metric, proposal) in decision.proposals.iter().enumerate() {
                 let target = settings.hpa.metrics[metric].target;
                 let rest = metric_values(settings.reads[metric], target, metric, proposal, decision);
-                csv.write_record(head.iter().cloned().chain(place.clone()).chain(rest))?;
+                csv.write_record(head.iter().cloned().chain(whose.clone()).chain(rest))?;
             }
         }
     }

@@ -36,13 +36,13 @@ struct Written {
     file: File,
     /// Requests in the file.
     count: u64,
-    /// By replication and place of the strategy.
+    /// By replication and index of the strategy.
     stretches: BTreeMap<(u32, usize), Vec<Stretch>>,
     /// Why it is not whole.
     failed: Option<io::Error>,
 }
 
-/// Requests of a run that are sorted, by their places in the file.
+/// Requests of a run that are sorted, by their indices in the file.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     first: Order,
@@ -50,7 +50,7 @@ struct Stretch {
     ends: u64,
 }
 
-/// The place of a request among those of its run.
+/// The index of a request among those of its run.
 type Order = (SimTime, PopulationId, u32);
 
 impl RequestLog {
@@ -82,8 +82,8 @@ impl RequestLog {
             return Err(error.into());
         }
         for replication in replications {
-            for (place, strategy) in strategies.iter().enumerate() {
-                let stretches = written.stretches.remove(&(replication, place)).unwrap_or_default();
+            for (index, strategy) in strategies.iter().enumerate() {
+                let stretches = written.stretches.remove(&(replication, index)).unwrap_or_default();
                 let mut merge = Merge::new(stretches);
                 while let Some(it) = merge.next(&mut written.file)? {
                     let population = &strategy.description.populations[it.population as usize].name;
@@ -106,7 +106,7 @@ pub(crate) struct CellLog<'a> {
 }
 
 impl<'a> CellLog<'a> {
-    /// Of a strategy, by its place, in a replication.
+    /// Of a strategy, by its index, in a replication.
     pub(crate) fn new(log: &'a RequestLog, replication: u32, strategy: usize) -> Self {
         Self { log, cell: (replication, strategy), rows: Vec::new() }
     }
@@ -174,8 +174,8 @@ impl Merge {
             self.begun.push(Reverse((stretch.first, self.readers.len())));
             self.readers.push((VecDeque::new(), stretch));
         }
-        let Some(Reverse((_, place))) = self.begun.pop() else { return Ok(None) };
-        let (rows, stretch) = &mut self.readers[place];
+        let Some(Reverse((_, index))) = self.begun.pop() else { return Ok(None) };
+        let (rows, stretch) = &mut self.readers[index];
         if rows.is_empty() {
             stretch.read(file, rows)?;
         }
@@ -184,7 +184,7 @@ impl Merge {
             stretch.read(file, rows)?;
         }
         match rows.front() {
-            Some(next) => self.begun.push(Reverse((next.order(), place))),
+            Some(next) => self.begun.push(Reverse((next.order(), index))),
             // It is done: its room is given back.
             None => *rows = VecDeque::new(),
         }
@@ -298,8 +298,8 @@ impl Request {
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
         for part in parts {
-            let (place, after) = rest.split_at_mut(part.len());
-            place.copy_from_slice(part);
+            let (index, after) = rest.split_at_mut(part.len());
+            index.copy_from_slice(part);
             rest = after;
         }
         bytes

@@ -60,7 +60,7 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes a text file, whole or not at all: beside its place, then renamed.
+/// Writes a text file, whole or not at all: under another name, then renamed.
 ///
 /// # Errors
 /// If it cannot be written.

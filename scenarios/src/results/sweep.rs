@@ -93,10 +93,10 @@ fn head(csv: &mut Csv<'_>, sweep: &Sweep) -> csv::Result<()> {
 
 fn rows(csv: &mut Csv<'_>, sweep: &Sweep, point: &Point) -> csv::Result<()> {
     let cells = |(axis, value): (&Axis, &String)| axis_cells(axis, value);
-    let place: Vec<String> = sweep.axes.iter().zip(&point.values).flat_map(cells).collect();
+    let values: Vec<String> = sweep.axes.iter().zip(&point.values).flat_map(cells).collect();
     for (strategy, metric, value) in metric_rows(&point.summary) {
         let row = [strategy, metric, value.value_text(), value.low(), value.high()];
-        csv.write_record(place.iter().cloned().chain(row))?;
+        csv.write_record(values.iter().cloned().chain(row))?;
     }
     Ok(())
 }

@@ -23,8 +23,8 @@ fn strategies<'a>(
     plan: &'a ComparisonPlan,
     outcome: &'a ComparisonOutcome,
 ) -> impl Iterator<Item = (&'a str, &'a Description, Vec<&'a Figures>, f64)> {
-    plan.strategies.iter().enumerate().map(|(place, resolved)| {
-        let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, all)| &all[place]).collect();
+    plan.strategies.iter().enumerate().map(|(index, resolved)| {
+        let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, all)| &all[index]).collect();
         let seconds = figures.iter().map(|it| it.seconds).sum();
         (resolved.strategy.as_str(), &resolved.description, figures, seconds)
     })

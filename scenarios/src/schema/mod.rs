@@ -1,4 +1,4 @@
-//! A scenario file as it is typed: texts and places, no defaults.
+//! A scenario file as it is typed: texts and locations, no defaults.
 //!
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
@@ -311,7 +311,7 @@ pub struct Mesh {
     pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
     /// How long a connection may take to be made.
     pub connect_timeout: Option<Duration>,
-    /// What depends on places, where no DestinationRule says it.
+    /// What depends on localities, where no DestinationRule says it.
     pub locality_lb_setting: Option<Spanned<traffic::LocalityLbSetting>>,
     /// What no DestinationRule can say of outlier detection.
     #[serde(default)]

@@ -27,7 +27,7 @@ pub struct LoadBalancer {
     pub simple: Option<Spanned<Simple>>,
     /// By a hash of the request.
     pub consistent_hash: Option<Spanned<ConsistentHash>>,
-    /// By place.
+    /// By locality.
     pub locality_lb_setting: Option<Spanned<LocalityLbSetting>>,
     /// New hosts get less.
     pub warmup: Option<Warmup>,
@@ -85,7 +85,7 @@ pub struct Cookie {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RingHash {
-    /// Places that it has at least.
+    /// Points that it has at least.
     pub minimum_ring_size: Option<u64>,
 }
 
@@ -93,11 +93,11 @@ pub struct RingHash {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Maglev {
-    /// Its places.
+    /// Its entries.
     pub table_size: Option<u64>,
 }
 
-/// What depends on places.
+/// What depends on localities.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalityLbSetting {

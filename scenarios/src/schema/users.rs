@@ -314,49 +314,49 @@ impl Kind {
 }
 
 impl ArrivalsTable {
-    /// The keys that are written beside the type, with their places.
+    /// The keys that are written beside the type, with their locations.
     #[must_use]
     pub fn keys(&self) -> Vec<(&'static str, Range<usize>)> {
-        fn place<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+        fn location<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
         let all = [
-            ("rate", place(&self.rate)),
-            ("think_time", place(&self.think_time)),
-            ("points", place(&self.points)),
-            ("points_from", place(&self.points_from)),
-            ("between", place(&self.between)),
-            ("spacing", place(&self.spacing)),
-            ("mean", place(&self.mean)),
-            ("amplitude", place(&self.amplitude)),
-            ("period", place(&self.period)),
-            ("peak_at", place(&self.peak_at)),
-            ("base", place(&self.base)),
-            ("peak", place(&self.peak)),
-            ("start", place(&self.start)),
-            ("ramp_up", place(&self.ramp_up)),
-            ("hold", place(&self.hold)),
-            ("decay", place(&self.decay)),
-            ("decay_shape", place(&self.decay_shape)),
-            ("states", place(&self.states)),
-            ("file", place(&self.file)),
-            ("column", place(&self.column)),
-            ("unit", place(&self.unit)),
-            ("begin", place(&self.begin)),
-            ("speed", place(&self.speed)),
-            ("repeat", place(&self.repeat)),
+            ("rate", location(&self.rate)),
+            ("think_time", location(&self.think_time)),
+            ("points", location(&self.points)),
+            ("points_from", location(&self.points_from)),
+            ("between", location(&self.between)),
+            ("spacing", location(&self.spacing)),
+            ("mean", location(&self.mean)),
+            ("amplitude", location(&self.amplitude)),
+            ("period", location(&self.period)),
+            ("peak_at", location(&self.peak_at)),
+            ("base", location(&self.base)),
+            ("peak", location(&self.peak)),
+            ("start", location(&self.start)),
+            ("ramp_up", location(&self.ramp_up)),
+            ("hold", location(&self.hold)),
+            ("decay", location(&self.decay)),
+            ("decay_shape", location(&self.decay_shape)),
+            ("states", location(&self.states)),
+            ("file", location(&self.file)),
+            ("column", location(&self.column)),
+            ("unit", location(&self.unit)),
+            ("begin", location(&self.begin)),
+            ("speed", location(&self.speed)),
+            ("repeat", location(&self.repeat)),
         ];
-        all.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
+        all.into_iter().filter_map(|(key, location)| Some((key, location?))).collect()
     }
 }
 
 /// How types are written.
 const WORDS: [&str; Kind::ALL.len()] = {
     let mut words = [""; Kind::ALL.len()];
-    let mut place = 0;
-    while place < words.len() {
-        words[place] = Kind::ALL[place].1;
-        place += 1;
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = Kind::ALL[index].1;
+        index += 1;
     }
     words
 };

@@ -33,7 +33,7 @@ use std::path::Path;
 /// So many bad records are described.
 const MOST_DESCRIBED: usize = 5;
 
-/// A span before its place is known.
+/// A span before its index is known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawSpan {
     /// Its trace; none if it is one of its own.
@@ -260,8 +260,8 @@ impl<'a> Collector<'a> {
         let mut by_id: Vec<(u64, u32)> = (first..).zip(&raw[group.clone()]).map(|(n, s)| (s.id, n)).collect();
         by_id.sort_unstable();
         let find = |id: u64| {
-            let place = by_id.partition_point(|(other, _)| *other < id);
-            by_id.get(place).filter(|(other, _)| id != 0 && *other == id).map(|(_, n)| *n)
+            let index = by_id.partition_point(|(other, _)| *other < id);
+            by_id.get(index).filter(|(other, _)| id != 0 && *other == id).map(|(_, n)| *n)
         };
         let parent_of = |span: &RawSpan| find(span.parent).or_else(|| find(span.otherwise));
         let sides_are_said =

@@ -119,23 +119,23 @@ pub(super) fn separator(text: &str) -> char {
 }
 
 /// Where a column is.
-pub(super) fn place(header: &StringRecord, name: &str) -> Option<usize> {
+pub(super) fn column_of(header: &StringRecord, name: &str) -> Option<usize> {
     header.iter().position(|column| column == name)
 }
 
 /// Where columns are that must be there.
-pub(super) fn places<const N: usize>(
+pub(super) fn columns_of<const N: usize>(
     path: &Path,
     header: &StringRecord,
     names: [&str; N],
 ) -> Result<[usize; N], Problems> {
     let missing: Vec<Problem> = names
         .iter()
-        .filter(|name| place(header, name).is_none())
+        .filter(|name| column_of(header, name).is_none())
         .map(|name| missing_column(path, header, name, &format!("there are {}", names.join(", "))))
         .collect();
     if missing.is_empty() {
-        Ok(names.map(|name| place(header, name).unwrap_or(0)))
+        Ok(names.map(|name| column_of(header, name).unwrap_or(0)))
     } else {
         Err(Problems(missing))
     }

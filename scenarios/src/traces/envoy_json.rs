@@ -83,7 +83,7 @@ impl LogLine {
             upstream_cluster: &either((&self.upstream_cluster, ""), (&self.c, "")).0,
         };
         let mut span = hop.span(names)?;
-        self.place(&mut span, names);
+        self.put(&mut span, names);
         Ok(span)
     }
 
@@ -105,7 +105,7 @@ impl LogLine {
     }
 
     /// The testbed's keys say who recorded it.
-    fn place(&self, span: &mut RawSpan, names: &mut Names) {
+    fn put(&self, span: &mut RawSpan, names: &mut Names) {
         let Some((cluster, service)) = self.p.as_str().split_once('/') else {
             span.service = span.service.or_else(|| names.id(self.e.as_str()));
             return;

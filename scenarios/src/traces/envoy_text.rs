@@ -40,7 +40,7 @@ fn span(line: &str, names: &mut Names) -> Result<RawSpan, Fault> {
     } else {
         4
     };
-    let field = |place: usize| fields.text(after_flags + place);
+    let field = |index: usize| fields.text(after_flags + index);
     Hop {
         start_us: moment(fields.text(0), "start time")?,
         duration_ms: number(field(2), &duration_ms("duration"))?,
@@ -84,11 +84,11 @@ impl<'t> Fields<'t> {
         (fields.len() >= 13 && fields[1].1).then_some(Self(fields))
     }
 
-    fn text(&self, place: usize) -> &'t str {
-        self.0.get(place).map_or("", |field| field.0)
+    fn text(&self, index: usize) -> &'t str {
+        self.0.get(index).map_or("", |field| field.0)
     }
 
-    fn is_quoted(&self, place: usize) -> bool {
-        self.0.get(place).is_some_and(|field| field.1)
+    fn is_quoted(&self, index: usize) -> bool {
+        self.0.get(index).is_some_and(|field| field.1)
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn is_success(status: f64) -> bool {
 /// What a parser says, which may repeat a text of the file: short and safe to show.
 pub(super) fn said(message: &str) -> String {
     const MOST_SHOWN: usize = 160;
-    // serde_json appends the place.
+    // serde_json appends the location.
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     message.chars().take(MOST_SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

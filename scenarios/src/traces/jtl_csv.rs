@@ -18,7 +18,7 @@
 
 use super::TraceRequest;
 use super::collect::Collector;
-use super::csv_rows::{Rows, missing_column, place};
+use super::csv_rows::{Rows, column_of, missing_column};
 use super::field::{
     Fault, Quantity, bytes, duration_ms, duration_us, is_success, number, start_ms, start_us, truth,
 };
@@ -90,13 +90,13 @@ struct Columns {
 impl Columns {
     fn find(path: &Path, header: &StringRecord) -> Checked<Self> {
         let best =
-            |of: &'static [Quantity; 2]| of.iter().find_map(|q| place(header, q.name).map(|at| (at, q)));
-        let said = place(header, SUCCESS).map(Success::Said);
-        let success = said.or_else(|| place(header, CODE).map(Success::ByCode));
+            |of: &'static [Quantity; 2]| of.iter().find_map(|q| column_of(header, q.name).map(|at| (at, q)));
+        let said = column_of(header, SUCCESS).map(Success::Said);
+        let success = said.or_else(|| column_of(header, CODE).map(Success::ByCode));
         match (best(&START), best(&LATENCY), success, twice(header)) {
             (Some(start), Some(latency), Some(success), None) => {
                 let [bytes, label, message] =
-                    [BYTES.name, "label", "responseMessage"].map(|name| place(header, name));
+                    [BYTES.name, "label", "responseMessage"].map(|name| column_of(header, name));
                 Ok(Self { start, latency, success, bytes, label, message })
             }
             (start, latency, success, twice) => {

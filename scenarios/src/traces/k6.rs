@@ -16,7 +16,7 @@
 
 use super::TraceRequest;
 use super::collect::Collector;
-use super::csv_rows::{Rows, place, places};
+use super::csv_rows::{Rows, column_of, columns_of};
 use super::field::{Fault, Quantity, duration_ms, is_success, moment, number, quoted, said, start_s};
 use super::input::{Content, problem_of};
 use super::lines::each_line;
@@ -31,9 +31,9 @@ const METRICS: [&str; 2] = ["http_req_duration", "grpc_req_duration"];
 pub(super) fn read_csv<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
     let mut rows = Rows::new(to.path, content, "a k6 file has a header line and a line per metric")?;
     let header = rows.header();
-    let [metric, time, value] = places(to.path, header, ["metric_name", "timestamp", "metric_value"])?;
+    let [metric, time, value] = columns_of(to.path, header, ["metric_name", "timestamp", "metric_value"])?;
     let optional =
-        ["status", "error_code", "expected_response", "name", "url"].map(|name| place(header, name));
+        ["status", "error_code", "expected_response", "name", "url"].map(|name| column_of(header, name));
     let columns = Columns { time, value, optional };
     while let Some((row, line)) = rows.next(to)? {
         if METRICS.contains(&row.get(metric).unwrap_or_default()) {

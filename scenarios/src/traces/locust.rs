@@ -22,7 +22,7 @@
 
 use super::TraceRequest;
 use super::collect::Collector;
-use super::csv_rows::{Rows, place, places};
+use super::csv_rows::{Rows, column_of, columns_of};
 use super::field::{Fault, bytes, count, duration_ms, is_success, number, start_s};
 use super::histogram::Histogram;
 use super::input::{Content, problem_of};
@@ -31,9 +31,9 @@ use csv::StringRecord;
 
 pub(super) fn read_requests<'a>(content: Content<'a>, to: &mut Collector<'a>) -> Checked<()> {
     let mut rows = Rows::new(to.path, content, "it has a header line and a line per request")?;
-    let columns = places(to.path, rows.header(), ["timestamp", "response_time_ms"])?;
+    let columns = columns_of(to.path, rows.header(), ["timestamp", "response_time_ms"])?;
     let optional =
-        ["status_code", "exception", "response_length", "name"].map(|name| place(rows.header(), name));
+        ["status_code", "exception", "response_length", "name"].map(|name| column_of(rows.header(), name));
     while let Some((row, line)) = rows.next(to)? {
         let [status, exception, length, name] =
             optional.map(|index| index.and_then(|index| row.get(index)).unwrap_or_default());
@@ -91,7 +91,7 @@ fn of_last_row<'a>(
 ) -> Checked<(Histogram, u64)> {
     let mut rows = Rows::new(to.path, content, "it has a header line and a line per endpoint")?;
     let header = rows.header().clone();
-    let [name] = places(to.path, &header, ["Name"])?;
+    let [name] = columns_of(to.path, &header, ["Name"])?;
     let (mut found, mut count) = (None, 0);
     while let Some((row, line)) = rows.next(to)? {
         count += 1;
@@ -138,7 +138,7 @@ fn distribution(header: &StringRecord, row: &StringRecord) -> Result<Histogram, 
 
 /// What a row has in the column of the first of these names that is there.
 fn field<'r>(header: &StringRecord, row: &'r StringRecord, names: [&str; 2]) -> &'r str {
-    let index = names.iter().find_map(|name| place(header, name));
+    let index = names.iter().find_map(|name| column_of(header, name));
     index.and_then(|index| row.get(index)).unwrap_or_default()
 }
 

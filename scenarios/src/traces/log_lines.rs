@@ -93,7 +93,7 @@ pub(super) fn unwrap(line: &str) -> LogLine<'_> {
     LogLine { text: Cow::Borrowed(rest), stream: 0, goes_on: false, is_of_other }
 }
 
-/// Its place.
+/// Its index.
 fn stream(name: &str) -> Option<usize> {
     ["stdout", "stderr"].iter().position(|known| *known == name)
 }

@@ -86,7 +86,7 @@ pub struct Span {
     pub duration_ms: f64,
     /// Number of the request that it belongs to: spans of equal number are of one trace.
     pub request: u32,
-    /// Place in [`Trace::spans`] of the span that caused it, if the file has it.
+    /// Index in [`Trace::spans`] of the span that caused it, if the file has it.
     pub parent: Option<u32>,
     /// The service that did it, or (recorded by a client or gateway) that was asked.
     pub service: Option<NameId>,

@@ -282,9 +282,9 @@ fn check_range(faults: &mut Vec<Fault>, key: &str, value: Option<f64>) {
     }
 }
 
-/// An error of the parser at its place. A missing key is reported at the end of its object.
+/// An error of the parser at its location. A missing key is reported at the end of its object.
 fn explain(source: &Arc<SourceText>, error: &serde_json::Error) -> Problem {
-    // serde_json appends the place, which a problem carries itself.
+    // serde_json appends the location, which a problem carries itself.
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
     let lines = source.text.split_inclusive('\n').take(error.line().saturating_sub(1));

@@ -107,10 +107,10 @@ fn crossings(spans: &[&Span]) -> Vec<TraceRequest> {
     for of_request in spans.chunk_by(|a, b| a.request == b.request) {
         let mut taken = vec![false; of_request.len()];
         for client in of_request.iter().filter(|span| matches!(span.side, Side::Client | Side::Gateway)) {
-            let matches = |(place, server): (usize, &&Span)| !taken[place] && is_same_hop(client, server);
-            let Some(place) = of_request.iter().enumerate().position(matches) else { continue };
-            taken[place] = true;
-            let server = of_request[place];
+            let matches = |(index, server): (usize, &&Span)| !taken[index] && is_same_hop(client, server);
+            let Some(index) = of_request.iter().enumerate().position(matches) else { continue };
+            taken[index] = true;
+            let server = of_request[index];
             let crosses =
                 client.cluster.is_some() && server.cluster.is_some() && client.cluster != server.cluster;
             if crosses && client.ok {

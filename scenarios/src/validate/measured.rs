@@ -109,9 +109,9 @@ pub fn measure(trace: &Trace, block_seconds: f64, resamples: usize, seed: u64) -
     let intervals = drawn.as_ref().map(|drawn| drawn.intervals);
     let count = series.sorted_ms.len() as u64;
     let failed = trace.requests.len() as u64 - count;
-    let estimate = |place: usize| Estimate {
-        value: values[place],
-        interval: intervals.map(|of| of[place]),
+    let estimate = |index: usize| Estimate {
+        value: values[index],
+        interval: intervals.map(|of| of[index]),
         samples: count,
     };
     Some(Measured {
@@ -176,7 +176,7 @@ fn figures(sorted_ms: &[f64]) -> Option<Figures> {
 struct Series {
     /// When each was sent (us after the first request), ascending.
     starts: Vec<u64>,
-    /// The place of each one's latency in `steps`.
+    /// The index of each one's latency in `steps`.
     ranks: Vec<u32>,
     /// Their latencies (ms), ascending.
     sorted_ms: Vec<f64>,
@@ -210,8 +210,8 @@ impl Series {
         let sorted_ms: Vec<f64> = order.iter().map(latency_ms).collect();
         let mut ranks = vec![0; successful.len()];
         let mut steps: Vec<Step> = Vec::new();
-        for (place, (&index, &value)) in order.iter().zip(&sorted_ms).enumerate() {
-            let share = (place + 1) as f64 / f64::from(count);
+        for (rank, (&index, &value)) in order.iter().zip(&sorted_ms).enumerate() {
+            let share = (rank + 1) as f64 / f64::from(count);
             match steps.last_mut() {
                 Some(last) if value <= last.value => last.share = share,
                 last => {
@@ -314,15 +314,15 @@ impl Series {
     /// The ranks of the requests sent in a stretch of the circle, before its end and from its
     /// start on; `from` is on the circle and `length` (us) not longer than it.
     fn block(&self, from: u64, length: u64) -> [&[u32]; 2] {
-        let place = |time: u64| self.starts.partition_point(|&start| start < time);
+        let index = |time: u64| self.starts.partition_point(|&start| start < time);
         let to = from + length;
-        [&self.ranks[place(from)..place(to)], &self.ranks[..place(to.saturating_sub(self.circle))]]
+        [&self.ranks[index(from)..index(to)], &self.ranks[..index(to.saturating_sub(self.circle))]]
     }
 }
 
 /// A quantile of a sorted series that is passed once: as [`quantile_of_sorted`] has it.
 struct Quantile {
-    /// The two places that it is between.
+    /// The two indices that it is between.
     below: u64,
     above: u64,
     fraction: f64,
@@ -341,14 +341,14 @@ impl Quantile {
 
     /// `passed` values are `value` or less.
     fn pass(&mut self, passed: u64, value: f64) {
-        for (place, found) in [self.below, self.above].into_iter().zip(&mut self.found) {
-            if passed > place {
+        for (index, found) in [self.below, self.above].into_iter().zip(&mut self.found) {
+            if passed > index {
                 found.get_or_insert(value);
             }
         }
     }
 
-    /// The place of the next value that it needs; none if it has both.
+    /// The index of the next value that it needs; none if it has both.
     fn waits_for(&self) -> Option<u64> {
         match self.found {
             [None, _] => Some(self.below),

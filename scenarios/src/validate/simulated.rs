@@ -148,7 +148,7 @@ impl<'a> Simulated<'a> {
     fn clusters(&self, of: &ServiceInCluster) -> Vec<usize> {
         let is_meant = |name: &str| of.1.as_deref().is_none_or(|meant| meant == name);
         let all = self.description.clusters.iter().enumerate();
-        all.filter(|(_, cluster)| is_meant(&cluster.name)).map(|(place, _)| place).collect()
+        all.filter(|(_, cluster)| is_meant(&cluster.name)).map(|(index, _)| index).collect()
     }
 }
 

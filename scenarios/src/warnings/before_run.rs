@@ -174,7 +174,7 @@ fn needed(demands: &[(&Population, Vec<f64>)], rate: impl Fn(&Population) -> f64
 fn moments(description: &Description) -> BTreeSet<SimTime> {
     let end = description.end();
     let turning = description.populations.iter().flat_map(|it| it.arrivals.turning_points(end));
-    let grid = (0..GRID).map(|place| SimTime::from_nanos(end.as_nanos() / GRID * place));
+    let grid = (0..GRID).map(|index| SimTime::from_nanos(end.as_nanos() / GRID * index));
     turning.chain(grid.take(if description.load_varies() { GRID as usize } else { 1 })).collect()
 }
 
@@ -186,9 +186,9 @@ fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let upstreams = Upstreams::new(description);
     let mut by_percent: BTreeMap<u32, BTreeMap<String, u32>> = BTreeMap::new();
-    for (place, (id, service)) in description.application.services.enumerate().enumerate() {
+    for (index, (id, service)) in description.application.services.enumerate().enumerate() {
         // The upstreams of services come first.
-        let Some(config) = upstreams.spec(false, UpstreamId::from_index(place)).outlier_detection else {
+        let Some(config) = upstreams.spec(false, UpstreamId::from_index(index)).outlier_detection else {
             continue;
         };
         let of_service = description.deployments.iter().filter(|it| it.service == id);

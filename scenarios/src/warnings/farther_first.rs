@@ -95,7 +95,7 @@ impl Search {
             return None;
         }
         let clusters = || view.level(0).map(|pod| topology.pod_ids.cluster_of(pod));
-        if let Some(part) = view.part(0).filter(|_| view.places(0).len() > FEW) {
+        if let Some(part) = view.part(0).filter(|_| view.positions(0).len() > FEW) {
             let found = self.nearest_in.entry((service, part));
             return found.or_insert_with(|| nearest(topology, clusters()))[from];
         }

@@ -17,7 +17,7 @@
 
 use super::generator::Draw;
 
-/// The place of a random number.
+/// The address of a random number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address(u64);
 

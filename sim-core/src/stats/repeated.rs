@@ -145,9 +145,9 @@ impl<'a> Repeated<'a> {
             }
             several => {
                 let count = several.len() as f64;
-                let places = several.iter().map(Vec::len).min().unwrap_or(0);
-                let at = |place: usize| several.iter().map(|of_unit| of_unit[place]).collect::<Tally>();
-                (0..places).map(|place| at(place).variance().unwrap_or(0.0) * count).sum()
+                let indices = several.iter().map(Vec::len).min().unwrap_or(0);
+                let at = |index: usize| several.iter().map(|of_unit| of_unit[index]).collect::<Tally>();
+                (0..indices).map(|index| at(index).variance().unwrap_or(0.0) * count).sum()
             }
         };
         // Where nothing deviates nothing depends.

@@ -138,7 +138,7 @@ impl Istiod {
         let Some(pacing) = &mut self.pacing else { return };
         match step {
             IstiodStep::DebounceEnds => {
-                // Another timer may have taken its place.
+                // Another timer may have taken over.
                 if pacing.debounce.timer() == Some(at.now) {
                     let begun = pacing.debounce.timer_fires(at.now);
                     pacing.begins(at, begun, number, false);
@@ -213,15 +213,15 @@ impl Pacing {
         self.connect(at, pod, what);
         let service = self.services.entry(service).or_insert_with(|| at_start(at.topology, service));
         let mut list = service.shard(&cluster).to_vec();
-        let place = list.iter().position(|it| it.address == pod);
-        match (what, place) {
+        let index = list.iter().position(|it| it.address == pod);
+        match (what, index) {
             (EndpointNews::Appears(site), None) => list.push(listed(pod, site)),
-            (EndpointNews::Leaves, Some(place)) => drop(list.remove(place)),
-            (EndpointNews::Ready | EndpointNews::Appears(_), Some(place)) => {
-                list[place].health = Health::Healthy;
+            (EndpointNews::Leaves, Some(index)) => drop(list.remove(index)),
+            (EndpointNews::Ready | EndpointNews::Appears(_), Some(index)) => {
+                list[index].health = Health::Healthy;
             }
-            (EndpointNews::Unready, Some(place)) => {
-                list[place].health = Health::Unhealthy;
+            (EndpointNews::Unready, Some(index)) => {
+                list[index].health = Health::Unhealthy;
             }
             (EndpointNews::Leaves | EndpointNews::Ready | EndpointNews::Unready, None) => {}
         }

@@ -184,7 +184,7 @@ impl Control {
         let next = if pod.works { pod.runs_from } else { pod.ready_from };
         let host = at.topology.description.clusters[at.here].nodes[node].host;
         let container = at.pods.container_of(slot);
-        at.compute.place(container, Some(at.topology.local_hosts[host]));
+        at.compute.put_on(container, Some(at.topology.local_hosts[host]));
         self.record(at, slot, PodStep::Scheduled(node as u32));
         pod_advances_at(at, slot, next);
     }
@@ -267,7 +267,7 @@ impl Control {
 
     /// A pod has left its node: what it requested there is free for others.
     fn release_node(&mut self, at: &mut Around<'_>, slot: usize) {
-        at.compute.place(at.pods.container_of(slot), None);
+        at.compute.put_on(at.pods.container_of(slot), None);
         let requests = &self.deployments[self.deployment_of(at.pods, slot)].requests;
         self.nodes[at.pods[slot].node as usize].resources.remove(requests);
         for other in waiting(at.pods) {
@@ -309,7 +309,7 @@ fn make_pod(at: &mut Around<'_>, service: ServiceId, revision: u32) -> usize {
     let pod = at.topology.pod_ids.pod(at.here, service, ordinal);
     // It has a node, and with it a host, once it is scheduled.
     let container = at.compute.add_container(&container_of(at.topology, pod, 0, 0));
-    at.compute.place(container, None);
+    at.compute.put_on(container, None);
     if at.topology.has_sidecars() {
         let site = at.topology.site_of_node(at.here, 0);
         at.proxies.add_sidecar(&at.topology.description.mesh, pod, site);

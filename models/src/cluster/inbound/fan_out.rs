@@ -147,7 +147,7 @@ fn sampled_slot(group: &Group, address: Address, group_index: u16, step: u16) ->
     // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
     let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
     let mut slot = 0;
-    for (count, place) in (0..=usize::from(step)).enumerate() {
+    for (count, index) in (0..=usize::from(step)).enumerate() {
         slot = uniform_index(&mut rng, group.calls.len() - count) as u16;
         let earlier = &mut taken[..count];
         earlier.sort_unstable();
@@ -156,7 +156,7 @@ fn sampled_slot(group: &Group, address: Address, group_index: u16, step: u16) ->
                 slot += 1;
             }
         }
-        taken[place] = slot;
+        taken[index] = slot;
     }
     slot
 }

@@ -122,10 +122,10 @@ impl Outbound {
         let (site, workers) = (row.site, usize::from(row.workers()));
         let view = view_of(endpoints, topology, at.here, row.viewer(), id);
         let spec = at.spec(proxy, id);
-        let place = upstreams.place_mut(proxy, id);
-        let is_new = place.is_none();
+        let slot = upstreams.slot_mut(proxy, id);
+        let is_new = slot.is_none();
         let limits = spec.policy.thresholds;
-        let upstream = place.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker(limits))));
+        let upstream = slot.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker(limits))));
         let picking = Picking { spec, view, addresses: &topology.addresses, now: at.now };
         let place_in_cluster = site.index() - topology.sites_in(at.here).start;
         let table = &mut tables[place_in_cluster * topology.upstreams.len() + id.index()];

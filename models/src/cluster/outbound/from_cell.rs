@@ -143,10 +143,10 @@ impl Outbound {
         let ztunnel = &at.proxies[at.proxies.ztunnel(node)];
         let id = at.topology.upstreams.of_service(ztunnel.configuration, service);
         let view = view_of(&self.endpoints, at.topology, at.here, ztunnel.viewer(), id);
-        let healthy = |level| view.places(level).filter(|&place| view.detail(place).healthy);
+        let healthy = |level| view.positions(level).filter(|&position| view.detail(position).healthy);
         let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
         let number = uniform_index(&mut rng, healthy(level).count());
-        healthy(level).nth(number).map(|place| view.pod(place))
+        healthy(level).nth(number).map(|position| view.pod(position))
     }
 
     /// The pool of a cell's worker for a Service, made at its first call.

@@ -4,10 +4,10 @@ use crate::envoy::upstream::Upstream;
 use crate::ids::{ProxyId, UpstreamId};
 use meshsim_core::Id;
 
-/// A place for each proxy and upstream.
+/// A slot for each proxy and upstream.
 #[derive(Clone, Debug)]
 pub struct Upstreams {
-    places: Vec<Option<Box<Upstream>>>,
+    slots: Vec<Option<Box<Upstream>>>,
     of_each: usize,
 }
 
@@ -15,20 +15,20 @@ impl Upstreams {
     /// Nobody has called anything.
     #[must_use]
     pub(super) fn new(proxies: usize, upstreams: usize) -> Self {
-        Self { places: vec![None; proxies * upstreams], of_each: upstreams }
+        Self { slots: vec![None; proxies * upstreams], of_each: upstreams }
     }
 
     /// What a proxy knows of an upstream, if it has called it.
     #[must_use]
     #[inline]
     pub fn get(&self, proxy: ProxyId, upstream: UpstreamId) -> Option<&Upstream> {
-        self.places[proxy.index() * self.of_each + upstream.index()].as_deref()
+        self.slots[proxy.index() * self.of_each + upstream.index()].as_deref()
     }
 
     /// The same, to be changed.
     #[inline]
     pub(super) fn get_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> Option<&mut Upstream> {
-        self.places[proxy.index() * self.of_each + upstream.index()].as_deref_mut()
+        self.slots[proxy.index() * self.of_each + upstream.index()].as_deref_mut()
     }
 
     /// The same of one through which an endpoint was chosen.
@@ -40,23 +40,23 @@ impl Upstreams {
         self.get_mut(proxy, upstream).expect("an endpoint was chosen through it")
     }
 
-    /// The place for it.
-    pub(super) fn place_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> &mut Option<Box<Upstream>> {
-        &mut self.places[proxy.index() * self.of_each + upstream.index()]
+    /// The slot for it.
+    pub(super) fn slot_mut(&mut self, proxy: ProxyId, upstream: UpstreamId) -> &mut Option<Box<Upstream>> {
+        &mut self.slots[proxy.index() * self.of_each + upstream.index()]
     }
 
     /// There are so many proxies from now on.
     pub(super) fn make_room(&mut self, proxies: usize) {
-        self.places.resize(proxies * self.of_each, None);
+        self.slots.resize(proxies * self.of_each, None);
     }
 
     /// A proxy starts anew and knows nothing.
     pub(super) fn forget(&mut self, proxy: ProxyId) {
-        self.places[proxy.index() * self.of_each..][..self.of_each].fill(None);
+        self.slots[proxy.index() * self.of_each..][..self.of_each].fill(None);
     }
 
     /// All that are known.
     pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
-        self.places.iter().flatten().map(|it| &**it)
+        self.slots.iter().flatten().map(|it| &**it)
     }
 }

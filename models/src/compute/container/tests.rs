@@ -135,7 +135,7 @@ fn workers_go_apart_again_when_a_host_is_no_longer_crowded() {
     let works = [work(0, 0, 0, 10.0), work(0, 0, 1, 10.0), work(4, 1, 0, 6.0)];
     assert_eq!(drive(&mut compute, Vec::new(), &works), [13_000_000, 13_000_000, 10_000_000]);
     assert!(compute.containers.iter().all(|it| it.is_apart));
-    assert_eq!([0, 1].map(|place| compute.used_at(id[place], LATER)), [20e6, 6e6]);
+    assert_eq!([0, 1].map(|index| compute.used_at(id[index], LATER)), [20e6, 6e6]);
 }
 
 #[test]
@@ -449,8 +449,8 @@ proptest! {
             // Ends are rounded up to whole nanoseconds, which delays whoever has a small share by more.
             prop_assert!((fast as f64 - slow).abs() < 2_000.0, "work {work}: {fast} against {slow}");
         }
-        for (place, &id) in ids.iter().enumerate() {
-            let demand: f64 = works.iter().filter(|work| work.container == place).map(|work| work.demand).sum();
+        for (index, &id) in ids.iter().enumerate() {
+            let demand: f64 = works.iter().filter(|work| work.container == index).map(|work| work.demand).sum();
             let used = compute.used_at(id, LATER);
             prop_assert!((used - demand).abs() < 1_000.0, "{used} of {demand}");
             prop_assert!(compute.left_at(id, LATER).abs() < 1.0);
@@ -503,11 +503,11 @@ proptest! {
             let agree = (fast as f64 - slow).abs() < 2_000.0;
             prop_assert!(agree || slow >= plain.doubtful, "work {work}: {fast} against {slow}");
         }
-        for (place, &id) in ids.iter().enumerate() {
-            let demand: f64 = works.iter().filter(|work| work.container == place).map(|work| work.demand).sum();
+        for (index, &id) in ids.iter().enumerate() {
+            let demand: f64 = works.iter().filter(|work| work.container == index).map(|work| work.demand).sum();
             let used = compute.used_at(id, LATER);
             prop_assert!((used - demand).abs() < 1_000.0, "{used} of {demand}");
-            let stops = [compute.throttled_periods(id), plain.containers[place].stops];
+            let stops = [compute.throttled_periods(id), plain.containers[index].stops];
             prop_assert!(stops[0] == stops[1] || plain.doubtful.is_finite(), "{stops:?}");
         }
         prop_assert!(compute.hosts.iter().all(|host| host.runnable == 0.0));

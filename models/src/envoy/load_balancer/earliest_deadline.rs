@@ -52,7 +52,7 @@ impl EarliestDeadline {
         schedule
     }
 
-    /// A schedule that starts at a random place.
+    /// A schedule that starts at a random point.
     #[must_use]
     pub fn start(hosts: usize, weight: impl Fn(usize) -> f64, draw: &mut Draw) -> Self {
         let mut schedule = Self::new(hosts, &weight);
@@ -78,11 +78,11 @@ impl EarliestDeadline {
         let host = first.host as usize;
         self.now = first.deadline;
         let back = self.entry(host, weight(host));
-        let mut place = self.queue.peek_mut()?;
+        let mut first = self.queue.peek_mut()?;
         match back {
-            Some(entry) => *place = entry,
+            Some(entry) => *first = entry,
             None => {
-                PeekMut::pop(place);
+                PeekMut::pop(first);
             }
         }
         Some(host)

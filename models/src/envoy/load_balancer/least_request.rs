@@ -78,7 +78,7 @@ impl WeightedLeastRequest {
         Self { active_request_bias, schedule: EarliestDeadline::new(hosts, now) }
     }
 
-    /// Starts at a random place of the schedule of hosts that have no requests.
+    /// Starts at a random point of the schedule of hosts that have no requests.
     #[must_use]
     pub fn start(
         active_request_bias: f64,

@@ -1,11 +1,11 @@
 //! MAGLEV: a request goes to the host of its hash in a table of fixed size.
 //!
 //! # Models
-//! Every host has an order in which it likes the places of the table, from two xxHash64 of its key
-//! (seeds 0 and 1). Hosts take turns, in the order of their keys, and each takes the first free place
+//! Every host has an order in which it likes the entries of the table, from two xxHash64 of its key
+//! (seeds 0 and 1). Hosts take turns, in the order of their keys, and each takes the first free entry
 //! that it likes best, until the table is full. A host of the greatest weight has every turn, others
 //! in proportion; a host of no weight has none. A host that is chosen again because the one before was
-//! rejected is at the place of the hash with most of its bits turned, which may be of the same host.
+//! rejected is at the entry of the hash with most of its bits turned, which may be of the same host.
 //!
 //! A host that leaves moves its own requests and some of others. With the default size these are 3 % as
 //! many again of 10 equal hosts, 17 % of 40, and 57 % of 100; a greater table moves fewer. The same holds
@@ -41,8 +41,8 @@ struct Turn {
     weight: f64,
     /// What its sum of weights must reach for its next turn.
     target: f64,
-    /// The place that it likes best of those that it has not tried.
-    place: u64,
+    /// The entry that it likes best of those that it has not tried.
+    entry: u64,
     skip: u64,
 }
 
@@ -64,7 +64,7 @@ impl Maglev {
         let turn = |(host, weight): (usize, f64)| {
             let key = hosts[host].key.as_bytes();
             let skip = xxh64(key, 1) % (size - 1) + 1;
-            Turn { host: host as u32, weight, target: 0.0, place: xxh64(key, 0) % size, skip }
+            Turn { host: host as u32, weight, target: 0.0, entry: xxh64(key, 0) % size, skip }
         };
         let turns = weights.into_iter().map(turn).collect();
         Self { table: fill(turns, greatest, size) }
@@ -74,7 +74,7 @@ impl Maglev {
     /// hosts that were rejected before for this choice: 0 unless a retry must avoid hosts.
     ///
     /// # Panics
-    /// If no host has a place.
+    /// If no host has an entry.
     #[must_use]
     pub fn pick(&self, hash: u64, attempt: u32) -> usize {
         // 0 changes nothing; others have most bits set.
@@ -82,7 +82,7 @@ impl Maglev {
         self.table[(turned % self.table.len() as u64) as usize] as usize
     }
 
-    /// Places in the table; 0 if there are no hosts.
+    /// Entries in the table; 0 if there are no hosts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
@@ -94,9 +94,9 @@ impl Maglev {
         self.table.is_empty()
     }
 
-    /// Places of one host.
+    /// Entries of one host.
     #[must_use]
-    pub fn places_of(&self, host: usize) -> usize {
+    pub fn entries_of(&self, host: usize) -> usize {
         self.table.iter().filter(|&&at| at as usize == host).count()
     }
 }
@@ -114,11 +114,11 @@ fn fill(mut turns: Vec<Turn>, greatest: f64, size: u64) -> Vec<u32> {
                 continue;
             }
             turn.target += greatest;
-            // Ends, since the size is prime: a host's order goes over all places, and one is free.
-            while table[turn.place as usize] != FREE {
-                turn.place = (turn.place + turn.skip) % size;
+            // Ends, since the size is prime: a host's order goes over all entries, and one is free.
+            while table[turn.entry as usize] != FREE {
+                turn.entry = (turn.entry + turn.skip) % size;
             }
-            table[turn.place as usize] = turn.host;
+            table[turn.entry as usize] = turn.host;
             free -= 1;
             if free == 0 {
                 break;
@@ -176,20 +176,20 @@ mod tests {
         let two = keys([90, 91]);
         let table = Maglev::new(&weighted(&two, &[1.0, 2.0]), 17);
         assert_eq!(table.table, [1, 0, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1]);
-        assert_eq!([0, 1].map(|host| table.places_of(host)), [6, 11]);
+        assert_eq!([0, 1].map(|host| table.entries_of(host)), [6, 11]);
 
         // Localities of weights 8, 0 and 2, with a host each; that of the third has key 91.
         let three = keys(90..93);
         let table = Maglev::new(&weighted(&three, &[0.8, 0.2, 0.0]), 17);
         assert_eq!(table.table, [1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]);
-        assert_eq!([0, 1, 2].map(|host| table.places_of(host)), [13, 4, 0]);
+        assert_eq!([0, 1, 2].map(|host| table.entries_of(host)), [13, 4, 0]);
     }
 
     #[test]
     fn places_are_in_proportion_to_weights() {
         let keys = keys(8_000..8_004);
         let table = Maglev::new(&weighted(&keys, &[1.0, 2.0, 3.0, 0.0]), DEFAULT_TABLE_SIZE);
-        assert_eq!([0, 1, 2, 3].map(|host| table.places_of(host)), [10_923, 21_846, 32_768, 0]);
+        assert_eq!([0, 1, 2, 3].map(|host| table.entries_of(host)), [10_923, 21_846, 32_768, 0]);
     }
 
     #[test]
@@ -229,14 +229,14 @@ mod tests {
             let before = Maglev::new(&equal(&all), DEFAULT_TABLE_SIZE);
             let after = Maglev::new(&equal(&left), DEFAULT_TABLE_SIZE);
             let moves = |&hash: &u64| all[before.pick(hash, 0)] != left[after.pick(hash, 0)];
-            // Every place once: parts are exact.
+            // Every entry once: parts are exact.
             let moved = (0..DEFAULT_TABLE_SIZE.into()).filter(moves).count();
             let part = moved as f64 / f64::from(DEFAULT_TABLE_SIZE) * f64::from(hosts);
             prop_assert!((0.99..1.3).contains(&part), "{part} of 1 / hosts");
-            // Everybody has the same number of places, or one more.
+            // Everybody has the same number of entries, or one more.
             let fair = (DEFAULT_TABLE_SIZE / hosts) as usize;
-            let places: Vec<_> = (0..all.len()).map(|host| before.places_of(host)).collect();
-            prop_assert!(places.iter().all(|n| (fair..=fair + 1).contains(n)), "{places:?}");
+            let entries: Vec<_> = (0..all.len()).map(|host| before.entries_of(host)).collect();
+            prop_assert!(entries.iter().all(|n| (fair..=fair + 1).contains(n)), "{entries:?}");
         }
 
         #[test]

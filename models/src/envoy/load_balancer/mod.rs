@@ -1,4 +1,4 @@
-//! Chooses a host. One file per member; this list is the only place that names them all.
+//! Chooses a host. One file per member; this list alone names them all.
 
 pub mod earliest_deadline;
 pub mod hash_tables;
@@ -32,12 +32,12 @@ pub enum Policy {
     Random,
     /// By a hash of the request, on a ring.
     RingHash {
-        /// Places that the ring has at least.
+        /// Points that the ring has at least.
         minimum_size: u64,
     },
     /// By a hash of the request, in a table.
     Maglev {
-        /// Places of the table, a prime number.
+        /// Entries of the table, a prime number.
         table_size: u32,
     },
 }

@@ -1,28 +1,28 @@
-//! RING_HASH: a request goes to the first place of a ring that is not before its hash.
+//! RING_HASH: a request goes to the first point of a ring that is not before its hash.
 //!
 //! # Models
-//! Every host has places on a ring of 64-bit numbers, `key_0`, `key_1`, and so on, each hashed by
-//! xxHash64 with seed 0. The host of the least weight has a whole number of places, so that the ring
-//! has at least the minimum size, unless it would then exceed the maximum size. Others have places in
+//! Every host has points on a ring of 64-bit numbers, `key_0`, `key_1`, and so on, each hashed by
+//! xxHash64 with seed 0. The host of the least weight has a whole number of points, so that the ring
+//! has at least the minimum size, unless it would then exceed the maximum size. Others have points in
 //! proportion, counted by a running sum. A host of no weight has none. A host that is chosen again
-//! because the one before was rejected is the next place of the ring, which may be of the same host.
+//! because the one before was rejected is the next point of the ring, which may be of the same host.
 //!
-//! A host that leaves takes only its own requests with it *if the others keep their number of places*.
-//! With a fixed minimum size they mostly do not: of 10 equal hosts with 103 places each, 9 are left with
-//! 114 each, and the new places take requests from other hosts, too. On average about 2 / hosts of all
+//! A host that leaves takes only its own requests with it *if the others keep their number of points*.
+//! With a fixed minimum size they mostly do not: of 10 equal hosts with 103 points each, 9 are left with
+//! 114 each, and the new points take requests from other hosts, too. On average about 2 / hosts of all
 //! requests move then, not 1 / hosts. The same holds for a host that comes in.
 //!
 //! # Assumptions
 //! Hosts are one list: under locality weights, a host's weight is its own times its locality's part.
-//! Envoy normalises these in two steps, which may round differently. Effect: at most a place or two.
-//! The order of the list matters where numbers of places are not whole (the running sum decides which
-//! host gets a place more), and for equal hashes of two places (the first of the list goes first; in
-//! Envoy either). Hosts whose keys are equal have equal places: the first one has all requests.
+//! Envoy normalises these in two steps, which may round differently. Effect: at most a point or two.
+//! The order of the list matters where numbers of points are not whole (the running sum decides which
+//! host gets a point more), and for equal hashes of two points (the first of the list goes first; in
+//! Envoy either). Hosts whose keys are equal have equal points: the first one has all requests.
 //! No bounded loads (`hash_balance_factor`), which Istio does not set.
 //!
 //! # Source
 //! Envoy `ring_hash_lb.cc`, `Ring::Ring` and `Ring::chooseHost`; `thread_aware_lb_impl.cc`,
-//! `normalizeHostWeights`. Places in tests are those of `ring_hash_lb_test.cc`.
+//! `normalizeHostWeights`. Points in tests are those of `ring_hash_lb_test.cc`.
 
 use std::fmt::Write;
 use xxhash_rust::xxh64::xxh64;
@@ -66,21 +66,21 @@ impl RingHash {
             return Self::default();
         };
         let scale = ((least * minimum_ring_size as f64).ceil() / least).min(maximum_ring_size as f64);
-        let mut places: Vec<(u64, u32)> = Vec::with_capacity(scale.ceil() as usize);
+        let mut points: Vec<(u64, u32)> = Vec::with_capacity(scale.ceil() as usize);
         let mut name = String::new();
         let mut target = 0.0;
         for (host, weight) in weights {
             target += scale * weight;
-            let first = places.len();
-            while (places.len() as f64) < target {
+            let first = points.len();
+            while (points.len() as f64) < target {
                 name.clear();
-                write!(name, "{}_{}", hosts[host].key, places.len() - first).expect("a String takes all");
-                places.push((xxh64(name.as_bytes(), 0), host as u32));
+                write!(name, "{}_{}", hosts[host].key, points.len() - first).expect("a String takes all");
+                points.push((xxh64(name.as_bytes(), 0), host as u32));
             }
         }
         // Stable: of equal hashes the first host of the list goes first.
-        places.sort_by_key(|&(hash, _)| hash);
-        let (hashes, hosts) = places.into_iter().unzip();
+        points.sort_by_key(|&(hash, _)| hash);
+        let (hashes, hosts) = points.into_iter().unzip();
         Self { hashes, hosts }
     }
 
@@ -88,15 +88,15 @@ impl RingHash {
     /// hosts that were rejected before for this choice: 0 unless a retry must avoid hosts.
     ///
     /// # Panics
-    /// If no host has a place.
+    /// If no host has a point.
     #[must_use]
     pub fn pick(&self, hash: u64, attempt: u32) -> usize {
-        // Past the last place the ring begins anew. Envoy's search (ketama's) ends at the same place.
-        let place = self.hashes.partition_point(|&at| at < hash) % self.len();
-        self.hosts[(place + attempt as usize) % self.len()] as usize
+        // Past the last point the ring begins anew. Envoy's search (ketama's) ends at the same point.
+        let point = self.hashes.partition_point(|&at| at < hash) % self.len();
+        self.hosts[(point + attempt as usize) % self.len()] as usize
     }
 
-    /// Places on the ring.
+    /// Points on the ring.
     #[must_use]
     pub fn len(&self) -> usize {
         self.hashes.len()
@@ -108,9 +108,9 @@ impl RingHash {
         self.hashes.is_empty()
     }
 
-    /// Places of one host.
+    /// Points of one host.
     #[must_use]
-    pub fn places_of(&self, host: usize) -> usize {
+    pub fn points_of(&self, host: usize) -> usize {
         self.hosts.iter().filter(|&&at| at as usize == host).count()
     }
 }
@@ -139,7 +139,7 @@ mod tests {
         RingHash::new(&equal(keys), minimum, DEFAULT_MAXIMUM_RING_SIZE)
     }
 
-    fn places(ring: &RingHash) -> Vec<(u32, u64)> {
+    fn points(ring: &RingHash) -> Vec<(u32, u64)> {
         ring.hosts.iter().copied().zip(ring.hashes.iter().copied()).collect()
     }
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn six_equal_hosts_have_the_places_of_envoys_own_test() {
+    fn six_equal_hosts_have_the_points_of_envoys_own_test() {
         let ring = ring(&keys(90..96), 12);
         let published = [
             (4, 833_437_586_790_550_860),
@@ -165,8 +165,8 @@ mod tests {
             (4, 15_516_499_411_664_133_160),
             (0, 16_117_243_373_044_804_889),
         ];
-        assert_eq!(places(&ring), published);
-        // At a place, after it, before the first and after the last.
+        assert_eq!(points(&ring), published);
+        // At a point, after it, before the first and after the last.
         assert_eq!(ring.pick(3_551_244_743_356_806_947, 0), 5);
         assert_eq!(ring.pick(3_551_244_743_356_806_948, 0), 3);
         assert_eq!(ring.pick(16_117_243_373_044_804_880, 0), 0);
@@ -177,7 +177,7 @@ mod tests {
     fn a_rejected_host_gives_way_to_the_next_place() {
         let ring = ring(&keys(90..96), 12);
         assert_eq!([0, 1, 2, 12, 13].map(|attempt| ring.pick(0, attempt)), [4, 2, 0, 4, 2]);
-        // Not before the place that comes after the last one, either.
+        // Not before the point that comes after the last one, either.
         assert_eq!([0, 1].map(|attempt| ring.pick(u64::MAX, attempt)), [4, 2]);
     }
 
@@ -185,8 +185,8 @@ mod tests {
     fn names_of_hosts_can_be_hashed_in_place_of_addresses() {
         let names: Vec<_> = (90..96).map(|name| name.to_string()).collect();
         let first_and_last = [(5, 1_975_508_444_536_362_413), (4, 15_364_271_037_087_512_980)];
-        let places = places(&ring(&names, 12));
-        assert_eq!([places[0], places[11]], first_and_last);
+        let points = points(&ring(&names, 12));
+        assert_eq!([points[0], points[11]], first_and_last);
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
             (0, 13_838_424_394_637_650_569),
             (1, 16_064_866_803_292_627_174),
         ];
-        assert_eq!(places(&ring), published);
+        assert_eq!(points(&ring), published);
     }
 
     #[test]
@@ -214,9 +214,9 @@ mod tests {
             (2, 13_444_792_449_719_432_967),
             (0, 16_117_243_373_044_804_889),
         ];
-        assert_eq!(places(&RingHash::new(&hosts, 6, 6)), published);
+        assert_eq!(points(&RingHash::new(&hosts, 6, 6)), published);
 
-        // 24 000 places, so a host's part has a standard deviation of at most about 0.5 %.
+        // 24 000 points, so a host's part has a standard deviation of at most about 0.5 %.
         let large = RingHash::new(&hosts, 24_000, DEFAULT_MAXIMUM_RING_SIZE);
         let mut counts = [0_u32; 3];
         sessions(60_000).for_each(|hash| counts[large.pick(hash, 0)] += 1);
@@ -229,11 +229,11 @@ mod tests {
     fn a_maximum_size_cuts_and_the_running_sum_decides_who_has_more() {
         let keys = keys(90..94);
         let ring = RingHash::new(&equal(&keys), 6, 6);
-        assert_eq!([0, 1, 2, 3].map(|host| ring.places_of(host)), [2, 1, 2, 1]);
+        assert_eq!([0, 1, 2, 3].map(|host| ring.points_of(host)), [2, 1, 2, 1]);
         // So the order of the list matters.
         let turned: Vec<_> = equal(&keys).into_iter().rev().collect();
         let ring = RingHash::new(&turned, 6, 6);
-        assert_eq!([3, 2, 1, 0].map(|host| ring.places_of(host)), [1, 2, 1, 2]);
+        assert_eq!([3, 2, 1, 0].map(|host| ring.points_of(host)), [1, 2, 1, 2]);
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         let mut hosts = equal(&keys);
         hosts[0].weight = 0.0;
         let ring = RingHash::new(&hosts, 8, 8);
-        assert_eq!([ring.places_of(0), ring.places_of(1), ring.len()], [0, 8, 8]);
+        assert_eq!([ring.points_of(0), ring.points_of(1), ring.len()], [0, 8, 8]);
         hosts[1].weight = 0.0;
         assert!(RingHash::new(&hosts, 8, 8).is_empty());
     }
@@ -258,12 +258,12 @@ mod tests {
         let all = keys(8_000..8_010);
         let before = ring(&all, DEFAULT_MINIMUM_RING_SIZE);
         let after = ring(&all[..9], DEFAULT_MINIMUM_RING_SIZE);
-        assert_eq!([before.places_of(0), after.places_of(0)], [103, 114]);
+        assert_eq!([before.points_of(0), after.points_of(0)], [103, 114]);
         let count = 50_000;
         let moved = sessions(count).filter(|&hash| before.pick(hash, 0) != after.pick(hash, 0)).count();
         let stayed_up = |hash| before.pick(hash, 0) != 9 && before.pick(hash, 0) != after.pick(hash, 0);
         let needless = sessions(count).filter(|&hash| stayed_up(hash)).count();
-        // 11 of 114 places of 9 hosts are new, and 8 of 9 times take from another host: 0.077.
+        // 11 of 114 points of 9 hosts are new, and 8 of 9 times take from another host: 0.077.
         let part = |n: usize| n as f64 / count as f64;
         assert!((0.055..0.10).contains(&part(needless)), "{}", part(needless));
         assert!((0.14..0.21).contains(&part(moved)), "{}", part(moved));
@@ -277,15 +277,15 @@ mod tests {
         fn where_numbers_of_places_stay_only_the_requests_of_the_host_move(
             hosts in 2_u32..40, leaves in any::<prop::sample::Index>(), port in 1_000_u32..60_000
         ) {
-            const PLACES: u64 = 64;
+            const POINTS: u64 = 64;
             let all = keys(port..port + hosts);
             let leaves = leaves.index(all.len());
             let mut left = all.clone();
             left.remove(leaves);
-            // Sizes that are rounded up to 64 places per host.
-            let size = |hosts: usize| PLACES * hosts as u64 - hosts as u64 / 2;
+            // Sizes that are rounded up to 64 points per host.
+            let size = |hosts: usize| POINTS * hosts as u64 - hosts as u64 / 2;
             let (before, after) = (ring(&all, size(all.len())), ring(&left, size(left.len())));
-            let same = |ring: &RingHash, n: usize| (0..n).all(|host| ring.places_of(host) == PLACES as usize);
+            let same = |ring: &RingHash, n: usize| (0..n).all(|host| ring.points_of(host) == POINTS as usize);
             prop_assert!(same(&before, all.len()) && same(&after, left.len()));
 
             let mut moved = 0;
@@ -307,7 +307,7 @@ mod tests {
             let all = keys(8_000..8_000 + hosts);
             let mut turned = all.clone();
             turned.rotate_left(turn % all.len());
-            // Whole numbers of places: 16 per host.
+            // Whole numbers of points: 16 per host.
             let size = u64::from(hosts) * 16 - u64::from(hosts) / 2;
             let (one, other) = (ring(&all, size), ring(&turned, size));
             prop_assert_eq!(&all[one.pick(hash, attempt)], &turned[other.pick(hash, attempt)]);

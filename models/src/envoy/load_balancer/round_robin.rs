@@ -43,7 +43,7 @@ pub struct WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
-    /// Starts at a random place of the schedule.
+    /// Starts at a random point of the schedule.
     #[must_use]
     pub fn start(hosts: usize, weight: impl Fn(usize) -> f64, draw: &mut Draw) -> Self {
         Self { schedule: EarliestDeadline::start(hosts, weight, draw) }

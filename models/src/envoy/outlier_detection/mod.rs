@@ -70,7 +70,7 @@ pub struct Detector {
     known: Vec<(u32, Host)>,
     present: u32,
     /// One more than the highest number that a host has had.
-    places: u32,
+    numbers: u32,
     ejected: u32,
     overflow: u64,
     not_enforced: [u64; EjectionType::ALL.len()],
@@ -145,7 +145,7 @@ impl Detector {
         }
         self.present += u32::from(self.members[word] & bit == 0);
         self.members[word] |= bit;
-        self.places = self.places.max(host as u32 + 1);
+        self.numbers = self.numbers.max(host as u32 + 1);
     }
 
     /// A host goes.
@@ -156,8 +156,8 @@ impl Detector {
         let (word, bit) = Self::bit(host);
         self.members[word] &= !bit;
         self.present -= 1;
-        if let Ok(place) = self.place(host) {
-            let (_, gone) = self.known.remove(place);
+        if let Ok(index) = self.index_of(host) {
+            let (_, gone) = self.known.remove(index);
             self.ejected -= u32::from(gone.ejected_at.is_some());
         }
     }
@@ -171,8 +171,8 @@ impl Detector {
             self.add(host);
             let find =
                 |before: usize| known.binary_search_by_key(&(before as u32), |(number, _)| *number).ok();
-            if let Some(place) = before.and_then(find) {
-                let kept = known[place].1;
+            if let Some(index) = before.and_then(find) {
+                let kept = known[index].1;
                 self.ejected += u32::from(kept.ejected_at.is_some());
                 self.known.push((host as u32, kept));
             }
@@ -188,13 +188,13 @@ impl Detector {
     /// Whether a host is left out.
     #[must_use]
     pub fn is_ejected(&self, host: usize) -> bool {
-        self.ejected > 0 && self.place(host).is_ok_and(|place| self.known[place].1.ejected_at.is_some())
+        self.ejected > 0 && self.index_of(host).is_ok_and(|index| self.known[index].1.ejected_at.is_some())
     }
 
     /// The most hosts that there have been at a time.
     #[must_use]
     pub const fn ever_present(&self) -> u32 {
-        self.places
+        self.numbers
     }
 
     /// Hosts that are left out.
@@ -223,8 +223,8 @@ impl Detector {
         status: u16,
         now: SimTime,
     ) -> Option<EjectionType> {
-        let place = self.enter(host)?;
-        let it = &mut self.known[place].1;
+        let index = self.enter(host)?;
+        let it = &mut self.known[index].1;
         let failed = (500..600).contains(&status);
         it.external_origin.count(!failed);
         if !failed {
@@ -239,10 +239,10 @@ impl Detector {
         let by_5xx = it.consecutive_5xx == config.consecutive_5xx;
         let mut ejection = None;
         if by_gateway {
-            ejection = self.detect(config, place, EjectionType::ConsecutiveGatewayFailure, now);
+            ejection = self.detect(config, index, EjectionType::ConsecutiveGatewayFailure, now);
         }
         if by_5xx {
-            ejection = ejection.or(self.detect(config, place, EjectionType::Consecutive5xx, now));
+            ejection = ejection.or(self.detect(config, index, EjectionType::Consecutive5xx, now));
         }
         ejection
     }
@@ -338,10 +338,10 @@ impl Detector {
         now: SimTime,
         report: &mut impl FnMut(AtTick),
     ) {
-        for place in 0..self.known.len() {
-            let (host, it) = &self.known[place];
+        for index in 0..self.known.len() {
+            let (host, it) = &self.known[index];
             let (host, rate) = (*host, if it.judged { (origin.of)(it).rate(volume) } else { None });
-            if rate.is_some_and(&outlier) && self.eject(config, place, kind, now) {
+            if rate.is_some_and(&outlier) && self.eject(config, index, kind, now) {
                 report(AtTick::Ejected(host as usize, kind));
             }
         }
@@ -363,19 +363,19 @@ impl Detector {
         self.members.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// The place of a host among those that are known, or that where it would be.
-    fn place(&self, host: usize) -> Result<usize, usize> {
+    /// The index of a host among those that are known, or that where it would be.
+    fn index_of(&self, host: usize) -> Result<usize, usize> {
         self.known.binary_search_by_key(&(host as u32), |(number, _)| *number)
     }
 
-    /// The place of a host from which a result has come, unless it is not there.
+    /// The index of a host from which a result has come, unless it is not there.
     fn enter(&mut self, host: usize) -> Option<usize> {
         if !self.is_member(host) {
             return None;
         }
-        Some(self.place(host).unwrap_or_else(|place| {
-            self.known.insert(place, (host as u32, Host::default()));
-            place
+        Some(self.index_of(host).unwrap_or_else(|index| {
+            self.known.insert(index, (host as u32, Host::default()));
+            index
         }))
     }
 
@@ -386,8 +386,8 @@ impl Detector {
         success: bool,
         now: SimTime,
     ) -> Option<EjectionType> {
-        let place = self.enter(host)?;
-        let it = &mut self.known[place].1;
+        let index = self.enter(host)?;
+        let it = &mut self.known[index].1;
         it.local_origin.count(success);
         it.consecutive_local_origin_failure =
             if success { 0 } else { it.consecutive_local_origin_failure + 1 };
@@ -395,22 +395,22 @@ impl Detector {
         if success || !reached {
             return None;
         }
-        self.detect(config, place, EjectionType::ConsecutiveLocalOriginFailure, now)
+        self.detect(config, index, EjectionType::ConsecutiveLocalOriginFailure, now)
     }
 
-    /// Errors in a row of the host at a place have reached a threshold.
+    /// Errors in a row of the host at an index have reached a threshold.
     fn detect(
         &mut self,
         config: &OutlierDetection,
-        place: usize,
+        index: usize,
         kind: EjectionType,
         now: SimTime,
     ) -> Option<EjectionType> {
-        if self.known[place].1.ejected_at.is_some() {
+        if self.known[index].1.ejected_at.is_some() {
             return None;
         }
-        let ejected = self.eject(config, place, kind, now);
-        let it = &mut self.known[place].1;
+        let ejected = self.eject(config, index, kind, now);
+        let it = &mut self.known[index].1;
         match kind {
             EjectionType::Consecutive5xx => it.consecutive_5xx = 0,
             EjectionType::ConsecutiveGatewayFailure => it.consecutive_gateway_failure = 0,
@@ -419,8 +419,8 @@ impl Detector {
         ejected.then_some(kind)
     }
 
-    /// Ejects the host at a place if that is allowed and enforced: whether it was.
-    fn eject(&mut self, config: &OutlierDetection, place: usize, kind: EjectionType, now: SimTime) -> bool {
+    /// Ejects the host at an index if that is allowed and enforced: whether it was.
+    fn eject(&mut self, config: &OutlierDetection, index: usize, kind: EjectionType, now: SimTime) -> bool {
         if !config.allows(self.ejected + 1, self.present) {
             self.overflow += 1;
             return false;
@@ -429,7 +429,7 @@ impl Detector {
             self.not_enforced[kind as usize] += 1;
             return false;
         }
-        let it = &mut self.known[place].1;
+        let it = &mut self.known[index].1;
         if it.ejected_at.is_some() {
             return false;
         }

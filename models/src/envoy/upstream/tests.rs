@@ -183,9 +183,10 @@ fn without_a_healthy_host_there_is_none_unless_it_panics() {
 
 #[test]
 fn localities_are_weighted_before_hosts() {
-    let place = |pod, locality, weight| Endpoint { locality, locality_weight: Some(weight), ..endpoint(pod) };
+    let located =
+        |pod, locality, weight| Endpoint { locality, locality_weight: Some(weight), ..endpoint(pod) };
     // The locality of weight 3 has one host, that of weight 1 has two.
-    let endpoints = vec![place(0, 0, 3), place(1, 1, 1), place(2, 1, 1)];
+    let endpoints = vec![located(0, 0, 3), located(1, 1, 1), located(2, 1, 1)];
     let mut proxy = Proxy::new(spec(Policy::RoundRobin), endpoints.clone());
     assert_eq!(proxy.shares(at(0), 80), [60, 10, 10]);
     // Hash tables weigh them in the same way.

@@ -109,8 +109,8 @@ impl Autoscaler {
         if spec.at_once(current).is_none() {
             let (tolerances, start_up) = (spec.tolerances(flags), flags.start_up);
             let calculator = ReplicaCalculator { version: flags.version, tolerances, start_up };
-            proposals.extend(spec.metrics.iter().enumerate().map(|(place, metric)| {
-                let readings = observations.readings.get(place).ok_or(MetricError::NoMetrics)?;
+            proposals.extend(spec.metrics.iter().enumerate().map(|(index, metric)| {
+                let readings = observations.readings.get(index).ok_or(MetricError::NoMetrics)?;
                 calculator.propose(*metric, *readings, observations, current, now)
             }));
         }

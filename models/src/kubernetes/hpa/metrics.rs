@@ -59,7 +59,7 @@ pub struct PodMetric {
 pub struct Largest {
     /// Replicas that it proposes.
     pub replicas: i32,
-    /// Its place among the metrics.
+    /// Its index among the metrics.
     pub metric: usize,
 }
 

@@ -39,7 +39,7 @@ pub enum Unfit {
     NodeAffinity,
     /// It has a taint that the pod does not tolerate.
     Taint,
-    /// It has no place for one more pod.
+    /// It has no index for one more pod.
     TooManyPods,
     /// Too little CPU is left.
     InsufficientCpu,
@@ -72,7 +72,7 @@ pub fn choose(
     alike: &[u32],
 ) -> Result<usize, Unfit> {
     let verdicts: Vec<Result<(), Unfit>> = nodes.iter().map(|node| filter(node, pod)).collect();
-    let candidates = || (0..nodes.len()).filter(|&place| verdicts[place].is_ok());
+    let candidates = || (0..nodes.len()).filter(|&index| verdicts[index].is_ok());
     if candidates().next().is_none() {
         // What is lacking says more than what is not meant.
         return Err(verdicts.into_iter().filter_map(Result::err).max().unwrap_or(Unfit::NodeAffinity));
@@ -91,11 +91,11 @@ pub fn choose(
         .collect();
     let spread = topology_spread::score(&system_defaults(), ConstraintOrigin::SystemDefaults, &spread);
     let mut best: Option<(u64, usize)> = None;
-    for (rank, place) in candidates().enumerate() {
+    for (rank, index) in candidates().enumerate() {
         let spread = spread.as_ref().map_or(0, |scores| scores[rank].score);
-        let score = score(version, &nodes[place], pod.requests) + TOPOLOGY_SPREAD_WEIGHT * spread;
+        let score = score(version, &nodes[index], pod.requests) + TOPOLOGY_SPREAD_WEIGHT * spread;
         if best.is_none_or(|(highest, _)| score > highest) {
-            best = Some((score, place));
+            best = Some((score, index));
         }
     }
     Ok(best.expect("there is a candidate").1)

@@ -12,7 +12,7 @@ use super::resources::{NodeResources, PodRequests, Resource};
 /// What a node has too little of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insufficient {
-    /// Places for pods.
+    /// Pods that it takes.
     Pods,
     /// A resource.
     Resource(Resource),

@@ -107,7 +107,7 @@ pub fn score(
     let domains: Vec<_> = constraints
         .iter()
         .enumerate()
-        .map(|(place, constraint)| domains(constraint, place, &counted))
+        .map(|(index, constraint)| domains(constraint, index, &counted))
         .collect();
     let raw = |node: &SpreadNode<'_>| {
         node.counts(constraints, origin).then(|| raw_score(constraints, &domains, node))
@@ -116,7 +116,7 @@ pub fn score(
     Some(normalized(&raw))
 }
 
-fn domains<'a>(constraint: &Constraint, place: usize, nodes: &[&SpreadNode<'a>]) -> Domains<'a> {
+fn domains<'a>(constraint: &Constraint, index: usize, nodes: &[&SpreadNode<'a>]) -> Domains<'a> {
     let candidates = || nodes.iter().filter(|node| node.candidate);
     if constraint.of_hosts() {
         return Domains { pods: BTreeMap::new(), weight: weight(candidates().count()) };
@@ -125,7 +125,7 @@ fn domains<'a>(constraint: &Constraint, place: usize, nodes: &[&SpreadNode<'a>])
     let mut pods: BTreeMap<_, _> = candidates().map(|node| (value(node), 0)).collect();
     for node in nodes {
         if let Some(pods) = pods.get_mut(value(node)) {
-            *pods += u64::from(node.matching[place]);
+            *pods += u64::from(node.matching[index]);
         }
     }
     let weight = weight(pods.len());
@@ -139,10 +139,10 @@ fn weight(domains: usize) -> f64 {
 
 fn raw_score(constraints: &[Constraint], domains: &[Domains<'_>], node: &SpreadNode<'_>) -> u64 {
     let mut sum = 0.0;
-    for (place, (constraint, domains)) in constraints.iter().zip(domains).enumerate() {
+    for (index, (constraint, domains)) in constraints.iter().zip(domains).enumerate() {
         let Some(value) = node.labels.get(&constraint.topology_key) else { continue };
         let pods = if constraint.of_hosts() {
-            u64::from(node.matching[place])
+            u64::from(node.matching[index])
         } else {
             domains.pods.get(value.as_str()).copied().unwrap_or(0)
         };

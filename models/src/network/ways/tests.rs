@@ -19,9 +19,9 @@ fn all_pairs(n: usize, links: &[LinkSpec]) -> Vec<Option<(Way, u32, ClusterId)>>
     let mut routes: Vec<Option<(Way, u32, ClusterId)>> = vec![None; n * n];
     for (number, link) in links.iter().enumerate() {
         for [from, to] in [link.between, [link.between[1], link.between[0]]] {
-            let place = &mut routes[from.index() * n + to.index()];
-            if place.is_none_or(|(known, ..)| link.round_trip < known.path.round_trip) {
-                *place = Some((Way::of(link), number as u32, to));
+            let known = &mut routes[from.index() * n + to.index()];
+            if known.is_none_or(|(known, ..)| link.round_trip < known.path.round_trip) {
+                *known = Some((Way::of(link), number as u32, to));
             }
         }
     }
@@ -31,9 +31,9 @@ fn all_pairs(n: usize, links: &[LinkSpec]) -> Vec<Option<(Way, u32, ClusterId)>>
             for to in (0..n).filter(|&to| to != from && to != via) {
                 let Some((second, ..)) = routes[via * n + to] else { continue };
                 let way = second.after(Some(first));
-                let place = &mut routes[from * n + to];
-                if place.is_none_or(|(known, ..)| way.path.round_trip < known.path.round_trip) {
-                    *place = Some((way, link, next));
+                let known = &mut routes[from * n + to];
+                if known.is_none_or(|(known, ..)| way.path.round_trip < known.path.round_trip) {
+                    *known = Some((way, link, next));
                 }
             }
         }

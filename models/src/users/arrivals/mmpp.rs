@@ -110,10 +110,10 @@ impl Mmpp {
     fn first(&self, uniform: f64) -> u32 {
         let all: f64 = self.states.iter().map(|state| state.sojourn.as_secs_f64()).sum();
         let mut left = uniform * all;
-        for (place, state) in self.states.iter().enumerate() {
+        for (index, state) in self.states.iter().enumerate() {
             left -= state.sojourn.as_secs_f64();
             if left < 0.0 {
-                return place as u32;
+                return index as u32;
             }
         }
         self.states.len() as u32 - 1

@@ -24,8 +24,8 @@ pub enum Between {
 /// The curve through points, the first of which is the start of the run; the last one's rate stays.
 #[must_use]
 pub fn curve(points: &[Point], between: Between) -> RateCurve {
-    RateCurve::new(points.iter().enumerate().map(|(place, point)| {
-        let slope = match (between, points.get(place + 1)) {
+    RateCurve::new(points.iter().enumerate().map(|(index, point)| {
+        let slope = match (between, points.get(index + 1)) {
             (Between::Ramps, Some(next)) => {
                 (next.per_second - point.per_second) / (next.at - point.at).as_secs_f64()
             }

@@ -87,8 +87,8 @@ impl RateCurve {
     /// When so many requests have been expected (s); nothing if never.
     #[must_use]
     pub fn when(&self, expected: f64) -> Option<f64> {
-        let place = self.stretches.partition_point(|it| it.before <= expected).checked_sub(1)?;
-        let it = &self.stretches[place];
+        let index = self.stretches.partition_point(|it| it.before <= expected).checked_sub(1)?;
+        let it = &self.stretches[index];
         Some(it.begins + it.shape.when(expected - it.before)?)
     }
 
@@ -96,8 +96,8 @@ impl RateCurve {
     #[must_use]
     pub fn turning_points(&self, end: f64) -> Vec<SimTime> {
         let mut times = Vec::new();
-        for (place, it) in self.stretches.iter().enumerate() {
-            let ends = self.stretches.get(place + 1).map_or(end, |next| next.begins.min(end));
+        for (index, it) in self.stretches.iter().enumerate() {
+            let ends = self.stretches.get(index + 1).map_or(end, |next| next.begins.min(end));
             if it.begins >= end {
                 break;
             }
@@ -116,7 +116,7 @@ impl RateCurve {
         self.stretches
             .partition_point(|it| it.begins <= at)
             .checked_sub(1)
-            .map(|place| &self.stretches[place])
+            .map(|index| &self.stretches[index])
     }
 }
 

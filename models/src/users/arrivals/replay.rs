@@ -43,7 +43,7 @@ impl Replay {
     /// When request `number` comes; nothing if there are not so many.
     #[must_use]
     pub fn time_of(&self, number: u64) -> Option<SimTime> {
-        if let Some(&time) = usize::try_from(number).ok().and_then(|place| self.times.get(place)) {
+        if let Some(&time) = usize::try_from(number).ok().and_then(|index| self.times.get(index)) {
             return Some(time);
         }
         let (every, count) = (self.every?.as_nanos(), self.times.len() as u64);

@@ -106,7 +106,8 @@ fn random_changes(topology: &Topology, rng: &mut Draw) -> Vec<Change> {
 }
 
 fn rows(view: &EndpointView) -> Vec<Vec<(PodId, crate::envoy::endpoint_view::Detail)>> {
-    let level = |level| view.places(level).map(|place| (view.pod(place), view.detail(place))).collect();
+    let level =
+        |level| view.positions(level).map(|position| (view.pod(position), view.detail(position))).collect();
     (0..view.levels()).map(level).collect()
 }
 

@@ -1,4 +1,4 @@
-//! JSON values with their places: serde_json's raw values are slices of the text.
+//! JSON values with their locations: serde_json's raw values are slices of the text.
 
 use crate::document::explain_serde;
 use crate::problem::{Problem, SourceText, clip, nearest};
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
             Ok(value) => Some(value),
             Err(error) => {
                 let at = start + offset_of(text, error.line(), error.column());
-                // serde_json appends the place, which a problem carries itself.
+                // serde_json appends the location, which a problem carries itself.
                 let message = error.to_string();
                 let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(said, _)| said);
                 let (message, help) = explain_serde(message);
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The place of a service in `names`.
+    /// The index of a service in `names`.
     pub(super) fn reference(&mut self, raw: &RawValue, name: &str, names: &[&str]) -> Option<u32> {
         let found = names.iter().position(|known| *known == name);
         if found.is_none() && !self.is_full() {

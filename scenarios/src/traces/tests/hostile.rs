@@ -103,9 +103,9 @@ fn bytes_that_are_no_text_are_refused_or_left_out() {
         bytes.splice(0..0, *b"\xc3\x28\xa0\xa1\n");
         let said = read_any(&bytes).unwrap_err();
         assert!(said.starts_with("trace: "), "{}: {said}", sample.format.name());
-        let place = sample.text.len() / 2;
+        let position = sample.text.len() / 2;
         let mut bytes = sample.text.as_bytes().to_vec();
-        bytes[place] = 0xff;
+        bytes[position] = 0xff;
         if let Err(said) = read_any(&bytes) {
             assert!(said.starts_with("trace: "), "{}: {said}", sample.format.name());
         }
@@ -130,14 +130,14 @@ fn mutated() -> impl Strategy<Value = (Format, Vec<u8>)> {
     let change = (any::<prop::sample::Index>(), any::<u8>(), 0..5_u8);
     (0..ALL.len(), prop::collection::vec(change, 1..6)).prop_map(|(number, changes)| {
         let mut bytes = ALL[number].text.as_bytes().to_vec();
-        for (place, byte, kind) in changes {
-            let place = place.index(bytes.len().max(1));
+        for (position, byte, kind) in changes {
+            let position = position.index(bytes.len().max(1));
             match kind {
-                0 if place < bytes.len() => bytes[place] = byte,
-                1 if place < bytes.len() => drop(bytes.remove(place)),
-                2 => bytes.truncate(place),
-                3 => bytes.insert(place, byte),
-                _ => bytes.extend_from_within(place..),
+                0 if position < bytes.len() => bytes[position] = byte,
+                1 if position < bytes.len() => drop(bytes.remove(position)),
+                2 => bytes.truncate(position),
+                3 => bytes.insert(position, byte),
+                _ => bytes.extend_from_within(position..),
             }
         }
         (ALL[number].format, bytes)
@@ -183,12 +183,12 @@ proptest! {
     #[test]
     fn any_rest_of_a_file_is_read_or_refused(
         number in 0..ALL.len(),
-        place in any::<prop::sample::Index>(),
+        position in any::<prop::sample::Index>(),
         rest in prop::collection::vec(any::<u8>(), 0..100),
         packed: bool,
     ) {
         let text = ALL[number].text.as_bytes();
-        let mut bytes = text[..place.index(text.len())].to_vec();
+        let mut bytes = text[..position.index(text.len())].to_vec();
         if packed {
             bytes = gzip(&bytes);
         }

@@ -157,9 +157,9 @@ fn services(html: &mut String, rows: &[ServiceRow]) {
         ends.map_or(String::new(), |[low, high]| format!("{} to {}", show(low), show(high)))
     };
     let lines = rows.iter().map(|row| {
-        let place = row.cluster.as_ref().map_or(String::new(), |cluster| format!(" in {cluster}"));
+        let whose = row.cluster.as_ref().map_or(String::new(), |cluster| format!(" in {cluster}"));
         vec![
-            format!("{}{place}", row.service),
+            format!("{}{whose}", row.service),
             row.requests.to_string(),
             percent(row.measured_share.value),
             range(row.measured_share.interval(), &percent),

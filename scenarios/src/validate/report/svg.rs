@@ -46,7 +46,7 @@ pub(super) fn distribution(name: &str, measured: &[f64], simulated: &[f64]) -> S
     for (class, sorted) in [("one", measured), ("two", simulated)] {
         let points = (0..=POINTS).map(|k| k as f64 / POINTS as f64).filter_map(|share| {
             let value = quantile_of_sorted(sorted, share)?;
-            (value <= right).then(|| (x.place(value), y.place(share)))
+            (value <= right).then(|| (x.position(value), y.position(share)))
         });
         line(&mut svg, class, points);
     }
@@ -70,10 +70,10 @@ pub(super) fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> Stri
     let _ = write!(
         svg,
         "<line class=\"even\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
-        x.place(0.0),
-        y.place(0.0),
-        x.place(right),
-        y.place(right)
+        x.position(0.0),
+        y.position(0.0),
+        x.position(right),
+        y.position(right)
     );
     for k in 1..100 {
         let share = f64::from(k) / 100.0;
@@ -81,12 +81,12 @@ pub(super) fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> Stri
         let _ = write!(
             svg,
             "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\"/>",
-            x.place(over),
-            y.place(up)
+            x.position(over),
+            y.position(up)
         );
     }
     for share in [0.5, 0.9, 0.95, 0.99] {
-        let (over, up) = (x.place(at(measured, share)), y.place(at(simulated, share)));
+        let (over, up) = (x.position(at(measured, share)), y.position(at(simulated, share)));
         let _ = write!(
             svg,
             "<circle class=\"dot\" cx=\"{over:.1}\" cy=\"{up:.1}\" r=\"4.5\"/><text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" \
@@ -111,7 +111,7 @@ impl Axis {
         Self { to, begin, end }
     }
 
-    fn place(&self, value: f64) -> f64 {
+    fn position(&self, value: f64) -> f64 {
         self.begin + (self.end - self.begin) * value / self.to
     }
 
@@ -139,7 +139,7 @@ fn begin(words: &str) -> String {
 
 fn grid(svg: &mut String, x: &Axis, y: &Axis, below: &str, beside: &str) {
     for tick in x.ticks() {
-        let at = x.place(tick);
+        let at = x.position(tick);
         let _ = write!(
             svg,
             "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{:.1}\"/><text x=\"{at:.1}\" y=\"{:.1}\" \
@@ -150,7 +150,7 @@ fn grid(svg: &mut String, x: &Axis, y: &Axis, below: &str, beside: &str) {
         );
     }
     for tick in y.ticks() {
-        let at = y.place(tick);
+        let at = y.position(tick);
         let _ = write!(
             svg,
             "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" \

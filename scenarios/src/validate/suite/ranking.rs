@@ -39,8 +39,8 @@ pub struct Means {
 #[must_use]
 pub fn rank(means: &[Means]) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for (place, one) in means.iter().enumerate() {
-        for other in &means[place + 1..] {
+    for (index, one) in means.iter().enumerate() {
+        for other in &means[index + 1..] {
             pairs.extend(pair(one, other));
         }
     }

@@ -54,11 +54,11 @@ pub struct Configuration {
     pub arrivals: Option<ArrivalsFrom>,
     /// Where values of the CPU accounting go in the scenario.
     pub from_cpu: FromCpu,
-    /// Changes of the scenario, each with its place in the file.
+    /// Changes of the scenario, each with its location in the file.
     pub changes: Vec<(Setting, Range<usize>)>,
     /// The allowed errors.
     pub tolerances: Tolerances,
-    /// The place of its name in the file.
+    /// The location of its name in the file.
     pub span: Range<usize>,
 }
 
@@ -161,7 +161,7 @@ impl Suite {
         Ok(self)
     }
 
-    /// A problem at a place of its file.
+    /// A problem at a location of its file.
     pub(super) fn problem(&self, message: impl Into<String>, span: Range<usize>) -> Problem {
         self.document.problem(message, span)
     }
@@ -175,7 +175,7 @@ fn suggest(name: &str, problem: Problem) -> Problem {
     problem.help(format!("give a path, or one of the library's suites: {}", names.join(", ")))
 }
 
-/// Takes `set` out of a table: its values with their paths and places.
+/// Takes `set` out of a table: its values with their paths and locations.
 fn take_changes(document: &Document, table: &mut DeTable<'_>) -> Checked<Vec<(Setting, Range<usize>)>> {
     let Some(set) = table.remove("set") else { return Ok(Vec::new()) };
     let span = set.span();

@@ -125,13 +125,13 @@ impl Suite {
     }
 
     fn cell(&self, it: &Configuration, folder: &Path, choice: &Choice) -> Checked<(Cell, Vec<String>)> {
-        // A problem without a place is the configuration's.
+        // A problem without a location is the configuration's.
         let named = |Problems(list): Problems| {
-            let name = |problem: Problem| match problem.place {
+            let name = |problem: Problem| match problem.location {
                 Some(_) => problem,
                 None => Problem {
                     message: format!("configuration `{}`: {}", it.name, problem.message),
-                    place: self.document.place(it.span.clone()),
+                    location: self.document.location(it.span.clone()),
                     ..problem
                 },
             };
@@ -181,7 +181,7 @@ impl Suite {
     }
 
     /// The scenario of a configuration with its changes, of which the suite's own win. What is wrong
-    /// with one of these is said at its place in the suite.
+    /// with one of these is said at its location in the suite.
     fn plan(&self, it: &Configuration, taken: &[Setting], choice: &Choice) -> Checked<ComparisonPlan> {
         let path = paths::scenario(&self.folder, &it.scenario);
         let own = it.changes.iter().map(|(setting, _)| paths::setting(&self.folder, &path, setting));
@@ -199,12 +199,12 @@ impl Suite {
     }
 
     fn placed(&self, it: &Configuration, problem: Problem) -> Problem {
-        let Some(place) = &problem.place else {
+        let Some(location) = &problem.location else {
             let placed = self.problem(problem.message, it.span.clone());
             return Problem { help: problem.help, ..placed };
         };
         let of_setting = |(setting, _): &&(Setting, Range<usize>)| {
-            place.source.name.strip_prefix("--set ") == Some(setting.path.as_str())
+            location.source.name.strip_prefix("--set ") == Some(setting.path.as_str())
         };
         // The last of equal paths wins.
         let Some((_, span)) = it.changes.iter().rfind(of_setting) else { return problem };

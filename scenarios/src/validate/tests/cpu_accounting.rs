@@ -145,7 +145,7 @@ fn unreadable_files_are_refused() {
 }
 
 proptest! {
-    /// A text that is cut or has one character changed is read or refused with a place that is in it.
+    /// A text that is cut or has one character changed is read or refused with a location that is in it.
     #[test]
     fn a_damaged_text_does_no_harm(at in 0..WHOLE.len(), put in any::<char>(), cut: bool) {
         let rest = if cut { "" } else { &WHOLE[at + 1..] };

@@ -36,8 +36,8 @@ fn coverage(make: impl Fn(u64) -> Trace, block_seconds: f64, truth: [f64; 2]) ->
     let mut covered = [0; 2];
     for series in 0..traces {
         let measured = measure(&make(series), block_seconds, 200, series).unwrap();
-        for (place, figure) in [measured.mean, measured.p50].iter().enumerate() {
-            covered[place] += u32::from(figure.interval.unwrap().contains(truth[place]));
+        for (index, figure) in [measured.mean, measured.p50].iter().enumerate() {
+            covered[index] += u32::from(figure.interval.unwrap().contains(truth[index]));
         }
     }
     covered.map(|count| f64::from(count) / traces as f64)
