@@ -111,9 +111,9 @@ impl CallGraph {
     }
 
     fn serve(&mut self, call: Handle<Call>, scheduler: &mut Scheduler<Event, ()>) {
-        let it = &self.calls[call];
-        let mean = if it.service == 0 { 0.015 } else { 0.005 };
-        let takes = exponential(&mut it.address.draw(SERVICE), mean);
+        let state = &self.calls[call];
+        let mean = if state.service == 0 { 0.015 } else { 0.005 };
+        let takes = exponential(&mut state.address.draw(SERVICE), mean);
         scheduler.schedule(scheduler.now() + SimDuration::from_secs_f64(takes), Event::Served(call));
     }
 
@@ -130,12 +130,13 @@ impl CallGraph {
     fn go_on(&mut self, call: Handle<Call>, scheduler: &mut Scheduler<Event, ()>) {
         let now = scheduler.now();
         loop {
-            let it = &mut self.calls[call];
-            let Some(&callee) = CALLEES[usize::from(it.service)].get(usize::from(it.next_callee)) else {
+            let state = &mut self.calls[call];
+            let Some(&callee) = CALLEES[usize::from(state.service)].get(usize::from(state.next_callee))
+            else {
                 break;
             };
-            it.next_callee += 1;
-            let address = it.address.child(u64::from(callee));
+            state.next_callee += 1;
+            let address = state.address.child(u64::from(callee));
             if !bernoulli(&mut address.draw(CALLS), PROBABILITY) {
                 continue;
             }
@@ -156,11 +157,11 @@ impl CallGraph {
     }
 
     fn answered_at_caller(&mut self, call: Handle<Call>, scheduler: &mut Scheduler<Event, ()>) {
-        let it = self.calls.remove(call);
-        if let Some(caller) = it.caller {
+        let state = self.calls.remove(call);
+        if let Some(caller) = state.caller {
             return self.go_on(caller, scheduler);
         }
-        let latency = scheduler.now() - it.began;
+        let latency = scheduler.now() - state.began;
         self.latency.record(latency.as_secs_f64());
         self.latencies.record(latency.as_nanos());
     }

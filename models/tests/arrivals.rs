@@ -265,10 +265,10 @@ fn the_rate_moves_with_the_users() {
 #[test]
 fn a_moved_user_connects_to_the_new_gateway() {
     let mut description = world(Arrivals::Constant { per_second: 10.0 }, 100);
-    let it = &mut description.populations[0];
-    (it.users, it.access.one_way, it.access.round_trip) =
+    let users = &mut description.populations[0];
+    (users.users, users.access.one_way, users.access.round_trip) =
         (1, SimDuration::from_millis(10), SimDuration::from_millis(20));
-    it.moves = vec![
+    users.moves = vec![
         Move { begins: at(30), over: SimDuration::ZERO, from: EDGE, to: CLOUD, share: 1.0 },
         Move { begins: at(60), over: SimDuration::ZERO, from: CLOUD, to: EDGE, share: 1.0 },
     ];

@@ -52,10 +52,15 @@ fn every_byte_is_the_same_on_one_thread_and_on_two_and_no_request_is_lost() {
             assert!(bytes == &two.1[file], "{name}: {file} differs between one thread and two");
         }
         for strategy in &one.0.strategies {
-            let it = &strategy.requests;
-            let failed: u64 = it.failed.values().sum();
-            assert_eq!(it.offered, it.completed + failed + it.in_flight, "{name}, {}", strategy.name);
-            assert!(it.completed > 0, "{name}, {}: nothing completed", strategy.name);
+            let requests = &strategy.requests;
+            let failed: u64 = requests.failed.values().sum();
+            assert_eq!(
+                requests.offered,
+                requests.completed + failed + requests.in_flight,
+                "{name}, {}",
+                strategy.name
+            );
+            assert!(requests.completed > 0, "{name}, {}: nothing completed", strategy.name);
         }
     }
 }

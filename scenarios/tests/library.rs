@@ -257,8 +257,9 @@ fn the_frontend_of_online_boutique_is_not_moved_alone() {
     assert_within(crossings("pages"), 0.85..=1.0);
     assert_within(crossings("all"), 0.0..=0.0);
     // Of 28 requests, 13 are for products and one is a checkout.
-    let it = find(&summary, "all");
-    let share = |kind: &str| it.request_kinds[kind].requests.offered as f64 / it.requests.offered as f64;
+    let entry = find(&summary, "all");
+    let share =
+        |kind: &str| entry.request_kinds[kind].requests.offered as f64 / entry.requests.offered as f64;
     assert_within(share("product"), 0.44..=0.49);
     assert_within(share("checkout"), 0.025..=0.047);
 }

@@ -286,18 +286,18 @@ set.clusters.edge-3.services = []
 fn a_template_writes_clusters_links_and_users() {
     let plan =
         plan(TEMPLATE, &["cluster_template.edge.link.rtt.to=50ms"]).unwrap_or_else(|it| panic!("{it}"));
-    let it = &plan.strategies[0].description;
-    let names: Vec<&str> = it.clusters.iter().map(|it| it.name.as_str()).collect();
+    let description = &plan.strategies[0].description;
+    let names: Vec<&str> = description.clusters.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["cloud", "edge-1", "edge-2", "edge-3"]);
-    let zones: Vec<&str> = it.clusters.iter().map(|it| it.nodes[0].locality.zone.as_str()).collect();
+    let zones: Vec<&str> = description.clusters.iter().map(|it| it.nodes[0].locality.zone.as_str()).collect();
     assert_eq!(zones, ["cloud", "zone1", "zone2", "zone3"]);
-    let delays: Vec<u64> = it.clusters.iter().map(|it| it.local_delay.as_nanos() / 1_000).collect();
+    let delays: Vec<u64> = description.clusters.iter().map(|it| it.local_delay.as_nanos() / 1_000).collect();
     assert_eq!(delays, [100, 100, 5_000, 100]);
     let links: Vec<(&str, f64)> =
-        it.links.iter().map(|it| (it.name.as_str(), it.round_trip.as_millis_f64())).collect();
+        description.links.iter().map(|it| (it.name.as_str(), it.round_trip.as_millis_f64())).collect();
     assert_eq!(links, [("edge-1-cloud", 10.0), ("edge-2-cloud", 30.0), ("edge-3-cloud", 50.0)]);
     let rates: Vec<f64> =
-        it.populations.iter().map(|it| it.arrivals.offered_per_second(1, it_ends())).collect();
+        description.populations.iter().map(|it| it.arrivals.offered_per_second(1, it_ends())).collect();
     assert_eq!(rates, [1.0, 1.5, 2.0]);
     let placed = |index: usize| -> Vec<u32> {
         plan.strategies[index].description.deployments.iter().map(|it| it.cluster.0).collect()

@@ -462,9 +462,9 @@ fn a_service_outside_the_clusters_is_as_near_to_each_of_them() {
     assert!(none_failed(as_it_is) && none_failed(cloud_only));
     for plane in ["none", "ambient"] {
         let text = outside.replace("mtls = false", &format!("mtls = false\ndata_plane = \"{plane}\""));
-        let it = support::summary(&plan(&text).unwrap_or_else(|problems| panic!("{plane}: {problems}")));
+        let summary = support::summary(&plan(&text).unwrap_or_else(|problems| panic!("{plane}: {problems}")));
         // Whoever carries them, a call goes to the endpoint beside its caller.
-        let crossings = it.strategies[1].crossings_per_request.value;
+        let crossings = summary.strategies[1].crossings_per_request.value;
         assert!((crossings - 4.0 / 6.0).abs() < 0.05, "{plane}: {crossings}");
     }
 }

@@ -72,16 +72,16 @@ fn what_is_written_is_cut_to_the_nanosecond() {
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         let (plan, outcome, summary) = compare(steady, &settings, &[]);
         let cut = SimTime::ZERO + warm_up.parse::<SimDuration>().unwrap();
-        let it = &summary.strategies[0];
+        let strategy = &summary.strategies[0];
         let rows = || outcome.replications.iter().flat_map(|(_, figures)| &figures[0].rows);
         let after = rows().filter(|(row, _)| row.arrival >= cut).count() as u64;
-        assert_eq!(it.requests.offered, after, "{warm_up}");
-        assert_eq!((it.warm_up.rule, it.warm_up.seconds), (Rule::Written, cut.as_secs_f64()));
-        assert!((it.simulated_seconds - 2.0 * 21.7).abs() < 1e-9);
+        assert_eq!(strategy.requests.offered, after, "{warm_up}");
+        assert_eq!((strategy.warm_up.rule, strategy.warm_up.seconds), (Rule::Written, cut.as_secs_f64()));
+        assert!((strategy.simulated_seconds - 2.0 * 21.7).abs() < 1e-9);
         // A call counts when it has been served, 1 ms later: as many are under way at the cut as at the end.
-        let served = it.served_per_second["back"]["edge"] * it.simulated_seconds;
+        let served = strategy.served_per_second["back"]["edge"] * strategy.simulated_seconds;
         assert!((served - after as f64).abs() < 1e-6, "{warm_up}: {served} of {after}");
-        let cpu = it.cpu_seconds_per_second["edge"].value * it.simulated_seconds;
+        let cpu = strategy.cpu_seconds_per_second["edge"].value * strategy.simulated_seconds;
         assert!((cpu - 0.001 * after as f64).abs() < 1e-4, "{warm_up}: {cpu} s for {after}");
         assert_eq!(plan.strategies[0].description.end(), cut + "21.7s".parse().unwrap());
     }

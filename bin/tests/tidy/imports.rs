@@ -153,10 +153,10 @@ fn home<'a>(
     let length = (0..=path.len()).rev().find(|&length| files.contains_key(&path[..length]))?;
     let file = files[&path[..length]];
     let Some(name) = path.get(length).filter(|_| depth > 0) else { return Some(file) };
-    let it = &imports[file];
-    let passed_on = it.uses.iter().filter(|(_, is_public)| *is_public);
+    let imported = &imports[file];
+    let passed_on = imported.uses.iter().filter(|(_, is_public)| *is_public);
     let through = passed_on.filter(|(used, _)| used.last().is_some_and(|last| last == name));
-    let through = through.filter_map(|(used, _)| absolute(&it.module, used, files)).next();
+    let through = through.filter_map(|(used, _)| absolute(&imported.module, used, files)).next();
     match through {
         Some(further) => home(&further, files, imports, depth - 1),
         None => Some(file),

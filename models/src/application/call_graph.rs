@@ -245,12 +245,12 @@ impl Application {
     /// of the same name, or the one that is reached without a name.
     #[must_use]
     pub fn counterpart(&self, endpoint: EndpointId, service: ServiceId) -> EndpointId {
-        let it = &self.services[service];
-        if it.others.is_empty() {
-            return it.endpoint;
+        let settings = &self.services[service];
+        if settings.others.is_empty() {
+            return settings.endpoint;
         }
         let name = &self.endpoints[endpoint].name;
-        it.endpoints().find(|&other| self.endpoints[other].name == *name).unwrap_or(it.endpoint)
+        settings.endpoints().find(|&other| self.endpoints[other].name == *name).unwrap_or(settings.endpoint)
     }
 
     /// Whether a service may call another.

@@ -121,9 +121,9 @@ impl Network {
         if response.client == at.here && !at.topology.swallows() {
             return self.cross_whole(at, response);
         }
-        let mut it = Sending { response, transfer: None };
-        if let Some(goes_on) = self.send_round(at, &mut it) {
-            let sending = self.sending.insert(it);
+        let mut sending = Sending { response, transfer: None };
+        if let Some(goes_on) = self.send_round(at, &mut sending) {
+            let sending = self.sending.insert(sending);
             at.schedule(goes_on, Event::RoundLeaves(sending));
         }
     }
@@ -148,11 +148,10 @@ impl Network {
     /// The next round of an answer leaves.
     pub(super) fn round_leaves(&mut self, at: &mut Around<'_>, sending: Handle<Sending>) {
         // Its pod may have died.
-        let Some(&it) = self.sending.get(sending) else { return };
-        let mut it = it;
-        match self.send_round(at, &mut it) {
+        let Some(mut state) = self.sending.get(sending).copied() else { return };
+        match self.send_round(at, &mut state) {
             Some(goes_on) => {
-                self.sending[sending] = it;
+                self.sending[sending] = state;
                 at.schedule(goes_on, Event::RoundLeaves(sending));
             }
             None => {

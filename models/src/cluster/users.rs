@@ -78,29 +78,29 @@ impl Users {
     }
 
     fn send(&mut self, at: &mut Around<'_>, population: PopulationId, number: u64) -> NewRequest {
-        let it = &at.topology.description.populations[population.index()];
+        let users = &at.topology.description.populations[population.index()];
         let address = at.topology.draws.request(population, number);
-        let user = it.arrivals.user(number, address, it.users);
+        let user = users.arrivals.user(number, address, users.users);
         at.recorder.user_sent();
         let number = number as u32;
-        let endpoint = if it.requests.is_journey() {
+        let endpoint = if users.requests.is_journey() {
             let step = &mut self.steps[population][user as usize];
-            *step = it.requests.step_after(*step, address);
-            it.requests.of_step(*step)
+            *step = users.requests.step_after(*step, address);
+            users.requests.of_step(*step)
         } else {
-            it.requests.of(address)
+            users.requests.of(address)
         };
         let request = self.open.insert(OpenRequest { population, number, user, endpoint, sent: at.now });
         let work = at.recorder.work_begins(RequestId { population, number });
         let whereabouts = at.topology.whereabouts_of(population);
         let access = &mut self.access[population];
-        if it.reconnects_after.is_some() || whereabouts.is_some() {
+        if users.reconnects_after.is_some() || whereabouts.is_some() {
             let moves = whereabouts.map_or(0, |whereabouts| whereabouts.moves_before(user, at.now));
-            access.reconnect(user, connection_number(it, user, at.now) + moves);
+            access.reconnect(user, connection_number(users, user, at.now) + moves);
         }
         let tcp = &at.topology.description.clusters[at.here].tcp;
         let body = at.topology.application().endpoints[endpoint].request_bytes;
-        let takes = access.send(user, at.now, body, &it.access, tcp);
+        let takes = access.send(user, at.now, body, &users.access, tcp);
         NewRequest {
             origin: Origin::User { request, population, user },
             work,
@@ -118,11 +118,11 @@ impl Users {
             return self.is_done(at, request, at.now, answer);
         }
         let OpenRequest { population, user, sent, .. } = self.open[request];
-        let it = &at.topology.description.populations[population.index()];
+        let users = &at.topology.description.populations[population.index()];
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let tcp = &at.topology.description.clusters[at.here].tcp;
-        let last_byte = self.access[population].answer(user, at.now, stream, &it.access, tcp);
-        let gives_up = it.timeout.map(|timeout| sent.saturating_add(timeout));
+        let last_byte = self.access[population].answer(user, at.now, stream, &users.access, tcp);
+        let gives_up = users.timeout.map(|timeout| sent.saturating_add(timeout));
         match gives_up.filter(|&gives_up| gives_up < last_byte) {
             None => self.is_done(at, request, last_byte, answer),
             // The answer is on its way.
@@ -136,7 +136,7 @@ impl Users {
     /// A user has its answer, or has given up, at `end`.
     fn is_done(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>, end: SimTime, answer: &Answer) {
         let OpenRequest { population, number, user, .. } = self.open[request];
-        let it = &at.topology.description.populations[population.index()];
+        let users = &at.topology.description.populations[population.index()];
         if answer.status == Status::CallerGone {
             self.access[population].close(user);
         }
@@ -145,11 +145,11 @@ impl Users {
             at.recorder.user_answered(&ended, end, answer.status);
         }
         // The next request of a closed loop: its user's next number.
-        let next = u64::from(number) + u64::from(it.users);
-        if !it.arrivals.is_open() && it.sends(next) {
-            let own = it.requests.is_journey().then(|| self.steps[population][user as usize]);
-            let own = own.and_then(|step| it.requests.think_time(step));
-            let think = it.arrivals.think(own, at.topology.draws.request(population, next), false);
+        let next = u64::from(number) + u64::from(users.users);
+        if !users.arrivals.is_open() && users.sends(next) {
+            let own = users.requests.is_journey().then(|| self.steps[population][user as usize]);
+            let own = own.and_then(|step| users.requests.think_time(step));
+            let think = users.arrivals.think(own, at.topology.draws.request(population, next), false);
             at.schedule(end + think, Event::UserThought { population, number: next as u32 });
         }
     }

@@ -192,12 +192,12 @@ impl<J: Copy> Compute<J> {
 
     /// An idle container is on this host from now on, or on none.
     pub fn put_on(&mut self, container: ContainerId, host: Option<HostId>) {
-        let it = &mut self.containers[container];
-        self.hosts[it.host].containers.retain(|other| *other != container);
+        let state = &mut self.containers[container];
+        self.hosts[state.host].containers.retain(|other| *other != container);
         let Some(host) = host else { return };
-        it.host = host;
-        it.is_apart = it.can_be_apart() && !self.hosts[host].is_crowded;
-        (it.inexact_workers, it.busy_workers) = (0, 0);
+        state.host = host;
+        state.is_apart = state.can_be_apart() && !self.hosts[host].is_crowded;
+        (state.inexact_workers, state.busy_workers) = (0, 0);
         self.is_on(container, host);
     }
 
@@ -213,21 +213,21 @@ impl<J: Copy> Compute<J> {
     /// CPU time that a container will have used at `now`, if nothing happens before (ns).
     #[must_use]
     pub fn used_at(&self, container: ContainerId, now: SimTime) -> f64 {
-        let it = &self.containers[container];
-        if it.is_apart {
-            let busy = self.workers[it.workers()].iter().filter(|worker| !worker.jobs.is_empty());
-            return it.used + busy.map(|worker| nanos(worker.updated, now)).sum::<f64>();
+        let state = &self.containers[container];
+        if state.is_apart {
+            let busy = self.workers[state.workers()].iter().filter(|worker| !worker.jobs.is_empty());
+            return state.used + busy.map(|worker| nanos(worker.updated, now)).sum::<f64>();
         }
-        it.used + nanos(it.updated, now) * it.runnable() * it.rate
+        state.used + nanos(state.updated, now) * state.runnable() * state.rate
     }
 
     /// CPU time that a container's jobs still need at `now`, if nothing happens before (ns).
     #[must_use]
     pub fn left_at(&self, container: ContainerId, now: SimTime) -> f64 {
-        let it = &self.containers[container];
-        let left: f64 = self.workers[it.workers()].iter().map(|worker| worker.jobs.work_left()).sum();
-        let left = left + it.beside.as_ref().map_or(0.0, |beside| beside.left);
-        left - (self.used_at(container, now) - it.used)
+        let state = &self.containers[container];
+        let left: f64 = self.workers[state.workers()].iter().map(|worker| worker.jobs.work_left()).sum();
+        let left = left + state.beside.as_ref().map_or(0.0, |beside| beside.left);
+        left - (self.used_at(container, now) - state.used)
     }
 
     /// In how many CFS periods a container was stopped so far.
@@ -247,31 +247,31 @@ impl<J: Copy> Compute<J> {
         job: J,
         mut schedule: impl FnMut(NextEvent),
     ) {
-        let it = &mut self.containers[container];
-        let id = it.first_worker as usize + worker;
+        let state = &mut self.containers[container];
+        let id = state.first_worker as usize + worker;
         let server = &mut self.workers[id];
-        let host = &mut self.hosts[it.host];
+        let host = &mut self.hosts[state.host];
         let is_idle = server.jobs.is_empty();
-        if !it.is_apart || (is_idle && host.runnable + 1.0 > host.cores) {
+        if !state.is_apart || (is_idle && host.runnable + 1.0 > host.cores) {
             return self.start_together(now, container, id, (demand, job), &mut schedule);
         }
         if is_idle {
             host.runnable += 1.0;
             server.updated = now;
         } else {
-            it.used += server.advance(now);
+            state.used += server.advance(now);
         }
         server.jobs.add(demand, job);
-        it.updated = now;
+        state.updated = now;
         if server.is_exact && server.jobs.len() > EXACT_JOBS {
             server.is_exact = false;
-            it.inexact_workers += 1;
+            state.inexact_workers += 1;
         }
         if let Some(at) = server.retime() {
             let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
-            schedule(NextEvent { entity: it.entity, at, event });
+            schedule(NextEvent { entity: state.entity, at, event });
         }
-        if it.inexact_workers > 0 {
+        if state.inexact_workers > 0 {
             self.advance_inexact(now, container, id, None, &mut schedule);
         }
     }
@@ -335,28 +335,28 @@ impl<J: Copy> Compute<J> {
     ) -> Option<J> {
         let worker = &mut self.workers[id.index()];
         let container = worker.container;
-        let it = &mut self.containers[container];
+        let state = &mut self.containers[container];
         let event = ComputeEvent::WorkerDone(id);
         match worker.due.event_comes(now) {
             Comes::Due => {}
             Comes::Early(at) => {
-                schedule(NextEvent { entity: it.entity, at, event });
+                schedule(NextEvent { entity: state.entity, at, event });
                 return None;
             }
             Comes::Overtaken => return None,
         }
-        it.updated = now;
-        it.used += worker.advance(now);
+        state.updated = now;
+        state.used += worker.advance(now);
         let first = worker.jobs.take_done(TOLERANCE);
         while let Some(job) = worker.jobs.take_done(TOLERANCE) {
             others.push(job);
         }
         if worker.jobs.is_empty() {
-            it.falls_idle(worker, &mut self.hosts[it.host]);
+            state.falls_idle(worker, &mut self.hosts[state.host]);
         } else if let Some(at) = worker.retime() {
-            schedule(NextEvent { entity: it.entity, at, event });
+            schedule(NextEvent { entity: state.entity, at, event });
         }
-        if it.inexact_workers > 0 {
+        if state.inexact_workers > 0 {
             self.advance_inexact(now, container, id.index(), Some(others), schedule);
         }
         first
@@ -373,24 +373,24 @@ impl<J: Copy> Compute<J> {
         mut done: Option<&mut Vec<J>>,
         schedule: &mut impl FnMut(NextEvent),
     ) {
-        let it = &mut self.containers[container];
-        for id in it.workers().filter(|id| *id != touched) {
+        let state = &mut self.containers[container];
+        for id in state.workers().filter(|id| *id != touched) {
             let worker = &mut self.workers[id];
             if worker.is_exact {
                 continue;
             }
-            it.used += worker.advance(now);
+            state.used += worker.advance(now);
             if let Some(done) = &mut done {
                 while let Some(job) = worker.jobs.take_done(TOLERANCE) {
                     done.push(job);
                 }
             }
             if worker.jobs.is_empty() {
-                it.falls_idle(worker, &mut self.hosts[it.host]);
+                state.falls_idle(worker, &mut self.hosts[state.host]);
                 worker.due.clear();
             } else if let Some(at) = worker.retime() {
                 let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
-                schedule(NextEvent { entity: it.entity, at, event });
+                schedule(NextEvent { entity: state.entity, at, event });
             }
         }
     }
@@ -403,34 +403,34 @@ impl<J: Copy> Compute<J> {
         others: &mut Vec<J>,
         schedule: &mut impl FnMut(NextEvent),
     ) -> Option<J> {
-        let it = &mut self.containers[id];
-        match it.due.event_comes(now) {
+        let state = &mut self.containers[id];
+        match state.due.event_comes(now) {
             Comes::Due => {}
             Comes::Early(at) => {
-                schedule(NextEvent { entity: it.entity, at, event: ComputeEvent::ContainerChanges(id) });
+                schedule(NextEvent { entity: state.entity, at, event: ComputeEvent::ContainerChanges(id) });
                 return None;
             }
             Comes::Overtaken => return None,
         }
         let runnable_before = self.advance(now, id);
-        let it = &mut self.containers[id];
+        let state = &mut self.containers[id];
         let mut first = None;
         let mut is_done = |job| match first {
             None => first = Some(job),
             Some(_) => others.push(job),
         };
-        for worker in self.workers[it.workers()].iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+        for worker in self.workers[state.workers()].iter_mut().filter(|worker| !worker.jobs.is_empty()) {
             while let Some(job) = worker.jobs.take_done(TOLERANCE) {
                 is_done(job);
             }
             if worker.jobs.is_empty() {
                 worker.is_exact = true;
-                it.busy_workers -= 1;
+                state.busy_workers -= 1;
             }
         }
-        if let Some(beside) = it.beside.filter(|beside| beside.left <= TOLERANCE) {
+        if let Some(beside) = state.beside.filter(|beside| beside.left <= TOLERANCE) {
             is_done(beside.job);
-            it.beside = None;
+            state.beside = None;
         }
         self.settle(now, id, runnable_before, schedule);
         first
@@ -446,26 +446,26 @@ impl<J: Copy> Compute<J> {
         mut schedule: impl FnMut(NextEvent),
     ) {
         let runnable_before = self.advance(now, container);
-        let it = &mut self.containers[container];
-        for worker in &mut self.workers[it.workers()] {
+        let state = &mut self.containers[container];
+        for worker in &mut self.workers[state.workers()] {
             worker.jobs.drain().for_each(|(job, left)| lost(job, left));
             worker.is_exact = true;
         }
-        it.busy_workers = 0;
-        it.beside.take().into_iter().for_each(|beside| lost(beside.job, beside.left));
+        state.busy_workers = 0;
+        state.beside.take().into_iter().for_each(|beside| lost(beside.job, beside.left));
         self.settle(now, container, runnable_before, &mut schedule);
     }
 
     /// Brings a container up to date before something changes in it, its workers together: tells how many cores it
     /// could use.
     fn advance(&mut self, now: SimTime, container: ContainerId) -> f64 {
-        let it = &mut self.containers[container];
-        let workers = &mut self.workers[it.workers()];
-        if it.is_apart {
-            it.come_together(workers);
+        let state = &mut self.containers[container];
+        let workers = &mut self.workers[state.workers()];
+        if state.is_apart {
+            state.come_together(workers);
         }
-        let runnable = it.runnable();
-        it.advance(now, workers);
+        let runnable = state.runnable();
+        state.advance(now, workers);
         runnable
     }
 
@@ -478,13 +478,13 @@ impl<J: Copy> Compute<J> {
         runnable_before: f64,
         schedule: &mut impl FnMut(NextEvent),
     ) {
-        let it = &mut self.containers[container];
-        let id = it.host;
+        let state = &mut self.containers[container];
+        let id = state.host;
         let host = &mut self.hosts[id];
-        host.runnable = host.runnable + it.runnable() - runnable_before;
+        host.runnable = host.runnable + state.runnable() - runnable_before;
         let is_crowded = host.runnable > host.cores;
         if !is_crowded && !host.is_crowded {
-            it.rate = 1.0;
+            state.rate = 1.0;
             self.retime(now, container, schedule);
             return;
         }
@@ -507,10 +507,10 @@ impl<J: Copy> Compute<J> {
         self.hosts[host].is_crowded = true;
         for index in 0..self.hosts[host].containers.len() {
             let id = self.hosts[host].containers[index];
-            let it = &mut self.containers[id];
-            if it.is_apart {
-                it.come_together(&mut self.workers[it.workers()]);
-                let updated = it.updated;
+            let state = &mut self.containers[id];
+            if state.is_apart {
+                state.come_together(&mut self.workers[state.workers()]);
+                let updated = state.updated;
                 self.retime(updated, id, schedule);
             }
         }
@@ -528,21 +528,21 @@ impl<J: Copy> Compute<J> {
         let count = self.hosts[host].containers.len();
         self.claims.clear();
         for &id in &self.hosts[host].containers {
-            let it = &self.containers[id];
-            self.claims.push((it.runnable(), it.weight));
+            let state = &self.containers[id];
+            self.claims.push((state.runnable(), state.weight));
         }
         max_min_share(self.hosts[host].cores, &self.claims, &mut self.shares);
         let mut again = false;
         for index in 0..count {
             let id = self.hosts[host].containers[index];
-            let it = &mut self.containers[id];
-            let runnable = it.runnable();
+            let state = &mut self.containers[id];
+            let runnable = state.runnable();
             let rate = if runnable == 0.0 { 1.0 } else { self.shares[index] / runnable };
-            let moved = (rate - it.rate).abs() > 1e-12;
+            let moved = (rate - state.rate).abs() > 1e-12;
             if moved || id == changed {
-                it.advance(now, &mut self.workers[it.workers()]);
-                it.rate = rate;
-                let now_runnable = it.runnable();
+                state.advance(now, &mut self.workers[state.workers()]);
+                state.rate = rate;
+                let now_runnable = state.runnable();
                 let host = &mut self.hosts[host];
                 host.runnable = host.runnable + now_runnable - runnable;
                 again |= now_runnable != runnable;
@@ -557,39 +557,39 @@ impl<J: Copy> Compute<J> {
         if !self.hosts[self.containers[container].host].is_crowded && self.part(container, schedule) {
             return;
         }
-        let it = &mut self.containers[container];
-        match it.next_change(now, &self.workers[it.workers()]) {
+        let state = &mut self.containers[container];
+        match state.next_change(now, &self.workers[state.workers()]) {
             Some(at) => {
-                if it.due.set(at) {
+                if state.due.set(at) {
                     schedule(NextEvent {
-                        entity: it.entity,
+                        entity: state.entity,
                         at,
                         event: ComputeEvent::ContainerChanges(container),
                     });
                 }
             }
-            None => it.due.clear(),
+            None => state.due.clear(),
         }
     }
 
     /// The workers of a container on a host that is not crowded go apart, if they can: tells whether they do.
     fn part(&mut self, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) -> bool {
-        let it = &mut self.containers[container];
-        it.is_apart = it.can_be_apart();
-        if it.is_apart {
-            it.due.clear();
-            it.inexact_workers = 0;
-            for id in it.workers() {
+        let state = &mut self.containers[container];
+        state.is_apart = state.can_be_apart();
+        if state.is_apart {
+            state.due.clear();
+            state.inexact_workers = 0;
+            for id in state.workers() {
                 let worker = &mut self.workers[id];
-                worker.updated = it.updated;
-                it.inexact_workers += u32::from(!worker.is_exact);
+                worker.updated = state.updated;
+                state.inexact_workers += u32::from(!worker.is_exact);
                 if let Some(at) = worker.retime() {
                     let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
-                    schedule(NextEvent { entity: it.entity, at, event });
+                    schedule(NextEvent { entity: state.entity, at, event });
                 }
             }
         }
-        it.is_apart
+        state.is_apart
     }
 }
 

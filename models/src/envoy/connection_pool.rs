@@ -278,9 +278,9 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
 
     /// The request on a connection is over; its pool keeps at most so many idle ones, if one has one request.
     pub fn give_back(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Left<R> {
-        let it = &mut self.connections[connection];
-        it.streams -= 1;
-        let (pool, draining) = (it.pool, it.draining);
+        let state = &mut self.connections[connection];
+        state.streams -= 1;
+        let (pool, draining) = (state.pool, state.draining);
         if draining {
             self.drain(connection);
             return Left::Lost(pool);
@@ -308,13 +308,13 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// Whether a connection is to be made for those that wait in a pool: one that is being made and that
     /// nobody else waits for will do, and the limit may forbid it.
     pub fn opening(&mut self, pool: PoolId) -> Opening {
-        let it = &self.pools[pool];
-        let is_shared_soon = it.shares_connection && it.connecting > 0;
-        if it.waits <= it.connecting || is_shared_soon {
+        let state = &self.pools[pool];
+        let is_shared_soon = state.shares_connection && state.connecting > 0;
+        if state.waits <= state.connecting || is_shared_soon {
             return Opening::NotNeeded;
         }
-        let Some(breaker) = it.breaker else { return Opening::Allowed };
-        first_connection::may_open(&mut self.breakers[breaker], it.connections)
+        let Some(breaker) = state.breaker else { return Opening::Allowed };
+        first_connection::may_open(&mut self.breakers[breaker], state.connections)
     }
 
     /// Makes a connection, which [`ConnectionPools::opening`] allowed. `window` is its server's.
@@ -351,8 +351,8 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// The connection that is being made and that all requests of a pool will share.
     #[must_use]
     pub fn shared_in_making(&self, pool: PoolId) -> Option<Handle<Connection<R>>> {
-        let it = &self.pools[pool];
-        it.made_last.filter(|_| it.shares_connection && it.connecting > 0)
+        let state = &self.pools[pool];
+        state.made_last.filter(|_| state.shares_connection && state.connecting > 0)
     }
 
     /// A handshake is done.
@@ -387,12 +387,12 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         closes_at: SimTime,
         policy: Option<&ClusterPolicy>,
     ) -> &mut Connection<R> {
-        let it = &mut self.connections[handle];
+        let state = &mut self.connections[handle];
         // Its server closes a connection that others still use later.
-        it.closes_at = if it.streams == 1 { closes_at } else { SimTime::MAX };
-        it.idle_until = idle_timeout::idle_until(policy, now);
-        it.lives_until = idle_timeout::lives_until(policy, it.opened);
-        it
+        state.closes_at = if state.streams == 1 { closes_at } else { SimTime::MAX };
+        state.idle_until = idle_timeout::idle_until(policy, now);
+        state.lives_until = idle_timeout::lives_until(policy, state.opened);
+        state
     }
 
     /// A request leaves a connection.
@@ -522,9 +522,9 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             while self.take_waiting(pool).is_some() {}
         }
         for pool in mine.map(PoolId) {
-            let it = &mut self.pools[pool];
-            *it = Pool::new(it.breaker, it.shares_connection, it.of_cell);
-            if let Some(breaker) = it.breaker {
+            let state = &mut self.pools[pool];
+            *state = Pool::new(state.breaker, state.shares_connection, state.of_cell);
+            if let Some(breaker) = state.breaker {
                 self.breakers[breaker].clear();
             }
         }
@@ -536,14 +536,14 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
 
     /// A request starts to wait for a connection of `pool`, if the limit allows.
     pub fn wait(&mut self, pool: PoolId, request: R) -> bool {
-        let it = &mut self.pools[pool];
-        let breaker = it.breaker.map(|breaker| &mut self.breakers[breaker]);
+        let state = &mut self.pools[pool];
+        let breaker = state.breaker.map(|breaker| &mut self.breakers[breaker]);
         if breaker.is_some_and(|breaker| !breaker.acquire(Resource::PendingRequests)) {
             return false;
         }
-        it.waits += 1;
+        state.waits += 1;
         let new = self.waiting.insert(Waiting { request, next: None });
-        it.waiting = match it.waiting {
+        state.waiting = match state.waiting {
             None => Some((new, new)),
             Some((first, last)) => {
                 self.waiting[last].next = Some(new);
@@ -595,9 +595,9 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     }
 
     fn waits_no_more(&mut self, pool: PoolId) {
-        let it = &mut self.pools[pool];
-        it.waits -= 1;
-        if let Some(breaker) = it.breaker {
+        let state = &mut self.pools[pool];
+        state.waits -= 1;
+        if let Some(breaker) = state.breaker {
             self.breakers[breaker].release(Resource::PendingRequests);
         }
     }

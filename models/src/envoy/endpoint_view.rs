@@ -261,12 +261,12 @@ impl EndpointView {
         position: usize,
     ) -> (&'a SharedLevel, Result<usize, &'a (PodId, Detail)>) {
         let level = self.ends.partition_point(|&end| end as usize <= position);
-        let it = &levels[level];
-        let row = match it.edits.row((position - self.positions(level).start) as u32) {
+        let level_of = &levels[level];
+        let row = match level_of.edits.row((position - self.positions(level).start) as u32) {
             Row::Added(row) => Err(row),
-            Row::Shared(rank) => Ok(list.position(it.part.expect("it has rows"), rank)),
+            Row::Shared(rank) => Ok(list.position(level_of.part.expect("it has rows"), rank)),
         };
-        (it, row)
+        (level_of, row)
     }
 
     fn shared_pod(&self, list: &EndpointList, levels: &[SharedLevel], position: usize) -> PodId {

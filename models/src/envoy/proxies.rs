@@ -286,9 +286,9 @@ impl Proxies {
     /// Something passes through a worker, which needs `service` for it: when it comes out.
     #[inline]
     pub fn pass(&mut self, proxy: ProxyId, worker: u16, now: SimTime, service: SimDuration) -> SimTime {
-        let it = &self.rows[proxy];
-        debug_assert!(worker < it.workers, "a worker of this proxy");
-        let free_at = &mut self.free_at[it.first_worker as usize + usize::from(worker)];
+        let state = &self.rows[proxy];
+        debug_assert!(worker < state.workers, "a worker of this proxy");
+        let free_at = &mut self.free_at[state.first_worker as usize + usize::from(worker)];
         *free_at = now.max(*free_at).saturating_add(service);
         *free_at
     }

@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn pushes_at_once_share_the_cores() {
-        let it = IstiodSettings::default();
-        assert_eq!(it.most_pushes(NEWEST), 25);
+        let settings = IstiodSettings::default();
+        assert_eq!(settings.most_pushes(NEWEST), 25);
         assert_eq!(
-            [1, 2, 4].map(|n| it.takes(PushKind::Full, n).as_nanos()),
+            [1, 2, 4].map(|n| settings.takes(PushKind::Full, n).as_nanos()),
             [10_000_000, 10_000_000, 20_000_000]
         );
     }

@@ -191,8 +191,8 @@ impl Upstreams {
         population: PopulationId,
         service: ServiceId,
     ) -> Option<RouteId> {
-        let it = &self.configurations[configuration];
-        it.of_users[population.index() * it.plain.len() + service.index()]
+        let current = &self.configurations[configuration];
+        current.of_users[population.index() * current.plain.len() + service.index()]
     }
 }
 

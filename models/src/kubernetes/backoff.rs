@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn a_wait_doubles_up_to_the_longest_one_and_is_forgotten_strictly_after_the_reset() {
-        let mut it = backoff(1, 5);
+        let mut waits = backoff(1, 5);
         let mut steps = |at: SimTime| {
-            it.step(at, at);
-            it.wait().as_nanos() / 1_000_000_000
+            waits.step(at, at);
+            waits.wait().as_nanos() / 1_000_000_000
         };
         assert_eq!([1, 2, 3, 4, 5].map(|second| steps(at(second))), [1, 2, 4, 5, 5]);
         assert_eq!([15, 26].map(|second| steps(at(second))), [5, 1]);
@@ -114,17 +114,17 @@ mod tests {
 
     #[test]
     fn an_event_is_in_backoff_for_less_than_the_wait() {
-        let mut it = backoff(4, 8);
-        assert!(!it.is_in_backoff_since(at(0), at(0)));
-        it.step(at(0), at(0));
-        assert_eq!([3, 4].map(|second| it.is_in_backoff_since(at(0), at(second))), [true, false]);
-        assert_eq!([3, 4].map(|second| it.is_in_backoff_since_update(at(second))), [true, false]);
+        let mut waits = backoff(4, 8);
+        assert!(!waits.is_in_backoff_since(at(0), at(0)));
+        waits.step(at(0), at(0));
+        assert_eq!([3, 4].map(|second| waits.is_in_backoff_since(at(0), at(second))), [true, false]);
+        assert_eq!([3, 4].map(|second| waits.is_in_backoff_since_update(at(second))), [true, false]);
         // What came long after the last step begins anew.
-        assert!(!it.is_in_backoff_since(at(17), at(17)));
-        it.collect_garbage(at(16));
-        assert!(it.is_present());
-        it.collect_garbage(at(17));
-        assert!(!it.is_present());
+        assert!(!waits.is_in_backoff_since(at(17), at(17)));
+        waits.collect_garbage(at(16));
+        assert!(waits.is_present());
+        waits.collect_garbage(at(17));
+        assert!(!waits.is_present());
     }
 
     proptest! {

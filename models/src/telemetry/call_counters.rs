@@ -74,14 +74,14 @@ impl CallCounters {
         if rows.is_empty() {
             rows.resize(self.flows, CallCounts::default());
         }
-        let it = &mut rows[flow.index()];
+        let counters = &mut rows[flow.index()];
         match body {
             Some(body) => {
-                it.ok += 1;
-                it.nanos += took.as_nanos();
-                it.body += u64::from(body);
+                counters.ok += 1;
+                counters.nanos += took.as_nanos();
+                counters.body += u64::from(body);
             }
-            None => it.failed += 1,
+            None => counters.failed += 1,
         }
     }
 

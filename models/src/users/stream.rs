@@ -56,17 +56,17 @@ impl Stream {
     /// Goes on to the next request of the cluster: when it comes. Nothing if none does before the end of
     /// the run, or in a closed loop.
     pub fn advance(&mut self, source: &StreamSource<'_>) -> Option<SimTime> {
-        let it = source.population;
+        let users = source.population;
         loop {
             let address = source.draws.request(source.id, self.count);
-            let at = it.arrivals.next(&mut self.clock, self.at, self.count, address)?;
+            let at = users.arrivals.next(&mut self.clock, self.at, self.count, address)?;
             if at >= source.end {
                 return None;
             }
             self.at = at;
             self.count += 1;
             let Some(whereabouts) = source.whereabouts else { return Some(at) };
-            let user = it.arrivals.user(self.count - 1, address, it.users);
+            let user = users.arrivals.user(self.count - 1, address, users.users);
             if whereabouts.of(user, at) == source.cluster {
                 return Some(at);
             }

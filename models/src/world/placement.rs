@@ -81,8 +81,8 @@ pub(super) fn addresses(
     deployments: &Table<ClusterId, Vec<usize>>,
 ) -> PodAddresses {
     let block = |&number: &usize| {
-        let it = &description.deployments[number];
-        (it.service, addresses_of(description, it))
+        let deployment = &description.deployments[number];
+        (deployment.service, addresses_of(description, deployment))
     };
     PodAddresses::new(ids, deployments.iter().map(|here| here.iter().map(block)))
 }

@@ -108,20 +108,20 @@ pub(crate) fn locality_setting(input: &Value) -> Value {
         })
     };
     let (mesh, rule) = (setting("mesh"), setting("destination_rule"));
-    let it = in_force(NEWEST, mesh.as_ref(), rule.as_ref(), traffic_distribution(input));
+    let policy = in_force(NEWEST, mesh.as_ref(), rule.as_ref(), traffic_distribution(input));
     let outliers = flag_at(input, "outlier_detection").unwrap_or(false);
-    let source = it.as_ref().map(|it| match it.source {
+    let source = policy.as_ref().map(|it| match it.source {
         SettingSource::DestinationRule => "destination_rule",
         SettingSource::Service => "service",
         SettingSource::Mesh => "mesh",
     });
-    let listed = it.as_ref().map(|it| &it.setting.failover_priority).filter(|labels| !labels.is_empty());
+    let listed = policy.as_ref().map(|it| &it.setting.failover_priority).filter(|labels| !labels.is_empty());
     json!({
         "source": source,
-        "force_failover": it.as_ref().is_some_and(|it| it.force_failover),
+        "force_failover": policy.as_ref().is_some_and(|it| it.force_failover),
         "failover_priority": listed,
-        "priorities_applied": it.as_ref().is_some_and(|it| it.priorities_applied(outliers)),
-        "locality_weighted_lb": it.as_ref().is_some_and(|it| it.locality_weighted(outliers)),
+        "priorities_applied": policy.as_ref().is_some_and(|it| it.priorities_applied(outliers)),
+        "locality_weighted_lb": policy.as_ref().is_some_and(|it| it.locality_weighted(outliers)),
     })
 }
 

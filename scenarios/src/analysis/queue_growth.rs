@@ -112,14 +112,15 @@ fn reached(description: &Description, entries: impl Iterator<Item = EndpointId>)
 
 /// What an endpoint calls, and what the routes of its service send its requests or copies to.
 fn next_of(description: &Description, application: &Application, endpoint: EndpointId) -> Vec<EndpointId> {
-    let it = &application.endpoints[endpoint];
-    let calls = it.groups.iter().flat_map(|group| &group.calls).filter(|call| call.probability > 0.0);
-    let changes = || description.configuration_changes.iter().filter(|change| change.service == it.service);
+    let settings = &application.endpoints[endpoint];
+    let calls = settings.groups.iter().flat_map(|group| &group.calls).filter(|call| call.probability > 0.0);
+    let changes =
+        || description.configuration_changes.iter().filter(|change| change.service == settings.service);
     let later = || changes().flat_map(|change| &change.settings.routes);
-    let routes = || description.services[it.service].routes.iter().chain(later());
+    let routes = || description.services[settings.service].routes.iter().chain(later());
     let elsewhere = routes().flat_map(|route| &route.destinations).map(|to| to.destination.service);
     let copies = routes().filter_map(|route| route.mirror.as_ref()).map(|it| it.destination.service);
-    let others = elsewhere.chain(copies).filter(|&service| service != it.service);
+    let others = elsewhere.chain(copies).filter(|&service| service != settings.service);
     let others = others.map(|service| application.counterpart(endpoint, service));
     calls.map(|call| call.endpoint).chain(others).collect()
 }

@@ -142,6 +142,9 @@ fn mean_of_bound(figures: &[&Figures], index: usize) -> Option<f64> {
 
 /// The service and the cluster of a Deployment.
 fn names(description: &Description, index: usize) -> (String, String) {
-    let it = &description.deployments[index];
-    (description.application.services[it.service].name.clone(), description.clusters[it.cluster].name.clone())
+    let deployment = &description.deployments[index];
+    (
+        description.application.services[deployment.service].name.clone(),
+        description.clusters[deployment.cluster].name.clone(),
+    )
 }

@@ -228,12 +228,12 @@ mod tests {
             (80, (0, 0), PodStep::Ended(3)),
             (90, (4, 1), PodStep::Deleted),
         ];
-        let it = summed_up(&steps);
+        let sums = summed_up(&steps);
         // 4 for ten seconds, 5 for ten, 4 for twenty, 3 for ten; with 400 s before.
-        assert!((it.ready_pods - 200.0 / 50.0).abs() < 1e-9, "{it:?}");
-        assert_eq!((it.most_ready, it.killed_requests, it.never_ready), (5, 3, 0));
+        assert!((sums.ready_pods - 200.0 / 50.0).abs() < 1e-9, "{sums:?}");
+        assert_eq!((sums.most_ready, sums.killed_requests, sums.never_ready), (5, 3, 0));
         // 400 pod seconds, and 10 each between deletion and end, or the end of the run.
-        assert!((it.cpu_of_bound.unwrap() - 30.0 / 420.0).abs() < 1e-9, "{it:?}");
+        assert!((sums.cpu_of_bound.unwrap() - 30.0 / 420.0).abs() < 1e-9, "{sums:?}");
     }
 
     #[test]

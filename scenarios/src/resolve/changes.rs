@@ -131,8 +131,8 @@ fn in_time<'a>(
     application: &Application,
 ) -> Vec<(SimDuration, ServiceId, &'a typed::Change)> {
     let known = |it: &'a Spanned<typed::Change>| {
-        let it = it.get_ref();
-        Some((it.at.get_ref().0, application.service_named(it.service.get_ref())?, it))
+        let fields = it.get_ref();
+        Some((fields.at.get_ref().0, application.service_named(fields.service.get_ref())?, fields))
     };
     let configure = scenario.changes.iter().filter(|it| configures(it));
     let mut changes: Vec<_> = configure.filter_map(known).collect();

@@ -202,14 +202,14 @@ fn place_pods(
     };
     check_numbers(check, name, cluster, &known);
     for service in placed {
-        let it = &application.services[service];
-        let written = cluster.replicas.get(&it.name).map(|replicas| *replicas.get_ref());
+        let settings = &application.services[service];
+        let written = cluster.replicas.get(&settings.name).map(|replicas| *replicas.get_ref());
         deployments.push(Deployment {
             service,
             cluster: id,
-            replicas: written.unwrap_or(it.replicas).min(100_000),
-            cpu_limit: it.cpu_limit,
-            weight: cluster.weights.get(&it.name).map_or(1, |weight| *weight.get_ref()),
+            replicas: written.unwrap_or(settings.replicas).min(100_000),
+            cpu_limit: settings.cpu_limit,
+            weight: cluster.weights.get(&settings.name).map_or(1, |weight| *weight.get_ref()),
         });
     }
 }

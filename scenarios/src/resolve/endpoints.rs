@@ -77,13 +77,17 @@ fn service(
     written: &Spanned<WrittenService>,
     endpoint: EndpointId,
 ) -> Service {
-    let it = written.get_ref();
+    let fields = written.get_ref();
     let all = |has: fn(&Written) -> bool| {
-        !it.endpoints.is_empty() && it.endpoints.values().all(|endpoint| has(endpoint.get_ref()))
+        !fields.endpoints.is_empty() && fields.endpoints.values().all(|endpoint| has(endpoint.get_ref()))
     };
     let followed_by_none = [
-        ("service_time", it.service_time.as_ref().map(Spanned::span), all(|own| own.service_time.is_some())),
-        ("wait", it.wait.as_ref().map(Spanned::span), all(|own| own.wait.is_some())),
+        (
+            "service_time",
+            fields.service_time.as_ref().map(Spanned::span),
+            all(|own| own.service_time.is_some()),
+        ),
+        ("wait", fields.wait.as_ref().map(Spanned::span), all(|own| own.wait.is_some())),
     ];
     for (key, span, has_own) in followed_by_none {
         if let Some(span) = span.filter(|_| has_own) {
@@ -91,16 +95,16 @@ fn service(
             check.problem(message, span, "take it out");
         }
     }
-    if is_external(it) {
-        refuse_inside(check, name, it);
+    if is_external(fields) {
+        refuse_inside(check, name, fields);
         // Somebody else's machines, as many as it takes.
         return Service { workers: 1, threads: u16::MAX, ..Service::new(name, endpoint) };
     }
     let mut number = |value, key, default: u16, most| {
         bounded_u32(check, value, key, 1, most).map_or(default, |it| it as u16)
     };
-    let workers = number(it.workers.as_ref(), "workers", DEFAULT_WORKERS, 1_000);
-    let threads = number(it.threads.as_ref(), "threads", DEFAULT_THREADS, 10_000);
+    let workers = number(fields.workers.as_ref(), "workers", DEFAULT_WORKERS, 1_000);
+    let threads = number(fields.threads.as_ref(), "threads", DEFAULT_THREADS, 10_000);
     Service { workers, threads, ..Service::new(name, endpoint) }
 }
 

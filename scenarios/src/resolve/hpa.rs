@@ -296,8 +296,8 @@ fn policy(
     check: &mut Check<'_>,
     written: &Spanned<crate::schema::kubernetes::ScalingPolicy>,
 ) -> Option<ScalingPolicy> {
-    let it = written.get_ref();
-    let allowance = match (&it.pods, &it.percent) {
+    let fields = written.get_ref();
+    let allowance = match (&fields.pods, &fields.percent) {
         (Some(pods), None) => Allowance::Pods(at_least_one(check, pods, "pods", REPLICAS_MAX)),
         (None, Some(percent)) => Allowance::Percent(at_least_one(check, percent, "percent", 100_000)),
         _ => {
@@ -306,10 +306,10 @@ fn policy(
             return None;
         }
     };
-    let period = check.duration(Some(&it.period), "period", SimDuration::ZERO, 1_000_000_000);
+    let period = check.duration(Some(&fields.period), "period", SimDuration::ZERO, 1_000_000_000);
     if period > PERIOD_MAX {
         let help = format!("it is 1s to {PERIOD_MAX}");
-        check.problem(format!("period {period} is out of range"), it.period.span(), help);
+        check.problem(format!("period {period} is out of range"), fields.period.span(), help);
     }
     Some(ScalingPolicy { allowance, period })
 }

@@ -15,28 +15,28 @@ pub(super) fn resolve(
     written: Option<&typed::Istiod>,
     network: &Network,
 ) -> Option<IstiodSettings> {
-    let it = written?;
+    let fields = written?;
     let default = IstiodSettings::default();
     let clusters = network.clusters.iter().map(|it| it.name.as_str());
-    let cluster = it.cluster.as_ref();
+    let cluster = fields.cluster.as_ref();
     let cluster = cluster.and_then(|it| check.reference(it.get_ref(), it.span(), clusters, "cluster"));
     let mut cost =
         |value: &Option<crate::schema::Duration>, key, default| check.cost(value.as_ref(), key, default);
     let debounce = DebounceSettings {
-        after: cost(&it.debounce_after, "debounce_after", default.debounce.after),
-        max: cost(&it.debounce_max, "debounce_max", default.debounce.max),
-        endpoints: it.enable_eds_debounce.unwrap_or(default.debounce.endpoints),
+        after: cost(&fields.debounce_after, "debounce_after", default.debounce.after),
+        max: cost(&fields.debounce_max, "debounce_max", default.debounce.max),
+        endpoints: fields.enable_eds_debounce.unwrap_or(default.debounce.endpoints),
     };
     let (prepare, push, full_push) = (
-        cost(&it.prepare, "prepare", default.prepare),
-        cost(&it.push, "push", default.push),
-        cost(&it.full_push, "full_push", default.full_push),
+        cost(&fields.prepare, "prepare", default.prepare),
+        cost(&fields.push, "push", default.push),
+        cost(&fields.full_push, "full_push", default.full_push),
     );
     Some(IstiodSettings {
         cluster: cluster.map(ClusterId::from_index),
         debounce,
-        cores: bounded_u32(check, it.cores.as_ref(), "cores", 1, 1_000).unwrap_or(default.cores),
-        push_throttle: bounded_u32(check, it.push_throttle.as_ref(), "push_throttle", 1, 100_000),
+        cores: bounded_u32(check, fields.cores.as_ref(), "cores", 1, 1_000).unwrap_or(default.cores),
+        push_throttle: bounded_u32(check, fields.push_throttle.as_ref(), "push_throttle", 1, 100_000),
         prepare,
         push,
         full_push,

@@ -24,8 +24,8 @@ fn objective(
     written: &Spanned<WrittenObjective>,
     description: &Description,
 ) -> Option<Objective> {
-    let it = written.get_ref();
-    let figure = match it.figure.get_ref() {
+    let fields = written.get_ref();
+    let figure = match fields.figure.get_ref() {
         Written::Mean => Figure::Mean,
         Written::P50 => Figure::Quantile(0),
         Written::P90 => Figure::Quantile(1),
@@ -34,10 +34,10 @@ fn objective(
         Written::Failures => Figure::Failures,
         Written::Availability => Figure::Availability,
     };
-    let which = which(check, it, written.span(), description)?;
-    let bound = bound(check, it, figure, written.span())?;
-    let users = it.users.as_ref().map(|name| name.get_ref().clone());
-    let request = it.request.as_ref().map(|name| name.get_ref().clone());
+    let which = which(check, fields, written.span(), description)?;
+    let bound = bound(check, fields, figure, written.span())?;
+    let users = fields.users.as_ref().map(|name| name.get_ref().clone());
+    let request = fields.request.as_ref().map(|name| name.get_ref().clone());
     Some(Objective { users, request, which, figure, bound })
 }
 

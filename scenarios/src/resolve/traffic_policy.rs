@@ -134,9 +134,10 @@ fn outlier_detection(check: &mut Check<'_>, it: &traffic::OutlierDetection) -> O
 }
 
 fn retry_budget(check: &mut Check<'_>, budget: &Spanned<traffic::RetryBudget>) -> Option<RetryBudget> {
-    let it = budget.get_ref();
-    let percent = it.percent.as_ref().map(|value| bounded(check, Some(value), "a percent", 0.0, 0.0, 100.0));
-    let resolved = RetryBudget::of(percent, it.min_retry_concurrency);
+    let fields = budget.get_ref();
+    let percent =
+        fields.percent.as_ref().map(|value| bounded(check, Some(value), "a percent", 0.0, 0.0, 100.0));
+    let resolved = RetryBudget::of(percent, fields.min_retry_concurrency);
     if resolved.is_none() {
         let help = "write { percent = 20, min_retry_concurrency = 3 }, or either";
         check.problem("retry_budget is empty", budget.span(), help);

@@ -78,8 +78,8 @@ pub fn read(trace: &Trace, warm_up: f64, block_seconds: f64, window_seconds: f64
         let all: u64 = of_service.map(|(_, times)| times.len() as u64).sum();
         let name = (trace.names.text(service).to_owned(), cluster.map(|it| trace.names.text(it).to_owned()));
         let requests = times.len() as u64;
-        let it = Served { requests, share: wilson(requests, all), server_ms: mean(times.clone()) };
-        hops.served.insert(name.clone(), it);
+        let served = Served { requests, share: wilson(requests, all), server_ms: mean(times.clone()) };
+        hops.served.insert(name.clone(), served);
         hops.over_time.insert(name, count_over_time(times, from, window_seconds, stretches));
     }
     Some(hops)

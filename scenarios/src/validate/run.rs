@@ -323,14 +323,14 @@ impl Measurement {
     }
 
     fn rows(&self, simulated: &Simulated<'_>, simulated_sorted_ms: &[f64]) -> Vec<Row> {
-        let it = &self.measured;
+        let of_trace = &self.measured;
         let mut measured = vec![
-            (FigureKey::Mean, it.mean),
-            (FigureKey::P50, it.p50),
-            (FigureKey::P90, it.p90),
-            (FigureKey::P95, it.p95),
-            (FigureKey::P99, it.p99),
-            (FigureKey::Failed, it.failure_share),
+            (FigureKey::Mean, of_trace.mean),
+            (FigureKey::P50, of_trace.p50),
+            (FigureKey::P90, of_trace.p90),
+            (FigureKey::P95, of_trace.p95),
+            (FigureKey::P99, of_trace.p99),
+            (FigureKey::Failed, of_trace.failure_share),
         ];
         measured.extend(self.proxy_share.map(|share| (FigureKey::CpuSplit, share)));
         let crossing = self.hops.as_ref().and_then(|hops| hops.crossing_ms);
@@ -338,13 +338,18 @@ impl Measurement {
         let row = |(key, value): (FigureKey, Estimate)| Row::new(key, &value, simulated.figure(key));
         let mut rows: Vec<Row> = measured.into_iter().map(row).collect();
         let [largest, area] = self.distances(simulated_sorted_ms);
-        let noise = it.noise;
-        rows.push(Row::of_distance(FigureKey::Ks, largest, noise.map(|it| it.kolmogorov_smirnov), it.count));
+        let noise = of_trace.noise;
+        rows.push(Row::of_distance(
+            FigureKey::Ks,
+            largest,
+            noise.map(|it| it.kolmogorov_smirnov),
+            of_trace.count,
+        ));
         rows.push(Row::of_distance(
             FigureKey::Wasserstein,
             area,
             noise.map(|it| it.wasserstein_ms),
-            it.count,
+            of_trace.count,
         ));
         rows.retain(|row| self.is_known(row.figure));
         rows

@@ -207,11 +207,11 @@ impl Mesh {
     /// The pod makes the call's next call, or writes its answer.
     fn go_on(&mut self, call: u32) {
         loop {
-            let it = &mut self.calls[call as usize];
-            let Some(&callee) = CALLEES[usize::from(it.service)].get(usize::from(it.next_callee)) else {
+            let state = &mut self.calls[call as usize];
+            let Some(&callee) = CALLEES[usize::from(state.service)].get(usize::from(state.next_callee)) else {
                 break self.enter(self.pod(call), call, Step::Written);
             };
-            it.next_callee += 1;
+            state.next_callee += 1;
             if self.random.random::<f64>() < PROBABILITY {
                 break self.call(call, callee);
             }

@@ -115,15 +115,15 @@ impl Control {
         fault: impl Fn(usize) -> Option<ReadyCondition>,
     ) -> Vec<OwnedPod> {
         let owned = |slot: usize| {
-            let it = &pods[slot];
-            let bound = matches!(it.phase, Phase::Starting | Phase::Ready);
-            (bound || it.phase == Phase::Pending).then(|| OwnedPod {
+            let pod = &pods[slot];
+            let bound = matches!(pod.phase, Phase::Starting | Phase::Ready);
+            (bound || pod.phase == Phase::Pending).then(|| OwnedPod {
                 slot,
-                revision: it.revision,
-                node: bound.then_some(it.node),
-                runs: bound && it.runs_from <= now,
-                ready_since: it.ready_since(fault(slot)),
-                created: it.created,
+                revision: pod.revision,
+                node: bound.then_some(pod.node),
+                runs: bound && pod.runs_from <= now,
+                ready_since: pod.ready_since(fault(slot)),
+                created: pod.created,
             })
         };
         let slots = pods.slots_of(self.deployments[deployment].service);
@@ -160,14 +160,14 @@ fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> 
         })
     };
     let state = |&number: &usize| {
-        let it = &description.deployments[number];
-        let autoscaler = description.kubernetes.autoscaler(it.service, cluster);
+        let deployment = &description.deployments[number];
+        let autoscaler = description.kubernetes.autoscaler(deployment.service, cluster);
         DeploymentState {
-            service: it.service,
-            exists: it.replicas > 0 || !offloaded(it.service),
-            wanted: it.replicas,
+            service: deployment.service,
+            exists: deployment.replicas > 0 || !offloaded(deployment.service),
+            wanted: deployment.replicas,
             revision: 0,
-            requests: requests_of(description, it.service),
+            requests: requests_of(description, deployment.service),
             autoscaler: autoscaler.map(|_| Autoscaler::default()),
         }
     };

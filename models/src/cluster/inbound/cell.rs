@@ -29,11 +29,11 @@ use meshsim_core::{Handle, SimDuration};
 impl Inbound {
     /// A request is in a worker process of its pod.
     pub(super) fn enter_cell(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = self.calls[call];
-        let slot = at.pods.slot_of(it.pod);
-        let service = &at.topology.application().services[at.topology.pod_ids.service_of(it.pod)];
+        let state = self.calls[call];
+        let slot = at.pods.slot_of(state.pod);
+        let service = &at.topology.application().services[at.topology.pod_ids.service_of(state.pod)];
         self.cells[slot].occupancy.enter(at.now);
-        let worker = &mut self.cells[slot].workers[usize::from(it.cell_worker)];
+        let worker = &mut self.cells[slot].workers[usize::from(state.cell_worker)];
         if worker.receive(at.now, service.threads) {
             self.start(at, call);
         } else {
@@ -49,11 +49,11 @@ impl Inbound {
     pub(crate) fn job_done(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage) {
         match stage {
             Stage::Internal => {
-                let it = self.calls[call];
-                let endpoint = &at.topology.application().endpoints[it.endpoint];
-                let pause = endpoint.pause(it.address, &at.topology.description.cell.costs);
+                let state = self.calls[call];
+                let endpoint = &at.topology.application().endpoints[state.endpoint];
+                let pause = endpoint.pause(state.address, &at.topology.description.cell.costs);
                 if pause > SimDuration::ZERO {
-                    let sleep = at.slowed(it.pod, pause.as_nanos() as f64);
+                    let sleep = at.slowed(state.pod, pause.as_nanos() as f64);
                     at.schedule(at.now + SimDuration::from_nanos_f64(sleep), Event::Slept(call));
                 } else if endpoint.groups.is_empty() {
                     self.respond(at, call);
@@ -72,9 +72,10 @@ impl Inbound {
         if !self.calls.contains(call) {
             return;
         }
-        let it = self.calls[call];
-        let internal = internal_of(at, &it);
-        let demand = further_demand(at, it.endpoint, |costs| internal.body_demand(it.answer.body, costs));
+        let state = self.calls[call];
+        let internal = internal_of(at, &state);
+        let demand =
+            further_demand(at, state.endpoint, |costs| internal.body_demand(state.answer.body, costs));
         self.work(at, call, Stage::Body, demand);
     }
 
@@ -86,35 +87,35 @@ impl Inbound {
 
     /// Gives a container CPU work of `demand` ns at the reference speed.
     pub(crate) fn work(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage, demand: f64) {
-        let it = self.calls[call];
+        let state = self.calls[call];
         // A law of service times has a spread of its own.
-        let speed = match at.topology.service_time_of(it.endpoint) {
+        let speed = match at.topology.service_time_of(state.endpoint) {
             Some(_) => 1.0,
-            None => at.topology.speed_factor(it.address),
+            None => at.topology.speed_factor(state.address),
         };
-        let demand = at.slowed(it.pod, demand * speed);
-        let container = at.pods.container_of(at.pods.slot_of(it.pod));
-        let worker = usize::from(it.cell_worker);
-        at.recorder.work_done(at.now, it.work, |work| work.cpu_nanos += demand);
+        let demand = at.slowed(state.pod, demand * speed);
+        let container = at.pods.container_of(at.pods.slot_of(state.pod));
+        let worker = usize::from(state.cell_worker);
+        at.recorder.work_done(at.now, state.work, |work| work.cpu_nanos += demand);
         let job = Job::Call { call, stage };
         at.compute.start(at.now, container, worker, demand, job, cpu_events(at.scheduler));
     }
 
     /// A thread takes a call.
     fn start(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = self.calls[call];
-        let endpoint = &at.topology.application().endpoints[it.endpoint];
+        let state = self.calls[call];
+        let endpoint = &at.topology.application().endpoints[state.endpoint];
         let costs = &at.topology.description.cell.costs;
-        if let Some(status) = failure_of(at, endpoint, &it) {
+        if let Some(status) = failure_of(at, endpoint, &state) {
             self.calls[call].answer.status = Status::ServiceFailure(status);
             let demand = costs.request() + costs.response();
             self.work(at, call, Stage::Response, demand);
             return;
         }
-        let body = endpoint.body_bytes(it.address);
+        let body = endpoint.body_bytes(state.address);
         let demand = match &endpoint.service_time {
-            Some(law) => costs.of_law(law.draw_ms(it.address)),
-            None => first_demand(endpoint, costs, it.address, body),
+            Some(law) => costs.of_law(law.draw_ms(state.address)),
+            None => first_demand(endpoint, costs, state.address, body),
         };
         self.calls[call].answer.body = body;
         self.work(at, call, Stage::Internal, demand);
@@ -122,21 +123,21 @@ impl Inbound {
 
     /// The response is written: the thread is free, and the response goes to the sidecar.
     fn respond(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = self.calls[call];
-        let slot = at.pods.slot_of(it.pod);
+        let state = self.calls[call];
+        let slot = at.pods.slot_of(state.pod);
         at.recorder.call_served(at.now, slot);
-        at.recorder.work_done(at.now, it.work, |work| {
+        at.recorder.work_done(at.now, state.work, |work| {
             work.calls += 1;
-            work.body += u64::from(it.answer.body);
-            work.tree ^= (it.address.hash() >> 32) as u32;
+            work.body += u64::from(state.answer.body);
+            work.tree ^= (state.address.hash() >> 32) as u32;
         });
-        let keep_alive = keep_alive_of(at, it.pod);
+        let keep_alive = keep_alive_of(at, state.pod);
         let cell = &mut self.cells[slot];
         cell.occupancy.leave(at.now);
-        let mut late = draw(it.address, Purpose::LoopRound);
-        let closes_at = cell.workers[usize::from(it.cell_worker)].closes_at(at.now, keep_alive, &mut late);
-        self.free_thread(at, slot, it.cell_worker);
-        let body = if it.answer.status == Status::Ok { it.answer.body } else { ERROR_BODY };
+        let mut late = draw(state.address, Purpose::LoopRound);
+        let closes_at = cell.workers[usize::from(state.cell_worker)].closes_at(at.now, keep_alive, &mut late);
+        self.free_thread(at, slot, state.cell_worker);
+        let body = if state.answer.status == Status::Ok { state.answer.body } else { ERROR_BODY };
         self.calls[call].answer.body = body;
         self.answer_is_written(at, call, closes_at);
     }

@@ -28,10 +28,10 @@ use meshsim_core::random::{Address, bernoulli, uniform_index};
 impl Inbound {
     /// The internal service is done: the groups of the first stage begin.
     pub(crate) fn fan_out(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = &self.calls[call];
-        let groups = groups_of(at, it);
-        let hit_ratio = at.topology.application().endpoints[it.endpoint].hit_ratio;
-        let is_hit = hit_ratio > 0.0 && bernoulli(&mut draw(it.address, Purpose::CacheHit), hit_ratio);
+        let state = &self.calls[call];
+        let groups = groups_of(at, state);
+        let hit_ratio = at.topology.application().endpoints[state.endpoint].hit_ratio;
+        let is_hit = hit_ratio > 0.0 && bernoulli(&mut draw(state.address, Purpose::CacheHit), hit_ratio);
         if groups.is_empty() || is_hit {
             self.write_response(at, call);
         } else {
@@ -81,32 +81,32 @@ impl Inbound {
         group: u16,
         step: u16,
     ) -> NewRequest {
-        let it = &self.calls[call];
-        let selected = &groups_of(at, it)[usize::from(group)];
-        let slot = slot_of_step(selected, it.address, group, step);
+        let state = &self.calls[call];
+        let selected = &groups_of(at, state)[usize::from(group)];
+        let slot = slot_of_step(selected, state.address, group, step);
         NewRequest {
             origin: Origin::Call { call, group, step },
-            work: it.work,
-            caller: Some(Caller { pod: it.pod, cell_worker: it.cell_worker }),
-            address: call_address(it.address, group, slot, 0),
+            work: state.work,
+            caller: Some(Caller { pod: state.pod, cell_worker: state.cell_worker }),
+            address: call_address(state.address, group, slot, 0),
             endpoint: selected.calls[usize::from(slot)].endpoint,
-            path: it.path,
+            path: state.path,
             reaches_proxy: at.now,
         }
     }
 
     /// Makes the next call of a group whose coin says so, from step `step` on.
     fn continue_group(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
-        let it = self.calls[call];
-        let groups = groups_of(at, &it);
+        let state = self.calls[call];
+        let groups = groups_of(at, &state);
         let selected = &groups[usize::from(group)];
         let length = selected.sequence_length.min(selected.calls.len()) as u16;
         for step in step..length {
-            let slot = slot_of_step(selected, it.address, group, step);
+            let slot = slot_of_step(selected, state.address, group, step);
             let Listed { coin, probability, .. } = selected.calls[usize::from(slot)];
-            let address = call_address(it.address, group, coin, 0);
+            let address = call_address(state.address, group, coin, 0);
             if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = further_demand(at, it.endpoint, CellCosts::call);
+                let demand = further_demand(at, state.endpoint, CellCosts::call);
                 if demand > 0.0 {
                     self.work(at, call, Stage::Calling { group, step }, demand);
                 } else {
@@ -115,9 +115,9 @@ impl Inbound {
                 return;
             }
         }
-        let it = &mut self.calls[call];
-        it.open_groups -= 1;
-        if it.open_groups > 0 {
+        let state = &mut self.calls[call];
+        state.open_groups -= 1;
+        if state.open_groups > 0 {
             return;
         }
         let later = groups.iter().zip(0..).find(|(other, _)| other.stage > selected.stage);

@@ -22,8 +22,8 @@ impl Inbound {
         let lost: Vec<Handle<Call>> = calls.handles().filter(|&call| calls[call].pod == pod).collect();
         self.work_is_lost(at, pod);
         for call in lost {
-            let it = self.calls.remove(call);
-            at.hand(Handed::Reset(it.reset()));
+            let state = self.calls.remove(call);
+            at.hand(Handed::Reset(state.reset()));
         }
         let slot = at.pods.slot_of(pod);
         let service = &at.topology.application().services[at.topology.pod_ids.service_of(pod)];

@@ -39,17 +39,17 @@ impl Inbound {
     /// A TCP proxy has a connection for each of its client's, or closes that.
     #[cold]
     pub(super) fn enter_over_tcp(&mut self, at: &mut Around<'_>, call: Handle<Call>, pool: PoolId) {
-        let it = self.calls[call];
+        let state = self.calls[call];
         let (sent, loopback) = sent_by_sidecar(at);
         let connection = match self.pools.take_kept(pool, sent, |_| loopback) {
             Kept::Open(connection) => connection,
             Kept::Closed(_) => return self.meet_close(at, call),
             Kept::Nothing => {
-                if !self.breaker_of(at, it.pod).acquire(Resource::Connections) {
+                if !self.breaker_of(at, state.pod).acquire(Resource::Connections) {
                     self.connection_overflows(at, call);
                     return self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
                 }
-                self.open_at_server(at, &it, pool)
+                self.open_at_server(at, &state, pool)
             }
         };
         if !self.dispatch(at, call, connection) {
@@ -63,16 +63,16 @@ impl Inbound {
         let calls = &self.calls;
         let same = |it: &Call| it.hop == gone.hop && it.client == gone.client && it.address == gone.address;
         let Some(call) = calls.handles().find(|&call| same(&calls[call])) else { return };
-        let it = self.calls[call];
+        let state = self.calls[call];
         if let Some(connection) = self.calls[call].connection.take() {
             self.return_retry_of_server(at, call);
-            self.breaker_of(at, it.pod).release(Resource::Requests);
+            self.breaker_of(at, state.pod).release(Resource::Requests);
             let left = self.pools.abandon(connection, true);
             return self.has_left(at, left, call);
         }
-        let slot = at.pods.slot_of(it.pod) as u32;
+        let slot = at.pods.slot_of(state.pod) as u32;
         let workers = u32::from(at.topology.description.mesh.concurrency);
-        let pool = PoolId(slot * workers + u32::from(it.server_worker));
+        let pool = PoolId(slot * workers + u32::from(state.server_worker));
         if self.pools.give_up(pool, call) {
             self.return_retry_of_server(at, call);
             self.calls.remove(call);
@@ -82,18 +82,18 @@ impl Inbound {
     /// The application's port is closed: the sidecar tries again, or answers for it.
     #[cold]
     pub(super) fn cannot_connect(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = self.calls[call];
-        let service = at.topology.pod_ids.service_of(it.pod);
+        let state = self.calls[call];
+        let service = at.topology.pod_ids.service_of(state.pod);
         at.recorder.counted(at.now, service, Counter::ConnectFailures);
         self.return_retry_of_server(at, call);
         let back = at.topology.description.mesh.loopback * 2;
-        if it.retries < inbound_of(at, it.pod).inbound_retries {
-            if self.breaker_of(at, it.pod).acquire(Resource::Retries) {
+        if state.retries < inbound_of(at, state.pod).inbound_retries {
+            if self.breaker_of(at, state.pod).acquire(Resource::Retries) {
                 at.recorder.counted(at.now, service, Counter::Retries);
-                let n = it.retries + 1;
+                let n = state.retries + 1;
                 let call_mut = &mut self.calls[call];
                 (call_mut.retries, call_mut.holds_retry) = (n, true);
-                let wait = back_off(BackOff::DEFAULT, n, it.address, Purpose::InboundBackOff);
+                let wait = back_off(BackOff::DEFAULT, n, state.address, Purpose::InboundBackOff);
                 return at.schedule(at.now + back + wait, Event::CellReceives(call));
             }
             at.recorder.counted(at.now, service, Counter::RetryOverflows);
@@ -110,10 +110,10 @@ impl Inbound {
         status: Status,
         after: SimDuration,
     ) {
-        let it = self.calls[call];
-        if inbound_of(at, it.pod).protocol == Protocol::Tcp {
+        let state = self.calls[call];
+        if inbound_of(at, state.pod).protocol == Protocol::Tcp {
             self.calls.remove(call);
-            return at.hand(Handed::Reset(it.reset()));
+            return at.hand(Handed::Reset(state.reset()));
         }
         let answer = &mut self.calls[call].answer;
         (answer.status, answer.body) = (status, LOCAL_REPLY_BODY);

@@ -90,19 +90,19 @@ impl Inbound {
         }
         if !listens(at, self.calls[call].pod) {
             // The connection is refused.
-            let it = self.calls.remove(call);
-            return at.hand(Handed::Reset(it.reset()));
+            let state = self.calls.remove(call);
+            return at.hand(Handed::Reset(state.reset()));
         }
         self.enter_cell(at, call);
     }
 
     /// A request has passed the sidecar of its pod and needs a connection to the application.
     pub(super) fn enter_by_sidecar(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = self.calls[call];
-        let slot = at.pods.slot_of(it.pod) as u32;
+        let state = self.calls[call];
+        let slot = at.pods.slot_of(state.pod) as u32;
         let workers = u32::from(at.topology.description.mesh.concurrency);
-        let pool = PoolId(slot * workers + u32::from(it.server_worker));
-        if inbound_of(at, it.pod).protocol == Protocol::Tcp {
+        let pool = PoolId(slot * workers + u32::from(state.server_worker));
+        if inbound_of(at, state.pod).protocol == Protocol::Tcp {
             return self.enter_over_tcp(at, call, pool);
         }
         let (sent, loopback) = sent_by_sidecar(at);
@@ -143,11 +143,11 @@ impl Inbound {
             self.answer_is_ready(at, call, at.now, closes_at);
             return self.response_leaves(at, call);
         }
-        let it = &self.calls[call];
-        let (pass, body) = (&at.topology.passes.ztunnel_in, it.answer.body);
-        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
+        let state = &self.calls[call];
+        let (pass, body) = (&at.topology.passes.ztunnel_in, state.answer.body);
+        let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
         at.recorder.proxy_used_cpu(at.now, cpu);
-        let out = at.pass_ztunnel(it.pod, it.server_worker, takes);
+        let out = at.pass_ztunnel(state.pod, state.server_worker, takes);
         self.answer_is_ready(at, call, out, closes_at);
         at.schedule(out, Event::ResponseLeaves(call));
     }
@@ -159,13 +159,13 @@ impl Inbound {
         call: Handle<Call>,
         after: SimDuration,
     ) {
-        let it = self.calls[call];
-        let body = it.answer.body;
+        let state = self.calls[call];
+        let body = state.answer.body;
         let pass = &at.topology.passes.sidecar_in;
-        let (takes, cpu) = (pass.response(it.address, body), pass.cpu(body));
-        let sidecar = at.proxies.sidecar(at.pods.slot_of(it.pod));
+        let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
+        let sidecar = at.proxies.sidecar(at.pods.slot_of(state.pod));
         at.charge_proxy(sidecar, cpu);
-        let leaves = at.proxies.pass(sidecar, it.server_worker, at.now + after, takes);
+        let leaves = at.proxies.pass(sidecar, state.server_worker, at.now + after, takes);
         self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
         at.schedule(leaves, Event::ResponseLeaves(call));
     }
@@ -178,10 +178,10 @@ impl Inbound {
         leaves: SimTime,
         closes_at: SimTime,
     ) {
-        let it = &mut self.calls[call];
-        it.closes_at = closes_at;
-        let service = at.topology.pod_ids.service_of(it.pod);
-        at.recorder.answer_left(at.now, service, leaves - it.arrived);
+        let state = &mut self.calls[call];
+        state.closes_at = closes_at;
+        let service = at.topology.pod_ids.service_of(state.pod);
+        at.recorder.answer_left(at.now, service, leaves - state.arrived);
     }
 
     /// A response leaves the pod for the network.
@@ -193,25 +193,25 @@ impl Inbound {
 
     /// A response that was handed over: its call is over here.
     pub(crate) fn take_response(&mut self, at: &Around<'_>, call: Handle<Call>) -> Response {
-        let it = self.calls.remove(call);
+        let state = self.calls.remove(call);
         Response {
-            client: it.client,
-            hop: it.hop,
-            flow: it.flow,
-            work: it.work,
-            address: it.address,
-            pod: it.pod,
-            answer: it.answer,
-            took: at.now - it.arrived,
-            window: it.window,
-            closes_at: it.closes_at,
+            client: state.client,
+            hop: state.hop,
+            flow: state.flow,
+            work: state.work,
+            address: state.address,
+            pod: state.pod,
+            answer: state.answer,
+            took: at.now - state.arrived,
+            window: state.window,
+            closes_at: state.closes_at,
         }
     }
 
     pub(super) fn return_retry_of_server(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let it = &mut self.calls[call];
-        if std::mem::take(&mut it.holds_retry) {
-            let pod = it.pod;
+        let state = &mut self.calls[call];
+        if std::mem::take(&mut state.holds_retry) {
+            let pod = state.pod;
             self.breaker_of(at, pod).release(Resource::Retries);
         }
     }
@@ -269,22 +269,22 @@ impl Pooling<Handle<Call>> for Inbound {
         call: Handle<Call>,
         connection: Handle<ServerConnection>,
     ) -> bool {
-        let it = self.calls[call];
-        if !listens(at, it.pod) {
+        let state = self.calls[call];
+        if !listens(at, state.pod) {
             self.cannot_connect(at, call);
             return false;
         }
-        if !self.breaker_of(at, it.pod).acquire(Resource::Requests) {
+        if !self.breaker_of(at, state.pod).acquire(Resource::Requests) {
             self.overflows(at, call);
             return false;
         }
-        let most = inbound_of(at, it.pod).policy.max_requests_per_connection;
+        let most = inbound_of(at, state.pod).policy.max_requests_per_connection;
         let connected = self.pools.attach(connection, most);
         // While it has a request it is not idle.
         connected.closes_at = SimTime::MAX;
         let worker = connected.server_worker;
-        let it = &mut self.calls[call];
-        (it.connection, it.cell_worker) = (Some(connection), worker);
+        let state = &mut self.calls[call];
+        (state.connection, state.cell_worker) = (Some(connection), worker);
         self.enter_cell(at, call);
         true
     }
@@ -307,8 +307,8 @@ impl Pooling<Handle<Call>> for Inbound {
     fn waits(&mut self, _: Handle<Call>) {}
 
     fn connect(&mut self, at: &mut Around<'_>, call: Handle<Call>, pool: PoolId) {
-        let it = self.calls[call];
-        let connection = self.open_at_server(at, &it, pool);
+        let state = self.calls[call];
+        let connection = self.open_at_server(at, &state, pool);
         self.release(at, connection);
     }
 

@@ -66,19 +66,19 @@ impl Outbound {
         hop: Handle<Hop>,
         connection: Handle<ClientConnection>,
     ) -> bool {
-        let it = self.hops[hop];
-        let path = at.path_to(it.pod);
+        let state = self.hops[hop];
+        let path = at.path_to(state.pod);
         let before = self.pools[connection].stalled.filter(|fate| at.now < fate.at());
         let fate = before.unwrap_or_else(|| {
-            let caller = caller_pod(at, &it);
-            of_segment(at.now, &path, |sent| is_swallowed(at, caller, it.pod, sent, &path))
+            let caller = caller_pod(at, &state);
+            of_segment(at.now, &path, |sent| is_swallowed(at, caller, state.pod, sent, &path))
         });
         if fate == Fate::Passes(at.now) {
             return false;
         }
         let kept = &mut self.pools[connection];
         kept.stalled = Some(fate);
-        let attempt = it.attempts;
+        let attempt = state.attempts;
         match fate {
             Fate::Passes(again) => at.schedule(again, Event::RequestLeaves { hop, attempt }),
             Fate::Lost(lost) => {
@@ -100,9 +100,9 @@ impl Outbound {
     /// Whether an answer is swallowed because its caller is cut off; if so it comes again, or never.
     #[cold]
     pub(super) fn answer_is_swallowed(&mut self, at: &mut Around<'_>, response: &Response) -> bool {
-        let it = self.hops[response.hop];
-        let Some(caller) = caller_pod(at, &it) else { return false };
-        let path = at.path_to(it.pod);
+        let state = self.hops[response.hop];
+        let Some(caller) = caller_pod(at, &state) else { return false };
+        let path = at.path_to(state.pod);
         let fate = of_segment(at.now, &path, |sent| at.topology.faults.is_swallowing(caller, sent));
         if fate == Fate::Passes(at.now) {
             return false;

@@ -37,14 +37,14 @@ impl Outbound {
         proxy: ProxyId,
         worker: u16,
     ) -> Option<PoolId> {
-        let it = self.hops[hop];
-        let id = it.upstream();
+        let state = self.hops[hop];
+        let id = state.upstream();
         self.prepare_upstream(at, proxy, id);
         let spec = at.spec(proxy, id);
-        let hash = spec.hash.as_ref().and_then(|policy| self.hash_of(at, &it, policy));
-        let again = match it.attempts {
+        let hash = spec.hash.as_ref().and_then(|policy| self.hash_of(at, &state, policy));
+        let again = match state.attempts {
             0 => 0,
-            _ => route_of(at, &it).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
+            _ => route_of(at, &state).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
         };
         let Self { upstreams, endpoints, previous_hosts, pools, .. } = self;
         let row = &at.proxies[proxy];
@@ -52,14 +52,14 @@ impl Outbound {
         let picking = Picking { spec, view, addresses: &at.topology.addresses, now: at.now };
         let workers = usize::from(row.workers());
         let upstream = upstreams.get_mut(proxy, id).expect("prepared above");
-        let mut rng = draw(it.address.child(u64::from(it.attempts)), Purpose::Balance);
+        let mut rng = draw(state.address.child(u64::from(state.attempts)), Purpose::Balance);
         let mut asked = 0;
         let balance = || {
             asked += 1;
             upstream.pick(&picking, worker, hash, asked - 1, &mut rng)
         };
         // A retry looks for an endpoint that was not tried before.
-        let tried = |pod| previous_hosts.contains(hop.slot(), it.attempts, pod);
+        let tried = |pod| previous_hosts.contains(hop.slot(), state.attempts, pod);
         let pod = host_selection::select(balance, tried, again).host?;
         debug_assert!(view.pods().any(|it| it == pod), "an endpoint that the proxy sees");
         let breaker = upstream.breaker;
@@ -75,30 +75,30 @@ impl Outbound {
     pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
         let target = at.topology.pod_ids.cluster_of(pod);
         let crosses = target != at.here;
-        let it = &mut self.hops[hop];
-        it.pod = pod;
-        it.routed = at.now;
-        it.attempts += 1;
-        let it = *it;
-        let returns = crosses && it.path.contains(target);
-        if !matches!(it.origin, Origin::Mirror) {
+        let state = &mut self.hops[hop];
+        state.pod = pod;
+        state.routed = at.now;
+        state.attempts += 1;
+        let state = *state;
+        let returns = crosses && state.path.contains(target);
+        if !matches!(state.origin, Origin::Mirror) {
             at.recorder.attempt_sent(at.now, target);
         }
         if crosses {
-            at.recorder.work_done(at.now, it.work, |work| {
+            at.recorder.work_done(at.now, state.work, |work| {
                 work.crossings += 1;
                 work.returns += u64::from(returns);
             });
         }
-        if let Origin::User { population, user, .. } = it.origin {
-            self.follow_session(at, &it, population, user);
+        if let Origin::User { population, user, .. } = state.origin {
+            self.follow_session(at, &state, population, user);
         }
     }
 
     /// Counts users' sessions that move.
     fn follow_session(&mut self, at: &mut Around<'_>, hop: &Hop, population: PopulationId, user: u32) {
-        let it = &at.topology.description.populations[population.index()];
-        if it.counts_session_moves && self.sessions[population].moves(it, user, hop.pod) {
+        let users = &at.topology.description.populations[population.index()];
+        if users.counts_session_moves && self.sessions[population].moves(users, user, hop.pod) {
             let service = at.topology.service_of(hop.endpoint);
             at.recorder.counted(at.now, service, Counter::SessionMoves);
         }
@@ -145,8 +145,8 @@ impl Outbound {
     /// What a request is hashed by, if it has that.
     fn hash_of(&mut self, at: &Around<'_>, hop: &Hop, policy: &HashPolicy) -> Option<u64> {
         if let Origin::User { population, user, .. } = hop.origin {
-            let it = &at.topology.description.populations[population.index()];
-            return self.sessions[population].hash(it, population.0, user, at.now, policy);
+            let users = &at.topology.description.populations[population.index()];
+            return self.sessions[population].hash(users, population.0, user, at.now, policy);
         }
         let caller = hop.waiting_caller()?;
         let ip = at.topology.addresses.ip_of(caller.pod);

@@ -66,23 +66,23 @@ impl Outbound {
     /// Outlier detection of the TCP proxy learns of a connection.
     #[inline(always)]
     fn tcp_connected(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let it = &self.hops[hop];
-        if let Client::Proxy { proxy, .. } = it.client
-            && self.is_tcp(at, it)
+        let state = &self.hops[hop];
+        if let Client::Proxy { proxy, .. } = state.client
+            && self.is_tcp(at, state)
         {
             let connected = AttemptResult::Local(HostResult::LocalOriginConnectSuccessFinal);
-            self.detect_outlier(at, proxy, it.upstream(), it.pod, connected);
+            self.detect_outlier(at, proxy, state.upstream(), state.pod, connected);
         }
     }
 
     /// A request waits for a connection no longer.
     pub(super) fn stop_waiting(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.waiting_ends(at, hop);
-        let it = self.hops[hop];
-        let pool = match it.client {
-            Client::Proxy { .. } if self.is_tcp(at, &it) => return,
+        let state = self.hops[hop];
+        let pool = match state.client {
+            Client::Proxy { .. } if self.is_tcp(at, &state) => return,
             Client::Proxy { proxy, worker, .. } => {
-                self.pool_of(proxy, u16::from(worker), it.upstream(), it.pod)
+                self.pool_of(proxy, u16::from(worker), state.upstream(), state.pod)
             }
             // Only over HTTP/2 does a cell's request wait for what others wait for too.
             Client::Cell => match self.hops[hop].connection.take() {
@@ -96,31 +96,32 @@ impl Outbound {
     /// Counts how long an attempt has waited for a connection, if it had to: whether it gets one or not.
     #[inline(always)]
     pub(super) fn waiting_ends(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let it = &self.hops[hop];
-        if it.phase == AttemptPhase::Waiting {
-            let (work, waited) = (it.work, at.now - it.routed);
+        let state = &self.hops[hop];
+        if state.phase == AttemptPhase::Waiting {
+            let (work, waited) = (state.work, at.now - state.routed);
             at.recorder.work_done(at.now, work, |work| work.connect_nanos += waited.as_nanos());
         }
     }
 
     /// The connection of an attempt that ends without an answer is closed, if it is not lost already.
     pub(super) fn close_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, is_lost: bool) {
-        let it = &mut self.hops[hop];
+        let state = &mut self.hops[hop];
         // Without one, the attempt met a connection that was closed already.
-        let Some(connection) = it.connection.take() else { return };
-        let it = *it;
+        let Some(connection) = state.connection.take() else { return };
+        let state = *state;
         // Over HTTP/2 only the request is reset, unless the server is gone.
-        let gone =
-            is_lost || at.topology.faults.is_dead(it.pod, at.now) || self.pools.is_lost(connection, at.now);
+        let gone = is_lost
+            || at.topology.faults.is_dead(state.pod, at.now)
+            || self.pools.is_lost(connection, at.now);
         let left = self.pools.abandon(connection, !gone);
         self.has_left(at, left, hop);
     }
 
     /// The answer of an attempt is there: its connection is free for others, and its upstream has one request less.
     pub(super) fn attempt_is_answered(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, response: &Response) {
-        let it = &mut self.hops[hop];
-        let connection = it.connection.take().expect("an answer comes over a connection");
-        let (pod, faults, policy) = (it.pod, &at.topology.faults, policy_of(at, it));
+        let state = &mut self.hops[hop];
+        let connection = state.connection.take().expect("an answer comes over a connection");
+        let (pod, faults, policy) = (state.pod, &at.topology.faults, policy_of(at, state));
         let kept = self.pools.rest(connection, at.now, response.closes_at, policy);
         kept.window = response.window;
         if !faults.is_empty() {
@@ -138,9 +139,9 @@ impl Outbound {
     /// matter.
     #[inline(always)]
     pub(super) fn end_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, result: AttemptResult) {
-        let it = &self.hops[hop];
-        let Client::Proxy { proxy, .. } = it.client else { return };
-        let (id, pod) = (it.upstream(), it.pod);
+        let state = &self.hops[hop];
+        let Client::Proxy { proxy, .. } = state.client else { return };
+        let (id, pod) = (state.upstream(), state.pod);
         let cares = self.release_request(hop).is_some_and(|it| it.cares_about(at.spec(proxy, id), result));
         // Whether it has connected is all that the TCP proxy tells.
         if cares && at.spec(proxy, id).protocol != Protocol::Tcp {
@@ -151,11 +152,11 @@ impl Outbound {
     /// A request that a proxy has sent counts no more. Tells its upstream.
     #[inline(always)]
     pub(super) fn release_request(&mut self, hop: Handle<Hop>) -> Option<&mut Upstream> {
-        let it = &mut self.hops[hop];
-        let Client::Proxy { proxy, .. } = it.client else { return None };
-        it.phase = AttemptPhase::Idle;
-        let upstream = self.upstreams.known_mut(proxy, it.upstream());
-        upstream.ended(it.pod);
+        let state = &mut self.hops[hop];
+        let Client::Proxy { proxy, .. } = state.client else { return None };
+        state.phase = AttemptPhase::Idle;
+        let upstream = self.upstreams.known_mut(proxy, state.upstream());
+        upstream.ended(state.pod);
         self.pools.breaker(upstream.breaker).release(Resource::Requests);
         Some(upstream)
     }
@@ -168,21 +169,21 @@ impl Outbound {
     /// A proxy's limit of requests, its active requests and its time-out per try.
     #[inline(always)]
     fn begins_at_proxy(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, proxy: ProxyId) -> bool {
-        let it = self.hops[hop];
-        let upstream = self.upstreams.known_mut(proxy, it.upstream());
+        let state = self.hops[hop];
+        let upstream = self.upstreams.known_mut(proxy, state.upstream());
         if !self.pools.breaker(upstream.breaker).acquire(Resource::Requests) {
             return false;
         }
-        upstream.begins(it.pod);
+        upstream.begins(state.pod);
         if at.topology.upstreams.has_per_try_timeouts() {
-            let route = route_of(at, &it);
-            if let Some(timeout) = per_try_timeout(route, matches!(it.origin, Origin::Mirror)) {
-                self.set_deadline(at, hop, route.number, timeout, it.attempts);
+            let route = route_of(at, &state);
+            if let Some(timeout) = per_try_timeout(route, matches!(state.origin, Origin::Mirror)) {
+                self.set_deadline(at, hop, route.number, timeout, state.attempts);
             }
         }
-        if at.topology.upstreams.splits_origins() && !self.is_tcp(at, &it) {
+        if at.topology.upstreams.splits_origins() && !self.is_tcp(at, &state) {
             let connected = AttemptResult::Local(HostResult::LocalOriginConnectSuccess);
-            self.detect_outlier(at, proxy, it.upstream(), it.pod, connected);
+            self.detect_outlier(at, proxy, state.upstream(), state.pod, connected);
         }
         true
     }
@@ -202,28 +203,28 @@ impl Outbound {
 
     /// An attempt that was handed over: what its server learns of it.
     pub(crate) fn request_of(&self, at: &Around<'_>, hop: Handle<Hop>) -> Request {
-        let it = &self.hops[hop];
-        let connection = &self.pools[it.connection.expect("it goes out over one")];
+        let state = &self.hops[hop];
+        let connection = &self.pools[state.connection.expect("it goes out over one")];
         Request {
             client: at.here,
             hop,
-            flow: at.flow(it.caller.map(|caller| caller.pod), it.pod),
-            request: at.recorder.request_of(it.work),
-            work: it.work,
-            address: it.attempt_address(),
-            endpoint: endpoint_of(at, it),
-            pod: it.pod,
-            path: it.path,
+            flow: at.flow(state.caller.map(|caller| caller.pod), state.pod),
+            request: at.recorder.request_of(state.work),
+            work: state.work,
+            address: state.attempt_address(),
+            endpoint: endpoint_of(at, state),
+            pod: state.pod,
+            path: state.path,
             server_worker: connection.server_worker,
             window: connection.window,
         }
     }
 
     pub(super) fn count(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, counter: Counter) {
-        let it = &self.hops[hop];
-        let service = match it.client {
-            Client::Proxy { proxy, .. } => at.spec(proxy, it.upstream()).service,
-            Client::Cell => at.topology.service_of(it.endpoint),
+        let state = &self.hops[hop];
+        let service = match state.client {
+            Client::Proxy { proxy, .. } => at.spec(proxy, state.upstream()).service,
+            Client::Cell => at.topology.service_of(state.endpoint),
         };
         at.recorder.counted(at.now, service, counter);
     }
@@ -257,9 +258,9 @@ impl Pooling<Handle<Hop>> for Outbound {
         let faults = &at.topology.faults;
         taken.closes_at =
             if faults.is_empty() { SimTime::MAX } else { faults.next_crash(taken.pod, taken.opened) };
-        let it = &mut self.hops[hop];
-        it.connection = Some(connection);
-        it.phase = AttemptPhase::Sent;
+        let state = &mut self.hops[hop];
+        state.connection = Some(connection);
+        state.phase = AttemptPhase::Sent;
         self.transmit_request(at, hop, connection);
         true
     }
@@ -272,9 +273,9 @@ impl Pooling<Handle<Hop>> for Outbound {
         {
             return self.overflows(at, hop);
         }
-        let it = &mut self.hops[hop];
-        it.phase = AttemptPhase::Sent;
-        let (pod, attempt) = (it.pod, it.attempts);
+        let state = &mut self.hops[hop];
+        state.phase = AttemptPhase::Sent;
+        let (pod, attempt) = (state.pod, state.attempts);
         at.schedule(at.now + at.path_to(pod).round_trip, Event::ResetArrives { hop, attempt });
     }
 
@@ -289,8 +290,8 @@ impl Pooling<Handle<Hop>> for Outbound {
     }
 
     fn connect(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {
-        let it = self.hops[hop];
-        self.open(at, &it, pool, it.pod);
+        let state = self.hops[hop];
+        self.open(at, &state, pool, state.pod);
     }
 
     fn connection_overflows(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {

@@ -50,8 +50,8 @@ impl Outbound {
             // kube-proxy rejects what no endpoint is there for.
             return self.answer_itself(at, hop, Status::ConnectFailure);
         };
-        let it = self.hops[hop];
-        let connection = self.open(at, &it, pool, pod);
+        let state = self.hops[hop];
+        let connection = self.open(at, &state, pool, pod);
         if self.pools.is_shared(pool) {
             return self.wait_for_shared(at, hop, connection);
         }
@@ -88,9 +88,9 @@ impl Outbound {
     ) {
         let (pool, pod) = (self.pools[connection].pool, self.pools[connection].pod);
         self.begin_attempt(at, hop, pod);
-        let it = &mut self.hops[hop];
-        it.phase = AttemptPhase::Waiting;
-        it.connection = Some(connection);
+        let state = &mut self.hops[hop];
+        state.phase = AttemptPhase::Waiting;
+        state.connection = Some(connection);
         // The pool counts nowhere, so nothing limits it.
         let waits = self.pools.wait(pool, hop);
         debug_assert!(waits, "nothing limits a cell");
@@ -106,9 +106,9 @@ impl Outbound {
         proxy: ProxyId,
         worker: u16,
     ) {
-        let it = self.hops[hop];
-        self.prepare_upstream(at, proxy, it.upstream());
-        let breaker = self.breaker_of(&it);
+        let state = self.hops[hop];
+        self.prepare_upstream(at, proxy, state.upstream());
+        let breaker = self.breaker_of(&state);
         let pool = self.cell_pool(at, hop, caller, Some(breaker));
         if self.takes_kept(at, hop, pool) {
             return;
@@ -121,8 +121,8 @@ impl Outbound {
             return self.attempt_fails(at, hop, Status::Overflow, AttemptOutcome::Refused);
         }
         self.hops[hop].phase = AttemptPhase::Waiting;
-        let it = self.hops[hop];
-        let connection = self.open(at, &it, pool, it.pod);
+        let state = self.hops[hop];
+        let connection = self.open(at, &state, pool, state.pod);
         self.pools[connection].bound = Some(hop);
     }
 

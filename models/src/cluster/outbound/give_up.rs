@@ -93,14 +93,14 @@ impl Outbound {
 
     /// A caller has waited for as long as it does.
     fn gives_up(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let it = &mut self.hops[hop];
-        let origin = std::mem::replace(&mut it.origin, Origin::Gone);
+        let state = &mut self.hops[hop];
+        let origin = std::mem::replace(&mut state.origin, Origin::Gone);
         let answer = Answer { status: Status::CallerGone, body: 0 };
-        let it = *it;
-        let service = at.topology.service_of(it.endpoint);
+        let state = *state;
+        let service = at.topology.service_of(state.endpoint);
         at.recorder.counted(at.now, service, Counter::CallersGone);
-        client_is_done(at, &it, None);
-        let learns_after = match (origin, it.client) {
+        client_is_done(at, &state, None);
+        let learns_after = match (origin, state.client) {
             (Origin::User { population, .. }, _) => {
                 at.topology.description.populations[population.index()].access.one_way
             }
@@ -136,17 +136,17 @@ impl Outbound {
 
     /// The server of an attempt is told that its client has given up, where that counts what it has.
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let it = &self.hops[hop];
-        let service = at.topology.pod_ids.service_of(it.pod);
-        let counts = at.topology.has_sidecar(it.pod) && at.topology.upstreams.limits_servers(service);
-        if counts && it.connection.is_some() {
+        let state = &self.hops[hop];
+        let service = at.topology.pod_ids.service_of(state.pod);
+        let counts = at.topology.has_sidecar(state.pod) && at.topology.upstreams.limits_servers(service);
+        if counts && state.connection.is_some() {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,
                 hop,
-                flow: at.flow(it.caller.map(|caller| caller.pod), it.pod),
-                address: it.attempt_address(),
-                pod: it.pod,
-                work: it.work,
+                flow: at.flow(state.caller.map(|caller| caller.pod), state.pod),
+                address: state.attempt_address(),
+                pod: state.pod,
+                work: state.work,
             }));
         }
     }

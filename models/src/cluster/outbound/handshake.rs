@@ -43,11 +43,11 @@ impl Outbound {
         failed.extend(std::iter::from_fn(|| self.pools.take_waiting(pool)));
         for hop in failed.drain(..) {
             self.waiting_ends(at, hop);
-            let it = self.hops[hop];
+            let state = self.hops[hop];
             self.count(at, hop, Counter::ConnectFailures);
-            if let Client::Proxy { proxy, .. } = it.client {
+            if let Client::Proxy { proxy, .. } = state.client {
                 let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);
-                self.detect_outlier(at, proxy, it.upstream(), it.pod, result);
+                self.detect_outlier(at, proxy, state.upstream(), state.pod, result);
             }
             self.attempt_fails(at, hop, Status::ConnectFailure, AttemptOutcome::ConnectFailure);
         }

@@ -18,9 +18,9 @@ impl Outbound {
             return self.sidecar_dies(at, pod);
         }
         for hop in self.hops.handles().collect::<Vec<_>>() {
-            let it = &mut self.hops[hop];
-            if it.waiting_caller().is_some_and(|caller| caller.pod == pod) {
-                it.origin = Origin::Gone;
+            let state = &mut self.hops[hop];
+            if state.waiting_caller().is_some_and(|caller| caller.pod == pod) {
+                state.origin = Origin::Gone;
             }
         }
     }
@@ -42,12 +42,12 @@ impl Outbound {
         let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
         let hops: Vec<Handle<Hop>> = self.hops.handles().collect();
         for hop in hops {
-            let it = self.hops[hop];
-            let Client::Proxy { proxy, .. } = it.client else { continue };
+            let state = self.hops[hop];
+            let Client::Proxy { proxy, .. } = state.client else { continue };
             if proxy != sidecar {
                 continue;
             }
-            match it.phase {
+            match state.phase {
                 AttemptPhase::Waiting => self.stop_waiting(at, hop),
                 AttemptPhase::Sent => {
                     self.tell_server(at, hop);
@@ -69,8 +69,8 @@ impl Outbound {
     /// Whether an attempt that was sent is still waited for.
     pub(super) fn is_under_way(&self, hop: Handle<Hop>, attempt: u8) -> bool {
         self.hops.contains(hop) && {
-            let it = &self.hops[hop];
-            it.attempts == attempt && it.phase == AttemptPhase::Sent
+            let state = &self.hops[hop];
+            state.attempts == attempt && state.phase == AttemptPhase::Sent
         }
     }
 

@@ -61,26 +61,27 @@ impl Outbound {
         from: SimTime,
     ) -> bool {
         self.return_retry(hop);
-        let it = self.hops[hop];
-        let retry = match (it.client, it.origin) {
+        let state = self.hops[hop];
+        let retry = match (state.client, state.origin) {
             (Client::Cell, _) | (_, Origin::Mirror) => return false,
-            _ => route_of(at, &it).retry.as_ref().filter(|_| !self.is_tcp(at, &it)),
+            _ => route_of(at, &state).retry.as_ref().filter(|_| !self.is_tcp(at, &state)),
         };
-        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && it.attempts <= retry.attempts) else {
+        let Some(retry) = retry.filter(|retry| retry.covers(outcome) && state.attempts <= retry.attempts)
+        else {
             return false;
         };
-        let breaker = self.breaker_of(&it);
+        let breaker = self.breaker_of(&state);
         if !self.pools.breaker(breaker).acquire(Resource::Retries) {
             self.count(at, hop, Counter::RetryOverflows);
             return false;
         }
         self.count(at, hop, Counter::Retries);
-        let wait = back_off(retry.back_off, it.attempts, it.address, Purpose::RetryBackoff);
-        self.previous_hosts.remember(hop.slot(), it.attempts, it.pod);
-        let it = &mut self.hops[hop];
-        it.holds_retry = true;
-        it.phase = AttemptPhase::Idle;
-        let work = it.work;
+        let wait = back_off(retry.back_off, state.attempts, state.address, Purpose::RetryBackoff);
+        self.previous_hosts.remember(hop.slot(), state.attempts, state.pod);
+        let state = &mut self.hops[hop];
+        state.holds_retry = true;
+        state.phase = AttemptPhase::Idle;
+        let work = state.work;
         at.recorder.work_done(at.now, work, |work| work.retries += 1);
         at.schedule(from + wait, Event::Attempts(hop));
         true
@@ -90,8 +91,8 @@ impl Outbound {
     #[inline(always)]
     pub(super) fn return_retry(&mut self, hop: Handle<Hop>) {
         if self.hops[hop].holds_retry {
-            let it = self.hops[hop];
-            let breaker = self.breaker_of(&it);
+            let state = self.hops[hop];
+            let breaker = self.breaker_of(&state);
             self.pools.breaker(breaker).release(Resource::Retries);
             self.hops[hop].holds_retry = false;
         }

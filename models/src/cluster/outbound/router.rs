@@ -92,9 +92,9 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        let it = &self.hops[hop];
-        let Client::Proxy { proxy, worker, .. } = it.client else { return };
-        let takes = at.pass_of(proxy).0.request(it.address);
+        let state = &self.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = state.client else { return };
+        let takes = at.pass_of(proxy).0.request(state.address);
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, takes);
         at.schedule(out, Event::Routes(hop));
     }
@@ -105,12 +105,12 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        let it = self.hops[hop];
-        let service = at.topology.service_of(it.endpoint);
+        let state = self.hops[hop];
+        let service = at.topology.service_of(state.endpoint);
         let upstreams = &at.topology.upstreams;
-        let Client::Proxy { proxy, .. } = it.client else { unreachable!("a cell has no routes") };
+        let Client::Proxy { proxy, .. } = state.client else { unreachable!("a cell has no routes") };
         let configuration = at.proxies[proxy].configuration;
-        let route = match it.origin {
+        let route = match state.origin {
             Origin::User { population, .. } => upstreams.route_of_users(configuration, population, service),
             Origin::Call { .. } | Origin::Mirror | Origin::Gone => {
                 upstreams.plain_route(configuration, service)
@@ -123,7 +123,7 @@ impl Outbound {
             self.set_upstream(hop, upstream);
             return self.attempt(at, hop);
         }
-        match route.fault.delay_of(it.address) {
+        match route.fault.delay_of(state.address) {
             Some(delay) => at.schedule(at.now + delay, Event::FollowsRoute(hop)),
             None => self.follow_route(at, hop),
         }
@@ -135,22 +135,22 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        let it = self.hops[hop];
-        let route = route_of(at, &it);
-        if let Some(status) = route.fault.abort_of(it.address) {
+        let state = self.hops[hop];
+        let route = route_of(at, &state);
+        if let Some(status) = route.fault.abort_of(state.address) {
             return self.answer_itself(at, hop, Status::FaultInjected(status));
         }
         let upstream = route
             .only_destination()
-            .unwrap_or_else(|| route.destination(uniform(&mut draw(it.address, Purpose::TrafficSplit))));
+            .unwrap_or_else(|| route.destination(uniform(&mut draw(state.address, Purpose::TrafficSplit))));
         self.set_upstream(hop, upstream);
         if let Some(timeout) = route.timeout {
             self.set_deadline(at, hop, route.number, timeout, 0);
         }
         if let Some((mirror, percent)) = route.mirror
-            && bernoulli(&mut draw(it.address, Purpose::Mirror), percent / 100.0)
+            && bernoulli(&mut draw(state.address, Purpose::Mirror), percent / 100.0)
         {
-            self.send_copy(at, &it, mirror);
+            self.send_copy(at, &state, mirror);
         }
         self.attempt(at, hop);
     }
@@ -161,14 +161,14 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        let it = self.hops[hop];
-        let Client::Proxy { proxy, worker, .. } = it.client else { return };
+        let state = self.hops[hop];
+        let Client::Proxy { proxy, worker, .. } = state.client else { return };
         let worker = u16::from(worker);
-        if it.phase == AttemptPhase::Answered {
+        if state.phase == AttemptPhase::Answered {
             return;
         }
-        if let Some(caller) = it.waiting_caller()
-            && self.is_tcp(at, &it)
+        if let Some(caller) = state.waiting_caller()
+            && self.is_tcp(at, &state)
         {
             return self.attempt_over_tcp(at, hop, caller, proxy, worker);
         }
@@ -187,15 +187,15 @@ impl Outbound {
         if at.topology.swallows() && self.answer_is_swallowed(at, response) {
             return;
         }
-        let it = &mut self.hops[hop];
-        it.answer = response.answer;
-        let it = *it;
-        if at.topology.pod_ids.cluster_of(it.pod) != at.here {
-            let waited = at.now - it.routed;
+        let state = &mut self.hops[hop];
+        state.answer = response.answer;
+        let state = *state;
+        if at.topology.pod_ids.cluster_of(state.pod) != at.here {
+            let waited = at.now - state.routed;
             at.recorder.crossing_answered(at.now, waited.saturating_sub(response.took));
         }
         self.attempt_is_answered(at, hop, response);
-        let Client::Proxy { proxy, worker, .. } = it.client else {
+        let Client::Proxy { proxy, worker, .. } = state.client else {
             self.hops[hop].phase = AttemptPhase::Answered;
             if at.topology.is_ambient() {
                 return self.answer_reaches_node(at, hop);
@@ -205,9 +205,9 @@ impl Outbound {
         let body = response.answer.body;
         let (pass, to_caller) = at.pass_of(proxy);
         at.charge_proxy(proxy, pass.cpu(body));
-        let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(it.address, body));
+        let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(state.address, body));
         // Most answers are good ones to a first attempt.
-        let settled = response.answer.is_ok() && !it.holds_retry;
+        let settled = response.answer.is_ok() && !state.holds_retry;
         if settled || !self.try_again(at, hop, AttemptOutcome::Answered(response.answer.status.code()), out) {
             self.hops[hop].phase = AttemptPhase::Answered;
             let by_waypoint = at.proxies[proxy].is_waypoint();
@@ -218,10 +218,10 @@ impl Outbound {
 
     /// The client's proxy, or its own library, answers in place of the upstream.
     pub(super) fn answer_itself(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, status: Status) {
-        let it = &mut self.hops[hop];
-        (it.answer.status, it.answer.body) = (status, LOCAL_REPLY_BODY);
-        it.phase = AttemptPhase::Answered;
-        let client = it.client;
+        let state = &mut self.hops[hop];
+        (state.answer.status, state.answer.body) = (status, LOCAL_REPLY_BODY);
+        state.phase = AttemptPhase::Answered;
+        let client = state.client;
         let wait = match client {
             Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
             Client::Cell => SimDuration::ZERO,
@@ -238,20 +238,20 @@ impl Outbound {
         if self.hops[hop].holds_retry {
             self.return_retry(hop);
         }
-        let it = self.hops.remove(hop);
-        if !matches!(it.origin, Origin::Gone) {
-            client_is_done(at, &it, it.answer.is_ok().then_some(it.answer.body));
+        let state = self.hops.remove(hop);
+        if !matches!(state.origin, Origin::Gone) {
+            client_is_done(at, &state, state.answer.is_ok().then_some(state.answer.body));
         }
-        if matches!(it.origin, Origin::User { .. } | Origin::Call { .. }) {
-            at.hand(Handed::Answered(Answered { origin: it.origin, answer: it.answer }));
+        if matches!(state.origin, Origin::User { .. } | Origin::Call { .. }) {
+            at.hand(Handed::Answered(Answered { origin: state.origin, answer: state.answer }));
         }
     }
 
     /// Whether a client still waits for what came of the attempt at `address`.
     pub(super) fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
         self.hops.contains(hop) && {
-            let it = &self.hops[hop];
-            it.phase == AttemptPhase::Sent && it.attempt_address() == address
+            let state = &self.hops[hop];
+            state.phase == AttemptPhase::Sent && state.attempt_address() == address
         }
     }
 

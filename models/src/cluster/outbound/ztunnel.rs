@@ -37,10 +37,10 @@ const NODE: u64 = u64::MAX;
 impl Outbound {
     /// A cell's call leaves its pod through the ztunnel of the node.
     pub(super) fn enter_node(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, caller: Caller) {
-        let it = self.hops[hop];
-        let takes = at.topology.passes.ztunnel_out.request(it.address.child(NODE));
+        let state = self.hops[hop];
+        let takes = at.topology.passes.ztunnel_out.request(state.address.child(NODE));
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
-        match it.client {
+        match state.client {
             // Its waypoint; if the pod stays cut off, nothing ever reaches that.
             Client::Proxy { .. } => {
                 let delay = at.topology.description.clusters[at.here].local_delay;
@@ -62,7 +62,7 @@ impl Outbound {
     /// The answer to a call is back at the node of the caller.
     pub(crate) fn answer_reaches_node(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let Some(caller) = self.caller_of(hop) else { return self.hop_completes(at, hop) };
-        let it = self.hops[hop];
+        let state = self.hops[hop];
         match way_of_pod_opens(at, caller.pod) {
             Some(opens) if opens > at.now => {
                 return at.schedule(opens, Event::AnswerReachesNode(hop));
@@ -72,7 +72,8 @@ impl Outbound {
             None => return,
         }
         let pass = &at.topology.passes.ztunnel_out;
-        let (takes, cpu) = (pass.response(it.address.child(NODE), it.answer.body), pass.cpu(it.answer.body));
+        let (takes, cpu) =
+            (pass.response(state.address.child(NODE), state.answer.body), pass.cpu(state.answer.body));
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
         at.schedule(out, Event::HopCompletes(hop));

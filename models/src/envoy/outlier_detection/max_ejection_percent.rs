@@ -32,12 +32,12 @@ mod tests {
     #[test]
     fn the_share_is_that_after_the_ejection() {
         let most = |max_ejection_percent, always_eject_one_host, hosts| {
-            let it = OutlierDetection {
+            let config = OutlierDetection {
                 max_ejection_percent,
                 always_eject_one_host,
                 ..OutlierDetection::default()
             };
-            (0..=hosts).rev().find(|&ejected| it.allows(ejected, hosts)).unwrap()
+            (0..=hosts).rev().find(|&ejected| config.allows(ejected, hosts)).unwrap()
         };
         assert_eq!([9, 10, 19, 20].map(|hosts| most(10, false, hosts)), [0, 1, 1, 2]);
         assert_eq!([1, 9, 20].map(|hosts| most(10, true, hosts)), [1, 1, 2]);
@@ -47,10 +47,14 @@ mod tests {
     #[test]
     fn whole_numbers_say_what_envoys_division_says() {
         for (percent, hosts) in (0..=100).flat_map(|percent| (1..60).map(move |hosts| (percent, hosts))) {
-            let it = OutlierDetection { max_ejection_percent: percent, ..OutlierDetection::default() };
+            let config = OutlierDetection { max_ejection_percent: percent, ..OutlierDetection::default() };
             for ejected in 1..=hosts {
                 let share = 100.0 * f64::from(ejected) / f64::from(hosts);
-                assert_eq!(it.allows(ejected, hosts), share <= f64::from(percent), "{ejected} of {hosts}");
+                assert_eq!(
+                    config.allows(ejected, hosts),
+                    share <= f64::from(percent),
+                    "{ejected} of {hosts}"
+                );
             }
         }
     }

@@ -224,19 +224,19 @@ impl Detector {
         now: SimTime,
     ) -> Option<EjectionType> {
         let index = self.enter(host)?;
-        let it = &mut self.known[index].1;
+        let state = &mut self.known[index].1;
         let failed = (500..600).contains(&status);
-        it.external_origin.count(!failed);
+        state.external_origin.count(!failed);
         if !failed {
-            it.consecutive_5xx = 0;
-            it.consecutive_gateway_failure = 0;
+            state.consecutive_5xx = 0;
+            state.consecutive_gateway_failure = 0;
             return None;
         }
         let gateway = (502..=504).contains(&status);
-        it.consecutive_gateway_failure = if gateway { it.consecutive_gateway_failure + 1 } else { 0 };
-        it.consecutive_5xx += 1;
-        let by_gateway = gateway && it.consecutive_gateway_failure == config.consecutive_gateway_failure;
-        let by_5xx = it.consecutive_5xx == config.consecutive_5xx;
+        state.consecutive_gateway_failure = if gateway { state.consecutive_gateway_failure + 1 } else { 0 };
+        state.consecutive_5xx += 1;
+        let by_gateway = gateway && state.consecutive_gateway_failure == config.consecutive_gateway_failure;
+        let by_5xx = state.consecutive_5xx == config.consecutive_5xx;
         let mut ejection = None;
         if by_gateway {
             ejection = self.detect(config, index, EjectionType::ConsecutiveGatewayFailure, now);
@@ -387,11 +387,11 @@ impl Detector {
         now: SimTime,
     ) -> Option<EjectionType> {
         let index = self.enter(host)?;
-        let it = &mut self.known[index].1;
-        it.local_origin.count(success);
-        it.consecutive_local_origin_failure =
-            if success { 0 } else { it.consecutive_local_origin_failure + 1 };
-        let reached = it.consecutive_local_origin_failure == config.consecutive_local_origin_failure;
+        let state = &mut self.known[index].1;
+        state.local_origin.count(success);
+        state.consecutive_local_origin_failure =
+            if success { 0 } else { state.consecutive_local_origin_failure + 1 };
+        let reached = state.consecutive_local_origin_failure == config.consecutive_local_origin_failure;
         if success || !reached {
             return None;
         }
@@ -410,11 +410,11 @@ impl Detector {
             return None;
         }
         let ejected = self.eject(config, index, kind, now);
-        let it = &mut self.known[index].1;
+        let state = &mut self.known[index].1;
         match kind {
-            EjectionType::Consecutive5xx => it.consecutive_5xx = 0,
-            EjectionType::ConsecutiveGatewayFailure => it.consecutive_gateway_failure = 0,
-            _ => it.consecutive_local_origin_failure = 0,
+            EjectionType::Consecutive5xx => state.consecutive_5xx = 0,
+            EjectionType::ConsecutiveGatewayFailure => state.consecutive_gateway_failure = 0,
+            _ => state.consecutive_local_origin_failure = 0,
         }
         ejected.then_some(kind)
     }
@@ -429,15 +429,15 @@ impl Detector {
             self.not_enforced[kind as usize] += 1;
             return false;
         }
-        let it = &mut self.known[index].1;
-        if it.ejected_at.is_some() {
+        let state = &mut self.known[index].1;
+        if state.ejected_at.is_some() {
             return false;
         }
         self.ejected += 1;
-        it.ejected_at = Some(now);
+        state.ejected_at = Some(now);
         let (base, max) = (config.base_ejection_time, config.max_ejection_time());
-        if base * u64::from(it.ejections_in_a_row) < max + base {
-            it.ejections_in_a_row += 1;
+        if base * u64::from(state.ejections_in_a_row) < max + base {
+            state.ejections_in_a_row += 1;
         }
         true
     }

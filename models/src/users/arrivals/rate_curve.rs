@@ -88,8 +88,8 @@ impl RateCurve {
     #[must_use]
     pub fn when(&self, expected: f64) -> Option<f64> {
         let index = self.stretches.partition_point(|it| it.before <= expected).checked_sub(1)?;
-        let it = &self.stretches[index];
-        Some(it.begins + it.shape.when(expected - it.before)?)
+        let stretch = &self.stretches[index];
+        Some(stretch.begins + stretch.shape.when(expected - stretch.before)?)
     }
 
     /// Moments before `end` (s) among which is the one with the highest rate.

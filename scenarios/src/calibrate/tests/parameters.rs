@@ -6,17 +6,17 @@ fn said(text: &str) -> String {
 
 #[test]
 fn a_range_has_a_unit_and_writes_values_in_it() {
-    let it = Parameter::parse("mesh.sidecar.outbound.request=100us..1ms").unwrap();
-    assert_eq!((it.low, it.high, it.unit.as_str()), (0.1, 1.0, "ms"));
-    assert_eq!(it.text(0.5), "0.55ms");
-    assert_eq!(it.setting(0.0).value, "0.1ms");
-    assert!((it.rounded(1.0 / 3.0) - 1.0 / 3.0).abs() < 1e-4);
-    let it = Parameter::parse("cell.cpu_scale=0.5..2").unwrap();
-    assert_eq!((it.text(0.0).as_str(), it.setting(1.0).value.as_str()), ("0.5", "2"));
-    let it = Parameter::parse("users.edge1.rate=5/s..600/min").unwrap();
-    assert_eq!((it.low, it.high), (300.0, 600.0));
-    let it = Parameter::parse("hosts.machine.cores=\"1\"..\"4\"").unwrap();
-    assert_eq!(it.setting(0.0).value, "\"1\"");
+    let parameter = Parameter::parse("mesh.sidecar.outbound.request=100us..1ms").unwrap();
+    assert_eq!((parameter.low, parameter.high, parameter.unit.as_str()), (0.1, 1.0, "ms"));
+    assert_eq!(parameter.text(0.5), "0.55ms");
+    assert_eq!(parameter.setting(0.0).value, "0.1ms");
+    assert!((parameter.rounded(1.0 / 3.0) - 1.0 / 3.0).abs() < 1e-4);
+    let parameter = Parameter::parse("cell.cpu_scale=0.5..2").unwrap();
+    assert_eq!((parameter.text(0.0).as_str(), parameter.setting(1.0).value.as_str()), ("0.5", "2"));
+    let parameter = Parameter::parse("users.edge1.rate=5/s..600/min").unwrap();
+    assert_eq!((parameter.low, parameter.high), (300.0, 600.0));
+    let parameter = Parameter::parse("hosts.machine.cores=\"1\"..\"4\"").unwrap();
+    assert_eq!(parameter.setting(0.0).value, "\"1\"");
 }
 
 #[test]

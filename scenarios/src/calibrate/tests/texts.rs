@@ -44,10 +44,10 @@ fn values_change_in_place_and_comments_stay() {
         ("cell.cpu_scale", "1.25"),
     ];
     let draw = changes.map(|(_, value)| value.to_owned()).to_vec();
-    let it = calibration(&changes, vec![draw.clone(), draw]);
+    let calibrated = calibration(&changes, vec![draw.clone(), draw]);
     let settings = [Setting::parse("users.edge1.rate=7/s").unwrap()];
     let directory = tempfile::tempdir().unwrap();
-    let text = calibrated_text(&scenario, &settings, &it, directory.path()).unwrap();
+    let text = calibrated_text(&scenario, &settings, &calibrated, directory.path()).unwrap();
     for line in [
         "# Calibrated by meshsim 0.1.0, strategy none, seed 1, 2 replications.",
         "# trace trace.csv (SHA-256 ab), 3 requests over 1.0 s, the first 2 fitted",
@@ -63,7 +63,7 @@ fn values_change_in_place_and_comments_stay() {
     }
     assert_eq!(text.matches("request = \"300us\"").count(), 1);
     let path = directory.path().join("calibrated.toml");
-    write(&path, &scenario, &settings, &it).unwrap();
+    write(&path, &scenario, &settings, &calibrated).unwrap();
     let again = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
     let plan = ComparisonPlan::new(&again, &Choice::default()).unwrap();
     assert_eq!(plan.strategies.len(), 6);
@@ -96,15 +96,15 @@ fn a_work_model_is_found_from_another_directory() {
     let path = here.join("scenario.toml");
     std::fs::write(&path, crate::library::scenario("fluidos-testbed").unwrap()).unwrap();
     let scenario = Scenario::open(path.to_str().unwrap(), &[]).unwrap();
-    let it = calibration(&[("cell.cpu_scale", "1.25")], Vec::new());
+    let calibrated = calibration(&[("cell.cpu_scale", "1.25")], Vec::new());
     let target = there.join("calibrated.toml");
-    write(&target, &scenario, &[], &it).unwrap();
+    write(&target, &scenario, &[], &calibrated).unwrap();
     let text = std::fs::read_to_string(&target).unwrap();
     assert!(text.contains("workmodel = \"../../here/ten-services.workmodel.json\""), "{text}");
     ComparisonPlan::new(&Scenario::open(target.to_str().unwrap(), &[]).unwrap(), &Choice::default()).unwrap();
     // In the same directory the path stays.
     let beside = here.join("calibrated.toml");
-    write(&beside, &scenario, &[], &it).unwrap();
+    write(&beside, &scenario, &[], &calibrated).unwrap();
     assert!(
         std::fs::read_to_string(&beside).unwrap().contains("workmodel = \"ten-services.workmodel.json\"")
     );

@@ -40,15 +40,15 @@ pub fn write_suite(folder: &mut Folder, report: &Report) -> Checked<()> {
     folder.write_csv("ranking.csv", |csv| {
         csv.write_record(["faster", "slower", "measured_ms", "low", "high", "simulated_ms", "holds"])?;
         for pair in &report.ranking {
-            let it = &pair.measured_ms;
+            let measured = &pair.measured_ms;
             let simulated = pair.simulated_ms.to_string();
             let holds = pair.holds.to_string();
             csv.write_record([
                 &pair.faster,
                 &pair.slower,
-                &it.value_text(),
-                &it.low(),
-                &it.high(),
+                &measured.value_text(),
+                &measured.low(),
+                &measured.high(),
                 &simulated,
                 &holds,
             ])?;

@@ -337,14 +337,14 @@ fn stated_figures(
     stated: &Spanned<Stated>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<FigureKey, Estimate> {
-    let it = stated.get_ref();
+    let written = stated.get_ref();
     let all = [
-        (FigureKey::Mean, &it.mean),
-        (FigureKey::P50, &it.p50),
-        (FigureKey::P90, &it.p90),
-        (FigureKey::P95, &it.p95),
-        (FigureKey::P99, &it.p99),
-        (FigureKey::DashboardP90, &it.dashboard_p90),
+        (FigureKey::Mean, &written.mean),
+        (FigureKey::P50, &written.p50),
+        (FigureKey::P90, &written.p90),
+        (FigureKey::P95, &written.p95),
+        (FigureKey::P99, &written.p99),
+        (FigureKey::DashboardP90, &written.dashboard_p90),
     ];
     let ms = |time: &Quantity<SimDuration>| time.0.as_millis_f64();
     let mut found = BTreeMap::new();

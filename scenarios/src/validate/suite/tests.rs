@@ -21,15 +21,15 @@ fn a_configuration_has_the_defaults_where_it_says_nothing() {
          tolerance = {{ mean = \"1%\", ks = \"none\" }}\n"
     );
     let suite = open(&text).unwrap();
-    let it = &suite.configurations[0];
-    let Measured::Files { trace, .. } = &it.source else { panic!("{it:?}") };
+    let first = &suite.configurations[0];
+    let Measured::Files { trace, .. } = &first.source else { panic!("{first:?}") };
     assert_eq!(trace, "a.csv");
     assert_eq!(
-        it.tolerances.0.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(),
+        first.tolerances.0.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(),
         [(FigureKey::Mean, 0.01)]
     );
     let changes: Vec<String> =
-        it.changes.iter().map(|(setting, _)| format!("{}={}", setting.path, setting.value)).collect();
+        first.changes.iter().map(|(setting, _)| format!("{}={}", setting.path, setting.value)).collect();
     assert_eq!(changes, ["users.edge1.rate=\"5/s\"", "faults=[{ at = \"60s\", kind = \"crash\" }]"]);
 }
 

@@ -111,11 +111,11 @@ impl CallGraph {
 
     fn go_on(&mut self, call: usize) {
         loop {
-            let it = &mut self.calls[call];
-            let Some(&callee) = CALLEES[it.service].get(it.next_callee) else {
+            let state = &mut self.calls[call];
+            let Some(&callee) = CALLEES[state.service].get(state.next_callee) else {
                 break;
             };
-            it.next_callee += 1;
+            state.next_callee += 1;
             if self.context.rand() >= PROBABILITY {
                 continue;
             }
