@@ -87,3 +87,39 @@ fn files_have_heads() {
         }
     }
 }
+
+/// Words with several meanings name nothing: `it` is only what a closure is given, and a `place` is an index, a slot,
+/// a location or a number.
+#[test]
+fn words_of_many_meanings_name_nothing() {
+    for (name, _) in ARROWS {
+        for (file, text) in &package(name).texts {
+            for (number, line) in text.lines().enumerate() {
+                let code = line.split("//").next().unwrap_or_default();
+                let words: Vec<&str> = code.split(|it: char| !it.is_alphanumeric() && it != '_').collect();
+                let named = |word: &str| {
+                    words
+                        .windows(2)
+                        .any(|pair| matches!(pair[0], "let" | "mut" | "fn" | "for") && pair[1] == word)
+                };
+                let bad = ["it", "place", "places"].into_iter().find(|word| named(word));
+                assert!(
+                    bad.is_none(),
+                    "{name}/src/{file}:{}: `{}` tells nothing",
+                    number + 1,
+                    bad.unwrap_or_default()
+                );
+            }
+        }
+    }
+}
+
+/// Half of the files of the cluster, the largest room, are of at most 120 lines, and none of more than 600.
+#[test]
+fn files_of_the_cluster_are_short() {
+    let texts = package("models").texts;
+    let of_cluster = texts.iter().filter(|(file, _)| file.starts_with("cluster/"));
+    let mut lines: Vec<usize> = of_cluster.map(|(_, text)| text.lines().count()).collect();
+    lines.sort_unstable();
+    assert!(lines[(lines.len() - 1) / 2] <= 120 && lines.last() <= Some(&600), "{lines:?}");
+}

@@ -88,6 +88,12 @@ impl CircuitBreaker {
         self.limits = limits;
     }
 
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.counts == [0; 4]
+    }
+
     /// Nothing is under way any more: its proxy has died.
     pub const fn clear(&mut self) {
         *self = Self::new(self.limits);

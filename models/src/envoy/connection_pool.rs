@@ -157,6 +157,11 @@ pub struct ConnectionPools<R> {
     connections: Slab<Connection<R>>,
     waiting: Slab<Waiting<R>>,
     breakers: Table<BreakerId, CircuitBreaker>,
+    /// Pools of clients that have died, by the first of each group and their number: for others, when the last of their
+    /// connections has ended.
+    left: Vec<(PoolId, u32)>,
+    /// Likewise.
+    left_breakers: Vec<BreakerId>,
 }
 
 impl<R: Copy + PartialEq> ConnectionPools<R> {
@@ -168,6 +173,8 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             connections: Slab::with_capacity(connections),
             waiting: Slab::with_capacity(connections),
             breakers: Table::new(),
+            left: Vec::new(),
+            left_breakers: Vec::new(),
         }
     }
 
@@ -179,7 +186,47 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
 
     /// Adds what limits a proxy's upstream.
     pub fn add_breaker(&mut self, limits: Thresholds) -> BreakerId {
+        let breakers = &self.breakers;
+        if let Some(found) = self.left_breakers.iter().position(|&breaker| breakers[breaker].is_idle()) {
+            let breaker = self.left_breakers.swap_remove(found);
+            self.breakers[breaker] = CircuitBreaker::new(limits);
+            return breaker;
+        }
         self.breakers.push(CircuitBreaker::new(limits))
+    }
+
+    /// The proxy of an upstream has died: its counts are another's when nothing is under way any more.
+    pub fn leave_breaker(&mut self, breaker: BreakerId) {
+        self.left_breakers.push(breaker);
+    }
+
+    /// The client of `count` pools has died: idle connections are closed, the others take no further requests, and
+    /// the pools are another's when they have none.
+    pub fn leave(&mut self, first: PoolId, count: usize) {
+        let mine = first.0..first.0 + count as u32;
+        for pool in mine.clone().map(PoolId) {
+            while let Some(last) = self.pools[pool].last_used {
+                self.drain(last);
+            }
+        }
+        if mine.clone().any(|pool| self.pools[PoolId(pool)].connections > 0) {
+            let connections = &self.connections;
+            let rest = |&connection: &Handle<Connection<R>>| mine.contains(&connections[connection].pool.0);
+            for handle in connections.handles().filter(rest).collect::<Vec<_>>() {
+                self.connections[handle].draining = true;
+            }
+        }
+        self.left.push((first, count as u32));
+    }
+
+    /// Pools of those that have died, without a connection and in a row.
+    fn take_left(&mut self, count: usize) -> Option<PoolId> {
+        let pools = &self.pools;
+        let is_unused = |pool| pools[pool].connections == 0 && pools[pool].waits == 0;
+        let found = self.left.iter().position(|&(first, many)| {
+            many as usize == count && (first.0..first.0 + many).map(PoolId).all(is_unused)
+        })?;
+        Some(self.left.swap_remove(found).0)
     }
 
     /// The counts of a proxy's upstream.
@@ -196,6 +243,10 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// the first.
     pub fn add(&mut self, count: usize, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
         let pool = Pool::new(breaker, shares_connection, None);
+        if let Some(first) = self.take_left(count) {
+            (first.0..first.0 + count as u32).for_each(|number| self.pools[PoolId(number)] = pool);
+            return first;
+        }
         let first = self.pools.push(pool);
         for _ in 1..count {
             self.pools.push(pool);
@@ -403,7 +454,12 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// Adds the empty pool of a cell's worker whose requests share a connection, or do not; through a
     /// sidecar its connections count there.
     pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
-        self.pools.push(Pool::new(breaker, shares_connection, Some(pod)))
+        let pool = Pool::new(breaker, shares_connection, Some(pod));
+        if let Some(left) = self.take_left(1) {
+            self.pools[left] = pool;
+            return left;
+        }
+        self.pools.push(pool)
     }
 
     /// Who connects: a number that differs between pods and proxies.

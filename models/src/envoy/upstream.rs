@@ -292,6 +292,11 @@ impl Upstream {
         }
     }
 
+    /// The pools of worker 0 to all endpoints that were called.
+    pub fn all_pools(&self) -> impl Iterator<Item = PoolId> {
+        self.hosts.iter().map(|host| host.pools)
+    }
+
     /// The pool of worker 0 to an endpoint that was chosen.
     #[must_use]
     pub fn pools(&self, pod: PodId) -> Option<PoolId> {

@@ -13,7 +13,9 @@ impl Outbound {
     /// A pod of this cluster dies.
     pub(crate) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
         let slot = at.pods.slot_of(pod);
-        self.cell_pools[slot].fill(None);
+        for pool in self.cell_pools[slot].iter_mut().filter_map(Option::take) {
+            self.pools.leave(pool, 1);
+        }
         if at.topology.has_sidecars() {
             return self.sidecar_dies(at, pod);
         }
@@ -63,7 +65,11 @@ impl Outbound {
             self.hops.remove(hop);
         }
         at.proxies.restart(sidecar);
-        self.upstreams.forget(sidecar);
+        let workers = usize::from(at.proxies[sidecar].workers());
+        for known in self.upstreams.forget(sidecar) {
+            known.all_pools().for_each(|first| self.pools.leave(first, workers));
+            self.pools.leave_breaker(known.breaker);
+        }
     }
 
     /// Whether an attempt that was sent is still waited for.

@@ -50,9 +50,9 @@ impl Upstreams {
         self.slots.resize(proxies * self.of_each, None);
     }
 
-    /// A proxy starts anew and knows nothing.
-    pub(super) fn forget(&mut self, proxy: ProxyId) {
-        self.slots[proxy.index() * self.of_each..][..self.of_each].fill(None);
+    /// A proxy starts anew and knows nothing: takes what it knew.
+    pub(super) fn forget(&mut self, proxy: ProxyId) -> impl Iterator<Item = Box<Upstream>> {
+        self.slots[proxy.index() * self.of_each..][..self.of_each].iter_mut().filter_map(Option::take)
     }
 
     /// All that are known.

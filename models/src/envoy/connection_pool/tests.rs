@@ -118,3 +118,30 @@ fn a_pool_says_what_becomes_of_a_request() {
     assert_eq!(pools.opening(pool), Opening::NotNeeded);
     assert!(pools.is_empty());
 }
+
+/// One connection is idle, one has a request: the pools are another's when that has its answer.
+#[test]
+fn pools_of_a_dead_client_are_used_again_when_their_connections_have_ended() {
+    let mut pools = ConnectionPools::<u32>::with_capacity(4);
+    let breaker = pools.add_breaker(Thresholds::ISTIO);
+    let mine = pools.add(2, Some(breaker), false);
+    let open = |pools: &mut ConnectionPools<u32>| {
+        assert!(pools.breaker(breaker).acquire(Resource::Connections));
+        let connection = pools.open(at(0), mine, PodId(0), 0, window());
+        pools.connected(connection);
+        connection
+    };
+    let (idle, busy) = (open(&mut pools), open(&mut pools));
+    pools.attach(busy, None);
+    assert_eq!(pools.release(idle, u32::MAX), None);
+    pools.leave(mine, 2);
+    pools.leave_breaker(breaker);
+    let other = pools.add_breaker(Thresholds::ISTIO);
+    assert!(pools.add(2, Some(other), false) != mine && other != breaker);
+    pools.detach(busy);
+    assert_eq!(pools.release(busy, u32::MAX), None);
+    assert_ne!(pools.add(1, Some(other), false), mine, "another number of workers");
+    assert_eq!(pools.add_breaker(Thresholds::ISTIO), breaker);
+    assert_eq!(pools.add(2, Some(breaker), false), mine);
+    assert_ne!(pools.add(2, Some(breaker), false), mine, "once");
+}
