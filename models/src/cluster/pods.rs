@@ -6,7 +6,7 @@
 //! takes it is its next generation. So tables are as long as there were pods at a time, however many come and go.
 
 use crate::ids::{ClusterId, ContainerId, PodId, ServiceId};
-use crate::kubernetes::pod::{Phase, PodLife};
+use crate::kubernetes::pod::{PodLife, PodStage};
 use crate::pod_id::PodIds;
 use crate::world::topology::Topology;
 use meshsim_core::{SimDuration, SimTime, Table};
@@ -110,7 +110,7 @@ impl Pods {
     /// The slot of a service's pod that ended first, if its number has had its rest since then.
     #[must_use]
     pub fn free_slot(&self, service: ServiceId, now: SimTime, rests: SimDuration) -> Option<usize> {
-        let free = |&slot: &usize| self.lives[slot].phase == Phase::Absent;
+        let free = |&slot: &usize| self.lives[slot].stage == PodStage::Absent;
         let slots = self.slots[service].iter().map(|&slot| slot as usize).filter(free);
         let first = slots.min_by_key(|&slot| (self.lives[slot].ended, slot))?;
         (now >= self.lives[first].ended.saturating_add(rests)).then_some(first)
@@ -130,10 +130,10 @@ impl Pods {
         !self.change || self.lives[slot].accepts(now)
     }
 
-    /// Pods of a service that are in a phase.
+    /// Pods of a service that are in a stage.
     #[must_use]
-    pub fn count(&self, service: ServiceId, phase: Phase) -> u32 {
-        self.slots[service].iter().filter(|&&slot| self.lives[slot as usize].phase == phase).count() as u32
+    pub fn count(&self, service: ServiceId, stage: PodStage) -> u32 {
+        self.slots[service].iter().filter(|&&slot| self.lives[slot as usize].stage == stage).count() as u32
     }
 
     /// The pod in a slot, to be changed by whoever decides on its life.

@@ -13,7 +13,7 @@ use super::state::{Cluster, Owners};
 use crate::compute::{CFS_PERIOD, Compute};
 use crate::ids::ServiceId;
 use crate::kubernetes::metrics_server::Counters;
-use crate::kubernetes::pod::Phase;
+use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::time_series::{CallSample, LinkSample, PodCounts, ServiceSample};
 use crate::world::timeline::quarter_end;
@@ -123,13 +123,13 @@ impl Sampler<'_> {
 
     fn count_pods(&self, deployment: usize) -> PodCounts {
         let state = self.cluster.owners.control.state(deployment);
-        let count = |phase| self.cluster.pods.count(state.service, phase);
+        let count = |stage| self.cluster.pods.count(state.service, stage);
         PodCounts {
             wanted: state.wanted,
-            pending: count(Phase::Pending),
-            starting: count(Phase::Starting),
-            ready: count(Phase::Ready),
-            terminating: count(Phase::Terminating),
+            pending: count(PodStage::Pending),
+            starting: count(PodStage::Starting),
+            ready: count(PodStage::Ready),
+            terminating: count(PodStage::Terminating),
         }
     }
 

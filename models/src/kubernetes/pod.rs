@@ -33,14 +33,14 @@
 //! triggered run restarts the ticker), `pkg/kubelet/pleg/generic.go` (1 s); Istio `ProxyConfig`
 //! (`terminationDrainDuration`), `pkg/envoy/agent.go`.
 
-use super::hpa::pod_groups::{Phase as HpaPhase, PodState, ReadyCondition};
+use super::hpa::pod_groups::{PodPhase, PodState, ReadyCondition};
 use super::settings::{PodTimes, StartWhen, StartWork};
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::BTreeMap;
 
 /// Where a pod is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum PodStage {
     /// It has ended, or was never made.
     #[default]
     Absent,
@@ -58,7 +58,7 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodLife {
     /// Where it is in its life.
-    pub phase: Phase,
+    pub stage: PodStage,
     /// How many pods had its number before; the first of all run before the run begins.
     pub generation: u32,
     /// The version of its template.
@@ -167,7 +167,7 @@ impl PodLife {
     #[must_use]
     pub const fn running(node: u32) -> Self {
         Self {
-            phase: Phase::Ready,
+            stage: PodStage::Ready,
             generation: 0,
             revision: 0,
             node,
@@ -193,7 +193,7 @@ impl PodLife {
     #[must_use]
     pub const fn made(generation: u32, revision: u32, now: SimTime) -> Self {
         Self {
-            phase: Phase::Pending,
+            stage: PodStage::Pending,
             generation,
             revision,
             created: now,
@@ -219,7 +219,7 @@ impl PodLife {
         if sidecar == Sidecar::Native || (sidecar == Sidecar::Classic && times.hold_application) {
             runs = sidecar_ready.saturating_add(container);
         }
-        self.phase = Phase::Starting;
+        self.stage = PodStage::Starting;
         self.unschedulable = false;
         self.node = node;
         self.bound = now;
@@ -232,7 +232,7 @@ impl PodLife {
 
     /// What it had to do before it is ready is done: tells whether that is news.
     pub fn work_is_done(&mut self, now: SimTime, times: &PodTimes) -> bool {
-        let is_news = self.works && self.phase != Phase::Terminating;
+        let is_news = self.works && self.stage != PodStage::Terminating;
         if is_news {
             self.works = false;
             self.serves_at(self.started_from.max(now), times);
@@ -259,7 +259,7 @@ impl PodLife {
     pub fn delete(&mut self, now: SimTime, times: &PodTimes, sidecar: Sidecar) -> SimTime {
         let terminated = now.saturating_add(times.pre_stop);
         let drained = now.saturating_add(times.sidecar_drain);
-        self.phase = Phase::Terminating;
+        self.stage = PodStage::Terminating;
         self.deleted = now;
         self.killed_from = now.saturating_add(times.grace);
         (self.refuses_from, self.ends_from) = match sidecar {
@@ -277,34 +277,34 @@ impl PodLife {
     /// Since when it is ready, if it is, given what was seen last of its faults.
     #[must_use]
     pub fn ready_since(&self, fault: Option<ReadyCondition>) -> Option<SimTime> {
-        let is_ready = self.phase == Phase::Ready && fault.is_none_or(|it| it.ready);
+        let is_ready = self.stage == PodStage::Ready && fault.is_none_or(|it| it.ready);
         is_ready.then(|| fault.map_or(self.ready_from, |it| it.last_transition.max(self.ready_from)))
     }
 
     /// Whether its application takes a request.
     #[must_use]
     pub fn accepts(&self, now: SimTime) -> bool {
-        let there = matches!(self.phase, Phase::Ready | Phase::Terminating);
+        let there = matches!(self.stage, PodStage::Ready | PodStage::Terminating);
         there && self.serves_from <= now && now < self.refuses_from
     }
 
     /// Whether its network can be reached.
     #[must_use]
     pub const fn is_reachable(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Terminating)
+        matches!(self.stage, PodStage::Ready | PodStage::Terminating)
     }
 
     /// What an autoscaler knows of it, if there is one, given what was seen last of its faults.
     #[must_use]
     pub fn seen_by_autoscaler(&self, now: SimTime, fault: Option<ReadyCondition>) -> Option<PodState> {
-        let deleted = match self.phase {
-            Phase::Absent => return None,
-            Phase::Terminating => true,
-            Phase::Pending | Phase::Starting | Phase::Ready => false,
+        let deleted = match self.stage {
+            PodStage::Absent => return None,
+            PodStage::Terminating => true,
+            PodStage::Pending | PodStage::Starting | PodStage::Ready => false,
         };
-        let bound = self.phase != Phase::Pending;
+        let bound = self.stage != PodStage::Pending;
         let runs = bound && self.runs_from <= now;
-        let was_ready = matches!(self.phase, Phase::Ready | Phase::Terminating);
+        let was_ready = matches!(self.stage, PodStage::Ready | PodStage::Terminating);
         let last_transition = match fault {
             Some(seen) if was_ready => seen.last_transition.max(self.ready_from),
             None if was_ready => self.ready_from,
@@ -313,7 +313,7 @@ impl PodLife {
         let ready = was_ready && fault.is_none_or(|it| it.ready);
         let condition = ReadyCondition { ready, last_transition };
         Some(PodState {
-            phase: if runs { HpaPhase::Running } else { HpaPhase::Pending },
+            phase: if runs { PodPhase::Running } else { PodPhase::Pending },
             deleted,
             condition: bound.then_some(condition),
             started: bound.then_some(self.bound),
@@ -460,13 +460,13 @@ mod tests {
         assert_eq!(pod.seen_by_autoscaler(at(0), None), None);
         pod = PodLife::made(2, 0, at(0));
         let seen = pod.seen_by_autoscaler(at(1), None).unwrap();
-        assert_eq!((seen.phase, seen.condition, seen.started), (HpaPhase::Pending, None, None));
+        assert_eq!((seen.phase, seen.condition, seen.started), (PodPhase::Pending, None, None));
         let times = PodTimes::default();
         let start = Start { times: &times, factors: EXACT, sidecar: Sidecar::None, work: None };
         pod.start(0, at(100), at(5_000), &start);
         let pulling = pod.seen_by_autoscaler(at(4_000), None).unwrap();
-        assert_eq!((pulling.phase, pulling.started), (HpaPhase::Pending, Some(at(100))));
-        pod.phase = Phase::Ready;
+        assert_eq!((pulling.phase, pulling.started), (PodPhase::Pending, Some(at(100))));
+        pod.stage = PodStage::Ready;
         let ready = pod.seen_by_autoscaler(pod.ready_from, None).unwrap();
         assert!(ready.is_running_and_ready());
         let condition = |fault| pod.seen_by_autoscaler(at(60_000), Some(fault)).unwrap().condition.unwrap();

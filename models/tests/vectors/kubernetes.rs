@@ -11,7 +11,7 @@ use meshsim_models::kubernetes::hpa::metrics::{
     MetricResource, MetricSource, MetricSpec, PodMetric, largest,
 };
 use meshsim_models::kubernetes::hpa::observations::{Observations, PodReading, Readings};
-use meshsim_models::kubernetes::hpa::pod_groups::{Phase, PodGroup, PodState, ReadyCondition, StartUp};
+use meshsim_models::kubernetes::hpa::pod_groups::{PodGroup, PodPhase, PodState, ReadyCondition, StartUp};
 use meshsim_models::kubernetes::hpa::replica_calculator::{ReplicaCalculator, Tolerances};
 use meshsim_models::kubernetes::hpa::scaling_policy::{
     Allowance, Behavior, ScaleEvent, ScaleEvents, ScalingPolicy, ScalingRules, SelectPolicy,
@@ -108,11 +108,11 @@ fn pod_metric(metric: &Value) -> PodMetric {
 
 fn pod_state(pod: &Value) -> PodState {
     let phase = match text_at(pod, "phase").unwrap_or("Running") {
-        "Pending" => Phase::Pending,
-        "Running" => Phase::Running,
-        "Succeeded" => Phase::Succeeded,
-        "Failed" => Phase::Failed,
-        "Unknown" => Phase::Unknown,
+        "Pending" => PodPhase::Pending,
+        "Running" => PodPhase::Running,
+        "Succeeded" => PodPhase::Succeeded,
+        "Failed" => PodPhase::Failed,
+        "Unknown" => PodPhase::Unknown,
         other => panic!("`{other}` is not a phase"),
     };
     let last_transition = relative_at(pod, "last_transition_s").unwrap_or(SimTime::ZERO);

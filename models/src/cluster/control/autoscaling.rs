@@ -19,7 +19,7 @@ use crate::envoy::proxies::Proxy;
 use crate::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
 use crate::kubernetes::metrics_server::{Counters, CpuRequests, PodHistory};
-use crate::kubernetes::pod::Phase;
+use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::control_log::ScalingDecision;
 use crate::world::topology::Topology;
@@ -34,7 +34,7 @@ impl Control {
         for (slot, cell) in cells.iter().enumerate() {
             let pod = at.pods[slot];
             // Of a container that has died a kubelet says nothing.
-            let runs = matches!(pod.phase, Phase::Ready | Phase::Starting | Phase::Terminating)
+            let runs = matches!(pod.stage, PodStage::Ready | PodStage::Starting | PodStage::Terminating)
                 && pod.runs_from <= at.now
                 && !at.topology.faults.is_dead(at.pods.pod_in(slot), at.now);
             if runs {

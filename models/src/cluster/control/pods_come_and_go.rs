@@ -35,7 +35,7 @@ use crate::ids::{PodId, ServiceId};
 use crate::kubernetes::deployment::reconcile;
 use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
-use crate::kubernetes::pod::{Phase, PodLife, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
+use crate::kubernetes::pod::{PodLife, PodStage, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
 use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
 use crate::telemetry::control_log::{PodRecord, PodStep};
@@ -130,11 +130,11 @@ impl Control {
         if pod.generation != generation {
             return false;
         }
-        match pod.phase {
-            Phase::Pending => self.schedule_pod(at, slot),
-            Phase::Starting => self.pod_starts(at, slot),
-            Phase::Terminating => return pod.ends_from <= at.now,
-            Phase::Absent | Phase::Ready => {}
+        match pod.stage {
+            PodStage::Pending => self.schedule_pod(at, slot),
+            PodStage::Starting => self.pod_starts(at, slot),
+            PodStage::Terminating => return pod.ends_from <= at.now,
+            PodStage::Absent | PodStage::Ready => {}
         }
         false
     }
@@ -208,7 +208,7 @@ impl Control {
     fn pod_is_ready(&mut self, at: &mut Around<'_>, slot: usize) {
         let (pod, topology) = (at.pods.pod_in(slot), at.topology);
         let life = at.pods.life_mut(slot);
-        life.phase = Phase::Ready;
+        life.stage = PodStage::Ready;
         let site = topology.site_of_node(at.here, life.node);
         if topology.has_sidecars() {
             let sidecar = at.proxies.sidecar(slot);
@@ -228,22 +228,22 @@ impl Control {
         let sidecar = sidecar_of(at);
         self.record(at, slot, PodStep::Deleted);
         let pod = at.pods.life_mut(slot);
-        match pod.phase {
-            Phase::Pending => self.is_absent(at, slot, 0),
+        match pod.stage {
+            PodStage::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.
-            Phase::Starting if pod.runs_from > at.now => {
+            PodStage::Starting if pod.runs_from > at.now => {
                 self.release_node(at, slot);
                 self.is_absent(at, slot, 0);
             }
-            Phase::Starting | Phase::Ready => {
-                let was_ready = pod.phase == Phase::Ready;
+            PodStage::Starting | PodStage::Ready => {
+                let was_ready = pod.stage == PodStage::Ready;
                 let first = pod.delete(at.now, &settings.pods, sidecar);
                 pod_advances_at(at, slot, first);
                 if was_ready {
                     announce(at, at.pods.pod_in(slot), EndpointNews::Leaves);
                 }
             }
-            Phase::Absent | Phase::Terminating => {}
+            PodStage::Absent | PodStage::Terminating => {}
         }
     }
 
@@ -278,7 +278,7 @@ impl Control {
     fn is_absent(&mut self, at: &mut Around<'_>, slot: usize, open: u32) {
         self.record(at, slot, PodStep::Ended(open));
         let pod = at.pods.life_mut(slot);
-        pod.phase = Phase::Absent;
+        pod.stage = PodStage::Absent;
         pod.unschedulable = false;
         pod.ended = at.now;
         self.pod_dies(slot);

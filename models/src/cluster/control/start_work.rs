@@ -19,7 +19,7 @@ use super::state::Control;
 use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::job::Job;
 use crate::ids::PodId;
-use crate::kubernetes::pod::Phase;
+use crate::kubernetes::pod::PodStage;
 
 impl Control {
     /// The application in a slot begins to burn CPU, unless it is dead.
@@ -41,7 +41,7 @@ impl Control {
     pub(in crate::cluster) fn start_work_is_done(&mut self, at: &mut Around<'_>, slot: usize) {
         let times = &at.topology.description.kubernetes.pods;
         let pod = at.pods.life_mut(slot);
-        let is_starting = pod.phase == Phase::Starting;
+        let is_starting = pod.stage == PodStage::Starting;
         if pod.work_is_done(at.now, times) && is_starting {
             let ready = pod.ready_from;
             pod_advances_at(at, slot, ready);
@@ -52,10 +52,10 @@ impl Control {
     pub(in crate::cluster) fn pod_is_back(&mut self, at: &mut Around<'_>, pod: PodId) {
         let slot = at.pods.slot_of(pod);
         let life = at.pods[slot];
-        let begins = match life.phase {
-            Phase::Starting => life.works && life.runs_from <= at.now,
-            Phase::Ready => life.works || at.topology.burns_after_ready(pod),
-            Phase::Absent | Phase::Pending | Phase::Terminating => false,
+        let begins = match life.stage {
+            PodStage::Starting => life.works && life.runs_from <= at.now,
+            PodStage::Ready => life.works || at.topology.burns_after_ready(pod),
+            PodStage::Absent | PodStage::Pending | PodStage::Terminating => false,
         };
         if begins {
             self.start_work_begins(at, slot);

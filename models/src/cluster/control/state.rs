@@ -7,7 +7,7 @@ use crate::kubernetes::deployment::OwnedPod;
 use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::PodHistory;
-use crate::kubernetes::pod::{ImageCache, Phase, SIDECAR_IMAGE};
+use crate::kubernetes::pod::{ImageCache, PodStage, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::PodRequests;
 use crate::kubernetes::settings::ChangeKind;
@@ -116,8 +116,8 @@ impl Control {
     ) -> Vec<OwnedPod> {
         let owned = |slot: usize| {
             let pod = &pods[slot];
-            let bound = matches!(pod.phase, Phase::Starting | Phase::Ready);
-            (bound || pod.phase == Phase::Pending).then(|| OwnedPod {
+            let bound = matches!(pod.stage, PodStage::Starting | PodStage::Ready);
+            (bound || pod.stage == PodStage::Pending).then(|| OwnedPod {
                 slot,
                 revision: pod.revision,
                 node: bound.then_some(pod.node),
@@ -135,7 +135,7 @@ impl Control {
         let mut alike = vec![0; self.nodes.len()];
         let slots = pods.slots_of(self.deployments[deployment].service);
         for pod in slots.iter().map(|&slot| &pods[slot as usize]) {
-            if pod.revision == revision && matches!(pod.phase, Phase::Starting | Phase::Ready) {
+            if pod.revision == revision && matches!(pod.stage, PodStage::Starting | PodStage::Ready) {
                 alike[pod.node as usize] += 1;
             }
         }

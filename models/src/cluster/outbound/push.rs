@@ -11,7 +11,7 @@ use super::Outbound;
 use crate::cluster::around::Around;
 use crate::cluster::news::{EndpointNews, News, Push};
 use crate::ids::ConfigurationId;
-use crate::kubernetes::pod::Phase;
+use crate::kubernetes::pod::PodStage;
 
 impl Outbound {
     /// The proxies of this cluster take a push over. Tells whether any may have another configuration now.
@@ -20,7 +20,7 @@ impl Outbound {
             Push::Content { number, news: News::Endpoint { pod, what } } => {
                 at.proxies.comes(number, None);
                 let configuration = at.proxies.configuration();
-                let is_there = |pod| at.pods[at.pods.slot_of(pod)].phase != Phase::Absent;
+                let is_there = |pod| at.pods[at.pods.slot_of(pod)].stage != PodStage::Absent;
                 let numbers = (number, at.proxies.least_pushed(is_there));
                 self.endpoints.change(at.topology, at.here, (pod, what), configuration, numbers, at.now);
                 if what == EndpointNews::Leaves {

@@ -17,7 +17,7 @@ use meshsim_core::{SimDuration, SimTime};
 
 /// Where a pod is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum PodPhase {
     /// Not all containers run yet.
     Pending,
     /// It runs.
@@ -43,7 +43,7 @@ pub struct ReadyCondition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PodState {
     /// Where it is in its life.
-    pub phase: Phase,
+    pub phase: PodPhase,
     /// Whether its deletion was asked for.
     pub deleted: bool,
     /// Its readiness; absent before the kubelet has reported any.
@@ -90,7 +90,7 @@ impl PodState {
     /// Whether it runs and is ready, whatever is measured.
     #[must_use]
     pub fn is_running_and_ready(&self) -> bool {
-        self.phase == Phase::Running && self.condition.is_some_and(|condition| condition.ready)
+        self.phase == PodPhase::Running && self.condition.is_some_and(|condition| condition.ready)
     }
 
     /// How it counts for a metric, of CPU or not.
@@ -102,10 +102,10 @@ impl PodState {
         start_up: StartUp,
         now: SimTime,
     ) -> PodGroup {
-        if self.deleted || self.phase == Phase::Failed {
+        if self.deleted || self.phase == PodPhase::Failed {
             return PodGroup::Ignored;
         }
-        if self.phase == Phase::Pending {
+        if self.phase == PodPhase::Pending {
             return PodGroup::Unready;
         }
         match metric {
@@ -142,7 +142,7 @@ mod tests {
 
     fn pod(ready: bool, started: u64, changed: u64) -> PodState {
         PodState {
-            phase: Phase::Running,
+            phase: PodPhase::Running,
             deleted: false,
             condition: Some(ReadyCondition { ready, last_transition: ago(changed) }),
             started: Some(ago(started)),
@@ -159,8 +159,8 @@ mod tests {
     fn deleted_and_failed_pods_come_first_and_pending_ones_next() {
         let running = pod(true, 1_000, 900);
         assert_eq!(group(PodState { deleted: true, ..running }, true), PodGroup::Ignored);
-        assert_eq!(group(PodState { phase: Phase::Failed, ..running }, true), PodGroup::Ignored);
-        let pending = PodState { phase: Phase::Pending, ..running };
+        assert_eq!(group(PodState { phase: PodPhase::Failed, ..running }, true), PodGroup::Ignored);
+        let pending = PodState { phase: PodPhase::Pending, ..running };
         assert_eq!(pending.group(None, true, StartUp::default(), NOW), PodGroup::Unready);
         assert_eq!(running.group(None, true, StartUp::default(), NOW), PodGroup::Missing);
     }

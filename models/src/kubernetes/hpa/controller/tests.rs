@@ -1,6 +1,6 @@
 use super::super::metrics::{MetricResource, MetricSource, MetricSpec, PodMetric};
 use super::super::observations::{PodReading, Readings};
-use super::super::pod_groups::{Phase, PodState, ReadyCondition};
+use super::super::pod_groups::{PodPhase, PodState, ReadyCondition};
 use super::super::scaling_policy::{Allowance, Behavior, ScalingPolicy};
 use super::*;
 use proptest::prelude::*;
@@ -103,7 +103,7 @@ impl Workload {
         self.syncs += 1;
         let condition = Some(ReadyCondition { ready: true, last_transition: at(1) });
         let pod = PodState {
-            phase: Phase::Running,
+            phase: PodPhase::Running,
             deleted: false,
             condition,
             started: Some(at(1)),

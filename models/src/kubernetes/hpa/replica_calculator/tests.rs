@@ -1,5 +1,5 @@
 use super::super::metrics::{MetricResource, PodMetric};
-use super::super::pod_groups::{Phase, ReadyCondition};
+use super::super::pod_groups::{PodPhase, ReadyCondition};
 use super::*;
 use meshsim_core::SimDuration;
 
@@ -9,7 +9,7 @@ const NOW: SimTime = SimTime::from_nanos(10_000_000_000_000);
 fn pod(ready: bool) -> PodState {
     let long_ago = SimTime::from_nanos(1);
     let condition = Some(ReadyCondition { ready, last_transition: long_ago });
-    PodState { phase: Phase::Running, deleted: false, condition, started: Some(long_ago), is_old: false }
+    PodState { phase: PodPhase::Running, deleted: false, condition, started: Some(long_ago), is_old: false }
 }
 
 fn reading(value: Option<i64>, request: Option<i64>) -> PodReading {
