@@ -88,27 +88,22 @@ fn files_have_heads() {
     }
 }
 
-/// Words with several meanings name nothing: `it` is only what a closure is given, and a `place` is an index, a slot,
-/// a location or a number.
+/// Words with several meanings name nothing: `it` is only what a closure or a loop is given, and a `place` is an index, a
+/// slot, a location or a number.
 #[test]
 fn words_of_many_meanings_name_nothing() {
+    let names = |pair: &[&str]| match pair[1] {
+        "it" => pair[0] == "let",
+        "place" | "places" => matches!(pair[0], "let" | "mut" | "fn" | "for"),
+        _ => false,
+    };
     for (name, _) in ARROWS {
         for (file, text) in &package(name).texts {
             for (number, line) in text.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 let words: Vec<&str> = code.split(|it: char| !it.is_alphanumeric() && it != '_').collect();
-                let named = |word: &str| {
-                    words
-                        .windows(2)
-                        .any(|pair| matches!(pair[0], "let" | "mut" | "fn" | "for") && pair[1] == word)
-                };
-                let bad = ["it", "place", "places"].into_iter().find(|word| named(word));
-                assert!(
-                    bad.is_none(),
-                    "{name}/src/{file}:{}: `{}` tells nothing",
-                    number + 1,
-                    bad.unwrap_or_default()
-                );
+                let bad = words.windows(2).any(names);
+                assert!(!bad, "{name}/src/{file}:{}: a word that tells nothing: {code}", number + 1);
             }
         }
     }

