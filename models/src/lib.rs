@@ -60,6 +60,7 @@ pub mod kubernetes;
 pub mod liqo;
 pub mod multi_network;
 pub mod network;
+pub mod offloading;
 pub mod pod_id;
 pub mod request;
 pub mod sparse_table;

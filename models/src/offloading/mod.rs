@@ -1,0 +1,16 @@
+//! The offloading controller of the authors of FLUIDOS-MESH, and the strategies that it may ask.
+//!
+//! # Models
+//! The Geographical Microservice Autoplacer: when it acts (`controller`), what it believes of an edge (`analytic_model`),
+//! and what its strategies answer (`policy`).
+//!
+//! # Assumptions
+//! - Nothing in a cluster asks these rooms yet: no run has a controller.
+//!
+//! # Source
+//! mSvcBench/muPlacer at its commit of 9 July 2025, and the paper (DOI 10.36227/techrxiv.173626716.63354758/v1); the
+//! rules are written from their description, and held by answers of the original.
+
+pub mod analytic_model;
+pub mod controller;
+pub mod policy;

@@ -1,0 +1,20 @@
+//! Most frequently used: the services that are visited most come first and go last.
+//!
+//! # Source
+//! mSvcBench/muPlacer `strategies/MFU.py`.
+
+use super::situation::{Request, Situation, Unanswered, first_largest, first_smallest, services_of};
+use crate::offloading::analytic_model::EdgeSet;
+
+pub(super) fn decide(situation: &Situation<'_>, request: Request) -> Result<EdgeSet, Unanswered> {
+    let visits = situation.model.visits_in_one_cluster();
+    match request {
+        Request::Decrease { target, .. } => situation.add_until(target, |edge| {
+            let free = (0..edge.len() - 1).filter(|&it| !edge[it] && !situation.locked[it]);
+            first_largest(free.map(|it| (it, visits[it]))).map(|(service, _)| vec![service])
+        }),
+        Request::Increase { target, .. } => Ok(situation.remove_while(target, |edge| {
+            first_smallest(services_of(edge).map(|it| (it, visits[it]))).map(|(service, _)| service)
+        })),
+    }
+}

@@ -1,0 +1,177 @@
+//! SBMP: sets of services that requests visit together, by what they cost per millisecond gained; then those that are
+//! not needed go again.
+//!
+//! # Models
+//! Round by round the candidates (`candidates`) are weighed, and the cheapest comes to the edge, until the delay is
+//! shorter by what may stop the search or there is no candidate left. Then leaves of the edge go, the dearest per
+//! millisecond first, as long as the target holds without them.
+//!
+//! Taking back is the same search from an empty edge among the services that it has, to a delay that is longer by what
+//! is allowed.
+//!
+//! # Source
+//! mSvcBench/muPlacer `strategies/SBMP_offload.py` and `SBMP_unoffload.py`.
+
+pub mod candidates;
+
+use super::situation::{Request, Situation, Unanswered};
+use crate::offloading::analytic_model::{AnalyticModel, EdgeSet, Usage};
+use candidates::{Builder, Candidates};
+
+/// Less is counted as so much: ms gained, and s lost without a leaf.
+const LEAST_GAIN: f64 = 1e-3;
+/// The weight of what gains nothing.
+const NO_GAIN: f64 = 1e6;
+
+/// How the search goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sbmp {
+    /// Which sets are candidates.
+    pub candidates: Candidates,
+    /// How many calls from the edge a candidate may reach.
+    pub expanding_depth: usize,
+    /// Candidates of a round, at most.
+    pub max_sets: usize,
+}
+
+/// What a search found, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The services at the edge.
+    pub edge: EdgeSet,
+    /// What came in each round.
+    pub added: Vec<EdgeSet>,
+    /// What went again, in order.
+    pub pruned: Vec<usize>,
+}
+
+impl Sbmp {
+    pub(super) fn decide(&self, situation: &Situation<'_>, request: Request) -> Result<Found, Unanswered> {
+        match request {
+            Request::Decrease { target, stop } => self.offload(situation, target, stop),
+            Request::Increase { target, stop } => self.take_back(situation, target, stop),
+        }
+    }
+
+    /// The search, with what came and went in each step.
+    ///
+    /// # Errors
+    /// If calls go in circles.
+    pub fn search(&self, situation: &Situation<'_>, request: Request) -> Result<Found, Unanswered> {
+        self.decide(situation, request)
+    }
+
+    fn offload(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<Found, Unanswered> {
+        if is_cyclic(situation.model) {
+            return Err(Unanswered::Cyclic);
+        }
+        let mut found = Found { edge: situation.edge.clone(), added: Vec::new(), pruned: Vec::new() };
+        self.add(situation, stop, &mut found);
+        prune(situation, target, &mut found);
+        Ok(found)
+    }
+
+    /// The original ignores the configured depth here, and which candidates are configured.
+    fn take_back(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<Found, Unanswered> {
+        let model = situation.model;
+        let indices = model.indices();
+        let (now, void) = (situation.now().total, model.delay(&model.void_edge()).total);
+        let decrease = |increase: f64| (void - (now + increase)).max(0.0);
+        let in_cloud = |used: &[f64]| -> Vec<f64> {
+            let both = (0..indices).map(|index| used[index] + used[indices + index]);
+            both.chain(std::iter::repeat_n(0.0, indices)).collect()
+        };
+        let usage = Usage { cpu: in_cloud(&situation.usage.cpu), memory: in_cloud(&situation.usage.memory) };
+        let locked = situation.edge.iter().map(|there| !there).collect();
+        let from_void = Situation { model, edge: model.void_edge(), usage: &usage, locked };
+        let sbmp = Self { expanding_depth: indices, ..self.clone() };
+        sbmp.offload(&from_void, decrease(target), decrease(stop))
+    }
+
+    /// The cheapest candidate comes, round by round.
+    fn add(&self, situation: &Situation<'_>, stop: f64, found: &mut Found) {
+        let model = situation.model;
+        let before = situation.now();
+        let (mut delay, mut usage) = (before.clone(), situation.usage.clone());
+        let mut builder = Builder::new(&self.candidates, [self.expanding_depth, self.max_sets], situation);
+        while before.total - delay.total < stop {
+            let cost = model.cost(&usage, &delay).total();
+            let mut best = None;
+            let (mut least, mut gains) = (f64::INFINITY, false);
+            for candidate in builder.of(&found.edge) {
+                let edge: EdgeSet = found.edge.iter().zip(&candidate).map(|(a, b)| *a || *b).collect();
+                let new_delay = model.delay(&edge);
+                let gained = delay.total - new_delay.total;
+                gains |= gained > 0.0;
+                if gains && gained < 0.0 {
+                    continue;
+                }
+                let new_usage = model.shift(&usage, &delay.visits, &new_delay.visits);
+                let dearer = model.cost(&new_usage, &new_delay).total() - cost;
+                let weight = weight(gained, dearer);
+                if weight < least {
+                    least = weight;
+                    best = Some((candidate, edge, new_delay, new_usage));
+                }
+            }
+            let Some((candidate, edge, new_delay, new_usage)) = best else { break };
+            found.added.push(candidate);
+            (found.edge, delay, usage) = (edge, new_delay, new_usage);
+        }
+    }
+}
+
+/// What decides among candidates: the cost of a millisecond.
+fn weight(gained: f64, dearer: f64) -> f64 {
+    if gained > 0.0 {
+        dearer / (1000.0 * gained).clamp(LEAST_GAIN, 1e9)
+    } else {
+        NO_GAIN + 1000.0 * dearer * gained.abs()
+    }
+}
+
+/// Leaves of the edge go as long as the target holds without them.
+fn prune(situation: &Situation<'_>, target: f64, found: &mut Found) {
+    let model = situation.model;
+    let before = situation.now();
+    let cost_of = |edge: &EdgeSet| {
+        let delay = model.delay(edge);
+        let usage = model.shift(situation.usage, &before.visits, &delay.visits);
+        (delay.total, model.cost(&usage, &delay).total())
+    };
+    loop {
+        let (delay, cost) = cost_of(&found.edge);
+        let mut dearest = -1.0;
+        let mut goes = None;
+        let edge = &found.edge;
+        let calls_none =
+            |service: usize| (0..edge.len()).all(|to| !(edge[to] && model.is_called(service, to)));
+        for leaf in super::situation::services_of(edge).filter(|&service| calls_none(service)) {
+            let mut without = edge.clone();
+            without[leaf] = false;
+            let (delay_without, cost_without) = cost_of(&without);
+            let weight = (cost - cost_without) / (delay_without - delay).max(LEAST_GAIN);
+            if before.total - delay_without > target && weight > dearest {
+                dearest = weight;
+                goes = Some(leaf);
+            }
+        }
+        let Some(leaf) = goes else { return };
+        found.edge[leaf] = false;
+        found.pruned.push(leaf);
+    }
+}
+
+/// Whether calls go in circles, or a service calls itself.
+fn is_cyclic(model: &AnalyticModel) -> bool {
+    let indices = model.indices();
+    let mut left: Vec<bool> = vec![true; indices];
+    loop {
+        let is_called = |to: usize| (0..indices).any(|from| left[from] && model.is_called(from, to));
+        let goes: Vec<usize> = (0..indices).filter(|&it| left[it] && !is_called(it)).collect();
+        if goes.is_empty() {
+            return left.contains(&true);
+        }
+        goes.into_iter().for_each(|it| left[it] = false);
+    }
+}
