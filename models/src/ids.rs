@@ -48,6 +48,10 @@ id_type!(
     UpstreamId
 );
 id_type!(
+    /// The name of a subset: equal names have equal numbers.
+    SubsetId
+);
+id_type!(
     /// A route of a service, numbered over all services and configurations.
     RouteId
 );

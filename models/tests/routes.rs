@@ -13,13 +13,16 @@ use meshsim_models::envoy::route::{
     Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
 };
 use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
+use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, SubsetId};
+use meshsim_models::istiod::cluster_policy::{ConnectionPoolSettings, SimpleBalancer, TrafficPolicy};
+use meshsim_models::istiod::failover_priority::Labels;
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::istiod::subset::{Subset, SubsetSettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::requests::Requests;
-use meshsim_models::world::description::Description;
+use meshsim_models::world::description::{DataPlane, Description};
 use support::{
     CLOUD, EDGE, LOCAL_ROUND_TRIP_MS, all_ended, counted, counted_of, free_world, is_binomial, run, same_ms,
     served,
@@ -47,6 +50,7 @@ fn with_route(mut description: Description, route: RouteSettings) -> Description
 }
 
 fn to(service: u32, subset: Option<ClusterId>, weight: u32) -> WeightedDestination {
+    let subset = subset.map(Subset::Cluster);
     WeightedDestination { destination: Destination { service: ServiceId(service), subset }, weight }
 }
 
@@ -278,6 +282,113 @@ fn a_split_has_its_shares_between_subsets() {
     assert_eq!(served(&record, CLOUD).iter().sum::<u64>(), crossed);
 }
 
+/// Version `v1` with two pods at the edge, `v2` with one there and two in the cloud, and subsets `v1`, `v2` and `v3` of
+/// those labels. Which subset gets which weight is what the only route says.
+fn versions(weights: &[(u32, u32)]) -> Description {
+    let labels = |version: &str| -> Labels { [("version".to_owned(), version.to_owned())].into() };
+    let mut description = free_world(&[1], &[], &[(0, EDGE, 2)], HUNDRED, 100);
+    description.services[ServiceId(0)].labels = labels("v1");
+    let canary = description.add_version(ServiceId(0), "s0-v2", labels("v2"));
+    description.add_pods(canary, EDGE, 1);
+    description.add_pods(canary, CLOUD, 2);
+    for version in ["v1", "v2", "v3"] {
+        let name = description.subsets.push(version.to_owned());
+        description.services[ServiceId(0)].subsets.push(SubsetSettings {
+            name,
+            labels: labels(version),
+            // The less busy would be the nearer.
+            traffic_policy: TrafficPolicy { simple: SimpleBalancer::Random, ..TrafficPolicy::default() },
+            locality: None,
+            hash: None,
+        });
+    }
+    let to = |&(subset, weight): &(u32, u32)| {
+        let subset = Some(Subset::Named(SubsetId(subset)));
+        WeightedDestination { destination: Destination { service: ServiceId(0), subset }, weight }
+    };
+    let destinations = weights.iter().map(to).collect();
+    with_route(description, RouteSettings { destinations, ..RouteSettings::default() })
+}
+
+#[test]
+fn all_versions_are_endpoints_of_their_service() {
+    let mut description = versions(&[]);
+    description.services[ServiceId(0)].traffic_policy.simple = SimpleBalancer::RoundRobin;
+    let record = run(&description, 0);
+    let (n, [v1, v2]) = (record.requests.len() as u64, [EDGE, CLOUD].map(|it| served(&record, it)));
+    // Two pods of the first, one of the second and two more of that, in turn.
+    let all: Vec<u64> = v1.iter().chain(&v2).copied().collect();
+    assert_eq!(all.len(), 5);
+    assert!(all.iter().all(|it| it.abs_diff(n / 5) <= 20), "{all:?} of {n}");
+    // Without a mesh kube-proxy takes any of them for each connection, of which this user makes one per request.
+    description.populations[0].users = 1;
+    description.mesh.data_plane = DataPlane::None;
+    let record = run(&description, 0);
+    let reached = [EDGE, CLOUD].iter().flat_map(|it| served(&record, *it)).filter(|it| *it > 0).count();
+    assert_eq!(reached, 5);
+}
+
+#[test]
+fn versions_get_the_shares_of_their_subsets() {
+    let record = run(&versions(&[(0, 90), (1, 10)]), 0);
+    let ended = all_ended(&record);
+    let n = ended.len() as u64;
+    assert!(ended.iter().all(|(_, end)| end.status.is_ok()));
+    let [edge, cloud] = [EDGE, CLOUD].map(|it| served(&record, it));
+    let v2 = edge[2] + cloud[0] + cloud[1];
+    assert!(is_binomial(v2, n, 0.1), "{edge:?}, {cloud:?}");
+    // All of them are served, but for one that is on the way at the end, and each subset is balanced by itself.
+    assert!(record.requests.len() as u64 - (edge[0] + edge[1] + v2) <= 20);
+    assert!(is_binomial(edge[0], edge[0] + edge[1], 0.5), "{edge:?}");
+    assert!(is_binomial(edge[2], v2, 1.0 / 3.0), "{edge:?}, {cloud:?}");
+}
+
+#[test]
+fn a_subset_without_pods_has_no_host_and_one_that_no_rule_defines_is_no_upstream() {
+    let mut description = versions(&[(0, 50), (2, 30), (3, 20)]);
+    description.subsets.push("v4".to_owned());
+    let record = run(&description, 0);
+    let ended = all_ended(&record);
+    let count =
+        |status: &str| ended.iter().filter(|(_, end)| end.status.to_string() == status).count() as u64;
+    let n = ended.len() as u64;
+    let [good, no_host, no_cluster] = ["200", "503 UH", "503 NC"].map(count);
+    assert_eq!(good + no_host + no_cluster, n);
+    assert!(
+        is_binomial(no_host, n, 0.3) && is_binomial(no_cluster, n, 0.2),
+        "{no_host}, {no_cluster} of {n}"
+    );
+    for (_, end) in ended.iter().filter(|(_, end)| !end.status.is_ok()) {
+        assert!(same_ms(end.latency, 0.0) && end.totals.calls == 0, "{end:?}");
+    }
+    // A copy for nobody is dropped, and nothing else befalls the request.
+    let mut copied = versions(&[(0, 1)]);
+    let plain = run(&copied, 0);
+    let destination = Destination { service: ServiceId(0), subset: Some(Subset::Named(SubsetId(3))) };
+    copied.services[ServiceId(0)].routes[0].mirror = Some(Mirror { destination, percent: 100.0 });
+    let record = run(&copied, 0);
+    assert_eq!((record.requests, record.work), (plain.requests, plain.work));
+}
+
+#[test]
+fn the_limits_of_a_subset_are_its_own() {
+    let mut description = versions(&[(0, 50), (1, 50)]);
+    let http2_max_requests = Some(1);
+    let connection_pool = ConnectionPoolSettings { http2_max_requests, ..ConnectionPoolSettings::default() };
+    description.services[ServiceId(0)].subsets[1].traffic_policy =
+        TrafficPolicy { connection_pool, ..TrafficPolicy::default() };
+    let record = run(&description, 0);
+    let ended = all_ended(&record);
+    // A crossing takes 160 ms: while one is under way the second version takes no other.
+    let refused = ended.iter().filter(|(_, end)| end.status.to_string() == "503 UO").count() as u64;
+    let v2: u64 = served(&record, EDGE)[2] + served(&record, CLOUD).iter().sum::<u64>();
+    let v1: u64 = served(&record, EDGE)[..2].iter().sum();
+    assert!(refused > 1_000, "{refused}");
+    assert!(is_binomial(v1, ended.len() as u64, 0.5), "{v1} of {}", ended.len());
+    assert!(ended.len() as u64 - (v1 + v2 + refused) <= 1);
+    assert_eq!(counted_of(&record, EDGE, Counter::RequestOverflows), [refused, 0]);
+}
+
 #[test]
 fn retries_stay_with_the_destination_that_was_drawn() {
     let mut description = free_world(&[1, 1], &[], &[(0, EDGE, 1), (1, EDGE, 1)], TEN, 300);
@@ -315,8 +426,7 @@ fn what_is_counted_of_a_split_is_counted_at_its_destination() {
 fn a_mirror_gets_copies_and_nobody_notices() {
     let pods = [(0, EDGE, 1), (1, CLOUD, 1), (1, EDGE, 1)];
     let plain = free_world(&[5, 500], &[], &pods, HUNDRED, 30);
-    let mirror =
-        Mirror { destination: Destination { service: ServiceId(1), subset: Some(CLOUD) }, percent: 100.0 };
+    let mirror = Mirror { destination: to(1, Some(CLOUD), 1).destination, percent: 100.0 };
     let mirrored = with_route(
         plain.clone(),
         RouteSettings { mirror: Some(mirror), ..RouteSettings::default_of(NEWEST, false) },

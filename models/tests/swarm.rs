@@ -18,7 +18,7 @@ use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, Has
 use meshsim_models::faults::link::LinkFault;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
-use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId};
+use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId, SubsetId};
 use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -30,6 +30,7 @@ use meshsim_models::istiod::locality_priority::{Failover, Locality};
 use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::istiod::settings::IstiodSettings;
+use meshsim_models::istiod::subset::{Subset, SubsetSettings};
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -387,6 +388,7 @@ fn world(seed: u64) -> Description {
         gateway: gateway(dice),
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
+        subsets: Table::new(),
         configuration_changes: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
@@ -433,7 +435,41 @@ fn world_with_rules(seed: u64) -> Description {
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
-    with_impatient_callers(dice, description)
+    with_versions(&mut Dice::new(seed ^ 0x5B5E7), with_impatient_callers(dice, description))
+}
+
+/// Some worlds have a version of the service that routes lead to, and rules that tell the two apart, one that selects
+/// nothing, and routes to subsets of which some are not defined.
+fn with_versions(dice: &mut Dice, mut description: Description) -> Description {
+    if dice.chance(0.5) {
+        return description;
+    }
+    let last = ServiceId(description.services.len() as u32 - 1);
+    let labels = |version: &str| -> Labels { [("version".to_owned(), version.to_owned())].into() };
+    let version = description.add_version(last, "canary", labels("v1"));
+    for cluster in description.clusters.ids().collect::<Vec<_>>() {
+        if dice.chance(0.6) {
+            description.add_pods(version, cluster, dice.count(1, 2));
+        }
+    }
+    for name in ["v0", "v1", "v2"] {
+        let name = description.subsets.push(name.to_owned());
+        if dice.chance(0.8) {
+            let labels = labels(&description.subsets[name]);
+            let traffic_policy = traffic_policy(dice);
+            let rule = SubsetSettings { name, labels, traffic_policy, locality: None, hash: None };
+            description.services[last].subsets.push(rule);
+        }
+    }
+    description.services[last].labels = labels("v0");
+    for settings in description.services.iter_mut() {
+        for to in settings.routes.iter_mut().flat_map(|route| &mut route.destinations) {
+            if to.destination.service == last && dice.chance(0.7) {
+                to.destination.subset = Some(Subset::Named(SubsetId(dice.count(0, 2))));
+            }
+        }
+    }
+    description
 }
 
 /// Callers give up, users stop, pods and links swallow packets.
@@ -561,7 +597,8 @@ fn istiod(dice: &mut Dice, clusters: u32) -> IstiodSettings {
 
 /// Other rules for a service, which speaks what it did.
 fn configuration_change(dice: &mut Dice, description: &Description) -> ConfigurationChange {
-    let (services, clusters) = (description.services.len() as u32, description.clusters.len() as u32);
+    let own = description.services.iter().filter(|it| it.version_of.is_none()).count();
+    let (services, clusters) = (own as u32, description.clusters.len() as u32);
     let service = ServiceId(dice.count(0, services - 1));
     let ServiceSettings { protocol, waypoint, traffic_distribution, .. } = description.services[service];
     let rules = rules(dice, description.mesh.istio_version, services, clusters);
@@ -588,8 +625,8 @@ fn rules(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -
         locality: dice.chance(0.3).then(|| locality_setting(dice)),
         hash,
         routes,
-        external: false,
         waypoint: dice.chance(0.5),
+        ..ServiceSettings::default()
     }
 }
 
@@ -664,7 +701,7 @@ fn route(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -
     let millis = |dice: &mut Dice| SimDuration::from_millis(dice.pick(&[5, 50, 400]));
     let destination = |dice: &mut Dice, service| Destination {
         service,
-        subset: dice.chance(0.3).then(|| ClusterId(dice.count(0, clusters - 1))),
+        subset: dice.chance(0.3).then(|| Subset::Cluster(ClusterId(dice.count(0, clusters - 1)))),
     };
     // Later services only, so that the graph keeps no cycle: the last calls nobody.
     let last = ServiceId(services - 1);

@@ -10,6 +10,7 @@ use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
+use meshsim_models::istiod::subset::Subset;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
@@ -81,8 +82,10 @@ fn every_try_counts_that_was_given_up() {
 fn a_mirrors_copy_is_work_for_the_same_request() {
     let pods = [(0, EDGE, 1), (1, CLOUD, 1)];
     let plain = free_world(&[5, 500], &[], &pods, SLOW, 60);
-    let mirror =
-        Mirror { destination: Destination { service: ServiceId(1), subset: Some(CLOUD) }, percent: 100.0 };
+    let mirror = Mirror {
+        destination: Destination { service: ServiceId(1), subset: Some(Subset::Cluster(CLOUD)) },
+        percent: 100.0,
+    };
     let route = RouteSettings { mirror: Some(mirror), ..RouteSettings::default() };
     let record = run(&with_route(plain, route), 0);
     let far = record.metrics_from(CLOUD, SimTime::ZERO).work;

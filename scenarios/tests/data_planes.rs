@@ -80,7 +80,7 @@ const PLANES: [(&str, &[&str]); 4] = [
 
 /// Keys with a value that matters, where anything follows them; settings after the first are what it
 /// needs to matter, and are there without it too.
-const KEYS: [&[&str]; 48] = [
+const KEYS: [&[&str]; 51] = [
     &["mesh.data_plane=ambient"],
     &["mesh.istio_version=1.22"],
     &["mesh.connect_timeout=20ms"],
@@ -116,6 +116,9 @@ const KEYS: [&[&str]; 48] = [
     &["services.back.routes=[{ timeout = \"40ms\" }]"],
     &["services.back.routes=[{ fault = { delay = { fixed_delay = \"10ms\" } } }]"],
     &["services.front.routes=[{ fault = { abort = { http_status = 418, percentage = 10 } } }]"],
+    &["services.back.subsets.far={ labels = { \"topology.istio.io/cluster\" = \"cloud\" } }", TO_A_SUBSET],
+    &["services.back.labels={ tier = \"far\" }", TO_A_SUBSET, A_SUBSET],
+    &["services.front.labels={ tier = \"far\" }"],
     &["gateway.load_balancer=RANDOM"],
     &["gateway.replicas=3"],
     &["gateway.concurrency=1"],
@@ -154,10 +157,14 @@ const CONFIGURE_POLICY: &str = "changes=[{ at = \"2s\", service = \"back\", clus
                                 { at = \"3s\", service = \"back\", kind = \"configure\", \
                                 traffic_policy = { connection_pool = { tcp = { max_connections = 1 } } } }]";
 
+/// All requests go to a subset, which no pod is in but for its labels.
+const TO_A_SUBSET: &str = "services.back.routes=[{ destinations = [{ subset = \"far\" }] }]";
+const A_SUBSET: &str = "services.back.subsets.far.labels={ tier = \"far\" }";
+
 const DETECTION: &str = "mesh.traffic_policy.outlier_detection.consecutive_5xx_errors=3";
 
 /// Keys of services that are no business of the data plane, and those whose effect others have tests for.
-const NOT_OF_THE_MESH: [&str; 13] = [
+const NOT_OF_THE_MESH: [&str; 14] = [
     "services.resources",
     "services.image",
     "services.node_selector",
@@ -171,6 +178,7 @@ const NOT_OF_THE_MESH: [&str; 13] = [
     "services.threads",
     "services.wait",
     "services.external",
+    "services.version_of",
 ];
 
 fn plan(settings: &[&str]) -> Result<ComparisonPlan, Problems> {
@@ -206,7 +214,11 @@ fn every_key_is_simulated_refused_or_warned_of_under_every_data_plane() {
             let changes = results(&before) != results(&after);
             let said = warnings(&after);
             let follows = said.lines().find(|line| line.contains("nothing follows")).unwrap_or_default();
-            let depth = if path.starts_with("services") || path.starts_with("mesh.sidecar") { 3 } else { 2 };
+            let depth = match path {
+                "services.back.subsets.far" => 4,
+                _ if path.starts_with("services") || path.starts_with("mesh.sidecar") => 3,
+                _ => 2,
+            };
             let told: Vec<&str> = path.split('.').take(depth).collect();
             // Of the changes it is told which.
             let told =

@@ -198,3 +198,176 @@ fn failures_counters_and_pods_are_reported() {
     assert!(counters.contains(",back,upstream_cx_connect_fail,"), "{counters}");
     assert!(read("metrics.csv").contains("base,requests.failed.418 FI,"));
 }
+
+/// `back` in two versions, `v1` with three pods and `v2` with one, and a rule that tells them apart.
+const VERSIONS: &str = r#"[clusters.cloud.replicas]
+back = 3
+[services.back]
+labels = { version = "v1" }
+traffic_policy = { connection_pool = { tcp = { max_connections = 50 }, http = { max_retries = 7 } }, outlier_detection = { max_ejection_percent = 100 } }
+[services.back.subsets.v1]
+labels = { version = "v1" }
+[services.back.subsets.v2]
+labels = { version = "v2" }
+traffic_policy = { connection_pool = { http = { http2_max_requests = 9 } } }
+[services.back-v2]
+version_of = "back"
+labels = { version = "v2" }
+"#;
+
+/// The scenario with these versions and more.
+fn with_versions(lines: &str) -> String {
+    let base = SCENARIO.replace("replicas = { back = 3 }\n", "");
+    format!("{base}{VERSIONS}{lines}")
+}
+
+fn plan_of(text: &str) -> Result<ComparisonPlan, meshsim_scenarios::problem::Problems> {
+    let scenario = support::of_texts(&[("scenario.toml", text), ("app.json", WORKMODEL)], &[])?;
+    ComparisonPlan::new(&scenario, &Choice::default())
+}
+
+const CANARY: &str = "[[services.back.routes]]\ndestinations = [{ subset = \"v1\", weight = 80 }, { subset = \"v2\", weight = 20 }]\n";
+
+#[test]
+fn versions_are_told_apart_in_results() {
+    let plan = plan_of(&with_versions(CANARY)).unwrap_or_else(|problems| panic!("{problems}"));
+    let said: Vec<String> = before_run(&plan.strategies[0]).iter().map(ToString::to_string).collect();
+    assert_eq!(said, [""; 0]);
+    let directory = tempfile::tempdir().unwrap();
+    let summary = summary(&plan, Some(directory.path()));
+    let strategy = &summary.strategies[0];
+    let rate = |service: &str| strategy.served_by_pod[service]["cloud"].iter().sum::<f64>();
+    // Some 2400 calls: four standard deviations are 0.033.
+    let share = rate("back-v2") / (rate("back") + rate("back-v2"));
+    assert!((share - 0.2).abs() < 0.033, "{share}");
+    assert_eq!(strategy.served_by_pod["back-v2"]["cloud"].len(), 1);
+    assert!((rate("back") + rate("back-v2") - 20.0).abs() < 1.5);
+    assert_eq!(strategy.requests.completed, strategy.requests.offered - strategy.requests.in_flight);
+    let traffic = std::fs::read_to_string(directory.path().join("traffic.csv")).unwrap();
+    let called = |service: &str| {
+        let row = |from: &str| format!("base,{from},front,cloud,{service},");
+        let rows = ["cloud", "edge"].map(row);
+        let found = traffic.lines().filter(|line| rows.iter().any(|row| line.starts_with(row)));
+        found.map(|line| line.split(',').nth(5).unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let [v1, v2] = ["back", "back-v2"].map(called);
+    assert!((v2 as f64 / (v1 + v2) as f64 - 0.2).abs() < 0.033, "{v1}, {v2}");
+}
+
+#[test]
+fn a_subset_takes_whole_parts_of_its_rule() {
+    let plan = plan_of(&with_versions(CANARY)).unwrap_or_else(|problems| panic!("{problems}"));
+    let description = &plan.strategies[0].description;
+    let back = description.application.service_named("back").unwrap();
+    let [v1, v2] = &description.services[back].subsets[..] else { panic!() };
+    let rule = description.services[back].traffic_policy;
+    assert_eq!(v1.traffic_policy, rule);
+    // What it says of limits is all that there is of limits; what it does not say is the rule's.
+    let (pool, of_rule) = (v2.traffic_policy.connection_pool, rule.connection_pool);
+    assert_eq!((pool.http2_max_requests, pool.max_connections, pool.max_retries), (Some(9), None, None));
+    assert_eq!((of_rule.max_connections, of_rule.max_retries), (Some(50), Some(7)));
+    assert_eq!(v2.traffic_policy.outlier_detection, rule.outlier_detection);
+    // Who has subsets has a rule of its own, and nothing of the mesh's.
+    let text = with_versions(CANARY).replacen("traffic_policy = { connection_pool = { tcp", "# ", 1)
+        + "[mesh.traffic_policy]\nload_balancer.simple = \"RANDOM\"\n";
+    let plan = plan_of(&text).unwrap_or_else(|problems| panic!("{problems}"));
+    let description = &plan.strategies[0].description;
+    assert_eq!(description.services[back].subsets[0].traffic_policy, Default::default());
+}
+
+#[test]
+fn subsets_that_nobody_has_or_reaches_are_warned_of() {
+    let said = |lines: &str| -> String {
+        let plan = plan_of(&with_versions(lines)).unwrap_or_else(|problems| panic!("{problems}"));
+        before_run(&plan.strategies[0]).iter().map(|it| format!("{it}\n")).collect()
+    };
+    let unused = said("");
+    for key in
+        ["services.back.subsets.v1 (needs a route to it)", "services.back.subsets.v2 (needs a route to it)"]
+    {
+        assert!(unused.contains(key), "{unused}");
+    }
+    let undefined = said(&CANARY.replace("v2", "v3"));
+    let expected = "from 0 s on a route leads to subset `v3` of `back`, which has none of that name: its requests are \
+                    answered 503 (NC)";
+    assert!(undefined.contains(expected), "{undefined}");
+    let empty = said(&format!(
+        "{}[services.back.subsets.v3]\nlabels = {{ version = \"v3\" }}\n",
+        CANARY.replace("v2", "v3")
+    ));
+    assert!(empty.contains("subset `v3` of `back`, whose labels no pod has"), "{empty}");
+    let labels = said(&format!("{CANARY}[services.front]\nlabels = {{ tier = \"web\" }}\n"));
+    assert!(labels.contains("nothing follows services.front.labels (needs a subset by them)"), "{labels}");
+    // A rule that comes after the route: until then the subset is not defined.
+    let later = said(
+        "[[services.back.routes]]\ndestinations = [{ subset = \"v1\", weight = 1 }, { subset = \"v9\", weight = 1 }]\n\
+         [[changes]]\nat = \"20s\"\nservice = \"back\"\nkind = \"configure\"\n\
+         subsets = { v1 = { labels = { version = \"v1\" } }, v9 = { labels = { version = \"v2\" } } }\n",
+    );
+    assert!(
+        later.contains("from 0 s on a route leads to subset `v9`") && !later.contains("from 20 s"),
+        "{later}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_versions_and_subsets_is_said() {
+    let wrong = |old: &str, new: &str, expected: &str| {
+        let text = with_versions(CANARY);
+        assert!(text.contains(old), "{old}");
+        let said = plan_of(&text.replacen(old, new, 1)).map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains(expected), "{new}\n{said}");
+    };
+    let version = "version_of = \"back\"\n";
+    wrong(version, "version_of = \"bakc\"\n", "there is no service `bakc` (did you mean `back`?)");
+    wrong(version, "version_of = \"back-v2\"\n", "there is no service `back-v2` (did you mean `back`?)");
+    let other = "version_of = \"back\"\n[services.back-v3]\nversion_of = \"back-v2\"\n[services.back-v2.x]\n";
+    wrong(
+        "version_of = \"back\"\nlabels = { version = \"v2\" }\n",
+        &other.replace("[services.back-v2.x]\n", ""),
+        "`back-v3` is a version of `back-v2`, which is one itself (write version_of = \"back\")",
+    );
+    for (key, line) in [
+        ("protocol", "protocol = \"http2\"\n"),
+        ("traffic_policy", "traffic_policy = { load_balancer = { simple = \"RANDOM\" } }\n"),
+        ("traffic_distribution", "traffic_distribution = \"PreferClose\"\n"),
+        ("routes", "routes = [{ timeout = \"1s\" }]\n"),
+        ("subsets", "subsets = { v1 = { labels = {} } }\n"),
+        ("waypoint", "waypoint = true\n"),
+    ] {
+        let expected =
+            format!("`back-v2` is a version of `back` and has no {key} of its own (write it of `back`");
+        wrong(version, &format!("{version}{line}"), &expected);
+    }
+    wrong(
+        "{ subset = \"v2\", weight = 20 }",
+        "{ service = \"back-v2\", weight = 20 }",
+        "`back-v2` is a version of `back` and no service (write subset = ",
+    );
+    wrong(
+        "{ subset = \"v2\", weight = 20 }",
+        "{ subset = \"v2\", cluster = \"cloud\", weight = 20 }",
+        "a destination has subset and cluster",
+    );
+    wrong(
+        "service = \"front\"\n",
+        "service = \"back-v2\"\n",
+        "`edge` calls `back-v2`, which is a version of `back`",
+    );
+    let configure = "[[changes]]\nat = \"1s\"\nservice = \"back-v2\"\nkind = \"configure\"\nroutes = []\n";
+    wrong(CANARY, &format!("{CANARY}{configure}"), "`back-v2` is a version of `back` (change `back`");
+    let scale = "[[changes]]\nat = \"1s\"\nservice = \"back\"\nkind = \"scale\"\ncluster = \"cloud\"\nreplicas = 2\nsubsets = {}\n";
+    wrong(CANARY, &format!("{CANARY}{scale}"), "a change of kind \"scale\" has no subsets");
+    wrong(
+        "labels = { version = \"v1\" }\n[services.back.subsets.v2]",
+        "[services.back.subsets.v2]",
+        "labels",
+    );
+    wrong(
+        version,
+        &format!("{version}endpoints.buy.service_time = \"1ms\"\n"),
+        "the work model says the endpoints",
+    );
+    let tcp = "[services.back]\nprotocol = \"tcp\"\n";
+    wrong("[services.back]\n", tcp, "service `back` speaks tcp and has subsets");
+}

@@ -742,8 +742,8 @@ fn pods_and_changes_that_cannot_be() {
     check_after(&configure("routes = [{ timeout = \"1s\" }]\ntraffic_policy = {}"), "no problem");
     check_after(
         &configure(""),
-        "bad.toml:25:1: a change of kind \"configure\" changes nothing (write routes = [...] or traffic_policy = { ... \
-         })",
+        "bad.toml:25:1: a change of kind \"configure\" changes nothing (write routes = [...], traffic_policy = { ... } \
+         or subsets = { ... })",
     );
     check_after(
         &configure("routes = []\ncluster = \"cloud\"\nreplicas = 2"),

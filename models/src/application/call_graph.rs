@@ -18,7 +18,7 @@ use crate::draws::Purpose;
 use crate::ids::{EndpointId, ServiceId};
 use crate::units::Cores;
 use meshsim_core::random::Address;
-use meshsim_core::{SimDuration, Table};
+use meshsim_core::{Id, SimDuration, Table};
 
 /// Every service and endpoint of the simulated application.
 #[derive(Clone, Debug, Default)]
@@ -251,6 +251,18 @@ impl Application {
         }
         let name = &self.endpoints[endpoint].name;
         settings.endpoints().find(|&other| self.endpoints[other].name == *name).unwrap_or(settings.endpoint)
+    }
+
+    /// Adds a service that does what another one does, endpoint by endpoint, with one pod where nothing else is said.
+    pub fn add_like(&mut self, other: ServiceId, name: &str) -> ServiceId {
+        let service = ServiceId::from_index(self.services.len());
+        let mut own: Vec<EndpointId> = self.services[other].endpoints().collect();
+        for endpoint in &mut own {
+            *endpoint = self.endpoints.push(Endpoint { service, ..self.endpoints[*endpoint].clone() });
+        }
+        let others = own.split_off(1);
+        let like = self.services[other].clone();
+        self.services.push(Service { name: name.to_owned(), endpoint: own[0], others, replicas: 1, ..like })
     }
 
     /// Whether a service may call another.

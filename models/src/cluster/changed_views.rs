@@ -59,7 +59,7 @@ impl ChangedViews {
         (number, least): (u32, u32),
         now: SimTime,
     ) {
-        let service = topology.pod_ids.service_of(pod);
+        let service = topology.front_of(pod);
         let known =
             match self.newest(service).and_then(|it| it.find(pod).ok().map(|index| it.endpoints[index])) {
                 Some(change) => change.now,

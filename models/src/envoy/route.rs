@@ -18,9 +18,10 @@
 
 use super::fault_injection::FaultInjection;
 use super::retry::Retry;
-use crate::ids::{ClusterId, RouteId, ServiceId, UpstreamId};
+use crate::ids::{RouteId, ServiceId, UpstreamId};
 use crate::istiod::istio_version::IstioVersion;
 use crate::istiod::retry_policy::RetryPolicy;
+use crate::istiod::subset::Subset;
 use meshsim_core::SimDuration;
 
 /// A route of a service, in plain values.
@@ -40,14 +41,13 @@ pub struct RouteSettings {
     pub mirror: Option<Mirror>,
 }
 
-/// A service or the part of its endpoints that is in a cluster (a subset by the label
-/// `topology.istio.io/cluster`).
+/// A service or a subset of its endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Destination {
     /// The service.
     pub service: ServiceId,
-    /// The cluster.
-    pub subset: Option<ClusterId>,
+    /// The subset, if not all endpoints.
+    pub subset: Option<Subset>,
 }
 
 /// A destination and its part of the requests.
@@ -95,8 +95,8 @@ pub enum ValueMatch {
 pub struct Route {
     /// The destination, if the route says nothing else that befalls a request before its first attempt.
     pub plain: Option<UpstreamId>,
-    /// Where it goes, with cumulated weights.
-    destinations: Vec<(UpstreamId, u32)>,
+    /// Where it goes, with cumulated weights; nowhere, where no rule defines the subset.
+    destinations: Vec<(Option<UpstreamId>, u32)>,
     /// Which one it is.
     pub number: RouteId,
     /// How long the whole request may take.
@@ -119,24 +119,24 @@ impl RouteSettings {
 }
 
 impl Route {
-    /// The route of a service by its settings; `upstream_of` numbers destinations.
+    /// The route of a service by its settings; `upstream_of` numbers destinations, if there is such an upstream.
     #[must_use]
     pub fn new(
         service: ServiceId,
         settings: &RouteSettings,
-        upstream_of: impl Fn(Destination) -> UpstreamId,
+        upstream_of: impl Fn(Destination) -> Option<UpstreamId>,
     ) -> Self {
         let own = [WeightedDestination { destination: Destination { service, subset: None }, weight: 1 }];
         let written = settings.destinations.as_slice();
         let mut sum = 0;
-        let destinations: Vec<(UpstreamId, u32)> = if written.is_empty() { &own } else { written }
+        let destinations: Vec<(Option<UpstreamId>, u32)> = if written.is_empty() { &own } else { written }
             .iter()
             .map(|it| {
                 sum += it.weight;
                 (upstream_of(it.destination), sum)
             })
             .collect();
-        let only = if let [(only, _)] = destinations.as_slice() { Some(*only) } else { None };
+        let only = if let [(only, _)] = destinations.as_slice() { *only } else { None };
         let is_plain = settings.timeout.is_none() && settings.fault.is_none() && settings.mirror.is_none();
         Self {
             plain: only.filter(|_| is_plain),
@@ -145,7 +145,7 @@ impl Route {
             timeout: settings.timeout.filter(|timeout| *timeout > SimDuration::ZERO),
             retry: settings.retry.as_ref().map(Retry::new),
             fault: settings.fault,
-            mirror: settings.mirror.map(|it| (upstream_of(it.destination), it.percent)),
+            mirror: settings.mirror.and_then(|it| Some((upstream_of(it.destination)?, it.percent))),
             headers: settings.headers.clone(),
         }
     }
@@ -156,17 +156,15 @@ impl Route {
         self.headers.iter().all(|header| header.matches(headers))
     }
 
-    /// The only destination; none if there are several.
+    /// The destination of a request, by a number from 0 to 1 that is drawn if there are several; none if it is a subset
+    /// that no rule defines.
     #[must_use]
-    pub fn only_destination(&self) -> Option<UpstreamId> {
-        if let [(only, _)] = self.destinations.as_slice() { Some(*only) } else { None }
-    }
-
-    /// The destination of a request, by a number from 0 to 1.
-    #[must_use]
-    pub fn destination(&self, uniform: f64) -> UpstreamId {
+    pub fn destination(&self, uniform: impl FnOnce() -> f64) -> Option<UpstreamId> {
+        if let [(only, _)] = self.destinations.as_slice() {
+            return *only;
+        }
         let total = self.destinations.last().map_or(0, |(_, sum)| *sum);
-        let point = (uniform * f64::from(total)) as u32;
+        let point = (uniform() * f64::from(total)) as u32;
         let found = self.destinations.iter().find(|(_, sum)| point < *sum);
         found.or(self.destinations.last()).expect("a route has a destination").0
     }
@@ -193,7 +191,7 @@ mod tests {
     }
 
     fn route(settings: &RouteSettings) -> Route {
-        Route::new(ServiceId(7), settings, |to| UpstreamId(to.service.0))
+        Route::new(ServiceId(7), settings, |to| (to.service.0 != 9).then_some(UpstreamId(to.service.0)))
     }
 
     #[test]
@@ -202,10 +200,20 @@ mod tests {
             destinations: vec![to(1, 90), to(2, 0), to(3, 10)],
             ..Default::default()
         });
-        let of = [0.0, 0.899, 0.9, 0.999_999].map(|uniform| split.destination(uniform).0);
-        assert_eq!(of, [1, 1, 3, 3]);
-        assert_eq!(split.only_destination(), None);
-        assert_eq!(route(&RouteSettings::default()).only_destination(), Some(UpstreamId(7)));
+        let of = [0.0, 0.899, 0.9, 0.999_999].map(|uniform| split.destination(|| uniform));
+        assert_eq!(of, [1, 1, 3, 3].map(|it| Some(UpstreamId(it))));
+        assert_eq!(split.plain, None);
+        let only = route(&RouteSettings::default());
+        assert_eq!(only.destination(|| unreachable!("nothing is drawn")), Some(UpstreamId(7)));
+        assert_eq!(only.plain, Some(UpstreamId(7)));
+    }
+
+    #[test]
+    fn what_no_rule_defines_is_no_destination() {
+        let lost = route(&RouteSettings { destinations: vec![to(9, 1)], ..Default::default() });
+        assert_eq!((lost.plain, lost.destination(|| 0.0)), (None, None));
+        let half = route(&RouteSettings { destinations: vec![to(1, 1), to(9, 1)], ..Default::default() });
+        assert_eq!([0.4, 0.6].map(|it| half.destination(|| it)), [Some(UpstreamId(1)), None]);
     }
 
     #[test]

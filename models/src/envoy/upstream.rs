@@ -30,9 +30,10 @@ use super::outlier_detection::{AtTick, Detector, EjectionType, HostResult, Outli
 use super::priority_load::{DEFAULT_OVERPROVISIONING_FACTOR, LevelLoad, PriorityLoad};
 use super::session_affinity::HashPolicy;
 use crate::application::call_graph::Protocol;
-use crate::ids::{BreakerId, ClusterId, PodId, PoolId, ServiceId};
+use crate::ids::{BreakerId, PodId, PoolId, ServiceId};
 use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::istiod::locality_setting::InForce;
+use crate::istiod::subset::Selector;
 use crate::pod_id::PodAddresses;
 use meshsim_core::random::{Draw, bits, uniform_index};
 use meshsim_core::{SimDuration, SimTime};
@@ -43,8 +44,8 @@ use std::ops::Range;
 pub struct UpstreamSpec {
     /// Whose endpoints it has.
     pub service: ServiceId,
-    /// Only those of this cluster, if it is a subset.
-    pub subset: Option<ClusterId>,
+    /// Only those that this selects, if it is a subset.
+    pub subset: Option<Selector>,
     /// In which order istiod sends its endpoints, if in any.
     pub locality: Option<InForce>,
     /// What its requests are.

@@ -21,6 +21,7 @@ use crate::istiod::failover_priority::{
 };
 use crate::istiod::locality_priority::{Locality, locality_priority, priorities};
 use crate::istiod::locality_setting::{HOSTNAME_LABEL, InForce, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
+use crate::pod_id::PodIds;
 use crate::world::description::{Description, NodeSpec};
 use meshsim_core::{Id, SimTime, Table, id_type};
 use std::collections::BTreeMap;
@@ -132,8 +133,8 @@ pub(crate) fn sent_to(
     spec: &UpstreamSpec,
     known: &[Known],
 ) -> Vec<Endpoint> {
-    let in_subset = |it: &Known| spec.subset.is_none_or(|cluster| sites[it.site].cluster == cluster);
-    let sent = |it: &&Known| in_subset(it) && (it.ready || spec.policy.unready_endpoints_sent);
+    let in_subset = in_subset(description, sites, spec);
+    let sent = |it: &&Known| in_subset(it.pod, it.site) && (it.ready || spec.policy.unready_endpoints_sent);
     let known: Vec<Known> = known.iter().filter(sent).copied().collect();
     let mut endpoints: Vec<Endpoint> = known
         .iter()
@@ -165,6 +166,21 @@ pub(crate) fn sent_to(
     endpoints
 }
 
+/// Whether an endpoint is in the subset that an upstream is.
+fn in_subset(
+    description: &Description,
+    sites: &Table<SiteId, Site>,
+    spec: &UpstreamSpec,
+) -> impl Fn(PodId, SiteId) -> bool {
+    let ids = PodIds::new(description.clusters.len(), description.services.len());
+    move |pod, site| {
+        spec.subset.as_ref().is_none_or(|selector| {
+            let own = &description.services[ids.service_of(pod)].labels;
+            selector.selects(sites[site].cluster, own, &sites[site].labels)
+        })
+    }
+}
+
 /// How the views of an upstream are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -191,19 +207,21 @@ impl Order {
 
 /// The list that the views of an upstream share, of all that is known before the run.
 pub(crate) fn list_of(
+    description: &Description,
     sites: &Table<SiteId, Site>,
     spec: &UpstreamSpec,
     known: impl Iterator<Item = Known>,
 ) -> EndpointList {
-    let in_subset = |it: &Known| spec.subset.is_none_or(|cluster| sites[it.site].cluster == cluster);
-    EndpointList::new(known.filter(in_subset).map(|it| (it.pod, it.weight, sites[it.site].names)))
+    let in_subset = in_subset(description, sites, spec);
+    let known = known.filter(|it| in_subset(it.pod, it.site));
+    EndpointList::new(known.map(|it| (it.pod, it.weight, sites[it.site].names)))
 }
 
 /// The levels that the proxies of a site are sent, as parts of the list of all: what [`sent_to`] comes to where
 /// localities are not weighted. `changes` are the endpoints that are not as before the run, in ascending order: as
 /// they are, and where they were.
 pub(crate) fn levels_for(
-    sites: &Table<SiteId, Site>,
+    (description, sites): (&Description, &Table<SiteId, Site>),
     site: SiteId,
     (spec, order): (&UpstreamSpec, Order),
     list: &EndpointList,
@@ -219,12 +237,13 @@ pub(crate) fn levels_for(
         Order::OneLevel => 0,
         _ => locality_priority(viewer, &sites[site].names) as usize,
     };
-    let in_subset = |site: SiteId| spec.subset.is_none_or(|cluster| sites[site].cluster == cluster);
+    let in_subset = in_subset(description, sites, spec);
     let mut levels: Vec<Changed> = parts.iter().map(|_| Changed::default()).collect();
     for change in changes {
-        let sent =
-            change.now.filter(|it| in_subset(it.site) && (it.ready || spec.policy.unready_endpoints_sent));
-        let before = change.before.filter(|&site| in_subset(site));
+        let sent = change
+            .now
+            .filter(|it| in_subset(it.pod, it.site) && (it.ready || spec.policy.unready_endpoints_sent));
+        let before = change.before.filter(|&site| in_subset(change.pod, site));
         let detail = sent.map(|it| Detail { weight: it.weight, healthy: it.ready, added: it.added });
         let position = list.find(change.pod).unwrap_or_else(|position| position);
         match (before, sent) {

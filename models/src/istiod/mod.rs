@@ -13,4 +13,5 @@ pub mod push_kind;
 pub mod push_queue;
 pub mod retry_policy;
 pub mod settings;
+pub mod subset;
 pub mod upstreams;

@@ -1,7 +1,7 @@
 //! What proxies are told of the upstreams that they call: Envoy's clusters and routes.
 //!
 //! # Models
-//! Every service is an upstream; so is every subset of one that a route names. What a DestinationRule
+//! Every service is an upstream; so is every subset of one that a route names and a rule defines (`subset`). What a DestinationRule
 //! and the rest of the mesh say becomes an [`UpstreamSpec`], what a VirtualService says a [`Route`].
 //! Gateways follow the same rules as sidecars, but may balance in a way of their own. Without a mesh
 //! there are no rules: the gateway is an Envoy with Istio's defaults and no outlier detection. In
@@ -31,7 +31,8 @@ use crate::envoy::session_affinity::{ConsistentHash, HashBalancer};
 use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{ConfigurationId, PopulationId, RouteId, ServiceId, UpstreamId};
 use crate::istiod::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
-use crate::istiod::locality_setting::{self, InForce};
+use crate::istiod::locality_setting::{self, InForce, LocalitySetting};
+use crate::istiod::subset::{Selector, Subset};
 use crate::world::description::{DataPlane, Description, ServiceSettings};
 use meshsim_core::{Id, Table};
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ pub struct Upstreams {
 /// Which upstreams and routes are in force.
 #[derive(Clone, Debug)]
 struct Configuration {
-    /// By service: the upstream of all its endpoints.
+    /// By service: the upstream of all its endpoints; of a version, that of the service of which it is one.
     of_services: Table<ServiceId, UpstreamId>,
     /// By service: its routes, in their order.
     routes: Table<ServiceId, Range<u32>>,
@@ -118,7 +119,7 @@ impl Upstreams {
         self.specs.is_empty()
     }
 
-    /// Their ids: services first.
+    /// Their ids: services first, without versions.
     pub fn ids(&self) -> impl Iterator<Item = UpstreamId> + use<> {
         self.specs.ids()
     }
@@ -212,18 +213,26 @@ impl Making<'_> {
         current: &mut BTreeMap<Destination, UpstreamId>,
         last: Option<&Configuration>,
     ) -> Configuration {
+        let before = std::mem::take(current);
         for destination in destinations(settings) {
-            let spec = spec(self.description, &settings[destination.service], destination);
-            let known = current.get(&destination).filter(|&&known| self.specs[known] == spec);
-            if known.is_none() {
-                current.insert(destination, self.specs.push(spec));
-            }
+            let Some(spec) = spec(self.description, &settings[destination.service], destination) else {
+                continue;
+            };
+            let known = before.get(&destination).copied().filter(|&known| self.specs[known] == spec);
+            current.insert(destination, known.unwrap_or_else(|| self.specs.push(spec)));
         }
-        let of_service = |service| current[&Destination { service, subset: None }];
+        let of_service = |(service, it): (ServiceId, &ServiceSettings)| {
+            current[&Destination { service: it.version_of.unwrap_or(service), subset: None }]
+        };
         let routes: Table<ServiceId, Range<u32>> = settings
             .enumerate()
             .map(|(service, settings)| {
-                let made = self.routes_of(service, settings, |destination| current[&destination]);
+                // Nobody asks for a version: it is a service's that has routes.
+                if settings.version_of.is_some() {
+                    return 0..0;
+                }
+                let made =
+                    self.routes_of(service, settings, |destination| current.get(&destination).copied());
                 let before = last.map(|last| last.routes[service].clone());
                 before.filter(|before| self.are(before, &made)).unwrap_or_else(|| self.add(made))
             })
@@ -233,7 +242,7 @@ impl Making<'_> {
         };
         let populations = self.description.populations.iter();
         Configuration {
-            of_services: settings.ids().map(of_service).collect(),
+            of_services: settings.enumerate().map(of_service).collect(),
             plain: routes.iter().map(|of| taken(of, &[])).collect(),
             of_users: populations
                 .flat_map(|population| routes.iter().map(|of| taken(of, &population.headers)))
@@ -247,7 +256,7 @@ impl Making<'_> {
         &self,
         service: ServiceId,
         settings: &ServiceSettings,
-        upstream_of: impl Fn(Destination) -> UpstreamId,
+        upstream_of: impl Fn(Destination) -> Option<UpstreamId>,
     ) -> Vec<Route> {
         let route = |settings: &RouteSettings| Route::new(service, settings, &upstream_of);
         if !settings.routes.is_empty() {
@@ -286,18 +295,22 @@ impl Making<'_> {
 
 /// What is told of a service under the data plane that there is.
 fn in_force(description: &Description, service: ServiceId, it: &ServiceSettings) -> ServiceSettings {
-    let bare = ServiceSettings { protocol: it.protocol, ..ServiceSettings::default() };
+    let version_of = description.services[service].version_of;
+    let bare = ServiceSettings { protocol: it.protocol, version_of, ..ServiceSettings::default() };
     match description.mesh.data_plane {
-        DataPlane::Sidecar => it.clone(),
+        DataPlane::Sidecar => ServiceSettings { version_of, ..it.clone() },
         DataPlane::None => bare,
-        DataPlane::Ambient if description.waypoints().any(|other| other == service) => it.clone(),
+        DataPlane::Ambient if description.waypoints().any(|other| other == service) => {
+            ServiceSettings { version_of, ..it.clone() }
+        }
         DataPlane::Ambient => ServiceSettings { traffic_distribution: it.traffic_distribution, ..bare },
     }
 }
 
 /// All services, then all subsets that routes name.
 fn destinations(settings: &Table<ServiceId, ServiceSettings>) -> Vec<Destination> {
-    let mut all: Vec<_> = settings.ids().map(|service| Destination { service, subset: None }).collect();
+    let services = settings.enumerate().filter(|(_, it)| it.version_of.is_none());
+    let mut all: Vec<_> = services.map(|(service, _)| Destination { service, subset: None }).collect();
     let routes = settings.iter().flat_map(|it| &it.routes);
     let named = routes.flat_map(|route| {
         let weighted = route.destinations.iter().map(|it| it.destination);
@@ -311,9 +324,17 @@ fn destinations(settings: &Table<ServiceId, ServiceSettings>) -> Vec<Destination
     all
 }
 
-fn spec(description: &Description, settings: &ServiceSettings, of: Destination) -> UpstreamSpec {
+/// What proxies are told of a destination; nothing of a subset that no rule defines.
+fn spec(description: &Description, settings: &ServiceSettings, of: Destination) -> Option<UpstreamSpec> {
     let mesh = &description.mesh;
-    let traffic: &TrafficPolicy = &settings.traffic_policy;
+    let defined = match of.subset {
+        Some(Subset::Named(name)) => Some(settings.subsets.iter().find(|it| it.name == name)?),
+        Some(Subset::Cluster(_)) | None => None,
+    };
+    let (traffic, of_rule, hash): (&TrafficPolicy, _, _) = match defined {
+        Some(it) => (&it.traffic_policy, it.locality.as_ref(), it.hash.as_ref()),
+        None => (&settings.traffic_policy, settings.locality.as_ref(), settings.hash.as_ref()),
+    };
     let known = settings.traffic_distribution.filter(|it| it.labels(mesh.istio_version).is_some());
     let around = Surroundings {
         traffic_distribution: known,
@@ -328,33 +349,41 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
         enforcing_failure_percentage: mesh.enforcing_failure_percentage,
         ..fields.over_defaults(always)
     });
-    let balancer = match settings.hash.as_ref().map(ConsistentHash::balancer) {
+    let balancer = match hash.map(ConsistentHash::balancer) {
         Some(HashBalancer::RingHash { minimum_ring_size, .. }) => {
             Policy::RingHash { minimum_size: minimum_ring_size }
         }
         Some(HashBalancer::Maglev { table_size }) => Policy::Maglev { table_size },
         None => balancer(policy.lb_policy),
     };
-    UpstreamSpec {
+    Some(UpstreamSpec {
         service: of.service,
-        subset: of.subset,
-        locality: locality(description, settings, of.service),
+        subset: of.subset.map(|subset| match (subset, defined) {
+            (Subset::Cluster(cluster), _) => Selector::Cluster(cluster),
+            (Subset::Named(_), it) => Selector::Labels(it.map(|it| it.labels.clone()).unwrap_or_default()),
+        }),
+        locality: locality(description, settings, of_rule, of.service),
         protocol: settings.protocol,
         panic_threshold: policy.panic_threshold.unwrap_or(DEFAULT_PANIC_THRESHOLD),
         policy,
         balancer,
-        hash: settings.hash.as_ref().map(|hash| hash.policy.clone()),
+        hash: hash.map(|hash| hash.policy.clone()),
         outlier_detection,
         limits_servers: policy.thresholds.limits_requests(),
         inbound_retries: match settings.protocol {
             Protocol::Http1 | Protocol::Http2 => mesh.istio_version.inbound_retries(),
             Protocol::Grpc | Protocol::Tcp => 0,
         },
-    }
+    })
 }
 
 /// The locality setting that is in force for a service; nothing orders endpoints without a mesh.
-fn locality(description: &Description, settings: &ServiceSettings, service: ServiceId) -> Option<InForce> {
+fn locality(
+    description: &Description,
+    settings: &ServiceSettings,
+    of_rule: Option<&LocalitySetting>,
+    service: ServiceId,
+) -> Option<InForce> {
     let mesh = &description.mesh;
     // A ztunnel knows the Service alone.
     let balances = match mesh.data_plane {
@@ -363,12 +392,7 @@ fn locality(description: &Description, settings: &ServiceSettings, service: Serv
         DataPlane::Ambient => description.waypoints().any(|other| other == service),
     };
     let of_mesh = balances.then_some(&mesh.locality);
-    locality_setting::in_force(
-        mesh.istio_version,
-        of_mesh,
-        settings.locality.as_ref(),
-        settings.traffic_distribution,
-    )
+    locality_setting::in_force(mesh.istio_version, of_mesh, of_rule, settings.traffic_distribution)
 }
 
 /// Envoy's defaults of each policy; what hashes or passes through is not among them.

@@ -40,6 +40,8 @@ pub enum Status {
     Timeout,
     /// 404 with flag NR: no route takes it.
     NoRoute,
+    /// 503 with flag NC: its route leads to a subset that no rule defines.
+    NoCluster,
     /// This status with flag FI: injected in place of an answer.
     FaultInjected(u16),
     /// No status, shown as 0, with flag DC: the caller gave up and closed its connection.
@@ -64,7 +66,8 @@ impl Status {
             | Self::ConnectFailure
             | Self::NoHealthyUpstream
             | Self::Overflow
-            | Self::ServerOverflow => 503,
+            | Self::ServerOverflow
+            | Self::NoCluster => 503,
             Self::Timeout => 504,
             Self::CallerGone => 0,
             Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
@@ -82,6 +85,7 @@ impl Status {
             Self::Overflow => "UO",
             Self::Timeout => "UT",
             Self::NoRoute => "NR",
+            Self::NoCluster => "NC",
             Self::FaultInjected(_) => "FI",
             Self::CallerGone => "DC",
         }

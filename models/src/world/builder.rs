@@ -38,6 +38,7 @@ impl Description {
             deployments: Vec::new(),
             mesh: MeshSettings::default(),
             services: Table::new(),
+            subsets: Table::new(),
             configuration_changes: Vec::new(),
             gateway: GatewaySettings::default(),
             populations: Vec::new(),
@@ -85,6 +86,14 @@ impl Description {
             loss: 0.0,
         };
         pushed(&mut self.links, link)
+    }
+
+    /// Adds a version of a service: a Deployment of its own, which does the same behind the same Service, with these labels.
+    pub fn add_version(&mut self, of: ServiceId, name: &str, labels: Labels) -> ServiceId {
+        self.application.add_like(of, name);
+        let protocol = self.services[of].protocol;
+        let version_of = Some(of);
+        self.services.push(ServiceSettings { protocol, labels, version_of, ..ServiceSettings::default() })
     }
 
     /// Adds a service with one endpoint, which runs `internal` and then makes the service's calls.

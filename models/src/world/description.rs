@@ -11,13 +11,14 @@ use crate::envoy::session_affinity::ConsistentHash;
 use crate::faults::link::LinkFault;
 use crate::faults::pod::PodFault;
 use crate::faults::repeated::RepeatedFault;
-use crate::ids::{ClusterId, HostId, ServiceId};
+use crate::ids::{ClusterId, HostId, ServiceId, SubsetId};
 use crate::istiod::cluster_policy::TrafficPolicy;
 use crate::istiod::failover_priority::Labels;
 use crate::istiod::istio_version::{IstioVersion, NEWEST};
 use crate::istiod::locality_priority::Locality;
 use crate::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use crate::istiod::settings::IstiodSettings;
+use crate::istiod::subset::SubsetSettings;
 use crate::kubernetes::scheduler::node::Taint;
 use crate::kubernetes::settings::KubernetesSettings;
 use crate::network::tcp::TcpSettings;
@@ -53,6 +54,8 @@ pub struct Description {
     pub mesh: MeshSettings,
     /// What the mesh is told of each service.
     pub services: Table<ServiceId, ServiceSettings>,
+    /// The names of subsets that rules define or routes name.
+    pub subsets: Table<SubsetId, String>,
     /// What it is told instead during the run, in the order of time.
     pub configuration_changes: Vec<ConfigurationChange>,
     /// How users come in.
@@ -212,6 +215,12 @@ pub struct ServiceSettings {
     pub routes: Vec<RouteSettings>,
     /// Whether it has a waypoint, in ambient mode.
     pub waypoint: bool,
+    /// `subsets` of its DestinationRule.
+    pub subsets: Vec<SubsetSettings>,
+    /// Labels of its Deployment's pods, by which subsets tell versions apart.
+    pub labels: Labels,
+    /// Whose Service its pods stand behind, if it has none of its own: it is a version of that service.
+    pub version_of: Option<ServiceId>,
     /// Whether it is outside the clusters (a ServiceEntry): every cluster reaches an endpoint of its own, which stands on
     /// no node, has no sidecar, and waits as its endpoints say.
     pub external: bool,
@@ -224,7 +233,7 @@ pub struct ConfigurationChange {
     pub at: SimTime,
     /// The service.
     pub service: ServiceId,
-    /// What is told of it from then on; its protocol and its waypoint stay.
+    /// What is told of it from then on; its protocol, its waypoint, its labels and what it is a version of stay.
     pub settings: ServiceSettings,
 }
 
@@ -264,6 +273,17 @@ impl Description {
             ("a load that varies", self.populations.iter().any(|it| it.arrivals.varies())),
         ];
         all.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| name).collect()
+    }
+
+    /// The service whose Service the pods of this one stand behind: itself, unless it is a version of another.
+    #[must_use]
+    pub fn front_of(&self, service: ServiceId) -> ServiceId {
+        self.services[service].version_of.unwrap_or(service)
+    }
+
+    /// A service and its versions, in the order of their numbers.
+    pub fn versions_of(&self, service: ServiceId) -> impl Iterator<Item = ServiceId> {
+        self.services.ids().filter(move |&it| self.front_of(it) == service)
     }
 
     /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and

@@ -5,6 +5,7 @@
 //! clusters the two are. Flows are numbered once for a world, so that what is counted per flow is a row of a short
 //! list, and a message carries its number. A flow is there for each call that an endpoint may make, for each
 //! service that users ask for, and for whatever else routes of the called service lead to, also those that it has later.
+//! A version of a service is called for itself there, as the workload that it is.
 //!
 //! # Source
 //! Istio, standard metrics: `source_workload` and `destination_workload`.
@@ -68,7 +69,8 @@ impl Flows {
                 let split = route.destinations.iter().map(|it| it.destination.service);
                 split.chain(route.mirror.map(|it| it.destination.service))
             });
-            flows.extend(led_to.chain([called]).map(|called| Flow { caller, called }));
+            let pods_of = led_to.chain([called]).flat_map(|it| description.versions_of(it));
+            flows.extend(pods_of.map(|called| Flow { caller, called }));
         }
         flows
     }

@@ -66,7 +66,9 @@ pub struct Topology {
     whereabouts: Vec<Option<Whereabouts>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
-    /// The endpoints that each service has at the start, as kube-proxy sees them.
+    /// The service whose Service the pods of each stand behind.
+    fronts: Table<ServiceId, ServiceId>,
+    /// The endpoints that each service has at the start, as kube-proxy sees them; those of a version are the service's.
     at_start: Table<ServiceId, AtStart>,
     /// The services whose pods come and go, or that have pods without a node at the start.
     changing: Table<ServiceId, bool>,
@@ -82,7 +84,7 @@ pub struct Topology {
     pub speed: Option<LogNormal>,
 }
 
-/// The pods of a service that run from the start, in ascending order.
+/// The pods behind a Service that run from the start, in ascending order.
 #[derive(Clone, Debug, Default)]
 struct AtStart {
     pods: Vec<PodId>,
@@ -99,9 +101,12 @@ impl Topology {
         let services = &description.application.services;
         let pod_ids = PodIds::new(description.clusters.len(), services.len());
         let (placed, placed_in) = place_pods(&description, pod_ids, &deployments_in);
+        let fronts: Table<ServiceId, ServiceId> = services.ids().map(|it| description.front_of(it)).collect();
         let mut at_start: Table<ServiceId, AtStart> = services.iter().map(|_| AtStart::default()).collect();
-        for it in &placed {
-            let of_service = &mut at_start[pod_ids.service_of(it.pod)];
+        let mut in_order: Vec<&Placed> = placed.iter().collect();
+        in_order.sort_by_key(|it| it.pod);
+        for it in in_order {
+            let of_service = &mut at_start[fronts[pod_ids.service_of(it.pod)]];
             of_service.pods.push(it.pod);
             of_service.nodes.push(it.node);
         }
@@ -135,6 +140,7 @@ impl Topology {
             placed_in,
             deployments_in,
             visitors: visitors(&description),
+            fronts,
             at_start,
             changing,
             local_hosts: description.hosts.ids().collect(),
@@ -203,6 +209,13 @@ impl Topology {
     #[inline]
     pub fn is_outside(&self, pod: PodId) -> bool {
         self.description.services[self.pod_ids.service_of(pod)].external
+    }
+
+    /// The service whose Service a pod stands behind: what it runs, unless that is a version of another one.
+    #[must_use]
+    #[inline]
+    pub fn front_of(&self, pod: PodId) -> ServiceId {
+        self.fronts[self.pod_ids.service_of(pod)]
     }
 
     /// What the description says of a pod's Deployment, if it knows of one: of several of one service, that whose share
@@ -280,7 +293,8 @@ impl Topology {
     #[must_use]
     pub fn proxy_memory(&self, proxies: &Proxies) -> f64 {
         let endpoints = self.at_start.iter().map(|it| it.pods.len()).sum();
-        let each = self.description.mesh.memory.of(self.at_start.len(), endpoints);
+        let services = self.description.services.iter().filter(|it| it.version_of.is_none()).count();
+        let each = self.description.mesh.memory.of(services, endpoints);
         let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
         let was_there = |&proxy: &ProxyId| match proxies[proxy].kind {
@@ -312,7 +326,7 @@ impl Topology {
 
     /// The node of a pod that runs from the start.
     fn node_at_start(&self, pod: PodId) -> Option<u32> {
-        let AtStart { pods, nodes } = &self.at_start[self.pod_ids.service_of(pod)];
+        let AtStart { pods, nodes } = &self.at_start[self.front_of(pod)];
         pods.binary_search(&pod).ok().map(|found| nodes[found])
     }
 
@@ -342,8 +356,10 @@ impl Topology {
             let endpoints = sent_to(&self.description, &self.sites, site, spec, &known);
             return EndpointView::new(endpoints, most, threshold, generation);
         }
-        let list = list.get_or_init(|| Arc::new(list_of(&self.sites, spec, self.known(spec.service))));
-        let levels = levels_for(&self.sites, site, (spec, *order), list, changes);
+        let list = list.get_or_init(|| {
+            Arc::new(list_of(&self.description, &self.sites, spec, self.known(spec.service)))
+        });
+        let levels = levels_for((&self.description, &self.sites), site, (spec, *order), list, changes);
         EndpointView::shared(list, levels, most, threshold, generation)
     }
 
@@ -527,10 +543,11 @@ const ZTUNNEL_MEMORY: f64 = 12e6;
 fn changing(description: &Description, at_start: &Table<ServiceId, AtStart>) -> Table<ServiceId, bool> {
     let mut wanted: Table<ServiceId, usize> = at_start.iter().map(|_| 0).collect();
     for it in &description.deployments {
-        wanted[it.service] += it.replicas as usize;
+        wanted[description.front_of(it.service)] += it.replicas as usize;
     }
     let changes = |(service, it): (ServiceId, &AtStart)| {
-        wanted[service] > it.pods.len() || description.kubernetes.may_change(service)
+        let may_change = |version| description.kubernetes.may_change(version);
+        wanted[service] > it.pods.len() || description.versions_of(service).any(may_change)
     };
     at_start.enumerate().map(changes).collect()
 }
@@ -549,7 +566,9 @@ fn pod_faults(
     for (number, it) in (0..).zip(&description.repeated_faults) {
         let RepeatedFault::Pod { fault, repeats } = it else { continue };
         let span = (fault.begins, fault.ends.unwrap_or(description.end()));
-        let here = at_start[fault.service].pods.iter().filter(|&&pod| ids.cluster_of(pod) == fault.cluster);
+        let befalls =
+            |&&pod: &&PodId| (ids.cluster_of(pod), ids.service_of(pod)) == (fault.cluster, fault.service);
+        let here = at_start[description.front_of(fault.service)].pods.iter().filter(befalls);
         let befallen = match fault.pod {
             Some(only) => vec![only],
             None => here.map(|&pod| ids.ordinal_of(pod)).collect(),

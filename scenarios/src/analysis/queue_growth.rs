@@ -120,7 +120,9 @@ fn next_of(description: &Description, application: &Application, endpoint: Endpo
     let routes = || description.services[settings.service].routes.iter().chain(later());
     let elsewhere = routes().flat_map(|route| &route.destinations).map(|to| to.destination.service);
     let copies = routes().filter_map(|route| route.mirror.as_ref()).map(|it| it.destination.service);
-    let others = elsewhere.chain(copies).filter(|&service| service != settings.service);
+    let led_to = elsewhere.chain(copies).chain([settings.service]);
+    let others = led_to.flat_map(|service| description.versions_of(service));
+    let others = others.filter(|&service| service != settings.service);
     let others = others.map(|service| application.counterpart(endpoint, service));
     calls.map(|call| call.endpoint).chain(others).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::ranges::{bounded, patience, spread};
-use super::{endpoints, law, resources};
+use super::{endpoints, law, resources, versions};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem, SourceText};
 use crate::schema::services::Service;
@@ -25,6 +25,8 @@ pub(super) fn resolve(
         Some(workmodel) => of_workmodel(check, scenario, workmodel)?,
         None => (endpoints::resolve(check, scenario), Vec::new()),
     };
+    let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
+    versions::refuse_wrong(check, scenario, &names);
     if let Some(cycle) = application.unbounded_cycle() {
         let names: Vec<&str> =
             cycle.services.iter().map(|&id| application.services[id].name.as_str()).collect();
@@ -72,11 +74,14 @@ fn of_workmodel(
     };
     let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
     check.problems.extend(unknown.map(|(_, problem)| problem));
+    versions::add_to(&mut application, scenario);
     for service in &application.services {
         // A name that no service has is reported with what the mesh is told.
         let Some(written) = scenario.services.get(&service.name) else { continue };
         refuse_beside_workmodel(check, written.get_ref());
-        let law = written.get_ref().service_time.as_ref();
+        let front = versions::version_of(scenario, &service.name).and_then(|it| scenario.services.get(it));
+        let of_front = front.and_then(|it| it.get_ref().service_time.as_ref());
+        let law = written.get_ref().service_time.as_ref().or(of_front);
         application.endpoints[service.endpoint].service_time =
             law.and_then(|it| law::resolve(check, it, "service_time"));
     }

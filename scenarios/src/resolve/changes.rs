@@ -6,6 +6,7 @@ use super::endpoints::is_external;
 use super::ranges::bounded_u32;
 use super::routes::RouteContext;
 use super::services::{self, Written};
+use super::versions::version_of;
 use crate::schema::Scenario;
 use crate::schema::changes::{self as typed, ChangeKind as Kind};
 use crate::schema::quantity::OneOrMore;
@@ -84,12 +85,12 @@ pub(super) fn of_configuration(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
-    version: IstioVersion,
+    (subsets, version): (&[String], IstioVersion),
     end: SimDuration,
 ) -> Vec<ConfigurationChange> {
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
     let clusters: Vec<&str> = network.clusters.iter().map(|it| it.name.as_str()).collect();
-    let around = RouteContext { services: &names, clusters: &clusters, version };
+    let around = RouteContext { scenario, services: &names, clusters: &clusters, subsets, version };
     let of_mesh = services::rule_of_mesh(check, scenario);
     let mut changes = Vec::new();
     let mut known: BTreeMap<ServiceId, Written<'_>> = BTreeMap::new();
@@ -97,6 +98,9 @@ pub(super) fn of_configuration(
         let written = known.entry(service).or_insert_with(|| Written::of(scenario, names[service.index()]));
         if let Some(policy) = &it.traffic_policy {
             written.policy = Some(policy.get_ref());
+        }
+        if let Some(subsets) = &it.subsets {
+            written.subsets = Some(subsets.get_ref());
         }
         if let Some(routes) = &it.routes {
             written.routes = routes.get_ref();
@@ -154,9 +158,21 @@ fn in_order<'a>(
         let help = "take it out: the configuration of the mesh is written to every cluster";
         refuse(check, it, "cluster", it.cluster.as_ref().map(Spanned::span), help);
         refuse(check, it, "replicas", it.replicas.as_ref().map(Spanned::span), "take it out");
-        if it.routes.is_none() && it.traffic_policy.is_none() {
+        if it.routes.is_none() && it.traffic_policy.is_none() && it.subsets.is_none() {
             let message = "a change of kind \"configure\" changes nothing";
-            check.problem(message, span, "write routes = [...] or traffic_policy = { ... }");
+            check.problem(
+                message,
+                span,
+                "write routes = [...], traffic_policy = { ... } or subsets = { ... }",
+            );
+        }
+        if let Some(front) = version_of(scenario, it.service.get_ref()) {
+            let help = format!("change `{front}`: what the mesh is told of it holds for its versions");
+            check.problem(
+                format!("`{}` is a version of `{front}`", it.service.get_ref()),
+                it.service.span(),
+                help,
+            );
         }
     }
     let changes = in_time(scenario, application).into_iter();
@@ -180,6 +196,7 @@ fn of_deployment(
     let help = "take it out, or write kind = \"configure\" in a change of its own";
     refuse(check, it, "routes", it.routes.as_ref().map(Spanned::span), help);
     refuse(check, it, "traffic_policy", it.traffic_policy.as_ref().map(Spanned::span), help);
+    refuse(check, it, "subsets", it.subsets.as_ref().map(Spanned::span), help);
     let clusters = network.clusters.iter().map(|it| it.name.as_str());
     let cluster = it.cluster.as_ref();
     let cluster = cluster.and_then(|it| check.reference(it.get_ref(), it.span(), clusters, "cluster"));

@@ -8,8 +8,11 @@ use crate::schema::changes::Change;
 use crate::schema::services::{Protocol, Service};
 use crate::schema::{self, CongestionControl, Scenario};
 use meshsim_core::Id;
-use meshsim_models::ids::ServiceId;
-use meshsim_models::world::description::{DataPlane, Description};
+use meshsim_models::envoy::route::Destination;
+use meshsim_models::ids::{ServiceId, SubsetId};
+use meshsim_models::istiod::subset::Subset;
+use meshsim_models::world::description::{DataPlane, Description, ServiceSettings};
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// A key that is written, and that only some data planes have a use for.
@@ -28,6 +31,8 @@ const A_MESH: &str = "a mesh";
 const SIDECARS: &str = "sidecars";
 const AMBIENT: &str = "ambient mode";
 const BALANCES: &str = "sidecars or a waypoint";
+const A_ROUTE: &str = "a route to it";
+const A_SUBSET: &str = "a subset by them";
 const MTLS: &str = "mtls";
 const TELEMETRY: &str = "telemetry";
 const NOT_BBR: &str = "another congestion_control than bbr";
@@ -99,6 +104,14 @@ impl Keys<'_> {
         let path = |key: &str| format!("services.{name}.{key}");
         self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
         self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
+        for (name, subset) in self.subsets_of(&service.subsets) {
+            let led_to = self.is_led_to(id, subset);
+            let needs = if balances { A_ROUTE } else { BALANCES };
+            self.push(path(&format!("subsets.{name}")), true, balances && led_to, needs);
+        }
+        let selects = balances && self.selects_by(service.labels.keys(), id);
+        let needs = if balances { A_SUBSET } else { BALANCES };
+        self.push(path("labels"), !service.labels.is_empty(), selects, needs);
         let follows = plane != DataPlane::None;
         let written = service.traffic_distribution.is_some();
         self.push(path("traffic_distribution"), written, follows, A_MESH);
@@ -118,6 +131,42 @@ impl Keys<'_> {
         self.push(format!("changes.{number}.routes"), change.routes.is_some(), balances, BALANCES);
         let policy = change.traffic_policy.is_some();
         self.push(format!("changes.{number}.traffic_policy"), policy, balances, BALANCES);
+        let written = change.subsets.as_ref().map(Spanned::get_ref);
+        for (name, subset) in written.map_or_else(Vec::new, |it| self.subsets_of(it)) {
+            let led_to = self.is_led_to(id, subset);
+            let needs = if balances { A_ROUTE } else { BALANCES };
+            self.push(format!("changes.{number}.subsets.{name}"), true, balances && led_to, needs);
+        }
+    }
+
+    /// Subsets that are written, with their numbers.
+    fn subsets_of<'b, T>(&self, written: &'b BTreeMap<String, T>) -> Vec<(&'b str, SubsetId)> {
+        let number = |name: &str| self.description.subsets.iter().position(|it| it == name);
+        let subsets = written.keys().filter_map(|name| Some((name.as_str(), number(name)?)));
+        subsets.map(|(name, number)| (name, SubsetId::from_index(number))).collect()
+    }
+
+    /// What the mesh is told of services, now and later.
+    fn settings(&self) -> impl Iterator<Item = (ServiceId, &ServiceSettings)> {
+        let changes = self.description.configuration_changes.iter().map(|it| (it.service, &it.settings));
+        self.description.services.enumerate().chain(changes)
+    }
+
+    /// Whether any route leads to a subset of a service.
+    fn is_led_to(&self, service: ServiceId, subset: SubsetId) -> bool {
+        let to = Destination { service, subset: Some(Subset::Named(subset)) };
+        let mut routes = self.settings().flat_map(|(_, it)| &it.routes);
+        routes.any(|route| {
+            let copied = route.mirror.is_some_and(|it| it.destination == to);
+            copied || route.destinations.iter().any(|it| it.destination == to)
+        })
+    }
+
+    /// Whether any subset of the service that these pods are behind asks for one of their labels.
+    fn selects_by<'b>(&self, mut labels: impl Iterator<Item = &'b String>, version: ServiceId) -> bool {
+        let front = self.description.front_of(version);
+        let subsets = || self.settings().filter(|(id, _)| *id == front).flat_map(|(_, it)| &it.subsets);
+        labels.any(|label| subsets().any(|subset| subset.labels.contains_key(label)))
     }
 
     fn has_waypoint(&self, service: ServiceId) -> bool {

@@ -7,6 +7,7 @@ use crate::schema::Scenario;
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::envoy::route::Destination;
 use meshsim_models::ids::ServiceId;
+use meshsim_models::istiod::subset::Subset;
 use meshsim_models::kubernetes::settings::{Change, ChangeKind};
 use meshsim_models::world::description::Description;
 
@@ -28,9 +29,12 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
                     let help = "requests go to services that speak http1 or http2";
                     check.problem(format!("{leads}, which speaks tcp"), span.clone(), help);
                 } else if !has_pod(description, to) {
-                    let whereabouts =
-                        to.subset.map(|it| format!(" in cluster `{}`", description.clusters[it].name));
-                    let whereabouts = whereabouts.unwrap_or_default();
+                    let whereabouts = match to.subset {
+                        Some(Subset::Cluster(it)) => {
+                            format!(" in cluster `{}`", description.clusters[it].name)
+                        }
+                        Some(Subset::Named(_)) | None => String::new(),
+                    };
                     check.problem(
                         format!("{leads}{whereabouts}, where it has no pod under strategy `{strategy}`"),
                         span.clone(),
@@ -42,9 +46,16 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
     }
 }
 
-/// Whether a destination has a pod, at the start or later.
+/// Whether a destination has a pod, at the start or later: a subset by labels may have none, as in reality, which is warned
+/// of.
 fn has_pod(description: &Description, to: Destination) -> bool {
-    let is_there = |service, cluster| service == to.service && to.subset.is_none_or(|of| of == cluster);
+    let only = match to.subset {
+        Some(Subset::Cluster(cluster)) => Some(cluster),
+        Some(Subset::Named(_)) | None => None,
+    };
+    let is_there = |service, cluster| {
+        description.front_of(service) == to.service && only.is_none_or(|only| only == cluster)
+    };
     let scales = |it: &Change| matches!(it.kind, ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) if replicas > 0);
     let mut changes = description.kubernetes.changes.iter().filter(|it| scales(it));
     let mut deployments = description.deployments.iter().filter(|it| it.replicas > 0);

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::law;
 use super::ranges::{bounded, bounded_u32};
+use super::versions::version_of;
 use crate::schema::Scenario;
 use crate::schema::endpoints::{Endpoint as Written, Step, StepTable};
 use crate::schema::kubernetes::Resources;
@@ -41,8 +42,15 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario) -> Application
         let first = EndpointId::from_index(application.endpoints.len());
         let id = ServiceId::from_index(application.services.len());
         let mut own: Vec<EndpointId> = Vec::new();
-        for (endpoint, written) in names(service.get_ref()) {
-            own.push(application.endpoints.push(self::endpoint(check, id, service, endpoint, written)));
+        let front = front(scenario, name);
+        for (endpoint, written) in names(scenario, name, service.get_ref()) {
+            own.push(application.endpoints.push(self::endpoint(
+                check,
+                id,
+                (service, front),
+                endpoint,
+                written,
+            )));
         }
         if application.endpoints.len() > ENDPOINTS_MAX {
             let message = format!("there are more than {ENDPOINTS_MAX} endpoints");
@@ -50,13 +58,13 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario) -> Application
             return application;
         }
         let others = own.split_off(1);
-        application.services.push(Service { others, ..self::service(check, name, service, first) });
+        application.services.push(Service { others, ..self::service(check, name, (service, front), first) });
     }
     let found = Found { scenario, application: &application };
     let all: Vec<Vec<Group>> = scenario
         .services
-        .values()
-        .flat_map(|service| names(service.get_ref()))
+        .iter()
+        .flat_map(|(name, service)| names(scenario, name, service.get_ref()))
         .map(|(_, written)| {
             written.map_or_else(Vec::new, |it| groups(check, &found, &it.get_ref().calls, it.span()))
         })
@@ -65,21 +73,37 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario) -> Application
     application
 }
 
-/// The endpoints of a service in the order of their names; one that is not written if there are none.
-fn names(service: &WrittenService) -> Vec<(&str, Option<&Spanned<Written>>)> {
-    let written: Vec<_> = service.endpoints.iter().map(|(name, it)| (name.as_str(), Some(it))).collect();
+/// The service of which this one is a version, if it is.
+fn front<'a>(scenario: &'a Scenario, name: &str) -> Option<&'a WrittenService> {
+    scenario.services.get(version_of(scenario, name)?).map(Spanned::get_ref)
+}
+
+/// The endpoints of a service in the order of their names; one that is not written if there are none. A version has those
+/// of its service, where it does not write them anew.
+fn names<'a>(
+    scenario: &'a Scenario,
+    name: &str,
+    service: &'a WrittenService,
+) -> Vec<(&'a str, Option<&'a Spanned<Written>>)> {
+    let listed = front(scenario, name).unwrap_or(service);
+    let own = |name: &str, it: &'a Spanned<Written>| service.endpoints.get(name).unwrap_or(it);
+    let written: Vec<_> =
+        listed.endpoints.iter().map(|(name, it)| (name.as_str(), Some(own(name, it)))).collect();
     if written.is_empty() { vec![(DEFAULT_ENDPOINT, None)] } else { written }
 }
 
 fn service(
     check: &mut Check<'_>,
     name: &str,
-    written: &Spanned<WrittenService>,
+    (written, front): (&Spanned<WrittenService>, Option<&WrittenService>),
     endpoint: EndpointId,
 ) -> Service {
     let fields = written.get_ref();
+    let count = front.unwrap_or(fields).endpoints.len();
     let all = |has: fn(&Written) -> bool| {
-        !fields.endpoints.is_empty() && fields.endpoints.values().all(|endpoint| has(endpoint.get_ref()))
+        count > 0
+            && fields.endpoints.len() == count
+            && fields.endpoints.values().all(|endpoint| has(endpoint.get_ref()))
     };
     let followed_by_none = [
         (
@@ -103,8 +127,10 @@ fn service(
     let mut number = |value, key, default: u16, most| {
         bounded_u32(check, value, key, 1, most).map_or(default, |it| it as u16)
     };
-    let workers = number(fields.workers.as_ref(), "workers", DEFAULT_WORKERS, 1_000);
-    let threads = number(fields.threads.as_ref(), "threads", DEFAULT_THREADS, 10_000);
+    let workers = fields.workers.as_ref().or_else(|| front?.workers.as_ref());
+    let threads = fields.threads.as_ref().or_else(|| front?.threads.as_ref());
+    let workers = number(workers, "workers", DEFAULT_WORKERS, 1_000);
+    let threads = number(threads, "threads", DEFAULT_THREADS, 10_000);
     Service { workers, threads, ..Service::new(name, endpoint) }
 }
 
@@ -112,18 +138,25 @@ fn service(
 fn endpoint(
     check: &mut Check<'_>,
     id: ServiceId,
-    service: &Spanned<WrittenService>,
+    (service, front): (&Spanned<WrittenService>, Option<&WrittenService>),
     name: &str,
     written: Option<&Spanned<Written>>,
 ) -> Endpoint {
     let own = written.map(Spanned::get_ref);
+    let fields = service.get_ref();
+    // What a version says of all its endpoints stands before what it has from its service.
+    let is_inherited = front.is_some() && !fields.endpoints.contains_key(name);
     let span = written.map_or(service.span(), Spanned::span);
     if name.is_empty() || name.contains('.') {
         let help = "a point stands between a service and its endpoint, as in \"cart.add\"";
         check.problem(format!("an endpoint is named `{name}`"), span.clone(), help);
     }
-    let service_time =
-        own.and_then(|it| it.service_time.as_ref()).or(service.get_ref().service_time.as_ref());
+    let service_time = nearest(
+        is_inherited,
+        own.and_then(|it| it.service_time.as_ref()),
+        fields.service_time.as_ref(),
+        front.and_then(|it| it.service_time.as_ref()),
+    );
     let cpu = match service_time {
         _ if is_external(service.get_ref()) => None,
         Some(written) => law::resolve(check, written, "service_time"),
@@ -133,7 +166,12 @@ fn endpoint(
             None
         }
     };
-    let wait = own.and_then(|it| it.wait.as_ref()).or(service.get_ref().wait.as_ref());
+    let wait = nearest(
+        is_inherited,
+        own.and_then(|it| it.wait.as_ref()),
+        fields.wait.as_ref(),
+        front.and_then(|it| it.wait.as_ref()),
+    );
     if wait.is_none() && is_external(service.get_ref()) {
         let help = "write wait = \"120ms\", or a law: the way there and back, and what it does";
         check.problem(format!("nothing says how long `{name}` takes"), span.clone(), help);
@@ -161,6 +199,13 @@ fn endpoint(
         hit_ratio: bounded(check, hit_ratio, "a hit ratio", 0.0, 0.0, 1.0),
         ..Endpoint::new(id, InternalService::idle())
     }
+}
+
+/// What holds for an endpoint of what is said of it, of its service and of the service of which that is a version: an
+/// endpoint that is inherited is the farther one.
+fn nearest<T>(is_inherited: bool, own: Option<T>, all: Option<T>, of_front: Option<T>) -> Option<T> {
+    let [first, then] = if is_inherited { [all, own] } else { [own, all] };
+    first.or(then).or(of_front)
 }
 
 /// The share of requests that an endpoint answers with an error, and its status.

@@ -32,6 +32,7 @@ mod taints;
 mod tests;
 mod traffic_policy;
 mod users;
+mod versions;
 mod workloads;
 
 use crate::document::{Document, Setting};
@@ -109,7 +110,9 @@ pub fn resolve(
     let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodel)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
-    let services = services::resolve(&mut check, scenario, &application, &network, mesh.istio_version);
+    let subsets = versions::subset_names(scenario);
+    let version = mesh.istio_version;
+    let services = services::resolve(&mut check, scenario, &application, &network, &subsets, version);
     let run = &scenario.run;
     // Users who send so many and stop begin at once: all that they send is meant.
     let counted = scenario.users.values().any(|it| it.get_ref().requests_each.is_some());
@@ -124,7 +127,7 @@ pub fn resolve(
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =
-        changes::of_configuration(&mut check, scenario, &application, &network, mesh.istio_version, end);
+        changes::of_configuration(&mut check, scenario, &application, &network, (&subsets, version), end);
     let istiod = istiod::resolve(&mut check, scenario.istiod.as_ref().map(Spanned::get_ref), &network);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
@@ -134,6 +137,7 @@ pub fn resolve(
         cell: application::cell(&mut check, scenario),
         mesh,
         services,
+        subsets: subsets.into_iter().collect(),
         configuration_changes,
         gateway: mesh::gateway(&mut check, &scenario.gateway),
         application,
@@ -163,6 +167,7 @@ pub fn resolve(
     if check.problems.is_empty() {
         check.places_every_service(&description);
         destinations::check(&mut check, scenario, &description, strategy);
+        versions::check(&mut check, scenario, &description);
         check.fits_into_memory(&description);
         check.numbers_upstreams(&description);
         check.numbers_pods(&description);
@@ -307,7 +312,11 @@ impl Check<'_> {
     fn places_every_service(&mut self, description: &Description) {
         let application = &description.application;
         for (id, service) in application.services.enumerate() {
-            if !description.deployments.iter().any(|d| d.service == id && d.replicas > 0) {
+            if !description
+                .deployments
+                .iter()
+                .any(|d| description.front_of(d.service) == id && d.replicas > 0)
+            {
                 let of_service = |endpoint: EndpointId| application.endpoints[endpoint].service == id;
                 let called = application.endpoints.iter().any(|endpoint| {
                     endpoint.groups.iter().flat_map(|g| &g.calls).any(|call| of_service(call.endpoint))

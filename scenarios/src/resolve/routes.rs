@@ -4,15 +4,18 @@ use super::check::Check;
 use super::ranges::bounded;
 use super::retries::retry;
 use super::traffic_policy::time;
+use super::versions::version_of;
+use crate::schema::Scenario;
 use crate::schema::services::{self as schema, HeaderMatch as Typed, Route};
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::envoy::fault_injection::FaultInjection;
 use meshsim_models::envoy::route::{
     Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
 };
-use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::ids::{ClusterId, ServiceId, SubsetId};
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::retry_policy::RetryPolicy;
+use meshsim_models::istiod::subset::Subset;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -25,8 +28,11 @@ const WEIGHT_MAX: u32 = 1_000_000;
 
 /// What the settings of a service refer to.
 pub(super) struct RouteContext<'a> {
+    pub(super) scenario: &'a Scenario,
     pub(super) services: &'a [&'a str],
     pub(super) clusters: &'a [&'a str],
+    /// The names of subsets, in the order of their numbers.
+    pub(super) subsets: &'a [String],
     pub(super) version: IstioVersion,
 }
 
@@ -120,7 +126,13 @@ fn destinations(
         .iter()
         .map(|it| {
             let to = it.get_ref();
-            let destination = destination(check, around, own, to.service.as_ref(), to.cluster.as_ref());
+            let destination = destination(
+                check,
+                around,
+                own,
+                to.service.as_ref(),
+                (to.subset.as_ref(), to.cluster.as_ref()),
+            );
             WeightedDestination { destination, weight: weight(check, it, listed.len()) }
         })
         .collect();
@@ -153,28 +165,48 @@ fn weight(check: &mut Check<'_>, destination: &Spanned<schema::Destination>, amo
     number.min(WEIGHT_MAX)
 }
 
-/// A service or a subset of its pods.
+/// A service or a subset of its pods, which no rule need define.
 fn destination(
     check: &mut Check<'_>,
     around: &RouteContext<'_>,
     own: ServiceId,
     service: Option<&Spanned<String>>,
-    cluster: Option<&Spanned<String>>,
+    (subset, cluster): (Option<&Spanned<String>>, Option<&Spanned<String>>),
 ) -> Destination {
     let service = service.and_then(|it| {
+        if let Some(front) = version_of(around.scenario, it.get_ref()) {
+            let help = format!("write subset = \"...\" of `{front}`, and which labels it has in its subsets");
+            check.problem(
+                format!("`{}` is a version of `{front}` and no service", it.get_ref()),
+                it.span(),
+                help,
+            );
+        }
         let known = around.services.iter().copied();
         check.reference(it.get_ref(), it.span(), known, "service").map(ServiceId::from_index)
     });
-    let subset = cluster.and_then(|it| {
+    if let (Some(_), Some(cluster)) = (subset, cluster) {
+        let help = "take one out: the labels of a subset may have topology.istio.io/cluster among them";
+        check.problem("a destination has subset and cluster", cluster.span(), help);
+    }
+    let named = subset.and_then(|it| around.subsets.iter().position(|name| name == it.get_ref()));
+    let named = named.map(|index| Subset::Named(SubsetId::from_index(index)));
+    let of_cluster = cluster.and_then(|it| {
         let known = around.clusters.iter().copied();
         check.reference(it.get_ref(), it.span(), known, "cluster").map(ClusterId::from_index)
     });
-    Destination { service: service.unwrap_or(own), subset }
+    Destination { service: service.unwrap_or(own), subset: named.or(of_cluster.map(Subset::Cluster)) }
 }
 
 fn mirror(check: &mut Check<'_>, around: &RouteContext<'_>, own: ServiceId, it: &schema::Mirror) -> Mirror {
     Mirror {
-        destination: destination(check, around, own, it.service.as_ref(), it.cluster.as_ref()),
+        destination: destination(
+            check,
+            around,
+            own,
+            it.service.as_ref(),
+            (it.subset.as_ref(), it.cluster.as_ref()),
+        ),
         percent: percentage(check, it.percentage.as_ref()),
     }
 }

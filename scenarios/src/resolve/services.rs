@@ -5,15 +5,21 @@ use super::clusters::Network;
 use super::endpoints::is_external;
 use super::routes::{self, RouteContext};
 use super::traffic_policy::{self, Rule};
+use super::versions;
 use crate::schema::Scenario;
-use crate::schema::services::{Protocol as Speaks, Route, Service, TrafficDistribution as Distribution};
+use crate::schema::services::{
+    Protocol as Speaks, Route, Service, Subset, TrafficDistribution as Distribution,
+};
 use crate::schema::traffic::TrafficPolicy;
 use meshsim_core::{Id, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{ServiceId, SubsetId};
+use meshsim_models::istiod::failover_priority::Labels;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::locality_setting::TrafficDistribution;
+use meshsim_models::istiod::subset::SubsetSettings;
 use meshsim_models::world::description::ServiceSettings;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -22,6 +28,7 @@ pub(super) fn resolve(
     scenario: &Scenario,
     application: &Application,
     network: &Network,
+    subsets: &[String],
     version: IstioVersion,
 ) -> Table<ServiceId, ServiceSettings> {
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
@@ -30,12 +37,21 @@ pub(super) fn resolve(
         check.reference(name, it.span(), names.iter().copied(), "service");
     }
     let of_mesh = rule_of_mesh(check, scenario);
-    let around = RouteContext { services: &names, clusters: &clusters, version };
+    let around = RouteContext { scenario, services: &names, clusters: &clusters, subsets, version };
     let mut of_service = |(index, name): (usize, &&str)| {
         let written = Written::of(scenario, name);
         service(check, &around, ServiceId::from_index(index), &written, &of_mesh)
     };
-    names.iter().enumerate().map(&mut of_service).collect()
+    let mut all: Table<ServiceId, ServiceSettings> = names.iter().enumerate().map(&mut of_service).collect();
+    // What is said of a service holds for its versions.
+    for id in all.ids().collect::<Vec<_>>() {
+        if let Some(front) = all[id].version_of {
+            let of_front = ServiceSettings { routes: Vec::new(), subsets: Vec::new(), ..all[front].clone() };
+            let labels = std::mem::take(&mut all[id].labels);
+            all[id] = ServiceSettings { labels, version_of: Some(front), waypoint: false, ..of_front };
+        }
+    }
+    all
 }
 
 /// The DestinationRule of services without one of their own.
@@ -51,6 +67,8 @@ pub(super) struct Written<'a> {
     service: Option<&'a Service>,
     /// Its DestinationRule.
     pub(super) policy: Option<&'a TrafficPolicy>,
+    /// The subsets of that.
+    pub(super) subsets: Option<&'a BTreeMap<String, Spanned<Subset>>>,
     /// The routes of its VirtualService.
     pub(super) routes: &'a [Spanned<Route>],
 }
@@ -64,6 +82,7 @@ impl<'a> Written<'a> {
             span: spanned.map_or(0..0, Spanned::span),
             service,
             policy: service.and_then(|it| it.traffic_policy.as_ref()),
+            subsets: service.map(|it| &it.subsets).filter(|it| !it.is_empty()),
             routes: service.map_or(&[], |it| &it.routes),
         }
     }
@@ -80,23 +99,54 @@ pub(super) fn service(
     let service = written.service;
     let protocol = service.and_then(|it| it.protocol.as_ref());
     let protocol = protocol.map_or_else(Protocol::default, |it| self::protocol(*it.get_ref()));
-    let rule = match written.policy {
-        Some(own) => traffic_policy::resolve(check, own),
-        None => of_mesh.clone(),
+    let rule = match (written.policy, written.subsets) {
+        (Some(own), _) => traffic_policy::resolve(check, own),
+        // Who has subsets has a DestinationRule, and Istio takes the nearest one as a whole.
+        (None, Some(_)) => Rule::default(),
+        (None, None) => of_mesh.clone(),
     };
     if protocol == Protocol::Tcp {
         refuse_requests(check, around.services[id.index()], written, &rule);
     }
     let hashes = rule.hash.is_some();
+    let subsets = written.subsets.into_iter().flatten();
+    let subsets = subsets.map(|(name, it)| subset(check, around, name, it.get_ref(), &rule)).collect();
     ServiceSettings {
         protocol,
         traffic_distribution: service.and_then(|it| it.traffic_distribution).map(traffic_distribution),
         traffic_policy: rule.traffic_policy,
         locality: rule.locality,
         hash: rule.hash,
+        subsets,
+        labels: service.map_or_else(Labels::new, |it| {
+            it.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+        }),
+        version_of: versions::front_of(around.scenario, around.services, id),
         routes: routes::resolve(check, around, id, written.routes, hashes),
         waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
         external: service.is_some_and(is_external),
+    }
+}
+
+/// A subset: what its policy does not say, the rule does.
+fn subset(
+    check: &mut Check<'_>,
+    around: &RouteContext<'_>,
+    name: &str,
+    written: &Subset,
+    rule: &Rule,
+) -> SubsetSettings {
+    let number = around.subsets.iter().position(|it| it == name).expect("all names are collected");
+    let rule = match &written.traffic_policy {
+        Some(policy) => traffic_policy::resolve_over(check, rule.clone(), policy),
+        None => rule.clone(),
+    };
+    SubsetSettings {
+        name: SubsetId::from_index(number),
+        labels: written.labels.clone(),
+        traffic_policy: rule.traffic_policy,
+        locality: rule.locality,
+        hash: rule.hash,
     }
 }
 
@@ -109,7 +159,11 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Written<'_>, rul
     let locations = [
         ("routes", written.routes.first().map(Spanned::span)),
         ("consistent_hash", hash.map(Spanned::span).or(rule.hash.is_some().then_some(span))),
-        ("connection_pool.http", own.and_then(|it| it.connection_pool.http.as_ref()).map(Spanned::span)),
+        ("subsets", written.subsets.and_then(|it| it.values().next()).map(Spanned::span)),
+        (
+            "connection_pool.http",
+            own.and_then(|it| it.connection_pool.as_ref()?.http.as_ref()).map(Spanned::span),
+        ),
         ("a waypoint", waypoint.map(Spanned::span)),
         ("retry_budget", own.and_then(|it| it.retry_budget.as_ref()).map(Spanned::span)),
     ];

@@ -21,6 +21,7 @@ use meshsim_models::istiod::distribute::Distribute;
 use meshsim_models::istiod::locality_priority::Failover;
 use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::istiod::retry_policy::RetryPolicy;
+use meshsim_models::istiod::subset::Subset;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;
@@ -323,8 +324,8 @@ fn routes() {
         header("x-bot", ValueMatch::Present, true),
     ];
     assert_eq!(beta.headers, headers);
-    let to = |service, subset, weight| WeightedDestination {
-        destination: Destination { service, subset },
+    let to = |service, subset: Option<ClusterId>, weight| WeightedDestination {
+        destination: Destination { service, subset: subset.map(Subset::Cluster) },
         weight,
     };
     assert_eq!(beta.destinations, [to(FRONT, Some(EDGE), 90), to(BACK, None, 10)]);
@@ -337,7 +338,7 @@ fn routes() {
     assert!(retry.previous_hosts, "asked for in spite of the hash");
     let fault = FaultInjection { delay: Some((seconds(5), 10.0)), abort: Some((503, 2.5)) };
     assert_eq!(beta.fault, fault);
-    let copy = Destination { service: BACK, subset: Some(CLOUD) };
+    let copy = Destination { service: BACK, subset: Some(Subset::Cluster(CLOUD)) };
     assert_eq!(beta.mirror, Some(Mirror { destination: copy, percent: 50.0 }));
     assert_eq!((rest.headers.len(), rest.destinations.len(), rest.retry.as_ref()), (0, 0, None));
     let default = RetryPolicy::default_of("1.27".parse().unwrap(), false);

@@ -23,22 +23,31 @@ pub(super) struct Rule {
 }
 
 pub(super) fn resolve(check: &mut Check<'_>, policy: &traffic::TrafficPolicy) -> Rule {
-    let mut rule = Rule::default();
+    resolve_over(check, Rule::default(), policy)
+}
+
+/// What a policy says in place of another one's, by whole parts: `load_balancer`, `connection_pool`, `outlier_detection`,
+/// `retry_budget` (Istio, `MergeSubsetTrafficPolicy`).
+pub(super) fn resolve_over(check: &mut Check<'_>, mut rule: Rule, policy: &traffic::TrafficPolicy) -> Rule {
     if let Some(balancer) = &policy.load_balancer {
         load_balancer(check, balancer, &mut rule);
     }
-    rule.traffic_policy.connection_pool = connection_pool(check, &policy.connection_pool);
-    rule.traffic_policy.outlier_detection =
-        policy.outlier_detection.as_ref().map(|it| outlier_detection(check, it));
-    rule.traffic_policy.retry_budget = policy.retry_budget.as_ref().and_then(|it| retry_budget(check, it));
+    let traffic = &mut rule.traffic_policy;
+    if let Some(pool) = &policy.connection_pool {
+        traffic.connection_pool = connection_pool(check, pool);
+    }
+    if let Some(outliers) = &policy.outlier_detection {
+        traffic.outlier_detection = Some(outlier_detection(check, outliers));
+    }
+    if let Some(budget) = &policy.retry_budget {
+        traffic.retry_budget = retry_budget(check, budget);
+    }
     rule
 }
 
 fn load_balancer(check: &mut Check<'_>, balancer: &traffic::LoadBalancer, rule: &mut Rule) {
     let policy = &mut rule.traffic_policy;
-    if let Some(simple) = &balancer.simple {
-        policy.simple = self::simple(check, simple);
-    }
+    policy.simple = balancer.simple.as_ref().map_or_else(SimpleBalancer::default, |it| simple(check, it));
     rule.hash = balancer.consistent_hash.as_ref().and_then(|it| consistent_hash::resolve(check, it));
     policy.consistent_hash = rule.hash.as_ref().map(|hash| match hash.algorithm {
         Some(HashAlgorithm::Maglev { .. }) => cluster_policy::ConsistentHash::Maglev,

@@ -1,8 +1,8 @@
 //! What somebody changes during a run, as it is typed.
 
-use super::Duration;
-use super::services::Route;
+use super::services::{Route, Subset};
 use super::traffic::TrafficPolicy;
+use super::{BTreeMap, Duration};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,7 +22,9 @@ pub struct Change {
     pub replicas: Option<Spanned<u32>>,
     /// Of the mesh's configuration: the routes of the service's VirtualService from then on.
     pub routes: Option<Spanned<Vec<Spanned<Route>>>>,
-    /// Of the mesh's configuration: its DestinationRule from then on.
+    /// Of the mesh's configuration: the subsets of its DestinationRule from then on.
+    pub subsets: Option<Spanned<BTreeMap<String, Spanned<Subset>>>>,
+    /// Of the mesh's configuration: its DestinationRule from then on, but for its subsets.
     pub traffic_policy: Option<Spanned<TrafficPolicy>>,
 }
 

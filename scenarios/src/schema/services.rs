@@ -22,6 +22,14 @@ pub struct Service {
     pub traffic_policy: Option<TrafficPolicy>,
     /// Whether it has a waypoint, in ambient mode.
     pub waypoint: Option<Spanned<bool>>,
+    /// `subsets` of its DestinationRule, by name.
+    #[serde(default)]
+    pub subsets: BTreeMap<String, Spanned<Subset>>,
+    /// The service of which it is a version: its pods stand behind that one's Service.
+    pub version_of: Option<Spanned<String>>,
+    /// Labels of its pods, by which subsets select them.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Spanned<String>>,
     /// The routes of its VirtualService.
     #[serde(default)]
     pub routes: Vec<Spanned<Route>>,
@@ -83,6 +91,16 @@ pub enum TrafficDistribution {
     PreferSameNode,
 }
 
+/// A subset of the endpoints of a service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subset {
+    /// Labels that its pods have.
+    pub labels: BTreeMap<String, String>,
+    /// What stands in place of the rule's own, by whole parts.
+    pub traffic_policy: Option<TrafficPolicy>,
+}
+
 /// A route.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,6 +142,8 @@ pub struct HeaderMatch {
 pub struct Destination {
     /// The service; its own if absent.
     pub service: Option<Spanned<String>>,
+    /// The subset, if only its pods.
+    pub subset: Option<Spanned<String>>,
     /// The cluster, if only the pods there.
     pub cluster: Option<Spanned<String>>,
     /// Its part.
@@ -182,6 +202,8 @@ pub struct Abort {
 pub struct Mirror {
     /// The service; its own if absent.
     pub service: Option<Spanned<String>>,
+    /// The subset, if only its pods.
+    pub subset: Option<Spanned<String>>,
     /// The cluster, if only the pods there.
     pub cluster: Option<Spanned<String>>,
     /// Of how many requests (percent).

@@ -11,8 +11,7 @@ pub struct TrafficPolicy {
     /// How a host is chosen.
     pub load_balancer: Option<LoadBalancer>,
     /// Limits.
-    #[serde(default)]
-    pub connection_pool: ConnectionPool,
+    pub connection_pool: Option<ConnectionPool>,
     /// When a host is left out.
     pub outlier_detection: Option<OutlierDetection>,
     /// How many retries may run at once.

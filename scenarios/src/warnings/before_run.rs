@@ -11,8 +11,10 @@ use meshsim_models::application::call_graph::Service;
 use meshsim_models::envoy::outlier_detection::OutlierDetection;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::RepeatedFault;
-use meshsim_models::ids::{ClusterId, ServiceId, UpstreamId};
+use meshsim_models::ids::{ClusterId, ConfigurationId, ServiceId, SubsetId};
+use meshsim_models::istiod::failover_priority::Labels;
 use meshsim_models::istiod::locality_setting::{LocalitySetting, in_force};
+use meshsim_models::istiod::subset::Subset;
 use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::kubernetes::hpa::MetricSource;
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -81,6 +83,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(failover_without_detection(resolved));
         warnings.extend(unknown_traffic_distribution(resolved));
         warnings.extend(farther_first(resolved));
+        warnings.extend(subsets_without_pods(resolved));
     }
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(sent_in_warm_up(resolved));
@@ -124,7 +127,7 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
         };
         let of =
             |d: &Deployment| f64::from(most(d)) * d.cpu_limit.map_or(workers, |cores| cores.0.min(workers));
-        description.deployments.iter().filter(|d| d.service == service).map(of).sum()
+        description.deployments.iter().filter(|d| description.front_of(d.service) == service).map(of).sum()
     };
     // Where pods differ, the limit is what people can raise.
     let bound = |service| {
@@ -186,12 +189,13 @@ fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
     let description = &resolved.description;
     let upstreams = Upstreams::new(description);
     let mut by_percent: BTreeMap<u32, BTreeMap<String, u32>> = BTreeMap::new();
-    for (index, (id, service)) in description.application.services.enumerate().enumerate() {
-        // The upstreams of services come first.
-        let Some(config) = upstreams.spec(false, UpstreamId::from_index(index)).outlier_detection else {
+    for (id, service) in description.application.services.enumerate() {
+        let upstream = upstreams.of_service(ConfigurationId(0), id);
+        let Some(config) = upstreams.spec(false, upstream).outlier_detection else { continue };
+        if description.services[id].version_of.is_some() {
             continue;
-        };
-        let of_service = description.deployments.iter().filter(|it| it.service == id);
+        }
+        let of_service = description.deployments.iter().filter(|it| description.front_of(it.service) == id);
         let endpoints: u32 = of_service.map(|it| it.replicas).sum();
         // Of what is outside, a proxy knows one endpoint, and nothing else to go to.
         if endpoints > 0
@@ -228,8 +232,8 @@ fn failover_without_detection(resolved: &Resolved) -> Option<Warning> {
             says_something && !it_holds.priorities_applied(detects)
         })
     };
-    let services =
-        names(resolved, services.enumerate().filter(|(_, it)| has_no_effect(it)).map(|(id, _)| id));
+    let own = services.enumerate().filter(|(_, it)| it.version_of.is_none());
+    let services = names(resolved, own.filter(|(_, it)| has_no_effect(it)).map(|(id, _)| id));
     let strategy = resolved.strategy.clone();
     (!services.is_empty()).then_some(Warning::FailoverWithoutDetection { strategy, services })
 }
@@ -242,6 +246,64 @@ fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Warning> {
     let services = names(resolved, settings.filter(|(_, it)| is_unknown(it)).map(|(id, _)| id));
     let strategy = resolved.strategy.clone();
     (!services.is_empty()).then_some(Warning::UnknownTrafficDistribution { strategy, services, version })
+}
+
+/// Subsets that routes lead to and that no rule defines at that time, or that select no pod.
+fn subsets_without_pods(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let mut told: Table<ServiceId, &ServiceSettings> = description.services.iter().collect();
+    let mut moments = vec![(SimTime::ZERO, told.clone())];
+    for change in &description.configuration_changes {
+        told[change.service] = &change.settings;
+        moments.push((change.at, told.clone()));
+    }
+    let mut warnings: Vec<Warning> = Vec::new();
+    let mut known: BTreeSet<(ServiceId, SubsetId, bool)> = BTreeSet::new();
+    for (index, (at, settings)) in moments.iter().enumerate() {
+        // What is changed at one time is looked at together.
+        if moments.get(index + 1).is_some_and(|(next, _)| next == at) {
+            continue;
+        }
+        let routes = settings.iter().flat_map(|it| &it.routes);
+        let named = routes.flat_map(|route| {
+            let mirrored = route.mirror.map(|it| it.destination);
+            route.destinations.iter().map(|it| it.destination).chain(mirrored)
+        });
+        for to in named {
+            let Some(Subset::Named(name)) = to.subset else { continue };
+            let defined = settings[to.service].subsets.iter().find(|it| it.name == name);
+            let is_defined = defined.is_some();
+            if defined.is_some_and(|it| selects_any(description, to.service, &it.labels))
+                || !known.insert((to.service, name, is_defined))
+            {
+                continue;
+            }
+            warnings.push(Warning::SubsetWithoutPods {
+                strategy: resolved.strategy.clone(),
+                service: description.application.services[to.service].name.clone(),
+                subset: description.subsets[name].clone(),
+                is_defined,
+                at: at.as_secs_f64(),
+            });
+        }
+    }
+    warnings
+}
+
+/// Whether labels select a pod of a service or of one of its versions, that runs at the start or is made.
+fn selects_any(description: &Description, service: ServiceId, labels: &Labels) -> bool {
+    let topology_says = |key: &str| key.starts_with("topology.");
+    let mut deployments =
+        description.deployments.iter().filter(|it| description.front_of(it.service) == service);
+    deployments.any(|it| {
+        let (own, around) =
+            (&description.services[it.service].labels, &description.clusters[it.cluster].labels);
+        // Labels of nodes are looked at where pods are.
+        labels.iter().all(|(key, value)| {
+            let found = own.get(key).or_else(|| around.get(key));
+            found == Some(value) || (found.is_none() && topology_says(key))
+        })
+    })
 }
 
 fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {

@@ -7,7 +7,7 @@ use super::warning::Warning;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::envoy::endpoint_list::Part;
-use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, UpstreamId};
+use meshsim_models::ids::{ClusterId, ConfigurationId, EndpointId, ServiceId};
 use meshsim_models::istiod::endpoints::SiteId;
 use meshsim_models::world::description::{DataPlane, Description};
 use meshsim_models::world::topology::Topology;
@@ -89,8 +89,8 @@ impl Search {
         service: ServiceId,
     ) -> Option<(SimDuration, ClusterId)> {
         let topology = &self.topology;
-        // The upstreams of services come first, in their order; all sites of a cluster share its ways.
-        let view = topology.view(site, UpstreamId::from_index(service.index()));
+        // All sites of a cluster share its ways.
+        let view = topology.view(site, topology.upstreams.of_service(ConfigurationId(0), service));
         if view.is_empty() {
             return None;
         }

@@ -97,6 +97,19 @@ pub enum Warning {
         /// Round trip to it (ms).
         nearest_ms: f64,
     },
+    /// A route to a subset that no rule defines, or that selects no pod.
+    SubsetWithoutPods {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which service.
+        service: String,
+        /// Its name.
+        subset: String,
+        /// Whether a rule defines it.
+        is_defined: bool,
+        /// From when on (s).
+        at: f64,
+    },
     /// A fault of pods of which there is none.
     FaultWithoutPods {
         /// Under which strategy.
@@ -267,8 +280,8 @@ impl fmt::Display for Warning {
                 let keys: Vec<String> = keys.iter().map(say).collect();
                 write!(
                     f,
-                    "strategy `{strategy}`: nothing follows {}; take out what is not meant, or change \
-                     mesh.data_plane",
+                    "strategy `{strategy}`: nothing follows {}; take out what is not meant, or give it \
+                     what it needs",
                     keys.join(", ")
                 )
             }
@@ -307,6 +320,16 @@ impl fmt::Display for Warning {
                  load_balancer.locality_lb_setting.failover_priority or .distribute into the traffic_policy"
                 )
             }
+            Self::SubsetWithoutPods { strategy, service, subset, is_defined: false, at } => write!(
+                f,
+                "strategy `{strategy}`: from {at} s on a route leads to subset `{subset}` of `{service}`, which has none of \
+                 that name: its requests are answered 503 (NC); if that is not meant, write services.{service}.subsets.{subset}"
+            ),
+            Self::SubsetWithoutPods { strategy, service, subset, is_defined: true, at } => write!(
+                f,
+                "strategy `{strategy}`: from {at} s on a route leads to subset `{subset}` of `{service}`, whose labels no \
+                 pod has: its requests are answered 503 (UH); if that is not meant, write services.X.labels of a version"
+            ),
             Self::FaultWithoutPods { strategy, service, cluster } => write!(
                 f,
                 "strategy `{strategy}`: the fault of `{service}` in cluster `{cluster}` befalls no pod, because none \

@@ -208,8 +208,7 @@ impl Pacing {
     /// What news make istiod send, if anything.
     fn kind_of(&mut self, at: &Around<'_>, news: News) -> Option<PushKind> {
         let News::Endpoint { pod, what } = news else { return Some(PushKind::Full) };
-        let ids = at.topology.pod_ids;
-        let (cluster, service) = (ids.cluster_of(pod), ids.service_of(pod));
+        let (cluster, service) = (at.topology.pod_ids.cluster_of(pod), at.topology.front_of(pod));
         self.connect(at, pod, what);
         let service = self.services.entry(service).or_insert_with(|| at_start(at.topology, service));
         let mut list = service.shard(&cluster).to_vec();

@@ -140,9 +140,10 @@ impl Outbound {
         if let Some(status) = route.fault.abort_of(state.address) {
             return self.answer_itself(at, hop, Status::FaultInjected(status));
         }
-        let upstream = route
-            .only_destination()
-            .unwrap_or_else(|| route.destination(uniform(&mut draw(state.address, Purpose::TrafficSplit))));
+        let drawn = || uniform(&mut draw(state.address, Purpose::TrafficSplit));
+        let Some(upstream) = route.destination(drawn) else {
+            return self.answer_itself(at, hop, Status::NoCluster);
+        };
         self.set_upstream(hop, upstream);
         if let Some(timeout) = route.timeout {
             self.set_deadline(at, hop, route.number, timeout, 0);

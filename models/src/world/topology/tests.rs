@@ -1,5 +1,6 @@
 use super::*;
 use crate::application::call_graph::Service;
+use crate::istiod::subset::Selector;
 use crate::kubernetes::settings::{Change as WorkloadChange, ChangeKind, KubernetesSettings};
 use crate::world::description::{
     CellSettings, ClusterSpec, Deployment, GatewaySettings, HostSpec, MeshSettings, NodeSpec, ServiceSettings,
@@ -57,6 +58,7 @@ fn random_description(rng: &mut Draw) -> Description {
         deployments,
         mesh: MeshSettings::default(),
         services: [ServiceSettings::default()].into_iter().collect(),
+        subsets: Table::new(),
         configuration_changes: Vec::new(),
         gateway: GatewaySettings::default(),
         populations: Vec::new(),
@@ -121,18 +123,25 @@ fn views_that_share_a_list_are_those_that_were_written_out() {
         spec.policy.unready_endpoints_sent = bernoulli(&mut rng, 0.5);
         if bernoulli(&mut rng, 0.3) {
             let clusters = topology.description.clusters.len();
-            spec.subset = Some(ClusterId::from_index(uniform_index(&mut rng, clusters)));
+            spec.subset = Some(Selector::Cluster(ClusterId::from_index(uniform_index(&mut rng, clusters))));
         }
         let order = Order::of(&spec);
         orders.insert(format!("{order:?}"));
-        let list = Arc::new(list_of(&topology.sites, &spec, topology.known(ServiceId(0))));
+        let list =
+            Arc::new(list_of(&topology.description, &topology.sites, &spec, topology.known(ServiceId(0))));
         let most = [1, u32::MAX][uniform_index(&mut rng, 2)];
         for changes in [Vec::new(), random_changes(&topology, &mut rng)] {
             let known = changed(topology.known(ServiceId(0)), &changes);
             for site in topology.sites.ids() {
                 let written = sent_to(&topology.description, &topology.sites, site, &spec, &known);
                 let written = EndpointView::new(written, most, 50, 3);
-                let levels = levels_for(&topology.sites, site, (&spec, order), &list, &changes);
+                let levels = levels_for(
+                    (&topology.description, &topology.sites),
+                    site,
+                    (&spec, order),
+                    &list,
+                    &changes,
+                );
                 let shared = EndpointView::shared(&list, levels, most, 50, 3);
                 assert_eq!(rows(&shared), rows(&written), "seed {seed}, {site:?}, {changes:?}");
                 assert_eq!(shared.load(), written.load(), "seed {seed}");
