@@ -68,7 +68,7 @@ const TOO_MANY_EVENTS: &str = "an entity has scheduled 2^40 events";
 
 impl Source {
     /// After all others, and of no event.
-    const NOBODY: Self = Self(u64::MAX);
+    pub(crate) const NOBODY: Self = Self(u64::MAX);
 
     /// An entity's first event.
     ///
@@ -87,20 +87,22 @@ impl Source {
     ///
     /// # Panics
     /// If the sequence number has outgrown its bits.
+    #[inline]
     pub(crate) fn take(&mut self) -> Self {
         let taken = *self;
         self.0 = taken.0.wrapping_add(1);
         // Without the entity's bits.
-        assert!(self.0 << ENTITY_BITS != 0, "{TOO_MANY_EVENTS}");
+        if self.0 << ENTITY_BITS == 0 {
+            are_used_up();
+        }
         taken
     }
 }
 
-/// A node's two children: when the earliest below each is due, and at which leaf it stands.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    times: [SimTime; 2],
-    leaves: [u32; 2],
+#[cold]
+#[inline(never)]
+fn are_used_up() -> ! {
+    panic!("{TOO_MANY_EVENTS}")
 }
 
 /// What stands at a leaf, beside its time.
@@ -113,9 +115,11 @@ struct Entry<T> {
 /// Pending items in the order of their keys.
 #[derive(Clone, Debug)]
 pub struct EventSet<T> {
-    /// By node, from the root's (1) on; the parent of node n is n / 2. As many as there are leaves, a power of two;
-    /// the leaves themselves follow as if they were nodes, so the children of the last half are leaves.
-    pairs: Vec<Pair>,
+    /// By node, from the root's children (2, 3) on, when the earliest below is due. The parent of node n is n / 2; the
+    /// last half of the nodes are the leaves, a power of two.
+    times: Vec<SimTime>,
+    /// By node, at which leaf that stands.
+    leaves: Vec<u32>,
     /// By leaf, of those that were ever taken.
     entries: Vec<Entry<T>>,
     /// Leaves that are empty again. At an empty leaf nobody is due, at the end of time.
@@ -129,12 +133,16 @@ pub struct EventSet<T> {
 
 const NO_LEAF: u32 = u32::MAX;
 
+/// No tree is made lower than with so many leaves: it would soon be higher again.
+const LEAST_LEAVES: usize = 8;
+
 impl<T: Copy> EventSet<T> {
     /// Nothing pending.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            pairs: Vec::new(),
+            times: Vec::new(),
+            leaves: Vec::new(),
             entries: Vec::new(),
             empty: Vec::new(),
             earliest: SimTime::MAX,
@@ -146,8 +154,10 @@ impl<T: Copy> EventSet<T> {
     /// Nothing pending, with room for `capacity` items.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
+        let nodes = 2 * capacity.next_power_of_two();
         Self {
-            pairs: Vec::with_capacity(capacity.next_power_of_two()),
+            times: Vec::with_capacity(nodes),
+            leaves: Vec::with_capacity(nodes),
             entries: Vec::with_capacity(capacity),
             empty: Vec::with_capacity(capacity),
             ..Self::new()
@@ -163,8 +173,8 @@ impl<T: Copy> EventSet<T> {
     /// Memory that it takes, with what it takes next if it is nearly full (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        // An entry has its pair and room among the empty leaves.
-        let size = size_of::<Entry<T>>() + size_of::<Pair>() + size_of::<u32>();
+        // An entry has two nodes and room among the empty leaves.
+        let size = size_of::<Entry<T>>() + 2 * (size_of::<SimTime>() + size_of::<u32>()) + size_of::<u32>();
         growing_bytes(self.entries.len(), self.entries.capacity(), size)
     }
 
@@ -178,6 +188,7 @@ impl<T: Copy> EventSet<T> {
     ///
     /// # Panics
     /// If more than 2^31 items are pending.
+    #[inline]
     pub fn push(&mut self, key: Key, item: T) {
         let entry = Entry { source: key.source, item };
         let leaf = if self.vacant == NO_LEAF {
@@ -186,7 +197,7 @@ impl<T: Copy> EventSet<T> {
             self.entries[self.vacant as usize] = entry;
             std::mem::replace(&mut self.vacant, NO_LEAF)
         };
-        self.play(self.pairs.len() + leaf as usize, key.time, leaf);
+        self.play(self.capacity() + leaf as usize, key.time, leaf);
     }
 
     /// The least key, without its item.
@@ -201,6 +212,7 @@ impl<T: Copy> EventSet<T> {
     }
 
     /// Takes the item with the least key if its time is before `end`.
+    #[inline]
     pub fn pop_before(&mut self, end: SimTime) -> Option<(Key, T)> {
         self.empty_vacant();
         // Where nothing is pending the earliest is no time before any end.
@@ -237,18 +249,21 @@ impl<T: Copy> EventSet<T> {
         self.entries[leaf as usize].source = Source::NOBODY;
         self.empty.push(leaf);
         // Up to where somebody is due: which of two empty leaves wins is all the same.
-        let (mut child, mut rival) = (self.pairs.len() + leaf as usize, (SimTime::MAX, leaf));
-        while child > 1 && rival.0 == SimTime::MAX {
-            let (node, side) = (child / 2, child % 2);
-            let pair = &mut self.pairs[node];
-            (pair.times[side], pair.leaves[side]) = (SimTime::MAX, leaf);
-            rival = (pair.times[side ^ 1], pair.leaves[side ^ 1]);
-            child = node;
+        let (mut node, mut rival) = (self.capacity() + leaf as usize, (SimTime::MAX, leaf));
+        while node > 1 && rival.0 == SimTime::MAX {
+            (self.times[node], self.leaves[node]) = (SimTime::MAX, leaf);
+            rival = (self.times[node ^ 1], self.leaves[node ^ 1]);
+            node /= 2;
         }
-        self.play(child, rival.0, rival.1);
-        if self.len() < self.pairs.len() / 4 {
+        self.play(node, rival.0, rival.1);
+        if self.len() < self.capacity() / 4 && self.capacity() > LEAST_LEAVES {
             self.shrink();
         }
+    }
+
+    /// How many leaves there are.
+    fn capacity(&self) -> usize {
+        self.times.len() / 2
     }
 
     /// Puts `entry` at an empty leaf.
@@ -258,7 +273,7 @@ impl<T: Copy> EventSet<T> {
             self.entries[leaf as usize] = entry;
             return leaf;
         }
-        if self.entries.len() == self.pairs.len() {
+        if self.entries.len() == self.capacity() {
             self.grow();
         }
         self.entries.push(entry);
@@ -267,67 +282,65 @@ impl<T: Copy> EventSet<T> {
         self.entries.len() as u32 - 1
     }
 
-    /// At the node or leaf `child` the earliest is due at `time`, and stands at `leaf`: plays that out.
+    /// At a node the earliest is due at `time`, and stands at `leaf`: plays that out.
     #[inline(never)]
-    fn play(&mut self, mut child: usize, mut time: SimTime, mut leaf: u32) {
-        let count = self.pairs.len();
-        if count == 0 {
+    fn play(&mut self, mut node: usize, mut time: SimTime, mut leaf: u32) {
+        let Self { times, leaves, .. } = self;
+        let count = times.len();
+        if count == 0 || leaves.len() != count {
             return; // Never: it lets the compiler see that the mask keeps indices within.
         }
-        while child > 1 {
-            let (node, side) = (child / 2, child % 2);
-            let pair = &mut self.pairs[node & (count - 1)];
-            pair.times[side] = time;
-            pair.leaves[side] = leaf;
-            let (rival, rivals_leaf) = (pair.times[side ^ 1], pair.leaves[side ^ 1]);
+        while node > 1 {
+            let (mine, rivals) = (node & (count - 1), (node ^ 1) & (count - 1));
+            times[mine] = time;
+            leaves[mine] = leaf;
+            let rival = times[rivals];
+            node /= 2;
             if rival == time {
                 return self.play_among_equals(node);
             }
             // Who is earlier cannot be foretold, and a mispredicted branch costs more than the selection.
-            leaf = select_unpredictable(rival < time, rivals_leaf, leaf);
+            leaf = select_unpredictable(rival < time, leaves[rivals], leaf);
             time = time.min(rival);
-            child = node;
         }
         (self.earliest, self.first) = (time, leaf);
     }
 
-    /// Plays on from `node`, whose pair is as it shall be.
+    /// Plays on from `node`, whose children are as they shall be.
     #[cold]
     #[inline(never)]
     fn play_among_equals(&mut self, mut node: usize) {
         while node > 1 {
-            let (time, leaf) = self.winner(node);
-            let pair = &mut self.pairs[node / 2];
-            pair.times[node % 2] = time;
-            pair.leaves[node % 2] = leaf;
+            (self.times[node], self.leaves[node]) = self.winner(node);
             node /= 2;
         }
         (self.earliest, self.first) = self.winner(1);
     }
 
-    /// The earlier one of a node's pair.
+    /// The earlier one of a node's children.
     fn winner(&self, node: usize) -> (SimTime, u32) {
-        let Pair { times, leaves } = self.pairs[node];
         // A leaf that was never taken is empty.
         let source = |leaf: u32| self.entries.get(leaf as usize).map_or(Source::NOBODY, |entry| entry.source);
-        let [left, right] = [0, 1].map(|side| (times[side], source(leaves[side])));
-        let side = usize::from(right < left);
-        (times[side], leaves[side])
+        let [left, right] = [0, 1].map(|side| {
+            let (time, leaf) = (self.times[2 * node + side], self.leaves[2 * node + side]);
+            (time, source(leaf), leaf)
+        });
+        let (time, _, leaf) = left.min(right);
+        (time, leaf)
     }
 
     /// Doubles the number of leaves.
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let half = self.pairs.len();
-        let count = (2 * half).max(2);
+        let before = self.capacity();
+        let count = (2 * before).max(2);
         assert!(count <= 1 << 31, "more than 2^31 events are pending");
-        self.pairs.resize(count, Pair::of_empty_leaves(0));
-        // The pairs of leaves move on.
-        self.pairs.copy_within(half / 2..half, half);
-        for leaf in (half..count).step_by(2) {
-            self.pairs[(count + leaf) / 2] = Pair::of_empty_leaves(leaf);
-        }
+        self.times.resize(2 * count, SimTime::MAX);
+        self.leaves.resize(2 * count, 0);
+        // The leaves move on.
+        self.times.copy_within(before..2 * before, count);
+        self.times[count + before..].fill(SimTime::MAX);
         self.play_all();
     }
 
@@ -335,36 +348,33 @@ impl<T: Copy> EventSet<T> {
     #[cold]
     #[inline(never)]
     fn shrink(&mut self) {
-        let count = self.pairs.len();
-        let half = count / 2;
-        self.empty.retain(|&leaf| (leaf as usize) < half);
-        for leaf in half..self.entries.len() {
+        let before = self.capacity();
+        let count = before / 2;
+        self.empty.retain(|&leaf| (leaf as usize) < count);
+        for leaf in count..self.entries.len() {
             if self.entries[leaf].source != Source::NOBODY {
-                let free = self.empty.pop().expect("less than a half is pending");
-                self.entries[free as usize] = self.entries[leaf];
-                let time = self.pairs[(count + leaf) / 2].times[leaf % 2];
-                self.pairs[(count + free as usize) / 2].times[free as usize % 2] = time;
+                let free = self.empty.pop().expect("less than a half is pending") as usize;
+                self.entries[free] = self.entries[leaf];
+                self.times[before + free] = self.times[before + leaf];
             }
         }
-        self.entries.truncate(half);
-        self.pairs.copy_within(half..half + half / 2, half / 2);
-        self.pairs.truncate(half);
+        self.entries.truncate(count);
+        self.times.copy_within(before..before + count, count);
+        self.times.truncate(2 * count);
+        self.leaves.truncate(2 * count);
         self.play_all();
     }
 
     /// Plays everything anew, from the leaves up.
     fn play_all(&mut self) {
-        for node in (1..self.pairs.len() / 2).rev() {
-            let [left, right] = [0, 1].map(|side| self.winner(2 * node + side));
-            self.pairs[node] = Pair { times: [left.0, right.0], leaves: [left.1, right.1] };
+        let count = self.capacity();
+        for leaf in 0..count {
+            self.leaves[count + leaf] = leaf as u32;
+        }
+        for node in (2..count).rev() {
+            (self.times[node], self.leaves[node]) = self.winner(node);
         }
         (self.earliest, self.first) = self.winner(1);
-    }
-}
-
-impl Pair {
-    const fn of_empty_leaves(first: usize) -> Self {
-        Self { times: [SimTime::MAX; 2], leaves: [first as u32, first as u32 + 1] }
     }
 }
 

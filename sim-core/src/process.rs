@@ -70,12 +70,14 @@ pub struct Scheduler<E, M> {
     /// Who acts, and which of this process's entities that is.
     entity: EntityId,
     slot: usize,
-    /// The rank of the event that is being handled among those of its time; none once it was used again.
-    rank: Option<Source>,
+    /// What it schedules next.
+    source: Source,
+    /// The rank of the event that is being handled among those of its time; nobody's once it was used again.
+    rank: Source,
     pub(crate) events: EventSet<Pending<E, M>>,
     pub(crate) deliveries: Slab<Delivery<M>>,
     pub(crate) outbox: Vec<Outgoing<M>>,
-    /// What each entity of this process schedules next.
+    /// What each entity of this process schedules next, but for the one that acts.
     sources: Vec<Source>,
     process: u32,
     placement: Arc<Placement>,
@@ -84,11 +86,13 @@ pub struct Scheduler<E, M> {
 
 impl<E: Copy, M: Copy> Scheduler<E, M> {
     pub(crate) fn new(process: u32, entities: &[EntityId], placement: Arc<Placement>) -> Self {
+        let entity = entities.first().copied().unwrap_or(EntityId(0));
         Self {
             now: SimTime::ZERO,
-            entity: entities.first().copied().unwrap_or(EntityId(0)),
+            entity,
             slot: 0,
-            rank: None,
+            source: Source::first_of(entity),
+            rank: Source::NOBODY,
             events: EventSet::with_capacity(ROOM),
             deliveries: Slab::with_capacity(ROOM),
             outbox: Vec::with_capacity(ROOM),
@@ -153,6 +157,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     ///
     /// # Panics
     /// If `at` has passed.
+    #[inline]
     pub fn schedule(&mut self, at: SimTime, event: E) {
         let key = self.next_key(at);
         self.events.push(key, Pending::Event(event));
@@ -179,7 +184,8 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     /// If `at` has passed, a message is being handled, or the rank was taken before.
     pub fn schedule_next(&mut self, at: SimTime, event: E) {
         self.assert_to_come(at);
-        let rank = self.rank.take().expect("an event goes on once");
+        let rank = std::mem::replace(&mut self.rank, Source::NOBODY);
+        assert!(rank != Source::NOBODY, "an event goes on once");
         self.events.push(Key::at(at, rank), Pending::Event(event));
     }
 
@@ -225,13 +231,13 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
             match pending {
                 Pending::Event(event) => {
                     self.acts(key.entity());
-                    self.rank = Some(key.source());
+                    self.rank = key.source();
                     process.handle(self.entity, event, self);
                 }
                 Pending::Message(handle) => {
                     let delivery = self.deliveries.remove(handle);
                     self.acts(delivery.target);
-                    self.rank = None;
+                    self.rank = Source::NOBODY;
                     process.receive(delivery.target, delivery.message, self);
                 }
             }
@@ -242,11 +248,19 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     }
 
     /// From now on `entity` acts.
+    #[inline]
     fn acts(&mut self, entity: EntityId) {
         if entity != self.entity {
-            self.slot = self.slot_of(entity);
-            self.entity = entity;
+            self.change_to(entity);
         }
+    }
+
+    #[inline(never)]
+    fn change_to(&mut self, entity: EntityId) {
+        self.sources[self.slot] = self.source;
+        self.slot = self.slot_of(entity);
+        self.source = self.sources[self.slot];
+        self.entity = entity;
     }
 
     fn slot_of(&self, entity: EntityId) -> usize {
@@ -256,14 +270,24 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     }
 
     /// The key of what the acting entity does next.
+    #[inline]
     fn next_key(&mut self, at: SimTime) -> Key {
         self.assert_to_come(at);
-        Key::at(at, self.sources[self.slot].take())
+        Key::at(at, self.source.take())
     }
 
+    #[inline]
     fn assert_to_come(&self, at: SimTime) {
-        assert!(at >= self.now, "time never goes back: {at} is before {}", self.now);
+        if at < self.now {
+            goes_back(at, self.now);
+        }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn goes_back(at: SimTime, now: SimTime) -> ! {
+    panic!("time never goes back: {at} is before {now}")
 }
 
 /// The least time that a message needs from one process to another.
