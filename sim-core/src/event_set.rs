@@ -58,10 +58,6 @@ impl Key {
     pub const fn entity(self) -> EntityId {
         self.source.entity()
     }
-
-    pub(crate) const fn source(self) -> Source {
-        self.source
-    }
 }
 
 const TOO_MANY_EVENTS: &str = "an entity has scheduled 2^40 events";
@@ -79,7 +75,7 @@ impl Source {
         Self(u64::from(entity.0) << SEQUENCE_BITS)
     }
 
-    const fn entity(self) -> EntityId {
+    pub(crate) const fn entity(self) -> EntityId {
         EntityId((self.0 >> SEQUENCE_BITS) as u32)
     }
 
@@ -190,12 +186,28 @@ impl<T: Copy> EventSet<T> {
     /// If more than 2^31 items are pending.
     #[inline]
     pub fn push(&mut self, key: Key, item: T) {
+        let leaf = self.vacant;
+        // Where no leaf is vacant there is no such entry.
+        match self.entries.get_mut(leaf as usize) {
+            Some(vacant) => {
+                *vacant = Entry { source: key.source, item };
+                self.vacant = NO_LEAF;
+                self.play(self.capacity() + leaf as usize, key.time, leaf);
+            }
+            None => self.push_anew(key, item),
+        }
+    }
+
+    /// The same where no leaf is vacant.
+    #[inline(never)]
+    fn push_anew(&mut self, key: Key, item: T) {
         let entry = Entry { source: key.source, item };
-        let leaf = if self.vacant == NO_LEAF {
-            self.take_leaf(entry)
-        } else {
-            self.entries[self.vacant as usize] = entry;
-            std::mem::replace(&mut self.vacant, NO_LEAF)
+        let leaf = match self.empty.pop() {
+            Some(leaf) => {
+                self.entries[leaf as usize] = entry;
+                leaf
+            }
+            None => self.add_leaf(entry),
         };
         self.play(self.capacity() + leaf as usize, key.time, leaf);
     }
@@ -211,12 +223,24 @@ impl<T: Copy> EventSet<T> {
         self.find_first().then(|| self.take_first())
     }
 
-    /// Takes the item with the least key if its time is before `end`.
+    /// Takes the item with the least key if its time is before `end`: tells that time. Until something is added the item
+    /// stays where it was ([`EventSet::taken`]).
     #[inline]
-    pub fn pop_before(&mut self, end: SimTime) -> Option<(Key, T)> {
+    pub(crate) fn take_before(&mut self, end: SimTime) -> Option<SimTime> {
         self.empty_vacant();
         // Where nothing is pending the earliest is no time before any end.
-        (self.earliest < end).then(|| self.take_first())
+        if self.earliest >= end {
+            return None;
+        }
+        self.vacant = self.first;
+        Some(self.earliest)
+    }
+
+    /// What was taken last, and its source. By reference, because an item that is copied in an option is copied in pieces.
+    #[inline]
+    pub(crate) fn taken(&self) -> (Source, &T) {
+        let entry = &self.entries[self.first as usize];
+        (entry.source, &entry.item)
     }
 
     fn take_first(&mut self) -> (Key, T) {
@@ -266,13 +290,10 @@ impl<T: Copy> EventSet<T> {
         self.times.len() / 2
     }
 
-    /// Puts `entry` at an empty leaf.
+    /// Puts an entry at the next leaf, at which there was never one.
+    #[cold]
     #[inline(never)]
-    fn take_leaf(&mut self, entry: Entry<T>) -> u32 {
-        if let Some(leaf) = self.empty.pop() {
-            self.entries[leaf as usize] = entry;
-            return leaf;
-        }
+    fn add_leaf(&mut self, entry: Entry<T>) -> u32 {
         if self.entries.len() == self.capacity() {
             self.grow();
         }
@@ -467,9 +488,14 @@ mod tests {
                 }
             }
             prop_assert!(set.len() >= reference.len());
-            // None is before the end of time.
-            while let Some((key, _)) = set.pop_before(SimTime::MAX) {
-                prop_assert!(key.time() < SimTime::MAX);
+            reference.sort_unstable();
+            // What was taken is what the reference has next, and none is before the end of time.
+            while let Some(time) = set.take_before(SimTime::MAX) {
+                prop_assert!(time < SimTime::MAX);
+                let &id = set.taken().1;
+                if std::mem::take(&mut pending[id]) {
+                    prop_assert_eq!(id, reference.remove(0).3);
+                }
             }
             let never = reference.iter().filter(|entry| entry.0 == u64::MAX).count();
             prop_assert!(set.len() >= never);

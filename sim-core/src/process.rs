@@ -226,15 +226,15 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
     {
         let mut count = 0;
         while count < budget {
-            let Some((key, pending)) = self.events.pop_before(end) else { break };
-            self.now = key.time();
-            match pending {
-                Pending::Event(event) => {
-                    self.acts(key.entity());
-                    self.rank = key.source();
+            let Some(time) = self.events.take_before(end) else { break };
+            self.now = time;
+            match self.events.taken() {
+                (source, &Pending::Event(event)) => {
+                    self.acts(source.entity());
+                    self.rank = source;
                     process.handle(self.entity, event, self);
                 }
-                Pending::Message(handle) => {
+                (_, &Pending::Message(handle)) => {
                     let delivery = self.deliveries.remove(handle);
                     self.acts(delivery.target);
                     self.rank = Source::NOBODY;

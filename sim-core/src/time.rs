@@ -28,30 +28,35 @@ impl SimTime {
 
     /// The time `nanos` nanoseconds after the start.
     #[must_use]
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Nanoseconds since the start.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// Seconds since the start.
     #[must_use]
+    #[inline]
     pub fn as_secs_f64(self) -> f64 {
-        self.0 as f64 / NANOS_PER_SECOND
+        as_float(self.0) / NANOS_PER_SECOND
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
+    #[inline]
     pub const fn saturating_since(self, earlier: Self) -> SimDuration {
         SimDuration(self.0.saturating_sub(earlier.0))
     }
 
     /// This time plus `duration`, or the last representable time.
     #[must_use]
+    #[inline]
     pub const fn saturating_add(self, duration: SimDuration) -> Self {
         Self(self.0.saturating_add(duration.0))
     }
@@ -65,6 +70,7 @@ impl SimDuration {
 
     /// A length of `nanos` nanoseconds.
     #[must_use]
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
@@ -90,26 +96,46 @@ impl SimDuration {
     /// The nearest whole number of nanoseconds; negative and NaN become zero, too large becomes
     /// the longest.
     #[must_use]
+    #[inline]
     pub fn from_secs_f64(secs: f64) -> Self {
         Self::from_nanos_f64(secs * NANOS_PER_SECOND)
     }
 
     /// The nearest whole number of nanoseconds, clamped as in [`SimDuration::from_secs_f64`].
     #[must_use]
+    #[inline]
     pub fn from_nanos_f64(nanos: f64) -> Self {
-        Self((nanos + 0.5) as u64)
+        let rounded = nanos + 0.5;
+        // Signed, because that takes fewer instructions: right between zero and the largest.
+        let whole = rounded as i64 as u64;
+        if whole < i64::MAX as u64 { Self(whole) } else { Self::from_extreme(rounded) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn from_extreme(nanos: f64) -> Self {
+        Self(nanos as u64)
     }
 
     /// Nanoseconds.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
+    /// Nanoseconds, or the nearest float to them.
+    #[must_use]
+    #[inline]
+    pub fn as_nanos_f64(self) -> f64 {
+        as_float(self.0)
+    }
+
     /// Seconds.
     #[must_use]
+    #[inline]
     pub fn as_secs_f64(self) -> f64 {
-        self.0 as f64 / NANOS_PER_SECOND
+        as_float(self.0) / NANOS_PER_SECOND
     }
 
     /// Milliseconds.
@@ -120,27 +146,43 @@ impl SimDuration {
 
     /// This length and `other`, or the longest.
     #[must_use]
+    #[inline]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
     /// The length that is left after `other`; zero if `other` is longer.
     #[must_use]
+    #[inline]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
+}
+
+/// The nearest float: signed where that is the same, because it takes fewer instructions.
+#[inline]
+fn as_float(nanos: u64) -> f64 {
+    if nanos <= i64::MAX as u64 { nanos as i64 as f64 } else { extreme_as_float(nanos) }
+}
+
+#[cold]
+#[inline(never)]
+fn extreme_as_float(nanos: u64) -> f64 {
+    nanos as f64
 }
 
 const OVERFLOW: &str = "simulated time overflows 64 bits";
 
 impl Add<SimDuration> for SimTime {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: SimDuration) -> Self {
         Self(self.0.checked_add(rhs.0).expect(OVERFLOW))
     }
 }
 
 impl AddAssign<SimDuration> for SimTime {
+    #[inline]
     fn add_assign(&mut self, rhs: SimDuration) {
         *self = *self + rhs;
     }
@@ -148,6 +190,7 @@ impl AddAssign<SimDuration> for SimTime {
 
 impl Sub for SimTime {
     type Output = SimDuration;
+    #[inline]
     fn sub(self, rhs: Self) -> SimDuration {
         SimDuration(self.0.checked_sub(rhs.0).expect("simulated time goes back"))
     }
@@ -155,12 +198,14 @@ impl Sub for SimTime {
 
 impl Add for SimDuration {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: Self) -> Self {
         Self(self.0.checked_add(rhs.0).expect(OVERFLOW))
     }
 }
 
 impl AddAssign for SimDuration {
+    #[inline]
     fn add_assign(&mut self, rhs: Self) {
         *self = *self + rhs;
     }
@@ -168,6 +213,7 @@ impl AddAssign for SimDuration {
 
 impl Mul<u64> for SimDuration {
     type Output = Self;
+    #[inline]
     fn mul(self, rhs: u64) -> Self {
         Self(self.0.checked_mul(rhs).expect(OVERFLOW))
     }
@@ -175,6 +221,7 @@ impl Mul<u64> for SimDuration {
 
 impl Div<u64> for SimDuration {
     type Output = Self;
+    #[inline]
     fn div(self, rhs: u64) -> Self {
         Self(self.0 / rhs)
     }

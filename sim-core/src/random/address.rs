@@ -30,18 +30,21 @@ impl Address {
 
     /// The address number `index` below this one.
     #[must_use]
+    #[inline]
     pub const fn child(self, index: u64) -> Self {
         Self(mix(self.0.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(mix_index(index))))
     }
 
     /// The random numbers for `purpose` at this address.
     #[must_use]
+    #[inline]
     pub const fn draw(self, purpose: u32) -> Draw {
         Draw::new(self.0, purpose)
     }
 
     /// The hash itself: equal for equal chains.
     #[must_use]
+    #[inline]
     pub const fn hash(self) -> u64 {
         self.0
     }

@@ -23,10 +23,12 @@ pub struct Draw {
 }
 
 impl Draw {
+    #[inline]
     pub(super) const fn new(counter: u64, purpose: u32) -> Self {
         Self { counter, key: mix(purpose as u64 ^ 0x5851_f42d_4c95_7f2d) | 1 }
     }
 
+    #[inline]
     fn step(&mut self) -> u64 {
         let value = squares64(self.counter, self.key);
         self.counter = self.counter.wrapping_add(1);
@@ -37,10 +39,12 @@ impl Draw {
 impl TryRng for Draw {
     type Error = Infallible;
 
+    #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         Ok((self.step() >> 32) as u32)
     }
 
+    #[inline]
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         Ok(self.step())
     }

@@ -35,7 +35,8 @@ pub fn bernoulli(rng: &mut impl Rng, probability: f64) -> bool {
 /// The bias is below count / 2^53.
 pub fn uniform_index(rng: &mut impl Rng, count: usize) -> usize {
     debug_assert!(count > 0, "a choice has at least one option");
-    (uniform(rng) * count as f64) as usize
+    // Signed, because that takes fewer instructions.
+    (uniform(rng) * count as i64 as f64) as i64 as usize
 }
 
 /// Exponential with this mean.
@@ -94,8 +95,12 @@ fn standard_exponential(bits: u64) -> f64 {
     ((53 - exponent) as f64 * LN_2 - logarithm - polynomial).max(0.0)
 }
 
+/// Bits of what `uniform` draws.
+const UNIFORM_BITS: u32 = 53;
+
 /// Cells of the table of a [`LogNormal`].
-const CELLS: usize = 1024;
+const CELLS: usize = 1 << CELL_BITS;
+const CELL_BITS: u32 = 10;
 /// So many cells at either end are not interpolated: the quantile is too curved there.
 const EXACT_CELLS: usize = 8;
 
@@ -131,15 +136,19 @@ impl LogNormal {
     }
 
     /// Draws from it.
+    #[inline]
     pub fn sample(&self, rng: &mut impl Rng) -> f64 {
-        let shape = &*self.shape;
-        let position = uniform(rng) * CELLS as f64;
-        let cell = position as usize;
+        const REST_BITS: u32 = UNIFORM_BITS - CELL_BITS;
+        const WIDTH: f64 = 1.0 / (1_u64 << REST_BITS) as f64;
+        // What `uniform` makes a fraction of: the first bits are the cell, the rest is where in it.
+        let fraction = bits(rng) >> (u64::BITS - UNIFORM_BITS);
+        let cell = (fraction >> REST_BITS) as usize;
         if !(EXACT_CELLS..CELLS - EXACT_CELLS).contains(&cell) {
-            return self.mean * shape.quantile((position / CELLS as f64).max(f64::EPSILON / 4.0));
+            return self.mean * self.shape.quantile_at(fraction);
         }
-        let (low, high) = (shape.table[cell], shape.table[cell + 1]);
-        self.mean * (low + (high - low) * (position - cell as f64))
+        let (low, high) = (self.shape.table[cell], self.shape.table[cell + 1]);
+        let rest = (fraction & ((1 << REST_BITS) - 1)) as i64 as f64 * WIDTH;
+        self.mean * (low + (high - low) * rest)
     }
 }
 
@@ -164,6 +173,13 @@ impl Shape {
             shape.table[cell] = shape.quantile(cell as f64 / CELLS as f64);
         }
         shape
+    }
+
+    /// The quantile of a fraction of so many 2^-53.
+    #[cold]
+    fn quantile_at(&self, fraction: u64) -> f64 {
+        let p = fraction as f64 / (1_u64 << UNIFORM_BITS) as f64;
+        self.quantile(p.max(f64::EPSILON / 4.0))
     }
 
     fn quantile(&self, p: f64) -> f64 {
