@@ -47,12 +47,19 @@ impl<I: Id + Ord, T> SparseTable<I, T> {
 
 impl<I: Id + Ord, T: Default> SparseTable<I, T> {
     /// The row of an id, made if there is none.
+    #[inline]
     pub fn or_default(&mut self, id: I) -> &mut T {
-        let index = self.index_of(id).unwrap_or_else(|index| {
-            self.rows.insert(index, (id, T::default()));
-            index
-        });
+        let index = match self.index_of(id) {
+            Ok(index) => index,
+            Err(index) => self.make(index, id),
+        };
         &mut self.rows[index].1
+    }
+
+    #[cold]
+    fn make(&mut self, index: usize, id: I) -> usize {
+        self.rows.insert(index, (id, T::default()));
+        index
     }
 }
 

@@ -102,7 +102,7 @@ impl Occupancy {
     /// Time that requests were inside so far, added up (ns).
     #[must_use]
     pub fn time_inside(&self, now: SimTime) -> f64 {
-        self.area + f64::from(self.inside) * (now - self.since).as_nanos() as f64
+        self.area + f64::from(self.inside) * (now - self.since).as_nanos_f64()
     }
 }
 
@@ -142,7 +142,7 @@ impl Worker {
             return expiry;
         }
         let round = LOOP_WAIT + LOOP_WORK + uniform(late) * WAIT_SLACK;
-        let rounds = (expiry.saturating_since(self.woken).as_nanos() as f64 / round).ceil();
+        let rounds = (expiry.saturating_since(self.woken).as_nanos_f64() / round).ceil();
         self.woken.saturating_add(SimDuration::from_nanos_f64(rounds * round))
     }
 }

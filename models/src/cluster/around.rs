@@ -71,6 +71,21 @@ impl<'a> Around<'a> {
         self.proxies.use_cpu(proxy, nanos);
     }
 
+    /// An answer that reaches a proxy's worker at `reached` passes it, for so much time there and CPU time (ns): when it comes
+    /// out.
+    #[inline]
+    pub(crate) fn pass_with_answer(
+        &mut self,
+        proxy: ProxyId,
+        worker: u16,
+        reached: SimTime,
+        takes: SimDuration,
+        nanos: f64,
+    ) -> SimTime {
+        self.recorder.proxy_used_cpu(self.now, nanos);
+        self.proxies.pass_using(proxy, worker, reached, takes, nanos)
+    }
+
     /// What passing a proxy takes as a client's, and the way from there to whoever calls.
     #[inline]
     pub(crate) fn pass_of(&self, proxy: ProxyId) -> (&'a ProxyPass, SimDuration) {
@@ -115,14 +130,15 @@ impl<'a> Around<'a> {
         self.proxies.pass(ztunnel, worker, self.now, takes)
     }
 
-    /// Whether a pod of this cluster cannot be reached.
-    pub(crate) fn is_down(&self, pod: PodId) -> bool {
+    /// Whether a pod of this cluster, which has this slot, cannot be reached.
+    #[inline]
+    pub(crate) fn is_down(&self, pod: PodId, slot: usize) -> bool {
         let faults = &self.topology.faults;
-        (!faults.is_empty() && faults.is_dead(pod, self.now))
-            || !self.pods.is_reachable(self.pods.slot_of(pod))
+        (!faults.is_empty() && faults.is_dead(pod, self.now)) || !self.pods.is_reachable(slot)
     }
 
     /// What takes so long (ns) in a pod that may be slow.
+    #[inline]
     pub(crate) fn slowed(&self, pod: PodId, nanos: f64) -> f64 {
         let faults = &self.topology.faults;
         if faults.is_empty() { nanos } else { nanos * faults.slowness(pod, self.now) }

@@ -106,18 +106,30 @@ impl ChangedViews {
 
 /// What a proxy of cluster `here` sees of an upstream.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn view_of<'a>(
+    changed: &'a ChangedViews,
+    topology: &'a Topology,
+    here: ClusterId,
+    viewer: Viewer,
+    upstream: UpstreamId,
+) -> &'a EndpointView {
+    // Nothing has changed in most runs.
+    if changed.services.is_empty() {
+        topology.view(viewer.site, upstream)
+    } else {
+        changed_view_of(changed, topology, here, viewer, upstream)
+    }
+}
+
+#[inline(never)]
+fn changed_view_of<'a>(
     changed: &'a ChangedViews,
     topology: &'a Topology,
     here: ClusterId,
     Viewer { site, pushed }: Viewer,
     upstream: UpstreamId,
 ) -> &'a EndpointView {
-    // Nothing has changed in most runs.
-    if changed.services.is_empty() {
-        return topology.view(site, upstream);
-    }
     let service = topology.upstreams.spec(false, upstream).service;
     let Some(it) = changed.up_to(service, pushed) else { return topology.view(site, upstream) };
     let index = site.index() - topology.sites_in(here).start;

@@ -12,6 +12,8 @@ use meshsim_core::Handle;
 /// Something that happens in a cluster.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
+    /// Something happens to CPU work: some of it may be done.
+    Compute(ComputeEvent),
     /// A user of an open loop sends its population's next request.
     UserSends(PopulationId),
     /// A user of a closed loop has thought and sends its next request.
@@ -61,8 +63,6 @@ pub enum Event {
     Arrives(Handle<Crossing>),
     /// A request has passed the sidecar and reaches the cell.
     CellReceives(Handle<Call>),
-    /// Something happens to CPU work: some of it may be done.
-    Compute(ComputeEvent),
     /// The internal service has slept.
     Slept(Handle<Call>),
     /// A response leaves the server's side for the network.
@@ -92,8 +92,6 @@ pub enum Event {
         /// The upstream.
         upstream: UpstreamId,
     },
-    /// What comes next of all that is known in advance is due (`world/timeline`).
-    KnownIsDue,
     /// A pod dies, with all that it has under way.
     PodDies(PodId),
     /// A pod that died, and whose application burns CPU when it starts, is back.
@@ -117,6 +115,8 @@ pub enum Event {
     MetricsScraped,
     /// The autoscalers look at their metrics.
     AutoscalersSync,
+    /// What comes next of all that is known in advance is due (`world/timeline`).
+    KnownIsDue,
     /// A sample of the time series is due.
     SampleTaken,
     /// A quarter of the run is over.

@@ -135,20 +135,10 @@ impl Shard {
         self.clusters.iter()
     }
 
-    #[inline]
-    fn index_of(&self, entity: EntityId) -> usize {
-        match &self.clusters[..] {
-            // Most share no host with others.
-            [_] => 0,
-            all => all.partition_point(|it| it.id.entity() < entity),
-        }
-    }
-
     /// A cluster's state is read.
     #[cold]
     fn sample(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
-        let index = self.index_of(entity);
-        let (cluster, topology) = (&mut self.clusters[index], &*self.topology);
+        let (cluster, topology) = (cluster_of(&mut self.clusters, entity), &*self.topology);
         match event {
             Event::SampleTaken => sampling::sample_is_due(cluster, topology, &self.compute, scheduler),
             _ => sampling::end_quarter(cluster, topology, scheduler),
@@ -160,15 +150,13 @@ impl Shard {
         entity: EntityId,
         scheduler: &'a mut Scheduler<Event, Message>,
     ) -> Dispatcher<'a> {
-        let index = self.index_of(entity);
         let Self { topology, clusters, compute, handed, .. } = self;
-        Dispatcher::new(&mut clusters[index], topology, compute, scheduler, handed)
+        Dispatcher::new(cluster_of(clusters, entity), topology, compute, scheduler, handed)
     }
 
     /// What is due of all that is known in advance of a cluster.
     fn take_known(&mut self, entity: EntityId, scheduler: &mut Scheduler<Event, Message>) -> Event {
-        let index = self.index_of(entity);
-        let timeline = &mut self.clusters[index].timeline;
+        let timeline = &mut cluster_of(&mut self.clusters, entity).timeline;
         let due = timeline.take();
         if let Some(at) = timeline.next() {
             scheduler.schedule_next(at, Event::KnownIsDue);
@@ -186,11 +174,26 @@ impl Shard {
         let now = scheduler.now();
         let done = self.compute.on_event(now, event, &mut self.others_done, cpu_events(scheduler));
         let Some(job) = done else { return };
-        let index = self.index_of(entity);
         let Self { topology, clusters, compute, handed, others_done } = self;
-        let mut dispatcher = Dispatcher::new(&mut clusters[index], topology, compute, scheduler, handed);
+        let cluster = cluster_of(clusters, entity);
+        let mut dispatcher = Dispatcher::new(cluster, topology, compute, scheduler, handed);
         dispatcher.job_done(job);
-        others_done.drain(..).for_each(|job| dispatcher.job_done(job));
+        if !others_done.is_empty() {
+            dispatcher.jobs_done(others_done);
+        }
+    }
+}
+
+/// An entity's cluster, of all in ascending order.
+#[inline]
+fn cluster_of(clusters: &mut [Cluster], entity: EntityId) -> &mut Cluster {
+    match clusters {
+        // Most share no host with others.
+        [only] => only,
+        all => {
+            let index = all.partition_point(|cluster| cluster.id.entity() < entity);
+            &mut all[index]
+        }
     }
 }
 
@@ -249,7 +252,7 @@ impl<'a> Dispatcher<'a> {
 
 impl Dispatcher<'_> {
     /// Something happens.
-    #[inline]
+    #[inline(always)]
     fn handle(&mut self, event: Event) {
         match event {
             Event::UserSends(population) => {
@@ -264,11 +267,14 @@ impl Dispatcher<'_> {
             Event::Routes(hop) => to!(self.outbound.route(hop)),
             Event::ConnectionReady(connection) => to!(self.outbound.connection_ready(connection)),
             Event::HopCompletes(hop) => to!(self.outbound.hop_completes(hop)),
-            Event::Arrives(crossing) => match self.owners.network.arrives(crossing) {
-                Crossing::Request(request) => to!(self.inbound.request_arrives(&request)),
-                Crossing::Response(response) => to!(self.outbound.response_arrives(&response)),
-                Crossing::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
-            },
+            Event::Arrives(crossing) => {
+                match self.owners.network.crossing(crossing) {
+                    Crossing::Request(request) => to!(self.inbound.request_arrives(request)),
+                    Crossing::Response(response) => to!(self.outbound.response_arrives(response)),
+                    Crossing::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
+                }
+                self.owners.network.has_arrived(crossing);
+            }
             Event::RoundLeaves(sending) => to!(self.network.round_leaves(sending)),
             Event::CellReceives(call) => to!(self.inbound.cell_receives(call)),
             Event::Slept(call) => to!(self.inbound.slept(call)),
@@ -328,7 +334,14 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Pieces of CPU work are done at the same moment as another.
+    #[cold]
+    fn jobs_done(&mut self, jobs: &mut Vec<Job>) {
+        jobs.drain(..).for_each(|job| self.job_done(job));
+    }
+
     /// A piece of CPU work is done.
+    #[inline(always)]
     fn job_done(&mut self, job: Job) {
         match job {
             Job::Call { call, stage } => to!(self.inbound.job_done(call, stage)),
@@ -340,49 +353,56 @@ impl Dispatcher<'_> {
     /// Passes on what owners have handed over, in that order, until there is nothing left.
     #[inline(always)]
     fn pass_on(&mut self) {
-        // After most events there is nothing.
-        if !self.at.handed.is_empty() {
-            self.pass_on_all();
+        // After most events there is nothing, after most others one thing.
+        let mut next = 0;
+        while next < self.at.handed.len() {
+            self.pass_on_one(next);
+            next += 1;
+        }
+        self.at.handed.clear();
+    }
+
+    /// By itself, so that what one kind of thing needs is not prepared for the others.
+    #[inline(never)]
+    fn pass_on_one(&mut self, index: usize) {
+        match self.at.handed[index] {
+            Handed::Call { call, group, step } => {
+                let new = self.owners.inbound.new_request(&self.at, call, group, step);
+                to!(self.outbound.begins(&new));
+            }
+            Handed::Request(hop) => {
+                let request = self.owners.outbound.request_of(&self.at, hop);
+                to!(self.network.carry_request(&request));
+            }
+            Handed::Response(call) => {
+                let response = self.owners.inbound.take_response(&self.at, call);
+                to!(self.network.carry_response(response));
+            }
+            Handed::Answered(answered) => self.answered(&answered),
+            rare => self.pass_on_rare(rare),
         }
     }
 
-    #[inline(never)]
-    fn pass_on_all(&mut self) {
-        let mut next = 0;
-        while let Some(&what) = self.at.handed.get(next) {
-            next += 1;
-            match what {
-                Handed::Call { call, group, step } => {
-                    let new = self.owners.inbound.new_request(&self.at, call, group, step);
-                    to!(self.outbound.begins(&new));
+    #[cold]
+    fn pass_on_rare(&mut self, what: Handed) {
+        match what {
+            Handed::Reset(reset) => to!(self.network.carry_reset(&reset)),
+            Handed::GivenUp(gone) => {
+                if let Some(gone) = to!(self.network.carry_given_up(&gone)) {
+                    to!(self.inbound.client_gives_up(&gone));
                 }
-                Handed::Request(hop) => {
-                    let request = self.owners.outbound.request_of(&self.at, hop);
-                    to!(self.network.carry_request(&request));
-                }
-                Handed::Response(call) => {
-                    let response = self.owners.inbound.take_response(&self.at, call);
-                    to!(self.network.carry_response(response));
-                }
-                Handed::Answered(answered) => self.answered(&answered),
-                Handed::Reset(reset) => to!(self.network.carry_reset(&reset)),
-                Handed::GivenUp(gone) => {
-                    if let Some(gone) = to!(self.network.carry_given_up(&gone)) {
-                        to!(self.inbound.client_gives_up(&gone));
-                    }
-                }
-                Handed::PodMade(pod) => {
-                    to!(self.inbound.pod_is_made(pod));
-                    to!(self.outbound.pod_is_made(pod));
-                }
-                Handed::Push { to, push, .. } if to == self.at.here => self.take_push(push),
-                Handed::Push { to, push, wire_bytes } => {
-                    to!(self.network.push(to, Body::Push(push), wire_bytes));
-                }
-                Handed::News { news, to } => to!(self.network.tell(news, to)),
             }
+            Handed::PodMade(pod) => {
+                to!(self.inbound.pod_is_made(pod));
+                to!(self.outbound.pod_is_made(pod));
+            }
+            Handed::Push { to, push, .. } if to == self.at.here => self.take_push(push),
+            Handed::Push { to, push, wire_bytes } => {
+                to!(self.network.push(to, Body::Push(push), wire_bytes));
+            }
+            Handed::News { news, to } => to!(self.network.tell(news, to)),
+            _ => unreachable!("passed on before"),
         }
-        self.at.handed.clear();
     }
 
     /// A request is over for whoever made it.

@@ -209,9 +209,16 @@ impl Network {
         None
     }
 
-    /// What has crossed the cluster.
-    pub(super) fn arrives(&mut self, crossing: Handle<Crossing>) -> Crossing {
-        self.crossings.remove(crossing)
+    /// What crosses the cluster.
+    #[inline]
+    pub(super) fn crossing(&self, crossing: Handle<Crossing>) -> &Crossing {
+        &self.crossings[crossing]
+    }
+
+    /// What crossed the cluster is there.
+    #[inline]
+    pub(super) fn has_arrived(&mut self, crossing: Handle<Crossing>) {
+        self.crossings.remove(crossing);
     }
 
     /// A pod dies: the clients of the answers that it was sending learn that their connections are lost.
@@ -330,6 +337,7 @@ impl Network {
         self.crossings.bytes() + self.sending.bytes()
     }
 
+    #[inline(always)]
     fn cross(&mut self, at: &mut Around<'_>, arrives: SimTime, what: Crossing) {
         let crossing = self.crossings.insert(what);
         at.schedule(arrives, Event::Arrives(crossing));

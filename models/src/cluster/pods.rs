@@ -22,10 +22,29 @@ pub struct Pods {
     /// Whether any of them has come or gone.
     change: bool,
     lives: Vec<PodLife>,
-    /// The number and the container of each.
-    pods: Vec<(PodId, ContainerId)>,
+    rows: Vec<Row>,
     /// Of each service, the slots of its pods in the order of their ordinals.
     slots: Table<ServiceId, Vec<u32>>,
+}
+
+/// What never changes of the pods that have a slot one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    pod: PodId,
+    service: ServiceId,
+    container: ContainerId,
+    before: Before,
+}
+
+/// What a request passes before it reaches the application of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The sidecar of the pod.
+    Sidecar,
+    /// The ztunnel of its node.
+    Ztunnel,
+    /// Nothing: there is no mesh, or the pod is outside.
+    Nothing,
 }
 
 impl Pods {
@@ -36,20 +55,31 @@ impl Pods {
             ids: topology.pod_ids,
             change: false,
             lives: Vec::new(),
-            pods: Vec::new(),
+            rows: Vec::new(),
             slots: topology.application().services.iter().map(|_| Vec::new()).collect(),
         };
         for (it, container) in topology.pods_at_start(here).iter().zip(containers) {
-            pods.add(it.pod, container, PodLife::running(it.node));
+            pods.add(topology, it.pod, container, PodLife::running(it.node));
         }
         pods
     }
 
     /// A pod has a slot from now on: the next one.
-    pub(super) fn add(&mut self, pod: PodId, container: ContainerId, life: PodLife) -> usize {
-        let slot = self.lives.len();
-        self.slots[self.ids.service_of(pod)].push(slot as u32);
-        self.pods.push((pod, container));
+    pub(super) fn add(
+        &mut self,
+        topology: &Topology,
+        pod: PodId,
+        container: ContainerId,
+        life: PodLife,
+    ) -> usize {
+        let (slot, service) = (self.lives.len(), self.ids.service_of(pod));
+        let before = match (topology.has_sidecar(pod), topology.has_ztunnel(pod)) {
+            (true, _) => Before::Sidecar,
+            (false, true) => Before::Ztunnel,
+            (false, false) => Before::Nothing,
+        };
+        self.slots[service].push(slot as u32);
+        self.rows.push(Row { pod, service, container, before });
         self.lives.push(life);
         slot
     }
@@ -87,24 +117,31 @@ impl Pods {
     /// The pod in a slot.
     #[must_use]
     pub fn pod_in(&self, slot: usize) -> PodId {
-        self.pods[slot].0
+        self.rows[slot].pod
     }
 
     /// What the pod in a slot runs.
     #[must_use]
     pub fn service_of(&self, slot: usize) -> ServiceId {
-        self.ids.service_of(self.pods[slot].0)
+        self.rows[slot].service
     }
 
     /// The container of the pod in a slot.
     #[must_use]
     pub fn container_of(&self, slot: usize) -> ContainerId {
-        self.pods[slot].1
+        self.rows[slot].container
+    }
+
+    /// What stands before the application of the pod in a slot.
+    #[must_use]
+    #[inline]
+    pub fn before(&self, slot: usize) -> Before {
+        self.rows[slot].before
     }
 
     /// The containers of all, by slot.
     pub fn containers(&self) -> impl Iterator<Item = ContainerId> {
-        self.pods.iter().map(|(_, container)| *container)
+        self.rows.iter().map(|row| row.container)
     }
 
     /// The slot of a service's pod that ended first, if its number has had its rest since then.

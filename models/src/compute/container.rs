@@ -348,8 +348,8 @@ impl<J: Copy> Compute<J> {
         state.updated = now;
         state.used += worker.advance(now);
         let first = worker.jobs.take_done(TOLERANCE);
-        while let Some(job) = worker.jobs.take_done(TOLERANCE) {
-            others.push(job);
+        if !worker.jobs.is_empty() {
+            worker.take_further(others);
         }
         if worker.jobs.is_empty() {
             state.falls_idle(worker, &mut self.hosts[state.host]);
@@ -381,9 +381,7 @@ impl<J: Copy> Compute<J> {
             }
             state.used += worker.advance(now);
             if let Some(done) = &mut done {
-                while let Some(job) = worker.jobs.take_done(TOLERANCE) {
-                    done.push(job);
-                }
+                worker.take_further(done);
             }
             if worker.jobs.is_empty() {
                 state.falls_idle(worker, &mut self.hosts[state.host]);
@@ -689,6 +687,14 @@ impl<J: Copy> Worker<J> {
         span
     }
 
+    /// Takes what else is done.
+    #[inline(never)]
+    fn take_further(&mut self, done: &mut Vec<J>) {
+        while let Some(job) = self.jobs.take_done(TOLERANCE) {
+            done.push(job);
+        }
+    }
+
     /// Sets when the next job is done: tells when an event is to be scheduled, if it is.
     #[inline]
     fn retime(&mut self) -> Option<SimTime> {
@@ -699,7 +705,7 @@ impl<J: Copy> Worker<J> {
 
 /// Time from one moment to another (ns).
 fn nanos(from: SimTime, to: SimTime) -> f64 {
-    (to - from).as_nanos() as f64
+    (to - from).as_nanos_f64()
 }
 
 /// The first whole nanosecond at which so much time has passed (ns).

@@ -95,7 +95,7 @@ impl<J: Copy> ProcessorSharing<J> {
     }
 
     /// Takes a job that is done but for `tolerance`.
-    #[inline]
+    #[inline(always)]
     pub fn take_done(&mut self, tolerance: f64) -> Option<J> {
         let next = self.next.as_ref()?;
         if next.done_at > self.attained + tolerance {

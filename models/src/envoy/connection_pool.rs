@@ -285,23 +285,24 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         one_way: impl Fn(PodId) -> SimDuration,
     ) -> Kept<R> {
         while let Some(handle) = self.pools[pool].last_used {
-            let connection = self.connections[handle];
+            let connection = &self.connections[handle];
             let idle_too_long = connection.streams == 0 && now >= connection.idle_until;
             if idle_too_long || now >= connection.lives_until {
                 self.drain(handle);
                 continue;
             }
-            let one_way = one_way(connection.pod);
-            if now.saturating_add(one_way) < connection.closes_at {
+            let &Connection { pod, closes_at, next_idle, .. } = connection;
+            let one_way = one_way(pod);
+            if now.saturating_add(one_way) < closes_at {
                 if !self.pools[pool].shares_connection {
-                    self.take_idle(pool, connection.next_idle);
+                    self.take_idle(pool, next_idle);
                 }
                 return Kept::Open(handle);
             }
             // What is still on a shared connection ends by itself.
             self.drain(handle);
-            if now < connection.closes_at.saturating_add(one_way) {
-                return Kept::Closed(connection.pod);
+            if now < closes_at.saturating_add(one_way) {
+                return Kept::Closed(pod);
             }
         }
         Kept::Nothing
@@ -310,7 +311,7 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     /// A connection has nothing to do: the request that waited longest takes it, else it falls idle, of
     /// which its pool keeps at most so many. What others share is asked again until nobody waits.
     pub fn release(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Option<R> {
-        let Connection { pool, draining, .. } = self.connections[connection];
+        let &Connection { pool, draining, .. } = &self.connections[connection];
         let shared = self.pools[pool].shares_connection;
         // One whose endpoint left while it was made carries those that wait for it, and no others.
         if shared && !draining {
@@ -336,7 +337,7 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             self.drain(connection);
             return Left::Lost(pool);
         }
-        let Pool { waits, shares_connection, .. } = self.pools[pool];
+        let &Pool { waits, shares_connection, .. } = &self.pools[pool];
         if waits > 0 {
             return Left::Wanted(connection);
         }

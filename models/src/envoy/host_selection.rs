@@ -19,6 +19,7 @@ pub struct Selection<H> {
 }
 
 /// Asks `draw` until it gives a host that is not `rejected`, at most `max_attempts` times more.
+#[inline(always)]
 pub fn select<H: Copy>(
     mut draw: impl FnMut() -> Option<H>,
     rejected: impl Fn(H) -> bool,

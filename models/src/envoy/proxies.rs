@@ -209,8 +209,9 @@ impl Proxies {
 
     /// The sidecar of the pod in this slot of the cluster.
     #[must_use]
+    #[inline]
     pub fn sidecar(&self, slot: usize) -> ProxyId {
-        ProxyId::from_index(usize::from(self.gateways) + slot)
+        ProxyId(u32::from(self.gateways) + slot as u32)
     }
 
     /// The ztunnel of a node.
@@ -291,6 +292,20 @@ impl Proxies {
         let free_at = &mut self.free_at[state.first_worker as usize + usize::from(worker)];
         *free_at = now.max(*free_at).saturating_add(service);
         *free_at
+    }
+
+    /// The same, for which the proxy uses CPU time (ns).
+    #[inline]
+    pub fn pass_using(
+        &mut self,
+        proxy: ProxyId,
+        worker: u16,
+        now: SimTime,
+        service: SimDuration,
+        nanos: f64,
+    ) -> SimTime {
+        self.use_cpu(proxy, nanos);
+        self.pass(proxy, worker, now, service)
     }
 
     /// A proxy has used CPU time (ns).

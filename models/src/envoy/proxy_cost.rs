@@ -120,21 +120,21 @@ impl ProxyPass {
     /// How long the request at `address` takes.
     #[must_use]
     pub fn request(&self, address: Address) -> SimDuration {
-        let purpose = match self.side {
-            Side::Client => Purpose::ClientProxyRequest,
-            Side::Server => Purpose::ServerProxyRequest,
+        let mut draw = match self.side {
+            Side::Client => draw(address, Purpose::ClientProxyRequest),
+            Side::Server => draw(address, Purpose::ServerProxyRequest),
         };
-        SimDuration::from_nanos_f64(self.request.sample(&mut draw(address, purpose)))
+        SimDuration::from_nanos_f64(self.request.sample(&mut draw))
     }
 
     /// How long the response at `address` takes.
     #[must_use]
     pub fn response(&self, address: Address, body: u32) -> SimDuration {
-        let purpose = match self.side {
-            Side::Client => Purpose::ClientProxyResponse,
-            Side::Server => Purpose::ServerProxyResponse,
+        let mut draw = match self.side {
+            Side::Client => draw(address, Purpose::ClientProxyResponse),
+            Side::Server => draw(address, Purpose::ServerProxyResponse),
         };
-        let fixed = self.response.sample(&mut draw(address, purpose));
+        let fixed = self.response.sample(&mut draw);
         SimDuration::from_nanos_f64(fixed + f64::from(body) / 1000.0 * self.response_per_kb)
     }
 

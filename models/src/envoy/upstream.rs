@@ -283,6 +283,7 @@ impl Upstream {
     }
 
     /// The state of an endpoint, made by `pools` at its first call.
+    #[inline]
     pub fn host_or_insert(&mut self, pod: PodId, pools: impl FnOnce() -> PoolId) -> &mut Host {
         match self.hosts.binary_search_by_key(&pod, |host| host.pod) {
             Ok(at) => &mut self.hosts[at],

@@ -149,6 +149,7 @@ impl Upstreams {
 
     /// What a proxy is told of an upstream.
     #[must_use]
+    #[inline]
     pub fn spec(&self, is_gateway: bool, upstream: UpstreamId) -> &UpstreamSpec {
         match &self.of_gateways {
             Some(specs) if is_gateway => &specs[upstream],

@@ -21,6 +21,7 @@ const NOWHERE: u16 = u16::MAX;
 impl ClusterPath {
     /// Whether a cluster is on it.
     #[must_use]
+    #[inline]
     pub fn contains(&self, cluster: ClusterId) -> bool {
         self.clusters.iter().any(|&seen| u32::from(seen) == cluster.0)
     }
@@ -30,8 +31,18 @@ impl ClusterPath {
     /// # Panics
     /// If the cluster's number does not fit into 16 bits.
     #[must_use]
-    pub fn then(mut self, cluster: ClusterId) -> Self {
+    #[inline]
+    pub fn then(self, cluster: ClusterId) -> Self {
         assert!(cluster.0 < u32::from(NOWHERE), "a path tells at most 65535 clusters apart");
+        // Most calls go to where the path began, or on within the cluster that it reached then.
+        if u32::from(self.clusters[0]) == cluster.0 || u32::from(self.clusters[1]) == cluster.0 {
+            return self;
+        }
+        self.reaches(cluster)
+    }
+
+    #[inline(never)]
+    fn reaches(mut self, cluster: ClusterId) -> Self {
         if !self.contains(cluster)
             && let Some(entry) = self.clusters.iter_mut().find(|entry| **entry == NOWHERE)
         {

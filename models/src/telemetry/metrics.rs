@@ -125,7 +125,7 @@ impl Times {
 
     /// One thing more took so long.
     fn took(&mut self, time: SimDuration) {
-        self.add(Self { count: 1, nanos: time.as_nanos() as f64 });
+        self.add(Self { count: 1, nanos: time.as_nanos_f64() });
     }
 }
 

@@ -263,7 +263,17 @@ impl Topology {
 
     /// What the proxies of a site see of an upstream while no endpoint has changed.
     #[must_use]
+    #[inline(always)]
     pub fn view(&self, site: SiteId, upstream: UpstreamId) -> &EndpointView {
+        match self.views[site.index() * self.upstreams.len() + upstream.index()].get() {
+            Some(view) => view,
+            None => self.first_view(site, upstream),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_view(&self, site: SiteId, upstream: UpstreamId) -> &EndpointView {
         let view = &self.views[site.index() * self.upstreams.len() + upstream.index()];
         view.get_or_init(|| self.make_view(site, upstream, &[], 0))
     }

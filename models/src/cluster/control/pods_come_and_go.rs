@@ -319,7 +319,7 @@ fn make_pod(at: &mut Around<'_>, service: ServiceId, revision: u32) -> usize {
     for fault in at.topology.faults.of(pod).filter(|it| it.removes_endpoint()) {
         befall(at, pod, fault);
     }
-    at.pods.add(pod, container, PodLife::made(1, revision, at.now))
+    at.pods.add(at.topology, pod, container, PodLife::made(1, revision, at.now))
 }
 
 /// A fault will befall a pod that did not run at the start, or already does.

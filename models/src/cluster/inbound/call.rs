@@ -30,6 +30,8 @@ pub struct Call {
     pub endpoint: EndpointId,
     /// Who serves it.
     pub pod: PodId,
+    /// The slot of that pod.
+    pub slot: u32,
     /// The clusters that lead here, this one included.
     pub path: ClusterPath,
     /// The worker of the sidecar, or of the cell without one, that accepted the connection.
@@ -44,6 +46,8 @@ pub struct Call {
     pub holds_retry: bool,
     /// The connection between the sidecar and the application that carries it.
     pub connection: Option<Handle<ServerConnection>>,
+    /// By how much its CPU time differs from the mean.
+    pub speed: f64,
     /// What it will answer.
     pub answer: Answer,
     /// The congestion window of the connection, which travels with the request.
@@ -54,6 +58,15 @@ pub struct Call {
     pub closes_at: SimTime,
     /// The call that waits behind it for a thread.
     pub next_in_queue: Option<Handle<Call>>,
+}
+
+impl Call {
+    /// The slot of the pod that serves it.
+    #[must_use]
+    #[inline]
+    pub const fn slot(&self) -> usize {
+        self.slot as usize
+    }
 }
 
 // A call in flight has one of each: at most 256 bytes of live memory, with their slots.

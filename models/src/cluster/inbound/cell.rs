@@ -15,13 +15,13 @@
 use super::Inbound;
 use super::call::Call;
 use crate::application::call_graph::{Endpoint, Protocol};
-use crate::application::internal_service::{CellCosts, InternalService};
+use crate::application::internal_service::CellCosts;
 use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::event::Event;
 use crate::cluster::job::{Job, Stage};
 use crate::cluster::message::Reset;
 use crate::draws::{Purpose, draw};
-use crate::ids::{EndpointId, PodId};
+use crate::ids::EndpointId;
 use crate::request::answer::Status;
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration};
@@ -29,11 +29,12 @@ use meshsim_core::{Handle, SimDuration};
 impl Inbound {
     /// A request is in a worker process of its pod.
     pub(super) fn enter_cell(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let state = self.calls[call];
-        let slot = at.pods.slot_of(state.pod);
-        let service = &at.topology.application().services[at.topology.pod_ids.service_of(state.pod)];
-        self.cells[slot].occupancy.enter(at.now);
-        let worker = &mut self.cells[slot].workers[usize::from(state.cell_worker)];
+        let state = &self.calls[call];
+        let slot = state.slot();
+        let service = &at.topology.application().services[at.pods.service_of(slot)];
+        let cell = &mut self.cells[slot];
+        cell.occupancy.enter(at.now);
+        let worker = &mut cell.workers[usize::from(state.cell_worker)];
         if worker.receive(at.now, service.threads) {
             self.start(at, call);
         } else {
@@ -49,7 +50,7 @@ impl Inbound {
     pub(crate) fn job_done(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage) {
         match stage {
             Stage::Internal => {
-                let state = self.calls[call];
+                let state = &self.calls[call];
                 let endpoint = &at.topology.application().endpoints[state.endpoint];
                 let pause = endpoint.pause(state.address, &at.topology.description.cell.costs);
                 if pause > SimDuration::ZERO {
@@ -72,10 +73,9 @@ impl Inbound {
         if !self.calls.contains(call) {
             return;
         }
-        let state = self.calls[call];
-        let internal = internal_of(at, &state);
-        let demand =
-            further_demand(at, state.endpoint, |costs| internal.body_demand(state.answer.body, costs));
+        let Call { endpoint, answer, .. } = self.calls[call];
+        let internal = at.topology.application().endpoints[endpoint].internal;
+        let demand = further_demand(at, endpoint, |costs| internal.body_demand(answer.body, costs));
         self.work(at, call, Stage::Body, demand);
     }
 
@@ -87,14 +87,9 @@ impl Inbound {
 
     /// Gives a container CPU work of `demand` ns at the reference speed.
     pub(crate) fn work(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage, demand: f64) {
-        let state = self.calls[call];
-        // A law of service times has a spread of its own.
-        let speed = match at.topology.service_time_of(state.endpoint) {
-            Some(_) => 1.0,
-            None => at.topology.speed_factor(state.address),
-        };
-        let demand = at.slowed(state.pod, demand * speed);
-        let container = at.pods.container_of(at.pods.slot_of(state.pod));
+        let state = &self.calls[call];
+        let demand = at.slowed(state.pod, demand * state.speed);
+        let container = at.pods.container_of(state.slot());
         let worker = usize::from(state.cell_worker);
         at.recorder.work_done(at.now, state.work, |work| work.cpu_nanos += demand);
         let job = Job::Call { call, stage };
@@ -103,11 +98,16 @@ impl Inbound {
 
     /// A thread takes a call.
     fn start(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let state = self.calls[call];
+        let state = &mut self.calls[call];
         let endpoint = &at.topology.application().endpoints[state.endpoint];
         let costs = &at.topology.description.cell.costs;
-        if let Some(status) = failure_of(at, endpoint, &state) {
-            self.calls[call].answer.status = Status::ServiceFailure(status);
+        // A law of service times has a spread of its own.
+        state.speed = match &endpoint.service_time {
+            Some(_) => 1.0,
+            None => at.topology.speed_factor(state.address),
+        };
+        if let Some(status) = failure_of(at, endpoint, state) {
+            state.answer.status = Status::ServiceFailure(status);
             let demand = costs.request() + costs.response();
             self.work(at, call, Stage::Response, demand);
             return;
@@ -117,28 +117,30 @@ impl Inbound {
             Some(law) => costs.of_law(law.draw_ms(state.address)),
             None => first_demand(endpoint, costs, state.address, body),
         };
-        self.calls[call].answer.body = body;
+        state.answer.body = body;
         self.work(at, call, Stage::Internal, demand);
     }
 
     /// The response is written: the thread is free, and the response goes to the sidecar.
     fn respond(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let state = self.calls[call];
-        let slot = at.pods.slot_of(state.pod);
+        let state = &mut self.calls[call];
+        let slot = state.slot();
         at.recorder.call_served(at.now, slot);
         at.recorder.work_done(at.now, state.work, |work| {
             work.calls += 1;
             work.body += u64::from(state.answer.body);
             work.tree ^= (state.address.hash() >> 32) as u32;
         });
-        let keep_alive = keep_alive_of(at, state.pod);
+        let keep_alive = keep_alive_of(at, slot);
         let cell = &mut self.cells[slot];
         cell.occupancy.leave(at.now);
         let mut late = draw(state.address, Purpose::LoopRound);
-        let closes_at = cell.workers[usize::from(state.cell_worker)].closes_at(at.now, keep_alive, &mut late);
-        self.free_thread(at, slot, state.cell_worker);
-        let body = if state.answer.status == Status::Ok { state.answer.body } else { ERROR_BODY };
-        self.calls[call].answer.body = body;
+        let cell_worker = state.cell_worker;
+        let closes_at = cell.workers[usize::from(cell_worker)].closes_at(at.now, keep_alive, &mut late);
+        if state.answer.status != Status::Ok {
+            state.answer.body = ERROR_BODY;
+        }
+        self.free_thread(at, slot, cell_worker);
         self.answer_is_written(at, call, closes_at);
     }
 
@@ -168,10 +170,10 @@ pub(super) fn accepting_worker(at: &mut Around<'_>, workers: u16) -> u16 {
     uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers)) as u16
 }
 
-/// For how long a pod keeps an idle connection: gunicorn's keep-alive, unless it speaks HTTP/2.
-fn keep_alive_of(at: &Around<'_>, pod: PodId) -> SimDuration {
+/// For how long the pod in a slot keeps an idle connection: gunicorn's keep-alive, unless it speaks HTTP/2.
+fn keep_alive_of(at: &Around<'_>, slot: usize) -> SimDuration {
     let description = &at.topology.description;
-    match description.services[at.topology.pod_ids.service_of(pod)].protocol {
+    match description.services[at.pods.service_of(slot)].protocol {
         Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
         Protocol::Http2 | Protocol::Grpc => description.cell.http2_keep_alive,
     }
@@ -196,10 +198,6 @@ fn failure_of(at: &Around<'_>, endpoint: &Endpoint, call: &Call) -> Option<u16> 
     }
     let (share, status) = faults.errors(call.pod, at.now)?;
     bernoulli(&mut draw(call.address, Purpose::ServiceFailure), share).then_some(status)
-}
-
-fn internal_of(at: &Around<'_>, call: &Call) -> InternalService {
-    at.topology.application().endpoints[call.endpoint].internal
 }
 
 /// CPU time (ns) of a request until its thread waits for the disk, sleeps, calls others or answers.

@@ -27,6 +27,7 @@ use meshsim_core::random::{Address, bernoulli, uniform_index};
 
 impl Inbound {
     /// The internal service is done: the groups of the first stage begin.
+    #[inline(always)]
     pub(crate) fn fan_out(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let state = &self.calls[call];
         let groups = groups_of(at, state);
@@ -97,16 +98,17 @@ impl Inbound {
 
     /// Makes the next call of a group whose coin says so, from step `step` on.
     fn continue_group(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
-        let state = self.calls[call];
-        let groups = groups_of(at, &state);
+        let state = &self.calls[call];
+        let (address, endpoint) = (state.address, state.endpoint);
+        let groups = groups_of(at, state);
         let selected = &groups[usize::from(group)];
         let length = selected.sequence_length.min(selected.calls.len()) as u16;
         for step in step..length {
-            let slot = slot_of_step(selected, state.address, group, step);
+            let slot = slot_of_step(selected, address, group, step);
             let Listed { coin, probability, .. } = selected.calls[usize::from(slot)];
-            let address = call_address(state.address, group, coin, 0);
-            if probability >= 1.0 || bernoulli(&mut draw(address, Purpose::CallCoin), probability) {
-                let demand = further_demand(at, state.endpoint, CellCosts::call);
+            let coin = || draw(call_address(address, group, coin, 0), Purpose::CallCoin);
+            if probability >= 1.0 || bernoulli(&mut coin(), probability) {
+                let demand = further_demand(at, endpoint, CellCosts::call);
                 if demand > 0.0 {
                     self.work(at, call, Stage::Calling { group, step }, demand);
                 } else {

@@ -19,7 +19,7 @@
 
 use super::Inbound;
 use super::call::Call;
-use super::sidecar::{inbound_of, sent_by_sidecar};
+use super::sidecar::{inbound_of, pool_of, sent_by_sidecar};
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -45,7 +45,7 @@ impl Inbound {
             Kept::Open(connection) => connection,
             Kept::Closed(_) => return self.meet_close(at, call),
             Kept::Nothing => {
-                if !self.breaker_of(at, state.pod).acquire(Resource::Connections) {
+                if !self.breaker_of(state.slot()).acquire(Resource::Connections) {
                     self.connection_overflows(at, call);
                     return self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
                 }
@@ -65,16 +65,13 @@ impl Inbound {
         let Some(call) = calls.handles().find(|&call| same(&calls[call])) else { return };
         let state = self.calls[call];
         if let Some(connection) = self.calls[call].connection.take() {
-            self.return_retry_of_server(at, call);
-            self.breaker_of(at, state.pod).release(Resource::Requests);
+            self.return_retry_of_server(call);
+            self.breaker_of(state.slot()).release(Resource::Requests);
             let left = self.pools.abandon(connection, true);
             return self.has_left(at, left, call);
         }
-        let slot = at.pods.slot_of(state.pod) as u32;
-        let workers = u32::from(at.topology.description.mesh.concurrency);
-        let pool = PoolId(slot * workers + u32::from(state.server_worker));
-        if self.pools.give_up(pool, call) {
-            self.return_retry_of_server(at, call);
+        if self.pools.give_up(pool_of(at, &state), call) {
+            self.return_retry_of_server(call);
             self.calls.remove(call);
         }
     }
@@ -83,12 +80,12 @@ impl Inbound {
     #[cold]
     pub(super) fn cannot_connect(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let state = self.calls[call];
-        let service = at.topology.pod_ids.service_of(state.pod);
+        let service = at.pods.service_of(state.slot());
         at.recorder.counted(at.now, service, Counter::ConnectFailures);
-        self.return_retry_of_server(at, call);
+        self.return_retry_of_server(call);
         let back = at.topology.description.mesh.loopback * 2;
-        if state.retries < inbound_of(at, state.pod).inbound_retries {
-            if self.breaker_of(at, state.pod).acquire(Resource::Retries) {
+        if state.retries < inbound_of(at, state.slot()).inbound_retries {
+            if self.breaker_of(state.slot()).acquire(Resource::Retries) {
                 at.recorder.counted(at.now, service, Counter::Retries);
                 let n = state.retries + 1;
                 let call_mut = &mut self.calls[call];
@@ -111,7 +108,7 @@ impl Inbound {
         after: SimDuration,
     ) {
         let state = self.calls[call];
-        if inbound_of(at, state.pod).protocol == Protocol::Tcp {
+        if inbound_of(at, state.slot()).protocol == Protocol::Tcp {
             self.calls.remove(call);
             return at.hand(Handed::Reset(state.reset()));
         }

@@ -27,12 +27,13 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::cluster::message::{Request, Reset, Response};
+use crate::cluster::pods::Before;
 use crate::cluster::pooling::Pooling;
 use crate::envoy::circuit_breaker::{CircuitBreaker, Resource};
 use crate::envoy::connection_pool::{ConnectionPools, Left, Taken};
 use crate::envoy::idle_timeout::DEFAULT_IDLE_TIMEOUT;
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{BreakerId, PodId, PoolId};
+use crate::ids::{BreakerId, PoolId};
 use crate::network::tcp::Window;
 use crate::request::answer::{Answer, Status};
 use crate::telemetry::metrics::Counter;
@@ -41,8 +42,9 @@ use meshsim_core::{Handle, Id, SimDuration, SimTime};
 impl Inbound {
     /// A request arrives, wherever it comes from.
     pub(crate) fn request_arrives(&mut self, at: &mut Around<'_>, request: &Request) {
-        let Request { client, hop, flow, address, work, pod, server_worker, .. } = *request;
-        if at.is_down(pod) {
+        let &Request { client, hop, flow, address, work, pod, server_worker, .. } = request;
+        let slot = at.pods.slot_of(pod);
+        if at.is_down(pod, slot) {
             return at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
         }
         let call = self.calls.insert(Call {
@@ -53,6 +55,7 @@ impl Inbound {
             address,
             endpoint: request.endpoint,
             pod,
+            slot: slot as u32,
             path: request.path.then(at.here),
             server_worker,
             cell_worker: server_worker,
@@ -60,35 +63,37 @@ impl Inbound {
             connection: None,
             retries: 0,
             holds_retry: false,
+            speed: 1.0,
             answer: Answer::pending(),
             window: request.window,
             arrived: at.now,
             closes_at: SimTime::MAX,
             next_in_queue: None,
         });
-        if at.topology.has_sidecar(pod) {
-            let takes = at.topology.passes.sidecar_in.request(address);
-            let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
-            let out = at.proxies.pass(sidecar, server_worker, at.now, takes);
-            at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
-        } else if at.topology.has_ztunnel(pod) {
-            let takes = at.topology.passes.ztunnel_in.request(address);
-            let out = at.pass_ztunnel(pod, server_worker, takes);
-            at.schedule(out, Event::CellReceives(call));
-        } else {
-            self.cell_receives(at, call);
+        match at.pods.before(slot) {
+            Before::Sidecar => {
+                let takes = at.topology.passes.sidecar_in.request(address);
+                let out = at.proxies.pass(at.proxies.sidecar(slot), server_worker, at.now, takes);
+                at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
+            }
+            Before::Ztunnel => {
+                let takes = at.topology.passes.ztunnel_in.request(address);
+                let out = at.pass_ztunnel(pod, server_worker, takes);
+                at.schedule(out, Event::CellReceives(call));
+            }
+            Before::Nothing => self.cell_receives(at, call),
         }
     }
 
     /// A request has passed what stands before its pod.
+    #[inline(always)]
     pub(crate) fn cell_receives(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        if !self.calls.contains(call) {
-            return;
-        }
-        if at.topology.has_sidecar(self.calls[call].pod) {
+        let Some(state) = self.calls.get(call) else { return };
+        let slot = state.slot();
+        if at.pods.before(slot) == Before::Sidecar {
             return self.enter_by_sidecar(at, call);
         }
-        if !listens(at, self.calls[call].pod) {
+        if !at.pods.accepts(slot, at.now) {
             // The connection is refused.
             let state = self.calls.remove(call);
             return at.hand(Handed::Reset(state.reset()));
@@ -98,11 +103,9 @@ impl Inbound {
 
     /// A request has passed the sidecar of its pod and needs a connection to the application.
     pub(super) fn enter_by_sidecar(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let state = self.calls[call];
-        let slot = at.pods.slot_of(state.pod) as u32;
-        let workers = u32::from(at.topology.description.mesh.concurrency);
-        let pool = PoolId(slot * workers + u32::from(state.server_worker));
-        if inbound_of(at, state.pod).protocol == Protocol::Tcp {
+        let state = &self.calls[call];
+        let pool = pool_of(at, state);
+        if inbound_of(at, state.slot()).protocol == Protocol::Tcp {
             return self.enter_over_tcp(at, call, pool);
         }
         let (sent, loopback) = sent_by_sidecar(at);
@@ -118,13 +121,14 @@ impl Inbound {
 
     /// The application has answered: its connection is free for others.
     fn application_has_answered(&mut self, at: &mut Around<'_>, call: Handle<Call>, closes_at: SimTime) {
-        self.return_retry_of_server(at, call);
+        self.return_retry_of_server(call);
+        let state = &mut self.calls[call];
         // Without one, the client has given up meanwhile.
-        let Some(connection) = self.calls[call].connection.take() else { return };
-        let pod = self.calls[call].pod;
-        self.breaker_of(at, pod).release(Resource::Requests);
+        let Some(connection) = state.connection.take() else { return };
+        let slot = state.slot();
+        self.breaker_of(slot).release(Resource::Requests);
         let known = at.now + at.topology.description.mesh.loopback;
-        self.pools.rest(connection, known, closes_at, Some(&inbound_of(at, pod).policy));
+        self.pools.rest(connection, known, closes_at, Some(&inbound_of(at, slot).policy));
         let left = self.pools.give_back(connection, u32::MAX);
         if !matches!(left, Left::Idle) {
             self.has_left(at, left, call);
@@ -134,15 +138,21 @@ impl Inbound {
     /// The application has written its answer, which passes what stands before the pod; it closes its connection at
     /// `closes_at` if nothing follows.
     pub(super) fn answer_is_written(&mut self, at: &mut Around<'_>, call: Handle<Call>, closes_at: SimTime) {
-        let pod = self.calls[call].pod;
-        if at.topology.has_sidecar(pod) {
-            self.application_has_answered(at, call, closes_at);
-            return self.respond_through_sidecar(at, call, at.topology.description.mesh.loopback);
+        match at.pods.before(self.calls[call].slot()) {
+            Before::Sidecar => {
+                self.application_has_answered(at, call, closes_at);
+                self.respond_through_sidecar(at, call, at.topology.description.mesh.loopback);
+            }
+            Before::Ztunnel => self.respond_through_ztunnel(at, call, closes_at),
+            Before::Nothing => {
+                self.answer_is_ready(at, call, at.now, closes_at);
+                self.response_leaves(at, call);
+            }
         }
-        if !at.topology.has_ztunnel(pod) {
-            self.answer_is_ready(at, call, at.now, closes_at);
-            return self.response_leaves(at, call);
-        }
+    }
+
+    /// A response passes the ztunnel of the server's node.
+    fn respond_through_ztunnel(&mut self, at: &mut Around<'_>, call: Handle<Call>, closes_at: SimTime) {
         let state = &self.calls[call];
         let (pass, body) = (&at.topology.passes.ztunnel_in, state.answer.body);
         let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
@@ -153,24 +163,25 @@ impl Inbound {
     }
 
     /// A response passes the server's sidecar, which it reaches after so long.
+    #[inline(always)]
     pub(super) fn respond_through_sidecar(
         &mut self,
         at: &mut Around<'_>,
         call: Handle<Call>,
         after: SimDuration,
     ) {
-        let state = self.calls[call];
+        let state = &self.calls[call];
         let body = state.answer.body;
         let pass = &at.topology.passes.sidecar_in;
         let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
-        let sidecar = at.proxies.sidecar(at.pods.slot_of(state.pod));
-        at.charge_proxy(sidecar, cpu);
-        let leaves = at.proxies.pass(sidecar, state.server_worker, at.now + after, takes);
+        let sidecar = at.proxies.sidecar(state.slot());
+        let leaves = at.pass_with_answer(sidecar, state.server_worker, at.now + after, takes, cpu);
         self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
         at.schedule(leaves, Event::ResponseLeaves(call));
     }
 
     /// The answer of a call leaves its pod at `leaves`, over a connection that closes at `closes_at`.
+    #[inline(always)]
     fn answer_is_ready(
         &mut self,
         at: &mut Around<'_>,
@@ -180,7 +191,7 @@ impl Inbound {
     ) {
         let state = &mut self.calls[call];
         state.closes_at = closes_at;
-        let service = at.topology.pod_ids.service_of(state.pod);
+        let service = at.pods.service_of(state.slot());
         at.recorder.answer_left(at.now, service, leaves - state.arrived);
     }
 
@@ -208,11 +219,11 @@ impl Inbound {
         }
     }
 
-    pub(super) fn return_retry_of_server(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+    pub(super) fn return_retry_of_server(&mut self, call: Handle<Call>) {
         let state = &mut self.calls[call];
         if std::mem::take(&mut state.holds_retry) {
-            let pod = state.pod;
-            self.breaker_of(at, pod).release(Resource::Retries);
+            let slot = state.slot();
+            self.breaker_of(slot).release(Resource::Retries);
         }
     }
 
@@ -232,15 +243,17 @@ impl Inbound {
         connection
     }
 
-    /// What the sidecar of a pod has under way to its application: breakers are one per pod.
-    pub(super) fn breaker_of(&mut self, at: &Around<'_>, pod: PodId) -> &mut CircuitBreaker {
-        self.pools.breaker(BreakerId::from_index(at.pods.slot_of(pod)))
+    /// What the sidecar of the pod in a slot has under way to its application: breakers are one per pod.
+    #[inline]
+    pub(super) fn breaker_of(&mut self, slot: usize) -> &mut CircuitBreaker {
+        self.pools.breaker(BreakerId::from_index(slot))
     }
 }
 
-/// Whether a pod's application takes connections.
-fn listens(at: &Around<'_>, pod: PodId) -> bool {
-    at.pods.accepts(at.pods.slot_of(pod), at.now)
+/// The connections to the application of the sidecar's worker that has a call.
+pub(super) fn pool_of(at: &Around<'_>, call: &Call) -> PoolId {
+    let workers = u32::from(at.topology.description.mesh.concurrency);
+    PoolId(call.slot * workers + u32::from(call.server_worker))
 }
 
 /// When a sidecar sent a request that is at the application now, and how long news of a close take.
@@ -249,12 +262,12 @@ pub(super) fn sent_by_sidecar(at: &Around<'_>) -> (SimTime, SimDuration) {
     (SimTime::from_nanos(at.now.as_nanos().saturating_sub(loopback.as_nanos())), loopback)
 }
 
-/// What the sidecar of a pod is told of its own service, as far as it holds for a server.
-pub(super) fn inbound_of<'a>(at: &Around<'a>, pod: PodId) -> &'a UpstreamSpec {
-    let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
+/// What the sidecar of the pod in a slot is told of its own service, as far as it holds for a server.
+#[inline(always)]
+pub(super) fn inbound_of<'a>(at: &Around<'a>, slot: usize) -> &'a UpstreamSpec {
     let upstreams = &at.topology.upstreams;
-    let configuration = at.proxies[sidecar].configuration;
-    upstreams.spec(false, upstreams.of_service(configuration, at.topology.pod_ids.service_of(pod)))
+    let configuration = at.proxies[at.proxies.sidecar(slot)].configuration;
+    upstreams.spec(false, upstreams.of_service(configuration, at.pods.service_of(slot)))
 }
 
 /// The server's side.
@@ -269,16 +282,16 @@ impl Pooling<Handle<Call>> for Inbound {
         call: Handle<Call>,
         connection: Handle<ServerConnection>,
     ) -> bool {
-        let state = self.calls[call];
-        if !listens(at, state.pod) {
+        let slot = self.calls[call].slot();
+        if !at.pods.accepts(slot, at.now) {
             self.cannot_connect(at, call);
             return false;
         }
-        if !self.breaker_of(at, state.pod).acquire(Resource::Requests) {
+        if !self.breaker_of(slot).acquire(Resource::Requests) {
             self.overflows(at, call);
             return false;
         }
-        let most = inbound_of(at, state.pod).policy.max_requests_per_connection;
+        let most = inbound_of(at, slot).policy.max_requests_per_connection;
         let connected = self.pools.attach(connection, most);
         // While it has a request it is not idle.
         connected.closes_at = SimTime::MAX;
@@ -292,14 +305,14 @@ impl Pooling<Handle<Call>> for Inbound {
     /// The sidecar answers for its application: a 503 that is real to the client's proxy.
     #[cold]
     fn meet_close(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        self.return_retry_of_server(at, call);
+        self.return_retry_of_server(call);
         self.fail(at, call, Status::UpstreamReset, at.topology.description.mesh.loopback);
     }
 
     #[cold]
     fn overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        self.return_retry_of_server(at, call);
-        let service = at.topology.pod_ids.service_of(self.calls[call].pod);
+        self.return_retry_of_server(call);
+        let service = at.pods.service_of(self.calls[call].slot());
         at.recorder.counted(at.now, service, Counter::RequestOverflows);
         self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
     }
@@ -314,7 +327,7 @@ impl Pooling<Handle<Call>> for Inbound {
 
     #[cold]
     fn connection_overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        let service = at.topology.pod_ids.service_of(self.calls[call].pod);
+        let service = at.pods.service_of(self.calls[call].slot());
         at.recorder.counted(at.now, service, Counter::ConnectionOverflows);
     }
 

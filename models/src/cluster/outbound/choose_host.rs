@@ -30,6 +30,7 @@ use meshsim_core::{Handle, Id};
 impl Outbound {
     /// Chooses an endpoint for a request, whose attempt begins: the pool of connections to it; none if no host may be
     /// chosen.
+    #[inline(always)]
     pub(super) fn choose_endpoint(
         &mut self,
         at: &mut Around<'_>,
@@ -37,14 +38,20 @@ impl Outbound {
         proxy: ProxyId,
         worker: u16,
     ) -> Option<PoolId> {
-        let state = self.hops[hop];
-        let id = state.upstream();
+        let state = &self.hops[hop];
+        let (id, attempts, address) = (state.upstream(), state.attempts, state.address);
+        let again = match attempts {
+            0 => 0,
+            _ => route_of(at, state).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
+        };
         self.prepare_upstream(at, proxy, id);
         let spec = at.spec(proxy, id);
-        let hash = spec.hash.as_ref().and_then(|policy| self.hash_of(at, &state, policy));
-        let again = match state.attempts {
-            0 => 0,
-            _ => route_of(at, &state).retry.as_ref().map_or(0, |retry| retry.host_selection_attempts),
+        let hash = match &spec.hash {
+            None => None,
+            Some(policy) => {
+                let state = self.hops[hop];
+                self.hash_of(at, &state, policy)
+            }
         };
         let Self { upstreams, endpoints, previous_hosts, pools, .. } = self;
         let row = &at.proxies[proxy];
@@ -52,14 +59,14 @@ impl Outbound {
         let picking = Picking { spec, view, addresses: &at.topology.addresses, now: at.now };
         let workers = usize::from(row.workers());
         let upstream = upstreams.get_mut(proxy, id).expect("prepared above");
-        let mut rng = draw(state.address.child(u64::from(state.attempts)), Purpose::Balance);
+        let mut rng = draw(address.child(u64::from(attempts)), Purpose::Balance);
         let mut asked = 0;
         let balance = || {
             asked += 1;
             upstream.pick(&picking, worker, hash, asked - 1, &mut rng)
         };
         // A retry looks for an endpoint that was not tried before.
-        let tried = |pod| previous_hosts.contains(hop.slot(), state.attempts, pod);
+        let tried = |pod| previous_hosts.contains(hop.slot(), attempts, pod);
         let pod = host_selection::select(balance, tried, again).host?;
         debug_assert!(view.pods().any(|it| it == pod), "an endpoint that the proxy sees");
         let breaker = upstream.breaker;
@@ -71,7 +78,7 @@ impl Outbound {
     }
 
     /// Counts an attempt at `pod`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
         let target = at.topology.pod_ids.cluster_of(pod);
         let crosses = target != at.here;
@@ -79,27 +86,29 @@ impl Outbound {
         state.pod = pod;
         state.routed = at.now;
         state.attempts += 1;
-        let state = *state;
-        let returns = crosses && state.path.contains(target);
         if !matches!(state.origin, Origin::Mirror) {
             at.recorder.attempt_sent(at.now, target);
         }
         if crosses {
+            let returns = state.path.contains(target);
             at.recorder.work_done(at.now, state.work, |work| {
                 work.crossings += 1;
                 work.returns += u64::from(returns);
             });
         }
-        if let Origin::User { population, user, .. } = state.origin {
-            self.follow_session(at, &state, population, user);
+        if let Origin::User { population, user, .. } = state.origin
+            && at.topology.description.populations[population.index()].counts_session_moves
+        {
+            self.follow_session(at, hop, population, user);
         }
     }
 
     /// Counts users' sessions that move.
-    fn follow_session(&mut self, at: &mut Around<'_>, hop: &Hop, population: PopulationId, user: u32) {
+    fn follow_session(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, population: PopulationId, user: u32) {
         let users = &at.topology.description.populations[population.index()];
-        if users.counts_session_moves && self.sessions[population].moves(users, user, hop.pod) {
-            let service = at.topology.service_of(hop.endpoint);
+        let Hop { pod, endpoint, .. } = self.hops[hop];
+        if self.sessions[population].moves(users, user, pod) {
+            let service = at.topology.service_of(endpoint);
             at.recorder.counted(at.now, service, Counter::SessionMoves);
         }
     }

@@ -22,7 +22,7 @@ use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::per_try_timeout::per_try_timeout;
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::{AttemptResult, Upstream};
-use crate::ids::{BreakerId, EndpointId, PoolId, ProxyId};
+use crate::ids::{BreakerId, EndpointId, PodId, PoolId, ProxyId, UpstreamId};
 use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
@@ -33,6 +33,7 @@ const KEPT_BY_CELL: u32 = 10;
 
 impl Outbound {
     /// An attempt gets a connection of its pool, now or later.
+    #[inline(always)]
     pub(super) fn take_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {
         let (topology, here) = (at.topology, at.here);
         let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod)).one_way;
@@ -127,7 +128,8 @@ impl Outbound {
         if !faults.is_empty() {
             kept.closes_at = kept.closes_at.min(faults.next_crash(pod, kept.opened));
         }
-        let most = self.kept_most(self.pools[connection].pool);
+        let pool = kept.pool;
+        let most = self.kept_most(pool);
         let left = self.pools.give_back(connection, most);
         if !matches!(left, Left::Idle) {
             self.has_left(at, left, hop);
@@ -139,26 +141,34 @@ impl Outbound {
     /// matter.
     #[inline(always)]
     pub(super) fn end_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, result: AttemptResult) {
-        let state = &self.hops[hop];
+        let state = &mut self.hops[hop];
         let Client::Proxy { proxy, .. } = state.client else { return };
+        state.phase = AttemptPhase::Idle;
         let (id, pod) = (state.upstream(), state.pod);
-        let cares = self.release_request(hop).is_some_and(|it| it.cares_about(at.spec(proxy, id), result));
+        let upstream = self.counts_no_more(proxy, id, pod);
+        let spec = at.spec(proxy, id);
         // Whether it has connected is all that the TCP proxy tells.
-        if cares && at.spec(proxy, id).protocol != Protocol::Tcp {
+        if upstream.cares_about(spec, result) && spec.protocol != Protocol::Tcp {
             self.detect_outlier(at, proxy, id, pod, result);
         }
     }
 
-    /// A request that a proxy has sent counts no more. Tells its upstream.
-    #[inline(always)]
-    pub(super) fn release_request(&mut self, hop: Handle<Hop>) -> Option<&mut Upstream> {
+    /// A request that a proxy has sent counts no more.
+    pub(super) fn release_request(&mut self, hop: Handle<Hop>) {
         let state = &mut self.hops[hop];
-        let Client::Proxy { proxy, .. } = state.client else { return None };
+        let Client::Proxy { proxy, .. } = state.client else { return };
         state.phase = AttemptPhase::Idle;
-        let upstream = self.upstreams.known_mut(proxy, state.upstream());
-        upstream.ended(state.pod);
+        let (id, pod) = (state.upstream(), state.pod);
+        self.counts_no_more(proxy, id, pod);
+    }
+
+    /// A request of a proxy to a pod of an upstream counts no more. Tells the upstream.
+    #[inline(always)]
+    fn counts_no_more(&mut self, proxy: ProxyId, id: UpstreamId, pod: PodId) -> &mut Upstream {
+        let upstream = self.upstreams.known_mut(proxy, id);
+        upstream.ended(pod);
         self.pools.breaker(upstream.breaker).release(Resource::Requests);
-        Some(upstream)
+        upstream
     }
 
     /// Whether a hop goes to a `tcp` service.
@@ -167,14 +177,36 @@ impl Outbound {
     }
 
     /// A proxy's limit of requests, its active requests and its time-out per try.
-    #[inline(always)]
     fn begins_at_proxy(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, proxy: ProxyId) -> bool {
-        let state = self.hops[hop];
-        let upstream = self.upstreams.known_mut(proxy, state.upstream());
+        let state = &self.hops[hop];
+        let (id, pod) = (state.upstream(), state.pod);
+        self.counts_from_now_on(at, hop, (proxy, id, pod))
+    }
+
+    /// The same of a request to a pod of an upstream.
+    #[inline(always)]
+    fn counts_from_now_on(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        (proxy, id, pod): (ProxyId, UpstreamId, PodId),
+    ) -> bool {
+        let upstream = self.upstreams.known_mut(proxy, id);
         if !self.pools.breaker(upstream.breaker).acquire(Resource::Requests) {
             return false;
         }
-        upstream.begins(state.pod);
+        upstream.begins(pod);
+        let upstreams = &at.topology.upstreams;
+        if upstreams.has_per_try_timeouts() || upstreams.splits_origins() {
+            self.has_begun(at, hop, proxy);
+        }
+        true
+    }
+
+    /// A proxy has begun a request, which some proxies look at more closely.
+    #[inline(never)]
+    fn has_begun(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, proxy: ProxyId) {
+        let state = self.hops[hop];
         if at.topology.upstreams.has_per_try_timeouts() {
             let route = route_of(at, &state);
             if let Some(timeout) = per_try_timeout(route, matches!(state.origin, Origin::Mirror)) {
@@ -185,7 +217,6 @@ impl Outbound {
             let connected = AttemptResult::Local(HostResult::LocalOriginConnectSuccess);
             self.detect_outlier(at, proxy, state.upstream(), state.pod, connected);
         }
-        true
     }
 
     /// The request goes to its pod.
@@ -243,16 +274,21 @@ impl Pooling<Handle<Hop>> for Outbound {
         connection: Handle<ClientConnection>,
     ) -> bool {
         self.waiting_ends(at, hop);
-        match self.hops[hop].client {
+        let state = &self.hops[hop];
+        let most = match state.client {
             Client::Proxy { proxy, .. } => {
-                if !self.begins_at_proxy(at, hop, proxy) {
+                let (id, pod) = (state.upstream(), state.pod);
+                if !self.counts_from_now_on(at, hop, (proxy, id, pod)) {
                     self.overflows(at, hop);
                     return false;
                 }
+                at.spec(proxy, id).policy.max_requests_per_connection
             }
-            Client::Cell => self.cell_waits_without_mesh(at, hop),
-        }
-        let most = policy_of(at, &self.hops[hop]).and_then(|it| it.max_requests_per_connection);
+            Client::Cell => {
+                self.cell_waits_without_mesh(at, hop);
+                None
+            }
+        };
         let taken = self.pools.attach(connection, most);
         // What is in use is not closed for idleness.
         let faults = &at.topology.faults;

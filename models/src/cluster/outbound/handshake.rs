@@ -99,7 +99,7 @@ impl Outbound {
         let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
         let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
         let here = at.topology.pod_ids.cluster_of(pod) == at.here;
-        if dies || (here && at.is_down(pod)) {
+        if dies || (here && at.is_down(pod, at.pods.slot_of(pod))) {
             return Err(syn + path.round_trip);
         }
         if !faults.is_empty() {

@@ -36,7 +36,8 @@ use meshsim_core::{Handle, Id, SimDuration};
 const MIRRORED: u16 = u16::MAX;
 
 impl Outbound {
-    /// Somebody makes a request: its client begins.
+    /// Somebody makes a request: its client begins. Whoever calls this knows who it is.
+    #[inline(always)]
     pub(crate) fn begins(&mut self, at: &mut Around<'_>, new: &NewRequest) {
         match (new.origin, new.caller) {
             (Origin::User { population, user, .. }, _) => {
@@ -61,6 +62,7 @@ impl Outbound {
     }
 
     /// A cell makes a call.
+    #[inline]
     fn cell_begins(&mut self, at: &mut Around<'_>, new: &NewRequest, caller: Caller) {
         let mesh = &at.topology.description.mesh;
         let worker = caller.cell_worker % mesh.concurrency;
@@ -87,12 +89,10 @@ impl Outbound {
     }
 
     /// A gateway takes a user's request in, or a waypoint a call.
+    #[inline(always)]
     pub(crate) fn proxy_receives(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         // The calling pod may have died.
-        if !self.hops.contains(hop) {
-            return;
-        }
-        let state = &self.hops[hop];
+        let Some(state) = self.hops.get(hop) else { return };
         let Client::Proxy { proxy, worker, .. } = state.client else { return };
         let takes = at.pass_of(proxy).0.request(state.address);
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, takes);
@@ -102,14 +102,13 @@ impl Outbound {
     /// A client's proxy has a request ready: it looks for its route.
     pub(crate) fn route(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         // Its proxy may have died meanwhile.
-        if !self.hops.contains(hop) {
-            return;
-        }
-        let state = self.hops[hop];
+        let Some(state) = self.hops.get_mut(hop) else { return };
         let service = at.topology.service_of(state.endpoint);
         let upstreams = &at.topology.upstreams;
-        let Client::Proxy { proxy, .. } = state.client else { unreachable!("a cell has no routes") };
-        let configuration = at.proxies[proxy].configuration;
+        let Client::Proxy { proxy, upstream: chosen, .. } = &mut state.client else {
+            unreachable!("a cell has no routes")
+        };
+        let configuration = at.proxies[*proxy].configuration;
         let route = match state.origin {
             Origin::User { population, .. } => upstreams.route_of_users(configuration, population, service),
             Origin::Call { .. } | Origin::Mirror | Origin::Gone => {
@@ -117,11 +116,11 @@ impl Outbound {
             }
         };
         let Some(route) = route else { return self.answer_itself(at, hop, Status::NoRoute) };
-        self.hops[hop].route = route;
+        state.route = route;
         let route = upstreams.route(route);
         if let Some(upstream) = route.plain {
-            self.set_upstream(hop, upstream);
-            return self.attempt(at, hop);
+            *chosen = upstream.0 as u16;
+            return self.attempt_now(at, hop);
         }
         match route.fault.delay_of(state.address) {
             Some(delay) => at.schedule(at.now + delay, Event::FollowsRoute(hop)),
@@ -158,18 +157,21 @@ impl Outbound {
 
     /// An attempt begins: a proxy chooses an endpoint for a request and gives it a connection.
     pub(crate) fn attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        self.attempt_now(at, hop);
+    }
+
+    /// The same, in the midst of what comes before a first attempt.
+    #[inline(always)]
+    fn attempt_now(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         // It may have timed out in its back-off.
-        if !self.hops.contains(hop) {
-            return;
-        }
-        let state = self.hops[hop];
+        let Some(state) = self.hops.get(hop) else { return };
         let Client::Proxy { proxy, worker, .. } = state.client else { return };
         let worker = u16::from(worker);
         if state.phase == AttemptPhase::Answered {
             return;
         }
         if let Some(caller) = state.waiting_caller()
-            && self.is_tcp(at, &state)
+            && self.is_tcp(at, state)
         {
             return self.attempt_over_tcp(at, hop, caller, proxy, worker);
         }
@@ -190,13 +192,13 @@ impl Outbound {
         }
         let state = &mut self.hops[hop];
         state.answer = response.answer;
-        let state = *state;
-        if at.topology.pod_ids.cluster_of(state.pod) != at.here {
-            let waited = at.now - state.routed;
+        let &mut Hop { client, pod, routed, address, holds_retry, .. } = state;
+        if at.topology.pod_ids.cluster_of(pod) != at.here {
+            let waited = at.now - routed;
             at.recorder.crossing_answered(at.now, waited.saturating_sub(response.took));
         }
         self.attempt_is_answered(at, hop, response);
-        let Client::Proxy { proxy, worker, .. } = state.client else {
+        let Client::Proxy { proxy, worker, .. } = client else {
             self.hops[hop].phase = AttemptPhase::Answered;
             if at.topology.is_ambient() {
                 return self.answer_reaches_node(at, hop);
@@ -205,10 +207,10 @@ impl Outbound {
         };
         let body = response.answer.body;
         let (pass, to_caller) = at.pass_of(proxy);
-        at.charge_proxy(proxy, pass.cpu(body));
-        let out = at.proxies.pass(proxy, u16::from(worker), at.now, pass.response(state.address, body));
+        let takes = pass.response(address, body);
+        let out = at.pass_with_answer(proxy, u16::from(worker), at.now, takes, pass.cpu(body));
         // Most answers are good ones to a first attempt.
-        let settled = response.answer.is_ok() && !state.holds_retry;
+        let settled = response.answer.is_ok() && !holds_retry;
         if settled || !self.try_again(at, hop, AttemptOutcome::Answered(response.answer.status.code()), out) {
             self.hops[hop].phase = AttemptPhase::Answered;
             let by_waypoint = at.proxies[proxy].is_waypoint();
@@ -232,11 +234,10 @@ impl Outbound {
     }
 
     /// A request is over for its client.
+    #[inline(always)]
     pub(crate) fn hop_completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        if !self.hops.contains(hop) {
-            return;
-        }
-        if self.hops[hop].holds_retry {
+        let Some(state) = self.hops.get(hop) else { return };
+        if state.holds_retry {
             self.return_retry(hop);
         }
         let state = self.hops.remove(hop);
@@ -250,10 +251,9 @@ impl Outbound {
 
     /// Whether a client still waits for what came of the attempt at `address`.
     pub(super) fn is_awaited(&self, hop: Handle<Hop>, address: Address) -> bool {
-        self.hops.contains(hop) && {
-            let state = &self.hops[hop];
-            state.phase == AttemptPhase::Sent && state.attempt_address() == address
-        }
+        let is_of_attempt =
+            |state: &Hop| state.phase == AttemptPhase::Sent && state.attempt_address() == address;
+        self.hops.get(hop).is_some_and(is_of_attempt)
     }
 
     fn set_upstream(&mut self, hop: Handle<Hop>, upstream: UpstreamId) {
