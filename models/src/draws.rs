@@ -112,6 +112,10 @@ pub enum Purpose {
     TimeToFailure = 55,
     /// How long it takes until it is repaired (`faults/repeated`). Entity draw: fault, one address per failure.
     TimeToRepair = 56,
+    /// When the node lifecycle controller looks first (`world/timeline`). Entity draw: cluster.
+    NodeMonitor = 57,
+    /// When a kubelet renews its lease first (`world/timeline`). Entity draw: cluster, by the node.
+    KubeletRenewal = 58,
     /// What is requested (`users/requests`). Request draw.
     RequestKind = 60,
     /// How long a call waits without using the CPU, where a law says it (`application/call_graph`). Request draw.

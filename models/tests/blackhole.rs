@@ -9,6 +9,7 @@ mod support;
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::envoy::route::RouteSettings;
+use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{
@@ -266,4 +267,70 @@ fn in_every_data_plane_all_is_well_again_afterwards() {
             record.requests.iter().filter(|row| row.end.is_some_and(|end| end.latency > SECONDS(1))).count();
         assert!(hangs > 10, "{plane:?}: {hangs}");
     }
+}
+
+/// A pod in the cloud that is asked from the edge every ten seconds and sleeps for a millisecond, behind a link with
+/// this fault from 25 to 31 s.
+fn over_a_link(kind: LinkFaultKind, toward: Option<ClusterId>) -> Description {
+    let mut description = free_world(&[1], &[], &[(0, CLOUD, 1)], every_s(10.0), 60);
+    description.services[ServiceId(0)] = policy(10);
+    description.link_faults =
+        vec![LinkFault { link: 0, toward, kind, begins: at_ms(25_000), ends: Some(at_ms(31_000)) }];
+    description
+}
+
+#[test]
+fn a_link_that_is_degraded_delays_both_ways_or_one() {
+    let delay = SimDuration::from_millis(100);
+    let kind = LinkFaultKind::Degraded(Degradation { delay, ..Degradation::default() });
+    for (toward, further) in [(None, 200.0), (Some(CLOUD), 100.0), (Some(EDGE), 100.0)] {
+        let record = run(&over_a_link(kind, toward), 0);
+        ends(&record, 20_000, "200", 161.0);
+        ends(&record, 30_000, "200", 161.0 + further);
+        ends(&record, 40_000, "200", 161.0);
+        // TCP, TLS, request and answer.
+        let mut anew = over_a_link(kind, toward);
+        anew.services[ServiceId(0)].traffic_policy.connection_pool.max_requests_per_connection = Some(1);
+        ends(&run(&anew, 0), 30_000, "200", 3.0 * (160.0 + further) + 1.0);
+    }
+}
+
+#[test]
+fn a_link_that_is_degraded_loses_segments_and_has_its_rate() {
+    let worse = Degradation { loss: 1.0 - 1e-12, ..Degradation::default() };
+    let record = run(&over_a_link(LinkFaultKind::Degraded(worse), Some(CLOUD)), 0);
+    // A request of one segment is sent again after a time-out.
+    ends(&record, 30_000, "200", 161.0 + 360.0);
+    ends(&record, 40_000, "200", 161.0);
+    let worse = Degradation { bits_per_second: Some(8e3), ..Degradation::default() };
+    let record = run(&over_a_link(LinkFaultKind::Degraded(worse), Some(CLOUD)), 0);
+    // 400 bytes of headers and 22 of TLS in a packet with headers of 52 and a tunnel's of 60, a millisecond each.
+    ends(&record, 30_000, "200", 161.0 + 534.0);
+}
+
+#[test]
+fn an_answer_waits_where_only_its_way_is_cut() {
+    let record = run(&over_a_link(LinkFaultKind::Blackhole, Some(EDGE)), 0);
+    // It leaves at 30.081 s, and again after 1 and 3 times 360 ms.
+    ends(&record, 30_000, "200", 161.0 + 3.0 * 360.0);
+    // Where the other way is cut the request is sent again: at 30.36 and 31.08 s.
+    let record = run(&over_a_link(LinkFaultKind::Blackhole, Some(CLOUD)), 0);
+    ends(&record, 30_000, "200", 161.0 + 3.0 * 360.0);
+    // A connection needs both: SYNs at 30 and 31 s.
+    for toward in [CLOUD, EDGE] {
+        let mut anew = over_a_link(LinkFaultKind::Blackhole, Some(toward));
+        anew.services[ServiceId(0)].traffic_policy.connection_pool.max_requests_per_connection = Some(1);
+        ends(&run(&anew, 0), 30_000, "200", 1_000.0 + 3.0 * 160.0 + 1.0);
+    }
+}
+
+#[test]
+fn who_connects_over_a_link_that_is_down_knows_at_once() {
+    let mut description = over_a_link(LinkFaultKind::Down, None);
+    description.services[ServiceId(0)].traffic_policy.connection_pool.max_requests_per_connection = Some(1);
+    let record = run(&description, 0);
+    ends(&record, 30_000, "503 UF", 0.2);
+    ends(&record, 40_000, "200", 3.0 * 160.0 + 1.0);
+    // A connection that is there waits, as at a black hole.
+    ends(&run(&over_a_link(LinkFaultKind::Down, None), 0), 30_000, "200", 161.0 + 3.0 * 360.0);
 }

@@ -7,9 +7,11 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::settings::IstiodSettings;
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
@@ -20,6 +22,7 @@ use meshsim_models::kubernetes::settings::{
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
+use meshsim_models::telemetry::decision::What;
 use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
@@ -619,4 +622,176 @@ fn a_deployment_that_was_removed_is_not_scaled() {
     let record = run(&world(1, &[(0, EDGE, 0), (0, CLOUD, 1)], &changes), 0);
     assert_eq!(times(&record, EDGE, "created"), [5_000]);
     assert_eq!(times(&record, EDGE, "deleted"), [10_000]);
+}
+
+fn outage(of: Component, from_ms: u64, to_ms: Option<u64>) -> Outage {
+    Outage { of, begins: at_ms(from_ms), ends: to_ms.map(at_ms) }
+}
+
+/// When something was decided (s).
+fn decided(record: &Record, is_it: impl Fn(&What) -> bool) -> Vec<f64> {
+    let of = record.decisions.iter().filter(|it| is_it(&it.what));
+    of.map(|it| it.at.as_secs_f64()).collect()
+}
+
+/// Three pods over three nodes of the edge, and one in the cloud; the second node of the edge is lost from 100 s on.
+fn with_a_lost_node(seconds: u64, to_ms: Option<u64>) -> Description {
+    let mut description = world(1, &[(0, EDGE, 3), (0, CLOUD, 1)], &[]);
+    description.duration = SimDuration::from_secs(seconds);
+    description.keeps_decisions = true;
+    let node = description.clusters[EDGE].nodes[0].clone();
+    description.clusters[EDGE].nodes = vec![node; 3];
+    description.outages = vec![outage(Component::Node { cluster: EDGE, node: 1 }, 100_000, to_ms)];
+    description
+}
+
+/// federation.md, 4.1 to 4.3: Unknown 40 to 55 s after the loss (grace 50 s), NoExecute a check later, eviction 300 s
+/// after that.
+#[test]
+fn a_node_that_is_lost_is_noticed_and_its_pods_are_replaced() {
+    let record = run(&with_a_lost_node(500, None), 0);
+    let [unknown] = decided(&record, |it| matches!(it, What::NodeUnknown(1)))[..] else { panic!() };
+    assert!((140.0..155.0).contains(&unknown), "{unknown}");
+    let [tainted] = decided(&record, |it| matches!(it, What::NodeTainted(1)))[..] else { panic!() };
+    assert!((tainted - unknown - 5.0).abs() < 1e-9);
+    let [evicted] = decided(&record, |it| matches!(it, What::PodEvicted(_)))[..] else { panic!() };
+    assert!((evicted - tainted - 300.0).abs() < 1e-9);
+    // The new pod is made at once, and goes to a node that is there; what is left of the old one stays.
+    assert_eq!(times(&record, EDGE, "created"), [(evicted * 1e3) as u64]);
+    assert!(!steps(&record, EDGE).iter().any(|it| it.step == PodStep::Scheduled(1)));
+    assert_eq!(times(&record, EDGE, "ready").len(), 1);
+    assert_eq!(times(&record, EDGE, "ended"), [0_u64; 0]);
+    // Proxies leave it when it is marked.
+    let late = |from: f64, to: f64| {
+        let slow = all_ended(&record).into_iter().filter(|(row, end)| {
+            (from..to).contains(&row.arrival.as_secs_f64()) && end.latency > SimDuration::from_millis(500)
+        });
+        slow.count()
+    };
+    assert!(late(100.0, unknown) > 100 && late(unknown + 1.0, 500.0) == 0, "{}", late(unknown + 1.0, 500.0));
+}
+
+/// The kubelet of a node that is back posts its status within 10 s; nothing is evicted, and what waited is served.
+#[test]
+fn a_node_that_is_back_keeps_its_pods() {
+    let record = run(&with_a_lost_node(600, Some(300_000)), 0);
+    let [ready] = decided(&record, |it| matches!(it, What::NodeReady(1)))[..] else { panic!() };
+    assert!((300.0..310.0).contains(&ready), "{ready}");
+    let [untainted] = decided(&record, |it| matches!(it, What::NodeUntainted(1)))[..] else { panic!() };
+    assert!((ready..ready + 5.0).contains(&untainted), "{untainted} {ready}");
+    assert_eq!(decided(&record, |it| matches!(it, What::PodEvicted(_))), [0.0; 0]);
+    assert_eq!(steps(&record, EDGE), []);
+    let marked = |ready| decided(&record, |it| matches!(it, What::PodMarked(_, of) if *of == ready)).len();
+    assert_eq!((marked(false), marked(true)), (1, 1));
+    // All three are used again.
+    let last = record.served_between(EDGE, at_ms(400_000), at_ms(600_000));
+    assert!(last.iter().all(|&served| served > 3_000), "{last:?}");
+}
+
+/// The pod that was evicted ends when its node is back.
+#[test]
+fn what_was_evicted_ends_when_its_node_is_back() {
+    let record = run(&with_a_lost_node(700, Some(600_000)), 0);
+    let [ended] = times(&record, EDGE, "ended")[..] else { panic!("{:?}", steps(&record, EDGE)) };
+    assert!((600_000..640_000).contains(&ended), "{ended}");
+}
+
+/// federation.md, 4.2: three nodes of four are a partial disruption of a small zone. By the phases of the leases one
+/// may be found silent, and tainted, before the others are.
+#[test]
+fn a_zone_that_loses_most_of_its_nodes_evicts_nothing() {
+    let losing = |zones: bool, seed: u64| {
+        let mut description = with_a_lost_node(500, None);
+        description.seed = seed;
+        let node = description.clusters[EDGE].nodes[0].clone();
+        description.clusters[EDGE].nodes = vec![node; 4];
+        for (number, node) in description.clusters[EDGE].nodes.iter_mut().enumerate().filter(|_| zones) {
+            node.locality.zone = format!("zone-{number}");
+        }
+        let lost = |node| outage(Component::Node { cluster: EDGE, node }, 100_000, None);
+        description.outages = [1, 2, 3].map(lost).to_vec();
+        let record = run(&description, 0);
+        let count = |is_it: fn(&What) -> bool| decided(&record, is_it).len();
+        (
+            count(|it| matches!(it, What::NodeUnknown(_))),
+            count(|it| matches!(it, What::NodeTainted(_))),
+            count(|it| matches!(it, What::PodEvicted(_))),
+        )
+    };
+    let in_one: Vec<_> = (0..12).map(|seed| losing(false, seed)).collect();
+    assert!(in_one.iter().all(|it| it.0 == 3 && it.1 <= 2), "{in_one:?}");
+    assert!(in_one.iter().filter(|it| (it.1, it.2) == (0, 0)).count() >= 4, "{in_one:?}");
+    assert_eq!(losing(true, 1), (3, 3, 2));
+}
+
+#[test]
+fn a_node_that_is_drained_loses_its_pods_and_no_request() {
+    let mut description = with_a_lost_node(200, None);
+    let drain = Component::Drain { cluster: EDGE, node: 1 };
+    description.outages = vec![outage(drain, 100_000, Some(150_000))];
+    description.kubernetes.pods.pre_stop = SimDuration::from_secs(2);
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "deleted"), [100_000]);
+    assert_eq!(times(&record, EDGE, "created"), [100_000]);
+    assert!(!steps(&record, EDGE).iter().any(|it| it.step == PodStep::Scheduled(1)));
+    assert!(all_ended(&record).iter().all(|(_, end)| end.status.is_ok()));
+}
+
+/// Its sidecar gets its first configuration when istiod is back at 40 s; a probe finds that within a second.
+#[test]
+fn a_pod_is_not_ready_without_istiod() {
+    let scaled = |of: &[Outage], cut: bool| {
+        let changes = [(10_000, EDGE, ChangeKind::Scale(2))];
+        let mut description = world(1, &[(0, EDGE, 1), (0, CLOUD, 1)], &changes);
+        description.istiod =
+            cut.then(|| IstiodSettings { cluster: Some(CLOUD), ..IstiodSettings::default() });
+        description.outages = of.to_vec();
+        times(&run(&description, 0), EDGE, "ready")
+    };
+    assert_eq!(scaled(&[], false), [12_100]);
+    assert_eq!(scaled(&[outage(Component::Istiod(EDGE), 11_000, Some(40_000))], false), [41_000]);
+    assert_eq!(scaled(&[outage(Component::Istiod(EDGE), 11_000, None)], false), [0_u64; 0]);
+    assert_eq!(scaled(&[outage(Component::Istiod(EDGE), 20_000, None)], false), [12_100]);
+    // One in the cloud is out of reach while the edge is cut off.
+    assert_eq!(scaled(&[outage(Component::Isolation(EDGE), 11_000, Some(30_000))], true), [31_000]);
+    assert_eq!(scaled(&[outage(Component::Isolation(EDGE), 11_000, Some(30_000))], false), [12_100]);
+}
+
+/// Whoever changes something waits, nobody is told of anything, and pods go on.
+#[test]
+fn without_its_api_server_nothing_changes_in_a_cluster() {
+    let changes = [(10_000, EDGE, ChangeKind::Scale(2)), (40_000, EDGE, ChangeKind::Scale(3))];
+    let mut description = world(1, &[(0, EDGE, 1), (0, CLOUD, 1)], &changes);
+    description.keeps_decisions = true;
+    description.outages = vec![outage(Component::ApiServer(EDGE), 12_150, Some(45_000))];
+    let record = run(&description, 0);
+    // The first pod is ready at 12.1 s, and its endpoint is announced when the API server is back.
+    assert_eq!(times(&record, EDGE, "ready")[0], 12_100);
+    assert_eq!(times(&record, EDGE, "created"), [10_000, 45_000]);
+    let told = decided(&record, |it| matches!(it, What::Endpoint(..)));
+    assert_eq!(told[0], 45.0);
+    assert!(all_ended(&record).iter().all(|(_, end)| end.status.is_ok()));
+}
+
+/// The chain of periodic checks: leases every 10 s, looked at every 5 s, with phases drawn from the seed. From the
+/// loss to Unknown it takes the grace, less what the last lease was old, and what is left until a check: 40 to 55 s
+/// with a grace of 50 s, 30 to 45 s with one of 40 s.
+#[test]
+fn a_loss_is_noticed_by_the_phases_of_the_checks() {
+    for (version, grace) in [(35, 50.0), (31, 40.0)] {
+        let after = |seed: u64| {
+            let mut description = with_a_lost_node(180, None);
+            description.seed = seed;
+            description.populations[0].arrivals = Arrivals::Constant { per_second: 1.0 };
+            description.kubernetes.controller.version = KubernetesVersion::new(version);
+            decided(&run(&description, 0), |it| matches!(it, What::NodeUnknown(1)))[0] - 100.0
+        };
+        let mut all: Vec<f64> = (0..200).map(after).collect();
+        all.sort_by(f64::total_cmp);
+        assert!(all[0] > grace - 10.0 && all[199] < grace + 5.0, "{} to {}", all[0], all[199]);
+        assert!(all[0] < grace - 8.0 && all[199] > grace + 3.0, "{} to {}", all[0], all[199]);
+        // Both phases are uniform: in the mean 2.5 s less than the grace.
+        let mean = all.iter().sum::<f64>() / 200.0;
+        assert!((mean - (grace - 2.5)).abs() < 1.2, "{mean}");
+    }
 }

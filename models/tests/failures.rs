@@ -9,6 +9,7 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -18,6 +19,7 @@ use meshsim_models::istiod::locality_setting::TrafficDistribution;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::users::population::OnIngressLoss;
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Description, ServiceSettings};
 use support::{
@@ -537,4 +539,108 @@ fn a_call_that_fails_by_itself_makes_no_further_calls() {
     }
     let failed = ended.iter().filter(|(_, end)| !end.status.is_ok()).count() as u64;
     assert!(is_binomial(failed, ended.len() as u64, 0.3), "{failed}");
+}
+
+fn outage(of: Component, from_ms: u64, to_ms: Option<u64>) -> Outage {
+    Outage { of, begins: at_ms(from_ms), ends: to_ms.map(at_ms) }
+}
+
+/// A service at the edge that sleeps for a second, asked every ten seconds by users of the edge.
+fn asked_at_the_edge(outages: &[Outage]) -> Description {
+    let mut description = free_world(&[1_000], &[], &[(0, EDGE, 1), (0, CLOUD, 1)], every_ms(10_000.0), 100);
+    description.services[ServiceId(0)] = with_outlier_detection();
+    description.outages = outages.to_vec();
+    description
+}
+
+/// How the request that came at this moment ended: its status and its latency (ms).
+fn at(record: &Record, ms: u64) -> (String, f64) {
+    let (_, end) = between(record, ms, ms + 1).remove(0);
+    (end.status.to_string(), end.latency.as_millis_f64().round())
+}
+
+#[test]
+fn users_are_refused_while_their_gateway_is_down() {
+    let mut description = asked_at_the_edge(&[outage(Component::Gateway(EDGE), 20_500, Some(45_000))]);
+    let (round_trip, one_way) = (SimDuration::from_millis(20), SimDuration::from_millis(10));
+    (description.populations[0].access.round_trip, description.populations[0].access.one_way) =
+        (round_trip, one_way);
+    let record = run(&description, 0);
+    assert_eq!(at(&record, 10_000), ("200".into(), 1_043.0));
+    // It dies with a request that came at 20 s: a reset, ten milliseconds away.
+    assert_eq!(at(&record, 20_000), ("0 no-ingress".into(), 510.0));
+    // TCP needs a round trip for the news that nobody is there.
+    assert_eq!(at(&record, 30_000), ("0 no-ingress".into(), 40.0));
+    assert_eq!(at(&record, 50_000).0, "200");
+    assert_eq!(record.requests.iter().filter(|it| it.end.is_none_or(|end| !end.status.is_ok())).count(), 3);
+}
+
+#[test]
+fn users_of_a_cluster_that_is_lost_wait_as_tcp_does() {
+    let lost = outage(Component::Cluster(EDGE), 20_500, Some(52_500));
+    let record = run(&asked_at_the_edge(&[lost]), 0);
+    // SYNs at 30, 31, 33, 37, 45 and 61 s.
+    assert_eq!(at(&record, 30_000), ("200".into(), 31_000.0 + 1_000.0));
+    // At 50, 51, 53 s; what was under way is told so when TCP's next try meets a machine that knows nothing.
+    assert_eq!(at(&record, 50_000).1, 4_001.0);
+    let (status, latency) = at(&record, 20_000);
+    assert!(status == "0 no-ingress" && (32_500.0..60_000.0).contains(&latency), "{status} {latency}");
+    // Its pods are dead meanwhile: nobody is served there.
+    let patient = SimDuration::from_secs(5);
+    let mut impatient = asked_at_the_edge(&[lost]);
+    impatient.populations[0].timeout = Some(patient);
+    let record = run(&impatient, 0);
+    assert_eq!(
+        [20_000, 30_000, 40_000].map(|ms| at(&record, ms)),
+        [(); 3].map(|()| ("0 DC".into(), 5_000.0))
+    );
+}
+
+#[test]
+fn users_are_led_to_another_gateway_and_back() {
+    let mut description = asked_at_the_edge(&[outage(Component::Cluster(EDGE), 20_500, Some(52_500))]);
+    description.populations[0].on_ingress_loss = OnIngressLoss::To {
+        cluster: CLOUD,
+        after: SimDuration::from_secs(15),
+        farther: SimDuration::from_millis(300),
+    };
+    let record = run(&description, 0);
+    // From 35.5 to 67.5 s, over a way of 300 ms and a new connection; the pod of the edge is out of reach.
+    assert_eq!(at(&record, 40_000), ("200".into(), 1_601.0));
+    assert_eq!([50_000, 60_000].map(|ms| at(&record, ms).1), [1_300.0; 2]);
+    assert_eq!(at(&record, 70_000).1, 1_000.0);
+    assert_eq!(served(&record, CLOUD)[0], 3);
+}
+
+/// Both sides go on.
+#[test]
+fn a_cluster_that_is_isolated_goes_on() {
+    let mut description = asked_at_the_edge(&[outage(Component::Isolation(EDGE), 20_500, Some(52_500))]);
+    description.add_users(CLOUD, ServiceId(0), every_ms(10_000.0));
+    let all = description.populations.len();
+    description.populations[all - 1].access.bits_per_second = 1e18;
+    let record = run(&description, 0);
+    assert!(record.requests.iter().filter_map(|it| it.end).all(|end| end.status.is_ok()));
+    // Without pods of its own it waits.
+    let mut alone = asked_at_the_edge(&[outage(Component::Isolation(EDGE), 20_500, Some(52_500))]);
+    alone.deployments.remove(0);
+    let record = run(&alone, 0);
+    assert!(at(&record, 30_000).1 > 22_500.0, "{:?}", at(&record, 30_000));
+}
+
+/// Closed form: MTBF / (MTBF + MTTR) of the requests find the gateway up (Ross, section 7.5.1).
+#[test]
+fn a_gateway_that_fails_by_chance_is_available_as_the_renewal_theorem_says() {
+    let (up, down) = (SimDuration::from_secs(60), SimDuration::from_secs(15));
+    let mut description = free_world(&[0], &[], &[(0, EDGE, 1)], every_ms(1_000.0), 40_000);
+    description.repeated_faults = vec![RepeatedFault::Outage {
+        outage: outage(Component::Gateway(EDGE), 0, None),
+        renewal: Renewal { between_failures: up, to_repair: down },
+    }];
+    let record = run(&description, 0);
+    let good = record.requests.iter().filter(|it| it.end.is_some_and(|end| end.status.is_ok())).count();
+    let (share, t) = (good as f64 / record.requests.len() as f64, 40_000.0_f64);
+    let (u, d) = (60.0_f64, 15.0_f64);
+    let deviation = (2.0 * u.powi(2) * d.powi(2) / (u + d).powi(3) / t).sqrt();
+    assert!((share - u / (u + d)).abs() < 4.0 * deviation, "{share}");
 }

@@ -6,11 +6,14 @@
 
 mod support;
 
-use meshsim_core::SimDuration;
+use meshsim_core::{Id, SimDuration};
+use meshsim_models::cluster::news::News;
 use meshsim_models::envoy::route::{Destination, RouteSettings, WeightedDestination};
-use meshsim_models::faults::link::LinkFault;
+use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
+use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
-use meshsim_models::ids::ServiceId;
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::push_kind::PushKind;
 use meshsim_models::istiod::settings::IstiodSettings;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
@@ -118,7 +121,13 @@ fn a_proxy_behind_a_cut_link_keeps_what_it_has() {
     let mut description = world(12);
     change(&mut description, 2_000, 2);
     description.istiod = Some(IstiodSettings { cluster: Some(CLOUD), ..quick() });
-    description.link_faults = vec![LinkFault { link: 0, begins: at_ms(1_000), ends: Some(at_ms(6_000)) }];
+    description.link_faults = vec![LinkFault {
+        link: 0,
+        toward: None,
+        kind: LinkFaultKind::Blackhole,
+        begins: at_ms(1_000),
+        ends: Some(at_ms(6_000)),
+    }];
     let (first, all) = first_slow(&run(&description, 0), |_| true);
     assert!(all && (6_000.0..12_000.0).contains(&first), "{first} ms");
 }
@@ -152,4 +161,56 @@ fn endpoints_wait_for_their_push_like_all_else() {
     let way = LOCAL_ROUND_TRIP_MS / 2.0;
     assert!((2_150.0 + way..2_205.0).contains(&first), "{first}");
     assert!((5_149.0 + way..5_205.0).contains(&last), "{last}");
+}
+
+fn istiod_is_down(cluster: ClusterId, from_ms: u64, to_ms: u64) -> Outage {
+    Outage { of: Component::Istiod(cluster), begins: at_ms(from_ms), ends: Some(at_ms(to_ms)) }
+}
+
+/// What changes while istiod is down waits for it; then proxies connect one after the other, and each gets all there is.
+#[test]
+fn proxies_connect_again_one_after_the_other() {
+    let mut description = world(8);
+    description.outages = vec![istiod_is_down(EDGE, 1_000, 3_000)];
+    change(&mut description, 2_000, 2);
+    // Where pushes take no time all have it at once.
+    comes_at(&run(&description, 0), |_| true, 3_000.0, 2.0);
+    description.gateway.replicas = 40;
+    description.populations[0].users = 40;
+    description.istiod = Some(IstiodSettings { cores: 1, ..quick() });
+    let record = run(&description, 0);
+    // Twenty per second.
+    for gateway in [0, 1, 20, 39] {
+        comes_at(&record, |number| number % 40 == gateway, 3_000.0 + 50.0 * f64::from(gateway), 45.0);
+    }
+    let [push] = &record.control[EDGE].pushes[..] else { panic!("{:?}", record.control[EDGE].pushes) };
+    // The gateways, and three sidecars after them.
+    assert_eq!((push.cause, push.kind, push.proxies), (None, PushKind::Full, 43));
+    assert_eq!((push.changed, push.reached), (at_ms(3_000), Some(at_ms(3_000 + 42 * 50) + LOCAL_WAY)));
+}
+
+const LOCAL_WAY: SimDuration = SimDuration::from_micros((LOCAL_ROUND_TRIP_MS * 500.0) as u64);
+
+/// A push has its cause, and the time from the change to the last proxy: over the link to the edge.
+#[test]
+fn pushes_are_recorded_from_the_change_to_the_last_proxy() {
+    let mut description = world(8);
+    for (ms, service) in [(1_000, 1), (1_060, 2)] {
+        change(&mut description, ms, service);
+    }
+    let settings = IstiodSettings { cluster: Some(CLOUD), prepare: SimDuration::from_millis(10), ..quick() };
+    description.istiod = Some(settings);
+    let record = run(&description, 0);
+    let [push] = &record.control[CLOUD].pushes[..] else { panic!("{:?}", record.control[CLOUD].pushes) };
+    assert_eq!((push.changes, push.kind, push.changed), (2, PushKind::Full, at_ms(1_000)));
+    assert!(matches!(push.cause, Some(News::Configuration(it)) if it.index() == 1));
+    // Two gateways, one of the cloud, and three sidecars at the edge: quiet at 1,160 ms.
+    assert_eq!((push.proxies, push.prepared), (5, at_ms(1_170)));
+    assert_eq!(push.reached, Some(at_ms(1_250)));
+    assert_eq!(record.control[EDGE].pushes, []);
+    // One that a cut keeps from the edge is sent all the same; one that dies is forgotten.
+    let mut dies = description.clone();
+    dies.outages = vec![istiod_is_down(CLOUD, 1_165, 2_000)];
+    let record = run(&dies, 0);
+    assert_eq!(record.control[CLOUD].pushes.iter().map(|it| it.cause).collect::<Vec<_>>(), [None]);
 }

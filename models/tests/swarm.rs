@@ -15,7 +15,8 @@ use meshsim_models::envoy::proxy_cost::ProxyCost;
 use meshsim_models::envoy::retry_budget::RetryBudget;
 use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings, WeightedDestination};
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
-use meshsim_models::faults::link::LinkFault;
+use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
+use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId, SubsetId};
@@ -46,13 +47,14 @@ use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::users::population::Population;
+use meshsim_models::users::population::{OnIngressLoss, Population};
 use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::{
     CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, GatewaySettings,
     HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::{Ended, all_ended, run};
 
@@ -348,6 +350,7 @@ fn population(
         moves: Vec::new(),
         timeout: None,
         requests_each: None,
+        on_ingress_loss: OnIngressLoss::Fail,
     }
 }
 
@@ -392,6 +395,8 @@ fn world(seed: u64) -> Description {
         configuration_changes: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
+        outages: Vec::new(),
+        keeps_decisions: false,
         repeated_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
         istiod: None,
@@ -487,10 +492,32 @@ fn with_impatient_callers(dice: &mut Dice, mut description: Description) -> Desc
     }
     if !description.links.is_empty() && dice.chance(0.3) {
         let PodFault { begins, ends, .. } = fault(dice, &description);
-        let link = dice.count(0, description.links.len() as u32 - 1);
-        description.link_faults.push(LinkFault { link, begins, ends });
+        description.link_faults.push(link_fault(dice, &description, begins, ends));
     }
     with_repeated_faults(dice, description)
+}
+
+/// A link is cut or worse than it should be, perhaps one way only.
+fn link_fault(
+    dice: &mut Dice,
+    description: &Description,
+    begins: SimTime,
+    ends: Option<SimTime>,
+) -> LinkFault {
+    let link = dice.count(0, description.links.len() as u32 - 1);
+    let [a, b] = description.links[link as usize].between;
+    let worse = Degradation {
+        delay: SimDuration::from_millis(dice.pick(&[0, 5, 200])),
+        loss: dice.pick(&[0.0, 0.1, 1.0]),
+        bits_per_second: dice.pick(&[None, Some(1e6)]),
+    };
+    let kind = dice.pick(&[
+        LinkFaultKind::Blackhole,
+        LinkFaultKind::Down,
+        LinkFaultKind::Degraded(worse),
+        LinkFaultKind::Degraded(worse),
+    ]);
+    LinkFault { link, toward: dice.pick(&[None, None, Some(a), Some(b)]), kind, begins, ends }
 }
 
 /// Pods and links fail again and again.
@@ -507,8 +534,7 @@ fn with_repeated_faults(dice: &mut Dice, mut description: Description) -> Descri
         };
         description.repeated_faults.push(RepeatedFault::Pod { fault, repeats });
         if !description.links.is_empty() && dice.chance(0.3) {
-            let link = dice.count(0, description.links.len() as u32 - 1);
-            let fault = LinkFault { link, begins: fault.begins, ends: fault.ends };
+            let fault = link_fault(dice, &description, fault.begins, fault.ends);
             description.repeated_faults.push(RepeatedFault::Link { fault, renewal });
         }
     }
@@ -574,6 +600,47 @@ fn world_of_changing_pods(seed: u64) -> Description {
         (0..dice.count(0, 3)).map(|_| configuration_change(dice, &description)).collect();
     description.configuration_changes.sort_by_key(|it| it.at);
     description.istiod = dice.chance(0.6).then(|| istiod(dice, description.clusters.len() as u32));
+    description
+}
+
+/// The same world, in which clusters, nodes, gateways and control planes fail, once or again and again, and users are
+/// led to other gateways.
+fn with_outages(seed: u64, mut description: Description) -> Description {
+    let dice = &mut Dice::new(seed ^ 0x0A7A6E);
+    let clusters = description.clusters.len() as u32;
+    for _ in 0..dice.count(1, 4) {
+        let cluster = ClusterId(dice.count(0, clusters - 1));
+        let node = dice.count(0, description.clusters[cluster].nodes.len() as u32 - 1);
+        let of = dice.pick(&[
+            Component::Cluster(cluster),
+            Component::Isolation(cluster),
+            Component::Node { cluster, node },
+            Component::Node { cluster, node },
+            Component::Drain { cluster, node },
+            Component::Gateway(cluster),
+            Component::Istiod(cluster),
+            Component::ApiServer(cluster),
+        ]);
+        let PodFault { begins, ends, .. } = fault(dice, &description);
+        let outage = Outage { of, begins, ends };
+        if dice.chance(0.2) {
+            let mean = |dice: &mut Dice| SimDuration::from_millis(dice.pick(&[300, 1_000, 5_000]));
+            let renewal = Renewal { between_failures: mean(dice), to_repair: mean(dice) };
+            let ends = ends.or(Some(begins + SimDuration::from_secs(8)));
+            let outage = Outage { ends, ..outage };
+            description.repeated_faults.push(RepeatedFault::Outage { outage, renewal });
+        } else {
+            description.outages.push(outage);
+        }
+    }
+    for population in description.populations.iter_mut().filter(|it| it.arrivals.is_open()) {
+        let cluster = ClusterId(dice.count(0, clusters - 1));
+        if cluster != population.cluster && dice.chance(0.5) {
+            let (after, farther) = (dice.micros(2e6), dice.micros(2e5));
+            population.on_ingress_loss = OnIngressLoss::To { cluster, after, farther };
+        }
+    }
+    description.keeps_decisions = dice.chance(0.5);
     description
 }
 
@@ -924,7 +991,8 @@ fn threads_do_not_matter() {
         format!("{:?}", world.finish())
     };
     for_each_world(|seed| {
-        for description in [world(seed), world_with_rules(seed), world_of_changing_pods(seed)] {
+        let failing = with_outages(seed, world_of_changing_pods(seed));
+        for description in [world(seed), world_with_rules(seed), world_of_changing_pods(seed), failing] {
             let several = report(&description, 2 + seed as usize % 2);
             assert!(report(&description, 1) == several, "on several threads it is another run");
         }
@@ -981,6 +1049,59 @@ fn the_invariants_hold_while_pods_come_and_go() {
             assert!(count("ready") <= count("scheduled") && count("scheduled") <= count("created"));
             assert!(count("ended") <= count("deleted"));
         }
+    });
+}
+
+/// Whatever fails, what is under way is somebody's at every second of the run, and a pod that has ended does nothing
+/// more.
+#[test]
+fn the_invariants_hold_every_second_under_random_fault_plans() {
+    for_each_world(|seed| {
+        for plan in 0..2 {
+            let of = if plan % 2 == 0 { world_with_rules(seed) } else { world_of_changing_pods(seed) };
+            let description = with_outages(seed * 2 + plan, of);
+            let mut world = World::keeping_work(&description, 0);
+            for second in 1..=20 {
+                world.run(&mut RunControl::until(SimTime::ZERO + SimDuration::from_secs(second)));
+                world.check_invariants();
+            }
+            let left = world.cpu_seconds_left();
+            let record = world.finish();
+            check_work(&record, left);
+            check_numbers(&description, &record);
+            check_lives(&record);
+            assert!(record.decisions.is_sorted_by_key(|it| it.at));
+        }
+    });
+}
+
+/// Every pod goes through its life once, and does nothing after its end.
+fn check_lives(record: &Record) {
+    for log in &record.control {
+        let mut ended = BTreeSet::new();
+        for it in &log.pods {
+            let pod = (it.service, it.ordinal, it.generation);
+            assert!(!ended.contains(&pod), "{it:?} after its end");
+            if it.step.name() == "ended" {
+                ended.insert(pod);
+            }
+        }
+    }
+}
+
+/// Nothing is left behind by what has failed.
+#[test]
+fn every_world_with_outages_drains() {
+    for_each_world(|seed| {
+        let description = in_bursts(with_outages(seed, world_with_rules(seed)));
+        let mut world = World::keeping_work(&description, 0);
+        for burst in 1..=3 {
+            world.run(&mut RunControl::until(SimTime::ZERO + PAUSE * burst));
+            assert_eq!(world.in_flight(), (0, 0), "calls and hops in flight before burst {burst}");
+        }
+        let record = world.finish();
+        check_work(&record, 0.0);
+        assert!(record.requests.iter().all(|row| row.end.is_some()), "some have no answer");
     });
 }
 

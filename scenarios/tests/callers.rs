@@ -5,9 +5,10 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
-use meshsim_models::faults::link::LinkFault;
+use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use meshsim_models::faults::pod::FaultKind;
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
+use meshsim_models::ids::ClusterId;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::warnings::before_runs;
@@ -132,7 +133,8 @@ fn pods_and_links_swallow_packets() {
     let description =
         plan(&fault("kind = \"blackhole\"\nlink = \"wan\""), &[]).unwrap().strategies.remove(0).description;
     assert_eq!(description.faults, []);
-    let link = LinkFault { link: 0, begins: at(35), ends: None };
+    let kind = LinkFaultKind::Blackhole;
+    let link = LinkFault { link: 0, toward: None, kind, begins: at(35), ends: None };
     assert_eq!(description.link_faults, [link]);
     let again = "kind = \"blackhole\"\nlink = \"wan\"\nmtbf = \"10min\"\nmttr = \"30s\"";
     let description = plan(&fault(again), &[]).unwrap().strategies.remove(0).description;
@@ -140,6 +142,20 @@ fn pods_and_links_swallow_packets() {
     let renewal = Renewal { between_failures, to_repair };
     assert_eq!(description.link_faults, []);
     assert_eq!(description.repeated_faults, [RepeatedFault::Link { fault: link, renewal }]);
+}
+
+#[test]
+fn a_link_is_worse_or_down_and_perhaps_one_way_only() {
+    let link = |lines: &str| {
+        let text = fault(&format!("link = \"wan\"\n{lines}"));
+        plan(&text, &[]).unwrap().strategies.remove(0).description.link_faults.remove(0)
+    };
+    let it = link("kind = \"degraded\"\ndelay = \"50ms\"\nloss = \"5%\"\nbandwidth = \"10Mbit/s\"");
+    let delay = SimDuration::from_millis(50);
+    let worse = Degradation { delay, loss: 0.05, bits_per_second: Some(1e7) };
+    assert_eq!((it.kind, it.toward), (LinkFaultKind::Degraded(worse), None));
+    let it = link("kind = \"down\"\ntoward = \"cloud\"");
+    assert_eq!((it.kind, it.toward), (LinkFaultKind::Down, Some(ClusterId(0))));
 }
 
 #[test]
@@ -157,7 +173,20 @@ fn faults_that_befall_nothing_have_a_place() {
     refused(
         &fault("kind = \"crash\"\nlink = \"wan\""),
         &[],
-        "it.toml:24:8: a link has no fault of kind \"crash\" (write kind = \"blackhole\", or service and cluster)",
+        "it.toml:24:8: a link has no fault of kind \"crash\" (write kind = \"blackhole\", \"down\" or \
+         \"degraded\", or service and cluster)",
+    );
+    refused(
+        &fault("kind = \"degraded\"\nlink = \"wan\"\ntoward = \"clout\""),
+        &[],
+        "it.toml:24:8: nothing of the link is degraded (write delay = \"100ms\", loss = \"5%\" or bandwidth = \
+         \"10Mbit/s\")\n\
+         it.toml:26:10: there is no end of the link `clout` (did you mean `cloud`?)",
+    );
+    refused(
+        &fault("kind = \"down\"\nlink = \"wan\"\nloss = 0.5"),
+        &[],
+        "it.toml:26:8: a fault of kind \"down\" has no loss (take it out, or write kind = \"degraded\")",
     );
     refused(
         &fault("kind = \"blackhole\"\nlink = \"wam\""),

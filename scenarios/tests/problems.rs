@@ -574,6 +574,12 @@ fn faults() {
          bad.toml:25:14: proxies are not told of errors and slowness: seen_after has no effect (take it out)",
     );
     check_fault(
+        "at = \"1s\"\nkind = \"degraded\"\ndelay = \"1ms\"",
+        "bad.toml:23:8: a pod has no fault of kind \"degraded\" (write \"crash\", \"blackhole\", \"unready\", \"errors\" or \
+         \"slow\", or name what else fails)\n\
+         bad.toml:24:9: the fault of a pod has no delay (take it out, or name a link)",
+    );
+    check_fault(
         "at = \"1s\"\nkind = \"slow\"",
         "bad.toml:19:1: a fault of kind \"slow\" needs a factor (write factor = 10)",
     );
@@ -598,6 +604,44 @@ fn faults() {
         "bad.toml:24:8: a fault that comes again by chance needs an mtbf (write mtbf = \"10min\": how long it takes until \
          it fails again)",
     );
+}
+
+#[test]
+fn faults_of_components() {
+    check_more(
+        "[[faults]]\nat = \"1s\"\nnode = \"edge-2\"\nkind = \"lost\"",
+        "bad.toml:21:8: there is no node `edge-2` (did you mean `edge-1`?)",
+    );
+    check_more(
+        "[[faults]]\nat = \"1s\"\ngateway = \"edge\"\nkind = \"lost\"\nservice = \"front\"\nloss = 0.1",
+        "bad.toml:23:11: the fault of a gateway has no service (take it out, or the gateway)\n\
+         bad.toml:24:8: the fault of a gateway has no loss (take it out, or the gateway)\n\
+         bad.toml:22:8: a gateway has no fault of kind \"lost\" (write kind = \"down\")",
+    );
+    check_more(
+        "[[faults]]\nat = \"1s\"\ncluster = \"egde\"\nkind = \"isolated\"",
+        "bad.toml:21:11: there is no cluster `egde` (did you mean `edge`?)",
+    );
+    check_more(
+        "[istiod]\ncluster = \"cloud\"\n[[faults]]\nat = \"1s\"\nistiod = \"edge\"\nkind = \"down\"",
+        "bad.toml:23:10: there is no istiod in cluster `edge` (it is in `cloud`, as [istiod] says)",
+    );
+}
+
+#[test]
+fn users_without_an_ingress() {
+    let with = |value: &str| format!("rate = \"5/s\"\non_ingress_loss = {value}");
+    check(
+        "rate = \"5/s\"",
+        &with("{ to = \"edge\", after = \"30s\" }"),
+        "bad.toml:19:26: users of `edge` are led to its own gateway (name another cluster)",
+    );
+    check(
+        "rate = \"5/s\"",
+        &with("{ to = \"clout\" }"),
+        "bad.toml:19:26: there is no cluster `clout` (did you mean `cloud`?)",
+    );
+    check("rate = \"5/s\"", &with("\"away\""), "bad.toml:19:19: unknown value `away` (did you mean `fail`?)");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<'a> Around<'a> {
     /// The network between this cluster and a pod.
     #[inline]
     pub(crate) fn path_to(&self, pod: PodId) -> Path {
-        self.topology.path(self.here, self.topology.pod_ids.cluster_of(pod))
+        self.topology.path(self.here, self.topology.pod_ids.cluster_of(pod), self.now)
     }
 
     /// Whose call it is that a pod makes, or users do, to another pod.
@@ -135,6 +135,19 @@ impl<'a> Around<'a> {
     pub(crate) fn is_down(&self, pod: PodId, slot: usize) -> bool {
         let faults = &self.topology.faults;
         (!faults.is_empty() && faults.is_dead(pod, self.now)) || !self.pods.is_reachable(slot)
+    }
+
+    /// Whether what is sent to or by a pod of this cluster at `time` is swallowed by it or its node.
+    #[must_use]
+    pub(crate) fn is_swallowing(&self, pod: PodId, time: SimTime) -> bool {
+        self.topology.faults.is_swallowing(pod, time)
+            || (self.topology.outages.lose_nodes() && self.is_node_lost(self.pods.slot_of(pod), time))
+    }
+
+    /// Whether the node of the pod in a slot is lost at `time`.
+    #[must_use]
+    pub(crate) fn is_node_lost(&self, slot: usize, time: SimTime) -> bool {
+        self.topology.outages.is_node_lost(self.here, self.pods[slot].node, time)
     }
 
     /// What takes so long (ns) in a pod that may be slow.

@@ -88,6 +88,18 @@ impl ChangedViews {
         of_service.generation = self.changes;
     }
 
+    /// The node of a pod of another cluster, as this one has heard of it.
+    #[must_use]
+    pub fn node_of(&self, topology: &Topology, pod: PodId) -> Option<u32> {
+        let service = topology.front_of(pod);
+        let changed = self.newest(service).and_then(|it| Some(it.endpoints[it.find(pod).ok()?]));
+        let known = match changed {
+            Some(change) => change.now,
+            None => topology.known_at_start(pod),
+        };
+        known.map(|it| it.node)
+    }
+
     /// The endpoints of a service as kube-proxy sees them.
     #[must_use]
     pub fn ready_pods<'a>(&'a self, topology: &'a Topology, service: ServiceId) -> ReadyPods<'a> {
@@ -200,11 +212,12 @@ impl EndpointNews {
         now: SimTime,
     ) -> Option<Option<Known>> {
         let (mut it, ready) = match (self, known) {
-            (Self::Appears(site), None) => {
+            (Self::Appears(node), None) => {
+                let site = topology.site_of_node(topology.pod_ids.cluster_of(pod), node);
                 let broken = topology.faults.on(pod, now).any(PodFault::removes_endpoint);
                 let weight = topology.weight_of(pod);
                 let (ready, added) = (!broken, Some(now));
-                return Some(Some(Known { pod, site, weight, ready, was_ready: ready, added }));
+                return Some(Some(Known { pod, site, node, weight, ready, was_ready: ready, added }));
             }
             (Self::Leaves, Some(_)) => return Some(None),
             // What is not there cannot leave; a fault of a pod that is not there befalls nobody.

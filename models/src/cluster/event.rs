@@ -111,6 +111,31 @@ pub enum Event {
     ApiServerTells(News),
     /// The istiod of this cluster goes on with its pushes.
     IstiodSteps(IstiodStep),
+    /// The gateways of this cluster die.
+    GatewaysDie,
+    /// The istiod of this cluster dies.
+    IstiodDies,
+    /// The istiod of this cluster is back.
+    IstiodIsBack,
+    /// The API server of this cluster is back.
+    ApiServerIsBack,
+    /// The node lifecycle controller looks at all nodes.
+    NodesChecked,
+    /// Nodes that wait for a taint may get it.
+    NodesTainted,
+    /// The kubelet of a node that was lost posts its status.
+    KubeletPosts(u32),
+    /// Somebody drains a node.
+    NodeDrains(u32),
+    /// A node that was drained takes pods again.
+    NodeIsUncordoned(u32),
+    /// A pod has tolerated the taints of its node for as long as it does. Stale if another generation has its number.
+    PodIsEvicted {
+        /// The pod's slot in the cluster.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
+    },
     /// The metrics server asks all kubelets.
     MetricsScraped,
     /// The autoscalers look at their metrics.

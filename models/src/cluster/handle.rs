@@ -256,12 +256,14 @@ impl Dispatcher<'_> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::UserSends(population) => {
-                let new = to!(self.users.user_sends(population));
-                to!(self.outbound.begins(&new));
+                if let Some(new) = to!(self.users.user_sends(population)) {
+                    to!(self.outbound.begins(&new));
+                }
             }
             Event::UserThought { population, number } => {
-                let new = to!(self.users.user_thought(population, number));
-                to!(self.outbound.begins(&new));
+                if let Some(new) = to!(self.users.user_thought(population, number)) {
+                    to!(self.outbound.begins(&new));
+                }
             }
             Event::ReachesProxy(hop) => to!(self.outbound.proxy_receives(hop)),
             Event::Routes(hop) => to!(self.outbound.route(hop)),
@@ -311,6 +313,18 @@ impl Dispatcher<'_> {
             Event::IstiodSteps(step) => to!(self.control.istiod_steps(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
+            Event::GatewaysDie => to!(self.outbound.gateways_die()),
+            Event::IstiodDies => to!(self.control.istiod_dies()),
+            Event::IstiodIsBack => to!(self.control.istiod_is_back()),
+            Event::ApiServerIsBack => to!(self.control.api_server_is_back()),
+            Event::NodesChecked => to!(self.control.nodes_are_checked()),
+            Event::NodesTainted => to!(self.control.nodes_are_tainted()),
+            Event::KubeletPosts(node) => to!(self.control.kubelet_posts(node as usize)),
+            Event::NodeDrains(node) => to!(self.control.node_drains(node as usize)),
+            Event::NodeIsUncordoned(node) => to!(self.control.node_is_uncordoned(node as usize)),
+            Event::PodIsEvicted { slot, generation } => {
+                to!(self.control.pod_is_evicted(slot as usize, generation));
+            }
             _ => unreachable!("handled before"),
         }
     }

@@ -68,7 +68,7 @@ impl Network {
         let target = at.topology.pod_ids.cluster_of(request.pod);
         let body = at.topology.application().endpoints[request.endpoint].request_bytes;
         let stream = stream_bytes(REQUEST_HEADER, body, at.topology.encrypts());
-        let path = at.topology.path(at.here, target);
+        let path = at.topology.path(at.here, target, at.now);
         let segments = path.segments(stream);
         let wire_bytes = path.wire_bytes(stream, segments);
         let tcp = &at.topology.description.clusters[at.here].tcp;
@@ -81,7 +81,7 @@ impl Network {
         }
         at.recorder.crossed(at.now, request.work, (target, request.flow), Direction::ToServer, sent);
         let address = request.address;
-        let lost = at.topology.loss(at.here, target, segments, address, Purpose::LossRequest);
+        let lost = at.topology.loss((at.here, target), at.now, segments, address, Purpose::LossRequest);
         let late = rounds + lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
         let message = Message { to: target, wire_bytes, body: Body::Request(*request) };
         self.send_with(at, message, address, Purpose::LinkRequest, late);
@@ -90,7 +90,11 @@ impl Network {
     /// A client has given up an attempt: its server is told, unless what swallows packets swallows this too.
     pub(super) fn carry_given_up(&mut self, at: &mut Around<'_>, gone: &GivenUp) -> Option<GivenUp> {
         let to = at.topology.pod_ids.cluster_of(gone.pod);
-        if at.topology.faults.is_swallowing(gone.pod, at.now) || at.topology.is_cut(at.here, to, at.now) {
+        let pod_swallows = match to == at.here {
+            true => at.is_swallowing(gone.pod, at.now),
+            false => at.topology.faults.is_swallowing(gone.pod, at.now),
+        };
+        if pod_swallows || at.topology.is_cut(at.here, to, at.now) {
             return None;
         }
         if to == at.here {
@@ -107,7 +111,7 @@ impl Network {
     /// The client of an attempt is to learn that its connection is lost.
     pub(super) fn carry_reset(&mut self, at: &mut Around<'_>, reset: &Reset) {
         if reset.client == at.here {
-            let arrives = at.now + at.topology.path(at.here, at.here).one_way;
+            let arrives = at.now + at.topology.path_within(at.here).one_way;
             return self.cross(at, arrives, Crossing::Reset(*reset));
         }
         let sent = Traffic::of_part(RESET_WIRE_BYTES);
@@ -130,7 +134,7 @@ impl Network {
 
     /// An answer within the cluster: nobody else queues on its way, so all rounds leave at once.
     fn cross_whole(&mut self, at: &mut Around<'_>, mut response: Response) {
-        let path = at.topology.path(at.here, at.here);
+        let path = at.topology.path_within(at.here);
         let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
         let segments = path.segments(stream);
         let tcp = at.topology.tcp_of(response.pod);
@@ -172,7 +176,7 @@ impl Network {
             self.cross_whole(at, *response);
             return None;
         }
-        let path = at.topology.path(at.here, response.client);
+        let path = at.topology.path(at.here, response.client, at.now);
         let stream = stream_bytes(RESPONSE_HEADER, response.answer.body, at.topology.encrypts());
         let all = path.segments(stream);
         let tcp = at.topology.tcp_of(response.pod);
@@ -352,7 +356,7 @@ impl Network {
         what: LinkUse,
     ) -> (ClusterId, LinkState, Transmission) {
         let route = at.topology.route(at.here, to).expect("a way to whoever calls or is called");
-        let state = at.topology.links.at(route.link, at.now);
+        let state = at.topology.links.at(route.link, route.next, at.now);
         at.recorder.link_entered(at.now, route.port, what, wire_bytes);
         let link = &mut self.links[route.port as usize];
         (route.next, state, link.transmit(at.now, wire_bytes, state.bits_per_second))
@@ -375,11 +379,9 @@ fn passes_at(at: &Around<'_>, response: &Response) -> Option<SimTime> {
     if !at.topology.swallows() {
         return Some(at.now);
     }
-    let path = at.topology.path(at.here, response.client);
-    let is_lost = |sent| {
-        at.topology.faults.is_swallowing(response.pod, sent)
-            || at.topology.is_cut(at.here, response.client, sent)
-    };
+    let path = at.topology.path(at.here, response.client, at.now);
+    let is_lost =
+        |sent| at.is_swallowing(response.pod, sent) || at.topology.is_cut(at.here, response.client, sent);
     match of_segment(at.now, &path, is_lost) {
         Fate::Passes(passes) => Some(passes),
         Fate::Lost(_) => None,
@@ -388,5 +390,6 @@ fn passes_at(at: &Around<'_>, response: &Response) -> Option<SimTime> {
 
 /// The segment that an answer loses on its way, if it loses one of so many.
 fn lost_of(at: &Around<'_>, response: &Response, segments: u32) -> Option<Loss> {
-    at.topology.loss(at.here, response.client, segments, response.address, Purpose::LossResponse)
+    let ends = (at.here, response.client);
+    at.topology.loss(ends, at.now, segments, response.address, Purpose::LossResponse)
 }

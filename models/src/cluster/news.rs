@@ -5,7 +5,6 @@
 //! (`control/istiod`).
 
 use crate::ids::{ConfigurationId, PodId, ProxyId};
-use crate::istiod::endpoints::SiteId;
 use crate::istiod::push_kind::PushKind;
 
 /// Something that an API server tells, and that an istiod pushes.
@@ -25,8 +24,8 @@ pub enum News {
 /// What is new of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointNews {
-    /// There is a new one, on this site.
-    Appears(SiteId),
+    /// There is a new one, on this node of its cluster.
+    Appears(u32),
     /// It is gone.
     Leaves,
     /// It is ready again.
@@ -77,6 +76,8 @@ pub enum IstiodStep {
         kind: PushKind,
         /// Whether it is of one change of endpoints alone.
         is_alone: bool,
+        /// How often the istiod had died before.
+        life: u8,
     },
     /// It is made for a proxy and sent.
     IsSent {
@@ -86,5 +87,14 @@ pub enum IstiodStep {
         up_to: u32,
         /// What it sends.
         kind: PushKind,
+        /// How often the istiod had died before.
+        life: u8,
+    },
+    /// A proxy connects to an istiod that is back.
+    Connects {
+        /// The proxy.
+        target: u32,
+        /// How often the istiod had died before.
+        life: u8,
     },
 }

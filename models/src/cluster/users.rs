@@ -4,14 +4,21 @@
 //! Latency runs from the user's sending to the last byte of the answer. A request whose answer is
 //! not there when the run ends is in flight.
 //!
+//! While a gateway takes nobody in (`faults/outage`), who comes is refused, or asks again as TCP does until it is
+//! there, the user's patience or TCP's ends. Those whose requests a gateway has when it dies learn of it by a reset:
+//! at once, or, if it is silent, when it is back.
+//!
 //! # Assumptions
-//! Users reach their cluster's gateway without TLS.
+//! - Users reach their cluster's gateway without TLS.
+//! - To a silent gateway every request opens a connection of its own.
 
 use super::around::Around;
 use super::event::Event;
 use super::outbound::hop::{NewRequest, Origin};
+use crate::faults::outage::Ingress;
 use crate::ids::{ClusterId, PopulationId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
+use crate::network::retransmission::{Fate, of_segment, of_syn};
 use crate::request::answer::{Answer, Status};
 use crate::request::cluster_path::ClusterPath;
 use crate::sparse_table::SparseTable;
@@ -22,7 +29,7 @@ use crate::users::requests::BEFORE_THE_FIRST;
 use crate::users::session::connection_number;
 use crate::users::stream::Stream;
 use crate::world::topology::Topology;
-use meshsim_core::{Handle, Id, SimTime, Slab};
+use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
 
 /// What is known of users.
 #[derive(Clone, Debug)]
@@ -56,8 +63,8 @@ impl Users {
         }
     }
 
-    /// The next request of an open loop.
-    pub(super) fn user_sends(&mut self, at: &mut Around<'_>, population: PopulationId) -> NewRequest {
+    /// The next request of an open loop, if the gateway takes it in.
+    pub(super) fn user_sends(&mut self, at: &mut Around<'_>, population: PopulationId) -> Option<NewRequest> {
         let source = at.topology.stream_source(population, at.here);
         let stream = &mut self.streams[population];
         let number = stream.number();
@@ -67,17 +74,17 @@ impl Users {
         self.send(at, population, number)
     }
 
-    /// The next request of a user of a closed loop.
+    /// The next request of a user of a closed loop, if the gateway takes it in.
     pub(super) fn user_thought(
         &mut self,
         at: &mut Around<'_>,
         population: PopulationId,
         number: u32,
-    ) -> NewRequest {
+    ) -> Option<NewRequest> {
         self.send(at, population, u64::from(number))
     }
 
-    fn send(&mut self, at: &mut Around<'_>, population: PopulationId, number: u64) -> NewRequest {
+    fn send(&mut self, at: &mut Around<'_>, population: PopulationId, number: u64) -> Option<NewRequest> {
         let users = &at.topology.description.populations[population.index()];
         let address = at.topology.draws.request(population, number);
         let user = users.arrivals.user(number, address, users.users);
@@ -100,28 +107,84 @@ impl Users {
         }
         let tcp = &at.topology.description.clusters[at.here].tcp;
         let body = at.topology.application().endpoints[endpoint].request_bytes;
-        let takes = access.send(user, at.now, body, &users.access, tcp);
-        NewRequest {
+        let takes = access.send(user, at.now, body, &users.access_to(at.here), tcp);
+        let mut reaches_proxy = at.now + takes;
+        if at.topology.outages.ingress(at.here, reaches_proxy) != Ingress::Up {
+            reaches_proxy = self.is_met_by_nobody(at, request, reaches_proxy)?;
+        }
+        Some(NewRequest {
             origin: Origin::User { request, population, user },
             work,
             caller: None,
             address,
             endpoint,
             path: ClusterPath::default().then(at.here),
-            reaches_proxy: at.now + takes,
-        }
+            reaches_proxy,
+        })
+    }
+
+    /// A user's request comes to a gateway that takes nobody in: tells when it is taken in, if ever.
+    #[cold]
+    fn is_met_by_nobody(
+        &mut self,
+        at: &mut Around<'_>,
+        request: Handle<OpenRequest>,
+        comes: SimTime,
+    ) -> Option<SimTime> {
+        let OpenRequest { population, user, sent, .. } = self.open[request];
+        let users = &at.topology.description.populations[population.index()];
+        let (outages, here) = (&at.topology.outages, at.here);
+        let tried = of_syn(comes, |now| outages.ingress(here, now) == Ingress::Silent);
+        let ends = match tried {
+            Fate::Passes(now) if outages.ingress(here, now) == Ingress::Up => return Some(now),
+            Fate::Passes(now) => now.saturating_add(users.access_to(here).one_way),
+            Fate::Lost(now) => now,
+        };
+        self.access[population].close(user);
+        self.fails(at, request, (sent, ends), users.timeout);
+        None
+    }
+
+    /// A user's request fails at a moment, for there is no ingress, unless its user gives it up before.
+    fn fails(
+        &mut self,
+        at: &mut Around<'_>,
+        request: Handle<OpenRequest>,
+        (sent, ends): (SimTime, SimTime),
+        timeout: Option<SimDuration>,
+    ) {
+        let gives_up = timeout.map_or(SimTime::MAX, |timeout| sent.saturating_add(timeout));
+        let status = if gives_up < ends { Status::CallerGone } else { Status::NoIngress };
+        self.is_done(at, request, ends.min(gives_up), &Answer { status, body: 0 });
+    }
+
+    /// The gateway has died with a user's request.
+    fn is_lost(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>) {
+        let OpenRequest { population, user, sent, .. } = self.open[request];
+        let users = &at.topology.description.populations[population.index()];
+        let (outages, here, access) = (&at.topology.outages, at.here, users.access_to(at.here));
+        // What is sent again to one that is back is refused there.
+        let fate = of_segment(at.now, &access, |now| outages.ingress(here, now) == Ingress::Silent);
+        let ends = match fate {
+            Fate::Passes(now) => now.saturating_add(access.one_way),
+            Fate::Lost(now) => now,
+        };
+        self.access[population].close(user);
+        self.fails(at, request, (sent, ends), users.timeout);
     }
 
     /// The gateway has an answer for a user, or knows that the user is gone.
     pub(super) fn answered(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>, answer: &Answer) {
-        if answer.status == Status::CallerGone {
-            return self.is_done(at, request, at.now, answer);
+        match answer.status {
+            Status::CallerGone => return self.is_done(at, request, at.now, answer),
+            Status::NoIngress => return self.is_lost(at, request),
+            _ => {}
         }
         let OpenRequest { population, user, sent, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let tcp = &at.topology.description.clusters[at.here].tcp;
-        let last_byte = self.access[population].answer(user, at.now, stream, &users.access, tcp);
+        let last_byte = self.access[population].answer(user, at.now, stream, &users.access_to(at.here), tcp);
         let gives_up = users.timeout.map(|timeout| sent.saturating_add(timeout));
         match gives_up.filter(|&gives_up| gives_up < last_byte) {
             None => self.is_done(at, request, last_byte, answer),

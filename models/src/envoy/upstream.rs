@@ -411,9 +411,18 @@ impl Upstream {
 
     /// The interval's timer fires; `report` learns what came of it. Tells whether it must fire
     /// again: as long as there is something to give back or to forget.
-    pub fn tick(&mut self, config: &OutlierDetection, now: SimTime, report: impl FnMut(AtTick)) -> bool {
+    pub fn tick(
+        &mut self,
+        config: &OutlierDetection,
+        now: SimTime,
+        mut report: impl FnMut(Option<PodId>, AtTick),
+    ) -> bool {
         let Some(it) = &mut self.detection else { return config.judges_statistics() };
-        it.detector.tick(config, now, report);
+        let Detection { pods, detector } = &mut **it;
+        detector.tick(config, now, |what| match what {
+            AtTick::Ejected(host, _) | AtTick::Returned(host) => report(Some(pods[host]), what),
+            AtTick::Threshold(..) => report(None, what),
+        });
         config.judges_statistics() || !it.detector.is_at_rest()
     }
 }

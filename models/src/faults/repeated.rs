@@ -20,6 +20,7 @@
 //! Alternating renewal processes: Ross, *Introduction to Probability Models*, section 7.5.1.
 
 use super::link::LinkFault;
+use super::outage::Outage;
 use super::pod::PodFault;
 use crate::draws::{Purpose, draw};
 use crate::kubernetes::crash_loop::{CrashLoop, CrashLoopSettings};
@@ -40,6 +41,13 @@ pub enum RepeatedFault {
     Link {
         /// Of which, and from when to when.
         fault: LinkFault,
+        /// How it comes again.
+        renewal: Renewal,
+    },
+    /// Of another component.
+    Outage {
+        /// Of which, and from when to when.
+        outage: Outage,
         /// How it comes again.
         renewal: Renewal,
     },

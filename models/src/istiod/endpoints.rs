@@ -51,6 +51,8 @@ pub struct Known {
     pub pod: PodId,
     /// Where it is.
     pub site: SiteId,
+    /// Its node, counted within its cluster.
+    pub node: u32,
     /// Its load balancing weight.
     pub weight: u32,
     /// Whether it is ready.

@@ -16,8 +16,7 @@
 //! # Assumptions
 //! - A node that may pass is tainted at once, where the controller looks every 100 ms. Effect: 0.1 s at most.
 //! - Nodes that wait pass in the order of their table, where the controller's is by chance.
-//! - Taints NoSchedule, which follow the conditions at once, are left to who schedules. Nothing in `cluster` asks
-//!   this room yet, and no node of a run is ever not Ready; vectors run it.
+//! - Taints NoSchedule, which follow the conditions at once, are left to who schedules (`cluster/control/nodes`).
 //! - When a status is posted and the lease is not renewed until the next check, the controller forgets the lease and
 //!   takes the same one for a new one a check later: the node becomes Unknown one `monitor_period` later than here.
 //!

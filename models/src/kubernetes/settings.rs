@@ -3,6 +3,7 @@
 use super::deployment::Rollout;
 use super::hpa::{ControllerFlags, HpaSpec};
 use super::metrics_server::Reads;
+use super::node_lifecycle::NodeLifecycleSettings;
 use super::scheduler::node::Toleration;
 use super::scheduler::node_affinity::NodeSelector;
 use super::scheduler::resources::ResourceList;
@@ -225,6 +226,12 @@ impl Default for MetricsSettings {
 }
 
 impl KubernetesSettings {
+    /// How nodes are watched.
+    #[must_use]
+    pub fn node_lifecycle(&self) -> NodeLifecycleSettings {
+        NodeLifecycleSettings::new(self.controller.version)
+    }
+
     /// What a service's pods need.
     #[must_use]
     pub fn workload(&self, service: ServiceId) -> Cow<'_, WorkloadSettings> {

@@ -46,13 +46,15 @@ pub enum Status {
     FaultInjected(u16),
     /// No status, shown as 0, with flag DC: the caller gave up and closed its connection.
     CallerGone,
+    /// No status, shown as 0: the gateway took no connection, or died with the request. No proxy logs it.
+    NoIngress,
 }
 
 impl Status {
     /// Whether a client takes it for a success.
     #[must_use]
     pub const fn is_ok(self) -> bool {
-        !matches!(self, Self::CallerGone) && self.code() < 400
+        !matches!(self, Self::CallerGone | Self::NoIngress) && self.code() < 400
     }
 
     /// The HTTP status that a proxy shows; 0 where it has none.
@@ -69,12 +71,12 @@ impl Status {
             | Self::ServerOverflow
             | Self::NoCluster => 503,
             Self::Timeout => 504,
-            Self::CallerGone => 0,
+            Self::CallerGone | Self::NoIngress => 0,
             Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
         }
     }
 
-    /// Envoy's response flag, empty where the upstream answered.
+    /// Envoy's response flag, empty where the upstream answered; a word where there was no proxy.
     #[must_use]
     pub const fn flag(self) -> &'static str {
         match self {
@@ -88,6 +90,7 @@ impl Status {
             Self::NoCluster => "NC",
             Self::FaultInjected(_) => "FI",
             Self::CallerGone => "DC",
+            Self::NoIngress => "no-ingress",
         }
     }
 }

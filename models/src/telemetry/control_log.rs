@@ -1,6 +1,8 @@
 //! What Kubernetes' controllers did in a cluster, so that a user can see why there were how many pods.
 
+use crate::cluster::news::News;
 use crate::ids::ServiceId;
+use crate::istiod::push_kind::PushKind;
 use crate::kubernetes::hpa::Decision;
 use crate::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use crate::kubernetes::scheduler::choice::Unfit;
@@ -13,6 +15,27 @@ pub struct ControlLog {
     pub decisions: Vec<ScalingDecision>,
     /// Of every pod that came or went.
     pub pods: Vec<PodRecord>,
+    /// The pushes of the cluster's istiod, where these take time.
+    pub pushes: Vec<PushRecord>,
+}
+
+/// A push of an istiod to its proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushRecord {
+    /// The first change that it sends; absent: an istiod that is back sends all there is.
+    pub cause: Option<News>,
+    /// How many changes it sends.
+    pub changes: u32,
+    /// When the istiod learned of the first one, or was back.
+    pub changed: SimTime,
+    /// What it sends.
+    pub kind: PushKind,
+    /// To how many proxies.
+    pub proxies: u32,
+    /// When it was prepared: its proxies wait in the queue from then on.
+    pub prepared: SimTime,
+    /// When it reached the last of them; absent: it has not yet.
+    pub reached: Option<SimTime>,
 }
 
 /// A sync of an autoscaler.

@@ -2,6 +2,7 @@
 
 pub mod call_counters;
 pub mod control_log;
+pub mod decision;
 pub mod istio_buckets;
 pub mod link_traffic;
 pub mod metrics;

@@ -7,7 +7,8 @@
 //! samples (`time_series`), how full the cells were (`quarters`) and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
 
 use super::call_counters::{CallCounters, CallCounts};
-use super::control_log::{ControlLog, PodRecord, ScalingDecision};
+use super::control_log::{ControlLog, PodRecord, PushRecord, ScalingDecision};
+use super::decision::{Decision, What};
 use super::link_traffic::{LinkTraffic, LinkUse};
 use super::metrics::{Counter, Metrics};
 use super::quarters::Quarters;
@@ -36,6 +37,9 @@ pub struct Recorder {
     series: TimeSeries,
     quarters: Quarters,
     control: ControlLog,
+    /// What was decided, if that is kept.
+    decisions: Option<Vec<Decision>>,
+    here: ClusterId,
 }
 
 impl Recorder {
@@ -63,6 +67,8 @@ impl Recorder {
             },
             quarters: Quarters::new(pods),
             control: ControlLog::default(),
+            decisions: description.keeps_decisions.then(Vec::new),
+            here: cluster,
         }
     }
 
@@ -221,6 +227,35 @@ impl Recorder {
         self.control.decisions.push(decision);
     }
 
+    /// An istiod prepares a push: its number.
+    pub(crate) fn push_is_prepared(&mut self, push: PushRecord) -> usize {
+        self.control.pushes.push(push);
+        self.control.pushes.len() - 1
+    }
+
+    /// The push of a number reaches its last proxy at `at`.
+    pub(crate) fn push_has_reached(&mut self, number: usize, at: SimTime) {
+        let push = &mut self.control.pushes[number];
+        push.reached = Some(at);
+        let (kind, proxies, changed) = (push.kind, push.proxies, push.changed);
+        self.decided_since(at, changed, What::PushEnds(kind, proxies));
+    }
+
+    /// Somebody has decided something.
+    #[inline]
+    pub(crate) fn decided(&mut self, now: SimTime, what: What) {
+        if let Some(decisions) = &mut self.decisions {
+            decisions.push(Decision { at: now, cluster: self.here, noticed: None, what });
+        }
+    }
+
+    /// The same of something that had been noticed before.
+    pub(crate) fn decided_since(&mut self, now: SimTime, noticed: SimTime, what: What) {
+        if let Some(decisions) = &mut self.decisions {
+            decisions.push(Decision { at: now, cluster: self.here, noticed: Some(noticed), what });
+        }
+    }
+
     /// A quarter of the run ends, but not the last: tells how many have.
     pub(crate) fn quarter_ended(&mut self, cells: &[Cell], now: SimTime) -> u64 {
         self.quarters.read(cells, now)
@@ -305,6 +340,12 @@ impl Recorder {
     /// Takes what makes up a report, with no copy of it: what it counted, what its controllers did, and its samples.
     pub(crate) fn take_report(&mut self) -> (Metrics, ControlLog, TimeSeries) {
         (self.metrics.take(), std::mem::take(&mut self.control), std::mem::take(&mut self.series))
+    }
+
+    /// What was decided; nothing where that is not kept.
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        self.decisions.as_deref().unwrap_or_default()
     }
 
     /// What it did for each request, if that is kept.

@@ -48,6 +48,26 @@ pub struct Population {
     pub timeout: Option<SimDuration>,
     /// How many requests each user of a closed loop sends before it stops; absent: it never does.
     pub requests_each: Option<u32>,
+    /// What its users do when their gateway takes nobody in.
+    pub on_ingress_loss: OnIngressLoss,
+}
+
+/// What users do whose gateway takes nobody in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnIngressLoss {
+    /// They try it there, and fail.
+    #[default]
+    Fail,
+    /// They are led to another cluster's gateway, as by a name server that looks after both, and come back
+    /// as long after their own is there again. Those of an open loop who stay at home do.
+    To {
+        /// Whose.
+        cluster: ClusterId,
+        /// How long after the loss.
+        after: SimDuration,
+        /// How much longer their round trip to that gateway is than to their own.
+        farther: SimDuration,
+    },
 }
 
 /// A part of a population moves.
@@ -75,6 +95,41 @@ impl Population {
     /// The clusters at which its users are at some time; one may come several times.
     pub fn visited(&self) -> impl Iterator<Item = ClusterId> {
         std::iter::once(self.cluster).chain(self.moves.iter().map(|it| it.to))
+    }
+
+    /// What lies between its users and the gateway of a cluster.
+    #[must_use]
+    #[inline]
+    pub fn access_to(&self, gateway: ClusterId) -> Path {
+        match self.on_ingress_loss {
+            OnIngressLoss::To { cluster, farther, .. } if cluster == gateway && cluster != self.cluster => {
+                Path {
+                    round_trip: self.access.round_trip + farther,
+                    one_way: self.access.one_way + farther / 2,
+                    ..self.access
+                }
+            }
+            OnIngressLoss::Fail | OnIngressLoss::To { .. } => self.access,
+        }
+    }
+
+    /// Users are led to another gateway while their own takes nobody in, from when to when.
+    pub fn lose_ingress(&mut self, losses: &[(SimTime, SimTime)]) {
+        let OnIngressLoss::To { cluster, after, .. } = self.on_ingress_loss else { return };
+        let goes = |begins: SimTime, from, to| Move {
+            begins: begins.saturating_add(after),
+            over: SimDuration::ZERO,
+            from,
+            to,
+            share: 1.0,
+        };
+        // What is shorter is over before anybody is led away.
+        for &(begins, ends) in losses.iter().filter(|(begins, ends)| begins.saturating_add(after) < *ends) {
+            self.moves.push(goes(begins, self.cluster, cluster));
+            if ends < SimTime::MAX {
+                self.moves.push(goes(ends, cluster, self.cluster));
+            }
+        }
     }
 
     /// Whether the user of a closed loop who would send this request still does: users take turns.
@@ -199,7 +254,27 @@ pub(super) mod tests {
             moves: Vec::new(),
             timeout: None,
             requests_each: None,
+            on_ingress_loss: OnIngressLoss::Fail,
         }
+    }
+
+    #[test]
+    fn users_are_led_away_and_come_back_unless_the_loss_is_short() {
+        let second = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        let (after, farther) = (SimDuration::from_secs(30), SimDuration::from_millis(160));
+        let on_ingress_loss = OnIngressLoss::To { cluster: ClusterId(1), after, farther };
+        let mut population = Population { on_ingress_loss, ..population() };
+        population.lose_ingress(&[
+            (second(100), second(130)),
+            (second(200), second(300)),
+            (second(400), SimTime::MAX),
+        ]);
+        let moves: Vec<_> = population.moves.iter().map(|it| (it.begins, it.from.0, it.to.0)).collect();
+        assert_eq!(moves, [(second(230), 0, 1), (second(330), 1, 0), (second(430), 0, 1)]);
+        assert_eq!(
+            [0, 1].map(|it| population.access_to(ClusterId(it)).round_trip),
+            [SimDuration::ZERO, farther]
+        );
     }
 
     #[test]

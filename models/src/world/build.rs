@@ -5,6 +5,7 @@
 //! once what the others do to its cores; all others are processes of their own.
 
 use super::containers::place_containers;
+use super::decisions;
 use super::description::Description;
 use super::timeline::timelines;
 use super::topology::Topology;
@@ -14,6 +15,7 @@ use crate::cluster::message::Message;
 use crate::cluster::state::Cluster;
 use crate::ids::{ClusterId, HostId};
 use crate::telemetry::control_log::ControlLog;
+use crate::telemetry::decision::Decision;
 use crate::telemetry::link_traffic::{LinkBytes, LinkTraffic};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::request_log::RequestRow;
@@ -64,6 +66,8 @@ pub struct Record {
     pub traffic: Vec<TrafficRow>,
     /// What every link carried from the end of the warm-up on, each way.
     pub links: Vec<LinkBytes>,
+    /// What was decided, in the order of time, if that is kept.
+    pub decisions: Vec<Decision>,
 }
 
 impl World {
@@ -113,6 +117,14 @@ impl World {
         self.end
     }
 
+    /// Checks that what every cluster counts is what it has.
+    ///
+    /// # Panics
+    /// If an invariant does not hold: a bug of the simulator.
+    pub fn check_invariants(&self) {
+        self.engine.processes().for_each(Shard::check_invariants);
+    }
+
     /// Takes the last samples, checks the invariants and takes the report.
     ///
     /// # Panics
@@ -155,7 +167,12 @@ impl World {
                 topology.flows.table(),
             ),
             links: LinkTraffic::per_link(all().map(|it| (it.id, it.recorder.links())), topology),
+            decisions: Vec::new(),
         };
+        if topology.description.keeps_decisions {
+            let decided = all().flat_map(|it| it.recorder.decisions().iter().copied());
+            record.decisions = decisions::in_order(topology, decided);
+        }
         let clusters = self.engine.processes_mut().flat_map(Shard::clusters_mut);
         let reports: BTreeMap<_, _> =
             clusters.map(|it| (it.id.entity(), it.recorder.take_report())).collect();

@@ -18,7 +18,7 @@ use crate::kubernetes::settings::KubernetesSettings;
 use crate::network::path::Path;
 use crate::network::tcp::TcpSettings;
 use crate::users::arrivals::Arrivals;
-use crate::users::population::Population;
+use crate::users::population::{OnIngressLoss, Population};
 use crate::users::requests::Requests;
 use meshsim_core::{Id, SimDuration, Table};
 
@@ -44,10 +44,12 @@ impl Description {
             populations: Vec::new(),
             faults: Vec::new(),
             link_faults: Vec::new(),
+            outages: Vec::new(),
             repeated_faults: Vec::new(),
             kubernetes: KubernetesSettings::default(),
             istiod: None,
             time_series: None,
+            keeps_decisions: false,
         }
     }
 
@@ -149,6 +151,7 @@ impl Description {
             moves: Vec::new(),
             timeout: None,
             requests_each: None,
+            on_ingress_loss: OnIngressLoss::Fail,
         };
         pushed(&mut self.populations, users)
     }

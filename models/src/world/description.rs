@@ -9,6 +9,7 @@ use crate::envoy::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use crate::envoy::route::RouteSettings;
 use crate::envoy::session_affinity::ConsistentHash;
 use crate::faults::link::LinkFault;
+use crate::faults::outage::Outage;
 use crate::faults::pod::PodFault;
 use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, HostId, ServiceId, SubsetId};
@@ -66,6 +67,8 @@ pub struct Description {
     pub faults: Vec<PodFault>,
     /// What goes wrong with links.
     pub link_faults: Vec<LinkFault>,
+    /// What goes wrong with clusters, nodes and control planes.
+    pub outages: Vec<Outage>,
     /// What goes wrong again and again.
     pub repeated_faults: Vec<RepeatedFault>,
     /// What Kubernetes is told.
@@ -74,6 +77,8 @@ pub struct Description {
     pub istiod: Option<IstiodSettings>,
     /// Time between the samples of a time series; absent: none are taken.
     pub time_series: Option<SimDuration>,
+    /// Whether every decision is kept.
+    pub keeps_decisions: bool,
 }
 
 /// The server that runs a service, the same for all.
@@ -265,7 +270,10 @@ impl Description {
         let all = [
             (
                 "faults",
-                !self.faults.is_empty() || !self.link_faults.is_empty() || !self.repeated_faults.is_empty(),
+                !self.faults.is_empty()
+                    || !self.link_faults.is_empty()
+                    || !self.outages.is_empty()
+                    || !self.repeated_faults.is_empty(),
             ),
             ("changes", !kubernetes.changes.is_empty() || !self.configuration_changes.is_empty()),
             ("autoscalers", !kubernetes.autoscalers.is_empty()),

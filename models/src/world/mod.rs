@@ -3,6 +3,7 @@
 mod build;
 mod builder;
 pub mod containers;
+mod decisions;
 pub mod description;
 pub mod flows;
 mod invariants;

@@ -4,6 +4,7 @@
 //! # Models
 //! - Pods that a fault kills, and those that come back and burn CPU when they start.
 //! - EndpointSlices of the cluster that change, because a fault begins or ends.
+//! - Gateways, istiods, API servers and nodes that fail and are back, and who looks after the nodes.
 //! - What is changed of Deployments, and that they are there.
 //! - What is changed of the mesh's configuration.
 //! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
@@ -21,7 +22,7 @@ use crate::cluster::news::{EndpointNews, News};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
 use crate::ids::{ClusterId, ConfigurationId, PodId};
-use meshsim_core::random::uniform;
+use meshsim_core::random::{Draw, uniform};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
 /// What is known of a cluster, and how far it has come.
@@ -55,6 +56,9 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
     let mut known: Known = clusters.iter().map(|_| Timeline::default()).collect();
     if !topology.faults.is_empty() {
         pods_fail(&mut known, topology);
+    }
+    if !topology.outages.is_empty() {
+        components_fail(&mut known, topology);
     }
     workloads_change(&mut known, topology);
     configuration_changes(&mut known, topology);
@@ -101,6 +105,64 @@ pub(crate) fn events_of_fault(
     dies.into_iter().chain(is_back).chain(told.into_iter().flatten())
 }
 
+/// Gateways and control planes fail and are back; nodes are lost, and drained.
+fn components_fail(known: &mut Known, topology: &Topology) {
+    let Topology { outages, description, .. } = topology;
+    for (cluster, spec) in description.clusters.enumerate() {
+        let mut events: Vec<(SimTime, Event)> = Vec::new();
+        events.extend(outages.ingress_losses(cluster).iter().map(|(dies, _)| (*dies, Event::GatewaysDie)));
+        for (dies, back) in outages.losses_of_istiod(cluster) {
+            events.extend([(dies, Event::IstiodDies), (back, Event::IstiodIsBack)]);
+        }
+        events.extend(outages.losses_of_api_server(cluster).map(|(_, back)| (back, Event::ApiServerIsBack)));
+        if outages.lose_nodes_of(cluster) {
+            events.push((SimTime::ZERO + first_check(topology, cluster), Event::NodesChecked));
+        }
+        for node in 0..spec.nodes.len() as u32 {
+            let posts = |(_, back)| next_renewal(topology, cluster, node, back);
+            let losses = outages.losses_of_node(cluster, node).filter(|(_, back)| *back < SimTime::MAX);
+            events.extend(losses.map(|loss| (posts(loss), Event::KubeletPosts(node))));
+            for (begins, ends) in outages.drains_of_node(cluster, node) {
+                events.extend([(begins, Event::NodeDrains(node)), (ends, Event::NodeIsUncordoned(node))]);
+            }
+        }
+        known[cluster].known.extend(events.into_iter().filter(|(at, _)| *at < SimTime::MAX));
+    }
+}
+
+/// A kubelet renews its lease, and looks whether its status has to be posted, so often
+/// (`nodeLeaseDurationSeconds` 40 s, a quarter of it; `nodeStatusUpdateFrequency`).
+const RENEWAL: SimDuration = SimDuration::from_secs(10);
+
+/// After how long the node lifecycle controller of a cluster looks first.
+fn first_check(topology: &Topology, cluster: ClusterId) -> SimDuration {
+    let period = topology.description.kubernetes.node_lifecycle().monitor_period;
+    part_of(period, draw(topology.draws.of_cluster(cluster, 0), Purpose::NodeMonitor))
+}
+
+/// When a kubelet renews its lease last, at `now` or before, if it is not lost; each begins at a random moment of its period.
+pub(crate) fn last_renewal(
+    topology: &Topology,
+    cluster: ClusterId,
+    node: u32,
+    now: SimTime,
+) -> Option<SimTime> {
+    let address = topology.draws.of_cluster(cluster, 0).child(u64::from(node));
+    let first = SimTime::ZERO + part_of(RENEWAL, draw(address, Purpose::KubeletRenewal));
+    let periods = now.as_nanos().checked_sub(first.as_nanos())? / RENEWAL.as_nanos();
+    Some(first + RENEWAL * periods)
+}
+
+/// The same of the next one, at `now` or later.
+fn next_renewal(topology: &Topology, cluster: ClusterId, node: u32, now: SimTime) -> SimTime {
+    let within = now.saturating_add(SimDuration::from_nanos(RENEWAL.as_nanos() - 1));
+    last_renewal(topology, cluster, node, within).expect("a period has passed")
+}
+
+fn part_of(period: SimDuration, mut draws: Draw) -> SimDuration {
+    SimDuration::from_nanos((uniform(&mut draws) * period.as_nanos() as f64) as u64)
+}
+
 /// Deployments are changed; where the scheduler has a say, pods that found no node try again from the start.
 fn workloads_change(known: &mut Known, topology: &Topology) {
     let kubernetes = &topology.description.kubernetes;
@@ -130,9 +192,8 @@ fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: Cluster
     if !settings.autoscales(cluster) {
         return;
     }
-    let first = |purpose, period: SimDuration| {
-        let part = uniform(&mut draw(topology.draws.of_cluster(cluster, 0), purpose));
-        SimTime::ZERO + SimDuration::from_nanos((part * period.as_nanos() as f64) as u64)
+    let first = |purpose, period| {
+        SimTime::ZERO + part_of(period, draw(topology.draws.of_cluster(cluster, 0), purpose))
     };
     let scrape = first(Purpose::MetricsScrape, settings.metrics.resolution);
     let sync = first(Purpose::AutoscalerSync, settings.metrics.sync_period);

@@ -11,6 +11,7 @@ use crate::envoy::endpoint_view::EndpointView;
 use crate::envoy::proxies::ProxyPasses;
 use crate::envoy::proxies::{Proxies, ProxyKind};
 use crate::faults::link::LinkFault;
+use crate::faults::outage::{Outage, Outages};
 use crate::faults::pod::{PodFault, PodFaults};
 use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
@@ -26,7 +27,7 @@ use crate::pod_id::{PodAddresses, PodIds};
 use crate::users::mobility::Whereabouts;
 use crate::users::stream::{Stream, StreamSource};
 use meshsim_core::random::{Address, LogNormal};
-use meshsim_core::{Id, SimTime, Table};
+use meshsim_core::{Id, SimDuration, SimTime, Table};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -66,6 +67,10 @@ pub struct Topology {
     whereabouts: Vec<Option<Whereabouts>>,
     /// What goes wrong with pods.
     pub faults: PodFaults,
+    /// What goes wrong with clusters, nodes and control planes.
+    pub outages: Outages,
+    /// The faults of pods and links that are named as such; empty unless decisions are kept.
+    pub named_faults: NamedFaults,
     /// The service whose Service the pods of each stand behind.
     fronts: Table<ServiceId, ServiceId>,
     /// The endpoints that each service has at the start, as kube-proxy sees them; those of a version are the service's.
@@ -84,6 +89,15 @@ pub struct Topology {
     pub speed: Option<LogNormal>,
 }
 
+/// The faults of pods and links, each as often as it comes.
+#[derive(Clone, Debug, Default)]
+pub struct NamedFaults {
+    /// Of pods.
+    pub pods: Vec<PodFault>,
+    /// Of links.
+    pub links: Vec<LinkFault>,
+}
+
 /// The pods behind a Service that run from the start, in ascending order.
 #[derive(Clone, Debug, Default)]
 struct AtStart {
@@ -95,7 +109,15 @@ struct AtStart {
 impl Topology {
     /// Places the pods and computes every view and route.
     #[must_use]
-    pub fn new(description: Description, replication: u32) -> Self {
+    pub fn new(mut description: Description, replication: u32) -> Self {
+        let draws = Draws::new(description.seed, replication);
+        let nodes = description.clusters.iter().map(|it| it.nodes.len());
+        let outages = Outages::new(outages(&description, draws), nodes);
+        if !outages.is_empty() {
+            for it in &mut description.populations {
+                it.lose_ingress(&outages.ingress_losses(it.cluster));
+            }
+        }
         let (sites, sites_of) = sites(&description);
         let deployments_in = deployments_by_cluster(&description);
         let services = &description.application.services;
@@ -111,8 +133,17 @@ impl Topology {
             of_service.nodes.push(it.node);
         }
         let changing = changing(&description, &at_start);
-        let draws = Draws::new(description.seed, replication);
-        let faults = pod_faults(&description, &at_start, pod_ids, draws);
+        let mut faults = pod_faults(&description, &at_start, pod_ids, draws);
+        let mut cuts = link_faults(&description, draws);
+        let named_faults = match description.keeps_decisions {
+            true => NamedFaults { pods: faults.clone(), links: cuts.clone() },
+            false => NamedFaults::default(),
+        };
+        let services = description.application.services.len();
+        faults.extend(outages.all().iter().flat_map(|it| it.of_pods(services)));
+        cuts.extend(
+            outages.all().iter().flat_map(|it| it.of_links(description.links.iter().map(|it| it.between))),
+        );
         let populations = description.populations.iter().enumerate();
         let upstreams = Upstreams::new(&description);
         let order = |id| {
@@ -144,11 +175,13 @@ impl Topology {
             at_start,
             changing,
             local_hosts: description.hosts.ids().collect(),
-            links: LinkStates::new(&description.links, &link_faults(&description, draws)),
+            links: LinkStates::new(&description.links, &cuts),
             ways: Ways::new(description.clusters.len(), &description.links),
             passes: ProxyPasses::new(&description),
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
+            outages,
+            named_faults,
             description,
         }
     }
@@ -345,7 +378,7 @@ impl Topology {
         let site = self.site_of_node(self.pod_ids.cluster_of(pod), node);
         // One that is not ready from the first moment on never was.
         let was_ready = !self.faults.on(pod, SimTime::ZERO).any(PodFault::removes_endpoint);
-        Known { pod, site, weight: self.weight_of(pod), ready: true, was_ready, added: None }
+        Known { pod, site, node, weight: self.weight_of(pod), ready: true, was_ready, added: None }
     }
 
     /// The view of the proxies of a site over all endpoints of an upstream, of which these have changed (in ascending
@@ -379,7 +412,7 @@ impl Topology {
         let spec = self.upstreams.spec(false, upstream);
         let endpoints = self.at_start(spec.service).len() as u32;
         let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
-        let changes = !self.faults.is_empty() || self.changing[spec.service];
+        let changes = !self.faults.is_empty() || !self.outages.is_empty() || self.changing[spec.service];
         if ejects || changes { u32::MAX } else { 1 }
     }
 
@@ -395,51 +428,78 @@ impl Topology {
         self.ways.route(from, to)
     }
 
-    /// The network between a cluster's proxies or pods and those of another or the same.
+    /// The network between a cluster's proxies or pods and those of another or the same, for what leaves at `now`.
     ///
     /// # Panics
     /// If there is no way, which `resolve` refuses.
     #[must_use]
-    pub fn path(&self, from: ClusterId, to: ClusterId) -> Path {
-        self.path_if_any(from, to).expect("clusters that call each other are connected")
+    #[inline]
+    pub fn path(&self, from: ClusterId, to: ClusterId, now: SimTime) -> Path {
+        if from == to {
+            return self.path_within(from);
+        }
+        let path = self.route(from, to).expect("clusters that call each other are connected").path;
+        if self.links.are_never_worse() { path } else { self.path_now(from, to, path, now) }
     }
 
-    /// The same, if there is a way.
+    /// The network between two pods of a cluster.
     #[must_use]
     #[inline]
-    pub fn path_if_any(&self, from: ClusterId, to: ClusterId) -> Option<Path> {
-        if from == to {
-            let spec = &self.description.clusters[from];
-            return Some(Path {
-                round_trip: spec.local_delay * 2,
-                one_way: spec.local_delay,
-                bits_per_second: spec.local_bits_per_second,
-                mtu: spec.mtu,
-                tunnel_overhead: 0,
-            });
+    pub fn path_within(&self, cluster: ClusterId) -> Path {
+        let spec = &self.description.clusters[cluster];
+        Path {
+            round_trip: spec.local_delay * 2,
+            one_way: spec.local_delay,
+            bits_per_second: spec.local_bits_per_second,
+            mtu: spec.mtu,
+            tunnel_overhead: 0,
         }
-        self.route(from, to).map(|it| it.path)
     }
 
-    /// Whether a pod or a link swallows packets at any time.
+    /// A path between clusters as its links are now.
+    #[cold]
+    fn path_now(&self, from: ClusterId, to: ClusterId, path: Path, now: SimTime) -> Path {
+        let nothing = SimDuration::ZERO;
+        let mut now_is =
+            Path { one_way: nothing, round_trip: nothing, bits_per_second: f64::INFINITY, ..path };
+        for (here, route) in self.way(from, to) {
+            let there = self.links.at(route.link, route.next, now);
+            let back = self.links.at(route.link, here, now);
+            now_is.one_way += there.delay;
+            now_is.round_trip += there.delay + back.delay;
+            now_is.bits_per_second = now_is.bits_per_second.min(there.bits_per_second);
+        }
+        now_is
+    }
+
+    /// The steps from a cluster to another, each with where it begins.
+    fn way(&self, from: ClusterId, to: ClusterId) -> impl Iterator<Item = (ClusterId, NextHop)> {
+        let mut here = from;
+        std::iter::from_fn(move || {
+            let route = (here != to).then(|| self.route(here, to)).flatten()?;
+            Some((std::mem::replace(&mut here, route.next), route))
+        })
+    }
+
+    /// Whether a pod, a link or a node swallows packets at any time.
     #[must_use]
     #[inline]
     pub fn swallows(&self) -> bool {
-        self.faults.swallows() || !self.links.are_always_up()
+        self.faults.swallows() || !self.links.are_always_up() || self.outages.lose_nodes()
     }
 
     /// Whether a link on the way from one cluster to another swallows packets at `now`.
     #[must_use]
     pub fn is_cut(&self, from: ClusterId, to: ClusterId, now: SimTime) -> bool {
-        let mut here = from;
-        while here != to && !self.links.are_always_up() {
-            let Some(route) = self.route(here, to) else { return false };
-            if !self.links.is_up(route.link, now) {
-                return true;
-            }
-            here = route.next;
-        }
-        false
+        !self.links.are_always_up()
+            && self.way(from, to).any(|(_, route)| !self.links.is_up(route.link, route.next, now))
+    }
+
+    /// Whether routers tell who asks for a connection from one cluster to another at `now` that there is no way.
+    #[must_use]
+    pub fn is_unreachable(&self, from: ClusterId, to: ClusterId, now: SimTime) -> bool {
+        !self.links.are_always_up()
+            && self.way(from, to).any(|(_, route)| self.links.is_refusing(route.link, route.next, now))
     }
 
     /// When what a control plane sends at `now` leaves over the link to the next cluster on the way to
@@ -450,9 +510,43 @@ impl Topology {
             return now;
         }
         let Some(route) = self.route(from, to) else { return now };
-        match of_segment(now, &route.path, |sent| !self.links.is_up(route.link, sent)) {
+        let NextHop { path, link, next, .. } = route;
+        match of_segment(now, &path, |sent| !self.links.is_up(link, next, sent)) {
             Fate::Passes(at) => at,
-            Fate::Lost(at) => self.links.up_from(route.link, at),
+            Fate::Lost(at) => self.links.up_from(link, next, at),
+        }
+    }
+
+    /// From when on packets come from one cluster to another, at `now` or later; never is [`SimTime::MAX`].
+    #[must_use]
+    fn open_from(&self, from: ClusterId, to: ClusterId, now: SimTime) -> SimTime {
+        let mut open = now;
+        while self.is_cut(from, to, open) && open < SimTime::MAX {
+            let up = self.way(from, to).map(|(_, route)| self.links.up_from(route.link, route.next, open));
+            open = up.max().unwrap_or(SimTime::MAX);
+        }
+        open
+    }
+
+    /// The cluster of the istiod that the proxies of a cluster listen to.
+    #[must_use]
+    pub fn istiod_of(&self, cluster: ClusterId) -> ClusterId {
+        self.description.istiod_pace().and_then(|it| it.cluster).unwrap_or(cluster)
+    }
+
+    /// From when on the proxies of a cluster can connect to their istiod, at `now` or later; never is [`SimTime::MAX`].
+    #[must_use]
+    pub fn istiod_is_reached_from(&self, cluster: ClusterId, now: SimTime) -> SimTime {
+        let istiod = self.istiod_of(cluster);
+        let mut reached = now;
+        loop {
+            let works = self.outages.istiod_works_from(istiod, reached);
+            let there = self.open_from(cluster, istiod, works);
+            let back = self.open_from(istiod, cluster, there);
+            if back == reached || back == SimTime::MAX {
+                return back;
+            }
+            reached = back;
         }
     }
 
@@ -462,18 +556,22 @@ impl Topology {
         &self.description.clusters[self.pod_ids.cluster_of(pod)].tcp
     }
 
-    /// The segment that a message of so many loses between two clusters, if it loses one; `purpose`
+    /// The segment that a message of so many loses between two clusters at `now`, if it loses one; `purpose`
     /// tells its direction.
     #[must_use]
     pub fn loss(
         &self,
-        from: ClusterId,
-        to: ClusterId,
+        (from, to): (ClusterId, ClusterId),
+        now: SimTime,
         segments: u32,
         address: Address,
         purpose: Purpose,
     ) -> Option<Loss> {
-        let p = self.route(from, to)?.loss;
+        let mut p = self.route(from, to)?.loss;
+        if !self.links.are_never_worse() {
+            let passes = |(_, route): (_, NextHop)| 1.0 - self.links.at(route.link, route.next, now).loss;
+            p = 1.0 - self.way(from, to).map(passes).product::<f64>();
+        }
         if p > 0.0 { Loss::draw(p, segments, &mut draw(address, purpose)) } else { None }
     }
 
@@ -596,7 +694,19 @@ fn pod_faults(
     faults
 }
 
-/// When links swallow packets.
+/// When clusters, nodes and control planes fail.
+fn outages(description: &Description, draws: Draws) -> Vec<Outage> {
+    let mut outages = description.outages.clone();
+    for (number, it) in (0..).zip(&description.repeated_faults) {
+        let RepeatedFault::Outage { outage, renewal } = it else { continue };
+        let span = (outage.begins, outage.ends.unwrap_or(description.end()));
+        let spans = renewal.within(span, draws.of_fault(number, 0)).into_iter();
+        outages.extend(spans.map(|(begins, ends)| Outage { begins, ends: Some(ends), ..*outage }));
+    }
+    outages
+}
+
+/// When links are cut or worse than they should be.
 fn link_faults(description: &Description, draws: Draws) -> Vec<LinkFault> {
     let mut faults = description.link_faults.clone();
     for (number, it) in (0..).zip(&description.repeated_faults) {

@@ -301,7 +301,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
     let bits_per_second = rate(check, Some(&link.bandwidth), DEFAULT_LOCAL_BANDWIDTH);
     let mtu = mtu(check, link.mtu.as_ref());
     let tunnel_overhead = tunnel_overhead(check, link);
-    let loss = loss(check, link);
+    let loss = link.loss.as_ref().map_or(0.0, |it| loss(check, it));
     let help = "write between = [\"edge1\", \"cloud\"]";
     let &[a, b] = ends.as_slice() else {
         let message = format!("link `{name}` has {} ends", ends.len());
@@ -326,8 +326,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
 }
 
 /// The share of the segments that a link loses: a number, or a text in percent.
-fn loss(check: &mut Check<'_>, link: &Link) -> f64 {
-    let Some(written) = &link.loss else { return 0.0 };
+pub(super) fn loss(check: &mut Check<'_>, written: &Spanned<NumberOrText>) -> f64 {
     let share = match written.get_ref() {
         NumberOrText::Number(share) => Some(*share),
         NumberOrText::Text(text) => {

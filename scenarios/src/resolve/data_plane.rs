@@ -54,6 +54,9 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
         keys.of_change(number, change.get_ref());
     }
     keys.add("istiod", scenario.istiod.is_some(), A_MESH);
+    for (number, fault) in scenario.faults.iter().enumerate() {
+        keys.add(&format!("faults.{number}.istiod"), fault.get_ref().istiod.is_some(), A_MESH);
+    }
     let pods = &scenario.pods;
     keys.add("pods.sidecar_image_size", pods.sidecar_image_size.is_some(), SIDECARS);
     keys.add("pods.sidecar_start", pods.sidecar_start.is_some(), SIDECARS);

@@ -1,16 +1,19 @@
-//! What goes wrong with pods and links.
+//! What goes wrong.
 
 use super::check::{Check, DURATION_MAX};
-use super::clusters::Network;
+use super::clusters::{Network, loss, rate};
+use super::outages::{self, is_of_component};
 use super::ranges::bounded;
 use crate::schema::Duration;
 use crate::schema::faults::{Fault, Kind, SeenAfter};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
-use meshsim_models::faults::link::LinkFault;
+use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
+use meshsim_models::faults::outage::Outage;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::world::description::DEFAULT_LOCAL_BANDWIDTH;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -28,26 +31,37 @@ pub(super) struct Faults {
     pub pods: Vec<PodFault>,
     /// With links, once.
     pub links: Vec<LinkFault>,
-    /// With either, again and again.
+    /// With clusters, nodes, gateways and control planes, once.
+    pub outages: Vec<Outage>,
+    /// With any of these, again and again.
     pub repeated: Vec<RepeatedFault>,
 }
 
 /// Shorter ones would come more often than anybody looks.
 const SHORTEST_MEAN: SimDuration = SimDuration::from_secs(1);
 
-/// Pods and links that fail.
+/// Pods, links and components that fail.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     faults: &[Spanned<Fault>],
     application: &Application,
     network: &Network,
+    only_istiod: Option<ClusterId>,
     end: SimDuration,
 ) -> Faults {
     let mut found = Faults::default();
     for it in faults {
         let span = span_of_time(check, it.get_ref(), end);
         let renewal = renewal(check, it.get_ref());
-        if it.get_ref().link.is_some() {
+        if is_of_component(it.get_ref()) {
+            let Some(outage) = outages::resolve(check, it.get_ref(), network, only_istiod, span) else {
+                continue;
+            };
+            match renewal {
+                Some(renewal) => found.repeated.push(RepeatedFault::Outage { outage, renewal }),
+                None => found.outages.push(outage),
+            }
+        } else if it.get_ref().link.is_some() {
             let Some(fault) = of_link(check, it.get_ref(), network, span) else { continue };
             match renewal {
                 Some(renewal) => found.repeated.push(RepeatedFault::Link { fault, renewal }),
@@ -93,7 +107,7 @@ fn renewal(check: &mut Check<'_>, fault: &Fault) -> Option<Renewal> {
 fn crash_loop(check: &mut Check<'_>, fault: &Fault) -> Option<Repeats> {
     let written = fault.runs.as_ref()?;
     if *fault.kind.get_ref() != Kind::Crash {
-        let kind = format!("{:?}", fault.kind.get_ref()).to_lowercase();
+        let kind = name_of(*fault.kind.get_ref());
         check.problem(
             format!("a fault of kind \"{kind}\" has no runs"),
             written.span(),
@@ -122,7 +136,7 @@ fn span_of_time(check: &mut Check<'_>, fault: &Fault, end: SimDuration) -> (SimT
     (begins, lasts.map(|lasts| begins + lasts))
 }
 
-/// A link that swallows packets: the only thing that goes wrong with links.
+/// What goes wrong with a link.
 fn of_link(
     check: &mut Check<'_>,
     fault: &Fault,
@@ -130,11 +144,17 @@ fn of_link(
     (begins, ends): (SimTime, Option<SimTime>),
 ) -> Option<LinkFault> {
     let name = fault.link.as_ref()?;
-    if *fault.kind.get_ref() != Kind::Blackhole {
-        let kind = format!("{:?}", fault.kind.get_ref()).to_lowercase();
-        let message = format!("a link has no fault of kind \"{kind}\"");
-        check.problem(message, fault.kind.span(), "write kind = \"blackhole\", or service and cluster");
-    }
+    let kind = match fault.kind.get_ref() {
+        Kind::Blackhole => LinkFaultKind::Blackhole,
+        Kind::Down => LinkFaultKind::Down,
+        Kind::Degraded => LinkFaultKind::Degraded(degradation(check, fault)),
+        other => {
+            let message = format!("a link has no fault of kind \"{}\"", name_of(*other));
+            let help = "write kind = \"blackhole\", \"down\" or \"degraded\", or service and cluster";
+            check.problem(message, fault.kind.span(), help);
+            return None;
+        }
+    };
     let of_pods = [
         ("service", fault.service.as_ref().map(Spanned::span)),
         ("cluster", fault.cluster.as_ref().map(Spanned::span)),
@@ -150,9 +170,62 @@ fn of_link(
             check.problem(format!("the fault of a link has no {key}"), location, "take it out, or the link");
         }
     }
+    if !matches!(kind, LinkFaultKind::Degraded(_)) {
+        for (key, location) in of_degraded(fault) {
+            let kind = name_of(*fault.kind.get_ref());
+            let help = "take it out, or write kind = \"degraded\"";
+            check.problem(format!("a fault of kind \"{kind}\" has no {key}"), location, help);
+        }
+    }
     let links = network.links.iter().map(|it| it.name.as_str());
     let link = check.reference(name.get_ref(), name.span(), links, "link")?;
-    Some(LinkFault { link: link as u32, begins, ends })
+    let toward = match &fault.toward {
+        Some(end) => Some(end_of(check, end, network, link)?),
+        None => None,
+    };
+    Some(LinkFault { link: link as u32, toward, kind, begins, ends })
+}
+
+/// The end of a link that is named.
+fn end_of(
+    check: &mut Check<'_>,
+    written: &Spanned<String>,
+    network: &Network,
+    link: usize,
+) -> Option<ClusterId> {
+    let between = network.links[link].between;
+    let names = between.map(|end| network.clusters[end].name.as_str());
+    let found = check.reference(written.get_ref(), written.span(), names, "end of the link");
+    found.map(|end| between[end])
+}
+
+/// How much worse a link is.
+fn degradation(check: &mut Check<'_>, fault: &Fault) -> Degradation {
+    let worse = Degradation {
+        delay: check.duration(fault.delay.as_ref(), "delay", SimDuration::ZERO, 1),
+        loss: fault.loss.as_ref().map_or(0.0, |it| loss(check, it)),
+        bits_per_second: fault.bandwidth.as_ref().map(|it| rate(check, Some(it), DEFAULT_LOCAL_BANDWIDTH)),
+    };
+    if of_degraded(fault).next().is_none() {
+        let help = "write delay = \"100ms\", loss = \"5%\" or bandwidth = \"10Mbit/s\"";
+        check.problem("nothing of the link is degraded", fault.kind.span(), help);
+    }
+    worse
+}
+
+/// The keys of a link that is degraded.
+fn of_degraded(fault: &Fault) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+    let keys = [
+        ("delay", fault.delay.as_ref().map(Spanned::span)),
+        ("loss", fault.loss.as_ref().map(Spanned::span)),
+        ("bandwidth", fault.bandwidth.as_ref().map(Spanned::span)),
+    ];
+    keys.into_iter().filter_map(|(key, location)| Some((key, location?)))
+}
+
+/// A kind as it is typed.
+fn name_of(kind: Kind) -> String {
+    format!("{kind:?}").to_lowercase()
 }
 
 fn of_pod(
@@ -164,6 +237,10 @@ fn of_pod(
 ) -> Option<PodFault> {
     let (span, fault) = (fault.span(), fault.get_ref());
     let kind = kind(check, fault, span.clone());
+    let of_links = of_degraded(fault).chain(fault.toward.as_ref().map(|it| ("toward", it.span())));
+    for (key, location) in of_links.collect::<Vec<_>>() {
+        check.problem(format!("the fault of a pod has no {key}"), location, "take it out, or name a link");
+    }
     let seen_after = seen_after(check, fault);
     for (key, is_missing) in [("service", fault.service.is_none()), ("cluster", fault.cluster.is_none())] {
         if is_missing {
@@ -206,7 +283,7 @@ fn kind(check: &mut Check<'_>, fault: &Fault, span: Range<usize>) -> Option<Faul
         ("status", fault.status.as_ref().map(Spanned::span), kind == Kind::Errors, "status = 503"),
         ("factor", fault.factor.as_ref().map(Spanned::span), kind == Kind::Slow, "factor = 10"),
     ];
-    let name = format!("{kind:?}").to_lowercase();
+    let name = name_of(kind);
     for (key, location, belongs, example) in keys {
         match location {
             Some(location) if !belongs => {
@@ -221,6 +298,11 @@ fn kind(check: &mut Check<'_>, fault: &Fault, span: Range<usize>) -> Option<Faul
         }
     }
     Some(match kind {
+        Kind::Down | Kind::Degraded | Kind::Lost | Kind::Isolated | Kind::Drained => {
+            let help = "write \"crash\", \"blackhole\", \"unready\", \"errors\" or \"slow\", or name what else fails";
+            check.problem(format!("a pod has no fault of kind \"{name}\""), fault.kind.span(), help);
+            return None;
+        }
         Kind::Crash => FaultKind::Crash,
         Kind::Blackhole => FaultKind::Blackhole,
         Kind::Unready => FaultKind::Unready,

@@ -19,6 +19,7 @@ mod locality;
 mod mesh;
 mod moves;
 mod objectives;
+mod outages;
 mod ranges;
 mod rate_table;
 mod recording;
@@ -123,12 +124,13 @@ pub fn resolve(
     let begin_at = begin_at(&mut check, scenario);
     let times = Times { begin_at, end };
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, &times);
-    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, end);
+    let istiod = istiod::resolve(&mut check, scenario.istiod.as_ref().map(Spanned::get_ref), &network);
+    let only_istiod = istiod.and_then(|it| it.cluster);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, only_istiod, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =
         changes::of_configuration(&mut check, scenario, &application, &network, (&subsets, version), end);
-    let istiod = istiod::resolve(&mut check, scenario.istiod.as_ref().map(Spanned::get_ref), &network);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
@@ -148,10 +150,12 @@ pub fn resolve(
         populations,
         faults: faults.pods,
         link_faults: faults.links,
+        outages: faults.outages,
         repeated_faults: faults.repeated,
         kubernetes,
         istiod,
         time_series,
+        keeps_decisions: false,
     };
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),

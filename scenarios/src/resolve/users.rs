@@ -6,13 +6,14 @@ use super::clusters::{Network, mtu, rate};
 use super::ranges::{at_least_one, patience};
 use super::{moves, requests};
 use crate::schema::Scenario;
-use crate::schema::users::Users;
+use crate::schema::users::{self as typed, Users};
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_models::network::path::Path;
+use meshsim_models::network::ways::Ways;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::users::population::Population;
+use meshsim_models::users::population::{OnIngressLoss, Population};
 use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::{DEFAULT_ACCESS_BANDWIDTH, DEFAULT_USERS, ServiceSettings};
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ pub(super) fn resolve(
             let cluster = check.reference_in(cluster, users.cluster.span(), &clusters, "cluster");
             let home = cluster.map(ClusterId::from_index);
             let requests = requests::resolve(check, it, application, settings);
+            let is_open = arrivals.is_open();
             // Before their first request, users think for a part of what they think in the mean.
             if let (Arrivals::ClosedLoop { think_time, .. }, Some(requests)) = (&mut arrivals, &requests) {
                 *think_time = requests.mean_think_time(*think_time);
@@ -62,10 +64,44 @@ pub(super) fn resolve(
                 moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, times.end),
                 timeout: patience(check, users.timeout.as_ref(), "timeout"),
                 requests_each: requests_each(check, users, &arrivals),
+                on_ingress_loss: on_ingress_loss(check, users, home, network, is_open).unwrap_or_default(),
                 arrivals,
             }
         })
         .collect()
+}
+
+/// What users do whose gateway takes nobody in.
+fn on_ingress_loss(
+    check: &mut Check<'_>,
+    users: &Users,
+    home: Option<ClusterId>,
+    network: &Network,
+    is_open: bool,
+) -> Option<OnIngressLoss> {
+    let written = users.on_ingress_loss.as_ref()?;
+    let typed::OnIngressLoss::To(led) = written.get_ref() else { return None };
+    if !is_open {
+        let help = "take on_ingress_loss out, or write arrivals = \"poisson\" and a rate";
+        check.problem("users of a closed loop are not led to another gateway", written.span(), help);
+    }
+    if !users.moves.is_empty() {
+        let help = "take on_ingress_loss out, or moves";
+        check.problem("users who move are not led to another gateway", written.span(), help);
+    }
+    let known = network.clusters.iter().map(|it| it.name.as_str());
+    let to = check.reference(led.to.get_ref(), led.to.span(), known, "cluster").map(ClusterId::from_index);
+    let after = check.duration(led.after.as_ref(), "after", SimDuration::ZERO, 0);
+    let (home, cluster) = (home?, to?);
+    if home == cluster {
+        let message = format!("users of `{}` are led to its own gateway", led.to.get_ref());
+        check.problem(message, led.to.span(), "name another cluster");
+        return None;
+    }
+    let ways = Ways::new(network.clusters.len(), &network.links);
+    let between = ways.route(home, cluster).map_or(SimDuration::ZERO, |it| it.path.round_trip);
+    let farther = check.duration(led.farther.as_ref(), "farther", between, 0);
+    Some(OnIngressLoss::To { cluster, after, farther })
 }
 
 fn access(check: &mut Check<'_>, users: &Users) -> Path {

@@ -1,8 +1,9 @@
-//! What goes wrong with pods and links, as it is typed.
+//! What goes wrong with pods, links and the rest of the infrastructure, as it is typed.
 
 use super::Duration;
-use super::quantity::Quantity;
+use super::quantity::{NumberOrText, Quantity};
 use meshsim_core::SimDuration;
+use meshsim_models::units::BitsPerSecond;
 use serde::Deserialize;
 use std::str::FromStr;
 use toml::Spanned;
@@ -20,8 +21,24 @@ pub struct Fault {
     pub service: Option<Spanned<String>>,
     /// Where.
     pub cluster: Option<Spanned<String>>,
-    /// Of black holes, in place of pods: which link.
+    /// In place of pods: which link.
     pub link: Option<Spanned<String>>,
+    /// In place of pods: which node, by its cluster's name and its number there, from 1.
+    pub node: Option<Spanned<String>>,
+    /// In place of pods: the gateway of which cluster.
+    pub gateway: Option<Spanned<String>>,
+    /// In place of pods: the istiod of which cluster.
+    pub istiod: Option<Spanned<String>>,
+    /// In place of pods: the API server of which cluster.
+    pub api_server: Option<Spanned<String>>,
+    /// Of a link: only what goes to this end of it.
+    pub toward: Option<Spanned<String>>,
+    /// Of a link that is degraded: how much longer the way is, one way.
+    pub delay: Option<Duration>,
+    /// Of a link that is degraded: the share of the segments that are lost, beside its own.
+    pub loss: Option<Spanned<NumberOrText>>,
+    /// Of a link that is degraded: its rate.
+    pub bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
     /// Which of them; all if absent.
     pub pod: Option<Spanned<u32>>,
     /// What it is.
@@ -42,7 +59,7 @@ pub struct Fault {
     pub seen_after: Option<Spanned<Quantity<SeenAfter>>>,
 }
 
-/// What is wrong with a pod, or a link.
+/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -56,6 +73,17 @@ pub enum Kind {
     Errors,
     /// It is slow.
     Slow,
+    /// Of a link: it swallows packets, and new connections are refused at once. Of a gateway or a control plane: it does
+    /// not work.
+    Down,
+    /// Of a link: it is worse than it should be.
+    Degraded,
+    /// Of a cluster or a node: nothing is heard of it.
+    Lost,
+    /// Of a cluster: it is cut off from all others, and goes on.
+    Isolated,
+    /// Of a node: its pods are evicted.
+    Drained,
 }
 
 /// A length of time, or `never`.

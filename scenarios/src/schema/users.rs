@@ -56,6 +56,29 @@ pub struct Users {
     pub timeout: Option<Duration>,
     /// Closed loop: how many requests each user sends before it stops.
     pub requests_each: Option<Spanned<u32>>,
+    /// What they do when their gateway takes nobody in.
+    pub on_ingress_loss: Option<Spanned<OnIngressLoss>>,
+}
+
+/// What users do when their gateway takes nobody in.
+#[derive(Debug)]
+pub enum OnIngressLoss {
+    /// They fail.
+    Fail,
+    /// They are led to another gateway.
+    To(LedTo),
+}
+
+/// To which other gateway users are led.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedTo {
+    /// Whose.
+    pub to: Spanned<String>,
+    /// After how long; at once if absent.
+    pub after: Option<Duration>,
+    /// How much longer their round trip is; as between the clusters if absent.
+    pub farther: Option<Duration>,
 }
 
 impl Users {
@@ -377,6 +400,33 @@ impl<'de> Visitor<'de> for ArrivalsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         ArrivalsTable::deserialize(MapAccessDeserializer::new(map)).map(|it| Arrivals::Table(Box::new(it)))
+    }
+}
+
+struct OnIngressLossVisitor;
+
+impl<'de> Visitor<'de> for OnIngressLossVisitor {
+    type Value = OnIngressLoss;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"fail\", or a table, as in { to = \"cloud\", after = \"30s\" }")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        match text {
+            "fail" => Ok(OnIngressLoss::Fail),
+            other => Err(E::unknown_variant(other, &["fail"])),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        LedTo::deserialize(MapAccessDeserializer::new(map)).map(OnIngressLoss::To)
+    }
+}
+
+impl<'de> Deserialize<'de> for OnIngressLoss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OnIngressLossVisitor)
     }
 }
 

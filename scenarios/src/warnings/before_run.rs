@@ -325,7 +325,7 @@ fn pod_faults(description: &Description) -> impl Iterator<Item = (&PodFault, boo
     let once = description.faults.iter().map(|fault| (fault, fault.ends.is_some()));
     once.chain(description.repeated_faults.iter().filter_map(|it| match it {
         RepeatedFault::Pod { fault, .. } => Some((fault, true)),
-        RepeatedFault::Link { .. } => None,
+        RepeatedFault::Link { .. } | RepeatedFault::Outage { .. } => None,
     }))
 }
 

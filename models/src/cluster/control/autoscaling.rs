@@ -36,7 +36,8 @@ impl Control {
             // Of a container that has died a kubelet says nothing.
             let runs = matches!(pod.stage, PodStage::Ready | PodStage::Starting | PodStage::Terminating)
                 && pod.runs_from <= at.now
-                && !at.topology.faults.is_dead(at.pods.pod_in(slot), at.now);
+                && !at.topology.faults.is_dead(at.pods.pod_in(slot), at.now)
+                && !at.is_node_lost(slot, at.now);
             if runs {
                 let sidecar = at.topology.has_sidecars().then(|| at.proxies.sidecar(slot));
                 let application_cpu = at.compute.used_at(at.pods.container_of(slot), at.now);
@@ -49,7 +50,9 @@ impl Control {
 
     /// All autoscalers are synced.
     pub(in crate::cluster) fn sync_autoscalers(&mut self, at: &mut Around<'_>) {
-        for deployment in 0..self.deployments.len() {
+        // Without the API server nothing can be read or written.
+        let answers = at.topology.outages.api_server_answers_from(at.here, at.now) <= at.now;
+        for deployment in 0..if answers { self.deployments.len() } else { 0 } {
             if self.deployments[deployment].exists && self.deployments[deployment].autoscaler.is_some() {
                 self.sync_autoscaler(at, deployment);
             }

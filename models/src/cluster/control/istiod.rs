@@ -1,8 +1,8 @@
 //! The istiod of a cluster: what it learns of the API servers that it watches, and what it sends to the proxies.
 //!
 //! # Models
-//! What changes in a cluster is known to its API server, which tells those who watch it: every istiod there is, over the
-//! links. An istiod pushes what it has learned to the proxies that it serves (an EDS push, where it is
+//! What changes in a cluster is known to its API server, which tells those who watch it: every istiod there is, over
+//! the links. An istiod pushes what it has learned to the proxies that it serves (an EDS push, where it is
 //! endpoints). This is the only way for faults, autoscalers and changes.
 //!
 //! Where the scenario says nothing of istiod, every cluster has one, which serves the proxies there and takes no time.
@@ -11,6 +11,9 @@
 //! (`istiod/push_queue`). A push crosses the link to its proxy; while that is cut, the proxy keeps what it has.
 //!
 //! The configuration of the mesh is written to every cluster that has an istiod.
+//!
+//! An istiod that is down learns nothing and sends nothing. When it is back it knows what its API servers know then,
+//! and its proxies connect one after the other, as many per second as it pushes at a time; each gets all there is.
 //!
 //! # Assumptions
 //! - Where nothing is said of istiod, what it needs between a change and its push is part of the delay after which the
@@ -24,9 +27,9 @@
 //! - A push takes longer by as many others as are made at once when it begins, whatever begins or ends meanwhile.
 //!
 //! # Source
-//! Istio `pilot/pkg/xds/discovery.go` (`ConfigUpdate`, `Push`, `doSendPushes`), `pilot/pkg/serviceregistry/kube/controller`;
-//! a multi-primary mesh, in which each istiod reads the API servers of all clusters by remote secrets, or a primary with
-//! remote clusters.
+//! Istio `pilot/pkg/xds/discovery.go` (`ConfigUpdate`, `Push`, `doSendPushes`),
+//! `pilot/pkg/serviceregistry/kube/controller`; a multi-primary mesh, in which each istiod reads the API servers of
+//! all clusters by remote secrets, or a primary with remote clusters.
 
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -40,8 +43,10 @@ use crate::istiod::endpoints::SiteId;
 use crate::istiod::push_kind::{EndpointShards, PushKind, ShardEndpoint};
 use crate::istiod::push_queue::{PushQueue, Request};
 use crate::istiod::settings::IstiodSettings;
+use crate::telemetry::control_log::PushRecord;
+use crate::telemetry::decision::What;
 use crate::world::topology::Topology;
-use meshsim_core::{Id, SimTime, Table, id_type};
+use meshsim_core::{Id, SimDuration, SimTime, Table, id_type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The istiod of a cluster.
@@ -51,6 +56,8 @@ pub(super) struct Istiod {
     number: u32,
     /// How it paces its pushes; absent: it takes no time.
     pacing: Option<Box<Pacing>>,
+    /// What it was not told while it was down.
+    missed: Vec<News>,
 }
 
 /// How an istiod paces its pushes.
@@ -70,6 +77,26 @@ struct Pacing {
     queue: PushQueue<TargetId, Sent>,
     under_way: u32,
     most: u32,
+    /// The first change that waits.
+    cause: Option<News>,
+    /// Pushes that have not reached all their proxies.
+    open: Vec<OpenPush>,
+    /// How often it has died.
+    life: u8,
+}
+
+/// A push that has not reached all its proxies.
+#[derive(Clone, Copy, Debug)]
+struct OpenPush {
+    cause: Option<News>,
+    begun: Begun,
+    up_to: u32,
+    /// Once it is prepared: its number among those that are recorded.
+    record: usize,
+    /// Once it is prepared: the proxies that it has not reached.
+    proxies: Option<u32>,
+    /// When it reached the last of those that it has.
+    reached: SimTime,
 }
 
 id_type!(
@@ -83,6 +110,12 @@ struct Target {
     cluster: ClusterId,
     proxy: Addressee,
     is_connected: bool,
+    /// Whether it connects again when an istiod that has died is back.
+    reconnects: bool,
+    /// Whether it has, and waits for all there is.
+    is_back: bool,
+    /// Up to which number it has been sent what there is, or need not be.
+    has: u32,
 }
 
 /// The endpoints of a service, by cluster.
@@ -111,25 +144,63 @@ impl Istiod {
         let here = settings.filter(|it| it.cluster.is_none_or(|only| only == here)).map(|it| (it, here));
         Self {
             number: 0,
+            missed: Vec::new(),
             pacing: here.map(|(settings, here)| Box::new(Pacing::new(settings, here, topology))),
         }
     }
 
     /// It learns what an API server tells.
     pub(super) fn learns(&mut self, at: &mut Around<'_>, news: News) {
+        if at.topology.outages.istiod_works_from(at.here, at.now) > at.now {
+            return self.missed.push(news);
+        }
+        let Some(kind) = self.hears(at, news) else { return };
+        let number = self.number;
+        let Some(pacing) = &mut self.pacing else { return };
+        pacing.cause.get_or_insert(news);
+        let alone = pacing.debounce.changes(kind, at.now);
+        pacing.begins(at, alone, number, true);
+    }
+
+    /// It hears of something, and so do the clusters that it serves: tells what it has to send, if it paces its pushes.
+    fn hears(&mut self, at: &mut Around<'_>, news: News) -> Option<PushKind> {
         self.number += 1;
         let push = Push::Content { number: self.number, news };
-        let number = self.number;
         let Some(pacing) = &mut self.pacing else {
-            return at.hand(Handed::Push { to: at.here, push, wire_bytes: 0 });
+            at.hand(Handed::Push { to: at.here, push, wire_bytes: 0 });
+            return None;
         };
         for &to in &pacing.serves {
             at.hand(Handed::Push { to, push, wire_bytes: 0 });
         }
-        if let Some(kind) = pacing.kind_of(at, news) {
-            let alone = pacing.debounce.changes(kind, at.now);
-            pacing.begins(at, alone, number, true);
+        pacing.kind_of(at, news, self.number)
+    }
+
+    /// It dies, with what it was about to send.
+    pub(super) fn dies(&mut self) {
+        let Some(pacing) = &mut self.pacing else { return };
+        pacing.life = pacing.life.wrapping_add(1);
+        pacing.debounce = Debounce::new(pacing.settings.debounce);
+        pacing.queue = PushQueue::new(pacing.targets.len());
+        pacing.open.clear();
+        (pacing.timer, pacing.cause, pacing.under_way) = (None, None, 0);
+        for target in pacing.targets.iter_mut() {
+            target.reconnects |= std::mem::take(&mut target.is_connected);
         }
+    }
+
+    /// It is back, and reads what there is.
+    pub(super) fn is_back(&mut self, at: &mut Around<'_>) {
+        for news in std::mem::take(&mut self.missed) {
+            self.hears(at, news);
+        }
+        let number = self.number;
+        let Some(pacing) = &mut self.pacing else { return };
+        let proxies = pacing.targets.iter().filter(|it| it.reconnects).count() as u32;
+        at.recorder.decided(at.now, What::ProxiesConnect(proxies));
+        let begun = Begun { kind: PushKind::Full, changes: 0, since: at.now };
+        pacing.opens(at, (None, begun, number), proxies);
+        pacing.next_connects(at, 0, at.now);
     }
 
     /// It goes on with its pushes.
@@ -137,6 +208,22 @@ impl Istiod {
         let number = self.number;
         let Some(pacing) = &mut self.pacing else { return };
         match step {
+            // What an istiod was at when it died.
+            IstiodStep::IsPrepared { life, .. }
+            | IstiodStep::IsSent { life, .. }
+            | IstiodStep::Connects { life, .. }
+                if life != pacing.life => {}
+            IstiodStep::Connects { target, .. } => {
+                let id = TargetId(target);
+                if std::mem::take(&mut pacing.targets[id].reconnects) {
+                    let state = &mut pacing.targets[id];
+                    (state.is_connected, state.is_back, state.has) = (true, true, number);
+                    pacing.queue.enqueue(id, Sent { up_to: number, kind: PushKind::Full });
+                    pacing.push_next(at);
+                }
+                let gap = SimDuration::from_nanos(1_000_000_000 / u64::from(pacing.most.max(1)));
+                pacing.next_connects(at, target + 1, at.now.saturating_add(gap));
+            }
             IstiodStep::DebounceEnds => {
                 // Another timer may have taken over.
                 if pacing.debounce.timer() == Some(at.now) {
@@ -144,10 +231,16 @@ impl Istiod {
                     pacing.begins(at, begun, number, false);
                 }
             }
-            IstiodStep::IsPrepared { up_to, kind, is_alone } => {
-                let Pacing { targets, queue, .. } = &mut **pacing;
-                for (target, _) in targets.enumerate().filter(|(_, it)| it.is_connected) {
+            IstiodStep::IsPrepared { up_to, kind, is_alone, .. } => {
+                let Pacing { targets, queue, open, .. } = &mut **pacing;
+                let mut proxies = 0;
+                for (target, state) in targets.enumerate().filter(|(_, it)| it.is_connected) {
                     queue.enqueue(target, Sent { up_to, kind });
+                    proxies += u32::from(state.has < up_to);
+                }
+                if let Some(push) = open.iter().position(|it| it.up_to == up_to && it.proxies.is_none()) {
+                    let OpenPush { cause, begun, up_to, .. } = open.remove(push);
+                    pacing.opens(at, (cause, begun, up_to), proxies);
                 }
                 if !is_alone {
                     let begun = pacing.debounce.is_prepared(at.now);
@@ -155,10 +248,11 @@ impl Istiod {
                 }
                 pacing.push_next(at);
             }
-            IstiodStep::IsSent { target, up_to, kind } => {
+            IstiodStep::IsSent { target, up_to, kind, .. } => {
                 let target = TargetId(target);
                 pacing.under_way -= 1;
                 pacing.queue.is_done(target);
+                pacing.reaches(at, target, up_to);
                 let Target { cluster, proxy, .. } = pacing.targets[target];
                 let wire_bytes = bytes_of(at.topology, kind);
                 at.hand(Handed::Push { to: cluster, push: Push::To { proxy, up_to }, wire_bytes });
@@ -188,7 +282,14 @@ impl Pacing {
                         Addressee::Standing(proxy)
                     }
                 };
-                targets.push(Target { cluster, proxy: addressee, is_connected: true });
+                targets.push(Target {
+                    cluster,
+                    proxy: addressee,
+                    is_connected: true,
+                    reconnects: false,
+                    is_back: false,
+                    has: 0,
+                });
             }
         }
         Self {
@@ -201,20 +302,25 @@ impl Pacing {
             queue: PushQueue::new(targets.len()),
             targets,
             under_way: 0,
+            cause: None,
+            open: Vec::new(),
+            life: 0,
             most: settings.most_pushes(topology.description.mesh.istio_version),
         }
     }
 
     /// What news make istiod send, if anything.
-    fn kind_of(&mut self, at: &Around<'_>, news: News) -> Option<PushKind> {
+    fn kind_of(&mut self, at: &Around<'_>, news: News, number: u32) -> Option<PushKind> {
         let News::Endpoint { pod, what } = news else { return Some(PushKind::Full) };
         let (cluster, service) = (at.topology.pod_ids.cluster_of(pod), at.topology.front_of(pod));
-        self.connect(at, pod, what);
+        self.connect(at, pod, what, number);
         let service = self.services.entry(service).or_insert_with(|| at_start(at.topology, service));
         let mut list = service.shard(&cluster).to_vec();
         let index = list.iter().position(|it| it.address == pod);
         match (what, index) {
-            (EndpointNews::Appears(site), None) => list.push(listed(pod, site)),
+            (EndpointNews::Appears(node), None) => {
+                list.push(listed(pod, at.topology.site_of_node(cluster, node)));
+            }
             (EndpointNews::Leaves, Some(index)) => drop(list.remove(index)),
             (EndpointNews::Ready | EndpointNews::Appears(_), Some(index)) => {
                 list[index].health = Health::Healthy;
@@ -228,7 +334,7 @@ impl Pacing {
     }
 
     /// The sidecar of a pod that comes connects, that of a pod that goes is gone.
-    fn connect(&mut self, at: &Around<'_>, pod: PodId, what: EndpointNews) {
+    fn connect(&mut self, at: &Around<'_>, pod: PodId, what: EndpointNews, number: u32) {
         let is_connected = match what {
             EndpointNews::Appears(_) => true,
             EndpointNews::Leaves => false,
@@ -238,18 +344,31 @@ impl Pacing {
         if !at.topology.has_sidecars() || !self.serves.contains(&cluster) {
             return;
         }
-        let Self { targets, sidecars, queue, .. } = self;
+        let Self { targets, sidecars, queue, open, .. } = self;
         let target = *sidecars.entry(pod).or_insert_with(|| {
             queue.add();
-            targets.push(Target { cluster, proxy: Addressee::SidecarOf(pod), is_connected })
+            let proxy = Addressee::SidecarOf(pod);
+            targets.push(Target { cluster, proxy, is_connected, reconnects: false, is_back: false, has: 0 })
         });
-        targets[target].is_connected = is_connected;
+        let of = &mut targets[target];
+        of.is_connected = is_connected;
+        // One that comes has all that was before it.
+        of.has = number - 1;
+        if std::mem::take(&mut of.reconnects) {
+            for push in open.iter_mut().filter(|it| it.cause.is_none()) {
+                push.proxies = push.proxies.map(|left| left.saturating_sub(1));
+            }
+        }
     }
 
     /// A push begins, if one does, of all that has been learned; the debounce's timer is set.
     fn begins(&mut self, at: &mut Around<'_>, begun: Option<Begun>, up_to: u32, is_alone: bool) {
         if let Some(begun) = begun {
-            let step = IstiodStep::IsPrepared { up_to, kind: begun.kind, is_alone };
+            at.recorder.decided_since(at.now, begun.since, What::PushBegins(begun.kind, begun.changes));
+            // Of a change that is pushed alone the others still wait.
+            let cause = if is_alone { self.cause } else { self.cause.take() };
+            self.open.push(OpenPush { cause, begun, up_to, record: 0, proxies: None, reached: at.now });
+            let step = IstiodStep::IsPrepared { up_to, kind: begun.kind, is_alone, life: self.life };
             at.schedule(at.now.saturating_add(self.settings.prepare), Event::IstiodSteps(step));
         }
         let timer = self.debounce.timer();
@@ -259,13 +378,65 @@ impl Pacing {
         self.timer = timer;
     }
 
+    /// A push is prepared, or proxies begin to connect: it is recorded until it has reached so many.
+    fn opens(
+        &mut self,
+        at: &mut Around<'_>,
+        (cause, begun, up_to): (Option<News>, Begun, u32),
+        proxies: u32,
+    ) {
+        let record = at.recorder.push_is_prepared(PushRecord {
+            cause,
+            changes: begun.changes,
+            changed: begun.since,
+            kind: begun.kind,
+            proxies,
+            prepared: at.now,
+            reached: None,
+        });
+        if proxies > 0 {
+            let proxies = Some(proxies);
+            self.open.push(OpenPush { cause, begun, up_to, record, proxies, reached: at.now });
+        }
+    }
+
+    /// A proxy is sent what has come up to a number.
+    fn reaches(&mut self, at: &mut Around<'_>, target: TargetId, up_to: u32) {
+        let state = &mut self.targets[target];
+        let Target { cluster, has, is_back, .. } = *state;
+        (state.has, state.is_back) = (has.max(up_to), false);
+        let way = at.topology.path(at.here, cluster, at.now).one_way;
+        let arrives = at.now.saturating_add(way);
+        self.open.retain_mut(|push| {
+            let Some(left) = push.proxies.as_mut().filter(|_| push.up_to <= up_to) else { return true };
+            let is_news = if push.cause.is_some() { push.up_to > has } else { is_back };
+            if !is_news {
+                return true;
+            }
+            *left = left.saturating_sub(1);
+            push.reached = push.reached.max(arrives);
+            if *left == 0 {
+                at.recorder.push_has_reached(push.record, push.reached);
+            }
+            *left > 0
+        });
+    }
+
+    /// The next proxy connects that is to, from this one on.
+    fn next_connects(&self, at: &mut Around<'_>, from: u32, due: SimTime) {
+        let mut left = (from..self.targets.len() as u32).filter(|&it| self.targets[TargetId(it)].reconnects);
+        if let Some(target) = left.next() {
+            at.schedule(due, Event::IstiodSteps(IstiodStep::Connects { target, life: self.life }));
+        }
+    }
+
     /// As many pushes are made at once as may be.
     fn push_next(&mut self, at: &mut Around<'_>) {
         while self.under_way < self.most {
             let Some((target, Sent { up_to, kind })) = self.queue.dequeue() else { return };
             self.under_way += 1;
             let takes = self.settings.takes(kind, self.under_way);
-            let step = IstiodStep::IsSent { target: target.0, up_to, kind };
+            let step = IstiodStep::IsSent { target: target.0, up_to, kind, life: self.life };
             at.schedule(at.now.saturating_add(takes), Event::IstiodSteps(step));
         }
     }

@@ -3,6 +3,7 @@
 mod api_server;
 mod autoscaling;
 mod istiod;
+mod nodes;
 mod pods_come_and_go;
 mod start_work;
 mod state;

@@ -43,9 +43,13 @@ use crate::world::containers::container_of;
 use crate::world::timeline::events_of_fault;
 use meshsim_core::random::LogNormal;
 use meshsim_core::{SimDuration, SimTime};
+use std::cmp::Reverse;
 
 /// A kubelet looks this often whether a container has ended.
 const RELIST: SimDuration = SimDuration::from_secs(1);
+
+/// The period of the startup probe of Istio's sidecar, which passes once that has a configuration.
+const STARTUP_PROBE: SimDuration = SimDuration::from_secs(1);
 
 impl Control {
     /// The first pods that found no node are made, and tried again.
@@ -59,6 +63,11 @@ impl Control {
     /// Somebody changes a Deployment.
     pub(in crate::cluster) fn workload_changes(&mut self, at: &mut Around<'_>, number: u32) {
         let change = at.topology.description.kubernetes.changes[number as usize];
+        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
+        if answers > at.now {
+            // Who changes it tries until it is taken.
+            return self.waits(at, answers, Event::WorkloadChanges(number));
+        }
         let Some(deployment) = self.deployment(change.service) else { return };
         let state = &mut self.deployments[deployment];
         match change.kind {
@@ -78,6 +87,10 @@ impl Control {
 
     /// A Deployment's controller looks at its pods until there is nothing to do.
     pub(super) fn reconcile(&mut self, at: &mut Around<'_>, deployment: usize) {
+        // Nothing is known or done without the API server.
+        if at.topology.outages.api_server_answers_from(at.here, at.now) > at.now {
+            return;
+        }
         while self.reconcile_once(at, deployment) {}
     }
 
@@ -105,9 +118,19 @@ impl Control {
         acts
     }
 
-    /// What the control plane saw last of the faults of the pod in a slot.
+    /// Something that waits for the API server is to be tried when that answers, if it ever does.
+    fn waits(&self, at: &mut Around<'_>, answers: SimTime, event: Event) {
+        if answers < SimTime::MAX {
+            at.schedule(answers, event);
+        }
+    }
+
+    /// What the control plane saw last of the faults of the pod in a slot, and of its node.
     pub(super) fn fault_seen(&self, at: &Around<'_>, slot: usize) -> Option<ReadyCondition> {
-        at.topology.faults.last_seen(at.pods.pod_in(slot), at.now)
+        let own = at.topology.faults.last_seen(at.pods.pod_in(slot), at.now);
+        let of_node = self.node_seen(at, slot);
+        // What is not ready for either reason is not; else the later change counts.
+        own.into_iter().chain(of_node).min_by_key(|it| (it.ready, Reverse(it.last_transition)))
     }
 
     /// The controller of a Deployment learns of a fault of one of its pods or of its end: before any pod has come or
@@ -141,6 +164,13 @@ impl Control {
 
     /// The scheduler looks for a node.
     fn schedule_pod(&mut self, at: &mut Around<'_>, slot: usize) {
+        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
+        if answers > at.now {
+            if answers < SimTime::MAX {
+                pod_advances_at(at, slot, answers);
+            }
+            return;
+        }
         let settings = &at.topology.description.kubernetes;
         let deployment = self.deployment_of(at.pods, slot);
         let state = &self.deployments[deployment];
@@ -168,7 +198,9 @@ impl Control {
 
     /// A node's kubelet takes a pod.
     fn start_pod(&mut self, at: &mut Around<'_>, slot: usize, node: usize, workload: &WorkloadSettings) {
-        let (now, sidecar) = (at.now, sidecar_of(at));
+        let sidecar = sidecar_of(at);
+        // On a node that is lost nothing happens before it is back.
+        let now = at.topology.outages.node_back_from(at.here, node as u32, at.now);
         let times = &at.topology.description.kubernetes.pods;
         let bandwidth = times.pull_bits_per_second;
         let factors = start_factors(at, slot);
@@ -180,13 +212,15 @@ impl Control {
         images = images.max(cache.pull(workload.image, workload.image_bytes, bandwidth, now));
         let start = Start { times, factors, sidecar, work: workload.start };
         let pod = at.pods.life_mut(slot);
-        pod.start(node as u32, now, images, &start);
+        pod.start(node as u32, at.now, images, &start);
         let next = if pod.works { pod.runs_from } else { pod.ready_from };
         let host = at.topology.description.clusters[at.here].nodes[node].host;
         let container = at.pods.container_of(slot);
         at.compute.put_on(container, Some(at.topology.local_hosts[host]));
         self.record(at, slot, PodStep::Scheduled(node as u32));
-        pod_advances_at(at, slot, next);
+        if next < SimTime::MAX {
+            pod_advances_at(at, slot, next);
+        }
     }
 
     /// A pod's containers run, or it is ready.
@@ -200,7 +234,14 @@ impl Control {
             }
         }
         if pod.ready_from <= at.now {
-            self.pod_is_ready(at, slot);
+            match ready_later(at, slot) {
+                None => self.pod_is_ready(at, slot),
+                Some(SimTime::MAX) => {}
+                Some(later) => {
+                    at.pods.life_mut(slot).ready_from = later;
+                    pod_advances_at(at, slot, later);
+                }
+            }
         }
     }
 
@@ -209,13 +250,14 @@ impl Control {
         let (pod, topology) = (at.pods.pod_in(slot), at.topology);
         let life = at.pods.life_mut(slot);
         life.stage = PodStage::Ready;
-        let site = topology.site_of_node(at.here, life.node);
+        let node = life.node;
+        let site = topology.site_of_node(at.here, node);
         if topology.has_sidecars() {
             let sidecar = at.proxies.sidecar(slot);
             at.proxies.stands_on(sidecar, site);
         }
         self.record(at, slot, PodStep::Ready);
-        announce(at, pod, EndpointNews::Appears(site));
+        announce(at, pod, EndpointNews::Appears(node));
         if topology.burns_after_ready(pod) {
             self.start_work_begins(at, slot);
         }
@@ -223,7 +265,7 @@ impl Control {
     }
 
     /// A pod is deleted.
-    fn delete_pod(&mut self, at: &mut Around<'_>, slot: usize) {
+    pub(super) fn delete_pod(&mut self, at: &mut Around<'_>, slot: usize) {
         let settings = &at.topology.description.kubernetes;
         let sidecar = sidecar_of(at);
         self.record(at, slot, PodStep::Deleted);
@@ -250,6 +292,14 @@ impl Control {
     /// A kubelet looks whether a pod that is being deleted, and has so many calls under way, has ended. If
     /// it has, whoever owns what it has under way is to be told, and then [`Control::pod_has_ended`].
     pub(in crate::cluster) fn ends_with(&mut self, at: &mut Around<'_>, slot: usize, open: u32) -> bool {
+        // What is on a node that is lost ends when its kubelet is back.
+        let back = at.topology.outages.node_back_from(at.here, at.pods[slot].node, at.now);
+        if back > at.now {
+            if back < SimTime::MAX {
+                pod_advances_at(at, slot, back.saturating_add(RELIST));
+            }
+            return false;
+        }
         let killed_from = at.pods[slot].killed_from;
         let waits = open > 0 && at.now < killed_from;
         if waits {
@@ -332,12 +382,12 @@ fn befall(at: &mut Around<'_>, pod: PodId, fault: &PodFault) {
 }
 
 /// An EndpointSlice changes.
-fn announce(at: &mut Around<'_>, pod: PodId, what: EndpointNews) {
+pub(super) fn announce(at: &mut Around<'_>, pod: PodId, what: EndpointNews) {
     let delay = at.topology.description.kubernetes.pods.endpoint_delay;
     at.schedule(at.now.saturating_add(delay), Event::ApiServerTells(News::Endpoint { pod, what }));
 }
 
-fn try_to_schedule(at: &mut Around<'_>, slot: usize) {
+pub(super) fn try_to_schedule(at: &mut Around<'_>, slot: usize) {
     let delay = at.topology.description.kubernetes.pods.scheduling;
     pod_advances_at(at, slot, at.now.saturating_add(delay));
 }
@@ -346,6 +396,24 @@ fn try_to_schedule(at: &mut Around<'_>, slot: usize) {
 pub(super) fn pod_advances_at(at: &mut Around<'_>, slot: usize, due: SimTime) {
     let generation = at.pods[slot].generation;
     at.schedule(due, Event::PodAdvances { slot: slot as u32, generation });
+}
+
+/// When a pod that could be ready now is, if later: its sidecar must have had a configuration from istiod, which its
+/// startup probe finds at most a second later, and its kubelet must be heard of.
+fn ready_later(at: &Around<'_>, slot: usize) -> Option<SimTime> {
+    let outages = &at.topology.outages;
+    if outages.is_empty() && at.topology.links.are_always_up() {
+        return None;
+    }
+    let life = &at.pods[slot];
+    let mut ready = outages.node_back_from(at.here, life.node, at.now);
+    if at.topology.has_sidecars() {
+        let configured = at.topology.istiod_is_reached_from(at.here, life.sidecar_from);
+        if configured > life.sidecar_from {
+            ready = ready.max(configured.saturating_add(STARTUP_PROBE));
+        }
+    }
+    (ready > at.now).then_some(ready)
 }
 
 /// What kind of sidecar the pods here have.

@@ -1,6 +1,7 @@
 //! The Deployments, nodes and autoscalers of a cluster as they are.
 
 use super::istiod::Istiod;
+use super::nodes::NodesWatch;
 use crate::cluster::pods::Pods;
 use crate::ids::{ClusterId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
@@ -28,6 +29,8 @@ pub struct Control {
     pub(super) histories: Vec<PodHistory>,
     /// Its istiod.
     pub(super) istiod: Istiod,
+    /// Its nodes as they are watched, where one is ever lost.
+    pub(super) watch: Option<Box<NodesWatch>>,
 }
 
 /// A Deployment as it is.
@@ -57,6 +60,7 @@ impl Control {
             images: Vec::new(),
             histories: Vec::new(),
             istiod: Istiod::new(cluster, topology),
+            watch: NodesWatch::new(cluster, topology),
         }
     }
 

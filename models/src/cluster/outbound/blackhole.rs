@@ -15,6 +15,7 @@
 //! - Of HTTP/2's answers over one connection each is sent again by itself.
 //! - An idle connection that its server closes meanwhile is known to be closed, though the FIN was swallowed:
 //!   a caller connects anew where a real one may send into the void.
+//! - A pod of another cluster is on a node that is lost if this cluster has heard of it there.
 //! - What reset a connection of a pod that is cut off still reaches it.
 //! - The way from a pod to a waypoint of its cluster is swallowed, the waypoint's own way to others is not.
 //!
@@ -27,9 +28,10 @@ use super::hop::{Client, ClientConnection, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::message::Response;
-use crate::ids::PodId;
+use crate::ids::{ClusterId, PodId};
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment, of_syn};
+use crate::world::topology::Topology;
 use meshsim_core::{Handle, SimTime};
 
 impl Outbound {
@@ -38,8 +40,8 @@ impl Outbound {
         if !at.topology.swallows() {
             return Fate::Passes(at.now);
         }
-        let caller = caller_pod(at, hop);
-        of_syn(at.now, |sent| is_swallowed(at, caller, pod, sent, path))
+        let ends = self.ends_of(at, hop, pod);
+        of_syn(at.now, |sent| is_unanswered(at, &ends, sent, path))
     }
 
     /// When the last message of a handshake gets through that is to be sent at `sent`.
@@ -54,8 +56,8 @@ impl Outbound {
         if !at.topology.swallows() {
             return Fate::Passes(sent);
         }
-        let caller = caller_pod(at, hop);
-        of_segment(sent, path, |sent| is_swallowed(at, caller, pod, sent, path))
+        let ends = self.ends_of(at, hop, pod);
+        of_segment(sent, path, |sent| is_unanswered(at, &ends, sent, path))
     }
 
     /// Whether a request over a connection is swallowed; if so it is sent again, or reset.
@@ -70,8 +72,8 @@ impl Outbound {
         let path = at.path_to(state.pod);
         let before = self.pools[connection].stalled.filter(|fate| at.now < fate.at());
         let fate = before.unwrap_or_else(|| {
-            let caller = caller_pod(at, &state);
-            of_segment(at.now, &path, |sent| is_swallowed(at, caller, state.pod, sent, &path))
+            let ends = self.ends_of(at, &state, state.pod);
+            of_segment(at.now, &path, |sent| is_swallowed(at, &ends, sent, &path))
         });
         if fate == Fate::Passes(at.now) {
             return false;
@@ -103,7 +105,7 @@ impl Outbound {
         let state = self.hops[response.hop];
         let Some(caller) = caller_pod(at, &state) else { return false };
         let path = at.path_to(state.pod);
-        let fate = of_segment(at.now, &path, |sent| at.topology.faults.is_swallowing(caller, sent));
+        let fate = of_segment(at.now, &path, |sent| at.is_swallowing(caller, sent));
         if fate == Fate::Passes(at.now) {
             return false;
         }
@@ -126,19 +128,48 @@ pub(super) fn way_of_pod_opens(at: &Around<'_>, pod: PodId) -> Option<SimTime> {
     if !at.topology.swallows() {
         return Some(at.now);
     }
-    let path = at.topology.path(at.here, at.here);
-    match of_segment(at.now, &path, |time| at.topology.faults.is_swallowing(pod, time)) {
+    let path = at.topology.path_within(at.here);
+    match of_segment(at.now, &path, |time| at.is_swallowing(pod, time)) {
         Fate::Passes(time) => Some(time),
         Fate::Lost(_) => None,
     }
 }
 
+impl Outbound {
+    fn ends_of(&self, at: &Around<'_>, hop: &Hop, pod: PodId) -> Ends {
+        let cluster = at.topology.pod_ids.cluster_of(pod);
+        let node = match at.topology.outages.lose_nodes() {
+            false => None,
+            true if cluster == at.here => Some(at.pods[at.pods.slot_of(pod)].node),
+            true => self.endpoints.node_of(at.topology, pod),
+        };
+        Ends { caller: caller_pod(at, hop), pod, cluster, node }
+    }
+}
+
+/// Who sends, and to whom.
+struct Ends {
+    caller: Option<PodId>,
+    pod: PodId,
+    cluster: ClusterId,
+    /// The node of the pod, where that matters and is known.
+    node: Option<u32>,
+}
+
 /// Whether what a client sends to a pod at `sent` is lost.
-fn is_swallowed(at: &Around<'_>, caller: Option<PodId>, pod: PodId, sent: SimTime, path: &Path) -> bool {
-    let faults = &at.topology.faults;
-    caller.is_some_and(|caller| faults.is_swallowing(caller, sent))
-        || faults.is_swallowing(pod, sent.saturating_add(path.one_way))
-        || at.topology.is_cut(at.here, at.topology.pod_ids.cluster_of(pod), sent)
+fn is_swallowed(at: &Around<'_>, ends: &Ends, sent: SimTime, path: &Path) -> bool {
+    let Topology { faults, outages, .. } = at.topology;
+    let arrives = sent.saturating_add(path.one_way);
+    ends.caller.is_some_and(|caller| at.is_swallowing(caller, sent))
+        || faults.is_swallowing(ends.pod, arrives)
+        || ends.node.is_some_and(|node| outages.is_node_lost(ends.cluster, node, arrives))
+        || at.topology.is_cut(at.here, ends.cluster, sent)
+}
+
+/// Whether what a client sends to a pod at `sent`, or the pod's reply to it, is lost.
+fn is_unanswered(at: &Around<'_>, ends: &Ends, sent: SimTime, path: &Path) -> bool {
+    is_swallowed(at, ends, sent, path)
+        || at.topology.is_cut(ends.cluster, at.here, sent.saturating_add(path.one_way))
 }
 
 /// The pod from which a hop is sent, unless that is a gateway or a waypoint, or dead.

@@ -35,9 +35,9 @@ impl Outbound {
     /// An attempt gets a connection of its pool, now or later.
     #[inline(always)]
     pub(super) fn take_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) {
-        let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod)).one_way;
-        match self.pools.take(pool, hop, at.now, one_way) {
+        let (topology, here, now) = (at.topology, at.here, at.now);
+        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod), now).one_way;
+        match self.pools.take(pool, hop, now, one_way) {
             Taken::Sent(connection) => {
                 if !self.dispatch(at, hop, connection) {
                     self.release(at, connection);

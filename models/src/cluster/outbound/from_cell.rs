@@ -62,9 +62,9 @@ impl Outbound {
 
     /// A cell's request goes out on a connection that its pool has kept, if it has.
     fn takes_kept(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pool: PoolId) -> bool {
-        let (topology, here) = (at.topology, at.here);
-        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod)).one_way;
-        match self.pools.take_kept(pool, at.now, one_way) {
+        let (topology, here, now) = (at.topology, at.here, at.now);
+        let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod), now).one_way;
+        match self.pools.take_kept(pool, now, one_way) {
             Kept::Open(connection) => {
                 let pod = self.pools[connection].pod;
                 self.begin_attempt(at, hop, pod);

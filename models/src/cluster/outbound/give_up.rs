@@ -102,7 +102,7 @@ impl Outbound {
         client_is_done(at, &state, None);
         let learns_after = match (origin, state.client) {
             (Origin::User { population, .. }, _) => {
-                at.topology.description.populations[population.index()].access.one_way
+                at.topology.description.populations[population.index()].access_to(at.here).one_way
             }
             (_, Client::Proxy { proxy, .. }) => at.proxies[proxy].to_caller,
             (_, Client::Cell) => SimDuration::ZERO,

@@ -96,6 +96,9 @@ impl Outbound {
     ) -> Result<SimTime, SimTime> {
         let ClientConnection { pool, pod, .. } = self.pools[connection];
         let (path, faults) = (at.path_to(pod), &at.topology.faults);
+        if at.topology.is_unreachable(at.here, at.topology.pod_ids.cluster_of(pod), at.now) {
+            return Err(at.now + at.topology.path_within(at.here).round_trip);
+        }
         let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
         let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
         let here = at.topology.pod_ids.cluster_of(pod) == at.here;

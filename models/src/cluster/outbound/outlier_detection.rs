@@ -18,6 +18,7 @@ use crate::draws::{Purpose, draw};
 use crate::envoy::outlier_detection::AtTick;
 use crate::envoy::upstream::{AttemptResult, Picking};
 use crate::ids::{PodId, ProxyId, UpstreamId};
+use crate::telemetry::decision::What;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::SimDuration;
 use meshsim_core::random::uniform;
@@ -45,6 +46,7 @@ impl Outbound {
         }
         if ejection.is_some() {
             at.recorder.counted(at.now, spec.service, Counter::Ejections);
+            at.recorder.decided(at.now, What::Ejected(proxy, pod));
             self.schedule_tick(at, proxy, id);
             self.health_changes(at, proxy, id);
         }
@@ -74,14 +76,19 @@ impl Outbound {
         let Some(upstream) = self.upstreams.get_mut(proxy, id) else { return };
         upstream.ticks = false;
         let (mut ejections, mut returns) = (0, 0);
-        let again = upstream.tick(config, now, |what| match what {
-            AtTick::Ejected(..) => ejections += 1,
-            AtTick::Returned(_) => returns += 1,
-            AtTick::Threshold(..) => {}
+        let recorder = &mut *at.recorder;
+        let again = upstream.tick(config, now, |pod, what| match (what, pod) {
+            (AtTick::Ejected(..), Some(pod)) => {
+                ejections += 1;
+                recorder.counted(now, spec.service, Counter::Ejections);
+                recorder.decided(now, What::Ejected(proxy, pod));
+            }
+            (AtTick::Returned(_), Some(pod)) => {
+                returns += 1;
+                recorder.decided(now, What::Returned(proxy, pod));
+            }
+            _ => {}
         });
-        for _ in 0..ejections {
-            at.recorder.counted(now, spec.service, Counter::Ejections);
-        }
         if ejections + returns > 0 {
             self.health_changes(at, proxy, id);
         }

@@ -1,4 +1,4 @@
-//! A pod dies: what it, or its sidecar, had sent goes on in other pods, but nobody waits for it.
+//! A pod or a gateway dies: what it, or its sidecar, had sent goes on in other pods, but nobody waits for it.
 //!
 //! # Source
 //! Linux: the sockets of a process that dies are closed (RFC 9293, section 3.6).
@@ -6,8 +6,10 @@
 use super::Outbound;
 use super::hop::{AttemptPhase, Client, Hop, Origin};
 use crate::cluster::around::Around;
-use crate::ids::PodId;
-use meshsim_core::{Handle, SimTime};
+use crate::cluster::handed::{Answered, Handed};
+use crate::ids::{PodId, ProxyId};
+use crate::request::answer::{Answer, Status};
+use meshsim_core::{Handle, Id, SimTime};
 
 impl Outbound {
     /// A pod of this cluster dies.
@@ -17,7 +19,7 @@ impl Outbound {
             self.pools.leave(pool, 1);
         }
         if at.topology.has_sidecars() {
-            return self.sidecar_dies(at, pod);
+            return self.proxy_dies(at, at.proxies.sidecar(slot));
         }
         for hop in self.hops.handles().collect::<Vec<_>>() {
             let state = &mut self.hops[hop];
@@ -29,7 +31,7 @@ impl Outbound {
 
     /// A pod of another cluster, so far away, has closed its connections.
     pub(crate) fn remote_pod_ended(&mut self, at: &Around<'_>, pod: PodId) {
-        let away = at.topology.path(at.topology.pod_ids.cluster_of(pod), at.here).one_way;
+        let away = at.topology.path(at.topology.pod_ids.cluster_of(pod), at.here, at.now).one_way;
         self.close_connections(pod, SimTime::from_nanos(at.now.as_nanos().saturating_sub(away.as_nanos())));
     }
 
@@ -39,14 +41,20 @@ impl Outbound {
         self.pools.server_closed(pod, closed);
     }
 
-    /// The requests that a dead pod's sidecar had under way are nobody's any more.
-    fn sidecar_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
-        let sidecar = at.proxies.sidecar(at.pods.slot_of(pod));
+    /// The gateways of this cluster die: their users learn that their requests are lost.
+    pub(crate) fn gateways_die(&mut self, at: &mut Around<'_>) {
+        for gateway in 0..usize::from(at.proxies.gateways()) {
+            self.proxy_dies(at, ProxyId::from_index(gateway));
+        }
+    }
+
+    /// The requests that a proxy had under way are nobody's any more.
+    fn proxy_dies(&mut self, at: &mut Around<'_>, dead: ProxyId) {
         let hops: Vec<Handle<Hop>> = self.hops.handles().collect();
         for hop in hops {
             let state = self.hops[hop];
             let Client::Proxy { proxy, .. } = state.client else { continue };
-            if proxy != sidecar {
+            if proxy != dead {
                 continue;
             }
             match state.phase {
@@ -63,10 +71,14 @@ impl Outbound {
             }
             self.return_retry(hop);
             self.hops.remove(hop);
+            if matches!(state.origin, Origin::User { .. }) {
+                let answer = Answer { status: Status::NoIngress, body: 0 };
+                at.hand(Handed::Answered(Answered { origin: state.origin, answer }));
+            }
         }
-        at.proxies.restart(sidecar);
-        let workers = usize::from(at.proxies[sidecar].workers());
-        for known in self.upstreams.forget(sidecar) {
+        at.proxies.restart(dead);
+        let workers = usize::from(at.proxies[dead].workers());
+        for known in self.upstreams.forget(dead) {
             known.all_pools().for_each(|first| self.pools.leave(first, workers));
             self.pools.leave_breaker(known.breaker);
         }

@@ -62,11 +62,11 @@ fn an_istiod_for_all_paces_its_pushes_and_one_elsewhere_is_told() {
         matches!(handed[..], [Handed::Push { to: EDGE, .. }, Handed::Push { to: CLOUD, .. }, _]),
         "{handed:?}"
     );
-    let prepared = IstiodStep::IsPrepared { up_to: 1, kind: PushKind::Incremental, is_alone: false };
+    let prepared = IstiodStep::IsPrepared { up_to: 1, kind: PushKind::Incremental, is_alone: false, life: 0 };
     bench.act(|it| it.owners.control.istiod_steps(&mut it.at, prepared));
     let mut pushed = Vec::new();
     for target in [0, 2, 3] {
-        let sent = IstiodStep::IsSent { target, up_to: 1, kind: PushKind::Incremental };
+        let sent = IstiodStep::IsSent { target, up_to: 1, kind: PushKind::Incremental, life: 0 };
         let ((), handed) = bench.act(|it| it.owners.control.istiod_steps(&mut it.at, sent));
         let [Handed::Push { to, push: Push::To { proxy, up_to: 1 }, .. }] = handed[..] else {
             panic!("{handed:?}")

@@ -73,7 +73,9 @@ impl Bench {
 
     /// The request of the only user, as `users` hands it over.
     fn new_request(&mut self) -> crate::cluster::outbound::hop::NewRequest {
-        self.act(|it| it.owners.users.user_sends(&mut it.at, PopulationId(0))).0
+        self.act(|it| it.owners.users.user_sends(&mut it.at, PopulationId(0)))
+            .0
+            .expect("a gateway that is up")
     }
 }
 

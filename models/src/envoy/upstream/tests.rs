@@ -120,13 +120,13 @@ fn what_is_ejected_is_left_out_and_spills_to_the_next_level() {
     proxy.result(at(3), 1, 500);
     assert_eq!(proxy.shares(at(3), 100), [0, 0, 100]);
     let config = proxy.spec.outlier_detection.unwrap();
-    assert!(proxy.upstream.tick(&config, at(20), |_| panic!("too early")));
+    assert!(proxy.upstream.tick(&config, at(20), |_, _| panic!("too early")));
     let mut returned = 0;
-    assert!(proxy.upstream.tick(&config, at(33), |_| returned += 1));
+    assert!(proxy.upstream.tick(&config, at(33), |_, _| returned += 1));
     assert_eq!(proxy.upstream.health_changes(at(33)), None);
     assert_eq!((returned, proxy.shares(at(33), 100)), (2, vec![50, 50, 0]));
     // Once the ejections are forgotten, nothing is left to do.
-    assert!(!proxy.upstream.tick(&config, at(43), |_| panic!("nothing to give back")));
+    assert!(!proxy.upstream.tick(&config, at(43), |_, _| panic!("nothing to give back")));
 }
 
 #[test]

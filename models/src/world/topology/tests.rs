@@ -64,10 +64,12 @@ fn random_description(rng: &mut Draw) -> Description {
         populations: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
+        outages: Vec::new(),
         repeated_faults: Vec::new(),
         kubernetes,
         istiod: None,
         time_series: None,
+        keeps_decisions: false,
     };
     if bernoulli(rng, 0.7) {
         description.services[ServiceId(0)].traffic_policy.outlier_detection = Some(Default::default());
@@ -94,6 +96,7 @@ fn random_changes(topology: &Topology, rng: &mut Draw) -> Vec<Change> {
         let site = before.filter(|_| !moved).map(|it| it.site);
         let site = site.unwrap_or_else(|| SiteId::from_index(sites[uniform_index(rng, sites.len())]));
         let now = Known {
+            node: 0,
             pod,
             site,
             weight: topology.weight_of(pod),

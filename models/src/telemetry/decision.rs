@@ -1,0 +1,129 @@
+//! What was decided in a run, by whom, by which rule, and when: a list that somebody may ask for.
+//!
+//! # Models
+//! Whoever decides says what it has done; a fault is listed as it begins and ends. A decision has the time at which
+//! it was made, and, where something led to it that was there before, the time of that.
+
+use crate::faults::link::LinkFault;
+use crate::faults::outage::Outage;
+use crate::faults::pod::PodFault;
+use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId};
+use crate::istiod::push_kind::PushKind;
+use crate::kubernetes::zone_state::ZoneState;
+use crate::users::population::Move;
+use meshsim_core::SimTime;
+
+/// Something that was decided, or that happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// When it was acted.
+    pub at: SimTime,
+    /// In which cluster.
+    pub cluster: ClusterId,
+    /// When what led to it was first noticed; absent: at once.
+    pub noticed: Option<SimTime>,
+    /// What it is.
+    pub what: What,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum What {
+    /// A fault of pods begins, or ends.
+    PodFault(PodFault, Edge),
+    /// A fault of a link begins, or ends.
+    LinkFault(LinkFault, Edge),
+    /// A component fails, or is back.
+    Outage(Outage, Edge),
+    /// Users move.
+    UsersMove(PopulationId, Move),
+    /// A node is not heard of.
+    NodeUnknown(u32),
+    /// A kubelet is heard of again.
+    NodeReady(u32),
+    /// A node gets a taint NoExecute.
+    NodeTainted(u32),
+    /// A node loses it.
+    NodeUntainted(u32),
+    /// Nodes of a zone are tainted at another rate.
+    ZoneChanged(u32, ZoneState),
+    /// A pod is marked as ready or not because of its node.
+    PodMarked(PodId, bool),
+    /// A pod is evicted because of a taint.
+    PodEvicted(PodId),
+    /// A node is to be drained.
+    NodeCordoned(u32),
+    /// A pod is evicted because its node is drained.
+    PodDrained(PodId),
+    /// A node takes pods again.
+    NodeUncordoned(u32),
+    /// An EndpointSlice says something else of an endpoint: that it is there and ready, or not.
+    Endpoint(PodId, bool),
+    /// The mesh's configuration has changed.
+    Configuration(ConfigurationId),
+    /// istiod prepares a push of so many changes.
+    PushBegins(PushKind, u32),
+    /// The last proxy has got it.
+    PushEnds(PushKind, u32),
+    /// Proxies connect to an istiod that is back, so many.
+    ProxiesConnect(u32),
+    /// A proxy ejects a host.
+    Ejected(ProxyId, PodId),
+    /// A proxy takes an ejected host back.
+    Returned(ProxyId, PodId),
+}
+
+/// One side of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// It begins.
+    Begins,
+    /// It ends.
+    Ends,
+}
+
+impl What {
+    /// Who decided.
+    #[must_use]
+    pub const fn who(&self) -> &'static str {
+        match self {
+            Self::PodFault(..) | Self::LinkFault(..) | Self::Outage(..) => "fault",
+            Self::UsersMove(..) => "users",
+            Self::NodeUnknown(_) | Self::NodeTainted(_) | Self::NodeUntainted(_) | Self::ZoneChanged(..) => {
+                "node lifecycle controller"
+            }
+            Self::PodMarked(_, false) => "node lifecycle controller",
+            Self::PodMarked(_, true) | Self::NodeReady(_) => "kubelet",
+            Self::PodEvicted(_) => "taint eviction controller",
+            Self::NodeCordoned(_) | Self::PodDrained(_) | Self::NodeUncordoned(_) => "operator",
+            Self::Endpoint(..) => "EndpointSlice controller",
+            Self::Configuration(_) => "API server",
+            Self::PushBegins(..) | Self::PushEnds(..) => "istiod",
+            Self::ProxiesConnect(_) | Self::Ejected(..) | Self::Returned(..) => "proxy",
+        }
+    }
+
+    /// By which rule, as the real system calls it.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::PodFault(..) | Self::LinkFault(..) | Self::Outage(..) => "scenario",
+            Self::UsersMove(..) => "moves, on_ingress_loss",
+            Self::NodeUnknown(_) => "node-monitor-grace-period",
+            Self::NodeReady(_) => "nodeStatusUpdateFrequency",
+            Self::NodeTainted(_) => "NoExecute taint, node-eviction-rate",
+            Self::NodeUntainted(_) => "NoExecute taint",
+            Self::ZoneChanged(..) => "unhealthy-zone-threshold",
+            Self::PodMarked(..) => "MarkPodsNotReady",
+            Self::PodEvicted(_) => "tolerationSeconds",
+            Self::NodeCordoned(_) | Self::PodDrained(_) => "kubectl drain",
+            Self::NodeUncordoned(_) => "kubectl uncordon",
+            Self::Endpoint(..) => "endpoint conditions",
+            Self::Configuration(_) => "watch",
+            Self::PushBegins(..) => "debounce",
+            Self::PushEnds(..) => "push queue",
+            Self::ProxiesConnect(_) => "xDS reconnect, PILOT_MAX_REQUESTS_PER_SECOND",
+            Self::Ejected(..) | Self::Returned(..) => "outlier detection",
+        }
+    }
+}
