@@ -31,6 +31,8 @@ enum Command {
     Run(commands::run::Args),
     /// Run all strategies over a grid of parameter values
     Sweep(commands::sweep::Args),
+    /// Try every single failure on every strategy
+    Drill(commands::drill::Args),
     /// Hold a scenario against a measured trace, or a suite of them
     Validate(commands::validate_arguments::Args),
     /// Fit a scenario to a measured trace
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::exec(args),
         Command::Run(args) => commands::run::exec(args),
         Command::Sweep(args) => commands::sweep::exec(args),
+        Command::Drill(args) => commands::drill::exec(args),
         Command::Validate(args) => commands::validate::exec(args),
         Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Check(args) => commands::check::exec(args),

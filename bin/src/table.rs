@@ -6,6 +6,7 @@ use meshsim_scenarios::analysis::summary::{Requests, Strategy, Summary, UserGrou
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::analysis::verdict::decimals;
 use meshsim_scenarios::analysis::workloads::WorkloadSummary;
+use meshsim_scenarios::results::timeline::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -338,6 +339,27 @@ fn signed(value: &Value) -> String {
 
 fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
+}
+
+/// The time line of a run.
+pub(crate) fn timeline(lines: &[Line]) -> String {
+    let head = ["acted s", "noticed s", "cluster", "who", "rule", "what"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    for it in lines {
+        let seconds = |at: f64| format!("{at:.3}");
+        let noticed =
+            if it.noticed.to_bits() == it.at.to_bits() { String::new() } else { seconds(it.noticed) };
+        let cells = [
+            seconds(it.at),
+            noticed,
+            it.cluster.clone(),
+            it.who.clone(),
+            it.rule.to_owned(),
+            it.what.clone(),
+        ];
+        rows.push(cells.to_vec());
+    }
+    text(&rows)
 }
 
 /// A table of numbers: the first column to the left, the others to the right. Where that does not fit a terminal, the

@@ -272,3 +272,46 @@ fn every_line_of_the_library_names_something_that_it_prints() {
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("did you mean `testbed`?"), "{}", text(&unknown.stderr));
 }
+
+/// What is set for a short drill or run.
+const BRIEF: [&str; 7] =
+    ["--set", "run.warm_up=5s", "--set", "users.edge1.rate=5/s", "--replications", "1", "--quiet"];
+
+#[test]
+fn a_drill_prints_its_matrix_and_writes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("drill");
+    let only = ["--only", "gateway:*", "--only", "link:*", "--for", "10s", "--after", "10s"];
+    let drill = ["drill", "fluidos-mesh", "--strategy", "all", "--out", out.to_str().unwrap()];
+    let output = meshsim(&[&drill[..], &only, &BRIEF].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(printed.contains("gateway:edge1") && printed.contains("100.0 %, to the end"), "{printed}");
+    assert!(printed.contains("worst for `all`: gateway:edge1: 100.0 % of the requests fail"), "{printed}");
+    assert!(text(&output.stderr).contains("the scenario has no [istiod]"), "{}", text(&output.stderr));
+    let csv = std::fs::read_to_string(out.join("drill.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 4, "{csv}");
+    assert!(csv.starts_with("strategy,failure,replications,failing_during,failing_during_low"), "{csv}");
+    assert!(out.join("manifest.json").exists() && out.join("drill_users.csv").exists());
+    let long = meshsim(&["drill", "fluidos-mesh", "--for", "100ms"]);
+    assert_eq!(long.status.code(), Some(2));
+}
+
+#[test]
+fn a_run_tells_every_decision_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let run = ["run", "locality-failover", "--timeline", "--out", out.to_str().unwrap()];
+    let output = meshsim(&[&run[..], &["--replications", "1", "--quiet"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let csv = std::fs::read_to_string(out.join("timeline.csv")).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "strategy,replication,acted_s,noticed_s,cluster,who,rule,what");
+    assert!(lines[1].contains(",fault,scenario,Crash of pods of"), "{}", lines[1]);
+    assert!(
+        csv.contains("EndpointSlice controller,endpoint conditions,endpoint back-0 in edge1 is not ready"),
+        "{csv}"
+    );
+    let printed = text(&output.stdout);
+    assert!(printed.contains("acted s") && printed.contains("EndpointSlice controller"), "{printed}");
+}

@@ -52,6 +52,7 @@
 pub mod analysis;
 pub mod calibrate;
 pub mod document;
+pub mod drill;
 pub mod expanded;
 pub mod experiment;
 pub mod import;

@@ -3,15 +3,17 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 23] = [
+const SCENARIOS: [Entry; 27] = [
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
+    ("edge-outage", include_str!("../library/edge-outage.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
     ("fluidos-mesh-hpa", include_str!("../library/fluidos-mesh-hpa.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
     ("istio-circuit-breaking", include_str!("../library/istio-circuit-breaking.toml")),
+    ("istiod-storm", include_str!("../library/istiod-storm.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("metro", include_str!("../library/metro.toml")),
     ("metro-ci", include_str!("../library/metro-ci.toml")),
@@ -25,8 +27,10 @@ const SCENARIOS: [Entry; 23] = [
     ("slow-endpoint", include_str!("../library/slow-endpoint.toml")),
     ("startup-cpu", include_str!("../library/startup-cpu.toml")),
     ("sticky-sessions", include_str!("../library/sticky-sessions.toml")),
+    ("wan-degraded", include_str!("../library/wan-degraded.toml")),
     ("warm-up", include_str!("../library/warm-up.toml")),
     ("zone-blind-hpa", include_str!("../library/zone-blind-hpa.toml")),
+    ("zones-evict-nothing", include_str!("../library/zones-evict-nothing.toml")),
 ];
 
 /// Files that the scenarios name, by the path as they write it.

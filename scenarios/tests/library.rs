@@ -396,6 +396,74 @@ fn adaptive_offload_takes_its_time_both_ways() {
     assert_within(failed(abrupt) as f64 / f64::from(replications), 15.0..=30.0);
 }
 
+/// 20 requests/s of users who wait 5 s, and a fault of 120 of 420 s.
+#[test]
+fn an_edge_that_is_cut_off_lives_on_what_it_has() {
+    let replications = 3;
+    let summary = run("edge-outage", replications, &[]);
+    let share = |name| failed_share(find(&summary, name));
+    assert_within(share("self-contained"), 0.0..=0.001);
+    // While it lasts, and until TCP's next try.
+    assert_within(share("needs-cloud"), 0.28..=0.34);
+    assert!(find(&summary, "needs-cloud").requests.failed["0 DC"] > 0);
+    let timed_out = find(&summary, "time-out");
+    assert!(timed_out.requests.failed["500"] > 9 * timed_out.requests.failed.values().sum::<u64>() / 10);
+    // A request that comes in the last 5 s is taken in.
+    assert_within(share("lost"), 0.26..=0.29);
+    assert_within(share("led-away"), 0.06..=0.08);
+    assert!(find(&summary, "led-away").served["back"]["cloud"] > 0.15);
+}
+
+/// Of 300 s reported 120 are degraded.
+#[test]
+fn a_link_that_is_worse_costs_what_its_kind_says() {
+    let summary = run("wan-degraded", 3, &[]);
+    let more = |name| summary.difference(name, "sound").unwrap().value / 0.4;
+    assert!(summary.strategies.iter().all(|it| failed_share(it) < 0.001));
+    // A round trip of 240 ms instead of 40; and one more for each further round of the answer.
+    assert_within(more("delay"), 200.0..=700.0);
+    assert_within(more("one-way") / more("delay"), 0.4..=0.6);
+    // 36 segments: half of the answers lose one, and pay 40 ms or 240.
+    assert_within(more("loss"), 15.0..=80.0);
+    assert!(more("narrow") > 300.0, "{}", more("narrow"));
+}
+
+/// Four pods do 100/s, one 25.
+#[test]
+fn a_zone_evicts_nothing_when_most_of_its_nodes_are_lost() {
+    let summary = run("zones-evict-nothing", 3, &[]);
+    let [apart, one] = ["zones-apart", "one-zone"].map(|name| find(&summary, name));
+    // Until 345 to 360 s after the loss, and the start of a pod: of 780 s.
+    assert_within(failed_share(apart), 0.25..=0.42);
+    assert_within(failed_share(one), failed_share(apart) + 0.05..=0.7);
+}
+
+/// 1,500 proxies at 20 or 35 per second.
+#[test]
+fn proxies_that_wait_for_istiod_are_visible() {
+    let scenario = Scenario::open("istiod-storm", &[]).unwrap();
+    let choice = Choice { replications: Some(1), ..Choice::default() };
+    let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
+    let outcome = plan.run(Rows::Dropped, &Watch::default());
+    let [(_, figures)] = &outcome.replications[..] else { panic!() };
+    let pushes = |strategy: usize| {
+        figures[strategy].control.iter().flat_map(|log| log.pushes.clone()).collect::<Vec<_>>()
+    };
+    let took = |strategy, is_back| {
+        let found = pushes(strategy).into_iter().find(|it| it.cause.is_none() == is_back).unwrap();
+        (found.proxies, (found.reached.unwrap() - found.changed).as_secs_f64())
+    };
+    let (proxies, calm) = took(0, false);
+    assert_eq!(proxies, 1_500 + 1 - 1 + 1);
+    assert_within(calm, 0.5..=5.0);
+    for (strategy, per_second) in [(1, 20.0), (2, 35.0)] {
+        let (proxies, seconds) = took(strategy, true);
+        assert_eq!(proxies, 1_500);
+        assert_within(seconds, 1_499.0 / per_second - 1.0..=1_499.0 / per_second + 1.0);
+    }
+    assert!(figures.iter().all(|it| it.counts.failed.is_empty()));
+}
+
 #[test]
 fn metro_ci_is_metro_in_small() {
     let [metro, small] = ["metro", "metro-ci"].map(|name| {

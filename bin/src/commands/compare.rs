@@ -7,7 +7,7 @@ use crate::failure::{Failure, Outcome};
 use crate::table;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::{about_objectives, ranking_over_draws, verdict};
-use meshsim_scenarios::experiment::compare::ComparisonPlan;
+use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
@@ -15,6 +15,7 @@ use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::request_log::RequestLog;
+use meshsim_scenarios::results::timeline::{self, Line};
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
@@ -91,6 +92,9 @@ pub(super) fn run(
         }
         let tables = table::comparison(&summary, detail.verbose);
         print(&table::fitted(&format!("{}{tables}\n{sentence}", header(&summary))))?;
+        if let Some(lines) = timeline_of_first(plan, &outcome) {
+            print(&table::fitted(&format!("\n{}", table::timeline(&lines))))?;
+        }
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
@@ -105,6 +109,13 @@ pub(super) fn run(
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
     Ok(enforcement.code(if completed { Code::Ok } else { Code::Failed }, [&summary]))
+}
+
+/// The time line of the first replication, if decisions are kept.
+fn timeline_of_first(plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> Option<Vec<Line>> {
+    let resolved = plan.strategies.first().filter(|it| it.description.keeps_decisions)?;
+    let (_, figures) = outcome.replications.first()?;
+    Some(timeline::lines(&resolved.description, &figures[0]))
 }
 
 fn header(summary: &Summary) -> String {

@@ -4,6 +4,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod common;
 pub(crate) mod compare;
+pub(crate) mod drill;
 pub(crate) mod library;
 pub(crate) mod run;
 pub(crate) mod sweep;

@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// The strategy (default: the scenario's first)
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
+    /// Print every decision of the first replication in order, and write those of all to timeline.csv
+    #[arg(long, conflicts_with = "json")]
+    timeline: bool,
     #[command(flatten)]
     detail: Detail,
     #[command(flatten)]
@@ -23,7 +26,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
-    let plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
+    let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
     args.enforcement.has_objectives(&plan.strategies)?;
+    for resolved in &mut plan.strategies {
+        resolved.description.keeps_decisions = args.timeline;
+    }
     compare::run(&plan, None, &args.running, &args.output, (&args.detail, &args.enforcement))
 }

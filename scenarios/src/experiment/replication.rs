@@ -27,6 +27,7 @@ use meshsim_core::{RunControl, RunEnd, SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
+use meshsim_models::telemetry::decision::Decision;
 use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
@@ -105,6 +106,8 @@ pub struct Figures {
     pub over_time: Series,
     /// Successful latencies (ms), if they were asked for, in no order that means anything.
     pub latencies_ms: Vec<f64>,
+    /// What was decided, in the order of time, if that is kept.
+    pub decisions: Vec<Decision>,
     /// Reported time (s).
     pub seconds: f64,
     /// All requests of the run, in the order of arrival, and what was done for each until its end, if they were asked
@@ -159,27 +162,66 @@ impl Keep<'_> {
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'_>) -> Option<Vec<Figures>> {
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
     let one = |(index, resolved): (usize, &Resolved)| -> Option<Figures> {
-        let description = &resolved.description;
-        let wanted = Wanted {
-            groups: Groups::new(description),
-            populations: description.populations.len(),
-            sampled: description.time_series,
-            batches: keep.batches,
-            latencies: keep.latencies,
-        };
         let rows = match keep.rows {
             Rows::Dropped => KeptRows::Dropped,
             Rows::Kept => KeptRows::InMemory(Vec::new()),
             Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, index)),
         };
-        let keeps_work = !matches!(rows, KeptRows::Dropped);
-        let mut requests = UserRequests::new(wanted, stretch_of(description), &reported, rows);
-        let (record, mut share) = run_cell(resolved, number, keeps_work, watch, &mut requests)?;
-        let figures = reduce(resolved, record, requests, keep);
-        share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
-        Some(figures)
+        cell((resolved, &reported), number, (keep, rows), watch, |_| {})
     };
     strategies.par_iter().enumerate().map(one).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// Runs replication `number` of one strategy alone, and tells `also` of every user request, in no order that means anything.
+pub(crate) fn run_one(
+    resolved: &Resolved,
+    number: u32,
+    watch: &Watch<'_>,
+    also: impl FnMut(&RequestRow),
+) -> Option<Figures> {
+    let reported = [stretch_of(&resolved.description)];
+    cell((resolved, &reported), number, (Keep::default(), KeptRows::Dropped), watch, also)
+}
+
+fn cell<'a>(
+    (resolved, reported): (&Resolved, &[Stretch]),
+    number: u32,
+    (keep, rows): (Keep<'a>, KeptRows<'a>),
+    watch: &Watch<'_>,
+    also: impl FnMut(&RequestRow),
+) -> Option<Figures> {
+    let description = &resolved.description;
+    let wanted = Wanted {
+        groups: Groups::new(description),
+        populations: description.populations.len(),
+        sampled: description.time_series,
+        batches: keep.batches,
+        latencies: keep.latencies,
+    };
+    let keeps_work = !matches!(rows, KeptRows::Dropped);
+    let requests = UserRequests::new(wanted, stretch_of(description), reported, rows);
+    let mut sink = Heard { requests, also };
+    let (record, mut share) = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
+    let figures = reduce(resolved, record, sink.requests, keep);
+    share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
+    Some(figures)
+}
+
+/// Requests that somebody else hears of, too.
+struct Heard<'a, F> {
+    requests: UserRequests<'a>,
+    also: F,
+}
+
+impl<F: FnMut(&RequestRow)> RequestSink for Heard<'_, F> {
+    fn add(&mut self, row: &RequestRow, work: Option<&Work>) {
+        self.requests.add(row, work);
+        (self.also)(row);
+    }
+
+    fn bytes(&self) -> usize {
+        self.requests.bytes()
+    }
 }
 
 /// What is reported of a description.
@@ -318,6 +360,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         control: record.control,
         series: record.series,
         traffic: record.traffic,
+        decisions: record.decisions,
         links: record.links,
         proxy_memory: record.proxy_memory.iter().copied().collect(),
         counts,

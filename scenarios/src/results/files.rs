@@ -5,6 +5,7 @@ use super::draws;
 use super::folder::Folder;
 use super::over_time;
 use super::request_log::RequestLog;
+use super::timeline;
 use super::traffic;
 use crate::analysis::summary::{Latency, Requests, Strategy, Summary, UserGroup};
 use crate::analysis::value::Value;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
 /// `traffic.csv`, `latency_histogram.csv`, and where there is something for it `links.csv`, `user_histogram.csv`,
 /// `request_histogram.csv`, `requests.csv`, `time_series.csv`, `link_series.csv`, `traffic_series.csv`,
-/// `user_series.csv`, `pod_events.csv`, `decisions.csv` and, if it was repeated over the draws
+/// `user_series.csv`, `pod_events.csv`, `decisions.csv`, `pushes.csv`, `timeline.csv` and, if it was repeated over the draws
 /// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
 /// # Errors
@@ -74,6 +75,12 @@ pub fn write_comparison(
     }
     if decisions {
         folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
+    }
+    if plan.strategies.iter().any(|it| it.description.istiod_pace().is_some()) {
+        folder.write_csv("pushes.csv", |csv| timeline::push_rows(csv, plan, outcome))?;
+    }
+    if plan.strategies.iter().any(|it| it.description.keeps_decisions) {
+        folder.write_csv("timeline.csv", |csv| timeline::rows(csv, plan, outcome))?;
     }
     folder.finish(&Manifest::new(plan, outcome))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod csv;
 mod draws;
+pub mod drill;
 pub mod files;
 pub mod folder;
 pub mod json;
@@ -9,4 +10,5 @@ mod over_time;
 pub mod request_log;
 pub mod single_file;
 pub mod sweep;
+pub mod timeline;
 mod traffic;

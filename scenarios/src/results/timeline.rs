@@ -1,0 +1,300 @@
+//! Every decision of a run in order, in words: who, by which rule, from which inputs, when it was noticed and when
+//! acted.
+//!
+//! # Models
+//! Decisions that are kept as such (`models/telemetry/decision`), the steps of pods' lives and the syncs of
+//! autoscalers that change something, in the order of time.
+
+use super::csv::Csv;
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use crate::experiment::replication::Figures;
+use meshsim_core::{Id, SimTime};
+use meshsim_models::faults::link::LinkFaultKind;
+use meshsim_models::faults::outage::Component;
+use meshsim_models::ids::{ClusterId, PodId};
+use meshsim_models::istiod::push_kind::PushKind;
+use meshsim_models::pod_id::PodIds;
+use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
+use meshsim_models::telemetry::decision::{Decision, Edge, What};
+use meshsim_models::world::description::Description;
+
+/// A line of a time line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// When it was acted, from the start of the run (s).
+    pub at: f64,
+    /// When what led to it was first noticed (s).
+    pub noticed: f64,
+    /// In which cluster.
+    pub cluster: String,
+    /// Who decided.
+    pub who: String,
+    /// By which rule, as the real system calls it.
+    pub rule: &'static str,
+    /// What was decided, and from what.
+    pub what: String,
+}
+
+/// The time line of a run.
+#[must_use]
+pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
+    let names =
+        Names { description, ids: PodIds::new(description.clusters.len(), description.services.len()) };
+    let mut lines: Vec<Line> = figures.decisions.iter().map(|it| names.line(it)).collect();
+    for (cluster, log) in figures.control.enumerate() {
+        lines.extend(log.pods.iter().map(|it| names.of_pod(cluster, it)));
+        let rescales = log.decisions.iter().filter(|it| it.decision.rescales());
+        lines.extend(rescales.map(|it| Line {
+            at: it.at.as_secs_f64(),
+            noticed: it.at.as_secs_f64(),
+            cluster: names.cluster(cluster),
+            who: "horizontal pod autoscaler".to_owned(),
+            rule: "HPA tolerance, stabilizationWindow, policies",
+            what: format!("{} to {} replicas", names.service(it.service.index()), it.decision.replicas),
+        }));
+    }
+    // Stable: what is of the same moment stays in this order.
+    lines.sort_by(|a, b| a.at.total_cmp(&b.at));
+    lines
+}
+
+/// Rows of `timeline.csv`.
+pub(crate) fn rows(csv: &mut Csv<'_>, plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> csv::Result<()> {
+    csv.write_record(["strategy", "replication", "acted_s", "noticed_s", "cluster", "who", "rule", "what"])?;
+    for (replication, all) in &outcome.replications {
+        for (resolved, figures) in plan.strategies.iter().zip(all) {
+            for it in lines(&resolved.description, figures) {
+                csv.write_record([
+                    &resolved.strategy,
+                    &replication.to_string(),
+                    &it.at.to_string(),
+                    &it.noticed.to_string(),
+                    &it.cluster,
+                    &it.who,
+                    it.rule,
+                    &it.what,
+                ])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows of `pushes.csv`.
+pub(crate) fn push_rows(
+    csv: &mut Csv<'_>,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+) -> csv::Result<()> {
+    csv.write_record([
+        "strategy",
+        "replication",
+        "istiod",
+        "changed_s",
+        "cause",
+        "changes",
+        "kind",
+        "proxies",
+        "prepared_s",
+        "last_proxy_s",
+        "took_s",
+    ])?;
+    for (replication, all) in &outcome.replications {
+        for (resolved, figures) in plan.strategies.iter().zip(all) {
+            let description = &resolved.description;
+            let ids = PodIds::new(description.clusters.len(), description.services.len());
+            let names = Names { description, ids };
+            for (cluster, log) in figures.control.enumerate() {
+                for it in &log.pushes {
+                    let text =
+                        |at: Option<SimTime>| at.map_or(String::new(), |at| at.as_secs_f64().to_string());
+                    let took = it.reached.map(|at| (at - it.changed).as_secs_f64().to_string());
+                    csv.write_record([
+                        &resolved.strategy,
+                        &replication.to_string(),
+                        &names.cluster(cluster),
+                        &text(Some(it.changed)),
+                        &names.cause(it.cause),
+                        &it.changes.to_string(),
+                        kind(it.kind),
+                        &it.proxies.to_string(),
+                        &text(Some(it.prepared)),
+                        &text(it.reached),
+                        &took.unwrap_or_default(),
+                    ])?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const fn kind(kind: PushKind) -> &'static str {
+    match kind {
+        PushKind::Incremental => "incremental",
+        PushKind::Full => "full",
+    }
+}
+
+struct Names<'a> {
+    description: &'a Description,
+    ids: PodIds,
+}
+
+impl Names<'_> {
+    fn cluster(&self, cluster: ClusterId) -> String {
+        self.description.clusters[cluster].name.clone()
+    }
+
+    fn service(&self, index: usize) -> &str {
+        &self.description.application.services.iter().nth(index).expect("one of its services").name
+    }
+
+    fn node(&self, cluster: ClusterId, node: u32) -> String {
+        format!("node {}-{}", self.description.clusters[cluster].name, node + 1)
+    }
+
+    /// A pod, as `s1-0 in edge1`.
+    fn pod(&self, pod: PodId) -> String {
+        let cluster = &self.description.clusters[self.ids.cluster_of(pod)].name;
+        let service = self.service(self.ids.service_of(pod).index());
+        format!("{service}-{} in {cluster}", self.ids.ordinal_of(pod))
+    }
+
+    fn cause(&self, cause: Option<meshsim_models::cluster::news::News>) -> String {
+        use meshsim_models::cluster::news::{EndpointNews, News};
+        match cause {
+            None => "istiod is back".to_owned(),
+            Some(News::Configuration(_)) => "configuration".to_owned(),
+            Some(News::Endpoint { pod, what }) => {
+                let what = match what {
+                    EndpointNews::Appears(_) => "appears",
+                    EndpointNews::Leaves => "leaves",
+                    EndpointNews::Ready => "is ready",
+                    EndpointNews::Unready => "is not ready",
+                };
+                format!("endpoint {} {what}", self.pod(pod))
+            }
+        }
+    }
+
+    fn line(&self, decision: &Decision) -> Line {
+        let Decision { at, cluster, noticed, what } = *decision;
+        let who = match what {
+            What::Ejected(..) | What::Returned(..) => format!("a proxy of {}", self.cluster(cluster)),
+            _ => what.who().to_owned(),
+        };
+        Line {
+            at: at.as_secs_f64(),
+            noticed: noticed.unwrap_or(at).as_secs_f64(),
+            cluster: self.cluster(cluster),
+            who,
+            rule: what.rule(),
+            what: self.words(cluster, &what),
+        }
+    }
+
+    fn words(&self, cluster: ClusterId, what: &What) -> String {
+        let edge = |edge: Edge| match edge {
+            Edge::Begins => "begins",
+            Edge::Ends => "ends",
+        };
+        match *what {
+            What::PodFault(it, side) => {
+                let service = self.service(it.service.index());
+                let which =
+                    it.pod.map_or_else(|| format!("pods of {service}"), |pod| format!("pod {service}-{pod}"));
+                format!("{:?} of {which} in {} {}", it.kind, self.cluster(it.cluster), edge(side))
+            }
+            What::LinkFault(it, side) => {
+                let kind = match it.kind {
+                    LinkFaultKind::Blackhole => "black hole".to_owned(),
+                    LinkFaultKind::Down => "outage".to_owned(),
+                    LinkFaultKind::Degraded(by) => format!(
+                        "degradation (delay {}, loss {}{})",
+                        by.delay,
+                        by.loss,
+                        by.bits_per_second.map_or(String::new(), |it| format!(", {it} bit/s"))
+                    ),
+                };
+                let toward = it.toward.map_or(String::new(), |it| format!(" toward {}", self.cluster(it)));
+                format!(
+                    "{kind} of link {}{toward} {}",
+                    self.description.links[it.link as usize].name,
+                    edge(side)
+                )
+            }
+            What::Outage(it, side) => {
+                let of = match it.of {
+                    Component::Cluster(cluster) => format!("loss of cluster {}", self.cluster(cluster)),
+                    Component::Isolation(cluster) => {
+                        format!("isolation of cluster {}", self.cluster(cluster))
+                    }
+                    Component::Node { cluster, node } => format!("loss of {}", self.node(cluster, node)),
+                    Component::Drain { cluster, node } => format!("drain of {}", self.node(cluster, node)),
+                    Component::Gateway(cluster) => {
+                        format!("outage of the gateway of {}", self.cluster(cluster))
+                    }
+                    Component::Istiod(cluster) => {
+                        format!("outage of the istiod of {}", self.cluster(cluster))
+                    }
+                    Component::ApiServer(cluster) => {
+                        format!("outage of the API server of {}", self.cluster(cluster))
+                    }
+                };
+                format!("{of} {}", edge(side))
+            }
+            What::UsersMove(population, it) => format!(
+                "{} % of the users `{}` at {} go to {}",
+                it.share * 100.0,
+                self.description.populations[population.index()].name,
+                self.cluster(it.from),
+                self.cluster(it.to)
+            ),
+            What::NodeUnknown(node) => {
+                format!("{} is Unknown: no lease is renewed", self.node(cluster, node))
+            }
+            What::NodeReady(node) => format!("{} is Ready", self.node(cluster, node)),
+            What::NodeTainted(node) => format!("{} gets unreachable:NoExecute", self.node(cluster, node)),
+            What::NodeUntainted(node) => format!("{} loses its taint", self.node(cluster, node)),
+            What::ZoneChanged(zone, state) => format!("zone {zone} is in {}", state.name()),
+            What::PodMarked(pod, true) => format!("{} is ready", self.pod(pod)),
+            What::PodMarked(pod, false) => format!("{} is marked as not ready, with its node", self.pod(pod)),
+            What::PodEvicted(pod) => format!("{} is evicted, having tolerated the taint", self.pod(pod)),
+            What::NodeCordoned(node) => format!("{} is cordoned and drained", self.node(cluster, node)),
+            What::PodDrained(pod) => format!("{} is evicted, its node being drained", self.pod(pod)),
+            What::NodeUncordoned(node) => format!("{} takes pods again", self.node(cluster, node)),
+            What::Endpoint(pod, true) => format!("endpoint {} is ready", self.pod(pod)),
+            What::Endpoint(pod, false) => format!("endpoint {} is not ready or gone", self.pod(pod)),
+            What::Configuration(it) => format!("the mesh has configuration {}", it.index()),
+            What::PushBegins(of, changes) => format!("a push of {changes} changes begins ({})", kind(of)),
+            What::PushEnds(of, proxies) => format!("the last of {proxies} proxies has a push ({})", kind(of)),
+            What::ProxiesConnect(proxies) => format!("{proxies} proxies begin to connect to istiod"),
+            What::Ejected(_, pod) => format!("{} is ejected", self.pod(pod)),
+            What::Returned(_, pod) => format!("{} is no longer ejected", self.pod(pod)),
+        }
+    }
+
+    fn of_pod(&self, cluster: ClusterId, record: &PodRecord) -> Line {
+        let pod = format!("{}-{}", self.service(record.service.index()), record.ordinal);
+        let (who, rule, what) = match record.step {
+            PodStep::Created => ("Deployment controller", "replicas", format!("{pod} is made")),
+            PodStep::Unschedulable(unfit) => {
+                ("scheduler", "filters", format!("{pod} finds no node: {unfit:?}"))
+            }
+            PodStep::Scheduled(node) => {
+                ("scheduler", "scores", format!("{pod} goes to {}", self.node(cluster, node)))
+            }
+            PodStep::Ready => ("kubelet", "readiness probe", format!("{pod} is ready")),
+            PodStep::Deleted => {
+                ("API server", "deletion, terminationGracePeriodSeconds", format!("{pod} is deleted"))
+            }
+            PodStep::Ended(open) => {
+                ("kubelet", "PLEG", format!("{pod} has ended with {open} calls under way"))
+            }
+        };
+        let cluster = self.cluster(cluster);
+        let at = record.at.as_secs_f64();
+        Line { at, noticed: at, cluster, who: who.to_owned(), rule, what }
+    }
+}
