@@ -8,9 +8,11 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::application::call_graph::Endpoint;
+use meshsim_models::application::internal_service::InternalService;
 use meshsim_models::envoy::fault_injection::FaultInjection;
 use meshsim_models::envoy::route::{
-    Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
+    Conditions, Destination, FieldMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
 };
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, EndpointId, ServiceId, SubsetId};
@@ -20,6 +22,7 @@ use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::istiod::subset::{Subset, SubsetSettings};
 use meshsim_models::telemetry::metrics::Counter;
+use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::requests::Requests;
 use meshsim_models::world::description::{DataPlane, Description};
@@ -170,10 +173,10 @@ fn deadlines_strike_those_that_are_late_and_on_time() {
         beta.headers = vec![("x-group".into(), "beta".into())];
         description.populations.push(beta);
         let halves = vec![to(0, None, 50), to(1, None, 50)];
-        let header = HeaderMatch { name: "x-group".into(), value: ValueMatch::Present, invert: false };
+        let header = FieldMatch { name: "x-group".into(), value: ValueMatch::Present, invert: false };
         let half = |limit: Option<SimDuration>| limit.map(|it| it / 2);
         let route = |headers, timeout, per_try: Option<SimDuration>| RouteSettings {
-            headers,
+            conditions: Conditions { headers, ..Conditions::default() },
             destinations: halves.clone(),
             timeout,
             retry: per_try.and_then(|per_try| retry(2, "", Some(per_try))),
@@ -460,11 +463,11 @@ fn two_groups() -> Description {
     beta.headers = vec![("x-group".into(), "beta".into())];
     description.populations.push(beta);
     let header =
-        HeaderMatch { name: "x-group".into(), value: ValueMatch::Exact("beta".into()), invert: false };
+        FieldMatch { name: "x-group".into(), value: ValueMatch::Exact("beta".into()), invert: false };
     with_route(
         description,
         RouteSettings {
-            headers: vec![header],
+            conditions: Conditions { headers: vec![header], ..Conditions::default() },
             destinations: vec![to(1, None, 1)],
             ..RouteSettings::default()
         },
@@ -504,4 +507,89 @@ fn what_no_route_takes_is_answered_404() {
     let record = run(&chain, 0);
     assert!(all_ended(&record).iter().all(|(_, end)| end.status.to_string() == "500"));
     assert_eq!(served(&record, EDGE)[..2], [0, 0]);
+}
+
+/// Service `s0` with a second endpoint that sleeps 50 ms, and `s1`, which sleeps 20: users at the edge ask for both of the
+/// first, equally often.
+fn two_paths() -> Description {
+    let mut description = free_world(&[1, 20], &[], &[(0, EDGE, 1), (1, EDGE, 1)], HUNDRED, 60);
+    let application = &mut description.application;
+    application.endpoints[EndpointId(0)].path = "/browse?kind=fast".into();
+    let internal = InternalService { sleep: ms(50), ..InternalService::idle() };
+    let buy = Endpoint {
+        name: "buy".into(),
+        path: "/buy".into(),
+        method: "POST".into(),
+        ..Endpoint::new(ServiceId(0), internal)
+    };
+    let buy = application.endpoints.push(buy);
+    application.services[ServiceId(0)].others.push(buy);
+    description.populations[0].requests = Requests::weighted(&[(EndpointId(0), 1.0), (buy, 1.0)]);
+    description
+}
+
+fn asks(conditions: Conditions, to_service: u32) -> RouteSettings {
+    RouteSettings { conditions, destinations: vec![to(to_service, None, 1)], ..RouteSettings::default() }
+}
+
+#[test]
+fn the_first_route_whose_conditions_hold_takes_a_request() {
+    let posts = || Some(ValueMatch::Exact("POST".into()));
+    let fast = FieldMatch { name: "kind".into(), value: ValueMatch::Exact("fast".into()), invert: false };
+    let buys = || Some(ValueMatch::Prefix("/bu".into()));
+    for (condition, is_bought) in [
+        (Conditions { method: posts(), ..Conditions::default() }, true),
+        (Conditions { path: buys(), ..Conditions::default() }, true),
+        (Conditions { query: vec![fast], ..Conditions::default() }, false),
+        (Conditions { path: Some(ValueMatch::OneOf(vec!["/buy".into()])), ..Conditions::default() }, true),
+    ] {
+        let mut description = two_paths();
+        let rest = RouteSettings::default();
+        // What comes behind the first that holds is never asked.
+        let never = RouteSettings { redirect: Some(308), ..asks(condition.clone(), 0) };
+        description.services[ServiceId(0)].routes =
+            vec![asks(condition, 1), RouteSettings { destinations: Vec::new(), ..never }, rest];
+        let record = run(&description, 0);
+        let ended = all_ended(&record);
+        assert!(ended.iter().all(|(_, end)| end.status.is_ok() && end.status.code() == 200));
+        let led_away = |row: &&RequestRow| (row.endpoint == EndpointId(2)) == is_bought;
+        let n = record.requests.iter().filter(led_away).count() as u64;
+        let [own, other] = served(&record, EDGE)[..] else { panic!() };
+        assert!(other <= n && n - other <= 3, "{other} of {n}");
+        let rest = record.requests.len() as u64 - n;
+        assert!(own <= rest && rest - own <= 8, "{own} of {rest}");
+    }
+}
+
+#[test]
+fn a_redirect_is_the_answer_and_a_rewrite_another_endpoint() {
+    let mut description = two_paths();
+    let moved = Conditions { method: Some(ValueMatch::Exact("POST".into())), ..Conditions::default() };
+    description.services[ServiceId(0)].routes = vec![
+        RouteSettings { conditions: moved, redirect: Some(307), ..RouteSettings::default() },
+        RouteSettings::default(),
+    ];
+    let record = run(&description, 0);
+    let ended = all_ended(&record);
+    for (row, end) in &ended {
+        if row.endpoint == EndpointId(2) {
+            assert_eq!((end.status.to_string().as_str(), end.totals.calls), ("307", 0));
+            assert!(same_ms(end.latency, 0.0), "{end:?}");
+        } else {
+            assert_eq!(end.status.to_string(), "200");
+        }
+    }
+    // All that is browsed is bought: the endpoint of the path that it becomes sleeps 50 ms, not 1.
+    let mut description = two_paths();
+    description.services[ServiceId(0)].routes =
+        vec![RouteSettings { rewrites: vec![(EndpointId(0), EndpointId(2))], ..RouteSettings::default() }];
+    for (_, end) in all_ended(&run(&description, 0)) {
+        assert!((50.2 - 1e-4..50.6 + 1e-4).contains(&end.latency.as_millis_f64()), "{end:?}");
+    }
+    // A copy is a copy of what is sent.
+    description.services[ServiceId(0)].routes[0].mirror =
+        Some(Mirror { destination: to(0, None, 1).destination, percent: 100.0 });
+    let record = run(&description, 0);
+    let cpu_free = served(&record, EDGE)[0];
+    assert!(cpu_free.abs_diff(2 * record.requests.len() as u64) <= 16, "{cpu_free}");
 }

@@ -9,21 +9,30 @@
 
 mod support;
 
-use meshsim_core::SimDuration;
-use meshsim_models::application::call_graph::Protocol;
+use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::application::call_graph::{Endpoint, Protocol};
+use meshsim_models::application::internal_service::InternalService;
 use meshsim_models::envoy::route::RouteSettings;
-use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::ids::{ClusterId, EndpointId, ServiceId};
+use meshsim_models::istiod::authorization_policy::{
+    Action, AuthorizationPolicy, Field, GATEWAY_PRINCIPAL, Operation, Pattern, Rule, Source,
+};
 use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer,
 };
 use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::istiod::peer_authentication::{MutualTls, PeerAuthentication};
 use meshsim_models::kubernetes::scheduler::resources::ResourceList;
 use meshsim_models::kubernetes::settings::{Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings};
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::users::requests::Requests;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::Description;
-use support::{CLOUD, EDGE, all_ended, at_ms, counted, free_world, run, served};
+use meshsim_models::world::description::{DataPlane, Description};
+use support::{
+    CLOUD, EDGE, LOCAL_ROUND_TRIP_MS, all_ended, at_ms, counted, counted_of, free_world, is_binomial, run,
+    served,
+};
 
 const fn per_second(per_second: f64) -> Arrivals {
     Arrivals::Constant { per_second }
@@ -296,5 +305,186 @@ fn from_1_23_on_the_sidecar_tries_its_application_three_times() {
         let (latencies, attempts) = failed(minor, Protocol::Grpc);
         assert_eq!(attempts as usize, latencies.len());
         assert!(latencies.len() > 200 && latencies.iter().all(|&ms| ms < 0.3), "1.{minor}");
+    }
+}
+
+/// Users ask `s0`, which calls `s1`: nothing takes time but the network, and 20 ms in `s1`.
+fn chain() -> Description {
+    let mut description = free_world(
+        &[0, 20],
+        &[(0, 1)],
+        &[(0, EDGE, 1), (1, EDGE, 1)],
+        Arrivals::Constant { per_second: 20.0 },
+        30,
+    );
+    // All have ended when the run does: each user sends a few and stops.
+    description.populations[0].users = 10;
+    description.populations[0].arrivals =
+        Arrivals::ClosedLoop { think_time: SimDuration::from_millis(300), exponential: false };
+    description.populations[0].requests_each = Some(40);
+    description
+}
+
+fn policy(action: Action, services: &[u32], rules: Vec<Rule>) -> AuthorizationPolicy {
+    let services = services.iter().map(|&it| ServiceId(it)).collect();
+    AuthorizationPolicy { namespace: None, services, action, rules }
+}
+
+fn from(principal: &str) -> Rule {
+    let principals = Field { one_of: vec![Pattern::new(principal)], none_of: Vec::new() };
+    Rule { from: vec![Source { principals, ..Source::default() }], to: Vec::new() }
+}
+
+fn statuses(record: &Record) -> Vec<(String, u64)> {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for (_, end) in all_ended(record) {
+        let status = end.status.to_string();
+        match counts.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((status, 1)),
+        }
+    }
+    counts
+}
+
+#[test]
+fn what_a_policy_denies_is_answered_by_the_servers_sidecar_and_its_application_sees_nothing() {
+    let mut description = chain();
+    description.authorization_policies =
+        vec![policy(Action::Deny, &[1], vec![from("cluster.local/ns/default/sa/s0")])];
+    description.mesh.inbound.cpu = SimDuration::from_micros(300);
+    let record = run(&description, 0);
+    let n = record.requests.len() as u64;
+    let [s0, s1] = served(&record, EDGE)[..] else { panic!() };
+    assert_eq!((s0, s1), (n, 0));
+    assert_eq!(counted_of(&record, EDGE, Counter::Denied), [0, n]);
+    assert_eq!(statuses(&record), [("500".to_owned(), n)], "a 403 is no answer that s0 can use");
+    // Each of them passes the sidecar of `s0` and that of `s1`, which answers.
+    let cpu = record.metrics_from(EDGE, SimTime::ZERO).proxy_cpu_seconds;
+    assert!((cpu - 2.0 * n as f64 * 300e-6).abs() < 1e-9, "{cpu} s of CPU for {n} requests");
+    // Nobody waits for the 20 ms of `s1`.
+    assert!(all_ended(&record).iter().all(|(_, end)| end.latency.as_millis_f64() < 5.0));
+    // Who is not named may ask.
+    description.authorization_policies[0].rules = vec![from("cluster.local/ns/default/sa/other")];
+    let allowed = run(&description, 0);
+    assert_eq!((served(&allowed, EDGE)[1], counted(&allowed, Counter::Denied)), (n, 0));
+}
+
+#[test]
+fn users_come_by_the_gateway_and_are_told_403() {
+    let mut description = chain();
+    description.authorization_policies = vec![policy(Action::Allow, &[0], vec![from("*/sa/s1")])];
+    let record = run(&description, 0);
+    let n = record.requests.len() as u64;
+    assert_eq!(statuses(&record), [("403".to_owned(), n)]);
+    assert_eq!((served(&record, EDGE), counted(&record, Counter::Denied)), (vec![0, 0], n));
+    assert_eq!(counted(&record, Counter::Ejections), 0);
+    description.authorization_policies[0].rules = vec![from(GATEWAY_PRINCIPAL)];
+    let record = run(&description, 0);
+    assert_eq!(statuses(&record), [("200".to_owned(), n)]);
+    // `s1` has no ALLOW policy: everybody may.
+    assert_eq!(served(&record, EDGE), [n, n]);
+}
+
+#[test]
+fn a_policy_goes_by_method_and_path() {
+    let mut description = chain();
+    let internal = InternalService::idle();
+    let buy = Endpoint {
+        name: "buy".into(),
+        path: "/cart/buy?fast".into(),
+        method: "POST".into(),
+        ..Endpoint::new(ServiceId(0), internal)
+    };
+    let buy = description.application.endpoints.push(buy);
+    description.application.services[ServiceId(0)].others.push(buy);
+    let browse = EndpointId(0);
+    description.populations[0].requests = Requests::weighted(&[(browse, 3.0), (buy, 1.0)]);
+    let patterns = |text: &str| Field { one_of: vec![Pattern::new(text)], none_of: Vec::new() };
+    for (methods, paths) in [
+        (patterns("POST"), Field::default()),
+        (Field::default(), patterns("/cart/*")),
+        (patterns("P*"), patterns("*/buy")),
+    ] {
+        let to = vec![Operation { methods, paths }];
+        description.authorization_policies =
+            vec![policy(Action::Deny, &[0], vec![Rule { from: Vec::new(), to }])];
+        let record = run(&description, 0);
+        for (row, end) in all_ended(&record) {
+            assert_eq!(end.status.code(), if row.endpoint == buy { 403 } else { 200 });
+        }
+        let bought = record.requests.iter().filter(|row| row.endpoint == buy).count() as u64;
+        assert!(is_binomial(bought, record.requests.len() as u64, 0.25));
+        assert_eq!(counted(&record, Counter::Denied), bought);
+    }
+}
+
+#[test]
+fn who_has_no_sidecar_speaks_plain_text_which_a_strict_server_resets() {
+    let mut plain = chain();
+    plain.services[ServiceId(0)].without_sidecar = true;
+    (plain.populations[0].users, plain.populations[0].requests_each) = (1, Some(60));
+    let permissive = run(&plain, 0);
+    let n = permissive.requests.len() as u64;
+    assert_eq!(statuses(&permissive), [("200".to_owned(), n)]);
+    // The first request makes two connections of one round trip each, without TLS; the others find them.
+    let latencies: Vec<f64> =
+        all_ended(&permissive).iter().map(|(_, it)| it.latency.as_millis_f64()).collect();
+    let way = LOCAL_ROUND_TRIP_MS * 2.0 + 20.0;
+    let first = way + 2.0 * LOCAL_ROUND_TRIP_MS;
+    assert!((latencies[0] - first).abs() < 1e-3, "{} and not {first}", latencies[0]);
+    assert!(latencies[1..].iter().all(|it| (it - way).abs() < 1e-3), "{latencies:?}");
+    // With sidecars everywhere each connection is one round trip more.
+    let mut meshed = chain();
+    (meshed.populations[0].users, meshed.populations[0].requests_each) = (1, Some(60));
+    let meshed = run(&meshed, 0);
+    let latency = all_ended(&meshed)[0].1.latency.as_millis_f64();
+    assert!((latency - first - 2.0 * LOCAL_ROUND_TRIP_MS).abs() < 1e-3, "{latency}");
+
+    let strict = |services: Vec<ServiceId>| PeerAuthentication {
+        namespace: Some("default".into()),
+        services,
+        mode: Some(MutualTls::Strict),
+        mode_of_port: None,
+    };
+    let mut refused = plain.clone();
+    refused.peer_authentications = vec![strict(vec![ServiceId(1)])];
+    let record = run(&refused, 0);
+    assert_eq!(statuses(&record), [("500".to_owned(), n)]);
+    assert_eq!(served(&record, EDGE), [n, 0]);
+    assert_eq!(counted_of(&record, EDGE, Counter::PlainTextRefused), [0, n]);
+    // STRICT everywhere: gateways have certificates, and `s0` has no sidecar that could ask for one.
+    refused.peer_authentications = vec![strict(Vec::new())];
+    assert_eq!(counted_of(&run(&refused, 0), EDGE, Counter::PlainTextRefused), [0, n]);
+    // Where the client speaks mTLS nothing changes but who might come.
+    let mut meshed = chain();
+    let before = run(&meshed, 0);
+    let n = before.requests.len() as u64;
+    meshed.peer_authentications = vec![strict(Vec::new())];
+    let after = run(&meshed, 0);
+    assert_eq!((before.requests, before.work), (after.requests, after.work));
+    // DISABLE takes TLS off, and certificates with it: nobody has a principal.
+    meshed.peer_authentications[0].mode = Some(MutualTls::Disable);
+    meshed.authorization_policies = vec![policy(Action::Allow, &[1], vec![from("*")])];
+    let record = run(&meshed, 0);
+    assert_eq!(statuses(&record), [("500".to_owned(), n)]);
+    assert_eq!(counted_of(&record, EDGE, Counter::Denied), [0, n]);
+}
+
+/// In ambient mode a ztunnel resets what is denied, a waypoint answers.
+#[test]
+fn in_ambient_mode_ztunnels_and_waypoints_deny() {
+    let mut description = chain();
+    description.mesh.data_plane = DataPlane::Ambient;
+    description.authorization_policies = vec![policy(Action::Deny, &[1], vec![from("*/sa/s0")])];
+    for waypoint in [false, true] {
+        description.services[ServiceId(1)].waypoint = waypoint;
+        let record = run(&description, 0);
+        let n = record.requests.len() as u64;
+        assert_eq!(statuses(&record), [("500".to_owned(), n)]);
+        assert_eq!((served(&record, EDGE)[1], counted_of(&record, EDGE, Counter::Denied)[1]), (0, n));
+        // To a waypoint connections are kept; to a pod each that is reset is a new one.
+        let connections = counted_of(&record, EDGE, Counter::Connections)[1];
+        assert_eq!(connections, if waypoint { 0 } else { n });
     }
 }

@@ -13,13 +13,18 @@ use meshsim_models::envoy::load_balancer::Policy;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
 use meshsim_models::envoy::proxy_cost::ProxyCost;
 use meshsim_models::envoy::retry_budget::RetryBudget;
-use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings, WeightedDestination};
+use meshsim_models::envoy::route::{
+    Conditions, Destination, Mirror, RouteSettings, ValueMatch, WeightedDestination,
+};
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, EndpointId, HostId, ServiceId, SubsetId};
+use meshsim_models::istiod::authorization_policy::{
+    Action, AuthorizationPolicy, Field, Operation, Pattern, Rule, Source,
+};
 use meshsim_models::istiod::cluster_policy::{
     ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
@@ -29,6 +34,7 @@ use meshsim_models::istiod::failover_priority::Labels;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::locality_priority::{Failover, Locality};
 use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
+use meshsim_models::istiod::peer_authentication::{MutualTls, PeerAuthentication};
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::istiod::settings::IstiodSettings;
 use meshsim_models::istiod::subset::{Subset, SubsetSettings};
@@ -392,6 +398,8 @@ fn world(seed: u64) -> Description {
         populations: (0..groups).map(|_| population(dice, &application, count, share)).collect(),
         services: services_of(dice, services),
         subsets: Table::new(),
+        authorization_policies: Vec::new(),
+        peer_authentications: Vec::new(),
         configuration_changes: Vec::new(),
         faults: Vec::new(),
         link_faults: Vec::new(),
@@ -440,7 +448,55 @@ fn world_with_rules(seed: u64) -> Description {
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
-    with_versions(&mut Dice::new(seed ^ 0x5B5E7), with_impatient_callers(dice, description))
+    let description =
+        with_versions(&mut Dice::new(seed ^ 0x5B5E7), with_impatient_callers(dice, description));
+    with_policies(&mut Dice::new(seed ^ 0xACCE55), description)
+}
+
+/// Some worlds have policies that deny, servers that take mTLS alone, and pods without a sidecar.
+fn with_policies(dice: &mut Dice, mut description: Description) -> Description {
+    if dice.chance(0.6) {
+        return description;
+    }
+    let services = description.services.len() as u32;
+    for settings in description.services.iter_mut() {
+        settings.without_sidecar = dice.chance(0.2);
+    }
+    let modes = [None, Some(MutualTls::Strict), Some(MutualTls::Disable), Some(MutualTls::Permissive)];
+    for _ in 0..dice.count(0, 2) {
+        let some = dice.chance(0.7).then(|| ServiceId(dice.count(0, services - 1)));
+        description.peer_authentications.push(PeerAuthentication {
+            namespace: some.map(|_| "default".into()),
+            services: some.into_iter().collect(),
+            mode: dice.pick(&modes),
+            mode_of_port: None,
+        });
+    }
+    for _ in 0..dice.count(0, 2) {
+        let principals = Field {
+            one_of: vec![Pattern::new(dice.pick(&["*", "*/sa/s0", "*gateway*"]))],
+            none_of: Vec::new(),
+        };
+        let methods = Field { one_of: vec![Pattern::new(dice.pick(&["GET", "POST"]))], none_of: Vec::new() };
+        description.authorization_policies.push(AuthorizationPolicy {
+            namespace: None,
+            services: vec![ServiceId(dice.count(0, services - 1))],
+            action: dice.pick(&[Action::Allow, Action::Deny]),
+            rules: vec![Rule {
+                from: if dice.chance(0.6) {
+                    vec![Source { principals, ..Source::default() }]
+                } else {
+                    Vec::new()
+                },
+                to: if dice.chance(0.3) {
+                    vec![Operation { methods, ..Operation::default() }]
+                } else {
+                    Vec::new()
+                },
+            }],
+        });
+    }
+    description
 }
 
 /// Some worlds have a version of the service that routes lead to, and rules that tell the two apart, one that selects
@@ -782,8 +838,12 @@ fn route(dice: &mut Dice, version: IstioVersion, services: u32, clusters: u32) -
         destination: destination(dice, last),
         weight: dice.count(1, 3),
     };
+    let method = Some(ValueMatch::Exact(dice.pick(&["GET", "GET", "POST"]).into()));
+    let asks = Conditions { method, ..Conditions::default() };
     RouteSettings {
-        headers: Vec::new(),
+        conditions: if dice.chance(0.2) { asks } else { Conditions::default() },
+        rewrites: Vec::new(),
+        redirect: dice.chance(0.1).then_some(302),
         destinations: if dice.chance(0.3) { vec![weighted(dice), weighted(dice)] } else { Vec::new() },
         timeout: dice.chance(0.4).then(|| millis(dice)),
         retry: if dice.chance(0.8) { RetryPolicy::new(version, Some(&retry), false) } else { None },

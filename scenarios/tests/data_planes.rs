@@ -80,7 +80,7 @@ const PLANES: [(&str, &[&str]); 4] = [
 
 /// Keys with a value that matters, where anything follows them; settings after the first are what it
 /// needs to matter, and are there without it too.
-const KEYS: [&[&str]; 51] = [
+const KEYS: [&[&str]; 53] = [
     &["mesh.data_plane=ambient"],
     &["mesh.istio_version=1.22"],
     &["mesh.connect_timeout=20ms"],
@@ -119,6 +119,8 @@ const KEYS: [&[&str]; 51] = [
     &["services.back.subsets.far={ labels = { \"topology.istio.io/cluster\" = \"cloud\" } }", TO_A_SUBSET],
     &["services.back.labels={ tier = \"far\" }", TO_A_SUBSET, A_SUBSET],
     &["services.front.labels={ tier = \"far\" }"],
+    &["services.back.sidecar=false"],
+    &["services.back.namespace=store", NO_NEIGHBOURS],
     &["gateway.load_balancer=RANDOM"],
     &["gateway.replicas=3"],
     &["gateway.concurrency=1"],
@@ -160,6 +162,10 @@ const CONFIGURE_POLICY: &str = "changes=[{ at = \"2s\", service = \"back\", clus
 /// All requests go to a subset, which no pod is in but for its labels.
 const TO_A_SUBSET: &str = "services.back.routes=[{ destinations = [{ subset = \"far\" }] }]";
 const A_SUBSET: &str = "services.back.subsets.far.labels={ tier = \"far\" }";
+
+/// In the namespace `default` nobody may ask his neighbours.
+const NO_NEIGHBOURS: &str = "authorization_policies.none={ namespace = \"default\", action = \"DENY\", \
+                             rules = [{ from = [{ namespaces = [\"default\"] }] }] }";
 
 const DETECTION: &str = "mesh.traffic_policy.outlier_detection.consecutive_5xx_errors=3";
 

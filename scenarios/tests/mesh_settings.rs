@@ -371,3 +371,290 @@ fn what_is_wrong_with_versions_and_subsets_is_said() {
     let tcp = "[services.back]\nprotocol = \"tcp\"\n";
     wrong("[services.back]\n", tcp, "service `back` speaks tcp and has subsets");
 }
+
+/// A shop whose application says paths, and a service behind it.
+const SHOP: &str = r#"[run]
+warm_up = "0s"
+duration = "60s"
+replications = 1
+[clusters.edge]
+nodes = [{ cores = "16" }]
+services = "all"
+[services.shop.endpoints.browse]
+service_time = "1ms"
+path = "/browse?kind=fast"
+[services.shop.endpoints.buy]
+service_time = "1ms"
+method = "POST"
+[services.cart.endpoints.add]
+service_time = "1ms"
+path = "/add"
+method = "POST"
+[services.cart.endpoints.list]
+service_time = "1ms"
+path = "/list"
+[users.edge]
+cluster = "edge"
+service = "shop"
+requests = { browse = 1, buy = 1 }
+rate = "20/s"
+"#;
+
+fn shop(routes: &str) -> Result<ComparisonPlan, meshsim_scenarios::problem::Problems> {
+    let scenario =
+        support::of_texts(&[("shop.toml", &format!("{SHOP}[services.shop]\nroutes = [{routes}]\n"))], &[])?;
+    ComparisonPlan::new(&scenario, &Choice::default())
+}
+
+#[test]
+fn routes_go_by_path_method_and_query() {
+    let add = "destinations = [{ service = \"cart\" }], rewrite = { uri = \"/add\" }";
+    for (condition, share) in [
+        ("uri = { exact = \"/buy\" }", 0.5),
+        ("uri = { prefix = \"/buy\" }, method = { exact = \"POST\" }", 0.5),
+        ("uri = { regex = \"/b[a-z]y\" }", 0.5),
+        ("method = { regex = \"P(OST|UT)\" }", 0.5),
+        ("query_params = { kind = { present = true } }", 0.0),
+    ] {
+        let routes = format!("{{ {condition}, {add} }}, {{}}");
+        if share == 0.0 {
+            let list = routes.replace("/add", "/list");
+            let plan = shop(&list).unwrap_or_else(|problems| panic!("{problems}"));
+            let strategy = &summary(&plan, None).strategies[0];
+            assert!(strategy.requests.failed.is_empty());
+            let served = |service: &str| strategy.served_by_pod[service]["edge"][0];
+            assert!((served("cart") / 20.0 - 0.5).abs() < 0.06 && (served("shop") / 20.0 - 0.5).abs() < 0.06);
+            continue;
+        }
+        let plan = shop(&routes).unwrap_or_else(|problems| panic!("{condition}: {problems}"));
+        assert_eq!(before_run(&plan.strategies[0]).len(), 0, "{condition}");
+        let strategy = &summary(&plan, None).strategies[0];
+        let served = |service: &str| strategy.served_by_pod[service]["edge"][0];
+        assert!((served("cart") / 20.0 - share).abs() < 0.06, "{condition}: {}", served("cart"));
+        assert!(strategy.requests.failed.is_empty(), "{condition}");
+    }
+    // A redirect is no failure, and shows as what it is.
+    let redirect = "{ method = { exact = \"POST\" }, redirect = { redirect_code = 308 } }, {}";
+    let plan = shop(redirect).unwrap_or_else(|problems| panic!("{problems}"));
+    let strategy = &summary(&plan, None).strategies[0];
+    assert!(strategy.requests.failed.is_empty());
+    let redirected = strategy.requests.redirected["308"] as f64 / strategy.requests.offered as f64;
+    assert!((redirected - 0.5).abs() < 0.06, "{redirected}");
+    assert_eq!(strategy.requests.completed + strategy.requests.in_flight, strategy.requests.offered);
+}
+
+#[test]
+fn conditions_that_nothing_meets_are_warned_of() {
+    let said = |routes: &str| -> String {
+        let plan = shop(routes).unwrap_or_else(|problems| panic!("{problems}"));
+        before_run(&plan.strategies[0]).iter().map(|it| format!("{it}\n")).collect()
+    };
+    let nobody = said("{ uri = { regex = \"/sell.*\" }, timeout = \"1s\" }, {}");
+    assert!(nobody.contains("services.shop.routes.0 (needs a request that it matches)"), "{nobody}");
+    let unseen = said("{ timeout = \"1s\" }");
+    for key in ["browse.path", "buy.method"] {
+        assert!(
+            unseen.contains(&format!(
+                "services.shop.endpoints.{key} (needs a route or policy that looks at it)"
+            )),
+            "{unseen}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_conditions_rewrites_and_redirects_is_said() {
+    for (routes, expected) in [
+        ("{ uri = { present = true } }", "uri is not compared with one thing (write one of { exact = "),
+        ("{ uri = { exact = \"/a\", prefix = \"/b\" } }", "uri is not compared with one thing"),
+        ("{ uri = { regex = \"/(a\" } }", "uri is compared with `/(a`, which is no regular expression"),
+        (
+            "{ query_params = { kind = { present = false } } }",
+            "parameter `kind` is compared with present = false",
+        ),
+        ("{ headers = { x = {} } }", "header `x` is not compared with one thing"),
+        ("{}, { method = { exact = \"GET\" } }", "route 2 of `shop` is never reached"),
+        ("{ rewrite = { uri = \"add\" } }", "a path is rewritten to `add`, which is no path"),
+        (
+            "{ method = { exact = \"POST\" }, rewrite = { uri = \"/sell\" } }",
+            "`POST /buy` is rewritten to `/sell`, which is no endpoint there (it would be answered 404; there are \
+             GET /browse, POST /buy)",
+        ),
+        ("{ uri = { exact = \"/buy\" }, rewrite = { uri = \"/buy\" } }", "the rewrite changes no path"),
+        ("{ redirect = { redirect_code = 300 } }", "redirect_code 300 is none of Envoy's"),
+        ("{ redirect = {}, timeout = \"1s\" }", "a route has a redirect and a timeout"),
+        (
+            "{ redirect = {}, destinations = [{ service = \"cart\" }] }",
+            "a route has a redirect and destinations",
+        ),
+        ("{ redirect = {}, retries = { attempts = 1 } }", "a route has a redirect and retries"),
+    ] {
+        let said = shop(routes).map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains(expected), "{routes}\n{said}");
+    }
+    let wrong = |old: &str, new: &str| {
+        let text = SHOP.replacen(old, new, 1);
+        assert_ne!(text, SHOP);
+        let scenario = support::of_texts(&[("shop.toml", &text)], &[]).unwrap();
+        ComparisonPlan::new(&scenario, &Choice::default()).map(|_| ()).unwrap_err().to_string()
+    };
+    let said = wrong("path = \"/add\"", "path = \"add\"");
+    assert!(said.contains("`add` is no path (write it as in \"/cart/add\""), "{said}");
+    let said = wrong("method = \"POST\"", "method = \"post\"");
+    assert!(said.contains("there is no method of HTTP `post`"), "{said}");
+    let said = wrong(
+        "[services.cart.endpoints.list]",
+        "[services.cart]\nprotocol = \"grpc\"\n[services.cart.endpoints.list]\nmethod = \"PUT\"",
+    );
+    assert!(said.contains("a request of gRPC is none of PUT"), "{said}");
+}
+
+/// The shop in a namespace of its own, whose `shop` calls `cart` for each purchase.
+fn guarded(lines: &str) -> Result<ComparisonPlan, meshsim_scenarios::problem::Problems> {
+    let text = SHOP
+        .replace(
+            "method = \"POST\"\n[services.cart.endpoints.add]",
+            "method = \"POST\"\ncalls = [\"cart.add\"]\n[services.cart.endpoints.add]",
+        )
+        .replace(
+            "[services.cart.endpoints.add]",
+            "[services.cart]\nnamespace = \"store\"\n[services.cart.endpoints.add]",
+        );
+    let scenario = support::of_texts(&[("shop.toml", &format!("{text}{lines}"))], &[])?;
+    ComparisonPlan::new(&scenario, &Choice::default())
+}
+
+/// How many requests of a strategy ended otherwise than well, by status, and how many were refused at `cart`.
+fn refusals(lines: &str) -> (Vec<(String, u64)>, u64, u64) {
+    let plan = guarded(lines).unwrap_or_else(|problems| panic!("{problems}"));
+    let strategy = &summary(&plan, None).strategies[0];
+    let of_cart = |counter: &str| {
+        let counters = strategy.proxy_counters.get("edge").and_then(|it| it.get("cart"));
+        counters.and_then(|it| it.get(counter)).copied().unwrap_or(0)
+    };
+    let failed = strategy.requests.failed.iter().map(|(status, count)| (status.clone(), *count)).collect();
+    (failed, of_cart("rbac_denied"), of_cart("no_filter_chain_match"))
+}
+
+#[test]
+fn what_is_refused_is_counted() {
+    let namespace = "[services.shop]\nnamespace = \"web\"\n";
+    let allow = "[authorization_policies.store]\nnamespace = \"store\"\naction = \"ALLOW\"\n\
+                 [[authorization_policies.store.rules]]\n";
+    let web = "from = [{ principals = [\"cluster.local/ns/web/sa/shop\"] }]\nto = [{ methods = [\"POST\"], paths = [\"/add\"] }]\n";
+    assert_eq!(refusals(&format!("{namespace}{allow}{web}")), (Vec::new(), 0, 0));
+    let (failed, denied, reset) = refusals(&format!("{namespace}{allow}{}", web.replace("/add", "/list")));
+    let [(status, count)] = &failed[..] else { panic!("{failed:?}") };
+    // One that is refused may be on its way back when the run ends.
+    assert!(status == "500" && denied - count <= 1 && reset == 0, "{failed:?}, {denied}, {reset}");
+    assert!((500..700).contains(&denied), "{denied}");
+    let deny = "[authorization_policies.no-web]\naction = \"DENY\"\nservices = [\"cart\"]\n\
+                rules = [{ from = [{ namespaces = [\"web\"] }] }]\n";
+    assert_eq!(refusals(&format!("{namespace}{deny}")).1, denied);
+    let gateways = "[authorization_policies.none]\naction = \"DENY\"\nservices = [\"shop\"]\n\
+                    rules = [{ from = [{ namespaces = [\"istio-system\"] }] }]\n";
+    let (failed, ..) = refusals(gateways);
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].0 == "403" && failed[0].1 > 1_000, "{failed:?}");
+    // Callers without a sidecar: of their namespace, or by themselves.
+    let strict = "[peer_authentications.store]\nnamespace = \"store\"\nmtls = { mode = \"STRICT\" }\n";
+    assert_eq!(refusals(&format!("{namespace}{strict}")), (Vec::new(), 0, 0));
+    for left_out in [
+        "[services.shop]\nsidecar = false\n",
+        "[services.shop]\nnamespace = \"web\"\n[namespaces.web]\ninjection = false\n",
+    ] {
+        let (failed, denied, reset) = refusals(&format!("{left_out}{strict}"));
+        let [(status, count)] = &failed[..] else { panic!("{failed:?}") };
+        assert!(
+            status == "500" && reset - count <= 1 && denied == 0 && (500..700).contains(&reset),
+            "{reset}"
+        );
+        let port = strict.replace("mtls = ", "services = [\"cart\"]\nmtls = ")
+            + "port_level_mtls = { 8080 = { mode = \"PERMISSIVE\" } }\n";
+        assert_eq!(refusals(&format!("{left_out}{port}")), (Vec::new(), 0, 0));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_policies_is_said() {
+    let policy = "[authorization_policies.p]\n";
+    let peer = "[peer_authentications.p]\n";
+    for (lines, expected) in [
+        (
+            format!("{policy}namespace = \"stores\"\n"),
+            "there is no namespace with a service in it: `stores` (did you mean `store`?)",
+        ),
+        (format!("{policy}services = [\"card\"]\n"), "there is no service `card` (did you mean `cart`?)"),
+        (
+            format!("{policy}namespace = \"default\"\nservices = [\"cart\"]\n"),
+            "`cart` is in namespace `store` (a policy of `default` selects pods there alone)",
+        ),
+        (
+            format!("{policy}action = \"DENY\"\n"),
+            "the policy `p` denies nothing (write rules = [{}] to deny everything)",
+        ),
+        (format!("{policy}action = \"CUSTOM\"\n"), "unknown value `CUSTOM`"),
+        (format!("{policy}rules = [{{ from = [] }}]\n"), "a rule with an empty `from` matches nothing"),
+        (format!("{policy}rules = [{{ to = [] }}]\n"), "a rule with an empty `to` matches nothing"),
+        (format!("{policy}rules = [{{ from = [{{}}] }}]\n"), "a source names nobody"),
+        (format!("{policy}rules = [{{ to = [{{}}] }}]\n"), "an operation names nothing"),
+        (
+            format!(
+                "{policy}rules = [{{ from = [{{ principals = [\"cluster.local/ns/store/sa/card\"] }}] }}]\n"
+            ),
+            "there is no principal `cluster.local/ns/store/sa/card` (did you mean `cluster.local/ns/store/sa/cart`?)",
+        ),
+        (
+            format!("{policy}rules = [{{ from = [{{ principals = [\"*/sa/bank\"] }}] }}]\n"),
+            "there is no principal like `*/sa/bank` (there are cluster.local/",
+        ),
+        (
+            format!("{policy}rules = [{{ from = [{{ namespaces = [\"st*re\"] }}] }}]\n"),
+            "`st*re` is no namespace",
+        ),
+        (
+            format!("{policy}rules = [{{ to = [{{ methods = [\"get\"] }}] }}]\n"),
+            "there is no method of HTTP `get`",
+        ),
+        (format!("{policy}rules = [{{ to = [{{ paths = [\"add\"] }}] }}]\n"), "`add` is no path"),
+        (peer.to_owned(), "`p` says nothing (write mtls = { mode = \"STRICT\" })"),
+        (format!("{peer}mtls = {{ mode = \"UNSET\" }}\n"), "unknown value `UNSET`"),
+        (
+            format!("{peer}services = [\"cart\"]\nmtls = {{ mode = \"STRICT\" }}\n"),
+            "`p` selects services of no namespace",
+        ),
+        (
+            format!("{peer}port_level_mtls = {{ 8080 = {{ mode = \"STRICT\" }} }}\n"),
+            "`p` names a port and selects no service",
+        ),
+        (
+            format!(
+                "{peer}namespace = \"store\"\nservices = [\"cart\"]\nport_level_mtls = {{ 80 = {{ mode = \"STRICT\" }} }}\n"
+            ),
+            "nobody listens on port 80 (all services listen on 8080)",
+        ),
+        (
+            format!("{peer}mtls = {{ mode = \"STRICT\" }}\n[mesh]\nmtls = false\n"),
+            "servers are STRICT and mesh.mtls is false",
+        ),
+        (
+            format!(
+                "{peer}mtls = {{ mode = \"STRICT\" }}\n[peer_authentications.q]\nmtls = {{ mode = \"DISABLE\" }}\n"
+            ),
+            "`p` and `q` are for the same pods",
+        ),
+        (
+            "[namespaces.bank]\ninjection = false\n".to_owned(),
+            "there is no namespace with a service in it: `bank`",
+        ),
+        (
+            format!(
+                "[mesh]\ndata_plane = \"ambient\"\n{policy}rules = [{{ to = [{{ methods = [\"GET\"] }}] }}]\n"
+            ),
+            "the policy `p` looks at requests to `cart`, which has no waypoint",
+        ),
+    ] {
+        let said = guarded(&lines).map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains(expected), "{lines}\n{said}");
+    }
+}

@@ -104,6 +104,10 @@ pub struct Endpoint {
     pub service: ServiceId,
     /// Its name, among those of its service.
     pub name: String,
+    /// The path of its requests, with a query if they have one.
+    pub path: String,
+    /// Their method.
+    pub method: String,
     /// What it does itself.
     pub internal: InternalService,
     /// Law of the CPU time of a request, instead of what the internal service costs.
@@ -132,6 +136,8 @@ impl Endpoint {
         Self {
             service,
             name: DEFAULT_ENDPOINT.to_owned(),
+            path: "/".to_owned(),
+            method: "GET".to_owned(),
             internal,
             service_time: None,
             wait: None,

@@ -43,7 +43,7 @@ pub enum Before {
     Sidecar,
     /// The ztunnel of its node.
     Ztunnel,
-    /// Nothing: there is no mesh, or the pod is outside.
+    /// Nothing: there is no mesh, or the pod has no sidecar, or is outside.
     Nothing,
 }
 

@@ -1,24 +1,31 @@
 //! What a VirtualService says of a service: which requests go where, how long and how often.
 //!
 //! # Models
-//! Routes are tried in their order; the first whose headers all match holds, and a request that
-//! none matches is answered 404 (flag NR). A service without routes has one that sends everything
+//! Routes are tried in their order; the first whose conditions all hold takes the request: its path without the query,
+//! its method, its headers, the parameters of its query. A request that none takes is answered 404 (flag NR). A service without routes has one that sends everything
 //! to the service itself, without a time-out and with the release's default retries. The
 //! destination is drawn by weight once per request; its retries go to the same one.
 //! A mirror is a copy of the request to another destination, whose answer nobody waits for.
+//! A redirect is the answer: the client's proxy gives it, 301 unless another status is said. A rewrite changes the path: what
+//! is executed then is the endpoint of that path, and whoever looks at the request further on sees that one.
 //!
 //! # Assumptions
 //! - Cells do not pass on the headers of the requests that they serve (µBench's do not): only
 //!   gateways see those of the users. Effect: routes with headers are for users' requests.
 //! - A mirrored request is not mirrored again, has no time-out and is not retried.
+//! - Clients do not follow redirects: they have their answer. What a rewritten request costs is not foreseen by what is
+//!   reckoned of a run before it (`check`).
+//! - A regular expression stands for those of the values that occur in a scenario that it matches as a whole; whoever
+//!   reads the scenario finds them, so that nothing is matched during a run.
 //!
 //! # Source
-//! Istio, VirtualService (`HTTPRoute`, `HTTPMatchRequest`, `HTTPRouteDestination`, `mirror`,
-//! `mirrorPercentage`); Envoy, `config.route.v3.RouteAction`.
+//! Istio, VirtualService (`HTTPRoute`, `HTTPMatchRequest`, `HTTPRouteDestination`, `HTTPRewrite`, `HTTPRedirect`,
+//! `mirror`, `mirrorPercentage`); `route.go`, `TranslateRouteMatch` (a regular expression is RE2 and matches all of a value).
+//! Envoy, `config.route.v3.RouteAction`, `RedirectAction`.
 
 use super::fault_injection::FaultInjection;
 use super::retry::Retry;
-use crate::ids::{RouteId, ServiceId, UpstreamId};
+use crate::ids::{EndpointId, RouteId, ServiceId, UpstreamId};
 use crate::istiod::istio_version::IstioVersion;
 use crate::istiod::retry_policy::RetryPolicy;
 use crate::istiod::subset::Subset;
@@ -27,8 +34,8 @@ use meshsim_core::SimDuration;
 /// A route of a service, in plain values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteSettings {
-    /// What its headers must be; all of them.
-    pub headers: Vec<HeaderMatch>,
+    /// Which requests it takes.
+    pub conditions: Conditions,
     /// Where it goes; empty: to the service itself.
     pub destinations: Vec<WeightedDestination>,
     /// How long the whole request may take; absent: as long as it takes.
@@ -39,6 +46,34 @@ pub struct RouteSettings {
     pub fault: FaultInjection,
     /// Where a copy goes.
     pub mirror: Option<Mirror>,
+    /// What requests become whose path it rewrites: endpoints of the service in ascending order, each with another one.
+    pub rewrites: Vec<(EndpointId, EndpointId)>,
+    /// The status of the redirect that it answers with, and then it sends nothing anywhere.
+    pub redirect: Option<u16>,
+}
+
+/// What a route asks of requests; nothing: it takes all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// What the path must be, without its query.
+    pub path: Option<ValueMatch>,
+    /// What the method must be.
+    pub method: Option<ValueMatch>,
+    /// What headers must be; all of them.
+    pub headers: Vec<FieldMatch>,
+    /// What parameters of the query must be; all of them.
+    pub query: Vec<FieldMatch>,
+}
+
+/// What routes see of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// Its path with its query.
+    pub path: &'a str,
+    /// Its headers, with names in lower case.
+    pub headers: &'a [(String, String)],
 }
 
 /// A service or a subset of its endpoints.
@@ -68,10 +103,10 @@ pub struct Mirror {
     pub percent: f64,
 }
 
-/// What a header must be.
+/// What a header or a parameter of the query must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderMatch {
-    /// Its name, in lower case.
+pub struct FieldMatch {
+    /// Its name; a header's in lower case.
     pub name: String,
     /// What its value must be.
     pub value: ValueMatch,
@@ -82,12 +117,14 @@ pub struct HeaderMatch {
 /// What a value must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueMatch {
-    /// Anything, if the header is there.
+    /// Anything, if it is there.
     Present,
     /// This.
     Exact(String),
     /// Something that begins so.
     Prefix(String),
+    /// One of these: the values that a regular expression matches.
+    OneOf(Vec<String>),
 }
 
 /// A route as proxies use it.
@@ -107,7 +144,10 @@ pub struct Route {
     pub fault: FaultInjection,
     /// Where a copy goes, and of how many requests (percent).
     pub mirror: Option<(UpstreamId, f64)>,
-    headers: Vec<HeaderMatch>,
+    /// The status of the redirect that it answers with.
+    pub redirect: Option<u16>,
+    rewrites: Vec<(EndpointId, EndpointId)>,
+    conditions: Conditions,
 }
 
 impl RouteSettings {
@@ -137,7 +177,8 @@ impl Route {
             })
             .collect();
         let only = if let [(only, _)] = destinations.as_slice() { *only } else { None };
-        let is_plain = settings.timeout.is_none() && settings.fault.is_none() && settings.mirror.is_none();
+        let acts = settings.timeout.is_some() || !settings.fault.is_none() || settings.mirror.is_some();
+        let is_plain = !acts && settings.redirect.is_none() && settings.rewrites.is_empty();
         Self {
             plain: only.filter(|_| is_plain),
             destinations,
@@ -146,14 +187,23 @@ impl Route {
             retry: settings.retry.as_ref().map(Retry::new),
             fault: settings.fault,
             mirror: settings.mirror.and_then(|it| Some((upstream_of(it.destination)?, it.percent))),
-            headers: settings.headers.clone(),
+            redirect: settings.redirect,
+            rewrites: settings.rewrites.clone(),
+            conditions: settings.conditions.clone(),
         }
     }
 
-    /// Whether a request with these headers takes it.
+    /// Whether it takes a request.
     #[must_use]
-    pub fn takes(&self, headers: &[(String, String)]) -> bool {
-        self.headers.iter().all(|header| header.matches(headers))
+    pub fn takes(&self, request: RequestHead<'_>) -> bool {
+        self.conditions.hold(request)
+    }
+
+    /// What a request becomes whose path it rewrites; nothing if it leaves it.
+    #[must_use]
+    pub fn rewritten(&self, endpoint: EndpointId) -> Option<EndpointId> {
+        let found = self.rewrites.binary_search_by_key(&endpoint, |(from, _)| *from).ok()?;
+        Some(self.rewrites[found].1)
     }
 
     /// The destination of a request, by a number from 0 to 1 that is drawn if there are several; none if it is a subset
@@ -170,15 +220,49 @@ impl Route {
     }
 }
 
-impl HeaderMatch {
-    fn matches(&self, headers: &[(String, String)]) -> bool {
-        let value = headers.iter().find(|(name, _)| *name == self.name).map(|(_, value)| value);
-        let matches = value.is_some_and(|value| match &self.value {
-            ValueMatch::Present => true,
-            ValueMatch::Exact(exact) => value == exact,
-            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_str()),
-        });
-        matches != self.invert
+impl Conditions {
+    /// Whether a request meets all of them.
+    #[must_use]
+    pub fn hold(&self, request: RequestHead<'_>) -> bool {
+        let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(header, _)| header == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        // A parameter without a value has an empty one; of several of one name the first counts.
+        let parameter = |name: &str| {
+            let mut all = query.split('&').map(|it| it.split_once('=').unwrap_or((it, "")));
+            all.find(|(parameter, _)| *parameter == name).map(|(_, value)| value)
+        };
+        self.path.as_ref().is_none_or(|it| it.matches(path))
+            && self.method.as_ref().is_none_or(|it| it.matches(request.method))
+            && self.headers.iter().all(|it| it.holds(header(&it.name)))
+            && self.query.iter().all(|it| it.holds(parameter(&it.name)))
+    }
+
+    /// Whether it takes all requests.
+    #[must_use]
+    pub const fn are_none(&self) -> bool {
+        self.path.is_none() && self.method.is_none() && self.headers.is_empty() && self.query.is_empty()
+    }
+}
+
+impl FieldMatch {
+    fn holds(&self, value: Option<&str>) -> bool {
+        value.is_some_and(|value| self.value.matches(value)) != self.invert
+    }
+}
+
+impl ValueMatch {
+    /// Whether a value that is there is one of these.
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Exact(exact) => value == exact,
+            Self::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            Self::OneOf(all) => all.iter().any(|it| it == value),
+        }
     }
 }
 
@@ -217,21 +301,45 @@ mod tests {
     }
 
     #[test]
-    fn all_headers_must_match() {
-        let header = |name: &str, value, invert| HeaderMatch { name: name.into(), value, invert };
-        let settings = RouteSettings {
+    fn all_conditions_must_hold() {
+        let field = |name: &str, value, invert| FieldMatch { name: name.into(), value, invert };
+        let settings = |conditions| RouteSettings { conditions, ..Default::default() };
+        let of_headers = settings(Conditions {
             headers: vec![
-                header("x-user", ValueMatch::Prefix("beta-".into()), false),
-                header("x-bot", ValueMatch::Present, true),
+                field("x-user", ValueMatch::Prefix("beta-".into()), false),
+                field("x-bot", ValueMatch::Present, true),
             ],
             ..Default::default()
-        };
+        });
         let takes = |headers: &[(&str, &str)]| {
             let headers: Vec<_> = headers.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
-            route(&settings).takes(&headers)
+            route(&of_headers).takes(RequestHead { method: "GET", path: "/", headers: &headers })
         };
         assert!(takes(&[("x-user", "beta-7")]));
         assert!(!takes(&[("x-user", "beta-7"), ("x-bot", "")]));
         assert!(!takes(&[("x-user", "alpha")]) && !takes(&[]));
+        let of_line = settings(Conditions {
+            path: Some(ValueMatch::Prefix("/cart".into())),
+            method: Some(ValueMatch::OneOf(vec!["PUT".into(), "POST".into()])),
+            query: vec![field("kind", ValueMatch::Exact("fast".into()), false)],
+            ..Default::default()
+        });
+        let takes = |method, path| route(&of_line).takes(RequestHead { method, path, headers: &[] });
+        assert!(takes("POST", "/cart?kind=fast") && takes("PUT", "/cart/add?id=7&kind=fast"));
+        assert!(!takes("GET", "/cart?kind=fast") && !takes("POST", "/car?kind=fast"));
+        assert!(
+            !takes("POST", "/cart?kind=slow&kind=fast")
+                && !takes("POST", "/cart")
+                && !takes("POST", "/cart?kind")
+        );
+        assert!(Conditions::default().are_none() && route(&settings(Conditions::default())).plain.is_some());
+    }
+
+    #[test]
+    fn a_path_that_is_rewritten_is_another_endpoint() {
+        let [a, b, c] = [0, 1, 2].map(EndpointId);
+        let rewriting = route(&RouteSettings { rewrites: vec![(a, c)], ..Default::default() });
+        assert_eq!([a, b].map(|it| rewriting.rewritten(it)), [Some(c), None]);
+        assert_eq!(rewriting.plain, None, "it acts before the first attempt");
     }
 }

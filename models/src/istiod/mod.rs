@@ -1,5 +1,6 @@
 //! What istiod decides: what proxies are told of endpoints, policies and routes, by release.
 
+pub mod authorization_policy;
 pub mod cluster_policy;
 pub mod debounce;
 pub mod distribute;
@@ -9,6 +10,7 @@ pub mod failover_priority;
 pub mod istio_version;
 pub mod locality_priority;
 pub mod locality_setting;
+pub mod peer_authentication;
 pub mod push_kind;
 pub mod push_queue;
 pub mod retry_policy;

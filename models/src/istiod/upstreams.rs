@@ -22,14 +22,14 @@
 //! # Source
 //! Istio, DestinationRule and VirtualService; `cluster_builder.go`, `route.go`.
 
-use crate::application::call_graph::Protocol;
+use crate::application::call_graph::{Endpoint, Protocol};
 use crate::envoy::load_balancer::Policy;
 use crate::envoy::outlier_detection::OutlierDetection;
 use crate::envoy::priority_load::DEFAULT_PANIC_THRESHOLD;
-use crate::envoy::route::{Destination, Route, RouteSettings};
+use crate::envoy::route::{Destination, RequestHead, Route, RouteSettings};
 use crate::envoy::session_affinity::{ConsistentHash, HashBalancer};
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{ConfigurationId, PopulationId, RouteId, ServiceId, UpstreamId};
+use crate::ids::{ConfigurationId, EndpointId, PopulationId, RouteId, ServiceId, UpstreamId};
 use crate::istiod::cluster_policy::{ClusterPolicy, LbPolicy, Surroundings, TrafficPolicy};
 use crate::istiod::locality_setting::{self, InForce, LocalitySetting};
 use crate::istiod::subset::{Selector, Subset};
@@ -50,6 +50,10 @@ pub struct Upstreams {
     has_per_try_timeouts: bool,
     /// Whether any upstream judges connecting by itself.
     splits_origins: bool,
+    /// By population: which of the headers that requests have are its.
+    headers: Vec<u32>,
+    /// How many endpoints there are.
+    endpoints: usize,
     /// By service: whether its servers ever limit what they have under way.
     limits_servers: Table<ServiceId, bool>,
 }
@@ -61,10 +65,8 @@ struct Configuration {
     of_services: Table<ServiceId, UpstreamId>,
     /// By service: its routes, in their order.
     routes: Table<ServiceId, Range<u32>>,
-    /// By service: the route of a request without headers.
-    plain: Table<ServiceId, Option<RouteId>>,
-    /// By population and service.
-    of_users: Vec<Option<RouteId>>,
+    /// By the headers that requests have, none first, and by endpoint: the route that takes them.
+    taken: Vec<Option<RouteId>>,
 }
 
 impl Upstreams {
@@ -74,7 +76,8 @@ impl Upstreams {
         let services = &description.services;
         let mut settings: Table<ServiceId, ServiceSettings> =
             services.enumerate().map(|(id, it)| in_force(description, id, it)).collect();
-        let mut making = Making { description, specs: Table::new(), routes: Table::new() };
+        let (headers, of_population) = headers(description);
+        let mut making = Making { description, headers, specs: Table::new(), routes: Table::new() };
         let mut current = BTreeMap::new();
         let mut configurations = Table::new();
         configurations.push(making.configuration(&settings, &mut current, None));
@@ -93,8 +96,11 @@ impl Upstreams {
         let mut judged = specs.iter().filter_map(|it| it.outlier_detection.as_ref());
         let splits_origins = judged.any(|it| it.split_external_local_origin_errors);
         let mut limits_servers: Table<ServiceId, bool> = services.iter().map(|_| false).collect();
-        for it in specs.iter().filter(|it| it.limits_servers) {
-            limits_servers[it.service] = true;
+        // What a subset says does not hold at servers.
+        for it in specs.iter().filter(|it| it.limits_servers && it.subset.is_none()) {
+            for version in description.versions_of(it.service) {
+                limits_servers[version] = true;
+            }
         }
         Self {
             specs,
@@ -103,6 +109,8 @@ impl Upstreams {
             configurations,
             has_per_try_timeouts,
             splits_origins,
+            headers: of_population,
+            endpoints: description.application.endpoints.len(),
             limits_servers,
         }
     }
@@ -180,8 +188,8 @@ impl Upstreams {
     /// Which route a request without headers takes; none if no route does.
     #[must_use]
     #[inline]
-    pub fn plain_route(&self, configuration: ConfigurationId, service: ServiceId) -> Option<RouteId> {
-        self.configurations[configuration].plain[service]
+    pub fn plain_route(&self, configuration: ConfigurationId, endpoint: EndpointId) -> Option<RouteId> {
+        self.configurations[configuration].taken[endpoint.index()]
     }
 
     /// Which route a user's request takes, by the headers of its population; none if no route does.
@@ -191,16 +199,21 @@ impl Upstreams {
         &self,
         configuration: ConfigurationId,
         population: PopulationId,
-        service: ServiceId,
+        endpoint: EndpointId,
     ) -> Option<RouteId> {
-        let current = &self.configurations[configuration];
-        current.of_users[population.index() * current.plain.len() + service.index()]
+        let row = self.headers[population.index()] as usize * self.endpoints;
+        self.configurations[configuration].taken[row + endpoint.index()]
     }
 }
+
+/// Names and values.
+type Headers<'a> = &'a [(String, String)];
 
 /// Makes configurations, one after the other.
 struct Making<'a> {
     description: &'a Description,
+    /// All that requests have, none first.
+    headers: Vec<Headers<'a>>,
     specs: Table<UpstreamId, UpstreamSpec>,
     routes: Table<RouteId, Route>,
 }
@@ -238,16 +251,17 @@ impl Making<'_> {
                 before.filter(|before| self.are(before, &made)).unwrap_or_else(|| self.add(made))
             })
             .collect();
-        let taken = |of: &Range<u32>, headers: &[(String, String)]| {
-            of.clone().map(RouteId).find(|&route| self.routes[route].takes(headers))
+        let endpoints = &self.description.application.endpoints;
+        let taken = |headers: Headers<'_>| -> Vec<Option<RouteId>> {
+            let route_of = |it: &Endpoint| {
+                let request = RequestHead { method: &it.method, path: &it.path, headers };
+                routes[it.service].clone().map(RouteId).find(|&route| self.routes[route].takes(request))
+            };
+            endpoints.iter().map(route_of).collect()
         };
-        let populations = self.description.populations.iter();
         Configuration {
+            taken: self.headers.iter().flat_map(|headers| taken(headers)).collect(),
             of_services: settings.enumerate().map(of_service).collect(),
-            plain: routes.iter().map(|of| taken(of, &[])).collect(),
-            of_users: populations
-                .flat_map(|population| routes.iter().map(|of| taken(of, &population.headers)))
-                .collect(),
             routes,
         }
     }
@@ -292,6 +306,22 @@ impl Making<'_> {
         }
         first..self.routes.len() as u32
     }
+}
+
+/// The headers that requests have, none first, and which of them those of each population are.
+fn headers(description: &Description) -> (Vec<Headers<'_>>, Vec<u32>) {
+    let mut all: Vec<Headers<'_>> = vec![&[]];
+    let mut known: BTreeMap<Headers<'_>, u32> = [(all[0], 0)].into();
+    let mut of_population = Vec::with_capacity(description.populations.len());
+    for population in &description.populations {
+        let next = all.len() as u32;
+        let number = *known.entry(&population.headers).or_insert(next);
+        if number == next {
+            all.push(&population.headers);
+        }
+        of_population.push(number);
+    }
+    (all, of_population)
 }
 
 /// What is told of a service under the data plane that there is.

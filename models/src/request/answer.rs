@@ -42,6 +42,10 @@ pub enum Status {
     NoRoute,
     /// 503 with flag NC: its route leads to a subset that no rule defines.
     NoCluster,
+    /// 403: policies deny it, says the server's sidecar, or a waypoint.
+    AccessDenied,
+    /// A redirect, by a route.
+    Redirected(u16),
     /// This status with flag FI: injected in place of an answer.
     FaultInjected(u16),
     /// No status, shown as 0, with flag DC: the caller gave up and closed its connection.
@@ -62,6 +66,7 @@ impl Status {
     pub const fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
+            Self::AccessDenied => 403,
             Self::NoRoute => 404,
             Self::ServiceError => 500,
             Self::UpstreamReset
@@ -72,7 +77,18 @@ impl Status {
             | Self::NoCluster => 503,
             Self::Timeout => 504,
             Self::CallerGone | Self::NoIngress => 0,
-            Self::ServiceFailure(code) | Self::FaultInjected(code) => code,
+            Self::ServiceFailure(code) | Self::FaultInjected(code) | Self::Redirected(code) => code,
+        }
+    }
+
+    /// The body of such an answer of a proxy itself (bytes).
+    #[must_use]
+    pub const fn local_body(self) -> u32 {
+        match self {
+            Self::Redirected(_) => 0,
+            // "RBAC: access denied"
+            Self::AccessDenied => 19,
+            _ => LOCAL_REPLY_BODY,
         }
     }
 
@@ -80,7 +96,12 @@ impl Status {
     #[must_use]
     pub const fn flag(self) -> &'static str {
         match self {
-            Self::Ok | Self::ServiceError | Self::ServiceFailure(_) | Self::ServerOverflow => "",
+            Self::Ok
+            | Self::ServiceError
+            | Self::ServiceFailure(_)
+            | Self::ServerOverflow
+            | Self::AccessDenied
+            | Self::Redirected(_) => "",
             Self::UpstreamReset => "UC",
             Self::ConnectFailure => "UF",
             Self::NoHealthyUpstream => "UH",

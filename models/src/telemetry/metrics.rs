@@ -43,11 +43,15 @@ pub enum Counter {
     SessionMoves,
     /// `downstream_rq_rx_reset`: requests whose caller gave up (Envoy counts them per listener).
     CallersGone,
+    /// `rbac_denied`: requests, or connections, that policies denied, at the server's side.
+    Denied,
+    /// `no_filter_chain_match`: requests in plain text that a STRICT server reset (Envoy counts connections).
+    PlainTextRefused,
 }
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Connections,
         Self::ConnectFailures,
         Self::ConnectionOverflows,
@@ -60,6 +64,8 @@ impl Counter {
         Self::EjectionOverflows,
         Self::SessionMoves,
         Self::CallersGone,
+        Self::Denied,
+        Self::PlainTextRefused,
     ];
 
     /// Envoy's name.
@@ -78,6 +84,8 @@ impl Counter {
             Self::EjectionOverflows => "ejections_overflow",
             Self::SessionMoves => "session_moves",
             Self::CallersGone => "downstream_rq_rx_reset",
+            Self::Denied => "rbac_denied",
+            Self::PlainTextRefused => "no_filter_chain_match",
         }
     }
 }

@@ -39,6 +39,8 @@ impl Description {
             mesh: MeshSettings::default(),
             services: Table::new(),
             subsets: Table::new(),
+            authorization_policies: Vec::new(),
+            peer_authentications: Vec::new(),
             configuration_changes: Vec::new(),
             gateway: GatewaySettings::default(),
             populations: Vec::new(),

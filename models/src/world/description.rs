@@ -13,11 +13,13 @@ use crate::faults::outage::Outage;
 use crate::faults::pod::PodFault;
 use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, HostId, ServiceId, SubsetId};
+use crate::istiod::authorization_policy::AuthorizationPolicy;
 use crate::istiod::cluster_policy::TrafficPolicy;
 use crate::istiod::failover_priority::Labels;
 use crate::istiod::istio_version::{IstioVersion, NEWEST};
 use crate::istiod::locality_priority::Locality;
 use crate::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
+use crate::istiod::peer_authentication::PeerAuthentication;
 use crate::istiod::settings::IstiodSettings;
 use crate::istiod::subset::SubsetSettings;
 use crate::kubernetes::scheduler::node::Taint;
@@ -26,6 +28,9 @@ use crate::network::tcp::TcpSettings;
 use crate::units::{BitsPerSecond, Cores};
 use crate::users::population::Population;
 use meshsim_core::{SimDuration, SimTime, Table};
+
+/// Kubernetes' namespace of what names none.
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -57,6 +62,10 @@ pub struct Description {
     pub services: Table<ServiceId, ServiceSettings>,
     /// The names of subsets that rules define or routes name.
     pub subsets: Table<SubsetId, String>,
+    /// Who may ask whom for what.
+    pub authorization_policies: Vec<AuthorizationPolicy>,
+    /// Which servers take plain text.
+    pub peer_authentications: Vec<PeerAuthentication>,
     /// What it is told instead during the run, in the order of time.
     pub configuration_changes: Vec<ConfigurationChange>,
     /// How users come in.
@@ -226,6 +235,11 @@ pub struct ServiceSettings {
     pub labels: Labels,
     /// Whose Service its pods stand behind, if it has none of its own: it is a version of that service.
     pub version_of: Option<ServiceId>,
+    /// Its namespace; absent: [`DEFAULT_NAMESPACE`].
+    pub namespace: Option<String>,
+    /// Whether its pods have no sidecar where those of others have one: they are left out of the injection, and speak
+    /// plain text.
+    pub without_sidecar: bool,
     /// Whether it is outside the clusters (a ServiceEntry): every cluster reaches an endpoint of its own, which stands on
     /// no node, has no sidecar, and waits as its endpoints say.
     pub external: bool,
@@ -287,6 +301,12 @@ impl Description {
     #[must_use]
     pub fn front_of(&self, service: ServiceId) -> ServiceId {
         self.services[service].version_of.unwrap_or(service)
+    }
+
+    /// The namespace of a service.
+    #[must_use]
+    pub fn namespace_of(&self, service: ServiceId) -> &str {
+        self.services[service].namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// A service and its versions, in the order of their numbers.

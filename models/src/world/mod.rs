@@ -1,5 +1,6 @@
 //! A world: a description made to run, and what it reports.
 
+pub mod access;
 mod build;
 mod builder;
 pub mod containers;

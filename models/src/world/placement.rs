@@ -14,7 +14,7 @@
 //! - Everywhere else nobody asks whether nodes have what the pods that run from the start request. Effect: pods may
 //!   stand on a node that would not have taken them; its cores are shared all the same.
 
-use super::description::{ClusterSpec, Deployment, Description};
+use super::description::{ClusterSpec, DataPlane, Deployment, Description};
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::istiod::locality_setting::REGION_LABEL;
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
@@ -143,7 +143,8 @@ pub fn requests_of(description: &Description, service: ServiceId) -> PodRequests
         return PodRequests::of([]);
     }
     let workload = description.kubernetes.workload(service);
-    let sidecar = description.mesh.data_plane == super::description::DataPlane::Sidecar;
+    let sidecar =
+        description.mesh.data_plane == DataPlane::Sidecar && !description.services[service].without_sidecar;
     PodRequests::of([&workload.application].into_iter().chain(sidecar.then_some(&workload.sidecar)))
 }
 

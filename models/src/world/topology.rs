@@ -1,5 +1,6 @@
 //! The part of a world that never changes in a run, shared by all clusters.
 
+use super::access::Access;
 use super::description::{DataPlane, Deployment, Description};
 use super::flows::Flows;
 use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
@@ -83,6 +84,8 @@ pub struct Topology {
     pub ways: Ways,
     /// What the links on these ways are like at a time.
     pub links: LinkStates,
+    /// Who speaks mTLS with whom, and what is refused.
+    pub access: Access,
     /// What passing a proxy takes.
     pub passes: ProxyPasses,
     /// Spread of the CPU time at equal work, if there is any.
@@ -177,6 +180,7 @@ impl Topology {
             local_hosts: description.hosts.ids().collect(),
             links: LinkStates::new(&description.links, &cuts),
             ways: Ways::new(description.clusters.len(), &description.links),
+            access: Access::new(&description),
             passes: ProxyPasses::new(&description),
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
@@ -199,7 +203,7 @@ impl Topology {
         &self.description.application
     }
 
-    /// Whether every pod has a sidecar.
+    /// Whether pods have sidecars, unless they are left out.
     #[must_use]
     pub fn has_sidecars(&self) -> bool {
         self.description.mesh.data_plane == DataPlane::Sidecar
@@ -209,7 +213,7 @@ impl Topology {
     #[must_use]
     #[inline]
     pub fn has_sidecar(&self, pod: PodId) -> bool {
-        self.has_sidecars() && !self.is_outside(pod)
+        self.access.is_injected(self.pod_ids.service_of(pod))
     }
 
     /// Whether what comes to a pod passes a ztunnel.
@@ -341,7 +345,7 @@ impl Topology {
         let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
         let was_there = |&proxy: &ProxyId| match proxies[proxy].kind {
-            ProxyKind::Sidecar(pod) => self.node_at_start(pod).is_some() && !self.is_outside(pod),
+            ProxyKind::Sidecar(pod) => self.node_at_start(pod).is_some() && self.has_sidecar(pod),
             ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => true,
         };
         let envoys = proxies.ids().filter(was_there).count() - ztunnels;

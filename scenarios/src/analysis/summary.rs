@@ -183,12 +183,15 @@ pub struct Bytes {
 }
 
 /// Where the requests went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Requests {
     /// Arrived.
     pub offered: u64,
     /// Succeeded.
     pub completed: u64,
+    /// Of these, redirected by a route, by status.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redirected: BTreeMap<String, u64>,
     /// Failed, by status and Envoy's flag, as in `503 UF`.
     pub failed: BTreeMap<String, u64>,
     /// Not ended when the run did.
@@ -465,13 +468,16 @@ impl Requests {
 }
 
 fn requests<'a>(counts: impl Iterator<Item = &'a Counts>) -> Requests {
-    let mut requests = Requests { offered: 0, completed: 0, failed: BTreeMap::new(), in_flight: 0 };
+    let mut requests = Requests::default();
     for it in counts {
         requests.offered += it.offered;
         requests.completed += it.completed;
         requests.in_flight += it.in_flight;
         for (cause, count) in &it.failed {
             *requests.failed.entry(cause.clone()).or_default() += count;
+        }
+        for (status, count) in &it.redirected {
+            *requests.redirected.entry(status.clone()).or_default() += count;
         }
     }
     requests

@@ -68,6 +68,8 @@ pub struct Counts {
     pub offered: u64,
     /// Answered with a success.
     pub completed: u64,
+    /// Of these, those that a route has redirected, by status.
+    pub redirected: BTreeMap<String, u64>,
     /// Answered otherwise, by status and flag, as in `503 UF`.
     pub failed: BTreeMap<String, u64>,
     /// Not ended.
@@ -153,6 +155,8 @@ pub(super) struct Tally {
     counts: Counts,
     /// So many have failed in each way.
     failed: Vec<(Status, u64)>,
+    /// So many were redirected with each status.
+    redirected: Vec<(Status, u64)>,
     histogram: Histogram,
     batches: Vec<Histogram>,
 }
@@ -241,6 +245,7 @@ impl Tally {
         Self {
             counts: Counts::default(),
             failed: Vec::new(),
+            redirected: Vec::new(),
             histogram: Histogram::new(Resolution::PerMille),
             batches: vec![Histogram::new(batches); BATCHES],
         }
@@ -256,21 +261,31 @@ impl Tally {
             self.counts.completed += 1;
             self.histogram.record(end.latency.as_nanos());
             self.batches[batch.min(BATCHES - 1)].record(end.latency.as_nanos());
+            if matches!(end.status, Status::Redirected(_)) {
+                count(&mut self.redirected, end.status);
+            }
             return;
         }
-        match self.failed.iter_mut().find(|(status, _)| *status == end.status) {
-            Some((_, count)) => *count += 1,
-            None => self.failed.push((end.status, 1)),
-        }
+        count(&mut self.failed, end.status);
     }
 
     /// What the users got.
     pub(super) fn into_group(self) -> Group {
-        let Self { mut counts, failed, histogram, batches } = self;
-        for (status, count) in failed {
-            *counts.failed.entry(status.to_string()).or_default() += count;
+        let Self { mut counts, failed, redirected, histogram, batches } = self;
+        for (by_status, into) in [(failed, &mut counts.failed), (redirected, &mut counts.redirected)] {
+            for (status, count) in by_status {
+                *into.entry(status.to_string()).or_default() += count;
+            }
         }
         Group { counts, histogram, batches }
+    }
+}
+
+/// One more of a status.
+fn count(by_status: &mut Vec<(Status, u64)>, status: Status) {
+    match by_status.iter_mut().find(|(known, _)| *known == status) {
+        Some((_, count)) => *count += 1,
+        None => by_status.push((status, 1)),
     }
 }
 

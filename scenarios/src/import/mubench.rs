@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! One service per key, with one endpoint each. Keys that only tell how to deploy it (`url`,
-//! `path`, `image`, `namespace`, memory ...) are accepted and change nothing. Keys that µBench does not know, which
+//! `image`, `namespace`, memory ...) are accepted and change nothing. Keys that µBench does not know, which
 //! it ignores, are told once; one that is an edit away from a known key is an error. So are probabilities for services
 //! that are not in the list of their group told: the cell looks them up by that list. What is not
 //! simulated yet is refused rather than half simulated: `request_method: grpc`, `alternative_behaviors`, further
@@ -33,24 +33,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Keys of a service that say how to deploy it and change nothing here.
-const DEPLOYMENT_KEYS: [&str; 9] = [
-    "url",
-    "path",
-    "image",
-    "namespace",
-    "function_id",
-    "memory-requests",
-    "memory-limits",
-    "database_id",
-    "cogs",
-];
+const DEPLOYMENT_KEYS: [&str; 8] =
+    ["url", "image", "namespace", "function_id", "memory-requests", "memory-limits", "database_id", "cogs"];
+
+/// Where µBench's cells listen.
+const DEFAULT_PATH: &str = "/api/v1";
 
 /// Keys of a service that mean something here.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "external_services",
     "internal_service",
     "alternative_behaviors",
     "request_method",
+    "path",
     "workers",
     "threads",
     "replicas",
@@ -134,6 +129,7 @@ fn read_service(
 ) -> (Service, Endpoint) {
     let mut service = Service::new(name, EndpointId(index));
     let mut endpoint = Endpoint::new(ServiceId(index), InternalService::idle());
+    endpoint.path = DEFAULT_PATH.to_owned();
     let mut has_internal_service = false;
     for (key, value) in &reader.entries(raw).0 {
         match key.as_str() {
@@ -150,6 +146,11 @@ fn read_service(
                 service.cpu_request = reader.cores(value, 0.0);
             }
             "request_method" => read_method(reader, value),
+            // Whatever else stands there was never looked at.
+            "path" => match serde_json::from_str::<String>(value.get()) {
+                Ok(path) if path.starts_with('/') => endpoint.path = path,
+                _ => {}
+            },
             "alternative_behaviors" => refuse_unless_empty(reader, value, "alternative_behaviors"),
             "sidecar" => refuse_unless_empty(reader, value, "sidecar (a further container)"),
             other if DEPLOYMENT_KEYS.contains(&other) => {}

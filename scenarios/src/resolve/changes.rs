@@ -90,7 +90,8 @@ pub(super) fn of_configuration(
 ) -> Vec<ConfigurationChange> {
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
     let clusters: Vec<&str> = network.clusters.iter().map(|it| it.name.as_str()).collect();
-    let around = RouteContext { scenario, services: &names, clusters: &clusters, subsets, version };
+    let around =
+        RouteContext { scenario, application, services: &names, clusters: &clusters, subsets, version };
     let of_mesh = services::rule_of_mesh(check, scenario);
     let mut changes = Vec::new();
     let mut known: BTreeMap<ServiceId, Written<'_>> = BTreeMap::new();

@@ -8,8 +8,10 @@ use crate::schema::changes::Change;
 use crate::schema::services::{Protocol, Service};
 use crate::schema::{self, CongestionControl, Scenario};
 use meshsim_core::Id;
-use meshsim_models::envoy::route::Destination;
+use meshsim_models::application::call_graph::Endpoint;
+use meshsim_models::envoy::route::{Destination, RequestHead, RouteSettings};
 use meshsim_models::ids::{ServiceId, SubsetId};
+use meshsim_models::istiod::authorization_policy::AuthorizationPolicy;
 use meshsim_models::istiod::subset::Subset;
 use meshsim_models::world::description::{DataPlane, Description, ServiceSettings};
 use std::collections::BTreeMap;
@@ -33,6 +35,9 @@ const AMBIENT: &str = "ambient mode";
 const BALANCES: &str = "sidecars or a waypoint";
 const A_ROUTE: &str = "a route to it";
 const A_SUBSET: &str = "a subset by them";
+const A_POLICY: &str = "a namespace or a policy that goes by it";
+const A_REQUEST: &str = "a request that it matches";
+const A_LOOK: &str = "a route or policy that looks at it";
 const MTLS: &str = "mtls";
 const TELEMETRY: &str = "telemetry";
 const NOT_BBR: &str = "another congestion_control than bbr";
@@ -40,12 +45,15 @@ const NOT_BBR: &str = "another congestion_control than bbr";
 /// Collects keys as they are written.
 struct Keys<'a> {
     description: &'a Description,
+    /// Those of which something is said.
+    namespaces: Vec<String>,
     found: Vec<PlaneKey>,
 }
 
 /// The keys of a scenario that are written and that some data plane has no use for.
 pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneKey> {
-    let mut keys = Keys { description, found: Vec::new() };
+    let namespaces = scenario.namespaces.keys().cloned().collect();
+    let mut keys = Keys { description, namespaces, found: Vec::new() };
     keys.of_mesh(&scenario.mesh);
     for (name, service) in &scenario.services {
         keys.of_service(name, service);
@@ -53,6 +61,7 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
     for (number, change) in scenario.changes.iter().enumerate() {
         keys.of_change(number, change.get_ref());
     }
+    keys.of_access(scenario);
     keys.add("istiod", scenario.istiod.is_some(), A_MESH);
     for (number, fault) in scenario.faults.iter().enumerate() {
         keys.add(&format!("faults.{number}.istiod"), fault.get_ref().istiod.is_some(), A_MESH);
@@ -103,10 +112,22 @@ impl Keys<'_> {
         let service = service.get_ref();
         let Some(id) = self.description.application.service_named(name) else { return };
         let plane = self.description.mesh.data_plane;
-        let balances = plane == DataPlane::Sidecar || self.has_waypoint(id);
+        let balances = plane == DataPlane::Sidecar || self.has_waypoint(self.description.front_of(id));
         let path = |key: &str| format!("services.{name}.{key}");
         self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
         self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
+        let description = self.description;
+        for (number, route) in description.services[id].routes.iter().enumerate() {
+            let asks = balances && !route.conditions.are_none();
+            let takes_any = self.takes_any(id, route);
+            self.push(path(&format!("routes.{number}")), asks, takes_any, A_REQUEST);
+        }
+        for (name, endpoint) in &service.endpoints {
+            let endpoint = endpoint.get_ref();
+            let key = |key: &str| path(&format!("endpoints.{name}.{key}"));
+            self.push(key("path"), endpoint.path.is_some(), self.looks_at_paths(), A_LOOK);
+            self.push(key("method"), endpoint.method.is_some(), self.looks_at_methods(), A_LOOK);
+        }
         for (name, subset) in self.subsets_of(&service.subsets) {
             let led_to = self.is_led_to(id, subset);
             let needs = if balances { A_ROUTE } else { BALANCES };
@@ -118,6 +139,10 @@ impl Keys<'_> {
         let follows = plane != DataPlane::None;
         let written = service.traffic_distribution.is_some();
         self.push(path("traffic_distribution"), written, follows, A_MESH);
+        self.push(path("sidecar"), service.sidecar.is_some(), plane == DataPlane::Sidecar, SIDECARS);
+        let namespace = service.namespace.as_ref().map(Spanned::get_ref);
+        let is_named = namespace.is_some_and(|it| self.names_namespaces(it));
+        self.push(path("namespace"), namespace.is_some(), is_named, A_POLICY);
         let asks = service.waypoint.as_ref().is_some_and(|it| *it.get_ref());
         self.push(path("waypoint"), asks, plane == DataPlane::Ambient, AMBIENT);
         // That its requests are not seen matters to those who would see them.
@@ -153,6 +178,68 @@ impl Keys<'_> {
     fn settings(&self) -> impl Iterator<Item = (ServiceId, &ServiceSettings)> {
         let changes = self.description.configuration_changes.iter().map(|it| (it.service, &it.settings));
         self.description.services.enumerate().chain(changes)
+    }
+
+    /// Namespaces and policies.
+    fn of_access(&mut self, scenario: &Scenario) {
+        let plane = self.description.mesh.data_plane;
+        for name in scenario.namespaces.keys() {
+            self.push(format!("namespaces.{name}"), true, plane == DataPlane::Sidecar, SIDECARS);
+        }
+        for name in scenario.peer_authentications.keys() {
+            self.push(format!("peer_authentications.{name}"), true, plane == DataPlane::Sidecar, SIDECARS);
+        }
+        for name in scenario.authorization_policies.keys() {
+            self.push(format!("authorization_policies.{name}"), true, plane != DataPlane::None, A_MESH);
+        }
+    }
+
+    /// Whether anything goes by the namespace of a service.
+    fn names_namespaces(&self, namespace: &str) -> bool {
+        let description = self.description;
+        let has_mesh = description.mesh.data_plane != DataPlane::None;
+        let authentications = description.peer_authentications.iter();
+        let by_peers = authentications.filter_map(|it| it.namespace.as_deref()).any(|it| it == namespace);
+        let by_policies = description.authorization_policies.iter().any(|it| {
+            let mut sources = it.rules.iter().flat_map(|rule| &rule.from);
+            it.namespace.as_deref() == Some(namespace)
+                || sources.any(|it| !it.namespaces.is_empty() || !it.principals.is_empty())
+        });
+        let has_sidecars = description.mesh.data_plane == DataPlane::Sidecar;
+        (has_mesh && by_policies)
+            || (has_sidecars && (by_peers || self.namespaces.iter().any(|it| it == namespace)))
+    }
+
+    /// Whether any request may be one that a route asks for.
+    fn takes_any(&self, service: ServiceId, route: &RouteSettings) -> bool {
+        let application = &self.description.application;
+        let headers =
+            self.description.populations.iter().map(|it| it.headers.as_slice()).chain([[].as_slice()]);
+        let mut all = headers
+            .flat_map(|headers| application.services[service].endpoints().map(move |it| (it, headers)));
+        all.any(|(endpoint, headers)| {
+            let Endpoint { method, path, .. } = &application.endpoints[endpoint];
+            route.conditions.hold(RequestHead { method, path, headers })
+        })
+    }
+
+    /// Whether any policy looks at requests.
+    fn asks_of_requests(&self) -> bool {
+        self.description.authorization_policies.iter().any(AuthorizationPolicy::sees_requests)
+    }
+
+    /// Whether any route looks at paths or their queries, or a policy at requests.
+    fn looks_at_paths(&self) -> bool {
+        let routes = self.settings().flat_map(|(_, it)| &it.routes).map(|it| (&it.conditions, &it.rewrites));
+        let mut routes =
+            routes.map(|(it, rewrites)| it.path.is_some() || !it.query.is_empty() || !rewrites.is_empty());
+        routes.any(|looks| looks) || self.asks_of_requests()
+    }
+
+    /// Whether any route looks at methods, or a policy at requests.
+    fn looks_at_methods(&self) -> bool {
+        let mut routes = self.settings().flat_map(|(_, it)| &it.routes);
+        routes.any(|it| it.conditions.method.is_some() || !it.rewrites.is_empty()) || self.asks_of_requests()
     }
 
     /// Whether any route leads to a subset of a service.

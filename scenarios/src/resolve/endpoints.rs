@@ -8,7 +8,7 @@ use crate::schema::Scenario;
 use crate::schema::endpoints::{Endpoint as Written, Step, StepTable};
 use crate::schema::kubernetes::Resources;
 use crate::schema::quantity::NumberOrText;
-use crate::schema::services::Service as WrittenService;
+use crate::schema::services::{Protocol, Service as WrittenService};
 use meshsim_core::Id;
 use meshsim_models::application::call_graph::{
     Application, Call, DEFAULT_ENDPOINT, Endpoint, Group, Service,
@@ -144,6 +144,7 @@ fn endpoint(
 ) -> Endpoint {
     let own = written.map(Spanned::get_ref);
     let fields = service.get_ref();
+    let protocol = front.unwrap_or(fields).protocol.as_ref().map(|it| *it.get_ref());
     // What a version says of all its endpoints stands before what it has from its service.
     let is_inherited = front.is_some() && !fields.endpoints.contains_key(name);
     let span = written.map_or(service.span(), Spanned::span);
@@ -188,8 +189,11 @@ fn endpoint(
         let help = "write what it calls where it has no answer, as in calls = [\"database\"]; or take it out";
         check.problem(format!("`{name}` calls nobody, whether it has the answer or not"), ratio.span(), help);
     }
+    let default = if name == DEFAULT_ENDPOINT { "/".to_owned() } else { format!("/{name}") };
     Endpoint {
         name: name.to_owned(),
+        path: own.and_then(|it| it.path.as_ref()).map_or(default, |it| path(check, it)),
+        method: method(check, own.and_then(|it| it.method.as_ref()), protocol),
         service_time: Some(cpu.unwrap_or_else(|| always(0.0))),
         wait,
         request_bytes: request.map_or(0.0, |it| law::size(check, it, "request_size")) as u32,
@@ -199,6 +203,38 @@ fn endpoint(
         hit_ratio: bounded(check, hit_ratio, "a hit ratio", 0.0, 0.0, 1.0),
         ..Endpoint::new(id, InternalService::idle())
     }
+}
+
+/// A path begins at the root.
+fn path(check: &mut Check<'_>, written: &Spanned<String>) -> String {
+    let path = written.get_ref();
+    if !path.starts_with('/') || path.contains(char::is_whitespace) || path.contains('#') {
+        let help = "write it as in \"/cart/add\" or \"/search?kind=fast\"";
+        check.problem(format!("`{path}` is no path"), written.span(), help);
+    }
+    path.clone()
+}
+
+/// The methods of HTTP (RFC 9110 and 5789).
+pub(super) const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// The method of an endpoint's requests; gRPC posts all of them.
+fn method(check: &mut Check<'_>, written: Option<&Spanned<String>>, protocol: Option<Protocol>) -> String {
+    let is_grpc = protocol == Some(Protocol::Grpc);
+    let Some(written) = written else { return if is_grpc { "POST" } else { "GET" }.to_owned() };
+    let method = written.get_ref();
+    if check.reference(method, written.span(), METHODS, "method of HTTP").is_some()
+        && is_grpc
+        && method != "POST"
+    {
+        check.problem(
+            format!("a request of gRPC is none of {method}"),
+            written.span(),
+            "it is POST: take it out",
+        );
+    }
+    method.clone()
 }
 
 /// What holds for an endpoint of what is said of it, of its service and of the service of which that is a version: an
@@ -268,6 +304,7 @@ fn refuse_inside(check: &mut Check<'_>, name: &str, service: &WrittenService) {
         ("rolling_update", rolling_update.map(Spanned::span)),
         ("resources", resources),
         ("waypoint", service.waypoint.as_ref().map(Spanned::span)),
+        ("sidecar", service.sidecar.as_ref().map(Spanned::span)),
     ];
     for (key, span) in keys {
         if let Some(span) = span {

@@ -1,5 +1,6 @@
 //! What a scenario means: names become ids, texts become numbers, everything is checked.
 
+mod access;
 mod application;
 mod arrivals;
 mod calibration;
@@ -26,6 +27,8 @@ mod recording;
 mod requests;
 mod resources;
 mod retries;
+mod rewrites;
+mod route_conditions;
 mod routes;
 mod services;
 mod taints;
@@ -114,6 +117,8 @@ pub fn resolve(
     let subsets = versions::subset_names(scenario);
     let version = mesh.istio_version;
     let services = services::resolve(&mut check, scenario, &application, &network, &subsets, version);
+    let (authorization_policies, peer_authentications) =
+        access::resolve(&mut check, scenario, &application, &services, &mesh);
     let run = &scenario.run;
     // Users who send so many and stop begin at once: all that they send is meant.
     let counted = scenario.users.values().any(|it| it.get_ref().requests_each.is_some());
@@ -140,6 +145,8 @@ pub fn resolve(
         mesh,
         services,
         subsets: subsets.into_iter().collect(),
+        authorization_policies,
+        peer_authentications,
         configuration_changes,
         gateway: mesh::gateway(&mut check, &scenario.gateway),
         application,

@@ -5,18 +5,17 @@ use super::ranges::bounded;
 use super::retries::retry;
 use super::traffic_policy::time;
 use super::versions::version_of;
+use super::{rewrites, route_conditions};
 use crate::schema::Scenario;
-use crate::schema::services::{self as schema, HeaderMatch as Typed, Route};
+use crate::schema::services::{self as schema, Route};
 use meshsim_core::{Id, SimDuration};
+use meshsim_models::application::call_graph::Application;
 use meshsim_models::envoy::fault_injection::FaultInjection;
-use meshsim_models::envoy::route::{
-    Destination, HeaderMatch, Mirror, RouteSettings, ValueMatch, WeightedDestination,
-};
+use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings, WeightedDestination};
 use meshsim_models::ids::{ClusterId, ServiceId, SubsetId};
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::retry_policy::RetryPolicy;
 use meshsim_models::istiod::subset::Subset;
-use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// Most routes of a service.
@@ -29,6 +28,7 @@ const WEIGHT_MAX: u32 = 1_000_000;
 /// What the settings of a service refer to.
 pub(super) struct RouteContext<'a> {
     pub(super) scenario: &'a Scenario,
+    pub(super) application: &'a Application,
     pub(super) services: &'a [&'a str],
     pub(super) clusters: &'a [&'a str],
     /// The names of subsets, in the order of their numbers.
@@ -48,8 +48,12 @@ pub(super) fn resolve(
         check.problem(message, too_many.span(), format!("at most {ROUTES_MAX} are simulated"));
         return Vec::new();
     }
-    let takes_all =
-        |it: &Spanned<Route>| it.get_ref().headers.is_empty() && it.get_ref().without_headers.is_empty();
+    let takes_all = |it: &Spanned<Route>| {
+        let route = it.get_ref();
+        let asks =
+            !route.headers.is_empty() || !route.without_headers.is_empty() || !route.query_params.is_empty();
+        !asks && route.uri.is_none() && route.method.is_none()
+    };
     if let Some(index) = routes.iter().position(takes_all).filter(|index| index + 1 < routes.len()) {
         let message = format!("route {} of `{}` is never reached", index + 2, around.services[own.index()]);
         let help = format!("move it before route {}, which takes everything", index + 1);
@@ -65,15 +69,18 @@ fn route(
     route: &Route,
     hashes: bool,
 ) -> RouteSettings {
-    let mut headers = header_matches(check, &route.headers, false);
-    headers.extend(header_matches(check, &route.without_headers, true));
+    let conditions = route_conditions::resolve(check, (around.scenario, around.application), route);
+    let destinations = destinations(check, around, own, route);
+    let redirect = route.redirect.as_ref().map(|it| redirect(check, route, it));
     let retry = match &route.retries {
         Some(retries) => retry(check, around.version, retries, hashes),
         None => Some(RetryPolicy::default_of(around.version, hashes)),
     };
     RouteSettings {
-        headers,
-        destinations: destinations(check, around, own, route),
+        rewrites: rewrites::resolve(check, around.application, own, route, (&conditions, &destinations)),
+        conditions,
+        destinations,
+        redirect,
         timeout: route.timeout.as_ref().map(|it| check.duration(Some(it), "timeout", SimDuration::ZERO, 0)),
         retry,
         fault: fault(check, &route.fault),
@@ -81,31 +88,30 @@ fn route(
     }
 }
 
-fn header_matches(
-    check: &mut Check<'_>,
-    headers: &BTreeMap<String, Spanned<Typed>>,
-    invert: bool,
-) -> Vec<HeaderMatch> {
-    let mut matches = Vec::new();
-    for (name, it) in headers {
-        let value = match it.get_ref() {
-            Typed { exact: Some(value), prefix: None, present: None } => ValueMatch::Exact(value.clone()),
-            Typed { exact: None, prefix: Some(value), present: None } => ValueMatch::Prefix(value.clone()),
-            Typed { exact: None, prefix: None, present: Some(true) } => ValueMatch::Present,
-            Typed { exact: None, prefix: None, present: Some(false) } => {
-                let help = "write present = true under without_headers, or under headers";
-                check.problem(format!("header `{name}` is compared with present = false"), it.span(), help);
-                continue;
-            }
-            _ => {
-                let help = "write one of { exact = \"beta\" }, { prefix = \"b\" }, { present = true }";
-                check.problem(format!("header `{name}` is not compared with one thing"), it.span(), help);
-                continue;
-            }
-        };
-        matches.push(HeaderMatch { name: name.to_lowercase(), value, invert });
+/// The status of a redirect, beside which a route does nothing.
+fn redirect(check: &mut Check<'_>, route: &Route, written: &Spanned<schema::Redirect>) -> u16 {
+    let beside = [
+        ("destinations", route.destinations.as_ref().map(Spanned::span)),
+        ("a mirror", route.mirror.as_ref().map(Spanned::span)),
+        ("a rewrite", route.rewrite.as_ref().map(Spanned::span)),
+        ("a timeout", route.timeout.as_ref().map(Spanned::span)),
+        ("retries", route.retries.as_ref().map(|it| it.attempts.span())),
+    ];
+    for (key, span) in beside {
+        if let Some(span) = span {
+            check.problem(
+                format!("a route has a redirect and {key}"),
+                span,
+                "take one out: a redirect is the answer",
+            );
+        }
     }
-    matches
+    let Some(code) = &written.get_ref().redirect_code else { return 301 };
+    if !matches!(code.get_ref(), 301 | 302 | 303 | 307 | 308) {
+        let help = "it is 301, 302, 303, 307 or 308";
+        check.problem(format!("redirect_code {} is none of Envoy's", code.get_ref()), code.span(), help);
+    }
+    *code.get_ref()
 }
 
 fn destinations(

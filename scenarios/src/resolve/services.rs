@@ -1,5 +1,6 @@
 //! What the mesh is told of each service.
 
+use super::access;
 use super::check::Check;
 use super::clusters::Network;
 use super::endpoints::is_external;
@@ -37,7 +38,8 @@ pub(super) fn resolve(
         check.reference(name, it.span(), names.iter().copied(), "service");
     }
     let of_mesh = rule_of_mesh(check, scenario);
-    let around = RouteContext { scenario, services: &names, clusters: &clusters, subsets, version };
+    let around =
+        RouteContext { scenario, application, services: &names, clusters: &clusters, subsets, version };
     let mut of_service = |(index, name): (usize, &&str)| {
         let written = Written::of(scenario, name);
         service(check, &around, ServiceId::from_index(index), &written, &of_mesh)
@@ -47,8 +49,16 @@ pub(super) fn resolve(
     for id in all.ids().collect::<Vec<_>>() {
         if let Some(front) = all[id].version_of {
             let of_front = ServiceSettings { routes: Vec::new(), subsets: Vec::new(), ..all[front].clone() };
-            let labels = std::mem::take(&mut all[id].labels);
-            all[id] = ServiceSettings { labels, version_of: Some(front), waypoint: false, ..of_front };
+            let own = std::mem::take(&mut all[id]);
+            let left_out =
+                scenario.services.get(names[id.index()]).is_some_and(|it| it.get_ref().sidecar.is_some());
+            all[id] = ServiceSettings {
+                labels: own.labels,
+                version_of: Some(front),
+                waypoint: false,
+                without_sidecar: if left_out { own.without_sidecar } else { of_front.without_sidecar },
+                ..of_front
+            };
         }
     }
     all
@@ -122,6 +132,8 @@ pub(super) fn service(
             it.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
         }),
         version_of: versions::front_of(around.scenario, around.services, id),
+        namespace: service.and_then(|it| it.namespace.as_ref()).map(|it| it.get_ref().clone()),
+        without_sidecar: access::is_left_out(around.scenario, around.services[id.index()]),
         routes: routes::resolve(check, around, id, written.routes, hashes),
         waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
         external: service.is_some_and(is_external),

@@ -10,7 +10,7 @@ use meshsim_models::envoy::load_balancer::Policy;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
 use meshsim_models::envoy::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use meshsim_models::envoy::retry_budget::RetryBudget;
-use meshsim_models::envoy::route::{Destination, HeaderMatch, Mirror, ValueMatch, WeightedDestination};
+use meshsim_models::envoy::route::{Destination, FieldMatch, Mirror, ValueMatch, WeightedDestination};
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -316,14 +316,14 @@ fn routes() {
     assert_eq!(front.hash, Some(hash));
     assert_eq!(front.traffic_policy.consistent_hash, Some(cluster_policy::ConsistentHash::Maglev));
     let [beta, rest] = front.routes.as_slice() else { panic!("{:?}", front.routes) };
-    let header = |name: &str, value, invert| HeaderMatch { name: name.into(), value, invert };
+    let header = |name: &str, value, invert| FieldMatch { name: name.into(), value, invert };
     let headers = [
         header("x-group", ValueMatch::Exact("beta".into()), false),
         header("x-b", ValueMatch::Prefix("a".into()), false),
         header("x-c", ValueMatch::Present, false),
         header("x-bot", ValueMatch::Present, true),
     ];
-    assert_eq!(beta.headers, headers);
+    assert_eq!(beta.conditions.headers, headers);
     let to = |service, subset: Option<ClusterId>, weight| WeightedDestination {
         destination: Destination { service, subset: subset.map(Subset::Cluster) },
         weight,
@@ -340,7 +340,7 @@ fn routes() {
     assert_eq!(beta.fault, fault);
     let copy = Destination { service: BACK, subset: Some(Subset::Cluster(CLOUD)) };
     assert_eq!(beta.mirror, Some(Mirror { destination: copy, percent: 50.0 }));
-    assert_eq!((rest.headers.len(), rest.destinations.len(), rest.retry.as_ref()), (0, 0, None));
+    assert_eq!((rest.conditions.are_none(), rest.destinations.len(), rest.retry.as_ref()), (true, 0, None));
     let default = RetryPolicy::default_of("1.27".parse().unwrap(), false);
     assert_eq!(services[BACK].routes[0].retry, Some(default));
 }

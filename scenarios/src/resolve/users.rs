@@ -147,7 +147,7 @@ fn personal(
 ) -> Vec<String> {
     let routes = settings.iter().flat_map(|it| &it.routes);
     let matched: BTreeSet<&str> =
-        routes.flat_map(|route| &route.headers).map(|header| header.name.as_str()).collect();
+        routes.flat_map(|route| &route.conditions.headers).map(|header| header.name.as_str()).collect();
     let fixed: BTreeSet<String> = users.headers.keys().map(|name| name.to_lowercase()).collect();
     let mut personal = Vec::new();
     for name in &users.personal {

@@ -144,7 +144,9 @@ fn requests_and_latency(prefix: &str, latency: &Latency, requests: &Requests) ->
         ("requests.in_flight".to_owned(), count(requests.in_flight)),
     ];
     let failed = requests.failed.iter().map(|(cause, &n)| (format!("requests.failed.{cause}"), count(n)));
-    let all = latencies.into_iter().chain(counts).chain(failed);
+    let redirected =
+        requests.redirected.iter().map(|(status, &n)| (format!("requests.redirected.{status}"), count(n)));
+    let all = latencies.into_iter().chain(counts).chain(redirected).chain(failed);
     all.map(|(metric, value)| (format!("{prefix}{metric}"), value)).collect()
 }
 

@@ -14,6 +14,10 @@ use toml::Spanned;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
+    /// The path of its requests, with a query if they have one.
+    pub path: Option<Spanned<String>>,
+    /// Their method.
+    pub method: Option<Spanned<String>>,
     /// Law of its CPU time, instead of the service's.
     pub service_time: Option<Spanned<Law<SimDuration>>>,
     /// Law of the time for which it waits without using the CPU, before it calls others.

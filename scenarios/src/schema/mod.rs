@@ -3,6 +3,7 @@
 //! What the keys mean, their ranges and references are `resolve`'s business, their defaults
 //! `meshsim_models::world::description`'s.
 
+pub mod access;
 pub mod calibration;
 pub mod changes;
 pub mod endpoints;
@@ -81,6 +82,15 @@ pub struct Scenario {
     /// What the mesh is told of services, by name.
     #[serde(default)]
     pub services: BTreeMap<String, Spanned<services::Service>>,
+    /// Namespaces of which something is said, by name.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Spanned<access::Namespace>>,
+    /// Who may ask whom for what, by name.
+    #[serde(default)]
+    pub authorization_policies: BTreeMap<String, Spanned<access::AuthorizationPolicy>>,
+    /// Which servers take plain text, by name.
+    #[serde(default)]
+    pub peer_authentications: BTreeMap<String, Spanned<access::PeerAuthentication>>,
     /// How users come in.
     #[serde(default)]
     pub gateway: Gateway,

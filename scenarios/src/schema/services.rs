@@ -25,6 +25,10 @@ pub struct Service {
     /// `subsets` of its DestinationRule, by name.
     #[serde(default)]
     pub subsets: BTreeMap<String, Spanned<Subset>>,
+    /// Its namespace.
+    pub namespace: Option<Spanned<String>>,
+    /// Whether its pods have a sidecar where those of others have one.
+    pub sidecar: Option<Spanned<bool>>,
     /// The service of which it is a version: its pods stand behind that one's Service.
     pub version_of: Option<Spanned<String>>,
     /// Labels of its pods, by which subsets select them.
@@ -105,12 +109,23 @@ pub struct Subset {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
+    /// What the path must be, without its query.
+    pub uri: Option<Spanned<StringMatch>>,
+    /// What the method must be.
+    pub method: Option<Spanned<StringMatch>>,
     /// What headers must be.
     #[serde(default)]
-    pub headers: BTreeMap<String, Spanned<HeaderMatch>>,
+    pub headers: BTreeMap<String, Spanned<StringMatch>>,
     /// What headers must not be.
     #[serde(default)]
-    pub without_headers: BTreeMap<String, Spanned<HeaderMatch>>,
+    pub without_headers: BTreeMap<String, Spanned<StringMatch>>,
+    /// What parameters of the query must be.
+    #[serde(default)]
+    pub query_params: BTreeMap<String, Spanned<StringMatch>>,
+    /// What the path becomes.
+    pub rewrite: Option<Spanned<Rewrite>>,
+    /// What it answers instead of sending the request anywhere.
+    pub redirect: Option<Spanned<Redirect>>,
     /// Where it goes.
     pub destinations: Option<Spanned<Vec<Spanned<Destination>>>>,
     /// How long the whole request may take.
@@ -124,14 +139,32 @@ pub struct Route {
     pub mirror: Option<Spanned<Mirror>>,
 }
 
-/// What a header is compared with.
+/// What the path of a request becomes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HeaderMatch {
+pub struct Rewrite {
+    /// This, or, where the route matches a prefix, this in its place.
+    pub uri: Spanned<String>,
+}
+
+/// An answer that tells the client to go elsewhere.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// Its status.
+    pub redirect_code: Option<Spanned<u16>>,
+}
+
+/// What a text is compared with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StringMatch {
     /// Its whole value.
     pub exact: Option<String>,
     /// The beginning of its value.
     pub prefix: Option<String>,
+    /// A regular expression for its whole value.
+    pub regex: Option<Spanned<String>>,
     /// Nothing: it is there.
     pub present: Option<bool>,
 }

@@ -120,7 +120,7 @@ pub(in crate::cluster) fn counters_of(
 /// What the containers of a service's pods request.
 fn cpu_requests(topology: &Topology, service: crate::ids::ServiceId) -> CpuRequests {
     let workload = topology.description.kubernetes.workload(service);
-    let has_sidecar = topology.has_sidecars();
+    let has_sidecar = topology.access.is_injected(service);
     CpuRequests {
         application: workload.application.get(Resource::CPU),
         sidecar: workload.sidecar.get(Resource::CPU).filter(|_| has_sidecar),

@@ -274,6 +274,7 @@ impl Pacing {
             let proxies = topology.proxies_of(cluster);
             for proxy in proxies.ids() {
                 let addressee = match proxies[proxy].kind {
+                    ProxyKind::Sidecar(pod) if !topology.has_sidecar(pod) => continue,
                     ProxyKind::Sidecar(pod) => {
                         sidecars.insert(pod, TargetId::from_index(targets.len()));
                         Addressee::SidecarOf(pod)
@@ -341,7 +342,7 @@ impl Pacing {
             EndpointNews::Ready | EndpointNews::Unready => return,
         };
         let cluster = at.topology.pod_ids.cluster_of(pod);
-        if !at.topology.has_sidecars() || !self.serves.contains(&cluster) {
+        if !at.topology.has_sidecar(pod) || !self.serves.contains(&cluster) {
             return;
         }
         let Self { targets, sidecars, queue, open, .. } = self;

@@ -198,7 +198,7 @@ impl Control {
 
     /// A node's kubelet takes a pod.
     fn start_pod(&mut self, at: &mut Around<'_>, slot: usize, node: usize, workload: &WorkloadSettings) {
-        let sidecar = sidecar_of(at);
+        let sidecar = sidecar_of(at, slot);
         // On a node that is lost nothing happens before it is back.
         let now = at.topology.outages.node_back_from(at.here, node as u32, at.now);
         let times = &at.topology.description.kubernetes.pods;
@@ -267,7 +267,7 @@ impl Control {
     /// A pod is deleted.
     pub(super) fn delete_pod(&mut self, at: &mut Around<'_>, slot: usize) {
         let settings = &at.topology.description.kubernetes;
-        let sidecar = sidecar_of(at);
+        let sidecar = sidecar_of(at, slot);
         self.record(at, slot, PodStep::Deleted);
         let pod = at.pods.life_mut(slot);
         match pod.stage {
@@ -416,12 +416,12 @@ fn ready_later(at: &Around<'_>, slot: usize) -> Option<SimTime> {
     (ready > at.now).then_some(ready)
 }
 
-/// What kind of sidecar the pods here have.
-fn sidecar_of(at: &Around<'_>) -> Sidecar {
+/// What kind of sidecar the pod in a slot has.
+fn sidecar_of(at: &Around<'_>, slot: usize) -> Sidecar {
     let description = &at.topology.description;
     let native = description.mesh.istio_version.has_native_sidecars()
         && description.kubernetes.controller.version.has_stable_sidecars();
-    match (at.topology.has_sidecars(), native) {
+    match (at.topology.has_sidecar(at.pods.pod_in(slot)), native) {
         (false, _) => Sidecar::None,
         (true, false) => Sidecar::Classic,
         (true, true) => Sidecar::Native,

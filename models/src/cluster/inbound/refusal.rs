@@ -4,6 +4,8 @@
 //! What the sidecar refuses is an answer of 503 to the client's proxy: it counts for ejections, and is retried where
 //! 503 is. From 1.23 on the sidecar tries twice again to reach an application that it could not connect to, after
 //! back-offs, at the same pod; not over gRPC and TCP.
+//! What policies deny is an answer of 403, over TCP a reset; what comes in plain text to a STRICT server is reset, and so is
+//! what a ztunnel denies (`world/access`).
 //! A client that gives up closes its connection (over HTTP/2 resets its stream), so the sidecar counts the
 //! request no more and one that waits leaves its queue; the application goes on with what it has begun.
 //!
@@ -24,18 +26,54 @@ use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
-use crate::cluster::message::GivenUp;
+use crate::cluster::message::{GivenUp, Request, Reset};
 use crate::cluster::pooling::Pooling;
 use crate::draws::Purpose;
 use crate::envoy::circuit_breaker::Resource;
 use crate::envoy::connection_pool::Kept;
 use crate::envoy::retry::{BackOff, back_off};
 use crate::ids::PoolId;
-use crate::request::answer::{LOCAL_REPLY_BODY, Status};
+use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::{Handle, SimDuration};
 
 impl Inbound {
+    /// Whether a request is reset where it comes in, which counts it: in plain text at a STRICT server, or denied by the
+    /// ztunnel of a service without a waypoint.
+    #[cold]
+    pub(super) fn is_reset(&mut self, at: &mut Around<'_>, request: &Request) -> bool {
+        let (access, called) = (&at.topology.access, at.topology.pod_ids.service_of(request.pod));
+        let caller = at.topology.flows.table()[request.flow].caller;
+        let counter = if access.resets(caller, called) {
+            Counter::PlainTextRefused
+        } else if at.topology.has_ztunnel(request.pod)
+            && at.proxies.waypoint(at.topology.front_of(request.pod)).is_none()
+            && !access.allows(caller, request.endpoint)
+        {
+            Counter::Denied
+        } else {
+            return false;
+        };
+        at.recorder.counted(at.now, called, counter);
+        let Request { client, hop, flow, address, work, .. } = *request;
+        at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
+        true
+    }
+
+    /// Whether policies deny a request at the sidecar of its pod, which answers it.
+    #[cold]
+    pub(super) fn is_denied(&mut self, at: &mut Around<'_>, call: Handle<Call>) -> bool {
+        let state = &self.calls[call];
+        let caller = at.topology.flows.table()[state.flow].caller;
+        if at.topology.access.allows(caller, state.endpoint) {
+            return false;
+        }
+        let service = at.topology.pod_ids.service_of(state.pod);
+        at.recorder.counted(at.now, service, Counter::Denied);
+        self.fail(at, call, Status::AccessDenied, SimDuration::ZERO);
+        true
+    }
+
     /// A TCP proxy has a connection for each of its client's, or closes that.
     #[cold]
     pub(super) fn enter_over_tcp(&mut self, at: &mut Around<'_>, call: Handle<Call>, pool: PoolId) {
@@ -113,7 +151,7 @@ impl Inbound {
             return at.hand(Handed::Reset(state.reset()));
         }
         let answer = &mut self.calls[call].answer;
-        (answer.status, answer.body) = (status, LOCAL_REPLY_BODY);
+        (answer.status, answer.body) = (status, status.local_body());
         self.respond_through_sidecar(at, call, after);
     }
 }

@@ -47,6 +47,9 @@ impl Inbound {
         if at.is_down(pod, slot) {
             return at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
         }
+        if at.topology.access.guards() && self.is_reset(at, request) {
+            return;
+        }
         let call = self.calls.insert(Call {
             client,
             hop,
@@ -103,6 +106,9 @@ impl Inbound {
 
     /// A request has passed the sidecar of its pod and needs a connection to the application.
     pub(super) fn enter_by_sidecar(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        if at.topology.access.denies() && self.is_denied(at, call) {
+            return;
+        }
         let state = &self.calls[call];
         let pool = pool_of(at, state);
         if inbound_of(at, state.slot()).protocol == Protocol::Tcp {

@@ -108,12 +108,11 @@ impl Outbound {
         if !faults.is_empty() {
             self.pools[connection].closes_at = faults.next_crash(pod, at.now);
         }
-        let handshake = if at.topology.is_outside(pod) {
-            Handshake::of_connection(false)
-        } else if at.topology.is_ambient() {
+        let handshake = if at.topology.has_ztunnel(pod) {
             self.open_stream(at, self.pools.owner(pool), pod)
         } else {
-            Handshake::of_connection(at.topology.encrypts())
+            let has_mtls = at.topology.access.has_mtls(at.topology.pod_ids.service_of(pod));
+            Handshake::of_connection(has_mtls && !matches!(hop.client, Client::Cell))
         };
         let last = syn + path.round_trip * (handshake.round_trips - 1);
         let mut ready = self.fate_of_handshake(at, hop, pod, &path, last).passes()? + path.round_trip;
@@ -133,7 +132,7 @@ impl Outbound {
     fn patience(&self, at: &Around<'_>, hop: &Hop, pool: PoolId) -> SimDuration {
         let description = &at.topology.description;
         match description.mesh.data_plane {
-            DataPlane::None if self.pools.is_of_cell(pool) => {
+            DataPlane::None | DataPlane::Sidecar if matches!(hop.client, Client::Cell) => {
                 description.cell.client_timeout.unwrap_or(FOR_EVER)
             }
             // A ztunnel waits for as long as it takes.

@@ -131,7 +131,7 @@ fn pools_of_cell(topology: &Topology, pod: PodId) -> Vec<Option<PoolId>> {
     let description = &topology.description;
     let services = &description.application.services;
     let connects =
-        !topology.has_sidecars() || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
+        !topology.has_sidecar(pod) || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
     let workers = usize::from(services[topology.pod_ids.service_of(pod)].workers);
     vec![None; if connects { workers * services.len() } else { 0 }]
 }

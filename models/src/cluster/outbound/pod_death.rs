@@ -18,7 +18,7 @@ impl Outbound {
         for pool in self.cell_pools[slot].iter_mut().filter_map(Option::take) {
             self.pools.leave(pool, 1);
         }
-        if at.topology.has_sidecars() {
+        if at.topology.has_sidecar(pod) {
             return self.proxy_dies(at, at.proxies.sidecar(slot));
         }
         for hop in self.hops.handles().collect::<Vec<_>>() {

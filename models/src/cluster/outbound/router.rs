@@ -25,9 +25,10 @@ use crate::cluster::message::Response;
 use crate::draws::{Purpose, call_address, draw};
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::route::Route;
-use crate::ids::{ProxyId, UpstreamId};
+use crate::ids::{EndpointId, ProxyId, UpstreamId};
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
+use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
 use meshsim_core::{Handle, Id, SimDuration};
@@ -67,9 +68,11 @@ impl Outbound {
         let mesh = &at.topology.description.mesh;
         let worker = caller.cell_worker % mesh.concurrency;
         let proxy = match mesh.data_plane {
-            DataPlane::Sidecar => Some(at.proxies.sidecar(at.pods.slot_of(caller.pod))),
+            DataPlane::Sidecar if at.topology.has_sidecar(caller.pod) => {
+                Some(at.proxies.sidecar(at.pods.slot_of(caller.pod)))
+            }
             DataPlane::Ambient => at.proxies.waypoint(at.topology.service_of(new.endpoint)),
-            DataPlane::None => None,
+            DataPlane::Sidecar | DataPlane::None => None,
         };
         let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.hops.insert(Hop::new(new, client, at.now));
@@ -103,16 +106,21 @@ impl Outbound {
     pub(crate) fn route(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         // Its proxy may have died meanwhile.
         let Some(state) = self.hops.get_mut(hop) else { return };
-        let service = at.topology.service_of(state.endpoint);
         let upstreams = &at.topology.upstreams;
         let Client::Proxy { proxy, upstream: chosen, .. } = &mut state.client else {
             unreachable!("a cell has no routes")
         };
-        let configuration = at.proxies[*proxy].configuration;
+        let (proxy, access) = (*proxy, &at.topology.access);
+        if access.denies() && at.proxies[proxy].is_waypoint() && is_denied(at, state.caller, state.endpoint) {
+            return self.answer_itself(at, hop, Status::AccessDenied);
+        }
+        let configuration = at.proxies[proxy].configuration;
         let route = match state.origin {
-            Origin::User { population, .. } => upstreams.route_of_users(configuration, population, service),
+            Origin::User { population, .. } => {
+                upstreams.route_of_users(configuration, population, state.endpoint)
+            }
             Origin::Call { .. } | Origin::Mirror | Origin::Gone => {
-                upstreams.plain_route(configuration, service)
+                upstreams.plain_route(configuration, state.endpoint)
             }
         };
         let Some(route) = route else { return self.answer_itself(at, hop, Status::NoRoute) };
@@ -134,10 +142,17 @@ impl Outbound {
         if !self.hops.contains(hop) {
             return;
         }
-        let state = self.hops[hop];
+        let mut state = self.hops[hop];
         let route = route_of(at, &state);
         if let Some(status) = route.fault.abort_of(state.address) {
             return self.answer_itself(at, hop, Status::FaultInjected(status));
+        }
+        if let Some(status) = route.redirect {
+            return self.answer_itself(at, hop, Status::Redirected(status));
+        }
+        if let Some(endpoint) = route.rewritten(state.endpoint) {
+            self.hops[hop].endpoint = endpoint;
+            state.endpoint = endpoint;
         }
         let drawn = || uniform(&mut draw(state.address, Purpose::TrafficSplit));
         let Some(upstream) = route.destination(drawn) else {
@@ -222,7 +237,7 @@ impl Outbound {
     /// The client's proxy, or its own library, answers in place of the upstream.
     pub(super) fn answer_itself(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, status: Status) {
         let state = &mut self.hops[hop];
-        (state.answer.status, state.answer.body) = (status, LOCAL_REPLY_BODY);
+        (state.answer.status, state.answer.body) = (status, status.local_body());
         state.phase = AttemptPhase::Answered;
         let client = state.client;
         let wait = match client {
@@ -279,6 +294,17 @@ impl Outbound {
         self.set_upstream(copy, mirror);
         self.attempt(at, copy);
     }
+}
+
+/// Whether policies deny what a waypoint is asked for, which counts it.
+#[cold]
+fn is_denied(at: &mut Around<'_>, caller: Option<Caller>, endpoint: EndpointId) -> bool {
+    let caller = caller.map(|caller| at.topology.pod_ids.service_of(caller.pod));
+    let allows = at.topology.access.allows(caller, endpoint);
+    if !allows {
+        at.recorder.counted(at.now, at.topology.service_of(endpoint), Counter::Denied);
+    }
+    !allows
 }
 
 /// What an attempt costs a proxy that has no answer for it.

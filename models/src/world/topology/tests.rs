@@ -59,6 +59,8 @@ fn random_description(rng: &mut Draw) -> Description {
         mesh: MeshSettings::default(),
         services: [ServiceSettings::default()].into_iter().collect(),
         subsets: Table::new(),
+        authorization_policies: Vec::new(),
+        peer_authentications: Vec::new(),
         configuration_changes: Vec::new(),
         gateway: GatewaySettings::default(),
         populations: Vec::new(),

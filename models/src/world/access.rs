@@ -1,0 +1,166 @@
+//! Who speaks mTLS with whom, and whose requests are refused: resolved once, for every caller and endpoint.
+//!
+//! # Models
+//! The pods of a service have sidecars unless it, or its namespace, is left out of the injection, or it is outside the
+//! clusters. Two sidecars, or a gateway and one, speak mTLS with each other unless the server's PeerAuthentication
+//! disables it (`istiod/peer_authentication`); all others speak plain text, which a STRICT server resets. What a caller may
+//! ask for is what `istiod/authorization_policy` says of its certificate.
+//!
+//! # Source
+//! Istio, "Automatic mutual TLS"; the rules are cited where they are kept.
+
+use super::description::{DataPlane, Description};
+use crate::application::call_graph::{Endpoint, Protocol};
+use crate::ids::{EndpointId, ServiceId};
+use crate::istiod::authorization_policy::{
+    Asked, GATEWAY_NAMESPACE, GATEWAY_PRINCIPAL, Identity, allows, principal_of,
+};
+use crate::istiod::peer_authentication::{MutualTls, mode_of};
+use meshsim_core::{Id, Table};
+
+/// Who has a sidecar, who speaks mTLS, and what is refused.
+#[derive(Debug)]
+pub struct Access {
+    /// By service: whether its pods have sidecars.
+    injected: Table<ServiceId, bool>,
+    /// By service: whether connections to it have mTLS, if they come from a proxy.
+    encrypted: Table<ServiceId, bool>,
+    /// By service: whether its sidecars reset plain text.
+    strict: Table<ServiceId, bool>,
+    /// Whether anything is ever refused where it comes in.
+    guards: bool,
+    /// By caller, the users last, and endpoint: whether policies allow it; empty if there are none.
+    allowed: Vec<bool>,
+    endpoints: usize,
+}
+
+impl Access {
+    /// As a world is described.
+    #[must_use]
+    pub fn new(description: &Description) -> Self {
+        let services = &description.services;
+        let plane = description.mesh.data_plane;
+        let has_sidecars = plane == DataPlane::Sidecar;
+        let injected: Table<ServiceId, bool> =
+            services.iter().map(|it| has_sidecars && !it.external && !it.without_sidecar).collect();
+        let mode = |id: ServiceId| {
+            let (policies, front) = (&description.peer_authentications, description.front_of(id));
+            mode_of(policies, description.namespace_of(id), id, front)
+        };
+        let is_encrypted =
+            |id: ServiceId| injected[id] && description.mesh.mtls && mode(id) != MutualTls::Disable;
+        let encrypted: Table<ServiceId, bool> = services.ids().map(is_encrypted).collect();
+        let is_strict = |id: ServiceId| injected[id] && mode(id) == MutualTls::Strict;
+        let strict: Table<ServiceId, bool> = services.ids().map(is_strict).collect();
+        let speaks_plainly = services.ids().any(|id| !injected[id]) || !description.mesh.mtls;
+        let resets = speaks_plainly && strict.iter().any(|it| *it);
+        let mut access = Self {
+            injected,
+            encrypted,
+            strict,
+            guards: false,
+            allowed: Vec::new(),
+            endpoints: description.application.endpoints.len(),
+        };
+        if plane != DataPlane::None && !description.authorization_policies.is_empty() {
+            let mut waypoints: Table<ServiceId, bool> = services.iter().map(|_| false).collect();
+            description.waypoints().for_each(|it| waypoints[it] = true);
+            let callers = services.ids().map(Some).chain([None]);
+            access.allowed =
+                callers.flat_map(|caller| access.decisions(description, &waypoints, caller)).collect();
+        }
+        let denies = access.allowed.iter().any(|it| !it);
+        if !denies {
+            access.allowed.clear();
+        }
+        access.guards = resets || (denies && plane == DataPlane::Ambient);
+        access
+    }
+
+    /// What a caller may ask for, by endpoint.
+    fn decisions(
+        &self,
+        description: &Description,
+        waypoints: &Table<ServiceId, bool>,
+        caller: Option<ServiceId>,
+    ) -> Vec<bool> {
+        let is_ambient = description.mesh.data_plane == DataPlane::Ambient;
+        let name = |id: ServiceId| {
+            let front = description.front_of(id);
+            principal_of(description.namespace_of(front), &description.application.services[front].name)
+        };
+        let principal = caller.map_or_else(|| GATEWAY_PRINCIPAL.to_owned(), name);
+        let namespace = caller.map_or(GATEWAY_NAMESPACE, |id| description.namespace_of(id));
+        let application = &description.application;
+        let decide = |(_, endpoint): (EndpointId, &Endpoint)| {
+            let service = endpoint.service;
+            let settings = &description.services[service];
+            let is_guarded = if is_ambient { !settings.external } else { self.injected[service] };
+            if !is_guarded {
+                return true;
+            }
+            let front = description.front_of(service);
+            let policies = description.authorization_policies.iter();
+            let policies =
+                policies.filter(|it| it.selects(description.namespace_of(service), service, front));
+            let is_known = is_ambient || self.is_encrypted(caller, service);
+            let from = match is_known {
+                true => Identity { principal: Some(&principal), namespace: Some(namespace) },
+                false => Identity::default(),
+            };
+            let sees_requests =
+                if is_ambient { waypoints[front] } else { settings.protocol != Protocol::Tcp };
+            let path = endpoint.path.split_once('?').map_or(&*endpoint.path, |(path, _)| path);
+            allows(&policies, from, sees_requests.then_some(Asked { method: &endpoint.method, path }))
+        };
+        application.endpoints.enumerate().map(decide).collect()
+    }
+
+    /// Whether the pods of a service have sidecars.
+    #[must_use]
+    #[inline]
+    pub fn is_injected(&self, service: ServiceId) -> bool {
+        self.injected[service]
+    }
+
+    /// Whether proxies speak mTLS to the pods of a service, in a mesh of sidecars.
+    #[must_use]
+    #[inline]
+    pub fn has_mtls(&self, service: ServiceId) -> bool {
+        self.encrypted[service]
+    }
+
+    /// Whether what a service, or a gateway, sends to the pods of another one has mTLS.
+    #[must_use]
+    fn is_encrypted(&self, caller: Option<ServiceId>, called: ServiceId) -> bool {
+        self.encrypted[called] && caller.is_none_or(|caller| self.injected[caller])
+    }
+
+    /// Whether anything is ever refused where connections come in.
+    #[must_use]
+    #[inline]
+    pub const fn guards(&self) -> bool {
+        self.guards
+    }
+
+    /// Whether a server's sidecar resets what this caller sends, because it is plain text.
+    #[must_use]
+    pub fn resets(&self, caller: Option<ServiceId>, called: ServiceId) -> bool {
+        self.strict[called] && !self.is_encrypted(caller, called)
+    }
+
+    /// Whether policies ever deny a request.
+    #[must_use]
+    #[inline]
+    pub const fn denies(&self) -> bool {
+        !self.allowed.is_empty()
+    }
+
+    /// Whether policies allow a caller's request.
+    #[must_use]
+    pub fn allows(&self, caller: Option<ServiceId>, endpoint: EndpointId) -> bool {
+        let callers = self.allowed.len() / self.endpoints.max(1);
+        let row = caller.map_or(callers.saturating_sub(1), Id::index) * self.endpoints;
+        self.allowed.get(row + endpoint.index()).is_none_or(|allowed| *allowed)
+    }
+}
