@@ -407,7 +407,7 @@ fn ready_later(at: &Around<'_>, slot: usize) -> Option<SimTime> {
     }
     let life = &at.pods[slot];
     let mut ready = outages.node_back_from(at.here, life.node, at.now);
-    if at.topology.has_sidecars() {
+    if at.topology.has_sidecar(at.pods.pod_in(slot)) {
         let configured = at.topology.istiod_is_reached_from(at.here, life.sidecar_from);
         if configured > life.sidecar_from {
             ready = ready.max(configured.saturating_add(STARTUP_PROBE));
