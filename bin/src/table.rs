@@ -18,6 +18,7 @@ const IN_FLIGHT_SHOWN: f64 = 0.01;
 pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
     let mut text = latency_table(summary, verbose);
     text.push('\n');
+    text += &group_table(summary, verbose, "application", "applications", |it| it.applications.clone());
     text += &group_table(summary, verbose, "users", "groups of users", |it| it.users.clone());
     text += &group_table(summary, verbose, "request", "kinds of requests", |it| it.request_kinds.clone());
     if verbose {
@@ -41,6 +42,8 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         .to_vec();
     let some_in_flight = summary.strategies.iter().any(|it| in_flight(it) > IN_FLIGHT_SHOWN);
     head.extend(some_in_flight.then(|| "in flight".to_owned()));
+    let some_try_again = summary.strategies.iter().any(|it| it.requests.attempts.is_some());
+    head.extend(some_try_again.then(|| "attempts".to_owned()));
     // As a dashboard has it, from Istio's buckets.
     head.extend(verbose.then(|| "p90 shown".to_owned()));
     let mut rows = vec![head];
@@ -48,15 +51,16 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         let latency = &it.latency_ms;
         let mut row = vec![
             it.name.clone(),
-            latency_cell(it, [None, None], ("mean", latency.mean)),
-            latency_cell(it, [None, None], ("p50", latency.p50)),
-            latency_cell(it, [None, None], ("p90", latency.p90)),
-            latency_cell(it, [None, None], ("p95", latency.p95)),
-            latency_cell(it, [None, None], ("p99", latency.p99)),
+            latency_cell(it, [None; 3], ("mean", latency.mean)),
+            latency_cell(it, [None; 3], ("p50", latency.p50)),
+            latency_cell(it, [None; 3], ("p90", latency.p90)),
+            latency_cell(it, [None; 3], ("p95", latency.p95)),
+            latency_cell(it, [None; 3], ("p99", latency.p99)),
             against_baseline(summary, &it.name),
-            failed_cell(it, [None, None], &it.requests),
+            failed_cell(it, [None; 3], &it.requests),
         ];
         row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
+        row.extend(some_try_again.then(|| attempts(&it.requests)));
         row.extend(verbose.then(|| number(it.dashboard_p90_ms.value, 1)));
         rows.push(row);
     }
@@ -64,22 +68,26 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
 }
 
 /// A latency, marked where it misses an objective of these users and this kind of request.
-fn latency_cell(strategy: &Strategy, whose: [Option<&str>; 2], (figure, value): (&str, Value)) -> String {
+fn latency_cell(strategy: &Strategy, whose: [Option<&str>; 3], (figure, value): (&str, Value)) -> String {
     with_interval(&value) + mark(strategy, whose, &[figure])
 }
 
 /// The share that failed, marked likewise.
-fn failed_cell(strategy: &Strategy, whose: [Option<&str>; 2], requests: &Requests) -> String {
+fn failed_cell(strategy: &Strategy, whose: [Option<&str>; 3], requests: &Requests) -> String {
     failed(requests) + mark(strategy, whose, &["failures", "availability"])
 }
 
 /// What stands behind a figure that misses its objective. The only group of users, or kind of request, is all.
-fn mark(strategy: &Strategy, [users, request]: [Option<&str>; 2], figures: &[&str]) -> &'static str {
-    let told_apart = [!strategy.users.is_empty(), !strategy.request_kinds.is_empty()];
+fn mark(strategy: &Strategy, whose: [Option<&str>; 3], figures: &[&str]) -> &'static str {
+    let told_apart =
+        [!strategy.applications.is_empty(), !strategy.users.is_empty(), !strategy.request_kinds.is_empty()];
     let misses = |it: &Judged| {
+        let named = [&it.application, &it.users, &it.request];
+        let is_meant = |((name, apart), whose): ((&Option<String>, bool), Option<&str>)| {
+            name.as_deref().filter(|_| apart) == whose
+        };
         !it.holds
-            && it.users.as_deref().filter(|_| told_apart[0]) == users
-            && it.request.as_deref().filter(|_| told_apart[1]) == request
+            && named.into_iter().zip(told_apart).zip(whose).all(is_meant)
             && figures.contains(&it.figure)
     };
     if strategy.objectives.iter().any(misses) { " !" } else { "" }
@@ -140,8 +148,12 @@ fn group_table(
         return String::new();
     }
     let shown = groups <= GROUPS_SHOWN || verbose;
-    let head = [title, "strategy", "mean ms", "p50", "p90", "p95", "p99", "failed"].map(str::to_owned);
-    let mut rows = vec![head.to_vec()];
+    // What a group of users gains; of others nothing is paired.
+    let gains = title == "users" && summary.strategies.len() > 1;
+    let mut head = [title, "strategy", "mean ms", "p50", "p90", "p95", "p99"].map(str::to_owned).to_vec();
+    head.extend(gains.then(|| "against baseline ms".to_owned()));
+    head.push("failed".to_owned());
+    let mut rows = vec![head];
     let names: BTreeSet<&String> = all.iter().flat_map(|(_, it)| it.keys()).collect();
     let row = |name: &str, strategy: &Strategy, group: &UserGroup| {
         let whose = whose(title, name);
@@ -149,6 +161,7 @@ fn group_table(
         let head = [name.to_owned(), strategy.name.clone()];
         head.into_iter()
             .chain(latency)
+            .chain(gains.then(|| group_against_baseline(summary, name, &strategy.name)))
             .chain([failed_cell(strategy, whose, &group.requests)])
             .collect::<Vec<_>>()
     };
@@ -166,12 +179,13 @@ fn group_table(
     format!("the slowest of {groups} {what} (all with --verbose)\n{}\n", align(&rows))
 }
 
-/// The users and the kind of request of a row of a table.
-fn whose<'a>(title: &str, name: &'a str) -> [Option<&'a str>; 2] {
+/// The application, the users and the kind of request of a row of a table.
+fn whose<'a>(title: &str, name: &'a str) -> [Option<&'a str>; 3] {
     match title {
-        "users" => [Some(name), None],
-        "request" => [None, Some(name)],
-        _ => name.rsplit_once(", ").map_or([None; 2], |(users, request)| [Some(users), Some(request)]),
+        "application" => [Some(name), None, None],
+        "users" => [None, Some(name), None],
+        "request" => [None, None, Some(name)],
+        _ => name.rsplit_once(", ").map_or([None; 3], |(users, request)| [None, Some(users), Some(request)]),
     }
 }
 
@@ -191,6 +205,17 @@ fn against_baseline(summary: &Summary, name: &str) -> String {
         Some(paired) => signed(&paired.mean_difference_ms),
         None if baseline == Some(name) => "baseline".to_owned(),
         None => "-".to_owned(),
+    }
+}
+
+/// The same of a group of users.
+fn group_against_baseline(summary: &Summary, users: &str, name: &str) -> String {
+    match summary.against_baseline(name) {
+        None => against_baseline(summary, name),
+        Some(paired) => match summary.difference_for(users, name, &paired.baseline) {
+            Some(difference) => signed(&difference),
+            None => "-".to_owned(),
+        },
     }
 }
 
@@ -320,6 +345,12 @@ fn failed(requests: &Requests) -> String {
     let failed = requests.all_failed();
     let ended = failed + requests.completed;
     if failed == 0 { "0".to_owned() } else { format!("{:.2} %", failed as f64 / ended as f64 * 100.0) }
+}
+
+/// How often users sent a request, in the mean.
+fn attempts(requests: &Requests) -> String {
+    let attempts = requests.attempts.map(|it| it as f64 / requests.offered as f64);
+    attempts.map_or("-".to_owned(), |it| number(it, 3))
 }
 
 fn with_interval(value: &Value) -> String {

@@ -4,6 +4,7 @@ use crate::table;
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::validate::arrivals::ArrivalsFrom;
 use meshsim_scenarios::validate::figures::{FigureKey, Row};
+use meshsim_scenarios::validate::groups::GroupRow;
 use meshsim_scenarios::validate::report::texts;
 use meshsim_scenarios::validate::run::{ServiceRow, Validation};
 use meshsim_scenarios::validate::suite::run::Report;
@@ -34,6 +35,10 @@ pub(crate) fn one(validation: &Validation) -> String {
     {
         text.push_str("interval: none, the trace is too short: it has fewer than four blocks of 30 s\n");
     }
+    if !validation.groups.is_empty() {
+        let _ =
+            write!(text, "\nby users and kinds of requests\n{}", table::align(&groups(&validation.groups)));
+    }
     if !validation.services.is_empty() {
         let _ = write!(text, "\n{}", table::align(&services(&validation.services)));
     }
@@ -59,6 +64,38 @@ fn figures(validation: &Validation) -> Vec<Vec<String>> {
             check.map_or(String::new(), |check| texts::error(row.figure, check.tolerance)),
             check.map_or("", |check| texts::verdict(check.verdict)).to_owned(),
         ]);
+    }
+    rows
+}
+
+/// The figures of groups of users and kinds of requests.
+fn groups(groups: &[GroupRow]) -> Vec<Vec<String>> {
+    let head = [
+        "",
+        "requests",
+        "figure",
+        "measured",
+        "95 %",
+        "simulated",
+        "95 %",
+        "difference",
+        "beyond the interval",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for group in groups {
+        rows.extend(group.figures.iter().map(|row| {
+            vec![
+                group.name(),
+                group.requests.to_string(),
+                row.figure.name().to_owned(),
+                value(row, row.measured.value),
+                interval(row, &row.measured),
+                value(row, row.simulated.value),
+                interval(row, &row.simulated),
+                texts::signed_error(row.figure, row.difference),
+                texts::error(row.figure, row.error),
+            ]
+        }));
     }
     rows
 }

@@ -199,3 +199,97 @@ fn a_sweep_of_lists_ends_with_its_best_point() {
     assert!(last.starts_with("`cloud-only` at clusters.edge1.services=\"all\""), "{shown}");
     assert!(last.contains(" is fastest of 3: ") && last.contains("95 % interval"), "{last}");
 }
+
+/// A piece of the tutorial in its scenario: a table takes the place of the one of its name, a list goes on.
+fn with_piece(scenario: &str, piece: &str) -> String {
+    let sections = |text: &str| -> Vec<(String, String)> {
+        let mut sections = vec![(String::new(), String::new())];
+        for line in text.lines() {
+            if line.starts_with('[') {
+                sections.push((line.to_owned(), String::new()));
+            } else {
+                let body = &mut sections.last_mut().unwrap().1;
+                *body += line;
+                *body += "\n";
+            }
+        }
+        sections
+    };
+    let mut all = sections(scenario);
+    for (head, body) in sections(piece) {
+        match all.iter_mut().find(|(known, _)| *known == head && !head.starts_with("[[")) {
+            // What stands before the first table of a piece is of the first piece.
+            Some((_, known)) if !head.is_empty() || known.is_empty() => *known = body,
+            Some(_) => assert!(body.trim().is_empty(), "{body}"),
+            None => all.push((head, body)),
+        }
+    }
+    let section =
+        |(head, body): (String, String)| if head.is_empty() { body } else { format!("{head}\n{body}") };
+    all.into_iter().map(section).collect()
+}
+
+/// What a command of the tutorial says, on both streams, in a directory with its scenario.
+fn said_by(command: &str, directory: &std::path::Path) -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_meshsim")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let script = format!("{{ {command}\n}} 2>&1");
+    let output =
+        Command::new("sh").args(["-c", &script]).current_dir(directory).env("PATH", path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Its pieces, put together as it says, are right one after the other and come to the library's `shop`; its commands say
+/// what it shows. `MESHSIM_TUTORIAL=write` writes down what they say now.
+#[test]
+fn the_tutorial_is_true() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tutorial.md");
+    let tutorial = std::fs::read_to_string(file).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shop.toml");
+    let (mut scenario, mut said, mut now) = (String::new(), None, String::new());
+    let mut parts = tutorial.split("```");
+    now += parts.next().unwrap();
+    // A block and the text behind it, in turn.
+    while let Some(block) = parts.next() {
+        let (kind, body) = block.split_once('\n').unwrap();
+        let body = match kind {
+            "toml" => {
+                scenario = with_piece(&scenario, body);
+                std::fs::write(&path, &scenario).unwrap();
+                let checked = meshsim(&["check", path.to_str().unwrap()]);
+                assert!(checked.status.success(), "{body}: {}", String::from_utf8_lossy(&checked.stderr));
+                body.to_owned()
+            }
+            "sh" => {
+                said = Some(said_by(body.trim_end(), directory.path()));
+                body.to_owned()
+            }
+            "text" => said.take().unwrap_or_else(|| panic!("no command says {body}")),
+            _ => panic!("a block of `{kind}`"),
+        };
+        now += &format!("```{kind}\n{}\n```{}", body.trim_end(), parts.next().unwrap());
+    }
+    if std::env::var("MESHSIM_TUTORIAL").is_ok_and(|it| it == "write") {
+        std::fs::write(file, &now).unwrap();
+    } else {
+        let shown: Vec<&str> = tutorial.lines().collect();
+        for (number, (line, shown)) in now.lines().zip(shown).enumerate() {
+            assert_eq!(
+                shown,
+                line,
+                "docs/tutorial.md:{}: MESHSIM_TUTORIAL=write brings it up to date",
+                number + 1
+            );
+        }
+        assert_eq!(now.lines().count(), tutorial.lines().count());
+    }
+    let compared = |scenario: &str| {
+        let short = ["--replications", "1", "--set", "run.duration=20s", "--set", "run.warm_up=0s"];
+        let output = meshsim(&[&["compare", scenario, "--json", "-q"], &short[..]].concat());
+        let mut json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["run"]["scenario_sha256"].take();
+        json
+    };
+    assert_eq!(compared(path.to_str().unwrap()), compared("shop"));
+}

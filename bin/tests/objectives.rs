@@ -71,7 +71,7 @@ fn a_missed_objective_is_marked_and_ends_with_1_where_it_is_enforced() {
     assert_eq!(code_and_text(&sweep).0, Some(0));
     let sweep = ["sweep", path, "-q", "--enforce", "--set", "services.shop.endpoints.buy.wait=10ms,100ms"];
     let (code, text) = code_and_text(&sweep);
-    assert_eq!((code, text.matches("misses buy: p95").count()), (Some(1), 1), "{text}");
+    assert_eq!((code, text.matches("misses buy: p95 (holds in 0 of 2)").count()), (Some(1), 1), "{text}");
     let none = ["run", path, "-q", "--enforce", "--set", "objective=[]"];
     let (code, text) = code_and_text(&none);
     assert!(code == Some(2) && text.contains("--enforce: the scenario has no objective"), "{text}");

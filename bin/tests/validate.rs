@@ -241,3 +241,95 @@ fn traces_of_a_suite_lie_beside_its_file() {
     assert_eq!(run(&["--force"]).status.code(), Some(2), "nothing is written");
     assert_eq!(run(&["--traces", "."]).status.code(), Some(2), "that folder has no a.csv");
 }
+
+/// Users of two edges browse, which takes 1 ms, and buy, which takes 101.
+const KINDS: &str = r#"[run]
+duration = "100s"
+warm_up = "0s"
+replications = 2
+[clusters.edge]
+nodes = [{ cores = "8" }]
+services = "all"
+[services.shop]
+service_time = "1ms"
+[services.shop.endpoints.browse]
+[services.shop.endpoints.buy]
+wait = "100ms"
+[users.near]
+cluster = "edge"
+service = "shop"
+requests = { browse = 3, buy = 1 }
+rate = "20/s"
+[users.far]
+cluster = "edge"
+service = "shop"
+requests = { browse = 3, buy = 1 }
+rate = "20/s"
+access = { rtt = "20ms" }
+"#;
+
+/// Four minutes of JMeter, whose labels say who buys and browses.
+fn labelled() -> String {
+    let row = |k: u64| {
+        let (users, way) = if k.is_multiple_of(2) { ("near", 0) } else { ("far", 20) };
+        let (kind, takes) = if k % 8 < 2 { ("buy", 102) } else { ("browse", 2) };
+        let failed = k.is_multiple_of(80);
+        let code = if failed { 503 } else { 200 };
+        format!("{},{},{users}/{kind},{code},{}\n", 1_700_000_000_000 + 25 * k, takes + way + k % 3, !failed)
+    };
+    "timeStamp,elapsed,label,responseCode,success\n".to_owned() + &(0..9_600).map(row).collect::<String>()
+}
+
+#[test]
+fn groups_of_users_and_kinds_of_requests_have_figures_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let [scenario, trace] = ["shop.toml", "trace.csv"].map(|name| directory.path().join(name));
+    std::fs::write(&scenario, KINDS).unwrap();
+    std::fs::write(&trace, labelled()).unwrap();
+    let validate = |more: &[&str]| {
+        let paths = ["validate", scenario.to_str().unwrap(), "--trace", trace.to_str().unwrap(), "--quiet"];
+        Command::new(env!("CARGO_BIN_EXE_meshsim")).args(paths).args(more).output().unwrap()
+    };
+    let said = text(&validate(&[]).stderr);
+    assert!(said.contains("more than one population") && said.contains("--arrivals scenario"), "{said}");
+    let output = validate(&["--arrivals", "scenario", "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let groups = json["groups"].as_array().unwrap();
+    // Two groups of users, two kinds, and both of both.
+    let names: Vec<[&str; 2]> =
+        groups.iter().map(|it| ["users", "request"].map(|key| it[key].as_str().unwrap_or("-"))).collect();
+    let expected = [
+        ["near", "-"],
+        ["far", "-"],
+        ["-", "browse"],
+        ["-", "buy"],
+        ["near", "browse"],
+        ["near", "buy"],
+        ["far", "browse"],
+        ["far", "buy"],
+    ];
+    assert_eq!(names, expected);
+    let requests: Vec<u64> = groups.iter().map(|it| it["requests"].as_u64().unwrap()).collect();
+    assert_eq!(requests, [4_800, 4_800, 7_200, 2_400, 3_600, 1_200, 3_600, 1_200]);
+    let figure = |group: usize, name: &str, side: &str| {
+        let figures = groups[group]["figures"].as_array().unwrap();
+        figures.iter().find(|it| it["figure"] == name).unwrap()[side]["value"].as_f64().unwrap()
+    };
+    for (group, ms) in [(4, 3.0), (5, 103.0), (6, 23.0), (7, 123.0)] {
+        assert!(
+            (figure(group, "mean", "measured") - ms).abs() < 0.1,
+            "{}",
+            figure(group, "mean", "measured")
+        );
+        assert!(
+            (figure(group, "p50", "simulated") - ms).abs() < 2.0,
+            "{}",
+            figure(group, "p50", "simulated")
+        );
+    }
+    // One of 80 requests failed, all of them who bought near.
+    assert!((figure(5, "failed", "measured") - 0.1).abs() < 1e-9 && figure(6, "failed", "measured") == 0.0);
+    let shown = text(&validate(&["--arrivals", "scenario"]).stdout);
+    assert!(shown.contains("by users and kinds of requests") && shown.contains("near, buy"), "{shown}");
+}

@@ -124,6 +124,11 @@ pub enum Purpose {
     CacheHit = 62,
     /// Does an endpoint answer with an error? (`cluster/inbound/cell`) Request draw, one address per attempt.
     EndpointError = 63,
+    /// Which worker of a pod takes a datagram (`cluster/datagrams`). Request draw.
+    DatagramWorker = 71,
+    /// Which part of a user's pause before a further attempt is left out (`users/retries`). Request draw, one address per
+    /// attempt.
+    UserBackOff = 70,
 }
 
 /// The roots of all addresses of one replication.
@@ -201,6 +206,19 @@ impl Draws {
 #[must_use]
 pub const fn call_address(parent: Address, group: u16, slot: u16, attempt: u8) -> Address {
     parent.child(((group as u64) << 24) | ((slot as u64) << 8) | attempt as u64)
+}
+
+/// The group number of a further attempt of a user's: no call graph has so many groups.
+const OF_USERS: u16 = u16::MAX;
+
+/// The address of attempt number `attempt`, counted from 1, of the user's request at `request`: that of the first is the
+/// request's own.
+#[must_use]
+pub const fn user_attempt_address(request: Address, attempt: u8) -> Address {
+    match attempt {
+        0 | 1 => request,
+        further => call_address(request, OF_USERS, 1, further),
+    }
 }
 
 /// The random numbers for `purpose` at `address`.

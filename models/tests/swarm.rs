@@ -55,6 +55,7 @@ use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::users::population::{OnIngressLoss, Population};
 use meshsim_models::users::requests::Requests;
+use meshsim_models::users::retries::{Retried, Retries};
 use meshsim_models::world::description::{
     CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, GatewaySettings,
     HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
@@ -175,6 +176,7 @@ fn service(dice: &mut Dice, number: u32, endpoint: EndpointId) -> Service {
         workers: dice.count(1, 3) as u16,
         threads: dice.count(1, 3) as u16,
         cpu_request: Some(Cores(dice.between(0.0, 2.0))),
+        pool_size: dice.chance(0.2).then(|| dice.count(1, 3)),
         ..Service::new("", endpoint)
     }
 }
@@ -355,8 +357,20 @@ fn population(
         counts_session_moves: false,
         moves: Vec::new(),
         timeout: None,
+        retries: None,
         requests_each: None,
         on_ingress_loss: OnIngressLoss::Fail,
+    }
+}
+
+/// What users do after failures of servers.
+fn retries(dice: &mut Dice) -> Retries {
+    Retries {
+        attempts: dice.count(1, 4) as u8,
+        backoff: SimDuration::from_millis(u64::from(dice.count(0, 200))),
+        backoff_max: SimDuration::from_millis(300),
+        jitter: dice.pick(&[0.0, 0.5, 1.0]),
+        on: Retried { timeout: true, statuses: vec![[500, 599]] },
     }
 }
 
@@ -540,6 +554,7 @@ fn with_impatient_callers(dice: &mut Dice, mut description: Description) -> Desc
     description.cell.client_timeout = patience(dice);
     for population in &mut description.populations {
         population.timeout = patience(dice);
+        population.retries = dice.chance(0.3).then(|| retries(dice));
         let stops = !population.arrivals.is_open() && dice.chance(0.3);
         population.requests_each = stops.then(|| dice.count(1, 20));
     }

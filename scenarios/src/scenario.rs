@@ -4,7 +4,7 @@ use crate::document::{Document, Setting};
 use crate::expanded::expanded;
 use crate::library;
 use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest};
-use crate::resolve::{self, Resolved};
+use crate::resolve::{self, Resolved, WorkModels};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -203,10 +203,11 @@ impl Scenario {
             self.file(path.get_ref())
                 .map_err(|problem| Problems::from(Problem { location: location(), ..problem }))
         };
-        let workmodel = schema.application.workmodel.as_ref().map(read).transpose()?;
+        let workmodels = schema.workmodels().map(|(name, path)| Ok((name.to_owned(), read(path)?)));
+        let workmodels: WorkModels = workmodels.collect::<Checked<_>>()?;
         let name = strategy.map_or("base", |index| &self.strategies[index]);
         let files = |path: &str| self.bytes(path);
-        let mut resolved = resolve::resolve(&self.document, &schema, workmodel.as_ref(), &files, name)?;
+        let mut resolved = resolve::resolve(&self.document, &schema, &workmodels, &files, name)?;
         resolved.overridden = self.document.overridden(strategy)?;
         Ok(resolved)
     }
@@ -251,8 +252,8 @@ impl Scenario {
         let mut paths = [Vec::new(), Vec::new()];
         for schema in indices.into_iter().filter_map(|index| self.document.read(index).ok()) {
             let recordings = schema.users.values().filter_map(|users| users.get_ref().recording());
-            let work_model = schema.application.workmodel.iter().map(|path| path.get_ref().as_str());
-            let named = [work_model.collect::<Vec<_>>(), recordings.collect()];
+            let work_models = schema.workmodels().map(|(_, path)| path.get_ref().as_str());
+            let named = [work_models.collect::<Vec<_>>(), recordings.collect()];
             for (known, named) in paths.iter_mut().zip(named) {
                 for path in named {
                     if !known.iter().any(|known| known == path) {

@@ -80,7 +80,7 @@ const PLANES: [(&str, &[&str]); 4] = [
 
 /// Keys with a value that matters, where anything follows them; settings after the first are what it
 /// needs to matter, and are there without it too.
-const KEYS: [&[&str]; 53] = [
+const KEYS: [&[&str]; 54] = [
     &["mesh.data_plane=ambient"],
     &["mesh.istio_version=1.22"],
     &["mesh.connect_timeout=20ms"],
@@ -113,6 +113,7 @@ const KEYS: [&[&str]; 53] = [
     &["services.back.traffic_policy.connection_pool.http.http2_max_requests=1"],
     &["services.back.traffic_policy.connection_pool.tcp.connect_timeout=20ms"],
     &["services.back.waypoint=true"],
+    &["services.back.pool_size=1"],
     &["services.back.routes=[{ timeout = \"40ms\" }]"],
     &["services.back.routes=[{ fault = { delay = { fixed_delay = \"10ms\" } } }]"],
     &["services.front.routes=[{ fault = { abort = { http_status = 418, percentage = 10 } } }]"],

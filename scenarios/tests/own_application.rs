@@ -177,10 +177,36 @@ fn files_name_the_kinds_and_one_kind_is_not_told_apart() {
         assert!(metrics.contains(row), "{row}: {metrics}");
     }
     assert!(written(&short, "request_histogram.csv").contains("cloud only,browse,"));
+    assert!(requests.lines().next().unwrap().ends_with(",call_tree"), "{requests:.199}");
+    let again = with_retries("retries = { attempts = 3 }").replace("500s", "20s");
+    let attempts = written(&again, "requests.csv");
+    assert!(attempts.lines().next().unwrap().ends_with(",call_tree,attempts"), "{attempts:.199}");
+    let most =
+        attempts.lines().skip(1).map(|it| it.rsplit_once(',').unwrap().1.parse::<u32>().unwrap()).max();
+    assert_eq!(most, Some(4));
+    assert!(written(&again, "metrics.csv").contains("users.south.requests.attempts,"));
     let one_kind = short.replace("requests = { browse = 80, buy = 20 }", "requests = { browse = 80 }");
     assert!(written(&one_kind, "requests.csv").starts_with("strategy,replication,population,number,"));
     assert!(!written(&one_kind, "metrics.csv").contains("request_kinds"));
     assert_eq!(written(&one_kind, "request_histogram.csv"), "");
+}
+
+/// The south has everything near under both strategies, so that common random numbers leave it as it is but for the queues
+/// that the north shares; a table of the north's own has its difference, and the sentence says for whom it holds.
+#[test]
+fn the_verdict_says_for_whom_it_holds() {
+    let summary = summary(&shop());
+    let of_north = summary.difference_for("north", "cloud only", "as it is").unwrap();
+    let found = summary.strategies[1].users["north"].latency_ms.mean.value
+        - summary.strategies[0].users["north"].latency_ms.mean.value;
+    // Replications count alike in the one, requests in the other.
+    assert!((of_north.value - found).abs() < 0.2 && found < -1.0, "{} and {found}", of_north.value);
+    assert!(summary.difference_for("west", "cloud only", "as it is").is_none());
+    let text = meshsim_scenarios::analysis::verdict::verdict(&summary);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("`cloud only` is fastest: "), "{text}");
+    assert!(lines[1].starts_with("`cloud only` is fastest for north; for south "), "{text}");
 }
 
 #[test]
@@ -324,6 +350,35 @@ fn wrong_inputs_are_said_with_what_would_be_right() {
             "the calls front -> front feed themselves",
         ),
     ];
+    let of_users = [
+        ("retries = { }", "the key `attempts` is missing"),
+        ("retries = { attempts = 0 }", "attempts 0 is out of range (it is 1 to 100)"),
+        ("retries = { attempts = 2, backoff = \"1\" }", "`1` is not a duration"),
+        (
+            "retries = { attempts = 2, backoff = \"2s\", backoff_max = \"1s\" }",
+            "backoff_max 1s is below the backoff of 2s",
+        ),
+        (
+            "retries = { attempts = 1, backoff_max = \"1s\" }",
+            "backoff_max has no effect on one further attempt",
+        ),
+        (
+            "retries = { attempts = 1, backoff = \"0s\", jitter = 0.5 }",
+            "jitter has no effect without a pause",
+        ),
+        ("retries = { attempts = 1, jitter = 2 }", "2 is not a share of a pause (it is 0 to 1)"),
+        ("retries = { attempts = 1, on = [] }", "users try again after no failure"),
+        (
+            "retries = { attempts = 1, on = [\"timeout\"] }",
+            "these users have no timeout after which they could try",
+        ),
+        ("retries = { attempts = 1, on = [\"5x\"] }", "`5x` is no failure of a request (it is \"timeout\""),
+        ("retries = { attempts = 1, on = [200] }", "`200` is no failure of a request"),
+        ("retries = { attempt = 1 }", "unknown key `attempt` (did you mean `attempts`?)"),
+    ];
+    let of_users = of_users.map(|(line, said)| (format!("rate = \"2/s\"\n{line}"), said));
+    let of_users = of_users.iter().map(|(new, said)| ("rate = \"2/s\"", new.as_str(), *said));
+    let cases: Vec<(&str, &str, &str)> = cases.into_iter().chain(of_users).collect();
     let wrong = cases.iter().filter_map(|(old, new, expected)| {
         let said = said(old, new);
         let is_placed = said.starts_with("shop.toml:") || said.contains("runs in no cluster");
@@ -568,6 +623,204 @@ fn errors_of_an_endpoint_come_to_its_callers() {
     assert!(buy.failed.is_empty());
 }
 
+/// Half of what is browsed fails at once. The south sends it up to three times again, after 100, 200 and 400 ms: one in 16
+/// fails after all, and it sends 1 + 1/2 + 1/4 + 1/8 attempts a request.
+fn with_retries(retries: &str) -> String {
+    SHOP.replace("[services.front.endpoints.browse]", "[services.front.endpoints.browse]\nerrors = 0.5")
+        .replace("max_ejection_percent = 100", "consecutive_5xx_errors = 1_000_000")
+        .replace("rate = \"2/s\"", &format!("rate = \"2/s\"\n{retries}"))
+}
+
+#[test]
+fn users_try_again_and_a_request_fails_once_all_its_attempts_have() {
+    let of = |retries: &str| summary(&plan(&with_retries(retries)).unwrap_or_else(|it| panic!("{it}")));
+    let [without, with] =
+        ["", "retries = { attempts = 3, backoff = \"100ms\", jitter = 0 }"].map(of).map(|it| it.strategies);
+    let (before, after) = (&without[0].users["south"], &with[0].users["south"]);
+    let share = |it: &UserGroup| it.requests.all_failed() as f64 / it.requests.offered as f64;
+    // Some 2,000 requests: standard deviations of 0.011 and 0.005.
+    assert!((share(before) - 0.5).abs() < 0.05 && (share(after) - 0.0625).abs() < 0.02, "{}", share(after));
+    assert_eq!(before.requests.attempts, None);
+    let attempts = after.requests.attempts.unwrap() as f64 / after.requests.offered as f64;
+    // A standard deviation of 0.025.
+    assert!((attempts - 1.875).abs() < 0.1, "{attempts}");
+    // Of the successes 8/15 take one attempt, 4/15 two, 2/15 three, 1/15 four.
+    let latency = &after.latency_ms;
+    for (found, expected) in [(latency.p50, 8.0), (latency.p90, 308.0), (latency.p95, 708.0)] {
+        assert!((found.value - expected).abs() < 10.0, "{} ms, expected {expected}", found.value);
+    }
+    // The first attempt is the same request as without others: who succeeds at once does so in both, and nobody else is
+    // touched.
+    for kind in ["browse", "buy"] {
+        let of = |it: &UserGroup| it.request_kinds[kind].requests.offered;
+        assert_eq!(of(&without[0].users["north"]), of(&with[0].users["north"]));
+    }
+    assert_eq!(before.requests.offered, after.requests.offered);
+    assert_eq!(with[0].users["north"].requests.attempts, Some(with[0].users["north"].requests.offered));
+}
+
+/// Which request it is, for what and when, how often it was sent and how it ended.
+type Fate = (u32, u32, u32, u64, u8, Option<u16>);
+
+/// Request k is the same one under every strategy, kind by kind, and so are its attempts; who tries again changes nothing
+/// of the first.
+#[test]
+fn attempts_are_the_same_under_every_strategy() {
+    let fates = |retries: &str| -> Vec<Vec<Fate>> {
+        let plan = plan(&with_retries(retries).replace("500s", "200s")).unwrap_or_else(|it| panic!("{it}"));
+        let outcome = plan.run(Rows::Kept, &Watch::default());
+        let of = |strategy: usize| {
+            let figures = outcome.replications.iter().map(|(_, figures)| &figures[strategy]);
+            let rows = figures.flat_map(|it| &it.rows);
+            rows.map(|(row, _)| {
+                let status = row.end.map(|end| end.status.code());
+                (row.population.0, row.number, row.endpoint.0, row.arrival.as_nanos(), row.attempts, status)
+            })
+            .collect()
+        };
+        (0..plan.strategies.len()).map(of).collect()
+    };
+    let with = fates("retries = { attempts = 3 }");
+    let ended = |it: &&Fate| it.5.is_some();
+    let both = with[0].iter().zip(&with[1]).filter(|(one, other)| ended(one) && ended(other));
+    assert!(both.clone().count() > 2_000 && both.clone().any(|(it, _)| it.4 == 4));
+    both.for_each(|(one, other)| assert_eq!(one, other));
+    let without = fates("");
+    for (before, after) in without[0].iter().zip(&with[0]).filter(|(one, other)| ended(one) && ended(other)) {
+        assert_eq!(
+            (before.0, before.1, before.2, before.3, before.4),
+            (after.0, after.1, after.2, after.3, 1)
+        );
+        assert_eq!(before.5 == Some(200), after.4 == 1 && after.5 == Some(200), "{before:?}, {after:?}");
+    }
+}
+
+/// An attempt that takes too long is given up; its work is done all the same.
+#[test]
+fn users_try_again_after_a_timeout_of_each_attempt() {
+    let text = SHOP.replace("[services.ads]", "[services.ads]\nwait = \"500ms\"").replace(
+        "rate = \"2/s\"",
+        "rate = \"2/s\"\ntimeout = \"100ms\"\nretries = { attempts = 2, backoff = \"0s\" }",
+    );
+    let summary = summary(&plan(&text).unwrap_or_else(|it| panic!("{it}")));
+    let south = &summary.strategies[0].users["south"].requests;
+    assert_eq!(
+        (south.completed, south.failed.keys().map(String::as_str).collect::<Vec<_>>()),
+        (0, vec!["0 DC"])
+    );
+    let ended = south.all_failed();
+    assert!(south.attempts.unwrap() >= 3 * ended && ended > 1_000, "{south:?}");
+}
+
+/// Calls come independently of each other to a pool of three connections, each with a call of 50 ms in the mean: M/M/3. A
+/// call waits with Erlang's probability, 4/9 at 40 requests/s, and then 1/(60 - 40) s.
+#[test]
+fn calls_wait_for_a_connection_of_their_process_s_pool() {
+    let text = |pool: &str, threads: u32| {
+        format!(
+            "{}\n[services.front]\nservice_time = \"0ms\"\nworkers = 1\nendpoints.load = {{ calls = [\"base\"] }}\n\
+             [services.base]\nprotocol = \"tcp\"\nworkers = 1\nthreads = {threads}\nservice_time = \"0ms\"\n\
+             wait = {{ law = \"exponential\", mean = \"50ms\" }}\n{pool}\n[users.all]\ncluster = \"edge\"\nservice = \"front\"\n\
+             rate = \"40/s\"\naccess = {{ bandwidth = \"1000Gbit/s\" }}\n",
+            &SHOP[..SHOP.find("[clusters.cloud]").unwrap()]
+                .replace("replications = 2", "replications = 8")
+                .replace("services = [\"front\"]", "services = \"all\"")
+        )
+    };
+    let mean = |pool: &str, threads| {
+        summary(&plan(&text(pool, threads)).unwrap_or_else(|it| panic!("{it}"))).strategies[0]
+            .latency_ms
+            .mean
+            .value
+    };
+    let queue = 4.0 / 9.0 / 20.0 * 1e3;
+    // Eight replications of 20,000 requests, of 50 and 72 ms.
+    for (pool, threads, expected) in
+        [("", 1_000, 50.0), ("pool_size = 3", 1_000, 50.0 + queue), ("", 3, 50.0 + queue)]
+    {
+        let found = mean(pool, threads);
+        assert!(
+            (found - expected).abs() < 0.03 * expected,
+            "{pool}, {threads}: {found} ms, expected {expected}"
+        );
+    }
+    for (pool, said) in [
+        ("pool_size = 0", "pool_size 0 is out of range (it is 1 to 100000)"),
+        ("protocol = \"grpc\"\npool_size = 2", "pool_size has no effect: calls to `base` share a connection"),
+        (
+            "[services.front.resources]\n[services.idle]\nservice_time = \"1ms\"\npool_size = 2",
+            "no service calls `idle`",
+        ),
+    ] {
+        let text = text(pool, 10).replace("protocol = \"tcp\"\nworkers", "workers");
+        let found = plan(&text).err().map_or_else(String::new, |it| it.to_string());
+        assert!(found.starts_with("shop.toml:") && found.contains(said), "{pool}: {found}");
+    }
+}
+
+/// The ads are asked by datagrams over a link that loses a tenth of them: a call is lost with its request or its answer, in 19
+/// of 100 cases, and its caller waits for half a second. Over TCP the same link makes calls late, and none fails.
+#[test]
+fn what_udp_loses_nobody_sends_again() {
+    let text = |protocol: &str, more: &str| {
+        SHOP.replace("[services.ads]\n", &format!("[services.ads]\nprotocol = \"{protocol}\"\n"))
+            .replace("bandwidth = \"100Gbit/s\"", &format!("bandwidth = \"100Gbit/s\"\n{more}"))
+            .replace("[clusters.cloud]", "[cell]\nclient_timeout = \"500ms\"\n[clusters.cloud]")
+            .replace("services = [\"front\", \"stock\", \"ads\"]", "services = [\"front\", \"ads\"]")
+            .replace("services = [\"front\"]", "services = [\"front\", \"stock\"]")
+    };
+    let run = |protocol, more| summary(&plan(&text(protocol, more)).unwrap_or_else(|it| panic!("{it}")));
+    let of_north = |it: &meshsim_scenarios::analysis::summary::Summary| {
+        it.strategies[0].users["north"].request_kinds["browse"].clone()
+    };
+    let failed = |it: &UserGroup| it.requests.all_failed() as f64 / it.requests.offered as f64;
+    let (udp, tcp) = (run("udp", "loss = 0.1"), run("tcp", "loss = 0.1"));
+    // Some 3,200 requests: a standard deviation of 0.007.
+    assert!((failed(&of_north(&udp)) - 0.19).abs() < 0.03, "{}", failed(&of_north(&udp)));
+    assert_eq!(failed(&of_north(&tcp)), 0.0);
+    assert_eq!(udp.strategies[0].retries_per_request.value, 0.0);
+    // Proxies know nothing of it.
+    let counters = |it: &meshsim_scenarios::analysis::summary::Summary| {
+        it.strategies[0]
+            .proxy_counters
+            .values()
+            .any(|services| services.get("ads").is_some_and(|counters| counters.contains_key("connections")))
+    };
+    assert!(counters(&tcp) && !counters(&udp), "{:?}", udp.strategies[0].proxy_counters);
+    // What is not lost takes a way there and back: no handshake, no proxies.
+    let without_loss = of_north(&run("udp", ""));
+    assert_eq!(without_loss.requests.all_failed(), 0);
+    let expected = 20.0 + 1.0 + 7.0;
+    assert!((without_loss.latency_ms.p50.value - expected).abs() < 0.3, "{:?}", without_loss.latency_ms);
+    assert!(without_loss.latency_ms.p99.value < expected + 10.0, "{:?}", without_loss.latency_ms);
+    for (line, said) in [
+        ("routes = [{ timeout = \"1s\" }]", "service `ads` speaks udp and has routes"),
+        (
+            "traffic_policy.load_balancer.simple = \"RANDOM\"",
+            "service `ads` speaks udp and has a traffic_policy",
+        ),
+        ("traffic_distribution = \"PreferClose\"", "service `ads` speaks udp and has a traffic_distribution"),
+        ("waypoint = true", "service `ads` speaks udp and has a waypoint"),
+        ("pool_size = 3", "service `ads` speaks udp and has a pool_size"),
+    ] {
+        let text = text("udp", "").replace("protocol = \"udp\"\n", &format!("protocol = \"udp\"\n{line}\n"));
+        let found = plan(&text).err().map_or_else(String::new, |it| it.to_string());
+        assert!(found.starts_with("shop.toml:") && found.contains(said), "{line}: {found}");
+    }
+    let entered = text("udp", "").replace("\"front.browse\" = 1", "ads = 1");
+    assert!(plan(&entered).err().unwrap().to_string().contains("users request `ads`, which speaks udp"));
+    let patient = text("udp", "loss = 0.1").replace("[cell]\nclient_timeout = \"500ms\"\n", "");
+    let plan = plan(&patient).unwrap_or_else(|it| panic!("{it}"));
+    let warned: Vec<String> = meshsim_scenarios::warnings::before_run(&plan.strategies[0])
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        warned.iter().any(|it| it.contains("calls over udp (to ads) whose datagrams are lost never end")),
+        "{warned:?}"
+    );
+}
+
 /// A load of a day, of which the run sees a part: 100 requests/s at 18:00, ten at 19:00.
 #[test]
 fn loads_follow_the_time_of_day_from_a_table_too() {
@@ -696,4 +949,135 @@ fn what_a_work_model_says_is_not_said_again() {
     let without = "[clusters.a]\nnodes = [{ cores = \"4\" }]\nservices = \"all\"\n[users.a]\ncluster = \"a\"\nservice = \"x\"\nrate = \"1/s\"\n";
     let said = plan(without).err().unwrap().to_string();
     assert!(said.contains("the scenario has no application (write what its services do:"), "{said}");
+}
+
+/// The shop beside a work model of two services, of which one has a name of the shop's.
+fn two_applications() -> String {
+    SHOP.replace(
+        "[services.front]\n",
+        "[applications.shop]\nservices = [\"front\", \"stock\", \"ads\"]\n[applications.sensors]\n\
+         workmodel = \"sensors.json\"\ncpu_limit = \"500m\"\n[services.front]\n",
+    )
+    .replace("services = [\"front\", \"stock\", \"ads\"]\nlocal", "services = \"all\"\nlocal")
+    .replace(
+        "[users.south]",
+        "[users.things]\ncluster = \"edge\"\nservice = \"front.sensors\"\nrate = \"3/s\"\n\
+         access = { bandwidth = \"1000Gbit/s\" }\n[users.south]",
+    )
+}
+
+const SENSORS: &str = r#"{
+  "front": {"external_services": [{"services": ["store"]}], "internal_service": {"loader": {"sleep_stress": {"run": false}}}},
+  "store": {"internal_service": {"loader": {"sleep_stress": {"run": true, "sleep_time": 0.05}}}}
+}"#;
+
+fn plan_of_two(text: &str) -> Result<ComparisonPlan, Problems> {
+    ComparisonPlan::new(
+        &of_texts(&[("shop.toml", text), ("sensors.json", SENSORS)], &[])?,
+        &Choice::default(),
+    )
+}
+
+#[test]
+fn several_applications_are_told_apart() {
+    let plan = plan_of_two(&two_applications()).unwrap_or_else(|problems| panic!("{problems}"));
+    let application = &plan.strategies[0].description.application;
+    let of = |it: &meshsim_models::application::call_graph::Service| {
+        format!(
+            "{} {} {:?}",
+            it.name,
+            application.tenants[usize::from(it.tenant)],
+            it.cpu_limit.map(|it| it.0)
+        )
+    };
+    let services: Vec<String> = application.services.iter().map(of).collect();
+    let expected = [
+        "front.sensors sensors Some(0.5)",
+        "store sensors Some(0.5)",
+        "ads shop None",
+        "front shop None",
+        "stock shop None",
+    ];
+    assert_eq!(services, expected);
+    let summary = summary(&plan);
+    let strategy = &summary.strategies[0];
+    let [of_shop, sensors] = ["shop", "sensors"].map(|name| &strategy.applications[name]);
+    let offered = |it: &UserGroup| it.requests.offered;
+    assert_eq!(offered(of_shop) + offered(sensors), strategy.requests.offered);
+    assert_eq!(offered(sensors), offered(&strategy.users["things"]));
+    assert_eq!(sensors.latency_ms.p50.value, strategy.users["things"].latency_ms.p50.value);
+    // The calls of a work model stay with its own services: one way to the cloud and back, and the sleep.
+    assert!(sensors.latency_ms.p50.value > 70.0 && of_shop.latency_ms.p50.value < 40.0, "{strategy:?}");
+    assert_eq!(strategy.served["store"]["cloud"], 1.0);
+    // The shop alone is what it was without the other application, but for the CPU that they share.
+    let alone = self::summary(&shop());
+    assert_eq!(offered(&alone.strategies[0].users["north"]), offered(&strategy.users["north"]));
+}
+
+#[test]
+fn an_objective_may_be_an_application_s() {
+    let objective = "[[objective]]\napplication = \"sensors\"\nfigure = \"p50\"\nbelow = \"50ms\"\n\
+                     [[objective]]\napplication = \"shop\"\nfigure = \"p50\"\nbelow = \"50ms\"\n";
+    let text = two_applications() + objective;
+    let summary = summary(&plan_of_two(&text).unwrap_or_else(|problems| panic!("{problems}")));
+    let judged = &summary.strategies[0].objectives;
+    assert_eq!(judged.iter().map(|it| it.holds).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(judged[0].name(), "sensors: p50");
+}
+
+#[test]
+fn wrong_applications_are_said() {
+    let good = two_applications();
+    for (old, new, expected) in [
+        (
+            "services = [\"front\", \"stock\", \"ads\"]\n[app",
+            "services = [\"front\", \"stock\"]\n[app",
+            "`ads` belongs to no application",
+        ),
+        (
+            "\"stock\", \"ads\"]\n[app",
+            "\"stock\", \"ads\", \"adds\"]\n[app",
+            "there is no service `adds` (did you mean `ads`?)",
+        ),
+        ("\"stock\", \"ads\"]\n[app", "\"stock\", \"ads\", \"ads\"]\n[app", "`ads` is listed twice"),
+        (
+            "workmodel = \"sensors.json\"",
+            "workmodel = \"sensor.json\"",
+            "no text was given for the file `sensor.json`",
+        ),
+        ("workmodel = \"sensors.json\"\n", "", "nothing says what `sensors` is made of"),
+        (
+            "workmodel = \"sensors.json\"\n",
+            "workmodel = \"sensors.json\"\nservices = [\"front\"]\n",
+            "`sensors` has a work model and services",
+        ),
+        ("[applications.sensors]", "[applications.\"a.b\"]", "an application is named `a.b`"),
+        ("cpu_limit = \"500m\"", "cpu_limit = \"500u\"", "`500u` is not"),
+        ("cpu_limit = \"500m\"", "cpulimit = \"500m\"", "unknown key `cpulimit` (did you mean `cpu_limit`?)"),
+        (
+            "service = \"front.sensors\"",
+            "service = \"front.sensor\"",
+            "there is no service `front.sensor` (did you mean `front.sensors`?)",
+        ),
+        (
+            "[applications.shop]",
+            "[application]\nworkmodel = \"sensors.json\"\n[applications.shop]",
+            "there are several applications, and this is none of them",
+        ),
+        (
+            "[users.south]",
+            "[[objective]]\napplication = \"sensor\"\nfigure = \"p50\"\nbelow = \"1s\"\n[users.south]",
+            "there is no application `sensor` (did you mean `sensors`?)",
+        ),
+        (
+            "[users.south]",
+            "[[objective]]\napplication = \"shop\"\nusers = \"north\"\nfigure = \"p50\"\nbelow = \"1s\"\n[users.south]",
+            "an objective of an application and of some requests of it",
+        ),
+    ] {
+        assert!(good.contains(old), "{old}");
+        let said =
+            plan_of_two(&good.replacen(old, new, 1)).err().map_or_else(String::new, |it| it.to_string());
+        assert!(said.contains(expected), "{new}: {said}");
+    }
 }

@@ -114,7 +114,11 @@ fn table(sweep: &Sweep, points: &[Point]) -> String {
                     .map_or(String::new(), |[low, high]| format!(" (95 % {low:+.1} to {high:+.1})"));
                 format!("  {:+8.1} against {}{interval}", difference.value, paired.baseline)
             });
-            let missed: Vec<String> = it.objectives.iter().filter(|it| !it.holds).map(Judged::name).collect();
+            let replications = f64::from(summary.run.replications);
+            let of_missed = |it: &Judged| {
+                format!("{} (holds in {:.0} of {replications})", it.name(), it.probability * replications)
+            };
+            let missed: Vec<String> = it.objectives.iter().filter(|it| !it.holds).map(of_missed).collect();
             let missed =
                 if missed.is_empty() { String::new() } else { format!("  misses {}", missed.join(", ")) };
             let _ = writeln!(text, "  {:<16} {:9.1} ms{against}{missed}", it.name, it.latency_ms.mean.value);

@@ -5,7 +5,8 @@
 //! parallel, the calls of a group one after the other, each with its probability. If a group's sequence
 //! length is smaller than its number of calls, that many are drawn without replacement, in random
 //! order. Its own work is an internal service's, or what laws say: CPU time, time that takes none, the answer's size.
-//! A µBench work model has one endpoint per service, and one stage per endpoint.
+//! A µBench work model has one endpoint per service, and one stage per endpoint. Several applications, each a tenant's, are one
+//! graph, in which those of one may call those of another.
 //!
 //! # Source
 //! µBench, `ServiceCell/ExternalServiceExecutor.py`. Expected calls: the visits of a transient
@@ -27,6 +28,8 @@ pub struct Application {
     pub services: Table<ServiceId, Service>,
     /// The endpoints of all services.
     pub endpoints: Table<EndpointId, Endpoint>,
+    /// The names of the tenants whose services they are, where there are several applications; else empty.
+    pub tenants: Vec<String>,
 }
 
 /// A microservice: what its pods run.
@@ -40,10 +43,15 @@ pub struct Service {
     pub threads: u16,
     /// Pods where a cluster says nothing else.
     pub replicas: u32,
+    /// The number of the tenant whose it is, where there are several.
+    pub tenant: u16,
     /// CPU limit of a pod, none if absent.
     pub cpu_limit: Option<Cores>,
     /// CPU request of a pod's application, if there is one: its weight on a crowded host.
     pub cpu_request: Option<Cores>,
+    /// Connections that a worker process of a caller keeps to it at most, each with a call at a time; absent: as many as
+    /// it needs.
+    pub pool_size: Option<u32>,
     /// The endpoint that a call to the service reaches unless it names another.
     pub endpoint: EndpointId,
     /// Its further endpoints.
@@ -59,8 +67,10 @@ impl Service {
             workers: 4,
             threads: 16,
             replicas: 1,
+            tenant: 0,
             cpu_limit: None,
             cpu_request: None,
+            pool_size: None,
             endpoint,
             others: Vec::new(),
         }
@@ -84,6 +94,8 @@ pub enum Protocol {
     Grpc,
     /// Anything: a proxy balances connections and sees no requests.
     Tcp,
+    /// Datagrams, which no proxy takes.
+    Udp,
 }
 
 impl Protocol {
@@ -241,6 +253,23 @@ pub struct UnboundedCycle {
 }
 
 impl Application {
+    /// Adds all services and endpoints of another application, which are this tenant's from then on.
+    pub fn append(&mut self, other: &Self, tenant: u16) {
+        let (services, endpoints) = (self.services.len(), self.endpoints.len());
+        let moved = |it: EndpointId| EndpointId::from_index(endpoints + it.index());
+        for it in &other.services {
+            let others = it.others.iter().map(|&it| moved(it)).collect();
+            self.services.push(Service { endpoint: moved(it.endpoint), others, tenant, ..it.clone() });
+        }
+        for it in &other.endpoints {
+            let mut endpoint = it.clone();
+            endpoint.service = ServiceId::from_index(services + it.service.index());
+            let calls = endpoint.groups.iter_mut().flat_map(|group| &mut group.calls);
+            calls.for_each(|call| call.endpoint = moved(call.endpoint));
+            self.endpoints.push(endpoint);
+        }
+    }
+
     /// The service of this name.
     #[must_use]
     pub fn service_named(&self, name: &str) -> Option<ServiceId> {

@@ -3,5 +3,6 @@
 
 pub mod call_graph;
 pub mod cell;
+pub mod client_pool;
 pub mod internal_service;
 pub mod service_time;

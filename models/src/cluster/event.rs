@@ -7,6 +7,7 @@ use super::news::{IstiodStep, News};
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::compute::ComputeEvent;
 use crate::ids::{PodId, PopulationId, ProxyId, RouteId, UpstreamId};
+use crate::users::open_request::OpenRequest;
 use meshsim_core::Handle;
 
 /// Something that happens in a cluster.
@@ -23,6 +24,8 @@ pub enum Event {
         /// The request's number.
         number: u32,
     },
+    /// A user sends a request again that has failed.
+    UserTriesAgain(Handle<OpenRequest>),
     /// A request reaches its client's proxy: a gateway or a waypoint.
     ReachesProxy(Handle<Hop>),
     /// A call without a waypoint has passed the ztunnel of its node.

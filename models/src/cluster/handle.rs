@@ -289,6 +289,11 @@ impl Dispatcher<'_> {
     #[cold]
     fn handle_rare(&mut self, event: Event) {
         match event {
+            Event::UserTriesAgain(request) => {
+                if let Some(new) = to!(self.users.user_tries_again(request)) {
+                    to!(self.outbound.begins(&new));
+                }
+            }
             Event::FollowsRoute(hop) => to!(self.outbound.follow_route(hop)),
             Event::Attempts(hop) => to!(self.outbound.attempt(hop)),
             Event::DeadlinesCome { route, of_tries } => to!(self.outbound.deadlines_come(route, of_tries)),

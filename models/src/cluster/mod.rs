@@ -4,6 +4,7 @@ pub(crate) mod around;
 pub mod changed_views;
 pub mod control;
 pub mod crossing;
+mod datagrams;
 pub mod event;
 mod handed;
 pub mod handle;

@@ -65,6 +65,9 @@ impl Network {
 
     /// An attempt is sent to its pod.
     pub(super) fn carry_request(&mut self, at: &mut Around<'_>, request: &Request) {
+        if at.topology.takes_datagrams(request.pod) {
+            return self.carry_request_datagram(at, request);
+        }
         let target = at.topology.pod_ids.cluster_of(request.pod);
         let body = at.topology.application().endpoints[request.endpoint].request_bytes;
         let stream = stream_bytes(REQUEST_HEADER, body, at.topology.encrypts());
@@ -122,6 +125,9 @@ impl Network {
 
     /// An answer leaves its pod.
     pub(super) fn carry_response(&mut self, at: &mut Around<'_>, response: Response) {
+        if at.topology.takes_datagrams(response.pod) {
+            return self.carry_response_datagram(at, &response);
+        }
         if response.client == at.here && !at.topology.swallows() {
             return self.cross_whole(at, response);
         }
@@ -248,7 +254,7 @@ impl Network {
     }
 
     /// The same of a message that has arrived so much later, because a part of it was lost.
-    fn send_with(
+    pub(super) fn send_with(
         &mut self,
         at: &mut Around<'_>,
         message: Message,
@@ -342,13 +348,13 @@ impl Network {
     }
 
     #[inline(always)]
-    fn cross(&mut self, at: &mut Around<'_>, arrives: SimTime, what: Crossing) {
+    pub(super) fn cross(&mut self, at: &mut Around<'_>, arrives: SimTime, what: Crossing) {
         let crossing = self.crossings.insert(what);
         at.schedule(arrives, Event::Arrives(crossing));
     }
 
     /// Puts bytes on the first link of the way to another cluster: where that leads, and what it is like now.
-    fn transmit(
+    pub(super) fn transmit(
         &mut self,
         at: &mut Around<'_>,
         to: ClusterId,

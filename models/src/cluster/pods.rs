@@ -73,7 +73,7 @@ impl Pods {
         life: PodLife,
     ) -> usize {
         let (slot, service) = (self.lives.len(), self.ids.service_of(pod));
-        let before = match (topology.has_sidecar(pod), topology.has_ztunnel(pod)) {
+        let before = match (topology.is_behind_sidecar(pod), topology.has_ztunnel(pod)) {
             (true, _) => Before::Sidecar,
             (false, true) => Before::Ztunnel,
             (false, false) => Before::Nothing,

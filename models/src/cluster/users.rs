@@ -1,7 +1,8 @@
 //! The users of a cluster: when they send, and what their answers come to.
 //!
 //! # Models
-//! Latency runs from the user's sending to the last byte of the answer. A request whose answer is
+//! Latency runs from the user's sending to the last byte of the answer, of the last attempt where users try again
+//! (`users/retries`). A request whose answer is
 //! not there when the run ends is in flight.
 //!
 //! While a gateway takes nobody in (`faults/outage`), who comes is refused, or asks again as TCP does until it is
@@ -15,6 +16,7 @@
 use super::around::Around;
 use super::event::Event;
 use super::outbound::hop::{NewRequest, Origin};
+use crate::draws::user_attempt_address;
 use crate::faults::outage::Ingress;
 use crate::ids::{ClusterId, PopulationId};
 use crate::network::path::{RESPONSE_HEADER, stream_bytes};
@@ -29,6 +31,7 @@ use crate::users::requests::BEFORE_THE_FIRST;
 use crate::users::session::connection_number;
 use crate::users::stream::Stream;
 use crate::world::topology::Topology;
+use meshsim_core::random::Address;
 use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
 
 /// What is known of users.
@@ -97,7 +100,35 @@ impl Users {
         } else {
             users.requests.of(address)
         };
-        let request = self.open.insert(OpenRequest { population, number, user, endpoint, sent: at.now });
+        let (sent, sent_last) = (at.now, at.now);
+        let request = OpenRequest { population, number, user, endpoint, sent, attempts: 0, sent_last };
+        let request = self.open.insert(request);
+        self.attempt(at, request, address)
+    }
+
+    /// A user sends a request again.
+    pub(super) fn user_tries_again(
+        &mut self,
+        at: &mut Around<'_>,
+        request: Handle<OpenRequest>,
+    ) -> Option<NewRequest> {
+        let OpenRequest { population, number, .. } = self.open[request];
+        let address = at.topology.draws.request(population, u64::from(number));
+        self.attempt(at, request, address)
+    }
+
+    /// A user sends the request at `address`, for the first time or again.
+    fn attempt(
+        &mut self,
+        at: &mut Around<'_>,
+        request: Handle<OpenRequest>,
+        address: Address,
+    ) -> Option<NewRequest> {
+        let state = &mut self.open[request];
+        state.attempts += 1;
+        state.sent_last = at.now;
+        let OpenRequest { population, number, user, endpoint, attempts, .. } = *state;
+        let users = &at.topology.description.populations[population.index()];
         let work = at.recorder.work_begins(RequestId { population, number });
         let whereabouts = at.topology.whereabouts_of(population);
         let access = &mut self.access[population];
@@ -116,7 +147,7 @@ impl Users {
             origin: Origin::User { request, population, user },
             work,
             caller: None,
-            address,
+            address: user_attempt_address(address, attempts),
             endpoint,
             path: ClusterPath::default().then(at.here),
             reaches_proxy,
@@ -131,7 +162,7 @@ impl Users {
         request: Handle<OpenRequest>,
         comes: SimTime,
     ) -> Option<SimTime> {
-        let OpenRequest { population, user, sent, .. } = self.open[request];
+        let OpenRequest { population, user, sent_last, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let (outages, here) = (&at.topology.outages, at.here);
         let tried = of_syn(comes, |now| outages.ingress(here, now) == Ingress::Silent);
@@ -141,7 +172,7 @@ impl Users {
             Fate::Lost(now) => now,
         };
         self.access[population].close(user);
-        self.fails(at, request, (sent, ends), users.timeout);
+        self.fails(at, request, (sent_last, ends), users.timeout);
         None
     }
 
@@ -160,7 +191,7 @@ impl Users {
 
     /// The gateway has died with a user's request.
     fn is_lost(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>) {
-        let OpenRequest { population, user, sent, .. } = self.open[request];
+        let OpenRequest { population, user, sent_last, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let (outages, here, access) = (&at.topology.outages, at.here, users.access_to(at.here));
         // What is sent again to one that is back is refused there.
@@ -170,7 +201,7 @@ impl Users {
             Fate::Lost(now) => now,
         };
         self.access[population].close(user);
-        self.fails(at, request, (sent, ends), users.timeout);
+        self.fails(at, request, (sent_last, ends), users.timeout);
     }
 
     /// The gateway has an answer for a user, or knows that the user is gone.
@@ -180,12 +211,12 @@ impl Users {
             Status::NoIngress => return self.is_lost(at, request),
             _ => {}
         }
-        let OpenRequest { population, user, sent, .. } = self.open[request];
+        let OpenRequest { population, user, sent_last, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let stream = stream_bytes(RESPONSE_HEADER, answer.body, false);
         let tcp = &at.topology.description.clusters[at.here].tcp;
         let last_byte = self.access[population].answer(user, at.now, stream, &users.access_to(at.here), tcp);
-        let gives_up = users.timeout.map(|timeout| sent.saturating_add(timeout));
+        let gives_up = users.timeout.map(|timeout| sent_last.saturating_add(timeout));
         match gives_up.filter(|&gives_up| gives_up < last_byte) {
             None => self.is_done(at, request, last_byte, answer),
             // The answer is on its way.
@@ -196,12 +227,18 @@ impl Users {
         }
     }
 
-    /// A user has its answer, or has given up, at `end`.
+    /// A user has the answer to an attempt, or has given that up, at `end`.
     fn is_done(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>, end: SimTime, answer: &Answer) {
-        let OpenRequest { population, number, user, .. } = self.open[request];
+        let OpenRequest { population, number, user, attempts, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         if answer.status == Status::CallerGone {
             self.access[population].close(user);
+        }
+        if let Some(retries) = &users.retries {
+            let address = at.topology.draws.request(population, u64::from(number));
+            if let Some(pause) = retries.pause(attempts, answer.status, address) {
+                return at.schedule(end.saturating_add(pause), Event::UserTriesAgain(request));
+            }
         }
         if end < at.topology.description.end() {
             let ended = self.open.remove(request);

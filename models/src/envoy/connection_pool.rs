@@ -72,6 +72,8 @@ struct Pool<R> {
     breaker: Option<BreakerId>,
     shares_connection: bool,
     of_cell: Option<PodId>,
+    /// It keeps at most so many idle connections.
+    kept_most: u32,
     last_used: Option<Handle<Connection<R>>>,
     idle: u32,
     /// Connections that exist or are being made, and of these the latter.
@@ -100,6 +102,7 @@ impl<R> Pool<R> {
             breaker,
             shares_connection,
             of_cell,
+            kept_most: u32::MAX,
             last_used: None,
             idle: 0,
             connections: 0,
@@ -452,15 +455,27 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         self.connections[handle].streams -= 1;
     }
 
-    /// Adds the empty pool of a cell's worker whose requests share a connection, or do not; through a
-    /// sidecar its connections count there.
-    pub fn add_of_cell(&mut self, pod: PodId, breaker: Option<BreakerId>, shares_connection: bool) -> PoolId {
-        let pool = Pool::new(breaker, shares_connection, Some(pod));
+    /// Adds the empty pool of a cell's worker, of so many idle connections at most, whose requests share a connection, or do
+    /// not; through a sidecar its connections count there.
+    pub fn add_of_cell(
+        &mut self,
+        pod: PodId,
+        breaker: Option<BreakerId>,
+        shares_connection: bool,
+        kept_most: u32,
+    ) -> PoolId {
+        let pool = Pool { kept_most, ..Pool::new(breaker, shares_connection, Some(pod)) };
         if let Some(left) = self.take_left(1) {
             self.pools[left] = pool;
             return left;
         }
         self.pools.push(pool)
+    }
+
+    /// How many idle connections a pool keeps at most.
+    #[must_use]
+    pub fn kept_most(&self, pool: PoolId) -> u32 {
+        self.pools[pool].kept_most
     }
 
     /// Who connects: a number that differs between pods and proxies.
@@ -580,7 +595,8 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         }
         for pool in mine.map(PoolId) {
             let state = &mut self.pools[pool];
-            *state = Pool::new(state.breaker, state.shares_connection, state.of_cell);
+            let kept_most = state.kept_most;
+            *state = Pool { kept_most, ..Pool::new(state.breaker, state.shares_connection, state.of_cell) };
             if let Some(breaker) = state.breaker {
                 self.breakers[breaker].clear();
             }

@@ -75,6 +75,7 @@ impl UpstreamSpec {
         match self.protocol {
             Protocol::Tcp => Thresholds { max_connections: limits.max_connections, ..Thresholds::ISTIO },
             Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => limits,
+            Protocol::Udp => Thresholds::ISTIO,
         }
     }
 }

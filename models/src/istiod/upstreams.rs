@@ -403,7 +403,7 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
         limits_servers: policy.thresholds.limits_requests(),
         inbound_retries: match settings.protocol {
             Protocol::Http1 | Protocol::Http2 => mesh.istio_version.inbound_retries(),
-            Protocol::Grpc | Protocol::Tcp => 0,
+            Protocol::Grpc | Protocol::Tcp | Protocol::Udp => 0,
         },
     })
 }

@@ -54,6 +54,25 @@ impl Path {
     }
 }
 
+/// An IPv4 and a UDP header (bytes).
+const IP_AND_UDP_HEADERS: u32 = 20 + 8;
+
+impl Path {
+    /// Packets of a message in datagrams, at least one.
+    #[must_use]
+    pub const fn packets(&self, bytes: u32) -> u32 {
+        let packets = bytes.div_ceil(self.mtu - IP_AND_UDP_HEADERS);
+        if packets == 0 { 1 } else { packets }
+    }
+
+    /// Bytes on the wire of a message of this many packets.
+    #[must_use]
+    pub const fn packet_bytes(&self, bytes: u32, packets: u32) -> u32 {
+        let per_packet = IP_AND_UDP_HEADERS + self.tunnel_overhead;
+        bytes.saturating_add(packets.saturating_mul(per_packet))
+    }
+}
+
 /// Bytes that TCP carries for a message of `header` and `body` bytes.
 #[must_use]
 pub fn stream_bytes(header: u32, body: u32, tls: bool) -> u32 {

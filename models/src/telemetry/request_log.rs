@@ -21,6 +21,8 @@ pub struct RequestRow {
     pub endpoint: EndpointId,
     /// When the user sent it.
     pub arrival: SimTime,
+    /// How often the user has sent it.
+    pub attempts: u8,
     /// What became of it; nothing while it is in flight.
     pub end: Option<RequestEnd>,
 }
@@ -38,8 +40,8 @@ impl RequestRow {
     /// A request in flight.
     #[must_use]
     pub const fn open(request: &OpenRequest) -> Self {
-        let OpenRequest { population, number, endpoint, sent, .. } = *request;
-        Self { population, number, endpoint, arrival: sent, end: None }
+        let OpenRequest { population, number, endpoint, sent, attempts, .. } = *request;
+        Self { population, number, endpoint, arrival: sent, attempts, end: None }
     }
 
     /// Which request it is.

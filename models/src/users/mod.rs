@@ -5,5 +5,6 @@ pub mod mobility;
 pub mod open_request;
 pub mod population;
 pub mod requests;
+pub mod retries;
 pub mod session;
 pub mod stream;

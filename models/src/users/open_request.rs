@@ -14,6 +14,10 @@ pub struct OpenRequest {
     pub user: u32,
     /// What it is a request for.
     pub endpoint: EndpointId,
-    /// When the user sent it.
+    /// When the user sent it first.
     pub sent: SimTime,
+    /// Attempts so far.
+    pub attempts: u8,
+    /// When the user sent the last one.
+    pub sent_last: SimTime,
 }

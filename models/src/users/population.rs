@@ -13,6 +13,7 @@
 
 use super::arrivals::Arrivals;
 use super::requests::Requests;
+use super::retries::Retries;
 use crate::ids::ClusterId;
 use crate::network::link::serialization;
 use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
@@ -44,8 +45,10 @@ pub struct Population {
     pub counts_session_moves: bool,
     /// How its users move to other clusters.
     pub moves: Vec<Move>,
-    /// How long a user waits for the last byte of an answer; absent: for ever.
+    /// How long a user waits for the last byte of an answer to an attempt; absent: for ever.
     pub timeout: Option<SimDuration>,
+    /// What a user does when a request fails; absent: it goes on.
+    pub retries: Option<Retries>,
     /// How many requests each user of a closed loop sends before it stops; absent: it never does.
     pub requests_each: Option<u32>,
     /// What its users do when their gateway takes nobody in.
@@ -253,6 +256,7 @@ pub(super) mod tests {
             counts_session_moves: true,
             moves: Vec::new(),
             timeout: None,
+            retries: None,
             requests_each: None,
             on_ingress_loss: OnIngressLoss::Fail,
         }

@@ -152,6 +152,7 @@ impl Description {
             counts_session_moves: false,
             moves: Vec::new(),
             timeout: None,
+            retries: None,
             requests_each: None,
             on_ingress_loss: OnIngressLoss::Fail,
         };

@@ -318,7 +318,9 @@ impl Description {
     /// speak HTTP.
     pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {
         let ambient = self.mesh.data_plane == DataPlane::Ambient;
-        let has = move |it: &ServiceSettings| ambient && it.waypoint && it.protocol != Protocol::Tcp;
+        let has = move |it: &ServiceSettings| {
+            ambient && it.waypoint && !matches!(it.protocol, Protocol::Tcp | Protocol::Udp)
+        };
         self.services.enumerate().filter(move |(_, it)| has(it)).map(|(service, _)| service)
     }
 }

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::description::{DataPlane, Deployment, Description};
 use super::flows::Flows;
 use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
-use crate::application::call_graph::Application;
+use crate::application::call_graph::{Application, Protocol};
 use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
 use crate::envoy::endpoint_list::EndpointList;
@@ -90,6 +90,10 @@ pub struct Topology {
     pub passes: ProxyPasses,
     /// Spread of the CPU time at equal work, if there is any.
     pub speed: Option<LogNormal>,
+    /// Whether the connections of some client's processes are limited.
+    limits_clients: bool,
+    /// Whether some service speaks UDP.
+    has_datagrams: bool,
 }
 
 /// The faults of pods and links, each as often as it comes.
@@ -157,6 +161,8 @@ impl Topology {
             if few { Order::Other } else { Order::of(spec) }
         };
         Self {
+            has_datagrams: description.services.iter().any(|it| it.protocol == Protocol::Udp),
+            limits_clients: description.application.services.iter().any(|it| it.pool_size.is_some()),
             lists: upstreams.ids().map(|id| (order(id), OnceLock::new())).collect(),
             views: (0..sites.len() * upstreams.len()).map(|_| OnceLock::new()).collect(),
             whereabouts: populations
@@ -190,6 +196,13 @@ impl Topology {
         }
     }
 
+    /// Whether the connections of some client's processes are limited.
+    #[inline]
+    #[must_use]
+    pub const fn limits_clients(&self) -> bool {
+        self.limits_clients
+    }
+
     /// The law of the CPU time of an endpoint's requests, if one says it.
     #[must_use]
     #[inline]
@@ -209,18 +222,39 @@ impl Topology {
         self.description.mesh.data_plane == DataPlane::Sidecar
     }
 
-    /// Whether a pod has a sidecar.
+    /// Whether what comes to a pod passes a sidecar.
     #[must_use]
     #[inline]
     pub fn has_sidecar(&self, pod: PodId) -> bool {
         self.access.is_injected(self.pod_ids.service_of(pod))
     }
 
+    /// Whether what comes to a pod passes its sidecar.
+    #[must_use]
+    #[inline]
+    pub fn is_behind_sidecar(&self, pod: PodId) -> bool {
+        self.has_sidecar(pod) && !self.takes_datagrams(pod)
+    }
+
+    /// Whether a service speaks UDP.
+    #[must_use]
+    #[inline]
+    pub fn is_datagram(&self, service: ServiceId) -> bool {
+        self.has_datagrams && self.description.services[service].protocol == Protocol::Udp
+    }
+
+    /// Whether what comes to a pod are datagrams.
+    #[must_use]
+    #[inline]
+    pub fn takes_datagrams(&self, pod: PodId) -> bool {
+        self.has_datagrams && self.is_datagram(self.pod_ids.service_of(pod))
+    }
+
     /// Whether what comes to a pod passes a ztunnel.
     #[must_use]
     #[inline]
     pub fn has_ztunnel(&self, pod: PodId) -> bool {
-        self.is_ambient() && !self.is_outside(pod)
+        self.is_ambient() && !self.is_outside(pod) && !self.takes_datagrams(pod)
     }
 
     /// Whether nodes have ztunnels instead of sidecars.

@@ -27,6 +27,9 @@ pub struct Judged {
     /// Which of them; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// Those of which application, if of one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// What is judged.
     pub figure: &'static str,
     /// The bound: ms of a latency, else a share.
@@ -49,8 +52,11 @@ impl Judged {
     /// What it is about, as in `edge3, browse: p95`.
     #[must_use]
     pub fn name(&self) -> String {
-        let whose: Vec<&str> =
-            [&self.users, &self.request].into_iter().flatten().map(String::as_str).collect();
+        let whose: Vec<&str> = [&self.application, &self.users, &self.request]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         let whose = if whose.is_empty() { String::new() } else { format!("{}: ", whose.join(", ")) };
         format!("{whose}{}", self.figure)
     }
@@ -87,6 +93,7 @@ fn judged(objective: &Objective, groups: &Groups, figures: &[&Figures], settles:
     Judged {
         users: objective.users.clone(),
         request: objective.request.clone(),
+        application: objective.application.clone(),
         figure: objective.figure.name(),
         bound: objective.bound,
         value,

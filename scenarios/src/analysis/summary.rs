@@ -36,6 +36,9 @@ pub struct Summary {
     /// What differences between any two strategies come from, by strategy and replication.
     #[serde(skip)]
     compared: Vec<(String, Vec<Compared>)>,
+    /// The groups of users that are told apart, each with its index among the groups of requests.
+    #[serde(skip)]
+    users: Vec<(String, usize)>,
 }
 
 /// How a comparison was run.
@@ -127,6 +130,9 @@ pub struct Strategy {
     /// The same of each kind of request, where there are several.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub request_kinds: BTreeMap<String, UserGroup>,
+    /// The same of each application, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub applications: BTreeMap<String, UserGroup>,
     /// What became of the objectives, in the order of the scenario.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Judged>,
@@ -187,6 +193,9 @@ pub struct Bytes {
 pub struct Requests {
     /// Arrived.
     pub offered: u64,
+    /// How often users sent these, where they try again after failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
     /// Succeeded.
     pub completed: u64,
     /// Of these, redirected by a route, by status.
@@ -242,6 +251,7 @@ impl Summary {
             paired: Vec::new(),
             calibration: None,
             compared,
+            users: told_apart(&plan.strategies),
         };
         let baseline = plan.strategies[plan.baseline].strategy.clone();
         let others = plan.strategies.iter().map(|it| &it.strategy).filter(|name| **name != baseline);
@@ -253,6 +263,19 @@ impl Summary {
     #[must_use]
     pub fn difference(&self, strategy: &str, other: &str) -> Option<Value> {
         self.pair(strategy, other).map(|paired| paired.mean_difference_ms)
+    }
+
+    /// The groups of users that are told apart, in the order of the scenario; none where there is one only.
+    pub fn groups_of_users(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The same as [`Summary::difference`] for a group of users.
+    #[must_use]
+    pub fn difference_for(&self, users: &str, strategy: &str, other: &str) -> Option<Value> {
+        let group = self.group(users)?;
+        let paired = self.paired(strategy, other, &|it, other| it.group_mean_ms(group, other));
+        paired.map(|it| it.mean_difference_ms)
     }
 
     /// A strategy against the baseline.
@@ -282,13 +305,40 @@ impl Summary {
     /// replication (ms).
     #[must_use]
     pub fn difference_to(&self, strategy: &str, others: &Self, other: &str) -> Option<Value> {
+        self.unpaired(strategy, others, other, &|_, it| it.mean_ms(it))
+    }
+
+    /// The same for a group of users of both.
+    #[must_use]
+    pub fn difference_to_for(
+        &self,
+        users: &str,
+        strategy: &str,
+        others: &Self,
+        other: &str,
+    ) -> Option<Value> {
+        self.unpaired(strategy, others, other, &|summary, it| it.group_mean_ms(summary.group(users)?, it))
+    }
+
+    fn unpaired(
+        &self,
+        strategy: &str,
+        others: &Self,
+        other: &str,
+        mean_ms: &dyn Fn(&Self, &Compared) -> Option<f64>,
+    ) -> Option<Value> {
         let means = |summary: &Self, name: &str| -> Option<Vec<f64>> {
             let own = summary.compared(name)?;
-            own.iter().map(|it| it.mean_ms(it).filter(|mean| mean.is_finite())).collect()
+            own.iter().map(|it| mean_ms(summary, it).filter(|mean| mean.is_finite())).collect()
         };
         let (mine, theirs) = (means(self, strategy)?, means(others, other)?);
         let same = mine.len() == theirs.len();
         same.then(|| paired_difference(&mine, &theirs, CONFIDENCE)).flatten().map(|it| it.difference.into())
+    }
+
+    /// The index of a group of users among the groups of requests.
+    fn group(&self, users: &str) -> Option<usize> {
+        self.users.iter().find(|(name, _)| name == users).map(|(_, group)| *group)
     }
 
     fn compared(&self, strategy: &str) -> Option<&Vec<Compared>> {
@@ -296,11 +346,21 @@ impl Summary {
     }
 
     fn pair(&self, strategy: &str, baseline: &str) -> Option<Paired> {
+        self.paired(strategy, baseline, &Compared::mean_ms)
+    }
+
+    /// A strategy against another one by the mean of a replication of one of them that both have in common.
+    fn paired(
+        &self,
+        strategy: &str,
+        baseline: &str,
+        mean_ms: &dyn Fn(&Compared, &Compared) -> Option<f64>,
+    ) -> Option<Paired> {
         let (mine, theirs) = (self.compared(strategy)?, self.compared(baseline)?);
         let means = |of: &[Compared], others: &[Compared]| -> Option<Vec<f64>> {
             of.iter()
                 .zip(others)
-                .map(|(it, other)| it.mean_ms(other).filter(|mean| mean.is_finite()))
+                .map(|(it, other)| mean_ms(it, other).filter(|mean| mean.is_finite()))
                 .collect()
         };
         let paired = paired_difference(&means(mine, theirs)?, &means(theirs, mine)?, CONFIDENCE)?;
@@ -311,6 +371,21 @@ impl Summary {
             variance_ratio: paired.variance_ratio,
         })
     }
+}
+
+/// The groups of users that figures tell apart under every strategy, by the name and index of each.
+fn told_apart(strategies: &[Resolved]) -> Vec<(String, usize)> {
+    let of = |resolved: &Resolved| -> Vec<(String, usize)> {
+        let groups = Groups::new(&resolved.description);
+        let index = |number| {
+            groups.index_of(Which { users: Some(PopulationId::from_index(number)), ..Which::default() })
+        };
+        let populations = resolved.description.populations.iter().enumerate();
+        populations.filter_map(|(number, it)| Some((it.name.clone(), index(number)?))).collect()
+    };
+    let mut all = strategies.iter().map(of);
+    let first = all.next().unwrap_or_default();
+    if all.all(|it| it == first) { first } else { Vec::new() }
 }
 
 fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Strategy {
@@ -350,9 +425,10 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
         proxy_memory_bytes: proxy_memory(description, figures),
-        requests: requests(figures.iter().map(|f| &f.counts)),
+        requests: requests(description, figures.iter().map(|f| &f.counts)),
         users: user_groups(description, figures, settles),
         request_kinds: request_kinds(description, figures, settles, None),
+        applications: applications(description, figures, settles),
         objectives: judge(&resolved.objectives, description, figures, settles),
         histogram: merge(figures.iter().map(|f| &f.histogram)),
         ci95: BTreeMap::new(),
@@ -408,9 +484,12 @@ fn user_groups(
     let groups = Groups::new(description);
     let of_users = |(index, population): (usize, &Population)| {
         let users = Some(PopulationId::from_index(index));
-        let index = groups.index_of(Which { users, request: None })?;
+        let index = groups.index_of(Which { users, ..Which::default() })?;
         let request_kinds = request_kinds(description, figures, settles, users);
-        Some((population.name.clone(), UserGroup { request_kinds, ..group(figures, index, settles)? }))
+        Some((
+            population.name.clone(),
+            UserGroup { request_kinds, ..group(description, figures, index, settles)? },
+        ))
     };
     description.populations.iter().enumerate().filter_map(of_users).collect()
 }
@@ -424,17 +503,31 @@ fn request_kinds(
 ) -> BTreeMap<String, UserGroup> {
     let groups = Groups::new(description);
     let of_kind = |kind: EndpointId| {
-        let index = groups.index_of(Which { users, request: Some(kind) })?;
-        Some((kind_name(description, kind), group(figures, index, settles)?))
+        let index = groups.index_of(Which { users, request: Some(kind), tenant: None })?;
+        Some((kind_name(description, kind), group(description, figures, index, settles)?))
     };
     groups.kinds().filter_map(of_kind).collect()
 }
 
+/// What requests of each application came to, where there are several.
+fn applications(
+    description: &Description,
+    figures: &[&Figures],
+    settles: bool,
+) -> BTreeMap<String, UserGroup> {
+    let groups = Groups::new(description);
+    let of_tenant = |(number, name): (u16, &String)| {
+        let index = groups.index_of(Which { tenant: Some(number), ..Which::default() })?;
+        Some((name.clone(), group(description, figures, index, settles)?))
+    };
+    (0..).zip(&description.application.tenants).filter_map(of_tenant).collect()
+}
+
 /// What the requests of a group came to, by its index; nothing without a replication.
-fn group(figures: &[&Figures], index: usize, settles: bool) -> Option<UserGroup> {
+fn group(description: &Description, figures: &[&Figures], index: usize, settles: bool) -> Option<UserGroup> {
     (!figures.is_empty()).then(|| UserGroup {
         latency_ms: Latency::of(&Latencies::of_group(figures, index, settles)),
-        requests: requests(figures.iter().map(|f| &f.groups[index].counts)),
+        requests: requests(description, figures.iter().map(|f| &f.groups[index].counts)),
         request_kinds: BTreeMap::new(),
         histogram: merge(figures.iter().map(|f| &f.groups[index].histogram)),
     })
@@ -467,10 +560,17 @@ impl Requests {
     }
 }
 
-fn requests<'a>(counts: impl Iterator<Item = &'a Counts>) -> Requests {
-    let mut requests = Requests::default();
+/// Whether some users send a request again that has failed.
+fn try_again(description: &Description) -> bool {
+    description.populations.iter().any(|it| it.retries.is_some())
+}
+
+fn requests<'a>(description: &Description, counts: impl Iterator<Item = &'a Counts>) -> Requests {
+    let attempts = try_again(description).then_some(0);
+    let mut requests = Requests { attempts, ..Requests::default() };
     for it in counts {
         requests.offered += it.offered;
+        requests.attempts.iter_mut().for_each(|attempts| *attempts += it.attempts);
         requests.completed += it.completed;
         requests.in_flight += it.in_flight;
         for (cause, count) in &it.failed {

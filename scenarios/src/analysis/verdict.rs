@@ -1,7 +1,7 @@
 //! What a comparison comes to, in a sentence or two.
 
 use super::ranking::{Order, Ranking};
-use super::summary::{Paired, Strategy, Summary};
+use super::summary::{Paired, Requests, Strategy, Summary, UserGroup};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
@@ -14,7 +14,7 @@ pub fn verdict(summary: &Summary) -> String {
     let same = same(summary);
     let first_of_its_kind = |it: &&Strategy| !same.iter().any(|names| names[1..].contains(&it.name.as_str()));
     let ranked: Vec<&Strategy> = ranked(summary).into_iter().filter(first_of_its_kind).collect();
-    let mut sentences = vec![of_ranked(summary, &ranked, same.is_empty())];
+    let mut sentences = vec![of_ranked(summary, &ranked, same.is_empty()), for_whom(summary, &same)];
     sentences.extend(same.iter().map(|names| {
         let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let (last, others) = all.split_last().expect("there are two or more");
@@ -59,6 +59,113 @@ pub fn about_objectives(summary: &Summary) -> String {
     };
     format!("{none}{misses}.")
 }
+
+/// For which groups of users which strategy is fastest; empty where users are not told apart or no interval tells.
+fn for_whom(summary: &Summary, same: &[Vec<&str>]) -> String {
+    let is_another = |it: &&Strategy| !same.iter().any(|names| names[1..].contains(&it.name.as_str()));
+    let all = summary.strategies.iter().filter(is_another);
+    for_each_group(
+        &all.map(|it| Candidate { name: format!("`{}`", it.name), summary, strategy: it })
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// A strategy, at a point of a sweep or alone.
+struct Candidate<'a> {
+    /// As it is said.
+    name: String,
+    summary: &'a Summary,
+    strategy: &'a Strategy,
+}
+
+/// Which of them is fastest for which groups of users, where there are several of both and intervals tell.
+fn for_each_group(candidates: &[Candidate<'_>]) -> String {
+    let Some(first) = candidates.first() else { return String::new() };
+    if candidates.len() < 2 || candidates.iter().any(|it| it.summary.run.replications < 2) {
+        return String::new();
+    }
+    let mut found: Vec<(Fastest<'_>, Vec<&str>)> = Vec::new();
+    for users in first.summary.groups_of_users() {
+        let fastest = fastest_for(candidates, users);
+        match found.iter_mut().find(|(it, _)| *it == fastest) {
+            Some((_, groups)) => groups.push(users),
+            None => found.push((fastest, vec![users])),
+        }
+    }
+    // The fastest first, and what holds for the most groups before others.
+    found.sort_by_key(|(it, groups)| (!matches!(it, Fastest::Is(_)), usize::MAX - groups.len()));
+    let mut parts: Vec<String> = Vec::new();
+    for (fastest, groups) in &found {
+        let groups = listed(groups);
+        parts.push(match fastest {
+            Fastest::Is(name) if parts.is_empty() => format!("{name} is fastest for {groups}"),
+            Fastest::Is(name) => format!("{name} for {groups}"),
+            Fastest::Untold => format!("for {groups} it cannot be told"),
+            Fastest::Equal => format!("for {groups} there is no difference"),
+            Fastest::Nobody => {
+                format!("for {groups} too many requests fail or do not end, whatever is chosen")
+            }
+        });
+    }
+    let mut text = parts.join("; ");
+    if !text.is_empty() {
+        text[..1].make_ascii_uppercase();
+        text.push('.');
+    }
+    text
+}
+
+/// What is fastest for a group of users.
+#[derive(PartialEq)]
+enum Fastest<'a> {
+    /// This, by an interval that leaves zero out.
+    Is(&'a str),
+    /// No interval says it.
+    Untold,
+    /// The two best differ in no replication.
+    Equal,
+    /// None answers them.
+    Nobody,
+}
+
+fn fastest_for<'a>(candidates: &'a [Candidate<'_>], users: &str) -> Fastest<'a> {
+    let mut ranked: Vec<(&Candidate<'_>, &UserGroup)> =
+        candidates.iter().filter_map(|it| Some((it, it.strategy.users.get(users)?))).collect();
+    ranked.retain(|(_, group)| {
+        group.latency_ms.mean.value.is_finite() && unanswered(&group.requests) <= UNANSWERED_MAX
+    });
+    ranked.sort_by(|a, b| a.1.latency_ms.mean.value.total_cmp(&b.1.latency_ms.mean.value));
+    let (best, second) = match ranked[..] {
+        [] => return Fastest::Nobody,
+        [(only, _)] => return Fastest::Is(&only.name),
+        [(best, _), (second, _), ..] => (best, second),
+    };
+    let (mine, other) = (&best.strategy.name, &second.strategy.name);
+    // Within a comparison over what both report, else each over its own.
+    let difference = match std::ptr::eq(best.summary, second.summary) {
+        true => best.summary.difference_for(users, mine, other),
+        false => best.summary.difference_to_for(users, mine, second.summary, other),
+    };
+    match difference.and_then(|it| it.interval()) {
+        Some([low, high]) if high < 0.0 || low > 0.0 => Fastest::Is(&best.name),
+        Some([low, high]) if low == 0.0 && high == 0.0 => Fastest::Equal,
+        _ => Fastest::Untold,
+    }
+}
+
+/// Names with commas and an `and`; of many the first and how many more there are.
+fn listed(names: &[&str]) -> String {
+    if names.len() > NAMES_SHOWN + 1 {
+        return format!("{} and {} more", names[..NAMES_SHOWN].join(", "), names.len() - NAMES_SHOWN);
+    }
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// More groups of users than this are not named in a sentence.
+const NAMES_SHOWN: usize = 6;
 
 /// The sentence about the best of several different strategies; empty where there are not two and others say why.
 fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String {
@@ -117,12 +224,27 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     }
 }
 
-/// Which point and strategy of a sweep is best, and by how much; or that it cannot be told.
+/// Which point and strategy of a sweep is best, and by how much, and for which groups of users; or that it cannot be told.
 ///
 /// `points` have a name each; what is ranked and what is told from what follows the rules of [`verdict`]. All points
 /// have the same requests where their settings leave them the same.
 #[must_use]
 pub fn best_of_points(points: &[(String, &Summary)]) -> String {
+    let mut candidates = Vec::new();
+    for (at, summary) in points {
+        candidates.extend(summary.strategies.iter().map(|strategy| Candidate {
+            name: format!("`{}` at {at}", strategy.name),
+            summary,
+            strategy,
+        }));
+    }
+    let mut sentences = vec![best_of_all_points(points), for_each_group(&candidates)];
+    sentences.retain(|it| !it.is_empty());
+    sentences.join("\n")
+}
+
+/// The same of all users together.
+fn best_of_all_points(points: &[(String, &Summary)]) -> String {
     let mut all: Vec<(&str, &Summary, &Strategy)> = Vec::new();
     for (at, summary) in points {
         all.extend(ranked(summary).into_iter().map(|it| (at.as_str(), *summary, it)));
@@ -194,7 +316,7 @@ pub fn ranked(summary: &Summary) -> Vec<&Strategy> {
     let mut ranked: Vec<&Strategy> = summary
         .strategies
         .iter()
-        .filter(|it| it.latency_ms.mean.value.is_finite() && unanswered(it) <= UNANSWERED_MAX)
+        .filter(|it| it.latency_ms.mean.value.is_finite() && unanswered(&it.requests) <= UNANSWERED_MAX)
         .collect();
     ranked.sort_by(|a, b| a.latency_ms.mean.value.total_cmp(&b.latency_ms.mean.value));
     ranked
@@ -215,14 +337,23 @@ pub fn ranking_over_draws(calibrated: &Summary, draws: &[Summary]) -> Ranking {
 const UNANSWERED_MAX: f64 = 0.1;
 
 /// Share of the requests that failed or had not ended.
-fn unanswered(strategy: &Strategy) -> f64 {
-    let requests = &strategy.requests;
+fn unanswered(requests: &Requests) -> f64 {
     (requests.offered - requests.completed) as f64 / requests.offered.max(1) as f64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ms;
+    use super::{listed, ms};
+
+    #[test]
+    fn names_are_listed_as_people_say_them() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let texts = [&names[..1], &names[..2], &names[..3], &names[..7], &names].map(listed);
+        assert_eq!(
+            texts,
+            ["a", "a and b", "a, b and c", "a, b, c, d, e, f and g", "a, b, c, d, e, f and 2 more"]
+        );
+    }
 
     #[test]
     fn small_differences_have_digits() {

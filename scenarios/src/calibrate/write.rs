@@ -107,13 +107,20 @@ fn rename_work_models(document: &mut DocumentMut, scenario: &Scenario, directory
         *value.decor_mut() = decor;
         Ok(())
     };
-    rename(document.get_mut("application"))?;
+    let rename_all = |table: &mut dyn TableLike| -> Checked<()> {
+        rename(table.get_mut("application"))?;
+        let tenants = table.get_mut("applications").and_then(Item::as_table_like_mut);
+        let Some(tenants) = tenants else { return Ok(()) };
+        tenants.iter_mut().try_for_each(|(_, tenant)| rename(Some(tenant)))
+    };
+    rename_all(document.as_table_mut())?;
     let Some(strategies) = document.get_mut("strategy").and_then(Item::as_array_of_tables_mut) else {
         return Ok(());
     };
     for strategy in strategies.iter_mut() {
-        let set = strategy.get_mut("set").and_then(Item::as_table_like_mut);
-        rename(set.and_then(|set| set.get_mut("application")))?;
+        if let Some(set) = strategy.get_mut("set").and_then(Item::as_table_like_mut) {
+            rename_all(set)?;
+        }
     }
     Ok(())
 }

@@ -2,9 +2,11 @@
 //!
 //! # Models
 //! Users are told apart where there are several populations, kinds of requests where users request several, and the kinds
-//! of each population where both are so.
+//! of each population where both are so. Where there are several applications, so are the requests of each: those that enter
+//! by a service of it.
 
 use meshsim_core::Id;
+use meshsim_models::application::call_graph::Endpoint;
 use meshsim_models::ids::{EndpointId, PopulationId};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::world::description::Description;
@@ -14,12 +16,14 @@ use std::collections::BTreeSet;
 const GROUPS_MAX: usize = 64;
 
 /// Whose requests, and for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Which {
     /// Those of a population; of all if absent.
     pub users: Option<PopulationId>,
     /// Those of a kind; of all if absent.
     pub request: Option<EndpointId>,
+    /// Those of an application, by its number among the tenants; of all if absent.
+    pub tenant: Option<u16>,
 }
 
 /// The groups of a description, in an order that depends on nothing else, and the way to them.
@@ -32,6 +36,8 @@ pub struct Groups {
     kinds: Vec<(EndpointId, usize)>,
     /// By population, the same of its own requests.
     of_users: Vec<Vec<(EndpointId, usize)>>,
+    /// By endpoint the index of the group of its application; empty where there is one.
+    of_tenants: Vec<usize>,
 }
 
 impl Groups {
@@ -43,15 +49,29 @@ impl Groups {
         groups.by_users = (2..=GROUPS_MAX).contains(&populations.len());
         if groups.by_users {
             let ids = (0..populations.len()).map(PopulationId::from_index);
-            groups.which.extend(ids.map(|it| Which { users: Some(it), request: None }));
+            groups.which.extend(ids.map(|it| Which { users: Some(it), ..Which::default() }));
         }
         let kinds: BTreeSet<EndpointId> = populations.iter().flat_map(|it| it.requests.endpoints()).collect();
-        if !(2..=GROUPS_MAX).contains(&kinds.len()) {
-            return groups;
+        if (2..=GROUPS_MAX).contains(&kinds.len()) {
+            groups.add_kinds(description, &kinds);
         }
-        for &kind in &kinds {
+        let application = &description.application;
+        if (2..=GROUPS_MAX).contains(&application.tenants.len()) {
+            let first = groups.which.len();
+            let tenants = (0..application.tenants.len() as u16).map(Some);
+            groups.which.extend(tenants.map(|tenant| Which { tenant, ..Which::default() }));
+            let tenant = |it: &Endpoint| usize::from(application.services[it.service].tenant);
+            groups.of_tenants = application.endpoints.iter().map(|it| first + tenant(it)).collect();
+        }
+        groups
+    }
+
+    /// Kinds are told apart, and those of each population where these are.
+    fn add_kinds(&mut self, description: &Description, kinds: &BTreeSet<EndpointId>) {
+        let (populations, groups) = (&description.populations, self);
+        for &kind in kinds {
             groups.kinds.push((kind, groups.which.len()));
-            groups.which.push(Which { users: None, request: Some(kind) });
+            groups.which.push(Which { request: Some(kind), ..Which::default() });
         }
         let pairs: usize = populations.iter().map(|it| it.requests.endpoints().count()).sum();
         if groups.by_users && pairs <= GROUPS_MAX {
@@ -59,11 +79,10 @@ impl Groups {
                 let users = Some(PopulationId::from_index(index));
                 for kind in population.requests.endpoints() {
                     groups.of_users[index].push((kind, groups.which.len()));
-                    groups.which.push(Which { users, request: Some(kind) });
+                    groups.which.push(Which { users, request: Some(kind), tenant: None });
                 }
             }
         }
-        groups
     }
 
     /// All of them.
@@ -91,7 +110,8 @@ impl Groups {
             kinds.iter().find(|(kind, _)| *kind == row.endpoint).map(|(_, index)| *index)
         };
         let pair = if self.kinds.is_empty() { None } else { of_kind(&self.of_users[index]) };
-        users.into_iter().chain(of_kind(&self.kinds)).chain(pair)
+        let tenant = self.of_tenants.get(row.endpoint.index()).copied();
+        users.into_iter().chain(of_kind(&self.kinds)).chain(pair).chain(tenant)
     }
 }
 

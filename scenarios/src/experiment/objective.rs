@@ -9,6 +9,8 @@ pub struct Objective {
     pub users: Option<String>,
     /// Which of them, as it is written.
     pub request: Option<String>,
+    /// The application whose requests they are, as it is written.
+    pub application: Option<String>,
     /// The same, as figures tell them apart.
     pub which: Which,
     /// What is judged.

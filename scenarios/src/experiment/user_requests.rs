@@ -40,6 +40,8 @@ pub struct Compared {
     /// Mean latency of the successful requests (ms) that arrive in what is reported of this strategy and of another
     /// one, for every such stretch.
     pub means_ms: Vec<(Stretch, f64)>,
+    /// The same of each group of requests that are reported together.
+    pub of_groups: Vec<Vec<(Stretch, f64)>>,
     /// Equal where every request of the run arrived at the same time, took as long and ended in the same way.
     pub requests: u64,
 }
@@ -48,8 +50,18 @@ impl Compared {
     /// Mean latency of the requests that count under this strategy and another one (ms).
     #[must_use]
     pub fn mean_ms(&self, other: &Self) -> Option<f64> {
+        self.mean_in_common(&self.means_ms, other)
+    }
+
+    /// The same of those of a group, by its index.
+    #[must_use]
+    pub fn group_mean_ms(&self, group: usize, other: &Self) -> Option<f64> {
+        self.mean_in_common(self.of_groups.get(group)?, other)
+    }
+
+    fn mean_in_common(&self, means_ms: &[(Stretch, f64)], other: &Self) -> Option<f64> {
         let common = Self::common(self.reported, other.reported);
-        self.means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
+        means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
     }
 
     /// What is in both stretches.
@@ -66,6 +78,8 @@ pub const BATCHES: usize = 10;
 pub struct Counts {
     /// Arrived.
     pub offered: u64,
+    /// How often users have sent these, further attempts included.
+    pub attempts: u64,
     /// Answered with a success.
     pub completed: u64,
     /// Of these, those that a route has redirected, by status.
@@ -114,8 +128,6 @@ pub(super) struct UserRequests<'a> {
     pub(super) over_time: OverTime,
     /// What the users waited, interval by interval, if that is sampled.
     pub(super) series: Option<UserSeries>,
-    /// Number and latencies (ns) of the successful requests, for each stretch that another strategy has in common.
-    common: Vec<(Stretch, u64, u128)>,
     fingerprint: u64,
     /// Latencies of the successful requests (ms), if they are kept.
     pub(super) latencies_ms: Option<Vec<f64>>,
@@ -159,6 +171,8 @@ pub(super) struct Tally {
     redirected: Vec<(Status, u64)>,
     histogram: Histogram,
     batches: Vec<Histogram>,
+    /// Number and latencies (ns) of the successful requests, for each stretch that another strategy has in common.
+    common: Vec<(Stretch, u64, u128)>,
 }
 
 impl<'a> UserRequests<'a> {
@@ -178,13 +192,12 @@ impl<'a> UserRequests<'a> {
         Self {
             reported,
             batch: SimDuration::from_nanos((end - cut).as_nanos().div_ceil(BATCHES as u64).max(1)),
-            all: Tally::new(batches),
-            groups: which.which().iter().map(|_| Tally::new(batches)).collect(),
+            all: Tally::new(batches, &common),
+            groups: which.which().iter().map(|_| Tally::new(batches, &common)).collect(),
             which,
             buckets: IstioHistogram::default(),
             over_time: OverTime::new(reported),
             series: sampled.map(|interval| UserSeries::new(populations, interval, end)),
-            common: common.into_iter().map(|stretch| (stretch, 0, 0)).collect(),
             fingerprint: 0,
             latencies_ms: latencies.then(Vec::new),
             rows,
@@ -198,9 +211,12 @@ impl<'a> UserRequests<'a> {
 
     /// What comparisons with other strategies take.
     pub(super) fn compared(&self) -> Compared {
-        let mean_ms = |count: u64, nanos: u128| nanos as f64 / count as f64 / 1e6;
-        let means_ms = self.common.iter().map(|&(stretch, count, nanos)| (stretch, mean_ms(count, nanos)));
-        Compared { reported: self.reported, means_ms: means_ms.collect(), requests: self.fingerprint }
+        Compared {
+            reported: self.reported,
+            means_ms: self.all.means_ms(),
+            of_groups: self.groups.iter().map(Tally::means_ms).collect(),
+            requests: self.fingerprint,
+        }
     }
 }
 
@@ -224,12 +240,6 @@ impl RequestSink for UserRequests<'_> {
         which.of(row).for_each(|index| groups[index].add(row, batch));
         let Some(end) = row.end.filter(|end| end.status.is_ok()) else { return };
         self.buckets.record(end.latency.as_millis_f64());
-        for ((from, until), count, nanos) in &mut self.common {
-            if *from <= row.arrival && row.arrival < *until {
-                *count += 1;
-                *nanos += u128::from(end.latency.as_nanos());
-            }
-        }
         if let Some(latencies) = &mut self.latencies_ms {
             latencies.push(end.latency.as_millis_f64());
         }
@@ -241,8 +251,9 @@ impl RequestSink for UserRequests<'_> {
 }
 
 impl Tally {
-    fn new(batches: Resolution) -> Self {
+    fn new(batches: Resolution, common: &[Stretch]) -> Self {
         Self {
+            common: common.iter().map(|&stretch| (stretch, 0, 0)).collect(),
             counts: Counts::default(),
             failed: Vec::new(),
             redirected: Vec::new(),
@@ -253,6 +264,7 @@ impl Tally {
 
     fn add(&mut self, row: &RequestRow, batch: usize) {
         self.counts.offered += 1;
+        self.counts.attempts += u64::from(row.attempts);
         let Some(end) = row.end else {
             self.counts.in_flight += 1;
             return;
@@ -261,6 +273,12 @@ impl Tally {
             self.counts.completed += 1;
             self.histogram.record(end.latency.as_nanos());
             self.batches[batch.min(BATCHES - 1)].record(end.latency.as_nanos());
+            for ((from, until), count, nanos) in &mut self.common {
+                if *from <= row.arrival && row.arrival < *until {
+                    *count += 1;
+                    *nanos += u128::from(end.latency.as_nanos());
+                }
+            }
             if matches!(end.status, Status::Redirected(_)) {
                 count(&mut self.redirected, end.status);
             }
@@ -269,9 +287,15 @@ impl Tally {
         count(&mut self.failed, end.status);
     }
 
+    /// Mean latency (ms) of the successful ones in each stretch.
+    fn means_ms(&self) -> Vec<(Stretch, f64)> {
+        let mean_ms = |count: u64, nanos: u128| nanos as f64 / count as f64 / 1e6;
+        self.common.iter().map(|&(stretch, count, nanos)| (stretch, mean_ms(count, nanos))).collect()
+    }
+
     /// What the users got.
     pub(super) fn into_group(self) -> Group {
-        let Self { mut counts, failed, redirected, histogram, batches } = self;
+        let Self { mut counts, failed, redirected, histogram, batches, .. } = self;
         for (by_status, into) in [(failed, &mut counts.failed), (redirected, &mut counts.redirected)] {
             for (status, count) in by_status {
                 *into.entry(status.to_string()).or_default() += count;
@@ -326,6 +350,7 @@ mod tests {
                     number,
                     endpoint: EndpointId(population / 2),
                     arrival: SimTime::from_nanos(arrival),
+                    attempts: 1 + number as u8 % 3,
                     end: (arrival + latency < 1_000_000).then(|| RequestEnd {
                         latency: SimDuration::from_nanos(latency),
                         status: [Status::Timeout, Status::CallerGone, Status::Ok, Status::Ok, Status::Ok]
@@ -387,6 +412,12 @@ mod tests {
                 let exact = sum(from) as f64 / after(from).filter_map(latency).count() as f64 / 1e6;
                 let found = compared.mean_ms(&other).unwrap();
                 prop_assert!(found == exact || (found.is_nan() && exact.is_nan()), "{} for {}", found, exact);
+                for users in 0..2 {
+                    let own = || after(from).filter(|row| row.population.index() == users).filter_map(latency);
+                    let exact = own().map(u128::from).sum::<u128>() as f64 / own().count() as f64 / 1e6;
+                    let found = compared.group_mean_ms(users, &other).unwrap();
+                    prop_assert!(found == exact || (found.is_nan() && exact.is_nan()), "{} for {}", found, exact);
+                }
             }
             let mut latencies = requests.latencies_ms.clone().unwrap();
             latencies.sort_unstable_by(f64::total_cmp);

@@ -1,30 +1,36 @@
 //! The services, their call graph, and what their work costs.
 
 use super::check::Check;
-use super::ranges::{bounded, patience, spread};
-use super::{endpoints, law, resources, versions};
+use super::ranges::{bounded, bounded_u32, patience, spread};
+use super::{WorkModels, endpoints, law, resources, tenants, versions};
 use crate::import::mubench::{self, WorkModel};
-use crate::problem::{Checked, Problem, SourceText};
-use crate::schema::services::Service;
+use crate::problem::{Checked, Problem};
+use crate::schema::quantity::Quantity;
+use crate::schema::services::{Protocol, Service};
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::application::internal_service::CellCosts;
+use meshsim_models::ids::ServiceId;
+use meshsim_models::units::Cores;
 use meshsim_models::world::description::{CellSettings, DEFAULT_KEEP_ALIVE};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use toml::Spanned;
 
-/// Reads the work model, or takes what the services say, and checks the graph. What of a work model has no effect is told
+/// Reads the work models and takes what the services say, and checks the graph. What of a work model has no effect is told
 /// beside it.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     scenario: &Scenario,
-    workmodel: Option<&Arc<SourceText>>,
+    workmodels: &WorkModels,
 ) -> Checked<(Application, Vec<Problem>)> {
-    let (mut application, warnings) = match workmodel {
-        Some(workmodel) => of_workmodel(check, scenario, workmodel)?,
-        None => (endpoints::resolve(check, scenario), Vec::new()),
-    };
+    let own = tenants::own_services(check, scenario);
+    let (mut application, warnings) = of_workmodels(check, scenario, workmodels, &own)?;
+    tenants::refuse_homeless(check, scenario, &own, &application);
+    if workmodels.is_empty() || !own.is_empty() {
+        application = endpoints::resolve(check, scenario, application, &own);
+    }
+    application.tenants = scenario.applications.keys().cloned().collect();
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
     versions::refuse_wrong(check, scenario, &names);
     if let Some(cycle) = application.unbounded_cycle() {
@@ -36,24 +42,26 @@ pub(super) fn resolve(
             cycle.spectral_radius
         );
         let of_service = || scenario.services.get(*names.first()?).map(Spanned::span);
-        let span = scenario.application.workmodel.as_ref().map(Spanned::span).or_else(of_service);
+        let span = scenario.workmodels().next().map(|(_, path)| path.span()).or_else(of_service);
         check.problem(message, span.unwrap_or(0..1), "lower a probability until it is below 1");
     }
-    if let Some(limit) = &scenario.application.cpu_limit {
-        let cores = limit.get_ref().0;
-        if cores.0 < 0.001 {
-            let message = format!("a CPU limit of {} cores is too small", cores.0);
-            check.problem(message, limit.span(), "it is at least \"1m\"");
-        }
-        for service in application.services.iter_mut() {
-            service.cpu_limit = Some(cores);
-        }
+    let ids: Vec<ServiceId> = application.services.ids().collect();
+    for &id in &ids {
+        let tenant = tenants::of(scenario, &application, id);
+        let limit =
+            tenants::value(tenant, |it| it.cpu_limit.as_ref(), scenario.application.cpu_limit.as_ref());
+        application.services[id].cpu_limit =
+            limit.map(|it| cpu_limit(check, it)).or(application.services[id].cpu_limit);
     }
-    for service in application.services.iter_mut() {
+    pool_sizes(check, scenario, &mut application);
+    for id in ids {
+        let tenant = tenants::of(scenario, &application, id);
+        let service = &mut application.services[id];
         let written = scenario.services.get(&service.name).map(|it| &it.get_ref().resources);
         service.cpu_limit = written.and_then(|it| resources::cpu_limit(check, it)).or(service.cpu_limit);
         let own = written.and_then(|it| it.requests.cpu.as_ref());
-        if let Some(request) = own.or(scenario.application.cpu_request.as_ref()) {
+        let of_all = scenario.application.cpu_request.as_ref();
+        if let Some(request) = own.or(tenants::value(tenant, |it| it.cpu_request.as_ref(), of_all)) {
             resources::cores(check, request, "a CPU request");
             service.cpu_request = Some(request.get_ref().0);
         }
@@ -61,19 +69,73 @@ pub(super) fn resolve(
     Ok((application, warnings))
 }
 
-/// The services of a work model, with the laws that take the place of their functions.
-fn of_workmodel(
+/// A CPU limit of pods, which is not too small.
+fn cpu_limit(check: &mut Check<'_>, limit: &Spanned<Quantity<Cores>>) -> Cores {
+    let cores = limit.get_ref().0;
+    if cores.0 < 0.001 {
+        let message = format!("a CPU limit of {} cores is too small", cores.0);
+        check.problem(message, limit.span(), "it is at least \"1m\"");
+    }
+    cores
+}
+
+/// How many connections to a service the processes of its callers keep.
+fn pool_sizes(check: &mut Check<'_>, scenario: &Scenario, application: &mut Application) {
+    let ids: Vec<ServiceId> = application.services.ids().collect();
+    for id in ids {
+        let name = &application.services[id].name;
+        let Some(service) = scenario.services.get(name).map(Spanned::get_ref) else { continue };
+        let Some(size) = &service.pool_size else { continue };
+        if !application.services.ids().any(|other| application.calls(other, id)) {
+            let message = format!("pool_size has no effect: no service calls `{name}`");
+            check.problem(message, size.span(), "take it out: it is the pool of those who call");
+        }
+        if let Some(protocol) = service.protocol.as_ref().filter(|it| shares_connections(*it.get_ref())) {
+            let message = format!("pool_size has no effect: calls to `{name}` share a connection");
+            check.problem(message, protocol.span(), "take it out, or write protocol = \"http1\" or \"tcp\"");
+        }
+        application.services[id].pool_size = bounded_u32(check, Some(size), "pool_size", 1, 100_000);
+    }
+}
+
+/// Whether calls over this share a connection.
+const fn shares_connections(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Http2 | Protocol::Grpc)
+}
+
+/// The services of the work models, with the laws that take the place of their functions.
+fn of_workmodels(
     check: &mut Check<'_>,
     scenario: &Scenario,
-    workmodel: &Arc<SourceText>,
+    workmodels: &WorkModels,
+    own: &BTreeMap<String, u16>,
 ) -> Checked<(Application, Vec<Problem>)> {
-    let WorkModel { mut application, warnings, without_function } = mubench::read(workmodel)?;
-    // A law says all of what a function would.
-    let has_law = |name: &String| {
-        scenario.services.get(name).is_some_and(|service| service.get_ref().service_time.is_some())
-    };
-    let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
-    check.problems.extend(unknown.map(|(_, problem)| problem));
+    let mut warnings = Vec::new();
+    let mut read: Vec<(&str, WorkModel)> = Vec::new();
+    for (tenant, text) in workmodels {
+        read.push((tenant, mubench::read(text)?));
+    }
+    let names: Vec<Vec<String>> = read
+        .iter()
+        .map(|(_, it)| it.application.services.iter().map(|it| it.name.clone()).collect())
+        .collect();
+    let mut application = Application::default();
+    for (index, (tenant, model)) in read.into_iter().enumerate() {
+        let others = names.iter().enumerate().filter(|(other, _)| *other != index).flat_map(|(_, it)| it);
+        let others: Vec<&str> = others.chain(own.keys()).map(String::as_str).collect();
+        let WorkModel { application: mut part, warnings: of_model, without_function } = model;
+        warnings.extend(of_model);
+        let name = |name: &str| tenants::qualified(name, tenant, &others);
+        // A law says all of what a function would.
+        let has_law = |service: &str| {
+            scenario.services.get(&name(service)).is_some_and(|it| it.get_ref().service_time.is_some())
+        };
+        let unknown = without_function.into_iter().filter(|(service, _)| !has_law(service));
+        check.problems.extend(unknown.map(|(_, problem)| problem));
+        part.services.iter_mut().for_each(|service| service.name = name(&service.name));
+        let number = scenario.applications.keys().position(|it| it == tenant).unwrap_or(0);
+        application.append(&part, number as u16);
+    }
     versions::add_to(&mut application, scenario);
     for service in &application.services {
         // A name that no service has is reported with what the mesh is told.
@@ -99,7 +161,7 @@ fn refuse_beside_workmodel(check: &mut Check<'_>, written: &Service) {
     ];
     for (key, span) in keys {
         if let Some(span) = span {
-            let help = "change it there, or take out application.workmodel and say it of every service here";
+            let help = "change it there, or take the work model out and say it of every service here";
             check.problem(format!("the work model says the {key} of services"), span, help);
         }
     }
@@ -140,7 +202,7 @@ fn refuse_costs(check: &mut Check<'_>, cell: &schema::Cell) {
 pub(super) fn cell(check: &mut Check<'_>, scenario: &Scenario) -> CellSettings {
     let cell = &scenario.cell;
     let mut default = CellSettings::default();
-    if scenario.application.workmodel.is_none() {
+    if scenario.workmodels().next().is_none() {
         refuse_costs(check, cell);
         default.keep_alive = DEFAULT_KEEP_ALIVE;
     }

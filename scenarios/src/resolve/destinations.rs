@@ -25,9 +25,14 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
             let listed = route.destinations.iter().map(|it| it.destination);
             for to in listed.chain(route.mirror.map(|it| it.destination)) {
                 let leads = format!("a route of `{}` leads to `{}`", name(id), name(to.service));
-                if description.services[to.service].protocol == Protocol::Tcp {
+                let speaks = match description.services[to.service].protocol {
+                    Protocol::Tcp => Some("tcp"),
+                    Protocol::Udp => Some("udp"),
+                    Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => None,
+                };
+                if let Some(speaks) = speaks {
                     let help = "requests go to services that speak http1 or http2";
-                    check.problem(format!("{leads}, which speaks tcp"), span.clone(), help);
+                    check.problem(format!("{leads}, which speaks {speaks}"), span.clone(), help);
                 } else if !has_pod(description, to) {
                     let whereabouts = match to.subset {
                         Some(Subset::Cluster(it)) => {

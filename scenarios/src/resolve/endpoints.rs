@@ -18,6 +18,7 @@ use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::world::description::{DEFAULT_RESPONSE_BYTES, DEFAULT_THREADS, DEFAULT_WORKERS};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -30,21 +31,29 @@ const COUNT_MAX: u32 = 1_000;
 /// Most calls of an endpoint: cells count them in 16 bits.
 const CALLS_MAX: usize = u16::MAX as usize;
 
-/// Every service has the endpoints that are written, or one without a name.
-pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario) -> Application {
-    let mut application = Application::default();
-    if scenario.services.is_empty() {
+/// Adds the services that the scenario tells of itself: all, or where there are tenants those that are listed with the
+/// number of theirs. Each has the endpoints that are written, or one without a name.
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    mut application: Application,
+    tenants: &BTreeMap<String, u16>,
+) -> Application {
+    let is_own = |name: &str| scenario.applications.is_empty() || tenants.contains_key(name);
+    let own: Vec<_> = scenario.services.iter().filter(|(name, _)| is_own(name)).collect();
+    if own.is_empty() && scenario.applications.is_empty() {
         let help = "write what its services do: [services.shop.endpoints.browse]; or name a \u{b5}Bench work model: \
                     [application] workmodel = \"FILE.json\"";
         check.problem("the scenario has no application", 0..1, help);
     }
-    for (name, service) in &scenario.services {
+    let first_own = application.endpoints.len();
+    for (name, service) in &own {
         let first = EndpointId::from_index(application.endpoints.len());
         let id = ServiceId::from_index(application.services.len());
-        let mut own: Vec<EndpointId> = Vec::new();
+        let mut endpoints: Vec<EndpointId> = Vec::new();
         let front = front(scenario, name);
         for (endpoint, written) in names(scenario, name, service.get_ref()) {
-            own.push(application.endpoints.push(self::endpoint(
+            endpoints.push(application.endpoints.push(self::endpoint(
                 check,
                 id,
                 (service, front),
@@ -57,19 +66,25 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario) -> Application
             check.problem(message, service.span(), "fewer are simulated");
             return application;
         }
-        let others = own.split_off(1);
-        application.services.push(Service { others, ..self::service(check, name, (service, front), first) });
+        let others = endpoints.split_off(1);
+        let tenant = tenants.get(*name).copied().unwrap_or(0);
+        let service = self::service(check, name, (service, front), first);
+        application.services.push(Service { others, tenant, ..service });
     }
-    let found = Found { scenario, application: &application };
-    let all: Vec<Vec<Group>> = scenario
-        .services
+    let found = Found { application: &application };
+    let all: Vec<Vec<Group>> = own
         .iter()
         .flat_map(|(name, service)| names(scenario, name, service.get_ref()))
         .map(|(_, written)| {
             written.map_or_else(Vec::new, |it| groups(check, &found, &it.get_ref().calls, it.span()))
         })
         .collect();
-    application.endpoints.iter_mut().zip(all).for_each(|(endpoint, groups)| endpoint.groups = groups);
+    application
+        .endpoints
+        .iter_mut()
+        .skip(first_own)
+        .zip(all)
+        .for_each(|(endpoint, groups)| endpoint.groups = groups);
     application
 }
 
@@ -320,7 +335,6 @@ fn always(value: f64) -> ServiceTime {
 
 /// What names lead to.
 struct Found<'a> {
-    scenario: &'a Scenario,
     application: &'a Application,
 }
 
@@ -433,7 +447,7 @@ impl Found<'_> {
     }
 
     fn service(&self, check: &mut Check<'_>, name: &str, span: Range<usize>) -> Option<ServiceId> {
-        let known = self.scenario.services.keys().map(String::as_str);
+        let known = self.application.services.iter().map(|it| it.name.as_str());
         check.reference(name, span, known, "service").map(ServiceId::from_index)
     }
 

@@ -32,9 +32,11 @@ mod route_conditions;
 mod routes;
 mod services;
 mod taints;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod traffic_policy;
+mod user_retries;
 mod users;
 mod versions;
 mod workloads;
@@ -55,9 +57,12 @@ use meshsim_models::kubernetes::settings::ChangeKind;
 use meshsim_models::pod_id::PodIds;
 use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::Spanned;
+
+/// The texts of a scenario's work models by the names of their applications; that of the only one is empty.
+pub type WorkModels = BTreeMap<String, Arc<SourceText>>;
 
 /// A scenario under one strategy, ready to run.
 #[derive(Clone, Debug)]
@@ -106,12 +111,12 @@ const NUMBERS_PER_POD: u32 = 4;
 pub fn resolve(
     document: &Document,
     scenario: &Scenario,
-    workmodel: Option<&Arc<SourceText>>,
+    workmodels: &WorkModels,
     files: Files<'_>,
     strategy: &str,
 ) -> Checked<Resolved> {
     let mut check = Check { document, files, problems: Vec::new() };
-    let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodel)?;
+    let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodels)?;
     let network = clusters::resolve(&mut check, scenario, &application, strategy);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let subsets = versions::subset_names(scenario);

@@ -38,7 +38,8 @@ fn objective(
     let bound = bound(check, fields, figure, written.span())?;
     let users = fields.users.as_ref().map(|name| name.get_ref().clone());
     let request = fields.request.as_ref().map(|name| name.get_ref().clone());
-    Some(Objective { users, request, which, figure, bound })
+    let application = fields.application.as_ref().map(|name| name.get_ref().clone());
+    Some(Objective { users, request, application, which, figure, bound })
 }
 
 /// Which requests it is for: as far as these are told apart from all.
@@ -76,8 +77,21 @@ fn which(
     // Where there is nothing else, all requests are meant.
     let users = users.filter(|_| names.len() > 1);
     let request = request.filter(|_| groups.kinds().next().is_some() || kinds.len() > 1);
-    let which = Which { users, request };
-    if which != (Which { users: None, request: None }) && groups.index_of(which).is_none() {
+    let tenant = match &it.application {
+        None => None,
+        Some(name) => {
+            if users.is_some() || request.is_some() {
+                let help = "take it out: the users, or what they request, say it already";
+                check.problem("an objective of an application and of some requests of it", name.span(), help);
+            }
+            let known = description.application.tenants.iter().map(String::as_str);
+            Some(check.reference(name.get_ref(), name.span(), known, "application")? as u16)
+        }
+    };
+    // Of the only application all requests are meant.
+    let tenant = tenant.filter(|_| description.application.tenants.len() > 1);
+    let which = Which { users, request, tenant };
+    if which != Which::default() && groups.index_of(which).is_none() {
         let help = "there are too many groups of users or kinds of requests: take users or request out";
         check.problem("these requests are not told apart from others", span, help);
         return None;

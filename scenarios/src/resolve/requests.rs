@@ -191,10 +191,12 @@ fn refuse_tcp(
     settings: &Table<ServiceId, ServiceSettings>,
 ) {
     let mut requested = requests.endpoints().map(|it| application.endpoints[it].service);
-    let Some(service) = requested.find(|&it| settings[it].protocol == Protocol::Tcp) else { return };
+    let is_seen = |protocol| !matches!(protocol, Protocol::Tcp | Protocol::Udp);
+    let Some(service) = requested.find(|&it| !is_seen(settings[it].protocol)) else { return };
+    let speaks = if settings[service].protocol == Protocol::Tcp { "tcp" } else { "udp" };
     let span = users.service.as_ref().map(Spanned::span);
     let span = span.or_else(|| users.requests.values().next().map(Spanned::span));
     let span = span.or_else(|| users.journey.first().map(Spanned::span));
-    let message = format!("users request `{}`, which speaks tcp", application.services[service].name);
+    let message = format!("users request `{}`, which speaks {speaks}", application.services[service].name);
     check.problem(message, span.unwrap_or(0..1), "a gateway's users send requests of HTTP");
 }

@@ -115,6 +115,9 @@ pub(super) fn service(
         (None, Some(_)) => Rule::default(),
         (None, None) => of_mesh.clone(),
     };
+    if protocol == Protocol::Udp {
+        refuse_proxies(check, around.services[id.index()], written);
+    }
     if protocol == Protocol::Tcp {
         refuse_requests(check, around.services[id.index()], written, &rule);
     }
@@ -187,12 +190,31 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Written<'_>, rul
     }
 }
 
+/// No proxy takes datagrams.
+fn refuse_proxies(check: &mut Check<'_>, name: &str, written: &Written<'_>) {
+    let Some(service) = written.service else { return };
+    let span = || Some(written.span.clone());
+    let locations = [
+        ("routes", written.routes.first().map(Spanned::span)),
+        ("a traffic_policy", service.traffic_policy.as_ref().and_then(|_| span())),
+        ("a traffic_distribution", service.traffic_distribution.and_then(|_| span())),
+        ("a waypoint", service.waypoint.as_ref().filter(|it| *it.get_ref()).map(Spanned::span)),
+        ("a pool_size", service.pool_size.as_ref().map(Spanned::span)),
+    ];
+    for (key, span) in locations {
+        let Some(span) = span else { continue };
+        let message = format!("service `{name}` speaks udp and has {key}");
+        check.problem(message, span, "take it out: no proxy takes datagrams, and there are no connections");
+    }
+}
+
 const fn protocol(protocol: Speaks) -> Protocol {
     match protocol {
         Speaks::Http1 => Protocol::Http1,
         Speaks::Http2 => Protocol::Http2,
         Speaks::Grpc => Protocol::Grpc,
         Speaks::Tcp => Protocol::Tcp,
+        Speaks::Udp => Protocol::Udp,
     }
 }
 

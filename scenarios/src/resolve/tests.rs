@@ -178,7 +178,7 @@ fn resolved() -> Resolved {
     let document = Document::new("all.toml", SCENARIO);
     let workmodel = Arc::new(SourceText { name: "app.json".into(), text: WORKMODEL.into() });
     let scenario = document.read(None).unwrap();
-    resolve(&document, &scenario, Some(&workmodel), &no_files, "base")
+    resolve(&document, &scenario, &[(String::new(), workmodel)].into(), &no_files, "base")
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -301,7 +301,13 @@ fn a_service_s_own_rule_replaces_the_mesh_s() {
         SCENARIO.replace("[services.cache]\n", "[services.cache]\n#").replace("traffic_policy = {", "#");
     let document = Document::new("all.toml", &inherited);
     let workmodel = Arc::new(SourceText { name: "app.json".into(), text: WORKMODEL.into() });
-    let services = resolve(&document, &document.read(None).unwrap(), Some(&workmodel), &no_files, "base");
+    let services = resolve(
+        &document,
+        &document.read(None).unwrap(),
+        &[(String::new(), workmodel)].into(),
+        &no_files,
+        "base",
+    );
     assert_eq!(services.unwrap().description.services[CACHE].traffic_policy.simple, SimpleBalancer::Random);
 }
 

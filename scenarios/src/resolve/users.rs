@@ -4,7 +4,7 @@ use super::arrivals::{self, PopulationContext, Times};
 use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, mtu, rate};
 use super::ranges::{at_least_one, patience};
-use super::{moves, requests};
+use super::{moves, requests, user_retries};
 use crate::schema::Scenario;
 use crate::schema::users::{self as typed, Users};
 use meshsim_core::{Id, SimDuration, Table};
@@ -63,6 +63,7 @@ pub(super) fn resolve(
                 counts_session_moves: users.sessions.unwrap_or(false),
                 moves: moves::resolve(check, users, arrivals.is_open(), home, &clusters, times.end),
                 timeout: patience(check, users.timeout.as_ref(), "timeout"),
+                retries: user_retries::resolve(check, users),
                 requests_each: requests_each(check, users, &arrivals),
                 on_ingress_loss: on_ingress_loss(check, users, home, network, is_open).unwrap_or_default(),
                 arrivals,

@@ -110,7 +110,7 @@ fn is_outside(written: &Spanned<Service>) -> bool {
 }
 
 /// What is said of a Service, and of no version.
-fn of_a_service(written: &Spanned<Service>) -> [(&'static str, Option<Range<usize>>); 8] {
+fn of_a_service(written: &Spanned<Service>) -> [(&'static str, Option<Range<usize>>); 9] {
     let fields = written.get_ref();
     [
         ("protocol", fields.protocol.as_ref().map(Spanned::span)),
@@ -121,6 +121,7 @@ fn of_a_service(written: &Spanned<Service>) -> [(&'static str, Option<Range<usiz
         ("waypoint", fields.waypoint.as_ref().map(Spanned::span)),
         ("namespace", fields.namespace.as_ref().map(Spanned::span)),
         ("external", fields.external.as_ref().map(Spanned::span)),
+        ("pool_size", fields.pool_size.as_ref().map(Spanned::span)),
     ]
 }
 

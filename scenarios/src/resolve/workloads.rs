@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::resources::{bytes, milli, requests};
 use super::taints::tolerations;
+use super::tenants;
 use crate::problem::Problem;
 use crate::schema::Scenario;
 use crate::schema::kubernetes as typed;
@@ -89,7 +90,9 @@ fn application_requests(
         check.problems.push(Problem { message, location, help: Some(help) });
     }
     let own = written.and_then(|it| it.resources.requests.memory.as_ref());
-    let memory = own.or(scenario.application.memory_request.as_ref());
+    let of_all = scenario.application.memory_request.as_ref();
+    let tenant = scenario.tenant(service.tenant);
+    let memory = own.or(tenants::value(tenant, |it| it.memory_request.as_ref(), of_all));
     if memory.is_some() {
         list.set(Resource::MEMORY, bytes(check, memory, "a memory request", 0.0) as u64);
     }

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 
 /// Writes a comparison: `summary.json`, `metrics.csv`, `paired.csv`, `served.csv`, `proxy_counters.csv`,
 /// `traffic.csv`, `latency_histogram.csv`, and where there is something for it `links.csv`, `user_histogram.csv`,
-/// `request_histogram.csv`, `requests.csv`, `time_series.csv`, `link_series.csv`, `traffic_series.csv`,
-/// `user_series.csv`, `pod_events.csv`, `decisions.csv`, `pushes.csv`, `timeline.csv` and, if it was repeated over the draws
+/// `request_histogram.csv`, `application_histogram.csv`, `requests.csv`, `time_series.csv`, `link_series.csv`,
+/// `traffic_series.csv`, `user_series.csv`, `pod_events.csv`, `decisions.csv`, `pushes.csv`, `timeline.csv` and, if it was
+/// repeated over the draws
 /// of a calibration, `calibration_draws.csv`; `manifest.json` last.
 ///
 /// # Errors
@@ -54,6 +55,11 @@ pub fn write_comparison(
     if summary.strategies.iter().any(|it| !it.request_kinds.is_empty()) {
         folder.write_csv("request_histogram.csv", |csv| {
             group_histogram_rows(csv, summary, "request", |it| &it.request_kinds)
+        })?;
+    }
+    if summary.strategies.iter().any(|it| !it.applications.is_empty()) {
+        folder.write_csv("application_histogram.csv", |csv| {
+            group_histogram_rows(csv, summary, "application", |it| &it.applications)
         })?;
     }
     if let Some(ranking) = &summary.calibration {
@@ -143,10 +149,11 @@ fn requests_and_latency(prefix: &str, latency: &Latency, requests: &Requests) ->
         ("requests.completed".to_owned(), count(requests.completed)),
         ("requests.in_flight".to_owned(), count(requests.in_flight)),
     ];
+    let attempts = requests.attempts.map(|it| ("requests.attempts".to_owned(), count(it)));
     let failed = requests.failed.iter().map(|(cause, &n)| (format!("requests.failed.{cause}"), count(n)));
     let redirected =
         requests.redirected.iter().map(|(status, &n)| (format!("requests.redirected.{status}"), count(n)));
-    let all = latencies.into_iter().chain(counts).chain(redirected).chain(failed);
+    let all = latencies.into_iter().chain(counts).chain(attempts).chain(redirected).chain(failed);
     all.map(|(metric, value)| (format!("{prefix}{metric}"), value)).collect()
 }
 
@@ -168,6 +175,9 @@ pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, St
             rows.extend(of_kinds(&prefix, &group.request_kinds));
         }
         rows.extend(of_kinds("", &strategy.request_kinds));
+        for (name, it) in &strategy.applications {
+            rows.extend(requests_and_latency(&format!("applications.{name}."), &it.latency_ms, &it.requests));
+        }
         for (from, clusters) in &strategy.sent_per_request {
             rows.extend(clusters.iter().map(|(to, &n)| (format!("sent_per_request.{from}.{to}"), plain(n))));
         }

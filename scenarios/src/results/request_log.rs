@@ -74,9 +74,13 @@ impl RequestLog {
         replications: impl Iterator<Item = u32>,
     ) -> csv::Result<()> {
         // A column for what is requested, where that is not always the same.
+        // One for how often users sent it, where they try again.
+        let tries_again = |it: &Resolved| it.description.populations.iter().any(|it| it.retries.is_some());
+        let has_attempts = strategies.iter().any(tries_again);
         let has_kinds = strategies.iter().any(|it| Groups::new(&it.description).kinds().next().is_some());
         let (who, what) = HEAD.split_at(OF_WHOM);
-        csv.write_record(who.iter().chain(has_kinds.then_some(&"request")).chain(what))?;
+        let names = who.iter().chain(has_kinds.then_some(&"request")).chain(what);
+        csv.write_record(names.chain(has_attempts.then_some(&"attempts")))?;
         let mut written = self.written();
         if let Some(error) = written.failed.take() {
             return Err(error.into());
@@ -89,7 +93,8 @@ impl RequestLog {
                     let population = &strategy.description.populations[it.population as usize].name;
                     let head = [strategy.strategy.clone(), replication.to_string(), population.clone()];
                     let kind = || kind_name(&strategy.description, EndpointId(it.endpoint));
-                    csv.write_record(head.into_iter().chain(has_kinds.then(kind)).chain(it.cells()))?;
+                    let cells = head.into_iter().chain(has_kinds.then(kind)).chain(it.cells());
+                    csv.write_record(cells.chain(has_attempts.then(|| it.attempts.to_string())))?;
                 }
             }
         }
@@ -221,6 +226,8 @@ struct Request {
     body: u64,
     demand_us: u64,
     tree: u32,
+    /// How often its user has sent it.
+    attempts: u8,
 }
 
 /// So many columns say whose request it is.
@@ -247,7 +254,7 @@ const HEAD: [&str; 15] = [
 
 impl Request {
     /// In the file.
-    const BYTES: usize = 85;
+    const BYTES: usize = 86;
 
     fn new(row: &RequestRow, work: &Work) -> Self {
         let end = row.end.map(|end| {
@@ -269,6 +276,7 @@ impl Request {
             body: work.body,
             demand_us: (work.cpu_nanos / 1e3).round() as u64,
             tree: work.tree,
+            attempts: row.attempts,
         }
     }
 
@@ -278,7 +286,7 @@ impl Request {
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
         let (latency, code, flag) = self.end.unwrap_or_default();
-        let parts: [&[u8]; 15] = [
+        let parts: [&[u8]; 16] = [
             &self.arrival.to_le_bytes(),
             &self.population.to_le_bytes(),
             &self.number.to_le_bytes(),
@@ -294,6 +302,7 @@ impl Request {
             &self.body.to_le_bytes(),
             &self.demand_us.to_le_bytes(),
             &self.tree.to_le_bytes(),
+            &[self.attempts],
         ];
         let mut bytes = [0; Self::BYTES];
         let mut rest = &mut bytes[..];
@@ -318,6 +327,7 @@ impl Request {
         let [calls, crossings, returns, retries, body, demand_us] =
             [(); 6].map(|()| u64::from_le_bytes(take(&mut rest)));
         let tree = u32::from_le_bytes(take(&mut rest));
+        let [attempts] = take(&mut rest);
         let end = (has_ended == 1).then_some((latency, code, flag));
         Self {
             arrival,
@@ -332,6 +342,7 @@ impl Request {
             body,
             demand_us,
             tree,
+            attempts,
         }
     }
 
@@ -370,6 +381,7 @@ mod tests {
             number,
             endpoint: EndpointId(number % 4),
             arrival: SimTime::from_nanos(arrival),
+            attempts: 1 + number as u8 % 3,
             end: (!number.is_multiple_of(5)).then(|| RequestEnd {
                 latency: SimDuration::from_nanos(arrival / 2),
                 status: if number.is_multiple_of(2) { Status::Ok } else { Status::Timeout },
@@ -415,6 +427,7 @@ mod tests {
             number: 7,
             endpoint: EndpointId(0),
             arrival: SimTime::from_nanos(1_500_000_000),
+            attempts: 2,
             end: Some(RequestEnd { latency: SimDuration::from_micros(30_250), status: Status::Overflow }),
         };
         let work =

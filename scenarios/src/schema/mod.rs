@@ -65,6 +65,9 @@ pub struct Scenario {
     /// The services.
     #[serde(default)]
     pub application: Application,
+    /// Several applications by name, each a tenant's.
+    #[serde(default)]
+    pub applications: BTreeMap<String, Spanned<Tenant>>,
     /// The server that runs them.
     #[serde(default)]
     pub cell: Cell,
@@ -157,6 +160,38 @@ pub struct Application {
     pub cpu_request: Option<Spanned<Quantity<Cores>>>,
     /// Memory request of every pod's application.
     pub memory_request: Option<Spanned<Quantity<Bytes>>>,
+}
+
+/// An application of several.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// Its services, of those that `services` tells of.
+    pub services: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Path of a µBench work model that says them, seen from the scenario.
+    pub workmodel: Option<Spanned<String>>,
+    /// CPU limit of its pods, instead of the work model's.
+    pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
+    /// CPU request of its pods' application, likewise.
+    pub cpu_request: Option<Spanned<Quantity<Cores>>>,
+    /// Memory request of its pods' application.
+    pub memory_request: Option<Spanned<Quantity<Bytes>>>,
+}
+
+impl Scenario {
+    /// The paths of its work models, each with the name of its application; of the only one that is empty.
+    pub fn workmodels(&self) -> impl Iterator<Item = (&str, &Spanned<String>)> {
+        let only = self.application.workmodel.as_ref().map(|path| ("", path));
+        let tenants = self.applications.iter();
+        only.into_iter()
+            .chain(tenants.filter_map(|(name, it)| Some((name.as_str(), it.get_ref().workmodel.as_ref()?))))
+    }
+
+    /// The application of a tenant, by its number.
+    #[must_use]
+    pub fn tenant(&self, number: u16) -> Option<&Tenant> {
+        self.applications.values().nth(usize::from(number)).map(Spanned::get_ref)
+    }
 }
 
 /// The server that runs a service, and what its work costs in CPU time.

@@ -12,6 +12,8 @@ pub struct Objective {
     pub users: Option<Spanned<String>>,
     /// Which of them; all if absent.
     pub request: Option<Spanned<String>>,
+    /// Those of an application, where there are several.
+    pub application: Option<Spanned<String>>,
     /// What is judged.
     pub figure: Spanned<Figure>,
     /// The bound of a latency or of failures.

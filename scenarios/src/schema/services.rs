@@ -64,6 +64,8 @@ pub struct Service {
     /// What it does for a request of each kind, where no work model says it.
     #[serde(default)]
     pub endpoints: BTreeMap<String, Spanned<Endpoint>>,
+    /// Connections that each worker process of a caller keeps to it at most.
+    pub pool_size: Option<Spanned<u32>>,
     /// Worker processes of a pod, where no work model says it.
     pub workers: Option<Spanned<u32>>,
     /// Requests that a worker process serves at a time, likewise.
@@ -82,6 +84,8 @@ pub enum Protocol {
     Grpc,
     /// Anything.
     Tcp,
+    /// Datagrams.
+    Udp,
 }
 
 /// Which endpoints come first.

@@ -1,7 +1,7 @@
 //! Populations of users, as they are typed.
 
 use super::Duration;
-use super::quantity::Quantity;
+use super::quantity::{NumberOrText, Quantity};
 use meshsim_models::units::{BitsPerSecond, Bytes, PerSecond};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -54,6 +54,8 @@ pub struct Users {
     pub sessions: Option<bool>,
     /// How long a user waits for its answer.
     pub timeout: Option<Duration>,
+    /// What a user does when a request fails.
+    pub retries: Option<Spanned<UserRetries>>,
     /// Closed loop: how many requests each user sends before it stops.
     pub requests_each: Option<Spanned<u32>>,
     /// What they do when their gateway takes nobody in.
@@ -93,6 +95,22 @@ impl Users {
             Arrivals::Word(_) => None,
         }
     }
+}
+
+/// When and how often a user sends a request again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRetries {
+    /// Further attempts.
+    pub attempts: Spanned<u32>,
+    /// Pause before the first of them; twice as long before each further one.
+    pub backoff: Option<Duration>,
+    /// The longest pause.
+    pub backoff_max: Option<Duration>,
+    /// Which part of a pause is drawn.
+    pub jitter: Option<Spanned<f64>>,
+    /// After which failures: `"timeout"`, `"5xx"`, `"4xx"` or a status.
+    pub on: Option<Spanned<Vec<Spanned<NumberOrText>>>>,
 }
 
 /// A step of a journey.

@@ -6,6 +6,7 @@ pub mod cpu_accounting;
 pub mod cpu_scale;
 pub mod distance;
 pub mod figures;
+pub mod groups;
 pub mod hops;
 pub mod measured;
 pub mod report;

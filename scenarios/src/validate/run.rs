@@ -15,6 +15,7 @@ use super::cpu_accounting::CpuAccounting;
 use super::cpu_scale::{proxy_share, scale_cpu};
 use super::distance::{error_outside_interval, kolmogorov_smirnov, relative_error, wasserstein};
 use super::figures::{FigureKey, Row};
+use super::groups::{self, GroupRow};
 use super::hops::{self, Hops, Served, ServiceInCluster};
 use super::measured::{MIN_BLOCKS, Measured, measure, wilson};
 use super::simulated::{Simulated, WINDOW_SECONDS};
@@ -31,7 +32,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Resamples of the trace for its intervals.
-const RESAMPLES: usize = 1_000;
+pub(super) const RESAMPLES: usize = 1_000;
 
 /// Length of a block of the bootstrap (s): longer than what queueing correlates.
 pub const BLOCK_SECONDS: f64 = 30.0;
@@ -81,6 +82,9 @@ pub struct Validation {
     pub figures: Vec<Row>,
     /// How the simulated requests ended, by status and Envoy's flag: shares of those that did.
     pub simulated_statuses: BTreeMap<String, f64>,
+    /// The figures of groups of users and kinds of requests, where both the trace and the scenario tell them apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupRow>,
     /// Served requests by service and cluster; none if no hop was measured.
     pub services: Vec<ServiceRow>,
     /// Served requests over time, likewise.
@@ -138,6 +142,7 @@ pub fn validate_stated(
         checks: figures.iter().filter_map(check).collect(),
         figures,
         simulated_statuses: simulated.statuses(),
+        groups: Vec::new(),
         services: Vec::new(),
         over_time: Vec::new(),
         measured_sorted_ms: Vec::new(),
@@ -192,7 +197,7 @@ impl Measurement {
     /// of `warm_up` seconds.
     ///
     /// # Errors
-    /// If the scenario has several populations of users, no request of the trace succeeded after the
+    /// If the scenario has several populations of users and arrivals are not its own, no request of the trace succeeded after the
     /// warm-up, `spans` has no hop of a server, or the accounting or the arrivals cannot be used.
     pub fn new(
         plan: &mut ComparisonPlan,
@@ -203,8 +208,9 @@ impl Measurement {
         from: Option<ArrivalsFrom>,
     ) -> Checked<Self> {
         let resolved = &mut plan.strategies[0];
-        if resolved.description.populations.len() > 1 {
-            let help = "keep the population that the trace was taken of";
+        if resolved.description.populations.len() > 1 && from != Some(ArrivalsFrom::Scenario) {
+            let help = "keep the population that the trace was taken of, or leave the arrivals to the scenario: \
+                        --arrivals scenario";
             return Err(Problem::new("the scenario has more than one population of users").help(help).into());
         }
         let seed = resolved.description.seed;
@@ -256,7 +262,9 @@ impl Measurement {
     ) -> Checked<Option<Validation>> {
         let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
         let resolved = &plan.strategies[0];
-        let population = &resolved.description.populations[0];
+        let end = resolved.description.end();
+        let populations = resolved.description.populations.iter();
+        let rates = populations.map(|it| it.arrivals.offered_per_second(it.users, end));
         let services = self.services(&simulated);
         let (measured_sorted_ms, simulated_sorted_ms) = (self.sorted_ms(), simulated.sorted_latencies_ms());
         let mut figures = self.rows(&simulated, &simulated_sorted_ms);
@@ -275,15 +283,14 @@ impl Measurement {
             strategy: resolved.strategy.clone(),
             cpu_scale: self.cpu_scale,
             arrivals: self.arrivals,
-            rate_per_second: population
-                .arrivals
-                .offered_per_second(population.users, resolved.description.end()),
+            rate_per_second: rates.sum(),
             trace_requests: self.trace.count(),
             measured_from: if self.trace.histogram.is_some() { "buckets" } else { "requests" },
             blocks: self.blocks(),
             checks: figures.iter().filter_map(check).collect(),
             figures,
             simulated_statuses: simulated.statuses(),
+            groups: groups::rows(&self.trace, &simulated, resolved.description.seed),
             over_time: self.over_time(&simulated),
             services,
             measured_sorted_ms,

@@ -6,6 +6,7 @@ use crate::analysis::estimates::{Latencies, over_replications};
 use crate::experiment::Watch;
 use crate::experiment::compare::ComparisonPlan;
 use crate::experiment::replication::{self, Figures, Keep};
+use crate::experiment::user_requests::Counts;
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Estimate;
 use meshsim_models::telemetry::metrics::Times;
@@ -66,10 +67,32 @@ impl<'a> Simulated<'a> {
             FigureKey::P95 => latencies.quantile(2),
             FigureKey::P99 => latencies.quantile(3),
             FigureKey::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
-            FigureKey::Failed => over_replications(&figures, failed_share),
+            FigureKey::Failed => over_replications(&figures, |f| failed_share(&f.counts)),
             FigureKey::CpuSplit => over_replications(&figures, proxy_share),
             FigureKey::Rounds => over_replications(&figures, |f| f.crossing_ms),
             FigureKey::Ks | FigureKey::Wasserstein | FigureKey::Served => None,
+        }
+    }
+
+    /// What was simulated.
+    #[must_use]
+    pub const fn description(&self) -> &'a Description {
+        self.description
+    }
+
+    /// A figure of the latencies, or the share that failed, of the requests of a group, by its index.
+    #[must_use]
+    pub fn figure_of_group(&self, index: usize, key: FigureKey) -> Option<Estimate> {
+        let figures: Vec<&Figures> = self.figures.iter().collect();
+        let latencies = Latencies::of_group(&figures, index, self.description.what_varies().is_empty());
+        match key {
+            FigureKey::Mean => latencies.mean(),
+            FigureKey::P50 => latencies.quantile(0),
+            FigureKey::P90 => latencies.quantile(1),
+            FigureKey::P95 => latencies.quantile(2),
+            FigureKey::P99 => latencies.quantile(3),
+            FigureKey::Failed => over_replications(&figures, |f| failed_share(&f.groups[index].counts)),
+            _ => None,
         }
     }
 
@@ -152,9 +175,9 @@ impl<'a> Simulated<'a> {
     }
 }
 
-fn failed_share(figures: &Figures) -> f64 {
-    let failed = figures.counts.failed.values().sum::<u64>() as f64;
-    failed / (failed + figures.counts.completed as f64)
+fn failed_share(counts: &Counts) -> f64 {
+    let failed = counts.failed.values().sum::<u64>() as f64;
+    failed / (failed + counts.completed as f64)
 }
 
 fn proxy_share(figures: &Figures) -> f64 {

@@ -7,7 +7,7 @@ use crate::analysis::workloads::CpuBound;
 use crate::problem::Problem;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
-use meshsim_models::application::call_graph::Service;
+use meshsim_models::application::call_graph::{Protocol, Service};
 use meshsim_models::envoy::outlier_detection::OutlierDetection;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::RepeatedFault;
@@ -85,6 +85,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(farther_first(resolved));
         warnings.extend(subsets_without_pods(resolved));
     }
+    warnings.extend(lost_for_ever(resolved));
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(sent_in_warm_up(resolved));
     warnings.extend(changes_without_effect(resolved));
@@ -92,6 +93,23 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
     warnings.extend(starts_without_effect(resolved));
     warnings.extend(utilization_without_request(resolved));
     warnings
+}
+
+/// Calls over UDP that may be lost, and whose callers wait for ever.
+fn lost_for_ever(resolved: &Resolved) -> Option<Warning> {
+    let description = &resolved.description;
+    let loses = description.links.iter().any(|it| it.loss > 0.0)
+        || !description.faults.is_empty()
+        || !description.link_faults.is_empty()
+        || !description.repeated_faults.is_empty();
+    if description.cell.client_timeout.is_some() || !loses {
+        return None;
+    }
+    let datagrams = description.services.enumerate().filter(|(_, it)| it.protocol == Protocol::Udp);
+    let services: Vec<String> =
+        datagrams.map(|(id, _)| description.application.services[id].name.clone()).collect();
+    let strategy = resolved.strategy.clone();
+    (!services.is_empty()).then_some(Warning::LostForEver { strategy, services })
 }
 
 /// Keys that the data plane has no use for.

@@ -13,6 +13,13 @@ pub enum Warning {
         /// What, where, and why.
         what: String,
     },
+    /// Nobody ends a call whose datagram is lost.
+    LostForEver {
+        /// Under which strategy.
+        strategy: String,
+        /// To which services.
+        services: Vec<String>,
+    },
     /// The pods of a service need more CPU than their limits give them.
     Overload {
         /// Under which strategy.
@@ -258,6 +265,11 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkModel { what } => f.write_str(what),
+            Self::LostForEver { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: calls over udp (to {}) whose datagrams are lost never end: write a cell.client_timeout",
+                services.join(", ")
+            ),
             Self::Overload { strategy, service, needed, allowed, bound } => write!(
                 f,
                 "strategy `{strategy}`: service `{service}` needs {needed:.2} cores and has {allowed:.2}; queues \

@@ -174,7 +174,7 @@ pub(super) fn accepting_worker(at: &mut Around<'_>, workers: u16) -> u16 {
 fn keep_alive_of(at: &Around<'_>, slot: usize) -> SimDuration {
     let description = &at.topology.description;
     match description.services[at.pods.service_of(slot)].protocol {
-        Protocol::Http1 | Protocol::Tcp => description.cell.keep_alive,
+        Protocol::Http1 | Protocol::Tcp | Protocol::Udp => description.cell.keep_alive,
         Protocol::Http2 | Protocol::Grpc => description.cell.http2_keep_alive,
     }
 }

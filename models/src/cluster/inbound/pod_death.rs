@@ -23,6 +23,9 @@ impl Inbound {
         self.work_is_lost(at, pod);
         for call in lost {
             let state = self.calls.remove(call);
+            if at.topology.takes_datagrams(pod) {
+                continue;
+            }
             at.hand(Handed::Reset(state.reset()));
         }
         let slot = at.pods.slot_of(pod);

@@ -45,6 +45,9 @@ impl Inbound {
         let &Request { client, hop, flow, address, work, pod, server_worker, .. } = request;
         let slot = at.pods.slot_of(pod);
         if at.is_down(pod, slot) {
+            if at.topology.takes_datagrams(pod) {
+                return;
+            }
             return at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
         }
         if at.topology.access.guards() && self.is_reset(at, request) {
@@ -99,6 +102,9 @@ impl Inbound {
         if !at.pods.accepts(slot, at.now) {
             // The connection is refused.
             let state = self.calls.remove(call);
+            if at.topology.takes_datagrams(state.pod) {
+                return;
+            }
             return at.hand(Handed::Reset(state.reset()));
         }
         self.enter_cell(at, call);

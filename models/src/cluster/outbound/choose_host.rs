@@ -79,7 +79,7 @@ impl Outbound {
 
     /// Counts an attempt at `pod`.
     #[inline(always)]
-    pub(super) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
+    pub(in crate::cluster) fn begin_attempt(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, pod: PodId) {
         let target = at.topology.pod_ids.cluster_of(pod);
         let crosses = target != at.here;
         let state = &mut self.hops[hop];

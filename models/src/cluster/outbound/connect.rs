@@ -12,6 +12,7 @@ use super::hop::{AttemptPhase, Client, ClientConnection, Hop, Origin};
 use super::router::route_of;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
+use crate::cluster::datagrams::worker_of_datagram;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::cluster::message::{Request, Response};
@@ -24,12 +25,10 @@ use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::{AttemptResult, Upstream};
 use crate::ids::{BreakerId, EndpointId, PodId, PoolId, ProxyId, UpstreamId};
 use crate::istiod::cluster_policy::ClusterPolicy;
+use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::{Handle, SimTime};
-
-/// urllib3 keeps at most so many idle connections per host.
-const KEPT_BY_CELL: u32 = 10;
 
 impl Outbound {
     /// An attempt gets a connection of its pool, now or later.
@@ -235,7 +234,16 @@ impl Outbound {
     /// An attempt that was handed over: what its server learns of it.
     pub(crate) fn request_of(&self, at: &Around<'_>, hop: Handle<Hop>) -> Request {
         let state = &self.hops[hop];
-        let connection = &self.pools[state.connection.expect("it goes out over one")];
+        let (server_worker, window) = match state.connection.map(|it| &self.pools[it]) {
+            Some(connection) => (connection.server_worker, connection.window),
+            // A datagram.
+            None => {
+                let service = at.topology.pod_ids.service_of(state.pod);
+                let workers = at.topology.application().services[service].workers;
+                let window = Window::new(at.now, at.topology.tcp_of(state.pod));
+                (worker_of_datagram(state.attempt_address(), workers), window)
+            }
+        };
         Request {
             client: at.here,
             hop,
@@ -246,8 +254,8 @@ impl Outbound {
             endpoint: endpoint_of(at, state),
             pod: state.pod,
             path: state.path,
-            server_worker: connection.server_worker,
-            window: connection.window,
+            server_worker,
+            window,
         }
     }
 
@@ -335,7 +343,7 @@ impl Pooling<Handle<Hop>> for Outbound {
     }
 
     fn kept_most(&self, pool: PoolId) -> u32 {
-        if self.pools.is_of_cell(pool) { KEPT_BY_CELL } else { u32::MAX }
+        self.pools.kept_most(pool)
     }
 }
 

@@ -23,6 +23,7 @@ use super::hop::{AttemptPhase, Caller, ClientConnection, Hop};
 use super::{Outbound, kube_proxy};
 use crate::cluster::around::Around;
 use crate::cluster::changed_views::view_of;
+use crate::cluster::handed::Handed;
 use crate::cluster::pooling::Pooling;
 use crate::draws::{Purpose, draw};
 use crate::envoy::circuit_breaker::Resource;
@@ -33,6 +34,9 @@ use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::random::uniform_index;
 use meshsim_core::{Handle, Id};
+
+/// urllib3 keeps at most so many idle connections per host.
+const KEPT_BY_CELL: u32 = 10;
 
 impl Outbound {
     /// A cell calls a Service without a proxy for requests: kube-proxy or the ztunnel chooses once per
@@ -129,16 +133,11 @@ impl Outbound {
     /// What the kube-proxy or ztunnel of a pod's node chooses for a new connection: any ready endpoint,
     /// or any healthy one of the nearest level that has one.
     fn endpoint_for_cell(&mut self, at: &mut Around<'_>, pod: PodId, service: ServiceId) -> Option<PodId> {
-        if at.topology.description.services[service].external {
-            let all = at.topology.at_start(service).iter();
-            return all.copied().find(|&it| at.topology.pod_ids.cluster_of(it) == at.here);
+        if !at.topology.is_ambient() || at.topology.description.services[service].external {
+            return self.endpoint_of_kube_proxy(at, service);
         }
         let address = at.next_draw();
         let mut rng = draw(address, Purpose::KubeProxy);
-        if !at.topology.is_ambient() {
-            let ready = self.ready_pods(at.topology, service);
-            return kube_proxy::pick(ready.len(), &mut rng).map(|rank| ready.pod(rank));
-        }
         let node = at.pods[at.pods.slot_of(pod)].node;
         let ztunnel = &at.proxies[at.proxies.ztunnel(node)];
         let id = at.topology.upstreams.of_service(ztunnel.configuration, service);
@@ -147,6 +146,29 @@ impl Outbound {
         let level = (0..view.levels()).find(|&level| healthy(level).next().is_some())?;
         let number = uniform_index(&mut rng, healthy(level).count());
         healthy(level).nth(number).map(|position| view.pod(position))
+    }
+
+    /// What kube-proxy chooses: any ready endpoint; of a service outside the clusters each cluster reaches its own.
+    pub(in crate::cluster) fn endpoint_of_kube_proxy(
+        &self,
+        at: &mut Around<'_>,
+        service: ServiceId,
+    ) -> Option<PodId> {
+        if at.topology.description.services[service].external {
+            let all = at.topology.at_start(service).iter();
+            return all.copied().find(|&it| at.topology.pod_ids.cluster_of(it) == at.here);
+        }
+        let address = at.next_draw();
+        let ready = self.ready_pods(at.topology, service);
+        let rank = kube_proxy::pick(ready.len(), &mut draw(address, Purpose::KubeProxy));
+        rank.map(|rank| ready.pod(rank))
+    }
+
+    /// A request goes out without a connection.
+    pub(in crate::cluster) fn sends_without_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        self.hops[hop].phase = AttemptPhase::Sent;
+        self.cell_waits_without_mesh(at, hop);
+        at.hand(Handed::Request(hop));
     }
 
     /// The pool of a cell's worker for a Service, made at its first call.
@@ -164,7 +186,9 @@ impl Outbound {
         // What limits its upstream is another one after a change of its policy.
         let known = self.cell_pools[slot][index].filter(|&pool| self.pools.breaker_of(pool) == breaker);
         let shares = at.topology.description.services[service].protocol.shares_connections();
-        let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares));
+        // A pool that is limited keeps all that it may have.
+        let kept = at.topology.application().services[service].pool_size.unwrap_or(KEPT_BY_CELL);
+        let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares, kept));
         self.cell_pools[slot][index] = Some(pool);
         pool
     }

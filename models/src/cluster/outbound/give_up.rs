@@ -96,7 +96,11 @@ impl Outbound {
         let state = &mut self.hops[hop];
         let origin = std::mem::replace(&mut state.origin, Origin::Gone);
         let answer = Answer { status: Status::CallerGone, body: 0 };
+        let was_pooled = std::mem::take(&mut state.pooled);
         let state = *state;
+        if was_pooled {
+            self.gives_back_pooled(at, &state);
+        }
         let service = at.topology.service_of(state.endpoint);
         at.recorder.counted(at.now, service, Counter::CallersGone);
         client_is_done(at, &state, None);
@@ -138,7 +142,8 @@ impl Outbound {
     pub(super) fn tell_server(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let state = &self.hops[hop];
         let service = at.topology.pod_ids.service_of(state.pod);
-        let counts = at.topology.has_sidecar(state.pod) && at.topology.upstreams.limits_servers(service);
+        let counts =
+            at.topology.is_behind_sidecar(state.pod) && at.topology.upstreams.limits_servers(service);
         if counts && state.connection.is_some() {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,

@@ -64,7 +64,7 @@ impl Outbound {
     ) -> Handle<ClientConnection> {
         let service = at.topology.pod_ids.service_of(pod);
         let server = &at.topology.application().services[service];
-        let workers = if at.topology.has_sidecar(pod) {
+        let workers = if at.topology.is_behind_sidecar(pod) {
             at.topology.description.mesh.concurrency
         } else {
             server.workers

@@ -125,6 +125,8 @@ pub struct Hop {
     pub phase: AttemptPhase,
     /// Whether it counts as a retry for the circuit breaker.
     pub holds_retry: bool,
+    /// Whether it has a connection of its process's pool, where these are limited.
+    pub pooled: bool,
     /// Attempts begun.
     pub attempts: u8,
     /// The endpoint that was chosen last.
@@ -152,6 +154,7 @@ impl Hop {
             route: RouteId(0),
             phase: AttemptPhase::Idle,
             holds_retry: false,
+            pooled: false,
             attempts: 0,
             pod: PodId(u32::MAX),
             routed: now,

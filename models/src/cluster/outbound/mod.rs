@@ -2,6 +2,7 @@
 
 mod blackhole;
 mod choose_host;
+mod client_pool;
 mod connect;
 mod deadlines;
 mod from_cell;
@@ -23,6 +24,7 @@ use super::around::Around;
 use super::changed_views::{ChangedViews, ReadyPods};
 use super::message::Response;
 use crate::application::call_graph::Protocol;
+use crate::application::client_pool::ClientPool;
 use crate::envoy::connection_pool::ConnectionPools;
 use crate::envoy::load_balancer::hash_tables::HashTables;
 use crate::envoy::previous_hosts::PreviousHosts;
@@ -51,6 +53,8 @@ pub struct Outbound {
     tables: Vec<HashTables>,
     /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
     cell_pools: Vec<Vec<Option<PoolId>>>,
+    /// Where a service limits them: the pools of each pod's processes, likewise.
+    client_pools: Vec<Vec<ClientPool<Handle<Hop>>>>,
     /// Endpoints that requests have tried.
     previous_hosts: PreviousHosts,
     /// Ambient: when each tunnel was last used to open a stream, by its two ends.
@@ -80,6 +84,11 @@ impl Outbound {
             configurations: Vec::new(),
             tables: vec![HashTables::default(); topology.sites_in(here).len() * topology.upstreams.len()],
             cell_pools: pods.map(|it| pools_of_cell(topology, it.pod)).collect(),
+            client_pools: topology
+                .pods_at_start(here)
+                .iter()
+                .map(|it| client_pools_of(topology, it.pod))
+                .collect(),
             previous_hosts: PreviousHosts::default(),
             tunnels: BTreeMap::new(),
             deadlines: [(); 2].map(|()| topology.upstreams.routes().map(|_| Deadlines::default()).collect()),
@@ -93,7 +102,18 @@ impl Outbound {
     /// A pod is made: it and its sidecar have called nobody.
     pub(super) fn pod_is_made(&mut self, at: &mut Around<'_>, pod: PodId) {
         self.cell_pools.push(pools_of_cell(at.topology, pod));
+        self.client_pools.push(client_pools_of(at.topology, pod));
         self.upstreams.make_room(at.proxies.ids().count());
+    }
+
+    /// A request that a client has sent.
+    pub(super) fn hop(&self, hop: Handle<Hop>) -> &Hop {
+        &self.hops[hop]
+    }
+
+    /// The same, to change it.
+    pub(super) fn hop_mut(&mut self, hop: Handle<Hop>) -> &mut Hop {
+        &mut self.hops[hop]
     }
 
     /// Requests that clients have sent.
@@ -134,4 +154,15 @@ fn pools_of_cell(topology: &Topology, pod: PodId) -> Vec<Option<PoolId>> {
         !topology.has_sidecar(pod) || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
     let workers = usize::from(services[topology.pod_ids.service_of(pod)].workers);
     vec![None; if connects { workers * services.len() } else { 0 }]
+}
+
+/// The pools of a pod's worker processes, by process and service; none where no service has a limit.
+fn client_pools_of(topology: &Topology, pod: PodId) -> Vec<ClientPool<Handle<Hop>>> {
+    let services = &topology.application().services;
+    if !topology.limits_clients() {
+        return Vec::new();
+    }
+    let of_worker = || services.iter().map(|it| ClientPool::new(it.pool_size.unwrap_or(u32::MAX)));
+    let workers = services[topology.pod_ids.service_of(pod)].workers;
+    (0..workers).flat_map(|_| of_worker()).collect()
 }

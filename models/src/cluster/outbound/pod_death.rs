@@ -18,6 +18,9 @@ impl Outbound {
         for pool in self.cell_pools[slot].iter_mut().filter_map(Option::take) {
             self.pools.leave(pool, 1);
         }
+        if at.topology.limits_clients() {
+            self.client_pools_die(pod, slot);
+        }
         if at.topology.has_sidecar(pod) {
             return self.proxy_dies(at, at.proxies.sidecar(slot));
         }

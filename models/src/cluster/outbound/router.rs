@@ -31,7 +31,7 @@ use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
-use meshsim_core::{Handle, Id, SimDuration};
+use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
 /// The group number of a mirrored request's address: no call graph has so many groups.
 const MIRRORED: u16 = u16::MAX;
@@ -67,7 +67,9 @@ impl Outbound {
     fn cell_begins(&mut self, at: &mut Around<'_>, new: &NewRequest, caller: Caller) {
         let mesh = &at.topology.description.mesh;
         let worker = caller.cell_worker % mesh.concurrency;
+        let is_datagram = at.topology.is_datagram(at.topology.service_of(new.endpoint));
         let proxy = match mesh.data_plane {
+            _ if is_datagram => None,
             DataPlane::Sidecar if at.topology.has_sidecar(caller.pod) => {
                 Some(at.proxies.sidecar(at.pods.slot_of(caller.pod)))
             }
@@ -79,13 +81,32 @@ impl Outbound {
         if let Some(timeout) = at.topology.description.cell.client_timeout {
             self.cell_waits(at, hop, timeout);
         }
-        match (mesh.data_plane, proxy) {
+        if is_datagram {
+            return self.send_datagram(at, hop, caller);
+        }
+        if at.topology.limits_clients() && !self.takes_pooled(at, hop, caller) {
+            return;
+        }
+        self.leaves_cell(at, hop, caller, new.reaches_proxy);
+    }
+
+    /// A call leaves its cell at `leaves`.
+    #[inline(always)]
+    pub(super) fn leaves_cell(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        caller: Caller,
+        leaves: SimTime,
+    ) {
+        let Hop { client, address, .. } = self.hops[hop];
+        match (at.topology.description.mesh.data_plane, client) {
             (DataPlane::Ambient, _) => self.enter_node(at, hop, caller),
-            (_, None) => self.call_from_cell(at, hop, caller),
-            (_, Some(sidecar)) => {
+            (_, Client::Cell) => self.call_from_cell(at, hop, caller),
+            (_, Client::Proxy { proxy: sidecar, worker, .. }) => {
                 let (pass, loopback) = at.pass_of(sidecar);
-                let takes = pass.request(new.address);
-                let out = at.proxies.pass(sidecar, worker, new.reaches_proxy + loopback, takes);
+                let takes = pass.request(address);
+                let out = at.proxies.pass(sidecar, u16::from(worker), leaves + loopback, takes);
                 at.schedule(out, Event::Routes(hop));
             }
         }
@@ -202,6 +223,9 @@ impl Outbound {
         if !self.is_awaited(hop, response.address) {
             return;
         }
+        if at.topology.takes_datagrams(response.pod) {
+            return self.datagram_arrives(at, response);
+        }
         if at.topology.swallows() && self.answer_is_swallowed(at, response) {
             return;
         }
@@ -235,7 +259,12 @@ impl Outbound {
     }
 
     /// The client's proxy, or its own library, answers in place of the upstream.
-    pub(super) fn answer_itself(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, status: Status) {
+    pub(in crate::cluster) fn answer_itself(
+        &mut self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        status: Status,
+    ) {
         let state = &mut self.hops[hop];
         (state.answer.status, state.answer.body) = (status, status.local_body());
         state.phase = AttemptPhase::Answered;
@@ -256,6 +285,9 @@ impl Outbound {
             self.return_retry(hop);
         }
         let state = self.hops.remove(hop);
+        if state.pooled {
+            self.gives_back_pooled(at, &state);
+        }
         if !matches!(state.origin, Origin::Gone) {
             client_is_done(at, &state, state.answer.is_ok().then_some(state.answer.body));
         }

@@ -23,8 +23,12 @@ pub(super) fn scenario(folder: &Path, name: &str) -> String {
 pub(super) fn setting(folder: &Path, scenario: &str, setting: &Setting) -> Setting {
     let parts = path_parts(&setting.path);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let names_file =
-        matches!(parts[..], ["application", "workmodel"] | ["users", _, "arrivals", "file" | "points_from"]);
+    let names_file = matches!(
+        parts[..],
+        ["application", "workmodel"]
+            | ["applications", _, "workmodel"]
+            | ["users", _, "arrivals", "file" | "points_from"]
+    );
     let written =
         text_of(setting).filter(|_| names_file).and_then(|text| from_scenario(folder, scenario, &text));
     match written {

@@ -1,0 +1,57 @@
+//! Calls that wait in their own process until its pool of connections to a service has a free one
+//! (`application/client_pool`).
+
+use super::Outbound;
+use super::hop::{Caller, Hop, Origin};
+use crate::application::client_pool::ClientPool;
+use crate::cluster::around::Around;
+use crate::ids::PodId;
+use meshsim_core::{Handle, Id};
+
+impl Outbound {
+    /// A call takes a connection of its process's pool, if that is limited and has a free one: whether it goes on.
+    pub(super) fn takes_pooled(&mut self, at: &Around<'_>, hop: Handle<Hop>, caller: Caller) -> bool {
+        let Some(pool) = self.client_pool(at, &self.hops[hop], caller) else { return true };
+        let goes_on = self.client_pools[pool.0][pool.1].take(hop);
+        self.hops[hop].pooled = goes_on;
+        goes_on
+    }
+
+    /// A call of this hop is over for its process: the next one that waits goes out.
+    #[cold]
+    pub(super) fn gives_back_pooled(&mut self, at: &mut Around<'_>, hop: &Hop) {
+        let caller = hop.caller.expect("a process has taken it");
+        let (slot, index) = self.client_pool(at, hop, caller).expect("it was taken of one");
+        let Self { hops, client_pools, .. } = self;
+        let still_waits = |it: Handle<Hop>| hops.contains(it) && !matches!(hops[it].origin, Origin::Gone);
+        let Some(next) = client_pools[slot][index].give_back(still_waits) else { return };
+        let state = &mut self.hops[next];
+        state.pooled = true;
+        let (work, waited, caller) = (state.work, at.now - state.routed, state.caller);
+        at.recorder.work_done(at.now, work, |work| work.connect_nanos += waited.as_nanos());
+        self.leaves_cell(at, next, caller.expect("a process has made it"), at.now);
+    }
+
+    /// A pod dies, and with it what its processes had taken and what waited there.
+    pub(super) fn client_pools_die(&mut self, pod: PodId, slot: usize) {
+        let Self { hops, client_pools, .. } = self;
+        for hop in client_pools[slot].iter_mut().flat_map(ClientPool::clear) {
+            if hops.contains(hop) {
+                hops.remove(hop);
+            }
+        }
+        for hop in hops.handles().collect::<Vec<_>>() {
+            let state = &mut hops[hop];
+            state.pooled &= state.caller.is_none_or(|caller| caller.pod != pod);
+        }
+    }
+
+    /// The pool of a call: the slot of its pod and the number among the pools there. Nothing if nobody limits it.
+    fn client_pool(&self, at: &Around<'_>, hop: &Hop, caller: Caller) -> Option<(usize, usize)> {
+        let services = &at.topology.application().services;
+        let service = at.topology.service_of(hop.endpoint);
+        services[service].pool_size?;
+        let index = usize::from(caller.cell_worker) * services.len() + service.index();
+        Some((at.pods.slot_of(caller.pod), index))
+    }
+}
