@@ -37,8 +37,12 @@ use crate::kubernetes::taint_eviction::{Eviction, UNREACHABLE, eviction, with_de
 use crate::telemetry::decision::What;
 use crate::world::timeline::last_renewal;
 use crate::world::topology::Topology;
-use meshsim_core::{Id, SimTime};
+use meshsim_core::{Id, SimDuration, SimTime};
 use std::collections::BTreeMap;
+
+/// The controller waits for its period when it has looked at all nodes, which takes it a moment. So a node that was
+/// seen last a grace ago to the digit is found silent, and not a check later.
+const CHECK_TAKES: SimDuration = SimDuration::from_millis(1);
 
 /// Set by who cordons a node.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
@@ -90,7 +94,7 @@ impl Control {
     pub(in crate::cluster) fn nodes_are_checked(&mut self, at: &mut Around<'_>) {
         let Some(watch) = &mut self.watch else { return };
         let period = at.topology.description.kubernetes.node_lifecycle().monitor_period;
-        at.schedule(at.now.saturating_add(period), Event::NodesChecked);
+        at.schedule(at.now.saturating_add(period).saturating_add(CHECK_TAKES), Event::NodesChecked);
         if at.topology.outages.api_server_answers_from(at.here, at.now) > at.now {
             return;
         }

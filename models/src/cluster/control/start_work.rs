@@ -43,7 +43,8 @@ impl Control {
         let pod = at.pods.life_mut(slot);
         let is_starting = pod.stage == PodStage::Starting;
         if pod.work_is_done(at.now, times) && is_starting {
-            let ready = pod.ready_from;
+            // Without a probe it was ready before, but for an istiod that was down.
+            let ready = pod.ready_from.max(at.now);
             pod_advances_at(at, slot, ready);
         }
     }
