@@ -89,10 +89,11 @@ impl What {
         match self {
             Self::PodFault(..) | Self::LinkFault(..) | Self::Outage(..) => "fault",
             Self::UsersMove(..) => "users",
-            Self::NodeUnknown(_) | Self::NodeTainted(_) | Self::NodeUntainted(_) | Self::ZoneChanged(..) => {
-                "node lifecycle controller"
-            }
-            Self::PodMarked(_, false) => "node lifecycle controller",
+            Self::NodeUnknown(_)
+            | Self::NodeTainted(_)
+            | Self::NodeUntainted(_)
+            | Self::ZoneChanged(..)
+            | Self::PodMarked(_, false) => "node lifecycle controller",
             Self::PodMarked(_, true) | Self::NodeReady(_) => "kubelet",
             Self::PodEvicted(_) => "taint eviction controller",
             Self::NodeCordoned(_) | Self::PodDrained(_) | Self::NodeUncordoned(_) => "operator",

@@ -164,14 +164,13 @@ pub(super) fn compare(
     let seconds = |after: usize, since: SimTime| {
         Some((after as f64 * WINDOW.as_secs_f64() - since.as_secs_f64()).max(0.0))
     };
-    let last_bad = windows(times.begins, times.ends).filter(|(_, it, before)| it.fails(*before)).last();
+    let last_bad = windows(times.begins, times.ends).rfind(|(_, it, before)| it.fails(*before));
     let moved = match last_bad {
         None => Some(0.0),
         Some((last, ..)) if last + 1 >= number(times.ends) => None,
         Some((last, ..)) => seconds(last + 1, times.begins),
     };
-    let last_other =
-        windows(times.ends, times.over).filter(|(_, it, before)| !it.is_as_before(*before)).last();
+    let last_other = windows(times.ends, times.over).rfind(|(_, it, before)| !it.is_as_before(*before));
     let restored = match last_other {
         None => Some(0.0),
         Some((last, ..)) if last + 1 >= number(times.over) => None,

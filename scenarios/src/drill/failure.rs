@@ -5,6 +5,7 @@ use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::users::population::Population;
 use meshsim_models::world::description::{DataPlane, Description};
 use std::collections::BTreeSet;
 
@@ -64,7 +65,7 @@ impl Failure {
             }
         }
         let visited: BTreeSet<ClusterId> =
-            description.populations.iter().flat_map(|it| it.visited()).collect();
+            description.populations.iter().flat_map(Population::visited).collect();
         for (cluster, spec) in clusters().filter(|(cluster, _)| visited.contains(cluster)) {
             add(format!("gateway:{}", spec.name), What::Component(Component::Gateway(cluster)));
         }

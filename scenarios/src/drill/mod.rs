@@ -111,7 +111,7 @@ impl DrillPlan {
         let plan = ComparisonPlan::new(scenario, choice)?;
         let mut notes = Vec::new();
         let replications = choice.replications.unwrap_or(plan.replications.min(MOST_REPLICATIONS));
-        if plan.strategies.iter().any(|it| takes_defaults(it)) {
+        if plan.strategies.iter().any(takes_defaults) {
             notes.push(
                 "the scenario has no [istiod]: its defaults hold here (debounce of 100 ms, 2 cores, one in each \
                  cluster), so pushes take time"
@@ -163,7 +163,7 @@ impl DrillPlan {
                 (0..self.replications).into_par_iter().map(one).collect()
             })
             .collect();
-        let cells: Vec<Vec<Vec<Option<(u32, Outcome)>>>> = self
+        let cells: Vec<Vec<Tried>> = self
             .strategies
             .par_iter()
             .zip(&undisturbed)
@@ -180,11 +180,14 @@ impl DrillPlan {
             })
             .collect();
         let interrupted = cells.iter().flatten().flatten().any(Option::is_none);
-        let finished = |it: Vec<Option<(u32, Outcome)>>| it.into_iter().flatten().collect();
+        let finished = |it: Tried| it.into_iter().flatten().collect();
         let cells = cells.into_iter().map(|it| it.into_iter().map(finished).collect()).collect();
         DrillOutcome { cells, interrupted }
     }
 }
+
+/// The replications of a failure under a strategy; nothing of those that were stopped.
+type Tried = Vec<Option<(u32, Outcome)>>;
 
 /// Whether a strategy has an istiod of which the scenario says nothing.
 fn takes_defaults(resolved: &Resolved) -> bool {

@@ -2,7 +2,7 @@
 
 use super::cell::Outcome;
 use super::{DrillOutcome, DrillPlan};
-use crate::analysis::objectives::judge;
+use crate::analysis::objectives::{Judged, judge};
 use crate::analysis::value::Value;
 use crate::experiment::replication::Figures;
 use crate::resolve::Resolved;
@@ -136,7 +136,7 @@ fn of_failure(resolved: &Resolved, name: &str, cell: &[(u32, Outcome)]) -> Failu
             .into_iter()
             .map(|it| description.application.services[it].name.clone())
             .collect(),
-        objectives_broken: judged.iter().filter(|it| !it.holds).map(|it| it.name()).collect(),
+        objectives_broken: judged.iter().filter(|it| !it.holds).map(Judged::name).collect(),
     }
 }
 
