@@ -53,7 +53,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if summary.strategies.iter().all(|it| it.failures.is_empty()) {
         return interrupted("no failure was finished, nothing is kept");
     }
-    plan.notes.iter().for_each(|note| warn(note));
+    plan.notes.iter().for_each(warn);
     let write = |folder: &mut _| write_drill(folder, &plan, &summary, outcome.interrupted);
     let written = folder.as_mut().map_or(Ok(()), write);
     if args.output.json {
