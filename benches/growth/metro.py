@@ -39,7 +39,7 @@ def main() -> None:
     requests = summary["strategies"][0]["requests"]["offered"]
     cpu = usage.ru_utime + usage.ru_stime
     print(
-        f"{requests:,} requests: {cpu:,.0f} s of CPU time ({took:,.0f} s passed), {cpu / requests * 1e6:.1f} us a request; "
+        f"{requests:,} requests after the warm-up: {cpu:,.0f} s of CPU time ({took:,.0f} s passed); "
         f"most memory {usage.ru_maxrss * 1024 / 1e9:.2f} GB; results {digest.hexdigest()[:16]}"
     )
 
