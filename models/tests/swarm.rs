@@ -370,7 +370,7 @@ fn retries(dice: &mut Dice) -> Retries {
         backoff: SimDuration::from_millis(u64::from(dice.count(0, 200))),
         backoff_max: SimDuration::from_millis(300),
         jitter: dice.pick(&[0.0, 0.5, 1.0]),
-        on: Retried { timeout: true, statuses: vec![[500, 599]] },
+        on: Retried { timeout: true, no_ingress: true, statuses: vec![[500, 599]] },
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Retries {
 pub struct Retried {
     /// They have waited for as long as they do, or found no gateway.
     pub timeout: bool,
+    /// Their gateway is not there.
+    pub no_ingress: bool,
     /// HTTP statuses, from the first to the last of each.
     pub statuses: Vec<[u16; 2]>,
 }
@@ -49,7 +51,8 @@ impl Retried {
     #[must_use]
     pub fn contains(&self, status: Status) -> bool {
         match status {
-            Status::CallerGone | Status::NoIngress => self.timeout,
+            Status::CallerGone => self.timeout,
+            Status::NoIngress => self.no_ingress,
             _ => self.statuses.iter().any(|[first, last]| (*first..=*last).contains(&status.code())),
         }
     }
@@ -76,7 +79,7 @@ mod tests {
     const MS: fn(u64) -> SimDuration = SimDuration::from_millis;
 
     fn retries(jitter: f64) -> Retries {
-        let on = Retried { timeout: false, statuses: vec![[500, 599]] };
+        let on = Retried { statuses: vec![[500, 599]], ..Retried::default() };
         Retries { attempts: 4, backoff: MS(100), backoff_max: MS(500), jitter, on }
     }
 
@@ -92,9 +95,10 @@ mod tests {
     fn only_the_failures_that_count_are_tried_again() {
         let of = |status| retries(0.0).pause(1, status, Address::root(1, 0)).is_some();
         assert!(of(Status::ServiceError) && of(Status::ServiceFailure(503)) && of(Status::Overflow));
-        assert!(!of(Status::Ok) && !of(Status::CallerGone) && !of(Status::NoRoute));
-        let on = Retried { timeout: true, statuses: Vec::new() };
-        assert!(on.contains(Status::CallerGone) && !on.contains(Status::ServiceError));
+        assert!(!of(Status::Ok) && !of(Status::CallerGone) && !of(Status::NoRoute) && !of(Status::NoIngress));
+        let on = Retried { timeout: true, no_ingress: true, statuses: Vec::new() };
+        assert!(on.contains(Status::CallerGone) && on.contains(Status::NoIngress));
+        assert!(!on.contains(Status::ServiceError));
     }
 
     /// A jitter of 1/2 leaves 3/4 of a pause in the mean; one of 1 leaves a half.

@@ -49,14 +49,15 @@ pub(super) fn resolve(check: &mut Check<'_>, users: &Users) -> Option<Retries> {
     })
 }
 
-/// After which failures: those of servers, and time-outs where there are some, if nothing is written.
+/// After which failures: those of servers, of gateways that are not there, and time-outs where there are some, if nothing is written.
 fn on(
     check: &mut Check<'_>,
     users: &Users,
     written: Option<&Spanned<Vec<Spanned<NumberOrText>>>>,
 ) -> Retried {
     let Some(written) = written else {
-        return Retried { timeout: users.timeout.is_some(), statuses: vec![[500, 599]] };
+        let timeout = users.timeout.is_some();
+        return Retried { timeout, no_ingress: true, statuses: vec![[500, 599]] };
     };
     let mut on = Retried::default();
     if written.get_ref().is_empty() {
@@ -78,12 +79,14 @@ fn on(
                     help,
                 );
             }
+            "no-ingress" => on.no_ingress = true,
             "4xx" => on.statuses.push([400, 499]),
             "5xx" => on.statuses.push([500, 599]),
             code => match code.parse::<u16>() {
                 Ok(code @ 400..=599) => on.statuses.push([code, code]),
                 _ => {
-                    let help = "it is \"timeout\", \"4xx\", \"5xx\" or a status from 400 to 599";
+                    let help =
+                        "it is \"timeout\", \"no-ingress\", \"4xx\", \"5xx\" or a status from 400 to 599";
                     check.problem(format!("`{}` is no failure of a request", clip(code)), it.span(), help);
                 }
             },

@@ -109,7 +109,7 @@ pub struct UserRetries {
     pub backoff_max: Option<Duration>,
     /// Which part of a pause is drawn.
     pub jitter: Option<Spanned<f64>>,
-    /// After which failures: `"timeout"`, `"5xx"`, `"4xx"` or a status.
+    /// After which failures: `"timeout"`, `"no-ingress"`, `"5xx"`, `"4xx"` or a status.
     pub on: Option<Spanned<Vec<Spanned<NumberOrText>>>>,
 }
 
