@@ -309,7 +309,7 @@ fn a_run_tells_every_decision_in_order() {
     assert_eq!(lines[0], "strategy,replication,acted_s,noticed_s,cluster,who,rule,what");
     assert!(lines[1].contains(",fault,scenario,Crash of pods of"), "{}", lines[1]);
     assert!(
-        csv.contains("EndpointSlice controller,endpoint conditions,endpoint back-0 in edge1 is not ready"),
+        csv.contains("EndpointSlice controller,endpoint conditions,endpoint front-0 in edge1 is not ready"),
         "{csv}"
     );
     let printed = text(&output.stdout);

@@ -315,7 +315,7 @@ fn count(by_status: &mut Vec<(Status, u64)>, status: Status) {
 
 /// Of when a request arrived and how it ended; sums of it are equal for equal requests, in whichever order.
 fn fingerprint(row: &RequestRow) -> u64 {
-    let mut bytes = [0; 28];
+    let mut bytes = [0; 64];
     bytes[..4].copy_from_slice(&row.population.0.to_le_bytes());
     bytes[4..8].copy_from_slice(&row.number.to_le_bytes());
     bytes[8..16].copy_from_slice(&row.arrival.as_nanos().to_le_bytes());
@@ -324,7 +324,7 @@ fn fingerprint(row: &RequestRow) -> u64 {
     bytes[24..26].copy_from_slice(&end.status.code().to_le_bytes());
     let flag = end.status.flag().as_bytes();
     bytes[26..26 + flag.len()].copy_from_slice(flag);
-    xxh64(&bytes, 0)
+    xxh64(&bytes[..26 + flag.len()], 0)
 }
 
 #[cfg(test)]

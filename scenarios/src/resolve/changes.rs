@@ -22,7 +22,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 /// Most pods that a change asks for.
-const REPLICAS_MAX: u32 = 1_000;
+const REPLICAS_MAX: u32 = 10_000;
 
 /// The changes of Deployments, in the order of time.
 pub(super) fn of_deployments(

@@ -25,7 +25,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 /// Most replicas of a service in a cluster.
-const REPLICAS_MAX: u32 = 1_000;
+const REPLICAS_MAX: u32 = 10_000;
 
 /// Kubernetes takes at most half an hour as a policy's period.
 const PERIOD_MAX: SimDuration = SimDuration::from_secs(1_800);
