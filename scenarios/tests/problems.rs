@@ -687,7 +687,7 @@ fn autoscalers_that_cannot_decide() {
     );
     check_after(
         "[hpa]\nmax_replicas = 0",
-        "bad.toml:26:16: max_replicas 0 is out of range (it is 1 to 1000)",
+        "bad.toml:26:16: max_replicas 0 is out of range (it is 1 to 10000)",
     );
     check_after(
         "[hpa]\nmax_replicas = 5\nmetrics = [{ resource = \"memory\", utilization = 60 }]",
@@ -760,8 +760,8 @@ fn pods_and_changes_that_cannot_be() {
          kubernetes.version)",
     );
     check_after(
-        "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"\nreplicas = 1001",
-        "bad.toml:30:12: replicas 1001 is out of range (it is 0 to 1000)",
+        "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"\nreplicas = 10001",
+        "bad.toml:30:12: replicas 10001 is out of range (it is 0 to 10000)",
     );
     check_after(
         "[[changes]]\nat = \"5s\"\nservice = \"back\"\ncluster = \"cloud\"\nkind = \"scale\"",
@@ -843,7 +843,7 @@ fn pods_and_changes_that_cannot_be() {
     );
     check_after(
         &format!("{}replicas = 0", change("offload", 5)),
-        "bad.toml:30:12: offload with 0 replicas (it is 1 to 1000, or not there: those of the service)",
+        "bad.toml:30:12: offload with 0 replicas (it is 1 to 10000, or not there: those of the service)",
     );
     check(
         "duration = \"10s\"",

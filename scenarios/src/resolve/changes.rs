@@ -220,7 +220,7 @@ fn of_deployment(
             check.problem(
                 "offload with 0 replicas",
                 location,
-                "it is 1 to 1000, or not there: those of the service",
+                "it is 1 to 10000, or not there: those of the service",
             );
             return None;
         }
