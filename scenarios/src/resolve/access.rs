@@ -139,17 +139,17 @@ impl Known<'_> {
     }
 
     fn source(&self, check: &mut Check<'_>, written: &Spanned<typed::Source>) -> Source {
-        let it = written.get_ref();
+        let fields = written.get_ref();
         let principals = || self.principals.iter().map(String::as_str);
         let namespaces = || self.namespaces.iter().copied().chain([GATEWAY_NAMESPACE]);
         let source = Source {
             principals: Field {
-                one_of: self.patterns(check, &it.principals, &principals(), "principal"),
-                none_of: self.patterns(check, &it.not_principals, &principals(), "principal"),
+                one_of: self.patterns(check, &fields.principals, &principals(), "principal"),
+                none_of: self.patterns(check, &fields.not_principals, &principals(), "principal"),
             },
             namespaces: Field {
-                one_of: self.patterns(check, &it.namespaces, &namespaces(), "namespace"),
-                none_of: self.patterns(check, &it.not_namespaces, &namespaces(), "namespace"),
+                one_of: self.patterns(check, &fields.namespaces, &namespaces(), "namespace"),
+                none_of: self.patterns(check, &fields.not_namespaces, &namespaces(), "namespace"),
             },
         };
         if source.principals.is_empty() && source.namespaces.is_empty() {

@@ -10,8 +10,7 @@
 //! A label that the scenario does not know is in no group, but in the whole. Effect: none on the others.
 
 use super::figures::{FigureKey, Row};
-use super::measured::measure;
-use super::run::{BLOCK_SECONDS, RESAMPLES};
+use super::measured::Measured;
 use super::simulated::Simulated;
 use crate::experiment::groups::{Groups, kind_name};
 use crate::traces::{Trace, TraceRequest};
@@ -49,9 +48,13 @@ impl GroupRow {
 const FIGURES: [FigureKey; 6] =
     [FigureKey::Mean, FigureKey::P50, FigureKey::P90, FigureKey::P95, FigureKey::P99, FigureKey::Failed];
 
-/// Holds every group that the trace, without its warm-up, tells apart against the simulation. One of whose requests none
-/// succeeded has no row.
-pub(super) fn rows(trace: &Trace, simulated: &Simulated<'_>, seed: u64) -> Vec<GroupRow> {
+/// Holds every group that the trace, without its warm-up, tells apart against the simulation, by what `measure` says of a
+/// part of the trace. One of whose requests none succeeded has no row.
+pub(super) fn rows(
+    trace: &Trace,
+    simulated: &Simulated<'_>,
+    measure: impl Fn(&Trace) -> Option<Measured>,
+) -> Vec<GroupRow> {
     let description = simulated.description();
     let groups = Groups::new(description);
     let names = Names::new(description, &groups);
@@ -67,7 +70,7 @@ pub(super) fn rows(trace: &Trace, simulated: &Simulated<'_>, seed: u64) -> Vec<G
         };
         let own = trace.requests.iter().zip(&whose).filter(|(_, whose)| is_in(whose));
         let part = Trace::of_requests(own.map(|(request, _)| *request).collect());
-        let Some(measured) = measure(&part, BLOCK_SECONDS, RESAMPLES, seed) else { continue };
+        let Some(measured) = measure(&part) else { continue };
         let of = |key: &FigureKey| {
             let measured = match key {
                 FigureKey::Mean => measured.mean,

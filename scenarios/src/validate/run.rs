@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Resamples of the trace for its intervals.
-pub(super) const RESAMPLES: usize = 1_000;
+const RESAMPLES: usize = 1_000;
 
 /// Length of a block of the bootstrap (s): longer than what queueing correlates.
 pub const BLOCK_SECONDS: f64 = 30.0;
@@ -290,7 +290,9 @@ impl Measurement {
             checks: figures.iter().filter_map(check).collect(),
             figures,
             simulated_statuses: simulated.statuses(),
-            groups: groups::rows(&self.trace, &simulated, resolved.description.seed),
+            groups: groups::rows(&self.trace, &simulated, |part| {
+                measure(part, BLOCK_SECONDS, RESAMPLES, resolved.description.seed)
+            }),
             over_time: self.over_time(&simulated),
             services,
             measured_sorted_ms,
