@@ -488,3 +488,19 @@ fn in_ambient_mode_ztunnels_and_waypoints_deny() {
         assert_eq!(connections, if waypoint { 0 } else { n });
     }
 }
+
+/// No proxy takes datagrams: nobody asks policies about them, and nobody resets them.
+#[test]
+fn datagrams_pass_whatever_policies_say() {
+    let mut description = chain();
+    description.services[ServiceId(1)].protocol = Protocol::Udp;
+    description.services[ServiceId(0)].without_sidecar = true;
+    let plain = run(&description, 0);
+    let n = plain.requests.len() as u64;
+    assert_eq!(statuses(&plain), [("200".to_owned(), n)]);
+    description.authorization_policies = vec![policy(Action::Deny, &[1], vec![Rule::default()])];
+    description.peer_authentications =
+        vec![PeerAuthentication { mode: Some(MutualTls::Strict), ..PeerAuthentication::default() }];
+    let record = run(&description, 0);
+    assert_eq!((plain.requests, plain.work), (record.requests, record.work));
+}

@@ -658,3 +658,17 @@ fn what_is_wrong_with_policies_is_said() {
         assert!(said.contains(expected), "{lines}\n{said}");
     }
 }
+
+#[test]
+fn the_services_of_a_tenant_are_in_its_namespace() {
+    let own = "[services.cart]\nnamespace = \"store\"\n[services.cart.endpoints.list]";
+    let text = SHOP.replace("[services.cart.endpoints.list]", own)
+        + "[applications.web]\nservices = [\"shop\"]\n[applications.back]\nservices = [\"cart\"]\n";
+    let scenario = support::of_texts(&[("shop.toml", &text)], &[]).unwrap();
+    let plan =
+        ComparisonPlan::new(&scenario, &Choice::default()).unwrap_or_else(|problems| panic!("{problems}"));
+    let description = &plan.strategies[0].description;
+    let namespace =
+        |name: &str| description.namespace_of(description.application.service_named(name).unwrap());
+    assert_eq!(["shop", "cart"].map(namespace), ["web", "store"]);
+}

@@ -15,6 +15,7 @@
 //! - All Deployments of a Service have one service account, of the Service's name.
 //! - In ambient mode the policies of a service with a waypoint hold at that (`targetRefs`), which requests from gateways do
 //!   not pass; those of others at the ztunnels of their pods' nodes.
+//! - Datagrams pass no proxy: nobody asks policies about them.
 //! - Looking at policies takes no time beside the pass of the proxy: nobody publishes what it takes.
 //!
 //! # Source
@@ -210,9 +211,12 @@ impl Pattern {
     }
 }
 
-/// The name in the certificate of a service's pods.
+/// The name in the certificate of a service's pods. One that is told apart by its namespace (`SERVICE.NAMESPACE`) has its
+/// plain name there.
 #[must_use]
 pub fn principal_of(namespace: &str, service: &str) -> String {
+    let plain = service.strip_suffix(namespace).and_then(|it| it.strip_suffix('.'));
+    let service = plain.filter(|it| !it.is_empty()).unwrap_or(service);
     format!("cluster.local/ns/{namespace}/sa/{service}")
 }
 
@@ -292,6 +296,13 @@ mod tests {
         }
         // Where connections alone are seen, it is denied both times.
         assert!(!allowed(&[&allow], WEB, None) && !allowed(&[&deny], WEB, None));
+    }
+
+    #[test]
+    fn a_principal_is_a_service_account_in_a_namespace() {
+        assert_eq!(principal_of("shop", "web"), "cluster.local/ns/shop/sa/web");
+        assert_eq!(principal_of("bank", "web.bank"), "cluster.local/ns/bank/sa/web");
+        assert_eq!(principal_of("bank", "bank"), "cluster.local/ns/bank/sa/bank");
     }
 
     #[test]

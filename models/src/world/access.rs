@@ -47,10 +47,12 @@ impl Access {
             let (policies, front) = (&description.peer_authentications, description.front_of(id));
             mode_of(policies, description.namespace_of(id), id, front)
         };
+        // No proxy takes datagrams.
+        let stands_before = |id: ServiceId| injected[id] && services[id].protocol != Protocol::Udp;
         let is_encrypted =
-            |id: ServiceId| injected[id] && description.mesh.mtls && mode(id) != MutualTls::Disable;
+            |id: ServiceId| stands_before(id) && description.mesh.mtls && mode(id) != MutualTls::Disable;
         let encrypted: Table<ServiceId, bool> = services.ids().map(is_encrypted).collect();
-        let is_strict = |id: ServiceId| injected[id] && mode(id) == MutualTls::Strict;
+        let is_strict = |id: ServiceId| stands_before(id) && mode(id) == MutualTls::Strict;
         let strict: Table<ServiceId, bool> = services.ids().map(is_strict).collect();
         let speaks_plainly = services.ids().any(|id| !injected[id]) || !description.mesh.mtls;
         let resets = speaks_plainly && strict.iter().any(|it| *it);
@@ -96,7 +98,7 @@ impl Access {
             let service = endpoint.service;
             let settings = &description.services[service];
             let is_guarded = if is_ambient { !settings.external } else { self.injected[service] };
-            if !is_guarded {
+            if !is_guarded || settings.protocol == Protocol::Udp {
                 return true;
             }
             let front = description.front_of(service);

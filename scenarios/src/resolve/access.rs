@@ -61,11 +61,23 @@ fn namespace(settings: &ServiceSettings) -> &str {
     settings.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
 }
 
+/// The namespace that a service says, or its tenant's.
+pub(super) fn namespace_of<'a>(
+    scenario: &'a Scenario,
+    application: &'a Application,
+    id: ServiceId,
+) -> Option<&'a str> {
+    let service = &application.services[id];
+    let own = scenario.services.get(&service.name).and_then(|it| it.get_ref().namespace.as_ref());
+    let tenant = || application.tenants.get(usize::from(service.tenant)).map(String::as_str);
+    own.map(|it| it.get_ref().as_str()).or_else(tenant)
+}
+
 /// Whether the pods of a service are left out of the injection: its own word stands before its namespace's.
-pub(super) fn is_left_out(scenario: &Scenario, name: &str) -> bool {
-    let service = scenario.services.get(name).map(Spanned::get_ref);
+pub(super) fn is_left_out(scenario: &Scenario, application: &Application, id: ServiceId) -> bool {
+    let service = scenario.services.get(&application.services[id].name).map(Spanned::get_ref);
     let own = service.and_then(|it| it.sidecar.as_ref()).map(|it| *it.get_ref());
-    let namespace = service.and_then(|it| it.namespace.as_ref()).map_or(DEFAULT_NAMESPACE, |it| it.get_ref());
+    let namespace = namespace_of(scenario, application, id).unwrap_or(DEFAULT_NAMESPACE);
     let of_namespace = scenario.namespaces.get(namespace).map(|it| *it.get_ref().injection.get_ref());
     !own.or(of_namespace).unwrap_or(true)
 }
@@ -167,24 +179,24 @@ fn policy(
     name: &str,
     written: &Spanned<typed::AuthorizationPolicy>,
 ) -> AuthorizationPolicy {
-    let it = written.get_ref();
-    if let Some(namespace) = &it.namespace {
+    let fields = written.get_ref();
+    if let Some(namespace) = &fields.namespace {
         known.namespace(check, namespace.get_ref(), namespace.span());
     }
-    let action = match it.action {
+    let action = match fields.action {
         Some(Does::Deny) => Action::Deny,
         Some(Does::Allow) | None => Action::Allow,
     };
-    if action == Action::Deny && it.rules.is_empty() {
+    if action == Action::Deny && fields.rules.is_empty() {
         let help = "write rules = [{}] to deny everything";
         check.problem(format!("the policy `{name}` denies nothing"), written.span(), help);
     }
-    let services = known.services(check, &it.services, it.namespace.as_ref());
+    let services = known.services(check, &fields.services, fields.namespace.as_ref());
     let policy = AuthorizationPolicy {
-        namespace: it.namespace.as_ref().map(|it| it.get_ref().clone()),
+        namespace: fields.namespace.as_ref().map(|it| it.get_ref().clone()),
         services,
         action,
-        rules: it.rules.iter().map(|it| rule(check, known, it.get_ref())).collect(),
+        rules: fields.rules.iter().map(|it| rule(check, known, it.get_ref())).collect(),
     };
     refuse_unseen(check, known, name, written, &policy);
     policy
@@ -243,24 +255,24 @@ fn rule(check: &mut Check<'_>, known: &Known<'_>, written: &typed::Rule) -> Rule
 }
 
 fn operation(check: &mut Check<'_>, written: &Spanned<typed::Operation>) -> Operation {
-    let it = written.get_ref();
+    let fields = written.get_ref();
     let patterns = |texts: &[Spanned<String>]| texts.iter().map(|it| Pattern::new(it.get_ref())).collect();
-    for path in it.paths.iter().chain(&it.not_paths) {
+    for path in fields.paths.iter().chain(&fields.not_paths) {
         let text = path.get_ref().as_str();
         if !text.starts_with(['/', '*']) || text.contains('?') {
             let help = "write it as in \"/cart/add\", \"/cart/*\" or \"*/list\", without its query";
             check.problem(format!("`{text}` is no path"), path.span(), help);
         }
     }
-    for method in it.methods.iter().chain(&it.not_methods) {
+    for method in fields.methods.iter().chain(&fields.not_methods) {
         let text = method.get_ref().as_str();
         if !text.contains('*') {
             check.reference(text, method.span(), super::endpoints::METHODS, "method of HTTP");
         }
     }
     let operation = Operation {
-        methods: Field { one_of: patterns(&it.methods), none_of: patterns(&it.not_methods) },
-        paths: Field { one_of: patterns(&it.paths), none_of: patterns(&it.not_paths) },
+        methods: Field { one_of: patterns(&fields.methods), none_of: patterns(&fields.not_methods) },
+        paths: Field { one_of: patterns(&fields.paths), none_of: patterns(&fields.not_paths) },
     };
     if operation.methods.is_empty() && operation.paths.is_empty() {
         let help = "write methods, not_methods, paths or not_paths, or take to out: anything";
@@ -275,35 +287,35 @@ fn authentication(
     name: &str,
     written: &Spanned<typed::PeerAuthentication>,
 ) -> PeerAuthentication {
-    let it = written.get_ref();
-    if let Some(namespace) = &it.namespace {
+    let fields = written.get_ref();
+    if let Some(namespace) = &fields.namespace {
         known.namespace(check, namespace.get_ref(), namespace.span());
     }
-    if it.mtls.is_none() && it.port_level_mtls.is_empty() {
+    if fields.mtls.is_none() && fields.port_level_mtls.is_empty() {
         let help = "write mtls = { mode = \"STRICT\" }";
         check.problem(format!("`{name}` says nothing"), written.span(), help);
     }
-    let services = known.services(check, &it.services, it.namespace.as_ref());
-    if !it.services.is_empty() && it.namespace.is_none() {
+    let services = known.services(check, &fields.services, fields.namespace.as_ref());
+    if !fields.services.is_empty() && fields.namespace.is_none() {
         let help = "write its namespace: one that selects pods holds in its own namespace";
-        check.problem(format!("`{name}` selects services of no namespace"), it.services[0].span(), help);
+        check.problem(format!("`{name}` selects services of no namespace"), fields.services[0].span(), help);
     }
     let mut mode_of_port = None;
-    for (port, mtls) in &it.port_level_mtls {
+    for (port, mtls) in &fields.port_level_mtls {
         if *port != PORT.to_string() {
             let help = format!("all services listen on {PORT}");
             check.problem(format!("nobody listens on port {port}"), mtls.span(), help);
         }
-        if it.services.is_empty() {
+        if fields.services.is_empty() {
             let help = "write services = [...]: Istio takes ports of policies with a selector alone";
             check.problem(format!("`{name}` names a port and selects no service"), mtls.span(), help);
         }
         mode_of_port = Some(mode(check, known, mtls));
     }
     PeerAuthentication {
-        namespace: it.namespace.as_ref().map(|it| it.get_ref().clone()),
+        namespace: fields.namespace.as_ref().map(|it| it.get_ref().clone()),
         services,
-        mode: it.mtls.as_ref().map(|it| mode(check, known, it)),
+        mode: fields.mtls.as_ref().map(|it| mode(check, known, it)),
         mode_of_port,
     }
 }

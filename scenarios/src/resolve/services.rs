@@ -135,8 +135,8 @@ pub(super) fn service(
             it.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
         }),
         version_of: versions::front_of(around.scenario, around.services, id),
-        namespace: service.and_then(|it| it.namespace.as_ref()).map(|it| it.get_ref().clone()),
-        without_sidecar: access::is_left_out(around.scenario, around.services[id.index()]),
+        namespace: access::namespace_of(around.scenario, around.application, id).map(ToOwned::to_owned),
+        without_sidecar: access::is_left_out(around.scenario, around.application, id),
         routes: routes::resolve(check, around, id, written.routes, hashes),
         waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
         external: service.is_some_and(is_external),
@@ -196,6 +196,7 @@ fn refuse_proxies(check: &mut Check<'_>, name: &str, written: &Written<'_>) {
     let span = || Some(written.span.clone());
     let locations = [
         ("routes", written.routes.first().map(Spanned::span)),
+        ("subsets", written.subsets.and_then(|it| it.values().next()).map(Spanned::span)),
         ("a traffic_policy", service.traffic_policy.as_ref().and_then(|_| span())),
         ("a traffic_distribution", service.traffic_distribution.and_then(|_| span())),
         ("a waypoint", service.waypoint.as_ref().filter(|it| *it.get_ref()).map(Spanned::span)),

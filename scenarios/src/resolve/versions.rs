@@ -147,7 +147,7 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
         let (version, front) = (name(version), name(front));
         let message =
             format!("`{caller}` calls `{version}`, which is a version of `{front}` and has no Service");
-        let help = format!("let it call `{front}`, whose routes say which version gets how much");
+        let help = format!("call `{front}`, whose routes say which version gets how much");
         check.problem(message, written.map_or(0..1, Spanned::span), help);
     }
 }
