@@ -40,12 +40,15 @@ pub(crate) struct Placement {
     homes: Vec<(u32, u32)>,
     /// Sorted by (from, to).
     links: Vec<Lookahead>,
+    /// By process, where those from it begin; one more at the end.
+    first_links: Vec<u32>,
 }
 
 impl Placement {
     /// All of so many entities in one process.
     pub(crate) fn of_one_process(entities: u32) -> Self {
-        Self { homes: (0..entities).map(|slot| (0, slot)).collect(), links: Vec::new() }
+        let homes = (0..entities).map(|slot| (0, slot)).collect();
+        Self { homes, links: Vec::new(), first_links: vec![0; 2] }
     }
 
     /// The process of an entity, and its index among that process's entities.
@@ -55,9 +58,10 @@ impl Placement {
     }
 
     pub(crate) fn direct_delay(&self, from: u32, to: u32) -> SimDuration {
-        let pair = (from as usize, to as usize);
-        let found = self.links.binary_search_by_key(&pair, |link| (link.from, link.to));
-        found.map_or(UNREACHABLE, |at| self.links[at].delay)
+        let [begins, ends] = [0, 1].map(|next| self.first_links[from as usize + next] as usize);
+        let links = &self.links[begins..ends];
+        let found = links.binary_search_by_key(&(to as usize), |link| link.to);
+        found.map_or(UNREACHABLE, |at| links[at].delay)
     }
 }
 
@@ -135,7 +139,9 @@ impl<P: Process> Engine<P> {
         }
         links.sort_by_key(|link| (link.from, link.to, link.delay));
         links.dedup_by_key(|link| (link.from, link.to));
-        let placement = Arc::new(Placement { homes, links });
+        let first_of = |process: usize| links.partition_point(|link| link.from < process) as u32;
+        let first_links = (0..=count).map(first_of).collect();
+        let placement = Arc::new(Placement { homes, links, first_links });
         let mut slots: Vec<Slot<P>> = processes
             .into_iter()
             .enumerate()

@@ -209,7 +209,25 @@ impl<T: Copy> EventSet<T> {
             }
             None => self.add_leaf(entry),
         };
-        self.play(self.capacity() + leaf as usize, key.time, leaf);
+        self.challenge(key.time, leaf);
+    }
+
+    /// At an empty leaf something is due: it goes up until it meets what is due earlier, which has won from there on
+    /// already.
+    fn challenge(&mut self, time: SimTime, leaf: u32) {
+        let mut node = self.capacity() + leaf as usize;
+        while node > 1 {
+            (self.times[node], self.leaves[node]) = (time, leaf);
+            let rival = self.times[node ^ 1];
+            if rival < time {
+                return;
+            }
+            node /= 2;
+            if rival == time {
+                return self.play_among_equals(node);
+            }
+        }
+        (self.earliest, self.first) = (time, leaf);
     }
 
     /// The least key, without its item.

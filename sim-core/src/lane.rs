@@ -248,24 +248,22 @@ impl Ways {
         horizons: &mut [SimTime],
         end: SimTime,
     ) {
-        // The earliest time at which a process may act, woken by others or not: shortest paths.
+        // The earliest time at which a process may act, woken by others or not: shortest paths. The horizons are those of
+        // the pass in which nothing changes any more.
         earliest.copy_from_slice(pending);
         let mut changed = true;
         while changed {
             changed = false;
+            horizons.fill(end);
             for link in &self.links {
                 let reached = earliest[link.from as usize].saturating_add(link.delay);
-                if reached < earliest[link.to as usize] {
-                    earliest[link.to as usize] = reached;
+                let to = link.to as usize;
+                horizons[to] = reached.min(horizons[to]);
+                if reached < earliest[to] {
+                    earliest[to] = reached;
                     changed = true;
                 }
             }
-        }
-        horizons.fill(end);
-        for link in &self.links {
-            let reached = earliest[link.from as usize].saturating_add(link.delay);
-            let horizon = &mut horizons[link.to as usize];
-            *horizon = reached.min(*horizon);
         }
     }
 }

@@ -135,9 +135,18 @@ impl Shard {
         self.clusters.iter()
     }
 
-    /// A cluster's state is read.
+    /// What concerns more than the owners: what is known in advance is due, or a cluster's state is read.
     #[cold]
-    fn sample(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
+    fn handle_outside_owners(
+        &mut self,
+        entity: EntityId,
+        event: Event,
+        scheduler: &mut Scheduler<Event, Message>,
+    ) {
+        if let Event::KnownIsDue = event {
+            let due = self.take_known(entity, scheduler);
+            return self.handle(entity, due, scheduler);
+        }
         let (cluster, topology) = (cluster_of(&mut self.clusters, entity), &*self.topology);
         match event {
             Event::SampleTaken => sampling::sample_is_due(cluster, topology, &self.compute, scheduler),
@@ -204,11 +213,9 @@ impl Process for Shard {
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         match event {
             Event::Compute(event) => return self.cpu_event(entity, event, scheduler),
-            Event::KnownIsDue => {
-                let due = self.take_known(entity, scheduler);
-                return self.handle(entity, due, scheduler);
+            Event::KnownIsDue | Event::SampleTaken | Event::QuarterEnds => {
+                return self.handle_outside_owners(entity, event, scheduler);
             }
-            Event::SampleTaken | Event::QuarterEnds => return self.sample(entity, event, scheduler),
             _ => {}
         }
         let mut dispatcher = self.dispatcher(entity, scheduler);
@@ -268,7 +275,11 @@ impl Dispatcher<'_> {
             Event::ReachesProxy(hop) => to!(self.outbound.proxy_receives(hop)),
             Event::Routes(hop) => to!(self.outbound.route(hop)),
             Event::ConnectionReady(connection) => to!(self.outbound.connection_ready(connection)),
-            Event::HopCompletes(hop) => to!(self.outbound.hop_completes(hop)),
+            Event::HopCompletes(hop) => {
+                if let Some(answered) = to!(self.outbound.hop_completes(hop)) {
+                    self.answered(&answered);
+                }
+            }
             Event::Arrives(crossing) => {
                 match self.owners.network.crossing(crossing) {
                     Crossing::Request(request) => to!(self.inbound.request_arrives(request)),
@@ -280,7 +291,11 @@ impl Dispatcher<'_> {
             Event::RoundLeaves(sending) => to!(self.network.round_leaves(sending)),
             Event::CellReceives(call) => to!(self.inbound.cell_receives(call)),
             Event::Slept(call) => to!(self.inbound.slept(call)),
-            Event::ResponseLeaves(call) => to!(self.inbound.response_leaves(call)),
+            Event::ResponseLeaves(call) => {
+                if let Some(response) = to!(self.inbound.response_leaves(call)) {
+                    to!(self.network.carry_response(response));
+                }
+            }
             rare => self.handle_rare(rare),
         }
     }
@@ -425,6 +440,7 @@ impl Dispatcher<'_> {
     }
 
     /// A request is over for whoever made it.
+    #[inline(always)]
     fn answered(&mut self, Answered { origin, answer }: &Answered) {
         match *origin {
             Origin::User { request, .. } => to!(self.users.answered(request, answer)),

@@ -130,6 +130,12 @@ impl Ways {
         match (&self.positions[from], &self.positions[to]) {
             (Position::Leaf { up, .. }, _) if up.next == to => Some(up.route()),
             (_, Position::Leaf { up, down, .. }) if up.next == from => Some(down.route()),
+            // Of a star, most others take two.
+            (Position::Leaf { up, .. }, Position::Leaf { up: theirs, down, .. })
+                if up.next == theirs.next && from != to =>
+            {
+                Some(Step { way: down.way.after(Some(up.way)), ..*up }.route())
+            }
             _ => self.longer_route(from, to),
         }
     }

@@ -187,8 +187,10 @@ impl Sweep {
                 if outcome.interrupted {
                     return None;
                 }
-                let point = Point { values: values.clone(), summary: Summary::new(plan, &outcome) };
+                let mut point = Point { values: values.clone(), summary: Summary::new(plan, &outcome) };
                 finished(&point);
+                // No sweep writes them, and there may be 100,000 points.
+                point.summary.forget_histograms();
                 Some(point)
             })
             .collect();

@@ -158,7 +158,7 @@ impl Inbound {
             Before::Ztunnel => self.respond_through_ztunnel(at, call, closes_at),
             Before::Nothing => {
                 self.answer_is_ready(at, call, at.now, closes_at);
-                self.response_leaves(at, call);
+                at.hand(Handed::Response(call));
             }
         }
     }
@@ -207,14 +207,14 @@ impl Inbound {
         at.recorder.answer_left(at.now, service, leaves - state.arrived);
     }
 
-    /// A response leaves the pod for the network.
-    pub(crate) fn response_leaves(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
-        if self.calls.contains(call) {
-            at.hand(Handed::Response(call));
-        }
+    /// A response leaves the pod for the network, unless the pod has died.
+    #[inline(always)]
+    pub(crate) fn response_leaves(&mut self, at: &mut Around<'_>, call: Handle<Call>) -> Option<Response> {
+        self.calls.contains(call).then(|| self.take_response(at, call))
     }
 
-    /// A response that was handed over: its call is over here.
+    /// A response that leaves, or was handed over: its call is over here.
+    #[inline(always)]
     pub(crate) fn take_response(&mut self, at: &Around<'_>, call: Handle<Call>) -> Response {
         let state = self.calls.remove(call);
         Response {

@@ -242,7 +242,7 @@ impl Outbound {
             if at.topology.is_ambient() {
                 return self.answer_reaches_node(at, hop);
             }
-            return self.hop_completes(at, hop);
+            return self.completes(at, hop);
         };
         let body = response.answer.body;
         let (pass, to_caller) = at.pass_of(proxy);
@@ -277,10 +277,10 @@ impl Outbound {
         at.schedule(at.now + wait, Event::HopCompletes(hop));
     }
 
-    /// A request is over for its client.
+    /// A request is over for its client: who learns of it, unless nobody does.
     #[inline(always)]
-    pub(crate) fn hop_completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let Some(state) = self.hops.get(hop) else { return };
+    pub(crate) fn hop_completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) -> Option<Answered> {
+        let state = self.hops.get(hop)?;
         if state.holds_retry {
             self.return_retry(hop);
         }
@@ -291,8 +291,14 @@ impl Outbound {
         if !matches!(state.origin, Origin::Gone) {
             client_is_done(at, &state, state.answer.is_ok().then_some(state.answer.body));
         }
-        if matches!(state.origin, Origin::User { .. } | Origin::Call { .. }) {
-            at.hand(Handed::Answered(Answered { origin: state.origin, answer: state.answer }));
+        let is_awaited = matches!(state.origin, Origin::User { .. } | Origin::Call { .. });
+        is_awaited.then_some(Answered { origin: state.origin, answer: state.answer })
+    }
+
+    /// A request is over, in the midst of something else.
+    pub(super) fn completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if let Some(answered) = self.hop_completes(at, hop) {
+            at.hand(Handed::Answered(answered));
         }
     }
 

@@ -61,7 +61,7 @@ impl Outbound {
 
     /// The answer to a call is back at the node of the caller.
     pub(crate) fn answer_reaches_node(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
-        let Some(caller) = self.caller_of(hop) else { return self.hop_completes(at, hop) };
+        let Some(caller) = self.caller_of(hop) else { return self.completes(at, hop) };
         let state = self.hops[hop];
         match way_of_pod_opens(at, caller.pod) {
             Some(opens) if opens > at.now => {

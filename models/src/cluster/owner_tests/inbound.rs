@@ -36,10 +36,9 @@ fn inbound_serves_and_makes_further_calls_and_answers() {
     scheduled.retain(|(_, event)| !matches!(event, Event::Compute(_)));
     let [(at, Event::ResponseLeaves(call))] = scheduled[..] else { panic!("it answers: {scheduled:?}") };
     bench.now = at;
-    let ((), handed) = bench.act(|it| it.owners.inbound.response_leaves(&mut it.at, call));
-    let [Handed::Response(call)] = handed[..] else { panic!("{handed:?}") };
-    let (response, _) = bench.act(|it| it.owners.inbound.take_response(&it.at, call));
-    assert_eq!(response.answer.status, Status::ServiceError);
+    let (response, handed) = bench.act(|it| it.owners.inbound.response_leaves(&mut it.at, call));
+    assert!(handed.is_empty(), "{handed:?}");
+    assert_eq!(response.map(|it| it.answer.status), Some(Status::ServiceError));
     assert_eq!(bench.cluster.owners.inbound.calls().count(), 0);
 }
 
