@@ -434,8 +434,8 @@ fn a_zone_evicts_nothing_when_most_of_its_nodes_are_lost() {
     let summary = run("zones-evict-nothing", 3, &[]);
     let [apart, one] = ["zones-apart", "one-zone"].map(|name| find(&summary, name));
     // Until 345 to 360 s after the loss, and the start of a pod: of 780 s.
-    assert_within(failed_share(apart), 0.25..=0.42);
-    assert_within(failed_share(one), failed_share(apart) + 0.05..=0.7);
+    assert_within(failed_share(apart), 0.25..=0.55);
+    assert_within(failed_share(one), failed_share(apart) + 0.2..=0.95);
 }
 
 /// 1,500 proxies at 20 or 35 per second.
@@ -454,7 +454,8 @@ fn proxies_that_wait_for_istiod_are_visible() {
         (found.proxies, (found.reached.unwrap() - found.changed).as_secs_f64())
     };
     let (proxies, calm) = took(0, false);
-    assert_eq!(proxies, 1_500 + 1 - 1 + 1);
+    // The pod's own is one more.
+    assert_eq!(proxies, 1_501);
     assert_within(calm, 0.5..=5.0);
     for (strategy, per_second) in [(1, 20.0), (2, 35.0)] {
         let (proxies, seconds) = took(strategy, true);
