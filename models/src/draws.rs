@@ -129,6 +129,16 @@ pub enum Purpose {
     /// Which part of a user's pause before a further attempt is left out (`users/retries`). Request draw, one address per
     /// attempt.
     UserBackOff = 70,
+    /// Pod to which an east-west gateway passes a connection on (`multi_network/gateway`). Entity draw: cluster.
+    GatewayBalance = 80,
+    /// Worker of an east-west gateway that accepts a connection (`cluster/outbound/handshake`). Entity draw: cluster.
+    GatewayWorker = 81,
+    /// Time that an east-west gateway takes to pass a request on (`envoy/proxy_cost`). Request draw.
+    GatewayRequest = 82,
+    /// Time that an east-west gateway takes to pass a response on (`envoy/proxy_cost`). Request draw.
+    GatewayResponse = 83,
+    /// When Prometheus scrapes a cluster first (`telemetry/central`). Entity draw: cluster.
+    CentralScrape = 84,
 }
 
 /// The roots of all addresses of one replication.

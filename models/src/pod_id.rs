@@ -56,6 +56,20 @@ impl PodIds {
         PodId((((cluster.0 << self.service_bits) | service.0) << self.ordinal_bits) | ordinal)
     }
 
+    /// The number by which whoever is in another network knows the pods of a service in a cluster: that of the gateway
+    /// before them, which no pod has.
+    #[must_use]
+    pub fn behind_gateway(self, cluster: ClusterId, service: ServiceId) -> PodId {
+        self.pod(cluster, service, self.most_pods() - 1)
+    }
+
+    /// Whether a number stands for the pods behind a gateway.
+    #[must_use]
+    #[inline]
+    pub const fn is_behind_gateway(self, pod: PodId) -> bool {
+        self.ordinal_of(pod) == self.most_pods() - 1
+    }
+
     /// Where a pod runs.
     #[must_use]
     #[inline]

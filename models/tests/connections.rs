@@ -9,16 +9,21 @@ mod support;
 
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
+use meshsim_models::envoy::load_balancer::Policy;
+use meshsim_models::envoy::proxy_cost::ProxyCost;
 use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{ConnectionPoolSettings, OutlierDetectionSettings};
+use meshsim_models::multi_network::gateway::EastWestSettings;
 use meshsim_models::telemetry::metrics::Counter;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{Description, ServiceSettings};
-use support::{CLOUD, EDGE, all_ended, counted, free_world, is_binomial, run, same_ms, served};
+use meshsim_models::world::description::{Description, Federation, ServiceSettings};
+use support::{
+    CLOUD, EDGE, NO_PROXY_COST, all_ended, counted, free_world, is_binomial, run, same_ms, served,
+};
 
 const fn every_ms(ms: f64) -> Arrivals {
     Arrivals::Constant { per_second: 1_000.0 / ms }
@@ -463,4 +468,95 @@ fn a_pod_that_leaves_moves_its_users_and_few_others() {
     // a quarter of the other users, half of them to the other pod; three standard deviations more.
     let most = 2 * before + 2 * (300 - before) / 8 + 30;
     assert!((2 * before..=most).contains(&moves) && before > 40, "{moves}, {before} users");
+}
+
+/// The same clusters as networks of their own, whose gateways take no time.
+fn over_gateways(description: Description) -> Description {
+    let settings = EastWestSettings { cost: NO_PROXY_COST, ..EastWestSettings::default() };
+    Description { federation: Some(Federation::MultiNetwork(settings)), ..description }
+}
+
+/// Users at the edge, whose gateway calls one pod there and three in the cloud.
+fn one_here_three_there(arrivals: Arrivals) -> Description {
+    let mut description = free_world(&[5], &[], &[(0, EDGE, 1), (0, CLOUD, 3)], arrivals, 400);
+    // In turn, by weights.
+    description.gateway.load_balancer = Some(Policy::RoundRobin);
+    description
+}
+
+#[test]
+fn a_gateway_gets_as_many_requests_as_the_pods_behind_it() {
+    for description in
+        [one_here_three_there(poisson(50.0)), over_gateways(one_here_three_there(poisson(50.0)))]
+    {
+        let record = run(&description, 0);
+        all_ok(&record);
+        let (here, there) = (served(&record, EDGE)[0], served(&record, CLOUD));
+        let all = here + there.iter().sum::<u64>();
+        assert!(is_binomial(here, all, 0.25), "{here} of {all}");
+        // Of those that go there each pod has a share, by request or by connection.
+        assert!(there.iter().all(|&it| it > all / 8), "{there:?}");
+    }
+}
+
+/// A proxy of HTTP/2 has one connection to the gateway, which passes it on to one pod: nobody balances requests there.
+#[test]
+fn behind_a_gateway_connections_are_balanced_and_not_requests() {
+    let mut flat = one_here_three_there(poisson(50.0));
+    flat.services[ServiceId(0)].protocol = Protocol::Http2;
+    let busy = |description: &Description| {
+        let record = run(description, 0);
+        all_ok(&record);
+        served(&record, CLOUD).into_iter().filter(|&calls| calls > 0).count()
+    };
+    assert_eq!([busy(&flat), busy(&over_gateways(flat))], [3, 1]);
+}
+
+/// A request passes the gateway and the way from there to its pod, and back; what makes a connection passes the way to the
+/// pod twice more, for TCP and for TLS.
+#[test]
+fn a_gateway_is_one_more_proxy_on_the_way() {
+    let us = SimDuration::from_micros;
+    let flat = one_pod(CLOUD, 5, every_ms(1_000.0), 30);
+    let cost = ProxyCost { request: us(30), response: us(50), ..NO_PROXY_COST };
+    let settings = EastWestSettings { cost, ..EastWestSettings::default() };
+    let split = Description {
+        federation: Some(Federation::MultiNetwork(settings)),
+        ..one_pod(CLOUD, 5, every_ms(1_000.0), 30)
+    };
+    let latencies = |description: &Description| -> Vec<f64> {
+        let record = run(description, 0);
+        all_ok(&record);
+        all_ended(&record).iter().map(|(_, end)| end.latency.as_millis_f64()).collect()
+    };
+    let (flat, split) = (latencies(&flat), latencies(&split));
+    for (n, (flat, split)) in flat.iter().zip(&split).enumerate() {
+        let connects = if n == 0 { 0.4 } else { 0.0 };
+        assert!((split - flat - 0.08 - 0.2 - connects).abs() < 1e-4, "request {n}: {split}, {flat}");
+    }
+}
+
+/// Ejection hits all pods behind a gateway, and without mTLS nobody behind one is reached.
+#[test]
+fn a_gateway_is_one_host_and_needs_mtls() {
+    let crash = |ordinal| PodFault {
+        service: ServiceId(0),
+        cluster: CLOUD,
+        pod: Some(ordinal),
+        kind: FaultKind::Errors { share: 1.0, status: 500 },
+        begins: SimTime::ZERO,
+        ends: None,
+        seen_after: None,
+    };
+    let mut description = over_gateways(free_world(&[5], &[], &[(0, CLOUD, 3)], poisson(50.0), 60));
+    let settings = &mut description.services[ServiceId(0)].traffic_policy;
+    settings.outlier_detection =
+        Some(OutlierDetectionSettings { max_ejection_percent: Some(100), ..Default::default() });
+    description.faults = (0..3).map(crash).collect();
+    let ejected = counted(&run(&description, 0), Counter::Ejections);
+    assert!(ejected > 0 && ejected <= 6, "{ejected} ejections of one host");
+    let mut plain = over_gateways(free_world(&[5], &[], &[(0, CLOUD, 3)], poisson(50.0), 10));
+    plain.mesh.mtls = false;
+    let record = run(&plain, 0);
+    assert!(all_ended(&record).iter().all(|(_, end)| !end.status.is_ok()));
 }

@@ -7,6 +7,7 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -21,13 +22,18 @@ use meshsim_models::kubernetes::settings::{
     AutoscalerSettings, Change, ChangeKind, PodTimes, ReadinessProbe, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
+use meshsim_models::liqo::gateway::GatewayCost;
+use meshsim_models::liqo::namespace_offloading::PodOffloadingStrategy;
+use meshsim_models::liqo::quota::LimitsEnforcement;
+use meshsim_models::liqo::settings::{LiqoSettings, Offloading, Peering};
+use meshsim_models::telemetry::central::CentralObservability;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
 use meshsim_models::telemetry::decision::What;
 use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{DataPlane, Description};
+use meshsim_models::world::description::{DataPlane, Deployment, Description, Federation};
 use support::{CLOUD, EDGE, all_ended, at_ms, free_world, run, served, with_outlier_detection};
 
 /// The last release whose sidecars start beside the application.
@@ -794,4 +800,104 @@ fn a_loss_is_noticed_by_the_phases_of_the_checks() {
         let mean = all.iter().sum::<f64>() / 200.0;
         assert!((mean - (grace - 2.5)).abs() < 1.2, "{mean}");
     }
+}
+/// The cloud may run three pods of `s0` at the edge, within a slice of two cores there; gateways take no time.
+fn offloaded(
+    strategy: PodOffloadingStrategy,
+    enforcement: LimitsEnforcement,
+    changes: &[(u64, ClusterId, ChangeKind)],
+) -> Description {
+    let mut description = world(1, &[(0, CLOUD, 3), (0, EDGE, 0)], changes);
+    let granted = ResourceList::new(2_000, 1 << 40);
+    let peering = Peering { granted, enforcement, ..Peering::new("cloud-edge", CLOUD, EDGE) };
+    let gateway = GatewayCost { cores: 1, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
+    let services = [ServiceId(0)].into();
+    let mut peering = peering;
+    peering.granted.set(meshsim_models::kubernetes::scheduler::resources::Resource::PODS, 110);
+    description.federation = Some(Federation::Liqo(LiqoSettings {
+        peerings: vec![peering],
+        gateways: [gateway; 2].into_iter().collect(),
+        offloading: Some(Offloading { services, strategy, cluster_selector: Vec::new() }),
+    }));
+    description
+}
+
+/// The consumer's scheduler binds two pods to the node that stands for the edge, and the third fits none: half a round trip
+/// later the edge makes them, by its own scheduler and kubelet; a deletion crosses the link, and so does its end.
+#[test]
+fn pods_of_a_consumer_run_at_its_provider_within_the_slice() {
+    let changes = [(30_000, CLOUD, ChangeKind::Scale(1))];
+    let mut remote = offloaded(PodOffloadingStrategy::Remote, LimitsEnforcement::None, &changes);
+    remote.kubernetes.pods.pre_stop = SimDuration::from_secs(1);
+    let record = run(&remote, 0);
+    let of = |cluster, name| times(&record, cluster, name);
+    assert_eq!([of(CLOUD, "created"), of(CLOUD, "offloaded")], [vec![0, 0, 0], vec![100, 100]]);
+    let unfit = steps(&record, CLOUD).into_iter().find(|it| it.step.name() == "unschedulable").unwrap();
+    assert_eq!((unfit.step, unfit.at), (PodStep::Unschedulable(Unfit::InsufficientCpu), at_ms(100)));
+    assert_eq!([of(EDGE, "created"), of(EDGE, "scheduled")], [[180, 180], [280, 280]]);
+    assert_eq!([of(EDGE, "ready"), of(CLOUD, "ready")], [vec![2_280, 2_280], vec![]]);
+    // The one without a node goes first; a classic sidecar drains for 5 s.
+    assert_eq!([of(CLOUD, "deleted"), of(EDGE, "deleted")], [vec![30_000, 30_000], vec![30_080]]);
+    assert_eq!([of(CLOUD, "ended"), of(EDGE, "ended")], [vec![30_000, 35_160], vec![35_080]]);
+    let near = all_ended(&record).into_iter().filter(|(row, _)| row.arrival > at_ms(3_000));
+    assert!(near.into_iter().all(|(_, end)| end.status.code() == 200 && end.totals.crossings == 0));
+    // Local pods stay, and of both kinds of nodes the larger one is the emptier.
+    for strategy in [PodOffloadingStrategy::Local, PodOffloadingStrategy::LocalAndRemote] {
+        let record = run(&offloaded(strategy, LimitsEnforcement::None, &[]), 0);
+        assert_eq!(times(&record, CLOUD, "ready").len() + times(&record, EDGE, "ready").len(), 3);
+        let is_local = strategy == PodOffloadingStrategy::Local;
+        assert_eq!(times(&record, EDGE, "created").is_empty(), is_local, "{strategy:?}");
+    }
+}
+
+/// Istio's sidecar has limits above its requests: a provider that asks for equal ones lets no pod in, however often it is
+/// asked. Without sidecars it does.
+#[test]
+fn a_provider_that_asks_for_limits_lets_no_sidecar_in() {
+    let mut hard = offloaded(PodOffloadingStrategy::Remote, LimitsEnforcement::Hard, &[]);
+    hard.deployments =
+        hard.deployments.iter().map(|it| Deployment { cpu_limit: Some(Cores(1.0)), ..*it }).collect();
+    let record = run(&hard, 0);
+    // There and back, and that it was refused is told once.
+    assert_eq!(times(&record, CLOUD, "refused"), [260, 260]);
+    assert!(steps(&record, EDGE).is_empty());
+    assert_eq!(statuses(&record, 200), 0);
+    hard.mesh.data_plane = DataPlane::None;
+    assert_eq!(times(&run(&hard, 0), EDGE, "created").len(), 2);
+}
+
+/// Prometheus stands in the cloud: a scrape of 10 kB of each ready pod of the edge crosses the link each 15 s, with the spans of
+/// one call of a hundred, and none while the link is cut. An autoscaler of the edge that goes by requests per second is
+/// blind then: it acts when it has been told again.
+#[test]
+fn what_is_scraped_from_another_cluster_crosses_the_link_and_is_missing_in_a_cut() {
+    let mut description = free_world(&[1], &[], &[(0, EDGE, 2)], EVERY_10_MS, 600);
+    description.kubernetes.pods = exact();
+    description.kubernetes.workloads = one_core(&description);
+    description.observability = Some(CentralObservability::new(CLOUD));
+    let control = |record: &Record| {
+        let from_edge = record.links.iter().filter(|it| it.from == EDGE);
+        from_edge.map(|it| it.control).sum::<u64>()
+    };
+    // Forty scrapes of two pods, and 60,000 calls.
+    let whole = control(&run(&description, 0));
+    assert!((1_360_000..=1_420_000).contains(&whole), "{whole}");
+    let (begins, ends) = (at_ms(120_000), at_ms(420_000));
+    let cut = LinkFault { link: 0, toward: None, kind: LinkFaultKind::Blackhole, begins, ends: Some(ends) };
+    description.link_faults.push(cut);
+    let half = control(&run(&description, 0));
+    assert!(half > whole * 2 / 5 && half < whole * 3 / 5, "{half} of {whole}");
+    // 100 requests/s, of which a pod is to have 20.
+    let metrics = vec![MetricSpec { source: MetricSource::Pods, target: 20_000 }];
+    let hpa = HpaSpec { min_replicas: 2, max_replicas: 10, metrics, behavior: None };
+    let autoscaler = AutoscalerSettings { hpa, reads: vec![Reads::RequestsPerSecond] };
+    description.kubernetes.autoscalers.insert((EDGE, ServiceId(0)), autoscaler);
+    let first_made = |description: &Description| {
+        times(&run(description, 0), EDGE, "created").first().copied().unwrap_or(u64::MAX)
+    };
+    description.link_faults[0].begins = at_ms(0);
+    let blind = first_made(&description);
+    assert!((420_000..=470_000).contains(&blind), "{blind}");
+    description.observability = None;
+    assert!(first_made(&description) < 60_000);
 }

@@ -41,14 +41,20 @@ use meshsim_models::istiod::subset::{Subset, SubsetSettings};
 use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::hpa::{HpaSpec, MetricResource, MetricSource, MetricSpec};
 use meshsim_models::kubernetes::metrics_server::Reads;
-use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{
     AutoscalerSettings, Change, ChangeKind, KubernetesSettings, PodTimes, ReadinessProbe, StartWhen,
     StartWork, WorkloadSettings,
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
+use meshsim_models::liqo::gateway::GatewayCost;
+use meshsim_models::liqo::namespace_offloading::PodOffloadingStrategy;
+use meshsim_models::liqo::quota::LimitsEnforcement;
+use meshsim_models::liqo::settings::{LiqoSettings, Offloading, Peering};
+use meshsim_models::multi_network::gateway::EastWestSettings;
 use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
+use meshsim_models::telemetry::central::CentralObservability;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::units::Cores;
@@ -57,8 +63,8 @@ use meshsim_models::users::population::{OnIngressLoss, Population};
 use meshsim_models::users::requests::Requests;
 use meshsim_models::users::retries::{Retried, Retries};
 use meshsim_models::world::description::{
-    CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, GatewaySettings,
-    HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
+    CellSettings, ClusterSpec, ConfigurationChange, DataPlane, Deployment, Description, Federation,
+    GatewaySettings, HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
 use std::collections::BTreeSet;
@@ -401,6 +407,8 @@ fn world(seed: u64) -> Description {
     let groups = dice.count(1, 3);
     let share = CALLS_PER_SECOND / f64::from(groups);
     Description {
+        federation: None,
+        observability: None,
         seed,
         warm_up: SimDuration::from_secs(2),
         duration: SimDuration::from_secs(18),
@@ -462,6 +470,7 @@ fn world_with_rules(seed: u64) -> Description {
         population.reconnects_after = dice.chance(0.3).then(|| SimDuration::from_secs(3));
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
+    description.federation = federation(&mut Dice::new(seed ^ 0xFEDE), &description);
     let description =
         with_versions(&mut Dice::new(seed ^ 0x5B5E7), with_impatient_callers(dice, description));
     with_policies(&mut Dice::new(seed ^ 0xACCE55), description)
@@ -547,6 +556,32 @@ fn with_versions(dice: &mut Dice, mut description: Description) -> Description {
     description
 }
 
+/// Every link is a tunnel, or leads to an east-west gateway, or neither.
+fn federation(dice: &mut Dice, description: &Description) -> Option<Federation> {
+    let peering = |link: &LinkSpec| Peering::new(&link.name, link.between[0], link.between[1]);
+    let cost = |dice: &mut Dice| GatewayCost {
+        cores: dice.count(1, 4),
+        per_packet: dice.micros(200.0),
+        per_request: dice.micros(2_000.0),
+    };
+    match dice.count(0, 3) {
+        0 => Some(Federation::Flat),
+        1 => Some(Federation::Liqo(LiqoSettings {
+            peerings: description.links.iter().map(peering).collect(),
+            gateways: description.clusters.iter().map(|_| cost(dice)).collect(),
+            offloading: None,
+        })),
+        2 if description.mesh.data_plane == DataPlane::Sidecar => {
+            Some(Federation::MultiNetwork(EastWestSettings {
+                replicas: dice.count(1, 3) as u16,
+                concurrency: dice.count(1, 3) as u16,
+                cost: proxy_cost(dice),
+            }))
+        }
+        _ => None,
+    }
+}
+
 /// Callers give up, users stop, pods and links swallow packets.
 fn with_impatient_callers(dice: &mut Dice, mut description: Description) -> Description {
     let patience =
@@ -618,6 +653,10 @@ fn world_of_changing_pods(seed: u64) -> Description {
     let dice = &mut Dice::new(seed ^ 0xE1A5);
     let millis = |dice: &mut Dice, most| SimDuration::from_millis(u64::from(dice.count(0, most)));
     description.mesh.data_plane = dice.pick(&[DataPlane::Sidecar, DataPlane::Ambient, DataPlane::None]);
+    if description.mesh.data_plane != DataPlane::Sidecar {
+        description.federation =
+            description.federation.filter(|it| !matches!(it, Federation::MultiNetwork(_)));
+    }
     description.kubernetes.controller.version = KubernetesVersion::new(dice.pick(&[22, 32, 35]));
     description.kubernetes.pods = PodTimes {
         start_spread: dice.pick(&[0.0, 0.5]),
@@ -671,6 +710,7 @@ fn world_of_changing_pods(seed: u64) -> Description {
         (0..dice.count(0, 3)).map(|_| configuration_change(dice, &description)).collect();
     description.configuration_changes.sort_by_key(|it| it.at);
     description.istiod = dice.chance(0.6).then(|| istiod(dice, description.clusters.len() as u32));
+    offload(&mut Dice::new(seed ^ 0x0FF1), &mut description);
     description
 }
 
@@ -713,6 +753,46 @@ fn with_outages(seed: u64, mut description: Description) -> Description {
     }
     description.keeps_decisions = dice.chance(0.5);
     description
+}
+
+/// Where Liqo joins all clusters to the first one, that may run some of its services at the others, within small slices.
+fn offload(dice: &mut Dice, description: &mut Description) {
+    let home = ClusterId(0);
+    let observability = CentralObservability {
+        scrape_interval: SimDuration::from_secs(1),
+        ..CentralObservability::new(home)
+    };
+    description.observability = dice.chance(0.4).then_some(observability);
+    let is_star = description.links.iter().all(|it| it.between.contains(&home));
+    let Some(Federation::Liqo(liqo)) = &mut description.federation else { return };
+    if !is_star || description.links.is_empty() {
+        return;
+    }
+    let services: BTreeSet<ServiceId> =
+        description.deployments.iter().map(|it| it.service).filter(|_| dice.chance(0.6)).collect();
+    let provider = |link: &LinkSpec| link.between.into_iter().find(|&it| it != home).expect("another end");
+    liqo.peerings = description.links.iter().map(|it| Peering::new(&it.name, home, provider(it))).collect();
+    for it in &mut liqo.peerings {
+        it.granted = ResourceList::new(u64::from(dice.count(0, 5_000)), 1 << 40);
+        it.granted.set(Resource::PODS, u64::from(dice.count(1, 6)));
+        it.enforcement =
+            dice.pick(&[LimitsEnforcement::None, LimitsEnforcement::None, LimitsEnforcement::Soft]);
+    }
+    let strategies =
+        [PodOffloadingStrategy::Local, PodOffloadingStrategy::Remote, PodOffloadingStrategy::LocalAndRemote];
+    let strategy = dice.pick(&strategies);
+    let providers: Vec<ClusterId> = liqo.peerings.iter().map(|it| it.provider).collect();
+    for &service in &services {
+        let of_service = |it: &Deployment| it.service == service;
+        let template = *description.deployments.iter().find(|it| of_service(it)).expect("it is deployed");
+        description.deployments.retain(|it| !of_service(it));
+        description.deployments.push(Deployment { cluster: home, ..template });
+        let there = |&cluster: &ClusterId| Deployment { cluster, replicas: 0, ..template };
+        description.deployments.extend(providers.iter().map(there));
+        description.kubernetes.autoscalers.retain(|key, _| key.1 != service || key.0 == home);
+        description.kubernetes.changes.retain(|it| it.service != service || it.cluster == home);
+    }
+    liqo.offloading = Some(Offloading { services, strategy, cluster_selector: Vec::new() });
 }
 
 /// One in each cluster or one for all, which may have too little time for its pushes.

@@ -8,14 +8,18 @@
 
 mod support;
 
-use meshsim_core::SimDuration;
+use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::application::service_time::ServiceTime;
+use meshsim_models::application::service_time::exponential::Exponential;
 use meshsim_models::ids::{ClusterId, EndpointId};
+use meshsim_models::liqo::gateway::GatewayCost;
+use meshsim_models::liqo::settings::{LiqoSettings, Peering};
 use meshsim_models::network::path::{Path, RESPONSE_HEADER};
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings, Window};
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::Record;
-use meshsim_models::world::description::{Description, LinkSpec};
+use meshsim_models::world::description::{Description, Federation, LinkSpec};
 use support::{CLOUD, EDGE, Ended, all_ended, free_world, is_binomial, run, without_mesh};
 
 const LINUX: TcpSettings = TcpSettings {
@@ -171,5 +175,101 @@ fn two_links_lose_more_than_one() {
     let n = counts.iter().sum();
     for (count, share) in counts.iter().zip([(1.0 - p) * (1.0 - p), 2.0 * p * (1.0 - p), p * p]) {
         assert!(is_binomial(*count, n, share), "{counts:?}");
+    }
+}
+
+/// Liqo joins the cloud, a consumer, to the edge; gateways take what is said of each.
+fn over_liqo(mut description: Description, gateways: [GatewayCost; 2]) -> Description {
+    (description.links[0].mtu, description.links[0].tunnel_overhead) = (1_500, 0);
+    let peering = Peering::new("cloud-edge", CLOUD, EDGE);
+    let gateways = gateways.into_iter().collect();
+    description.federation =
+        Some(Federation::Liqo(LiqoSettings { peerings: vec![peering], gateways, offloading: None }));
+    description
+}
+
+const NO_GATEWAY: GatewayCost =
+    GatewayCost { cores: 4, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
+
+fn mean_ms(record: &Record) -> f64 {
+    let ended = all_ended(record);
+    ended.iter().map(|(_, end)| end.latency.as_millis_f64()).sum::<f64>() / ended.len() as f64
+}
+
+/// Where nothing queues a crossing costs the ways to the gateways and what these take of a packet and of half a request,
+/// twice each way; and 110 bytes more of each packet, of which there are more.
+#[test]
+fn a_tunnel_adds_its_gateways_and_its_bytes_to_a_crossing() {
+    let kb = 100.0;
+    let mut flat = answers(CLOUD, kb, 1.0, 60);
+    // All of an answer in one round.
+    flat.clusters[CLOUD].tcp = TcpSettings { initial_window: 1_000, slow_start_after_idle: false, ..LINUX };
+    (flat.links[0].mtu, flat.links[0].tunnel_overhead) = (1_500, 0);
+    flat.federation = Some(Federation::Flat);
+    let liqo = over_liqo(flat.clone(), [GatewayCost::default(); 2]);
+    let [flat, liqo] = [flat, liqo].map(|it| run(&it, 0));
+    let (mut wire, mut cpu) = (0, 0.0);
+    for ((_, near, _), (_, far, _)) in later(&flat).into_iter().zip(later(&liqo)) {
+        let segments = segments(&far, 1_340);
+        let gateways = 2.0 * (2.0 * 35.5 + 5.5 * f64::from(1 + segments));
+        let more_us = ((far.latency.as_millis_f64() - near.latency.as_millis_f64()) * 1e3).round();
+        assert_eq!(more_us, (400.0 + gateways).round(), "{segments} segments");
+        wire += u64::from(segments + 1) * 162;
+        cpu += gateways / 1e6;
+    }
+    let payload = |record: &Record| record.metrics_from(CLOUD, SimTime::ZERO).gateway_cpu_seconds;
+    assert_eq!(payload(&flat).to_bits(), 0.0_f64.to_bits());
+    // Half of it at each end; the first request is not among the later ones.
+    let all = payload(&liqo);
+    assert!(all > cpu / 2.0 && all < cpu / 2.0 + 0.001, "{all}, {cpu}");
+    let bytes = liqo.links.iter().map(|it| it.calls).sum::<u64>();
+    let bodies: u64 = all_ended(&liqo).iter().map(|(_, end)| end.totals.body + 650).sum();
+    assert!(bytes > bodies + wire && bytes < bodies + wire + 20_000, "{bytes}");
+}
+
+/// Closed form: requests come at random and so do the answers, which leave a service of exponential times; the core of
+/// the client's gateway, of constant time, makes both wait for rho x service / (2 (1 - rho)). That bends where it fills.
+#[test]
+fn a_gateway_that_fills_makes_requests_wait_as_one_server_of_constant_time_does() {
+    let service_ms = 1.0;
+    let of = |per_second: f64, per_packet: SimDuration| {
+        let mut description =
+            without_mesh(free_world(&[0], &[], &[(0, CLOUD, 1)], Arrivals::Poisson { per_second }, 400));
+        let wait = ServiceTime::Exponential(Exponential::new(500.0));
+        description.application.endpoints[EndpointId(0)].wait = Some(wait);
+        mean_ms(&run(&over_liqo(description, [NO_GATEWAY, GatewayCost { per_packet, ..NO_GATEWAY }]), 0))
+    };
+    for (rho, tolerance) in [(0.3, 0.1), (0.6, 0.07), (0.85, 0.12)] {
+        let per_second = rho / 2.0 * 1_000.0 / service_ms;
+        let more = of(per_second, SimDuration::from_millis(1)) - of(per_second, SimDuration::ZERO);
+        let waits = more / 2.0 - service_ms;
+        let expected = rho * service_ms / (2.0 * (1.0 - rho));
+        assert!((waits / expected - 1.0).abs() < tolerance, "rho {rho}: {waits} ms, not {expected} ms");
+    }
+}
+
+/// Providers of one consumer have no tunnel between them: what they call of each other goes through it, whatever links
+/// there are.
+#[test]
+fn two_providers_reach_each_other_through_their_consumer() {
+    let mut description = answers(ClusterId(2), 0.0, 1.0, 30);
+    let far = description.add_cluster("far", 1e6);
+    description.clusters[far].local_bits_per_second = 1e18;
+    let to_far = LinkSpec { name: "far".into(), between: [CLOUD, far], ..description.links[0].clone() };
+    let direct = LinkSpec { name: "direct".into(), between: [EDGE, far], ..to_far.clone() };
+    description.links.extend([to_far, direct]);
+    let liqo = over_liqo(description.clone(), [NO_GATEWAY; 2]);
+    let Some(Federation::Liqo(mut settings)) = liqo.federation.clone() else { unreachable!() };
+    settings.peerings.push(Peering::new("cloud-far", CLOUD, far));
+    settings.gateways.push(NO_GATEWAY);
+    let liqo = Description { federation: Some(Federation::Liqo(settings)), ..liqo };
+    // Two links of 160 ms, each between two clusters with 0.2 ms to the gateway and back.
+    for (description, ms) in [(description, 160.0), (liqo, 2.0 * (160.0 + 0.4))] {
+        let record = run(&description, 0);
+        for (_, _, trips) in later(&record) {
+            assert!((trips * 160.0 - ms).abs() < 0.01, "{}, not {ms}", trips * 160.0);
+        }
+        let passing: u64 = record.links.iter().map(|it| it.passing).sum();
+        assert_eq!(passing > 0, ms > 200.0);
     }
 }

@@ -3,23 +3,27 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 27] = [
+const SCENARIOS: [Entry; 31] = [
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
     ("edge-outage", include_str!("../library/edge-outage.toml")),
+    ("federation-compare", include_str!("../library/federation-compare.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
     ("fluidos-mesh", include_str!("../library/fluidos-mesh.toml")),
     ("fluidos-mesh-hpa", include_str!("../library/fluidos-mesh-hpa.toml")),
     ("fluidos-testbed", include_str!("../library/fluidos-testbed.toml")),
+    ("gateway-saturation", include_str!("../library/gateway-saturation.toml")),
     ("istio-circuit-breaking", include_str!("../library/istio-circuit-breaking.toml")),
     ("istiod-storm", include_str!("../library/istiod-storm.toml")),
+    ("liqo-1353", include_str!("../library/liqo-1353.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("metro", include_str!("../library/metro.toml")),
     ("metro-ci", include_str!("../library/metro-ci.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
     ("online-boutique", include_str!("../library/online-boutique.toml")),
+    ("quota-exhausted", include_str!("../library/quota-exhausted.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),
     ("rolling-update", include_str!("../library/rolling-update.toml")),
     ("shop", include_str!("../library/shop.toml")),

@@ -491,3 +491,124 @@ fn metro_ci_is_metro_in_small() {
     }
     assert!(library::is_scale("metro") && !library::is_scale("metro-ci"));
 }
+
+/// A core that handles 180,000 packets/s, and pictures of 233 packets with a request of one.
+#[test]
+fn a_tunnel_s_core_bends_latency_as_it_fills_and_ends_before_the_link() {
+    let summary = run("gateway-saturation", 3, &[]);
+    let names = ["flat", "multi-network", "liqo-300", "liqo-600", "liqo-720", "liqo-900"];
+    let [flat, split, at_300, at_600, at_720, at_900] = names.map(|name| find(&summary, name));
+    let mean = |strategy: &Strategy| strategy.latency_ms.mean.value;
+    let packet_ms = 5.5e-3;
+    let service_ms = 234.0 * packet_ms;
+    assert!(mean(split) - mean(flat) < 1.5, "{}", mean(split) - mean(flat));
+    // Both ends of the tunnel, 0.4 ms of ways, and two messages at 35.5 us each at both.
+    let alone = 2.0 * service_ms + 0.4 + 0.142;
+    for (strategy, per_second, tolerance) in
+        [(at_300, 300.0, 2.5), (at_600, 600.0, 2.5), (at_720, 720.0, 5.0)]
+    {
+        let rho: f64 = per_second * service_ms / 1e3;
+        let expected = alone + rho * service_ms / (2.0 * (1.0 - rho));
+        let more = mean(strategy) - mean(flat);
+        assert!((more - expected).abs() < tolerance, "{per_second}/s: {more} ms, not {expected} ms");
+    }
+    assert!(mean(at_900) > 10.0 * mean(at_720));
+    assert!(at_900.requests.in_flight > at_900.requests.offered / 20);
+    for strategy in [at_300, at_600, at_720, at_900] {
+        assert!(strategy.gateway_cpu_seconds_per_second["edge1"].value < 1.1);
+    }
+    assert!(at_900.gateway_cpu_seconds_per_second["edge1"].value > 0.98);
+    assert!(flat.gateway_cpu_seconds_per_second.is_empty());
+}
+
+/// Pods of a service that are ready in a cluster, in the mean.
+fn ready(strategy: &Strategy, service: &str, cluster: &str) -> f64 {
+    let workloads = strategy.workloads.get(service).and_then(|it| it.get(cluster));
+    workloads.map_or(0.0, |it| it.ready_pods.value)
+}
+
+/// Slices of two cores, pods of 0.6, and from 90 of 270 s on more load than three of them can do.
+#[test]
+fn the_fourth_replica_waits_where_the_slice_or_the_provider_ends() {
+    let summary = run("quota-exhausted", 2, &[]);
+    let names = ["one-edge", "both-edges", "local-too", "large-slice"];
+    let [one, both, local, large] = names.map(|name| find(&summary, name));
+    let waits = |strategy: &Strategy, cluster: &str| {
+        strategy.workloads["back"].get(cluster).is_some_and(|it| it.unschedulable > 0)
+    };
+    // It waits at the consumer, or, where the slice is larger than the provider, there.
+    assert!(waits(one, "cloud") && !waits(one, "edge1"));
+    assert!(!waits(large, "cloud") && waits(large, "edge1"));
+    for strategy in [one, large] {
+        assert!(ready(strategy, "back", "edge1") <= 3.0 && ready(strategy, "back", "edge2") < 1e-9);
+        assert!(strategy.requests.in_flight as f64 > 0.05 * strategy.requests.offered as f64);
+    }
+    for strategy in [both, local] {
+        assert!(ready(strategy, "back", "edge2") > 0.3);
+        assert!((strategy.requests.in_flight as f64) < 0.01 * strategy.requests.offered as f64);
+        assert!(strategy.latency_ms.p50.value < one.latency_ms.p50.value / 5.0);
+    }
+    assert!(ready(both, "back", "cloud") < 1e-9 && ready(local, "back", "cloud") > 0.3);
+}
+
+/// Eleven pods of 1.17 cores, two nodes of two cores with 0.6 of others, and a slice of eight cores with none.
+#[test]
+fn the_emptier_node_is_the_virtual_one() {
+    let summary = run("liqo-1353", 1, &[]);
+    let [both, small, local] = ["local-and-remote", "small-slice", "local"].map(|name| find(&summary, name));
+    let remote = |strategy: &Strategy| -> f64 {
+        strategy.workloads.keys().map(|service| ready(strategy, service, "remote")).sum()
+    };
+    assert!((remote(both) - 11.0).abs() < 1e-9, "{}", remote(both));
+    assert!(remote(small) > 2.0 && remote(small) < 9.0, "{}", remote(small));
+    assert!(remote(local) < 1e-9);
+    let mean = |strategy: &Strategy| strategy.latency_ms.mean.value;
+    assert!(mean(local) < mean(both) && mean(both) * 1.5 < mean(small), "{} {}", mean(both), mean(small));
+}
+
+/// The table of its head, row by row.
+#[test]
+fn federations_differ_by_a_row_per_reason() {
+    let summary = run("federation-compare", 2, &[]);
+    let names = ["flat", "multi-network", "liqo", "liqo-placed", "tenants-unlimited", "tenants-quota"];
+    let [flat, split, liqo, placed, unlimited, quota] = names.map(|name| find(&summary, name));
+    let of_edge = |strategy: &'_ Strategy| strategy.users["edge1"].clone();
+    let failures = |strategy: &Strategy| {
+        let requests = of_edge(strategy).requests;
+        requests.failed.values().sum::<u64>() as f64 / requests.offered as f64
+    };
+    // One mesh, any protocol but UDP: all fails in the cut of 15 of 120 s, and nothing else does.
+    for strategy in [flat, split, liqo] {
+        assert_within(failures(strategy), 0.11..=0.2);
+        assert!(strategy.served["ledger"]["cloud"] > 0.99);
+    }
+    // Placed pods: near ones answer whatever the link does; one page of ten asks the ledger.
+    assert!(failures(placed) < 0.04, "{}", failures(placed));
+    assert!(ready(placed, "back", "edge1") > 0.9 && ready(liqo, "back", "edge1") < 1e-9);
+    let median = |strategy: &Strategy| of_edge(strategy).latency_ms.p50.value;
+    assert!(median(placed) < median(liqo) - 30.0, "{} {}", median(placed), median(liqo));
+    // Latency: what stands between the clusters.
+    assert_within(median(liqo) - median(flat), 0.4..=1.5);
+    assert_within(median(split) - median(flat), 0.1..=1.5);
+    // Balance over remote pods: by request, or by connection of which there are two.
+    let busy = |strategy: &Strategy| {
+        let pods = &strategy.served_by_pod["back"]["cloud"];
+        let all: f64 = pods.iter().sum();
+        pods.iter().filter(|&&it| it > 0.15 * all).count()
+    };
+    assert_eq!([busy(flat), busy(liqo)], [4, 4]);
+    assert!(busy(split) <= 2, "{:?}", split.served_by_pod["back"]);
+    // Gateways and bytes.
+    assert!(flat.gateway_cpu_seconds_per_second.is_empty());
+    for strategy in [split, liqo] {
+        assert!(strategy.gateway_cpu_seconds_per_second.values().map(|it| it.value).sum::<f64>() > 0.005);
+    }
+    let wire = |strategy: &Strategy| strategy.cross_cluster_bytes_per_request.wire.value;
+    assert!(wire(liqo) > wire(flat) * 1.05, "{} {}", wire(liqo), wire(flat));
+    // A tenant beside another one.
+    let p95 = |strategy: &Strategy| of_edge(strategy).latency_ms.p95.value;
+    assert_within(p95(quota) / p95(liqo), 0.9..=1.1);
+    assert!(p95(unlimited) > 1.15 * p95(liqo), "{} {}", p95(unlimited), p95(liqo));
+    assert_within(ready(quota, "batch", "edge1"), 0.5..=2.0);
+    assert!(ready(unlimited, "batch", "edge1") > 4.0);
+}

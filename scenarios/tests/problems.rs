@@ -780,6 +780,14 @@ fn pods_and_changes_that_cannot_be() {
         "[istiod]\ncluster = \"clod\"",
         "bad.toml:26:11: there is no cluster `clod` (did you mean `cloud`?)",
     );
+    check_after(
+        "[observability]\ncluster = \"clod\"",
+        "bad.toml:26:11: there is no cluster `clod` (did you mean `cloud`?)",
+    );
+    check_after(
+        "[observability]\ncluster = \"cloud\"\nsampling = \"101%\"",
+        "bad.toml:27:12: a sampling of \"101%\" is not a share of the calls (write sampling = 0.01, or \"1%\")",
+    );
     check_after("[istiod]\ncores = 0", "bad.toml:26:9: cores 0 is out of range (it is 1 to 1000)");
     let configure =
         |keys: &str| format!("[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"configure\"\n{keys}");
@@ -884,4 +892,94 @@ fn laws_of_service_times() {
         let text = said(bad);
         assert!(text.starts_with("bad.toml:") && text.contains(expected), "{bad}: {text}");
     }
+}
+
+/// What is wrong with what joins the clusters: a line before all tables of the good scenario, and more after them.
+fn check_federation(kind: &str, more: &str, expected: &str) {
+    let said = problems_of(&format!("federation = \"{kind}\"\n{SCENARIO}{more}\n"), WORKMODEL, &[]);
+    assert_eq!(said, expected, "\n{kind}, {more}");
+}
+
+#[test]
+fn what_joins_clusters() {
+    check_federation("flat", "", "no problem");
+    check_federation("multi-network", "", "no problem");
+    check_federation(
+        "liqo",
+        "[liqo]\nconsumer = \"cloud\"\ngateway = { cores = 2, per_packet = \"5us\" }",
+        "no problem",
+    );
+    check_federation("liqo", "[peerings.wan]\nconsumer = \"cloud\"\nprovider = \"edge\"", "no problem");
+    check_federation("lico", "", "bad.toml:1:14: unknown value `lico` (did you mean `liqo`?)");
+    check_federation(
+        "liqo",
+        "",
+        "bad.toml:1:14: nobody peers with anybody (write [liqo] consumer = \"cloud\", or [peerings.NAME] with a \
+         consumer and a provider)",
+    );
+    check_federation(
+        "liqo",
+        "[liqo]\nconsumer = \"clod\"",
+        "bad.toml:27:12: there is no cluster `clod` (did you mean `cloud`?)",
+    );
+    check_federation(
+        "liqo",
+        "[liqo]\nconsumer = \"cloud\"\ngateway = { cores = 0 }",
+        "bad.toml:28:21: cores 0 is out of range (it is 1 to 1000)",
+    );
+    check_federation(
+        "liqo",
+        "[liqo]\nconsumer = \"cloud\"\n[peerings.own]\nconsumer = \"edge\"\nprovider = \"edge\"",
+        "bad.toml:28:1: peering `own` joins a cluster to itself (write another cluster's name as provider)",
+    );
+    check_federation(
+        "liqo",
+        "[clusters.far]\nnodes = [{ cores = \"1\" }]\nservices = []\n[links.far]\nbetween = [\"edge\", \"far\"]\n\
+         rtt = \"9ms\"\nbandwidth = \"1Gbit/s\"\n[liqo]\nconsumer = \"cloud\"",
+        "bad.toml:1:14: no tunnel leads from cluster `cloud` to cluster `far` (add a peering: pods use no other link \
+         under Liqo)",
+    );
+    check_federation(
+        "liqo",
+        "[peerings.one]\nconsumer = \"cloud\"\nprovider = \"edge\"\n[peerings.two]\nconsumer = \"cloud\"\nprovider = \
+         \"edge\"",
+        "bad.toml:29:1: peerings `one` and `two` have the same clusters (take one out)",
+    );
+    check_federation(
+        "multi-network",
+        "[mesh]\ndata_plane = \"ambient\"",
+        "bad.toml:1:14: east-west gateways are simulated for sidecars alone (write mesh.data_plane = \"sidecar\", or \
+         another federation)",
+    );
+    check_federation(
+        "multi-network",
+        "[east_west_gateway]\nreplicas = 0",
+        "bad.toml:27:12: replicas 0 is out of range (it is 1 to 250)",
+    );
+}
+
+#[test]
+fn what_is_offloaded() {
+    let offloads = |keys: &str| format!("[liqo]\nconsumer = \"cloud\"\n{keys}");
+    check_federation("liqo", &offloads("offloading = { services = [\"back\"] }"), "no problem");
+    check_federation(
+        "liqo",
+        &offloads("offloading = { services = [\"bck\"] }"),
+        "bad.toml:28:28: there is no service `bck` (did you mean `back`?)",
+    );
+    let says = |keys: &str, expected: &str| {
+        let text = format!("federation = \"liqo\"\n{SCENARIO}{}\n", offloads(keys));
+        let said = problems_of(&text, WORKMODEL, &[]);
+        assert!(said.contains(expected), "{keys}: {said}");
+    };
+    says(
+        "offloading = { services = [\"back\"], pod_offloading_strategy = \"Remot\" }",
+        "did you mean `Remote`?",
+    );
+    // Under the second strategy it runs at the provider.
+    says(
+        "offloading = { services = [\"front\"] }",
+        "`front` is offloaded, and runs in cluster `edge` by itself",
+    );
+    says("slice = { pods = 0 }", "pods 0 is out of range (it is 1 to 100000)");
 }

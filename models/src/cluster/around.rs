@@ -130,6 +130,16 @@ impl<'a> Around<'a> {
         self.proxies.pass(ztunnel, worker, self.now, takes)
     }
 
+    /// Whether there is a way to where observability stands and back, now.
+    pub(crate) fn observability_is_reached(&self) -> bool {
+        let central = self.topology.description.observability.map(|it| it.cluster);
+        let cut = |central| {
+            self.topology.is_cut(self.here, central, self.now)
+                || self.topology.is_cut(central, self.here, self.now)
+        };
+        !central.is_some_and(cut)
+    }
+
     /// Whether a pod of this cluster, which has this slot, cannot be reached.
     #[inline]
     pub(crate) fn is_down(&self, pod: PodId, slot: usize) -> bool {
@@ -147,7 +157,9 @@ impl<'a> Around<'a> {
     /// Whether the node of the pod in a slot is lost at `time`.
     #[must_use]
     pub(crate) fn is_node_lost(&self, slot: usize, time: SimTime) -> bool {
-        self.topology.outages.is_node_lost(self.here, self.pods[slot].node, time)
+        // A node that stands for another cluster is not this one's to lose.
+        let life = &self.pods[slot];
+        !life.offloaded && self.topology.outages.is_node_lost(self.here, life.node, time)
     }
 
     /// What takes so long (ns) in a pod that may be slow.

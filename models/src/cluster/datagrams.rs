@@ -137,7 +137,7 @@ impl Network {
             self.transmit(at, it.to, wire_bytes, LinkUse::Call);
             return;
         }
-        let message = Message { to: it.to, wire_bytes, body: away };
+        let message = Message::new(it.to, wire_bytes, away);
         self.send_with(at, message, it.address, delays, SimDuration::ZERO);
     }
 }

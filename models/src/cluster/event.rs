@@ -2,7 +2,7 @@
 
 use super::crossing::{Crossing, Sending};
 use super::inbound::call::Call;
-use super::message::Response;
+use super::message::{Message, Response};
 use super::news::{IstiodStep, News};
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::compute::ComputeEvent;
@@ -64,6 +64,10 @@ pub enum Event {
     ConnectionFails(Handle<ClientConnection>),
     /// What crossed the cluster is there.
     Arrives(Handle<Crossing>),
+    /// A message from another cluster has passed the gateway.
+    LeavesGateway(Handle<Message>),
+    /// An answer to another cluster has passed the gateway.
+    AnswerLeavesGateway(Handle<Response>),
     /// A request has passed the sidecar and reaches the cell.
     CellReceives(Handle<Call>),
     /// The internal service has slept.
@@ -141,6 +145,8 @@ pub enum Event {
     },
     /// The metrics server asks all kubelets.
     MetricsScraped,
+    /// Prometheus scrapes all pods, from where it stands.
+    CentrallyScraped,
     /// The autoscalers look at their metrics.
     AutoscalersSync,
     /// What comes next of all that is known in advance is due (`world/timeline`).

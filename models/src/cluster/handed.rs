@@ -7,7 +7,7 @@
 
 use super::inbound::call::Call;
 use super::message::{GivenUp, Reset};
-use super::news::{News, Push};
+use super::news::{News, Push, ShadowNews};
 use super::outbound::hop::{Hop, Origin};
 use crate::ids::{ClusterId, PodId};
 use crate::request::answer::Answer;
@@ -48,6 +48,20 @@ pub(crate) enum Handed {
         /// What it sends.
         push: Push,
         /// Its size on the wire (bytes).
+        wire_bytes: u32,
+    },
+    /// The other side of a peering is told of an offloaded pod: from `control` over `network`.
+    Shadow {
+        /// Who is told.
+        to: ClusterId,
+        /// What.
+        news: ShadowNews,
+    },
+    /// Scrapes and spans go to the cluster in which observability stands: from `control` over `network`.
+    Telemetry {
+        /// Which.
+        to: ClusterId,
+        /// Their size on the wire (bytes).
         wire_bytes: u32,
     },
     /// A pod of the cluster was made in a new slot: from `control` to `inbound` and `outbound`.

@@ -24,6 +24,9 @@ use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime, Table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// A pod, or its status, as API servers send it (bytes).
+const SHADOW_BYTES: u32 = 4_000;
+
 /// Calls a method of an owner, with what surrounds it.
 macro_rules! to {
     ($self:ident . $owner:ident . $method:ident ($($argument:expr),*)) => {{
@@ -309,6 +312,11 @@ impl Dispatcher<'_> {
                     to!(self.outbound.begins(&new));
                 }
             }
+            Event::LeavesGateway(message) => {
+                let message = self.owners.network.leave_gateway(message);
+                self.take_in(message);
+            }
+            Event::AnswerLeavesGateway(answer) => to!(self.network.answer_leaves_gateway(answer)),
             Event::FollowsRoute(hop) => to!(self.outbound.follow_route(hop)),
             Event::Attempts(hop) => to!(self.outbound.attempt(hop)),
             Event::DeadlinesCome { route, of_tries } => to!(self.outbound.deadlines_come(route, of_tries)),
@@ -332,6 +340,7 @@ impl Dispatcher<'_> {
             Event::ApiServerTells(news) => to!(self.control.api_server_tells(news)),
             Event::IstiodSteps(step) => to!(self.control.istiod_steps(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
+            Event::CentrallyScraped => to!(self.control.scrape_centrally(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             Event::GatewaysDie => to!(self.outbound.gateways_die()),
             Event::IstiodDies => to!(self.control.istiod_dies()),
@@ -351,6 +360,16 @@ impl Dispatcher<'_> {
 
     /// A message reaches the cluster.
     fn receive(&mut self, message: Message) {
+        if !self.owners.network.has_gateways() {
+            self.take_in(message);
+        } else if let Some(message) = to!(self.network.enter_gateway(message)) {
+            self.take_in(message);
+        }
+    }
+
+    /// A message is in the cluster.
+    #[inline]
+    fn take_in(&mut self, message: Message) {
         if message.to != self.at.here {
             return to!(self.network.forward(message));
         }
@@ -364,6 +383,11 @@ impl Dispatcher<'_> {
             Body::GivenUp(gone) => to!(self.inbound.client_gives_up(&gone)),
             Body::News(news) => to!(self.control.istiod_learns(news)),
             Body::Push(push) => self.take_push(push),
+            Body::Shadow { from, news, counters } => {
+                to!(self.control.shadow_news(from, news, &counters));
+            }
+            // What it says is in the histories of whoever sent it.
+            Body::Telemetry => {}
             Body::PodEnded { pod } => to!(self.outbound.remote_pod_ended(pod)),
         }
     }
@@ -435,6 +459,14 @@ impl Dispatcher<'_> {
                 to!(self.network.push(to, Body::Push(push), wire_bytes));
             }
             Handed::News { news, to } => to!(self.network.tell(news, to)),
+            Handed::Telemetry { to, wire_bytes } => {
+                to!(self.network.push(to, Body::Telemetry, wire_bytes));
+            }
+            Handed::Shadow { to, news } => {
+                let counters = self.owners.control.counters_of(news);
+                let body = Body::Shadow { from: self.at.here, news, counters };
+                to!(self.network.push(to, body, SHADOW_BYTES));
+            }
             _ => unreachable!("passed on before"),
         }
     }

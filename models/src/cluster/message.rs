@@ -1,8 +1,9 @@
 //! What may cross a link: the only way into a cluster from outside.
 
-use super::news::{News, Push};
+use super::news::{News, Push, ShadowNews};
 use super::outbound::hop::Hop;
 use crate::ids::{ClusterId, EndpointId, FlowId, PodId};
+use crate::kubernetes::metrics_server::Counters;
 use crate::network::tcp::Window;
 use crate::request::answer::Answer;
 use crate::request::cluster_path::ClusterPath;
@@ -17,11 +18,22 @@ pub struct Message {
     pub to: ClusterId,
     /// Its size on the wire (bytes).
     pub wire_bytes: u32,
+    /// The link that it came over last, by its number; [`NO_LINK`] before the first.
+    pub link: u32,
     /// What it says.
     pub body: Body,
 }
 
+/// Of a message that is on no link yet.
+pub const NO_LINK: u32 = u32::MAX;
+
 impl Message {
+    /// One that is on no link yet.
+    #[must_use]
+    pub const fn new(to: ClusterId, wire_bytes: u32, body: Body) -> Self {
+        Self { to, wire_bytes, link: NO_LINK, body }
+    }
+
     /// The user request that is worked for where it arrives, if that is kept.
     #[must_use]
     pub const fn request(&self) -> Option<RequestId> {
@@ -47,6 +59,17 @@ pub enum Body {
     News(News),
     /// What an istiod sends to the proxies of another cluster.
     Push(Push),
+    /// What one side of a peering tells the other of an offloaded pod.
+    Shadow {
+        /// Who tells it.
+        from: ClusterId,
+        /// What.
+        news: ShadowNews,
+        /// What was counted of it.
+        counters: Counters,
+    },
+    /// Scrapes and spans.
+    Telemetry,
     /// A pod has ended and with it all connections to it.
     PodEnded {
         /// The pod.
@@ -77,6 +100,8 @@ pub struct Request {
     pub path: ClusterPath,
     /// The worker that accepted the connection.
     pub server_worker: u16,
+    /// The worker of the east-west gateway before the pod, if there is one.
+    pub gateway_worker: u16,
     /// The congestion window of the connection.
     pub window: Window,
 }
@@ -98,6 +123,8 @@ pub struct Response {
     pub pod: PodId,
     /// What came of it.
     pub answer: Answer,
+    /// The worker of the east-west gateway before the pod, if there is one.
+    pub gateway_worker: u16,
     /// How long the pod took.
     pub took: SimDuration,
     /// The congestion window of the connection.

@@ -6,6 +6,7 @@ pub mod control;
 pub mod crossing;
 mod datagrams;
 pub mod event;
+mod gateways;
 mod handed;
 pub mod handle;
 pub mod inbound;

@@ -20,6 +20,7 @@
 use super::around::Around;
 use super::crossing::{Crossing, Sending};
 use super::event::Event;
+use super::gateways::Gateways;
 use super::handed::Handed;
 use super::message::{Body, GivenUp, Message, Request, Reset, Response};
 use super::news::{EndpointNews, News};
@@ -30,9 +31,10 @@ use crate::network::link_state::LinkState;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, further_rounds_of_request};
+use crate::network::ways::NextHop;
 use crate::telemetry::link_traffic::LinkUse;
 use crate::telemetry::traffic_matrix::{Direction, Traffic};
-use crate::telemetry::work::WorkId;
+use crate::telemetry::work::{RequestId, WorkId};
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab};
@@ -48,6 +50,7 @@ const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
 pub struct Network {
     /// By their ports (`network/ways`).
     links: Vec<Link>,
+    gateways: Gateways,
     crossings: Slab<Crossing>,
     sending: Slab<Sending>,
 }
@@ -58,6 +61,7 @@ impl Network {
     pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
         Self {
             links: vec![Link::default(); topology.ways.ports(here).len()],
+            gateways: Gateways::new(here, topology),
             crossings: Slab::with_capacity(room),
             sending: Slab::with_capacity(room),
         }
@@ -86,7 +90,7 @@ impl Network {
         let address = request.address;
         let lost = at.topology.loss((at.here, target), at.now, segments, address, Purpose::LossRequest);
         let late = rounds + lost.map_or(SimDuration::ZERO, |lost| lost.costs(&path));
-        let message = Message { to: target, wire_bytes, body: Body::Request(*request) };
+        let message = Message::new(target, wire_bytes, Body::Request(*request));
         self.send_with(at, message, address, Purpose::LinkRequest, late);
     }
 
@@ -105,7 +109,7 @@ impl Network {
         }
         let sent = Traffic::of_part(RESET_WIRE_BYTES);
         at.recorder.crossed(at.now, gone.work, (to, gone.flow), Direction::ToServer, sent);
-        let message = Message { to, wire_bytes: RESET_WIRE_BYTES, body: Body::GivenUp(*gone) };
+        let message = Message::new(to, RESET_WIRE_BYTES, Body::GivenUp(*gone));
         // It follows its request on the same way.
         self.send(at, message, gone.address, Purpose::LinkRequest);
         None
@@ -119,7 +123,7 @@ impl Network {
         }
         let sent = Traffic::of_part(RESET_WIRE_BYTES);
         at.recorder.crossed(at.now, reset.work, (reset.client, reset.flow), Direction::ToClient, sent);
-        let message = Message { to: reset.client, wire_bytes: RESET_WIRE_BYTES, body: Body::Reset(*reset) };
+        let message = Message::new(reset.client, RESET_WIRE_BYTES, Body::Reset(*reset));
         self.send(at, message, reset.address, Purpose::LinkResponse);
     }
 
@@ -131,6 +135,14 @@ impl Network {
         if response.client == at.here && !at.topology.swallows() {
             return self.cross_whole(at, response);
         }
+        if self.gateways.end_connections() && response.client != at.here {
+            return self.gateways.answer(at, response);
+        }
+        self.send_response(at, response);
+    }
+
+    /// An answer goes out round by round.
+    fn send_response(&mut self, at: &mut Around<'_>, response: Response) {
         let mut sending = Sending { response, transfer: None };
         if let Some(goes_on) = self.send_round(at, &mut sending) {
             let sending = self.sending.insert(sending);
@@ -214,7 +226,7 @@ impl Network {
             response.window.lose(tcp);
             late = lost.costs(&path);
         }
-        let message = Message { to: response.client, wire_bytes, body: Body::Response(*response) };
+        let message = Message::new(response.client, wire_bytes, Body::Response(*response));
         self.send_with(at, message, response.address, Purpose::LinkResponse, late);
         None
     }
@@ -268,12 +280,12 @@ impl Network {
     fn send_for(
         &mut self,
         at: &mut Around<'_>,
-        message: Message,
+        mut message: Message,
         (address, purpose): (Address, Purpose),
         late: SimDuration,
         what: LinkUse,
     ) {
-        let (next, state, sent) = self.transmit(at, message.to, message.wire_bytes, what);
+        let (route, state, sent) = self.transmit(at, message.to, message.wire_bytes, what);
         let mut arrives = sent.ends + state.delay + jitter(state.jitter, address, purpose) + late;
         // Requests and answers over a link that is cut are not sent at all.
         if !at.topology.links.are_always_up() && !matches!(message.body, Body::Request(_) | Body::Response(_))
@@ -281,7 +293,8 @@ impl Network {
             let leaves = at.topology.told_at(at.here, message.to, at.now);
             arrives = arrives.saturating_add(leaves - at.now);
         }
-        at.scheduler.send(next.entity(), arrives, message);
+        message.link = route.link;
+        at.scheduler.send(route.next.entity(), arrives, message);
     }
 
     /// An API server tells those of another cluster who watch it, or of all others.
@@ -299,7 +312,7 @@ impl Network {
         }
         let address = address_of(at, &body, to);
         let draw = (address, Purpose::LinkControl);
-        self.send_for(at, Message { to, wire_bytes, body }, draw, SimDuration::ZERO, LinkUse::Control);
+        self.send_for(at, Message::new(to, wire_bytes, body), draw, SimDuration::ZERO, LinkUse::Control);
     }
 
     /// A control plane tells all other clusters that there is a way to.
@@ -309,6 +322,33 @@ impl Network {
         }
     }
 
+    /// Whether what comes from other clusters passes a gateway first.
+    #[inline]
+    pub(super) fn has_gateways(&self) -> bool {
+        self.gateways.are_there()
+    }
+
+    /// A message comes from another cluster to the gateway here; it is given back if it passes none.
+    pub(super) fn enter_gateway(&mut self, at: &mut Around<'_>, message: Message) -> Option<Message> {
+        self.gateways.enter(at, message)
+    }
+
+    /// An answer to another cluster has passed the gateway here.
+    pub(super) fn answer_leaves_gateway(&mut self, at: &mut Around<'_>, answer: Handle<Response>) {
+        let response = self.gateways.take_answer(answer);
+        self.send_response(at, response);
+    }
+
+    /// A message has passed the gateway.
+    pub(super) fn leave_gateway(&mut self, message: Handle<Message>) -> Message {
+        self.gateways.take(message)
+    }
+
+    /// The user requests for which something is in a gateway, if that is kept.
+    pub fn requests_in_gateways(&self) -> impl Iterator<Item = RequestId> {
+        self.gateways.requests()
+    }
+
     /// A message on its way to another cluster passes through this one.
     pub(super) fn forward(&mut self, at: &mut Around<'_>, message: Message) {
         let (what, address, purpose) = match &message.body {
@@ -316,7 +356,7 @@ impl Network {
             Body::GivenUp(gone) => (LinkUse::Passing, gone.address, Purpose::TransitRequest),
             Body::Response(response) => (LinkUse::Passing, response.address, Purpose::TransitResponse),
             Body::Reset(reset) => (LinkUse::Passing, reset.address, Purpose::TransitResponse),
-            Body::News(_) | Body::Push(_) | Body::PodEnded { .. } => {
+            Body::News(_) | Body::Push(_) | Body::Shadow { .. } | Body::Telemetry | Body::PodEnded { .. } => {
                 (LinkUse::Control, address_of(at, &message.body, message.to), Purpose::LinkControl)
             }
         };
@@ -332,7 +372,8 @@ impl Network {
             Crossing::Reset(reset) => reset.work,
         };
         let crossings = self.crossings.handles().map(move |it| crossing(&self.crossings[it]));
-        crossings.chain(self.sending.handles().map(|it| self.sending[it].response.work))
+        let sent = self.sending.handles().map(|it| self.sending[it].response.work);
+        crossings.chain(sent).chain(self.gateways.works())
     }
 
     /// The links that leave the cluster, by their ports.
@@ -344,7 +385,7 @@ impl Network {
     /// Memory that grows with the load (bytes).
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.crossings.bytes() + self.sending.bytes()
+        self.crossings.bytes() + self.sending.bytes() + self.gateways.bytes()
     }
 
     #[inline(always)]
@@ -353,19 +394,21 @@ impl Network {
         at.schedule(arrives, Event::Arrives(crossing));
     }
 
-    /// Puts bytes on the first link of the way to another cluster: where that leads, and what it is like now.
+    /// Puts bytes on the first link of the way to another cluster, through a gateway where there is one: which link that
+    /// is, and what it is like now.
     pub(super) fn transmit(
         &mut self,
         at: &mut Around<'_>,
         to: ClusterId,
         wire_bytes: u32,
         what: LinkUse,
-    ) -> (ClusterId, LinkState, Transmission) {
+    ) -> (NextHop, LinkState, Transmission) {
         let route = at.topology.route(at.here, to).expect("a way to whoever calls or is called");
         let state = at.topology.links.at(route.link, route.next, at.now);
         at.recorder.link_entered(at.now, route.port, what, wire_bytes);
+        let ready = self.gateways.leave(at, route.port, wire_bytes);
         let link = &mut self.links[route.port as usize];
-        (route.next, state, link.transmit(at.now, wire_bytes, state.bits_per_second))
+        (route, state, link.transmit(ready, wire_bytes, state.bits_per_second))
     }
 }
 

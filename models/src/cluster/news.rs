@@ -4,7 +4,7 @@
 //! One kind of news for whatever changes: it is told, sent to other clusters and pushed to proxies as it is
 //! (`control/istiod`).
 
-use crate::ids::{ConfigurationId, PodId, ProxyId};
+use crate::ids::{ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::push_kind::PushKind;
 
 /// Something that an API server tells, and that an istiod pushes.
@@ -60,6 +60,54 @@ pub enum Push {
         proxy: Addressee,
         /// The number.
         up_to: u32,
+    },
+}
+
+/// How a consumer names a pod of its own to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShadowName {
+    /// Its slot at the consumer.
+    pub slot: u32,
+    /// Its generation there.
+    pub generation: u32,
+}
+
+/// What the two sides of a peering tell each other of an offloaded pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShadowNews {
+    /// The consumer wants it.
+    Create {
+        /// Which.
+        name: ShadowName,
+        /// What it runs.
+        service: ServiceId,
+        /// The version of its template.
+        revision: u32,
+    },
+    /// The consumer wants it no more.
+    Delete {
+        /// Which.
+        name: ShadowName,
+    },
+    /// The provider's quota does not let it in.
+    Refused {
+        /// Which.
+        name: ShadowName,
+    },
+    /// It is ready.
+    Ready {
+        /// Which.
+        name: ShadowName,
+    },
+    /// It has ended.
+    Ended {
+        /// Which.
+        name: ShadowName,
+    },
+    /// It was scraped.
+    Counted {
+        /// Which.
+        name: ShadowName,
     },
 }
 

@@ -167,10 +167,11 @@ impl Pods {
         !self.change || self.lives[slot].accepts(now)
     }
 
-    /// Pods of a service that are in a stage.
+    /// Pods of a service that are in a stage, but for those that run in another cluster.
     #[must_use]
     pub fn count(&self, service: ServiceId, stage: PodStage) -> u32 {
-        self.slots[service].iter().filter(|&&slot| self.lives[slot as usize].stage == stage).count() as u32
+        let counts = |life: &PodLife| life.stage == stage && !life.offloaded;
+        self.slots[service].iter().filter(|&&slot| counts(&self.lives[slot as usize])).count() as u32
     }
 
     /// The pod in a slot, to be changed by whoever decides on its life.

@@ -43,6 +43,8 @@ pub struct Connection<R> {
     pub pod: PodId,
     /// The server's worker that accepted it: of the pod's sidecar, or of the cell without one.
     pub server_worker: u16,
+    /// The worker that accepted it of the east-west gateway before the pod, if there is one.
+    pub gateway_worker: u16,
     /// The server's congestion window.
     pub window: Window,
     /// When the server closes it if it stays idle.
@@ -387,6 +389,7 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             pool,
             pod,
             server_worker,
+            gateway_worker: 0,
             window,
             closes_at: SimTime::MAX,
             idle_until: SimTime::MAX,
@@ -659,6 +662,12 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// How many lead to a pod.
+    #[must_use]
+    pub fn count_to(&self, pod: PodId) -> usize {
+        self.connections.handles().filter(|&handle| self.connections[handle].pod == pod).count()
     }
 
     /// Whether none exists.

@@ -1,4 +1,4 @@
-//! The proxies of a cluster: gateways, then the sidecars of its pods, or the ztunnels of its nodes and the
+//! The proxies of a cluster: ingress gateways, east-west gateways, then the sidecars of its pods, or the ztunnels of its nodes and the
 //! waypoints.
 //!
 //! # Models
@@ -20,6 +20,8 @@ use meshsim_core::{Id, SimDuration, SimTime, Table};
 pub enum ProxyKind {
     /// An ingress gateway.
     Gateway,
+    /// By which other networks reach the pods here.
+    EastWest,
     /// The Envoy beside the application of a pod.
     Sidecar(PodId),
     /// The ztunnel of a node, counted within the cluster.
@@ -59,6 +61,8 @@ pub enum ClientPass {
     Sidecar,
     /// A waypoint's.
     Waypoint,
+    /// An east-west gateway's.
+    EastWest,
 }
 
 /// What passing a proxy takes, for each that there is.
@@ -67,6 +71,7 @@ pub struct ProxyPasses {
     gateway: ProxyPass,
     sidecar_out: ProxyPass,
     waypoint: ProxyPass,
+    east_west: ProxyPass,
     /// A sidecar on the server's side.
     pub sidecar_in: ProxyPass,
     /// The ztunnel of the client's node.
@@ -85,11 +90,22 @@ impl ProxyPasses {
             gateway: pass(gateway.cost, Side::Client),
             sidecar_out: pass(mesh.outbound, Side::Client),
             waypoint: pass(mesh.waypoint, Side::Client),
+            // It neither encrypts nor sees requests.
+            east_west: ProxyPass::new(
+                description.east_west().copied().unwrap_or_default().cost,
+                Side::Between,
+            ),
             sidecar_in: pass(mesh.inbound, Side::Server),
             // What it costs includes encryption and its own telemetry: there is no ztunnel without.
             ztunnel_out: ProxyPass::new(mesh.ztunnel, Side::Client),
             ztunnel_in: ProxyPass::new(mesh.ztunnel, Side::Server),
         }
+    }
+
+    /// What passing an east-west gateway takes.
+    #[must_use]
+    pub const fn east_west(&self) -> &ProxyPass {
+        &self.east_west
     }
 
     /// What passing a proxy takes as a client's.
@@ -100,6 +116,7 @@ impl ProxyPasses {
             ClientPass::Gateway => &self.gateway,
             ClientPass::Sidecar => &self.sidecar_out,
             ClientPass::Waypoint => &self.waypoint,
+            ClientPass::EastWest => &self.east_west,
         }
     }
 }
@@ -111,6 +128,8 @@ pub struct Proxies {
     /// When each worker is done with what it has.
     free_at: Vec<SimTime>,
     gateways: u16,
+    /// Those that stand before the first sidecar or ztunnel.
+    at_entrance: u16,
     /// What istiod gives to those that ask, and the number up to which that has come.
     configuration: ConfigurationId,
     newest: u32,
@@ -135,6 +154,7 @@ impl Proxies {
             rows: Table::new(),
             free_at: Vec::new(),
             gateways: gateway.replicas,
+            at_entrance: gateway.replicas,
             configuration: ConfigurationId(0),
             newest: 0,
             one_by_one: description.istiod_pace().is_some(),
@@ -144,6 +164,13 @@ impl Proxies {
         for _ in 0..gateway.replicas {
             let pass = (ClientPass::Gateway, SimDuration::ZERO);
             proxies.add(ProxyKind::Gateway, first, pass, gateway.concurrency);
+        }
+        if let Some(settings) = description.east_west() {
+            for _ in 0..settings.replicas {
+                let pass = (ClientPass::EastWest, SimDuration::ZERO);
+                proxies.add(ProxyKind::EastWest, first, pass, settings.concurrency);
+            }
+            proxies.at_entrance += settings.replicas;
         }
         match mesh.data_plane {
             DataPlane::None => {}
@@ -207,17 +234,24 @@ impl Proxies {
         self.gateways
     }
 
+    /// The east-west gateway that has a worker, counted over all of them, and the worker's number there.
+    #[must_use]
+    pub fn east_west(&self, worker: u16) -> (ProxyId, u16) {
+        let each = self.rows[ProxyId::from_index(usize::from(self.gateways))].workers;
+        (ProxyId::from_index(usize::from(self.gateways + worker / each)), worker % each)
+    }
+
     /// The sidecar of the pod in this slot of the cluster.
     #[must_use]
     #[inline]
     pub fn sidecar(&self, slot: usize) -> ProxyId {
-        ProxyId(u32::from(self.gateways) + slot as u32)
+        ProxyId(u32::from(self.at_entrance) + slot as u32)
     }
 
     /// The ztunnel of a node.
     #[must_use]
     pub fn ztunnel(&self, node: u32) -> ProxyId {
-        ProxyId::from_index(usize::from(self.gateways) + node as usize)
+        ProxyId::from_index(usize::from(self.at_entrance) + node as usize)
     }
 
     /// The waypoint of a service, if it has one.
@@ -378,6 +412,7 @@ mod tests {
             rows: Table::new(),
             free_at: Vec::new(),
             gateways: 0,
+            at_entrance: 0,
             configuration: ConfigurationId(0),
             newest: 0,
             one_by_one: false,

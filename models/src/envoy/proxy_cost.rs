@@ -100,6 +100,8 @@ pub enum Side {
     Client,
     /// The sidecar of the called pod.
     Server,
+    /// A gateway between their networks.
+    Between,
 }
 
 impl ProxyPass {
@@ -123,6 +125,7 @@ impl ProxyPass {
         let mut draw = match self.side {
             Side::Client => draw(address, Purpose::ClientProxyRequest),
             Side::Server => draw(address, Purpose::ServerProxyRequest),
+            Side::Between => draw(address, Purpose::GatewayRequest),
         };
         SimDuration::from_nanos_f64(self.request.sample(&mut draw))
     }
@@ -133,6 +136,7 @@ impl ProxyPass {
         let mut draw = match self.side {
             Side::Client => draw(address, Purpose::ClientProxyResponse),
             Side::Server => draw(address, Purpose::ServerProxyResponse),
+            Side::Between => draw(address, Purpose::GatewayResponse),
         };
         let fixed = self.response.sample(&mut draw);
         SimDuration::from_nanos_f64(fixed + f64::from(body) / 1000.0 * self.response_per_kb)

@@ -39,6 +39,12 @@ pub enum Reads {
 }
 
 impl Reads {
+    /// Whether it is CPU, which the metrics server has.
+    #[must_use]
+    pub const fn is_of_cpu(self) -> bool {
+        matches!(self, Self::PodCpu | Self::ApplicationCpu | Self::SidecarCpu)
+    }
+
     /// Its name and unit.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -114,6 +120,12 @@ impl PodHistory {
         }
     }
 
+    /// What was scraped last.
+    #[must_use]
+    pub fn newest(&self) -> Option<Counters> {
+        self.scrapes.back().map(|(_, counters)| *counters)
+    }
+
     /// The pod is gone; another may take its slot.
     pub fn clear(&mut self) {
         self.scrapes.clear();
@@ -138,8 +150,7 @@ impl PodHistory {
             Reads::SidecarCpu => requests.sidecar,
             Reads::RequestsPerSecond | Reads::MeanLatency | Reads::RequestsInFlight => None,
         };
-        let of_cpu = matches!(reads, Reads::PodCpu | Reads::ApplicationCpu | Reads::SidecarCpu);
-        let back = if of_cpu { 1 } else { self.back(pods_window) };
+        let back = if reads.is_of_cpu() { 1 } else { self.back(pods_window) };
         let metric = self.last(back).and_then(|(from, to, window)| {
             let nanos = window.as_nanos() as f64;
             let served = (to.served - from.served) as f64;

@@ -95,6 +95,8 @@ pub struct PodLife {
     pub unschedulable: bool,
     /// When that was last.
     pub tried: SimTime,
+    /// Whether what runs of it runs in another cluster.
+    pub offloaded: bool,
 }
 
 /// What kind of sidecar a pod has.
@@ -186,6 +188,7 @@ impl PodLife {
             killed_from: SimTime::MAX,
             unschedulable: false,
             tried: SimTime::ZERO,
+            offloaded: false,
         }
     }
 
@@ -228,6 +231,17 @@ impl PodLife {
         self.started_from = runs.saturating_add(scaled(times.application_start, factors.application));
         self.works = work.is_some_and(|it| it.when == StartWhen::UntilReady);
         self.serves_at(if self.works { SimTime::MAX } else { self.started_from }, times);
+    }
+
+    /// It is bound to a node that stands for another cluster, where it will run.
+    pub const fn offload(&mut self, node: u32, now: SimTime) {
+        self.stage = PodStage::Starting;
+        self.unschedulable = false;
+        self.offloaded = true;
+        self.node = node;
+        self.bound = now;
+        self.runs_from = SimTime::MAX;
+        self.ready_from = SimTime::MAX;
     }
 
     /// What it had to do before it is ready is done: tells whether that is news.
@@ -291,7 +305,7 @@ impl PodLife {
     /// Whether its network can be reached.
     #[must_use]
     pub const fn is_reachable(&self) -> bool {
-        matches!(self.stage, PodStage::Ready | PodStage::Terminating)
+        matches!(self.stage, PodStage::Ready | PodStage::Terminating) && !self.offloaded
     }
 
     /// What an autoscaler knows of it, if there is one, given what was seen last of its faults.

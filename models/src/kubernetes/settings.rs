@@ -225,6 +225,14 @@ impl Default for MetricsSettings {
     }
 }
 
+impl MetricsSettings {
+    /// Scrapes that are needed beside the last.
+    #[must_use]
+    pub fn scrapes_kept(&self) -> usize {
+        self.pods_window.as_nanos().div_ceil(self.resolution.as_nanos().max(1)) as usize
+    }
+}
+
 impl KubernetesSettings {
     /// How nodes are watched.
     #[must_use]

@@ -5,17 +5,20 @@
 //! (`virtual_node`); which pods may go there (`namespace_offloading`, `pod_mutation`); which endpoints a provider
 //! sees of the consumer (`endpoint_reflection`); and how a peer's failure is noticed: by the tunnel
 //! (`connection_check`), by its API server (`api_server_check`), by the node that no longer answers
-//! (`virtual_kubelet`, and then `kubernetes/node_lifecycle`).
+//! (`virtual_kubelet`, and then `kubernetes/node_lifecycle`). How packets get from one cluster to another is in `settings`
+//! and `gateway`.
 //!
 //! # Assumptions
-//! Nothing in `cluster` asks these rooms yet; vectors run them.
+//! In runs `cluster` asks those of the first sentence, `settings` and `gateway`; vectors run the others.
 
 pub mod api_server_check;
 pub mod connection_check;
 pub mod endpoint_reflection;
+pub mod gateway;
 pub mod namespace_offloading;
 pub mod pod_mutation;
 pub mod quota;
 pub mod resource_slice;
+pub mod settings;
 pub mod virtual_kubelet;
 pub mod virtual_node;

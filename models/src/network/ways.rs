@@ -107,10 +107,16 @@ impl Ways {
     /// The ways between so many clusters over these links.
     #[must_use]
     pub fn new(clusters: usize, links: &[LinkSpec]) -> Self {
+        Self::over(clusters, links, |_| true)
+    }
+
+    /// The same over those of the links that are used, by their numbers.
+    #[must_use]
+    pub fn over(clusters: usize, links: &[LinkSpec], is_used: impl Fn(u32) -> bool) -> Self {
         let (ports, port_starts) = ports(clusters, links);
         let mut ways = Self { positions: Table::new(), ports, port_starts, core: Vec::new() };
         let neighbours: Vec<Vec<Step>> =
-            (0..clusters).map(|from| ways.neighbours(ClusterId::from_index(from), links)).collect();
+            (0..clusters).map(|from| ways.neighbours(ClusterId::from_index(from), links, &is_used)).collect();
         ways.pluck(&neighbours);
         ways
     }
@@ -203,7 +209,7 @@ impl Ways {
     }
 
     /// The shortest link from a cluster to each of its neighbours, in ascending order of these; of equals the first.
-    fn neighbours(&self, from: ClusterId, links: &[LinkSpec]) -> Vec<Step> {
+    fn neighbours(&self, from: ClusterId, links: &[LinkSpec], is_used: impl Fn(u32) -> bool) -> Vec<Step> {
         let step = |(port, &link): (usize, &u32)| {
             let spec = &links[link as usize];
             let [a, b] = spec.between;
@@ -211,7 +217,7 @@ impl Ways {
             Step { next, link, port: port as u32, way: Way::of(spec) }
         };
         let mut steps: Vec<Step> = self.ports(from).iter().enumerate().map(step).collect();
-        steps.retain(|it| it.next != from);
+        steps.retain(|it| it.next != from && is_used(it.link));
         steps.sort_by_key(|it| (it.next, it.way.path.round_trip, it.link));
         steps.dedup_by_key(|it| it.next);
         steps

@@ -75,6 +75,10 @@ pub enum PodStep {
     Unschedulable(Unfit),
     /// It has a node.
     Scheduled(u32),
+    /// It is bound to a node that stands for another cluster.
+    Offloaded(u32),
+    /// The quota of that cluster does not let it in.
+    Refused,
     /// It is ready.
     Ready,
     /// Its deletion was asked for.
@@ -91,6 +95,8 @@ impl PodStep {
             Self::Created => "created",
             Self::Unschedulable(_) => "unschedulable",
             Self::Scheduled(_) => "scheduled",
+            Self::Offloaded(_) => "offloaded",
+            Self::Refused => "refused",
             Self::Ready => "ready",
             Self::Deleted => "deleted",
             Self::Ended(_) => "ended",

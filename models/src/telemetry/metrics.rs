@@ -106,6 +106,7 @@ pub struct Metrics {
     work: Vec<Work>,
     start_cpu: Vec<f64>,
     proxy_cpu: Vec<f64>,
+    gateway_cpu: Vec<f64>,
     /// By slice and service.
     answered: Vec<Times>,
     /// By slice.
@@ -150,6 +151,8 @@ pub struct MetricsSum {
     pub start_cpu_seconds: f64,
     /// CPU time of the proxies (s).
     pub proxy_cpu_seconds: f64,
+    /// CPU time of the gateways between clusters (s).
+    pub gateway_cpu_seconds: f64,
     /// By service: from a call's arrival at its pod to the moment at which the answer leaves it, the pod's
     /// sidecar included.
     pub answered: Vec<Times>,
@@ -184,6 +187,7 @@ impl Metrics {
             work: vec![Work::default(); count],
             start_cpu: vec![0.0; count],
             proxy_cpu: vec![0.0; count],
+            gateway_cpu: vec![0.0; count],
             answered: vec![Times::default(); count * services],
             crossings: vec![Times::default(); count],
             sent: SparseTable::new(),
@@ -262,6 +266,12 @@ impl Metrics {
         self.proxy_cpu[slice] += nanos;
     }
 
+    /// A gateway between clusters used CPU time (ns).
+    pub fn add_gateway_cpu(&mut self, now: SimTime, nanos: f64) {
+        let slice = self.slice(now);
+        self.gateway_cpu[slice] += nanos;
+    }
+
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
     pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration) {
         let slice = self.slice(now);
@@ -293,6 +303,7 @@ impl Metrics {
             work,
             start_cpu_seconds: seconds(&self.start_cpu),
             proxy_cpu_seconds: seconds(&self.proxy_cpu),
+            gateway_cpu_seconds: seconds(&self.gateway_cpu),
             answered,
             crossings,
             sent: self.sent.iter().filter(|(_, count)| **count > 0).map(|(to, &count)| (to, count)).collect(),

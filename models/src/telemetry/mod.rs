@@ -1,6 +1,7 @@
 //! What a run reports.
 
 pub mod call_counters;
+pub mod central;
 pub mod control_log;
 pub mod decision;
 pub mod istio_buckets;

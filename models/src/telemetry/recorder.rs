@@ -168,6 +168,11 @@ impl Recorder {
         self.metrics.add_proxy_cpu(now, nanos);
     }
 
+    /// A gateway between clusters used CPU time (ns).
+    pub(crate) fn gateway_used_cpu(&mut self, now: SimTime, nanos: f64) {
+        self.metrics.add_gateway_cpu(now, nanos);
+    }
+
     /// Something of a call within the cluster is on its way.
     #[inline]
     pub(crate) fn sent_here(&mut self, now: SimTime, flow: FlowId, direction: Direction, sent: Traffic) {

@@ -221,6 +221,7 @@ impl World {
         let mut requests: Vec<RequestId> = in_transit.collect();
         for it in self.engine.processes().flat_map(Shard::clusters) {
             requests.extend(it.works().map(|work| it.recorder.request_of(work)));
+            requests.extend(it.owners.network.requests_in_gateways());
         }
         requests.sort_unstable();
         requests.dedup();

@@ -35,6 +35,7 @@ impl Description {
             hosts: Table::new(),
             clusters: Table::new(),
             links: Vec::new(),
+            federation: None,
             deployments: Vec::new(),
             mesh: MeshSettings::default(),
             services: Table::new(),
@@ -50,6 +51,7 @@ impl Description {
             repeated_faults: Vec::new(),
             kubernetes: KubernetesSettings::default(),
             istiod: None,
+            observability: None,
             time_series: None,
             keeps_decisions: false,
         }

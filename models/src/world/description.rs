@@ -24,7 +24,10 @@ use crate::istiod::settings::IstiodSettings;
 use crate::istiod::subset::SubsetSettings;
 use crate::kubernetes::scheduler::node::Taint;
 use crate::kubernetes::settings::KubernetesSettings;
+use crate::liqo::settings::LiqoSettings;
+use crate::multi_network::gateway::EastWestSettings;
 use crate::network::tcp::TcpSettings;
+use crate::telemetry::central::CentralObservability;
 use crate::units::{BitsPerSecond, Cores};
 use crate::users::population::Population;
 use meshsim_core::{SimDuration, SimTime, Table};
@@ -54,6 +57,8 @@ pub struct Description {
     pub clusters: Table<ClusterId, ClusterSpec>,
     /// The links between them.
     pub links: Vec<LinkSpec>,
+    /// What joins the clusters over these; absent: nothing is said, and pods reach each other directly.
+    pub federation: Option<Federation>,
     /// Which pods there are.
     pub deployments: Vec<Deployment>,
     /// How services reach each other.
@@ -84,6 +89,8 @@ pub struct Description {
     pub kubernetes: KubernetesSettings,
     /// How istiod paces its pushes; absent: it takes no time of its own.
     pub istiod: Option<IstiodSettings>,
+    /// Where observability stands, if it asks all clusters from one; absent: it is everywhere, and takes nothing.
+    pub observability: Option<CentralObservability>,
     /// Time between the samples of a time series; absent: none are taken.
     pub time_series: Option<SimDuration>,
     /// Whether every decision is kept.
@@ -195,6 +202,17 @@ pub struct LinkSpec {
     pub tunnel_overhead: u32,
     /// Probability that a segment is lost, each by itself.
     pub loss: f64,
+}
+
+/// What joins clusters.
+#[derive(Clone, Debug)]
+pub enum Federation {
+    /// Liqo: tunnels between a consumer and its providers.
+    Liqo(LiqoSettings),
+    /// Istio over a network per cluster: east-west gateways.
+    MultiNetwork(EastWestSettings),
+    /// One network, in which pods reach each other directly.
+    Flat,
 }
 
 /// The pods of a service in a cluster.
@@ -536,6 +554,13 @@ impl Default for MeshSettings {
             ztunnel: DEFAULT_ZTUNNEL_COST,
             waypoint: DEFAULT_WAYPOINT_COST,
         }
+    }
+}
+
+impl Default for EastWestSettings {
+    fn default() -> Self {
+        // As the ingress gateway's container: a limit of 2 CPUs.
+        Self { replicas: 1, concurrency: 2, cost: DEFAULT_ZTUNNEL_COST }
     }
 }
 

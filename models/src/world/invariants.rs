@@ -22,6 +22,7 @@ impl Shard {
             check_servers(cluster);
             self.check_ejections(cluster);
             check_requests(cluster);
+            cluster.owners.control.check_nodes(&cluster.pods);
             check_work(cluster, SimTime::ZERO + self.topology().description.warm_up);
         }
     }

@@ -6,6 +6,7 @@ mod builder;
 pub mod containers;
 mod decisions;
 pub mod description;
+pub mod federation;
 pub mod flows;
 mod invariants;
 pub mod placement;

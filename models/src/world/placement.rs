@@ -6,6 +6,9 @@
 //! the scheduler places them, in the same order; one that fits nowhere is not there yet, and is made and
 //! scheduled when the run begins.
 //!
+//! Pods that may run at a consumer's providers are not there yet either: they are made when the run begins, so that what
+//! decides where they go is what does during the run.
+//!
 //! A service outside the clusters has a pod in each of them, on the first node in name: it takes nothing of it.
 //!
 //! # Assumptions
@@ -22,6 +25,7 @@ use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::{NodeResources, PodRequests, ResourceList};
 use crate::kubernetes::scheduler::topology_spread::{HOSTNAME, Labels, ZONE};
 use crate::kubernetes::settings::ChangeKind;
+use crate::liqo::pod_mutation::{OffloadedPod, mutate};
 use crate::pod_id::{PodAddresses, PodIds};
 use meshsim_core::{Id, Table};
 use std::collections::BTreeMap;
@@ -62,7 +66,8 @@ pub(super) fn place_pods(
         for it in here.iter().map(|&number| &description.deployments[number]) {
             let is_outside = description.services[it.service].external;
             let mut node = || if is_outside { Some(0) } else { nodes.take(description, it) };
-            let taken = (0..it.replicas).map_while(|_| node());
+            let replicas = if description.offloads(it.service, cluster) { 0 } else { it.replicas };
+            let taken = (0..replicas).map_while(|_| node());
             let next = ordinals.entry(it.service).or_default();
             for node in taken {
                 placed.push(Placed { pod: ids.pod(cluster, it.service, *next), node });
@@ -108,11 +113,19 @@ fn addresses_of(description: &Description, deployment: &Deployment) -> u32 {
     most * (1 + ending as u32) + surge
 }
 
-/// The nodes of a cluster, without any pod.
+/// The nodes of a cluster that it has itself, without any pod.
 #[must_use]
-pub fn empty_nodes(description: &Description, cluster: ClusterId) -> Vec<Node> {
+pub fn own_nodes(description: &Description, cluster: ClusterId) -> Vec<Node> {
     let spec = &description.clusters[cluster];
     (0..spec.nodes.len()).map(|number| empty_node(description, spec, number)).collect()
+}
+
+/// The nodes of a cluster, without any pod: its own, then those that stand for its providers.
+#[must_use]
+pub fn empty_nodes(description: &Description, cluster: ClusterId) -> Vec<Node> {
+    let own = own_nodes(description, cluster).into_iter();
+    let peerings = description.liqo().into_iter().flat_map(|it| it.providers_of(cluster));
+    own.chain(peerings.map(|it| description.virtual_node(it))).collect()
 }
 
 fn empty_node(description: &Description, spec: &ClusterSpec, number: usize) -> Node {
@@ -148,6 +161,29 @@ pub fn requests_of(description: &Description, service: ServiceId) -> PodRequests
     PodRequests::of([&workload.application].into_iter().chain(sidecar.then_some(&workload.sidecar)))
 }
 
+impl Description {
+    /// What a pod of a service in a cluster asks of its node, as Liqo's webhook leaves it where it may be offloaded; one
+    /// that runs for another cluster brings no affinity along.
+    #[must_use]
+    pub fn asks_of_nodes(&self, service: ServiceId, cluster: ClusterId) -> OffloadedPod {
+        let workload = self.kubernetes.workload(service);
+        let mut pod = OffloadedPod {
+            tolerations: workload.tolerations.clone(),
+            node_selector: workload.node_selector.clone(),
+            has_liqo_runtime_class: false,
+        };
+        let liqo = self.liqo();
+        if let Some(offloading) =
+            liqo.filter(|it| it.offloads(service, cluster)).and_then(|it| it.offloading.as_ref())
+        {
+            mutate(offloading.strategy, &offloading.cluster_selector, &mut pod);
+        } else if liqo.is_some_and(|it| it.provides(service, cluster)) {
+            pod.node_selector = None;
+        }
+        pod
+    }
+}
+
 /// The nodes of a cluster while its first pods are placed.
 enum Nodes {
     /// In turn: the number of nodes and of pods so far.
@@ -163,7 +199,9 @@ impl Nodes {
             return Self::InTurn(count, 0);
         }
         let services = description.application.services.len();
-        Self::Scheduled(empty_nodes(description, cluster), vec![vec![0; count]; services])
+        let nodes = empty_nodes(description, cluster);
+        let alike = vec![vec![0; nodes.len()]; services];
+        Self::Scheduled(nodes, alike)
     }
 
     fn take(&mut self, description: &Description, deployment: &Deployment) -> Option<u32> {

@@ -64,6 +64,7 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
     configuration_changes(&mut known, topology);
     for cluster in clusters.ids() {
         controllers_begin(&mut known[cluster], topology, cluster);
+        observability_begins(&mut known[cluster], topology, cluster);
         samples_begin(&mut known[cluster], topology);
         // Stable: what is due at the same time stays in the order in which it was put here.
         known[cluster].known.sort_by_key(|(at, _)| *at);
@@ -169,7 +170,8 @@ fn workloads_change(known: &mut Known, topology: &Topology) {
     for (number, change) in kubernetes.changes.iter().enumerate() {
         known[change.cluster].known.push((change.at, Event::WorkloadChanges(number as u32)));
     }
-    for cluster in topology.description.clusters.ids().filter(|&it| kubernetes.schedules(it)) {
+    let begins = |&it: &ClusterId| kubernetes.schedules(it) || topology.description.offloads_any(it);
+    for cluster in topology.description.clusters.ids().filter(begins) {
         known[cluster].known.push((SimTime::ZERO, Event::WorkloadsStart));
     }
 }
@@ -189,7 +191,8 @@ fn configuration_changes(known: &mut Known, topology: &Topology) {
 /// Autoscalers begin at random moments of their periods.
 fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
     let settings = &topology.description.kubernetes;
-    if !settings.autoscales(cluster) {
+    let scrapes = settings.autoscales(cluster) || topology.description.scrapes_for_others(cluster);
+    if !scrapes {
         return;
     }
     let first = |purpose, period| {
@@ -198,7 +201,17 @@ fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: Cluster
     let scrape = first(Purpose::MetricsScrape, settings.metrics.resolution);
     let sync = first(Purpose::AutoscalerSync, settings.metrics.sync_period);
     known.known.push((scrape, Event::MetricsScraped));
-    known.known.push((sync, Event::AutoscalersSync));
+    if settings.autoscales(cluster) {
+        known.known.push((sync, Event::AutoscalersSync));
+    }
+}
+
+/// Prometheus begins at a random moment of its interval.
+fn observability_begins(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
+    let Some(central) = topology.description.observability else { return };
+    let part = uniform(&mut draw(topology.draws.of_cluster(cluster, 0), Purpose::CentralScrape));
+    let first = SimDuration::from_nanos((part * central.scrape_interval.as_nanos() as f64) as u64);
+    known.known.push((SimTime::ZERO + first, Event::CentrallyScraped));
 }
 
 /// The first sample, if any is taken, and the end of the first quarter.

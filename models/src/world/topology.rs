@@ -19,6 +19,9 @@ use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, Se
 use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
 use crate::istiod::upstreams::Upstreams;
 use crate::kubernetes::settings::StartWhen;
+use crate::multi_network::endpoints::{
+    NetworkDestination, NetworkEndpoint, NetworkGateway, NetworkGateways, NetworkProxy,
+};
 use crate::network::link_state::LinkStates;
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment};
@@ -30,6 +33,7 @@ use crate::users::stream::{Stream, StreamSource};
 use meshsim_core::random::{Address, LogNormal};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -86,6 +90,8 @@ pub struct Topology {
     pub links: LinkStates,
     /// Who speaks mTLS with whom, and what is refused.
     pub access: Access,
+    /// The gateways before each cluster's pods, where clusters are networks of their own.
+    networks: Option<NetworkGateways<ClusterId, ClusterId>>,
     /// What passing a proxy takes.
     pub passes: ProxyPasses,
     /// Spread of the CPU time at equal work, if there is any.
@@ -152,11 +158,13 @@ impl Topology {
             outages.all().iter().flat_map(|it| it.of_links(description.links.iter().map(|it| it.between))),
         );
         let populations = description.populations.iter().enumerate();
+        let (links, is_used) = description.links_of_pods();
         let upstreams = Upstreams::new(&description);
         let order = |id| {
             let spec = upstreams.spec(false, id);
-            // Of a service outside the clusters each sees its own.
-            let few = at_start[spec.service].pods.len() < SHARED_FROM
+            // Of a service outside the clusters, and of gateways before other networks, each sees its own.
+            let few = description.east_west().is_some()
+                || at_start[spec.service].pods.len() < SHARED_FROM
                 || description.services[spec.service].external;
             if few { Order::Other } else { Order::of(spec) }
         };
@@ -184,9 +192,18 @@ impl Topology {
             at_start,
             changing,
             local_hosts: description.hosts.ids().collect(),
-            links: LinkStates::new(&description.links, &cuts),
-            ways: Ways::new(description.clusters.len(), &description.links),
+            links: LinkStates::new(&links, &cuts),
             access: Access::new(&description),
+            ways: Ways::over(description.clusters.len(), &links, |link| is_used[link as usize]),
+            networks: description.east_west().map(|_| {
+                let gateway = |cluster| NetworkGateway {
+                    network: cluster,
+                    cluster,
+                    address: address_of(cluster),
+                    port: EAST_WEST_PORT,
+                };
+                NetworkGateways::new(description.clusters.ids().map(gateway))
+            }),
             passes: ProxyPasses::new(&description),
             speed: (description.cell.speed_spread > 0.0)
                 .then(|| LogNormal::new(1.0, description.cell.speed_spread)),
@@ -307,6 +324,58 @@ impl Topology {
         last
     }
 
+    /// Whether the proxies of a cluster reach a pod through an east-west gateway.
+    #[must_use]
+    pub fn is_behind_gateway(&self, here: ClusterId, pod: PodId) -> bool {
+        self.networks.is_some() && self.pod_ids.cluster_of(pod) != here
+    }
+
+    /// The host by which the proxies of a cluster know a pod: itself, or the gateway before it.
+    #[must_use]
+    pub fn host_of(&self, here: ClusterId, pod: PodId) -> PodId {
+        match self.is_behind_gateway(here, pod) {
+            true => self.pod_ids.behind_gateway(self.pod_ids.cluster_of(pod), self.pod_ids.service_of(pod)),
+            false => pod,
+        }
+    }
+
+    /// What the proxies of a site are told of these endpoints, in ascending order: the gateways before those of other
+    /// networks, of each version of a service by itself.
+    fn through_gateways(&self, site: SiteId, known: Vec<Known>) -> Vec<Known> {
+        let Some(networks) = &self.networks else { return known };
+        let here = self.sites[site].cluster;
+        let proxy = NetworkProxy { network: Some(here), ipv4: true, ipv6: false };
+        let cluster_of = |it: &Known| self.pod_ids.cluster_of(it.pod);
+        let versions: BTreeSet<ServiceId> = known.iter().map(|it| self.pod_ids.service_of(it.pod)).collect();
+        let mut told: Vec<Known> = Vec::new();
+        for version in versions {
+            let of_version = known.iter().filter(|it| self.pod_ids.service_of(it.pod) == version);
+            // A gateway passes nothing on to a pod that is not ready.
+            let known: Vec<Known> =
+                of_version.copied().filter(|it| it.ready || cluster_of(it) == here).collect();
+            let endpoint = |it: &Known| NetworkEndpoint {
+                network: Some(cluster_of(it)),
+                cluster: cluster_of(it),
+                has_address: true,
+                weight: it.weight,
+                mtls: self.encrypts(),
+            };
+            let endpoints: Vec<_> = known.iter().map(endpoint).collect();
+            let seen = networks.seen_by(&proxy, &endpoints).into_iter();
+            told.extend(seen.filter_map(|(destination, weight)| match destination {
+                NetworkDestination::Endpoint(index) => Some(Known { weight, ..known[index] }),
+                NetworkDestination::Gateway(address, _) => {
+                    let first = known.partition_point(|it| address_of(cluster_of(it)) < address);
+                    let first = known.get(first)?;
+                    let pod = self.pod_ids.behind_gateway(cluster_of(first), version);
+                    Some(Known { pod, weight, added: None, ..*first })
+                }
+            }));
+        }
+        told.sort_unstable_by_key(|it| it.pod);
+        told
+    }
+
     /// Load balancing weight of a pod's endpoint.
     #[must_use]
     pub fn weight_of(&self, pod: PodId) -> u32 {
@@ -380,7 +449,7 @@ impl Topology {
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
         let was_there = |&proxy: &ProxyId| match proxies[proxy].kind {
             ProxyKind::Sidecar(pod) => self.node_at_start(pod).is_some() && self.has_sidecar(pod),
-            ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => true,
+            ProxyKind::Gateway | ProxyKind::EastWest | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => true,
         };
         let envoys = proxies.ids().filter(was_there).count() - ztunnels;
         envoys as f64 * each + ztunnels as f64 * ZTUNNEL_MEMORY
@@ -434,6 +503,7 @@ impl Topology {
         let (most, threshold) = (self.levels_kept(upstream), spec.panic_threshold);
         if *order == Order::Other {
             let known = changed(self.known_from(site, spec.service), changes);
+            let known = self.through_gateways(site, known);
             let endpoints = sent_to(&self.description, &self.sites, site, spec, &known);
             return EndpointView::new(endpoints, most, threshold, generation);
         }
@@ -647,6 +717,14 @@ impl Topology {
         let at = stream.advance(&source)?;
         Some((stream, at))
     }
+}
+
+/// Of east-west gateways, for sidecars.
+const EAST_WEST_PORT: u16 = 15_443;
+
+/// The address of a cluster's east-west gateways.
+fn address_of(cluster: ClusterId) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(cluster.0))
 }
 
 /// Views over as many endpoints share a list; a short list of one's own is faster.

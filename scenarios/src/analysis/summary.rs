@@ -118,6 +118,9 @@ pub struct Strategy {
     /// The proxies' part of it.
     #[serde(serialize_with = "numbers_alone")]
     pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// CPU time per second of the gateways between clusters, beside it, where there are any.
+    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
+    pub gateway_cpu_seconds_per_second: BTreeMap<String, Value>,
     /// Memory of each cluster's proxies, as much as they need for what they are told (bytes).
     pub proxy_memory_bytes: BTreeMap<String, f64>,
     /// 95 % intervals of the figures above that are written as plain numbers, by their name.
@@ -442,6 +445,10 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         proxy_counters: proxy_counters(description, figures),
         cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
         proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
+        gateway_cpu_seconds_per_second: match description.has_gateways_between_clusters() {
+            true => per_cluster(&|f, i| f.gateway_cpu[i]),
+            false => BTreeMap::new(),
+        },
         proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(description, figures.iter().map(|f| &f.counts)),
         users: user_groups(description, figures, settles),
@@ -483,6 +490,7 @@ impl Strategy {
         single
             .chain(per_cluster("cpu_seconds_per_second", &self.cpu_seconds_per_second))
             .chain(per_cluster("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
+            .chain(per_cluster("gateway_cpu_seconds_per_second", &self.gateway_cpu_seconds_per_second))
             .collect()
     }
 }

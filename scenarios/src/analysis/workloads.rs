@@ -42,7 +42,8 @@ pub(super) fn workloads(
 ) -> BTreeMap<String, BTreeMap<String, WorkloadSummary>> {
     let mut table: BTreeMap<String, BTreeMap<String, WorkloadSummary>> = BTreeMap::new();
     for (index, it) in description.deployments.iter().enumerate() {
-        if !description.kubernetes.schedules(it.cluster) || description.services[it.service].external {
+        let schedules = description.kubernetes.schedules(it.cluster) || description.is_offloaded(it.service);
+        if !schedules || description.services[it.service].external {
             continue;
         }
         let sum = |of: fn(&Workload) -> u32| figures.iter().map(|f| of(&f.workloads[index])).sum();

@@ -90,6 +90,8 @@ pub struct Figures {
     pub cell_cpu: Vec<f64>,
     /// CPU time of proxies per second, by cluster.
     pub proxy_cpu: Vec<f64>,
+    /// CPU time of gateways between clusters per second, by cluster.
+    pub gateway_cpu: Vec<f64>,
     /// Memory of the proxies, by cluster (bytes).
     pub proxy_memory: Vec<f64>,
     /// Where the requests went.
@@ -357,6 +359,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         served_over_time: served_over_time(description, &record, cut, keep.window_seconds),
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds() / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
+        gateway_cpu: metrics.iter().map(|m| m.gateway_cpu_seconds / seconds).collect(),
         control: record.control,
         series: record.series,
         traffic: record.traffic,

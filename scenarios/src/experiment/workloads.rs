@@ -131,7 +131,11 @@ impl Lives {
                 self.ending_seconds +=
                     self.ending.remove(&pod).map_or(0.0, |it| (record.at - it).as_secs_f64());
             }
-            PodStep::Scheduled(_) => {}
+            // What runs of it is a pod of the other cluster's.
+            PodStep::Offloaded(_) => {
+                self.unborn.remove(&pod);
+            }
+            PodStep::Scheduled(_) | PodStep::Refused => {}
         }
     }
 

@@ -5,6 +5,7 @@
 //! keys of the mesh and of services under all data planes.
 
 use crate::schema::changes::Change;
+use crate::schema::federation::LiqoGateway;
 use crate::schema::services::{Protocol, Service};
 use crate::schema::{self, CongestionControl, Scenario};
 use meshsim_core::Id;
@@ -40,6 +41,8 @@ const A_REQUEST: &str = "a request that it matches";
 const A_LOOK: &str = "a route or policy that looks at it";
 const MTLS: &str = "mtls";
 const TELEMETRY: &str = "telemetry";
+const LIQO: &str = "federation = \"liqo\"";
+const MULTI_NETWORK: &str = "federation = \"multi-network\"";
 const NOT_BBR: &str = "another congestion_control than bbr";
 
 /// Collects keys as they are written.
@@ -65,6 +68,15 @@ pub(super) fn keys(scenario: &Scenario, description: &Description) -> Vec<PlaneK
     keys.add("istiod", scenario.istiod.is_some(), A_MESH);
     for (number, fault) in scenario.faults.iter().enumerate() {
         keys.add(&format!("faults.{number}.istiod"), fault.get_ref().istiod.is_some(), A_MESH);
+    }
+    let has_liqo = description.liqo().is_some();
+    keys.push("liqo", scenario.liqo.is_some(), has_liqo, LIQO);
+    keys.push("peerings", !scenario.peerings.is_empty(), has_liqo, LIQO);
+    let is_split = description.east_west().is_some();
+    keys.push("east_west_gateway", scenario.east_west_gateway.is_some(), is_split, MULTI_NETWORK);
+    for (name, cluster) in &scenario.clusters {
+        let written = liqo_gateway(&cluster.get_ref().liqo_gateway);
+        keys.push(format!("clusters.{name}.liqo_gateway"), written, has_liqo, LIQO);
     }
     let pods = &scenario.pods;
     keys.add("pods.sidecar_image_size", pods.sidecar_image_size.is_some(), SIDECARS);
@@ -288,6 +300,10 @@ impl Keys<'_> {
 
 fn extra_cost(it: &schema::ExtraCost) -> bool {
     it.time.is_some() || it.cpu.is_some() || it.cpu_per_kb.is_some()
+}
+
+fn liqo_gateway(it: &LiqoGateway) -> bool {
+    it.cores.is_some() || it.per_packet.is_some() || it.per_request.is_some()
 }
 
 fn proxy_cost(it: &schema::ProxyCost) -> bool {

@@ -88,7 +88,7 @@ pub(super) fn gateway(check: &mut Check<'_>, gateway: &schema::Gateway) -> Gatew
     }
 }
 
-fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCost) -> ProxyCost {
+pub(super) fn proxy_cost(check: &mut Check<'_>, cost: &schema::ProxyCost, default: ProxyCost) -> ProxyCost {
     ProxyCost {
         request: check.cost(cost.request.as_ref(), "request", default.request),
         response: check.cost(cost.response.as_ref(), "response", default.response),

@@ -12,6 +12,7 @@ mod data_plane;
 mod destinations;
 mod endpoints;
 mod faults;
+mod federation;
 mod hpa;
 mod istiod;
 mod kubernetes;
@@ -20,6 +21,7 @@ mod locality;
 mod mesh;
 mod moves;
 mod objectives;
+mod observability;
 mod outages;
 mod ranges;
 mod rate_table;
@@ -117,11 +119,13 @@ pub fn resolve(
 ) -> Checked<Resolved> {
     let mut check = Check { document, files, problems: Vec::new() };
     let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodels)?;
-    let network = clusters::resolve(&mut check, scenario, &application, strategy);
+    let mut network = clusters::resolve(&mut check, scenario, &application, strategy);
+    let federation = federation::resolve(&mut check, scenario, &application, &network);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let subsets = versions::subset_names(scenario);
     let version = mesh.istio_version;
     let services = services::resolve(&mut check, scenario, &application, &network, &subsets, version);
+    federation::check_protocols(&mut check, scenario, &application, &services);
     let (authorization_policies, peer_authentications) =
         access::resolve(&mut check, scenario, &application, &services, &mesh);
     let run = &scenario.run;
@@ -141,6 +145,9 @@ pub fn resolve(
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =
         changes::of_configuration(&mut check, scenario, &application, &network, (&subsets, version), end);
+    let observability =
+        observability::resolve(&mut check, scenario.observability.as_ref().map(Spanned::get_ref), &network);
+    federation::place_offloaded(federation.as_ref(), &application, &mut network.deployments);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
     let description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
@@ -158,6 +165,7 @@ pub fn resolve(
         hosts: network.hosts,
         clusters: network.clusters,
         links: network.links,
+        federation,
         deployments: network.deployments,
         populations,
         faults: faults.pods,
@@ -166,6 +174,7 @@ pub fn resolve(
         repeated_faults: faults.repeated,
         kubernetes,
         istiod,
+        observability,
         time_series,
         keeps_decisions: false,
     };

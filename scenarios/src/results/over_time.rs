@@ -317,6 +317,13 @@ fn metric_values(
     ]
 }
 
+/// The provider that a node of a consumer stands for.
+fn provider(description: &Description, consumer: ClusterId, node: u32) -> String {
+    let own = description.clusters[consumer].nodes.len();
+    let peering = description.liqo().and_then(|it| it.providers_of(consumer).nth(node as usize - own));
+    peering.map_or_else(String::new, |it| description.clusters[it.provider].name.clone())
+}
+
 /// `pod_events.csv`: a row per step in the life of a pod.
 pub(super) fn pod_rows(
     csv: &mut Csv<'_>,
@@ -329,9 +336,14 @@ pub(super) fn pod_rows(
         for record in &figures.control[cluster].pods {
             let detail = match record.step {
                 PodStep::Scheduled(node) => format!("{cluster_name}-{}", node + 1),
+                PodStep::Offloaded(node) => provider(description, cluster, node),
                 PodStep::Unschedulable(unfit) => unfit.name().to_owned(),
                 PodStep::Ended(killed) if killed > 0 => format!("{killed} requests killed"),
-                PodStep::Created | PodStep::Ready | PodStep::Deleted | PodStep::Ended(_) => String::new(),
+                PodStep::Created
+                | PodStep::Refused
+                | PodStep::Ready
+                | PodStep::Deleted
+                | PodStep::Ended(_) => String::new(),
             };
             let name = service(description, record.service);
             let row = [

@@ -285,6 +285,12 @@ impl Names<'_> {
             PodStep::Scheduled(node) => {
                 ("scheduler", "scores", format!("{pod} goes to {}", self.node(cluster, node)))
             }
+            PodStep::Offloaded(_) => (
+                "scheduler",
+                "scores",
+                format!("{pod} goes to a virtual node, and its order to the provider"),
+            ),
+            PodStep::Refused => ("Liqo", "quota", format!("the provider does not let {pod} in")),
             PodStep::Ready => ("kubelet", "readiness probe", format!("{pod} is ready")),
             PodStep::Deleted => {
                 ("API server", "deletion, terminationGracePeriodSeconds", format!("{pod} is deleted"))

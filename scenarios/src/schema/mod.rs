@@ -8,10 +8,12 @@ pub mod calibration;
 pub mod changes;
 pub mod endpoints;
 pub mod faults;
+pub mod federation;
 pub mod istiod;
 pub mod kubernetes;
 pub mod law;
 pub mod objective;
+pub mod observability;
 pub mod quantity;
 pub mod services;
 pub mod time_of_day;
@@ -59,6 +61,15 @@ pub struct Scenario {
     /// What it shows.
     #[serde(rename = "description")]
     pub _description: Option<String>,
+    /// What joins the clusters.
+    pub federation: Option<Spanned<federation::Federation>>,
+    /// What Liqo is told.
+    pub liqo: Option<Spanned<federation::Liqo>>,
+    /// The gateways between networks.
+    pub east_west_gateway: Option<Spanned<federation::EastWestGateway>>,
+    /// Who runs whose pods under Liqo, by name.
+    #[serde(default)]
+    pub peerings: BTreeMap<String, Spanned<federation::Peering>>,
     /// How long and how often.
     #[serde(default)]
     pub run: Run,
@@ -104,6 +115,8 @@ pub struct Scenario {
     pub faults: Vec<Spanned<faults::Fault>>,
     /// How istiod paces its pushes.
     pub istiod: Option<Spanned<istiod::Istiod>>,
+    /// Where observability stands.
+    pub observability: Option<Spanned<observability::Observability>>,
     /// Kubernetes itself.
     #[serde(default)]
     pub kubernetes: kubernetes::Kubernetes,
@@ -265,6 +278,9 @@ pub struct Cluster {
     /// Labels of its pods and proxies.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What passing Liqo's gateways here takes, where it differs.
+    #[serde(default)]
+    pub liqo_gateway: federation::LiqoGateway,
     /// The autoscalers of services here, where they differ.
     #[serde(default)]
     pub hpa: BTreeMap<String, Spanned<kubernetes::Hpa>>,

@@ -1,6 +1,7 @@
 //! What a description tells before it is run.
 
 use super::farther_first::farther_first;
+use super::federation::of_federation;
 use super::warning::Warning;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::analysis::workloads::CpuBound;
@@ -86,6 +87,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(subsets_without_pods(resolved));
     }
     warnings.extend(lost_for_ever(resolved));
+    warnings.extend(of_federation(resolved));
     warnings.extend(faults_without_pods(resolved));
     warnings.extend(sent_in_warm_up(resolved));
     warnings.extend(changes_without_effect(resolved));

@@ -3,6 +3,7 @@
 mod after_run;
 mod before_run;
 mod farther_first;
+mod federation;
 mod warning;
 
 pub use after_run::after_run;

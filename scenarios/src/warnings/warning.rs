@@ -243,6 +243,49 @@ pub enum Warning {
         /// Requests in its cells in the last quarter.
         to: f64,
     },
+    /// A provider has less than it grants.
+    SliceLargerThanProvider {
+        /// Under which strategy.
+        strategy: String,
+        /// Whose slice.
+        consumer: String,
+        /// Of whom.
+        provider: String,
+        /// What: CPU (cores) or memory (GiB).
+        what: &'static str,
+        /// Granted.
+        granted: f64,
+        /// There.
+        has: f64,
+    },
+    /// A provider asks for limits that Istio's sidecars do not have.
+    HardWithSidecar {
+        /// Under which strategy.
+        strategy: String,
+        /// Who.
+        provider: String,
+    },
+    /// East-west gateways, and nobody who ejects one that cannot be reached.
+    GatewaysWithoutDetection {
+        /// Under which strategy.
+        strategy: String,
+        /// Of which services.
+        services: Vec<String>,
+    },
+    /// East-west gateways, and no mTLS by which they tell services apart.
+    GatewaysWithoutMtls {
+        /// Under which strategy.
+        strategy: String,
+    },
+    /// What users of a cluster call runs elsewhere alone.
+    FailsWhenCut {
+        /// Under which strategy.
+        strategy: String,
+        /// Whose users.
+        cluster: String,
+        /// What.
+        services: Vec<String>,
+    },
     /// A trace was taken under other conditions than the scenario's.
     TraceDiffers {
         /// What differs.
@@ -314,6 +357,35 @@ impl fmt::Display for Warning {
                 f,
                 "strategy `{strategy}`: the locality_lb_setting of {} has no effect without outlier detection; write \
                  outlier_detection = {{ consecutive_5xx_errors = 5 }} into the traffic_policy",
+                services.join(", ")
+            ),
+            Self::SliceLargerThanProvider { strategy, consumer, provider, what, granted, has } => write!(
+                f,
+                "strategy `{strategy}`: the slice of `{consumer}` at `{provider}` is {granted} {what}, and `{provider}` \
+                 has {has}: Liqo does not compare them, and what does not fit is Pending at the provider for ever; ask \
+                 for less"
+            ),
+            Self::HardWithSidecar { strategy, provider } => write!(
+                f,
+                "strategy `{strategy}`: provider `{provider}` lets in only pods whose limits equal their requests; those \
+                 of Istio's sidecar do not, so nothing with a sidecar gets in; write mesh.sidecar.requests = {{ cpu = \
+                 \"2\", memory = \"1Gi\" }}, or another enforcement"
+            ),
+            Self::GatewaysWithoutDetection { strategy, services } => write!(
+                f,
+                "strategy `{strategy}`: {} are reached through gateways, and nothing ejects one behind a link that is \
+                 cut: no control plane tells of it; write outlier_detection into the traffic_policy",
+                services.join(", ")
+            ),
+            Self::GatewaysWithoutMtls { strategy } => write!(
+                f,
+                "strategy `{strategy}`: without mesh.mtls no gateway can tell services apart, and endpoints of other \
+                 clusters are left out; write mesh.mtls = true"
+            ),
+            Self::FailsWhenCut { strategy, cluster, services } => write!(
+                f,
+                "strategy `{strategy}`: what users of `{cluster}` call needs {}, which run in other clusters alone: it \
+                 fails while `{cluster}` is cut off",
                 services.join(", ")
             ),
             Self::UnknownTrafficDistribution { strategy, services, version } => write!(

@@ -4,6 +4,8 @@
 //! All pods of a cluster are scraped at the same moments, and all its autoscalers synced at the same
 //! moments, each from a random one on. A decision is written to the Deployment at once.
 //!
+//! Where observability stands in one cluster, metrics beside CPU are what Prometheus has (`central`), if it can be asked.
+//!
 //! # Assumptions
 //! - The CPU time of handshakes is nobody's. Effect: a sidecar that makes many new connections shows
 //!   less than it uses.
@@ -18,7 +20,7 @@ use crate::cluster::event::Event;
 use crate::envoy::proxies::Proxy;
 use crate::kubernetes::hpa::observations::{Observations, PodReading, Readings};
 use crate::kubernetes::hpa::pod_groups::PodState;
-use crate::kubernetes::metrics_server::{Counters, CpuRequests, PodHistory};
+use crate::kubernetes::metrics_server::{Counters, CpuRequests, PodHistory, Reads};
 use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::telemetry::control_log::ScalingDecision;
@@ -29,12 +31,13 @@ impl Control {
     /// All pods, of which these are the cells, are scraped.
     pub(in crate::cluster) fn scrape_metrics(&mut self, at: &mut Around<'_>, cells: &[Cell]) {
         let settings = &at.topology.description.kubernetes.metrics;
-        let kept = settings.pods_window.as_nanos().div_ceil(settings.resolution.as_nanos().max(1)) as usize;
+        let kept = settings.scrapes_kept();
         self.histories.resize_with(at.pods.len(), PodHistory::default);
         for (slot, cell) in cells.iter().enumerate() {
             let pod = at.pods[slot];
             // Of a container that has died a kubelet says nothing.
-            let runs = matches!(pod.stage, PodStage::Ready | PodStage::Starting | PodStage::Terminating)
+            let runs = !pod.offloaded
+                && matches!(pod.stage, PodStage::Ready | PodStage::Starting | PodStage::Terminating)
                 && pod.runs_from <= at.now
                 && !at.topology.faults.is_dead(at.pods.pod_in(slot), at.now)
                 && !at.is_node_lost(slot, at.now);
@@ -43,6 +46,7 @@ impl Control {
                 let application_cpu = at.compute.used_at(at.pods.container_of(slot), at.now);
                 let counters = counters_of(application_cpu, sidecar.map(|it| &at.proxies[it]), cell, at.now);
                 self.histories[slot].scrape(at.now, counters, kept);
+                self.tell_counters(at, slot);
             }
         }
         at.schedule(at.now.saturating_add(settings.resolution), Event::MetricsScraped);
@@ -69,12 +73,19 @@ impl Control {
         let Some((autoscaler, spec)) = state.autoscaler.as_mut().zip(spec) else { return };
         let requests = cpu_requests(at.topology, state.service);
         let unread = PodHistory::default();
+        let is_central = at.topology.description.observability.is_some();
+        let is_reached = at.observability_is_reached();
+        // Of what runs at a provider its API server tells.
+        let asks_prometheus =
+            |slot: usize, reads: Reads| is_central && !reads.is_of_cpu() && !at.pods[slot].offloaded;
+        let history = |slot: usize, reads: Reads| match asks_prometheus(slot, reads) {
+            true => self.central.get(slot).filter(|_| is_reached),
+            false => self.histories.get(slot),
+        };
         let read = |reads| -> Vec<PodReading> {
             let window = settings.metrics.pods_window;
-            listed
-                .iter()
-                .map(|(slot, _)| self.histories.get(*slot).unwrap_or(&unread).read(reads, requests, window))
-                .collect()
+            let reading = |slot| history(slot, reads).unwrap_or(&unread).read(reads, requests, window);
+            listed.iter().map(|(slot, _)| reading(*slot)).collect()
         };
         let readings: Vec<Vec<PodReading>> = spec.reads.iter().map(|&reads| read(reads)).collect();
         let readings: Vec<Readings<'_>> =

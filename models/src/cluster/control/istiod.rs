@@ -279,9 +279,10 @@ impl Pacing {
                         sidecars.insert(pod, TargetId::from_index(targets.len()));
                         Addressee::SidecarOf(pod)
                     }
-                    ProxyKind::Gateway | ProxyKind::Ztunnel(_) | ProxyKind::Waypoint(_) => {
-                        Addressee::Standing(proxy)
-                    }
+                    ProxyKind::Gateway
+                    | ProxyKind::EastWest
+                    | ProxyKind::Ztunnel(_)
+                    | ProxyKind::Waypoint(_) => Addressee::Standing(proxy),
                 };
                 targets.push(Target {
                     cluster,

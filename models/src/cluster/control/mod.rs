@@ -2,9 +2,12 @@
 
 mod api_server;
 mod autoscaling;
+mod central;
 mod istiod;
+mod liqo;
 mod nodes;
 mod pods_come_and_go;
+mod shadows;
 mod start_work;
 mod state;
 

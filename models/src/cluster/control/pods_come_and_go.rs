@@ -98,6 +98,9 @@ impl Control {
     fn reconcile_once(&mut self, at: &mut Around<'_>, deployment: usize) -> bool {
         let now = at.now;
         let state = &self.deployments[deployment];
+        if state.for_others {
+            return false;
+        }
         let (wanted, revision) = (state.wanted, state.revision);
         let rollout = at.topology.description.kubernetes.workload(state.service).rollout;
         let service = state.service;
@@ -155,6 +158,7 @@ impl Control {
         }
         match pod.stage {
             PodStage::Pending => self.schedule_pod(at, slot),
+            PodStage::Starting if pod.offloaded => self.ask_provider(at, slot),
             PodStage::Starting => self.pod_starts(at, slot),
             PodStage::Terminating => return pod.ends_from <= at.now,
             PodStage::Absent | PodStage::Ready => {}
@@ -175,10 +179,11 @@ impl Control {
         let deployment = self.deployment_of(at.pods, slot);
         let state = &self.deployments[deployment];
         let workload = settings.workload(state.service);
+        let asks = at.topology.description.asks_of_nodes(state.service, at.here);
         let needs = PodNeeds {
             requests: &state.requests,
-            node_selector: workload.node_selector.as_ref(),
-            tolerations: &workload.tolerations,
+            node_selector: asks.node_selector.as_ref(),
+            tolerations: &asks.tolerations,
         };
         let alike = self.alike(at.pods, deployment, at.pods[slot].revision);
         match choose(settings.controller.version, &self.nodes, &needs, &alike) {
@@ -191,7 +196,10 @@ impl Control {
             }
             Ok(node) => {
                 self.nodes[node].resources.add(&state.requests);
-                self.start_pod(at, slot, node, &workload);
+                match self.provider(node) {
+                    Some(_) => self.offload(at, slot, node),
+                    None => self.start_pod(at, slot, node, &workload),
+                }
             }
         }
     }
@@ -270,6 +278,9 @@ impl Control {
         let sidecar = sidecar_of(at, slot);
         self.record(at, slot, PodStep::Deleted);
         let pod = at.pods.life_mut(slot);
+        if pod.offloaded && matches!(pod.stage, PodStage::Starting | PodStage::Ready) {
+            return self.delete_offloaded(at, slot);
+        }
         match pod.stage {
             PodStage::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.
@@ -334,7 +345,7 @@ impl Control {
         self.pod_dies(slot);
     }
 
-    fn record(&self, at: &mut Around<'_>, slot: usize, step: PodStep) {
+    pub(super) fn record(&mut self, at: &mut Around<'_>, slot: usize, step: PodStep) {
         let pod = at.pods.pod_in(slot);
         at.recorder.pod_stepped(PodRecord {
             at: at.now,
@@ -343,11 +354,12 @@ impl Control {
             generation: at.pods[slot].generation,
             step,
         });
+        self.tell_consumer(at, slot, step);
     }
 }
 
 /// A pod is made, in a slot that is free or in a new one: tells which.
-fn make_pod(at: &mut Around<'_>, service: ServiceId, revision: u32) -> usize {
+pub(super) fn make_pod(at: &mut Around<'_>, service: ServiceId, revision: u32) -> usize {
     // What is announced of a pod is announced before another has its number.
     let rests = ADDRESS_RESTS.max(at.topology.description.kubernetes.pods.endpoint_delay);
     if let Some(slot) = at.pods.free_slot(service, at.now, rests) {

@@ -54,6 +54,8 @@ impl Control {
         let slot = at.pods.slot_of(pod);
         let life = at.pods[slot];
         let begins = match life.stage {
+            // What would burn is in another cluster.
+            _ if life.offloaded => false,
             PodStage::Starting => life.works && life.runs_from <= at.now,
             PodStage::Ready => life.works || at.topology.burns_after_ready(pod),
             PodStage::Absent | PodStage::Pending | PodStage::Terminating => false,

@@ -2,6 +2,7 @@
 
 use super::istiod::Istiod;
 use super::nodes::NodesWatch;
+use super::shadows::Liqo;
 use crate::cluster::pods::Pods;
 use crate::ids::{ClusterId, ServiceId};
 use crate::kubernetes::deployment::OwnedPod;
@@ -10,7 +11,7 @@ use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::PodHistory;
 use crate::kubernetes::pod::{ImageCache, PodStage, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
-use crate::kubernetes::scheduler::resources::PodRequests;
+use crate::kubernetes::scheduler::resources::{PodRequests, Resource};
 use crate::kubernetes::settings::ChangeKind;
 use crate::world::placement::{empty_nodes, requests_of};
 use crate::world::topology::Topology;
@@ -27,10 +28,16 @@ pub struct Control {
     pub(super) images: Vec<ImageCache>,
     /// What is measured of its pods, by slot; empty until they are scraped.
     pub(super) histories: Vec<PodHistory>,
+    /// What Prometheus has of them, where it asks all clusters from one.
+    pub(super) central: Vec<PodHistory>,
+    /// Calls whose spans it was offered.
+    pub(super) calls_traced: u64,
     /// Its istiod.
     pub(super) istiod: Istiod,
     /// Its nodes as they are watched, where one is ever lost.
     pub(super) watch: Option<Box<NodesWatch>>,
+    /// Its pods at others, and those of others here.
+    pub(super) liqo: Option<Box<Liqo>>,
 }
 
 /// A Deployment as it is.
@@ -38,6 +45,8 @@ pub struct Control {
 pub struct DeploymentState {
     /// The service that its pods run.
     pub service: ServiceId,
+    /// Whether consumers decide on its pods.
+    pub for_others: bool,
     /// Whether it has been made, and not deleted since.
     pub exists: bool,
     /// Pods that it wants.
@@ -59,8 +68,11 @@ impl Control {
             nodes: Vec::new(),
             images: Vec::new(),
             histories: Vec::new(),
+            central: Vec::new(),
+            calls_traced: 0,
             istiod: Istiod::new(cluster, topology),
             watch: NodesWatch::new(cluster, topology),
+            liqo: Liqo::new(cluster, topology),
         }
     }
 
@@ -85,8 +97,10 @@ impl Control {
 
     /// A pod dies: the metrics server knows nothing of what was before.
     pub(in crate::cluster) fn pod_dies(&mut self, slot: usize) {
-        if let Some(history) = self.histories.get_mut(slot) {
-            history.clear();
+        for histories in [&mut self.histories, &mut self.central] {
+            if let Some(history) = histories.get_mut(slot) {
+                history.clear();
+            }
         }
     }
 
@@ -134,6 +148,34 @@ impl Control {
         slots.iter().filter_map(|&slot| owned(slot as usize)).collect()
     }
 
+    /// Checks that nodes count the pods that stand on them, and quotas those that run for their consumers.
+    ///
+    /// # Panics
+    /// If one counts what is not there, or does not count what is.
+    pub fn check_nodes(&self, pods: &Pods) {
+        let stands = |slot: usize| {
+            matches!(pods[slot].stage, PodStage::Starting | PodStage::Ready | PodStage::Terminating)
+        };
+        for (number, node) in self.nodes.iter().enumerate() {
+            let here = (0..pods.len()).filter(|&slot| stands(slot) && pods[slot].node as usize == number);
+            let (mut count, mut milli_cpu) = (0, 0);
+            for slot in here {
+                let requests = &self.deployments[self.deployment_of(pods, slot)].requests;
+                count += 1;
+                milli_cpu += requests.requested.amount(Resource::CPU);
+            }
+            let counted = (node.resources.pods(), node.resources.requested().requested.amount(Resource::CPU));
+            assert_eq!(counted, (count, milli_cpu), "node {number}: pods, and what they request");
+        }
+        if let Some(liqo) = &self.liqo {
+            liqo.check_quotas(|slot| {
+                let requests = &self.deployments[self.deployment_of(pods, slot)].requests;
+                let counts = !matches!(pods[slot].stage, PodStage::Terminating | PodStage::Absent);
+                if counts { requests.requested.amount(Resource::CPU) } else { 0 }
+            });
+        }
+    }
+
     /// How many pods of a revision of a Deployment each node has, those that are being deleted apart.
     pub(super) fn alike(&self, pods: &Pods, deployment: usize, revision: u32) -> Vec<u32> {
         let mut alike = vec![0; self.nodes.len()];
@@ -168,6 +210,7 @@ fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> 
         let autoscaler = description.kubernetes.autoscaler(deployment.service, cluster);
         DeploymentState {
             service: deployment.service,
+            for_others: description.liqo().is_some_and(|it| it.provides(deployment.service, cluster)),
             exists: deployment.replicas > 0 || !offloaded(deployment.service),
             wanted: deployment.replicas,
             revision: 0,

@@ -36,6 +36,8 @@ pub struct Call {
     pub path: ClusterPath,
     /// The worker of the sidecar, or of the cell without one, that accepted the connection.
     pub server_worker: u16,
+    /// The worker of the east-west gateway before the pod, if there is one.
+    pub gateway_worker: u16,
     /// The worker process that serves it.
     pub cell_worker: u16,
     /// Groups that are not done.

@@ -69,10 +69,10 @@ impl Outbound {
         connection: Handle<ClientConnection>,
     ) -> bool {
         let state = self.hops[hop];
-        let path = at.path_to(state.pod);
+        let (path, pod) = (at.path_to(state.pod), self.pools[connection].pod);
         let before = self.pools[connection].stalled.filter(|fate| at.now < fate.at());
         let fate = before.unwrap_or_else(|| {
-            let ends = self.ends_of(at, &state, state.pod);
+            let ends = self.ends_of(at, &state, pod);
             of_segment(at.now, &path, |sent| is_swallowed(at, &ends, sent, &path))
         });
         if fate == Fate::Passes(at.now) {

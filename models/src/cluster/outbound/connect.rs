@@ -105,13 +105,11 @@ impl Outbound {
 
     /// The connection of an attempt that ends without an answer is closed, if it is not lost already.
     pub(super) fn close_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, is_lost: bool) {
-        let state = &mut self.hops[hop];
         // Without one, the attempt met a connection that was closed already.
-        let Some(connection) = state.connection.take() else { return };
-        let state = *state;
+        let Some(connection) = self.hops[hop].connection.take() else { return };
         // Over HTTP/2 only the request is reset, unless the server is gone.
         let gone = is_lost
-            || at.topology.faults.is_dead(state.pod, at.now)
+            || at.topology.faults.is_dead(self.pools[connection].pod, at.now)
             || self.pools.is_lost(connection, at.now);
         let left = self.pools.abandon(connection, !gone);
         self.has_left(at, left, hop);
@@ -121,11 +119,11 @@ impl Outbound {
     pub(super) fn attempt_is_answered(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, response: &Response) {
         let state = &mut self.hops[hop];
         let connection = state.connection.take().expect("an answer comes over a connection");
-        let (pod, faults, policy) = (state.pod, &at.topology.faults, policy_of(at, state));
+        let (faults, policy) = (&at.topology.faults, policy_of(at, state));
         let kept = self.pools.rest(connection, at.now, response.closes_at, policy);
         kept.window = response.window;
         if !faults.is_empty() {
-            kept.closes_at = kept.closes_at.min(faults.next_crash(pod, kept.opened));
+            kept.closes_at = kept.closes_at.min(faults.next_crash(kept.pod, kept.opened));
         }
         let pool = kept.pool;
         let most = self.kept_most(pool);
@@ -234,14 +232,16 @@ impl Outbound {
     /// An attempt that was handed over: what its server learns of it.
     pub(crate) fn request_of(&self, at: &Around<'_>, hop: Handle<Hop>) -> Request {
         let state = &self.hops[hop];
-        let (server_worker, window) = match state.connection.map(|it| &self.pools[it]) {
-            Some(connection) => (connection.server_worker, connection.window),
+        let (pod, server_worker, gateway_worker, window) = match state.connection.map(|it| &self.pools[it]) {
+            Some(connection) => {
+                (connection.pod, connection.server_worker, connection.gateway_worker, connection.window)
+            }
             // A datagram.
             None => {
                 let service = at.topology.pod_ids.service_of(state.pod);
                 let workers = at.topology.application().services[service].workers;
                 let window = Window::new(at.now, at.topology.tcp_of(state.pod));
-                (worker_of_datagram(state.attempt_address(), workers), window)
+                (state.pod, worker_of_datagram(state.attempt_address(), workers), 0, window)
             }
         };
         Request {
@@ -252,9 +252,10 @@ impl Outbound {
             work: state.work,
             address: state.attempt_address(),
             endpoint: endpoint_of(at, state),
-            pod: state.pod,
+            pod,
             path: state.path,
             server_worker,
+            gateway_worker,
             window,
         }
     }

@@ -70,12 +70,12 @@ impl Outbound {
         let one_way = |pod| topology.path(here, topology.pod_ids.cluster_of(pod), now).one_way;
         match self.pools.take_kept(pool, now, one_way) {
             Kept::Open(connection) => {
-                let pod = self.pools[connection].pod;
-                self.begin_attempt(at, hop, pod);
+                let host = at.topology.host_of(here, self.pools[connection].pod);
+                self.begin_attempt(at, hop, host);
                 self.dispatch(at, hop, connection);
             }
             Kept::Closed(pod) => {
-                self.begin_attempt(at, hop, pod);
+                self.begin_attempt(at, hop, at.topology.host_of(here, pod));
                 self.meet_close(at, hop);
             }
             Kept::Nothing => return false,

@@ -144,13 +144,13 @@ impl Outbound {
         let service = at.topology.pod_ids.service_of(state.pod);
         let counts =
             at.topology.is_behind_sidecar(state.pod) && at.topology.upstreams.limits_servers(service);
-        if counts && state.connection.is_some() {
+        if let Some(connection) = state.connection.filter(|_| counts) {
             at.hand(Handed::GivenUp(GivenUp {
                 client: at.here,
                 hop,
                 flow: at.flow(state.caller.map(|caller| caller.pod), state.pod),
                 address: state.attempt_address(),
-                pod: state.pod,
+                pod: self.pools[connection].pod,
                 work: state.work,
             }));
         }

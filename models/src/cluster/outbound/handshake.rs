@@ -24,11 +24,12 @@ use crate::envoy::outlier_detection::HostResult;
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::upstream::AttemptResult;
 use crate::ids::{PodId, PoolId};
+use crate::multi_network::gateway::choose;
 use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
-use meshsim_core::random::uniform_index;
+use meshsim_core::random::{Address, uniform_index};
 use meshsim_core::{Handle, SimDuration, SimTime};
 
 const FOR_EVER: SimDuration = SimDuration::from_nanos(u64::MAX);
@@ -70,9 +71,15 @@ impl Outbound {
             server.workers
         };
         let address = at.next_draw();
+        let pod = self.behind_gateway(at, pod, address);
         let worker = uniform_index(&mut draw(address, Purpose::AcceptingWorker), usize::from(workers));
         let window = Window::new(at.now, at.topology.tcp_of(pod));
         let connection = self.pools.open(at.now, pool, pod, worker as u16, window);
+        if let Some(gateways) = at.topology.description.east_west() {
+            let mut rng = draw(address, Purpose::GatewayWorker);
+            let worker = uniform_index(&mut rng, usize::from(gateways.workers()));
+            self.pools[connection].gateway_worker = worker as u16;
+        }
         at.recorder.counted(at.now, service, Counter::Connections);
         let gives_up = at.now.saturating_add(self.patience(at, hop, pool));
         match self.handshake(at, hop, connection) {
@@ -82,6 +89,21 @@ impl Outbound {
             Ok(ends) | Err(ends) => at.schedule(ends.min(gives_up), Event::ConnectionFails(connection)),
         }
         connection
+    }
+
+    /// The pod to which the gateway before some pods passes a new connection on, if there is one before them; themselves
+    /// if there is none to be passed on to.
+    fn behind_gateway(&self, at: &Around<'_>, pod: PodId, address: Address) -> PodId {
+        let ids = at.topology.pod_ids;
+        if at.topology.description.east_west().is_none() || !ids.is_behind_gateway(pod) {
+            return pod;
+        }
+        let all = self.ready_pods(at.topology, at.topology.front_of(pod));
+        let alike = |it: PodId| (ids.cluster_of(it), ids.service_of(it));
+        let ready: Vec<PodId> =
+            (0..all.len()).map(|rank| all.pod(rank)).filter(|&it| alike(it) == alike(pod)).collect();
+        let connections = |pod| self.pools.count_to(pod);
+        choose(&ready, connections, &mut draw(address, Purpose::GatewayBalance)).unwrap_or(pod)
     }
 
     /// When a connection that is asked for now is ready, if its client waits for so long.
@@ -100,7 +122,10 @@ impl Outbound {
             return Err(at.now + at.topology.path_within(at.here).round_trip);
         }
         let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
-        let dies = !faults.is_empty() && faults.is_dead(pod, syn + path.one_way);
+        let ids = at.topology.pod_ids;
+        let dies = (!faults.is_empty() && faults.is_dead(pod, syn + path.one_way))
+            // A gateway closes what it cannot pass on.
+            || (at.topology.description.east_west().is_some() && ids.is_behind_gateway(pod));
         let here = at.topology.pod_ids.cluster_of(pod) == at.here;
         if dies || (here && at.is_down(pod, at.pods.slot_of(pod))) {
             return Err(syn + path.round_trip);
@@ -123,6 +148,10 @@ impl Outbound {
         }
         if !here {
             let server = at.topology.pod_ids.cluster_of(pod);
+            if at.topology.description.east_west().is_some() {
+                // The gateway connects to the pod, and TLS's round trip goes on to there.
+                ready += at.topology.description.clusters[server].local_delay * 4;
+            }
             at.recorder.connects(at.now, server, handshake.wire_bytes(&path));
         }
         Ok(ready)

@@ -35,7 +35,12 @@ impl Outbound {
     /// A pod of another cluster, so far away, has closed its connections.
     pub(crate) fn remote_pod_ended(&mut self, at: &Around<'_>, pod: PodId) {
         let away = at.topology.path(at.topology.pod_ids.cluster_of(pod), at.here, at.now).one_way;
-        self.close_connections(pod, SimTime::from_nanos(at.now.as_nanos().saturating_sub(away.as_nanos())));
+        let closed = SimTime::from_nanos(at.now.as_nanos().saturating_sub(away.as_nanos()));
+        match at.topology.is_behind_gateway(at.here, pod) {
+            // Others of the pool lead to other pods.
+            true => self.pools.server_closed(pod, closed),
+            false => self.close_connections(pod, closed),
+        }
     }
 
     /// A pod closed all its connections at `closed`.

@@ -20,10 +20,14 @@ impl Outbound {
             Push::Content { number, news: News::Endpoint { pod, what } } => {
                 at.proxies.comes(number, None);
                 let configuration = at.proxies.configuration();
-                let is_there = |pod| at.pods[at.pods.slot_of(pod)].stage != PodStage::Absent;
+                let is_there = |pod| {
+                    let life = &at.pods[at.pods.slot_of(pod)];
+                    life.stage != PodStage::Absent && !life.offloaded
+                };
                 let numbers = (number, at.proxies.least_pushed(is_there));
                 self.endpoints.change(at.topology, at.here, (pod, what), configuration, numbers, at.now);
-                if what == EndpointNews::Leaves {
+                // Whoever is in another network knows the gateway alone.
+                if what == EndpointNews::Leaves && !at.topology.is_behind_gateway(at.here, pod) {
                     self.pools.retire(pod);
                 }
                 false

@@ -110,6 +110,7 @@ fn request(bench: &Bench, pod: PodId) -> Request {
         pod,
         path: ClusterPath::default().then(EDGE),
         server_worker: 0,
+        gateway_worker: 0,
         window: Window::new(SimTime::ZERO, &bench.topology.description.clusters[EDGE].tcp),
     }
 }

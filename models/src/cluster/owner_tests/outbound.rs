@@ -35,6 +35,7 @@ fn outbound_takes_a_request_through_its_proxy_to_a_pod() {
         work: request.work,
         address: request.address,
         pod: request.pod,
+        gateway_worker: 0,
         answer: Answer { status: Status::Ok, body: 10 },
         took: SimDuration::ZERO,
         window: request.window,

@@ -47,6 +47,8 @@ fn random_description(rng: &mut Draw) -> Description {
         }
     }
     let mut description = Description {
+        federation: None,
+        observability: None,
         seed: 1,
         warm_up: SimDuration::ZERO,
         duration: SimDuration::from_secs(1),

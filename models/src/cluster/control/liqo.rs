@@ -1,0 +1,248 @@
+//! Pods of a consumer on its providers: acts on what `liqo/{pod_mutation, virtual_node, quota}` say.
+//!
+//! # Models
+//! The consumer's scheduler chooses among its own nodes and those that stand for its providers. A pod that is bound to
+//! such a node stays as an object of the consumer, which its controllers go by; what runs is another pod, which the
+//! provider makes when the order has crossed the link and its quota lets it in, and which the provider's scheduler places
+//! by the provider's own rules. That it is ready, or has ended, crosses the link back. A pod that the quota refuses stays
+//! bound, and is asked for again after 5 ms, 10 ms, and so on up to 1000 s. Several consumers meet on a provider's nodes,
+//! each within a quota of its own.
+//!
+//! Autoscalers stand at the consumer: what a provider scrapes of an offloaded pod crosses the link to them.
+//!
+//! # Assumptions
+//! - Offloaded services begin a run without pods: the first are made when it begins, and take their time.
+//! - The virtual kubelet, the API servers and their watches take no time of their own.
+//! - Endpoints of offloaded pods are announced by the provider's API server to every istiod that watches it, which takes as
+//!   long as the way over the consumer's.
+//! - A container's limit of memory is its request; Istio's sidecar has its defaults (2 cores, 1 GiB).
+//! - What is known of a fault of an offloaded pod reaches the consumer's controllers not at all: they see a ready pod.
+//!   Effect: none on traffic; a Deployment makes no replacement, as with Liqo it does not either.
+//!
+//! # Source
+//! liqotech/liqo v1.2.0 `pkg/virtualKubelet/reflection/workload/podns.go`, `pkg/liqo-controller-manager/offloading/
+//! shadowpod-controller`, `pkg/webhooks/shadowpod`; client-go `util/workqueue/default_rate_limiters.go`.
+
+use super::pods_come_and_go::{make_pod, pod_advances_at, try_to_schedule};
+use super::shadows::Shadow;
+use super::state::Control;
+use crate::cluster::around::Around;
+use crate::cluster::handed::Handed;
+use crate::cluster::news::{ShadowName, ShadowNews};
+use crate::ids::{ClusterId, ServiceId};
+use crate::kubernetes::metrics_server::{Counters, PodHistory};
+use crate::kubernetes::pod::PodStage;
+use crate::kubernetes::scheduler::resources::{Resource, ResourceList};
+use crate::liqo::quota::Container;
+use crate::telemetry::control_log::PodStep;
+use crate::world::topology::Topology;
+use meshsim_core::SimDuration;
+
+/// The first gap before a pod that was refused is asked for again, and the longest.
+const FIRST_GAP: SimDuration = SimDuration::from_millis(5);
+const LONGEST_GAP: SimDuration = SimDuration::from_secs(1_000);
+
+/// What Istio limits its sidecar to: thousandths of a core, bytes.
+const SIDECAR_LIMITS: (u64, u64) = (2_000, 1 << 30);
+
+impl Control {
+    /// Who a node stands for, if for another cluster.
+    pub(super) fn provider(&self, node: usize) -> Option<ClusterId> {
+        self.liqo.as_ref()?.provider(node)
+    }
+
+    /// A pod here is bound to the node that stands for a provider.
+    pub(super) fn offload(&mut self, at: &mut Around<'_>, slot: usize, node: usize) {
+        at.pods.life_mut(slot).offload(node as u32, at.now);
+        if let Some(liqo) = &mut self.liqo {
+            liqo.refusals.insert(slot, 0);
+        }
+        self.record(at, slot, PodStep::Offloaded(node as u32));
+        self.ask_provider(at, slot);
+    }
+
+    /// The provider of a pod here that is not ready yet is asked to make it.
+    pub(super) fn ask_provider(&self, at: &mut Around<'_>, slot: usize) {
+        let (service, revision) = (at.pods.service_of(slot), at.pods[slot].revision);
+        self.tell_provider(at, slot, ShadowNews::Create { name: name_of(at, slot), service, revision });
+    }
+
+    /// A pod here that runs at a provider is deleted.
+    pub(super) fn delete_offloaded(&self, at: &mut Around<'_>, slot: usize) {
+        let life = at.pods.life_mut(slot);
+        life.stage = PodStage::Terminating;
+        life.deleted = at.now;
+        self.tell_provider(at, slot, ShadowNews::Delete { name: name_of(at, slot) });
+    }
+
+    fn tell_provider(&self, at: &mut Around<'_>, slot: usize, news: ShadowNews) {
+        if let Some(to) = self.provider(at.pods[slot].node as usize) {
+            at.hand(Handed::Shadow { to, news });
+        }
+    }
+
+    /// Something is told by the other side of a peering.
+    pub(in crate::cluster) fn shadow_news(
+        &mut self,
+        at: &mut Around<'_>,
+        from: ClusterId,
+        news: ShadowNews,
+        counters: &Counters,
+    ) {
+        match news {
+            ShadowNews::Create { name, service, revision } => {
+                self.provide(at, Shadow { consumer: from, name }, service, revision);
+            }
+            ShadowNews::Delete { name } => self.provide_no_more(at, Shadow { consumer: from, name }),
+            ShadowNews::Refused { name } => self.is_refused(at, name),
+            ShadowNews::Ready { name } => self.offloaded_is_ready(at, from, name),
+            ShadowNews::Ended { name } => self.offloaded_has_ended(at, name),
+            ShadowNews::Counted { name } => self.offloaded_is_counted(at, name, *counters),
+        }
+    }
+
+    /// A consumer wants a pod here.
+    fn provide(&mut self, at: &mut Around<'_>, shadow: Shadow, service: ServiceId, revision: u32) {
+        let containers = containers_of(at.topology, service, at.here);
+        let Some(liqo) = &mut self.liqo else { return };
+        let quota = liqo.quotas.get_mut(&shadow.consumer);
+        if !quota.is_some_and(|quota| quota.creates(shadow.name, &containers, &[])) {
+            let news = ShadowNews::Refused { name: shadow.name };
+            return at.hand(Handed::Shadow { to: shadow.consumer, news });
+        }
+        self.begin_to_change(at.here, at.topology, at.pods);
+        let slot = make_pod(at, service, revision);
+        if let Some(liqo) = &mut self.liqo {
+            liqo.shadows.insert(slot, shadow);
+        }
+        self.record(at, slot, PodStep::Created);
+        try_to_schedule(at, slot);
+    }
+
+    /// A consumer wants a pod here no more.
+    fn provide_no_more(&mut self, at: &mut Around<'_>, shadow: Shadow) {
+        let Some(liqo) = &mut self.liqo else { return };
+        if let Some(quota) = liqo.quotas.get_mut(&shadow.consumer) {
+            quota.deletes(&shadow.name);
+        }
+        match liqo.shadows.iter().find(|(_, it)| **it == shadow).map(|(&slot, _)| slot) {
+            Some(slot) => self.delete_pod(at, slot),
+            None => {
+                let news = ShadowNews::Ended { name: shadow.name };
+                at.hand(Handed::Shadow { to: shadow.consumer, news });
+            }
+        }
+    }
+
+    /// A pod here has come a step further: whose it is learns of it.
+    pub(super) fn tell_consumer(&mut self, at: &mut Around<'_>, slot: usize, step: PodStep) {
+        let Some(liqo) = &mut self.liqo else { return };
+        let Some(&Shadow { consumer, name }) = liqo.shadows.get(&slot) else { return };
+        let news = match step {
+            PodStep::Ready => ShadowNews::Ready { name },
+            PodStep::Ended(_) => {
+                liqo.shadows.remove(&slot);
+                ShadowNews::Ended { name }
+            }
+            _ => return,
+        };
+        at.hand(Handed::Shadow { to: consumer, news });
+    }
+
+    /// What was scraped of a pod here goes to whose it is, if an autoscaler there wants to know.
+    pub(super) fn tell_counters(&self, at: &mut Around<'_>, slot: usize) {
+        let Some(Shadow { consumer, name }) =
+            self.liqo.as_ref().and_then(|it| it.shadows.get(&slot).copied())
+        else {
+            return;
+        };
+        let kubernetes = &at.topology.description.kubernetes;
+        if kubernetes.autoscaler(at.pods.service_of(slot), consumer).is_some() {
+            at.hand(Handed::Shadow { to: consumer, news: ShadowNews::Counted { name } });
+        }
+    }
+
+    /// What was scraped last of the pod that some news are of.
+    pub(in crate::cluster) fn counters_of(&self, news: ShadowNews) -> Counters {
+        let ShadowNews::Counted { name } = news else { return Counters::default() };
+        let shadows = self.liqo.as_ref().map(|it| &it.shadows);
+        let slot = shadows.and_then(|it| it.iter().find(|(_, it)| it.name == name).map(|(&slot, _)| slot));
+        slot.and_then(|slot| self.histories.get(slot)?.newest()).unwrap_or_default()
+    }
+
+    fn is_refused(&mut self, at: &mut Around<'_>, name: ShadowName) {
+        let slot = name.slot as usize;
+        let is_known =
+            at.pods[slot].generation == name.generation && at.pods[slot].stage == PodStage::Starting;
+        let Some(count) = self.liqo.as_mut().and_then(|it| it.refusals.get_mut(&slot)).filter(|_| is_known)
+        else {
+            return;
+        };
+        let gap = SimDuration::from_nanos(FIRST_GAP.as_nanos() << (*count).min(20)).min(LONGEST_GAP);
+        *count += 1;
+        if *count == 1 {
+            self.record(at, slot, PodStep::Refused);
+        }
+        pod_advances_at(at, slot, at.now.saturating_add(gap));
+    }
+
+    fn offloaded_is_ready(&mut self, at: &mut Around<'_>, provider: ClusterId, name: ShadowName) {
+        let slot = name.slot as usize;
+        let life = at.pods.life_mut(slot);
+        if life.generation != name.generation || life.stage == PodStage::Absent {
+            // It was deleted before the order came there that it be made.
+            return at.hand(Handed::Shadow { to: provider, news: ShadowNews::Delete { name } });
+        }
+        if life.stage == PodStage::Starting {
+            life.stage = PodStage::Ready;
+            (life.runs_from, life.ready_from) = (at.now, at.now);
+            self.reconcile(at, self.deployment_of(at.pods, slot));
+        }
+    }
+
+    fn offloaded_has_ended(&mut self, at: &mut Around<'_>, name: ShadowName) {
+        let slot = name.slot as usize;
+        let life = at.pods[slot];
+        if life.generation == name.generation && life.stage == PodStage::Terminating {
+            if let Some(liqo) = &mut self.liqo {
+                liqo.refusals.remove(&slot);
+            }
+            self.pod_has_ended(at, slot, 0);
+        }
+    }
+
+    fn offloaded_is_counted(&mut self, at: &Around<'_>, name: ShadowName, counters: Counters) {
+        let slot = name.slot as usize;
+        if at.pods[slot].generation == name.generation && at.pods[slot].stage != PodStage::Absent {
+            let kept = at.topology.description.kubernetes.metrics.scrapes_kept();
+            self.histories.resize_with(at.pods.len(), PodHistory::default);
+            self.histories[slot].scrape(at.now, counters, kept);
+        }
+    }
+}
+
+/// How a consumer names the pod in a slot.
+fn name_of(at: &Around<'_>, slot: usize) -> ShadowName {
+    ShadowName { slot: slot as u32, generation: at.pods[slot].generation }
+}
+
+/// What the containers of a service's pods at a provider ask for.
+fn containers_of(topology: &Topology, service: ServiceId, here: ClusterId) -> Vec<Container> {
+    let description = &topology.description;
+    let workload = description.kubernetes.workload(service);
+    let limit = description.deployments.iter().find(|it| (it.service, it.cluster) == (service, here));
+    let mut limits = ResourceList::default();
+    if let Some(cores) = limit.and_then(|it| it.cpu_limit) {
+        limits.set(Resource::CPU, (cores.0 * 1_000.0).round() as u64);
+    }
+    if let Some(memory) = workload.application.get(Resource::MEMORY) {
+        limits.set(Resource::MEMORY, memory);
+    }
+    let mut containers = vec![Container { requests: workload.application.clone(), limits }];
+    if topology.has_sidecars() {
+        let (milli_cpu, memory) = SIDECAR_LIMITS;
+        let limits = ResourceList::new(milli_cpu, memory);
+        containers.push(Container { requests: workload.sidecar.clone(), limits });
+    }
+    containers
+}

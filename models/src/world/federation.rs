@@ -1,0 +1,128 @@
+//! What joins the clusters of a world, as the rest of it asks.
+//!
+//! # Models
+//! Under Liqo each peering has a tunnel over the link between its consumer and its provider, with a gateway at each end.
+//! What is sent over it is wrapped twice, in Geneve to the gateway and in WireGuard between the gateways, and the gateway
+//! clamps TCP's segments to what fits; a link whose description says what its tunnel adds keeps that and its MTU. A link
+//! that no peering uses carries no pods' traffic: providers reach each other through their consumer.
+//!
+//! # Assumptions
+//! - Both wrappings count on the link, though Geneve's is taken off at the gateway. Effect: 50 bytes per packet too many
+//!   on the link, and none within the clusters.
+//! - The way from a pod over its node to the gateway is one of the cluster's own, each way.
+//! - A link whose own MTU leaves less than 1340 bytes makes packets smaller, where real ones would be fragmented.
+//! - A node that stands for a provider has that cluster's labels and the region of its first node, and no zone.
+//!
+//! # Source
+//! liqotech/liqo v1.2.0 `pkg/gateway/flags.go` (`mtu`; MSS is clamped since v1.1), `pkg/virtualKubelet/liqoNodeProvider`;
+//! RFC 8926 (Geneve: IPv4 20, UDP 8, Geneve 8, Ethernet 14 bytes); WireGuard: IPv4 20, UDP 8, data message 32 bytes.
+
+use super::description::{ClusterSpec, Description, Federation, LinkSpec};
+use crate::ids::{ClusterId, ServiceId};
+use crate::istiod::locality_setting::REGION_LABEL;
+use crate::kubernetes::scheduler::node::Node;
+use crate::kubernetes::scheduler::resources::{NodeResources, Resource, ResourceList};
+use crate::kubernetes::scheduler::topology_spread::HOSTNAME;
+use crate::liqo::settings::{LiqoSettings, Peering, TUNNEL_MTU, TUNNEL_OVERHEAD};
+use crate::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE, taint};
+use crate::multi_network::gateway::EastWestSettings;
+use meshsim_core::Table;
+
+impl Description {
+    /// What Liqo is told, where it joins the clusters.
+    #[must_use]
+    pub const fn liqo(&self) -> Option<&LiqoSettings> {
+        match &self.federation {
+            Some(Federation::Liqo(settings)) => Some(settings),
+            Some(Federation::MultiNetwork(_) | Federation::Flat) | None => None,
+        }
+    }
+
+    /// Whether pods of a service of a cluster may run at its providers.
+    #[must_use]
+    pub fn offloads(&self, service: ServiceId, cluster: ClusterId) -> bool {
+        self.liqo().is_some_and(|it| it.offloads(service, cluster))
+    }
+
+    /// Whether pods of a service may run at providers of whoever has it.
+    #[must_use]
+    pub fn is_offloaded(&self, service: ServiceId) -> bool {
+        let offloading = self.liqo().and_then(|it| it.offloading.as_ref());
+        offloading.is_some_and(|it| it.services.contains(&service))
+    }
+
+    /// Whether pods of any service of a cluster may run at its providers.
+    #[must_use]
+    pub fn offloads_any(&self, cluster: ClusterId) -> bool {
+        self.deployments.iter().any(|it| it.cluster == cluster && self.offloads(it.service, cluster))
+    }
+
+    /// Whether autoscalers of a cluster's consumers go by what is scraped in it.
+    #[must_use]
+    pub fn scrapes_for_others(&self, cluster: ClusterId) -> bool {
+        let Some(liqo) = self.liqo() else { return false };
+        let consumers = liqo.peerings.iter().filter(|it| it.provider == cluster).map(|it| it.consumer);
+        consumers
+            .into_iter()
+            .any(|consumer| self.offloads_any(consumer) && self.kubernetes.autoscales(consumer))
+    }
+
+    /// The east-west gateways, where clusters are networks of their own.
+    #[must_use]
+    pub const fn east_west(&self) -> Option<&EastWestSettings> {
+        match &self.federation {
+            Some(Federation::MultiNetwork(settings)) => Some(settings),
+            Some(Federation::Liqo(_) | Federation::Flat) | None => None,
+        }
+    }
+
+    /// Whether what goes from cluster to cluster passes gateways.
+    #[must_use]
+    pub const fn has_gateways_between_clusters(&self) -> bool {
+        self.liqo().is_some() || self.east_west().is_some()
+    }
+
+    /// The links as pods see them, and whether pods use each.
+    #[must_use]
+    pub fn links_of_pods(&self) -> (Vec<LinkSpec>, Vec<bool>) {
+        let Some(liqo) = self.liqo() else { return (self.links.clone(), vec![true; self.links.len()]) };
+        let seen = |link: &LinkSpec| match is_tunnel(liqo, link) {
+            true => (through_tunnel(link, &self.clusters), true),
+            false => (link.clone(), false),
+        };
+        self.links.iter().map(seen).unzip()
+    }
+
+    /// The consumer's node that stands for the provider, without pods.
+    #[must_use]
+    pub fn virtual_node(&self, peering: &Peering) -> Node {
+        let spec = &self.clusters[peering.provider];
+        let mut labels = spec.labels.clone();
+        let region = spec.nodes.first().map_or("", |node| &node.locality.region);
+        let own = [(TYPE_LABEL, VIRTUAL_NODE), (HOSTNAME, &spec.name), (REGION_LABEL, region)];
+        for (key, value) in own.into_iter().filter(|(_, value)| !value.is_empty()) {
+            labels.insert(key.to_owned(), value.to_owned());
+        }
+        let pods = peering.granted.amount(Resource::PODS);
+        let granted = [Resource::CPU, Resource::MEMORY].map(|it| peering.granted.amount(it));
+        let resources = NodeResources::new(ResourceList::new(granted[0], granted[1]), pods);
+        Node { labels, taints: vec![taint()], resources }
+    }
+}
+
+/// Whether a peering's tunnel uses a link.
+#[must_use]
+pub fn is_tunnel(liqo: &LiqoSettings, link: &LinkSpec) -> bool {
+    let [a, b] = link.between;
+    liqo.peerings.iter().any(|it| [[a, b], [b, a]].contains(&[it.consumer, it.provider]))
+}
+
+/// A link as pods see it through the tunnel.
+fn through_tunnel(link: &LinkSpec, clusters: &Table<ClusterId, ClusterSpec>) -> LinkSpec {
+    let [a, b] = link.between.map(|end| clusters[end].local_delay * 2);
+    let (mtu, tunnel_overhead) = match link.tunnel_overhead {
+        0 => (TUNNEL_MTU.min(link.mtu - TUNNEL_OVERHEAD), TUNNEL_OVERHEAD),
+        said => (link.mtu, said),
+    };
+    LinkSpec { round_trip: link.round_trip + a + b, mtu, tunnel_overhead, ..link.clone() }
+}

@@ -1,0 +1,136 @@
+//! What is to be known of what joins clusters before it is run.
+
+use super::warning::Warning;
+use crate::resolve::Resolved;
+use meshsim_core::Id;
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::upstreams::Upstreams;
+use meshsim_models::kubernetes::scheduler::resources::Resource;
+use meshsim_models::liqo::quota::LimitsEnforcement;
+use meshsim_models::liqo::settings::LiqoSettings;
+use meshsim_models::world::description::{DataPlane, Description};
+use meshsim_models::world::placement::own_nodes;
+use std::collections::BTreeSet;
+
+/// Istio's sidecar may use so much, whatever it requests: thousandths of a core.
+const SIDECAR_MILLI_CPU: u64 = 2_000;
+
+pub(super) fn of_federation(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let mut warnings = Vec::new();
+    if let Some(liqo) = description.liqo() {
+        warnings.extend(slices(resolved, liqo));
+        warnings.extend(hard(resolved, liqo));
+    }
+    if description.east_west().is_some() {
+        warnings.extend(gateways(resolved));
+    }
+    if description.has_gateways_between_clusters() {
+        warnings.extend(cut_off(resolved));
+    }
+    warnings
+}
+
+/// Slices that are larger than all nodes of their provider.
+fn slices(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+    let description = &resolved.description;
+    // Without offloaded services nobody uses one.
+    let used = liqo.peerings.iter().filter(|it| description.offloads_any(it.consumer));
+    let mut warnings = Vec::new();
+    for it in used {
+        let nodes = own_nodes(description, it.provider);
+        for (what, resource, unit) in
+            [("cores", Resource::CPU, 1e3), ("GiB of memory", Resource::MEMORY, (1_u64 << 30) as f64)]
+        {
+            let has: u64 = nodes.iter().map(|node| node.resources.allocatable.amount(resource)).sum();
+            let granted = it.granted.amount(resource);
+            if granted > has {
+                let name = |id: ClusterId| description.clusters[id].name.clone();
+                warnings.push(Warning::SliceLargerThanProvider {
+                    strategy: resolved.strategy.clone(),
+                    consumer: name(it.consumer),
+                    provider: name(it.provider),
+                    what,
+                    granted: granted as f64 / unit,
+                    has: has as f64 / unit,
+                });
+            }
+        }
+    }
+    warnings
+}
+
+/// Providers that let no sidecar in.
+fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+    let description = &resolved.description;
+    let offloading = liqo.offloading.as_ref();
+    let is_limited = |service: ServiceId| {
+        description.kubernetes.workload(service).sidecar.amount(Resource::CPU) == SIDECAR_MILLI_CPU
+    };
+    let mut services = offloading.into_iter().flat_map(|it| &it.services);
+    if description.mesh.data_plane != DataPlane::Sidecar || services.all(|&it| is_limited(it)) {
+        return Vec::new();
+    }
+    let hard = liqo.peerings.iter().filter(|it| it.enforcement == LimitsEnforcement::Hard);
+    let providers: BTreeSet<ClusterId> = hard.map(|it| it.provider).collect();
+    let warning = |provider: ClusterId| Warning::HardWithSidecar {
+        strategy: resolved.strategy.clone(),
+        provider: description.clusters[provider].name.clone(),
+    };
+    providers.into_iter().map(warning).collect()
+}
+
+/// Gateways that nobody ejects, or that pass nothing on.
+fn gateways(resolved: &Resolved) -> Option<Warning> {
+    let (strategy, description) = (resolved.strategy.clone(), &resolved.description);
+    if !description.mesh.mtls {
+        return Some(Warning::GatewaysWithoutMtls { strategy });
+    }
+    let upstreams = Upstreams::new(description);
+    // The upstreams of services come first.
+    let detects = |service: ServiceId| {
+        let id = meshsim_models::ids::UpstreamId::from_index(service.index());
+        upstreams.spec(false, id).outlier_detection.is_some()
+    };
+    let undetected = description.application.services.enumerate().filter(|(id, _)| !detects(*id));
+    let services: Vec<String> = undetected.map(|(_, it)| it.name.clone()).collect();
+    (!services.is_empty()).then_some(Warning::GatewaysWithoutDetection { strategy, services })
+}
+
+/// What users of a cluster need and their cluster has not.
+fn cut_off(resolved: &Resolved) -> Vec<Warning> {
+    let description = &resolved.description;
+    let clusters: BTreeSet<ClusterId> = description.populations.iter().map(|it| it.cluster).collect();
+    let of_cluster = |cluster: ClusterId| {
+        let is_here = |service: ServiceId| {
+            let mut here = description.deployments.iter().filter(|it| it.cluster == cluster);
+            // What is offloaded may be anywhere.
+            here.any(|it| it.service == service && (it.replicas > 0 || description.is_offloaded(service)))
+        };
+        let missing = needed(description, cluster).into_iter().filter(|&it| !is_here(it));
+        let services: Vec<String> =
+            missing.map(|it| description.application.services[it].name.clone()).collect();
+        let (strategy, cluster) = (resolved.strategy.clone(), description.clusters[cluster].name.clone());
+        (!services.is_empty()).then_some(Warning::FailsWhenCut { strategy, cluster, services })
+    };
+    clusters.into_iter().filter_map(of_cluster).collect()
+}
+
+/// The services that requests of users of a cluster come to.
+fn needed(description: &Description, cluster: ClusterId) -> BTreeSet<ServiceId> {
+    let application = &description.application;
+    let of_users = description.populations.iter().filter(|it| it.cluster == cluster);
+    let mut endpoints: Vec<_> = of_users.flat_map(|it| it.requests.endpoints()).collect();
+    let mut known: BTreeSet<usize> = endpoints.iter().map(|it| it.index()).collect();
+    let mut services = BTreeSet::new();
+    while let Some(id) = endpoints.pop() {
+        let endpoint = &application.endpoints[id];
+        services.insert(endpoint.service);
+        for call in endpoint.groups.iter().flat_map(|group| &group.calls) {
+            if known.insert(call.endpoint.index()) {
+                endpoints.push(call.endpoint);
+            }
+        }
+    }
+    services
+}
