@@ -505,7 +505,7 @@ fn routes() {
     check_route(
         "headers = { x-a = { exact = \"a\", prefix = \"b\" }, x-b = { present = false } }",
         "bad.toml:20:19: header `x-a` is not compared with one thing (write one of { exact = \"beta\" }, { prefix = \
-         \"b\" }, { present = true })\n\
+         \"b\" }, { regex = \"b.*\" }, { present = true })\n\
          bad.toml:20:56: header `x-b` is compared with present = false (write present = true under without_headers, \
          or under headers)",
     );

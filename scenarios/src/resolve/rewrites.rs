@@ -4,7 +4,7 @@ use super::check::Check;
 use super::route_conditions::path_of;
 use crate::schema::services::Route;
 use meshsim_models::application::call_graph::{Application, Endpoint};
-use meshsim_models::envoy::route::{Conditions, ValueMatch, WeightedDestination};
+use meshsim_models::envoy::route::{Conditions, RequestHead, ValueMatch, WeightedDestination};
 use meshsim_models::ids::{EndpointId, ServiceId};
 use std::collections::BTreeSet;
 
@@ -74,9 +74,9 @@ pub(super) fn resolve(
 }
 
 /// Whether a route may take requests of an endpoint, whatever headers they have.
-fn takes(conditions: &Conditions, endpoint: &Endpoint) -> bool {
-    let path = conditions.path.as_ref().is_none_or(|it| it.matches(path_of(&endpoint.path)));
-    path && conditions.method.as_ref().is_none_or(|it| it.matches(&endpoint.method))
+fn takes(conditions: &Conditions, Endpoint { method, path, .. }: &Endpoint) -> bool {
+    let of_line = Conditions { headers: Vec::new(), ..conditions.clone() };
+    of_line.hold(RequestHead { method, path, headers: &[] })
 }
 
 /// The path with another one in place of the prefix that is matched, or of all.
