@@ -11,6 +11,9 @@ mod validation_table;
 
 use clap::{Parser, Subcommand};
 use exit_code::Code;
+use failure::Outcome;
+use meshsim_scenarios::problem::Problem;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Deterministic discrete-event simulator of cloud-edge service meshes.
@@ -33,6 +36,10 @@ enum Command {
     Sweep(commands::sweep::Args),
     /// Try every single failure on every strategy
     Drill(commands::drill::Args),
+    /// Put together what several machines have run with --partition
+    Merge(commands::merge::Args),
+    /// Make results again and hold them against those that are there, byte by byte
+    Rerun(commands::rerun::Args),
     /// Hold a scenario against a measured trace, or a suite of them
     Validate(commands::validate_arguments::Args),
     /// Fit a scenario to a measured trace
@@ -48,23 +55,41 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(asked) => return answer(&asked),
     };
-    let result = match &arguments.command {
-        Command::Compare(args) => commands::compare::exec(args),
-        Command::Run(args) => commands::run::exec(args),
-        Command::Sweep(args) => commands::sweep::exec(args),
-        Command::Drill(args) => commands::drill::exec(args),
-        Command::Validate(args) => commands::validate::exec(args),
-        Command::Calibrate(args) => commands::calibrate::exec(args),
-        Command::Check(args) => commands::check::exec(args),
-        Command::Library(args) => commands::library::exec(args),
-    };
-    match result {
+    match exec(&arguments.command) {
         Ok(code) => code.into(),
         Err(failure) => {
             diagnostics::show(failure.problems());
             failure.code().into()
         }
     }
+}
+
+fn exec(command: &Command) -> Outcome<Code> {
+    match command {
+        Command::Compare(args) => commands::compare::exec(args),
+        Command::Run(args) => commands::run::exec(args),
+        Command::Sweep(args) => commands::sweep::exec(args),
+        Command::Merge(args) => commands::merge::exec(args),
+        Command::Rerun(args) => commands::rerun::exec(args),
+        Command::Drill(args) => commands::drill::exec(args),
+        Command::Validate(args) => commands::validate::exec(args),
+        Command::Calibrate(args) => commands::calibrate::exec(args),
+        Command::Check(args) => commands::check::exec(args),
+        Command::Library(args) => commands::library::exec(args),
+    }
+}
+
+/// Does what a command in normal form says, on the scenario that lies in `folder`, with further arguments.
+fn repeat(command: &[String], folder: &Path, more: &[String]) -> Outcome<Code> {
+    let [name, _, rest @ ..] = command else {
+        return Err(Problem::new("the results do not say what command they come from").into());
+    };
+    let head = ["meshsim".to_owned(), name.clone(), folder.display().to_string()];
+    let arguments = Arguments::try_parse_from(head.iter().chain(rest).chain(more)).map_err(|error| {
+        let help = "manifest.json was changed, or is of another version";
+        Problem::new(format!("the command of the results is not understood: {error}")).help(help)
+    })?;
+    exec(&arguments.command)
 }
 
 /// Prints help, the version, or what is wrong with the arguments.

@@ -45,6 +45,7 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
     names.sort();
     let expected = [
         ".meshsim",
+        "input-1.ten-services.workmodel.json",
         "latency_histogram.csv",
         "links.csv",
         "manifest.json",
@@ -52,6 +53,8 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
         "paired.csv",
         "proxy_counters.csv",
         "requests.csv",
+        "scenario.expanded.toml",
+        "scenario.toml",
         "served.csv",
         "summary.json",
         "traffic.csv",
@@ -256,6 +259,138 @@ fn a_sweep_refuses_to_vary_what_an_option_fixes() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("--seed fixes run.seed, and --set run.seed varies it"), "{said}");
+}
+
+#[test]
+fn a_selection_runs_on_with_those_that_may_be_the_fastest() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let few = ["compare", "fluidos-mesh", "--quiet", "--set", "run.duration=20s", "--replications", "4"];
+    let decide = ["--decide", "95%", "--indifference", "20ms", "--out", out.to_str().unwrap()];
+    let output = meshsim(&[&few[..], &decide].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("`all` is selected: with 95 % it is the fastest, or within 20 ms of it; "),
+        "{said}"
+    );
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let decision = &summary["decision"];
+    let replications: Vec<u64> =
+        decision["replications"].as_object().unwrap().values().map(|it| it.as_u64().unwrap()).collect();
+    assert_eq!((&decision["selected"], &decision["first_replications"]), (&"all".into(), &4.into()));
+    assert!(
+        replications.iter().min() == Some(&4) && replications.iter().max() > Some(&4),
+        "{replications:?}"
+    );
+    let rerun = meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    for (wrong, why) in [
+        (["--decide", "95", "--indifference", "1ms"], "--decide 95 is no share"),
+        (["--decide", "95%", "--indifference", "0ms"], "--indifference 0ms is no time above zero"),
+    ] {
+        let said = text(&meshsim(&[&few[..], &wrong].concat()).stderr);
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+/// A sweep of the library's smallest scenario.
+fn sweep(scenario: &str, more: &[&str]) -> Output {
+    meshsim(&[&["sweep", scenario, "--quiet", "--replications", "2"], more].concat())
+}
+
+#[test]
+fn a_sweep_in_a_file_has_ranges_and_options_win_over_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mine.toml");
+    let library = text(&meshsim(&["library", "slow-endpoint"]).stdout);
+    let table = "[sweep]\ncombine = \"zip\"\n[[sweep.axis]]\npath = \"users.edge1.rate\"\nvalues = \"10/s..30/s:3\"\n\
+                 [[sweep.axis]]\npath = \"run.seed\"\nvalues = [1, 2, 3]\n[[sweep.axis]]\npath = \"run.duration\"\n\
+                 values = [\"20s\", \"21s\", \"22s\"]\n";
+    std::fs::write(&file, library + table).unwrap();
+    let scenario = file.to_str().unwrap();
+    let out = directory.path().join("out");
+    let output = sweep(scenario, &["--out", out.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let points = |out: &Path| -> Vec<String> {
+        let table = std::fs::read_to_string(out.join("sweep.csv")).unwrap();
+        let rows = table.lines().filter(|line| line.contains(",round-robin,latency_ms.mean,"));
+        rows.map(|row| row.split(",round-robin,").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(points(&out), ["10/s,10,1,20s,20", "20/s,20,2,21s,21", "30/s,30,3,22s,22"]);
+    // A row per point and a column per strategy, for the values run together.
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("users.edge1.rate  run.seed  run.duration  round-robin [ms]")
+            || said.contains("fastest of"),
+        "{said}"
+    );
+    let rerun = meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    let crossed = directory.path().join("crossed");
+    let more = ["--set", "run.seed=7", "--set", "run.duration=20s", "--combine", "cross"];
+    let output = sweep(scenario, &[&more[..], &["--out", crossed.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(points(&crossed), ["10/s,10,7,20s,20", "20/s,20,7,20s,20", "30/s,30,7,20s,20"]);
+    // Other commands run the scenario itself.
+    assert!(meshsim(&["check", scenario]).status.success());
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("\"zip\"", "\"zap\"")).unwrap();
+    let said = text(&sweep(scenario, &[]).stderr);
+    assert!(said.contains("`zap` is none of") && said.contains("mine.toml:"), "{said}");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("30/s:3", "30/s:1")).unwrap();
+    let said = text(&sweep(scenario, &[]).stderr);
+    assert!(said.contains("has no number of values") && said.contains("mine.toml:"), "{said}");
+}
+
+#[test]
+fn a_latin_hypercube_and_a_dry_run() {
+    let axes = ["--set", "users.edge1.rate=10/s..50/s", "--set", "run.duration=20s..40s"];
+    let dry = sweep(
+        "slow-endpoint",
+        &[&axes[..], &["--combine", "latin_hypercube", "--points", "8", "--dry-run"]].concat(),
+    );
+    let said = text(&dry.stdout);
+    assert!(
+        said.starts_with("8 points (latin_hypercube), ") && said.contains(" of CPU time, "),
+        "{said}{}",
+        text(&dry.stderr)
+    );
+    for (wrong, why) in [
+        (&["--combine", "latin_hypercube"][..], "needs a number of points"),
+        (&[], "has no number of values"),
+        (&["--combine", "zip", "--points", "3"], "follows from the values"),
+    ] {
+        let output = sweep("slow-endpoint", &[&axes[..], wrong].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
+    }
+    assert!(text(&sweep("slow-endpoint", &[]).stderr).contains("the sweep varies nothing"));
+}
+
+/// The round trip at which the longer way is worth the shorter queue, of the experiment in the README.
+#[test]
+fn the_break_even_of_two_strategies_has_an_interval() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let short =
+        ["sweep", "fluidos-mesh", "--quiet", "--replications", "3", "--break-even", "cloud-only,s0-s3"];
+    let range = ["--set", "links.edge1-cloud.rtt=1ms..160ms"];
+    let output = meshsim(&[&short[..], &range, &["--out", out.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("break_even.json")).unwrap()).unwrap();
+    let number = report["number"].as_f64().unwrap();
+    let said = text(&output.stdout);
+    assert!((0.001..0.1).contains(&number) && report["unit"] == "s", "{report} {said}");
+    assert!(said.contains("`cloud-only` and `s0-s3` are equally fast at links.edge1-cloud.rtt = "), "{said}");
+    assert!(said.contains("towards the last `s0-s3`."), "{said}");
+    let table = std::fs::read_to_string(out.join("break_even.csv")).unwrap();
+    assert!(table.lines().count() > 10 && table.starts_with("links.edge1-cloud.rtt,number [s],"), "{table}");
+    assert!(
+        text(&meshsim(&[&short[..], &["--set", "links.edge1-cloud.rtt=1ms,2ms"]].concat()).stderr)
+            .contains("is no range")
+    );
 }
 
 #[test]

@@ -95,8 +95,10 @@ fn the_manifest_lists_all_files_and_the_next_run_replaces_them() {
     assert_eq!(names(&out), all);
     assert!(all.contains(&"requests.csv".to_owned()));
     assert!(sweep(&out, &[]).status.success());
-    assert_eq!(names(&out), [".meshsim", "manifest.json", "sweep.csv"]);
-    assert_eq!(listed(&out), ["sweep.csv"]);
+    let scenario =
+        ["input-1.two-services.workmodel.json", "manifest.json", "scenario.expanded.toml", "scenario.toml"];
+    assert_eq!(names(&out), [&[".meshsim"], &scenario[..], &["sweep.csv"]].concat());
+    assert_eq!(listed(&out).len(), 4);
     // What somebody has put there since is none of these.
     std::fs::write(out.join("requests.csv"), "measured").unwrap();
     let said = text(&compare(&out, &[]).stderr);
@@ -178,7 +180,7 @@ fn two_runs_do_not_share_a_folder() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("another run is writing into"), "{said}");
-    assert_eq!(listed(folder.path()), ["sweep.csv"], "the earlier results stay");
+    assert!(listed(folder.path()).contains(&"sweep.csv".to_owned()), "the earlier results stay");
 }
 
 #[test]
@@ -242,4 +244,61 @@ fn names_do_nothing_to_a_terminal_or_a_spreadsheet() {
     // A name on the command line and one of a file are shown, not obeyed.
     let output = meshsim(&["check", "a\u{1b}[31m.toml"]);
     assert!(text(&output.stderr).contains("a\\u001b[31m.toml"), "{}", text(&output.stderr));
+}
+
+/// Every scenario of the library, its first strategy, the long ones for a minute.
+#[test]
+fn results_are_made_again_to_the_byte_from_what_lies_beside_them() {
+    let list = text(&meshsim(&["library"]).stdout);
+    let scenarios: Vec<String> = list
+        .lines()
+        .take_while(|line| !line.contains("a suite: validate"))
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .filter(|name| name != "metro")
+        .collect();
+    assert!(scenarios.len() > 20, "{scenarios:?}");
+    let again = |name: &String| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join(name);
+        let path = out.to_str().unwrap();
+        let minute = ["--set", "run.duration=60s"];
+        let is_long = ["fluidos-mesh", "fluidos-testbed", "multi-edge", "metro-ci"].contains(&name.as_str());
+        let more = if is_long { &minute[..] } else { &[] };
+        let run = meshsim(&[&["run", name, "--replications", "1", "--quiet", "--out", path], more].concat());
+        assert!(run.status.success(), "{name}: {}", text(&run.stderr));
+        let rerun = meshsim(&["rerun", path, "--threads", "2", "--quiet"]);
+        assert!(rerun.status.success(), "{name}: {}", text(&rerun.stderr));
+        assert!(text(&rerun.stdout).contains("the same bytes in all"), "{name}: {}", text(&rerun.stdout));
+    };
+    std::thread::scope(|scope| {
+        for half in scenarios.chunks(scenarios.len().div_ceil(2)) {
+            scope.spawn(move || half.iter().for_each(again));
+        }
+    });
+}
+
+#[test]
+fn results_that_were_changed_are_not_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    assert!(compare(&out, &["--request-log", "--strategy", "round-robin"]).status.success());
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    let command: Vec<&str> =
+        manifest["command"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let normal = "compare scenario.toml --set run.duration=20s --set run.warm_up=2s --replications 2 --strategy \
+                  round-robin --request-log";
+    assert_eq!(command.join(" "), normal);
+    let rerun = || meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
+    assert!(rerun().status.success());
+    // The scenario of results is one that any command takes.
+    assert!(meshsim(&["check", out.to_str().unwrap()]).status.success());
+    let metrics = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
+    std::fs::write(out.join("metrics.csv"), metrics.clone() + "\n").unwrap();
+    let said = text(&rerun().stderr);
+    assert!(said.contains("1 of ") && said.contains("files are not the same: metrics.csv"), "{said}");
+    std::fs::write(out.join("metrics.csv"), metrics).unwrap();
+    std::fs::write(out.join("scenario.toml"), "").unwrap();
+    let said = text(&rerun().stderr);
+    assert!(said.contains("scenario.toml` is not the file that the results come from"), "{said}");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -89,7 +90,9 @@ fn a_killed_sweep_keeps_the_points_that_were_finished() {
     assert!(!directory.path().join("manifest.json").exists(), "it is not whole");
     assert!(directory.path().join(".meshsim").exists(), "it is meshsim's: the next run takes it");
     let again = ["sweep", "slow-endpoint", "--set", "users.edge1.rate=10/s", "--set", "run.duration=20s"];
-    assert_eq!(start(&again, directory.path()).wait().unwrap().code(), Some(0));
+    assert_eq!(start(&again, directory.path()).wait().unwrap().code(), Some(2), "its cells are not lost");
+    let fresh = [&again[..], &["--fresh"]].concat();
+    assert_eq!(start(&fresh, directory.path()).wait().unwrap().code(), Some(0));
     assert!(directory.path().join("manifest.json").exists());
 }
 
@@ -104,6 +107,167 @@ fn a_terminated_sweep_keeps_its_points_in_the_order_of_the_grid() {
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let finished = manifest["finished_points"].as_u64().unwrap();
     assert!((1..480).contains(&finished) && manifest["points"] == 480, "{manifest}");
+}
+
+/// All files of a folder.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|it| (it.file_name().into_string().unwrap(), std::fs::read(it.path()).unwrap())).collect()
+}
+
+/// Numbers from 0 to 1 of a seed that is printed.
+struct Moments(u64);
+
+impl Moments {
+    fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seed = std::env::var("MESHSIM_KILL_SEED").map_or(now.as_nanos() as u64, |it| it.parse().unwrap());
+        eprintln!("MESHSIM_KILL_SEED={seed}");
+        Self(seed)
+    }
+
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// Kills a command again and again at random moments, each time goes on with what was finished, and has the bytes of
+/// one that nobody killed.
+fn is_killed_and_goes_on(command: &[&str], kills: u32, moments: &mut Moments) {
+    let whole = tempfile::tempdir().unwrap();
+    let begin = std::time::Instant::now();
+    assert_eq!(start(command, whole.path()).wait().unwrap().code(), Some(0));
+    let took = begin.elapsed();
+    let resumed = [command, &["--resume"]].concat();
+    let mut killed = 0;
+    while killed < kills {
+        let out = tempfile::tempdir().unwrap();
+        loop {
+            let mut child = start(&resumed, out.path());
+            // Often near the end of what is left, where results are written.
+            std::thread::sleep(took.mul_f64(moments.next() * 1.05));
+            if child.try_wait().unwrap().is_none() {
+                signal(&child, "KILL");
+            }
+            let code = child.wait().unwrap().code();
+            if code == Some(0) {
+                break;
+            }
+            assert_eq!(code, None, "a kill is the only reason to end");
+            killed += 1;
+        }
+        assert!(files(out.path()) == files(whole.path()), "{command:?}: other bytes");
+    }
+}
+
+#[test]
+fn what_is_killed_at_any_moment_goes_on_and_has_the_bytes_of_what_was_not() {
+    let mut moments = Moments::new();
+    // With pilots, which are cells too.
+    let short = ["slow-endpoint", "--set", "run.duration=20s", "--replications", "6"];
+    let compare = [&["compare"], &short[..], &["--set", "run.warm_up=auto"]].concat();
+    is_killed_and_goes_on(&compare, 10, &mut moments);
+    let axes = ["--set", "users.edge1.rate=10/s,20/s", "--set", "run.seed=1,2,3"];
+    let sweep = [&["sweep"], &short[..], &axes, &["--set", "run.warm_up=auto"]].concat();
+    is_killed_and_goes_on(&sweep, 10, &mut moments);
+}
+
+/// Runs a command in parts, each of which is killed once and goes on, and merges them in some order.
+fn is_put_together(command: &[&str], parts: usize, moments: &mut Moments) {
+    let whole = tempfile::tempdir().unwrap();
+    let begin = std::time::Instant::now();
+    assert_eq!(start(command, whole.path()).wait().unwrap().code(), Some(0));
+    let took = begin.elapsed().div_f64(parts as f64);
+    let mut folders: Vec<tempfile::TempDir> = Vec::new();
+    for number in 1..=parts {
+        let folder = tempfile::tempdir().unwrap();
+        let part = format!("{number}/{parts}");
+        let command = [command, &["--partition", &part, "--resume"]].concat();
+        let mut child = start(&command, folder.path());
+        std::thread::sleep(took.mul_f64(moments.next() * 1.2));
+        if child.try_wait().unwrap().is_none() {
+            signal(&child, "KILL");
+        }
+        child.wait().unwrap();
+        assert_eq!(start(&command, folder.path()).wait().unwrap().code(), Some(0), "{part}");
+        folders.insert((moments.next() * number as f64) as usize, folder);
+    }
+    let out = tempfile::tempdir().unwrap();
+    let paths: Vec<&str> = folders.iter().map(|it| it.path().to_str().unwrap()).collect();
+    let merge = |paths: &[&str], out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshsim"));
+        command.arg("merge").args(paths).args(["--quiet", "--out", out.to_str().unwrap()]).output().unwrap()
+    };
+    let without_one = merge(&paths[1..], out.path());
+    let said = String::from_utf8(without_one.stderr).unwrap();
+    assert!(without_one.status.code() == Some(2) && said.contains("is missing"), "{said}");
+    let merged = merge(&paths, out.path());
+    assert!(merged.status.success(), "{}", String::from_utf8(merged.stderr).unwrap());
+    let names = |of: &Path| files(of).into_keys().collect::<Vec<_>>();
+    assert_eq!(names(out.path()), names(whole.path()));
+    assert!(files(out.path()) == files(whole.path()), "{command:?}: other bytes");
+    // What was merged is like what was run at once: it can be made again.
+    let rerun = Command::new(env!("CARGO_BIN_EXE_meshsim")).arg("rerun").arg(out.path()).output().unwrap();
+    assert!(rerun.status.success(), "{}", String::from_utf8(rerun.stderr).unwrap());
+}
+
+#[test]
+fn parts_that_are_killed_go_on_and_make_the_bytes_of_one_machine_in_any_order() {
+    let mut moments = Moments::new();
+    let short = ["slow-endpoint", "--set", "run.duration=20s", "--replications", "5"];
+    let compare = [&["compare"], &short[..], &["--set", "run.warm_up=auto"]].concat();
+    is_put_together(&compare, 3, &mut moments);
+    let axes = ["--set", "users.edge1.rate=10/s,20/s,30/s", "--set", "run.duration=20s"];
+    let sweep = |parts, moments: &mut Moments| {
+        let short = ["sweep", "slow-endpoint", "--replications", "3", "--baseline", "round-robin"];
+        is_put_together(&[&short[..], &axes[..]].concat(), parts, moments);
+    };
+    // Fewer parts than points, and more.
+    sweep(2, &mut moments);
+    sweep(5, &mut moments);
+}
+
+#[test]
+fn cells_of_another_scenario_are_refused_and_more_replications_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path();
+    let compare = |duration: &str, more: &[&str]| {
+        let duration = format!("run.duration={duration}");
+        let command = ["compare", "slow-endpoint", "--set", &duration, "--set", "run.warm_up=2s"];
+        start(&[&command[..], more].concat(), out)
+    };
+    let mut child = compare("20s", &["--replications", "10000"]);
+    wait_for(|| std::fs::metadata(out.join("cells")).is_ok_and(|it| it.len() > 300_000));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let finished = summary(out)["run"]["replications"].as_u64().unwrap() as u32;
+    let code = |mut child: Child| child.wait().unwrap().code();
+    let count = finished.to_string();
+    assert_eq!(code(compare("20s", &["--replications", &count])), Some(2), "neither resumed nor fresh");
+    assert_eq!(code(compare("21s", &["--replications", &count, "--resume"])), Some(2), "another scenario");
+    assert_eq!(code(compare("20s", &["--replications", &count, "--resume"])), Some(0));
+    let alone = tempfile::tempdir().unwrap();
+    let mut usual = start(
+        &[
+            "compare",
+            "slow-endpoint",
+            "--set",
+            "run.duration=20s",
+            "--set",
+            "run.warm_up=2s",
+            "--replications",
+            &count,
+        ],
+        alone.path(),
+    );
+    assert_eq!(usual.wait().unwrap().code(), Some(0));
+    assert!(files(out) == files(alone.path()));
+    assert_eq!(
+        code(compare("21s", &["--replications", "2", "--resume"])),
+        Some(0),
+        "there is nothing to go on with"
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Tables with few rows: a cluster has something of its own of some populations or clusters, and there are thousands.
 
 use meshsim_core::Id;
+use serde::{Deserialize, Serialize};
 use std::ops::{Index, IndexMut};
 
 /// Rows of some ids, in ascending order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SparseTable<I, T> {
     rows: Vec<(I, T)>,
 }

@@ -58,6 +58,7 @@ pub mod experiment;
 pub mod import;
 pub mod library;
 mod merge;
+pub mod origin;
 pub mod problem;
 pub mod resolve;
 pub mod results;

@@ -2,13 +2,17 @@
 
 use crate::document::{Document, Setting};
 use crate::expanded::expanded;
+use crate::experiment::axes::{Axis, Combine};
 use crate::library;
+use crate::origin::{self, Origin};
 use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest};
 use crate::resolve::{self, Resolved, WorkModels};
+use crate::schema::sweep::Values;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
@@ -26,8 +30,8 @@ pub struct Scenario {
 enum Files {
     Library,
     Directory(PathBuf),
-    /// Not on a disk: their texts by their names.
-    Texts(Arc<BTreeMap<String, String>>),
+    /// Not where the scenario was: their bytes by their names.
+    Texts(Arc<BTreeMap<String, Vec<u8>>>),
 }
 
 /// A scenario or one of its files is at most so large (bytes). A million services fit.
@@ -37,11 +41,19 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Scenario {
-    /// Opens a scenario by the name of a library scenario or by a path, and changes values.
+    /// Opens a scenario by the name of a library scenario or by a path, and changes values. The path of a folder of results
+    /// is that of the scenario that they come from, without what was changed for them.
     ///
     /// # Errors
     /// If there is none, it cannot be read, or it is not TOML.
     pub fn open(name_or_path: &str, settings: &[Setting]) -> Checked<Self> {
+        let folder = Path::new(name_or_path);
+        if library::scenario(name_or_path).is_none() && origin::is_of_results(folder) {
+            let Origin { about, text, inputs, .. } = Origin::read(folder)?;
+            let files = about.inputs.into_iter().map(|it| it.path).zip(inputs).collect();
+            let name = folder.join(origin::SCENARIO).display().to_string();
+            return Self::with_settings(Document::new(&name, &text), Files::Texts(Arc::new(files)), settings);
+        }
         let (document, files) = match library::scenario(name_or_path) {
             Some(text) => (Document::new(&format!("{name_or_path}.toml"), text), Files::Library),
             None => {
@@ -63,7 +75,7 @@ impl Scenario {
     /// # Errors
     /// If the text is not TOML or two strategies have one name.
     pub fn from_text(name: &str, text: &str, files: &[(&str, &str)], settings: &[Setting]) -> Checked<Self> {
-        let files = files.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let files = files.iter().map(|&(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect();
         let text = text.trim_start_matches('\u{feff}');
         Self::with_settings(Document::new(name, text), Files::Texts(Arc::new(files)), settings)
     }
@@ -220,6 +232,65 @@ impl Scenario {
         expanded(&self.document)
     }
 
+    /// What its table `[sweep]` varies, with `more` axes: one of the same path replaces that of the file. Also which values
+    /// are taken together, where the file says so.
+    ///
+    /// # Errors
+    /// If the table cannot be read, or one of its axes is none.
+    pub fn sweep(&self, more: Vec<Axis>) -> Checked<(Vec<Axis>, Option<Combine>)> {
+        let schema = self.document.read(self.strategy(None)?)?;
+        let (mut axes, mut combine) = (Vec::new(), None);
+        if let Some(table) = schema.sweep {
+            let span = table.span();
+            let table = table.into_inner();
+            for axis in table.axes {
+                let written = match axis.values.get_ref() {
+                    Values::Text(text) => Axis::new(axis.path, text),
+                    Values::List(values) => Axis::of(axis.path, values),
+                };
+                axes.push(written.map_err(|problems| self.at(problems, axis.values.span()))?);
+            }
+            if let Some(word) = table.combine {
+                let known: Combine =
+                    word.get_ref().parse().map_err(|message| self.document.problem(message, word.span()))?;
+                let points = table.points.map(|it| it as usize);
+                combine = Some(known.with_points(points).map_err(|problems| self.at(problems, word.span()))?);
+            } else if table.points.is_some() {
+                let problem = self.document.problem("`points` without `combine` has no effect", span);
+                return Err(problem.help("write combine = \"latin_hypercube\", or leave it out").into());
+            }
+        }
+        for axis in more {
+            match axes.iter_mut().find(|it| it.path == axis.path) {
+                Some(same) => *same = axis,
+                None => axes.push(axis),
+            }
+        }
+        Ok((axes, combine))
+    }
+
+    /// The same problems, at a location of the document where they have none.
+    fn at(&self, problems: Problems, span: Range<usize>) -> Problems {
+        let located = |it: Problem| Problem {
+            location: it.location.or_else(|| self.document.location(span.clone())),
+            ..it
+        };
+        Problems(problems.0.into_iter().map(located).collect())
+    }
+
+    /// Where the results of a command on it come from, which `settings` have changed; the command is in normal form.
+    ///
+    /// # Errors
+    /// As [`Scenario::expanded`].
+    pub fn origin(&self, command: Vec<String>, settings: &[Setting]) -> Checked<Origin> {
+        let named = self.named_files().concat();
+        let files =
+            named.into_iter().filter_map(|path| Some((path.clone(), self.bytes(&path).ok()?))).collect();
+        let settings = settings.iter().map(|it| format!("{}={}", it.path, it.value)).collect();
+        let text = self.document.source().text.clone();
+        Ok(Origin::new(command, settings, (text, self.expanded()?), files))
+    }
+
     /// SHA-256 of everything that the results depend on: the scenario's text, its settings, and the
     /// work models and recordings of its strategies, in hexadecimal.
     ///
@@ -301,7 +372,7 @@ impl Scenario {
                     };
                     Problem::new(format!("no text was given for the file `{path}`")).help(help)
                 })?;
-                Ok(text.as_bytes().to_vec())
+                Ok(text.clone())
             }
         }
     }

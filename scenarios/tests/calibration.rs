@@ -18,6 +18,7 @@ use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{self, Choice};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::{self, Keep, Rows};
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
@@ -182,7 +183,7 @@ fn compare_over_draws(directory: &Path, scenario: &Scenario, found: &Calibration
     let draws = OverDraws::new(&calibrated, &[], &plan, &choice, 3).unwrap();
     let watch = Watch::default();
     let summary = Summary::new(&plan, &plan.run(Rows::Dropped, &watch));
-    let ranking = ranking_over_draws(&summary, &draws.run(&watch));
+    let ranking = ranking_over_draws(&summary, &draws.run_in(&CellStore::temporary().unwrap(), &watch));
     assert_eq!((ranking.draws, ranking.pairs.len()), (3, 1));
     assert_eq!(ranking.winner_share, Some(1.0));
     assert_eq!(ranking.sentence(), "In all 3 draws of the calibration the ranking is the same.");

@@ -4,8 +4,9 @@
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::library;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
@@ -13,6 +14,7 @@ use meshsim_scenarios::results::request_log::RequestLog;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// Runs a scenario on so many threads and writes everything that it can write.
 fn run(name: &str, threads: usize, directory: &Path) -> Summary {
@@ -62,5 +64,30 @@ fn every_byte_is_the_same_on_one_thread_and_on_two_and_no_request_is_lost() {
             );
             assert!(requests.completed > 0, "{name}, {}: nothing completed", strategy.name);
         }
+    }
+}
+
+/// What cells keep on the disk is all that results are made of: with groups, autoscalers, samples, journeys and pilots.
+#[test]
+fn what_is_read_from_the_disk_is_what_was_in_memory() {
+    for name in ["shop", "fluidos-mesh-hpa", "moving-users", "rolling-update", "circuit-breaking", "warm-up"]
+    {
+        let series = Setting::parse("run.time_series=10s").unwrap();
+        let scenario = Scenario::open(name, &[series]).unwrap();
+        let choice = Choice { replications: Some(2), ..Choice::default() };
+        let plan = ComparisonPlan::new(&scenario, &choice).unwrap();
+        let written = |outcome: &ComparisonOutcome| {
+            let directory = tempfile::tempdir().unwrap();
+            let mut folder = Folder::claim(directory.path(), false).unwrap();
+            let summary = Summary::new(&plan, outcome);
+            write_comparison(&mut folder, &plan, outcome, &summary, None).unwrap();
+            files(directory.path())
+        };
+        let in_memory = written(&plan.run(Rows::Dropped, &Watch::default()));
+        let store = CellStore::temporary().unwrap();
+        assert!(in_memory == written(&plan.run_in(&store, &Watch::default())), "{name}");
+        // Nothing runs any more.
+        let none = Watch { cancel: &AtomicBool::new(true), ..Watch::default() };
+        assert!(in_memory == written(&plan.run_in(&store, &none)), "{name}");
     }
 }

@@ -78,6 +78,8 @@ pub use event_set::{EventSet, Key};
 pub use memory::growing_bytes;
 pub use process::{EntityId, Process, Scheduler};
 pub use run_control::{RunControl, RunEnd};
+#[doc(hidden)]
+pub use serde; // For `id_type`.
 pub use slab::{Handle, Slab};
 pub use table::{Id, Table};
 pub use time::{ParseDurationError, SimDuration, SimTime};

@@ -1,5 +1,6 @@
 //! Flat tables addressed by typed indices: a `PodId` opens the table of pods and no other.
 
+use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
@@ -28,13 +29,25 @@ macro_rules! id_type {
                 self.0 as usize
             }
         }
+        impl $crate::serde::Serialize for $name {
+            fn serialize<S: $crate::serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_u32(self.0)
+            }
+        }
+        impl<'de> $crate::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                <u32 as $crate::serde::Deserialize>::deserialize(from).map(Self)
+            }
+        }
     };
 }
 
 /// A vector whose rows are addressed by `I` alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent, bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 pub struct Table<I, T> {
     rows: Vec<T>,
+    #[serde(skip)]
     id: PhantomData<fn(I)>,
 }
 

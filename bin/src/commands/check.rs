@@ -4,9 +4,11 @@ use super::common::{ScenarioArgs, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::estimate::{Estimate, estimate};
 use meshsim_scenarios::experiment::memory::in_words;
+use meshsim_scenarios::experiment::sweep::Sweep;
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
@@ -47,6 +49,24 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             false => format!("after {} of warm-up", first.warm_up),
         },
     ))?;
+    let (axes, combine) = scenario.sweep(Vec::new())?;
+    if !axes.is_empty() {
+        // A range without a number of values is for options of `sweep`.
+        let is_whole = combine.is_some() || !axes.iter().any(Axis::is_range);
+        let count = match is_whole {
+            true => {
+                let sweep = Sweep::new(
+                    &scenario,
+                    (axes, combine.unwrap_or_default()),
+                    &Choice::default(),
+                    |_, _| {},
+                )?;
+                format!("{} points", sweep.points.len())
+            }
+            false => "a range".to_owned(),
+        };
+        print(&format!("[sweep]: {count}\n"))?;
+    }
     if args.estimate {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         print(&sentence(&estimate(&plan, args.threads.map_or(cores, usize::from))))?;

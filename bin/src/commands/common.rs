@@ -8,12 +8,14 @@ use crate::progress::{Progress, Reading};
 use clap::Args;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::experiment::sweep::Axis;
+use meshsim_scenarios::experiment::plan::Part;
+use meshsim_scenarios::experiment::store::{CellStore, Owner};
 use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::resolve::Resolved;
-use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::results::folder::{Folder, Leftover};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::traces::{Options, Trace, read};
@@ -64,6 +66,38 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
+/// What is done with what a run that was stopped has finished.
+#[derive(Args)]
+pub(crate) struct Continuing {
+    /// Go on with the cells that a run which was stopped has finished in the directory of --out, if there are any
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Discard them and begin anew; with --resume only if they are of another scenario or version
+    #[arg(long, requires = "out")]
+    fresh: bool,
+    /// Run one of several parts alone, as in 3/16: `meshsim merge` puts them together
+    #[arg(long, requires = "out", value_name = "N/OF", conflicts_with_all = ["json", "enforce"])]
+    partition: Option<Part>,
+}
+
+impl Continuing {
+    /// The part that this run is, if it is one.
+    pub(crate) const fn part(&self) -> Option<Part> {
+        self.partition
+    }
+
+    /// Where this run keeps its cells: in its folder, or until it ends.
+    pub(crate) fn store(&self, folder: Option<&mut Folder>, owner: &Owner) -> Outcome<CellStore> {
+        let leftover = Leftover { resume: self.resume, fresh: self.fresh };
+        match folder {
+            Some(folder) => Ok(folder.cells(owner, leftover)?),
+            None => CellStore::temporary().map_err(|error| {
+                Failure::machine(Problem::new(format!("cannot keep finished cells: {error}")))
+            }),
+        }
+    }
+}
+
 /// Whether objectives decide about the exit code.
 #[derive(Args)]
 pub(crate) struct Enforcement {
@@ -78,7 +112,12 @@ impl Enforcement {
         &self,
         strategies: impl IntoIterator<Item = &'a Resolved>,
     ) -> Checked<()> {
-        if self.enforce && strategies.into_iter().all(|it| it.objectives.is_empty()) {
+        self.needs_objectives(strategies.into_iter().any(|it| !it.objectives.is_empty()))
+    }
+
+    /// The same where it is known whether there are some.
+    pub(crate) fn needs_objectives(&self, are_some: bool) -> Checked<()> {
+        if self.enforce && !are_some {
             let help = "write [[objective]] with a figure and a bound, or leave --enforce out";
             return Err(Problem::new("--enforce: the scenario has no objective").help(help).into());
         }
@@ -87,7 +126,12 @@ impl Enforcement {
 
     /// How a command ends that otherwise would so.
     pub(crate) fn code<'a>(&self, code: Code, summaries: impl IntoIterator<Item = &'a Summary>) -> Code {
-        let misses = self.enforce && !summaries.into_iter().all(Summary::objectives_hold);
+        self.code_if(code, summaries.into_iter().all(Summary::objectives_hold))
+    }
+
+    /// The same where it is known whether all objectives hold.
+    pub(crate) fn code_if(&self, code: Code, all_hold: bool) -> Code {
+        let misses = self.enforce && !all_hold;
         if code == Code::Ok && misses { Code::Failed } else { code }
     }
 }
@@ -96,7 +140,7 @@ impl Enforcement {
 #[derive(Args)]
 pub(crate) struct Detail {
     /// Also write every user request to requests.csv
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", conflicts_with_all = ["resume", "fresh", "partition"])]
     pub(crate) request_log: bool,
     /// Also show what services and pods did
     #[arg(long, short, conflicts_with = "json")]
@@ -109,9 +153,21 @@ impl ScenarioArgs {
         Scenario::open(&self.scenario, &self.settings()?)
     }
 
+    /// The changes in normal form.
+    pub(crate) fn normal_form(&self) -> Checked<Vec<String>> {
+        Ok(self.settings()?.iter().map(|it| format!("{}={}", it.path, it.value)).collect())
+    }
+
     /// The changes to the scenario.
     pub(crate) fn settings(&self) -> Checked<Vec<Setting>> {
         self.set.iter().map(|text| Setting::parse(text)).collect()
+    }
+}
+
+impl Detail {
+    /// What of it changes results.
+    pub(crate) fn normal_form(&self) -> Vec<String> {
+        self.request_log.then(|| "--request-log".to_owned()).into_iter().collect()
     }
 }
 
@@ -123,6 +179,14 @@ impl Output {
 }
 
 impl Running {
+    /// Those of them that change results, in normal form.
+    pub(crate) fn normal_form(&self) -> Vec<String> {
+        let named = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);
+        let seed = named("--seed", self.seed.map(|it| it.to_string()));
+        let replications = named("--replications", self.replications.map(|it| it.to_string()));
+        seed.into_iter().chain(replications).flatten().collect()
+    }
+
     /// What these arguments choose.
     pub(crate) fn choice(&self, strategies: Vec<String>, baseline: Option<String>) -> Choice {
         Choice { strategies, baseline, replications: self.replications, seed: self.seed }
@@ -179,6 +243,11 @@ impl Running {
         result
     }
 
+    /// So many threads.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+
     /// Runs `work` on its threads.
     pub(crate) fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Outcome<T> {
         let threads = self.threads.map_or(0, usize::from);
@@ -207,6 +276,40 @@ pub(crate) fn trace_warm_up(asked: Option<f64>) -> Checked<Option<f64>> {
         return Err(problem.help("it is zero or more").into());
     }
     Ok(asked)
+}
+
+/// What is said of the cells that a run which was stopped has finished.
+pub(crate) fn kept_cells(output: &Output, store: &CellStore) -> String {
+    match (&output.out, store.count()) {
+        (Some(_), count @ 1..) => format!("; {count} finished cells are kept, with which --resume goes on"),
+        _ => "; no cell is kept".to_owned(),
+    }
+}
+
+/// An argument that may be given several times, in normal form.
+pub(crate) fn each(name: &str, values: &[String]) -> Vec<String> {
+    values.iter().flat_map(|value| [name.to_owned(), value.clone()]).collect()
+}
+
+/// How the run of a part ends: with a folder for `merge`, or interrupted.
+pub(crate) fn part_is_over(
+    folder: Option<Folder>,
+    (store, owner): (&CellStore, &Owner),
+    part: Part,
+    is_whole: bool,
+) -> Outcome<Code> {
+    if let Some(problems) = store.failure() {
+        return Err(Failure::machine(problems));
+    }
+    let count = store.count();
+    if !is_whole {
+        return interrupted(&format!("{count} finished cells are kept, with which --resume goes on"));
+    }
+    folder
+        .map_or(Ok(()), |mut folder| folder.finish_part(store, part, &owner.scenario_sha256))
+        .map_err(Failure::machine)?;
+    print(&format!("part {part} is finished: {count} cells; `meshsim merge` puts all parts together\n"))?;
+    Ok(Code::Ok)
 }
 
 /// Says that a signal stopped the command, and what is kept.

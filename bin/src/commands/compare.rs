@@ -1,16 +1,21 @@
 //! `meshsim compare`: all strategies over the same requests.
 
-use super::common::{Detail, Enforcement, Output, Running, ScenarioArgs, interrupted, print};
+use super::common::{
+    Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, each, interrupted, kept_cells,
+    part_is_over, print,
+};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
 use meshsim_scenarios::analysis::summary::Summary;
-use meshsim_scenarios::analysis::verdict::{about_objectives, ranking_over_draws, verdict};
-use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use meshsim_scenarios::analysis::verdict::{about_decision, about_objectives, ranking_over_draws, verdict};
+use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decide};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::experiment::store::Owner;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
+use meshsim_scenarios::origin::{Origin, SCENARIO};
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
@@ -35,10 +40,18 @@ pub(crate) struct Args {
     #[command(flatten)]
     detail: Detail,
     #[command(flatten)]
+    continuing: Continuing,
+    #[command(flatten)]
     enforcement: Enforcement,
     /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     calibration_draws: Option<u32>,
+    /// Go on with the strategies that may be the fastest until one is selected with this probability, as in 95%
+    #[arg(long, value_name = "PERCENT", requires = "indifference", conflicts_with_all = ["partition", "request_log", "calibration_draws"])]
+    decide: Option<String>,
+    /// A difference of mean latency that does not matter, as in 1ms
+    #[arg(long, value_name = "TIME", requires = "decide")]
+    indifference: Option<String>,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
@@ -51,32 +64,89 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         .map(|count| OverDraws::new(&scenario, &settings, &plan, &choice, count as usize))
         .transpose()?;
     args.enforcement.has_objectives(&plan.strategies)?;
-    run(&plan, draws.as_ref(), &args.running, &args.output, (&args.detail, &args.enforcement))
+    let Args { running, output, detail, continuing, enforcement, .. } = args;
+    let mut command = vec!["compare".to_owned(), SCENARIO.to_owned()];
+    command.extend(each("--set", &args.source.normal_form()?));
+    command.extend(running.normal_form());
+    command.extend(each("--strategy", &args.strategy));
+    command.extend(each("--baseline", args.baseline.as_slice()));
+    command.extend(each("--calibration-draws", args.calibration_draws.map(|it| it.to_string()).as_slice()));
+    command.extend(detail.normal_form());
+    command.extend(each("--decide", args.decide.as_slice()));
+    command.extend(each("--indifference", args.indifference.as_slice()));
+    let decide = match (&args.decide, &args.indifference) {
+        (Some(confidence), Some(indifference)) => Some(Decide::parse(confidence, indifference, &plan)?),
+        _ => None,
+    };
+    let origin = scenario.origin(command, &settings)?;
+    run(&plan, draws.as_ref(), &origin, &Asked { decide, running, output, detail, continuing, enforcement })
+}
+
+/// What is asked for beside a plan.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) decide: Option<Decide>,
+    pub(super) running: &'a Running,
+    pub(super) output: &'a Output,
+    pub(super) detail: &'a Detail,
+    pub(super) continuing: &'a Continuing,
+    pub(super) enforcement: &'a Enforcement,
 }
 
 /// Runs a plan and reports it; also over draws of a calibration, if there are some.
 pub(super) fn run(
     plan: &ComparisonPlan,
     draws: Option<&OverDraws>,
-    running: &Running,
-    output: &Output,
-    (detail, enforcement): (&Detail, &Enforcement),
+    origin: &Origin,
+    asked: &Asked<'_>,
 ) -> Outcome<Code> {
+    let Asked { decide, running, output, detail, continuing, enforcement } = *asked;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     let mut folder = output.prepare()?;
     let scratch = folder.as_ref().filter(|_| detail.request_log).map(Folder::scratch).transpose()?;
     let log = scratch.map(RequestLog::new);
+    let owner = Owner::of(&plan.sha256);
+    let store = continuing.store(folder.as_mut(), &owner)?;
+    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
-    let (outcome, drawn) = running.watch(seconds, |watch| {
-        let outcome = plan.run(log.as_ref().map_or(Rows::Dropped, Rows::Written), watch);
-        (outcome, draws.map(|draws| draws.run(watch)))
+    if let Some(part) = continuing.part() {
+        let plans: Vec<&ComparisonPlan> =
+            std::iter::once(plan).chain(draws.into_iter().flat_map(OverDraws::plans)).collect();
+        let counts: Vec<usize> = plans.iter().map(|it| it.cell_count()).collect();
+        let is_whole = running.watch(seconds * part.fraction(&counts), |watch| {
+            let mut each = plans.iter().enumerate();
+            each.all(|(index, plan)| plan.run_cells(&store, part.share(&counts, index), watch))
+        })?;
+        return part_is_over(folder, (&store, &owner), part, is_whole);
+    }
+    let (outcome, drawn, decision) = running.watch(seconds, |watch| {
+        // Rows of requests and decisions are in no cell.
+        let keeps_decisions = plan.strategies.iter().any(|it| it.description.keeps_decisions);
+        let outcome = match &log {
+            Some(log) => plan.run(Rows::Written(log), watch),
+            None if keeps_decisions => plan.run(Rows::Dropped, watch),
+            None => plan.run_in(&store, watch),
+        };
+        let decision = decide.and_then(|decide| plan.decide_in(&store, decide, watch));
+        (outcome, draws.map(|draws| draws.run_in(&store, watch)), decision)
     })?;
+    if let Some(problems) = store.failure() {
+        return Err(Failure::machine(problems));
+    }
     if outcome.replications.is_empty() {
-        return interrupted("no replication was finished, nothing is kept");
+        return interrupted(&format!("no replication was finished{}", kept_cells(output, &store)));
     }
     let mut summary = Summary::new(plan, &outcome);
+    let is_decided = decide.is_none() || decision.is_some();
+    summary.decision = decision;
     summary.calibration = drawn.map(|drawn| ranking_over_draws(&summary, &drawn));
-    let write = |folder: &mut Folder| write_comparison(folder, plan, &outcome, &summary, log.as_ref());
+    let all_drawn =
+        summary.calibration.as_ref().is_none_or(|it| draws.is_some_and(|all| it.draws == all.count()));
+    let is_whole = !outcome.interrupted && all_drawn && is_decided;
+    let write = |folder: &mut Folder| {
+        write_comparison(folder, plan, &outcome, &summary, log.as_ref())?;
+        if is_whole { folder.discard_cells() } else { Ok(()) }
+    };
     let written = folder.as_mut().map_or(Ok(()), write);
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
@@ -87,6 +157,9 @@ pub(super) fn run(
         sentence += &Some(about_objectives(&summary))
             .filter(|it| !it.is_empty())
             .map_or(String::new(), |it| it + "\n");
+        if let Some(decision) = &summary.decision {
+            sentence += &(about_decision(decision) + "\n");
+        }
         if let Some(ranking) = &summary.calibration {
             sentence += &(ranking.sentence() + "\n");
         }
@@ -99,13 +172,18 @@ pub(super) fn run(
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
     if outcome.interrupted {
-        let kept = format!("the results are those of {} finished replications", summary.run.replications);
-        return interrupted(&kept);
+        let count = summary.run.replications;
+        let kept = kept_cells(output, &store);
+        return interrupted(&format!("the results are those of {count} finished replications{kept}"));
     }
     if let (Some(draws), Some(ranking)) = (draws, &summary.calibration)
         && ranking.draws < draws.count()
     {
-        return interrupted(&format!("{} of {} draws are finished", ranking.draws, draws.count()));
+        let (count, all, kept) = (ranking.draws, draws.count(), kept_cells(output, &store));
+        return interrupted(&format!("{count} of {all} draws are finished{kept}"));
+    }
+    if !is_decided {
+        return interrupted(&format!("nothing is selected yet{}", kept_cells(output, &store)));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
     Ok(enforcement.code(if completed { Code::Ok } else { Code::Failed }, [&summary]))

@@ -1,11 +1,14 @@
 //! One file per verb: its arguments and what it calls (`validate` has two and a file of arguments).
 
+mod break_even;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod common;
 pub(crate) mod compare;
 pub(crate) mod drill;
 pub(crate) mod library;
+pub(crate) mod merge;
+pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod validate;

@@ -1,9 +1,10 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Detail, Enforcement, Output, Running, ScenarioArgs};
+use super::common::{Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, each};
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use meshsim_scenarios::origin::SCENARIO;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -17,19 +18,35 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
     /// Print every decision of the first replication in order, and write those of all to timeline.csv
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "resume", "fresh", "partition"])]
     timeline: bool,
     #[command(flatten)]
     detail: Detail,
+    #[command(flatten)]
+    continuing: Continuing,
     #[command(flatten)]
     enforcement: Enforcement,
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
-    let mut plan = args.running.plan_of_one(&args.source.open()?, args.strategy.as_deref())?;
+    let scenario = args.source.open()?;
+    let mut plan = args.running.plan_of_one(&scenario, args.strategy.as_deref())?;
     args.enforcement.has_objectives(&plan.strategies)?;
     for resolved in &mut plan.strategies {
         resolved.description.keeps_decisions = args.timeline;
     }
-    compare::run(&plan, None, &args.running, &args.output, (&args.detail, &args.enforcement))
+    let Args { running, output, detail, continuing, enforcement, .. } = args;
+    let mut command = vec!["run".to_owned(), SCENARIO.to_owned()];
+    command.extend(each("--set", &args.source.normal_form()?));
+    command.extend(running.normal_form());
+    command.extend(each("--strategy", args.strategy.as_slice()));
+    command.extend(args.timeline.then(|| "--timeline".to_owned()));
+    command.extend(detail.normal_form());
+    let origin = scenario.origin(command, &args.source.settings()?)?;
+    compare::run(
+        &plan,
+        None,
+        &origin,
+        &compare::Asked { decide: None, running, output, detail, continuing, enforcement },
+    )
 }

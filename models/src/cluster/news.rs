@@ -6,9 +6,10 @@
 
 use crate::ids::{ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::push_kind::PushKind;
+use serde::{Deserialize, Serialize};
 
 /// Something that an API server tells, and that an istiod pushes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum News {
     /// An endpoint of an EndpointSlice.
     Endpoint {
@@ -22,7 +23,7 @@ pub enum News {
 }
 
 /// What is new of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndpointNews {
     /// There is a new one, on this node of its cluster.
     Appears(u32),

@@ -19,10 +19,11 @@
 //! `endpointUpdateRequiresPush`, `updateShardServiceAccount`.
 
 use super::endpoint_health::Health;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is sent to proxies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PushKind {
     /// Endpoints alone (EDS).
     Incremental,

@@ -17,10 +17,11 @@
 use crate::ids::{ClusterId, FlowId};
 use crate::sparse_table::SparseTable;
 use meshsim_core::{Id, SimDuration};
+use serde::{Deserialize, Serialize};
 use std::ops::Sub;
 
 /// Of one calling service, one called service and one cluster of the latter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallCounts {
     /// Requests that were answered well.
     pub ok: u64,

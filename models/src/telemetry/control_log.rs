@@ -7,9 +7,10 @@ use crate::kubernetes::hpa::Decision;
 use crate::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use crate::kubernetes::scheduler::choice::Unfit;
 use meshsim_core::SimTime;
+use serde::{Deserialize, Serialize};
 
 /// The decisions of the autoscalers and the lives of the pods, in the order of time.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ControlLog {
     /// Of every sync.
     pub decisions: Vec<ScalingDecision>,
@@ -20,7 +21,7 @@ pub struct ControlLog {
 }
 
 /// A push of an istiod to its proxies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushRecord {
     /// The first change that it sends; absent: an istiod that is back sends all there is.
     pub cause: Option<News>,
@@ -39,7 +40,7 @@ pub struct PushRecord {
 }
 
 /// A sync of an autoscaler.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalingDecision {
     /// When.
     pub at: SimTime,
@@ -52,7 +53,7 @@ pub struct ScalingDecision {
 }
 
 /// Something in the life of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodRecord {
     /// When.
     pub at: SimTime,
@@ -67,7 +68,7 @@ pub struct PodRecord {
 }
 
 /// A step in the life of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PodStep {
     /// It was made.
     Created,

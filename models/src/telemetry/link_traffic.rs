@@ -14,6 +14,7 @@ use crate::ids::ClusterId;
 use crate::sparse_table::SparseTable;
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimTime};
+use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
 /// What a message is on a link for.
@@ -46,7 +47,7 @@ struct Handshakes {
 }
 
 /// What a link carried from one of its ends (bytes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkBytes {
     /// Its number among the links of the description.
     pub link: u32,

@@ -14,6 +14,7 @@ use super::work::Work;
 use crate::ids::{ClusterId, ServiceId};
 use crate::sparse_table::SparseTable;
 use meshsim_core::{Id, SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Something that proxies count.
@@ -117,7 +118,7 @@ pub struct Metrics {
 }
 
 /// How many things were timed, and how long they took together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
     /// How many.
     pub count: u64,

@@ -16,10 +16,11 @@ use crate::kubernetes::metrics_server::Counters;
 use crate::world::flows::Flow;
 use meshsim_core::stats::{Histogram, Resolution};
 use meshsim_core::{SimDuration, SimTime, Table};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The samples of a cluster so far.
-#[derive(Clone, Debug, Default)]
+/// The samples of a cluster so far. What is only of use while the run goes on is not kept with them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TimeSeries {
     /// Of services.
     pub services: Vec<ServiceSample>,
@@ -28,19 +29,24 @@ pub struct TimeSeries {
     /// Of calls of its clients.
     pub calls: Vec<CallSample>,
     /// The last scrape.
+    #[serde(skip)]
     last_calls: BTreeMap<(ClusterId, FlowId), CallCounts>,
     /// What the clients have seen since the last sample; empty if nothing is sampled.
+    #[serde(skip)]
     clients: Table<ServiceId, Seen>,
     /// Counters of the pods at the last sample, and CFS periods in which they were stopped, by slot.
+    #[serde(skip)]
     last_pods: Vec<(Counters, u64)>,
     /// When the last sample was taken.
+    #[serde(skip)]
     sampled: SimTime,
     /// For how long each link that leaves the cluster had sent at the last sample.
+    #[serde(skip)]
     last_links: Vec<SimDuration>,
 }
 
 /// A service in a cluster, at a time and since the last sample.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSample {
     /// When.
     pub at: SimTime,
@@ -67,7 +73,7 @@ pub struct ServiceSample {
 }
 
 /// Pods of a Deployment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodCounts {
     /// Wanted.
     pub wanted: u32,
@@ -82,7 +88,7 @@ pub struct PodCounts {
 }
 
 /// What the clients of a cluster saw of a service.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientView {
     /// Requests that ended, per second.
     pub requests_per_second: f64,
@@ -93,7 +99,7 @@ pub struct ClientView {
 }
 
 /// A link's direction out of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkSample {
     /// When.
     pub at: SimTime,
@@ -104,7 +110,7 @@ pub struct LinkSample {
 }
 
 /// Calls of a service, or of users, in a cluster to a service in a cluster.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallSample {
     /// When.
     pub at: SimTime,

@@ -19,11 +19,12 @@ use crate::ids::{ClusterId, FlowId};
 use crate::sparse_table::SparseTable;
 use crate::world::flows::Flow;
 use meshsim_core::{Id, SimTime, Table};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 /// What was put on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Requests or answers, by their last byte.
     pub messages: u64,
@@ -79,7 +80,7 @@ pub struct TrafficMatrix {
 }
 
 /// All calls of a service, or of users, in a cluster to a service in a cluster.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrafficRow {
     /// The client's cluster.
     pub from: ClusterId,

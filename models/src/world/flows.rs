@@ -13,10 +13,11 @@
 use super::description::Description;
 use crate::ids::{FlowId, ServiceId};
 use meshsim_core::{Id, Table};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A calling and a called service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Flow {
     /// Who calls; nobody: the users, through a gateway.
     pub caller: Option<ServiceId>,

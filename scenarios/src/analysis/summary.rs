@@ -6,7 +6,7 @@ use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
-use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decision};
 use crate::experiment::groups::{Groups, Which, kind_name};
 use crate::experiment::replication::Figures;
 use crate::experiment::settling::settles_at;
@@ -33,6 +33,9 @@ pub struct Summary {
     /// Whether the ranking holds over the draws of a calibration, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Ranking>,
+    /// What a selection came to, if that was asked for; the figures are those of the replications that all strategies have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// What differences between any two strategies come from, by strategy and replication.
     #[serde(skip)]
     compared: Vec<(String, Vec<Compared>)>,
@@ -271,6 +274,7 @@ impl Summary {
             strategies: strategies.collect(),
             paired: Vec::new(),
             calibration: None,
+            decision: None,
             compared,
             users: told_apart(&plan.strategies),
         };
@@ -360,6 +364,20 @@ impl Summary {
     /// The index of a group of users among the groups of requests.
     fn group(&self, users: &str) -> Option<usize> {
         self.users.iter().find(|(name, _)| name == users).map(|(_, group)| *group)
+    }
+
+    /// Mean latencies of some strategies by replication, over the requests that count under all of them (ms).
+    #[must_use]
+    pub fn in_pairs(&self, strategies: &[&str]) -> Option<Vec<Vec<f64>>> {
+        let all: Vec<&Vec<Compared>> =
+            strategies.iter().map(|name| self.compared(name)).collect::<Option<_>>()?;
+        // What is reported of the one that is cut last is reported of all.
+        let last = all.iter().max_by_key(|of| of.first().map(|it| it.reported.0))?;
+        let means = |of: &&Vec<Compared>| -> Option<Vec<f64>> {
+            let pairs = of.iter().zip(*last);
+            pairs.map(|(it, last)| it.mean_ms(last).filter(|mean| mean.is_finite())).collect()
+        };
+        all.iter().map(means).collect()
     }
 
     fn compared(&self, strategy: &str) -> Option<&Vec<Compared>> {

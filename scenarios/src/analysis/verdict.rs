@@ -1,7 +1,10 @@
 //! What a comparison comes to, in a sentence or two.
 
+use super::estimates::CONFIDENCE;
 use super::ranking::{Order, Ranking};
 use super::summary::{Paired, Requests, Strategy, Summary, UserGroup};
+use crate::experiment::compare::Decision;
+use meshsim_core::stats::selection::{replications_to_decide, subset_with_best};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
@@ -26,6 +29,26 @@ pub fn verdict(summary: &Summary) -> String {
     }));
     sentences.retain(|it| !it.is_empty());
     sentences.join("\n")
+}
+
+/// Which strategy was selected, and what it took.
+#[must_use]
+pub fn about_decision(decision: &Decision) -> String {
+    let most = decision.replications.values().max().copied().unwrap_or(0);
+    let taken: u32 = decision.replications.values().sum();
+    let equal = most as usize * decision.replications.len();
+    let percent = decision.confidence * 100.0;
+    match &decision.selected {
+        Some(name) => format!(
+            "`{name}` is selected: with {percent} % it is the fastest, or within {} ms of it; {taken} runs decided, {equal} would be \
+             as many of each strategy.",
+            decision.indifference_ms
+        ),
+        None => format!(
+            "None is selected: {most} replications do not tell differences of {} ms with {percent} %.",
+            decision.indifference_ms
+        ),
+    }
 }
 
 /// Under which strategies all objectives hold; empty without objectives.
@@ -188,8 +211,9 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
         );
     };
     let by = -difference.value;
+    let subset = Subset::of(summary, ranked);
     match difference.interval() {
-        Some([low, high]) if high < 0.0 || low > 0.0 => {
+        Some([low, high]) if (high < 0.0 || low > 0.0) && subset.names.len() < 2 => {
             let is_tiny = by.abs() < TINY_MS;
             let less = if is_tiny { format!(" by less than {TINY_MS} ms") } else { String::new() };
             let mut text = format!(
@@ -208,12 +232,13 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
             text + if is_tiny { "; choose by cost." } else { "." }
         }
         Some([low, high]) => format!(
-            "Cannot be told: `{name}` and `{}` differ by {} ms, but the 95 % interval ({} to {} ms) \
-             contains zero; more replications would tell.",
+            "Cannot be told: {}`{name}` and `{}` differ by {} ms (95 % interval {} to {} ms); {}.",
+            subset.sentence(low <= 0.0 && 0.0 <= high),
             second.name,
             ms(by),
             ms(-high),
-            ms(-low)
+            ms(-low),
+            subset.what_would_tell()
         ),
         None => format!(
             "Cannot be told: `{name}` was {} ms below `{}` in the only replication; two or more give an \
@@ -224,56 +249,151 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     }
 }
 
-/// Which point and strategy of a sweep is best, and by how much, and for which groups of users; or that it cannot be told.
+/// Which point and strategy of a sweep is best, and by how much, and for which groups of users, as one point after the other
+/// comes; or that it cannot be told.
 ///
-/// `points` have a name each; what is ranked and what is told from what follows the rules of [`verdict`]. All points
-/// have the same requests where their settings leave them the same.
-#[must_use]
-pub fn best_of_points(points: &[(String, &Summary)]) -> String {
-    let mut candidates = Vec::new();
-    for (at, summary) in points {
-        candidates.extend(summary.strategies.iter().map(|strategy| Candidate {
-            name: format!("`{}` at {at}", strategy.name),
-            summary,
-            strategy,
-        }));
-    }
-    let mut sentences = vec![best_of_all_points(points), for_each_group(&candidates)];
-    sentences.retain(|it| !it.is_empty());
-    sentences.join("\n")
+/// What is ranked and what is told from what follows the rules of [`verdict`]. All points have the same requests where
+/// their settings leave them the same.
+#[derive(Debug, Default)]
+pub struct BestOfPoints {
+    /// Points and strategies that answer their users.
+    ranked: usize,
+    /// The points that have one of the two fastest strategies, of all users or of a group, in their order.
+    points: Vec<(String, Summary)>,
 }
 
-/// The same of all users together.
-fn best_of_all_points(points: &[(String, &Summary)]) -> String {
-    let mut all: Vec<(&str, &Summary, &Strategy)> = Vec::new();
-    for (at, summary) in points {
-        all.extend(ranked(summary).into_iter().map(|it| (at.as_str(), *summary, it)));
+impl BestOfPoints {
+    /// A point with a name.
+    pub fn add(&mut self, name: &str, summary: &Summary) {
+        self.ranked += ranked(summary).len();
+        self.points.push((name.to_owned(), summary.clone()));
+        let mut keep = vec![false; self.points.len()];
+        for users in std::iter::once(None).chain(summary.groups_of_users().map(Some)) {
+            let mut all: Vec<(f64, usize)> = Vec::new();
+            for (index, (_, summary)) in self.points.iter().enumerate() {
+                all.extend(means(summary, users).into_iter().map(|mean| (mean, index)));
+            }
+            // Of equal ones the earlier: it is a stable sort.
+            all.sort_by(|a, b| a.0.total_cmp(&b.0));
+            all.iter().take(2).for_each(|(_, index)| keep[*index] = true);
+        }
+        let mut keep = keep.into_iter();
+        self.points.retain(|_| keep.next().unwrap_or(false));
     }
-    all.sort_by(|a, b| a.2.latency_ms.mean.value.total_cmp(&b.2.latency_ms.mean.value));
-    let Some((at, summary, best)) = all.first() else {
-        return "Cannot be told: at every point too many requests failed or had not ended.".to_owned();
-    };
-    let first = format!("`{}` at {at}", best.name);
-    let Some((other_at, others, second)) = all.get(1) else {
-        return format!("{first} is the only one that answers its users.");
-    };
-    let other = format!("`{}` at {other_at}", second.name);
-    let difference = summary.difference_to(&best.name, others, &second.name);
-    let mean = ms(best.latency_ms.mean.value);
-    match difference.and_then(|it| Some((it.value, it.interval()?))) {
-        Some((by, [low, high])) if high < 0.0 || low > 0.0 => format!(
-            "{first} is fastest of {}: {mean} ms in the mean, {} ms below {other} (95 % interval {} to {} ms).",
-            all.len(),
-            ms(-by),
-            ms(-high),
-            ms(-low)
-        ),
-        _ => format!(
-            "{first} ({mean} ms in the mean) and {other} are the fastest of {}; which of them is cannot be told.",
-            all.len()
-        ),
+
+    /// What there is to say.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let candidates = self.points.iter().flat_map(|(at, summary)| {
+            summary.strategies.iter().map(move |strategy| Candidate {
+                name: format!("`{}` at {at}", strategy.name),
+                summary,
+                strategy,
+            })
+        });
+        let candidates: Vec<Candidate<'_>> = candidates.collect();
+        let mut sentences = vec![self.of_all_users(), for_each_group(&candidates)];
+        sentences.retain(|it| !it.is_empty());
+        sentences.join("\n")
+    }
+
+    /// The same of all users together.
+    fn of_all_users(&self) -> String {
+        let mut all: Vec<(&str, &Summary, &Strategy)> = Vec::new();
+        for (at, summary) in &self.points {
+            all.extend(ranked(summary).into_iter().map(|it| (at.as_str(), summary, it)));
+        }
+        all.sort_by(|a, b| a.2.latency_ms.mean.value.total_cmp(&b.2.latency_ms.mean.value));
+        let Some((at, summary, best)) = all.first() else {
+            return "Cannot be told: at every point too many requests failed or had not ended.".to_owned();
+        };
+        let first = format!("`{}` at {at}", best.name);
+        let Some((other_at, others, second)) = all.get(1) else {
+            return format!("{first} is the only one that answers its users.");
+        };
+        let other = format!("`{}` at {other_at}", second.name);
+        let difference = summary.difference_to(&best.name, others, &second.name);
+        let mean = ms(best.latency_ms.mean.value);
+        match difference.and_then(|it| Some((it.value, it.interval()?))) {
+            Some((by, [low, high])) if high < 0.0 || low > 0.0 => format!(
+                "{first} is fastest of {}: {mean} ms in the mean, {} ms below {other} (95 % interval {} to {} ms).",
+                self.ranked,
+                ms(-by),
+                ms(-high),
+                ms(-low)
+            ),
+            _ => format!(
+                "{first} ({mean} ms in the mean) and {other} are the fastest of {}; which of them is cannot be told.",
+                self.ranked
+            ),
+        }
     }
 }
+
+/// Mean latencies of the strategies that answer a group of users, or all (ms).
+fn means(summary: &Summary, users: Option<&str>) -> Vec<f64> {
+    match users {
+        None => ranked(summary).into_iter().map(|it| it.latency_ms.mean.value).collect(),
+        Some(users) => {
+            let groups = summary.strategies.iter().filter_map(|it| it.users.get(users));
+            let good = groups.filter(|it| {
+                it.latency_ms.mean.value.is_finite() && unanswered(&it.requests) <= UNANSWERED_MAX
+            });
+            good.map(|it| it.latency_ms.mean.value).collect()
+        }
+    }
+}
+
+/// The strategies among which the best is.
+struct Subset<'a> {
+    /// The fastest first.
+    names: Vec<&'a str>,
+    /// Replications that would leave one, by what is known.
+    replications: Option<u64>,
+    /// Those that there were.
+    now: usize,
+}
+
+impl<'a> Subset<'a> {
+    fn of(summary: &Summary, ranked: &[&'a Strategy]) -> Self {
+        let names: Vec<&str> = ranked.iter().map(|it| it.name.as_str()).collect();
+        let Some(values) = summary.in_pairs(&names) else {
+            return Self { names, replications: None, now: 0 };
+        };
+        let now = values.iter().map(Vec::len).min().unwrap_or(0);
+        let subset = subset_with_best(&values, CONFIDENCE);
+        let replications = replications_to_decide(&values, CONFIDENCE);
+        Self { names: subset.into_iter().map(|index| names[index]).collect(), replications, now }
+    }
+
+    /// Which they are, where the difference of the first two does not tell it.
+    fn sentence(&self, differs_by_chance: bool) -> String {
+        match &self.names[..] {
+            [] | [_] => String::new(),
+            [_, _] if differs_by_chance => String::new(),
+            [all @ .., last] => {
+                let all: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
+                format!("the fastest is one of {} and `{last}` (95 % over all comparisons). ", all.join(", "))
+            }
+        }
+    }
+
+    /// What would leave one of them.
+    fn what_would_tell(&self) -> String {
+        match self.replications {
+            Some(count) if count > self.now as u64 && count <= REPLICATIONS_MAX => {
+                format!("about {count} replications would tell")
+            }
+            Some(count) if count > self.now as u64 => {
+                "no number of replications that one waits for would tell".to_owned()
+            }
+            _ => "more replications would tell".to_owned(),
+        }
+    }
+}
+
+/// More replications than this are not asked of anybody.
+const REPLICATIONS_MAX: u64 = 100_000;
 
 /// A difference that nobody feels (ms).
 const TINY_MS: f64 = 0.1;

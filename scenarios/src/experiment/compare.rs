@@ -1,12 +1,21 @@
 //! All strategies over the same requests.
 
 use super::Watch;
+use super::cell::{CellId, Cells, Purpose};
 use super::replication::{self, Figures, Keep, Rows};
+use super::store::CellStore;
 use super::warm_up::{self, WarmUp};
-use crate::problem::{Checked, Problem};
+use crate::problem::{Checked, Problem, clip};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
+use meshsim_core::SimDuration;
+use meshsim_core::stats::selection::Sequential;
 use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A comparison that is ready to run.
 #[derive(Clone, Debug)]
@@ -110,7 +119,249 @@ impl ComparisonPlan {
         let interrupted = all.iter().any(Option::is_none);
         ComparisonOutcome { replications: all.into_iter().flatten().collect(), interrupted, warm_ups }
     }
+
+    pub(super) fn cells(&self) -> Cells {
+        Cells::of(&self.sha256, &self.strategies, Keep::for_replications(self.replications).batches)
+    }
+
+    /// Runs those of its cells that are not in the store, on the threads of the current rayon pool, and keeps each there as
+    /// it finishes; then takes the outcome from there. Memory holds no cell while others run.
+    ///
+    /// What cannot be kept interrupts it: see [`CellStore::failure`].
+    #[must_use]
+    pub fn run_in(&self, store: &CellStore, watch: &Watch<'_>) -> ComparisonOutcome {
+        self.run_cells(store, 0..self.cell_count(), watch);
+        self.outcome_in(store)
+    }
+
+    /// How many cells it has, without pilots.
+    #[must_use]
+    pub fn cell_count(&self) -> usize {
+        self.replications as usize * self.strategies.len()
+    }
+
+    /// Runs these of its cells, which are numbered replication by replication, without those that are in the store, and
+    /// keeps them there. False if not all are there then.
+    pub fn run_cells(&self, store: &CellStore, which: Range<usize>, watch: &Watch<'_>) -> bool {
+        if which.is_empty() {
+            return true;
+        }
+        let cells = self.cells();
+        if let Some((strategies, _)) = self.settled(store, &cells, Some(watch)) {
+            let keep = Keep::for_replications(self.replications);
+            let count = strategies.len();
+            which.clone().into_par_iter().for_each(|number| {
+                let (replication, index) = ((number / count) as u32, number % count);
+                let id = cells.id(Purpose::Figures, index, replication);
+                if store.holds(id) {
+                    (watch.progress)(strategies[index].description.end().as_secs_f64());
+                } else if store.failure().is_none() {
+                    let run = || replication::run_among(&strategies, index, replication, keep, watch);
+                    match unless_it_breaks(run) {
+                        Ok(Some(figures)) => {
+                            store.put(id, &figures);
+                        }
+                        Ok(None) => {}
+                        Err(why) => store.breaks(id, why),
+                    }
+                }
+            });
+        }
+        let count = self.strategies.len();
+        let id = |number| cells.id(Purpose::Figures, number % count, (number / count) as u32);
+        which.into_iter().all(|number| store.holds(id(number)))
+    }
+
+    /// Runs one more cell of each strategy that is left, until one is (see [`Sequential`]), and keeps them in the store.
+    /// The first replications, all of the plan, are run under every strategy. Nothing if it was told to stop before that, or
+    /// some replication of a strategy answers no request.
+    #[must_use]
+    pub fn decide_in(&self, store: &CellStore, decide: Decide, watch: &Watch<'_>) -> Option<Decision> {
+        let count = self.strategies.len();
+        if !self.run_cells(store, 0..self.cell_count(), watch) {
+            return None;
+        }
+        let cells = self.cells();
+        let latest = self.settled(store, &cells, None)?.0;
+        let last = latest.iter().map(|it| it.description.warm_up).max()?;
+        let cut_last = latest.iter().position(|it| it.description.warm_up == last)?;
+        let figures = |index: usize, replication: u32| -> Option<Figures> {
+            store.get(cells.id(Purpose::Figures, index, replication))
+        };
+        // Of the requests that count under all strategies.
+        let mean = |index: usize, replication: u32, of_last: &Figures| -> Option<f64> {
+            figures(index, replication)?.compared.mean_ms(&of_last.compared).filter(|mean| mean.is_finite())
+        };
+        let reference = figures(cut_last, 0)?;
+        let first = |index| {
+            (0..self.replications).map(|it| mean(index, it, &reference)).collect::<Option<Vec<f64>>>()
+        };
+        let mut values: Vec<Vec<f64>> = (0..count).map(first).collect::<Option<_>>()?;
+        let mut sequential = Sequential::new(&values, decide.confidence, decide.indifference_ms);
+        sequential.screen(&values);
+        let mut replication = self.replications;
+        while sequential.alive().len() > 1 && replication < REPLICATIONS_MAX {
+            let ran: Vec<bool> = sequential
+                .alive()
+                .par_iter()
+                .map(|&index| {
+                    let number = replication as usize * count + index;
+                    self.run_cells(store, number..number + 1, watch)
+                })
+                .collect();
+            if ran.contains(&false) {
+                return None;
+            }
+            for &index in sequential.alive() {
+                values[index].push(mean(index, replication, &reference)?);
+            }
+            sequential.screen(&values);
+            replication += 1;
+        }
+        let selected = match sequential.alive() {
+            [only] => Some(self.strategies[*only].strategy.clone()),
+            _ => None,
+        };
+        Some(Decision {
+            selected,
+            confidence: decide.confidence,
+            indifference_ms: decide.indifference_ms,
+            first_replications: self.replications,
+            replications: self
+                .strategies
+                .iter()
+                .zip(&values)
+                .map(|(it, of)| (it.strategy.clone(), of.len() as u32))
+                .collect(),
+        })
+    }
+
+    /// Those of its cells whose runs have failed: the strategy, the replication, and why.
+    #[must_use]
+    pub fn broken_in(&self, store: &CellStore) -> Vec<(String, u32, String)> {
+        let cells = self.cells();
+        let of = |replication: u32| {
+            let cells = &cells;
+            self.strategies.iter().enumerate().filter_map(move |(index, resolved)| {
+                let why = store.why_broken(cells.id(Purpose::Figures, index, replication))?;
+                Some((resolved.strategy.clone(), replication, why))
+            })
+        };
+        (0..self.replications).flat_map(of).collect()
+    }
+
+    /// What the cells of a store come to, those of whole replications; nothing runs.
+    #[must_use]
+    pub fn outcome_in(&self, store: &CellStore) -> ComparisonOutcome {
+        let cells = self.cells();
+        let Some((strategies, warm_ups)) = self.settled(store, &cells, None) else {
+            return ComparisonOutcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
+        };
+        let of = |index, replication| store.get(cells.id(Purpose::Figures, index, replication));
+        let whole = |replication| {
+            let figures: Option<Vec<Figures>> =
+                (0..strategies.len()).map(|index| of(index, replication)).collect();
+            Some((replication, figures?))
+        };
+        let replications: Vec<(u32, Vec<Figures>)> = (0..self.replications).filter_map(whole).collect();
+        let interrupted = replications.len() < self.replications as usize;
+        ComparisonOutcome { replications, interrupted, warm_ups }
+    }
+
+    /// The strategies cut where they settle, by pilots that are in the store or, if there is a watch, are run and kept.
+    fn settled(
+        &self,
+        store: &CellStore,
+        cells: &Cells,
+        watch: Option<&Watch<'_>>,
+    ) -> Option<(Vec<Resolved>, Vec<WarmUp>)> {
+        let pilot = |index: usize, number: u32| {
+            let resolved = &self.strategies[index];
+            let id = cells.id(Purpose::Pilot, index, number);
+            if let Some(watch) = watch.filter(|_| store.holds(id)) {
+                (watch.progress)(resolved.description.end().as_secs_f64());
+            }
+            found_or_run(store, id, || warm_up::run_pilot(resolved, number, watch?))
+        };
+        Some(warm_up::settle_by(&self.strategies, &pilot)?.into_iter().unzip())
+    }
 }
+
+/// What a run comes to, or why it fails: a model that breaks an invariant of its own panics.
+fn unless_it_breaks<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    // Nothing of a world that breaks is used again.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|why| {
+        let text = why.downcast_ref::<&str>().map(|it| (*it).to_owned());
+        text.or_else(|| why.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "for no reason that it says".into())
+    })
+}
+
+/// The result of a cell: from the store, or run and kept there.
+fn found_or_run<T: Serialize + DeserializeOwned>(
+    store: &CellStore,
+    id: CellId,
+    run: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    if store.holds(id) {
+        return store.get(id);
+    }
+    let result = run()?;
+    store.put(id, &result).then_some(result)
+}
+
+/// How sure a selection is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decide {
+    /// Probability that the fastest is selected, or one within the indifference of it.
+    pub confidence: f64,
+    /// A difference that does not matter (ms).
+    pub indifference_ms: f64,
+}
+
+impl Decide {
+    /// As people write it, `95%` and `1ms`, about a plan.
+    ///
+    /// # Errors
+    /// If it is neither a share from 50 % on nor a time above zero, or there is nothing to decide.
+    pub fn parse(confidence: &str, indifference: &str, plan: &ComparisonPlan) -> Checked<Self> {
+        let share = confidence.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
+        let share = share.filter(|it| (50.0..100.0).contains(it)).ok_or_else(|| {
+            let problem = Problem::new(format!("--decide {} is no share that decides", clip(confidence)));
+            problem.help("write one from 50% to less than 100%, as in 95%")
+        })?;
+        let time = indifference.parse::<SimDuration>().ok().filter(|it| *it > SimDuration::ZERO).ok_or_else(
+            || {
+                let problem =
+                    Problem::new(format!("--indifference {} is no time above zero", clip(indifference)));
+                problem.help("write a difference that does not matter, as in 1ms")
+            },
+        )?;
+        if plan.strategies.len() < 2 || plan.replications < 2 {
+            let problem = Problem::new("--decide has nothing to decide");
+            return Err(problem.help("it needs two strategies, and two first replications of each").into());
+        }
+        Ok(Self { confidence: share / 100.0, indifference_ms: time.as_millis_f64() })
+    }
+}
+
+/// A strategy that was selected by Kim and Nelson's procedure, and what it took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decision {
+    /// Which; nothing if too many replications would be needed.
+    pub selected: Option<String>,
+    /// Probability that it is the fastest, or within the indifference of it.
+    pub confidence: f64,
+    /// A difference that does not matter (ms).
+    pub indifference_ms: f64,
+    /// Replications that all strategies have.
+    pub first_replications: u32,
+    /// Replications of each strategy.
+    pub replications: BTreeMap<String, u32>,
+}
+
+/// No selection takes more replications: pilots have higher numbers.
+const REPLICATIONS_MAX: u32 = 100_000;
 
 /// The first name that was there before.
 fn duplicate(names: &[String]) -> Option<&String> {
@@ -119,4 +370,31 @@ fn duplicate(names: &[String]) -> Option<&String> {
 
 fn find(strategies: &[Resolved], name: &str) -> Option<usize> {
     strategies.iter().position(|resolved| resolved.strategy == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Setting;
+
+    #[test]
+    fn a_run_that_breaks_says_why_and_stops_no_other() {
+        assert_eq!(unless_it_breaks(|| 7), Ok(7));
+        let number = 3;
+        assert_eq!(
+            unless_it_breaks(|| assert!(number == 4, "{number} is not four")),
+            Err("3 is not four".into())
+        );
+        let settings =
+            [Setting::parse("run.duration=2s").unwrap(), Setting::parse("run.warm_up=0s").unwrap()];
+        let scenario = Scenario::open("slow-endpoint", &settings).unwrap();
+        let plan =
+            ComparisonPlan::new(&scenario, &Choice { replications: Some(3), ..Choice::default() }).unwrap();
+        let store = CellStore::temporary().unwrap();
+        // As if the second replication had failed under the first strategy.
+        store.breaks(plan.cells().id(Purpose::Figures, 0, 1), "so".into());
+        assert!(plan.run_cells(&store, 0..plan.strategies.len(), &Watch::default()));
+        assert_eq!(plan.broken_in(&store), [(plan.strategies[0].strategy.clone(), 1, "so".to_owned())]);
+        assert_eq!(plan.outcome_in(&store).replications.len(), 1, "what is whole is reported");
+    }
 }

@@ -1,14 +1,19 @@
 //! Experiments: lists of independent cells (strategy, parameters, replication) that run in parallel
 //! and are combined in their order, so that the number of threads never changes a byte.
 
+pub mod axes;
+pub mod break_even;
+pub mod cell;
 pub mod compare;
 pub mod estimate;
 pub mod groups;
 pub mod memory;
 pub mod objective;
 pub mod over_draws;
+pub mod plan;
 pub mod replication;
 pub mod settling;
+pub mod store;
 pub mod sweep;
 mod threads;
 pub mod user_requests;

@@ -2,7 +2,7 @@
 
 use super::Watch;
 use super::compare::{Choice, ComparisonPlan};
-use super::replication::Rows;
+use super::store::CellStore;
 use crate::analysis::summary::Summary;
 use crate::document::{Setting, path_parts};
 use crate::problem::{Checked, Problem};
@@ -53,17 +53,23 @@ impl OverDraws {
         Ok(Self { plans })
     }
 
+    /// The comparison at each draw.
+    #[must_use]
+    pub fn plans(&self) -> &[ComparisonPlan] {
+        &self.plans
+    }
+
     /// Simulated time of all draws (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
         self.plans.iter().map(ComparisonPlan::simulated_seconds).sum()
     }
 
-    /// Runs all of them; those that did not finish are left out.
+    /// Runs the cells of all of them that are not in the store; draws that did not finish are left out.
     #[must_use]
-    pub fn run(&self, watch: &Watch<'_>) -> Vec<Summary> {
+    pub fn run_in(&self, store: &CellStore, watch: &Watch<'_>) -> Vec<Summary> {
         let one = |plan: &ComparisonPlan| {
-            let outcome = plan.run(Rows::Dropped, watch);
+            let outcome = plan.run_in(store, watch);
             (!outcome.interrupted).then(|| Summary::new(plan, &outcome))
         };
         let summaries: Vec<Option<Summary>> = self.plans.par_iter().map(one).collect();

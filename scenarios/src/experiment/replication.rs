@@ -37,9 +37,10 @@ use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
 use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// What one strategy came to in one replication.
-#[derive(Clone, Debug)]
+/// What one strategy came to in one replication. Requests, their latencies and decisions are not kept with it on the disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// What a dashboard would show as p90 (ms).
     pub dashboard_p90_ms: f64,
@@ -107,13 +108,16 @@ pub struct Figures {
     /// How it went over the reported time.
     pub over_time: Series,
     /// Successful latencies (ms), if they were asked for, in no order that means anything.
+    #[serde(skip)]
     pub latencies_ms: Vec<f64>,
     /// What was decided, in the order of time, if that is kept.
+    #[serde(skip)]
     pub decisions: Vec<Decision>,
     /// Reported time (s).
     pub seconds: f64,
     /// All requests of the run, in the order of arrival, and what was done for each until its end, if they were asked
     /// for.
+    #[serde(skip)]
     pub rows: Vec<(RequestRow, Work)>,
 }
 
@@ -162,16 +166,26 @@ impl Keep<'_> {
 /// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'_>) -> Option<Vec<Figures>> {
+    let one = |index| run_among(strategies, index, number, keep, watch);
+    (0..strategies.len()).into_par_iter().map(one).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The same of one of the strategies, by its index. The others say which of its requests are compared.
+#[must_use]
+pub(super) fn run_among(
+    strategies: &[Resolved],
+    index: usize,
+    number: u32,
+    keep: Keep<'_>,
+    watch: &Watch<'_>,
+) -> Option<Figures> {
     let reported: Vec<Stretch> = strategies.iter().map(|it| stretch_of(&it.description)).collect();
-    let one = |(index, resolved): (usize, &Resolved)| -> Option<Figures> {
-        let rows = match keep.rows {
-            Rows::Dropped => KeptRows::Dropped,
-            Rows::Kept => KeptRows::InMemory(Vec::new()),
-            Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, index)),
-        };
-        cell((resolved, &reported), number, (keep, rows), watch, |_| {})
+    let rows = match keep.rows {
+        Rows::Dropped => KeptRows::Dropped,
+        Rows::Kept => KeptRows::InMemory(Vec::new()),
+        Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, index)),
     };
-    strategies.par_iter().enumerate().map(one).collect::<Vec<_>>().into_iter().collect()
+    cell((&strategies[index], &reported), number, (keep, rows), watch, |_| {})
 }
 
 /// Runs replication `number` of one strategy alone, and tells `also` of every user request, in no order that means anything.

@@ -13,6 +13,7 @@ use super::Stretch;
 use meshsim_core::SimTime;
 use meshsim_core::stats::mser5;
 use meshsim_models::telemetry::request_log::RequestRow;
+use serde::{Deserialize, Serialize};
 
 /// Slices of a series.
 pub(super) const SLICES: usize = 200;
@@ -59,13 +60,13 @@ pub fn settles_at<'a>(replications: impl Iterator<Item = &'a Series>) -> Settlin
 }
 
 /// How a replication went over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     slices: Vec<Slice>,
 }
 
 /// Requests in a slice of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Slice {
     arrived: u32,
     /// Of those that arrived here.

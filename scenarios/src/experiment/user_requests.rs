@@ -18,11 +18,12 @@ use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh64::xxh64;
 
 /// What requests that are reported together came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Group {
     /// Where their requests went.
     pub counts: Counts,
@@ -33,7 +34,7 @@ pub struct Group {
 }
 
 /// What two strategies are compared by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compared {
     /// From the cut to the end.
     pub reported: Stretch,
@@ -74,7 +75,7 @@ impl Compared {
 pub const BATCHES: usize = 10;
 
 /// Requests after the cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Arrived.
     pub offered: u64,

@@ -4,9 +4,10 @@ use meshsim_core::stats::{Resolution, SparseHistogram};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::ids::PopulationId;
 use meshsim_models::telemetry::request_log::RequestRow;
+use serde::{Deserialize, Serialize};
 
 /// A population's requests that arrived in an interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserSample {
     /// The end of the interval.
     pub at: SimTime,

@@ -53,8 +53,16 @@ pub enum Rule {
 /// Strategies whose warm-ups are known, with what is to be said of these. Nothing if it was told to stop.
 #[must_use]
 pub fn settle(strategies: &[Resolved], watch: &Watch<'_>) -> Option<Vec<(Resolved, WarmUp)>> {
+    settle_by(strategies, &|index, number| run_pilot(&strategies[index], number, watch))
+}
+
+/// The same by pilots that `pilot` runs, or has kept, by the strategy's index and the pilot's number.
+pub(super) fn settle_by(
+    strategies: &[Resolved],
+    pilot: &(dyn Fn(usize, u32) -> Option<Series> + Sync),
+) -> Option<Vec<(Resolved, WarmUp)>> {
     let because = what_varies(strategies);
-    let one = |resolved: &Resolved| {
+    let one = |(index, resolved): (usize, &Resolved)| {
         if !resolved.auto_warm_up {
             let seconds = resolved.description.warm_up.as_secs_f64();
             let written = WarmUp { seconds, rule: Rule::Written, because: Vec::new() };
@@ -64,14 +72,14 @@ pub fn settle(strategies: &[Resolved], watch: &Watch<'_>) -> Option<Vec<(Resolve
             let nothing = WarmUp { seconds: 0.0, rule: Rule::Varies, because: because.clone() };
             return Some((resolved.clone(), nothing));
         }
-        let cut = cut_of_pilots(resolved, watch)?;
+        let cut = cut_of_pilots(resolved, &|number| pilot(index, number))?;
         let mut resolved = resolved.clone();
         resolved.description.warm_up = cut;
         resolved.description.duration = resolved.description.duration.saturating_sub(cut);
         let seconds = cut.as_secs_f64();
         Some((resolved, WarmUp { seconds, rule: Rule::Settled, because: Vec::new() }))
     };
-    strategies.par_iter().map(one).collect()
+    strategies.par_iter().enumerate().map(one).collect()
 }
 
 /// Simulated time of the pilots that these strategies need (s).
@@ -95,15 +103,16 @@ fn what_varies(strategies: &[Resolved]) -> Vec<&'static str> {
     all
 }
 
-fn cut_of_pilots(resolved: &Resolved, watch: &Watch<'_>) -> Option<SimDuration> {
-    let pilots: Vec<Option<Series>> = (FIRST_PILOT..FIRST_PILOT + PILOTS)
-        .into_par_iter()
-        .map(|number| {
-            let mut pilot = Pilot(OverTime::new((SimTime::ZERO, resolved.description.end())));
-            run_cell(resolved, number, false, watch, &mut pilot)?;
-            Some(pilot.0.series())
-        })
-        .collect();
+/// How a pilot of a strategy went over time. Nothing if it was told to stop.
+pub(super) fn run_pilot(resolved: &Resolved, number: u32, watch: &Watch<'_>) -> Option<Series> {
+    let mut pilot = Pilot(OverTime::new((SimTime::ZERO, resolved.description.end())));
+    run_cell(resolved, number, false, watch, &mut pilot)?;
+    Some(pilot.0.series())
+}
+
+fn cut_of_pilots(resolved: &Resolved, pilot: &(dyn Fn(u32) -> Option<Series> + Sync)) -> Option<SimDuration> {
+    let pilots: Vec<Option<Series>> =
+        (FIRST_PILOT..FIRST_PILOT + PILOTS).into_par_iter().map(pilot).collect();
     let pilots: Vec<Series> = pilots.into_iter().collect::<Option<_>>()?;
     let slice = resolved.description.end().as_nanos() / SLICES as u64;
     Some(SimDuration::from_nanos(slice * settles_at(pilots.iter()).slice as u64))

@@ -11,10 +11,11 @@ use meshsim_models::kubernetes::scheduler::choice::Unfit;
 use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep};
 use meshsim_models::world::Record;
 use meshsim_models::world::description::{Deployment, Description};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A Deployment over a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// Pods that were ready, in the mean.
     pub ready_pods: f64,

@@ -69,7 +69,7 @@ pub fn write_comparison(
         let replications = || outcome.replications.iter().map(|(replication, _)| *replication);
         folder.write_csv("requests.csv", |csv| log.write(csv, &plan.strategies, replications()))?;
     }
-    if over_time::has_samples(outcome) {
+    if over_time::has_samples(plan) {
         folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
         folder.write_csv("link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
         folder.write_csv("traffic_series.csv", |csv| over_time::call_rows(csv, plan, outcome))?;

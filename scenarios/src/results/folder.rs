@@ -7,12 +7,18 @@
 //! that holds anything else is refused, unless that is forced; then files of names that are written are replaced,
 //! and no other is touched.
 //!
+//! While a run goes on, what it has finished is in a file of cells, of which no marker speaks: it is meshsim's wherever a
+//! marker is. It goes when the run is whole; one that is there is what `--resume` goes on with.
+//!
 //! # Assumptions
 //! The marker is locked (`flock`) as long as a run has its folder. Effect: on a file system without locks, and on
 //! other systems than Unix, two runs in one folder at the same time are not told apart.
 
 use super::csv::Csv;
 use super::json::to_json;
+use crate::experiment::plan::Part;
+use crate::experiment::store::{CellStore, Owner};
+use crate::origin::{About, EXPANDED, MANIFEST, Origin, SCENARIO};
 use crate::problem::{Checked, Problem, Problems, clip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,8 +30,8 @@ use std::path::{Component, Path, PathBuf};
 /// The name of the marker.
 pub const MARKER: &str = ".meshsim";
 
-/// The name of the manifest.
-pub const MANIFEST: &str = "manifest.json";
+/// The name of the file of finished cells.
+pub const CELLS: &str = "cells";
 
 /// The first line of a marker; the names of the files follow, a line each.
 const FIRST_LINE: &str = "A folder of meshsim. Its files, which the next run in it replaces:\n";
@@ -48,6 +54,19 @@ pub struct Folder {
     earlier: BTreeSet<String>,
     /// What this run has written; nothing before it begins.
     written: Option<Vec<String>>,
+    /// Whether the file of cells is this run's.
+    has_cells: bool,
+    /// Where its results come from, if they can be made again.
+    origin: Option<Origin>,
+}
+
+/// What is done with the cells that an earlier run has left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leftover {
+    /// The run goes on with them.
+    pub resume: bool,
+    /// They are discarded, where the run does not go on with them.
+    pub fresh: bool,
 }
 
 /// What a manifest is read for.
@@ -57,10 +76,20 @@ struct Listed {
     files: Vec<String>,
 }
 
+/// What the manifest of a part says.
+#[derive(Serialize)]
+struct PartOf<'a> {
+    scenario_sha256: &'a str,
+    part: Part,
+    cells: usize,
+}
+
 /// A manifest with the list of files.
 #[derive(Serialize)]
 struct Whole<'a, T> {
     version: &'static str,
+    #[serde(flatten)]
+    origin: Option<&'a About>,
     #[serde(flatten)]
     about: &'a T,
     files: &'a [String],
@@ -92,6 +121,8 @@ impl Folder {
             made: [false; 2],
             earlier: earlier.unwrap_or_default(),
             written: None,
+            has_cells: false,
+            origin: None,
         };
         if !lock(&folder.marker) {
             let problem = Problem::new(format!("another run is writing into `{}`", path.display()));
@@ -114,7 +145,7 @@ impl Folder {
         let mut known = marker.clone().unwrap_or_default();
         if marker.is_some() {
             known.extend(read_manifest(&path.join(MANIFEST)));
-            known.extend([MARKER, MANIFEST].map(str::to_owned));
+            known.extend([MARKER, MANIFEST, CELLS].map(str::to_owned));
         }
         let is_known = |name: &OsString| {
             let Some(name) = name.to_str() else { return false };
@@ -147,12 +178,72 @@ impl Folder {
         self.written = Some(Vec::new());
         // Without it the folder is no longer whole.
         remove(&self.path, MANIFEST)?;
-        for name in &self.earlier {
+        for name in self.earlier.iter().filter(|name| !(self.has_cells && *name == CELLS)) {
             remove(&self.path, name)?;
             remove(&self.path, &format!("{name}{UNFINISHED}"))?;
         }
         self.earlier.clear();
         self.marker.set_len(FIRST_LINE.len() as u64).map_err(|error| self.unwritable(MARKER, &error))
+    }
+
+    /// The cells of this run, on the disk: none yet, or those that an earlier run of the same owner has left. Earlier
+    /// results stay until this run has some.
+    ///
+    /// # Errors
+    /// If an earlier run has left cells that this one neither may discard nor go on with, or the file cannot be written.
+    pub fn cells(&mut self, owner: &Owner, leftover: Leftover) -> Checked<CellStore> {
+        let file = self.path.join(CELLS);
+        let unable = |error| Problem::new(format!("cannot write `{}`: {error}", file.display()));
+        let is_file = std::fs::symlink_metadata(&file).is_ok_and(|data| data.is_file());
+        let earlier = (is_file && self.earlier.contains(CELLS))
+            .then(|| OpenOptions::new().read(true).write(true).open(&file).and_then(CellStore::open))
+            .transpose()
+            .map_err(unable)?
+            .flatten()
+            .filter(|(_, store)| store.count() > 0);
+        if let Some((then, store)) = earlier {
+            let difference = then.difference(owner);
+            if leftover.resume && difference.is_none() {
+                self.has_cells = true;
+                return Ok(store);
+            }
+            if !leftover.fresh {
+                return Err(self.refuse_cells(store.count(), difference.filter(|_| leftover.resume)).into());
+            }
+        }
+        remove(&self.path, CELLS)?;
+        self.has_cells = true;
+        let create = OpenOptions::new().read(true).write(true).create_new(true).open(&file);
+        Ok(create.and_then(|file| CellStore::create(file, owner)).map_err(unable)?)
+    }
+
+    fn refuse_cells(&self, count: usize, difference: Option<String>) -> Problem {
+        let path = self.path.display();
+        match difference {
+            Some(difference) => {
+                Problem::new(format!("the {count} finished cells in `{path}` are {difference}"))
+                    .help("--fresh discards them and begins anew; or name another directory")
+            }
+            None => Problem::new(format!("`{path}` holds {count} finished cells of an earlier run"))
+                .help("--resume goes on with them, --fresh discards them and begins anew"),
+        }
+    }
+
+    /// Removes the cells: the results are whole, and have everything that is of use.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub fn discard_cells(&mut self) -> Checked<()> {
+        self.has_cells = false;
+        remove(&self.path, CELLS)
+    }
+
+    /// Whether a cell is kept in it.
+    fn keeps_cells(&self) -> bool {
+        let file =
+            self.has_cells.then(|| OpenOptions::new().read(true).write(true).open(self.path.join(CELLS)));
+        let store = file.and_then(|file| file.and_then(CellStore::open).ok().flatten());
+        store.is_some_and(|(_, store)| store.count() > 0)
     }
 
     /// A file without a name on the folder's disk, which is gone when it is closed.
@@ -221,8 +312,33 @@ impl Folder {
     /// If it cannot be written.
     pub(crate) fn finish(&mut self, about: &impl Serialize) -> Checked<()> {
         self.begin()?;
+        let origin = self.origin.take();
+        if let Some(origin) = &origin {
+            self.write(SCENARIO, |file| file.write_all(origin.text.as_bytes()))?;
+            self.write(EXPANDED, |file| file.write_all(origin.expanded.as_bytes()))?;
+            for (input, bytes) in origin.about.inputs.iter().zip(&origin.inputs) {
+                self.write(&input.file, |file| file.write_all(bytes))?;
+            }
+        }
         let files = self.written.clone().unwrap_or_default();
-        self.write_json(MANIFEST, &Whole { version: env!("CARGO_PKG_VERSION"), about, files: &files })
+        let origin = origin.as_ref().map(|it| &it.about);
+        self.write_json(MANIFEST, &Whole { version: env!("CARGO_PKG_VERSION"), origin, about, files: &files })
+    }
+
+    /// Its results come from there, and can be made again.
+    pub fn describe(&mut self, origin: Origin) {
+        self.origin = Some(origin);
+    }
+
+    /// The folder has a part of the cells of an experiment, all that it was to have: they are written in the order of
+    /// their ids, and then the manifest.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn finish_part(&mut self, store: &CellStore, part: Part, scenario_sha256: &str) -> Checked<()> {
+        self.begin()?;
+        self.write(CELLS, |file| store.write_sorted(file))?;
+        self.finish(&PartOf { scenario_sha256, part, cells: store.count() })
     }
 
     /// Makes sure that the marker names a file before it is there.
@@ -245,7 +361,11 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let [marker, folder] = self.made;
-        if self.written.is_none() && marker {
+        if self.written.is_none() && self.has_cells && !self.keeps_cells() {
+            let _ = std::fs::remove_file(self.path.join(CELLS));
+            self.has_cells = false;
+        }
+        if self.written.is_none() && !self.has_cells && marker {
             // If it cannot be removed, the next run finds an interrupted one, which is so.
             let _ = std::fs::remove_file(self.path.join(MARKER));
             if folder {

@@ -1,5 +1,6 @@
 //! Result files. No wall time, path or host name is in any of them.
 
+pub mod break_even;
 pub(crate) mod csv;
 mod draws;
 pub mod drill;

@@ -9,7 +9,7 @@ use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::telemetry::control_log::{PodStep, ScalingDecision};
-use meshsim_models::telemetry::time_series::{ServiceSample, TimeSeries};
+use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::world::description::Description;
 
 /// Every cluster of every strategy and replication.
@@ -47,8 +47,8 @@ fn service(description: &Description, id: ServiceId) -> String {
 }
 
 /// Whether any sample was taken.
-pub(super) fn has_samples(outcome: &ComparisonOutcome) -> bool {
-    outcome.replications.iter().any(|(_, all)| all.iter().any(|it| it.series.iter().any(TimeSeries::is_on)))
+pub(super) fn has_samples(plan: &ComparisonPlan) -> bool {
+    plan.strategies.iter().any(|it| it.description.time_series.is_some())
 }
 
 /// Whether pods could come and go, and whether an autoscaler was synced.

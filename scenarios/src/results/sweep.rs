@@ -9,7 +9,8 @@ use super::csv::Csv;
 use super::files::metric_rows;
 use super::folder::Folder;
 use crate::analysis::summary::Summary;
-use crate::experiment::sweep::{Axis, BaseValue, Point, Sweep};
+use crate::experiment::axes::{Axis, BaseValue};
+use crate::experiment::sweep::{Point, Sweep};
 use crate::problem::{Checked, Problem, Problems};
 use serde::Serialize;
 use std::fs::File;
@@ -48,22 +49,24 @@ impl<'a> SweepFiles<'a> {
         }
     }
 
-    /// Writes the finished points in the order of the grid, and the manifest with the hash of the scenario
-    /// before its axes change it.
+    /// Writes the finished points, which come in the order of the grid, and the manifest with the hash of the scenario
+    /// before its axes change it. Where all are finished their cells go.
     ///
     /// # Errors
     /// If a file cannot be written, now or before.
-    pub fn finish(self, points: &[Point], scenario_sha256: &str) -> Checked<()> {
+    pub fn finish(self, points: &mut dyn Iterator<Item = Point>, scenario_sha256: &str) -> Checked<()> {
         let State { mut folder, failure, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = failure {
             return Err(failure);
         }
+        let mut count = 0;
         folder.write_csv(TABLE, |csv| {
             head(csv, self.sweep)?;
-            points.iter().try_for_each(|point| rows(csv, self.sweep, point))
+            points.inspect(|_| count += 1).try_for_each(|point| rows(csv, self.sweep, &point))
         })?;
-        folder.finish(&Manifest::new(self.sweep, points, scenario_sha256))
+        folder.finish(&Manifest::new(self.sweep, count, scenario_sha256))?;
+        if count < self.sweep.points.len() { Ok(()) } else { folder.discard_cells() }
     }
 }
 
@@ -136,19 +139,18 @@ struct SettingReport<'a> {
     unit: Option<&'static str>,
 }
 
-/// The points of a sweep as JSON has them.
+/// A point of a sweep as JSON has it.
 #[must_use]
-pub fn point_reports<'a>(sweep: &'a Sweep, points: &'a [Point]) -> Vec<PointReport<'a>> {
+pub fn point_report<'a>(sweep: &'a Sweep, point: &'a Point) -> PointReport<'a> {
     let setting = |(axis, value): (&'a Axis, &'a String)| {
         let base = BaseValue::of(&axis.path, value);
         let unit = base.map(|it| it.unit).filter(|it| !it.is_empty());
         SettingReport { path: &axis.path, value, number: base.map(|it| it.number), unit }
     };
-    let report = |point: &'a Point| PointReport {
+    PointReport {
         settings: sweep.axes.iter().zip(&point.values).map(setting).collect(),
         summary: &point.summary,
-    };
-    points.iter().map(report).collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -156,7 +158,8 @@ struct Manifest<'a> {
     scenario_sha256: &'a str,
     seed: Option<u64>,
     axes: Vec<ListedAxis<'a>>,
-    strategies: Vec<&'a str>,
+    combine: String,
+    strategies: Vec<String>,
     points: usize,
     finished_points: usize,
 }
@@ -168,17 +171,18 @@ struct ListedAxis<'a> {
 }
 
 impl<'a> Manifest<'a> {
-    fn new(sweep: &'a Sweep, points: &[Point], scenario_sha256: &'a str) -> Self {
+    fn new(sweep: &'a Sweep, finished_points: usize, scenario_sha256: &'a str) -> Self {
         // All points have the same strategies.
-        let strategies = sweep.points.first().map_or(&[][..], |(_, plan)| &plan.strategies);
+        let (strategies, seed) = sweep.strategies();
         let axes = sweep.axes.iter().map(|axis| ListedAxis { path: &axis.path, values: &axis.values });
         Self {
             scenario_sha256,
-            seed: strategies.first().map(|it| it.description.seed),
+            seed,
             axes: axes.collect(),
-            strategies: strategies.iter().map(|it| it.strategy.as_str()).collect(),
+            combine: sweep.combine.to_string(),
+            strategies,
             points: sweep.points.len(),
-            finished_points: points.len(),
+            finished_points,
         }
     }
 }

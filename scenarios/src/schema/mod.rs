@@ -16,6 +16,7 @@ pub mod objective;
 pub mod observability;
 pub mod quantity;
 pub mod services;
+pub mod sweep;
 pub mod time_of_day;
 pub mod traffic;
 pub mod users;
@@ -139,6 +140,8 @@ pub struct Scenario {
     pub changes: Vec<Spanned<changes::Change>>,
     /// What a calibration left open: used by comparisons over its draws alone.
     pub calibration: Option<Spanned<calibration::Calibration>>,
+    /// What a sweep varies: used by sweeps alone.
+    pub sweep: Option<Spanned<sweep::Sweep>>,
 }
 
 /// How long and how often.

@@ -16,10 +16,11 @@
 //! counts in 64 bits; and there is one histogram per service, cluster and strategy. Sum, least and
 //! greatest value are exact here, and any `u64` may be recorded without a range or an error.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Guaranteed relative error of a reported quantile, and with it the memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resolution {
     /// At most 0.1 %: 512 buckets (2 KiB) per octave, exact under 1024.
     PerMille,
@@ -62,9 +63,10 @@ impl Resolution {
 ///
 /// Any `u64` may be recorded. Memory grows octave by octave with the largest
 /// value, to at most 112 KiB (`PerMille`) or 15 KiB (`Percent`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Histogram {
     resolution: Resolution,
+    #[serde(with = "runs_of_zeros")]
     counters: Vec<u32>,
     /// Multiples of 2^32 that overflowed a counter, by bucket.
     carries: BTreeMap<usize, u64>,
@@ -72,6 +74,35 @@ pub struct Histogram {
     sum: u128,
     min: u64,
     max: u64,
+}
+
+/// Counters as they are written: most are zero, so each that is not comes with the zeros before it.
+mod runs_of_zeros {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(counters: &[u32], to: S) -> Result<S::Ok, S::Error> {
+        let (mut pairs, mut zeros) = (Vec::new(), 0_u32);
+        for &counter in counters {
+            if counter == 0 {
+                zeros += 1;
+            } else {
+                pairs.push((zeros, counter));
+                zeros = 0;
+            }
+        }
+        (pairs, zeros).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+        let (pairs, zeros) = <(Vec<(u32, u32)>, u32)>::deserialize(from)?;
+        let mut counters = Vec::new();
+        for (zeros, counter) in pairs {
+            counters.resize(counters.len() + zeros as usize, 0);
+            counters.push(counter);
+        }
+        counters.resize(counters.len() + zeros as usize, 0);
+        Ok(counters)
+    }
 }
 
 impl Histogram {

@@ -19,6 +19,7 @@ pub mod interval;
 pub mod normal;
 pub mod quantile;
 pub mod repeated;
+pub mod selection;
 pub mod sparse_histogram;
 pub mod student_t;
 pub mod tally;

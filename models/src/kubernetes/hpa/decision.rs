@@ -5,9 +5,10 @@
 //! `normalizeDesiredReplicas`.
 
 use super::metrics::Largest;
+use serde::{Deserialize, Serialize};
 
 /// What limited a decision, by Kubernetes' names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// Nothing: it is as the metrics and the windows want it.
     DesiredWithinRange,
@@ -30,7 +31,7 @@ pub enum Reason {
 }
 
 /// What a sync comes to, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Replicas before.
     pub current: u32,

@@ -8,6 +8,7 @@
 //! kubernetes/kubernetes `pkg/controller/podautoscaler/horizontal.go`, `computeReplicasForMetrics`.
 
 use meshsim_core::{SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 
 /// A resource that containers ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub struct PodMetric {
 }
 
 /// The metric that decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Largest {
     /// Replicas that it proposes.
     pub replicas: i32,

@@ -23,6 +23,7 @@ use super::observations::{Observations, PodReading, Readings};
 use super::pod_groups::{PodGroup, PodState, StartUp};
 use crate::kubernetes::version::KubernetesVersion;
 use meshsim_core::SimTime;
+use serde::{Deserialize, Serialize};
 use std::ops::Add;
 
 /// How far usage / target may be from 1 before anything changes (parts of 1).
@@ -46,7 +47,7 @@ pub struct ReplicaCalculator {
 }
 
 /// What a metric asks for, and why.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Replicas, before any limit.
     pub replicas: i32,
@@ -65,7 +66,7 @@ pub struct Proposal {
 }
 
 /// Why a metric asks for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MetricError {
     /// There is no pod.
     NoPods,

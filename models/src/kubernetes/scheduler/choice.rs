@@ -20,6 +20,7 @@ use super::topology_spread::{ConstraintOrigin, SpreadNode, system_defaults};
 use super::{BALANCED_ALLOCATION_WEIGHT, FIT_WEIGHT, TOPOLOGY_SPREAD_WEIGHT};
 use super::{balanced_allocation, least_allocated, topology_spread};
 use crate::kubernetes::version::KubernetesVersion;
+use serde::{Deserialize, Serialize};
 
 /// What a pod wants of a node.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ pub struct PodNeeds<'a> {
 }
 
 /// Why a node does not take a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unfit {
     /// Its labels do not match.
     NodeAffinity,

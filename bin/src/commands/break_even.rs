@@ -1,0 +1,67 @@
+//! `meshsim sweep --break-even`: the value at which two strategies are equally fast.
+
+use super::common::{Continuing, Output, Running, interrupted, kept_cells, print};
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use crate::failure::{Failure, Outcome};
+use crate::table::fitted;
+use meshsim_scenarios::experiment::axes::Axis;
+use meshsim_scenarios::experiment::break_even::BreakEven;
+use meshsim_scenarios::experiment::store::Owner;
+use meshsim_scenarios::problem::Problem;
+use meshsim_scenarios::results::break_even::{Report, write_break_even};
+use meshsim_scenarios::results::json::to_json;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::warnings;
+
+/// What is asked for.
+pub(super) struct Asked<'a> {
+    pub(super) running: &'a Running,
+    pub(super) output: &'a Output,
+    pub(super) continuing: &'a Continuing,
+    /// The command in normal form.
+    pub(super) command: Vec<String>,
+    /// The two strategies.
+    pub(super) strategies: Vec<String>,
+}
+
+pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Outcome<Code> {
+    let Ok([axis]) = <[Axis; 1]>::try_from(axes) else {
+        let problem = Problem::new("--break-even looks along one parameter");
+        return Err(problem.help("give one --set PATH=LOW..HIGH").into());
+    };
+    let choice = args.running.choice(args.strategies, None);
+    let asked = BreakEven::new(scenario, axis, choice)?;
+    let sha256 = scenario.sha256()?;
+    let mut folder = args.output.prepare()?;
+    let store = args.continuing.store(folder.as_mut(), &Owner::of(&sha256))?;
+    let origin = scenario.origin(args.command, &[])?;
+    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    warnings::before_runs(&asked.plan().strategies).iter().for_each(warn);
+    let found = args
+        .running
+        .watch(asked.simulated_seconds(), |watch| (asked.find(&store, watch), watch.is_cancelled()))?;
+    if let Some(problems) = store.failure() {
+        return Err(Failure::machine(problems));
+    }
+    let found = match found {
+        (Some(found), _) => found,
+        (None, true) => {
+            return interrupted(&format!("nothing was found{}", kept_cells(args.output, &store)));
+        }
+        (None, false) => {
+            let problem = Problem::new("at some value a strategy answers no request, or has no interval");
+            return Err(Failure::machine(problem.help("choose a narrower range, or more replications")));
+        }
+    };
+    let report = Report::new(&asked, &found);
+    let write = |folder: &mut _| write_break_even(folder, (&asked, &found), &report, &sha256);
+    let written = folder.as_mut().map_or(Ok(()), write);
+    if args.output.json {
+        print(&to_json(&report)?)?;
+    } else {
+        print(&fitted(&format!("{}\n", report.sentence())))?;
+    }
+    written.map_err(Failure::machine)?;
+    Ok(Code::Ok)
+}

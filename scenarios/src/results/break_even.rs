@@ -1,0 +1,114 @@
+//! Writes where two strategies are equal.
+//!
+//! # Models
+//! `break_even.json` has the value and its interval, `break_even.csv` a row per value that was looked at.
+
+use super::folder::Folder;
+use crate::experiment::axes::BaseValue;
+use crate::experiment::break_even::{BreakEven, Found};
+use crate::problem::Checked;
+use serde::Serialize;
+
+/// What is reported of a search.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The parameter.
+    pub path: String,
+    /// The strategies whose means are compared, the first less the second.
+    pub strategies: [String; 2],
+    /// The value at which they are equal; none if one is faster at both ends of the range.
+    pub value: Option<String>,
+    /// The ends of its 95 % interval; nothing where it reaches beyond the range.
+    pub ci95: [Option<String>; 2],
+    /// The same in base units.
+    pub number: Option<f64>,
+    /// In base units.
+    pub ci95_numbers: [Option<f64>; 2],
+    /// The base unit.
+    pub unit: &'static str,
+    /// The difference at the ends of the range (ms).
+    pub at_ends_ms: [f64; 2],
+}
+
+impl Report {
+    /// Of what was found.
+    #[must_use]
+    pub fn new(asked: &BreakEven, found: &Found) -> Self {
+        let axis = &asked.axis;
+        let text = |share: f64| axis.at(share);
+        let number = |share: f64| BaseValue::of(&axis.path, &axis.at(share)).map(|it| it.number);
+        let differences = &found.differences;
+        let end = |it: Option<&crate::experiment::break_even::Difference>| {
+            it.map_or(f64::NAN, |it| it.difference_ms)
+        };
+        Self {
+            path: axis.path.clone(),
+            strategies: asked.strategies.clone(),
+            value: found.root.map(text),
+            ci95: found.interval.map(|it| it.map(text)),
+            number: found.root.and_then(number),
+            ci95_numbers: found.interval.map(|it| it.and_then(number)),
+            unit: axis.base_unit().unwrap_or_default(),
+            at_ends_ms: [end(differences.first()), end(differences.last())],
+        }
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let [one, other] = &self.strategies;
+        let path = &self.path;
+        let [first, last] = self.at_ends_ms;
+        let Some(value) = &self.value else {
+            let faster = if first < 0.0 { one } else { other };
+            return format!(
+                "`{faster}` is faster at both ends of {path}: by {:.1} ms at the first and {:.1} ms at the last value.",
+                first.abs(),
+                last.abs()
+            );
+        };
+        let [low, high] = &self.ci95;
+        let end = |it: &Option<String>, beyond: &str| it.clone().unwrap_or_else(|| beyond.to_owned());
+        let (low, high) = (end(low, "below the range"), end(high, "beyond the range"));
+        let (before, after) = if first < last { (one, other) } else { (other, one) };
+        format!(
+            "`{one}` and `{other}` are equally fast at {path} = {value} (95 % interval {low} to {high}); towards the first \
+             value `{before}` is faster, towards the last `{after}`."
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    scenario_sha256: &'a str,
+    seed: u64,
+}
+
+/// Writes what was found, and the manifest with the hash of the scenario before its axis changes it.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_break_even(
+    folder: &mut Folder,
+    (asked, found): (&BreakEven, &Found),
+    report: &Report,
+    scenario_sha256: &str,
+) -> Checked<()> {
+    folder.begin()?;
+    folder.write_json("break_even.json", report)?;
+    folder.write_csv("break_even.csv", |csv| {
+        let unit = report.unit;
+        let number = if unit.is_empty() { "number".to_owned() } else { format!("number [{unit}]") };
+        csv.write_record([asked.axis.path.as_str(), &number, "difference_ms", "low", "high"])?;
+        for it in &found.differences {
+            let number =
+                BaseValue::of(&asked.axis.path, &it.value).map_or(f64::NAN, |it| it.number).to_string();
+            let [low, high] = it.ci95.map(|it| it.to_string());
+            csv.write_record([&it.value, &number, &it.difference_ms.to_string(), &low, &high])?;
+        }
+        Ok(())
+    })?;
+    let seed = asked.plan().strategies[0].description.seed;
+    folder.finish(&Manifest { scenario_sha256, seed })?;
+    folder.discard_cells()
+}
