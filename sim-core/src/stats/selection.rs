@@ -266,12 +266,13 @@ mod tests {
     /// Means at equal distances, as strategies have them that put more and more services somewhere.
     #[test]
     fn the_sequential_procedure_takes_less_than_equal_numbers() {
-        for (seed, count) in [(1, 2), (2, 8), (3, 64)] {
+        for (seed, count, most) in [(1, 2, 1.0), (2, 8, 2.0 / 3.0), (3, 64, 1.0 / 3.0)] {
             let means: Vec<f64> = (0..count).map(|it| 0.5 * it as f64).collect();
             let (right, taken) = sequential(&means, 0.5, seed);
             let equal = equal_number(&means, right.min(EXPERIMENTS - 1), seed + 10) * count;
             eprintln!("{count}: right in {right} of {EXPERIMENTS}, takes {taken:.0} against {equal}");
             assert!(right >= EXPERIMENTS * 95 / 100, "{right} of {count}");
+            assert!(taken <= most * equal as f64, "{taken} {equal}");
         }
     }
 }
