@@ -228,24 +228,6 @@ pub struct Paired {
 }
 
 impl Summary {
-    /// Histograms are needed no more: they are nearly all of its memory.
-    pub fn forget_histograms(&mut self) {
-        for strategy in &mut self.strategies {
-            strategy.histogram = None;
-            let groups = strategy.users.values_mut().chain(strategy.request_kinds.values_mut());
-            groups.for_each(UserGroup::forget_histograms);
-        }
-    }
-}
-
-impl UserGroup {
-    fn forget_histograms(&mut self) {
-        self.histogram = None;
-        self.request_kinds.values_mut().for_each(Self::forget_histograms);
-    }
-}
-
-impl Summary {
     /// Sums up what came of a plan.
     #[must_use]
     pub fn new(plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> Self {
