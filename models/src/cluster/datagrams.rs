@@ -58,7 +58,7 @@ impl Outbound {
         if response.client != at.topology.pod_ids.cluster_of(response.pod) {
             at.recorder.crossing_answered(at.now, (at.now - routed).saturating_sub(response.took));
         }
-        self.hop_completes(at, response.hop);
+        self.completes(at, response.hop);
     }
 }
 

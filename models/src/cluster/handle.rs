@@ -463,7 +463,7 @@ impl Dispatcher<'_> {
                 to!(self.network.push(to, Body::Telemetry, wire_bytes));
             }
             Handed::Shadow { to, news } => {
-                let counters = self.owners.control.counters_of(news);
+                let counters = self.owners.control.counters_of(to, news);
                 let body = Body::Shadow { from: self.at.here, news, counters };
                 to!(self.network.push(to, body, SHADOW_BYTES));
             }

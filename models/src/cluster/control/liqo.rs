@@ -121,16 +121,23 @@ impl Control {
 
     /// A consumer wants a pod here no more.
     fn provide_no_more(&mut self, at: &mut Around<'_>, shadow: Shadow) {
-        let Some(liqo) = &mut self.liqo else { return };
-        if let Some(quota) = liqo.quotas.get_mut(&shadow.consumer) {
-            quota.deletes(&shadow.name);
-        }
+        let Some(liqo) = &self.liqo else { return };
         match liqo.shadows.iter().find(|(_, it)| **it == shadow).map(|(&slot, _)| slot) {
             Some(slot) => self.delete_pod(at, slot),
             None => {
                 let news = ShadowNews::Ended { name: shadow.name };
                 at.hand(Handed::Shadow { to: shadow.consumer, news });
             }
+        }
+    }
+
+    /// A pod here is to be deleted, whoever wants that: what it counts of its consumer's quota is free at once.
+    pub(super) fn frees_quota(&mut self, slot: usize) {
+        let Some(liqo) = &mut self.liqo else { return };
+        if let Some(Shadow { consumer, name }) = liqo.shadows.get(&slot).copied()
+            && let Some(quota) = liqo.quotas.get_mut(&consumer)
+        {
+            quota.deletes(&name);
         }
     }
 
@@ -162,11 +169,12 @@ impl Control {
         }
     }
 
-    /// What was scraped last of the pod that some news are of.
-    pub(in crate::cluster) fn counters_of(&self, news: ShadowNews) -> Counters {
+    /// What was scraped last of the pod of a consumer that some news are of.
+    pub(in crate::cluster) fn counters_of(&self, consumer: ClusterId, news: ShadowNews) -> Counters {
         let ShadowNews::Counted { name } = news else { return Counters::default() };
         let shadows = self.liqo.as_ref().map(|it| &it.shadows);
-        let slot = shadows.and_then(|it| it.iter().find(|(_, it)| it.name == name).map(|(&slot, _)| slot));
+        let shadow = Shadow { consumer, name };
+        let slot = shadows.and_then(|it| it.iter().find(|(_, it)| **it == shadow).map(|(&slot, _)| slot));
         slot.and_then(|slot| self.histories.get(slot)?.newest()).unwrap_or_default()
     }
 
@@ -202,8 +210,12 @@ impl Control {
 
     fn offloaded_has_ended(&mut self, at: &mut Around<'_>, name: ShadowName) {
         let slot = name.slot as usize;
-        let life = at.pods[slot];
-        if life.generation == name.generation && life.stage == PodStage::Terminating {
+        let life = at.pods.life_mut(slot);
+        // Where it has ended by itself, as where it is evicted, its owner makes another.
+        let is_there = matches!(life.stage, PodStage::Starting | PodStage::Ready | PodStage::Terminating)
+            && life.offloaded;
+        if life.generation == name.generation && is_there {
+            life.stage = PodStage::Terminating;
             if let Some(liqo) = &mut self.liqo {
                 liqo.refusals.remove(&slot);
             }

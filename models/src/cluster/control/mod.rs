@@ -6,6 +6,7 @@ mod central;
 mod istiod;
 mod liqo;
 mod nodes;
+mod nodes_watch;
 mod pods_come_and_go;
 mod shadows;
 mod start_work;

@@ -281,14 +281,18 @@ impl Control {
         if pod.offloaded && matches!(pod.stage, PodStage::Starting | PodStage::Ready) {
             return self.delete_offloaded(at, slot);
         }
-        match pod.stage {
+        if matches!(pod.stage, PodStage::Pending | PodStage::Starting | PodStage::Ready) {
+            self.frees_quota(slot);
+        }
+        match at.pods[slot].stage {
             PodStage::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.
-            PodStage::Starting if pod.runs_from > at.now => {
+            PodStage::Starting if at.pods[slot].runs_from > at.now => {
                 self.release_node(at, slot);
                 self.is_absent(at, slot, 0);
             }
             PodStage::Starting | PodStage::Ready => {
+                let pod = at.pods.life_mut(slot);
                 let was_ready = pod.stage == PodStage::Ready;
                 let first = pod.delete(at.now, &settings.pods, sidecar);
                 pod_advances_at(at, slot, first);

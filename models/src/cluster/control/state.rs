@@ -1,7 +1,7 @@
 //! The Deployments, nodes and autoscalers of a cluster as they are.
 
 use super::istiod::Istiod;
-use super::nodes::NodesWatch;
+use super::nodes_watch::NodesWatch;
 use super::shadows::Liqo;
 use crate::cluster::pods::Pods;
 use crate::ids::{ClusterId, ServiceId};

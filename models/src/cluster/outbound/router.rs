@@ -278,6 +278,7 @@ impl Outbound {
     }
 
     /// A request is over for its client: who learns of it, unless nobody does.
+    #[must_use]
     #[inline(always)]
     pub(crate) fn hop_completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) -> Option<Answered> {
         let state = self.hops.get(hop)?;
@@ -296,7 +297,7 @@ impl Outbound {
     }
 
     /// A request is over, in the midst of something else.
-    pub(super) fn completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+    pub(in crate::cluster) fn completes(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         if let Some(answered) = self.hop_completes(at, hop) {
             at.hand(Handed::Answered(answered));
         }
