@@ -30,7 +30,7 @@ use crate::cluster::news::EndpointNews;
 use crate::faults::outage::Outages;
 use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
-use crate::kubernetes::node_lifecycle::{NodeDecision, NodeLifecycle, Ready, WatchedNode, ZoneId};
+use crate::kubernetes::node_lifecycle::{NodeDecision, Ready, WatchedNode};
 use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::node::{Effect, Taint};
 use crate::kubernetes::taint_eviction::{Eviction, UNREACHABLE, eviction, with_defaults};
@@ -38,7 +38,6 @@ use crate::telemetry::decision::What;
 use crate::world::timeline::last_renewal;
 use crate::world::topology::Topology;
 use meshsim_core::{Id, SimDuration, SimTime};
-use std::collections::BTreeMap;
 
 /// The controller waits for its period when it has looked at all nodes, which takes it a moment. So a node that was
 /// seen last a grace ago to the digit is found silent, and not a check later.
