@@ -140,7 +140,7 @@ impl Enforcement {
 #[derive(Args)]
 pub(crate) struct Detail {
     /// Also write every user request to requests.csv
-    #[arg(long, requires = "out", conflicts_with_all = ["resume", "fresh", "partition"])]
+    #[arg(long, requires = "out", conflicts_with_all = ["resume", "partition"])]
     pub(crate) request_log: bool,
     /// Also show what services and pods did
     #[arg(long, short, conflicts_with = "json")]

@@ -43,6 +43,7 @@ struct PartOf {
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let parts: Vec<PartOf> = args.folders.iter().map(|folder| part_of(folder)).collect::<Checked<_>>()?;
     check(&args.folders, &parts)?;
+    refuse_own_part(args)?;
     let owner = Owner::of(&parts[0].scenario_sha256);
     let mut folder = Folder::claim(&args.out, args.force)?;
     let store = folder.cells(&owner, Leftover { resume: false, fresh: true })?;
@@ -62,6 +63,17 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let more: Vec<String> =
         ["--resume".to_owned(), "--out".to_owned(), out].into_iter().chain(given).collect();
     crate::repeat(&parts[0].about.command, &args.folders[0], &more)
+}
+
+/// Results that lie where a part does would take its cells away.
+fn refuse_own_part(args: &Args) -> Checked<()> {
+    let Ok(out) = args.out.canonicalize() else { return Ok(()) };
+    match args.folders.iter().find(|it| it.canonicalize().is_ok_and(|it| it == out)) {
+        Some(part) => Err(Problem::new(format!("`{}` is one of the parts", part.display()))
+            .help("name another directory")
+            .into()),
+        None => Ok(()),
+    }
 }
 
 /// What a folder is a part of.

@@ -207,7 +207,9 @@ fn report(
     });
     let first = points.next();
     let Some(first) = first else {
-        say_broken(sweep, store)?;
+        if say_broken(sweep, store)? == sweep.points.len() {
+            return Ok(Code::Failed);
+        }
         return interrupted(&format!("no point was finished{}", kept_cells(&args.output, store)));
     };
     let mut points = std::iter::once(first).chain(points);

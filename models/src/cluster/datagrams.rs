@@ -112,7 +112,13 @@ impl Network {
     }
 
     fn carry(&mut self, at: &mut Around<'_>, it: &Datagrams, here: Crossing, away: Body) {
-        if at.topology.faults.is_swallowing(it.pod, at.now) {
+        let is_here = at.topology.pod_ids.cluster_of(it.pod) == at.here;
+        let is_swallowed = if is_here {
+            at.is_swallowing(it.pod, at.now)
+        } else {
+            at.topology.faults.is_swallowing(it.pod, at.now)
+        };
+        if is_swallowed {
             return;
         }
         let path = at.topology.path(at.here, it.to, at.now);

@@ -114,6 +114,12 @@ pub struct PodHistory {
 impl PodHistory {
     /// A scrape; `kept` are needed beside it.
     pub fn scrape(&mut self, now: SimTime, counters: Counters, kept: usize) {
+        // Counters that begin anew are of another container: there is no rate before the next scrape.
+        if self.newest().is_some_and(|last| {
+            counters.served < last.served || counters.application_cpu < last.application_cpu
+        }) {
+            self.clear();
+        }
         self.scrapes.push_back((now, counters));
         while self.scrapes.len() > kept.max(1) + 1 {
             self.scrapes.pop_front();

@@ -253,6 +253,12 @@ impl Topology {
         self.has_sidecar(pod) && !self.takes_datagrams(pod)
     }
 
+    /// Whether any service speaks UDP.
+    #[must_use]
+    pub const fn has_datagrams(&self) -> bool {
+        self.has_datagrams
+    }
+
     /// Whether a service speaks UDP.
     #[must_use]
     #[inline]
@@ -358,7 +364,7 @@ impl Topology {
                 cluster: cluster_of(it),
                 has_address: true,
                 weight: it.weight,
-                mtls: self.encrypts(),
+                mtls: self.access.has_mtls(version),
             };
             let endpoints: Vec<_> = known.iter().map(endpoint).collect();
             let seen = networks.seen_by(&proxy, &endpoints).into_iter();

@@ -127,6 +127,10 @@ impl Window {
 
     /// Whether more fail than undisturbed.
     fn fails(self, undisturbed: Self) -> bool {
+        // Users who wait send nothing.
+        if self.offered == 0 && undisturbed.offered > 0 {
+            return true;
+        }
         self.share() >= undisturbed.share() + DISTURBED
     }
 
@@ -153,8 +157,8 @@ pub(super) fn compare(
     let shares = |population| {
         [(times.begins, times.ends), (times.ends, times.over)].map(|(from, to)| {
             let [offered, failed] = heard.count(population, from, to);
-            let [_, before] = base.count(population, from, to);
-            (failed - before) / offered.max(1.0)
+            let [offered_before, failed_before] = base.count(population, from, to);
+            failed / offered.max(1.0) - failed_before / offered_before.max(1.0)
         })
     };
     let number = |at: SimTime| (at.as_nanos() / WINDOW.as_nanos()) as usize;
@@ -177,11 +181,8 @@ pub(super) fn compare(
         Some((last, ..)) => seconds(last + 1, times.ends),
     };
     let others: Vec<&Decision> = differing(&figures.decisions, &base_figures.decisions, times.begins);
-    let evictions = figures
-        .decisions
-        .iter()
-        .filter(|it| matches!(it.what, What::PodEvicted(_) | What::PodDrained(_)))
-        .count();
+    let evictions =
+        others.iter().filter(|it| matches!(it.what, What::PodEvicted(_) | What::PodDrained(_))).count();
     Outcome {
         failing: (0..description.populations.len()).map(|it| shares(Some(it))).collect(),
         failing_all: shares(None),

@@ -254,19 +254,25 @@ fn rule(check: &mut Check<'_>, known: &Known<'_>, written: &typed::Rule) -> Rule
     rule
 }
 
+/// Whether a star stands elsewhere than at one of the ends, where alone it means anything.
+fn has_inner_star(text: &str) -> bool {
+    let rest = text.strip_suffix('*').or_else(|| text.strip_prefix('*')).unwrap_or(text);
+    rest.contains('*')
+}
+
 fn operation(check: &mut Check<'_>, written: &Spanned<typed::Operation>) -> Operation {
     let fields = written.get_ref();
     let patterns = |texts: &[Spanned<String>]| texts.iter().map(|it| Pattern::new(it.get_ref())).collect();
     for path in fields.paths.iter().chain(&fields.not_paths) {
         let text = path.get_ref().as_str();
-        if !text.starts_with(['/', '*']) || text.contains('?') {
+        if !text.starts_with(['/', '*']) || text.contains('?') || has_inner_star(text) {
             let help = "write it as in \"/cart/add\", \"/cart/*\" or \"*/list\", without its query";
             check.problem(format!("`{text}` is no path"), path.span(), help);
         }
     }
     for method in fields.methods.iter().chain(&fields.not_methods) {
         let text = method.get_ref().as_str();
-        if !text.contains('*') {
+        if has_inner_star(text) || !text.contains('*') {
             check.reference(text, method.span(), super::endpoints::METHODS, "method of HTTP");
         }
     }

@@ -196,6 +196,10 @@ impl Istiod {
         }
         let number = self.number;
         let Some(pacing) = &mut self.pacing else { return };
+        // Those that came meanwhile connect like the others.
+        for target in pacing.targets.iter_mut() {
+            target.reconnects |= std::mem::take(&mut target.is_connected);
+        }
         let proxies = pacing.targets.iter().filter(|it| it.reconnects).count() as u32;
         at.recorder.decided(at.now, What::ProxiesConnect(proxies));
         let begun = Begun { kind: PushKind::Full, changes: 0, since: at.now };

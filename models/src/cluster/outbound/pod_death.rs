@@ -22,7 +22,11 @@ impl Outbound {
             self.client_pools_die(pod, slot);
         }
         if at.topology.has_sidecar(pod) {
-            return self.proxy_dies(at, at.proxies.sidecar(slot));
+            self.proxy_dies(at, at.proxies.sidecar(slot));
+            // What it has sent beside its sidecar are datagrams.
+            if !at.topology.has_datagrams() {
+                return;
+            }
         }
         for hop in self.hops.handles().collect::<Vec<_>>() {
             let state = &mut self.hops[hop];

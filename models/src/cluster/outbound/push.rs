@@ -22,7 +22,7 @@ impl Outbound {
                 let configuration = at.proxies.configuration();
                 let is_there = |pod| {
                     let life = &at.pods[at.pods.slot_of(pod)];
-                    life.stage != PodStage::Absent && !life.offloaded
+                    life.stage != PodStage::Absent && !life.offloaded && at.topology.has_sidecar(pod)
                 };
                 let numbers = (number, at.proxies.least_pushed(is_there));
                 self.endpoints.change(at.topology, at.here, (pod, what), configuration, numbers, at.now);
