@@ -517,7 +517,7 @@ fn a_tunnel_s_core_bends_latency_as_it_fills_and_ends_before_the_link() {
     for strategy in [at_300, at_600, at_720, at_900] {
         assert!(strategy.gateway_cpu_seconds_per_second["edge1"].value < 1.1);
     }
-    assert!(at_900.gateway_cpu_seconds_per_second["edge1"].value > 0.98);
+    assert!(at_900.gateway_cpu_seconds_per_second["edge1"].value > 0.95);
     assert!(flat.gateway_cpu_seconds_per_second.is_empty());
 }
 
@@ -591,13 +591,13 @@ fn federations_differ_by_a_row_per_reason() {
     assert_within(median(liqo) - median(flat), 0.4..=1.5);
     assert_within(median(split) - median(flat), 0.1..=1.5);
     // Balance over remote pods: by request, or by connection of which there are two.
-    let busy = |strategy: &Strategy| {
+    let least_part = |strategy: &Strategy| {
         let pods = &strategy.served_by_pod["back"]["cloud"];
         let all: f64 = pods.iter().sum();
-        pods.iter().filter(|&&it| it > 0.15 * all).count()
+        pods.iter().fold(f64::INFINITY, |least, it| least.min(it / all))
     };
-    assert_eq!([busy(flat), busy(liqo)], [4, 4]);
-    assert!(busy(split) <= 2, "{:?}", split.served_by_pod["back"]);
+    assert!(least_part(flat) > 0.2 && least_part(liqo) > 0.2);
+    assert!(least_part(split) < 0.01, "{:?}", split.served_by_pod["back"]);
     // Gateways and bytes.
     assert!(flat.gateway_cpu_seconds_per_second.is_empty());
     for strategy in [split, liqo] {

@@ -78,7 +78,13 @@ impl Search {
             topology.sites_in(from).filter_map(|site| self.first(from, SiteId::from_index(site), service));
         let goes = goes.collect::<Vec<_>>().into_iter().min()?;
         let swap = |(round_trip, to)| (to, round_trip);
-        (nearest.0 < goes.0).then(|| Detour { from, service, goes: swap(goes), nearest: swap(nearest) })
+        // Gateways on the way make one way longer than itself.
+        (nearest.0 < goes.0 && nearest.1 != goes.1).then(|| Detour {
+            from,
+            service,
+            goes: swap(goes),
+            nearest: swap(nearest),
+        })
     }
 
     /// The nearest of those that come first at a site of a cluster.
