@@ -1,5 +1,5 @@
 //! Kubernetes: how many pods there are, where they stand, when they serve. Rooms decide;
-//! `cluster/elastic` and `cluster/autoscaling` act on what they say.
+//! `cluster/control/{pods_come_and_go, autoscaling, nodes}` act on what they say.
 
 pub mod backoff;
 pub mod crash_loop;

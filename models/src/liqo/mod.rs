@@ -9,7 +9,8 @@
 //! and `gateway`.
 //!
 //! # Assumptions
-//! In runs `cluster` asks those of the first sentence, `settings` and `gateway`; vectors run the others.
+//! In runs `cluster` asks `quota`, `virtual_node`, `namespace_offloading`, `pod_mutation`, `settings` and `gateway`; what a slice
+//! is by default is in `resource_slice`. Vectors run the others.
 
 pub mod api_server_check;
 pub mod connection_check;

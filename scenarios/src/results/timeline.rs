@@ -2,7 +2,7 @@
 //! acted.
 //!
 //! # Models
-//! Decisions that are kept as such (`models/telemetry/decision`), the steps of pods' lives and the syncs of
+//! Decisions that are kept as such (`models/src/telemetry/decision`), the steps of pods' lives and the syncs of
 //! autoscalers that change something, in the order of time.
 
 use super::csv::Csv;
