@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// A library scenario's name, or the path of a TOML file
     scenario: String,
     /// A parameter and its values, as in links.edge1-cloud.rtt=20ms,40ms or =5ms..300ms:10, ten values at equal distances,
-    /// or ='5ms..300ms:10 log', at equal ratios (may be given several times; [sweep] in the scenario does the same)
+    /// or ='5ms..300ms:10 log', at equal ratios (may be given several times; `[sweep]` in the scenario does the same)
     #[arg(long, value_name = "PATH=VALUE,...")]
     set: Vec<String>,
     /// Which values are taken together: cross (all with all), zip (the first ones, the second ones, ...) or latin_hypercube

@@ -284,12 +284,12 @@ impl Dispatcher<'_> {
                 }
             }
             Event::Arrives(crossing) => {
-                match self.owners.network.crossing(crossing) {
+                match &self.owners.network.crossings[crossing] {
                     Crossing::Request(request) => to!(self.inbound.request_arrives(request)),
                     Crossing::Response(response) => to!(self.outbound.response_arrives(response)),
                     Crossing::Reset(reset) => to!(self.outbound.reset_arrives(reset.hop, reset.address)),
                 }
-                self.owners.network.has_arrived(crossing);
+                self.owners.network.crossings.remove(crossing);
             }
             Event::RoundLeaves(sending) => to!(self.network.round_leaves(sending)),
             Event::CellReceives(call) => to!(self.inbound.cell_receives(call)),

@@ -51,7 +51,8 @@ pub struct Network {
     /// By their ports (`network/ways`).
     links: Vec<Link>,
     gateways: Gateways,
-    crossings: Slab<Crossing>,
+    /// What crosses the cluster; the dispatcher takes out what has arrived.
+    pub(super) crossings: Slab<Crossing>,
     sending: Slab<Sending>,
 }
 
@@ -229,18 +230,6 @@ impl Network {
         let message = Message::new(response.client, wire_bytes, Body::Response(*response));
         self.send_with(at, message, response.address, Purpose::LinkResponse, late);
         None
-    }
-
-    /// What crosses the cluster.
-    #[inline]
-    pub(super) fn crossing(&self, crossing: Handle<Crossing>) -> &Crossing {
-        &self.crossings[crossing]
-    }
-
-    /// What crossed the cluster is there.
-    #[inline]
-    pub(super) fn has_arrived(&mut self, crossing: Handle<Crossing>) {
-        self.crossings.remove(crossing);
     }
 
     /// A pod dies: the clients of the answers that it was sending learn that their connections are lost.
