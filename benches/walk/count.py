@@ -26,7 +26,6 @@ LEFT_OUT = {
     "pods.rs",
     "sampling.rs",
     "changed_views.rs",
-    "owner_tests",
     "inbound/mod.rs",
     "inbound/call.rs",
     "outbound/mod.rs",
