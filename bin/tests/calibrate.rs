@@ -2,17 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod common;
+
+use common::{meshsim, text};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn meshsim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use std::process::Output;
 
 /// Results of a load generator over 400 s: latencies from 40 to 140 ms.
 fn trace(directory: &Path) -> PathBuf {

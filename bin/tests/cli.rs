@@ -2,16 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod common;
+
+use common::{meshsim, text};
 use std::path::Path;
 use std::process::{Command, Output};
-
-fn meshsim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// A comparison that takes a second.
 const SHORT: [&str; 9] = [

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
-use std::process::{Command, Output};
+mod common;
 
-fn meshsim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
-}
+use common::{meshsim, text};
+use std::process::Command;
 
 /// What is said on standard error to something that is wrong, with exit code 2.
 fn refusal(arguments: &[&str]) -> String {
     let output = meshsim(arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
     said
 }
@@ -30,7 +29,7 @@ fn a_scenario_of_the_library_can_be_saved_anywhere_and_checked() {
 
 #[test]
 fn the_list_says_what_each_scenario_is_about() {
-    let list = String::from_utf8(meshsim(&["library"]).stdout).unwrap();
+    let list = text(&meshsim(&["library"]).stdout);
     let line = list.lines().find(|line| line.starts_with("retry-storm ")).unwrap();
     assert!(
         line.ends_with("Retries without a budget turn a lost pod into an outage that does not end"),
@@ -79,7 +78,7 @@ fn colours_are_for_terminals_that_want_them() {
 
 #[test]
 fn callers_that_are_sent_farther_than_need_be_are_told_of() {
-    let said = String::from_utf8(meshsim(&["check", "multi-edge"]).stderr).unwrap();
+    let said = text(&meshsim(&["check", "multi-edge"]).stderr);
     let line = said.lines().find(|line| line.contains("strategy `in-turn`") && line.contains("farther"));
     let line = line.unwrap_or_else(|| panic!("{said}"));
     assert!(line.contains("though `cloud` is") && line.contains("`region`"), "{line}");
@@ -149,7 +148,7 @@ fn each_group_of_users_has_rows_of_its_own_and_clusters_say_who_serves_whom() {
         out.to_str().unwrap(),
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let shown = String::from_utf8(output.stdout).unwrap();
+    let shown = text(&output.stdout);
     let groups = shown.lines().filter(|line| line.starts_with("edge"));
     assert_eq!(groups.count(), 6, "three groups under two strategies: {shown}");
     assert!(shown.contains("calls per user request, from cluster > to cluster"), "{shown}");
@@ -193,7 +192,7 @@ fn a_sweep_of_lists_ends_with_its_best_point() {
         "3",
         "--quiet",
     ]);
-    let shown = String::from_utf8(output.stdout).unwrap();
+    let shown = text(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let last = shown.lines().last().unwrap();
     assert!(last.starts_with("`cloud-only` at clusters.edge1.services=\"all\""), "{shown}");
@@ -235,7 +234,7 @@ fn said_by(command: &str, directory: &std::path::Path) -> String {
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let output =
         Command::new("sh").args(["-c", command]).current_dir(directory).env("PATH", path).output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    let [out, err] = [output.stdout, output.stderr].map(|it| text(&it));
     assert!(!err.contains("panicked"), "{command}: {err}");
     if command.starts_with("meshsim check") {
         return err + &out;

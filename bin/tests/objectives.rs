@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
-use std::process::{Command, Output};
+mod common;
+
+use common::{meshsim, text};
 
 const SCENARIO: &str = r#"[run]
 duration = "20s"
@@ -30,14 +32,10 @@ figure = "failures"
 below = "1%"
 "#;
 
-fn meshsim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
-}
-
 fn code_and_text(arguments: &[&str]) -> (Option<i32>, String) {
     let output = meshsim(arguments);
-    let text = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
-    (output.status.code(), text)
+    let said = [output.stdout, output.stderr].map(|it| text(&it)).concat();
+    (output.status.code(), said)
 }
 
 #[test]

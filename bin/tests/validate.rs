@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod common;
+
+use common::{meshsim, text};
 use std::process::{Command, Output};
 
 /// Validates a short run against a trace with this content.
@@ -12,11 +15,7 @@ fn validate(trace: &str, more: &[&str]) -> Output {
     let path = path.to_str().unwrap();
     let short = ["validate", "fluidos-testbed", "--set", "run.duration=20s", "--set", "run.warm_up=2s"];
     let arguments = [&short[..], &["--replications", "2", "--quiet", "--trace", path], more].concat();
-    Command::new(env!("CARGO_BIN_EXE_meshsim")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    meshsim(&arguments)
 }
 
 /// Results of µBench's runner for 400 s, with a bad line.

@@ -13,7 +13,7 @@ use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::world::description::Description;
 
 /// Every cluster of every strategy and replication.
-fn clusters<'a>(
+pub(super) fn clusters<'a>(
     plan: &'a ComparisonPlan,
     outcome: &'a ComparisonOutcome,
 ) -> impl Iterator<Item = ([String; 2], &'a Description, ClusterId, &'a Figures)> {
@@ -23,7 +23,7 @@ fn clusters<'a>(
 }
 
 /// Every strategy and replication with its figures.
-fn cells<'a>(
+pub(super) fn cells<'a>(
     plan: &'a ComparisonPlan,
     outcome: &'a ComparisonOutcome,
 ) -> impl Iterator<Item = ([String; 2], &'a Description, &'a Figures)> {
@@ -34,7 +34,8 @@ fn cells<'a>(
     })
 }
 
-fn seconds(at: SimTime) -> String {
+/// A moment in seconds.
+pub(super) fn seconds(at: SimTime) -> String {
     at.as_secs_f64().to_string()
 }
 

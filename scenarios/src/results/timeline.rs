@@ -6,12 +6,14 @@
 //! autoscalers that change something, in the order of time.
 
 use super::csv::Csv;
+use super::over_time::{self, seconds};
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
-use meshsim_core::{Id, SimTime};
-use meshsim_models::faults::link::LinkFaultKind;
+use meshsim_core::Id;
+use meshsim_models::cluster::news::{EndpointNews, News};
+use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::Component;
-use meshsim_models::ids::{ClusterId, PodId};
+use meshsim_models::ids::{ClusterId, PodId, ServiceId};
 use meshsim_models::istiod::push_kind::PushKind;
 use meshsim_models::pod_id::PodIds;
 use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
@@ -38,8 +40,7 @@ pub struct Line {
 /// The time line of a run.
 #[must_use]
 pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
-    let names =
-        Names { description, ids: PodIds::new(description.clusters.len(), description.services.len()) };
+    let names = Names::of(description);
     let mut lines: Vec<Line> = figures.decisions.iter().map(|it| names.line(it)).collect();
     for (cluster, log) in figures.control.enumerate() {
         lines.extend(log.pods.iter().map(|it| names.of_pod(cluster, it)));
@@ -50,7 +51,7 @@ pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
             cluster: names.cluster(cluster),
             who: "horizontal pod autoscaler".to_owned(),
             rule: "HPA tolerance, stabilizationWindow, policies",
-            what: format!("{} to {} replicas", names.service(it.service.index()), it.decision.replicas),
+            what: format!("{} to {} replicas", names.service(it.service), it.decision.replicas),
         }));
     }
     // Stable: what is of the same moment stays in this order.
@@ -61,20 +62,11 @@ pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
 /// Rows of `timeline.csv`.
 pub(crate) fn rows(csv: &mut Csv<'_>, plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> csv::Result<()> {
     csv.write_record(["strategy", "replication", "acted_s", "noticed_s", "cluster", "who", "rule", "what"])?;
-    for (replication, all) in &outcome.replications {
-        for (resolved, figures) in plan.strategies.iter().zip(all) {
-            for it in lines(&resolved.description, figures) {
-                csv.write_record([
-                    &resolved.strategy,
-                    &replication.to_string(),
-                    &it.at.to_string(),
-                    &it.noticed.to_string(),
-                    &it.cluster,
-                    &it.who,
-                    it.rule,
-                    &it.what,
-                ])?;
-            }
+    for (head, description, figures) in over_time::cells(plan, outcome) {
+        for it in lines(description, figures) {
+            let row =
+                [it.at.to_string(), it.noticed.to_string(), it.cluster, it.who, it.rule.to_owned(), it.what];
+            csv.write_record(head.iter().cloned().chain(row))?;
         }
     }
     Ok(())
@@ -99,31 +91,21 @@ pub(crate) fn push_rows(
         "last_proxy_s",
         "took_s",
     ])?;
-    for (replication, all) in &outcome.replications {
-        for (resolved, figures) in plan.strategies.iter().zip(all) {
-            let description = &resolved.description;
-            let ids = PodIds::new(description.clusters.len(), description.services.len());
-            let names = Names { description, ids };
-            for (cluster, log) in figures.control.enumerate() {
-                for it in &log.pushes {
-                    let text =
-                        |at: Option<SimTime>| at.map_or(String::new(), |at| at.as_secs_f64().to_string());
-                    let took = it.reached.map(|at| (at - it.changed).as_secs_f64().to_string());
-                    csv.write_record([
-                        &resolved.strategy,
-                        &replication.to_string(),
-                        &names.cluster(cluster),
-                        &text(Some(it.changed)),
-                        &names.cause(it.cause),
-                        &it.changes.to_string(),
-                        kind(it.kind),
-                        &it.proxies.to_string(),
-                        &text(Some(it.prepared)),
-                        &text(it.reached),
-                        &took.unwrap_or_default(),
-                    ])?;
-                }
-            }
+    for (head, description, cluster, figures) in over_time::clusters(plan, outcome) {
+        let names = Names::of(description);
+        for it in &figures.control[cluster].pushes {
+            let row = [
+                names.cluster(cluster),
+                seconds(it.changed),
+                names.cause(it.cause),
+                it.changes.to_string(),
+                kind(it.kind).to_owned(),
+                it.proxies.to_string(),
+                seconds(it.prepared),
+                it.reached.map_or_else(String::new, seconds),
+                it.reached.map_or_else(String::new, |at| (at - it.changed).as_secs_f64().to_string()),
+            ];
+            csv.write_record(head.iter().cloned().chain(row))?;
         }
     }
     Ok(())
@@ -141,13 +123,17 @@ struct Names<'a> {
     ids: PodIds,
 }
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn of(description: &'a Description) -> Self {
+        Self { description, ids: PodIds::new(description.clusters.len(), description.services.len()) }
+    }
+
     fn cluster(&self, cluster: ClusterId) -> String {
         self.description.clusters[cluster].name.clone()
     }
 
-    fn service(&self, index: usize) -> &str {
-        &self.description.application.services.iter().nth(index).expect("one of its services").name
+    fn service(&self, service: ServiceId) -> &str {
+        &self.description.application.services[service].name
     }
 
     fn node(&self, cluster: ClusterId, node: u32) -> String {
@@ -157,12 +143,11 @@ impl Names<'_> {
     /// A pod, as `s1-0 in edge1`.
     fn pod(&self, pod: PodId) -> String {
         let cluster = &self.description.clusters[self.ids.cluster_of(pod)].name;
-        let service = self.service(self.ids.service_of(pod).index());
+        let service = self.service(self.ids.service_of(pod));
         format!("{service}-{} in {cluster}", self.ids.ordinal_of(pod))
     }
 
-    fn cause(&self, cause: Option<meshsim_models::cluster::news::News>) -> String {
-        use meshsim_models::cluster::news::{EndpointNews, News};
+    fn cause(&self, cause: Option<News>) -> String {
         match cause {
             None => "istiod is back".to_owned(),
             Some(News::Configuration(_)) => "configuration".to_owned(),
@@ -201,49 +186,13 @@ impl Names<'_> {
         };
         match *what {
             What::PodFault(it, side) => {
-                let service = self.service(it.service.index());
+                let service = self.service(it.service);
                 let which =
                     it.pod.map_or_else(|| format!("pods of {service}"), |pod| format!("pod {service}-{pod}"));
                 format!("{:?} of {which} in {} {}", it.kind, self.cluster(it.cluster), edge(side))
             }
-            What::LinkFault(it, side) => {
-                let kind = match it.kind {
-                    LinkFaultKind::Blackhole => "black hole".to_owned(),
-                    LinkFaultKind::Down => "outage".to_owned(),
-                    LinkFaultKind::Degraded(by) => format!(
-                        "degradation (delay {}, loss {}{})",
-                        by.delay,
-                        by.loss,
-                        by.bits_per_second.map_or(String::new(), |it| format!(", {it} bit/s"))
-                    ),
-                };
-                let toward = it.toward.map_or(String::new(), |it| format!(" toward {}", self.cluster(it)));
-                format!(
-                    "{kind} of link {}{toward} {}",
-                    self.description.links[it.link as usize].name,
-                    edge(side)
-                )
-            }
-            What::Outage(it, side) => {
-                let of = match it.of {
-                    Component::Cluster(cluster) => format!("loss of cluster {}", self.cluster(cluster)),
-                    Component::Isolation(cluster) => {
-                        format!("isolation of cluster {}", self.cluster(cluster))
-                    }
-                    Component::Node { cluster, node } => format!("loss of {}", self.node(cluster, node)),
-                    Component::Drain { cluster, node } => format!("drain of {}", self.node(cluster, node)),
-                    Component::Gateway(cluster) => {
-                        format!("outage of the gateway of {}", self.cluster(cluster))
-                    }
-                    Component::Istiod(cluster) => {
-                        format!("outage of the istiod of {}", self.cluster(cluster))
-                    }
-                    Component::ApiServer(cluster) => {
-                        format!("outage of the API server of {}", self.cluster(cluster))
-                    }
-                };
-                format!("{of} {}", edge(side))
-            }
+            What::LinkFault(it, side) => format!("{} {}", self.link_fault(&it), edge(side)),
+            What::Outage(it, side) => format!("{} {}", self.outage(it.of), edge(side)),
             What::UsersMove(population, it) => format!(
                 "{} % of the users `{}` at {} go to {}",
                 it.share * 100.0,
@@ -275,8 +224,33 @@ impl Names<'_> {
         }
     }
 
+    fn link_fault(&self, fault: &LinkFault) -> String {
+        let kind = match fault.kind {
+            LinkFaultKind::Blackhole => "black hole".to_owned(),
+            LinkFaultKind::Down => "outage".to_owned(),
+            LinkFaultKind::Degraded(by) => {
+                let bandwidth = by.bits_per_second.map_or(String::new(), |it| format!(", {it} bit/s"));
+                format!("degradation (delay {}, loss {}{bandwidth})", by.delay, by.loss)
+            }
+        };
+        let toward = fault.toward.map_or(String::new(), |it| format!(" toward {}", self.cluster(it)));
+        format!("{kind} of link {}{toward}", self.description.links[fault.link as usize].name)
+    }
+
+    fn outage(&self, of: Component) -> String {
+        match of {
+            Component::Cluster(cluster) => format!("loss of cluster {}", self.cluster(cluster)),
+            Component::Isolation(cluster) => format!("isolation of cluster {}", self.cluster(cluster)),
+            Component::Node { cluster, node } => format!("loss of {}", self.node(cluster, node)),
+            Component::Drain { cluster, node } => format!("drain of {}", self.node(cluster, node)),
+            Component::Gateway(cluster) => format!("outage of the gateway of {}", self.cluster(cluster)),
+            Component::Istiod(cluster) => format!("outage of the istiod of {}", self.cluster(cluster)),
+            Component::ApiServer(cluster) => format!("outage of the API server of {}", self.cluster(cluster)),
+        }
+    }
+
     fn of_pod(&self, cluster: ClusterId, record: &PodRecord) -> Line {
-        let pod = format!("{}-{}", self.service(record.service.index()), record.ordinal);
+        let pod = format!("{}-{}", self.service(record.service), record.ordinal);
         let (who, rule, what) = match record.step {
             PodStep::Created => ("Deployment controller", "replicas", format!("{pod} is made")),
             PodStep::Unschedulable(unfit) => {
