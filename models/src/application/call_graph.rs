@@ -104,6 +104,16 @@ impl Protocol {
     pub const fn shares_connections(self) -> bool {
         matches!(self, Self::Http2 | Self::Grpc)
     }
+
+    /// Its name, where no proxy sees requests.
+    #[must_use]
+    pub const fn without_requests(self) -> Option<&'static str> {
+        match self {
+            Self::Tcp => Some("tcp"),
+            Self::Udp => Some("udp"),
+            Self::Http1 | Self::Http2 | Self::Grpc => None,
+        }
+    }
 }
 
 /// The name of the endpoint of a service that has one without a name.

@@ -156,6 +156,12 @@ impl RouteSettings {
     pub fn default_of(version: IstioVersion, consistent_hash: bool) -> Self {
         Self { retry: Some(RetryPolicy::default_of(version, consistent_hash)), ..Self::default() }
     }
+
+    /// Where its requests go, and copies of them.
+    pub fn led_to(&self) -> impl Iterator<Item = Destination> + '_ {
+        let copies = self.mirror.map(|it| it.destination);
+        self.destinations.iter().map(|it| it.destination).chain(copies)
+    }
 }
 
 impl Route {

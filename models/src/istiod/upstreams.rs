@@ -343,10 +343,7 @@ fn destinations(settings: &Table<ServiceId, ServiceSettings>) -> Vec<Destination
     let services = settings.enumerate().filter(|(_, it)| it.version_of.is_none());
     let mut all: Vec<_> = services.map(|(service, _)| Destination { service, subset: None }).collect();
     let routes = settings.iter().flat_map(|it| &it.routes);
-    let named = routes.flat_map(|route| {
-        let weighted = route.destinations.iter().map(|it| it.destination);
-        weighted.chain(route.mirror.map(|it| it.destination))
-    });
+    let named = routes.flat_map(RouteSettings::led_to);
     for destination in named {
         if !all.contains(&destination) {
             all.push(destination);

@@ -11,6 +11,7 @@
 //! Istio, standard metrics: `source_workload` and `destination_workload`.
 
 use super::description::Description;
+use crate::envoy::route::RouteSettings;
 use crate::ids::{FlowId, ServiceId};
 use meshsim_core::{Id, Table};
 use serde::{Deserialize, Serialize};
@@ -66,11 +67,9 @@ impl Flows {
         for (caller, called) in asked.chain(called).collect::<BTreeSet<_>>() {
             let changes = description.configuration_changes.iter().filter(|it| it.service == called);
             let settings = changes.map(|it| &it.settings).chain([&description.services[called]]);
-            let led_to = settings.flat_map(|it| &it.routes).flat_map(|route| {
-                let split = route.destinations.iter().map(|it| it.destination.service);
-                split.chain(route.mirror.map(|it| it.destination.service))
-            });
-            let pods_of = led_to.chain([called]).flat_map(|it| description.versions_of(it));
+            let led_to = settings.flat_map(|it| &it.routes).flat_map(RouteSettings::led_to);
+            let pods_of =
+                led_to.map(|it| it.service).chain([called]).flat_map(|it| description.versions_of(it));
             flows.extend(pods_of.map(|called| Flow { caller, called }));
         }
         flows

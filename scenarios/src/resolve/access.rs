@@ -129,8 +129,7 @@ impl Known<'_> {
         for it in written {
             let text = it.get_ref().as_str();
             let pattern = Pattern::new(text);
-            let rest = text.strip_prefix('*').or(text.strip_suffix('*')).unwrap_or(text);
-            if text.is_empty() || rest.contains('*') {
+            if text.is_empty() || has_inner_star(text) {
                 let help = "write a text, one with * at its beginning or at its end, or \"*\"";
                 check.problem(format!("`{text}` is no {what}"), it.span(), help);
             } else if !known.clone().any(|value| pattern.matches(value)) {

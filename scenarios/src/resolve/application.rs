@@ -2,17 +2,15 @@
 
 use super::check::Check;
 use super::ranges::{bounded, bounded_u32, patience, spread};
-use super::{WorkModels, endpoints, law, resources, tenants, versions};
+use super::{WorkModels, endpoints, law, resources, services, tenants, versions};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem};
-use crate::schema::quantity::Quantity;
-use crate::schema::services::{Protocol, Service};
+use crate::schema::services::Service;
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::application::internal_service::CellCosts;
 use meshsim_models::ids::ServiceId;
-use meshsim_models::units::Cores;
 use meshsim_models::world::description::{CellSettings, DEFAULT_KEEP_ALIVE};
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -45,20 +43,15 @@ pub(super) fn resolve(
         let span = scenario.workmodels().next().map(|(_, path)| path.span()).or_else(of_service);
         check.problem(message, span.unwrap_or(0..1), "lower a probability until it is below 1");
     }
-    let ids: Vec<ServiceId> = application.services.ids().collect();
-    for &id in &ids {
-        let tenant = tenants::of(scenario, &application, id);
-        let limit =
-            tenants::value(tenant, |it| it.cpu_limit.as_ref(), scenario.application.cpu_limit.as_ref());
-        application.services[id].cpu_limit =
-            limit.map(|it| cpu_limit(check, it)).or(application.services[id].cpu_limit);
-    }
     pool_sizes(check, scenario, &mut application);
-    for id in ids {
-        let tenant = tenants::of(scenario, &application, id);
-        let service = &mut application.services[id];
+    for service in application.services.iter_mut() {
+        let tenant = scenario.tenant(service.tenant);
         let written = scenario.services.get(&service.name).map(|it| &it.get_ref().resources);
-        service.cpu_limit = written.and_then(|it| resources::cpu_limit(check, it)).or(service.cpu_limit);
+        let of_all = scenario.application.cpu_limit.as_ref();
+        let common = tenants::value(tenant, |it| it.cpu_limit.as_ref(), of_all);
+        for limit in [common, written.and_then(|it| it.limits.cpu.as_ref())].into_iter().flatten() {
+            service.cpu_limit = Some(resources::cpu_limit(check, limit));
+        }
         let own = written.and_then(|it| it.requests.cpu.as_ref());
         let of_all = scenario.application.cpu_request.as_ref();
         if let Some(request) = own.or(tenants::value(tenant, |it| it.cpu_request.as_ref(), of_all)) {
@@ -67,16 +60,6 @@ pub(super) fn resolve(
         }
     }
     Ok((application, warnings))
-}
-
-/// A CPU limit of pods, which is not too small.
-fn cpu_limit(check: &mut Check<'_>, limit: &Spanned<Quantity<Cores>>) -> Cores {
-    let cores = limit.get_ref().0;
-    if cores.0 < 0.001 {
-        let message = format!("a CPU limit of {} cores is too small", cores.0);
-        check.problem(message, limit.span(), "it is at least \"1m\"");
-    }
-    cores
 }
 
 /// How many connections to a service the processes of its callers keep.
@@ -90,17 +73,14 @@ fn pool_sizes(check: &mut Check<'_>, scenario: &Scenario, application: &mut Appl
             let message = format!("pool_size has no effect: no service calls `{name}`");
             check.problem(message, size.span(), "take it out: it is the pool of those who call");
         }
-        if let Some(protocol) = service.protocol.as_ref().filter(|it| shares_connections(*it.get_ref())) {
+        if let Some(protocol) =
+            service.protocol.as_ref().filter(|it| services::protocol(*it.get_ref()).shares_connections())
+        {
             let message = format!("pool_size has no effect: calls to `{name}` share a connection");
             check.problem(message, protocol.span(), "take it out, or write protocol = \"http1\" or \"tcp\"");
         }
         application.services[id].pool_size = bounded_u32(check, Some(size), "pool_size", 1, 100_000);
     }
-}
-
-/// Whether calls over this share a connection.
-const fn shares_connections(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Http2 | Protocol::Grpc)
 }
 
 /// The services of the work models, with the laws that take the place of their functions.
@@ -159,12 +139,8 @@ fn refuse_beside_workmodel(check: &mut Check<'_>, written: &Service) {
         ("wait", written.wait.as_ref().map(Spanned::span)),
         ("external", written.external.as_ref().map(Spanned::span)),
     ];
-    for (key, span) in keys {
-        if let Some(span) = span {
-            let help = "change it there, or take the work model out and say it of every service here";
-            check.problem(format!("the work model says the {key} of services"), span, help);
-        }
-    }
+    let help = "change it there, or take the work model out and say it of every service here";
+    check.refuse(keys, help, |key| format!("the work model says the {key} of services"));
 }
 
 /// Costs of the cells of a work model, which nothing else has.
@@ -186,16 +162,10 @@ fn refuse_costs(check: &mut Check<'_>, cell: &schema::Cell) {
     ];
     let times = times.into_iter().map(|(key, it)| (key, it.as_ref().map(Spanned::span)));
     let spread = cell.speed_spread.as_ref().map(Spanned::span);
-    for (key, span) in times.chain([("speed_spread", spread)]) {
-        if let Some(span) = span {
-            let help = "take it out: what endpoints cost is their service_time";
-            check.problem(
-                format!("cell.{key} is of the services of a work model, and there is none"),
-                span,
-                help,
-            );
-        }
-    }
+    let help = "take it out: what endpoints cost is their service_time";
+    check.refuse(times.chain([("speed_spread", spread)]), help, |key| {
+        format!("cell.{key} is of the services of a work model, and there is none")
+    });
 }
 
 /// What the cells' work costs.

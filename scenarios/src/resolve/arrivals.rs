@@ -175,12 +175,8 @@ fn table(
         ("rate", of.users.rate.as_ref().map(Spanned::span)),
         ("think_time", of.users.think_time.as_ref().map(Spanned::span)),
     ];
-    for (key, location) in beside {
-        if let Some(location) = location {
-            let message = format!("{key} stands beside arrivals that are a table");
-            check.problem(message, location, "what belongs to them stands in the table");
-        }
-    }
+    let help = "what belongs to them stands in the table";
+    check.refuse(beside, help, |key| format!("{key} stands beside arrivals that are a table"));
     let keys = keys_of(kind);
     let given = it.keys();
     for (key, location) in &given {

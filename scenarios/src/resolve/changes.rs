@@ -2,8 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
-use super::endpoints::is_external;
-use super::ranges::bounded_u32;
+use super::ranges::{REPLICAS_MAX, bounded_u32};
 use super::routes::RouteContext;
 use super::services::{self, Written};
 use super::versions::version_of;
@@ -21,9 +20,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 
-/// Most pods that a change asks for.
-const REPLICAS_MAX: u32 = 10_000;
-
 /// The changes of Deployments, in the order of time.
 pub(super) fn of_deployments(
     check: &mut Check<'_>,
@@ -35,7 +31,7 @@ pub(super) fn of_deployments(
     let of_deployments = scenario.changes.iter().filter(|it| !configures(it));
     for change in of_deployments.clone().map(Spanned::get_ref) {
         let name = change.service.get_ref();
-        if scenario.services.get(name).is_some_and(|it| is_external(it.get_ref())) {
+        if scenario.services.get(name).is_some_and(|it| it.get_ref().is_external()) {
             let help = "take the change out: nobody here can change it, but what goes wrong there is a fault";
             check.problem(format!("`{name}` is outside the clusters"), change.service.span(), help);
         }
@@ -220,7 +216,7 @@ fn of_deployment(
             check.problem(
                 "offload with 0 replicas",
                 location,
-                "it is 1 to 10000, or not there: those of the service",
+                format!("it is 1 to {REPLICAS_MAX}, or not there: those of the service"),
             );
             return None;
         }

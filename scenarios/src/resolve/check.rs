@@ -38,6 +38,20 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
+    /// Refuses keys, each with where it is written, if it is: there they mean nothing.
+    pub(super) fn refuse<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = (&'k str, Option<Range<usize>>)>,
+        help: &str,
+        message: impl Fn(&str) -> String,
+    ) {
+        for (key, span) in keys {
+            if let Some(span) = span {
+                self.problem(message(key), span, help);
+            }
+        }
+    }
+
     /// The index of a name among those that are known.
     pub(super) fn reference<'k>(
         &mut self,

@@ -1,7 +1,6 @@
 //! Clusters, their machines, the links between them and the pods on them.
 
 use super::check::Check;
-use super::endpoints::is_external;
 use super::ranges::{at_least_one, bounded_u32};
 use super::{resources, taints};
 use crate::schema::changes::Change;
@@ -223,7 +222,7 @@ fn reach_outside(
     application: &Application,
     deployments: &mut Vec<Deployment>,
 ) {
-    let external = |name: &str| scenario.services.get(name).is_some_and(|it| is_external(it.get_ref()));
+    let external = |name: &str| scenario.services.get(name).is_some_and(|it| it.get_ref().is_external());
     let is_outside = |it: &Deployment| external(&application.services[it.service].name);
     deployments.retain(|it| it.cluster != id || !is_outside(it));
     let listed = match cluster.services.get_ref() {
@@ -327,14 +326,7 @@ fn link(check: &mut Check<'_>, name: &str, link: &Link, clusters: &[&str]) -> Op
 
 /// The share of the segments that a link loses: a number, or a text in percent.
 pub(super) fn loss(check: &mut Check<'_>, written: &Spanned<NumberOrText>) -> f64 {
-    let share = match written.get_ref() {
-        NumberOrText::Number(share) => Some(*share),
-        NumberOrText::Text(text) => {
-            let percent = text.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
-            percent.map(|it| it / 100.0)
-        }
-    };
-    match share {
+    match written.get_ref().share() {
         Some(share) if (0.0..1.0).contains(&share) => share,
         _ => {
             let message = format!("a loss of {} is not a share of the segments", written.get_ref());

@@ -242,10 +242,11 @@ impl Keys<'_> {
 
     /// Whether any route looks at paths or their queries, or a policy at requests.
     fn looks_at_paths(&self) -> bool {
-        let routes = self.settings().flat_map(|(_, it)| &it.routes).map(|it| (&it.conditions, &it.rewrites));
-        let mut routes =
-            routes.map(|(it, rewrites)| it.path.is_some() || !it.query.is_empty() || !rewrites.is_empty());
-        routes.any(|looks| looks) || self.asks_of_requests()
+        let mut routes = self.settings().flat_map(|(_, it)| &it.routes);
+        let looks = |it: &RouteSettings| {
+            it.conditions.path.is_some() || !it.conditions.query.is_empty() || !it.rewrites.is_empty()
+        };
+        routes.any(looks) || self.asks_of_requests()
     }
 
     /// Whether any route looks at methods, or a policy at requests.
@@ -258,10 +259,7 @@ impl Keys<'_> {
     fn is_led_to(&self, service: ServiceId, subset: SubsetId) -> bool {
         let to = Destination { service, subset: Some(Subset::Named(subset)) };
         let mut routes = self.settings().flat_map(|(_, it)| &it.routes);
-        routes.any(|route| {
-            let copied = route.mirror.is_some_and(|it| it.destination == to);
-            copied || route.destinations.iter().any(|it| it.destination == to)
-        })
+        routes.any(|route| route.led_to().any(|it| it == to))
     }
 
     /// Whether any subset of the service that these pods are behind asks for one of their labels.

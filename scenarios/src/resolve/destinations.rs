@@ -4,7 +4,6 @@ use super::changes;
 use super::check::Check;
 use super::services::Written;
 use crate::schema::Scenario;
-use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::envoy::route::Destination;
 use meshsim_models::ids::ServiceId;
 use meshsim_models::istiod::subset::Subset;
@@ -22,15 +21,9 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
     for (id, it, written) in at_start.chain(later) {
         for (route, written) in it.routes.iter().zip(written) {
             let span = written.span();
-            let listed = route.destinations.iter().map(|it| it.destination);
-            for to in listed.chain(route.mirror.map(|it| it.destination)) {
+            for to in route.led_to() {
                 let leads = format!("a route of `{}` leads to `{}`", name(id), name(to.service));
-                let speaks = match description.services[to.service].protocol {
-                    Protocol::Tcp => Some("tcp"),
-                    Protocol::Udp => Some("udp"),
-                    Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => None,
-                };
-                if let Some(speaks) = speaks {
+                if let Some(speaks) = description.services[to.service].protocol.without_requests() {
                     let help = "requests go to services that speak http1 or http2";
                     check.problem(format!("{leads}, which speaks {speaks}"), span.clone(), help);
                 } else if !has_pod(description, to) {

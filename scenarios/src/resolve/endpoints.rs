@@ -7,7 +7,6 @@ use super::versions::version_of;
 use crate::schema::Scenario;
 use crate::schema::endpoints::{Endpoint as Written, Step, StepTable};
 use crate::schema::kubernetes::Resources;
-use crate::schema::quantity::NumberOrText;
 use crate::schema::services::{Protocol, Service as WrittenService};
 use meshsim_core::Id;
 use meshsim_models::application::call_graph::{
@@ -128,13 +127,11 @@ fn service(
         ),
         ("wait", fields.wait.as_ref().map(Spanned::span), all(|own| own.wait.is_some())),
     ];
-    for (key, span, has_own) in followed_by_none {
-        if let Some(span) = span.filter(|_| has_own) {
-            let message = format!("no endpoint of `{name}` follows this: each has a {key} of its own");
-            check.problem(message, span, "take it out");
-        }
-    }
-    if is_external(fields) {
+    let followed_by_none = followed_by_none.map(|(key, span, has_own)| (key, span.filter(|_| has_own)));
+    check.refuse(followed_by_none, "take it out", |key| {
+        format!("no endpoint of `{name}` follows this: each has a {key} of its own")
+    });
+    if fields.is_external() {
         refuse_inside(check, name, fields);
         // Somebody else's machines, as many as it takes.
         return Service { workers: 1, threads: u16::MAX, ..Service::new(name, endpoint) };
@@ -174,7 +171,7 @@ fn endpoint(
         front.and_then(|it| it.service_time.as_ref()),
     );
     let cpu = match service_time {
-        _ if is_external(service.get_ref()) => None,
+        _ if service.get_ref().is_external() => None,
         Some(written) => law::resolve(check, written, "service_time"),
         None => {
             let help = "write service_time = \"3ms\", or a law, or \"0ms\" if it takes none";
@@ -188,7 +185,7 @@ fn endpoint(
         fields.wait.as_ref(),
         front.and_then(|it| it.wait.as_ref()),
     );
-    if wait.is_none() && is_external(service.get_ref()) {
+    if wait.is_none() && service.get_ref().is_external() {
         let help = "write wait = \"120ms\", or a law: the way there and back, and what it does";
         check.problem(format!("nothing says how long `{name}` takes"), span.clone(), help);
     }
@@ -273,13 +270,7 @@ fn errors(check: &mut Check<'_>, own: Option<&Written>) -> (f64, u16) {
         }
         return (0.0, 500);
     };
-    let share = match written.get_ref() {
-        NumberOrText::Number(share) => Some(*share),
-        NumberOrText::Text(text) => {
-            text.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok()).map(|it| it / 100.0)
-        }
-    };
-    let share = share.filter(|it| (0.0..=1.0).contains(it)).unwrap_or_else(|| {
+    let share = written.get_ref().share().filter(|it| (0.0..=1.0).contains(it)).unwrap_or_else(|| {
         let message = format!("errors of {} are no share of the requests", written.get_ref());
         check.problem(message, written.span(), "write errors = 0.01, or \"1%\"");
         0.0
@@ -289,11 +280,6 @@ fn errors(check: &mut Check<'_>, own: Option<&Written>) -> (f64, u16) {
         check.problem(format!("error_status {code} is out of range"), status.span(), "it is 400 to 599");
     }
     (share, code)
-}
-
-/// Whether a service is outside the clusters.
-pub(super) fn is_external(service: &WrittenService) -> bool {
-    service.external.as_ref().is_some_and(|it| *it.get_ref())
 }
 
 /// What has no effect on a service outside the clusters.
@@ -321,12 +307,8 @@ fn refuse_inside(check: &mut Check<'_>, name: &str, service: &WrittenService) {
         ("waypoint", service.waypoint.as_ref().map(Spanned::span)),
         ("sidecar", service.sidecar.as_ref().map(Spanned::span)),
     ];
-    for (key, span) in keys {
-        if let Some(span) = span {
-            let help = "take it out: nobody knows what happens there, but how long it takes (wait)";
-            check.problem(format!("`{name}` is outside the clusters and has no {key} here"), span, help);
-        }
-    }
+    let help = "take it out: nobody knows what happens there, but how long it takes (wait)";
+    check.refuse(keys, help, |key| format!("`{name}` is outside the clusters and has no {key} here"));
 }
 
 fn always(value: f64) -> ServiceTime {
@@ -397,12 +379,8 @@ fn refuse_beside_branches(check: &mut Check<'_>, table: &StepTable) {
         ("probability", table.probability.as_ref().map(Spanned::span)),
         ("count", table.count.as_ref().map(Spanned::span)),
     ];
-    for (key, span) in beside {
-        if let Some(span) = span {
-            let help = "write it in the calls that in_parallel lists";
-            check.problem(format!("{key} has no effect beside in_parallel"), span, help);
-        }
-    }
+    let help = "write it in the calls that in_parallel lists";
+    check.refuse(beside, help, |key| format!("{key} has no effect beside in_parallel"));
 }
 
 /// A group with further calls, which are made together or not at all.

@@ -24,6 +24,9 @@ const DEFAULT_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);
 /// (Kubernetes' `periodSeconds` and `failureThreshold`).
 const DEFAULT_BLACKHOLE_SEEN_AFTER: SimDuration = SimDuration::from_secs(30);
 
+/// The keys of the faults of links alone.
+const OF_LINKS: [&str; 5] = ["link", "toward", "delay", "loss", "bandwidth"];
+
 /// What goes wrong.
 #[derive(Default)]
 pub(super) struct Faults {
@@ -107,7 +110,7 @@ fn renewal(check: &mut Check<'_>, fault: &Fault) -> Option<Renewal> {
 fn crash_loop(check: &mut Check<'_>, fault: &Fault) -> Option<Repeats> {
     let written = fault.runs.as_ref()?;
     if *fault.kind.get_ref() != Kind::Crash {
-        let kind = name_of(*fault.kind.get_ref());
+        let kind = fault.kind.get_ref().name();
         check.problem(
             format!("a fault of kind \"{kind}\" has no runs"),
             written.span(),
@@ -149,30 +152,18 @@ fn of_link(
         Kind::Down => LinkFaultKind::Down,
         Kind::Degraded => LinkFaultKind::Degraded(degradation(check, fault)),
         other => {
-            let message = format!("a link has no fault of kind \"{}\"", name_of(*other));
+            let message = format!("a link has no fault of kind \"{}\"", other.name());
             let help = "write kind = \"blackhole\", \"down\" or \"degraded\", or service and cluster";
             check.problem(message, fault.kind.span(), help);
             return None;
         }
     };
-    let of_pods = [
-        ("service", fault.service.as_ref().map(Spanned::span)),
-        ("cluster", fault.cluster.as_ref().map(Spanned::span)),
-        ("pod", fault.pod.as_ref().map(Spanned::span)),
-        ("share", fault.share.as_ref().map(Spanned::span)),
-        ("status", fault.status.as_ref().map(Spanned::span)),
-        ("factor", fault.factor.as_ref().map(Spanned::span)),
-        ("runs", fault.runs.as_ref().map(Spanned::span)),
-        ("seen_after", fault.seen_after.as_ref().map(Spanned::span)),
-    ];
-    for (key, location) in of_pods {
-        if let Some(location) = location {
-            check.problem(format!("the fault of a link has no {key}"), location, "take it out, or the link");
-        }
+    for (key, location) in outages::keys(fault).into_iter().filter(|(key, _)| !OF_LINKS.contains(key)) {
+        check.problem(format!("the fault of a link has no {key}"), location, "take it out, or the link");
     }
     if !matches!(kind, LinkFaultKind::Degraded(_)) {
         for (key, location) in of_degraded(fault) {
-            let kind = name_of(*fault.kind.get_ref());
+            let kind = fault.kind.get_ref().name();
             let help = "take it out, or write kind = \"degraded\"";
             check.problem(format!("a fault of kind \"{kind}\" has no {key}"), location, help);
         }
@@ -223,11 +214,6 @@ fn of_degraded(fault: &Fault) -> impl Iterator<Item = (&'static str, Range<usize
     keys.into_iter().filter_map(|(key, location)| Some((key, location?)))
 }
 
-/// A kind as it is typed.
-fn name_of(kind: Kind) -> String {
-    format!("{kind:?}").to_lowercase()
-}
-
 fn of_pod(
     check: &mut Check<'_>,
     fault: &Spanned<Fault>,
@@ -237,14 +223,13 @@ fn of_pod(
 ) -> Option<PodFault> {
     let (span, fault) = (fault.span(), fault.get_ref());
     let kind = kind(check, fault, span.clone());
-    let of_links = of_degraded(fault).chain(fault.toward.as_ref().map(|it| ("toward", it.span())));
-    for (key, location) in of_links.collect::<Vec<_>>() {
+    for (key, location) in outages::keys(fault).into_iter().filter(|(key, _)| OF_LINKS.contains(key)) {
         check.problem(format!("the fault of a pod has no {key}"), location, "take it out, or name a link");
     }
     let seen_after = seen_after(check, fault);
     for (key, is_missing) in [("service", fault.service.is_none()), ("cluster", fault.cluster.is_none())] {
         if is_missing {
-            let help = "name the pods' service and cluster, or, of a black hole, a link";
+            let help = "name the pods' service and cluster, or a link, or what else fails";
             check.problem(format!("the fault has no {key}"), span.clone(), help);
         }
     }
@@ -283,7 +268,7 @@ fn kind(check: &mut Check<'_>, fault: &Fault, span: Range<usize>) -> Option<Faul
         ("status", fault.status.as_ref().map(Spanned::span), kind == Kind::Errors, "status = 503"),
         ("factor", fault.factor.as_ref().map(Spanned::span), kind == Kind::Slow, "factor = 10"),
     ];
-    let name = name_of(kind);
+    let name = kind.name();
     for (key, location, belongs, example) in keys {
         match location {
             Some(location) if !belongs => {

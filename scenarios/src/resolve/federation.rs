@@ -2,7 +2,6 @@
 
 use super::check::Check;
 use super::clusters::Network;
-use super::endpoints::is_external;
 use super::mesh::proxy_cost;
 use super::ranges::{at_least_one, bounded_u32};
 use super::resources::{bytes, cores};
@@ -88,11 +87,10 @@ fn liqo(
 ) -> LiqoSettings {
     let typed = scenario.liqo.as_ref().map(Spanned::get_ref);
     let peerings = peerings(check, scenario, network, &span);
-    let mut gateways = Table::new();
-    for cluster in scenario.clusters.values() {
-        let of_all = typed.map(|it| gateway(check, &it.gateway, GatewayCost::default()));
-        gateways.push(gateway(check, &cluster.get_ref().liqo_gateway, of_all.unwrap_or_default()));
-    }
+    let of_all =
+        typed.map_or_else(GatewayCost::default, |it| gateway(check, &it.gateway, GatewayCost::default()));
+    let of_clusters = scenario.clusters.values().map(|it| gateway(check, &it.get_ref().liqo_gateway, of_all));
+    let gateways = of_clusters.collect();
     let offloading = typed.and_then(|it| it.offloading.as_ref());
     let offloading =
         offloading.map(|it| self::offloading(check, scenario, application, network, &peerings, it));
@@ -133,29 +131,38 @@ fn peerings(
             peerings.push(Peering { name: name.clone(), consumer, provider, granted, enforcement });
         }
     }
-    let consumer = scenario.liqo.as_ref().and_then(|it| it.get_ref().consumer.as_ref());
-    if let Some(written) = consumer
-        && let Some(consumer) = check.reference_in(written.get_ref(), written.span(), &names, "cluster")
-    {
-        let consumer = ClusterId::from_index(consumer);
-        for link in &network.links {
-            let [a, b] = link.between;
-            let Some(provider) = (a == consumer).then_some(b).or_else(|| (b == consumer).then_some(a)) else {
-                continue;
-            };
-            let known = |it: &Peering| [[a, b], [b, a]].contains(&[it.consumer, it.provider]);
-            if !peerings.iter().any(known) {
-                let name = format!("{}-{}", names[consumer.index()], names[provider.index()]);
-                let (granted, enforcement) = terms(check, scenario, &Allocatable::default(), None);
-                peerings.push(Peering { name, consumer, provider, granted, enforcement });
-            }
-        }
-    }
+    add_implied(check, scenario, network, &names, &mut peerings);
     if peerings.is_empty() && check.problems.is_empty() && network.clusters.len() > 1 {
         let help = "write [liqo] consumer = \"cloud\", or [peerings.NAME] with a consumer and a provider";
         check.problem("nobody peers with anybody", span.clone(), help);
     }
     peerings
+}
+
+/// The peerings of the one consumer, if there is one, with whoever else has a link to it and is no peer yet.
+fn add_implied(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    network: &Network,
+    names: &[&str],
+    peerings: &mut Vec<Peering>,
+) {
+    let Some(written) = scenario.liqo.as_ref().and_then(|it| it.get_ref().consumer.as_ref()) else { return };
+    let found = check.reference_in(written.get_ref(), written.span(), names, "cluster");
+    let Some(consumer) = found.map(ClusterId::from_index) else { return };
+    let (granted, enforcement) = terms(check, scenario, &Allocatable::default(), None);
+    for link in &network.links {
+        let provider = match link.between {
+            [a, b] if a == consumer => b,
+            [a, b] if b == consumer => a,
+            _ => continue,
+        };
+        let pairs = [[consumer, provider], [provider, consumer]];
+        if !peerings.iter().any(|it| pairs.contains(&[it.consumer, it.provider])) {
+            let name = format!("{}-{}", names[consumer.index()], names[provider.index()]);
+            peerings.push(Peering { name, consumer, provider, granted: granted.clone(), enforcement });
+        }
+    }
 }
 
 /// What a provider grants, and what it asks of pods: as a peering says, else as all do, else by Liqo's defaults.
@@ -201,7 +208,7 @@ fn offloading(
     let fields = written.get_ref();
     let external = |id: ServiceId| {
         let settings = scenario.services.get(&application.services[id].name);
-        settings.is_some_and(|it| is_external(it.get_ref()))
+        settings.is_some_and(|it| it.get_ref().is_external())
     };
     let mut services: BTreeSet<ServiceId> = match fields.services.get_ref() {
         OneOrMore::All => network.deployments.iter().filter(of_consumers).map(|it| it.service).collect(),
@@ -209,7 +216,12 @@ fn offloading(
             let known: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
             let mut find = |name: &Spanned<String>| {
                 let found = check.reference(name.get_ref(), name.span(), known.iter().copied(), "service");
-                found.map(ServiceId::from_index)
+                let service = ServiceId::from_index(found?);
+                if external(service) {
+                    let message = format!("`{}` is outside the clusters", name.get_ref());
+                    check.problem(message, name.span(), "take it out: it has no pods");
+                }
+                Some(service)
             };
             names.iter().filter_map(&mut find).collect()
         }

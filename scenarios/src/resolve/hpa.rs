@@ -2,8 +2,7 @@
 
 use super::check::Check;
 use super::clusters::Network;
-use super::endpoints::is_external;
-use super::ranges::{at_least_one, bounded, bounded_u32};
+use super::ranges::{REPLICAS_MAX, at_least_one, bounded, bounded_u32};
 use crate::schema::Scenario;
 use crate::schema::kubernetes::{
     Behavior as Typed, Hpa, Metric, ScalingRules as Rules, SelectPolicy as Select,
@@ -23,9 +22,6 @@ use meshsim_models::units::{Cores, PerSecond};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
-
-/// Most replicas of a service in a cluster.
-const REPLICAS_MAX: u32 = 10_000;
 
 /// Kubernetes takes at most half an hour as a policy's period.
 const PERIOD_MAX: SimDuration = SimDuration::from_secs(1_800);
@@ -61,7 +57,7 @@ pub(super) fn resolve(
     for deployment in &network.deployments {
         let service = application.services[deployment.service].name.as_str();
         let cluster = network.clusters[deployment.cluster].name.as_str();
-        if scenario.services.get(service).is_some_and(|it| is_external(it.get_ref())) {
+        if scenario.services.get(service).is_some_and(|it| it.get_ref().is_external()) {
             continue;
         }
         let written = [

@@ -113,12 +113,10 @@ fn refuse_keys_of_other_laws<T>(check: &mut Check<'_>, it: &LawTable<T>) {
         ("cv", it.cv.as_ref().map(Spanned::span)),
         ("quantiles", it.quantiles.as_ref().map(Spanned::span)),
     ];
-    for ((key, span), has) in written.into_iter().zip(keys(*it.law.get_ref())) {
-        if let Some(span) = span.filter(|_| !has) {
-            let help = "mean: every law but the empirical; cv: gamma and log-normal; quantiles: empirical";
-            check.problem(format!("this law has no {key}"), span, help);
-        }
-    }
+    let has = keys(*it.law.get_ref());
+    let strange = written.into_iter().zip(has).map(|((key, span), has)| (key, span.filter(|_| !has)));
+    let help = "mean: every law but the empirical; cv: gamma and log-normal; quantiles: empirical";
+    check.refuse(strange, help, |key| format!("this law has no {key}"));
 }
 
 /// The mean, in the unit of the models' law.

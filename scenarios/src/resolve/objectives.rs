@@ -125,10 +125,7 @@ fn bound(check: &mut Check<'_>, it: &WrittenObjective, figure: Figure, span: Ran
             .filter(|it| *it > SimDuration::ZERO)
             .map(SimDuration::as_millis_f64),
         (Figure::Mean | Figure::Quantile(_), NumberOrText::Number(_)) => None,
-        (_, NumberOrText::Number(share)) => Some(*share),
-        (_, NumberOrText::Text(text)) => {
-            text.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok()).map(|it| it / 100.0)
-        }
+        (_, bound) => bound.share(),
     };
     let is_share = matches!(figure, Figure::Failures | Figure::Availability);
     let parsed = parsed.filter(|it| !is_share || (0.0..=1.0).contains(it));

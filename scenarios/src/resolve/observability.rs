@@ -2,12 +2,13 @@
 
 use super::check::Check;
 use super::clusters::Network;
-use super::resources::bytes;
+use super::law;
 use crate::schema::observability as typed;
-use crate::schema::quantity::NumberOrText;
+use crate::schema::quantity::{NumberOrText, Quantity};
 use meshsim_core::Id;
 use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::central::CentralObservability;
+use meshsim_models::units::Bytes;
 use toml::Spanned;
 
 /// Fewer would be as many events as requests.
@@ -24,9 +25,11 @@ pub(super) fn resolve(
     let cluster = check.reference(fields.cluster.get_ref(), fields.cluster.span(), clusters, "cluster")?;
     let default = CentralObservability::new(ClusterId::from_index(cluster));
     let interval = fields.scrape_interval.as_ref();
-    let mut size = |value, what, default: u32| bytes(check, value, what, f64::from(default)).min(1e9) as u32;
-    let scrape_bytes = size(fields.scrape_size.as_ref(), "a scrape", default.scrape_bytes);
-    let span_bytes = size(fields.span_size.as_ref(), "the spans of a call", default.span_bytes);
+    let mut size = |written: &Option<Spanned<Quantity<Bytes>>>, key: &str, default: u32| {
+        written.as_ref().map_or(default, |it| law::size(check, it, key) as u32)
+    };
+    let scrape_bytes = size(&fields.scrape_size, "scrape_size", default.scrape_bytes);
+    let span_bytes = size(&fields.span_size, "span_size", default.span_bytes);
     Some(CentralObservability {
         scrape_interval: check.duration(
             interval,
@@ -43,14 +46,7 @@ pub(super) fn resolve(
 
 /// A share: a number, or a text in percent.
 fn sampling(check: &mut Check<'_>, written: &Spanned<NumberOrText>) -> f64 {
-    let share = match written.get_ref() {
-        NumberOrText::Number(share) => Some(*share),
-        NumberOrText::Text(text) => {
-            let percent = text.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
-            percent.map(|it| it / 100.0)
-        }
-    };
-    match share {
+    match written.get_ref().share() {
         Some(share) if (0.0..=1.0).contains(&share) => share,
         _ => {
             let message = format!("a sampling of {} is not a share of the calls", written.get_ref());

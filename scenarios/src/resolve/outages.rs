@@ -106,7 +106,7 @@ fn component(
         }
         (_, kind) => {
             let key = subject.key();
-            let message = format!("a {key} has no fault of kind \"{}\"", format!("{kind:?}").to_lowercase());
+            let message = format!("a {key} has no fault of kind \"{}\"", kind.name());
             check.problem(message, fault.kind.span(), format!("write kind = {}", subject.kinds()));
             return None;
         }
@@ -132,7 +132,7 @@ fn node_of(check: &mut Check<'_>, name: &Spanned<String>, network: &Network) -> 
 }
 
 /// The keys of a fault that say what it befalls, and how.
-fn keys(fault: &Fault) -> Vec<(&'static str, Range<usize>)> {
+pub(super) fn keys(fault: &Fault) -> Vec<(&'static str, Range<usize>)> {
     fn location<T>(written: &Option<Spanned<T>>) -> Option<Range<usize>> {
         written.as_ref().map(Spanned::span)
     }

@@ -6,6 +6,9 @@ use meshsim_core::SimDuration;
 use std::fmt::Display;
 use toml::Spanned;
 
+/// A Deployment has no more pods.
+pub(super) const REPLICAS_MAX: u32 = 10_000;
+
 /// A whole number from 1 to `most`.
 pub(super) fn at_least_one<T>(check: &mut Check<'_>, value: &Spanned<T>, key: &str, most: T) -> T
 where

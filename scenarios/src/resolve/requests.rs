@@ -5,7 +5,7 @@ use super::endpoints;
 use super::ranges::bounded;
 use crate::schema::users::{JourneyStep, Users};
 use meshsim_core::{Id, SimDuration, Table};
-use meshsim_models::application::call_graph::{Application, Protocol};
+use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::users::requests::{Requests, Step};
 use meshsim_models::world::description::ServiceSettings;
@@ -191,9 +191,8 @@ fn refuse_tcp(
     settings: &Table<ServiceId, ServiceSettings>,
 ) {
     let mut requested = requests.endpoints().map(|it| application.endpoints[it].service);
-    let is_seen = |protocol| !matches!(protocol, Protocol::Tcp | Protocol::Udp);
-    let Some(service) = requested.find(|&it| !is_seen(settings[it].protocol)) else { return };
-    let speaks = if settings[service].protocol == Protocol::Tcp { "tcp" } else { "udp" };
+    let unseen = |service: ServiceId| Some((service, settings[service].protocol.without_requests()?));
+    let Some((service, speaks)) = requested.find_map(unseen) else { return };
     let span = users.service.as_ref().map(Spanned::span);
     let span = span.or_else(|| users.requests.values().next().map(Spanned::span));
     let span = span.or_else(|| users.journey.first().map(Spanned::span));

@@ -7,15 +7,14 @@ use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::units::{Bytes, Cores};
 use toml::Spanned;
 
-/// The CPU limit of a service's pods, where its own resources say one.
-pub(super) fn cpu_limit(check: &mut Check<'_>, written: &typed::Resources) -> Option<Cores> {
-    let limit = written.limits.cpu.as_ref()?;
+/// A CPU limit of pods, which is not too small.
+pub(super) fn cpu_limit(check: &mut Check<'_>, limit: &Spanned<Quantity<Cores>>) -> Cores {
     let cores = limit.get_ref().0;
     if cores.0 < 0.001 {
         let message = format!("a CPU limit of {} cores is too small", cores.0);
         check.problem(message, limit.span(), "it is at least \"1m\"");
     }
-    Some(cores)
+    cores
 }
 
 /// In thousandths of a core.

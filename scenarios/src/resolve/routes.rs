@@ -97,15 +97,8 @@ fn redirect(check: &mut Check<'_>, route: &Route, written: &Spanned<schema::Redi
         ("a timeout", route.timeout.as_ref().map(Spanned::span)),
         ("retries", route.retries.as_ref().map(|it| it.attempts.span())),
     ];
-    for (key, span) in beside {
-        if let Some(span) = span {
-            check.problem(
-                format!("a route has a redirect and {key}"),
-                span,
-                "take one out: a redirect is the answer",
-            );
-        }
-    }
+    let help = "take one out: a redirect is the answer";
+    check.refuse(beside, help, |key| format!("a route has a redirect and {key}"));
     let Some(code) = &written.get_ref().redirect_code else { return 301 };
     if !matches!(code.get_ref(), 301 | 302 | 303 | 307 | 308) {
         let help = "it is 301, 302, 303, 307 or 308";

@@ -3,7 +3,6 @@
 use super::access;
 use super::check::Check;
 use super::clusters::Network;
-use super::endpoints::is_external;
 use super::routes::{self, RouteContext};
 use super::traffic_policy::{self, Rule};
 use super::versions;
@@ -139,7 +138,7 @@ pub(super) fn service(
         without_sidecar: access::is_left_out(around.scenario, around.application, id),
         routes: routes::resolve(check, around, id, written.routes, hashes),
         waypoint: service.and_then(|it| it.waypoint.as_ref()).is_some_and(|it| *it.get_ref()),
-        external: service.is_some_and(is_external),
+        external: service.is_some_and(Service::is_external),
     }
 }
 
@@ -182,12 +181,8 @@ fn refuse_requests(check: &mut Check<'_>, name: &str, written: &Written<'_>, rul
         ("a waypoint", waypoint.map(Spanned::span)),
         ("retry_budget", own.and_then(|it| it.retry_budget.as_ref()).map(Spanned::span)),
     ];
-    for (key, span) in locations {
-        let Some(span) = span else { continue };
-        let message = format!("service `{name}` speaks tcp and has {key}");
-        let help = "take it out, or write protocol = \"http1\" or \"http2\": proxies see no requests of tcp";
-        check.problem(message, span, help);
-    }
+    let help = "take it out, or write protocol = \"http1\" or \"http2\": proxies see no requests of tcp";
+    check.refuse(locations, help, |key| format!("service `{name}` speaks tcp and has {key}"));
 }
 
 /// No proxy takes datagrams.
@@ -202,14 +197,11 @@ fn refuse_proxies(check: &mut Check<'_>, name: &str, written: &Written<'_>) {
         ("a waypoint", service.waypoint.as_ref().filter(|it| *it.get_ref()).map(Spanned::span)),
         ("a pool_size", service.pool_size.as_ref().map(Spanned::span)),
     ];
-    for (key, span) in locations {
-        let Some(span) = span else { continue };
-        let message = format!("service `{name}` speaks udp and has {key}");
-        check.problem(message, span, "take it out: no proxy takes datagrams, and there are no connections");
-    }
+    let help = "take it out: no proxy takes datagrams, and there are no connections";
+    check.refuse(locations, help, |key| format!("service `{name}` speaks udp and has {key}"));
 }
 
-const fn protocol(protocol: Speaks) -> Protocol {
+pub(super) const fn protocol(protocol: Speaks) -> Protocol {
     match protocol {
         Speaks::Http1 => Protocol::Http1,
         Speaks::Http2 => Protocol::Http2,

@@ -8,7 +8,6 @@ use super::check::Check;
 use super::versions::version_of;
 use crate::schema::{Scenario, Tenant};
 use meshsim_models::application::call_graph::Application;
-use meshsim_models::ids::ServiceId;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -85,15 +84,6 @@ pub(super) fn refuse_homeless(
             check.problem(message, service.span(), help);
         }
     }
-}
-
-/// The tenant of a service, if there are several.
-pub(super) fn of<'a>(
-    scenario: &'a Scenario,
-    application: &Application,
-    service: ServiceId,
-) -> Option<&'a Tenant> {
-    scenario.tenant(application.services[service].tenant)
 }
 
 /// A value of a service's tenant, or that of all.

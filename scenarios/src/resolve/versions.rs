@@ -75,7 +75,7 @@ pub(super) fn refuse_wrong(check: &mut Check<'_>, scenario: &Scenario, services:
                 span.clone(),
                 help,
             );
-        } else if scenario.services.get(front).is_some_and(is_outside) {
+        } else if scenario.services.get(front).is_some_and(|it| it.get_ref().is_external()) {
             let help = "versions are Deployments in clusters";
             check.problem(
                 format!("`{name}` is a version of `{front}`, which is outside the clusters"),
@@ -83,16 +83,10 @@ pub(super) fn refuse_wrong(check: &mut Check<'_>, scenario: &Scenario, services:
                 help,
             );
         }
-        for (key, span) in of_a_service(written) {
-            if let Some(span) = span {
-                let help = format!("write it of `{front}`: it holds for all its versions");
-                check.problem(
-                    format!("`{name}` is a version of `{front}` and has no {key} of its own"),
-                    span,
-                    help,
-                );
-            }
-        }
+        let help = format!("write it of `{front}`: it holds for all its versions");
+        check.refuse(of_a_service(written), &help, |key| {
+            format!("`{name}` is a version of `{front}` and has no {key} of its own")
+        });
         let of_front = scenario.services.get(front).map(|it| &it.get_ref().endpoints);
         for (endpoint, it) in &fields.endpoints {
             if of_front.is_some_and(|known| !known.contains_key(endpoint)) {
@@ -102,11 +96,6 @@ pub(super) fn refuse_wrong(check: &mut Check<'_>, scenario: &Scenario, services:
             }
         }
     }
-}
-
-/// Whether a service is outside the clusters.
-fn is_outside(written: &Spanned<Service>) -> bool {
-    written.get_ref().external.as_ref().is_some_and(|it| *it.get_ref())
 }
 
 /// What is said of a Service, and of no version.

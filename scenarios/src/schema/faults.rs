@@ -86,6 +86,14 @@ pub enum Kind {
     Drained,
 }
 
+impl Kind {
+    /// How it is written.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
 /// A length of time, or `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenAfter(pub Option<SimDuration>);

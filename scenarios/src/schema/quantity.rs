@@ -54,6 +54,17 @@ pub enum NumberOrText {
     Text(String),
 }
 
+impl NumberOrText {
+    /// A share: a number, or a text in percent.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        match self {
+            Self::Number(share) => Some(*share),
+            Self::Text(text) => Some(text.trim().strip_suffix('%')?.trim().parse::<f64>().ok()? / 100.0),
+        }
+    }
+}
+
 struct NumberOrTextVisitor;
 
 impl Visitor<'_> for NumberOrTextVisitor {

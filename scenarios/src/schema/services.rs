@@ -72,6 +72,14 @@ pub struct Service {
     pub threads: Option<Spanned<u32>>,
 }
 
+impl Service {
+    /// Whether it is outside the clusters.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.external.as_ref().is_some_and(|it| *it.get_ref())
+    }
+}
+
 /// What a service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

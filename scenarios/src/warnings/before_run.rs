@@ -10,6 +10,7 @@ use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::{Protocol, Service};
 use meshsim_models::envoy::outlier_detection::OutlierDetection;
+use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::RepeatedFault;
 use meshsim_models::ids::{ClusterId, ConfigurationId, ServiceId, SubsetId};
@@ -285,11 +286,7 @@ fn subsets_without_pods(resolved: &Resolved) -> Vec<Warning> {
             continue;
         }
         let routes = settings.iter().flat_map(|it| &it.routes);
-        let named = routes.flat_map(|route| {
-            let mirrored = route.mirror.map(|it| it.destination);
-            route.destinations.iter().map(|it| it.destination).chain(mirrored)
-        });
-        for to in named {
+        for to in routes.flat_map(RouteSettings::led_to) {
             let Some(Subset::Named(name)) = to.subset else { continue };
             let defined = settings[to.service].subsets.iter().find(|it| it.name == name);
             let is_defined = defined.is_some();

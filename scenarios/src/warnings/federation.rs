@@ -3,7 +3,7 @@
 use super::warning::Warning;
 use crate::resolve::Resolved;
 use meshsim_core::Id;
-use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::ids::{ClusterId, ConfigurationId, ServiceId};
 use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::liqo::quota::LimitsEnforcement;
@@ -87,12 +87,17 @@ fn gateways(resolved: &Resolved) -> Option<Warning> {
         return Some(Warning::GatewaysWithoutMtls { strategy });
     }
     let upstreams = Upstreams::new(description);
-    // The upstreams of services come first.
     let detects = |service: ServiceId| {
-        let id = meshsim_models::ids::UpstreamId::from_index(service.index());
-        upstreams.spec(false, id).outlier_detection.is_some()
+        let upstream = upstreams.of_service(ConfigurationId(0), service);
+        upstreams.spec(false, upstream).outlier_detection.is_some()
     };
-    let undetected = description.application.services.enumerate().filter(|(id, _)| !detects(*id));
+    // No gateway stands before what is outside, and versions are behind their service's.
+    let is_behind = |service: ServiceId| {
+        let settings = &description.services[service];
+        settings.version_of.is_none() && !settings.external
+    };
+    let services = description.application.services.enumerate();
+    let undetected = services.filter(|(id, _)| is_behind(*id) && !detects(*id));
     let services: Vec<String> = undetected.map(|(_, it)| it.name.clone()).collect();
     (!services.is_empty()).then_some(Warning::GatewaysWithoutDetection { strategy, services })
 }
@@ -105,7 +110,10 @@ fn cut_off(resolved: &Resolved) -> Vec<Warning> {
         let is_here = |service: ServiceId| {
             let mut here = description.deployments.iter().filter(|it| it.cluster == cluster);
             // What is offloaded may be anywhere.
-            here.any(|it| it.service == service && (it.replicas > 0 || description.is_offloaded(service)))
+            here.any(|it| {
+                let runs = it.replicas > 0 || description.is_offloaded(it.service);
+                description.front_of(it.service) == service && runs
+            })
         };
         let missing = needed(description, cluster).into_iter().filter(|&it| !is_here(it));
         let services: Vec<String> =
