@@ -202,7 +202,7 @@ fn faults_that_befall_nothing_have_a_place() {
     refused(
         &fault("kind = \"blackhole\"\ncluster = \"edge\""),
         &[],
-        "it.toml:22:1: the fault has no service (name the pods' service and cluster, or, of a black hole, a link)",
+        "it.toml:22:1: the fault has no service (name the pods' service and cluster, or a link, or what else fails)",
     );
 }
 

@@ -388,7 +388,7 @@ fn wrong_inputs_are_said_with_what_would_be_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A journey in index of the north's requests, with these steps.
+/// A journey in place of the north's requests, with these steps.
 fn with_journey(steps: &str) -> String {
     SHOP.replace("requests = { browse = 80, buy = 20 }\nrate = \"4/s\"", steps)
 }

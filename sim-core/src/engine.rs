@@ -60,8 +60,8 @@ impl Placement {
     pub(crate) fn direct_delay(&self, from: u32, to: u32) -> SimDuration {
         let [begins, ends] = [0, 1].map(|next| self.first_links[from as usize + next] as usize);
         let links = &self.links[begins..ends];
-        let found = links.binary_search_by_key(&(to as usize), |link| link.to);
-        found.map_or(UNREACHABLE, |at| links[at].delay)
+        let slot = links.binary_search_by_key(&(to as usize), |link| link.to);
+        slot.map_or(UNREACHABLE, |at| links[at].delay)
     }
 }
 
@@ -166,19 +166,19 @@ impl<P: Process> Engine<P> {
     /// Schedules a first event for an entity.
     pub fn schedule(&mut self, entity: EntityId, at: SimTime, event: P::Event) {
         let (home, _) = self.placement.home_of(entity);
-        let (_, found) = self.ways.slot_of(home);
-        self.slots[found].scheduler.schedule_for(entity, at, event);
+        let (_, slot) = self.ways.slot_of(home);
+        self.slots[slot].scheduler.schedule_for(entity, at, event);
     }
 
     /// The processes, in the order of [`Engine::new`].
     pub fn processes(&self) -> impl ExactSizeIterator<Item = &P> {
-        self.ways.slots().map(|found| &self.slots[found].process)
+        self.ways.slots().map(|slot| &self.slots[slot].process)
     }
 
     /// The processes, in the same order, to be changed between runs. Allocates nothing unless several threads have run
     /// them.
     pub fn processes_mut(&mut self) -> impl Iterator<Item = &mut P> {
-        let in_order = self.ways.slots().enumerate().all(|(process, found)| process == found);
+        let in_order = self.ways.slots().enumerate().all(|(process, slot)| process == slot);
         let ordered = if in_order { self.slots.len() } else { 0 };
         let (ordered, shared_out) = self.slots.split_at_mut(ordered);
         let mut sorted: Vec<&mut Slot<P>> = shared_out.iter_mut().collect();
@@ -194,7 +194,7 @@ impl<P: Process> Engine<P> {
 
     /// The same by process, in the order of [`Engine::new`].
     pub fn handled_by_process(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.ways.slots().map(|found| self.slots[found].scheduler.handled())
+        self.ways.slots().map(|slot| self.slots[slot].scheduler.handled())
     }
 
     /// Rounds so far.

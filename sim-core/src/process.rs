@@ -176,7 +176,7 @@ impl<E: Copy, M: Copy> Scheduler<E, M> {
         self.events.push(Key::at(at, self.sources[slot].take()), Pending::Event(event));
     }
 
-    /// Schedules an event in the rank of the one that is being handled: among the entity's events of its time it
+    /// Schedules an event with the rank of the one that is being handled: among the entity's events of its time it
     /// comes where that one came among those of its own. So one event that goes from each moment of a time line to
     /// the next has the order that an event per moment would have, all scheduled when the first one was.
     ///

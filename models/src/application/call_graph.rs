@@ -220,7 +220,7 @@ pub struct Group {
 pub struct Call {
     /// What is called.
     pub endpoint: EndpointId,
-    /// The best in the group of the call whose coin decides whether it is made: its own, or that of the first of
+    /// The index in the group of the call whose coin decides whether it is made: its own, or that of the first of
     /// several that are made together or not at all.
     pub coin: u16,
     /// With which probability, 0 to 1.
@@ -231,7 +231,7 @@ impl Group {
     /// All of these calls, by endpoint and probability, each with a coin of its own, in the first stage.
     #[must_use]
     pub fn in_turn(calls: impl IntoIterator<Item = (EndpointId, f64)>) -> Self {
-        let call = |(best, (endpoint, probability))| Call { endpoint, coin: best, probability };
+        let call = |(index, (endpoint, probability))| Call { endpoint, coin: index, probability };
         Self { stage: 0, sequence_length: usize::MAX, calls: (0..).zip(calls).map(call).collect() }
     }
 

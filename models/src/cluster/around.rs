@@ -130,6 +130,20 @@ impl<'a> Around<'a> {
         self.proxies.pass(ztunnel, worker, self.now, takes)
     }
 
+    /// Whether the API server of this cluster answers now.
+    pub(crate) fn has_api_server(&self) -> bool {
+        self.topology.outages.api_server_answers_from(self.here, self.now) <= self.now
+    }
+
+    /// Whether something waits for the API server: it is tried again when that answers, if it ever does.
+    pub(crate) fn waits_for_api_server(&mut self, event: Event) -> bool {
+        let answers = self.topology.outages.api_server_answers_from(self.here, self.now);
+        if answers > self.now && answers < SimTime::MAX {
+            self.schedule(answers, event);
+        }
+        answers > self.now
+    }
+
     /// Whether there is a way to where observability stands and back, now.
     pub(crate) fn observability_is_reached(&self) -> bool {
         let central = self.topology.description.observability.map(|it| it.cluster);
@@ -151,7 +165,9 @@ impl<'a> Around<'a> {
     #[must_use]
     pub(crate) fn is_swallowing(&self, pod: PodId, time: SimTime) -> bool {
         self.topology.faults.is_swallowing(pod, time)
-            || (self.topology.outages.lose_nodes() && self.is_node_lost(self.pods.slot_of(pod), time))
+            || (self.topology.outages.lose_nodes()
+                && self.topology.pod_ids.cluster_of(pod) == self.here
+                && self.is_node_lost(self.pods.slot_of(pod), time))
     }
 
     /// Whether the node of the pod in a slot is lost at `time`.

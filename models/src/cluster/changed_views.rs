@@ -10,7 +10,6 @@ use super::news::EndpointNews;
 use crate::envoy::endpoint_list::{Edits, Row};
 use crate::envoy::endpoint_view::EndpointView;
 use crate::envoy::proxies::Viewer;
-use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, ConfigurationId, PodId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known};
 use crate::world::topology::Topology;
@@ -60,11 +59,7 @@ impl ChangedViews {
         now: SimTime,
     ) {
         let service = topology.front_of(pod);
-        let known =
-            match self.newest(service).and_then(|it| it.find(pod).ok().map(|index| it.endpoints[index])) {
-                Some(change) => change.now,
-                None => topology.known_at_start(pod),
-            };
+        let known = self.known(topology, service, pod);
         let Some(changed) = news.change(known, topology, (pod, configuration), now) else { return };
         self.changes += 1;
         if self.services.len() <= service.index() {
@@ -91,13 +86,16 @@ impl ChangedViews {
     /// The node of a pod of another cluster, as this one has heard of it.
     #[must_use]
     pub fn node_of(&self, topology: &Topology, pod: PodId) -> Option<u32> {
-        let service = topology.front_of(pod);
+        self.known(topology, topology.front_of(pod), pod).map(|it| it.node)
+    }
+
+    /// A pod of a service as this cluster has heard of it, if it is there.
+    fn known(&self, topology: &Topology, service: ServiceId, pod: PodId) -> Option<Known> {
         let changed = self.newest(service).and_then(|it| Some(it.endpoints[it.find(pod).ok()?]));
-        let known = match changed {
+        match changed {
             Some(change) => change.now,
             None => topology.known_at_start(pod),
-        };
-        known.map(|it| it.node)
+        }
     }
 
     /// The endpoints of a service as kube-proxy sees them.
@@ -144,8 +142,7 @@ fn changed_view_of<'a>(
 ) -> &'a EndpointView {
     let service = topology.upstreams.spec(false, upstream).service;
     let Some(it) = changed.up_to(service, pushed) else { return topology.view(site, upstream) };
-    let index = site.index() - topology.sites_in(here).start;
-    let view = &it.views[index * topology.upstreams.len() + upstream.index()];
+    let view = &it.views[topology.row_in(here, site, upstream)];
     view.get_or_init(|| topology.make_view(site, upstream, &it.endpoints, it.generation))
 }
 
@@ -214,7 +211,7 @@ impl EndpointNews {
         let (mut it, ready) = match (self, known) {
             (Self::Appears(node), None) => {
                 let site = topology.site_of_node(topology.pod_ids.cluster_of(pod), node);
-                let broken = topology.faults.on(pod, now).any(PodFault::removes_endpoint);
+                let broken = topology.faults.is_unready(pod, now);
                 let weight = topology.weight_of(pod);
                 let (ready, added) = (!broken, Some(now));
                 return Some(Some(Known { pod, site, node, weight, ready, was_ready: ready, added }));

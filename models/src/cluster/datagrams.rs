@@ -22,7 +22,7 @@ use super::crossing::Crossing;
 use super::message::{Body, Message, Request, Response};
 use super::network::Network;
 use super::outbound::Outbound;
-use super::outbound::hop::{AttemptPhase, Caller, Hop};
+use super::outbound::hop::{AttemptPhase, Hop};
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, FlowId, PodId};
 use crate::network::link::serialization;
@@ -37,13 +37,12 @@ use meshsim_core::{Handle, SimDuration};
 impl Outbound {
     /// A cell sends a request in a datagram.
     #[cold]
-    pub(super) fn send_datagram(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, caller: Caller) {
+    pub(super) fn send_datagram(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let service = at.topology.service_of(self.hop(hop).endpoint);
         let Some(pod) = self.endpoint_of_kube_proxy(at, service) else {
             // It rejects what no endpoint is there for.
             return self.answer_itself(at, hop, Status::ConnectFailure);
         };
-        debug_assert!(at.topology.pod_ids.cluster_of(caller.pod) == at.here, "a pod of this cluster calls");
         self.begin_attempt(at, hop, pod);
         self.sends_without_connection(at, hop);
     }
@@ -112,13 +111,7 @@ impl Network {
     }
 
     fn carry(&mut self, at: &mut Around<'_>, it: &Datagrams, here: Crossing, away: Body) {
-        let is_here = at.topology.pod_ids.cluster_of(it.pod) == at.here;
-        let is_swallowed = if is_here {
-            at.is_swallowing(it.pod, at.now)
-        } else {
-            at.topology.faults.is_swallowing(it.pod, at.now)
-        };
-        if is_swallowed {
+        if at.is_swallowing(it.pod, at.now) {
             return;
         }
         let path = at.topology.path(at.here, it.to, at.now);

@@ -148,6 +148,22 @@ pub struct Reset {
     pub work: WorkId,
 }
 
+impl Request {
+    /// Its client is to learn that the connection is lost.
+    #[must_use]
+    pub const fn reset(&self) -> Reset {
+        Reset { client: self.client, hop: self.hop, flow: self.flow, address: self.address, work: self.work }
+    }
+}
+
+impl Response {
+    /// Its client is to learn that the connection is lost.
+    #[must_use]
+    pub const fn reset(&self) -> Reset {
+        Reset { client: self.client, hop: self.hop, flow: self.flow, address: self.address, work: self.work }
+    }
+}
+
 /// A client has given up an attempt that it has sent.
 #[derive(Clone, Copy, Debug)]
 pub struct GivenUp {

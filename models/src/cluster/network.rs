@@ -98,11 +98,7 @@ impl Network {
     /// A client has given up an attempt: its server is told, unless what swallows packets swallows this too.
     pub(super) fn carry_given_up(&mut self, at: &mut Around<'_>, gone: &GivenUp) -> Option<GivenUp> {
         let to = at.topology.pod_ids.cluster_of(gone.pod);
-        let pod_swallows = match to == at.here {
-            true => at.is_swallowing(gone.pod, at.now),
-            false => at.topology.faults.is_swallowing(gone.pod, at.now),
-        };
-        if pod_swallows || at.topology.is_cut(at.here, to, at.now) {
+        if at.is_swallowing(gone.pod, at.now) || at.topology.is_cut(at.here, to, at.now) {
             return None;
         }
         if to == at.here {
@@ -235,10 +231,10 @@ impl Network {
     /// A pod dies: the clients of the answers that it was sending learn that their connections are lost.
     pub(super) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
         for sending in self.sending.handles().collect::<Vec<_>>() {
-            let Response { client, hop, flow, address, work, pod: of, .. } = self.sending[sending].response;
-            if of == pod {
+            let response = self.sending[sending].response;
+            if response.pod == pod {
                 self.sending.remove(sending);
-                at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
+                at.hand(Handed::Reset(response.reset()));
             }
         }
     }

@@ -42,9 +42,6 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
     /// A request would have liked a connection that the limit forbids.
     fn connection_overflows(&mut self, at: &mut Around<'_>, request: R);
 
-    /// How many idle connections a pool keeps.
-    fn kept_most(&self, pool: PoolId) -> u32;
-
     /// A pool has not sent a request at once: `taken` is what it answered.
     fn is_not_sent(&mut self, at: &mut Around<'_>, taken: Taken<R>, request: R, pool: PoolId) {
         match taken {
@@ -63,8 +60,7 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
         let pools = self.pools();
         let pool = pools[connection].pool;
         let shared = pools.is_shared(pool);
-        let most = self.kept_most(pool);
-        while let Some(request) = self.pools().release(connection, most) {
+        while let Some(request) = self.pools().release(connection) {
             // The pool of a worker is one pod's.
             if !self.dispatch(at, request, connection) {
                 continue;

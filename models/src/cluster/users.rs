@@ -32,7 +32,7 @@ use crate::users::session::connection_number;
 use crate::users::stream::Stream;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
-use meshsim_core::{Handle, Id, SimDuration, SimTime, Slab};
+use meshsim_core::{Handle, Id, SimTime, Slab};
 
 /// What is known of users.
 #[derive(Clone, Debug)]
@@ -162,7 +162,7 @@ impl Users {
         request: Handle<OpenRequest>,
         comes: SimTime,
     ) -> Option<SimTime> {
-        let OpenRequest { population, user, sent_last, .. } = self.open[request];
+        let OpenRequest { population, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let (outages, here) = (&at.topology.outages, at.here);
         let tried = of_syn(comes, |now| outages.ingress(here, now) == Ingress::Silent);
@@ -171,27 +171,23 @@ impl Users {
             Fate::Passes(now) => now.saturating_add(users.access_to(here).one_way),
             Fate::Lost(now) => now,
         };
-        self.access[population].close(user);
-        self.fails(at, request, (sent_last, ends), users.timeout);
+        self.fails(at, request, ends);
         None
     }
 
     /// A user's request fails at a moment, for there is no ingress, unless its user gives it up before.
-    fn fails(
-        &mut self,
-        at: &mut Around<'_>,
-        request: Handle<OpenRequest>,
-        (sent, ends): (SimTime, SimTime),
-        timeout: Option<SimDuration>,
-    ) {
-        let gives_up = timeout.map_or(SimTime::MAX, |timeout| sent.saturating_add(timeout));
+    fn fails(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>, ends: SimTime) {
+        let OpenRequest { population, user, sent_last, .. } = self.open[request];
+        self.access[population].close(user);
+        let timeout = at.topology.description.populations[population.index()].timeout;
+        let gives_up = timeout.map_or(SimTime::MAX, |timeout| sent_last.saturating_add(timeout));
         let status = if gives_up < ends { Status::CallerGone } else { Status::NoIngress };
         self.is_done(at, request, ends.min(gives_up), &Answer { status, body: 0 });
     }
 
     /// The gateway has died with a user's request.
     fn is_lost(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>) {
-        let OpenRequest { population, user, sent_last, .. } = self.open[request];
+        let OpenRequest { population, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let (outages, here, access) = (&at.topology.outages, at.here, users.access_to(at.here));
         // What is sent again to one that is back is refused there.
@@ -200,8 +196,7 @@ impl Users {
             Fate::Passes(now) => now.saturating_add(access.one_way),
             Fate::Lost(now) => now,
         };
-        self.access[population].close(user);
-        self.fails(at, request, (sent_last, ends), users.timeout);
+        self.fails(at, request, ends);
     }
 
     /// The gateway has an answer for a user, or knows that the user is gone.

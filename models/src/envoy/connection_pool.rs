@@ -315,7 +315,7 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
 
     /// A connection has nothing to do: the request that waited longest takes it, else it falls idle, of
     /// which its pool keeps at most so many. What others share is asked again until nobody waits.
-    pub fn release(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Option<R> {
+    pub fn release(&mut self, connection: Handle<Connection<R>>) -> Option<R> {
         let &Connection { pool, draining, .. } = &self.connections[connection];
         let shared = self.pools[pool].shares_connection;
         // One whose endpoint left while it was made carries those that wait for it, and no others.
@@ -327,14 +327,14 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             if draining {
                 self.drain(connection);
             } else if !shared {
-                self.check_in(connection, kept_most);
+                self.check_in(connection, self.pools[pool].kept_most);
             }
         }
         next
     }
 
     /// The request on a connection is over; its pool keeps at most so many idle ones, if one has one request.
-    pub fn give_back(&mut self, connection: Handle<Connection<R>>, kept_most: u32) -> Left<R> {
+    pub fn give_back(&mut self, connection: Handle<Connection<R>>) -> Left<R> {
         let state = &mut self.connections[connection];
         state.streams -= 1;
         let (pool, draining) = (state.pool, state.draining);
@@ -342,7 +342,7 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             self.drain(connection);
             return Left::Lost(pool);
         }
-        let &Pool { waits, shares_connection, .. } = &self.pools[pool];
+        let &Pool { waits, shares_connection, kept_most, .. } = &self.pools[pool];
         if waits > 0 {
             return Left::Wanted(connection);
         }
@@ -473,12 +473,6 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
             return left;
         }
         self.pools.push(pool)
-    }
-
-    /// How many idle connections a pool keeps at most.
-    #[must_use]
-    pub fn kept_most(&self, pool: PoolId) -> u32 {
-        self.pools[pool].kept_most
     }
 
     /// Who connects: a number that differs between pods and proxies.

@@ -260,13 +260,13 @@ impl EndpointView {
         levels: &'a [SharedLevel],
         position: usize,
     ) -> (&'a SharedLevel, Result<usize, &'a (PodId, Detail)>) {
-        let level = self.ends.partition_point(|&end| end as usize <= position);
-        let level_of = &levels[level];
-        let row = match level_of.edits.row((position - self.positions(level).start) as u32) {
+        let number = self.ends.partition_point(|&end| end as usize <= position);
+        let level = &levels[number];
+        let row = match level.edits.row((position - self.positions(number).start) as u32) {
             Row::Added(row) => Err(row),
-            Row::Shared(rank) => Ok(list.position(level_of.part.expect("it has rows"), rank)),
+            Row::Shared(rank) => Ok(list.position(level.part.expect("it has rows"), rank)),
         };
-        (level_of, row)
+        (level, row)
     }
 
     fn shared_pod(&self, list: &EndpointList, levels: &[SharedLevel], position: usize) -> PodId {

@@ -226,11 +226,17 @@ impl Route {
     }
 }
 
+/// A path, and its query without the `?`.
+#[must_use]
+pub fn split_path(path: &str) -> (&str, &str) {
+    path.split_once('?').unwrap_or((path, ""))
+}
+
 impl Conditions {
     /// Whether a request meets all of them.
     #[must_use]
     pub fn hold(&self, request: RequestHead<'_>) -> bool {
-        let (path, query) = request.path.split_once('?').unwrap_or((request.path, ""));
+        let (path, query) = split_path(request.path);
         let header = |name: &str| {
             let found = request.headers.iter().find(|(header, _)| header == name);
             found.map(|(_, value)| value.as_str())

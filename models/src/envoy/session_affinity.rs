@@ -189,8 +189,7 @@ impl GeneratedCookie {
     /// The hash of a request that has it.
     #[must_use]
     pub fn hash(self) -> u64 {
-        let digit =
-            |digit_number: usize| b"0123456789abcdef"[(self.0 >> (60 - 4 * digit_number) & 0xf) as usize];
+        let digit = |n: usize| b"0123456789abcdef"[(self.0 >> (60 - 4 * n) & 0xf) as usize];
         xxh64(&std::array::from_fn::<u8, 16, _>(digit), 0)
     }
 }

@@ -64,10 +64,10 @@ pub struct Degradation {
 }
 
 impl LinkFault {
-    /// Whether it holds at `now`.
+    /// When it ends; never is [`SimTime::MAX`].
     #[must_use]
-    pub fn is_on(&self, now: SimTime) -> bool {
-        self.begins <= now && self.ends.is_none_or(|ends| now < ends)
+    pub fn ends_at(&self) -> SimTime {
+        self.ends.unwrap_or(SimTime::MAX)
     }
 
     /// Whether it stops packets.

@@ -106,12 +106,6 @@ impl Outage {
         self.ends.unwrap_or(SimTime::MAX)
     }
 
-    /// Whether it holds at `now`.
-    #[must_use]
-    pub fn is_on(&self, now: SimTime) -> bool {
-        self.begins <= now && now < self.ends_at()
-    }
-
     /// What it does to the links of its cluster, which join these.
     pub fn of_links<'a>(
         &'a self,

@@ -158,6 +158,12 @@ impl PodFaults {
         self.on(pod, now).any(|fault| fault.kind == FaultKind::Blackhole)
     }
 
+    /// Whether a fault keeps a pod from being ready.
+    #[must_use]
+    pub fn is_unready(&self, pod: PodId, now: SimTime) -> bool {
+        self.on(pod, now).any(PodFault::removes_endpoint)
+    }
+
     /// What the control plane saw last of a pod's faults; absent if it has seen none.
     #[must_use]
     pub fn last_seen(&self, pod: PodId, now: SimTime) -> Option<ReadyCondition> {

@@ -329,12 +329,11 @@ fn in_force(description: &Description, service: ServiceId, it: &ServiceSettings)
     let version_of = description.services[service].version_of;
     let bare = ServiceSettings { protocol: it.protocol, version_of, ..ServiceSettings::default() };
     match description.mesh.data_plane {
-        DataPlane::Sidecar => ServiceSettings { version_of, ..it.clone() },
         DataPlane::None => bare,
-        DataPlane::Ambient if description.waypoints().any(|other| other == service) => {
-            ServiceSettings { version_of, ..it.clone() }
+        DataPlane::Ambient if !description.has_waypoint(service) => {
+            ServiceSettings { traffic_distribution: it.traffic_distribution, ..bare }
         }
-        DataPlane::Ambient => ServiceSettings { traffic_distribution: it.traffic_distribution, ..bare },
+        DataPlane::Sidecar | DataPlane::Ambient => ServiceSettings { version_of, ..it.clone() },
     }
 }
 
@@ -386,10 +385,10 @@ fn spec(description: &Description, settings: &ServiceSettings, of: Destination) 
     };
     Some(UpstreamSpec {
         service: of.service,
-        subset: of.subset.map(|subset| match (subset, defined) {
-            (Subset::Cluster(cluster), _) => Selector::Cluster(cluster),
-            (Subset::Named(_), it) => Selector::Labels(it.map(|it| it.labels.clone()).unwrap_or_default()),
-        }),
+        subset: match of.subset {
+            Some(Subset::Cluster(cluster)) => Some(Selector::Cluster(cluster)),
+            Some(Subset::Named(_)) | None => defined.map(|it| Selector::Labels(it.labels.clone())),
+        },
         locality: locality(description, settings, of_rule, of.service),
         protocol: settings.protocol,
         panic_threshold: policy.panic_threshold.unwrap_or(DEFAULT_PANIC_THRESHOLD),
@@ -417,7 +416,7 @@ fn locality(
     let balances = match mesh.data_plane {
         DataPlane::None => return None,
         DataPlane::Sidecar => true,
-        DataPlane::Ambient => description.waypoints().any(|other| other == service),
+        DataPlane::Ambient => description.has_waypoint(service),
     };
     let of_mesh = balances.then_some(&mesh.locality);
     locality_setting::in_force(mesh.istio_version, of_mesh, of_rule, settings.traffic_distribution)

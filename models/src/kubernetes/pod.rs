@@ -54,6 +54,14 @@ pub enum PodStage {
     Terminating,
 }
 
+impl PodStage {
+    /// Whether it has a node and is not being deleted.
+    #[must_use]
+    pub const fn is_bound(self) -> bool {
+        matches!(self, Self::Starting | Self::Ready)
+    }
+}
+
 /// A pod, and how many had its number before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodLife {

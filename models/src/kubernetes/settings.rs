@@ -226,10 +226,10 @@ impl Default for MetricsSettings {
 }
 
 impl MetricsSettings {
-    /// Scrapes that are needed beside the last.
+    /// Scrapes that are needed beside the last, if there is one so often.
     #[must_use]
-    pub fn scrapes_kept(&self) -> usize {
-        self.pods_window.as_nanos().div_ceil(self.resolution.as_nanos().max(1)) as usize
+    pub fn scrapes_kept(&self, every: SimDuration) -> usize {
+        self.pods_window.as_nanos().div_ceil(every.as_nanos().max(1)) as usize
     }
 }
 

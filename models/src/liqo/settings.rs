@@ -68,18 +68,22 @@ impl LiqoSettings {
         self.peerings.iter().filter(move |it| it.consumer == consumer)
     }
 
+    /// Whether pods of a service may run at providers of whoever has it.
+    #[must_use]
+    pub fn is_offloaded(&self, service: ServiceId) -> bool {
+        self.offloading.as_ref().is_some_and(|it| it.services.contains(&service))
+    }
+
     /// Whether pods of a service of a cluster may run elsewhere.
     #[must_use]
     pub fn offloads(&self, service: ServiceId, cluster: ClusterId) -> bool {
-        let is_offloaded = self.offloading.as_ref().is_some_and(|it| it.services.contains(&service));
-        is_offloaded && self.providers_of(cluster).next().is_some()
+        self.is_offloaded(service) && self.providers_of(cluster).next().is_some()
     }
 
     /// Whether what runs of a service in a cluster runs for others.
     #[must_use]
     pub fn provides(&self, service: ServiceId, cluster: ClusterId) -> bool {
-        let is_offloaded = self.offloading.as_ref().is_some_and(|it| it.services.contains(&service));
-        is_offloaded && self.providers_of(cluster).next().is_none()
+        self.is_offloaded(service) && self.providers_of(cluster).next().is_none()
     }
 }
 

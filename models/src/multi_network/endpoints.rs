@@ -99,7 +99,7 @@ impl<N: Ord + Copy, C: Ord + Copy> NetworkGateways<N, C> {
         self.scale
     }
 
-    /// What a proxy uses in the index of the endpoints of a locality, with the weights.
+    /// What a proxy uses in place of the endpoints of a locality, with the weights.
     #[must_use]
     pub fn seen_by(
         &self,

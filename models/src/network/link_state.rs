@@ -6,7 +6,7 @@
 //! from the start. Whoever uses a link asks here, with the time and where it leads; nobody else reads the
 //! description's links during a run.
 
-use crate::faults::link::{LinkFault, LinkFaultKind};
+use crate::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use crate::faults::spans::Spans;
 use crate::ids::ClusterId;
 use crate::world::description::LinkSpec;
@@ -148,27 +148,24 @@ impl LinkStates {
     /// What directions are like while some of these faults make them worse.
     fn pieces(&self, faults: &[LinkFault]) -> Vec<(Span, LinkState)> {
         let worse = |it: &LinkFault| match it.kind {
-            LinkFaultKind::Degraded(by) => Some((self.directions(it), it.begins, it.ends, by)),
+            LinkFaultKind::Degraded(by) => Some((*it, by)),
             LinkFaultKind::Blackhole | LinkFaultKind::Down => None,
         };
-        let mut all: Vec<_> = faults
-            .iter()
-            .filter_map(worse)
-            .flat_map(|(on, begins, ends, by)| {
-                on.map(move |on| (on, begins, ends.unwrap_or(SimTime::MAX), by))
-            })
-            .collect();
-        all.sort_by_key(|&(on, begins, ends, _)| (on, begins, ends));
+        let spans =
+            |(it, by): (LinkFault, Degradation)| self.directions(&it).map(move |on| (span(on, &it), by));
+        let mut all: Vec<(Span, Degradation)> = faults.iter().filter_map(worse).flat_map(spans).collect();
+        all.sort_by_key(|&(span, _)| span);
         let mut pieces = Vec::new();
-        for of_direction in all.chunk_by(|a, b| a.0 == b.0) {
-            let on = of_direction[0].0;
+        for of_direction in all.chunk_by(|((a, ..), _), ((b, ..), _)| a == b) {
+            let ((on, ..), _) = of_direction[0];
             let mut moments: Vec<SimTime> =
-                of_direction.iter().flat_map(|&(_, begins, ends, _)| [begins, ends]).collect();
+                of_direction.iter().flat_map(|&((_, begins, ends), _)| [begins, ends]).collect();
             moments.sort_unstable();
             moments.dedup();
             for two in moments.windows(2) {
                 let mut state = self.sound[on as usize / 2];
-                for (_, _, _, by) in of_direction.iter().filter(|it| it.1 <= two[0] && two[0] < it.2) {
+                let holds = |(_, begins, ends): Span| begins <= two[0] && two[0] < ends;
+                for (_, by) in of_direction.iter().filter(|(span, _)| holds(*span)) {
                     state.delay = state.delay.saturating_add(by.delay);
                     state.loss = 1.0 - (1.0 - state.loss) * (1.0 - by.loss);
                     state.bits_per_second = by
@@ -185,13 +182,12 @@ impl LinkStates {
 }
 
 fn span(on: u32, fault: &LinkFault) -> Span {
-    (on, fault.begins, fault.ends.unwrap_or(SimTime::MAX))
+    (on, fault.begins, fault.ends_at())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::link::Degradation;
     use meshsim_core::random::{Address, bernoulli, uniform_index};
 
     fn links(count: u32) -> Vec<LinkSpec> {
@@ -283,10 +279,11 @@ mod tests {
             let states = LinkStates::new(&links(3), &faults);
             for (direction, second) in (0..6).flat_map(|it| (0..20).map(move |second| (it, second))) {
                 let (link, toward) = (direction / 2, ClusterId(direction / 2 + direction % 2));
+                let is_on = |it: &LinkFault, now| it.begins <= now && now < it.ends_at();
                 let is_down = |now| {
-                    faults
-                        .iter()
-                        .any(|it| it.link == link && it.toward.is_none_or(|it| it == toward) && it.is_on(now))
+                    faults.iter().any(|it| {
+                        it.link == link && it.toward.is_none_or(|it| it == toward) && is_on(it, now)
+                    })
                 };
                 assert_eq!(states.is_up(link, toward, at(second)), !is_down(at(second)), "seed {seed}");
                 let next_up = (second..40).map(at).find(|&now| !is_down(now)).unwrap_or(SimTime::MAX);

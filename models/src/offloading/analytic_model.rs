@@ -132,6 +132,13 @@ impl AnalyticModel {
         self.calls[from][to] > 0.0
     }
 
+    /// Whether calls go in circles, or a service calls itself.
+    #[must_use]
+    pub fn is_cyclic(&self) -> bool {
+        let calls_itself = (0..self.indices()).any(|index| self.is_called(index, index));
+        calls_itself || callers_first(&self.calls).is_none()
+    }
+
     /// Calls between instance sets, by caller: rows of the cloud, then of the edge.
     #[must_use]
     pub fn instance_calls(&self, edge: &[bool]) -> Vec<Vec<f64>> {

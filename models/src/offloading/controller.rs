@@ -181,32 +181,41 @@ impl Controller {
 
     fn camp(&mut self, around: &mut impl Surroundings) -> Option<SimDuration> {
         around.enters(ControllerState::Camping);
-        if self.autoscalers_run(around) {
-            around.enters(ControllerState::HpaRunning);
-            self.enter(ControllerState::HpaRunning);
-            return Some(self.settings.stabilization_window);
+        if let Some(waits) = self.waits_for_autoscalers(around) {
+            return Some(waits);
         }
-        let settings = self.settings;
         let delays = around.delays();
         let at_edge = &self.current[Area::Edge as usize];
-        let stays = Some(settings.sync_period);
-        if delays.mean > settings.offload_mean_ms || delays.quantile > settings.offload_quantile_ms {
+        let stays = Some(self.settings.sync_period);
+        if self.is_long(delays) {
             let is_full = at_edge.iter().all(|&pods| pods > 0);
             return if is_full { stays } else { self.enter(ControllerState::OffloadAlarm) };
         }
-        let is_short =
-            delays.mean < settings.unoffload_mean_ms && delays.quantile < settings.unoffload_quantile_ms;
         let is_empty = at_edge.iter().all(|&pods| pods == 0);
-        if is_short && !is_empty { self.enter(ControllerState::UnoffloadAlarm) } else { stays }
+        if self.is_short(delays) && !is_empty { self.enter(ControllerState::UnoffloadAlarm) } else { stays }
     }
 
     /// It has slept because of the autoscalers.
     fn wait_for_autoscalers(&mut self, around: &mut impl Surroundings) -> Option<SimDuration> {
-        if self.autoscalers_run(around) {
-            around.enters(ControllerState::HpaRunning);
-            return Some(self.settings.stabilization_window);
+        self.waits_for_autoscalers(around).or_else(|| self.enter(ControllerState::Camping))
+    }
+
+    /// While an autoscaler changes a size it waits: for how long.
+    fn waits_for_autoscalers(&mut self, around: &mut impl Surroundings) -> Option<SimDuration> {
+        if !self.autoscalers_run(around) {
+            return None;
         }
-        self.enter(ControllerState::Camping)
+        around.enters(ControllerState::HpaRunning);
+        self.enter(ControllerState::HpaRunning);
+        Some(self.settings.stabilization_window)
+    }
+
+    fn is_long(&self, delays: Delays) -> bool {
+        delays.mean > self.settings.offload_mean_ms || delays.quantile > self.settings.offload_quantile_ms
+    }
+
+    fn is_short(&self, delays: Delays) -> bool {
+        delays.mean < self.settings.unoffload_mean_ms && delays.quantile < self.settings.unoffload_quantile_ms
     }
 
     fn alarm(&mut self, around: &mut impl Surroundings) -> Option<SimDuration> {
@@ -220,17 +229,11 @@ impl Controller {
             let acts = if offloads { ControllerState::Offloading } else { ControllerState::Unoffloading };
             return self.enter(acts);
         }
-        if self.autoscalers_run(around) {
-            around.enters(ControllerState::HpaRunning);
-            self.enter(ControllerState::HpaRunning);
-            return Some(settings.stabilization_window);
+        if let Some(waits) = self.waits_for_autoscalers(around) {
+            return Some(waits);
         }
         let delays = around.delays();
-        let lasts = if offloads {
-            delays.mean > settings.offload_mean_ms || delays.quantile > settings.offload_quantile_ms
-        } else {
-            delays.mean < settings.unoffload_mean_ms && delays.quantile < settings.unoffload_quantile_ms
-        };
+        let lasts = if offloads { self.is_long(delays) } else { self.is_short(delays) };
         if !lasts {
             return self.enter(ControllerState::Camping);
         }

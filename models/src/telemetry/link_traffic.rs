@@ -138,13 +138,10 @@ impl LinkTraffic {
             }));
         }
         let mut add = |from: ClusterId, to: ClusterId, connections: u64, bytes: u64| {
-            let mut here = from;
-            while here != to {
-                let route = topology.route(here, to).expect("a way to whoever was connected");
+            for (here, route) in topology.way(from, to) {
                 let link: &mut LinkBytes = &mut links[starts[here.index()] + route.port as usize];
                 link.connections += connections;
                 link.handshakes += bytes;
-                here = route.next;
             }
         };
         for (client, it) in all {

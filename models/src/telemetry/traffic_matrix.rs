@@ -73,7 +73,6 @@ type BothWays = [Traffic; 2];
 #[derive(Clone, Debug)]
 pub struct TrafficMatrix {
     reported_from: SimTime,
-    flows: usize,
     here: Table<FlowId, BothWays>,
     /// By the cluster at the other end.
     others: SparseTable<ClusterId, Vec<BothWays>>,
@@ -99,7 +98,7 @@ impl TrafficMatrix {
     #[must_use]
     pub fn new(reported_from: SimTime, flows: usize) -> Self {
         let here = (0..flows).map(|_| BothWays::default()).collect();
-        Self { reported_from, flows, here, others: SparseTable::new() }
+        Self { reported_from, here, others: SparseTable::new() }
     }
 
     /// Something of a call within the cluster is on its way.
@@ -134,7 +133,7 @@ impl TrafficMatrix {
     #[cold]
     fn meets(&mut self, other: ClusterId) -> &mut Vec<BothWays> {
         let rows = self.others.or_default(other);
-        rows.resize(self.flows, BothWays::default());
+        rows.resize(self.here.len(), BothWays::default());
         rows
     }
 

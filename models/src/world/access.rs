@@ -11,6 +11,7 @@
 
 use super::description::{DataPlane, Description};
 use crate::application::call_graph::{Endpoint, Protocol};
+use crate::envoy::route::split_path;
 use crate::ids::{EndpointId, ServiceId};
 use crate::istiod::authorization_policy::{
     Asked, GATEWAY_NAMESPACE, GATEWAY_PRINCIPAL, Identity, allows, principal_of,
@@ -40,9 +41,7 @@ impl Access {
     pub fn new(description: &Description) -> Self {
         let services = &description.services;
         let plane = description.mesh.data_plane;
-        let has_sidecars = plane == DataPlane::Sidecar;
-        let injected: Table<ServiceId, bool> =
-            services.iter().map(|it| has_sidecars && !it.external && !it.without_sidecar).collect();
+        let injected: Table<ServiceId, bool> = services.ids().map(|id| description.is_injected(id)).collect();
         let mode = |id: ServiceId| {
             let (policies, front) = (&description.peer_authentications, description.front_of(id));
             mode_of(policies, description.namespace_of(id), id, front)
@@ -112,7 +111,7 @@ impl Access {
             };
             let sees_requests =
                 if is_ambient { waypoints[front] } else { settings.protocol != Protocol::Tcp };
-            let path = endpoint.path.split_once('?').map_or(&*endpoint.path, |(path, _)| path);
+            let (path, _) = split_path(&endpoint.path);
             allows(&policies, from, sees_requests.then_some(Asked { method: &endpoint.method, path }))
         };
         application.endpoints.enumerate().map(decide).collect()

@@ -332,14 +332,25 @@ impl Description {
         self.services.ids().filter(move |&it| self.front_of(it) == service)
     }
 
-    /// The services that have a waypoint in every cluster: those of ambient mode that are asked to and
-    /// speak HTTP.
+    /// Whether a service has a waypoint in every cluster: in ambient mode, if it is asked to and speaks HTTP.
+    #[must_use]
+    pub fn has_waypoint(&self, service: ServiceId) -> bool {
+        let settings = &self.services[service];
+        let speaks_http = settings.protocol.without_requests().is_none();
+        self.mesh.data_plane == DataPlane::Ambient && settings.waypoint && speaks_http
+    }
+
+    /// The services that have a waypoint.
     pub fn waypoints(&self) -> impl Iterator<Item = ServiceId> {
-        let ambient = self.mesh.data_plane == DataPlane::Ambient;
-        let has = move |it: &ServiceSettings| {
-            ambient && it.waypoint && !matches!(it.protocol, Protocol::Tcp | Protocol::Udp)
-        };
-        self.services.enumerate().filter(move |(_, it)| has(it)).map(|(service, _)| service)
+        self.services.ids().filter(|&service| self.has_waypoint(service))
+    }
+
+    /// Whether the pods of a service have sidecars.
+    #[must_use]
+    pub fn is_injected(&self, service: ServiceId) -> bool {
+        let settings = &self.services[service];
+        let is_outside = settings.external || settings.without_sidecar;
+        self.mesh.data_plane == DataPlane::Sidecar && !is_outside
     }
 }
 

@@ -47,24 +47,22 @@ impl Description {
     /// Whether pods of a service may run at providers of whoever has it.
     #[must_use]
     pub fn is_offloaded(&self, service: ServiceId) -> bool {
-        let offloading = self.liqo().and_then(|it| it.offloading.as_ref());
-        offloading.is_some_and(|it| it.services.contains(&service))
+        self.liqo().is_some_and(|it| it.is_offloaded(service))
     }
 
     /// Whether pods of any service of a cluster may run at its providers.
     #[must_use]
     pub fn offloads_any(&self, cluster: ClusterId) -> bool {
-        self.deployments.iter().any(|it| it.cluster == cluster && self.offloads(it.service, cluster))
+        let mut of_cluster = self.deployments.iter().filter(|it| it.cluster == cluster);
+        self.liqo().is_some_and(|liqo| of_cluster.any(|it| liqo.offloads(it.service, cluster)))
     }
 
     /// Whether autoscalers of a cluster's consumers go by what is scraped in it.
     #[must_use]
     pub fn scrapes_for_others(&self, cluster: ClusterId) -> bool {
         let Some(liqo) = self.liqo() else { return false };
-        let consumers = liqo.peerings.iter().filter(|it| it.provider == cluster).map(|it| it.consumer);
-        consumers
-            .into_iter()
-            .any(|consumer| self.offloads_any(consumer) && self.kubernetes.autoscales(consumer))
+        let mut consumers = liqo.peerings.iter().filter(|it| it.provider == cluster).map(|it| it.consumer);
+        consumers.any(|consumer| self.offloads_any(consumer) && self.kubernetes.autoscales(consumer))
     }
 
     /// The east-west gateways, where clusters are networks of their own.

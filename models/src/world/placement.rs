@@ -17,7 +17,7 @@
 //! - Everywhere else nobody asks whether nodes have what the pods that run from the start request. Effect: pods may
 //!   stand on a node that would not have taken them; its cores are shared all the same.
 
-use super::description::{ClusterSpec, DataPlane, Deployment, Description};
+use super::description::{ClusterSpec, Deployment, Description};
 use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::istiod::locality_setting::REGION_LABEL;
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
@@ -156,8 +156,7 @@ pub fn requests_of(description: &Description, service: ServiceId) -> PodRequests
         return PodRequests::of([]);
     }
     let workload = description.kubernetes.workload(service);
-    let sidecar =
-        description.mesh.data_plane == DataPlane::Sidecar && !description.services[service].without_sidecar;
+    let sidecar = description.is_injected(service);
     PodRequests::of([&workload.application].into_iter().chain(sidecar.then_some(&workload.sidecar)))
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn events_of_fault(
     let burns = topology.description.kubernetes.workload(topology.pod_ids.service_of(pod)).start.is_some();
     let dies = crashes.then_some((fault.begins, Event::PodDies(pod)));
     let is_back = fault.ends.filter(|_| crashes && burns).map(|ends| (ends, Event::PodIsBack(pod)));
-    let returns = fault.ends.filter(|&ends| !topology.faults.on(pod, ends).any(PodFault::removes_endpoint));
+    let returns = fault.ends.filter(|&ends| !topology.faults.is_unready(pod, ends));
     let way = topology.description.clusters[fault.cluster].local_delay;
     let seen_after = fault.seen_after;
     let tell = move |at: Option<SimTime>, what| {
@@ -117,7 +117,8 @@ fn components_fail(known: &mut Known, topology: &Topology) {
         }
         events.extend(outages.losses_of_api_server(cluster).map(|(_, back)| (back, Event::ApiServerIsBack)));
         if outages.lose_nodes_of(cluster) {
-            events.push((SimTime::ZERO + first_check(topology, cluster), Event::NodesChecked));
+            let period = description.kubernetes.node_lifecycle().monitor_period;
+            events.push((first(topology, cluster, Purpose::NodeMonitor, period), Event::NodesChecked));
         }
         for node in 0..spec.nodes.len() as u32 {
             let posts = |(_, back)| next_renewal(topology, cluster, node, back);
@@ -134,12 +135,6 @@ fn components_fail(known: &mut Known, topology: &Topology) {
 /// A kubelet renews its lease, and looks whether its status has to be posted, so often
 /// (`nodeLeaseDurationSeconds` 40 s, a quarter of it; `nodeStatusUpdateFrequency`).
 const RENEWAL: SimDuration = SimDuration::from_secs(10);
-
-/// After how long the node lifecycle controller of a cluster looks first.
-fn first_check(topology: &Topology, cluster: ClusterId) -> SimDuration {
-    let period = topology.description.kubernetes.node_lifecycle().monitor_period;
-    part_of(period, draw(topology.draws.of_cluster(cluster, 0), Purpose::NodeMonitor))
-}
 
 /// When a kubelet renews its lease last, at `now` or before, if it is not lost; each begins at a random moment of its period.
 pub(crate) fn last_renewal(
@@ -158,6 +153,11 @@ pub(crate) fn last_renewal(
 fn next_renewal(topology: &Topology, cluster: ClusterId, node: u32, now: SimTime) -> SimTime {
     let within = now.saturating_add(SimDuration::from_nanos(RENEWAL.as_nanos() - 1));
     last_renewal(topology, cluster, node, within).expect("a period has passed")
+}
+
+/// A random moment of the first period of something in a cluster.
+fn first(topology: &Topology, cluster: ClusterId, purpose: Purpose, period: SimDuration) -> SimTime {
+    SimTime::ZERO + part_of(period, draw(topology.draws.of_cluster(cluster, 0), purpose))
 }
 
 fn part_of(period: SimDuration, mut draws: Draw) -> SimDuration {
@@ -195,11 +195,8 @@ fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: Cluster
     if !scrapes {
         return;
     }
-    let first = |purpose, period| {
-        SimTime::ZERO + part_of(period, draw(topology.draws.of_cluster(cluster, 0), purpose))
-    };
-    let scrape = first(Purpose::MetricsScrape, settings.metrics.resolution);
-    let sync = first(Purpose::AutoscalerSync, settings.metrics.sync_period);
+    let scrape = first(topology, cluster, Purpose::MetricsScrape, settings.metrics.resolution);
+    let sync = first(topology, cluster, Purpose::AutoscalerSync, settings.metrics.sync_period);
     known.known.push((scrape, Event::MetricsScraped));
     if settings.autoscales(cluster) {
         known.known.push((sync, Event::AutoscalersSync));
@@ -209,9 +206,8 @@ fn controllers_begin(known: &mut Timeline, topology: &Topology, cluster: Cluster
 /// Prometheus begins at a random moment of its interval.
 fn observability_begins(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
     let Some(central) = topology.description.observability else { return };
-    let part = uniform(&mut draw(topology.draws.of_cluster(cluster, 0), Purpose::CentralScrape));
-    let first = SimDuration::from_nanos((part * central.scrape_interval.as_nanos() as f64) as u64);
-    known.known.push((SimTime::ZERO + first, Event::CentrallyScraped));
+    let scrape = first(topology, cluster, Purpose::CentralScrape, central.scrape_interval);
+    known.known.push((scrape, Event::CentrallyScraped));
 }
 
 /// The first sample, if any is taken, and the end of the first quarter.

@@ -438,6 +438,12 @@ impl Topology {
         of[0].index()..last.index() + 1
     }
 
+    /// The row of a site and an upstream in a cluster's tables by both.
+    #[must_use]
+    pub fn row_in(&self, cluster: ClusterId, site: SiteId, upstream: UpstreamId) -> usize {
+        (site.index() - self.sites_in(cluster).start) * self.upstreams.len() + upstream.index()
+    }
+
     /// The proxies of a cluster before anything has happened.
     #[must_use]
     pub fn proxies_of(&self, cluster: ClusterId) -> Proxies {
@@ -490,7 +496,7 @@ impl Topology {
     fn known_on(&self, pod: PodId, node: u32) -> Known {
         let site = self.site_of_node(self.pod_ids.cluster_of(pod), node);
         // One that is not ready from the first moment on never was.
-        let was_ready = !self.faults.on(pod, SimTime::ZERO).any(PodFault::removes_endpoint);
+        let was_ready = !self.faults.is_unready(pod, SimTime::ZERO);
         Known { pod, site, node, weight: self.weight_of(pod), ready: true, was_ready, added: None }
     }
 
@@ -587,7 +593,7 @@ impl Topology {
     }
 
     /// The steps from a cluster to another, each with where it begins.
-    fn way(&self, from: ClusterId, to: ClusterId) -> impl Iterator<Item = (ClusterId, NextHop)> {
+    pub(crate) fn way(&self, from: ClusterId, to: ClusterId) -> impl Iterator<Item = (ClusterId, NextHop)> {
         let mut here = from;
         std::iter::from_fn(move || {
             let route = (here != to).then(|| self.route(here, to)).flatten()?;

@@ -245,7 +245,7 @@ mod tests {
     fn what_is_asked_for_at_the_very_start_does_not_take_a_pod_away() {
         let steps = [(0, (4, 1), PodStep::Created), (10, (4, 1), PodStep::Ready)];
         assert!((summed_up(&steps).ready_pods - 5.0).abs() < 1e-9);
-        // In an index of the first four it is a pod that found no node then.
+        // In place of the first four it is a pod that found no node then.
         let steps = [(0, (3, 1), PodStep::Created), (10, (3, 1), PodStep::Ready)];
         assert!((summed_up(&steps).ready_pods - 4.0).abs() < 1e-9);
     }

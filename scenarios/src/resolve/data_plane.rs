@@ -124,7 +124,8 @@ impl Keys<'_> {
         let service = service.get_ref();
         let Some(id) = self.description.application.service_named(name) else { return };
         let plane = self.description.mesh.data_plane;
-        let balances = plane == DataPlane::Sidecar || self.has_waypoint(self.description.front_of(id));
+        let balances =
+            plane == DataPlane::Sidecar || self.description.has_waypoint(self.description.front_of(id));
         let path = |key: &str| format!("services.{name}.{key}");
         self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
         self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
@@ -167,7 +168,8 @@ impl Keys<'_> {
 
     fn of_change(&mut self, number: usize, change: &Change) {
         let Some(id) = self.description.application.service_named(change.service.get_ref()) else { return };
-        let balances = self.description.mesh.data_plane == DataPlane::Sidecar || self.has_waypoint(id);
+        let balances =
+            self.description.mesh.data_plane == DataPlane::Sidecar || self.description.has_waypoint(id);
         self.push(format!("changes.{number}.routes"), change.routes.is_some(), balances, BALANCES);
         let policy = change.traffic_policy.is_some();
         self.push(format!("changes.{number}.traffic_policy"), policy, balances, BALANCES);
@@ -267,10 +269,6 @@ impl Keys<'_> {
         let front = self.description.front_of(version);
         let subsets = || self.settings().filter(|(id, _)| *id == front).flat_map(|(_, it)| &it.subsets);
         labels.any(|label| subsets().any(|subset| subset.labels.contains_key(label)))
-    }
-
-    fn has_waypoint(&self, service: ServiceId) -> bool {
-        self.description.waypoints().any(|it| it.index() == service.index())
     }
 
     /// A key that is followed wherever there is what it needs.

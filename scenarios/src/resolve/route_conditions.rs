@@ -4,7 +4,7 @@ use super::check::Check;
 use crate::schema::Scenario;
 use crate::schema::services::{Route, StringMatch};
 use meshsim_models::application::call_graph::Application;
-use meshsim_models::envoy::route::{Conditions, FieldMatch, ValueMatch};
+use meshsim_models::envoy::route::{Conditions, FieldMatch, ValueMatch, split_path};
 use regex::Regex;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -37,7 +37,7 @@ pub(super) fn resolve(
 
 /// A path without its query.
 pub(super) fn path_of(path: &str) -> &str {
-    path.split_once('?').map_or(path, |(path, _)| path)
+    split_path(path).0
 }
 
 /// The values of a header in the requests of any users: nobody else sends headers.

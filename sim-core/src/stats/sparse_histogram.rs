@@ -31,11 +31,11 @@ impl SparseHistogram {
     pub fn record(&mut self, value: u64) {
         let index = self.resolution.index_of(value) as u32;
         match self.buckets.binary_search_by_key(&index, |&(index, _)| index) {
-            Ok(found) => {
-                let count = &mut self.buckets[found].1;
+            Ok(at) => {
+                let count = &mut self.buckets[at].1;
                 *count = count.checked_add(1).expect("a bucket holds fewer than 2^32 values");
             }
-            Err(found) => self.buckets.insert(found, (index, 1)),
+            Err(at) => self.buckets.insert(at, (index, 1)),
         }
         self.count += 1;
         self.min = self.min.min(value);

@@ -6,16 +6,11 @@ use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::cluster::news::{EndpointNews, IstiodStep, News};
 use crate::telemetry::decision::What;
-use meshsim_core::SimTime;
 
 impl Control {
     /// The API server of this cluster tells those who watch it of a change here.
     pub(in crate::cluster) fn api_server_tells(&mut self, at: &mut Around<'_>, news: News) {
-        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
-        if answers > at.now {
-            if answers < SimTime::MAX {
-                at.schedule(answers, Event::ApiServerTells(news));
-            }
+        if at.waits_for_api_server(Event::ApiServerTells(news)) {
             return;
         }
         at.recorder.decided(at.now, decision_of(news));

@@ -31,7 +31,7 @@ impl Control {
     /// All pods, of which these are the cells, are scraped.
     pub(in crate::cluster) fn scrape_metrics(&mut self, at: &mut Around<'_>, cells: &[Cell]) {
         let settings = &at.topology.description.kubernetes.metrics;
-        let kept = settings.scrapes_kept();
+        let kept = settings.scrapes_kept(settings.resolution);
         self.histories.resize_with(at.pods.len(), PodHistory::default);
         for (slot, cell) in cells.iter().enumerate() {
             let pod = at.pods[slot];
@@ -55,10 +55,12 @@ impl Control {
     /// All autoscalers are synced.
     pub(in crate::cluster) fn sync_autoscalers(&mut self, at: &mut Around<'_>) {
         // Without the API server nothing can be read or written.
-        let answers = at.topology.outages.api_server_answers_from(at.here, at.now) <= at.now;
-        for deployment in 0..if answers { self.deployments.len() } else { 0 } {
-            if self.deployments[deployment].exists && self.deployments[deployment].autoscaler.is_some() {
-                self.sync_autoscaler(at, deployment);
+        if at.has_api_server() {
+            for deployment in 0..self.deployments.len() {
+                let state = &self.deployments[deployment];
+                if state.exists && state.autoscaler.is_some() {
+                    self.sync_autoscaler(at, deployment);
+                }
             }
         }
         let period = at.topology.description.kubernetes.metrics.sync_period;

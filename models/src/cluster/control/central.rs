@@ -21,8 +21,7 @@ impl Control {
         if !at.observability_is_reached() {
             return;
         }
-        let window = at.topology.description.kubernetes.metrics.pods_window.as_nanos();
-        let kept = window.div_ceil(central.scrape_interval.as_nanos().max(1)) as usize;
+        let kept = at.topology.description.kubernetes.metrics.scrapes_kept(central.scrape_interval);
         self.central.resize_with(at.pods.len(), PodHistory::default);
         let mut pods = 0;
         for (slot, cell) in cells.iter().enumerate() {

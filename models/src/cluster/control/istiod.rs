@@ -79,6 +79,8 @@ struct Pacing {
     most: u32,
     /// The first change that waits.
     cause: Option<News>,
+    /// Pushes that are being prepared: why, of what, and up to which number.
+    preparing: Vec<(Option<News>, Begun, u32)>,
     /// Pushes that have not reached all their proxies.
     open: Vec<OpenPush>,
     /// How often it has died.
@@ -89,12 +91,11 @@ struct Pacing {
 #[derive(Clone, Copy, Debug)]
 struct OpenPush {
     cause: Option<News>,
-    begun: Begun,
     up_to: u32,
-    /// Once it is prepared: its number among those that are recorded.
+    /// Its number among those that are recorded.
     record: usize,
-    /// Once it is prepared: the proxies that it has not reached.
-    proxies: Option<u32>,
+    /// The proxies that it has not reached.
+    proxies: u32,
     /// When it reached the last of those that it has.
     reached: SimTime,
 }
@@ -128,6 +129,12 @@ type Listed = ShardEndpoint<PodId, (), SiteId>;
 struct Sent {
     up_to: u32,
     kind: PushKind,
+}
+
+impl Target {
+    const fn new(cluster: ClusterId, proxy: Addressee) -> Self {
+        Self { cluster, proxy, is_connected: true, reconnects: false, is_back: false, has: 0 }
+    }
 }
 
 impl Request for Sent {
@@ -182,6 +189,7 @@ impl Istiod {
         pacing.life = pacing.life.wrapping_add(1);
         pacing.debounce = Debounce::new(pacing.settings.debounce);
         pacing.queue = PushQueue::new(pacing.targets.len());
+        pacing.preparing.clear();
         pacing.open.clear();
         (pacing.timer, pacing.cause, pacing.under_way) = (None, None, 0);
         for target in pacing.targets.iter_mut() {
@@ -236,15 +244,15 @@ impl Istiod {
                 }
             }
             IstiodStep::IsPrepared { up_to, kind, is_alone, .. } => {
-                let Pacing { targets, queue, open, .. } = &mut **pacing;
+                let Pacing { targets, queue, preparing, .. } = &mut **pacing;
                 let mut proxies = 0;
                 for (target, state) in targets.enumerate().filter(|(_, it)| it.is_connected) {
                     queue.enqueue(target, Sent { up_to, kind });
                     proxies += u32::from(state.has < up_to);
                 }
-                if let Some(push) = open.iter().position(|it| it.up_to == up_to && it.proxies.is_none()) {
-                    let OpenPush { cause, begun, up_to, .. } = open.remove(push);
-                    pacing.opens(at, (cause, begun, up_to), proxies);
+                if let Some(index) = preparing.iter().position(|it| it.2 == up_to) {
+                    let push = preparing.remove(index);
+                    pacing.opens(at, push, proxies);
                 }
                 if !is_alone {
                     let begun = pacing.debounce.is_prepared(at.now);
@@ -288,14 +296,7 @@ impl Pacing {
                     | ProxyKind::Ztunnel(_)
                     | ProxyKind::Waypoint(_) => Addressee::Standing(proxy),
                 };
-                targets.push(Target {
-                    cluster,
-                    proxy: addressee,
-                    is_connected: true,
-                    reconnects: false,
-                    is_back: false,
-                    has: 0,
-                });
+                targets.push(Target::new(cluster, addressee));
             }
         }
         Self {
@@ -309,6 +310,7 @@ impl Pacing {
             targets,
             under_way: 0,
             cause: None,
+            preparing: Vec::new(),
             open: Vec::new(),
             life: 0,
             most: settings.most_pushes(topology.description.mesh.istio_version),
@@ -353,8 +355,7 @@ impl Pacing {
         let Self { targets, sidecars, queue, open, .. } = self;
         let target = *sidecars.entry(pod).or_insert_with(|| {
             queue.add();
-            let proxy = Addressee::SidecarOf(pod);
-            targets.push(Target { cluster, proxy, is_connected, reconnects: false, is_back: false, has: 0 })
+            targets.push(Target::new(cluster, Addressee::SidecarOf(pod)))
         });
         let of = &mut targets[target];
         of.is_connected = is_connected;
@@ -362,7 +363,7 @@ impl Pacing {
         of.has = number - 1;
         if std::mem::take(&mut of.reconnects) {
             for push in open.iter_mut().filter(|it| it.cause.is_none()) {
-                push.proxies = push.proxies.map(|left| left.saturating_sub(1));
+                push.proxies = push.proxies.saturating_sub(1);
             }
         }
     }
@@ -373,7 +374,7 @@ impl Pacing {
             at.recorder.decided_since(at.now, begun.since, What::PushBegins(begun.kind, begun.changes));
             // Of a change that is pushed alone the others still wait.
             let cause = if is_alone { self.cause } else { self.cause.take() };
-            self.open.push(OpenPush { cause, begun, up_to, record: 0, proxies: None, reached: at.now });
+            self.preparing.push((cause, begun, up_to));
             let step = IstiodStep::IsPrepared { up_to, kind: begun.kind, is_alone, life: self.life };
             at.schedule(at.now.saturating_add(self.settings.prepare), Event::IstiodSteps(step));
         }
@@ -401,8 +402,7 @@ impl Pacing {
             reached: None,
         });
         if proxies > 0 {
-            let proxies = Some(proxies);
-            self.open.push(OpenPush { cause, begun, up_to, record, proxies, reached: at.now });
+            self.open.push(OpenPush { cause, up_to, record, proxies, reached: at.now });
         }
     }
 
@@ -414,17 +414,16 @@ impl Pacing {
         let way = at.topology.path(at.here, cluster, at.now).one_way;
         let arrives = at.now.saturating_add(way);
         self.open.retain_mut(|push| {
-            let Some(left) = push.proxies.as_mut().filter(|_| push.up_to <= up_to) else { return true };
             let is_news = if push.cause.is_some() { push.up_to > has } else { is_back };
-            if !is_news {
+            if push.up_to > up_to || !is_news {
                 return true;
             }
-            *left = left.saturating_sub(1);
+            push.proxies = push.proxies.saturating_sub(1);
             push.reached = push.reached.max(arrives);
-            if *left == 0 {
+            if push.proxies == 0 {
                 at.recorder.push_has_reached(push.record, push.reached);
             }
-            *left > 0
+            push.proxies > 0
         });
     }
 

@@ -212,8 +212,7 @@ impl Control {
         let slot = name.slot as usize;
         let life = at.pods.life_mut(slot);
         // Where it has ended by itself, as where it is evicted, its owner makes another.
-        let is_there = matches!(life.stage, PodStage::Starting | PodStage::Ready | PodStage::Terminating)
-            && life.offloaded;
+        let is_there = life.offloaded && (life.stage.is_bound() || life.stage == PodStage::Terminating);
         if life.generation == name.generation && is_there {
             life.stage = PodStage::Terminating;
             if let Some(liqo) = &mut self.liqo {
@@ -226,7 +225,8 @@ impl Control {
     fn offloaded_is_counted(&mut self, at: &Around<'_>, name: ShadowName, counters: Counters) {
         let slot = name.slot as usize;
         if at.pods[slot].generation == name.generation && at.pods[slot].stage != PodStage::Absent {
-            let kept = at.topology.description.kubernetes.metrics.scrapes_kept();
+            let metrics = &at.topology.description.kubernetes.metrics;
+            let kept = metrics.scrapes_kept(metrics.resolution);
             self.histories.resize_with(at.pods.len(), PodHistory::default);
             self.histories[slot].scrape(at.now, counters, kept);
         }
@@ -251,7 +251,7 @@ fn containers_of(topology: &Topology, service: ServiceId, here: ClusterId) -> Ve
         limits.set(Resource::MEMORY, memory);
     }
     let mut containers = vec![Container { requests: workload.application.clone(), limits }];
-    if topology.has_sidecars() {
+    if description.is_injected(service) {
         let (milli_cpu, memory) = SIDECAR_LIMITS;
         let limits = ResourceList::new(milli_cpu, memory);
         containers.push(Container { requests: workload.sidecar.clone(), limits });

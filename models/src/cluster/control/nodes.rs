@@ -28,7 +28,7 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::news::EndpointNews;
 use crate::faults::outage::Outages;
-use crate::ids::{ClusterId, PodId};
+use crate::ids::ClusterId;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::node_lifecycle::{NodeDecision, Ready, WatchedNode};
 use crate::kubernetes::pod::PodStage;
@@ -52,7 +52,7 @@ impl Control {
         let Some(watch) = &mut self.watch else { return };
         let period = at.topology.description.kubernetes.node_lifecycle().monitor_period;
         at.schedule(at.now.saturating_add(period).saturating_add(CHECK_TAKES), Event::NodesChecked);
-        if at.topology.outages.api_server_answers_from(at.here, at.now) > at.now {
+        if !at.has_api_server() {
             return;
         }
         for node in 0..at.topology.description.clusters[at.here].nodes.len() {
@@ -75,11 +75,7 @@ impl Control {
 
     /// The kubelet of a node that was lost posts its status, and that of its pods.
     pub(in crate::cluster) fn kubelet_posts(&mut self, at: &mut Around<'_>, node: usize) {
-        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
-        if answers > at.now {
-            if answers < SimTime::MAX {
-                at.schedule(answers, Event::KubeletPosts(node as u32));
-            }
+        if at.waits_for_api_server(Event::KubeletPosts(node as u32)) {
             return;
         }
         // It may be lost again.
@@ -142,7 +138,7 @@ impl Control {
     }
 
     fn evict(&mut self, at: &mut Around<'_>, slot: usize) {
-        if !matches!(at.pods[slot].stage, PodStage::Starting | PodStage::Ready) {
+        if !at.pods[slot].stage.is_bound() {
             return;
         }
         self.begin_to_change(at.here, at.topology, at.pods);
@@ -213,7 +209,7 @@ impl Control {
         watch.conditions.insert(key, ReadyCondition { ready, last_transition: at.now });
         let pod = at.pods.pod_in(slot);
         at.recorder.decided(at.now, What::PodMarked(pod, ready));
-        if !ready || !is_broken(at, pod) {
+        if !ready || !at.topology.faults.is_unready(pod, at.now) {
             let what = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
             announce(at, pod, what);
         }
@@ -249,16 +245,11 @@ fn lost_since(outages: &Outages, cluster: ClusterId, node: u32, now: SimTime) ->
     losses.last().map_or(now, |(begins, _)| begins)
 }
 
-/// Whether a pod has a fault of its own that keeps it from being ready.
-fn is_broken(at: &Around<'_>, pod: PodId) -> bool {
-    at.topology.faults.on(pod, at.now).any(crate::faults::pod::PodFault::removes_endpoint)
-}
-
 /// The slots of the pods that are on a node and not being deleted.
 fn on_node(at: &Around<'_>, node: usize) -> Vec<usize> {
     let is_there = |&slot: &usize| {
         let pod = &at.pods[slot];
-        pod.node as usize == node && matches!(pod.stage, PodStage::Starting | PodStage::Ready)
+        pod.node as usize == node && pod.stage.is_bound()
     };
     (0..at.pods.len())
         .filter(|slot| is_there(slot) && !at.topology.is_outside(at.pods.pod_in(*slot)))

@@ -63,10 +63,9 @@ impl Control {
     /// Somebody changes a Deployment.
     pub(in crate::cluster) fn workload_changes(&mut self, at: &mut Around<'_>, number: u32) {
         let change = at.topology.description.kubernetes.changes[number as usize];
-        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
-        if answers > at.now {
-            // Who changes it tries until it is taken.
-            return self.waits(at, answers, Event::WorkloadChanges(number));
+        // Who changes it tries until it is taken.
+        if at.waits_for_api_server(Event::WorkloadChanges(number)) {
+            return;
         }
         let Some(deployment) = self.deployment(change.service) else { return };
         let state = &mut self.deployments[deployment];
@@ -88,7 +87,7 @@ impl Control {
     /// A Deployment's controller looks at its pods until there is nothing to do.
     pub(super) fn reconcile(&mut self, at: &mut Around<'_>, deployment: usize) {
         // Nothing is known or done without the API server.
-        if at.topology.outages.api_server_answers_from(at.here, at.now) > at.now {
+        if !at.has_api_server() {
             return;
         }
         while self.reconcile_once(at, deployment) {}
@@ -119,13 +118,6 @@ impl Control {
             try_to_schedule(at, slot);
         }
         acts
-    }
-
-    /// Something that waits for the API server is to be tried when that answers, if it ever does.
-    fn waits(&self, at: &mut Around<'_>, answers: SimTime, event: Event) {
-        if answers < SimTime::MAX {
-            at.schedule(answers, event);
-        }
     }
 
     /// What the control plane saw last of the faults of the pod in a slot, and of its node.
@@ -168,11 +160,8 @@ impl Control {
 
     /// The scheduler looks for a node.
     fn schedule_pod(&mut self, at: &mut Around<'_>, slot: usize) {
-        let answers = at.topology.outages.api_server_answers_from(at.here, at.now);
-        if answers > at.now {
-            if answers < SimTime::MAX {
-                pod_advances_at(at, slot, answers);
-            }
+        let again = Event::PodAdvances { slot: slot as u32, generation: at.pods[slot].generation };
+        if at.waits_for_api_server(again) {
             return;
         }
         let settings = &at.topology.description.kubernetes;
@@ -278,10 +267,10 @@ impl Control {
         let sidecar = sidecar_of(at, slot);
         self.record(at, slot, PodStep::Deleted);
         let pod = at.pods.life_mut(slot);
-        if pod.offloaded && matches!(pod.stage, PodStage::Starting | PodStage::Ready) {
+        if pod.offloaded && pod.stage.is_bound() {
             return self.delete_offloaded(at, slot);
         }
-        if matches!(pod.stage, PodStage::Pending | PodStage::Starting | PodStage::Ready) {
+        if pod.stage.is_bound() || pod.stage == PodStage::Pending {
             self.frees_quota(slot);
         }
         match at.pods[slot].stage {

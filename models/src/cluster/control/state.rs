@@ -134,7 +134,7 @@ impl Control {
     ) -> Vec<OwnedPod> {
         let owned = |slot: usize| {
             let pod = &pods[slot];
-            let bound = matches!(pod.stage, PodStage::Starting | PodStage::Ready);
+            let bound = pod.stage.is_bound();
             (bound || pod.stage == PodStage::Pending).then(|| OwnedPod {
                 slot,
                 revision: pod.revision,
@@ -153,9 +153,7 @@ impl Control {
     /// # Panics
     /// If one counts what is not there, or does not count what is.
     pub fn check_nodes(&self, pods: &Pods) {
-        let stands = |slot: usize| {
-            matches!(pods[slot].stage, PodStage::Starting | PodStage::Ready | PodStage::Terminating)
-        };
+        let stands = |slot: usize| pods[slot].stage.is_bound() || pods[slot].stage == PodStage::Terminating;
         for (number, node) in self.nodes.iter().enumerate() {
             let here = (0..pods.len()).filter(|&slot| stands(slot) && pods[slot].node as usize == number);
             let (mut count, mut milli_cpu) = (0, 0);
@@ -181,7 +179,7 @@ impl Control {
         let mut alike = vec![0; self.nodes.len()];
         let slots = pods.slots_of(self.deployments[deployment].service);
         for pod in slots.iter().map(|&slot| &pods[slot as usize]) {
-            if pod.revision == revision && matches!(pod.stage, PodStage::Starting | PodStage::Ready) {
+            if pod.revision == revision && pod.stage.is_bound() {
                 alike[pod.node as usize] += 1;
             }
         }

@@ -26,7 +26,7 @@ use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
-use crate::cluster::message::{GivenUp, Request, Reset};
+use crate::cluster::message::{GivenUp, Request};
 use crate::cluster::pooling::Pooling;
 use crate::draws::Purpose;
 use crate::envoy::circuit_breaker::Resource;
@@ -55,8 +55,7 @@ impl Inbound {
             return false;
         };
         at.recorder.counted(at.now, called, counter);
-        let Request { client, hop, flow, address, work, .. } = *request;
-        at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
+        at.hand(Handed::Reset(request.reset()));
         true
     }
 

@@ -26,7 +26,7 @@ use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
-use crate::cluster::message::{Request, Reset, Response};
+use crate::cluster::message::{Request, Response};
 use crate::cluster::pods::Before;
 use crate::cluster::pooling::Pooling;
 use crate::envoy::circuit_breaker::{CircuitBreaker, Resource};
@@ -48,7 +48,7 @@ impl Inbound {
             if at.topology.takes_datagrams(pod) {
                 return;
             }
-            return at.hand(Handed::Reset(Reset { client, hop, flow, address, work }));
+            return at.hand(Handed::Reset(request.reset()));
         }
         if at.topology.access.guards() && self.is_reset(at, request) {
             return;
@@ -142,7 +142,7 @@ impl Inbound {
         self.breaker_of(slot).release(Resource::Requests);
         let known = at.now + at.topology.description.mesh.loopback;
         self.pools.rest(connection, known, closes_at, Some(&inbound_of(at, slot).policy));
-        let left = self.pools.give_back(connection, u32::MAX);
+        let left = self.pools.give_back(connection);
         if !matches!(left, Left::Idle) {
             self.has_left(at, left, call);
         }
@@ -343,9 +343,5 @@ impl Pooling<Handle<Call>> for Inbound {
     fn connection_overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let service = at.pods.service_of(self.calls[call].slot());
         at.recorder.counted(at.now, service, Counter::ConnectionOverflows);
-    }
-
-    fn kept_most(&self, _: PoolId) -> u32 {
-        u32::MAX
     }
 }

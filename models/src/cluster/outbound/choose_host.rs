@@ -136,8 +136,7 @@ impl Outbound {
         let limits = spec.policy.thresholds;
         let upstream = slot.get_or_insert_with(|| Box::new(Upstream::new(pools.add_breaker(limits))));
         let picking = Picking { spec, view, addresses: &topology.addresses, now: at.now };
-        let place_in_cluster = site.index() - topology.sites_in(at.here).start;
-        let table = &mut tables[place_in_cluster * topology.upstreams.len() + id.index()];
+        let table = &mut tables[topology.row_in(at.here, site, id)];
         upstream.make(&picking, table, workers, || draw(at.next_draw(), Purpose::BalancerStart));
         let statistics = spec.outlier_detection.is_some_and(|config| config.judges_statistics());
         if is_new && statistics {

@@ -125,9 +125,7 @@ impl Outbound {
         if !faults.is_empty() {
             kept.closes_at = kept.closes_at.min(faults.next_crash(kept.pod, kept.opened));
         }
-        let pool = kept.pool;
-        let most = self.kept_most(pool);
-        let left = self.pools.give_back(connection, most);
+        let left = self.pools.give_back(connection);
         if !matches!(left, Left::Idle) {
             self.has_left(at, left, hop);
         }
@@ -341,10 +339,6 @@ impl Pooling<Handle<Hop>> for Outbound {
 
     fn connection_overflows(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.count(at, hop, Counter::ConnectionOverflows);
-    }
-
-    fn kept_most(&self, pool: PoolId) -> u32 {
-        self.pools.kept_most(pool)
     }
 }
 

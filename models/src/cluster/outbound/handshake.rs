@@ -118,16 +118,16 @@ impl Outbound {
     ) -> Result<SimTime, SimTime> {
         let ClientConnection { pool, pod, .. } = self.pools[connection];
         let (path, faults) = (at.path_to(pod), &at.topology.faults);
-        if at.topology.is_unreachable(at.here, at.topology.pod_ids.cluster_of(pod), at.now) {
+        let ids = at.topology.pod_ids;
+        let server = ids.cluster_of(pod);
+        if at.topology.is_unreachable(at.here, server, at.now) {
             return Err(at.now + at.topology.path_within(at.here).round_trip);
         }
         let syn = self.fate_of_syn(at, hop, pod, &path).passes()?;
-        let ids = at.topology.pod_ids;
         let dies = (!faults.is_empty() && faults.is_dead(pod, syn + path.one_way))
             // A gateway closes what it cannot pass on.
             || (at.topology.description.east_west().is_some() && ids.is_behind_gateway(pod));
-        let here = at.topology.pod_ids.cluster_of(pod) == at.here;
-        if dies || (here && at.is_down(pod, at.pods.slot_of(pod))) {
+        if dies || (server == at.here && at.is_down(pod, at.pods.slot_of(pod))) {
             return Err(syn + path.round_trip);
         }
         if !faults.is_empty() {
@@ -136,7 +136,7 @@ impl Outbound {
         let handshake = if at.topology.has_ztunnel(pod) {
             self.open_stream(at, self.pools.owner(pool), pod)
         } else {
-            let has_mtls = at.topology.access.has_mtls(at.topology.pod_ids.service_of(pod));
+            let has_mtls = at.topology.access.has_mtls(ids.service_of(pod));
             Handshake::of_connection(has_mtls && !matches!(hop.client, Client::Cell))
         };
         let last = syn + path.round_trip * (handshake.round_trips - 1);
@@ -146,8 +146,7 @@ impl Outbound {
             ready += work;
             at.recorder.proxy_used_cpu(at.now, work.as_nanos() as f64);
         }
-        if !here {
-            let server = at.topology.pod_ids.cluster_of(pod);
+        if server != at.here {
             if at.topology.description.east_west().is_some() {
                 // The gateway connects to the pod, and TLS's round trip goes on to there.
                 ready += at.topology.description.clusters[server].local_delay * 4;

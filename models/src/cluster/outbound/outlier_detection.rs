@@ -75,21 +75,21 @@ impl Outbound {
         // The proxy may have died, and its state with it.
         let Some(upstream) = self.upstreams.get_mut(proxy, id) else { return };
         upstream.ticks = false;
-        let (mut ejections, mut returns) = (0, 0);
+        let mut changes = false;
         let recorder = &mut *at.recorder;
         let again = upstream.tick(config, now, |pod, what| match (what, pod) {
             (AtTick::Ejected(..), Some(pod)) => {
-                ejections += 1;
+                changes = true;
                 recorder.counted(now, spec.service, Counter::Ejections);
                 recorder.decided(now, What::Ejected(proxy, pod));
             }
             (AtTick::Returned(_), Some(pod)) => {
-                returns += 1;
+                changes = true;
                 recorder.decided(now, What::Returned(proxy, pod));
             }
             _ => {}
         });
-        if ejections + returns > 0 {
+        if changes {
             self.health_changes(at, proxy, id);
         }
         if again {

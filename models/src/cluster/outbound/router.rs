@@ -82,7 +82,7 @@ impl Outbound {
             self.cell_waits(at, hop, timeout);
         }
         if is_datagram {
-            return self.send_datagram(at, hop, caller);
+            return self.send_datagram(at, hop);
         }
         if at.topology.limits_clients() && !self.takes_pooled(at, hop, caller) {
             return;

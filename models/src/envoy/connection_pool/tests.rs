@@ -108,13 +108,13 @@ fn a_pool_says_what_becomes_of_a_request() {
     assert!(matches!(take(&mut pools, 3), Taken::Overflow));
     // The first that waits takes it, then the second, then nobody.
     pools.connected(connection);
-    assert_eq!(pools.release(connection, 1), Some(1));
+    assert_eq!(pools.release(connection), Some(1));
     pools.attach(connection, None);
-    let Left::Wanted(connection) = pools.give_back(connection, 1) else { panic!("others wait") };
-    assert_eq!(pools.release(connection, 1), Some(2));
+    let Left::Wanted(connection) = pools.give_back(connection) else { panic!("others wait") };
+    assert_eq!(pools.release(connection), Some(2));
     pools.attach(connection, Some(2));
     // It has had its two requests, and nobody waits for another connection.
-    assert!(matches!(pools.give_back(connection, 1), Left::Lost(it) if it == pool));
+    assert!(matches!(pools.give_back(connection), Left::Lost(it) if it == pool));
     assert_eq!(pools.opening(pool), Opening::NotNeeded);
     assert!(pools.is_empty());
 }
@@ -133,13 +133,13 @@ fn pools_of_a_dead_client_are_used_again_when_their_connections_have_ended() {
     };
     let (idle, busy) = (open(&mut pools), open(&mut pools));
     pools.attach(busy, None);
-    assert_eq!(pools.release(idle, u32::MAX), None);
+    assert_eq!(pools.release(idle), None);
     pools.leave(mine, 2);
     pools.leave_breaker(breaker);
     let other = pools.add_breaker(Thresholds::ISTIO);
     assert!(pools.add(2, Some(other), false) != mine && other != breaker);
     pools.detach(busy);
-    assert_eq!(pools.release(busy, u32::MAX), None);
+    assert_eq!(pools.release(busy), None);
     assert_ne!(pools.add(1, Some(other), false), mine, "another number of workers");
     assert_eq!(pools.add_breaker(Thresholds::ISTIO), breaker);
     assert_eq!(pools.add(2, Some(breaker), false), mine);

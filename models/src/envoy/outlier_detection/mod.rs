@@ -363,7 +363,7 @@ impl Detector {
         self.members.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// The index of a host among those that are known, or that where it would be.
+    /// The index of a host among those that are known, or where it would be.
     fn index_of(&self, host: usize) -> Result<usize, usize> {
         self.known.binary_search_by_key(&(host as u32), |(number, _)| *number)
     }

@@ -40,7 +40,7 @@ pub enum Unfit {
     NodeAffinity,
     /// It has a taint that the pod does not tolerate.
     Taint,
-    /// It has no index for one more pod.
+    /// It takes no more pods.
     TooManyPods,
     /// Too little CPU is left.
     InsufficientCpu,

@@ -59,7 +59,7 @@ impl Policy {
     /// If the strategy has no answer.
     pub fn decide(&self, situation: &Situation<'_>, request: Request) -> Result<EdgeSet, Unanswered> {
         match self {
-            Self::Sbmp(sbmp) => sbmp.decide(situation, request).map(|found| found.edge),
+            Self::Sbmp(sbmp) => sbmp.decide(situation, request),
             Self::Mfu => mfu::decide(situation, request),
             Self::Ia => ia::decide(situation, request),
             Self::Kahn => kahn::decide(situation, request),

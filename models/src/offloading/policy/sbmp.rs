@@ -15,7 +15,7 @@
 pub mod candidates;
 
 use super::situation::{Request, Situation, Unanswered};
-use crate::offloading::analytic_model::{AnalyticModel, EdgeSet, Usage};
+use crate::offloading::analytic_model::{EdgeSet, Usage};
 use candidates::{Builder, Candidates};
 
 /// Less is counted as so much: ms gained, and s lost without a leaf.
@@ -34,45 +34,26 @@ pub struct Sbmp {
     pub max_sets: usize,
 }
 
-/// What a search found, and how.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    /// The services at the edge.
-    pub edge: EdgeSet,
-    /// What came in each round.
-    pub added: Vec<EdgeSet>,
-    /// What went again, in order.
-    pub pruned: Vec<usize>,
-}
-
 impl Sbmp {
-    pub(super) fn decide(&self, situation: &Situation<'_>, request: Request) -> Result<Found, Unanswered> {
+    pub(super) fn decide(&self, situation: &Situation<'_>, request: Request) -> Result<EdgeSet, Unanswered> {
         match request {
             Request::Decrease { target, stop } => self.offload(situation, target, stop),
             Request::Increase { target, stop } => self.take_back(situation, target, stop),
         }
     }
 
-    /// The search, with what came and went in each step.
-    ///
-    /// # Errors
-    /// If calls go in circles.
-    pub fn search(&self, situation: &Situation<'_>, request: Request) -> Result<Found, Unanswered> {
-        self.decide(situation, request)
-    }
-
-    fn offload(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<Found, Unanswered> {
-        if is_cyclic(situation.model) {
+    fn offload(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<EdgeSet, Unanswered> {
+        if situation.model.is_cyclic() {
             return Err(Unanswered::Cyclic);
         }
-        let mut found = Found { edge: situation.edge.clone(), added: Vec::new(), pruned: Vec::new() };
-        self.add(situation, stop, &mut found);
-        prune(situation, target, &mut found);
-        Ok(found)
+        let mut edge = situation.edge.clone();
+        self.add(situation, stop, &mut edge);
+        prune(situation, target, &mut edge);
+        Ok(edge)
     }
 
     /// The original ignores the configured depth here, and which candidates are configured.
-    fn take_back(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<Found, Unanswered> {
+    fn take_back(&self, situation: &Situation<'_>, target: f64, stop: f64) -> Result<EdgeSet, Unanswered> {
         let model = situation.model;
         let indices = model.indices();
         let (now, void) = (situation.now().total, model.delay(&model.void_edge()).total);
@@ -89,7 +70,7 @@ impl Sbmp {
     }
 
     /// The cheapest candidate comes, round by round.
-    fn add(&self, situation: &Situation<'_>, stop: f64, found: &mut Found) {
+    fn add(&self, situation: &Situation<'_>, stop: f64, edge: &mut EdgeSet) {
         let model = situation.model;
         let before = situation.now();
         let (mut delay, mut usage) = (before.clone(), situation.usage.clone());
@@ -98,9 +79,9 @@ impl Sbmp {
             let cost = model.cost(&usage, &delay).total();
             let mut best = None;
             let (mut least, mut gains) = (f64::INFINITY, false);
-            for candidate in builder.of(&found.edge) {
-                let edge: EdgeSet = found.edge.iter().zip(&candidate).map(|(a, b)| *a || *b).collect();
-                let new_delay = model.delay(&edge);
+            for candidate in builder.of(edge) {
+                let with: EdgeSet = edge.iter().zip(&candidate).map(|(a, b)| *a || *b).collect();
+                let new_delay = model.delay(&with);
                 let gained = delay.total - new_delay.total;
                 gains |= gained > 0.0;
                 if gains && gained < 0.0 {
@@ -111,12 +92,11 @@ impl Sbmp {
                 let weight = weight(gained, dearer);
                 if weight < least {
                     least = weight;
-                    best = Some((candidate, edge, new_delay, new_usage));
+                    best = Some((with, new_delay, new_usage));
                 }
             }
-            let Some((candidate, edge, new_delay, new_usage)) = best else { break };
-            found.added.push(candidate);
-            (found.edge, delay, usage) = (edge, new_delay, new_usage);
+            let Some(best) = best else { break };
+            (*edge, delay, usage) = best;
         }
     }
 }
@@ -131,7 +111,7 @@ fn weight(gained: f64, dearer: f64) -> f64 {
 }
 
 /// Leaves of the edge go as long as the target holds without them.
-fn prune(situation: &Situation<'_>, target: f64, found: &mut Found) {
+fn prune(situation: &Situation<'_>, target: f64, edge: &mut EdgeSet) {
     let model = situation.model;
     let before = situation.now();
     let cost_of = |edge: &EdgeSet| {
@@ -140,10 +120,9 @@ fn prune(situation: &Situation<'_>, target: f64, found: &mut Found) {
         (delay.total, model.cost(&usage, &delay).total())
     };
     loop {
-        let (delay, cost) = cost_of(&found.edge);
+        let (delay, cost) = cost_of(edge);
         let mut dearest = -1.0;
         let mut goes = None;
-        let edge = &found.edge;
         let calls_none =
             |service: usize| (0..edge.len()).all(|to| !(edge[to] && model.is_called(service, to)));
         for leaf in super::situation::services_of(edge).filter(|&service| calls_none(service)) {
@@ -157,21 +136,6 @@ fn prune(situation: &Situation<'_>, target: f64, found: &mut Found) {
             }
         }
         let Some(leaf) = goes else { return };
-        found.edge[leaf] = false;
-        found.pruned.push(leaf);
-    }
-}
-
-/// Whether calls go in circles, or a service calls itself.
-fn is_cyclic(model: &AnalyticModel) -> bool {
-    let indices = model.indices();
-    let mut left: Vec<bool> = vec![true; indices];
-    loop {
-        let is_called = |to: usize| (0..indices).any(|from| left[from] && model.is_called(from, to));
-        let goes: Vec<usize> = (0..indices).filter(|&it| left[it] && !is_called(it)).collect();
-        if goes.is_empty() {
-            return left.contains(&true);
-        }
-        goes.into_iter().for_each(|it| left[it] = false);
+        edge[leaf] = false;
     }
 }
