@@ -10,6 +10,7 @@ mod support;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::envoy::proxy_cost::ProxyCost;
+use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::cluster_policy::{SimpleBalancer, TrafficPolicy};
@@ -115,6 +116,25 @@ fn a_tunnel_costs_three_round_trips_and_a_stream_in_it_one() {
             }
             assert_eq!(counted(&record, Counter::Connections), 2 * record.requests.len() as u64);
         }
+    }
+}
+
+#[test]
+fn the_tunnels_of_a_gateway_end_with_it() {
+    let pods = [(0, CLOUD, 1)];
+    let mut description = free_world(&[1], &[], &pods, every_ms(10_000.0), 100);
+    description.mesh.data_plane = DataPlane::Ambient;
+    description.outages = vec![Outage {
+        of: Component::Gateway(EDGE),
+        begins: SimTime::ZERO + SimDuration::from_secs(45),
+        ends: Some(SimTime::ZERO + SimDuration::from_secs(46)),
+    }];
+    let record = run(&connecting_each_time(description), 0);
+    all_ok(&record);
+    for (row, end) in all_ended(&record) {
+        let is_first = row.number == 0 || matches!(row.arrival.as_nanos() / 1_000_000_000, 46..=55);
+        let trips = if is_first { 3.0 } else { 1.0 };
+        assert!(same_ms(end.latency, 1.0 + 160.0 * (1.0 + trips)), "{row:?} {end:?}");
     }
 }
 

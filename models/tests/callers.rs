@@ -8,6 +8,7 @@ mod support;
 
 use meshsim_core::elementary::exp;
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::application::call_graph::{Group, Protocol};
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::exponential::Exponential;
 use meshsim_models::envoy::route::RouteSettings;
@@ -169,6 +170,25 @@ fn a_cell_that_has_given_up_makes_its_next_call() {
         // What it did not wait for was done all the same.
         assert_eq!(end.totals.calls, 3);
     }
+}
+
+/// Two calls at once, and one connection that they share, so that what the first gives back the second could take at once.
+#[test]
+fn what_two_callers_give_up_at_once_goes_out_once() {
+    let pods = [(0, EDGE, 1), (1, EDGE, 1)];
+    let mut description = free_world(&[0, 500], &[], &pods, every_ms(1_000.0), 20);
+    let called = description.application.services[ServiceId(1)].endpoint;
+    let caller = description.application.services[ServiceId(0)].endpoint;
+    description.application.endpoints[caller].groups = vec![Group::in_turn([(called, 1.0)]); 2];
+    description.application.services[ServiceId(1)].pool_size = Some(1);
+    description.services[ServiceId(1)].protocol = Protocol::Http2;
+    description.services[ServiceId(0)].without_sidecar = true;
+    description.cell.client_timeout = Some(MS(200));
+    let record = run(&description, 0);
+    assert_eq!(count(&record, "500"), 19);
+    assert_eq!(counted(&record, Counter::CallersGone), 2 * 19);
+    // The second of each has waited for nothing.
+    assert_eq!(served(&record, EDGE), [19, 19]);
 }
 
 /// Istio's task: `fortio load -c 3 -n 30`.

@@ -88,6 +88,15 @@ struct Pool<R> {
     waits: u32,
 }
 
+/// Whose a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A proxy's, for an upstream that this limits.
+    Proxy(BreakerId),
+    /// The cell's of a pod.
+    Cell(PodId),
+}
+
 /// The first and the last of a queue.
 type Ends<R> = (Handle<Waiting<R>>, Handle<Waiting<R>>);
 
@@ -475,12 +484,17 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         self.pools.push(pool)
     }
 
-    /// Who connects: a number that differs between pods and proxies.
+    /// Who connects.
+    ///
+    /// # Panics
+    /// If the pool is neither a cell's nor limited.
     #[must_use]
-    pub fn owner(&self, pool: PoolId) -> u32 {
+    pub fn owner(&self, pool: PoolId) -> Owner {
         let pool = &self.pools[pool];
-        // Breakers are one per proxy and upstream; pods count from the other end.
-        pool.of_cell.map_or_else(|| pool.breaker.map_or(0, |it| it.0), |pod| u32::MAX - pod.0)
+        match (pool.of_cell, pool.breaker) {
+            (Some(pod), _) => Owner::Cell(pod),
+            (None, breaker) => Owner::Proxy(breaker.expect("a proxy's pool is limited")),
+        }
     }
 
     /// Whether a pool is a cell's.

@@ -75,26 +75,29 @@ impl Outbound {
         }
     }
 
-    /// The time of some callers may be up.
+    /// The time of some callers may be up. Those whose time it is are known before any of them makes room for others: what
+    /// nobody waits for any more does not go out.
     pub(crate) fn callers_give_up(&mut self, at: &mut Around<'_>, queue: u32) {
+        let mut gone = std::mem::take(&mut self.gone);
+        let Self { patience, hops, .. } = self;
+        let deadlines = &mut patience[QueueId(queue)];
         loop {
-            let Self { patience, hops, .. } = self;
-            let deadlines = &mut patience[QueueId(queue)];
             let waits = |it: &Deadline| hops.contains(it.hop) && !matches!(hops[it.hop].origin, Origin::Gone);
-            let Some(due) = deadlines.take_due(at.now, waits) else {
-                if let Some(next) = deadlines.restart() {
-                    at.schedule(next, Event::CallersGiveUp(queue));
-                }
-                return;
-            };
-            self.gives_up(at, due.hop);
+            let Some(due) = deadlines.take_due(at.now, waits) else { break };
+            gone.push((due.hop, std::mem::replace(&mut hops[due.hop].origin, Origin::Gone)));
         }
+        if let Some(next) = deadlines.restart() {
+            at.schedule(next, Event::CallersGiveUp(queue));
+        }
+        for (hop, origin) in gone.drain(..) {
+            self.gives_up(at, hop, origin);
+        }
+        self.gone = gone;
     }
 
     /// A caller has waited for as long as it does.
-    fn gives_up(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+    fn gives_up(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, origin: Origin) {
         let state = &mut self.hops[hop];
-        let origin = std::mem::replace(&mut state.origin, Origin::Gone);
         let answer = Answer { status: Status::CallerGone, body: 0 };
         let was_pooled = std::mem::take(&mut state.pooled);
         let state = *state;

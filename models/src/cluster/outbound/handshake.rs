@@ -134,7 +134,8 @@ impl Outbound {
             self.pools[connection].closes_at = faults.next_crash(pod, at.now);
         }
         let handshake = if at.topology.has_ztunnel(pod) {
-            self.open_stream(at, self.pools.owner(pool), pod)
+            let tunnel_is_there = self.tunnels.open_stream(self.pools.owner(pool), pod, at.now);
+            Handshake::of_stream(tunnel_is_there, at.topology.encrypts())
         } else {
             let has_mtls = at.topology.access.has_mtls(ids.service_of(pod));
             Handshake::of_connection(has_mtls && !matches!(hop.client, Client::Cell))

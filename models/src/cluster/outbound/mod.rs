@@ -15,10 +15,12 @@ mod pod_death;
 mod push;
 mod retry;
 mod router;
+mod tunnels;
 mod upstreams;
 mod ztunnel;
 
-use self::hop::Hop;
+use self::hop::{Hop, Origin};
+use self::tunnels::Tunnels;
 use self::upstreams::Upstreams;
 use super::around::Around;
 use super::changed_views::{ChangedViews, ReadyPods};
@@ -33,8 +35,7 @@ use crate::ids::{ClusterId, ConfigurationId, PodId, PoolId, PopulationId, QueueI
 use crate::sparse_table::SparseTable;
 use crate::users::session::Sessions;
 use crate::world::topology::Topology;
-use meshsim_core::{Handle, SimTime, Slab, Table};
-use std::collections::BTreeMap;
+use meshsim_core::{Handle, Slab, Table};
 
 /// What the clients of a cluster have under way, and what they know.
 #[derive(Clone, Debug)]
@@ -57,8 +58,8 @@ pub struct Outbound {
     client_pools: Vec<Vec<ClientPool<Handle<Hop>>>>,
     /// Endpoints that requests have tried.
     previous_hosts: PreviousHosts,
-    /// Ambient: when each tunnel was last used to open a stream, by its two ends.
-    tunnels: BTreeMap<(u32, u32), SimTime>,
+    /// Those of ztunnels.
+    tunnels: Tunnels,
     /// Deadlines of requests and of attempts, by route.
     deadlines: [Table<RouteId, Deadlines>; 2],
     /// Deadlines of callers who give up, by queue (`give_up`); made as they are needed.
@@ -69,6 +70,8 @@ pub struct Outbound {
     held: Slab<Response>,
     /// Room for requests that fail together.
     failed: Vec<Handle<Hop>>,
+    /// Room for those whose callers give up together, with who waited.
+    gone: Vec<(Handle<Hop>, Origin)>,
 }
 
 impl Outbound {
@@ -90,12 +93,13 @@ impl Outbound {
                 .map(|it| client_pools_of(topology, it.pod))
                 .collect(),
             previous_hosts: PreviousHosts::default(),
-            tunnels: BTreeMap::new(),
+            tunnels: Tunnels::default(),
             deadlines: [(); 2].map(|()| topology.upstreams.routes().map(|_| Deadlines::default()).collect()),
             patience: SparseTable::new(),
             sessions: topology.visitors(here).iter().map(|&it| (it, Sessions::default())).collect(),
             held: Slab::new(),
             failed: Vec::new(),
+            gone: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::Outbound;
 use super::hop::{AttemptPhase, Client, Hop, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::handed::{Answered, Handed};
+use crate::envoy::connection_pool::Owner;
 use crate::ids::{PodId, ProxyId};
 use crate::request::answer::{Answer, Status};
 use meshsim_core::{Handle, Id, SimTime};
@@ -51,6 +52,8 @@ impl Outbound {
     pub(crate) fn close_connections(&mut self, pod: PodId, closed: SimTime) {
         self.pools.retire(pod);
         self.pools.server_closed(pod, closed);
+        self.tunnels.server_ended(pod);
+        self.tunnels.client_died(Owner::Cell(pod));
     }
 
     /// The gateways of this cluster die: their users learn that their requests are lost.
@@ -93,6 +96,7 @@ impl Outbound {
         for known in self.upstreams.forget(dead) {
             known.all_pools().for_each(|first| self.pools.leave(first, workers));
             self.pools.leave_breaker(known.breaker);
+            self.tunnels.client_died(Owner::Proxy(known.breaker));
         }
     }
 

@@ -24,12 +24,7 @@ use super::blackhole::way_of_pod_opens;
 use super::hop::{Caller, Client, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
-use crate::envoy::mtls::Handshake;
-use crate::ids::PodId;
-use meshsim_core::{Handle, SimDuration};
-
-/// How long ztunnel keeps a tunnel that nobody uses.
-const TUNNEL_IDLE: SimDuration = SimDuration::from_secs(300);
+use meshsim_core::Handle;
 
 /// The branch of a call's address for its way through the client's node.
 const NODE: u64 = u64::MAX;
@@ -77,13 +72,6 @@ impl Outbound {
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
         at.schedule(out, Event::HopCompletes(hop));
-    }
-
-    /// What opening a connection to a pod costs. `client` names the tunnel's other end.
-    pub(super) fn open_stream(&mut self, at: &Around<'_>, client: u32, pod: PodId) -> Handshake {
-        let used = self.tunnels.insert((client, pod.0), at.now);
-        let warm = used.is_some_and(|used| at.now - used < TUNNEL_IDLE);
-        Handshake::of_stream(warm, at.topology.encrypts())
     }
 
     /// The worker process that waits for a hop, unless nobody does any more.
