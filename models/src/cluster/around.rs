@@ -14,7 +14,7 @@ use crate::compute::{Compute, NextEvent};
 use crate::envoy::proxies::Proxies;
 use crate::envoy::proxy_cost::ProxyPass;
 use crate::envoy::upstream::UpstreamSpec;
-use crate::ids::{ClusterId, FlowId, PodId, ProxyId, UpstreamId};
+use crate::ids::{ClusterId, FlowId, PodId, ProxyId, ServiceId, UpstreamId};
 use crate::network::path::Path;
 use crate::telemetry::recorder::Recorder;
 use crate::world::topology::Topology;
@@ -86,11 +86,25 @@ impl<'a> Around<'a> {
         self.proxies.pass_using(proxy, worker, reached, takes, nanos)
     }
 
-    /// What passing a proxy takes as a client's, and the way from there to whoever calls.
+    /// What passing a proxy takes as a client's of a service, and the way from there to whoever calls.
     #[inline]
-    pub(crate) fn pass_of(&self, proxy: ProxyId) -> (&'a ProxyPass, SimDuration) {
-        let row = &self.proxies[proxy];
-        (self.topology.passes.client(row.pass), row.to_caller)
+    pub(crate) fn pass_to(&self, proxy: ProxyId, called: ServiceId) -> (&'a ProxyPass, SimDuration) {
+        let (row, topology) = (&self.proxies[proxy], self.topology);
+        let is_plain = topology.access.some_is_plain() && !topology.access.has_mtls(called);
+        let passes = &topology.passes;
+        let pass = if is_plain { passes.plain_client(row.pass) } else { passes.client(row.pass) };
+        (pass, row.to_caller)
+    }
+
+    /// What passing the sidecar of a called pod takes.
+    #[inline]
+    pub(crate) fn pass_in(&self, flow: FlowId, slot: usize) -> &'a ProxyPass {
+        let topology = self.topology;
+        let is_plain = topology.access.some_is_plain() && {
+            let caller = topology.flows.table()[flow].caller;
+            !topology.access.is_encrypted(caller, self.pods.service_of(slot))
+        };
+        topology.passes.server(is_plain)
     }
 
     /// A proxy of this cluster, as an istiod names it.

@@ -72,8 +72,9 @@ pub struct ProxyPasses {
     sidecar_out: ProxyPass,
     waypoint: ProxyPass,
     east_west: ProxyPass,
-    /// A sidecar on the server's side.
-    pub sidecar_in: ProxyPass,
+    sidecar_in: ProxyPass,
+    /// Of what is plain text: a gateway, a sidecar on the client's side, one on the server's.
+    plain: [ProxyPass; 3],
     /// The ztunnel of the client's node.
     pub ztunnel_out: ProxyPass,
     /// The ztunnel of the server's node.
@@ -84,7 +85,8 @@ impl ProxyPasses {
     /// As a mesh is described.
     #[must_use]
     pub fn new(description: &Description) -> Self {
-        let pass = |cost, side| ProxyPass::new(with_features(description, cost), side);
+        let pass = |cost, side| ProxyPass::new(with_features(description, cost, true), side);
+        let plain = |cost, side| ProxyPass::new(with_features(description, cost, false), side);
         let (gateway, mesh) = (&description.gateway, &description.mesh);
         Self {
             gateway: pass(gateway.cost, Side::Client),
@@ -96,6 +98,11 @@ impl ProxyPasses {
                 Side::Between,
             ),
             sidecar_in: pass(mesh.inbound, Side::Server),
+            plain: [
+                plain(gateway.cost, Side::Client),
+                plain(mesh.outbound, Side::Client),
+                plain(mesh.inbound, Side::Server),
+            ],
             // What it costs includes encryption and its own telemetry: there is no ztunnel without.
             ztunnel_out: ProxyPass::new(mesh.ztunnel, Side::Client),
             ztunnel_in: ProxyPass::new(mesh.ztunnel, Side::Server),
@@ -106,6 +113,24 @@ impl ProxyPasses {
     #[must_use]
     pub const fn east_west(&self) -> &ProxyPass {
         &self.east_west
+    }
+
+    /// What passing a proxy as a client's takes for plain text, in a mesh of sidecars.
+    #[must_use]
+    #[cold]
+    pub fn plain_client(&self, pass: ClientPass) -> &ProxyPass {
+        match pass {
+            ClientPass::Gateway => &self.plain[0],
+            ClientPass::Sidecar => &self.plain[1],
+            ClientPass::Waypoint | ClientPass::EastWest => self.client(pass),
+        }
+    }
+
+    /// What passing a sidecar on the server's side takes, for plain text or not.
+    #[must_use]
+    #[inline]
+    pub const fn server(&self, is_plain: bool) -> &ProxyPass {
+        if is_plain { &self.plain[2] } else { &self.sidecar_in }
     }
 
     /// What passing a proxy takes as a client's.
@@ -394,11 +419,11 @@ impl std::ops::Index<ProxyId> for Proxies {
     }
 }
 
-/// What a pass costs with the features that are on. Without a mesh the gateway has none.
-fn with_features(description: &Description, cost: ProxyCost) -> ProxyCost {
+/// What a pass costs with the features that are on. Without a mesh the gateway has none, and plain text is not encrypted.
+fn with_features(description: &Description, cost: ProxyCost, is_encrypted: bool) -> ProxyCost {
     let mesh = &description.mesh;
     let in_mesh = mesh.data_plane != DataPlane::None;
-    let cost = if in_mesh && mesh.mtls { cost.with(mesh.mtls_cost) } else { cost };
+    let cost = if in_mesh && mesh.mtls && is_encrypted { cost.with(mesh.mtls_cost) } else { cost };
     if in_mesh && mesh.telemetry { cost.with(mesh.telemetry_cost) } else { cost }
 }
 

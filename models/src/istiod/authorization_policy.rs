@@ -22,6 +22,7 @@
 //! Istio, AuthorizationPolicy ("Implicit enablement" and the order of evaluation); `pilot/pkg/security/authz/model`
 //! (`StringMatcherWithPrefix`; `generator.go`), `authz/builder`. Envoy, `rbac_filter.cc` (403, "RBAC: access denied").
 
+use super::selector::names;
 use crate::ids::ServiceId;
 
 /// Where the root namespace's gateways stand.
@@ -140,7 +141,7 @@ impl AuthorizationPolicy {
     #[must_use]
     pub fn selects(&self, namespace: &str, service: ServiceId, front: ServiceId) -> bool {
         let is_here = self.namespace.as_deref().is_none_or(|it| it == namespace);
-        is_here && (self.services.is_empty() || self.services.iter().any(|&of| of == service || of == front))
+        is_here && (self.services.is_empty() || names(&self.services, service, front))
     }
 
     /// Whether any of its rules looks at methods or paths.

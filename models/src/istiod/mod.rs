@@ -14,6 +14,7 @@ pub mod peer_authentication;
 pub mod push_kind;
 pub mod push_queue;
 pub mod retry_policy;
+pub mod selector;
 pub mod settings;
 pub mod subset;
 pub mod upstreams;

@@ -10,13 +10,15 @@
 //!
 //! # Assumptions
 //! - Services listen on one port, [`PORT`].
-//! - Plain text is as long on the wire as what is encrypted, and passes proxies at the same cost: TLS records are 22 bytes
-//!   of 16 kB, and encryption adds 20 µs per pass (`mesh.mtls_cost`). Effect: what comes in plain text is so much too slow.
+//! - Plain text is as long on the wire as what is encrypted: TLS records are 22 bytes of 16 kB. What it saves is the handshake
+//!   and what encryption adds to the passes of both proxies (`mesh.mtls_cost`), which is little: on kept connections mTLS was
+//!   measured at 0.08 ms at most for the two together (Envoy 1.40, 1 kB).
 //!
 //! # Source
 //! Istio, PeerAuthentication; `pilot/pkg/security/authn/policy_applier.go`, `ComposePeerAuthentication`;
 //! `networking/core/cluster_tls.go` (auto mTLS).
 
+use super::selector::names;
 use crate::ids::ServiceId;
 
 /// Where all pods listen.
@@ -55,7 +57,7 @@ pub fn mode_of(
     service: ServiceId,
     front: ServiceId,
 ) -> MutualTls {
-    let selects = |it: &PeerAuthentication| it.services.iter().any(|&of| of == service || of == front);
+    let selects = |it: &PeerAuthentication| names(&it.services, service, front);
     let is_here = |it: &PeerAuthentication| it.namespace.as_deref() == Some(namespace);
     let of_workload = policies.iter().find(|it| selects(it) && is_here(it));
     let of_namespace = policies.iter().find(|it| it.services.is_empty() && is_here(it));

@@ -28,6 +28,8 @@ pub struct Access {
     encrypted: Table<ServiceId, bool>,
     /// By service: whether its sidecars reset plain text.
     strict: Table<ServiceId, bool>,
+    /// Whether proxies ever send or take plain text in a mesh that encrypts.
+    some_is_plain: bool,
     /// Whether anything is ever refused where it comes in.
     guards: bool,
     /// By caller, the users last, and endpoint: whether policies allow it; empty if there are none.
@@ -55,10 +57,15 @@ impl Access {
         let strict: Table<ServiceId, bool> = services.ids().map(is_strict).collect();
         let speaks_plainly = services.ids().any(|id| !injected[id]) || !description.mesh.mtls;
         let resets = speaks_plainly && strict.iter().any(|it| *it);
+        let speaks_by_proxies = |id: ServiceId| services[id].protocol != Protocol::Udp;
+        let some_is_plain = plane == DataPlane::Sidecar
+            && description.mesh.mtls
+            && services.ids().any(|id| !injected[id] || (speaks_by_proxies(id) && !encrypted[id]));
         let mut access = Self {
             injected,
             encrypted,
             strict,
+            some_is_plain,
             guards: false,
             allowed: Vec::new(),
             endpoints: description.application.endpoints.len(),
@@ -131,9 +138,16 @@ impl Access {
         self.encrypted[service]
     }
 
+    /// Whether proxies ever send or take plain text in a mesh of sidecars that encrypts.
+    #[must_use]
+    #[inline]
+    pub const fn some_is_plain(&self) -> bool {
+        self.some_is_plain
+    }
+
     /// Whether what a service, or a gateway, sends to the pods of another one has mTLS.
     #[must_use]
-    fn is_encrypted(&self, caller: Option<ServiceId>, called: ServiceId) -> bool {
+    pub fn is_encrypted(&self, caller: Option<ServiceId>, called: ServiceId) -> bool {
         self.encrypted[called] && caller.is_none_or(|caller| self.injected[caller])
     }
 

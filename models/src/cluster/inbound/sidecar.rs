@@ -79,7 +79,7 @@ impl Inbound {
         });
         match at.pods.before(slot) {
             Before::Sidecar => {
-                let takes = at.topology.passes.sidecar_in.request(address);
+                let takes = at.pass_in(flow, slot).request(address);
                 let out = at.proxies.pass(at.proxies.sidecar(slot), server_worker, at.now, takes);
                 at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
             }
@@ -185,7 +185,7 @@ impl Inbound {
     ) {
         let state = &self.calls[call];
         let body = state.answer.body;
-        let pass = &at.topology.passes.sidecar_in;
+        let pass = at.pass_in(state.flow, state.slot());
         let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
         let sidecar = at.proxies.sidecar(state.slot());
         let leaves = at.pass_with_answer(sidecar, state.server_worker, at.now + after, takes, cpu);

@@ -46,7 +46,7 @@ impl Outbound {
     ) {
         self.hops[hop].phase = AttemptPhase::Idle;
         if self.try_again(at, hop, outcome, at.now) {
-            charge_attempt(at, self.hops[hop].client);
+            charge_attempt(at, &self.hops[hop]);
         } else {
             self.answer_itself(at, hop, status);
         }

@@ -99,12 +99,12 @@ impl Outbound {
         caller: Caller,
         leaves: SimTime,
     ) {
-        let Hop { client, address, .. } = self.hops[hop];
+        let Hop { client, address, endpoint, .. } = self.hops[hop];
         match (at.topology.description.mesh.data_plane, client) {
             (DataPlane::Ambient, _) => self.enter_node(at, hop, caller),
             (_, Client::Cell) => self.call_from_cell(at, hop, caller),
             (_, Client::Proxy { proxy: sidecar, worker, .. }) => {
-                let (pass, loopback) = at.pass_of(sidecar);
+                let (pass, loopback) = at.pass_to(sidecar, at.topology.service_of(endpoint));
                 let takes = pass.request(address);
                 let out = at.proxies.pass(sidecar, u16::from(worker), leaves + loopback, takes);
                 at.schedule(out, Event::Routes(hop));
@@ -118,7 +118,7 @@ impl Outbound {
         // The calling pod may have died.
         let Some(state) = self.hops.get(hop) else { return };
         let Client::Proxy { proxy, worker, .. } = state.client else { return };
-        let takes = at.pass_of(proxy).0.request(state.address);
+        let takes = at.pass_to(proxy, at.topology.service_of(state.endpoint)).0.request(state.address);
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, takes);
         at.schedule(out, Event::Routes(hop));
     }
@@ -245,7 +245,7 @@ impl Outbound {
             return self.completes(at, hop);
         };
         let body = response.answer.body;
-        let (pass, to_caller) = at.pass_of(proxy);
+        let (pass, to_caller) = at.pass_to(proxy, at.topology.pod_ids.service_of(pod));
         let takes = pass.response(address, body);
         let out = at.pass_with_answer(proxy, u16::from(worker), at.now, takes, pass.cpu(body));
         // Most answers are good ones to a first attempt.
@@ -268,12 +268,11 @@ impl Outbound {
         let state = &mut self.hops[hop];
         (state.answer.status, state.answer.body) = (status, status.local_body());
         state.phase = AttemptPhase::Answered;
-        let client = state.client;
-        let wait = match client {
+        let wait = match state.client {
             Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
             Client::Cell => SimDuration::ZERO,
         };
-        charge_attempt(at, client);
+        charge_attempt(at, state);
         at.schedule(at.now + wait, Event::HopCompletes(hop));
     }
 
@@ -347,9 +346,9 @@ fn is_denied(at: &mut Around<'_>, caller: Option<Caller>, endpoint: EndpointId) 
 }
 
 /// What an attempt costs a proxy that has no answer for it.
-pub(super) fn charge_attempt(at: &mut Around<'_>, client: Client) {
-    if let Client::Proxy { proxy, .. } = client {
-        let cpu = at.pass_of(proxy).0.cpu(LOCAL_REPLY_BODY);
+pub(super) fn charge_attempt(at: &mut Around<'_>, hop: &Hop) {
+    if let Client::Proxy { proxy, .. } = hop.client {
+        let cpu = at.pass_to(proxy, at.topology.service_of(hop.endpoint)).0.cpu(LOCAL_REPLY_BODY);
         at.charge_proxy(proxy, cpu);
     }
 }
