@@ -153,6 +153,8 @@ fn group_table(
     let mut head = [title, "strategy", "mean ms", "p50", "p90", "p95", "p99"].map(str::to_owned).to_vec();
     head.extend(gains.then(|| "against baseline ms".to_owned()));
     head.push("failed".to_owned());
+    let takes_cpu = title == "application";
+    head.extend(takes_cpu.then(|| "CPU".to_owned()));
     let mut rows = vec![head];
     let names: BTreeSet<&String> = all.iter().flat_map(|(_, it)| it.keys()).collect();
     let row = |name: &str, strategy: &Strategy, group: &UserGroup| {
@@ -163,6 +165,7 @@ fn group_table(
             .chain(latency)
             .chain(gains.then(|| group_against_baseline(summary, name, &strategy.name)))
             .chain([failed_cell(strategy, whose, &group.requests)])
+            .chain(takes_cpu.then(|| cores_of(strategy, name)))
             .collect::<Vec<_>>()
     };
     if shown {
@@ -177,6 +180,12 @@ fn group_table(
         rows.extend(slowest.map(|(name, group)| row(name, strategy, group)));
     }
     format!("the slowest of {groups} {what} (all with --verbose)\n{}\n", align(&rows))
+}
+
+/// CPU time per second of the pods of an application.
+fn cores_of(strategy: &Strategy, application: &str) -> String {
+    let cpu = strategy.application_cpu_seconds_per_second.get(application);
+    cpu.map_or_else(|| "-".to_owned(), |it| number(it.value, 2))
 }
 
 /// The application, the users and the kind of request of a row of a table.

@@ -128,7 +128,7 @@ fn cpu_time_that_a_dead_pod_never_used_is_taken_back() {
     let arrival = run(&description, 0).requests[0].arrival;
     description.faults = vec![crash(0, arrival + SimDuration::from_millis(400))];
     let record = run(&description, 0);
-    let used: f64 = record.pod_cpu_seconds[EDGE].iter().sum();
+    let used: f64 = record.pod_cpu[EDGE].iter().map(|it| it.application).sum();
     let told = record.work[0].cpu_nanos / 1e9;
     assert!(told > 0.3 && told < 0.4 && (told - used).abs() < 1e-6, "{told} s of CPU, {used} used");
     assert_eq!(record.work[0].calls, 0);

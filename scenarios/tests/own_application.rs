@@ -6,6 +6,7 @@ mod support;
 use meshsim_core::SimDuration;
 use meshsim_models::ids::EndpointId;
 use meshsim_scenarios::analysis::summary::UserGroup;
+use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
@@ -13,6 +14,7 @@ use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::request_log::RequestLog;
+use std::collections::BTreeMap;
 use support::{of_texts, summary};
 
 /// Proxies, gateways and the network inside a cluster take no time: what is left is what the endpoints say.
@@ -1010,6 +1012,32 @@ fn several_applications_are_told_apart() {
     // The shop alone is what it was without the other application, but for the CPU that they share.
     let alone = self::summary(&shop());
     assert_eq!(offered(&alone.strategies[0].users["north"]), offered(&strategy.users["north"]));
+}
+
+/// Where gateways take nothing, what all pods take is what the pods of the applications take; and each takes what it would take
+/// without the other.
+#[test]
+fn each_application_has_its_cpu_time() {
+    let free = |text: &str| {
+        let cost = "cost = { cpu = \"0us\", cpu_per_kb = \"0us\", request";
+        text.replace("cost = { request", cost).replace("warm_up = \"0s\"", "warm_up = \"100s\"")
+    };
+    let summary = summary(&plan_of_two(&free(&two_applications())).unwrap_or_else(|it| panic!("{it}")));
+    let strategy = &summary.strategies[0];
+    let of = |name: &str| strategy.application_cpu_seconds_per_second[name].value;
+    let sidecars = |name: &str| strategy.application_sidecar_cpu_seconds_per_second[name].value;
+    let all = |values: &BTreeMap<String, Value>| values.values().map(|it| it.value).sum::<f64>();
+    let is_near = |one: f64, other: f64| (one / other - 1.0).abs() < 2e-3;
+    let cpu = all(&strategy.cpu_seconds_per_second);
+    assert!(is_near(of("shop") + of("sensors"), cpu), "{} and {}, not {cpu}", of("shop"), of("sensors"));
+    let proxies = all(&strategy.proxy_cpu_seconds_per_second);
+    assert!(is_near(sidecars("shop") + sidecars("sensors"), proxies), "{proxies}");
+    assert!(of("sensors") > sidecars("sensors") && sidecars("sensors") > 0.0);
+    let alone = self::summary(&plan(&free(SHOP)).unwrap_or_else(|it| panic!("{it}")));
+    let alone = &alone.strategies[0];
+    assert!(alone.application_cpu_seconds_per_second.is_empty(), "there is one");
+    let cpu = all(&alone.cpu_seconds_per_second);
+    assert!(is_near(of("shop"), cpu), "{}, and {cpu} alone", of("shop"));
 }
 
 #[test]

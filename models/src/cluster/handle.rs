@@ -17,6 +17,7 @@ use super::sampling;
 use super::state::{Cluster, Owners};
 use crate::compute::{Compute, ComputeEvent};
 use crate::ids::{ClusterId, ContainerId, PodId, PopulationId};
+use crate::telemetry::pod_cpu::PodCpu;
 use crate::telemetry::slices::Slices;
 use crate::world::timeline::Timeline;
 use crate::world::topology::Topology;
@@ -98,9 +99,17 @@ impl Shard {
         }
     }
 
-    /// CPU time that each pod of a cluster has used, by slot (s).
-    pub(crate) fn pod_cpu_seconds(&self, cluster: &Cluster, now: SimTime) -> Vec<f64> {
-        cluster.pods.containers().map(|it| self.compute.used_at(it, now) / 1e9).collect()
+    /// What the pods of a cluster have used until `now`, by slot.
+    pub(crate) fn pod_cpu(&self, cluster: &Cluster, now: SimTime) -> Vec<PodCpu> {
+        let has_sidecars = self.topology.has_sidecars();
+        let used = |(slot, container)| PodCpu {
+            application: self.compute.used_at(container, now) / 1e9,
+            sidecar: match has_sidecars {
+                true => cluster.proxies[cluster.proxies.sidecar(slot)].cpu_used / 1e9,
+                false => 0.0,
+            },
+        };
+        cluster.pods.containers().enumerate().map(used).collect()
     }
 
     /// CPU time that the cells of all clusters still have to use for what they were given (s).

@@ -7,6 +7,7 @@ pub mod decision;
 pub mod istio_buckets;
 pub mod link_traffic;
 pub mod metrics;
+pub mod pod_cpu;
 pub mod quarters;
 pub mod recorder;
 pub mod request_log;

@@ -18,6 +18,7 @@ use crate::telemetry::control_log::ControlLog;
 use crate::telemetry::decision::Decision;
 use crate::telemetry::link_traffic::{LinkBytes, LinkTraffic};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
+use crate::telemetry::pod_cpu::PodCpu;
 use crate::telemetry::request_log::RequestRow;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
@@ -53,8 +54,8 @@ pub struct Record {
     pub events: u64,
     /// Memory of the proxies of each cluster (bytes).
     pub proxy_memory: Table<ClusterId, f64>,
-    /// CPU time that pods used over the run, by cluster and slot (s): those that had a slot one after the other together.
-    pub pod_cpu_seconds: Table<ClusterId, Vec<f64>>,
+    /// What pods used over the run, by cluster and slot.
+    pub pod_cpu: Table<ClusterId, Vec<PodCpu>>,
     /// Requests in the cells of pods, by cluster and slot, in the mean over each quarter of the run.
     pub in_cells: Table<ClusterId, Vec<[f64; 4]>>,
     /// Per cluster, what Kubernetes' controllers did.
@@ -111,6 +112,16 @@ impl World {
         self.engine.run(control)
     }
 
+    /// What pods have used until `now`, to which the world has run, by cluster and slot.
+    #[must_use]
+    pub fn pod_cpu(&self, now: SimTime) -> Table<ClusterId, Vec<PodCpu>> {
+        let mut by_cluster: BTreeMap<EntityId, Vec<PodCpu>> = BTreeMap::new();
+        for shard in self.engine.processes() {
+            by_cluster.extend(shard.clusters().map(|it| (it.id.entity(), shard.pod_cpu(it, now))));
+        }
+        by_cluster.into_values().collect()
+    }
+
     /// When the described time ends.
     #[must_use]
     pub const fn end(&self) -> SimTime {
@@ -134,11 +145,10 @@ impl World {
         let end = self.end;
         self.engine.processes_mut().for_each(|shard| shard.end(end));
         let mut clusters: BTreeMap<EntityId, &Cluster> = BTreeMap::new();
-        let mut pod_cpu: BTreeMap<EntityId, Vec<f64>> = BTreeMap::new();
+        let pod_cpu = self.pod_cpu(end);
         for shard in self.engine.processes() {
             shard.check_invariants();
             clusters.extend(shard.clusters().map(|it| (it.id.entity(), it)));
-            pod_cpu.extend(shard.clusters().map(|it| (it.id.entity(), shard.pod_cpu_seconds(it, self.end))));
         }
         let events = self.engine.handled();
         let topology = self.engine.processes().next().map(Shard::topology).expect("a world has a cluster");
@@ -156,7 +166,7 @@ impl World {
             end: self.end,
             events,
             proxy_memory,
-            pod_cpu_seconds: pod_cpu.into_values().collect(),
+            pod_cpu,
             in_cells: all()
                 .map(|it| it.recorder.quarters().means(it.owners.inbound.cells(), self.end))
                 .collect(),

@@ -6,6 +6,7 @@ use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
+use crate::experiment::application_cpu::ApplicationCpu;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decision};
 use crate::experiment::groups::{Groups, Which, kind_name};
 use crate::experiment::replication::Figures;
@@ -124,6 +125,12 @@ pub struct Strategy {
     /// CPU time per second of the gateways between clusters, beside it, where there are any.
     #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
     pub gateway_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// CPU time per second of the pods of each application, with their sidecars, where there are several.
+    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
+    pub application_cpu_seconds_per_second: BTreeMap<String, Value>,
+    /// The sidecars' part of it.
+    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
+    pub application_sidecar_cpu_seconds_per_second: BTreeMap<String, Value>,
     /// Memory of each cluster's proxies, as much as they need for what they are told (bytes).
     pub proxy_memory_bytes: BTreeMap<String, f64>,
     /// 95 % intervals of the figures above that are written as plain numbers, by their name.
@@ -449,6 +456,8 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
             true => per_cluster(&|f, i| f.gateway_cpu[i]),
             false => BTreeMap::new(),
         },
+        application_cpu_seconds_per_second: application_cpu(description, figures, |it| it.pods),
+        application_sidecar_cpu_seconds_per_second: application_cpu(description, figures, |it| it.sidecars),
         proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(description, figures.iter().map(|f| &f.counts)),
         users: user_groups(description, figures, settles),
@@ -484,15 +493,36 @@ impl Strategy {
             ("cross_cluster_bytes_per_request.wire", bytes.wire),
         ];
         let single = single.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let per_cluster = |name: &'static str, values: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
-            values.iter().map(|(cluster, &value)| (format!("{name}.{cluster}"), value)).collect()
+        let per_name = |name: &'static str, values: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
+            values.iter().map(|(of, &value)| (format!("{name}.{of}"), value)).collect()
         };
         single
-            .chain(per_cluster("cpu_seconds_per_second", &self.cpu_seconds_per_second))
-            .chain(per_cluster("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
-            .chain(per_cluster("gateway_cpu_seconds_per_second", &self.gateway_cpu_seconds_per_second))
+            .chain(per_name("cpu_seconds_per_second", &self.cpu_seconds_per_second))
+            .chain(per_name("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
+            .chain(per_name("gateway_cpu_seconds_per_second", &self.gateway_cpu_seconds_per_second))
+            .chain(per_name("application_cpu_seconds_per_second", &self.application_cpu_seconds_per_second))
+            .chain(per_name(
+                "application_sidecar_cpu_seconds_per_second",
+                &self.application_sidecar_cpu_seconds_per_second,
+            ))
             .collect()
     }
+}
+
+/// CPU time of each application, by name.
+fn application_cpu(
+    description: &Description,
+    figures: &[&Figures],
+    of: impl Fn(&ApplicationCpu) -> f64,
+) -> BTreeMap<String, Value> {
+    if figures.iter().any(|it| it.application_cpu.is_empty()) {
+        return BTreeMap::new();
+    }
+    let tenants = description.application.tenants.iter().enumerate();
+    let value = |index: usize| -> Value {
+        over_replications(figures, |f: &Figures| of(&f.application_cpu[index])).into()
+    };
+    tenants.map(|(index, name)| (name.clone(), value(index))).collect()
 }
 
 /// The same in every replication: it follows from what is described.

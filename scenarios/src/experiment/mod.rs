@@ -1,6 +1,7 @@
 //! Experiments: lists of independent cells (strategy, parameters, replication) that run in parallel
 //! and are combined in their order, so that the number of threads never changes a byte.
 
+pub mod application_cpu;
 pub mod axes;
 pub mod break_even;
 pub mod cell;

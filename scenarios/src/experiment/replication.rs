@@ -11,6 +11,7 @@
 //! Work from the cut on for requests that came before it counts, and work after the end does not. Effect: none in the
 //! mean where the load is steady; where requests pile up, what is still to be done for them is in no figure.
 
+use super::application_cpu::{self, ApplicationCpu};
 use super::groups::Groups;
 use super::memory::Share;
 use super::settling::Series;
@@ -30,6 +31,7 @@ use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::decision::Decision;
 use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
+use meshsim_models::telemetry::pod_cpu::PodCpu;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::telemetry::traffic_matrix::TrafficRow;
@@ -93,6 +95,8 @@ pub struct Figures {
     pub proxy_cpu: Vec<f64>,
     /// CPU time of gateways between clusters per second, by cluster.
     pub gateway_cpu: Vec<f64>,
+    /// CPU time of the pods of each application per second, where there are several.
+    pub application_cpu: Vec<ApplicationCpu>,
     /// Memory of the proxies, by cluster (bytes).
     pub proxy_memory: Vec<f64>,
     /// Where the requests went.
@@ -217,8 +221,10 @@ fn cell<'a>(
     let keeps_work = !matches!(rows, KeptRows::Dropped);
     let requests = UserRequests::new(wanted, stretch_of(description), reported, rows);
     let mut sink = Heard { requests, also };
-    let (record, mut share) = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
-    let figures = reduce(resolved, record, sink.requests, keep);
+    let Ran { record, used_before, mut share } = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
+    let seconds = (record.end - stretch_of(description).0).as_secs_f64();
+    let application_cpu = application_cpu::per_application(description, &record, &used_before, seconds);
+    let figures = Figures { application_cpu, ..reduce(resolved, record, sink.requests, keep) };
     share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
     Some(figures)
 }
@@ -245,6 +251,14 @@ fn stretch_of(description: &Description) -> Stretch {
     (SimTime::ZERO + description.warm_up, description.end())
 }
 
+/// A run that is over.
+pub(super) struct Ran {
+    record: Record,
+    /// What pods had used when the reported time began, where that is asked for.
+    used_before: Table<ClusterId, Vec<PodCpu>>,
+    share: Share,
+}
+
 /// Runs one strategy, and tells `sink` of every user request, as it ends or as it is at the end of the run; with
 /// `keep_work` once nothing is done for it any more, and of what was.
 pub(super) fn run_cell(
@@ -253,7 +267,7 @@ pub(super) fn run_cell(
     keep_work: bool,
     watch: &Watch<'_>,
     sink: &mut impl RequestSink,
-) -> Option<(Record, Share)> {
+) -> Option<Ran> {
     if watch.is_cancelled() {
         return None;
     }
@@ -273,8 +287,12 @@ pub(super) fn run_cell(
     let run = UnderWay::begin();
     let mut stride = Stride::new(end);
     let mut now = SimTime::ZERO;
+    let (cut, _) = stretch_of(&resolved.description);
+    let tells_pods = application_cpu::has_several(&resolved.description);
+    let mut used_before = if tells_pods { world.pod_cpu(now) } else { Table::new() };
     while now < end {
-        now = end.min(now + stride.length);
+        let stop = if tells_pods && now < cut { cut } else { end };
+        now = stop.min(now + stride.length);
         let mut control = RunControl::until(now)
             .cancelled_by(watch.cancel)
             .reporting_to(&mut hear)
@@ -286,6 +304,9 @@ pub(super) fn run_cell(
             || !share.hold(world.bytes() + sink.bytes(), open, all)
         {
             return None;
+        }
+        if tells_pods && now == cut {
+            used_before = world.pod_cpu(now);
         }
         let mut taken = 0;
         if keep_work {
@@ -308,7 +329,7 @@ pub(super) fn run_cell(
         let work = record.work.get(index).unwrap_or(&nothing);
         sink.add(row, keep_work.then_some(work));
     }
-    Some((record, share))
+    Some(Ran { record, used_before, share })
 }
 
 /// How far a run goes until its memory is looked at and the requests that have ended are taken.
@@ -374,6 +395,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         cell_cpu: metrics.iter().map(|m| m.cell_cpu_seconds() / seconds).collect(),
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         gateway_cpu: metrics.iter().map(|m| m.gateway_cpu_seconds / seconds).collect(),
+        application_cpu: Vec::new(),
         control: record.control,
         series: record.series,
         traffic: record.traffic,

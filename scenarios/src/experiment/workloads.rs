@@ -51,7 +51,7 @@ pub fn workloads(description: &Description, record: &Record, cut: SimTime) -> Ve
         for (number, slots) in &record.deployments[cluster] {
             let (number, slots) = (*number, || slots.iter().map(|&slot| slot as usize));
             let deployment = &description.deployments[number];
-            let used: f64 = slots().map(|slot| record.pod_cpu_seconds[cluster][slot]).sum();
+            let used: f64 = slots().map(|slot| record.pod_cpu[cluster][slot].application).sum();
             let lives = Lives::new(deployment, &record.control[cluster], cut);
             all[number] = lives.sum_up(description, deployment, used, cut, record.end);
             count_syncs(&mut all[number], deployment, &record.control[cluster], cut);
