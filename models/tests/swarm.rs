@@ -471,9 +471,31 @@ fn world_with_rules(seed: u64) -> Description {
     }
     description.faults = (0..dice.count(0, 5)).map(|_| fault(dice, &description)).collect();
     description.federation = federation(&mut Dice::new(seed ^ 0xFEDE), &description);
-    let description =
-        with_versions(&mut Dice::new(seed ^ 0x5B5E7), with_impatient_callers(dice, description));
+    let description = with_impatient_callers(dice, description);
+    let description = with_datagrams(&mut Dice::new(seed ^ 0xDA7A), description);
+    let description = with_versions(&mut Dice::new(seed ^ 0x5B5E7), description);
     with_policies(&mut Dice::new(seed ^ 0xACCE55), description)
+}
+
+/// In some worlds services speak UDP, whose callers wait for so long and no longer.
+fn with_datagrams(dice: &mut Dice, mut description: Description) -> Description {
+    if dice.chance(0.5) || matches!(description.federation, Some(Federation::MultiNetwork(_))) {
+        return description;
+    }
+    let application = &mut description.application;
+    // Users enter by HTTP, and routes lead to the last.
+    let entries = description.populations.iter().flat_map(|it| it.requests.endpoints());
+    let mut others: BTreeSet<ServiceId> = entries.map(|it| application.endpoints[it].service).collect();
+    others.insert(ServiceId(application.services.len() as u32 - 1));
+    for id in application.services.ids().collect::<Vec<_>>() {
+        if !others.contains(&id) && dice.chance(0.4) {
+            description.services[id] =
+                ServiceSettings { protocol: Protocol::Udp, ..ServiceSettings::default() };
+            application.services[id].pool_size = None;
+            description.cell.client_timeout.get_or_insert(SimDuration::from_millis(400));
+        }
+    }
+    description
 }
 
 /// Some worlds have policies that deny, servers that take mTLS alone, and pods without a sidecar.
@@ -821,8 +843,10 @@ fn configuration_change(dice: &mut Dice, description: &Description) -> Configura
     let ServiceSettings { protocol, waypoint, traffic_distribution, .. } = description.services[service];
     let rules = rules(dice, description.mesh.istio_version, services, clusters);
     let mut settings = ServiceSettings { protocol, waypoint, traffic_distribution, ..rules };
-    if protocol == Protocol::Tcp {
-        (settings.routes, settings.hash) = (Vec::new(), None);
+    match protocol {
+        Protocol::Tcp => (settings.routes, settings.hash) = (Vec::new(), None),
+        Protocol::Udp => settings = ServiceSettings { protocol, ..ServiceSettings::default() },
+        Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => {}
     }
     let at = SimTime::ZERO + SimDuration::from_secs_f64(dice.between(0.0, 18.0));
     ConfigurationChange { at, service, settings }
@@ -1019,7 +1043,7 @@ fn check_work(record: &Record, cpu_seconds_left: f64) {
     assert_eq!(Work { cpu_nanos: 0.0, ..done }, Work { cpu_nanos: 0.0, ..told });
     let start: f64 =
         record.metrics.ids().map(|it| record.metrics_from(it, SimTime::ZERO).start_cpu_seconds).sum();
-    let used: f64 = record.pod_cpu_seconds.iter().flatten().sum();
+    let used: f64 = record.pod_cpu.iter().flatten().map(|it| it.application).sum();
     // A job that ends within a nanosecond ends at its end.
     let rounding = 3e-9 * record.events as f64;
     assert!(
@@ -1368,6 +1392,9 @@ fn the_worlds_differ() {
         failed += u32::from(ends.iter().any(|end| !end.status.is_ok()));
         open += u32::from(ends.len() < record.requests.len());
     }
-    let counts = [limited, queued, far, failed, open];
+    let speaks_udp =
+        |seed: &u64| world_with_rules(*seed).services.iter().any(|it| it.protocol == Protocol::Udp);
+    let datagrams = (0..WORLDS).filter(speaks_udp).count() as u32;
+    let counts = [limited, queued, far, failed, open, datagrams / 10];
     assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
 }
