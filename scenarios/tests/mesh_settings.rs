@@ -90,6 +90,23 @@ fn outlier_detection_that_never_ejects_is_warned_of_once() {
 }
 
 #[test]
+fn who_asks_all_clusters_for_what_is_near_is_told() {
+    let said = warnings("");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let expected = "strategy `base`: callers ask the pods of all clusters in turn for front, though some are in their own, \
+                    as in `edge`: Istio prefers near ones only where it looks for failures; write outlier_detection = { ";
+    assert!(said[0].starts_with(expected), "{said:?}");
+    for cure in [
+        "[mesh.traffic_policy.outlier_detection]\nmax_ejection_percent = 100\n",
+        "[services.front]\ntraffic_distribution = \"PreferClose\"\n",
+        "[mesh]\nlocality_lb_setting.enabled = false\n",
+        "[mesh]\ndata_plane = \"none\"\n",
+    ] {
+        assert_eq!(warnings(cure), [""; 0], "{cure}");
+    }
+}
+
+#[test]
 fn failover_without_outlier_detection_is_warned_of() {
     let failover = "[mesh]\nlocality_lb_setting.failover_priority = [\"team\"]\n";
     let said = warnings(failover);
@@ -444,6 +461,41 @@ fn routes_go_by_path_method_and_query() {
 }
 
 #[test]
+fn a_route_takes_what_any_of_its_blocks_takes() {
+    let add = "destinations = [{ service = \"cart\" }]";
+    for (blocks, share) in [
+        ("{ uri = { exact = \"/buy\" } }, { uri = { prefix = \"/browse\" } }", 1.0),
+        (
+            "{ method = { exact = \"PUT\" } }, { uri = { exact = \"/buy\" }, method = { exact = \"POST\" } }",
+            0.5,
+        ),
+        // The conditions of a block must all hold.
+        (
+            "{ uri = { exact = \"/buy\" }, method = { exact = \"GET\" } }, { headers = { x = { present = true } } }",
+            0.0,
+        ),
+        (
+            "{ without_headers = { x = { present = true } }, query_params = { kind = { exact = \"fast\" } } }",
+            0.5,
+        ),
+    ] {
+        let routes = format!("{{ match = [{blocks}], {add} }}, {{}}");
+        let plan = shop(&routes).unwrap_or_else(|problems| panic!("{blocks}: {problems}"));
+        let strategy = &summary(&plan, None).strategies[0];
+        let served = |service: &str| strategy.served_by_pod[service]["edge"][0];
+        assert!((served("cart") / 20.0 - share).abs() < 0.06, "{blocks}: {}", served("cart"));
+        assert!(strategy.requests.failed.is_empty(), "{blocks}");
+    }
+    // Each block's own prefix is rewritten.
+    let rewriting = "{ match = [{ uri = { prefix = \"/bu\" } }, { uri = { prefix = \"/brow\" } }], destinations = \
+                     [{ service = \"cart\" }], rewrite = { uri = \"/\" } }";
+    let said = shop(rewriting).map(|_| ()).unwrap_err().to_string();
+    for lost in ["`POST /buy` is rewritten to `/y`", "`GET /browse` is rewritten to `/se`"] {
+        assert_eq!(said.matches(lost).count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn conditions_that_nothing_meets_are_warned_of() {
     let said = |routes: &str| -> String {
         let plan = shop(routes).unwrap_or_else(|problems| panic!("{problems}"));
@@ -451,6 +503,14 @@ fn conditions_that_nothing_meets_are_warned_of() {
     };
     let nobody = said("{ uri = { regex = \"/sell.*\" }, timeout = \"1s\" }, {}");
     assert!(nobody.contains("services.shop.routes.0 (needs a request that it matches)"), "{nobody}");
+    let of_block = said(
+        "{ match = [{ uri = { exact = \"/buy\" } }, { uri = { exact = \"/sell\" } }], timeout = \"1s\" }, {}",
+    );
+    assert!(
+        of_block.contains("services.shop.routes.0.match.1 (needs a request that it matches)"),
+        "{of_block}"
+    );
+    assert!(!of_block.contains("routes.0.match.0"), "{of_block}");
     let unseen = said("{ timeout = \"1s\" }");
     for key in ["browse.path", "buy.method"] {
         assert!(
@@ -474,6 +534,19 @@ fn what_is_wrong_with_conditions_rewrites_and_redirects_is_said() {
         ),
         ("{ headers = { x = {} } }", "header `x` is not compared with one thing"),
         ("{}, { method = { exact = \"GET\" } }", "route 2 of `shop` is never reached"),
+        (
+            "{ match = [{}, { method = { exact = \"GET\" } }] }",
+            "block 2 of route 1 of `shop` is never reached (move it before block 1 of route 1, which takes everything)",
+        ),
+        (
+            "{ match = [] }",
+            "a match has no block (take it out, and the route takes everything, or write match = [",
+        ),
+        (
+            "{ match = [{ uri = { prefix = \"/b\" } }], method = { exact = \"GET\" } }",
+            "a route has a match and method (write it in each block of match that it is for)",
+        ),
+        ("{ match = [{ uri = { prefix = \"/b\" }, port = 80 }] }", "unknown key `port`"),
         ("{ rewrite = { uri = \"add\" } }", "a path is rewritten to `add`, which is no path"),
         (
             "{ method = { exact = \"POST\" }, rewrite = { uri = \"/sell\" } }",

@@ -4,6 +4,7 @@
 //! neighbours'; a key that nothing follows is told by `warnings`. `tests/data_planes.rs` walks over all
 //! keys of the mesh and of services under all data planes.
 
+use super::route_blocks;
 use crate::schema::changes::Change;
 use crate::schema::federation::LiqoGateway;
 use crate::schema::services::{Protocol, Service};
@@ -130,10 +131,11 @@ impl Keys<'_> {
         self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
         self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
         let description = self.description;
-        for (number, route) in description.services[id].routes.iter().enumerate() {
+        let blocks = description.services[id].routes.iter().zip(route_blocks::of(&service.routes));
+        for (route, block) in blocks {
             let asks = balances && !route.conditions.are_none();
             let takes_any = self.takes_any(id, route);
-            self.push(path(&format!("routes.{number}")), asks, takes_any, A_REQUEST);
+            self.push(path(&format!("routes.{}", block.number)), asks, takes_any, A_REQUEST);
         }
         for (name, endpoint) in &service.endpoints {
             let endpoint = endpoint.get_ref();

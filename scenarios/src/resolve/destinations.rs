@@ -2,6 +2,7 @@
 
 use super::changes;
 use super::check::Check;
+use super::route_blocks;
 use super::services::Written;
 use crate::schema::Scenario;
 use meshsim_models::envoy::route::Destination;
@@ -19,8 +20,10 @@ pub(super) fn check(check: &mut Check<'_>, scenario: &Scenario, description: &De
     });
     let later = changes::with_routes(scenario, description);
     for (id, it, written) in at_start.chain(later) {
-        for (route, written) in it.routes.iter().zip(written) {
-            let span = written.span();
+        let blocks = it.routes.iter().zip(route_blocks::of(written));
+        // What leads anywhere is the route's, not the block's.
+        for (route, block) in blocks.filter(|(_, it)| it.number.block.is_none_or(|block| block == 0)) {
+            let span = block.route.span();
             for to in route.led_to() {
                 let leads = format!("a route of `{}` leads to `{}`", name(id), name(to.service));
                 if let Some(speaks) = description.services[to.service].protocol.without_requests() {

@@ -30,6 +30,7 @@ mod requests;
 mod resources;
 mod retries;
 mod rewrites;
+mod route_blocks;
 mod route_conditions;
 mod routes;
 mod services;

@@ -1,8 +1,9 @@
-//! Which requests a route takes.
+//! Which requests a block of a route takes.
 
 use super::check::Check;
+use super::route_blocks::Block;
 use crate::schema::Scenario;
-use crate::schema::services::{Route, StringMatch};
+use crate::schema::services::StringMatch;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::envoy::route::{Conditions, FieldMatch, ValueMatch, split_path};
 use regex::Regex;
@@ -12,21 +13,21 @@ use toml::Spanned;
 pub(super) fn resolve(
     check: &mut Check<'_>,
     (scenario, application): (&Scenario, &Application),
-    route: &Route,
+    block: &Block<'_>,
 ) -> Conditions {
     let endpoints = || application.endpoints.iter();
     let paths = || -> Vec<&str> { endpoints().map(|it| path_of(&it.path)).collect() };
     let methods = || -> Vec<&str> { endpoints().map(|it| it.method.as_str()).collect() };
-    let path = route.uri.as_ref().and_then(|it| value(check, "uri", it, false, &paths));
-    let method = route.method.as_ref().and_then(|it| value(check, "method", it, false, &methods));
-    let mut headers = fields(check, "header", &route.headers, false, |name| values_of_header(scenario, name));
-    headers.extend(fields(check, "header", &route.without_headers, true, |name| {
+    let path = block.uri.and_then(|it| value(check, "uri", it, false, &paths));
+    let method = block.method.and_then(|it| value(check, "method", it, false, &methods));
+    let mut headers = fields(check, "header", block.headers, false, |name| values_of_header(scenario, name));
+    headers.extend(fields(check, "header", block.without_headers, true, |name| {
         values_of_header(scenario, name)
     }));
     for header in &mut headers {
         header.name = header.name.to_lowercase();
     }
-    let query = fields(check, "parameter", &route.query_params, false, |name| {
+    let query = fields(check, "parameter", block.query_params, false, |name| {
         let queries =
             endpoints().filter_map(|it| it.path.split_once('?')).flat_map(|(_, query)| query.split('&'));
         let pairs = queries.map(|it| it.split_once('=').unwrap_or((it, "")));

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::ranges::bounded;
 use super::retries::retry;
+use super::route_blocks::{self, Block};
 use super::traffic_policy::time;
 use super::versions::version_of;
 use super::{rewrites, route_conditions};
@@ -43,49 +44,63 @@ pub(super) fn resolve(
     routes: &[Spanned<Route>],
     hashes: bool,
 ) -> Vec<RouteSettings> {
-    if let Some(too_many) = routes.get(ROUTES_MAX) {
-        let message = format!("service `{}` has {} routes", around.services[own.index()], routes.len());
-        check.problem(message, too_many.span(), format!("at most {ROUTES_MAX} are simulated"));
+    let blocks: Vec<Block<'_>> = route_blocks::of(routes).collect();
+    let name = around.services[own.index()];
+    if let Some(too_many) = blocks.get(ROUTES_MAX) {
+        let message = format!("service `{name}` has {} routes, blocks of match counted", blocks.len());
+        check.problem(message, too_many.route.span(), format!("at most {ROUTES_MAX} are simulated"));
         return Vec::new();
     }
-    let takes_all = |it: &Spanned<Route>| {
-        let route = it.get_ref();
-        let asks =
-            !route.headers.is_empty() || !route.without_headers.is_empty() || !route.query_params.is_empty();
-        !asks && route.uri.is_none() && route.method.is_none()
-    };
-    if let Some(index) = routes.iter().position(takes_all).filter(|index| index + 1 < routes.len()) {
-        let message = format!("route {} of `{}` is never reached", index + 2, around.services[own.index()]);
-        let help = format!("move it before route {}, which takes everything", index + 1);
-        check.problem(message, routes[index + 1].span(), help);
+    let taking_all = blocks.iter().position(Block::takes_all);
+    if let Some((first, next)) = taking_all.and_then(|index| Some((&blocks[index], blocks.get(index + 1)?))) {
+        let message = format!("{} of `{name}` is never reached", next.number.named());
+        let help = format!("move it before {}, which takes everything", first.number.named());
+        check.problem(message, next.route.span(), help);
     }
-    routes.iter().map(|it| route(check, around, own, it.get_ref(), hashes)).collect()
+    routes.iter().flat_map(|it| route(check, around, own, it, hashes)).collect()
 }
 
+/// A route for each of its blocks.
 fn route(
     check: &mut Check<'_>,
     around: &RouteContext<'_>,
     own: ServiceId,
-    route: &Route,
+    written: &Spanned<Route>,
     hashes: bool,
-) -> RouteSettings {
-    let conditions = route_conditions::resolve(check, (around.scenario, around.application), route);
+) -> Vec<RouteSettings> {
+    let route = written.get_ref();
+    route_blocks::check(check, route);
     let destinations = destinations(check, around, own, route);
     let redirect = route.redirect.as_ref().map(|it| redirect(check, route, it));
     let retry = match &route.retries {
         Some(retries) => retry(check, around.version, retries, hashes),
         None => Some(RetryPolicy::default_of(around.version, hashes)),
     };
-    RouteSettings {
-        rewrites: rewrites::resolve(check, around.application, own, route, (&conditions, &destinations)),
-        conditions,
+    let action = RouteSettings {
         destinations,
         redirect,
         timeout: route.timeout.as_ref().map(|it| check.duration(Some(it), "timeout", SimDuration::ZERO, 0)),
         retry,
         fault: fault(check, &route.fault),
         mirror: route.mirror.as_ref().map(|it| mirror(check, around, own, it.get_ref())),
+        ..RouteSettings::default()
+    };
+    let before = check.problems.len();
+    let of_block = |block: Block<'_>| {
+        let conditions = route_conditions::resolve(check, (around.scenario, around.application), &block);
+        let to = (&conditions, action.destinations.as_slice());
+        let rewrites = rewrites::resolve(check, around.application, own, route, to);
+        RouteSettings { conditions, rewrites, ..action.clone() }
+    };
+    let all: Vec<RouteSettings> = route_blocks::of_route(0, written).into_iter().map(of_block).collect();
+    if let Some(rewrite) = &route.rewrite
+        && all.iter().all(|it| it.rewrites.is_empty())
+        && check.problems.len() == before
+    {
+        let help = "take it out, or give the endpoint that is meant this path";
+        check.problem("the rewrite changes no path of a request that the route takes", rewrite.span(), help);
     }
+    all
 }
 
 /// The status of a redirect, beside which a route does nothing.

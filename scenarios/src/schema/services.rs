@@ -121,6 +121,8 @@ pub struct Subset {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
+    /// Alternatives, in place of conditions of its own: it takes what any of them takes.
+    pub r#match: Option<Spanned<Vec<Spanned<RouteMatch>>>>,
     /// What the path must be, without its query.
     pub uri: Option<Spanned<StringMatch>>,
     /// What the method must be.
@@ -149,6 +151,25 @@ pub struct Route {
     pub fault: Fault,
     /// Where a copy goes.
     pub mirror: Option<Spanned<Mirror>>,
+}
+
+/// Conditions that must all hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteMatch {
+    /// What the path must be, without its query.
+    pub uri: Option<Spanned<StringMatch>>,
+    /// What the method must be.
+    pub method: Option<Spanned<StringMatch>>,
+    /// What headers must be.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Spanned<StringMatch>>,
+    /// What headers must not be.
+    #[serde(default)]
+    pub without_headers: BTreeMap<String, Spanned<StringMatch>>,
+    /// What parameters of the query must be.
+    #[serde(default)]
+    pub query_params: BTreeMap<String, Spanned<StringMatch>>,
 }
 
 /// What the path of a request becomes.
