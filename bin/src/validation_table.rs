@@ -70,33 +70,8 @@ fn figures(validation: &Validation) -> Vec<Vec<String>> {
 
 /// The figures of groups of users and kinds of requests.
 fn groups(groups: &[GroupRow]) -> Vec<Vec<String>> {
-    let head = [
-        "",
-        "requests",
-        "figure",
-        "measured",
-        "95 %",
-        "simulated",
-        "95 %",
-        "difference",
-        "beyond the interval",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for group in groups {
-        rows.extend(group.figures.iter().map(|row| {
-            vec![
-                group.name(),
-                group.requests.to_string(),
-                row.figure.name().to_owned(),
-                value(row, row.measured.value),
-                interval(row, &row.measured),
-                value(row, row.simulated.value),
-                interval(row, &row.simulated),
-                texts::signed_error(row.figure, row.difference),
-                texts::error(row.figure, row.error),
-            ]
-        }));
-    }
+    let mut rows = vec![texts::GROUP_HEAD.map(str::to_owned).to_vec()];
+    rows.extend(texts::group_rows(groups).map(|it| it.to_vec()));
     rows
 }
 

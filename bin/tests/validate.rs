@@ -329,6 +329,14 @@ fn groups_of_users_and_kinds_of_requests_have_figures_of_their_own() {
     }
     // One of 80 requests failed, all of them who bought near.
     assert!((figure(7, "failed", "measured") - 0.1).abs() < 1e-9 && figure(4, "failed", "measured") == 0.0);
-    let shown = text(&validate(&["--arrivals", "scenario"]).stdout);
+    let out = directory.path().join("out");
+    let shown = text(&validate(&["--arrivals", "scenario", "--out", out.to_str().unwrap()]).stdout);
     assert!(shown.contains("by users and kinds of requests") && shown.contains("near, buy"), "{shown}");
+    let page = std::fs::read_to_string(out.join("validation.html")).unwrap();
+    for group in groups {
+        let name = ["users", "request"].map(|key| group[key].as_str().unwrap_or_default());
+        let name = name.join(if name.contains(&"") { "" } else { ", " });
+        let row = format!("<td class=\"\">{name}</td><td class=\"\">{}</td>", group["requests"]);
+        assert_eq!(page.matches(&row).count(), 6, "{row}: {page}");
+    }
 }

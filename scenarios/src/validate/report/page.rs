@@ -91,6 +91,10 @@ fn section(html: &mut String, name: &str, validation: &Validation) {
         );
     }
     figures(html, validation);
+    if !validation.groups.is_empty() {
+        html.push_str("<h3>Users and kinds of requests</h3>");
+        table(html, &texts::GROUP_HEAD, texts::group_rows(&validation.groups).map(|it| it.to_vec()));
+    }
     if !validation.services.is_empty() {
         html.push_str("<h3>Services</h3>");
         services(html, &validation.services);

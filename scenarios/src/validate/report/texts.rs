@@ -1,7 +1,8 @@
 //! Values, errors and verdicts as people read them, and a suite as lines of a table.
 
 use crate::analysis::value::Value;
-use crate::validate::figures::{FigureKey, Unit};
+use crate::validate::figures::{FigureKey, Row, Unit};
+use crate::validate::groups::GroupRow;
 use crate::validate::run::Validation;
 use crate::validate::suite::run::{Finished, Report};
 use crate::validate::suite::schema::Mark;
@@ -145,6 +146,29 @@ fn cell(validation: &Validation, key: FigureKey) -> String {
         _ => format!("{:+.1}", row.difference * 100.0),
     };
     text + mark
+}
+
+/// The columns of [`group_rows`].
+pub const GROUP_HEAD: [&str; 9] =
+    ["", "requests", "figure", "measured", "95 %", "simulated", "95 %", "difference", "beyond the interval"];
+
+/// The figures of groups of users and kinds of requests, a row for each.
+pub fn group_rows(groups: &[GroupRow]) -> impl Iterator<Item = [String; 9]> {
+    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let cells = move |group: &GroupRow, row: &Row| {
+        [
+            group.name(),
+            group.requests.to_string(),
+            row.figure.name().to_owned(),
+            value(row.figure, row.measured.value),
+            or_dash(interval(row.figure, &row.measured)),
+            value(row.figure, row.simulated.value),
+            or_dash(interval(row.figure, &row.simulated)),
+            signed_error(row.figure, row.difference),
+            error(row.figure, row.error),
+        ]
+    };
+    groups.iter().flat_map(move |group| group.figures.iter().map(move |row| cells(group, row)))
 }
 
 /// What a suite came to, in sentences.
