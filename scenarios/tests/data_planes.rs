@@ -283,6 +283,9 @@ fn what_another_strategy_follows_belongs_to_a_comparison() {
         said[0].contains("strategy `none`: nothing follows mesh.ztunnel (needs ambient mode);"),
         "{said:?}"
     );
+    let of_both = told("[mesh.ztunnel]\nrequest = \"1ms\"\n");
+    assert_eq!(of_both.len(), 1, "{of_both:?}");
+    assert!(of_both[0].starts_with("strategies `mesh`, `none`: nothing follows mesh.ztunnel"), "{of_both:?}");
 }
 
 /// A caller of one worker process and four servers.

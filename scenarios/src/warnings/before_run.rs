@@ -2,6 +2,8 @@
 
 use super::farther_first::farther_first;
 use super::federation::of_federation;
+use super::joined::takes_in;
+use super::spread::spread;
 use super::warning::Warning;
 use crate::analysis::demand::demand_ms_per_request;
 use crate::analysis::workloads::CpuBound;
@@ -45,23 +47,7 @@ pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
                 continue;
             }
         }
-        let Warning::NeverEjects { strategies, services, percent } = &warning else {
-            // One work model serves all strategies.
-            if !matches!(warning, Warning::WorkModel { .. }) || !all.contains(&warning) {
-                all.push(warning);
-            }
-            continue;
-        };
-        let same = |other: &&mut Warning| matches!(other, Warning::NeverEjects { percent: theirs, .. } if theirs == percent);
-        if let Some(Warning::NeverEjects { strategies: theirs, services: known, .. }) =
-            all.iter_mut().find(same)
-        {
-            theirs.extend(strategies.iter().filter(|it| !theirs.contains(it)).cloned().collect::<Vec<_>>());
-            for (service, &count) in services {
-                let most = known.entry(service.clone()).or_default();
-                *most = count.max(*most);
-            }
-        } else {
+        if !all.iter_mut().any(|it| takes_in(it, &warning)) {
             all.push(warning);
         }
     }
@@ -85,6 +71,7 @@ pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(failover_without_detection(resolved));
         warnings.extend(unknown_traffic_distribution(resolved));
         warnings.extend(farther_first(resolved));
+        warnings.extend(spread(resolved));
         warnings.extend(subsets_without_pods(resolved));
     }
     warnings.extend(lost_for_ever(resolved));
@@ -119,8 +106,8 @@ fn lost_for_ever(resolved: &Resolved) -> Option<Warning> {
 fn without_effect(resolved: &Resolved) -> Option<Warning> {
     let idle = resolved.plane_keys.iter().filter(|it| !it.has_effect);
     let keys: Vec<_> = idle.map(|it| (it.path.clone(), it.needs)).collect();
-    let strategy = resolved.strategy.clone();
-    (!keys.is_empty()).then_some(Warning::WithoutEffect { strategy, keys })
+    let strategies = vec![resolved.strategy.clone()];
+    (!keys.is_empty()).then_some(Warning::WithoutEffect { strategies, keys })
 }
 
 /// Services that need more CPU than they have: on average, or at the peak of the load.

@@ -122,7 +122,7 @@ fn nearest(topology: &Topology, some: impl Iterator<Item = ClusterId>) -> Neares
 }
 
 /// The services that each cluster's users and pods call.
-fn called(description: &Description) -> Table<ClusterId, BTreeSet<ServiceId>> {
+pub(super) fn called(description: &Description) -> Table<ClusterId, BTreeSet<ServiceId>> {
     let application = &description.application;
     let service_of = |endpoint: EndpointId| application.endpoints[endpoint].service;
     let mut by_service: Table<ServiceId, BTreeSet<ServiceId>> =

@@ -4,6 +4,8 @@ mod after_run;
 mod before_run;
 mod farther_first;
 mod federation;
+mod joined;
+mod spread;
 mod warning;
 
 pub use after_run::after_run;

@@ -55,8 +55,8 @@ pub enum Warning {
     },
     /// Keys that nothing follows under a data plane.
     WithoutEffect {
-        /// Under which strategy.
-        strategy: String,
+        /// Under which strategies.
+        strategies: Vec<String>,
         /// Which, each with what would follow it.
         keys: Vec<(String, &'static str)>,
     },
@@ -103,6 +103,15 @@ pub enum Warning {
         nearest: String,
         /// Round trip to it (ms).
         nearest_ms: f64,
+    },
+    /// Callers that ask all clusters for what their own has, too.
+    SpreadOverClusters {
+        /// Under which strategies.
+        strategies: Vec<String>,
+        /// For which services.
+        services: Vec<String>,
+        /// Where such callers are.
+        from: String,
     },
     /// A route to a subset that no rule defines, or that selects no pod.
     SubsetWithoutPods {
@@ -330,26 +339,25 @@ impl fmt::Display for Warning {
                 "--set {path} wins over what strategy `{strategy}` says there; choose the strategies that it leaves \
                  alone with --strategy"
             ),
-            Self::WithoutEffect { strategy, keys } => {
+            Self::WithoutEffect { strategies, keys } => {
                 let say = |(path, needs): &(String, &str)| format!("{path} (needs {needs})");
                 let keys: Vec<String> = keys.iter().map(say).collect();
                 write!(
                     f,
-                    "strategy `{strategy}`: nothing follows {}; take out what is not meant, or give it \
-                     what it needs",
+                    "{}: nothing follows {}; take out what is not meant, or give it what it needs",
+                    named(strategies),
                     keys.join(", ")
                 )
             }
             Self::NeverEjects { strategies, services, percent } => {
-                let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
                 let names: Vec<&str> = services.keys().map(String::as_str).collect();
                 let most = services.values().max().copied().unwrap_or(0);
                 write!(
                     f,
-                    "{plural} `{}`: outlier detection never ejects an endpoint of {}: {percent} % of {most} or \
+                    "{}: outlier detection never ejects an endpoint of {}: {percent} % of {most} or \
                      fewer is none; if it is to, write max_ejection_percent = 100, or \
                      mesh.outlier_detection.always_eject_one_host = true",
-                    strategies.join("`, `"),
+                    named(strategies),
                     names.join(", ")
                 )
             }
@@ -404,6 +412,15 @@ impl fmt::Display for Warning {
                  load_balancer.locality_lb_setting.failover_priority or .distribute into the traffic_policy"
                 )
             }
+            Self::SpreadOverClusters { strategies, services, from } => write!(
+                f,
+                "{}: callers ask the pods of all clusters in turn for {}, though some are in their own, as in `{from}`: \
+                 Istio prefers near ones only where it looks for failures; write outlier_detection = {{ \
+                 consecutive_5xx_errors = 5 }} into the traffic_policy, or, if it is meant, mesh.locality_lb_setting.enabled \
+                 = false",
+                named(strategies),
+                services.join(", ")
+            ),
             Self::SubsetWithoutPods { strategy, service, subset, is_defined: false, at } => write!(
                 f,
                 "strategy `{strategy}`: from {at} s on a route leads to subset `{subset}` of `{service}`, which has none of \
@@ -513,4 +530,10 @@ impl fmt::Display for Warning {
             ),
         }
     }
+}
+
+/// Strategies by their names.
+fn named(strategies: &[String]) -> String {
+    let plural = if strategies.len() == 1 { "strategy" } else { "strategies" };
+    format!("{plural} `{}`", strategies.join("`, `"))
 }
