@@ -70,6 +70,10 @@ fn a_missed_objective_is_marked_and_ends_with_1_where_it_is_enforced() {
     let sweep = ["sweep", path, "-q", "--enforce", "--set", "services.shop.endpoints.buy.wait=10ms,100ms"];
     let (code, text) = code_and_text(&sweep);
     assert_eq!((code, text.matches("misses buy: p95 (holds in 0 of 2)").count()), (Some(1), 1), "{text}");
+    // The table marks it, at the point where it is so.
+    let marked: Vec<&str> = text.lines().filter(|line| line.ends_with(" !")).collect();
+    assert!(marked.len() == 1 && marked[0].starts_with("100ms "), "{text}");
+    assert!(text.contains("! misses an objective"), "{text}");
     let none = ["run", path, "-q", "--enforce", "--set", "objective=[]"];
     let (code, text) = code_and_text(&none);
     assert!(code == Some(2) && text.contains("--enforce: the scenario has no objective"), "{text}");

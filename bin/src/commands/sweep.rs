@@ -7,7 +7,7 @@ use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table::{align, fitted};
 use meshsim_scenarios::analysis::objectives::Judged;
-use meshsim_scenarios::analysis::summary::Summary;
+use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::BestOfPoints;
 use meshsim_scenarios::experiment::axes::{Axis, Combine};
 use meshsim_scenarios::experiment::compare::ComparisonPlan;
@@ -255,8 +255,8 @@ impl Shown {
         self.count += 1;
         if !self.json {
             if (1..=GRID_AXES).contains(&varied(sweep).count()) {
-                let means = summary.strategies.iter().map(|it| (it.name.clone(), it.latency_ms.mean.value));
-                self.means.push(PointMeans { values: point.values.clone(), means: means.collect() });
+                let means = summary.strategies.iter().map(Mean::of).collect();
+                self.means.push(PointMeans { values: point.values.clone(), means });
             }
             let name = name(sweep, point);
             self.best.add(&name, summary);
@@ -274,7 +274,10 @@ impl Shown {
         if self.json {
             return "\n]\n".to_owned();
         }
-        let grids = if self.means.is_empty() { String::new() } else { grids(sweep, &self.means) };
+        let mut grids = if self.means.is_empty() { String::new() } else { grids(sweep, &self.means) };
+        if !grids.is_empty() && self.misses {
+            grids += "! misses an objective\n\n";
+        }
         fitted(&format!("\n{grids}{}\n", self.best.sentence()))
     }
 }
@@ -287,32 +290,51 @@ fn varied(sweep: &Sweep) -> impl Iterator<Item = usize> {
     sweep.axes.iter().enumerate().filter(|(_, axis)| axis.values.len() > 1).map(|(index, _)| index)
 }
 
-/// Mean latencies at a point, by strategy (ms).
+/// Mean latencies at a point, by strategy.
 struct PointMeans {
     values: Vec<String>,
-    means: Vec<(String, f64)>,
+    means: Vec<Mean>,
+}
+
+/// The mean latency of a strategy.
+struct Mean {
+    strategy: String,
+    ms: f64,
+    /// Whether an objective does not hold.
+    misses: bool,
+}
+
+impl Mean {
+    fn of(strategy: &Strategy) -> Self {
+        let misses = strategy.objectives.iter().any(|it| !it.holds);
+        Self { strategy: strategy.name.clone(), ms: strategy.latency_ms.mean.value, misses }
+    }
+
+    fn cell(&self) -> String {
+        let number = if self.ms.is_finite() { format!("{:.1}", self.ms) } else { "-".to_owned() };
+        number + if self.misses { " !" } else { "" }
+    }
 }
 
 /// Mean latencies: of two axes that cross a grid per strategy, else a row per point and a column per strategy.
 fn grids(sweep: &Sweep, points: &[PointMeans]) -> String {
-    let number = |mean: f64| if mean.is_finite() { format!("{mean:.1}") } else { "-".to_owned() };
     let axes: Vec<usize> = varied(sweep).collect();
     let ([first, second], Combine::Cross) = (&axes[..], sweep.combine) else {
         let paths = axes.iter().map(|&index| sweep.axes[index].path.clone());
-        let head = paths.chain(points[0].means.iter().map(|(name, _)| format!("{name} [ms]"))).collect();
+        let head = paths.chain(points[0].means.iter().map(|it| format!("{} [ms]", it.strategy))).collect();
         let row = |it: &PointMeans| {
             let values = axes.iter().map(|&index| it.values[index].clone());
-            values.chain(it.means.iter().map(|(_, mean)| number(*mean))).collect()
+            values.chain(it.means.iter().map(Mean::cell)).collect()
         };
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(points.iter().map(row)).collect();
         return align(&rows) + "\n";
     };
     let [rows, columns] = [first, second].map(|index| &sweep.axes[*index]);
     let mut text = String::new();
-    for (index, (strategy, _)) in points[0].means.iter().enumerate() {
+    for (index, Mean { strategy, .. }) in points[0].means.iter().enumerate() {
         let at = |row: &String, column: &String| {
             let found = points.iter().find(|it| it.values[*first] == *row && it.values[*second] == *column);
-            found.map_or_else(|| "-".to_owned(), |it| number(it.means[index].1))
+            found.map_or_else(|| "-".to_owned(), |it| it.means[index].cell())
         };
         let head = std::iter::once(rows.path.clone()).chain(columns.values.iter().cloned()).collect();
         let row = |value: &String| {
@@ -392,13 +414,17 @@ fn lines(point: &str, summary: &Summary) -> String {
             format!("  {:+8.1} against {}{interval}", difference.value, paired.baseline)
         });
         let replications = f64::from(summary.run.replications);
-        let of_missed = |it: &Judged| {
+        let said = |it: &Judged| {
             format!("{} (holds in {:.0} of {replications})", it.name(), it.probability * replications)
         };
-        let missed: Vec<String> = it.objectives.iter().filter(|it| !it.holds).map(of_missed).collect();
-        let missed =
-            if missed.is_empty() { String::new() } else { format!("  misses {}", missed.join(", ")) };
-        let _ = writeln!(text, "  {:<16} {:9.1} ms{against}{missed}", it.name, it.latency_ms.mean.value);
+        let listed = |what: &str, is_so: fn(&Judged) -> bool| {
+            let all: Vec<String> = it.objectives.iter().filter(|it| is_so(it)).map(said).collect();
+            if all.is_empty() { String::new() } else { format!("  {what} {}", all.join(", ")) }
+        };
+        let missed = listed("misses", |it| !it.holds);
+        let doubtful = listed("hardly keeps", |it| it.holds && it.probability < 1.0);
+        let mean = it.latency_ms.mean.value;
+        let _ = writeln!(text, "  {:<16} {mean:9.1} ms{against}{missed}{doubtful}", it.name);
     }
     text
 }
