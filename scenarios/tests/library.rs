@@ -264,6 +264,34 @@ fn the_frontend_of_online_boutique_is_not_moved_alone() {
     assert_within(share("checkout"), 0.025..=0.047);
 }
 
+/// Reports without sidecars are served in plain text, reset by servers that are STRICT, and denied by a bank that asks who they
+/// are; what shoppers do is encrypted, by four proxies to browse and eight to buy.
+#[test]
+fn who_has_no_certificate_is_refused_where_one_is_asked_for() {
+    let summary = run("access-control", 2, &[]);
+    let failed = |name: &str, users: &str| {
+        let requests = &find(&summary, name).users[users].requests;
+        requests.failed.values().sum::<u64>() as f64 / requests.offered as f64
+    };
+    for name in ["permissive", "no-mtls", "strict", "policies"] {
+        assert_eq!(failed(name, "shoppers"), 0.0, "{name}");
+    }
+    assert_eq!([failed("permissive", "auditors"), failed("no-mtls", "auditors")], [0.0; 2]);
+    assert_within(failed("strict", "auditors"), 0.999..=1.0);
+    assert_within(failed("policies", "auditors"), 0.48..=0.52);
+    let counted = |name: &str, service: &str, counter: &str| {
+        find(&summary, name).proxy_counters["edge"][service].get(counter).copied().unwrap_or(0)
+    };
+    assert!(counted("strict", "bank", "no_filter_chain_match") > 1_000);
+    assert!(counted("policies", "bank", "rbac_denied") > 1_000);
+    assert_eq!([counted("policies", "stock", "rbac_denied"), counted("permissive", "bank", "rbac_denied")], [0; 2]);
+    // 64/s pass four proxies, two of them with 20 kB, and 16/s eight: 35 us each, and 1 us per kB.
+    let proxies = |name: &str| find(&summary, name).proxy_cpu_seconds_per_second["edge"].value;
+    let expected = (64.0 * (4.0 * 35.0 + 40.0) + 16.0 * 8.0 * 35.0) / 1e6;
+    let encrypts = proxies("permissive") - proxies("no-mtls");
+    assert!((encrypts / expected - 1.0).abs() < 0.1, "{encrypts} cores, not {expected}");
+}
+
 /// Of a service in a cluster: ready pods in the mean, and the most at a time.
 fn pods(strategy: &Strategy, service: &str, cluster: &str) -> (f64, u32) {
     let workload = &strategy.workloads[service][cluster];
