@@ -284,7 +284,10 @@ fn who_has_no_certificate_is_refused_where_one_is_asked_for() {
     };
     assert!(counted("strict", "bank", "no_filter_chain_match") > 1_000);
     assert!(counted("policies", "bank", "rbac_denied") > 1_000);
-    assert_eq!([counted("policies", "stock", "rbac_denied"), counted("permissive", "bank", "rbac_denied")], [0; 2]);
+    assert_eq!(
+        [counted("policies", "stock", "rbac_denied"), counted("permissive", "bank", "rbac_denied")],
+        [0; 2]
+    );
     // 64/s pass four proxies, two of them with 20 kB, and 16/s eight: 35 us each, and 1 us per kB.
     let proxies = |name: &str| find(&summary, name).proxy_cpu_seconds_per_second["edge"].value;
     let expected = (64.0 * (4.0 * 35.0 + 40.0) + 16.0 * 8.0 * 35.0) / 1e6;

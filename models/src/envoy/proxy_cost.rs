@@ -63,12 +63,15 @@ pub struct ProxyMemory {
 impl ProxyCost {
     /// With a feature on.
     #[must_use]
-    pub fn with(mut self, extra: ExtraCost) -> Self {
-        self.request += extra.time;
-        self.response += extra.time;
-        self.cpu += extra.cpu;
-        self.cpu_per_kb += extra.cpu_per_kb;
-        self
+    pub fn with(self, extra: ExtraCost) -> Self {
+        // Nothing is changed in place: rustc 1.95 takes the changed value for the one before, where that is used again.
+        Self {
+            request: self.request + extra.time,
+            response: self.response + extra.time,
+            cpu: self.cpu + extra.cpu,
+            cpu_per_kb: self.cpu_per_kb + extra.cpu_per_kb,
+            ..self
+        }
     }
 }
 

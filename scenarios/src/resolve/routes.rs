@@ -47,7 +47,7 @@ pub(super) fn resolve(
     let blocks: Vec<Block<'_>> = route_blocks::of(routes).collect();
     let name = around.services[own.index()];
     if let Some(too_many) = blocks.get(ROUTES_MAX) {
-        let message = format!("service `{name}` has {} routes, blocks of match counted", blocks.len());
+        let message = format!("service `{name}` has {} routes", blocks.len());
         check.problem(message, too_many.route.span(), format!("at most {ROUTES_MAX} are simulated"));
         return Vec::new();
     }

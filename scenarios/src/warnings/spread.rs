@@ -22,7 +22,8 @@ pub(super) fn spread(resolved: &Resolved) -> Option<Warning> {
     for it in description.deployments.iter().filter(|it| it.replicas > 0) {
         clusters.entry(description.front_of(it.service)).or_default().insert(it.cluster);
     }
-    let is_here = |from, service| clusters.get(&service).is_some_and(|all| all.len() > 1 && all.contains(&from));
+    let is_here =
+        |from, service| clusters.get(&service).is_some_and(|all| all.len() > 1 && all.contains(&from));
     let called = called(description);
     let calls = called.enumerate().flat_map(|(from, services)| services.iter().map(move |&it| (from, it)));
     let spread: Vec<(ClusterId, ServiceId)> =
