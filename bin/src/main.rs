@@ -9,7 +9,7 @@ mod progress;
 mod table;
 mod validation_table;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use exit_code::Code;
 use failure::Outcome;
 use meshsim_scenarios::problem::Problem;
@@ -20,11 +20,17 @@ use std::process::ExitCode;
 ///
 /// SCENARIO is the name of a library scenario or the path of a TOML file.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "Examples:
+  meshsim compare fluidos-mesh                  which services to offload
+  meshsim init my.toml                          a first scenario of one's own
+  meshsim sweep fluidos-mesh --set links.edge1-cloud.rtt=20ms,80ms,160ms
+  meshsim drill edge-outage --only 'link:*'     what a cut link does to each strategy";
 
 #[derive(Subcommand)]
 enum Command {
@@ -48,6 +54,12 @@ enum Command {
     Check(commands::check::Args),
     /// List the library scenarios, or print one
     Library(commands::library::Args),
+    /// Write a first scenario of one's own, to be changed
+    Init(commands::init::Args),
+    /// Print what completes commands in a shell
+    Completions(commands::completions::Args),
+    /// Write the manual pages
+    Man(commands::man::Args),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +88,9 @@ fn exec(command: &Command) -> Outcome<Code> {
         Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Check(args) => commands::check::exec(args),
         Command::Library(args) => commands::library::exec(args),
+        Command::Init(args) => commands::init::exec(args),
+        Command::Completions(args) => commands::completions::exec(args, Arguments::command()),
+        Command::Man(args) => commands::man::exec(args, Arguments::command()),
     }
 }
 

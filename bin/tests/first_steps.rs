@@ -28,6 +28,45 @@ fn a_scenario_of_the_library_can_be_saved_anywhere_and_checked() {
 }
 
 #[test]
+fn a_first_scenario_is_written_and_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let model = meshsim(&["library", "ten-services.workmodel.json"]).stdout;
+    std::fs::write(path("model.json"), model).unwrap();
+    let (own, from) = (path("own.toml"), path("from.toml"));
+    let model = path("model.json");
+    for (file, arguments) in [(&own, vec!["init", &own]), (&from, vec!["init", &from, "--from", &model])] {
+        let output = meshsim(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(text(&meshsim(&["check", file]).stderr), "", "{file}");
+        let shorter = ["--set", "run.duration=20s", "--replications", "2", "--quiet"];
+        let compared = meshsim(&[&["compare", file.as_str()][..], &shorter].concat());
+        assert!(compared.status.success(), "{}", text(&compared.stderr));
+        let table = text(&compared.stdout);
+        assert!(["cloud-only", "entry", "all"].iter().all(|name| table.contains(name)), "{table}");
+    }
+    // What is there is not written over.
+    let said = refusal(&["init", &own]);
+    assert!(said.contains("is there already"), "{said}");
+    assert!(refusal(&["init", &path("x.toml"), "--from", &own]).contains("own.toml"), "{said}");
+    assert!(!directory.path().join("x.toml").exists());
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let directory = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&meshsim(&["completions", shell]).stdout);
+        assert!(script.contains("replications") && script.contains("calibrate"), "{shell}");
+    }
+    assert!(meshsim(&["man", directory.path().to_str().unwrap()]).status.success());
+    for page in ["meshsim.1", "meshsim-compare.1", "meshsim-drill.1"] {
+        assert!(std::fs::read_to_string(directory.path().join(page)).unwrap().contains(".SH"), "{page}");
+    }
+    assert!(refusal(&["man", "no/such/directory"]).contains("make it first"));
+}
+
+#[test]
 fn the_list_says_what_each_scenario_is_about() {
     let list = text(&meshsim(&["library"]).stdout);
     let line = list.lines().find(|line| line.starts_with("retry-storm ")).unwrap();

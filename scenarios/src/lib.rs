@@ -64,6 +64,7 @@ pub mod resolve;
 pub mod results;
 pub mod scenario;
 pub mod schema;
+pub mod starter;
 mod templates;
 pub mod traces;
 pub mod validate;
