@@ -59,7 +59,10 @@ fn with_work_model(path: &str, application: &Application, entries: &[String]) ->
     let names = names.join(", ").replace(char::is_control, " ");
     let mut text = format!("{head}# What the services do and call is in the work model: {names}.\n");
     let _ = write!(text, "[application]\nworkmodel = {}\n", quoted(path));
-    text.push_str("cpu_limit = \"4000m\"              # of a pod; the work model's own where it has one\n\n");
+    if application.services.iter().all(|service| service.cpu_limit.is_none()) {
+        text.push_str("cpu_limit = \"4000m\"              # of a pod, for the work model says none\n");
+    }
+    text.push('\n');
     text + &rest.replace("\"front\"", &quoted(&entries[0]))
 }
 
