@@ -139,6 +139,11 @@ pub enum Purpose {
     GatewayResponse = 83,
     /// When Prometheus scrapes a cluster first (`telemetry/central`). Entity draw: cluster.
     CentralScrape = 84,
+    /// When each of the checks of a peer begins (`world/timeline`). Entity draw: cluster, by the peer and the check.
+    PeerCheck = 85,
+    /// Does a link lose a ping, or its answer? (`cluster/control/peer_checks`) Entity draw: cluster, by the peer, the ping and
+    /// the direction.
+    PingLoss = 86,
 }
 
 /// The roots of all addresses of one replication.

@@ -658,7 +658,7 @@ fn a_node_that_is_lost_is_noticed_and_its_pods_are_replaced() {
     let record = run(&with_a_lost_node(500, None), 0);
     let [unknown] = decided(&record, |it| matches!(it, What::NodeUnknown(1)))[..] else { panic!() };
     assert!((140.0..155.0).contains(&unknown), "{unknown}");
-    let [tainted] = decided(&record, |it| matches!(it, What::NodeTainted(1)))[..] else { panic!() };
+    let [tainted] = decided(&record, |it| matches!(it, What::NodeTainted(1, _)))[..] else { panic!() };
     assert!((tainted - unknown - 5.0).abs() < 0.01);
     let [evicted] = decided(&record, |it| matches!(it, What::PodEvicted(_)))[..] else { panic!() };
     assert!((evicted - tainted - 300.0).abs() < 1e-9);
@@ -720,7 +720,7 @@ fn a_zone_that_loses_most_of_its_nodes_evicts_nothing() {
         let count = |is_it: fn(&What) -> bool| decided(&record, is_it).len();
         (
             count(|it| matches!(it, What::NodeUnknown(_))),
-            count(|it| matches!(it, What::NodeTainted(_))),
+            count(|it| matches!(it, What::NodeTainted(..))),
             count(|it| matches!(it, What::PodEvicted(_))),
         )
     };

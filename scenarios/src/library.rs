@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 32] = [
+const SCENARIOS: [Entry; 33] = [
     ("access-control", include_str!("../library/access-control.toml")),
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
@@ -17,6 +17,7 @@ const SCENARIOS: [Entry; 32] = [
     ("gateway-saturation", include_str!("../library/gateway-saturation.toml")),
     ("istio-circuit-breaking", include_str!("../library/istio-circuit-breaking.toml")),
     ("istiod-storm", include_str!("../library/istiod-storm.toml")),
+    ("liqo-1194", include_str!("../library/liqo-1194.toml")),
     ("liqo-1353", include_str!("../library/liqo-1353.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("metro", include_str!("../library/metro.toml")),

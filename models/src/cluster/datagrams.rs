@@ -22,6 +22,7 @@ use super::crossing::Crossing;
 use super::message::{Body, Message, Request, Response};
 use super::network::Network;
 use super::outbound::Outbound;
+use super::outbound::blackhole::caller_pod;
 use super::outbound::hop::{AttemptPhase, Hop};
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, FlowId, PodId};
@@ -47,9 +48,19 @@ impl Outbound {
         self.sends_without_connection(at, hop);
     }
 
+    /// Whether a datagram to or from the caller of a hop is swallowed before it leaves the caller's node or gets there.
+    #[cold]
+    pub(super) fn swallows_datagram(&self, at: &Around<'_>, hop: Handle<Hop>) -> bool {
+        at.topology.swallows()
+            && caller_pod(at, self.hop(hop)).is_some_and(|caller| at.is_swallowing(caller, at.now))
+    }
+
     /// An answer has come in a datagram.
     #[cold]
     pub(super) fn datagram_arrives(&mut self, at: &mut Around<'_>, response: &Response) {
+        if self.swallows_datagram(at, response.hop) {
+            return;
+        }
         let state = self.hop_mut(response.hop);
         state.answer = response.answer;
         state.phase = AttemptPhase::Answered;

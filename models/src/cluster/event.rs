@@ -3,7 +3,7 @@
 use super::crossing::{Crossing, Sending};
 use super::inbound::call::Call;
 use super::message::{Message, Response};
-use super::news::{IstiodStep, News};
+use super::news::{IstiodStep, News, PeerStep};
 use super::outbound::hop::{ClientConnection, Hop};
 use crate::compute::ComputeEvent;
 use crate::ids::{PodId, PopulationId, ProxyId, RouteId, UpstreamId};
@@ -118,6 +118,8 @@ pub enum Event {
     ApiServerTells(News),
     /// The istiod of this cluster goes on with its pushes.
     IstiodSteps(IstiodStep),
+    /// How a peer is watched goes on.
+    PeerIsWatched(PeerStep),
     /// The gateways of this cluster die.
     GatewaysDie,
     /// The istiod of this cluster dies.

@@ -348,6 +348,7 @@ impl Dispatcher<'_> {
             Event::PodAdvances { slot, generation } => self.pod_advances(slot as usize, generation),
             Event::ApiServerTells(news) => to!(self.control.api_server_tells(news)),
             Event::IstiodSteps(step) => to!(self.control.istiod_steps(step)),
+            Event::PeerIsWatched(step) => to!(self.control.watches_peer(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::CentrallyScraped => to!(self.control.scrape_centrally(self.owners.inbound.cells())),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),

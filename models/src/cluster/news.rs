@@ -95,10 +95,24 @@ pub enum ShadowNews {
         /// Which.
         name: ShadowName,
     },
+    /// The provider's API server does not answer.
+    Unavailable {
+        /// Which.
+        name: ShadowName,
+    },
     /// It is ready.
     Ready {
         /// Which.
         name: ShadowName,
+        /// What runs of it at the provider.
+        pod: PodId,
+    },
+    /// Its EndpointSlice says whether it is ready.
+    Condition {
+        /// Which.
+        name: ShadowName,
+        /// Whether it is.
+        ready: bool,
     },
     /// It has ended.
     Ended {
@@ -146,4 +160,34 @@ pub enum IstiodStep {
         /// How often the istiod had died before.
         life: u8,
     },
+}
+
+/// A step of how a cluster watches one of its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerStep {
+    /// The peer, as the cluster counts them.
+    pub peer: u16,
+    /// What is due.
+    pub check: PeerCheck,
+}
+
+/// What is due of how a peer is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerCheck {
+    /// A ping leaves through the tunnel.
+    Ping,
+    /// The answer to a ping is there, which was sent as this many before it, from 0.
+    Pong(u32),
+    /// The observer of the tunnel looks.
+    Look,
+    /// The peer's API server is asked whether it lives.
+    Ask,
+    /// That question ends: whether with an answer.
+    Answer(bool),
+    /// The virtual kubelet reads what is believed of the API server.
+    KubeletPing,
+    /// It renews the lease of its node.
+    Lease,
+    /// It posts the status of its node if nothing has happened for a while.
+    Status,
 }

@@ -295,6 +295,12 @@ impl Outages {
         self.istiods.of(cluster.0)
     }
 
+    /// Whether any API server is ever down.
+    #[must_use]
+    pub fn stop_api_servers(&self) -> bool {
+        !self.api_servers.is_empty()
+    }
+
     /// From when on the API server of a cluster answers, at `now` or later; never is [`SimTime::MAX`].
     #[must_use]
     #[inline]

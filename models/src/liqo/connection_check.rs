@@ -63,6 +63,12 @@ impl ConnectionCheck {
         Self { settings, is_connected, answered, round_trip }
     }
 
+    /// Whether the tunnel is believed to be up.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
     /// The answer to a ping that was sent at `sent` arrives: tells whether the tunnel is up only now.
     pub fn is_answered(&mut self, sent: SimTime, now: SimTime) -> bool {
         if sent < self.answered {

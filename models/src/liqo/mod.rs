@@ -9,8 +9,9 @@
 //! and `gateway`.
 //!
 //! # Assumptions
-//! In runs `cluster` asks `quota`, `virtual_node`, `namespace_offloading`, `pod_mutation`, `settings` and `gateway`; what a slice
-//! is by default is in `resource_slice`. Vectors run the others.
+//! In runs nobody asks who decides about a slice (`resource_slice::decide`: all are granted), which clusters get a namespace's twin and
+//! how it is called (`namespace_offloading`: all, by one name, as Istio needs), nor for addresses (`endpoint_reflection`: networks
+//! do not overlap). Vectors run these.
 
 pub mod api_server_check;
 pub mod connection_check;

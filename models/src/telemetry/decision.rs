@@ -9,6 +9,7 @@ use crate::faults::outage::Outage;
 use crate::faults::pod::PodFault;
 use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId};
 use crate::istiod::push_kind::PushKind;
+use crate::kubernetes::node_lifecycle::NodeTaint;
 use crate::kubernetes::zone_state::ZoneState;
 use crate::users::population::Move;
 use meshsim_core::SimTime;
@@ -41,14 +42,24 @@ pub enum What {
     NodeUnknown(u32),
     /// A kubelet is heard of again.
     NodeReady(u32),
+    /// A virtual kubelet says that its node is not ready.
+    NodeNotReady(u32),
     /// A node gets a taint NoExecute.
-    NodeTainted(u32),
+    NodeTainted(u32, NodeTaint),
     /// A node loses it.
     NodeUntainted(u32),
     /// Nodes of a zone are tainted at another rate.
     ZoneChanged(u32, ZoneState),
     /// A pod is marked as ready or not because of its node.
     PodMarked(PodId, bool),
+    /// An offloaded pod is marked as ready or not because of the node that stands for its provider.
+    OffloadedPodMarked(PodId, bool),
+    /// The tunnel to a peer is believed to be up, or not.
+    TunnelChecked(ClusterId, bool),
+    /// The API server of a peer is believed to answer, or not.
+    ApiServerChecked(ClusterId, bool),
+    /// The endpoints that a consumer reflects here count, or not.
+    ReflectionCounts(ClusterId, bool),
     /// A pod is evicted because of a taint.
     PodEvicted(PodId),
     /// A node is to be drained.
@@ -90,11 +101,16 @@ impl What {
             Self::PodFault(..) | Self::LinkFault(..) | Self::Outage(..) => "fault",
             Self::UsersMove(..) => "users",
             Self::NodeUnknown(_)
-            | Self::NodeTainted(_)
+            | Self::NodeTainted(..)
             | Self::NodeUntainted(_)
             | Self::ZoneChanged(..)
             | Self::PodMarked(_, false) => "node lifecycle controller",
             Self::PodMarked(_, true) | Self::NodeReady(_) => "kubelet",
+            Self::NodeNotReady(_) => "virtual kubelet",
+            Self::OffloadedPodMarked(..) | Self::ReflectionCounts(..) | Self::ApiServerChecked(..) => {
+                "Liqo's controller manager"
+            }
+            Self::TunnelChecked(..) => "Liqo's gateway",
             Self::PodEvicted(_) => "taint eviction controller",
             Self::NodeCordoned(_) | Self::PodDrained(_) | Self::NodeUncordoned(_) => "operator",
             Self::Endpoint(..) => "EndpointSlice controller",
@@ -112,7 +128,12 @@ impl What {
             Self::UsersMove(..) => "moves, on_ingress_loss",
             Self::NodeUnknown(_) => "node-monitor-grace-period",
             Self::NodeReady(_) => "nodeStatusUpdateFrequency",
-            Self::NodeTainted(_) => "NoExecute taint, node-eviction-rate",
+            Self::NodeNotReady(_) => "node condition Ready",
+            Self::OffloadedPodMarked(..) => "offloaded pods of a node that is not ready",
+            Self::TunnelChecked(..) => "connection check, ping loss threshold",
+            Self::ApiServerChecked(..) => "foreign-cluster-ping-interval, -timeout",
+            Self::ReflectionCounts(..) => "endpoint reflection",
+            Self::NodeTainted(..) => "NoExecute taint, node-eviction-rate",
             Self::NodeUntainted(_) => "NoExecute taint",
             Self::ZoneChanged(..) => "unhealthy-zone-threshold",
             Self::PodMarked(..) => "MarkPodsNotReady",

@@ -28,7 +28,40 @@ use crate::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE, taint};
 use crate::multi_network::gateway::EastWestSettings;
 use meshsim_core::Table;
 
+/// A cluster with which another one peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Which.
+    pub cluster: ClusterId,
+    /// Where the other one's pods may run there: which of its nodes for others stands for it.
+    pub provider: Option<usize>,
+    /// Whether its pods may run at the other one.
+    pub is_consumer: bool,
+}
+
 impl Description {
+    /// The clusters with which one peers under Liqo.
+    #[must_use]
+    pub fn peers(&self, here: ClusterId) -> Vec<Peer> {
+        let Some(liqo) = self.liqo() else { return Vec::new() };
+        let mut peers: Vec<Peer> = Vec::new();
+        let mut peer = |cluster, provider: Option<usize>| {
+            let index = peers.iter().position(|it| it.cluster == cluster).unwrap_or_else(|| {
+                peers.push(Peer { cluster, provider: None, is_consumer: false });
+                peers.len() - 1
+            });
+            peers[index].provider = peers[index].provider.or(provider);
+            peers[index].is_consumer |= provider.is_none();
+        };
+        for (number, it) in liqo.providers_of(here).enumerate() {
+            peer(it.provider, Some(number));
+        }
+        for it in liqo.peerings.iter().filter(|it| it.provider == here) {
+            peer(it.consumer, None);
+        }
+        peers
+    }
+
     /// What Liqo is told, where it joins the clusters.
     #[must_use]
     pub const fn liqo(&self) -> Option<&LiqoSettings> {

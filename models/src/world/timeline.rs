@@ -4,7 +4,8 @@
 //! # Models
 //! - Pods that a fault kills, and those that come back and burn CPU when they start.
 //! - EndpointSlices of the cluster that change, because a fault begins or ends.
-//! - Gateways, istiods, API servers and nodes that fail and are back, and who looks after the nodes.
+//! - Gateways, istiods, API servers and nodes that fail and are back.
+//! - Whoever looks after the nodes of a cluster, and after its peers.
 //! - What is changed of Deployments, and that they are there.
 //! - What is changed of the mesh's configuration.
 //! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
@@ -18,10 +19,13 @@
 
 use super::topology::Topology;
 use crate::cluster::event::Event;
-use crate::cluster::news::{EndpointNews, News};
+use crate::cluster::news::{EndpointNews, News, PeerCheck, PeerStep};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
 use crate::ids::{ClusterId, ConfigurationId, PodId};
+use crate::liqo::api_server_check::ApiServerCheckSettings;
+use crate::liqo::connection_check::PingSettings;
+use crate::liqo::virtual_kubelet::VirtualKubeletSettings;
 use meshsim_core::random::{Draw, uniform};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
@@ -59,6 +63,9 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
     }
     if !topology.outages.is_empty() {
         components_fail(&mut known, topology);
+    }
+    for cluster in clusters.ids() {
+        watches_begin(&mut known[cluster], topology, cluster);
     }
     workloads_change(&mut known, topology);
     configuration_changes(&mut known, topology);
@@ -116,10 +123,6 @@ fn components_fail(known: &mut Known, topology: &Topology) {
             events.extend([(dies, Event::IstiodDies), (back, Event::IstiodIsBack)]);
         }
         events.extend(outages.losses_of_api_server(cluster).map(|(_, back)| (back, Event::ApiServerIsBack)));
-        if outages.lose_nodes_of(cluster) {
-            let period = description.kubernetes.node_lifecycle().monitor_period;
-            events.push((first(topology, cluster, Purpose::NodeMonitor, period), Event::NodesChecked));
-        }
         for node in 0..spec.nodes.len() as u32 {
             let posts = |(_, back)| next_renewal(topology, cluster, node, back);
             let losses = outages.losses_of_node(cluster, node).filter(|(_, back)| *back < SimTime::MAX);
@@ -130,6 +133,42 @@ fn components_fail(known: &mut Known, topology: &Topology) {
         }
         known[cluster].known.extend(events.into_iter().filter(|(at, _)| *at < SimTime::MAX));
     }
+}
+
+/// Whoever looks after the nodes of a cluster begins, and after its peers.
+fn watches_begin(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
+    if topology.watches_nodes(cluster) {
+        let period = topology.description.kubernetes.node_lifecycle().monitor_period;
+        known.known.push((first(topology, cluster, Purpose::NodeMonitor, period), Event::NodesChecked));
+    }
+    if !topology.watches_peers() {
+        return;
+    }
+    for (peer, it) in (0..).zip(topology.description.peers(cluster)) {
+        let of_tunnel = [PeerCheck::Ping, PeerCheck::Look];
+        let of_provider = [PeerCheck::Ask, PeerCheck::KubeletPing, PeerCheck::Lease, PeerCheck::Status];
+        let checks = of_tunnel.into_iter().chain(of_provider.into_iter().filter(|_| it.provider.is_some()));
+        known.known.extend(checks.map(|check| {
+            let step = PeerStep { peer, check };
+            (first_check(topology, cluster, step), Event::PeerIsWatched(step))
+        }));
+    }
+}
+
+/// When a check of a peer begins: at a random moment of its period. A virtual kubelet posts its first status that long after
+/// its first ping.
+pub(crate) fn first_check(topology: &Topology, cluster: ClusterId, step: PeerStep) -> SimTime {
+    let kubelet = VirtualKubeletSettings::default();
+    let (number, period) = match step.check {
+        PeerCheck::Ping | PeerCheck::Pong(_) => (0, PingSettings::default().interval),
+        PeerCheck::Look => (1, PingSettings::default().observed_every()),
+        PeerCheck::Ask | PeerCheck::Answer(_) => (2, ApiServerCheckSettings::default().interval),
+        PeerCheck::KubeletPing | PeerCheck::Status => (3, kubelet.ping),
+        PeerCheck::Lease => (4, kubelet.lease),
+    };
+    let address = topology.draws.of_cluster(cluster, 0).child(step.peer.into()).child(number);
+    let begins = SimTime::ZERO + part_of(period, draw(address, Purpose::PeerCheck));
+    if step.check == PeerCheck::Status { begins + kubelet.status } else { begins }
 }
 
 /// A kubelet renews its lease, and looks whether its status has to be posted, so often

@@ -532,7 +532,10 @@ impl Topology {
         let spec = self.upstreams.spec(false, upstream);
         let endpoints = self.at_start(spec.service).len() as u32;
         let ejects = spec.outlier_detection.is_some_and(|it| it.can_eject(endpoints));
-        let changes = !self.faults.is_empty() || !self.outages.is_empty() || self.changing[spec.service];
+        let changes = !self.faults.is_empty()
+            || !self.outages.is_empty()
+            || self.changing[spec.service]
+            || self.watches_peers();
         if ejects || changes { u32::MAX } else { 1 }
     }
 
@@ -606,6 +609,29 @@ impl Topology {
     #[inline]
     pub fn swallows(&self) -> bool {
         self.faults.swallows() || !self.links.are_always_up() || self.outages.lose_nodes()
+    }
+
+    /// Whether anything may happen to the peers of a cluster that Liqo would notice.
+    #[must_use]
+    pub fn watches_peers(&self) -> bool {
+        self.description.liqo().is_some()
+            && (!self.links.are_always_up()
+                || !self.links.are_never_worse()
+                || self.outages.stop_api_servers())
+    }
+
+    /// Whether anything may happen to the nodes of a cluster, those that stand for its providers among them.
+    #[must_use]
+    pub fn watches_nodes(&self, cluster: ClusterId) -> bool {
+        let has_providers =
+            || self.description.liqo().is_some_and(|it| it.providers_of(cluster).next().is_some());
+        self.outages.lose_nodes_of(cluster) || (self.watches_peers() && has_providers())
+    }
+
+    /// Whether the way from a cluster to another one leads over a third.
+    #[must_use]
+    pub fn leads_over(&self, from: ClusterId, to: ClusterId, over: ClusterId) -> bool {
+        from != over && self.way(from, to).any(|(here, _)| here == over)
     }
 
     /// Whether a link on the way from one cluster to another swallows packets at `now`.

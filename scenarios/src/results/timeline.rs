@@ -137,7 +137,13 @@ impl<'a> Names<'a> {
     }
 
     fn node(&self, cluster: ClusterId, node: u32) -> String {
-        format!("node {}-{}", self.description.clusters[cluster].name, node + 1)
+        let spec = &self.description.clusters[cluster];
+        let providers = self.description.liqo().map(|it| it.providers_of(cluster));
+        let provider = (node as usize).checked_sub(spec.nodes.len()).and_then(|it| providers?.nth(it));
+        match provider {
+            Some(peering) => format!("virtual node {}", self.cluster(peering.provider)),
+            None => format!("node {}-{}", spec.name, node + 1),
+        }
     }
 
     /// A pod, as `s1-0 in edge1`.
@@ -204,9 +210,27 @@ impl<'a> Names<'a> {
                 format!("{} is Unknown: no lease is renewed", self.node(cluster, node))
             }
             What::NodeReady(node) => format!("{} is Ready", self.node(cluster, node)),
-            What::NodeTainted(node) => format!("{} gets unreachable:NoExecute", self.node(cluster, node)),
+            What::NodeNotReady(node) => format!("{} is not Ready", self.node(cluster, node)),
+            What::NodeTainted(node, taint) => {
+                let key = taint.key().rsplit('/').next().unwrap_or_default();
+                format!("{} gets {key}:NoExecute", self.node(cluster, node))
+            }
             What::NodeUntainted(node) => format!("{} loses its taint", self.node(cluster, node)),
             What::ZoneChanged(zone, state) => format!("zone {zone} is in {}", state.name()),
+            What::OffloadedPodMarked(pod, ready) => {
+                format!("{} is marked as {}", self.pod(pod), if ready { "ready" } else { "not ready" })
+            }
+            What::TunnelChecked(peer, is_up) => {
+                format!("the tunnel to {} is {}", self.cluster(peer), if is_up { "up" } else { "lost" })
+            }
+            What::ApiServerChecked(peer, answers) => {
+                let does = if answers { "answers" } else { "does not answer" };
+                format!("the API server of {} {does}", self.cluster(peer))
+            }
+            What::ReflectionCounts(consumer, counts) => {
+                let ready = if counts { "count again" } else { "are not ready" };
+                format!("endpoints that {} reflects {ready}", self.cluster(consumer))
+            }
             What::PodMarked(pod, true) => format!("{} is ready", self.pod(pod)),
             What::PodMarked(pod, false) => format!("{} is marked as not ready, with its node", self.pod(pod)),
             What::PodEvicted(pod) => format!("{} is evicted, having tolerated the taint", self.pod(pod)),

@@ -5,6 +5,8 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::cluster::news::{EndpointNews, IstiodStep, News};
+use crate::ids::{ClusterId, PodId};
+use crate::liqo::endpoint_reflection::{EndpointHost, is_reflected};
 use crate::telemetry::decision::What;
 
 impl Control {
@@ -16,23 +18,34 @@ impl Control {
         at.recorder.decided(at.now, decision_of(news));
         let only = at.topology.description.istiod_pace().and_then(|it| it.cluster);
         if only.is_none_or(|only| only == at.here) {
-            self.istiod_learns(at, news);
+            self.istiod.learns(at, news);
         }
         // Of the configuration the others are told by their own API servers.
         let News::Endpoint { pod, what } = news else { return };
+        if at.topology.pod_ids.cluster_of(pod) != at.here {
+            return tell_those_behind(at, pod, news, only);
+        }
         at.hand(Handed::News { news, to: only });
-        if matches!(what, EndpointNews::Ready | EndpointNews::Unready) {
+        if let EndpointNews::Ready | EndpointNews::Unready = what {
             self.controller_sees_fault(at, pod);
+            self.tell_consumer_of_condition(at, pod, what == EndpointNews::Ready);
         }
     }
 
-    /// The istiod of this cluster learns what an API server tells.
+    /// The istiod of this cluster learns what the API server of another one tells.
     pub(in crate::cluster) fn istiod_learns(&mut self, at: &mut Around<'_>, news: News) {
-        self.istiod.learns(at, news);
+        let (News::Endpoint { pod, what }, Some(peers)) = (news, &mut self.peers) else {
+            return self.istiod.learns(at, news);
+        };
+        for what in peers.reflection.learns(at.topology.pod_ids.cluster_of(pod), pod, what) {
+            self.istiod.learns(at, News::Endpoint { pod, what });
+        }
     }
 
     /// The API server of this cluster is back: whoever controls something looks at it anew.
     pub(in crate::cluster) fn api_server_is_back(&mut self, at: &mut Around<'_>) {
+        self.virtual_kubelets_post(at);
+        self.says_what_it_could_not(at);
         if self.nodes.is_empty() {
             return;
         }
@@ -63,5 +76,17 @@ const fn decision_of(news: News) -> What {
             What::Endpoint(pod, matches!(what, EndpointNews::Appears(_) | EndpointNews::Ready))
         }
         News::Configuration(configuration) => What::Configuration(configuration),
+    }
+}
+
+/// What a consumer notices of an endpoint elsewhere is reflected to those of its providers that reach it through here.
+fn tell_those_behind(at: &mut Around<'_>, pod: PodId, news: News, only: Option<ClusterId>) {
+    let of = at.topology.pod_ids.cluster_of(pod);
+    for to in at.topology.description.clusters.ids() {
+        let listens = only.is_none_or(|only| only == to);
+        if listens && is_reflected(&EndpointHost::Behind(of), &to) && at.topology.leads_over(to, of, at.here)
+        {
+            at.hand(Handed::News { news, to: Some(to) });
+        }
     }
 }

@@ -5,31 +5,32 @@
 //! such a node stays as an object of the consumer, which its controllers go by; what runs is another pod, which the
 //! provider makes when the order has crossed the link and its quota lets it in, and which the provider's scheduler places
 //! by the provider's own rules. That it is ready, or has ended, crosses the link back. A pod that the quota refuses stays
-//! bound, and is asked for again after 5 ms, 10 ms, and so on up to 1000 s. Several consumers meet on a provider's nodes,
+//! bound, and is asked for again after 5 ms, 10 ms, and so on up to 1000 s; so is what the provider's API server does not
+//! answer, a deletion, too. What that says of the pod's readiness crosses the link as well. Several consumers meet on a provider's nodes,
 //! each within a quota of its own.
 //!
 //! Autoscalers stand at the consumer: what a provider scrapes of an offloaded pod crosses the link to them.
 //!
 //! # Assumptions
 //! - Offloaded services begin a run without pods: the first are made when it begins, and take their time.
+//! - What has the consumer's API server for its end waits for that where it is down.
 //! - The virtual kubelet, the API servers and their watches take no time of their own.
 //! - Endpoints of offloaded pods are announced by the provider's API server to every istiod that watches it, which takes as
 //!   long as the way over the consumer's.
 //! - A container's limit of memory is its request; Istio's sidecar has its defaults (2 cores, 1 GiB).
-//! - What is known of a fault of an offloaded pod reaches the consumer's controllers not at all: they see a ready pod.
-//!   Effect: none on traffic; a Deployment makes no replacement, as with Liqo it does not either.
 //!
 //! # Source
 //! liqotech/liqo v1.2.0 `pkg/virtualKubelet/reflection/workload/podns.go`, `pkg/liqo-controller-manager/offloading/
 //! shadowpod-controller`, `pkg/webhooks/shadowpod`; client-go `util/workqueue/default_rate_limiters.go`.
 
-use super::pods_come_and_go::{make_pod, pod_advances_at, try_to_schedule};
-use super::shadows::Shadow;
+use super::pods_come_and_go::{make_pod, pod_advances, pod_advances_at, try_to_schedule};
+use super::shadows::{Offloaded, Shadow};
 use super::state::Control;
 use crate::cluster::around::Around;
 use crate::cluster::handed::Handed;
 use crate::cluster::news::{ShadowName, ShadowNews};
-use crate::ids::{ClusterId, ServiceId};
+use crate::ids::{ClusterId, PodId, ServiceId};
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::{Counters, PodHistory};
 use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::resources::{Resource, ResourceList};
@@ -55,24 +56,54 @@ impl Control {
     pub(super) fn offload(&mut self, at: &mut Around<'_>, slot: usize, node: usize) {
         at.pods.life_mut(slot).offload(node as u32, at.now);
         if let Some(liqo) = &mut self.liqo {
-            liqo.refusals.insert(slot, 0);
+            liqo.offloaded.insert(slot, Offloaded::default());
         }
         self.record(at, slot, PodStep::Offloaded(node as u32));
         self.ask_provider(at, slot);
     }
 
-    /// The provider of a pod here that is not ready yet is asked to make it.
-    pub(super) fn ask_provider(&self, at: &mut Around<'_>, slot: usize) {
-        let (service, revision) = (at.pods.service_of(slot), at.pods[slot].revision);
-        self.tell_provider(at, slot, ShadowNews::Create { name: name_of(at, slot), service, revision });
+    /// A gap is over after which the provider of a pod here is asked again.
+    pub(super) fn ask_provider_again(&mut self, at: &mut Around<'_>, slot: usize) {
+        if at.waits_for_api_server(pod_advances(at, slot)) {
+            return;
+        }
+        // Other steps of its life that were due when it had no node are none of these.
+        let state = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot));
+        if state.is_some_and(|it| it.again.take_if(|again| *again <= at.now).is_some()) {
+            self.ask_provider(at, slot);
+        }
+    }
+
+    /// The provider of a pod here is asked to make it, or to delete it.
+    fn ask_provider(&self, at: &mut Around<'_>, slot: usize) {
+        let (name, service, revision) = (name_of(at, slot), at.pods.service_of(slot), at.pods[slot].revision);
+        let news = match at.pods[slot].stage {
+            PodStage::Terminating => ShadowNews::Delete { name },
+            _ => ShadowNews::Create { name, service, revision },
+        };
+        self.tell_provider(at, slot, news);
     }
 
     /// A pod here that runs at a provider is deleted.
-    pub(super) fn delete_offloaded(&self, at: &mut Around<'_>, slot: usize) {
+    pub(super) fn delete_offloaded(&mut self, at: &mut Around<'_>, slot: usize) {
         let life = at.pods.life_mut(slot);
         life.stage = PodStage::Terminating;
         life.deleted = at.now;
-        self.tell_provider(at, slot, ShadowNews::Delete { name: name_of(at, slot) });
+        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+            (state.failures, state.again) = (0, None);
+        }
+        self.ask_provider(at, slot);
+    }
+
+    /// Whether what runs elsewhere runs for a pod here that is being deleted.
+    pub(super) fn is_deleted_here(&self, at: &Around<'_>, pod: PodId) -> bool {
+        let mut of = self.liqo.iter().flat_map(|it| &it.offloaded).filter(|(_, it)| it.runs_as == Some(pod));
+        of.any(|(&slot, _)| at.pods[slot].stage == PodStage::Terminating)
+    }
+
+    /// What the provider of the pod in a slot saw last of its faults.
+    pub(super) fn seen_at_provider(&self, slot: usize) -> Option<ReadyCondition> {
+        self.liqo.as_ref()?.offloaded.get(&slot)?.condition
     }
 
     fn tell_provider(&self, at: &mut Around<'_>, slot: usize, news: ShadowNews) {
@@ -89,13 +120,24 @@ impl Control {
         news: ShadowNews,
         counters: &Counters,
     ) {
+        if !at.has_api_server() {
+            return match news {
+                ShadowNews::Create { name, .. } | ShadowNews::Delete { name } => {
+                    at.hand(Handed::Shadow { to: from, news: ShadowNews::Unavailable { name } });
+                }
+                ShadowNews::Counted { .. } => {}
+                _ => self.liqo.as_mut().map_or((), |it| it.unwritten.push((from, news))),
+            };
+        }
         match news {
             ShadowNews::Create { name, service, revision } => {
                 self.provide(at, Shadow { consumer: from, name }, service, revision);
             }
             ShadowNews::Delete { name } => self.provide_no_more(at, Shadow { consumer: from, name }),
-            ShadowNews::Refused { name } => self.is_refused(at, name),
-            ShadowNews::Ready { name } => self.offloaded_is_ready(at, from, name),
+            ShadowNews::Refused { name } => self.is_refused(at, name, true),
+            ShadowNews::Unavailable { name } => self.is_refused(at, name, false),
+            ShadowNews::Ready { name, pod } => self.offloaded_is_ready(at, from, name, pod),
+            ShadowNews::Condition { name, ready } => self.offloaded_has_condition(at, name, ready),
             ShadowNews::Ended { name } => self.offloaded_has_ended(at, name),
             ShadowNews::Counted { name } => self.offloaded_is_counted(at, name, *counters),
         }
@@ -105,6 +147,10 @@ impl Control {
     fn provide(&mut self, at: &mut Around<'_>, shadow: Shadow, service: ServiceId, revision: u32) {
         let containers = containers_of(at.topology, service, at.here);
         let Some(liqo) = &mut self.liqo else { return };
+        // It is there already.
+        if liqo.shadows.values().any(|it| *it == shadow) {
+            return;
+        }
         let quota = liqo.quotas.get_mut(&shadow.consumer);
         if !quota.is_some_and(|quota| quota.creates(shadow.name, &containers, &[])) {
             let news = ShadowNews::Refused { name: shadow.name };
@@ -146,14 +192,37 @@ impl Control {
         let Some(liqo) = &mut self.liqo else { return };
         let Some(&Shadow { consumer, name }) = liqo.shadows.get(&slot) else { return };
         let news = match step {
-            PodStep::Ready => ShadowNews::Ready { name },
+            PodStep::Ready => ShadowNews::Ready { name, pod: at.pods.pod_in(slot) },
             PodStep::Ended(_) => {
                 liqo.shadows.remove(&slot);
                 ShadowNews::Ended { name }
             }
             _ => return,
         };
+        if !at.has_api_server() {
+            return liqo.unsaid.push((consumer, news));
+        }
         at.hand(Handed::Shadow { to: consumer, news });
+    }
+
+    /// The EndpointSlice of a pod here says that it is ready, or not: whose it is learns of it.
+    pub(super) fn tell_consumer_of_condition(&self, at: &mut Around<'_>, pod: PodId, ready: bool) {
+        let slot = at.pods.slot_of(pod);
+        if let Some(&Shadow { consumer, name }) = self.liqo.as_ref().and_then(|it| it.shadows.get(&slot)) {
+            at.hand(Handed::Shadow { to: consumer, news: ShadowNews::Condition { name, ready } });
+        }
+    }
+
+    /// The API server of this cluster is back: what could not be written to it is, and what it could not say is said.
+    pub(super) fn says_what_it_could_not(&mut self, at: &mut Around<'_>) {
+        let Some(liqo) = &mut self.liqo else { return };
+        let unwritten = std::mem::take(&mut liqo.unwritten);
+        for (to, news) in std::mem::take(&mut liqo.unsaid) {
+            at.hand(Handed::Shadow { to, news });
+        }
+        for (from, news) in unwritten {
+            self.shadow_news(at, from, news, &Counters::default());
+        }
     }
 
     /// What was scraped of a pod here goes to whose it is, if an autoscaler there wants to know.
@@ -178,32 +247,49 @@ impl Control {
         slot.and_then(|slot| self.histories.get(slot)?.newest()).unwrap_or_default()
     }
 
-    fn is_refused(&mut self, at: &mut Around<'_>, name: ShadowName) {
+    /// A provider does not make or delete a pod, because its quota does not let it in or its API server does not answer:
+    /// it is asked again after a gap.
+    fn is_refused(&mut self, at: &mut Around<'_>, name: ShadowName, by_quota: bool) {
         let slot = name.slot as usize;
-        let is_known =
-            at.pods[slot].generation == name.generation && at.pods[slot].stage == PodStage::Starting;
-        let Some(count) = self.liqo.as_mut().and_then(|it| it.refusals.get_mut(&slot)).filter(|_| is_known)
-        else {
-            return;
-        };
-        let gap = SimDuration::from_nanos(FIRST_GAP.as_nanos() << (*count).min(20)).min(LONGEST_GAP);
-        *count += 1;
-        if *count == 1 {
+        let life = &at.pods[slot];
+        let waits = matches!(life.stage, PodStage::Starting | PodStage::Terminating);
+        let is_known = life.generation == name.generation && waits;
+        let state = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)).filter(|_| is_known);
+        let Some(state) = state else { return };
+        let gap = SimDuration::from_nanos(FIRST_GAP.as_nanos() << state.failures.min(20)).min(LONGEST_GAP);
+        let again = at.now.saturating_add(gap);
+        state.failures += 1;
+        state.again = Some(again);
+        if by_quota && !std::mem::replace(&mut state.is_refused, true) {
             self.record(at, slot, PodStep::Refused);
         }
-        pod_advances_at(at, slot, at.now.saturating_add(gap));
+        pod_advances_at(at, slot, again);
     }
 
-    fn offloaded_is_ready(&mut self, at: &mut Around<'_>, provider: ClusterId, name: ShadowName) {
+    fn offloaded_is_ready(&mut self, at: &mut Around<'_>, provider: ClusterId, name: ShadowName, pod: PodId) {
         let slot = name.slot as usize;
         let life = at.pods.life_mut(slot);
         if life.generation != name.generation || life.stage == PodStage::Absent {
             // It was deleted before the order came there that it be made.
             return at.hand(Handed::Shadow { to: provider, news: ShadowNews::Delete { name } });
         }
+        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+            state.runs_as = Some(pod);
+        }
         if life.stage == PodStage::Starting {
             life.stage = PodStage::Ready;
             (life.runs_from, life.ready_from) = (at.now, at.now);
+            self.reconcile(at, self.deployment_of(at.pods, slot));
+        }
+    }
+
+    fn offloaded_has_condition(&mut self, at: &mut Around<'_>, name: ShadowName, ready: bool) {
+        let slot = name.slot as usize;
+        if at.pods[slot].generation != name.generation {
+            return;
+        }
+        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+            state.condition = Some(ReadyCondition { ready, last_transition: at.now });
             self.reconcile(at, self.deployment_of(at.pods, slot));
         }
     }
@@ -216,7 +302,7 @@ impl Control {
         if life.generation == name.generation && is_there {
             life.stage = PodStage::Terminating;
             if let Some(liqo) = &mut self.liqo {
-                liqo.refusals.remove(&slot);
+                liqo.offloaded.remove(&slot);
             }
             self.pod_has_ended(at, slot, 0);
         }

@@ -1,8 +1,8 @@
 //! Nodes that are lost or drained: acts on what `kubernetes/{node_lifecycle, taint_eviction}` decide.
 //!
 //! # Models
-//! Only where a node of the cluster is ever lost does its node lifecycle controller look at the nodes, every 5 s from
-//! a random moment on. Kubelets renew their leases every 10 s, each from a random moment on, while their node is
+//! Only where something may happen to a node of the cluster, or to one that stands for a provider (`peer_checks`), does its
+//! node lifecycle controller look at the nodes, every 5 s from a random moment on. Kubelets renew their leases every 10 s, each from a random moment on, while their node is
 //! there. When the controller makes a node Unknown its pods are marked not ready, and their endpoints leave; a taint
 //! NoSchedule keeps new pods away at once, NoExecute follows at the zone's rate. A pod that does not tolerate that
 //! for ever is evicted when its time is over (300 s by default): it is deleted, and its Deployment makes another one.
@@ -28,12 +28,13 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::news::EndpointNews;
 use crate::faults::outage::Outages;
-use crate::ids::ClusterId;
+use crate::ids::{ClusterId, PodId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::node_lifecycle::{NodeDecision, Ready, WatchedNode};
 use crate::kubernetes::pod::PodStage;
 use crate::kubernetes::scheduler::node::{Effect, Taint};
 use crate::kubernetes::taint_eviction::{Eviction, UNREACHABLE, eviction, with_defaults};
+use crate::liqo::virtual_node;
 use crate::telemetry::decision::What;
 use crate::world::timeline::last_renewal;
 use crate::world::topology::Topology;
@@ -67,7 +68,7 @@ impl Control {
 
     /// Nodes that wait for a taint may get it.
     pub(in crate::cluster) fn nodes_are_tainted(&mut self, at: &mut Around<'_>) {
-        let Some(watch) = &mut self.watch else { return };
+        let Some(watch) = self.watch.as_mut().filter(|_| at.has_api_server()) else { return };
         let mut decisions = std::mem::take(&mut watch.decisions);
         watch.lifecycle.taints(at.now, &mut decisions);
         self.nodes_change(at, decisions);
@@ -86,9 +87,28 @@ impl Control {
         if watch.lifecycle.posts(WatchedNode::from_index(node), Ready::True, at.now) {
             self.allow(node, UNREACHABLE);
             at.recorder.decided(at.now, What::NodeReady(node as u32));
-            for slot in on_node(at, node) {
-                self.set_condition(at, slot, true);
-            }
+            self.node_is(at, WatchedNode::from_index(node), true, What::PodMarked);
+        }
+    }
+
+    /// A node is ready, or is not: so are its pods, as somebody says, and the endpoints of the provider for which it stands.
+    pub(super) fn node_is(
+        &mut self,
+        at: &mut Around<'_>,
+        node: WatchedNode,
+        ready: bool,
+        says: fn(PodId, bool) -> What,
+    ) {
+        for slot in on_node(at, node.index()) {
+            self.set_condition(at, slot, ready, says);
+        }
+        if let Some(cluster) = self.peers.as_ref().and_then(|it| it.behind(node)) {
+            self.endpoints_count(at, cluster, ready);
+        }
+        for deployment in 0..self.deployments.len() {
+            self.reconcile(at, deployment);
+        }
+        if ready {
             self.wakes_waiting(at);
         }
     }
@@ -115,9 +135,12 @@ impl Control {
 
     /// Somebody drains a node.
     pub(in crate::cluster) fn node_drains(&mut self, at: &mut Around<'_>, node: usize) {
+        if at.waits_for_api_server(Event::NodeDrains(node as u32)) {
+            return;
+        }
         self.begin_to_change(at.here, at.topology, at.pods);
         at.recorder.decided(at.now, What::NodeCordoned(node as u32));
-        self.nodes[node].taints.push(taint(UNSCHEDULABLE, Effect::NoSchedule));
+        self.forbid(node, UNSCHEDULABLE, Effect::NoSchedule);
         for slot in on_node(at, node) {
             let pod = at.pods.pod_in(slot);
             at.recorder.decided(at.now, What::PodDrained(pod));
@@ -127,6 +150,9 @@ impl Control {
 
     /// A node that was drained takes pods again.
     pub(in crate::cluster) fn node_is_uncordoned(&mut self, at: &mut Around<'_>, node: usize) {
+        if at.waits_for_api_server(Event::NodeIsUncordoned(node as u32)) {
+            return;
+        }
         at.recorder.decided(at.now, What::NodeUncordoned(node as u32));
         self.allow(node, UNSCHEDULABLE);
         self.wakes_waiting(at);
@@ -153,15 +179,11 @@ impl Control {
                 NodeDecision::Unknown(node) => {
                     at.recorder.decided(at.now, What::NodeUnknown(node.0));
                     self.begin_to_change(at.here, at.topology, at.pods);
-                    self.nodes[node.index()].taints.push(taint(UNREACHABLE, Effect::NoSchedule));
+                    self.forbid(node.index(), UNREACHABLE, Effect::NoSchedule);
                 }
-                NodeDecision::PodsNotReady(node) => {
-                    for slot in on_node(at, node.index()) {
-                        self.set_condition(at, slot, false);
-                    }
-                }
-                NodeDecision::Taint(node, _) => {
-                    at.recorder.decided(at.now, What::NodeTainted(node.0));
+                NodeDecision::PodsNotReady(node) => self.node_is(at, node, false, What::PodMarked),
+                NodeDecision::Taint(node, which) => {
+                    at.recorder.decided(at.now, What::NodeTainted(node.0, which));
                     self.clocks_run(at, node);
                 }
                 NodeDecision::TaintsRemoved(node) => {
@@ -184,12 +206,14 @@ impl Control {
     fn clocks_run(&mut self, at: &mut Around<'_>, node: WatchedNode) {
         let Some(watch) = &mut self.watch else { return };
         let set = watch.lifecycle.taint(node).map(|it| taint(it.key(), Effect::NoExecute));
-        let own = &at.topology.description.clusters[at.here].nodes[node.index()].taints;
-        let taints: Vec<Taint> = own.iter().cloned().chain(set).collect();
+        let description = &at.topology.description;
+        let own = description.clusters[at.here].nodes.get(node.index());
+        let own = own.map_or_else(|| vec![virtual_node::taint()], |it| it.taints.clone());
+        let taints: Vec<Taint> = own.into_iter().chain(set).collect();
         for slot in on_node(at, node.index()) {
             let key = (slot, at.pods[slot].generation);
-            let workload = at.topology.description.kubernetes.workload(at.pods.service_of(slot));
-            let tolerations = with_defaults(workload.tolerations.clone());
+            let asks = description.asks_of_nodes(at.pods.service_of(slot), at.here);
+            let tolerations = with_defaults(asks.tolerations);
             let running = watch.evictions.remove(&key);
             if let Some(it) = eviction(&taints, &tolerations, running, at.now) {
                 watch.evictions.insert(key, it);
@@ -199,7 +223,13 @@ impl Control {
     }
 
     /// A pod is marked as not ready because of its node, or its kubelet says that it is.
-    fn set_condition(&mut self, at: &mut Around<'_>, slot: usize, ready: bool) {
+    fn set_condition(
+        &mut self,
+        at: &mut Around<'_>,
+        slot: usize,
+        ready: bool,
+        says: fn(PodId, bool) -> What,
+    ) {
         let Some(watch) = &mut self.watch else { return };
         let key = (slot, at.pods[slot].generation);
         let is_marked = watch.conditions.get(&key).is_some_and(|it| !it.ready);
@@ -208,15 +238,27 @@ impl Control {
         }
         watch.conditions.insert(key, ReadyCondition { ready, last_transition: at.now });
         let pod = at.pods.pod_in(slot);
-        at.recorder.decided(at.now, What::PodMarked(pod, ready));
+        at.recorder.decided(at.now, says(pod, ready));
+        // What runs of an offloaded one is an endpoint of its provider.
+        if at.pods[slot].offloaded {
+            return;
+        }
         if !ready || !at.topology.faults.is_unready(pod, at.now) {
             let what = if ready { EndpointNews::Ready } else { EndpointNews::Unready };
             announce(at, pod, what);
         }
     }
 
+    /// A taint keeps pods away from a node.
+    pub(super) fn forbid(&mut self, node: usize, key: &str, effect: Effect) {
+        let taints = &mut self.nodes[node].taints;
+        if !taints.iter().any(|it| it.key == key && it.effect == effect) {
+            taints.push(taint(key, effect));
+        }
+    }
+
     /// A node takes pods again that a taint has kept away.
-    fn allow(&mut self, node: usize, key: &str) {
+    pub(super) fn allow(&mut self, node: usize, key: &str) {
         if let Some(state) = self.nodes.get_mut(node) {
             state.taints.retain(|it| it.key != key || it.effect != Effect::NoSchedule);
         }

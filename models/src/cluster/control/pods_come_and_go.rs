@@ -123,7 +123,7 @@ impl Control {
     /// What the control plane saw last of the faults of the pod in a slot, and of its node.
     pub(super) fn fault_seen(&self, at: &Around<'_>, slot: usize) -> Option<ReadyCondition> {
         let own = at.topology.faults.last_seen(at.pods.pod_in(slot), at.now);
-        let of_node = self.node_seen(at, slot);
+        let of_node = self.node_seen(at, slot).into_iter().chain(self.seen_at_provider(slot));
         // What is not ready for either reason is not; else the later change counts.
         own.into_iter().chain(of_node).min_by_key(|it| (it.ready, Reverse(it.last_transition)))
     }
@@ -150,7 +150,7 @@ impl Control {
         }
         match pod.stage {
             PodStage::Pending => self.schedule_pod(at, slot),
-            PodStage::Starting if pod.offloaded => self.ask_provider(at, slot),
+            PodStage::Starting | PodStage::Terminating if pod.offloaded => self.ask_provider_again(at, slot),
             PodStage::Starting => self.pod_starts(at, slot),
             PodStage::Terminating => return pod.ends_from <= at.now,
             PodStage::Absent | PodStage::Ready => {}
@@ -160,8 +160,7 @@ impl Control {
 
     /// The scheduler looks for a node.
     fn schedule_pod(&mut self, at: &mut Around<'_>, slot: usize) {
-        let again = Event::PodAdvances { slot: slot as u32, generation: at.pods[slot].generation };
-        if at.waits_for_api_server(again) {
+        if at.waits_for_api_server(pod_advances(at, slot)) {
             return;
         }
         let settings = &at.topology.description.kubernetes;
@@ -399,8 +398,12 @@ pub(super) fn try_to_schedule(at: &mut Around<'_>, slot: usize) {
 
 /// The next step in the life of a pod is due at `due`.
 pub(super) fn pod_advances_at(at: &mut Around<'_>, slot: usize, due: SimTime) {
-    let generation = at.pods[slot].generation;
-    at.schedule(due, Event::PodAdvances { slot: slot as u32, generation });
+    at.schedule(due, pod_advances(at, slot));
+}
+
+/// The next step in the life of a pod.
+pub(super) fn pod_advances(at: &Around<'_>, slot: usize) -> Event {
+    Event::PodAdvances { slot: slot as u32, generation: at.pods[slot].generation }
 }
 
 /// When a pod that could be ready now is, if later: its sidecar must have had a configuration from istiod, which its

@@ -1,10 +1,12 @@
 //! What Liqo keeps of a cluster's pods: those that run at its providers, and those that run here for its consumers.
 
-use crate::cluster::news::ShadowName;
-use crate::ids::ClusterId;
+use crate::cluster::news::{ShadowName, ShadowNews};
+use crate::ids::{ClusterId, PodId};
+use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::liqo::quota::Quota;
 use crate::world::topology::Topology;
+use meshsim_core::SimTime;
 use std::collections::BTreeMap;
 
 /// What Liqo keeps of a cluster's pods.
@@ -14,12 +16,30 @@ pub(super) struct Liqo {
     own_nodes: usize,
     /// Who these stand for.
     providers: Vec<ClusterId>,
-    /// How often each pod that is bound to one of them was refused, by slot.
-    pub(super) refusals: BTreeMap<usize, u32>,
+    /// The pods that are bound to one of them, by slot.
+    pub(super) offloaded: BTreeMap<usize, Offloaded>,
     /// The pods that run here for others, by slot.
     pub(super) shadows: BTreeMap<usize, Shadow>,
     /// What each consumer may have here.
     pub(super) quotas: BTreeMap<ClusterId, Quota<ShadowName>>,
+    /// What others have told, and what is to be told to others, while the API server here is down.
+    pub(super) unwritten: Vec<(ClusterId, ShadowNews)>,
+    pub(super) unsaid: Vec<(ClusterId, ShadowNews)>,
+}
+
+/// A pod that is bound to the node of a provider.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Offloaded {
+    /// How often the provider has not done what it was asked for last.
+    pub(super) failures: u32,
+    /// When it is asked again.
+    pub(super) again: Option<SimTime>,
+    /// Whether its quota has not let the pod in.
+    pub(super) is_refused: bool,
+    /// What runs there.
+    pub(super) runs_as: Option<PodId>,
+    /// What was seen there last of its faults.
+    pub(super) condition: Option<ReadyCondition>,
 }
 
 /// Whose pod one is.
@@ -40,7 +60,9 @@ impl Liqo {
         Some(Box::new(Self {
             own_nodes: description.clusters[here].nodes.len(),
             providers: liqo.providers_of(here).map(|it| it.provider).collect(),
-            refusals: BTreeMap::new(),
+            offloaded: BTreeMap::new(),
+            unwritten: Vec::new(),
+            unsaid: Vec::new(),
             shadows: BTreeMap::new(),
             quotas: quotas
                 .map(|it| (it.consumer, Quota::new(it.enforcement, Some(it.granted.clone()))))

@@ -2,6 +2,7 @@
 
 use super::istiod::Istiod;
 use super::nodes_watch::NodesWatch;
+use super::peers::Peers;
 use super::shadows::Liqo;
 use crate::cluster::pods::Pods;
 use crate::ids::{ClusterId, ServiceId};
@@ -34,10 +35,12 @@ pub struct Control {
     pub(super) calls_traced: u64,
     /// Its istiod.
     pub(super) istiod: Istiod,
-    /// Its nodes as they are watched, where one is ever lost.
+    /// Its nodes as they are watched, where something may happen to one.
     pub(super) watch: Option<Box<NodesWatch>>,
     /// Its pods at others, and those of others here.
     pub(super) liqo: Option<Box<Liqo>>,
+    /// Its peers, where something may happen to them.
+    pub(super) peers: Option<Box<Peers>>,
 }
 
 /// A Deployment as it is.
@@ -73,6 +76,7 @@ impl Control {
             istiod: Istiod::new(cluster, topology),
             watch: NodesWatch::new(cluster, topology),
             liqo: Liqo::new(cluster, topology),
+            peers: Peers::new(cluster, topology),
         }
     }
 

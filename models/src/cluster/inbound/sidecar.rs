@@ -44,10 +44,12 @@ impl Inbound {
     pub(crate) fn request_arrives(&mut self, at: &mut Around<'_>, request: &Request) {
         let &Request { client, hop, flow, address, work, pod, server_worker, .. } = request;
         let slot = at.pods.slot_of(pod);
+        let is_datagram = at.topology.takes_datagrams(pod);
+        // Who sends a datagram does not know whether its node is there.
+        if is_datagram && (at.is_down(pod, slot) || at.is_swallowing(pod, at.now)) {
+            return;
+        }
         if at.is_down(pod, slot) {
-            if at.topology.takes_datagrams(pod) {
-                return;
-            }
             return at.hand(Handed::Reset(request.reset()));
         }
         if at.topology.access.guards() && self.is_reset(at, request) {

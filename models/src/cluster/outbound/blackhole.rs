@@ -173,7 +173,7 @@ fn is_unanswered(at: &Around<'_>, ends: &Ends, sent: SimTime, path: &Path) -> bo
 }
 
 /// The pod from which a hop is sent, unless that is a gateway or a waypoint, or dead.
-fn caller_pod(at: &Around<'_>, hop: &Hop) -> Option<PodId> {
+pub(in crate::cluster) fn caller_pod(at: &Around<'_>, hop: &Hop) -> Option<PodId> {
     let from_pod = matches!(hop.client, Client::Cell) || at.topology.has_sidecars();
     hop.waiting_caller().filter(|_| from_pod).map(|caller| caller.pod)
 }

@@ -148,7 +148,8 @@ impl Outbound {
         healthy(level).nth(number).map(|position| view.pod(position))
     }
 
-    /// What kube-proxy chooses: any ready endpoint; of a service outside the clusters each cluster reaches its own.
+    /// What kube-proxy chooses: any ready endpoint; of a service outside the clusters each cluster reaches its own, and
+    /// so it does where clusters are networks of their own: nobody else knows of gateways between them.
     pub(in crate::cluster) fn endpoint_of_kube_proxy(
         &self,
         at: &mut Around<'_>,
@@ -160,6 +161,12 @@ impl Outbound {
         }
         let address = at.next_draw();
         let ready = self.ready_pods(at.topology, service);
+        if at.topology.description.east_west().is_some() {
+            let near = |pod: &PodId| !at.topology.is_behind_gateway(at.here, *pod);
+            let mut near = (0..ready.len()).map(|rank| ready.pod(rank)).filter(near);
+            let rank = kube_proxy::pick(near.clone().count(), &mut draw(address, Purpose::KubeProxy))?;
+            return near.nth(rank);
+        }
         let rank = kube_proxy::pick(ready.len(), &mut draw(address, Purpose::KubeProxy));
         rank.map(|rank| ready.pod(rank))
     }
@@ -168,7 +175,9 @@ impl Outbound {
     pub(in crate::cluster) fn sends_without_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.hops[hop].phase = AttemptPhase::Sent;
         self.cell_waits_without_mesh(at, hop);
-        at.hand(Handed::Request(hop));
+        if !self.swallows_datagram(at, hop) {
+            at.hand(Handed::Request(hop));
+        }
     }
 
     /// The pool of a cell's worker for a Service, made at its first call.

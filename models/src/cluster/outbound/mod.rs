@@ -1,6 +1,6 @@
 //! The client's side of calls: what proxies, and cells without them, have under way.
 
-mod blackhole;
+pub(super) mod blackhole;
 mod choose_host;
 mod client_pool;
 mod connect;

@@ -1,0 +1,242 @@
+//! Random fault plans of clusters that Liqo joins: whatever fails, pods and quotas are conserved at every simulated second,
+//! and when all is back every pod is one again.
+//!
+//! Each plan follows from its seed alone. A failure names the seed; `MESHSIM_SEED` repeats it.
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+mod support;
+
+use meshsim_core::random::{Address, Draw, uniform, uniform_index};
+use meshsim_core::{RunControl, SimDuration, SimTime};
+use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
+use meshsim_models::faults::outage::{Component, Outage};
+use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::kubernetes::scheduler::node::{Effect, Toleration};
+use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
+use meshsim_models::kubernetes::settings::{Change, ChangeKind, WorkloadSettings};
+use meshsim_models::kubernetes::taint_eviction::{NOT_READY, UNREACHABLE};
+use meshsim_models::kubernetes::version::KubernetesVersion;
+use meshsim_models::liqo::gateway::GatewayCost;
+use meshsim_models::liqo::namespace_offloading::PodOffloadingStrategy;
+use meshsim_models::liqo::settings::{LiqoSettings, Offloading, Peering};
+use meshsim_models::users::arrivals::Arrivals;
+use meshsim_models::world::description::{Description, Federation};
+use meshsim_models::world::{Record, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::{CLOUD, EDGE, free_world};
+
+const PLANS: u64 = 1_000;
+
+/// The last fault is over (s), and the run, when the longest gap after which a provider is asked again is, too.
+const QUIET: f64 = 120.0;
+const END: u64 = 320;
+
+const SERVICES: u32 = 2;
+const WANTED: u32 = 3;
+
+struct Dice(Draw);
+
+impl Dice {
+    fn count(&mut self, low: u32, high: u32) -> u32 {
+        low + uniform_index(&mut self.0, (high - low + 1) as usize) as u32
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[uniform_index(&mut self.0, of.len())]
+    }
+
+    fn at(&mut self, low: f64, high: f64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs_f64(low + (high - low) * uniform(&mut self.0))
+    }
+}
+
+/// Two services of a cloud with two providers, whose slices may be too small for all pods; these tolerate a node that is not
+/// ready for some seconds.
+fn world(dice: &mut Dice) -> Description {
+    let pods: Vec<_> = (0..SERVICES).map(|service| (service, CLOUD, WANTED)).collect();
+    let mut description = free_world(&[1, 1], &[(0, 1)], &pods, Arrivals::Constant { per_second: 0.5 }, END);
+    let far = description.add_cluster("far", 1e6);
+    description.add_link([CLOUD, far], SimDuration::from_millis(20), 1e9);
+    description.clusters[far].local_bits_per_second = 1e9;
+    let node = description.clusters[EDGE].nodes[0].clone();
+    description.clusters[EDGE].nodes = vec![node; 2];
+    description.clusters[CLOUD].nodes[0].capacity.milli_cpu = Some(dice.pick(&[0, 1_000, 8_000]));
+    let tolerates = |key: &str, seconds| Toleration {
+        key: Some(key.to_owned()),
+        value: None,
+        effect: Some(Effect::NoExecute),
+        lasts: Some(SimDuration::from_secs(seconds)),
+    };
+    let workload = |dice: &mut Dice| WorkloadSettings {
+        application: ResourceList::new(1_000, 0),
+        sidecar: ResourceList::new(0, 0),
+        tolerations: [NOT_READY, UNREACHABLE].map(|key| tolerates(key, dice.pick(&[1, 10, 60]))).into(),
+        ..WorkloadSettings::default()
+    };
+    description.kubernetes.workloads = (0..SERVICES).map(|_| workload(dice)).collect();
+    description.kubernetes.controller.version = KubernetesVersion::new(dice.pick(&[31, 35]));
+    let providers = [EDGE, far];
+    let peering = |dice: &mut Dice, provider| {
+        let mut granted = ResourceList::new(u64::from(dice.count(1, 6)) * 1_000, 1 << 40);
+        granted.set(Resource::PODS, 110);
+        Peering { granted, ..Peering::new("peering", CLOUD, provider) }
+    };
+    for service in (0..SERVICES).map(ServiceId) {
+        for provider in providers {
+            description.add_pods(service, provider, 0);
+        }
+    }
+    description.federation = Some(Federation::Liqo(LiqoSettings {
+        peerings: providers.map(|it| peering(dice, it)).into(),
+        gateways: [GatewayCost::default(); 3].into_iter().collect(),
+        offloading: Some(Offloading {
+            services: (0..SERVICES).map(ServiceId).collect(),
+            strategy: dice.pick(&[PodOffloadingStrategy::Remote, PodOffloadingStrategy::LocalAndRemote]),
+            cluster_selector: Vec::new(),
+        }),
+    }));
+    description
+}
+
+/// The same with what goes wrong until [`QUIET`].
+fn plan(seed: u64) -> Description {
+    let mut dice = Dice(Address::root(seed, 0).draw(0));
+    let dice = &mut dice;
+    let mut description = world(dice);
+    description.seed = seed;
+    description.keeps_decisions = true;
+    let clusters: Vec<ClusterId> = (0..3).map(ClusterId).collect();
+    for _ in 0..dice.count(1, 4) {
+        let begins = dice.at(5.0, QUIET - 20.0);
+        let ends = Some(dice.at(begins.as_secs_f64(), QUIET));
+        let worse = Degradation { delay: SimDuration::from_millis(300), loss: 0.5, bits_per_second: None };
+        let kinds = [LinkFaultKind::Blackhole, LinkFaultKind::Down, LinkFaultKind::Degraded(worse)];
+        let (link, kind) = (dice.count(0, 1), dice.pick(&kinds));
+        let toward = dice.pick(&[None, None, Some(CLOUD)]);
+        let cluster = dice.pick(&clusters);
+        let node = dice.count(0, description.clusters[cluster].nodes.len() as u32 - 1);
+        let of = match dice.count(0, 7) {
+            0 => Component::Cluster(cluster),
+            1 => Component::Isolation(cluster),
+            2 => Component::ApiServer(cluster),
+            3 => Component::Node { cluster, node },
+            4 => Component::Drain { cluster, node },
+            _ => {
+                description.link_faults.push(LinkFault { link, toward, kind, begins, ends });
+                continue;
+            }
+        };
+        description.outages.push(Outage { of, begins, ends });
+    }
+    for _ in 0..dice.count(0, 3) {
+        let kind =
+            if dice.count(0, 3) == 0 { ChangeKind::Rollout } else { ChangeKind::Scale(dice.count(0, 5)) };
+        let service = ServiceId(dice.count(0, SERVICES - 1));
+        description.kubernetes.changes.push(Change {
+            at: dice.at(5.0, QUIET),
+            service,
+            cluster: CLOUD,
+            kind,
+        });
+    }
+    description.kubernetes.changes.sort_by_key(|it| it.at);
+    description
+}
+
+fn for_each_plan(plans: u64, check: impl Fn(u64)) {
+    let named =
+        std::env::var("MESHSIM_SEED").ok().map(|seed| seed.parse().expect("MESHSIM_SEED is a number"));
+    for seed in named.map_or(0..plans, |seed: u64| seed..seed + 1) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
+        assert!(
+            outcome.is_ok(),
+            "repeat with MESHSIM_SEED={seed} cargo test -p meshsim-models --test peer_fault_plans"
+        );
+    }
+}
+
+/// A pod that has come or gone, and how it was last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    is_offloaded: bool,
+    is_ready: bool,
+    has_ended: bool,
+}
+
+/// The pods of a cluster, by service, ordinal and generation.
+fn lives(record: &Record, cluster: ClusterId) -> BTreeMap<(ServiceId, u32, u32), Life> {
+    let mut lives: BTreeMap<_, Life> = BTreeMap::new();
+    for it in &record.control[cluster].pods {
+        let life = lives.entry((it.service, it.ordinal, it.generation)).or_default();
+        assert!(!life.has_ended, "{it:?} after its end");
+        match it.step.name() {
+            "offloaded" => life.is_offloaded = true,
+            "ready" => life.is_ready = true,
+            "ended" => life.has_ended = true,
+            _ => {}
+        }
+    }
+    lives
+}
+
+/// Each pod of the consumer that is bound to a virtual node is a pod of a provider, and no pod of a provider is nobody's.
+fn check_end(description: &Description, record: &Record) {
+    let mut wanted = BTreeMap::from([(ServiceId(0), WANTED), (ServiceId(1), WANTED)]);
+    for it in &description.kubernetes.changes {
+        if let ChangeKind::Scale(replicas) = it.kind {
+            wanted.insert(it.service, replicas);
+        }
+    }
+    let at_home = lives(record, CLOUD);
+    let elsewhere: Vec<_> = [EDGE, ClusterId(2)].map(|it| lives(record, it)).into_iter().flatten().collect();
+    for (service, wanted) in wanted {
+        let of_home = at_home.iter().filter(|(key, it)| key.0 == service && !it.has_ended);
+        assert_eq!(of_home.clone().count() as u32, wanted, "{service:?}");
+        let offloaded = of_home.filter(|(_, it)| it.is_offloaded).count();
+        let there = elsewhere.iter().filter(|(key, it)| key.0 == service && !it.has_ended);
+        assert_eq!(there.clone().count(), offloaded, "{service:?}: objects and what runs of them");
+        assert!(there.clone().all(|(_, it)| it.is_ready), "{service:?}");
+    }
+    let refused: BTreeSet<_> = record.control[CLOUD]
+        .pods
+        .iter()
+        .filter(|it| it.step.name() == "refused")
+        .map(|it| it.ordinal)
+        .collect();
+    // The consumer's scheduler knows the whole slice, and what is being deleted counts there until its end.
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn pods_and_quotas_are_conserved_every_second_of_1_000_plans() {
+    for_each_plan(PLANS, |seed| {
+        let description = plan(seed);
+        let mut world = World::new(&description, 0);
+        for second in 1..=END {
+            world.run(&mut RunControl::until(SimTime::ZERO + SimDuration::from_secs(second)));
+            world.check_invariants();
+        }
+        let record = world.finish();
+        assert!(record.decisions.is_sorted_by_key(|it| it.at));
+        check_end(&description, &record);
+    });
+}
+
+/// On one, two and three threads the same happens, to the last bit.
+#[test]
+fn threads_do_not_matter() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let report = |description: &Description, threads: usize| {
+        let mut world = World::new(description, 0);
+        let mut control = RunControl::until(world.end()).on_threads(threads).from_events_per_round(0);
+        pool.install(|| world.run(&mut control));
+        format!("{:?}", world.finish())
+    };
+    for_each_plan(100, |seed| {
+        let description = plan(seed);
+        let one = report(&description, 1);
+        assert!([2, 3].into_iter().all(|threads| report(&description, threads) == one));
+    });
+}
