@@ -144,6 +144,8 @@ pub enum Purpose {
     /// Does a link lose a ping, or its answer? (`cluster/control/peer_checks`) Entity draw: cluster, by the peer, the ping and
     /// the direction.
     PingLoss = 86,
+    /// How far the periods are after which another gateway takes over (`world/topology`). Entity draw: cluster, by the failure.
+    GatewayTakeOver = 87,
 }
 
 /// The roots of all addresses of one replication.

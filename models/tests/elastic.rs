@@ -810,7 +810,11 @@ fn offloaded(
     let mut description = world(1, &[(0, CLOUD, 3), (0, EDGE, 0)], changes);
     let granted = ResourceList::new(2_000, 1 << 40);
     let peering = Peering { granted, enforcement, ..Peering::new("cloud-edge", CLOUD, EDGE) };
-    let gateway = GatewayCost { cores: 1, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
+    let gateway = GatewayCost {
+        per_packet: SimDuration::ZERO,
+        per_request: SimDuration::ZERO,
+        ..GatewayCost::default()
+    };
     let services = [ServiceId(0)].into();
     let mut peering = peering;
     peering.granted.set(meshsim_models::kubernetes::scheduler::resources::Resource::PODS, 110);

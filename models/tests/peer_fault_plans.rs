@@ -230,8 +230,9 @@ fn threads_do_not_matter() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let report = |description: &Description, threads: usize| {
         let mut world = World::new(description, 0);
-        let mut control = RunControl::until(world.end()).on_threads(threads).from_events_per_round(0);
-        pool.install(|| world.run(&mut control));
+        let end = world.end();
+        let control = || RunControl::until(end).on_threads(threads).from_events_per_round(0);
+        pool.install(|| world.run(&mut control()));
         format!("{:?}", world.finish())
     };
     for_each_plan(100, |seed| {

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
-#[path = "peer_fault_plans.rs"]
-mod plans;
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
@@ -55,7 +53,11 @@ fn world(strategy: PodOffloadingStrategy, seconds: u64) -> Description {
     description.services[ServiceId(0)] = with_outlier_detection();
     let mut granted = ResourceList::new(2_000, 1 << 40);
     granted.set(Resource::PODS, 110);
-    let gateway = GatewayCost { cores: 1, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
+    let gateway = GatewayCost {
+        per_packet: SimDuration::ZERO,
+        per_request: SimDuration::ZERO,
+        ..GatewayCost::default()
+    };
     let services = [ServiceId(0)].into();
     description.federation = Some(Federation::Liqo(LiqoSettings {
         peerings: vec![Peering { granted, ..Peering::new("cloud-edge", CLOUD, EDGE) }],
@@ -477,4 +479,34 @@ fn without_a_sidecar_no_other_network_is_reached() {
     assert_eq!(near(&description), (true, true));
     description.deployments.retain(|it| (it.service, it.cluster) != (ServiceId(1), EDGE));
     assert_eq!(near(&description), (true, false));
+}
+
+/// A gateway whose container is back within 8 s is missed by nobody; of several another one takes over after 13 to 17 s; one
+/// on a node that is lost is there again when its pod has been evicted and started elsewhere.
+#[test]
+fn a_gateway_of_tunnels_is_taken_over() {
+    let up_again = |of: Component, replicas: u16, to_ms: Option<u64>| {
+        let mut description = world(PodOffloadingStrategy::Remote, 600);
+        description.populations.clear();
+        let node = description.clusters[EDGE].nodes[0].clone();
+        description.clusters[EDGE].nodes = vec![node; 2];
+        liqo(&mut description).gateways[EDGE].replicas = replicas;
+        description.outages = vec![outage(of, 100_000, to_ms)];
+        let record = run(&description, 0);
+        let lost = decided(&record, CLOUD, is_lost);
+        let up = decided(&record, CLOUD, |it| matches!(it, What::TunnelChecked(_, true)));
+        assert_eq!(lost.len(), up.len());
+        up.first().copied()
+    };
+    let gateway = Component::TunnelGateway(EDGE);
+    assert_eq!(up_again(gateway, 1, Some(105_000)), None);
+    let back = up_again(gateway, 1, Some(150_000)).unwrap();
+    assert!((150.0..152.3).contains(&back), "{back}");
+    let taken_over = up_again(gateway, 2, Some(400_000)).unwrap();
+    assert!((113.0..119.3).contains(&taken_over), "{taken_over}");
+    let node = Component::Node { cluster: EDGE, node: 0 };
+    let evicted = up_again(node, 1, None).unwrap();
+    assert!((445.0..465.0).contains(&evicted), "{evicted}");
+    let taken_over = up_again(node, 2, None).unwrap();
+    assert!((113.0..119.3).contains(&taken_over), "{taken_over}");
 }

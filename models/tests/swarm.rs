@@ -582,6 +582,7 @@ fn with_versions(dice: &mut Dice, mut description: Description) -> Description {
 fn federation(dice: &mut Dice, description: &Description) -> Option<Federation> {
     let peering = |link: &LinkSpec| Peering::new(&link.name, link.between[0], link.between[1]);
     let cost = |dice: &mut Dice| GatewayCost {
+        replicas: 1,
         cores: dice.count(1, 4),
         per_packet: dice.micros(200.0),
         per_request: dice.micros(2_000.0),

@@ -189,7 +189,7 @@ fn over_liqo(mut description: Description, gateways: [GatewayCost; 2]) -> Descri
 }
 
 const NO_GATEWAY: GatewayCost =
-    GatewayCost { cores: 4, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
+    GatewayCost { replicas: 1, cores: 4, per_packet: SimDuration::ZERO, per_request: SimDuration::ZERO };
 
 fn mean_ms(record: &Record) -> f64 {
     let ended = all_ended(record);

@@ -619,6 +619,10 @@ fn faults_of_components() {
          bad.toml:22:8: a gateway has no fault of kind \"lost\" (write kind = \"down\")",
     );
     check_more(
+        "[[faults]]\nat = \"1s\"\ntunnel_gateway = \"edge\"\nkind = \"down\"",
+        "bad.toml:21:18: only tunnels of Liqo have such gateways (write federation = \"liqo\", or take the fault out)",
+    );
+    check_more(
         "[[faults]]\nat = \"1s\"\ncluster = \"egde\"\nkind = \"isolated\"",
         "bad.toml:21:11: there is no cluster `egde` (did you mean `edge`?)",
     );

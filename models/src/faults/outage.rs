@@ -11,6 +11,8 @@
 //!   is lost with it.
 //! - *Node, drained*: somebody drains it, and takes pods there again at the end.
 //! - *Gateway, down*: it has died, and who connects is refused.
+//! - *Gateway of tunnels, down* (Liqo): the pod that carries the tunnels of a cluster has died: nothing comes over them until it is
+//!   back, or another one takes over (`liqo/gateway_replicas`). The same happens with the first node.
 //! - *istiod, down*: proxies keep what they have and learn nothing new. A pod whose sidecar has had no configuration
 //!   yet is not ready before it has. When istiod is back, proxies connect one after the other and get all there is.
 //! - *API server, down*: nobody is told of anything that changes in its cluster; controllers and the scheduler do
@@ -68,6 +70,8 @@ pub enum Component {
     },
     /// The ingress gateway of a cluster is down.
     Gateway(ClusterId),
+    /// The gateway of a cluster's tunnels is down.
+    TunnelGateway(ClusterId),
     /// The istiod of a cluster is down.
     Istiod(ClusterId),
     /// The API server of a cluster is down.
@@ -125,6 +129,16 @@ impl Outage {
         })
     }
 
+    /// The cluster without a gateway for its tunnels, and whether that is so because a node is lost.
+    #[must_use]
+    pub const fn of_tunnels(&self) -> Option<(ClusterId, bool)> {
+        match self.of {
+            Component::TunnelGateway(cluster) => Some((cluster, false)),
+            Component::Node { cluster, node: 0 } => Some((cluster, true)),
+            _ => None,
+        }
+    }
+
     /// What it does to the pods of its cluster.
     pub fn of_pods(&self, services: usize) -> impl Iterator<Item = PodFault> + use<> {
         let lost = match self.of {
@@ -157,6 +171,7 @@ impl Component {
             | Self::Node { cluster, .. }
             | Self::Drain { cluster, .. }
             | Self::Gateway(cluster)
+            | Self::TunnelGateway(cluster)
             | Self::Istiod(cluster)
             | Self::ApiServer(cluster) => cluster,
         }

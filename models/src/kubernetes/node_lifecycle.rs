@@ -38,6 +38,10 @@ id_type!(
     ZoneId
 );
 
+/// A kubelet renews its lease, and looks whether its status has to be posted, so often
+/// (`nodeLeaseDurationSeconds` 40 s, a quarter of it; `nodeStatusUpdateFrequency`).
+pub const LEASE_RENEWAL: SimDuration = SimDuration::from_secs(10);
+
 /// Flags of the kube-controller-manager.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NodeLifecycleSettings {

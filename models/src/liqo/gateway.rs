@@ -30,6 +30,8 @@ use meshsim_core::{SimDuration, SimTime};
 /// What passing a gateway takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GatewayCost {
+    /// Pods of a gateway, of which one works.
+    pub replicas: u16,
     /// Cores that share soft interrupts.
     pub cores: u32,
     /// Time of the tunnel's core per packet.
@@ -41,6 +43,7 @@ pub struct GatewayCost {
 impl Default for GatewayCost {
     fn default() -> Self {
         Self {
+            replicas: 1,
             cores: 4,
             per_packet: SimDuration::from_nanos(5_500),
             per_request: SimDuration::from_micros(71),
@@ -132,7 +135,8 @@ mod tests {
     #[test]
     fn messages_share_the_cores_and_their_packets_do_not() {
         let us = SimDuration::from_micros;
-        let cost = GatewayCost { cores: 2, per_packet: us(10), per_request: us(200) };
+        let cost =
+            GatewayCost { cores: 2, per_packet: us(10), per_request: us(200), ..GatewayCost::default() };
         let mut gateway = TunnelGateway::new(cost);
         let at = |micros: u64| SimTime::ZERO + us(micros);
         let mut leaves = |packets| gateway.pass(at(0), packets).leaves;

@@ -6,7 +6,7 @@
 //! sees of the consumer (`endpoint_reflection`); and how a peer's failure is noticed: by the tunnel
 //! (`connection_check`), by its API server (`api_server_check`), by the node that no longer answers
 //! (`virtual_kubelet`, and then `kubernetes/node_lifecycle`). How packets get from one cluster to another is in `settings`
-//! and `gateway`.
+//! and `gateway`; how long it takes when a gateway has died in `gateway_replicas`.
 //!
 //! # Assumptions
 //! In runs nobody asks who decides about a slice (`resource_slice::decide`: all are granted), which clusters get a namespace's twin and
@@ -17,6 +17,7 @@ pub mod api_server_check;
 pub mod connection_check;
 pub mod endpoint_reflection;
 pub mod gateway;
+pub mod gateway_replicas;
 pub mod namespace_offloading;
 pub mod pod_mutation;
 pub mod quota;

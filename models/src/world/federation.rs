@@ -20,13 +20,15 @@
 use super::description::{ClusterSpec, Description, Federation, LinkSpec};
 use crate::ids::{ClusterId, ServiceId};
 use crate::istiod::locality_setting::REGION_LABEL;
+use crate::kubernetes::node_lifecycle::LEASE_RENEWAL;
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::{NodeResources, Resource, ResourceList};
 use crate::kubernetes::scheduler::topology_spread::HOSTNAME;
+use crate::kubernetes::taint_eviction::DEFAULT_TOLERATION;
 use crate::liqo::settings::{LiqoSettings, Peering, TUNNEL_MTU, TUNNEL_OVERHEAD};
 use crate::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE, taint};
 use crate::multi_network::gateway::EastWestSettings;
-use meshsim_core::Table;
+use meshsim_core::{SimDuration, Table};
 
 /// A cluster with which another one peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,18 @@ impl Description {
             peer(it.consumer, None);
         }
         peers
+    }
+
+    /// Time from the loss of a node until what was on it runs on another one: until its lease has run out and is found to have (by
+    /// these parts, 0 to 1, of the periods of the lease and of the checks), tainted a check later and evicted.
+    #[must_use]
+    pub fn replaces_pod_of_lost_node(&self, [renewed, looked]: [f64; 2]) -> SimDuration {
+        let settings = self.kubernetes.node_lifecycle();
+        let part = |of: SimDuration, part: f64| SimDuration::from_nanos_f64(of.as_nanos() as f64 * part);
+        let found = settings.grace.saturating_sub(part(LEASE_RENEWAL, renewed))
+            + part(settings.monitor_period, looked);
+        let pods = &self.kubernetes.pods;
+        found + settings.monitor_period + DEFAULT_TOLERATION + pods.scheduling + pods.container_start
     }
 
     /// What Liqo is told, where it joins the clusters.

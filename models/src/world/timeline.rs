@@ -23,6 +23,7 @@ use crate::cluster::news::{EndpointNews, News, PeerCheck, PeerStep};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
 use crate::ids::{ClusterId, ConfigurationId, PodId};
+use crate::kubernetes::node_lifecycle::LEASE_RENEWAL;
 use crate::liqo::api_server_check::ApiServerCheckSettings;
 use crate::liqo::connection_check::PingSettings;
 use crate::liqo::virtual_kubelet::VirtualKubeletSettings;
@@ -171,10 +172,6 @@ pub(crate) fn first_check(topology: &Topology, cluster: ClusterId, step: PeerSte
     if step.check == PeerCheck::Status { begins + kubelet.status } else { begins }
 }
 
-/// A kubelet renews its lease, and looks whether its status has to be posted, so often
-/// (`nodeLeaseDurationSeconds` 40 s, a quarter of it; `nodeStatusUpdateFrequency`).
-const RENEWAL: SimDuration = SimDuration::from_secs(10);
-
 /// When a kubelet renews its lease last, at `now` or before, if it is not lost; each begins at a random moment of its period.
 pub(crate) fn last_renewal(
     topology: &Topology,
@@ -183,14 +180,14 @@ pub(crate) fn last_renewal(
     now: SimTime,
 ) -> Option<SimTime> {
     let address = topology.draws.of_cluster(cluster, 0).child(u64::from(node));
-    let first = SimTime::ZERO + part_of(RENEWAL, draw(address, Purpose::KubeletRenewal));
-    let periods = now.as_nanos().checked_sub(first.as_nanos())? / RENEWAL.as_nanos();
-    Some(first + RENEWAL * periods)
+    let first = SimTime::ZERO + part_of(LEASE_RENEWAL, draw(address, Purpose::KubeletRenewal));
+    let periods = now.as_nanos().checked_sub(first.as_nanos())? / LEASE_RENEWAL.as_nanos();
+    Some(first + LEASE_RENEWAL * periods)
 }
 
 /// The same of the next one, at `now` or later.
 fn next_renewal(topology: &Topology, cluster: ClusterId, node: u32, now: SimTime) -> SimTime {
-    let within = now.saturating_add(SimDuration::from_nanos(RENEWAL.as_nanos() - 1));
+    let within = now.saturating_add(SimDuration::from_nanos(LEASE_RENEWAL.as_nanos() - 1));
     last_renewal(topology, cluster, node, within).expect("a period has passed")
 }
 

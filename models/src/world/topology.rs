@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::description::{DataPlane, Deployment, Description};
+use super::federation::is_tunnel;
 use super::flows::Flows;
 use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
 use crate::application::call_graph::{Application, Protocol};
@@ -11,7 +12,7 @@ use crate::envoy::endpoint_list::EndpointList;
 use crate::envoy::endpoint_view::EndpointView;
 use crate::envoy::proxies::ProxyPasses;
 use crate::envoy::proxies::{Proxies, ProxyKind};
-use crate::faults::link::LinkFault;
+use crate::faults::link::{LinkFault, LinkFaultKind};
 use crate::faults::outage::{Outage, Outages};
 use crate::faults::pod::{PodFault, PodFaults};
 use crate::faults::repeated::RepeatedFault;
@@ -19,6 +20,7 @@ use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, Se
 use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
 use crate::istiod::upstreams::Upstreams;
 use crate::kubernetes::settings::StartWhen;
+use crate::liqo::gateway_replicas::takes_over_after;
 use crate::multi_network::endpoints::{
     NetworkDestination, NetworkEndpoint, NetworkGateway, NetworkGateways, NetworkProxy,
 };
@@ -30,7 +32,7 @@ use crate::network::ways::{NextHop, Ways};
 use crate::pod_id::{PodAddresses, PodIds};
 use crate::users::mobility::Whereabouts;
 use crate::users::stream::{Stream, StreamSource};
-use meshsim_core::random::{Address, LogNormal};
+use meshsim_core::random::{Address, LogNormal, uniform};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -157,6 +159,7 @@ impl Topology {
         cuts.extend(
             outages.all().iter().flat_map(|it| it.of_links(description.links.iter().map(|it| it.between))),
         );
+        cuts.extend(tunnel_cuts(&description, outages.all(), draws));
         let populations = description.populations.iter().enumerate();
         let (links, is_used) = description.links_of_pods();
         let upstreams = Upstreams::new(&description);
@@ -858,6 +861,34 @@ fn outages(description: &Description, draws: Draws) -> Vec<Outage> {
         outages.extend(spans.map(|(begins, ends)| Outage { begins, ends: Some(ends), ..*outage }));
     }
     outages
+}
+
+/// When tunnels are without a gateway at one of their ends.
+fn tunnel_cuts(description: &Description, outages: &[Outage], draws: Draws) -> Vec<LinkFault> {
+    let Some(liqo) = description.liqo() else { return Vec::new() };
+    let cut = |it: &Outage| {
+        let (cluster, with_node) = it.of_tunnels()?;
+        let address = draws.of_cluster(cluster, it.begins.as_nanos());
+        let parts = [0, 1].map(|part| uniform(&mut draw(address.child(part), Purpose::GatewayTakeOver)));
+        let is_alone = description.clusters[cluster].nodes.len() == 1;
+        let takes = match (liqo.gateways[cluster].replicas, with_node) {
+            (2.., _) if !(with_node && is_alone) => Some(takes_over_after(parts[0], parts[1])),
+            (_, true) if !is_alone => Some(description.replaces_pod_of_lost_node(parts)),
+            _ => None,
+        };
+        let replaced = takes.map(|takes| it.begins.saturating_add(takes));
+        let ends = it.ends.into_iter().chain(replaced).min();
+        Some((
+            cluster,
+            LinkFault { link: 0, toward: None, kind: LinkFaultKind::Blackhole, begins: it.begins, ends },
+        ))
+    };
+    let links = || (0..).zip(&description.links);
+    let of_links = |(cluster, cut): (ClusterId, LinkFault)| {
+        let its = links().filter(move |(_, link)| link.between.contains(&cluster) && is_tunnel(liqo, link));
+        its.map(move |(link, _)| LinkFault { link, ..cut })
+    };
+    outages.iter().filter_map(cut).flat_map(of_links).collect()
 }
 
 /// When links are cut or worse than they should be.

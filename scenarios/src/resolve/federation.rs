@@ -42,6 +42,17 @@ pub(super) fn resolve(
     }
 }
 
+/// Only Liqo has tunnels whose gateways may fail.
+pub(super) fn check_tunnel_gateways(check: &mut Check<'_>, scenario: &Scenario) {
+    if scenario.federation.as_ref().is_some_and(|it| *it.get_ref() == Kind::Liqo) {
+        return;
+    }
+    for name in scenario.faults.iter().filter_map(|it| it.get_ref().tunnel_gateway.as_ref()) {
+        let help = "write federation = \"liqo\", or take the fault out";
+        check.problem("only tunnels of Liqo have such gateways", name.span(), help);
+    }
+}
+
 /// Datagrams pass no gateway that reads the name of a service from TLS.
 pub(super) fn check_protocols(
     check: &mut Check<'_>,
@@ -283,6 +294,10 @@ pub(super) fn place_offloaded(
 
 fn gateway(check: &mut Check<'_>, written: &LiqoGateway, default: GatewayCost) -> GatewayCost {
     GatewayCost {
+        replicas: match &written.replicas {
+            Some(n) => at_least_one(check, n, "replicas", 100),
+            None => default.replicas,
+        },
         cores: bounded_u32(check, written.cores.as_ref(), "cores", 1, 1_000).unwrap_or(default.cores),
         per_packet: check.cost(written.per_packet.as_ref(), "per_packet", default.per_packet),
         per_request: check.cost(written.per_request.as_ref(), "per_request", default.per_request),

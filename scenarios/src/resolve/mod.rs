@@ -126,6 +126,7 @@ pub fn resolve(
     let subsets = versions::subset_names(scenario);
     let version = mesh.istio_version;
     let services = services::resolve(&mut check, scenario, &application, &network, &subsets, version);
+    federation::check_tunnel_gateways(&mut check, scenario);
     federation::check_protocols(&mut check, scenario, &application, &services);
     let (authorization_policies, peer_authentications) =
         access::resolve(&mut check, scenario, &application, &services, &mesh);

@@ -15,6 +15,7 @@ enum Subject<'a> {
     Cluster(&'a Spanned<String>),
     Node(&'a Spanned<String>),
     Gateway(&'a Spanned<String>),
+    TunnelGateway(&'a Spanned<String>),
     Istiod(&'a Spanned<String>),
     ApiServer(&'a Spanned<String>),
 }
@@ -26,6 +27,7 @@ impl<'a> Subject<'a> {
         let cluster = fault.cluster.as_ref().filter(|_| of_cluster && fault.service.is_none());
         (fault.node.as_ref().map(Self::Node))
             .or(fault.gateway.as_ref().map(Self::Gateway))
+            .or(fault.tunnel_gateway.as_ref().map(Self::TunnelGateway))
             .or(fault.istiod.as_ref().map(Self::Istiod))
             .or(fault.api_server.as_ref().map(Self::ApiServer))
             .or(cluster.map(Self::Cluster))
@@ -36,6 +38,7 @@ impl<'a> Subject<'a> {
             Self::Cluster(_) => "cluster",
             Self::Node(_) => "node",
             Self::Gateway(_) => "gateway",
+            Self::TunnelGateway(_) => "tunnel_gateway",
             Self::Istiod(_) => "istiod",
             Self::ApiServer(_) => "api_server",
         }
@@ -45,7 +48,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Cluster(_) => "\"lost\" or \"isolated\"",
             Self::Node(_) => "\"lost\" or \"drained\"",
-            Self::Gateway(_) | Self::Istiod(_) | Self::ApiServer(_) => "\"down\"",
+            Self::Gateway(_) | Self::TunnelGateway(_) | Self::Istiod(_) | Self::ApiServer(_) => "\"down\"",
         }
     }
 }
@@ -94,6 +97,7 @@ fn component(
         (Subject::Cluster(name), Kind::Lost) => Component::Cluster(cluster(name)?),
         (Subject::Cluster(name), Kind::Isolated) => Component::Isolation(cluster(name)?),
         (Subject::Gateway(name), Kind::Down) => Component::Gateway(cluster(name)?),
+        (Subject::TunnelGateway(name), Kind::Down) => Component::TunnelGateway(cluster(name)?),
         (Subject::Istiod(name), Kind::Down) => Component::Istiod(cluster(name)?),
         (Subject::ApiServer(name), Kind::Down) => Component::ApiServer(cluster(name)?),
         (Subject::Node(name), Kind::Lost) => {
@@ -144,6 +148,7 @@ pub(super) fn keys(fault: &Fault) -> Vec<(&'static str, Range<usize>)> {
         ("toward", location(&fault.toward)),
         ("node", location(&fault.node)),
         ("gateway", location(&fault.gateway)),
+        ("tunnel_gateway", location(&fault.tunnel_gateway)),
         ("istiod", location(&fault.istiod)),
         ("api_server", location(&fault.api_server)),
         ("share", location(&fault.share)),

@@ -268,6 +268,9 @@ impl<'a> Names<'a> {
             Component::Node { cluster, node } => format!("loss of {}", self.node(cluster, node)),
             Component::Drain { cluster, node } => format!("drain of {}", self.node(cluster, node)),
             Component::Gateway(cluster) => format!("outage of the gateway of {}", self.cluster(cluster)),
+            Component::TunnelGateway(cluster) => {
+                format!("outage of the gateway of the tunnels of {}", self.cluster(cluster))
+            }
             Component::Istiod(cluster) => format!("outage of the istiod of {}", self.cluster(cluster)),
             Component::ApiServer(cluster) => format!("outage of the API server of {}", self.cluster(cluster)),
         }

@@ -27,6 +27,8 @@ pub struct Fault {
     pub node: Option<Spanned<String>>,
     /// In place of pods: the gateway of which cluster.
     pub gateway: Option<Spanned<String>>,
+    /// In place of pods: the gateway of Liqo's tunnels of which cluster.
+    pub tunnel_gateway: Option<Spanned<String>>,
     /// In place of pods: the istiod of which cluster.
     pub istiod: Option<Spanned<String>>,
     /// In place of pods: the API server of which cluster.

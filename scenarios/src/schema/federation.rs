@@ -76,6 +76,8 @@ pub enum PodOffloadingStrategy {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiqoGateway {
+    /// Pods of it, of which one works.
+    pub replicas: Option<Spanned<u16>>,
     /// Cores that share soft interrupts.
     pub cores: Option<Spanned<u32>>,
     /// Time of the tunnel's core per packet.
