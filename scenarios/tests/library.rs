@@ -597,27 +597,25 @@ fn the_emptier_node_is_the_virtual_one() {
     assert!(mean(local) < mean(both) && mean(both) * 1.5 < mean(small), "{} {}", mean(both), mean(small));
 }
 
-/// The head's times: 308 to 316 s of 900 s until pods are made anew at the host, or a grace of 40 s more where the API check is first;
-/// with pods that tolerate the taint, or have no other node, users wait for the 600 s of the cut.
+/// The head's times: 308 to 316 s of 900 s until the pod is made anew at the host, or a grace of 40 s more where the API check is
+/// first; with one that tolerates the taint, or has no other node, users wait for the cut of 600 s and 60 to 75 s more.
 #[test]
-fn a_member_that_is_cut_off_loses_its_pods_to_the_host_unless_they_tolerate_that() {
+fn a_member_that_is_cut_off_loses_its_pod_to_the_host_unless_that_tolerates_it() {
     let summary = run("liqo-1194", 2, &[]);
     let [recreated, tolerated, remote] =
         ["recreated", "tolerated", "remote"].map(|name| find(&summary, name));
     let failures = |strategy: &Strategy| {
         strategy.requests.failed.values().sum::<u64>() as f64 / strategy.requests.offered as f64
     };
-    assert_within(failures(recreated), 305.0 / 900.0..=365.0 / 900.0);
+    assert_within(failures(recreated), 305.0 / 900.0..=375.0 / 900.0);
     for strategy in [tolerated, remote] {
-        assert_within(failures(strategy), 597.0 / 900.0..=625.0 / 900.0);
+        assert_within(failures(strategy), 650.0 / 900.0..=695.0 / 900.0);
         assert!(ready(strategy, "app", "host") < 1e-9);
     }
-    // From the replacement on two pods at the host, and for the rest of the cut both serve on both sides.
-    assert_within(ready(recreated, "app", "host"), 2.0 * 520.0 / 900.0..=2.0 * 590.0 / 900.0);
-    assert!(ready(recreated, "app", "member") > 2.0 * 650.0 / 900.0);
-    assert!(ready(tolerated, "app", "member") > 1.99);
-    // New ones, as soon as the link is back and the node Ready.
-    assert!(ready(remote, "app", "member") > 1.8);
+    // From the replacement on there is one at the host, and for the rest of the cut one on either side.
+    assert_within(ready(recreated, "app", "host"), 460.0 / 900.0..=535.0 / 900.0);
+    assert!(ready(recreated, "app", "member") > 650.0 / 900.0);
+    assert!(ready(tolerated, "app", "member") > 0.99 && ready(remote, "app", "member") > 0.8);
 }
 
 /// The table of its head, row by row.

@@ -86,6 +86,8 @@ pub struct Topology {
     changing: Table<ServiceId, bool>,
     /// The number of each host within its process.
     pub local_hosts: Table<HostId, HostId>,
+    /// When links and API servers change, in the order of time, where Liqo notices that.
+    changes_of_peers: Vec<SimTime>,
     /// How messages go from cluster to cluster.
     pub ways: Ways,
     /// What the links on these ways are like at a time.
@@ -195,6 +197,7 @@ impl Topology {
             at_start,
             changing,
             local_hosts: description.hosts.ids().collect(),
+            changes_of_peers: changes_of_peers(&description, &cuts, outages.all()),
             links: LinkStates::new(&links, &cuts),
             access: Access::new(&description),
             ways: Ways::over(description.clusters.len(), &links, |link| is_used[link as usize]),
@@ -623,6 +626,24 @@ impl Topology {
                 || self.outages.stop_api_servers())
     }
 
+    /// When something last changed that Liqo notices of peers, at `now` or before, and when it does next; never is
+    /// [`SimTime::MAX`].
+    #[must_use]
+    pub fn changes_around(&self, now: SimTime) -> (SimTime, SimTime) {
+        let next = self.changes_of_peers.partition_point(|at| *at <= now);
+        let last = next.checked_sub(1).map_or(SimTime::ZERO, |last| self.changes_of_peers[last]);
+        (last, self.changes_of_peers.get(next).copied().unwrap_or(SimTime::MAX))
+    }
+
+    /// Whether the way between two clusters loses segments at `now`, one way or the other.
+    #[must_use]
+    pub fn loses_between(&self, a: ClusterId, b: ClusterId, now: SimTime) -> bool {
+        let loses = |from, to| {
+            self.way(from, to).any(|(_, route)| self.links.at(route.link, route.next, now).loss > 0.0)
+        };
+        loses(a, b) || loses(b, a)
+    }
+
     /// Whether anything may happen to the nodes of a cluster, those that stand for its providers among them.
     #[must_use]
     pub fn watches_nodes(&self, cluster: ClusterId) -> bool {
@@ -861,6 +882,18 @@ fn outages(description: &Description, draws: Draws) -> Vec<Outage> {
         outages.extend(spans.map(|(begins, ends)| Outage { begins, ends: Some(ends), ..*outage }));
     }
     outages
+}
+
+/// When links and API servers change, in the order of time.
+fn changes_of_peers(description: &Description, cuts: &[LinkFault], outages: &[Outage]) -> Vec<SimTime> {
+    if description.liqo().is_none() {
+        return Vec::new();
+    }
+    let of_links = cuts.iter().map(|it| (it.begins, it.ends));
+    let spans = of_links.chain(outages.iter().map(|it| (it.begins, it.ends)));
+    let mut changes: Vec<SimTime> = spans.flat_map(|(begins, ends)| [Some(begins), ends]).flatten().collect();
+    changes.sort_unstable();
+    changes
 }
 
 /// When tunnels are without a gateway at one of their ends.

@@ -13,7 +13,8 @@
 //! - A provider takes the endpoints that a consumer reflects to it, its own and those of third clusters behind it, as not
 //!   ready while its own checks fail (`reflection`).
 //!
-//! All of this is only there where a link may be cut or be worse, or an API server be down.
+//! All of this is only there where a link may be cut or be worse, or an API server be down, and checks whose result is known, long
+//! after a change and long before the next one, are left out.
 //!
 //! # Assumptions
 //! - A ping is no load for the link nor the gateways, and waits in no queue of theirs. Effect: below 1 kbit/s; a tunnel that is
@@ -50,15 +51,20 @@ impl Control {
     /// How a peer is watched goes on.
     pub(in crate::cluster) fn watches_peer(&mut self, at: &mut Around<'_>, step: PeerStep) {
         let PeerStep { peer, check } = step;
-        if let Some(period) = period(check) {
-            at.schedule(at.now.saturating_add(period), Event::PeerIsWatched(step));
-        }
         let Some(peers) = &mut self.peers else { return };
         let it = &mut peers.all[usize::from(peer)];
+        let mut left_out = 0;
+        if let Some(period) = period(check) {
+            left_out = quiet_periods(at, it.cluster, check, period);
+            let due = at.now.saturating_add(period * (left_out + 1));
+            if due <= at.topology.description.end() {
+                at.schedule(due, Event::PeerIsWatched(step));
+            }
+        }
         match check {
             PeerCheck::Ping => {
                 let ping = it.pings;
-                it.pings += 1;
+                it.pings = ping.saturating_add(1).saturating_add(left_out as u32);
                 if let Some(answered) = round_trip(at, it.cluster, (peer, ping)) {
                     watch_at(at, answered, peer, PeerCheck::Pong(ping));
                 }
@@ -208,6 +214,25 @@ fn period(check: PeerCheck) -> Option<SimDuration> {
         PeerCheck::Pong(_) | PeerCheck::Answer(_) | PeerCheck::Status => return None,
     })
 }
+
+/// How many periods of a check may be left out after now, because nothing has changed for long, nothing will before they are over, and
+/// chance has no say: what they would find is known. Pings begin again before the observer looks for their answers.
+fn quiet_periods(at: &Around<'_>, peer: ClusterId, check: PeerCheck, period: SimDuration) -> u64 {
+    let before = match check {
+        PeerCheck::Ping => SETTLES,
+        PeerCheck::Look | PeerCheck::Ask | PeerCheck::KubeletPing => SETTLES / 2,
+        _ => return 0,
+    };
+    let (last, next) = at.topology.changes_around(at.now);
+    if at.now.saturating_since(last) < SETTLES || at.topology.loses_between(at.here, peer, at.now) {
+        return 0;
+    }
+    let quiet = next.saturating_since(at.now.saturating_add(before));
+    (quiet.as_nanos() / period.as_nanos()).saturating_sub(1)
+}
+
+/// After so long without a change all checks have found what there is to be found, and posted it.
+const SETTLES: SimDuration = SimDuration::from_secs(120);
 
 fn watch_at(at: &mut Around<'_>, due: SimTime, peer: u16, check: PeerCheck) {
     at.schedule(due, Event::PeerIsWatched(PeerStep { peer, check }));
