@@ -52,10 +52,10 @@ impl Control {
     pub(in crate::cluster) fn watches_peer(&mut self, at: &mut Around<'_>, step: PeerStep) {
         let PeerStep { peer, check } = step;
         let Some(peers) = &mut self.peers else { return };
-        let it = &mut peers.all[usize::from(peer)];
+        let watched = &mut peers.all[usize::from(peer)];
         let mut left_out = 0;
         if let Some(period) = period(check) {
-            left_out = quiet_periods(at, it.cluster, check, period);
+            left_out = quiet_periods(at, watched.cluster, check, period);
             let due = at.now.saturating_add(period * (left_out + 1));
             if due <= at.topology.description.end() {
                 at.schedule(due, Event::PeerIsWatched(step));
@@ -63,47 +63,47 @@ impl Control {
         }
         match check {
             PeerCheck::Ping => {
-                let ping = it.pings;
-                it.pings = ping.saturating_add(1).saturating_add(left_out as u32);
-                if let Some(answered) = round_trip(at, it.cluster, (peer, ping)) {
+                let ping = watched.pings;
+                watched.pings = ping.saturating_add(1).saturating_add(left_out as u32);
+                if let Some(answered) = round_trip(at, watched.cluster, (peer, ping)) {
                     watch_at(at, answered, peer, PeerCheck::Pong(ping));
                 }
             }
             PeerCheck::Pong(ping) => {
-                if it.tunnel.is_answered(it.sent(ping), at.now) {
+                if watched.tunnel.is_answered(watched.sent(ping), at.now) {
                     self.tunnel_changes(at, peer);
                 }
             }
             PeerCheck::Look => {
-                if at.has_api_server() && it.tunnel.is_observed(at.now) {
+                if at.has_api_server() && watched.tunnel.is_observed(at.now) {
                     self.tunnel_changes(at, peer);
                 }
             }
             PeerCheck::Ask => {
-                let (ends, answers) = asks_api_server(at, it.cluster);
+                let (ends, answers) = asks_api_server(at, watched.cluster);
                 watch_at(at, ends, peer, PeerCheck::Answer(answers));
             }
             PeerCheck::Answer(answers) => {
-                if it.provider.as_mut().is_some_and(|it| it.api_server.ends(answers)) {
-                    at.recorder.decided(at.now, What::ApiServerChecked(it.cluster, answers));
+                if watched.provider.as_mut().is_some_and(|it| it.api_server.ends(answers)) {
+                    at.recorder.decided(at.now, What::ApiServerChecked(watched.cluster, answers));
                     self.virtual_node_changes(at, peer);
                     self.reflection_changes(at, peer);
                 }
             }
             PeerCheck::KubeletPing => {
-                if let Some(it) = &mut it.provider {
+                if let Some(it) = &mut watched.provider {
                     it.kubelet.pings(it.api_server.answers());
                 }
             }
             PeerCheck::Lease => {
-                let node = it.provider.as_ref().filter(|it| it.kubelet.renews()).map(|it| it.node);
+                let node = watched.provider.as_ref().filter(|it| it.kubelet.renews()).map(|it| it.node);
                 if let (Some(watch), Some(node)) = (&mut self.watch, node) {
                     watch.lifecycle.renews(node, at.now);
                 }
             }
             PeerCheck::Status => {
                 // Something may have happened since then.
-                let kubelet = it.provider.as_mut().map(|it| &mut it.kubelet);
+                let kubelet = watched.provider.as_mut().map(|it| &mut it.kubelet);
                 if let Some(kubelet) = kubelet.filter(|it| it.timer() == at.now) {
                     let posted = kubelet.timer_fires(at.now);
                     self.virtual_kubelet_posts(at, peer, posted);
@@ -122,8 +122,8 @@ impl Control {
 
     fn tunnel_changes(&mut self, at: &mut Around<'_>, peer: u16) {
         let Some(peers) = &self.peers else { return };
-        let it = &peers.all[usize::from(peer)];
-        at.recorder.decided(at.now, What::TunnelChecked(it.cluster, it.tunnel.is_connected()));
+        let watched = &peers.all[usize::from(peer)];
+        at.recorder.decided(at.now, What::TunnelChecked(watched.cluster, watched.tunnel.is_connected()));
         self.virtual_node_changes(at, peer);
         self.reflection_changes(at, peer);
     }
@@ -131,9 +131,9 @@ impl Control {
     /// Something happens to the node that stands for a peer, if it is a provider.
     fn virtual_node_changes(&mut self, at: &mut Around<'_>, peer: u16) {
         let Some(peers) = &mut self.peers else { return };
-        let it = &mut peers.all[usize::from(peer)];
-        let ready = it.is_node_ready();
-        let Some(provider) = &mut it.provider else { return };
+        let watched = &mut peers.all[usize::from(peer)];
+        let ready = watched.is_node_ready();
+        let Some(provider) = &mut watched.provider else { return };
         let posted = provider.kubelet.happens(ready, at.now);
         self.virtual_kubelet_posts(at, peer, posted);
     }
@@ -164,11 +164,12 @@ impl Control {
     /// Whether what a peer reflects to this cluster counts may have changed, if it is a consumer.
     fn reflection_changes(&mut self, at: &mut Around<'_>, peer: u16) {
         let Some(peers) = &self.peers else { return };
-        let it = &peers.all[usize::from(peer)];
-        if !it.is_consumer {
+        let watched = &peers.all[usize::from(peer)];
+        if !watched.is_consumer {
             return;
         }
-        let (consumer, counts) = (it.cluster, it.as_consumer().conditions(None).ready == Some(true));
+        let (consumer, counts) =
+            (watched.cluster, watched.as_consumer().conditions(None).ready == Some(true));
         if peers.reflection.counts(consumer) == counts {
             return;
         }
