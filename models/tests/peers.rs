@@ -279,7 +279,6 @@ fn who_notices_a_cut_first_is_a_matter_of_phases() {
         let (first, last) = by_lease.iter().fold((f64::MAX, 0.0_f64), |(a, b), at| (a.min(*at), b.max(*at)));
         // Two readings of a check and a drift of milliseconds beside the page's 45 to 56 s, 55 to 66 s.
         assert!(first > grace - 10.0 && last < grace + 16.3, "{kind:?}: {first} to {last}");
-        println!("{kind:?}: {} of 1,000, noticed after {first} to {last} s", by_lease.len());
     }
 }
 
