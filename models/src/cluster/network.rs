@@ -50,6 +50,8 @@ const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
 pub struct Network {
     /// By their ports (`network/ways`).
     links: Vec<Link>,
+    /// When the last of what two sides of a peering tell each other arrives, by port: it is one stream.
+    orders_arrive: Vec<SimTime>,
     gateways: Gateways,
     /// What crosses the cluster; the dispatcher takes out what has arrived.
     pub(super) crossings: Slab<Crossing>,
@@ -62,6 +64,7 @@ impl Network {
     pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
         Self {
             links: vec![Link::default(); topology.ways.ports(here).len()],
+            orders_arrive: vec![SimTime::ZERO; topology.ways.ports(here).len()],
             gateways: Gateways::new(here, topology),
             crossings: Slab::with_capacity(room),
             sending: Slab::with_capacity(room),
@@ -277,6 +280,11 @@ impl Network {
         {
             let leaves = at.topology.told_at(at.here, message.to, at.now);
             arrives = arrives.saturating_add(leaves - at.now);
+        }
+        if let Body::Shadow { .. } = message.body {
+            let last = &mut self.orders_arrive[route.port as usize];
+            arrives = arrives.max(*last);
+            *last = arrives;
         }
         message.link = route.link;
         at.scheduler.send(route.next.entity(), arrives, message);
