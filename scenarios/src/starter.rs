@@ -69,7 +69,7 @@ fn with_work_model(path: &str, application: &Application, entries: &[String]) ->
 /// The services that no other one calls, or the first where each is called: what users call.
 fn entries(application: &Application) -> Vec<ServiceId> {
     let mut called = BTreeSet::new();
-    for endpoint in application.endpoints.iter() {
+    for endpoint in &application.endpoints {
         let callees = endpoint.groups.iter().flat_map(|group| &group.calls);
         let callees = callees.map(|call| application.endpoints[call.endpoint].service);
         called.extend(callees.filter(|callee| *callee != endpoint.service));
