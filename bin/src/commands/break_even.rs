@@ -1,13 +1,12 @@
 //! `meshsim sweep --break-even`: the value at which two strategies are equally fast.
 
-use super::common::{Continuing, Output, Running, interrupted, kept_cells, print};
+use super::common::{Begun, Continuing, Output, Running, begin, kept_cells, not_whole, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table::fitted;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::break_even::BreakEven;
-use meshsim_scenarios::experiment::store::Owner;
 use meshsim_scenarios::problem::Problem;
 use meshsim_scenarios::results::break_even::{Report, write_break_even};
 use meshsim_scenarios::results::json::to_json;
@@ -33,10 +32,8 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
     let choice = args.running.choice(args.strategies, None);
     let asked = BreakEven::new(scenario, axis, choice)?;
     let sha256 = scenario.sha256()?;
-    let mut folder = args.output.prepare()?;
-    let store = args.continuing.store(folder.as_mut(), &Owner::of(&sha256))?;
     let origin = scenario.origin(args.command, &[])?;
-    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    let Begun { mut folder, store, .. } = begin(args.output, args.continuing, &sha256, &origin)?;
     warnings::before_runs(&asked.plan().strategies).iter().for_each(warn);
     let found = args
         .running
@@ -46,10 +43,11 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
     }
     let found = match found {
         (Some(found), _) => found,
-        (None, true) => {
-            return interrupted(&format!("nothing was found{}", kept_cells(args.output, &store)));
+        (None, is_stopped) if is_stopped || !store.broken().is_empty() => {
+            let kept = kept_cells(args.output, &store);
+            return not_whole(&store.broken(), &format!("nothing was found{kept}"));
         }
-        (None, false) => {
+        (None, _) => {
             let problem = Problem::new("at some value a strategy answers no request, or has no interval");
             return Err(Failure::machine(problem.help("choose a narrower range, or more replications")));
         }

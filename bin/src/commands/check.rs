@@ -1,12 +1,12 @@
 //! `meshsim check`: everything that can be told without running.
 
-use super::common::{ScenarioArgs, print};
+use super::common::{ScenarioArgs, print, thread_count};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::experiment::estimate::{Estimate, estimate};
+use meshsim_scenarios::experiment::estimate::{Estimate, estimate, time_in_words};
 use meshsim_scenarios::experiment::memory::in_words;
 use meshsim_scenarios::experiment::sweep::Sweep;
 use meshsim_scenarios::warnings;
@@ -68,19 +68,14 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         print(&format!("[sweep]: {count}\n"))?;
     }
     if args.estimate {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        print(&sentence(&estimate(&plan, args.threads.map_or(cores, usize::from))))?;
+        print(&sentence(&estimate(&plan, thread_count(args.threads))))?;
     }
     Ok(Code::Ok)
 }
 
 fn sentence(estimate: &Estimate) -> String {
     let Estimate { cpu_seconds, memory_bytes, sample_seconds } = *estimate;
-    let time = match cpu_seconds {
-        ..100.0 => format!("{cpu_seconds:.1} s"),
-        100.0..6_000.0 => format!("{:.0} min", cpu_seconds / 60.0),
-        _ => format!("{:.1} h", cpu_seconds / 3600.0),
-    };
+    let time = time_in_words(cpu_seconds);
     let memory = memory_bytes.map_or(String::new(), |it| format!(" and {} of memory", in_words(it as u64)));
     format!("about {time} of CPU time{memory} on this machine, by a sample of {sample_seconds:.1} s\n")
 }

@@ -6,15 +6,14 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt;
 use crate::progress::{Progress, Reading};
 use clap::Args;
-use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::plan::Part;
-use meshsim_scenarios::experiment::store::{CellStore, Owner};
+use meshsim_scenarios::experiment::store::{Broken, CellStore, Owner};
 use meshsim_scenarios::experiment::{Watch, memory};
+use meshsim_scenarios::origin::Origin;
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::resolve::Resolved;
 use meshsim_scenarios::results::folder::{Folder, Leftover};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
@@ -87,7 +86,7 @@ impl Continuing {
     }
 
     /// Where this run keeps its cells: in its folder, or until it ends.
-    pub(crate) fn store(&self, folder: Option<&mut Folder>, owner: &Owner) -> Outcome<CellStore> {
+    fn store(&self, folder: Option<&mut Folder>, owner: &Owner) -> Outcome<CellStore> {
         let leftover = Leftover { resume: self.resume, fresh: self.fresh };
         match folder {
             Some(folder) => Ok(folder.cells(owner, leftover)?),
@@ -107,15 +106,7 @@ pub(crate) struct Enforcement {
 }
 
 impl Enforcement {
-    /// Refuses to enforce what is not there.
-    pub(crate) fn has_objectives<'a>(
-        &self,
-        strategies: impl IntoIterator<Item = &'a Resolved>,
-    ) -> Checked<()> {
-        self.needs_objectives(strategies.into_iter().any(|it| !it.objectives.is_empty()))
-    }
-
-    /// The same where it is known whether there are some.
+    /// Refuses to enforce objectives where there are none.
     pub(crate) fn needs_objectives(&self, are_some: bool) -> Checked<()> {
         if self.enforce && !are_some {
             let help = "write [[objective]] with a figure and a bound, or leave --enforce out";
@@ -124,13 +115,8 @@ impl Enforcement {
         Ok(())
     }
 
-    /// How a command ends that otherwise would so.
-    pub(crate) fn code<'a>(&self, code: Code, summaries: impl IntoIterator<Item = &'a Summary>) -> Code {
-        self.code_if(code, summaries.into_iter().all(Summary::objectives_hold))
-    }
-
-    /// The same where it is known whether all objectives hold.
-    pub(crate) fn code_if(&self, code: Code, all_hold: bool) -> Code {
+    /// How a command ends that otherwise would so, by whether all objectives hold.
+    pub(crate) fn code(&self, code: Code, all_hold: bool) -> Code {
         let misses = self.enforce && !all_hold;
         if code == Code::Ok && misses { Code::Failed } else { code }
     }
@@ -245,7 +231,7 @@ impl Running {
 
     /// So many threads.
     pub(crate) fn thread_count(&self) -> usize {
-        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+        thread_count(self.threads)
     }
 
     /// Runs `work` on its threads.
@@ -255,6 +241,35 @@ impl Running {
         let unable = |error| Failure::machine(Problem::new(format!("cannot start threads: {error}")));
         Ok(pool.map_err(unable)?.install(work))
     }
+}
+
+/// So many threads as are asked for, or as the machine has cores.
+pub(crate) fn thread_count(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// A run that has begun.
+pub(crate) struct Begun {
+    /// Where its results go.
+    pub(crate) folder: Option<Folder>,
+    /// Where its cells are kept.
+    pub(crate) store: CellStore,
+    /// Whose they are.
+    owner: Owner,
+}
+
+/// A run begins, of a scenario with this hash: takes its folder, and the cells that it goes on with.
+pub(crate) fn begin(
+    output: &Output,
+    continuing: &Continuing,
+    scenario_sha256: &str,
+    origin: &Origin,
+) -> Outcome<Begun> {
+    let mut folder = output.prepare()?;
+    let owner = Owner::of(scenario_sha256);
+    let store = continuing.store(folder.as_mut(), &owner)?;
+    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    Ok(Begun { folder, store, owner })
 }
 
 /// Writes to standard output. Control characters other than ends of lines are shown as JSON writes them: what stands
@@ -291,25 +306,35 @@ pub(crate) fn each(name: &str, values: &[String]) -> Vec<String> {
     values.iter().flat_map(|value| [name.to_owned(), value.clone()]).collect()
 }
 
-/// How the run of a part ends: with a folder for `merge`, or interrupted.
-pub(crate) fn part_is_over(
-    folder: Option<Folder>,
-    (store, owner): (&CellStore, &Owner),
-    part: Part,
-    is_whole: bool,
-) -> Outcome<Code> {
+/// How the run of a part ends: with a folder for `merge`, or not whole.
+pub(crate) fn part_is_over(begun: Begun, part: Part, is_whole: bool) -> Outcome<Code> {
+    let Begun { folder, store, owner } = begun;
     if let Some(problems) = store.failure() {
         return Err(Failure::machine(problems));
     }
     let count = store.count();
     if !is_whole {
-        return interrupted(&format!("{count} finished cells are kept, with which --resume goes on"));
+        let kept = format!("{count} finished cells are kept, with which --resume goes on");
+        return not_whole(&store.broken(), &kept);
     }
     folder
-        .map_or(Ok(()), |mut folder| folder.finish_part(store, part, &owner.scenario_sha256))
+        .map_or(Ok(()), |mut folder| folder.finish_part(&store, part, &owner.scenario_sha256))
         .map_err(Failure::machine)?;
     print(&format!("part {part} is finished: {count} cells; `meshsim merge` puts all parts together\n"))?;
     Ok(Code::Ok)
+}
+
+/// How a command ends of whose runs not all are finished: it was stopped, or some have failed; what is kept.
+pub(crate) fn not_whole(broken: &[Broken], kept: &str) -> Outcome<Code> {
+    const MOST_NAMED: usize = 10;
+    broken.iter().take(MOST_NAMED).for_each(diagnostics::warn);
+    let was_stopped = Watch { cancel: interrupt::flag(), progress: &|_| {} }.is_cancelled();
+    if broken.is_empty() || was_stopped {
+        return interrupted(kept);
+    }
+    let runs = if broken.len() == 1 { "a run has".to_owned() } else { format!("{} runs have", broken.len()) };
+    diagnostics::warn(&format!("{runs} failed; {kept}"));
+    Ok(Code::Failed)
 }
 
 /// Says that a signal stopped the command, and what is kept.

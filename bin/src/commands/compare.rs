@@ -1,19 +1,19 @@
 //! `meshsim compare`: all strategies over the same requests.
 
 use super::common::{
-    Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, each, interrupted, kept_cells,
-    part_is_over, print,
+    Begun, Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, begin, each, kept_cells,
+    not_whole, part_is_over, print,
 };
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
+use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::{about_decision, about_objectives, ranking_over_draws, verdict};
-use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decide};
+use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decide, Decision};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::Rows;
-use meshsim_scenarios::experiment::store::Owner;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::origin::{Origin, SCENARIO};
 use meshsim_scenarios::results::files::write_comparison;
@@ -63,7 +63,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         .calibration_draws
         .map(|count| OverDraws::new(&scenario, &settings, &plan, &choice, count as usize))
         .transpose()?;
-    args.enforcement.has_objectives(&plan.strategies)?;
+    args.enforcement.needs_objectives(plan.has_objectives())?;
     let Args { running, output, detail, continuing, enforcement, .. } = args;
     let mut command = vec!["compare".to_owned(), SCENARIO.to_owned()];
     command.extend(each("--set", &args.source.normal_form()?));
@@ -100,14 +100,9 @@ pub(super) fn run(
     origin: &Origin,
     asked: &Asked<'_>,
 ) -> Outcome<Code> {
-    let Asked { decide, running, output, detail, continuing, enforcement } = *asked;
+    let Asked { running, output, detail, continuing, .. } = *asked;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    let mut folder = output.prepare()?;
-    let scratch = folder.as_ref().filter(|_| detail.request_log).map(Folder::scratch).transpose()?;
-    let log = scratch.map(RequestLog::new);
-    let owner = Owner::of(&plan.sha256);
-    let store = continuing.store(folder.as_mut(), &owner)?;
-    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    let begun = begin(output, continuing, &plan.sha256, origin)?;
     let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     if let Some(part) = continuing.part() {
         let plans: Vec<&ComparisonPlan> =
@@ -115,78 +110,110 @@ pub(super) fn run(
         let counts: Vec<usize> = plans.iter().map(|it| it.cell_count()).collect();
         let is_whole = running.watch(seconds * part.fraction(&counts), |watch| {
             let mut each = plans.iter().enumerate();
-            each.all(|(index, plan)| plan.run_cells(&store, part.share(&counts, index), watch))
+            each.all(|(index, plan)| plan.run_cells(&begun.store, part.share(&counts, index), watch))
         })?;
-        return part_is_over(folder, (&store, &owner), part, is_whole);
+        return part_is_over(begun, part, is_whole);
     }
-    let (outcome, drawn, decision) = running.watch(seconds, |watch| {
+    let scratch = begun.folder.as_ref().filter(|_| detail.request_log).map(Folder::scratch).transpose()?;
+    let log = scratch.map(RequestLog::new);
+    let done = running.watch(seconds, |watch| {
         // Rows of requests and decisions are in no cell.
         let keeps_decisions = plan.strategies.iter().any(|it| it.description.keeps_decisions);
         let outcome = match &log {
             Some(log) => plan.run(Rows::Written(log), watch),
             None if keeps_decisions => plan.run(Rows::Dropped, watch),
-            None => plan.run_in(&store, watch),
+            None => plan.run_in(&begun.store, watch),
         };
-        let decision = decide.and_then(|decide| plan.decide_in(&store, decide, watch));
-        (outcome, draws.map(|draws| draws.run_in(&store, watch)), decision)
+        let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
+        Done {
+            outcome,
+            decision,
+            drawn: draws.map(|draws| (draws.run_in(&begun.store, watch), draws.count())),
+        }
     })?;
-    if let Some(problems) = store.failure() {
+    if let Some(problems) = begun.store.failure() {
         return Err(Failure::machine(problems));
     }
+    report(plan, done, begun, log.as_ref(), asked)
+}
+
+/// What has run.
+struct Done {
+    outcome: ComparisonOutcome,
+    decision: Option<Decision>,
+    /// Over draws of a calibration, of which there are so many.
+    drawn: Option<(Vec<Summary>, usize)>,
+}
+
+/// Shows and writes what has run.
+fn report(
+    plan: &ComparisonPlan,
+    done: Done,
+    mut begun: Begun,
+    log: Option<&RequestLog>,
+    asked: &Asked<'_>,
+) -> Outcome<Code> {
+    let Asked { output, detail, .. } = *asked;
+    let Done { outcome, decision, drawn } = done;
+    let broken = [&outcome.broken[..], &begun.store.broken()].concat();
     if outcome.replications.is_empty() {
-        return interrupted(&format!("no replication was finished{}", kept_cells(output, &store)));
+        let kept = kept_cells(output, &begun.store);
+        return not_whole(&broken, &format!("no replication was finished{kept}"));
     }
     let mut summary = Summary::new(plan, &outcome);
-    let is_decided = decide.is_none() || decision.is_some();
     summary.decision = decision;
-    summary.calibration = drawn.map(|drawn| ranking_over_draws(&summary, &drawn));
-    let all_drawn =
-        summary.calibration.as_ref().is_none_or(|it| draws.is_some_and(|all| it.draws == all.count()));
-    let is_whole = !outcome.interrupted && all_drawn && is_decided;
+    let all_draws = drawn.as_ref().map(|(_, all)| *all);
+    summary.calibration = drawn.map(|(drawn, _)| ranking_over_draws(&summary, &drawn));
+    let missing = what_is_missing(&summary, all_draws, asked.decide.is_some());
     let write = |folder: &mut Folder| {
-        write_comparison(folder, plan, &outcome, &summary, log.as_ref())?;
-        if is_whole { folder.discard_cells() } else { Ok(()) }
+        write_comparison(folder, plan, &outcome, &summary, log)?;
+        if missing.is_none() { folder.discard_cells() } else { Ok(()) }
     };
-    let written = folder.as_mut().map_or(Ok(()), write);
+    let written = begun.folder.as_mut().map_or(Ok(()), write);
     warnings::after_run(&summary).iter().for_each(warn);
     if output.json {
         print(&to_json(&summary)?)?;
     } else {
-        let mut sentence =
-            if summary.strategies.len() > 1 { verdict(&summary) + "\n" } else { String::new() };
-        sentence += &Some(about_objectives(&summary))
-            .filter(|it| !it.is_empty())
-            .map_or(String::new(), |it| it + "\n");
-        if let Some(decision) = &summary.decision {
-            sentence += &(about_decision(decision) + "\n");
-        }
-        if let Some(ranking) = &summary.calibration {
-            sentence += &(ranking.sentence() + "\n");
-        }
         let tables = table::comparison(&summary, detail.verbose);
-        print(&table::fitted(&format!("{}{tables}\n{sentence}", header(&summary))))?;
+        print(&table::fitted(&format!("{}{tables}\n{}", header(&summary), sentences(&summary))))?;
         if let Some(lines) = timeline_of_first(plan, &outcome) {
             print(&table::fitted(&format!("\n{}", table::timeline(&lines))))?;
         }
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
-    if outcome.interrupted {
-        let count = summary.run.replications;
-        let kept = kept_cells(output, &store);
-        return interrupted(&format!("the results are those of {count} finished replications{kept}"));
-    }
-    if let (Some(draws), Some(ranking)) = (draws, &summary.calibration)
-        && ranking.draws < draws.count()
-    {
-        let (count, all, kept) = (ranking.draws, draws.count(), kept_cells(output, &store));
-        return interrupted(&format!("{count} of {all} draws are finished{kept}"));
-    }
-    if !is_decided {
-        return interrupted(&format!("nothing is selected yet{}", kept_cells(output, &store)));
+    if let Some(missing) = missing {
+        return not_whole(&broken, &(missing + &kept_cells(output, &begun.store)));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
-    Ok(enforcement.code(if completed { Code::Ok } else { Code::Failed }, [&summary]))
+    let code = if completed { Code::Ok } else { Code::Failed };
+    Ok(asked.enforcement.code(code, summary.objectives_hold()))
+}
+
+/// Which part of what was asked for is there, if that is not all.
+fn what_is_missing(summary: &Summary, all_draws: Option<usize>, is_to_decide: bool) -> Option<String> {
+    if summary.run.interrupted {
+        let count = summary.run.replications;
+        return Some(format!("the results are those of {count} finished replications"));
+    }
+    if let (Some(all), Some(ranking)) = (all_draws, &summary.calibration)
+        && ranking.draws < all
+    {
+        return Some(format!("{} of {all} draws are finished", ranking.draws));
+    }
+    (is_to_decide && summary.decision.is_none()).then(|| "nothing is selected yet".to_owned())
+}
+
+/// What a comparison comes to, in sentences of a line each.
+fn sentences(summary: &Summary) -> String {
+    let several = summary.strategies.len() > 1;
+    let all = [
+        several.then(|| verdict(summary)),
+        Some(about_objectives(summary)).filter(|it| !it.is_empty()),
+        summary.decision.as_ref().map(about_decision),
+        summary.calibration.as_ref().map(Ranking::sentence),
+    ];
+    all.into_iter().flatten().map(|it| it + "\n").collect()
 }
 
 /// The time line of the first replication, if decisions are kept.

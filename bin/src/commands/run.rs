@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
     let mut plan = args.running.plan_of_one(&scenario, args.strategy.as_deref())?;
-    args.enforcement.has_objectives(&plan.strategies)?;
+    args.enforcement.needs_objectives(plan.has_objectives())?;
     for resolved in &mut plan.strategies {
         resolved.description.keeps_decisions = args.timeline;
     }

@@ -1,7 +1,7 @@
 //! `meshsim sweep`: strategies over a grid of parameter values.
 
 use super::break_even;
-use super::common::{each, interrupted, kept_cells, part_is_over, print};
+use super::common::{Begun, begin, each, kept_cells, not_whole, part_is_over, print};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -11,8 +11,8 @@ use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::BestOfPoints;
 use meshsim_scenarios::experiment::axes::{Axis, Combine};
 use meshsim_scenarios::experiment::compare::ComparisonPlan;
-use meshsim_scenarios::experiment::estimate::estimate;
-use meshsim_scenarios::experiment::store::{CellStore, Owner};
+use meshsim_scenarios::experiment::estimate::{estimate, time_in_words};
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::experiment::sweep::{Point, Sweep};
 use meshsim_scenarios::origin::SCENARIO;
 use meshsim_scenarios::problem::{Checked, Problem};
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["out", "json", "break_even"])]
     dry_run: bool,
     /// Look for the value of one parameter, a range as in =5ms..300ms, at which two strategies are equally fast
-    #[arg(long, value_name = "NAME,NAME", conflicts_with_all = ["strategy", "baseline", "combine", "partition", "enforce"])]
+    #[arg(long, value_name = "NAME,NAME", conflicts_with_all = ["strategy", "baseline", "combine", "points", "partition", "enforce"])]
     break_even: Option<Pair>,
     #[command(flatten)]
     running: super::common::Running,
@@ -78,12 +78,12 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let combine = match args.combine {
         Some(word) => word.with_points(args.points)?,
-        None => combine.unwrap_or_default().with_points_of(args.points)?,
+        None => combine.unwrap_or_default(),
     };
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let (mut warned, mut has_objectives) = (Warned::default(), false);
     let sweep = Sweep::new(&scenario, (axes, combine), &choice, |values, plan| {
-        has_objectives |= plan.strategies.iter().any(|it| !it.objectives.is_empty());
+        has_objectives |= plan.has_objectives();
         warned.add(values, plan);
     })?;
     args.enforcement.needs_objectives(has_objectives)?;
@@ -92,17 +92,15 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return dry_run(args, &sweep);
     }
     let sha256 = scenario.sha256()?;
-    let mut folder = args.output.prepare()?;
-    let owner = Owner::of(&sha256);
-    let store = args.continuing.store(folder.as_mut(), &owner)?;
     let origin = scenario.origin(args.normal_form(&sweep.axes, Some(combine)), &[])?;
-    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    let begun = begin(&args.output, &args.continuing, &sha256, &origin)?;
     if let Some(part) = args.continuing.part() {
         warned.say();
         let seconds = sweep.simulated_seconds() * part.fraction(sweep.cell_counts());
-        let is_whole = args.running.watch(seconds, |watch| sweep.run_part(&store, part, watch))?;
-        return part_is_over(folder, (&store, &owner), part, is_whole);
+        let is_whole = args.running.watch(seconds, |watch| sweep.run_part(&begun.store, part, watch))?;
+        return part_is_over(begun, part, is_whole);
     }
+    let Begun { folder, store, .. } = begun;
     let files = folder.map(|folder| SweepFiles::new(folder, &sweep));
     warned.say();
     let keep = |point: &Point| files.iter().for_each(|files| files.keep(point));
@@ -173,20 +171,11 @@ fn dry_run(args: &Args, sweep: &Sweep) -> Outcome<Code> {
     print(&format!(
         "{count} points ({}), {cells} runs of a strategy{part}; about {} of CPU time, {} on {threads} threads, by samples of {} points\n",
         sweep.combine,
-        in_words(cpu),
-        in_words(cpu / threads as f64),
+        time_in_words(cpu),
+        time_in_words(cpu / threads as f64),
         sampled.len()
     ))?;
     Ok(Code::Ok)
-}
-
-/// A time in the unit in which people say it (s).
-fn in_words(seconds: f64) -> String {
-    match seconds {
-        ..100.0 => format!("{seconds:.1} s"),
-        100.0..6_000.0 => format!("{:.0} min", seconds / 60.0),
-        _ => format!("{:.1} h", seconds / 3600.0),
-    }
 }
 
 /// Shows and writes the points that are finished, one after the other.
@@ -207,10 +196,8 @@ fn report(
     });
     let first = points.next();
     let Some(first) = first else {
-        if say_broken(sweep, store)? == sweep.points.len() {
-            return Ok(Code::Failed);
-        }
-        return interrupted(&format!("no point was finished{}", kept_cells(&args.output, store)));
+        let kept = kept_cells(&args.output, store);
+        return not_whole(&store.broken(), &format!("no point was finished{kept}"));
     };
     let mut points = std::iter::once(first).chain(points);
     let written = files.map_or(Ok(()), |files| files.finish(&mut points, sha256));
@@ -219,17 +206,13 @@ fn report(
     said?;
     print(&shown.end(sweep))?;
     written.map_err(Failure::machine)?;
-    let broken = say_broken(sweep, store)?;
-    if shown.count + broken == sweep.points.len() && broken > 0 {
-        return Ok(Code::Failed);
-    }
     if shown.count < sweep.points.len() {
         let all = sweep.points.len();
         let kept = kept_cells(&args.output, store);
-        return interrupted(&format!("{} of {all} points are finished{kept}", shown.count));
+        return not_whole(&store.broken(), &format!("{} of {all} points are finished{kept}", shown.count));
     }
     let code = if shown.fails { Code::Failed } else { Code::Ok };
-    Ok(args.enforcement.code_if(code, !shown.misses))
+    Ok(args.enforcement.code(code, !shown.misses))
 }
 
 /// What is shown of the points so far.
@@ -345,27 +328,6 @@ fn grids(sweep: &Sweep, points: &[PointMeans]) -> String {
         text += &format!("mean of {strategy} [ms] by {} (across)\n{}\n", columns.path, align(&table));
     }
     text
-}
-
-/// Says which runs have failed, and at how many points.
-fn say_broken(sweep: &Sweep, store: &CellStore) -> Outcome<usize> {
-    const MOST_NAMED: usize = 10;
-    let (mut points, mut runs) = (0, 0);
-    for index in 0..sweep.points.len() {
-        let broken = sweep.plan_at(index)?.broken_in(store);
-        points += usize::from(!broken.is_empty());
-        for (strategy, replication, why) in broken {
-            runs += 1;
-            if runs <= MOST_NAMED {
-                let at = sweep.points[index].join(", ");
-                warn(&format!("at {at}: replication {replication} of `{strategy}` failed: {why}"));
-            }
-        }
-    }
-    if runs > 0 {
-        warn(&format!("{runs} runs failed; the {points} points that they are of are left out"));
-    }
-    Ok(points)
 }
 
 /// Each warning once, with the first point that it is for: the others differ in numbers only.

@@ -419,6 +419,7 @@ fn told_apart(strategies: &[Resolved]) -> Vec<(String, usize)> {
 fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Strategy {
     let description = &resolved.description;
     let over = |of: &dyn Fn(&Figures) -> f64| Value::from(over_replications(figures, of));
+    let groups = Groups::new(description);
     let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
     let settles = description.what_varies().is_empty();
     let latencies = Latencies::new(figures, settles);
@@ -460,9 +461,9 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         application_sidecar_cpu_seconds_per_second: application_cpu(description, figures, |it| it.sidecars),
         proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(description, figures.iter().map(|f| &f.counts)),
-        users: user_groups(description, figures, settles),
-        request_kinds: request_kinds(description, figures, settles, None),
-        applications: applications(description, figures, settles),
+        users: user_groups((description, &groups), figures, settles),
+        request_kinds: request_kinds((description, &groups), figures, settles, None),
+        applications: applications((description, &groups), figures, settles),
         objectives: judge(&resolved.objectives, description, figures, settles),
         histogram: merge(figures.iter().map(|f| &f.histogram)),
         ci95: BTreeMap::new(),
@@ -533,15 +534,14 @@ fn proxy_memory(description: &Description, figures: &[&Figures]) -> BTreeMap<Str
 
 /// What the users of each population got, where figures tell them apart.
 fn user_groups(
-    description: &Description,
+    (description, groups): (&Description, &Groups),
     figures: &[&Figures],
     settles: bool,
 ) -> BTreeMap<String, UserGroup> {
-    let groups = Groups::new(description);
     let of_users = |(index, population): (usize, &Population)| {
         let users = Some(PopulationId::from_index(index));
         let index = groups.index_of(Which { users, ..Which::default() })?;
-        let request_kinds = request_kinds(description, figures, settles, users);
+        let request_kinds = request_kinds((description, groups), figures, settles, users);
         Some((
             population.name.clone(),
             UserGroup { request_kinds, ..group(description, figures, index, settles)? },
@@ -552,12 +552,11 @@ fn user_groups(
 
 /// What requests of each kind came to, those of some users or of all, where figures tell them apart.
 fn request_kinds(
-    description: &Description,
+    (description, groups): (&Description, &Groups),
     figures: &[&Figures],
     settles: bool,
     users: Option<PopulationId>,
 ) -> BTreeMap<String, UserGroup> {
-    let groups = Groups::new(description);
     let of_kind = |kind: EndpointId| {
         let index = groups.index_of(Which { users, request: Some(kind), tenant: None })?;
         Some((kind_name(description, kind), group(description, figures, index, settles)?))
@@ -567,11 +566,10 @@ fn request_kinds(
 
 /// What requests of each application came to, where there are several.
 fn applications(
-    description: &Description,
+    (description, groups): (&Description, &Groups),
     figures: &[&Figures],
     settles: bool,
 ) -> BTreeMap<String, UserGroup> {
-    let groups = Groups::new(description);
     let of_tenant = |(number, name): (u16, &String)| {
         let index = groups.index_of(Which { tenant: Some(number), ..Which::default() })?;
         Some((name.clone(), group(description, figures, index, settles)?))

@@ -222,14 +222,6 @@ impl Combine {
 }
 
 impl Combine {
-    /// With the number of points that is asked for beside what the scenario says, if one is.
-    ///
-    /// # Errors
-    /// As [`Combine::with_points`].
-    pub fn with_points_of(self, points: Option<usize>) -> Checked<Self> {
-        if points.is_some() { self.with_points(points) } else { Ok(self) }
-    }
-
     /// The points of a Latin hypercube.
     #[must_use]
     pub const fn own_points(self) -> Option<usize> {

@@ -120,11 +120,12 @@ impl BreakEven {
 /// The comparison at a share of the range.
 fn plan_at(scenario: &Scenario, axis: &Axis, choice: &Choice, share: f64) -> Checked<ComparisonPlan> {
     let setting = Setting { path: axis.path.clone(), value: axis.at(share) };
-    ComparisonPlan::new(&scenario.with(&[setting])?, choice)
+    let plan = ComparisonPlan::new(&scenario.with(&[setting])?, choice)?;
+    Ok(ComparisonPlan { of: format!("at {}", axis.at(share)), ..plan })
 }
 
 /// Looks for it by what `difference` says of a share of the range, from 0 to 1; nothing if it was told to stop.
-pub fn search(mut difference: impl FnMut(f64) -> Option<Difference>) -> Option<Found> {
+fn search(mut difference: impl FnMut(f64) -> Option<Difference>) -> Option<Found> {
     let mut known: Vec<Difference> = Vec::new();
     let mut at = |share: f64| -> Option<Difference> {
         if let Some(known) = known.iter().find(|it| it.share == share) {

@@ -1,10 +1,10 @@
 //! All strategies over the same requests.
 
 use super::Watch;
-use super::cell::{CellId, Cells, Purpose};
+use super::cell::{Cells, Purpose};
 use super::replication::{self, Figures, Keep, Rows};
-use super::store::CellStore;
-use super::warm_up::{self, WarmUp};
+use super::store::{Broken, CellStore};
+use super::warm_up::{self, FIRST_PILOT, WarmUp};
 use crate::problem::{Checked, Problem, clip};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
@@ -12,10 +12,10 @@ use meshsim_core::SimDuration;
 use meshsim_core::stats::selection::Sequential;
 use rayon::prelude::*;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 /// A comparison that is ready to run.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct ComparisonPlan {
     pub replications: u32,
     /// Hash of the scenario.
     pub sha256: String,
+    /// Which one it is of an experiment's comparisons, as in `at 20ms`; empty if it is the only one.
+    pub of: String,
 }
 
 /// What came of it: per finished replication, in order, the figures of each strategy.
@@ -35,8 +37,10 @@ pub struct ComparisonPlan {
 pub struct ComparisonOutcome {
     /// Numbers of the replications that finished, and their figures.
     pub replications: Vec<(u32, Vec<Figures>)>,
-    /// Whether it was stopped before all of them had.
+    /// Whether not all of them have: it was stopped, or runs have failed.
     pub interrupted: bool,
+    /// The runs that have failed, where they are kept in no store, which knows them else.
+    pub broken: Vec<Broken>,
     /// What was cut from the replications of each strategy; nothing where none finished.
     pub warm_ups: Vec<WarmUp>,
 }
@@ -92,8 +96,15 @@ impl ComparisonPlan {
             baseline,
             replications: choice.replications.unwrap_or(strategies[0].replications),
             sha256: scenario.sha256()?,
+            of: String::new(),
             strategies,
         })
+    }
+
+    /// Whether the scenario has objectives.
+    #[must_use]
+    pub fn has_objectives(&self) -> bool {
+        self.strategies.iter().any(|it| !it.objectives.is_empty())
     }
 
     /// Simulated time of the whole comparison, pilots included (s).
@@ -107,17 +118,48 @@ impl ComparisonPlan {
     /// Runs it on the threads of the current rayon pool.
     #[must_use]
     pub fn run(&self, rows: Rows<'_>, watch: &Watch<'_>) -> ComparisonOutcome {
-        let Some(settled) = warm_up::settle(&self.strategies, watch) else {
-            return ComparisonOutcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
+        let broken = Mutex::new(Vec::new());
+        let note = |it| broken.lock().unwrap_or_else(PoisonError::into_inner).push(it);
+        let pilot = |index: usize, number: u32| {
+            self.attempt(index, number, || warm_up::run_pilot(&self.strategies[index], number, watch), note)
         };
+        let settled = warm_up::settle_by(&self.strategies, &pilot).unwrap_or_default();
         let (strategies, warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
         let keep = Keep { rows, ..Keep::for_replications(self.replications) };
-        let all: Vec<Option<(u32, Vec<Figures>)>> = (0..self.replications)
-            .into_par_iter()
-            .map(|number| Some((number, replication::run(&strategies, number, keep, watch)?)))
-            .collect();
-        let interrupted = all.iter().any(Option::is_none);
-        ComparisonOutcome { replications: all.into_iter().flatten().collect(), interrupted, warm_ups }
+        let one = |number: u32| {
+            let of = |index: usize| {
+                let run = || replication::run_among(&strategies, index, number, keep, watch);
+                self.attempt(index, number, run, note)
+            };
+            let figures: Vec<Option<Figures>> = (0..self.strategies.len()).into_par_iter().map(of).collect();
+            Some((number, figures.into_iter().collect::<Option<Vec<Figures>>>()?))
+        };
+        let is_settled = strategies.len() == self.strategies.len();
+        let numbers = if is_settled { 0..self.replications } else { 0..0 };
+        let all: Vec<Option<(u32, Vec<Figures>)>> = numbers.into_par_iter().map(one).collect();
+        let replications: Vec<(u32, Vec<Figures>)> = all.into_iter().flatten().collect();
+        let mut broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        broken.sort_unstable();
+        let interrupted = replications.len() < self.replications as usize;
+        ComparisonOutcome { replications, interrupted, broken, warm_ups }
+    }
+
+    /// Runs a strategy, by its index, in a replication or a pilot, and notes if that fails.
+    fn attempt<T>(
+        &self,
+        index: usize,
+        number: u32,
+        run: impl FnOnce() -> Option<T>,
+        note: impl FnOnce(Broken),
+    ) -> Option<T> {
+        unless_it_breaks(run).unwrap_or_else(|why| {
+            let run = match number.checked_sub(FIRST_PILOT) {
+                Some(pilot) => format!("pilot {}", pilot + 1),
+                None => format!("replication {number}"),
+            };
+            note(Broken { of: self.of.clone(), strategy: self.strategies[index].strategy.clone(), run, why });
+            None
+        })
     }
 
     pub(super) fn cells(&self) -> Cells {
@@ -153,16 +195,13 @@ impl ComparisonPlan {
             which.clone().into_par_iter().for_each(|number| {
                 let (replication, index) = ((number / count) as u32, number % count);
                 let id = cells.id(Purpose::Figures, index, replication);
-                if store.holds(id) {
+                if store.holds(id) || store.is_broken(id) {
                     (watch.progress)(strategies[index].description.end().as_secs_f64());
                 } else if store.failure().is_none() {
                     let run = || replication::run_among(&strategies, index, replication, keep, watch);
-                    match unless_it_breaks(run) {
-                        Ok(Some(figures)) => {
-                            store.put(id, &figures);
-                        }
-                        Ok(None) => {}
-                        Err(why) => store.breaks(id, why),
+                    let figures = self.attempt(index, replication, run, |why| store.breaks(id, why));
+                    if let Some(figures) = figures {
+                        store.put(id, &figures);
                     }
                 }
             });
@@ -236,26 +275,18 @@ impl ComparisonPlan {
         })
     }
 
-    /// Those of its cells whose runs have failed: the strategy, the replication, and why.
-    #[must_use]
-    pub fn broken_in(&self, store: &CellStore) -> Vec<(String, u32, String)> {
-        let cells = self.cells();
-        let of = |replication: u32| {
-            let cells = &cells;
-            self.strategies.iter().enumerate().filter_map(move |(index, resolved)| {
-                let why = store.why_broken(cells.id(Purpose::Figures, index, replication))?;
-                Some((resolved.strategy.clone(), replication, why))
-            })
-        };
-        (0..self.replications).flat_map(of).collect()
-    }
-
     /// What the cells of a store come to, those of whole replications; nothing runs.
     #[must_use]
     pub fn outcome_in(&self, store: &CellStore) -> ComparisonOutcome {
         let cells = self.cells();
+        let broken = Vec::new();
         let Some((strategies, warm_ups)) = self.settled(store, &cells, None) else {
-            return ComparisonOutcome { replications: Vec::new(), interrupted: true, warm_ups: Vec::new() };
+            return ComparisonOutcome {
+                replications: Vec::new(),
+                interrupted: true,
+                broken,
+                warm_ups: Vec::new(),
+            };
         };
         let of = |index, replication| store.get(cells.id(Purpose::Figures, index, replication));
         let whole = |replication| {
@@ -265,7 +296,7 @@ impl ComparisonPlan {
         };
         let replications: Vec<(u32, Vec<Figures>)> = (0..self.replications).filter_map(whole).collect();
         let interrupted = replications.len() < self.replications as usize;
-        ComparisonOutcome { replications, interrupted, warm_ups }
+        ComparisonOutcome { replications, interrupted, broken, warm_ups }
     }
 
     /// The strategies cut where they settle, by pilots that are in the store or, if there is a watch, are run and kept.
@@ -278,10 +309,13 @@ impl ComparisonPlan {
         let pilot = |index: usize, number: u32| {
             let resolved = &self.strategies[index];
             let id = cells.id(Purpose::Pilot, index, number);
-            if let Some(watch) = watch.filter(|_| store.holds(id)) {
-                (watch.progress)(resolved.description.end().as_secs_f64());
+            if store.holds(id) || store.is_broken(id) {
+                watch.iter().for_each(|watch| (watch.progress)(resolved.description.end().as_secs_f64()));
+                return store.get(id);
             }
-            found_or_run(store, id, || warm_up::run_pilot(resolved, number, watch?))
+            let run = || warm_up::run_pilot(resolved, number, watch?);
+            let series = self.attempt(index, number, run, |why| store.breaks(id, why))?;
+            store.put(id, &series).then_some(series)
         };
         Some(warm_up::settle_by(&self.strategies, &pilot)?.into_iter().unzip())
     }
@@ -295,19 +329,6 @@ fn unless_it_breaks<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         text.or_else(|| why.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "for no reason that it says".into())
     })
-}
-
-/// The result of a cell: from the store, or run and kept there.
-fn found_or_run<T: Serialize + DeserializeOwned>(
-    store: &CellStore,
-    id: CellId,
-    run: impl FnOnce() -> Option<T>,
-) -> Option<T> {
-    if store.holds(id) {
-        return store.get(id);
-    }
-    let result = run()?;
-    store.put(id, &result).then_some(result)
 }
 
 /// How sure a selection is to be.
@@ -392,9 +413,36 @@ mod tests {
             ComparisonPlan::new(&scenario, &Choice { replications: Some(3), ..Choice::default() }).unwrap();
         let store = CellStore::temporary().unwrap();
         // As if the second replication had failed under the first strategy.
-        store.breaks(plan.cells().id(Purpose::Figures, 0, 1), "so".into());
-        assert!(plan.run_cells(&store, 0..plan.strategies.len(), &Watch::default()));
-        assert_eq!(plan.broken_in(&store), [(plan.strategies[0].strategy.clone(), 1, "so".to_owned())]);
-        assert_eq!(plan.outcome_in(&store).replications.len(), 1, "what is whole is reported");
+        let fails = |purpose, number| {
+            let note = |why| store.breaks(plan.cells().id(purpose, 0, number), why);
+            let nothing: Option<()> = plan.attempt(0, number, || panic!("so"), note);
+            assert!(nothing.is_none());
+        };
+        fails(Purpose::Figures, 1);
+        let outcome = plan.run_in(&store, &Watch::default());
+        assert!(outcome.interrupted && store.count() == 3 * plan.strategies.len() - 1, "it is not run again");
+        let numbers: Vec<u32> = outcome.replications.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [0, 2], "what is whole is reported");
+        fails(Purpose::Pilot, FIRST_PILOT + 1);
+        let name = &plan.strategies[0].strategy;
+        let words: Vec<String> = store.broken().iter().map(ToString::to_string).collect();
+        let expected = ["pilot 2", "replication 1"].map(|run| format!("{run} of `{name}` failed: so"));
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_pilot_that_breaks_leaves_its_comparison_out() {
+        let settings = [Setting::parse("run.duration=2s").unwrap()];
+        let scenario = Scenario::open("fluidos-mesh", &settings).unwrap();
+        let choice =
+            Choice { replications: Some(2), strategies: vec!["all".into()], ..Choice::default() };
+        let mut plan = ComparisonPlan::new(&scenario, &choice).unwrap();
+        plan.strategies.iter_mut().for_each(|it| it.auto_warm_up = true);
+        plan.of = "at 2s".into();
+        let store = CellStore::temporary().unwrap();
+        let id = plan.cells().id(Purpose::Pilot, 0, FIRST_PILOT);
+        let nothing: Option<()> = plan.attempt(0, FIRST_PILOT, || panic!("so"), |why| store.breaks(id, why));
+        assert!(nothing.is_none() && plan.run_in(&store, &Watch::default()).replications.is_empty());
+        assert!(store.broken()[0].to_string().starts_with("at 2s: pilot 1 of `"), "{:?}", store.broken());
     }
 }

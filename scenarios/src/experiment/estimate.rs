@@ -38,6 +38,16 @@ pub struct Estimate {
     pub sample_seconds: f64,
 }
 
+/// A time (s) in the unit in which people say it.
+#[must_use]
+pub fn time_in_words(seconds: f64) -> String {
+    match seconds {
+        ..100.0 => format!("{seconds:.1} s"),
+        100.0..6_000.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 /// What a plan will take on so many threads.
 #[must_use]
 pub fn estimate(plan: &ComparisonPlan, threads: usize) -> Estimate {

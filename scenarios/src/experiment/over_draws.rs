@@ -47,7 +47,9 @@ impl OverDraws {
             }
         }
         let plan_of = |(number, draw): (usize, &Vec<Setting>)| {
-            ComparisonPlan::new(&scenario.with_for(&format!("draw {}:", number + 1), draw)?, choice)
+            let of = format!("draw {}", number + 1);
+            let plan = ComparisonPlan::new(&scenario.with_for(&format!("{of}:"), draw)?, choice)?;
+            Checked::Ok(ComparisonPlan { of, ..plan })
         };
         let plans = draws.iter().take(count).enumerate().map(plan_of).collect::<Checked<_>>()?;
         Ok(Self { plans })

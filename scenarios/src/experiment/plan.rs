@@ -28,9 +28,6 @@ pub struct Part {
 const PARTS_MAX: u32 = 100_000;
 
 impl Part {
-    /// All of it.
-    pub const WHOLE: Self = Self { number: 1, of: 1 };
-
     /// From 1.
     #[must_use]
     pub const fn number(self) -> u32 {
@@ -131,7 +128,7 @@ mod tests {
     #[test]
     fn a_part_is_written_with_a_slash() {
         assert_eq!("3/16".parse::<Part>().unwrap().to_string(), "3/16");
-        assert_eq!("1/1".parse(), Ok(Part::WHOLE));
+        assert_eq!("1/1".parse(), Ok(Part { number: 1, of: 1 }));
         for bad in ["0/3", "4/3", "3", "a/3", "1/100001", "/", "-1/2"] {
             assert!(bad.parse::<Part>().is_err(), "{bad}");
         }

@@ -14,6 +14,7 @@ use crate::problem::{Problem, Problems};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,8 +44,29 @@ struct State {
     index: BTreeMap<CellId, (u64, u32)>,
     /// Why there will be no others.
     failed: Option<String>,
-    /// Cells that cannot be run, and why, in words of the model.
-    broken: BTreeMap<CellId, String>,
+    /// Cells whose runs have failed.
+    broken: BTreeMap<CellId, Broken>,
+}
+
+/// A run that has failed, and why: a model that breaks an invariant of its own panics.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Broken {
+    /// Which of an experiment's comparisons it is of, as in `at 20ms`; empty if there is one.
+    pub of: String,
+    /// The strategy.
+    pub strategy: String,
+    /// Of which replication or pilot, as in `replication 3`.
+    pub run: String,
+    /// In words of the model.
+    pub why: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, strategy, run, why } = self;
+        let colon = if of.is_empty() { "" } else { ": " };
+        write!(out, "{of}{colon}{run} of `{strategy}` failed: {why}")
+    }
 }
 
 /// Before each result: the cell's id, the result's length and a checksum of both and of the result.
@@ -95,6 +117,16 @@ impl CellStore {
     /// If it cannot be made.
     pub fn temporary() -> io::Result<Self> {
         Self::create(tempfile::tempfile()?, &Owner::of(""))
+    }
+
+    /// Whether a file of cells has anything behind its first line: no cell is checked.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn is_used(file: &File) -> io::Result<bool> {
+        let mut line = Vec::new();
+        BufReader::new(file).take(OWNER_BYTES_MAX).read_until(b'\n', &mut line)?;
+        Ok(file.metadata()?.len() > line.len() as u64)
     }
 
     /// The cells of a file that an earlier run has left, which can be read and written, and whose they are; nothing if it
@@ -182,14 +214,22 @@ impl CellStore {
         failed.map(|why| Problem::new(format!("cannot keep finished cells: {why}")).into())
     }
 
-    /// The run of a cell has failed; the next program tries it again.
-    pub(super) fn breaks(&self, id: CellId, why: String) {
-        self.state().broken.insert(id, why);
+    /// The run of a cell has failed; the next program tries it again, this one does not.
+    pub(super) fn breaks(&self, id: CellId, broken: Broken) {
+        self.state().broken.insert(id, broken);
     }
 
-    /// Why the run of a cell has failed, if it has.
-    pub(super) fn why_broken(&self, id: CellId) -> Option<String> {
-        self.state().broken.get(&id).cloned()
+    /// Whether the run of a cell has failed.
+    pub(super) fn is_broken(&self, id: CellId) -> bool {
+        self.state().broken.contains_key(&id)
+    }
+
+    /// The runs that have failed, in the order of their words.
+    #[must_use]
+    pub fn broken(&self) -> Vec<Broken> {
+        let mut all: Vec<Broken> = self.state().broken.values().cloned().collect();
+        all.sort_unstable();
+        all
     }
 
     /// Whether a cell is there.

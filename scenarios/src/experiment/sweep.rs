@@ -38,6 +38,10 @@ pub struct Sweep {
     simulated_seconds: f64,
     /// Cells of each point.
     cell_counts: Vec<usize>,
+    /// All points have the same ones.
+    strategies: Vec<String>,
+    /// Of the first point.
+    seed: u64,
 }
 
 impl Sweep {
@@ -61,14 +65,21 @@ impl Sweep {
             choice: choice.clone(),
             simulated_seconds: 0.0,
             cell_counts: Vec::new(),
+            strategies: Vec::new(),
+            seed: 0,
         };
-        let (mut seconds, mut counts) = (0.0, Vec::new());
+        let (mut seconds, mut counts, mut first) = (0.0, Vec::new(), None);
         for values in &sweep.points {
             let plan = sweep.plan(values)?;
             look(values, &plan);
             seconds += plan.simulated_seconds();
             counts.push(plan.cell_count());
+            first.get_or_insert_with(|| {
+                let names = plan.strategies.iter().map(|it| it.strategy.clone()).collect();
+                (names, plan.strategies[0].description.seed)
+            });
         }
+        (sweep.strategies, sweep.seed) = first.unwrap_or_default();
         sweep.simulated_seconds = seconds;
         sweep.cell_counts = counts;
         Ok(sweep)
@@ -79,7 +90,8 @@ impl Sweep {
         let setting =
             |(axis, value): (&Axis, &String)| Setting { path: axis.path.clone(), value: value.clone() };
         let settings: Vec<Setting> = self.axes.iter().zip(values).map(setting).collect();
-        ComparisonPlan::new(&self.scenario.with(&settings)?, &self.choice)
+        let plan = ComparisonPlan::new(&self.scenario.with(&settings)?, &self.choice)?;
+        Ok(ComparisonPlan { of: format!("at {}", values.join(", ")), ..plan })
     }
 
     /// Simulated time of all points (s).
@@ -143,10 +155,7 @@ impl Sweep {
 
     /// The first point's strategies and seed.
     #[must_use]
-    pub fn strategies(&self) -> (Vec<String>, Option<u64>) {
-        let plan = self.points.first().and_then(|values| self.plan(values).ok());
-        let strategies = plan.map_or_else(Vec::new, |plan| plan.strategies);
-        let seed = strategies.first().map(|it| it.description.seed);
-        (strategies.into_iter().map(|it| it.strategy).collect(), seed)
+    pub fn strategies(&self) -> (&[String], u64) {
+        (&self.strategies, self.seed)
     }
 }

@@ -8,7 +8,7 @@
 //! keeps those that begin low).
 //! Where faults, changes, autoscalers, moves or the load make one part of the run differ from another, under any
 //! of the strategies that are run together, `"auto"` cuts nothing under any of them.
-//!
+
 use super::Watch;
 use super::replication::run_cell;
 use super::settling::{OverTime, SLICES, Series, settles_at};
@@ -24,7 +24,7 @@ use serde::Serialize;
 const PILOTS: u32 = 5;
 
 /// The number of the first pilot: no reported replication has one as high.
-const FIRST_PILOT: u32 = 100_000;
+pub(super) const FIRST_PILOT: u32 = 100_000;
 
 /// What is cut from each replication of a strategy, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,13 +50,8 @@ pub enum Rule {
     Varies,
 }
 
-/// Strategies whose warm-ups are known, with what is to be said of these. Nothing if it was told to stop.
-#[must_use]
-pub fn settle(strategies: &[Resolved], watch: &Watch<'_>) -> Option<Vec<(Resolved, WarmUp)>> {
-    settle_by(strategies, &|index, number| run_pilot(&strategies[index], number, watch))
-}
-
-/// The same by pilots that `pilot` runs, or has kept, by the strategy's index and the pilot's number.
+/// Strategies whose warm-ups are known, with what is to be said of these, by pilots that `pilot` runs, or has kept, by the
+/// strategy's index and the pilot's number. Nothing if there is none of a pilot.
 pub(super) fn settle_by(
     strategies: &[Resolved],
     pilot: &(dyn Fn(usize, u32) -> Option<Series> + Sync),

@@ -240,10 +240,8 @@ impl Folder {
 
     /// Whether a cell is kept in it.
     fn keeps_cells(&self) -> bool {
-        let file =
-            self.has_cells.then(|| OpenOptions::new().read(true).write(true).open(self.path.join(CELLS)));
-        let store = file.and_then(|file| file.and_then(CellStore::open).ok().flatten());
-        store.is_some_and(|(_, store)| store.count() > 0)
+        let is_used = || CellStore::is_used(&File::open(self.path.join(CELLS))?);
+        self.has_cells && is_used().unwrap_or(false)
     }
 
     /// A file without a name on the folder's disk, which is gone when it is closed.

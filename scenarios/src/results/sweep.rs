@@ -156,10 +156,10 @@ pub fn point_report<'a>(sweep: &'a Sweep, point: &'a Point) -> PointReport<'a> {
 #[derive(Serialize)]
 struct Manifest<'a> {
     scenario_sha256: &'a str,
-    seed: Option<u64>,
+    seed: u64,
     axes: Vec<ListedAxis<'a>>,
     combine: String,
-    strategies: Vec<String>,
+    strategies: &'a [String],
     points: usize,
     finished_points: usize,
 }
@@ -172,7 +172,6 @@ struct ListedAxis<'a> {
 
 impl<'a> Manifest<'a> {
     fn new(sweep: &'a Sweep, finished_points: usize, scenario_sha256: &'a str) -> Self {
-        // All points have the same strategies.
         let (strategies, seed) = sweep.strategies();
         let axes = sweep.axes.iter().map(|axis| ListedAxis { path: &axis.path, values: &axis.values });
         Self {
