@@ -223,7 +223,12 @@ enum Seed {
 
 /// Latencies of `fluidos-mesh`, strategy s0-s3: of so many replications and, of several, of the first few of them.
 fn mesh(replications: u32, seed: Seed) -> Vec<Latency> {
-    let settings = [("run.duration", format!("{MESH_SECONDS}s")), ("run.warm_up", "20s".to_owned())];
+    let settings = [
+        ("run.duration", format!("{MESH_SECONDS}s")),
+        ("run.warm_up", "20s".to_owned()),
+        // What they do is the other example's.
+        ("run.control_variates", "false".to_owned()),
+    ];
     let settings = settings.map(|(path, value)| Setting { path: path.to_owned(), value });
     let scenario = Scenario::open("fluidos-mesh", &settings).expect("the library is good");
     let seed = match seed {

@@ -22,6 +22,7 @@ pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
     text += &group_table(summary, verbose, "users", "groups of users", |it| it.users.clone());
     text += &group_table(summary, verbose, "request", "kinds of requests", |it| it.request_kinds.clone());
     if verbose {
+        text += &variance_table(summary);
         text += &group_table(summary, verbose, "users, request", "groups and kinds", kinds_of_users);
     }
     text += &objective_table(summary);
@@ -65,6 +66,23 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         rows.push(row);
     }
     align(&rows)
+}
+
+/// By which factors pairing and control variates make the variance of differences to the baseline smaller, and how likely they are
+/// by chance.
+fn variance_table(summary: &Summary) -> String {
+    if summary.paired.is_empty() {
+        return String::new();
+    }
+    let head = ["less variance against baseline", "by pairs", "by control variates", "by chance (Holm)"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for it in &summary.paired {
+        let ratio = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2} x"));
+        let chance = it.holm_probability.map_or_else(|| "-".to_owned(), |it| number(it, 4));
+        let ratios = [it.variance_ratio, it.control_variance_ratio].map(ratio);
+        rows.push([&[it.strategy.clone()], &ratios[..], &[chance]].concat());
+    }
+    align(&rows) + "\n"
 }
 
 /// A latency, marked where it misses an objective of these users and this kind of request.

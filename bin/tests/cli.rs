@@ -297,6 +297,42 @@ fn a_selection_runs_on_with_those_that_may_be_the_fastest() {
     }
 }
 
+#[test]
+fn replications_go_on_until_a_latency_is_precise() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let run = ["run", "fluidos-mesh", "--quiet", "--set", "run.duration=20s", "--set", "run.warm_up=5s"];
+    let asked = ["--replications", "3", "--precision", "2%", "--figure", "mean"];
+    let output = meshsim(&[&run[..], &asked, &["--out", out.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let replications = summary["run"]["replications"].as_u64().unwrap();
+    let mean = &summary["strategies"][0]["latency_ms"]["mean"];
+    let [value, low, high] =
+        [&mean["value"], &mean["ci95"][0], &mean["ci95"][1]].map(|it| it.as_f64().unwrap());
+    assert!(high - value <= 0.02 * value && value - low <= 0.02 * value, "{mean}");
+    // Once more than the ten that it takes in any case.
+    assert!((11..200).contains(&replications), "{replications}");
+    let said = text(&output.stdout);
+    let sentence =
+        format!("The mean latency under every strategy is known to 2 % after {replications} replications.");
+    assert!(said.contains(&sentence), "{said}");
+    let rerun = meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    for (wrong, why, code) in [
+        (&["--precision", "2"][..], "--precision 2 is no share", 2),
+        (&["--precision", "2%", "--figure", "p42"], "--figure p42 is no latency", 2),
+        (&["--precision", "2%", "--replications", "1"], "one replication has no interval", 2),
+        (&["--figure", "p95"], "--precision", 2),
+        (&["--precision", "2%", "--figure", "p99"], "the p99 latency under `cloud-only` has no interval", 1),
+    ] {
+        let output = meshsim(&[&run[..], wrong].concat());
+        let said = text(&output.stderr);
+        assert!(said.contains(why) && output.status.code() == Some(code), "{said}");
+    }
+}
+
 /// A sweep of the library's smallest scenario.
 fn sweep(scenario: &str, more: &[&str]) -> Output {
     meshsim(&[&["sweep", scenario, "--quiet", "--replications", "2"], more].concat())
@@ -392,6 +428,13 @@ fn the_break_even_of_two_strategies_has_an_interval() {
         text(&meshsim(&[&short[..], &["--set", "links.edge1-cloud.rtt=1ms,2ms"]].concat()).stderr)
             .contains("is no range")
     );
+    let ends = report["at_ends_ci95"].as_array().unwrap();
+    assert!(ends.len() == 2 && ends.iter().all(|it| it[0].as_f64() < it[1].as_f64()), "{report}");
+    let points = meshsim(&[&short[..], &range, &["--points", "3"]].concat());
+    assert_eq!(points.status.code(), Some(2), "{}", text(&points.stderr));
+    let apart = ["--set", "links.edge1-cloud.rtt=100ms..160ms"];
+    let said = text(&meshsim(&[&short[..], &apart].concat()).stdout);
+    assert!(said.contains("is faster at both ends") && said.matches("95 % interval").count() == 2, "{said}");
 }
 
 #[test]

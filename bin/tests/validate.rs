@@ -31,6 +31,19 @@ const FORTIO: &str = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, 
         "RetCodes": {"200": 99, "503": 1}}"#;
 
 #[test]
+fn finished_cells_of_others_are_not_discarded() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let part = ["compare", "slow-endpoint", "--quiet", "--replications", "2", "--partition", "1/2", "--out", out];
+    let part = meshsim(&[&part[..], &["--set", "run.duration=5s", "--set", "run.warm_up=1s"]].concat());
+    assert!(part.status.success(), "{}", text(&part.stderr));
+    let output = validate(&mubench(), &["--out", out]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("holds finished cells"), "{said}");
+    assert!(directory.path().join("cells").exists() && directory.path().join("manifest.json").exists());
+}
+
+#[test]
 fn bad_records_are_left_out_and_reported() {
     let output = validate(&mubench(), &[]);
     let (said, shown) = (text(&output.stderr), text(&output.stdout));

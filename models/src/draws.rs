@@ -25,9 +25,9 @@ pub enum Purpose {
     User = 1,
     /// A closed-loop user's think time (`users/arrivals`). Request draw.
     ThinkTime = 2,
-    /// Is this service called? (`cluster/inbound/fan_out`) Request draw.
+    /// Is this service called? (`application/call_graph`) Request draw.
     CallCoin = 3,
-    /// Which services of a group are called, in which order (`cluster/inbound/fan_out`). Request draw.
+    /// Which services of a group are called, in which order (`application/call_graph`). Request draw.
     CallOrder = 4,
     /// Digits of pi that the CPU stress computes (`application/internal_service`). Request draw.
     CpuComplexity = 5,

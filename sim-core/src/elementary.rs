@@ -40,6 +40,12 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     p.inv_inc_beta(a, b, a.ln_beta(b))
 }
 
+/// The share of a beta law of these shapes (above 0) that is below `x` (0 to 1): the regularized incomplete beta function.
+#[must_use]
+pub fn beta_below(x: f64, a: f64, b: f64) -> f64 {
+    x.inc_beta(a, b, a.ln_beta(b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +62,6 @@ mod tests {
         // The median of a symmetric law, and the square root for B(2, 1).
         assert!((beta_quantile(0.5, 3.0, 3.0) - 0.5).abs() < 1e-12);
         assert!((beta_quantile(0.3, 2.0, 1.0) - sqrt(0.3)).abs() < 1e-12);
+        assert!((beta_below(sqrt(0.3), 2.0, 1.0) - 0.3).abs() < 1e-12);
     }
 }

@@ -10,6 +10,7 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::plan::Part;
+use meshsim_scenarios::experiment::precision::Precision;
 use meshsim_scenarios::experiment::store::{Broken, CellStore, Owner};
 use meshsim_scenarios::experiment::{Watch, memory};
 use meshsim_scenarios::origin::Origin;
@@ -119,6 +120,32 @@ impl Enforcement {
     pub(crate) fn code(&self, code: Code, all_hold: bool) -> Code {
         let misses = self.enforce && !all_hold;
         if code == Code::Ok && misses { Code::Failed } else { code }
+    }
+}
+
+/// How well a latency is to be known.
+#[derive(Args)]
+pub(crate) struct Precise {
+    /// Go on with replications, ten at least, until a latency under every strategy is known to this share of it, as in 2%
+    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["partition", "request_log"])]
+    precision: Option<String>,
+    /// Which one: mean, p50, p90, p95 or p99 (default: mean)
+    #[arg(long, value_name = "NAME", requires = "precision")]
+    figure: Option<String>,
+}
+
+impl Precise {
+    /// What is asked for about a plan.
+    pub(crate) fn of(&self, plan: &ComparisonPlan) -> Checked<Option<Precision>> {
+        let figure = self.figure.as_deref().unwrap_or("mean");
+        self.precision.as_deref().map(|share| Precision::parse(share, figure, plan)).transpose()
+    }
+
+    /// What of it changes results.
+    pub(crate) fn normal_form(&self) -> Vec<String> {
+        let mut command = each("--precision", self.precision.as_slice());
+        command.extend(each("--figure", self.figure.as_slice()));
+        command
     }
 }
 

@@ -1,7 +1,7 @@
 //! `meshsim compare`: all strategies over the same requests.
 
 use super::common::{
-    Begun, Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, begin, each, kept_cells,
+    Begun, Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, begin, each, kept_cells,
     not_whole, part_is_over, print,
 };
 use crate::diagnostics::warn;
@@ -11,11 +11,14 @@ use crate::table;
 use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::{about_decision, about_objectives, ranking_over_draws, verdict};
-use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decide, Decision};
+use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use meshsim_scenarios::experiment::decide::{Decide, Decision};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
+use meshsim_scenarios::experiment::precision::Precision;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
 use meshsim_scenarios::origin::{Origin, SCENARIO};
+use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::write_comparison;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
@@ -43,11 +46,13 @@ pub(crate) struct Args {
     continuing: Continuing,
     #[command(flatten)]
     enforcement: Enforcement,
+    #[command(flatten)]
+    precise: Precise,
     /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", conflicts_with = "precision", value_parser = clap::value_parser!(u32).range(1..=1000))]
     calibration_draws: Option<u32>,
     /// Go on with the strategies that may be the fastest until one is selected with this probability, as in 95%
-    #[arg(long, value_name = "PERCENT", requires = "indifference", conflicts_with_all = ["partition", "request_log", "calibration_draws"])]
+    #[arg(long, value_name = "PERCENT", requires = "indifference", conflicts_with_all = ["partition", "request_log", "calibration_draws", "precision"])]
     decide: Option<String>,
     /// A difference of mean latency that does not matter, as in 1ms
     #[arg(long, value_name = "TIME", requires = "decide")]
@@ -72,20 +77,28 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(each("--baseline", args.baseline.as_slice()));
     command.extend(each("--calibration-draws", args.calibration_draws.map(|it| it.to_string()).as_slice()));
     command.extend(detail.normal_form());
+    command.extend(args.precise.normal_form());
     command.extend(each("--decide", args.decide.as_slice()));
     command.extend(each("--indifference", args.indifference.as_slice()));
     let decide = match (&args.decide, &args.indifference) {
         (Some(confidence), Some(indifference)) => Some(Decide::parse(confidence, indifference, &plan)?),
         _ => None,
     };
+    let precision = args.precise.of(&plan)?;
     let origin = scenario.origin(command, &settings)?;
-    run(&plan, draws.as_ref(), &origin, &Asked { decide, running, output, detail, continuing, enforcement })
+    run(
+        &plan,
+        draws.as_ref(),
+        &origin,
+        &Asked { decide, precision, running, output, detail, continuing, enforcement },
+    )
 }
 
 /// What is asked for beside a plan.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) decide: Option<Decide>,
+    pub(super) precision: Option<Precision>,
     pub(super) running: &'a Running,
     pub(super) output: &'a Output,
     pub(super) detail: &'a Detail,
@@ -116,29 +129,35 @@ pub(super) fn run(
     }
     let scratch = begun.folder.as_ref().filter(|_| detail.request_log).map(Folder::scratch).transpose()?;
     let log = scratch.map(RequestLog::new);
-    let done = running.watch(seconds, |watch| {
-        // Rows of requests and decisions are in no cell.
-        let keeps_decisions = plan.strategies.iter().any(|it| it.description.keeps_decisions);
-        let outcome = match &log {
-            Some(log) => plan.run(Rows::Written(log), watch),
-            None if keeps_decisions => plan.run(Rows::Dropped, watch),
-            None => plan.run_in(&begun.store, watch),
-        };
-        let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
-        Done {
-            outcome,
-            decision,
-            drawn: draws.map(|draws| (draws.run_in(&begun.store, watch), draws.count())),
-        }
-    })?;
+    let done = running
+        .watch(seconds, |watch| {
+            // Rows of requests and decisions are in no cell.
+            let keeps_decisions = plan.strategies.iter().any(|it| it.description.keeps_decisions);
+            let precise = asked.precision.map(|it| plan.precise_in(&begun.store, it, watch)).transpose()?;
+            let is_precise = precise.as_ref().is_none_or(Option::is_some);
+            let plan = precise.flatten().unwrap_or_else(|| plan.clone());
+            let outcome = match &log {
+                Some(log) => plan.run(Rows::Written(log), watch),
+                None if keeps_decisions => plan.run(Rows::Dropped, watch),
+                None => plan.run_in(&begun.store, watch),
+            };
+            let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
+            let drawn = draws.map(|draws| (draws.run_in(&begun.store, watch), draws.count()));
+            Checked::Ok(Done { plan, is_precise, outcome, decision, drawn })
+        })?
+        .map_err(Failure::machine)?;
     if let Some(problems) = begun.store.failure() {
         return Err(Failure::machine(problems));
     }
-    report(plan, done, begun, log.as_ref(), asked)
+    report(done, begun, log.as_ref(), asked)
 }
 
 /// What has run.
 struct Done {
+    /// With as many replications as there are to be.
+    plan: ComparisonPlan,
+    /// Whether these are enough.
+    is_precise: bool,
     outcome: ComparisonOutcome,
     decision: Option<Decision>,
     /// Over draws of a calibration, of which there are so many.
@@ -146,27 +165,22 @@ struct Done {
 }
 
 /// Shows and writes what has run.
-fn report(
-    plan: &ComparisonPlan,
-    done: Done,
-    mut begun: Begun,
-    log: Option<&RequestLog>,
-    asked: &Asked<'_>,
-) -> Outcome<Code> {
+fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<'_>) -> Outcome<Code> {
     let Asked { output, detail, .. } = *asked;
-    let Done { outcome, decision, drawn } = done;
+    let Done { plan, is_precise, outcome, decision, drawn } = done;
     let broken = [&outcome.broken[..], &begun.store.broken()].concat();
     if outcome.replications.is_empty() {
         let kept = kept_cells(output, &begun.store);
         return not_whole(&broken, &format!("no replication was finished{kept}"));
     }
-    let mut summary = Summary::new(plan, &outcome);
+    let mut summary = Summary::new(&plan, &outcome);
     summary.decision = decision;
     let all_draws = drawn.as_ref().map(|(_, all)| *all);
     summary.calibration = drawn.map(|(drawn, _)| ranking_over_draws(&summary, &drawn));
-    let missing = what_is_missing(&summary, all_draws, asked.decide.is_some());
+    let missing = what_is_missing(&summary, all_draws, asked.decide.is_some())
+        .or_else(|| (!is_precise).then(|| "the precision is not reached yet".to_owned()));
     let write = |folder: &mut Folder| {
-        write_comparison(folder, plan, &outcome, &summary, log)?;
+        write_comparison(folder, &plan, &outcome, &summary, log)?;
         if missing.is_none() { folder.discard_cells() } else { Ok(()) }
     };
     let written = begun.folder.as_mut().map_or(Ok(()), write);
@@ -175,8 +189,12 @@ fn report(
         print(&to_json(&summary)?)?;
     } else {
         let tables = table::comparison(&summary, detail.verbose);
-        print(&table::fitted(&format!("{}{tables}\n{}", header(&summary), sentences(&summary))))?;
-        if let Some(lines) = timeline_of_first(plan, &outcome) {
+        let mut said = sentences(&summary);
+        if let Some(precision) = asked.precision.filter(|_| missing.is_none()) {
+            said += &(precision.sentence(summary.run.replications) + "\n");
+        }
+        print(&table::fitted(&format!("{}{tables}\n{said}", header(&summary))))?;
+        if let Some(lines) = timeline_of_first(&plan, &outcome) {
             print(&table::fitted(&format!("\n{}", table::timeline(&lines))))?;
         }
     }

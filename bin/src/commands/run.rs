@@ -1,6 +1,6 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Continuing, Detail, Enforcement, Output, Running, ScenarioArgs, each};
+use super::common::{Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, each};
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
@@ -18,8 +18,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
     /// Print every decision of the first replication in order, and write those of all to timeline.csv
-    #[arg(long, conflicts_with_all = ["json", "resume", "partition"])]
+    #[arg(long, conflicts_with_all = ["json", "resume", "partition", "precision"])]
     timeline: bool,
+    #[command(flatten)]
+    precise: Precise,
     #[command(flatten)]
     detail: Detail,
     #[command(flatten)]
@@ -35,11 +37,13 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     for resolved in &mut plan.strategies {
         resolved.description.keeps_decisions = args.timeline;
     }
+    let precision = args.precise.of(&plan)?;
     let Args { running, output, detail, continuing, enforcement, .. } = args;
     let mut command = vec!["run".to_owned(), SCENARIO.to_owned()];
     command.extend(each("--set", &args.source.normal_form()?));
     command.extend(running.normal_form());
     command.extend(each("--strategy", args.strategy.as_slice()));
+    command.extend(args.precise.normal_form());
     command.extend(args.timeline.then(|| "--timeline".to_owned()));
     command.extend(detail.normal_form());
     let origin = scenario.origin(command, &args.source.settings()?)?;
@@ -47,6 +51,6 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         &plan,
         None,
         &origin,
-        &compare::Asked { decide: None, running, output, detail, continuing, enforcement },
+        &compare::Asked { decide: None, precision, running, output, detail, continuing, enforcement },
     )
 }

@@ -92,6 +92,8 @@ impl Args {
             let problem = Problem::new("--force says how to write, and nothing is to be written");
             return Err(problem.help("give --out or, with a suite, --markdown, or leave it out").into());
         }
-        self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()
+        let folder = self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()?;
+        folder.iter().try_for_each(Folder::holds_no_cells)?;
+        Ok(folder)
     }
 }

@@ -15,10 +15,10 @@
 
 use super::internal_service::{CellCosts, InternalService};
 use super::service_time::ServiceTime;
-use crate::draws::Purpose;
+use crate::draws::{Purpose, call_address, draw};
 use crate::ids::{EndpointId, ServiceId};
 use crate::units::Cores;
-use meshsim_core::random::Address;
+use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Id, SimDuration, Table};
 
 /// Every service and endpoint of the simulated application.
@@ -239,6 +239,44 @@ impl Group {
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.sequence_length < self.calls.len()
+    }
+
+    /// Which of its calls comes in this step of the request at `address`, whose `number`-th group it is: in the listed order,
+    /// or drawn without replacement.
+    #[must_use]
+    #[inline]
+    pub fn slot_of_step(&self, address: Address, number: u16, step: u16) -> u16 {
+        if self.is_sampled() { self.sampled_slot(address, number, step) } else { step }
+    }
+
+    /// The draw is repeated from the start, so that nothing has to be remembered.
+    #[cold]
+    fn sampled_slot(&self, address: Address, number: u16, step: u16) -> u16 {
+        let mut rng = draw(address.child(u64::from(number)), Purpose::CallOrder);
+        // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
+        let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
+        let mut slot = 0;
+        for (count, index) in (0..=usize::from(step)).enumerate() {
+            slot = uniform_index(&mut rng, self.calls.len() - count) as u16;
+            let earlier = &mut taken[..count];
+            earlier.sort_unstable();
+            for &other in earlier.iter() {
+                if slot >= other {
+                    slot += 1;
+                }
+            }
+            taken[index] = slot;
+        }
+        slot
+    }
+
+    /// Whether the coin of the call in a slot says that the request at `address`, whose `number`-th group it is, makes it.
+    #[must_use]
+    #[inline]
+    pub fn is_made(&self, slot: u16, address: Address, number: u16) -> bool {
+        let Call { coin, probability, .. } = self.calls[usize::from(slot)];
+        let coin = || draw(call_address(address, number, coin, 0), Purpose::CallCoin);
+        probability >= 1.0 || bernoulli(&mut coin(), probability)
     }
 
     /// How often `call` is made each time the group runs, in the mean.
@@ -495,6 +533,24 @@ mod tests {
             app.services.push(Service::new(&format!("s{i}"), endpoint));
         }
         app
+    }
+
+    #[test]
+    fn sampling_without_replacement_takes_each_set_and_order_alike() {
+        let group = Group { sequence_length: 2, ..Group::in_turn((0..4).map(|i| (EndpointId(i), 1.0))) };
+        let mut counts = [[0; 4]; 4];
+        for k in 0..120_000 {
+            let address = Address::root(1, 0).child(k);
+            let [a, b] = [0, 1].map(|step| group.slot_of_step(address, 0, step));
+            counts[usize::from(a)][usize::from(b)] += 1;
+        }
+        for (a, row) in counts.iter().enumerate() {
+            for (b, &count) in row.iter().enumerate() {
+                // Twelve ordered pairs: 10,000 each, with a standard deviation of 96.
+                let expected = if a == b { 0..1 } else { 9_600..10_400 };
+                assert!(expected.contains(&count), "{a}, {b}: {count}");
+            }
+        }
     }
 
     #[test]

@@ -193,13 +193,11 @@ impl InternalService {
         self.sleep.saturating_add(SimDuration::from_nanos_f64(sync_ms * NANOS_PER_MS))
     }
 
-    /// CPU time (ns) of making a body of this size.
+    /// CPU time (ns) of making a body of so many bytes.
     #[must_use]
-    pub fn body_demand(&self, bytes: u32, costs: &CellCosts) -> f64 {
+    pub fn body_demand(&self, bytes: f64, costs: &CellCosts) -> f64 {
         match self.body {
-            BodyKind::Random => {
-                f64::from(bytes) / 1000.0 * costs.body_ms_per_kb * costs.cpu_scale * NANOS_PER_MS
-            }
+            BodyKind::Random => bytes / 1000.0 * costs.body_ms_per_kb * costs.cpu_scale * NANOS_PER_MS,
             BodyKind::Constant => 0.0,
         }
     }
@@ -295,7 +293,7 @@ mod tests {
         let address = Address::root(1, 0);
         // 100 digits: 1 + 1 = 2 ms, two jobs, three trials: 12 ms, at half the speed 24 ms.
         assert!((service.pi_demand(address, &COSTS) - 24e6).abs() < 1.0);
-        assert!((service.body_demand(5_000, &COSTS) - 1e6).abs() < 1e-6);
+        assert!((service.body_demand(5e3, &COSTS) - 1e6).abs() < 1e-6);
         let mean = service.mean_demand_ms(&COSTS, 1.0, 2.0);
         assert!((mean - 2.0 * (1.5 + 1.0 + 12.0 + 0.125 + 0.5)).abs() < 1e-9);
     }

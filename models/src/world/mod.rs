@@ -8,6 +8,7 @@ mod decisions;
 pub mod description;
 pub mod federation;
 pub mod flows;
+pub mod foreseen;
 mod invariants;
 pub mod placement;
 pub mod timeline;

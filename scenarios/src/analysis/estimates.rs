@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! Replication and deletion: each replication gives one value of a figure; the estimate is their mean, its interval
-//! Student's t over the replications. Latencies have more to them (`meshsim_core::stats::Repeated`): quantiles are
+//! Student's t over the replications. Mean latencies are freed of what is known of their luck (`coefficients`). Latencies have more to them (`meshsim_core::stats::Repeated`): quantiles are
 //! those of all requests together, intervals are wider where queueing leaves few independent pieces, and a single
 //! replication has intervals from ten stretches of its time, if it is meant to settle. What these intervals cover
 //! is measured by `benches/examples/coverage.rs` and stands in `docs/statistics.md`.
@@ -10,6 +10,8 @@
 //! # Source
 //! Law, Simulation modeling and analysis, 2015, sections 9.5 and 9.6.
 
+use super::coefficients::Coefficients;
+use crate::experiment::controls::ControlSum;
 use crate::experiment::replication::{Figures, QUANTILES};
 use meshsim_core::stats::{Estimate, Histogram, Interval, Repeated, mean_estimate};
 
@@ -27,37 +29,47 @@ pub fn over_replications(figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> 
 pub struct Latencies<'a> {
     repeated: Option<Repeated<'a>>,
     has_intervals: bool,
+    /// What control variates take off the mean of each replication (ns).
+    luck: Vec<f64>,
 }
+
+/// Latencies of a replication, whole and in batches, and what was drawn for the requests of each batch.
+type Parts<'a> = (&'a Histogram, &'a [Histogram], &'a [ControlSum]);
 
 impl<'a> Latencies<'a> {
     /// Of these replications. `settles`: whether no part of a run is meant to differ from another.
     #[must_use]
     pub fn new(figures: &[&'a Figures], settles: bool) -> Self {
-        Self::of(figures.iter().map(|it| (&it.histogram, &it.batches[..])).collect(), settles)
+        let parts = figures.iter().map(|it| (&it.histogram, &it.batches[..], &it.controls[..]));
+        Self::of(&parts.collect::<Vec<_>>(), settles)
     }
 
     /// Of requests that are reported together, by the index of their group.
     #[must_use]
     pub fn of_group(figures: &[&'a Figures], index: usize, settles: bool) -> Self {
-        let parts = figures.iter().map(|it| &it.groups[index]).map(|it| (&it.histogram, &it.batches[..]));
-        Self::of(parts.collect(), settles)
+        let groups = figures.iter().map(|it| &it.groups[index]);
+        let parts = groups.map(|it| (&it.histogram, &it.batches[..], &it.controls[..]));
+        Self::of(&parts.collect::<Vec<_>>(), settles)
     }
 
-    /// Of the values of each replication, whole and in batches.
-    fn of(replications: Vec<(&'a Histogram, &'a [Histogram])>, settles: bool) -> Self {
+    fn of(replications: &[Parts<'a>], settles: bool) -> Self {
         let has_intervals = settles || replications.len() > 1;
-        let repeated = match replications[..] {
-            [(_, batches)] => Repeated::one_run(batches),
-            _ => Repeated::replications(replications),
+        let repeated = match replications {
+            [(_, batches, _)] => Repeated::one_run(batches),
+            _ => Repeated::replications(replications.iter().map(|&(all, batches, _)| (all, batches))),
         };
+        let coefficients =
+            Coefficients::of(replications.iter().map(|&(_, batches, controls)| (batches, controls)));
+        let luck_ms = |parts: &Parts<'_>| coefficients.luck_ms(&ControlSum::means_of_all(parts.2));
+        let luck = replications.iter().map(|parts| luck_ms(parts) * 1e6).collect();
         // Stretches of a run that does not settle have nothing in common.
-        Self { repeated, has_intervals }
+        Self { repeated, has_intervals, luck }
     }
 
     /// The mean (ms).
     #[must_use]
     pub fn mean(&self) -> Option<Estimate> {
-        self.repeated.as_ref().map(|it| self.in_ms(it.mean(CONFIDENCE)))
+        self.repeated.as_ref().map(|it| self.in_ms(it.mean_less(&self.luck, CONFIDENCE)))
     }
 
     /// A quantile, by its index in [`QUANTILES`] (ms).

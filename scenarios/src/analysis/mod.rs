@@ -1,5 +1,7 @@
 //! What figures say: estimates with intervals, a summary of them, and a verdict.
 
+pub mod best_of_points;
+pub mod coefficients;
 pub mod demand;
 pub mod estimates;
 pub mod objectives;

@@ -1,5 +1,6 @@
 //! What a comparison came to, as `summary.json` has it.
 
+use super::coefficients::{Coefficients, variance_ratio};
 use super::estimates::{CONFIDENCE, Latencies, over_replications};
 use super::objectives::{Judged, judge};
 use super::ranking::Ranking;
@@ -7,7 +8,9 @@ use super::served::{proxy_counters, sent, served, served_by_pod};
 use super::value::{Value, number_alone, numbers_alone};
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
 use crate::experiment::application_cpu::ApplicationCpu;
-use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan, Decision};
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+use crate::experiment::controls::{ControlSum, Controls};
+use crate::experiment::decide::Decision;
 use crate::experiment::groups::{Groups, Which, kind_name};
 use crate::experiment::replication::Figures;
 use crate::experiment::settling::settles_at;
@@ -15,6 +18,7 @@ use crate::experiment::user_requests::{Compared, Counts};
 use crate::experiment::warm_up::WarmUp;
 use crate::resolve::Resolved;
 use meshsim_core::Id;
+use meshsim_core::stats::selection::{against_the_best, holm, probability_by_chance};
 use meshsim_core::stats::{Histogram, paired_difference};
 use meshsim_models::ids::{EndpointId, PopulationId};
 use meshsim_models::users::population::Population;
@@ -31,18 +35,47 @@ pub struct Summary {
     pub strategies: Vec<Strategy>,
     /// Each strategy against the baseline.
     pub paired: Vec<Paired>,
+    /// Mean latency of each strategy less that of the best of the others: 95 % intervals that hold together. One that is below
+    /// zero is the fastest.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub against_best_of_others_ms: BTreeMap<String, [f64; 2]>,
     /// Whether the ranking holds over the draws of a calibration, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Ranking>,
     /// What a selection came to, if that was asked for; the figures are those of the replications that all strategies have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// What differences between any two strategies come from, by strategy and replication.
+    /// What differences between any two strategies come from.
     #[serde(skip)]
-    compared: Vec<(String, Vec<Compared>)>,
+    compared: Vec<ComparedStrategy>,
     /// The groups of users that are told apart, each with its index among the groups of requests.
     #[serde(skip)]
     users: Vec<(String, usize)>,
+}
+
+/// What differences with other strategies come from, by replication.
+#[derive(Clone, Debug)]
+struct ComparedStrategy {
+    name: String,
+    /// As it was measured.
+    plain: Vec<Compared>,
+    /// Freed of what is known of its luck.
+    freed: Vec<Compared>,
+}
+
+impl ComparedStrategy {
+    fn new(name: &str, figures: &[&Figures]) -> Self {
+        let all = Coefficients::of_all(figures);
+        let count = figures.first().map_or(0, |it| it.groups.len());
+        let groups: Vec<Coefficients> =
+            (0..count).map(|index| Coefficients::of_group(figures, index)).collect();
+        let luck_ms = |group: Option<usize>, controls: &Controls| {
+            group.map_or(&all, |index| &groups[index]).luck_ms(controls)
+        };
+        let plain: Vec<Compared> = figures.iter().map(|it| it.compared.clone()).collect();
+        let freed = plain.iter().map(|it| it.less(luck_ms)).collect();
+        Self { name: name.to_owned(), plain, freed }
+    }
 }
 
 /// How a comparison was run.
@@ -58,7 +91,7 @@ pub struct Run {
     pub version: &'static str,
     /// Hash of the scenario, its settings and its work model.
     pub scenario_sha256: String,
-    /// Whether it was stopped before all replications had finished.
+    /// Whether not all replications have finished: it was stopped, or runs have failed.
     pub interrupted: bool,
 }
 
@@ -69,6 +102,13 @@ pub struct Strategy {
     pub name: String,
     /// Latency of successful requests.
     pub latency_ms: Latency,
+    /// What a unit of each control variate was found to be worth (ms): so much of the luck of each replication is taken off
+    /// the mean latency. Those that do not help are left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub control_coefficients_ms: BTreeMap<&'static str, f64>,
+    /// Variance of the mean latency of replications over what is left of it without that luck.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_variance_ratio: Option<f64>,
     /// What a dashboard would show as p90: `histogram_quantile` over Istio's buckets.
     #[serde(serialize_with = "number_alone")]
     pub dashboard_p90_ms: Value,
@@ -232,6 +272,11 @@ pub struct Paired {
     /// Variance of the difference if the requests were not the same, over what it is: the gain of
     /// common random numbers. Nothing if there is no variance.
     pub variance_ratio: Option<f64>,
+    /// Variance of the difference over what control variates leave of it; nothing where none helps.
+    pub control_variance_ratio: Option<f64>,
+    /// The probability that the difference is by chance, adjusted by Holm's procedure for all strategies that are compared
+    /// with the baseline: those below 0.05 differ from it, of which any is wrong in at most 5 %.
+    pub holm_probability: Option<f64>,
 }
 
 impl Summary {
@@ -243,13 +288,9 @@ impl Summary {
         };
         let strategies = (0..plan.strategies.len())
             .map(|index| strategy(&plan.strategies[index], &outcome.warm_ups[index], &of_strategy(index)));
-        let compared = |index: usize| of_strategy(index).iter().map(|f| f.compared.clone()).collect();
-        let compared: Vec<(String, Vec<Compared>)> = plan
-            .strategies
-            .iter()
-            .enumerate()
-            .map(|(index, it)| (it.strategy.clone(), compared(index)))
-            .collect();
+        let names = plan.strategies.iter().map(|it| &it.strategy);
+        let compared = names.enumerate().map(|(index, it)| ComparedStrategy::new(it, &of_strategy(index)));
+        let compared = compared.collect();
         let seconds: f64 = of_strategy(0).iter().map(|f| f.seconds).sum();
         let mut summary = Self {
             run: Run {
@@ -262,6 +303,7 @@ impl Summary {
             },
             strategies: strategies.collect(),
             paired: Vec::new(),
+            against_best_of_others_ms: BTreeMap::new(),
             calibration: None,
             decision: None,
             compared,
@@ -270,6 +312,14 @@ impl Summary {
         let baseline = plan.strategies[plan.baseline].strategy.clone();
         let others = plan.strategies.iter().map(|it| &it.strategy).filter(|name| **name != baseline);
         summary.paired = others.filter_map(|name| summary.pair(name, &baseline)).collect();
+        let by_chance: Option<Vec<f64>> = summary.paired.iter().map(|it| it.holm_probability).collect();
+        let adjusted = by_chance.map(|it| holm(&it)).unwrap_or_default();
+        summary.paired.iter_mut().zip(adjusted).for_each(|(it, of)| it.holm_probability = Some(of));
+        let names: Vec<&str> = plan.strategies.iter().map(|it| it.strategy.as_str()).collect();
+        let values = summary.in_pairs(&names);
+        let intervals = values.and_then(|it| against_the_best(&it, CONFIDENCE)).unwrap_or_default();
+        let names = names.into_iter().map(str::to_owned);
+        summary.against_best_of_others_ms = names.zip(intervals).collect();
         summary
     }
 
@@ -309,7 +359,7 @@ impl Summary {
     #[must_use]
     pub fn are_same(&self, strategy: &str, other: &str) -> bool {
         let requests = |name: &str| -> Vec<u64> {
-            self.compared(name).into_iter().flatten().map(|it| it.requests).collect()
+            self.compared(name).into_iter().flat_map(|it| &it.plain).map(|it| it.requests).collect()
         };
         let mine = requests(strategy);
         !mine.is_empty() && mine == requests(other)
@@ -343,7 +393,7 @@ impl Summary {
     ) -> Option<Value> {
         let means = |summary: &Self, name: &str| -> Option<Vec<f64>> {
             let own = summary.compared(name)?;
-            own.iter().map(|it| mean_ms(summary, it).filter(|mean| mean.is_finite())).collect()
+            own.freed.iter().map(|it| mean_ms(summary, it).filter(|mean| mean.is_finite())).collect()
         };
         let (mine, theirs) = (means(self, strategy)?, means(others, other)?);
         let same = mine.len() == theirs.len();
@@ -359,7 +409,7 @@ impl Summary {
     #[must_use]
     pub fn in_pairs(&self, strategies: &[&str]) -> Option<Vec<Vec<f64>>> {
         let all: Vec<&Vec<Compared>> =
-            strategies.iter().map(|name| self.compared(name)).collect::<Option<_>>()?;
+            strategies.iter().map(|name| Some(&self.compared(name)?.freed)).collect::<Option<_>>()?;
         // What is reported of the one that is cut last is reported of all.
         let last = all.iter().max_by_key(|of| of.first().map(|it| it.reported.0))?;
         let means = |of: &&Vec<Compared>| -> Option<Vec<f64>> {
@@ -369,8 +419,8 @@ impl Summary {
         all.iter().map(means).collect()
     }
 
-    fn compared(&self, strategy: &str) -> Option<&Vec<Compared>> {
-        self.compared.iter().find(|(name, _)| name == strategy).map(|(_, compared)| compared)
+    fn compared(&self, strategy: &str) -> Option<&ComparedStrategy> {
+        self.compared.iter().find(|it| it.name == strategy)
     }
 
     fn pair(&self, strategy: &str, baseline: &str) -> Option<Paired> {
@@ -391,12 +441,18 @@ impl Summary {
                 .map(|(it, other)| mean_ms(it, other).filter(|mean| mean.is_finite()))
                 .collect()
         };
-        let paired = paired_difference(&means(mine, theirs)?, &means(theirs, mine)?, CONFIDENCE)?;
+        let pairs = |of: fn(&ComparedStrategy) -> &Vec<Compared>| {
+            Some([means(of(mine), of(theirs))?, means(of(theirs), of(mine))?])
+        };
+        let (plain, freed) = (pairs(|it| &it.plain)?, pairs(|it| &it.freed)?);
+        let differences = |[a, b]: &[Vec<f64>; 2]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
         Some(Paired {
             strategy: strategy.to_owned(),
             baseline: baseline.to_owned(),
-            mean_difference_ms: paired.difference.into(),
-            variance_ratio: paired.variance_ratio,
+            mean_difference_ms: paired_difference(&freed[0], &freed[1], CONFIDENCE)?.difference.into(),
+            variance_ratio: paired_difference(&plain[0], &plain[1], CONFIDENCE)?.variance_ratio,
+            control_variance_ratio: variance_ratio(&differences(&plain), &differences(&freed)),
+            holm_probability: probability_by_chance(&differences(&freed)),
         })
     }
 }
@@ -423,6 +479,10 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
     let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
     let settles = description.what_varies().is_empty();
     let latencies = Latencies::new(figures, settles);
+    let coefficients = Coefficients::of_all(figures);
+    let means: Vec<f64> = figures.iter().filter_map(|it| Some(it.histogram.mean()? / 1e6)).collect();
+    let luck = figures.iter().map(|it| coefficients.luck_ms(&ControlSum::means_of_all(&it.controls)));
+    let freed: Vec<f64> = means.iter().zip(luck).map(|(mean, luck)| mean - luck).collect();
     let is_settled = !settles || settles_at(figures.iter().map(|f| &f.over_time)).is_settled;
     let per_cluster = |of: &dyn Fn(&Figures, usize) -> f64| {
         clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
@@ -431,6 +491,8 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
     let mut strategy = Strategy {
         name: resolved.strategy.clone(),
         latency_ms: Latency::of(&latencies),
+        control_coefficients_ms: coefficients.named(),
+        control_variance_ratio: variance_ratio(&means, &freed),
         dashboard_p90_ms: over(&|f| f.dashboard_p90_ms),
         calls_per_request: over(&|f| f.calls),
         crossings_per_request: over(&|f| f.crossings),

@@ -3,7 +3,7 @@
 use super::estimates::CONFIDENCE;
 use super::ranking::{Order, Ranking};
 use super::summary::{Paired, Requests, Strategy, Summary, UserGroup};
-use crate::experiment::compare::Decision;
+use crate::experiment::decide::Decision;
 use meshsim_core::stats::selection::{replications_to_decide, subset_with_best};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
@@ -94,15 +94,15 @@ fn for_whom(summary: &Summary, same: &[Vec<&str>]) -> String {
 }
 
 /// A strategy, at a point of a sweep or alone.
-struct Candidate<'a> {
+pub(super) struct Candidate<'a> {
     /// As it is said.
-    name: String,
-    summary: &'a Summary,
-    strategy: &'a Strategy,
+    pub(super) name: String,
+    pub(super) summary: &'a Summary,
+    pub(super) strategy: &'a Strategy,
 }
 
 /// Which of them is fastest for which groups of users, where there are several of both and intervals tell.
-fn for_each_group(candidates: &[Candidate<'_>]) -> String {
+pub(super) fn for_each_group(candidates: &[Candidate<'_>]) -> String {
     let Some(first) = candidates.first() else { return String::new() };
     if candidates.len() < 2 || candidates.iter().any(|it| it.summary.run.replications < 2) {
         return String::new();
@@ -177,7 +177,7 @@ fn fastest_for<'a>(candidates: &'a [Candidate<'_>], users: &str) -> Fastest<'a> 
 }
 
 /// Names with commas and an `and`; of many the first and how many more there are.
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     if names.len() > NAMES_SHOWN + 1 {
         return format!("{} and {} more", names[..NAMES_SHOWN].join(", "), names.len() - NAMES_SHOWN);
     }
@@ -246,101 +246,6 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
             ms(by),
             second.name
         ),
-    }
-}
-
-/// Which point and strategy of a sweep is best, and by how much, and for which groups of users, as one point after the other
-/// comes; or that it cannot be told.
-///
-/// What is ranked and what is told from what follows the rules of [`verdict`]. All points have the same requests where
-/// their settings leave them the same.
-#[derive(Debug, Default)]
-pub struct BestOfPoints {
-    /// Points and strategies that answer their users.
-    ranked: usize,
-    /// The points that have one of the two fastest strategies, of all users or of a group, in their order.
-    points: Vec<(String, Summary)>,
-}
-
-impl BestOfPoints {
-    /// A point with a name.
-    pub fn add(&mut self, name: &str, summary: &Summary) {
-        self.ranked += ranked(summary).len();
-        self.points.push((name.to_owned(), summary.clone()));
-        let mut keep = vec![false; self.points.len()];
-        for users in std::iter::once(None).chain(summary.groups_of_users().map(Some)) {
-            let mut all: Vec<(f64, usize)> = Vec::new();
-            for (index, (_, summary)) in self.points.iter().enumerate() {
-                all.extend(means(summary, users).into_iter().map(|mean| (mean, index)));
-            }
-            // Of equal ones the earlier: it is a stable sort.
-            all.sort_by(|a, b| a.0.total_cmp(&b.0));
-            all.iter().take(2).for_each(|(_, index)| keep[*index] = true);
-        }
-        let mut keep = keep.into_iter();
-        self.points.retain(|_| keep.next().unwrap_or(false));
-    }
-
-    /// What there is to say.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let candidates = self.points.iter().flat_map(|(at, summary)| {
-            summary.strategies.iter().map(move |strategy| Candidate {
-                name: format!("`{}` at {at}", strategy.name),
-                summary,
-                strategy,
-            })
-        });
-        let candidates: Vec<Candidate<'_>> = candidates.collect();
-        let mut sentences = vec![self.of_all_users(), for_each_group(&candidates)];
-        sentences.retain(|it| !it.is_empty());
-        sentences.join("\n")
-    }
-
-    /// The same of all users together.
-    fn of_all_users(&self) -> String {
-        let mut all: Vec<(&str, &Summary, &Strategy)> = Vec::new();
-        for (at, summary) in &self.points {
-            all.extend(ranked(summary).into_iter().map(|it| (at.as_str(), summary, it)));
-        }
-        all.sort_by(|a, b| a.2.latency_ms.mean.value.total_cmp(&b.2.latency_ms.mean.value));
-        let Some((at, summary, best)) = all.first() else {
-            return "Cannot be told: at every point too many requests failed or had not ended.".to_owned();
-        };
-        let first = format!("`{}` at {at}", best.name);
-        let Some((other_at, others, second)) = all.get(1) else {
-            return format!("{first} is the only one that answers its users.");
-        };
-        let other = format!("`{}` at {other_at}", second.name);
-        let difference = summary.difference_to(&best.name, others, &second.name);
-        let mean = ms(best.latency_ms.mean.value);
-        match difference.and_then(|it| Some((it.value, it.interval()?))) {
-            Some((by, [low, high])) if high < 0.0 || low > 0.0 => format!(
-                "{first} is fastest of {}: {mean} ms in the mean, {} ms below {other} (95 % interval {} to {} ms).",
-                self.ranked,
-                ms(-by),
-                ms(-high),
-                ms(-low)
-            ),
-            _ => format!(
-                "{first} ({mean} ms in the mean) and {other} are the fastest of {}; which of them is cannot be told.",
-                self.ranked
-            ),
-        }
-    }
-}
-
-/// Mean latencies of the strategies that answer a group of users, or all (ms).
-fn means(summary: &Summary, users: Option<&str>) -> Vec<f64> {
-    match users {
-        None => ranked(summary).into_iter().map(|it| it.latency_ms.mean.value).collect(),
-        Some(users) => {
-            let groups = summary.strategies.iter().filter_map(|it| it.users.get(users));
-            let good = groups.filter(|it| {
-                it.latency_ms.mean.value.is_finite() && unanswered(&it.requests) <= UNANSWERED_MAX
-            });
-            good.map(|it| it.latency_ms.mean.value).collect()
-        }
     }
 }
 
@@ -454,10 +359,10 @@ pub fn ranking_over_draws(calibrated: &Summary, draws: &[Summary]) -> Ranking {
 }
 
 /// A strategy that leaves more than this share of its requests without a good answer is not ranked.
-const UNANSWERED_MAX: f64 = 0.1;
+pub(super) const UNANSWERED_MAX: f64 = 0.1;
 
 /// Share of the requests that failed or had not ended.
-fn unanswered(requests: &Requests) -> f64 {
+pub(super) fn unanswered(requests: &Requests) -> f64 {
     (requests.offered - requests.completed) as f64 / requests.offered.max(1) as f64
 }
 

@@ -5,14 +5,10 @@ use super::cell::{Cells, Purpose};
 use super::replication::{self, Figures, Keep, Rows};
 use super::store::{Broken, CellStore};
 use super::warm_up::{self, FIRST_PILOT, WarmUp};
-use crate::problem::{Checked, Problem, clip};
+use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
-use meshsim_core::SimDuration;
-use meshsim_core::stats::selection::Sequential;
 use rayon::prelude::*;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -211,70 +207,6 @@ impl ComparisonPlan {
         which.into_iter().all(|number| store.holds(id(number)))
     }
 
-    /// Runs one more cell of each strategy that is left, until one is (see [`Sequential`]), and keeps them in the store.
-    /// The first replications, all of the plan, are run under every strategy. Nothing if it was told to stop before that, or
-    /// some replication of a strategy answers no request.
-    #[must_use]
-    pub fn decide_in(&self, store: &CellStore, decide: Decide, watch: &Watch<'_>) -> Option<Decision> {
-        let count = self.strategies.len();
-        if !self.run_cells(store, 0..self.cell_count(), watch) {
-            return None;
-        }
-        let cells = self.cells();
-        let latest = self.settled(store, &cells, None)?.0;
-        let last = latest.iter().map(|it| it.description.warm_up).max()?;
-        let cut_last = latest.iter().position(|it| it.description.warm_up == last)?;
-        let figures = |index: usize, replication: u32| -> Option<Figures> {
-            store.get(cells.id(Purpose::Figures, index, replication))
-        };
-        // Of the requests that count under all strategies.
-        let mean = |index: usize, replication: u32, of_last: &Figures| -> Option<f64> {
-            figures(index, replication)?.compared.mean_ms(&of_last.compared).filter(|mean| mean.is_finite())
-        };
-        let reference = figures(cut_last, 0)?;
-        let first = |index| {
-            (0..self.replications).map(|it| mean(index, it, &reference)).collect::<Option<Vec<f64>>>()
-        };
-        let mut values: Vec<Vec<f64>> = (0..count).map(first).collect::<Option<_>>()?;
-        let mut sequential = Sequential::new(&values, decide.confidence, decide.indifference_ms);
-        sequential.screen(&values);
-        let mut replication = self.replications;
-        while sequential.alive().len() > 1 && replication < REPLICATIONS_MAX {
-            let ran: Vec<bool> = sequential
-                .alive()
-                .par_iter()
-                .map(|&index| {
-                    let number = replication as usize * count + index;
-                    self.run_cells(store, number..number + 1, watch)
-                })
-                .collect();
-            if ran.contains(&false) {
-                return None;
-            }
-            for &index in sequential.alive() {
-                values[index].push(mean(index, replication, &reference)?);
-            }
-            sequential.screen(&values);
-            replication += 1;
-        }
-        let selected = match sequential.alive() {
-            [only] => Some(self.strategies[*only].strategy.clone()),
-            _ => None,
-        };
-        Some(Decision {
-            selected,
-            confidence: decide.confidence,
-            indifference_ms: decide.indifference_ms,
-            first_replications: self.replications,
-            replications: self
-                .strategies
-                .iter()
-                .zip(&values)
-                .map(|(it, of)| (it.strategy.clone(), of.len() as u32))
-                .collect(),
-        })
-    }
-
     /// What the cells of a store come to, those of whole replications; nothing runs.
     #[must_use]
     pub fn outcome_in(&self, store: &CellStore) -> ComparisonOutcome {
@@ -300,7 +232,7 @@ impl ComparisonPlan {
     }
 
     /// The strategies cut where they settle, by pilots that are in the store or, if there is a watch, are run and kept.
-    fn settled(
+    pub(super) fn settled(
         &self,
         store: &CellStore,
         cells: &Cells,
@@ -330,59 +262,6 @@ fn unless_it_breaks<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             .unwrap_or_else(|| "for no reason that it says".into())
     })
 }
-
-/// How sure a selection is to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decide {
-    /// Probability that the fastest is selected, or one within the indifference of it.
-    pub confidence: f64,
-    /// A difference that does not matter (ms).
-    pub indifference_ms: f64,
-}
-
-impl Decide {
-    /// As people write it, `95%` and `1ms`, about a plan.
-    ///
-    /// # Errors
-    /// If it is neither a share from 50 % on nor a time above zero, or there is nothing to decide.
-    pub fn parse(confidence: &str, indifference: &str, plan: &ComparisonPlan) -> Checked<Self> {
-        let share = confidence.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
-        let share = share.filter(|it| (50.0..100.0).contains(it)).ok_or_else(|| {
-            let problem = Problem::new(format!("--decide {} is no share that decides", clip(confidence)));
-            problem.help("write one from 50% to less than 100%, as in 95%")
-        })?;
-        let time = indifference.parse::<SimDuration>().ok().filter(|it| *it > SimDuration::ZERO).ok_or_else(
-            || {
-                let problem =
-                    Problem::new(format!("--indifference {} is no time above zero", clip(indifference)));
-                problem.help("write a difference that does not matter, as in 1ms")
-            },
-        )?;
-        if plan.strategies.len() < 2 || plan.replications < 2 {
-            let problem = Problem::new("--decide has nothing to decide");
-            return Err(problem.help("it needs two strategies, and two first replications of each").into());
-        }
-        Ok(Self { confidence: share / 100.0, indifference_ms: time.as_millis_f64() })
-    }
-}
-
-/// A strategy that was selected by Kim and Nelson's procedure, and what it took.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Decision {
-    /// Which; nothing if too many replications would be needed.
-    pub selected: Option<String>,
-    /// Probability that it is the fastest, or within the indifference of it.
-    pub confidence: f64,
-    /// A difference that does not matter (ms).
-    pub indifference_ms: f64,
-    /// Replications that all strategies have.
-    pub first_replications: u32,
-    /// Replications of each strategy.
-    pub replications: BTreeMap<String, u32>,
-}
-
-/// No selection takes more replications: pilots have higher numbers.
-const REPLICATIONS_MAX: u32 = 100_000;
 
 /// The first name that was there before.
 fn duplicate(names: &[String]) -> Option<&String> {
@@ -434,8 +313,7 @@ mod tests {
     fn a_pilot_that_breaks_leaves_its_comparison_out() {
         let settings = [Setting::parse("run.duration=2s").unwrap()];
         let scenario = Scenario::open("fluidos-mesh", &settings).unwrap();
-        let choice =
-            Choice { replications: Some(2), strategies: vec!["all".into()], ..Choice::default() };
+        let choice = Choice { replications: Some(2), strategies: vec!["all".into()], ..Choice::default() };
         let mut plan = ComparisonPlan::new(&scenario, &choice).unwrap();
         plan.strategies.iter_mut().for_each(|it| it.auto_warm_up = true);
         plan.of = "at 2s".into();

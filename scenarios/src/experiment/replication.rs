@@ -12,6 +12,7 @@
 //! mean where the load is steady; where requests pile up, what is still to be done for them is in no figure.
 
 use super::application_cpu::{self, ApplicationCpu};
+use super::controls::ControlSum;
 use super::groups::Groups;
 use super::memory::Share;
 use super::settling::Series;
@@ -37,6 +38,7 @@ use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::telemetry::traffic_matrix::TrafficRow;
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::world::description::Description;
+use meshsim_models::world::foreseen::Foresight;
 use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,8 @@ pub struct Figures {
     pub histogram: Histogram,
     /// The same in ten batches of equal time, by arrival, of [`Keep::batches`].
     pub batches: Vec<Histogram>,
+    /// What was drawn for all that arrived in each of these; empty if that is not kept.
+    pub controls: Vec<ControlSum>,
     /// What requests that are reported together came to, in the order of [`Groups::which`].
     pub groups: Vec<Group>,
     /// What comparisons with other strategies take.
@@ -139,6 +143,8 @@ pub struct Keep<'a> {
     pub batches: Resolution,
     /// Length of the stretches of `served_over_time` (s); none of 0.
     pub window_seconds: f64,
+    /// Whether what was drawn for the requests is kept, where the scenario has control variates.
+    pub controls: bool,
 }
 
 /// What becomes of the rows of user requests, with what was done for each.
@@ -154,7 +160,13 @@ pub enum Rows<'a> {
 
 impl Default for Keep<'_> {
     fn default() -> Self {
-        Self { latencies: false, rows: Rows::Dropped, batches: Resolution::Percent, window_seconds: 0.0 }
+        Self {
+            latencies: false,
+            rows: Rows::Dropped,
+            batches: Resolution::Percent,
+            window_seconds: 0.0,
+            controls: false,
+        }
     }
 }
 
@@ -163,7 +175,8 @@ impl Keep<'_> {
     #[must_use]
     pub fn for_replications(count: u32) -> Self {
         let batches = if count == 1 { Resolution::PerMille } else { Resolution::Percent };
-        Self { batches, ..Self::default() }
+        // Coefficients come from several.
+        Self { batches, controls: count > 1, ..Self::default() }
     }
 }
 
@@ -219,7 +232,9 @@ fn cell<'a>(
         latencies: keep.latencies,
     };
     let keeps_work = !matches!(rows, KeptRows::Dropped);
-    let requests = UserRequests::new(wanted, stretch_of(description), reported, rows);
+    let keeps_controls = keep.controls && resolved.control_variates;
+    let foresight = keeps_controls.then(|| Foresight::new(description, number));
+    let requests = UserRequests::new(wanted, stretch_of(description), reported, rows, foresight);
     let mut sink = Heard { requests, also };
     let Ran { record, used_before, mut share } = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
     let seconds = (record.end - stretch_of(description).0).as_secs_f64();
@@ -367,7 +382,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
     let offered = requests.offered() as f64;
     let per_request = |sum: u64| sum as f64 / offered;
     let compared = requests.compared();
-    let Group { counts, histogram, batches } = requests.all.into_group();
+    let Group { counts, histogram, batches, controls } = requests.all.into_group();
     Figures {
         dashboard_p90_ms: requests.buckets.quantile(0.9).unwrap_or(f64::NAN),
         calls: per_request(work.calls),
@@ -405,6 +420,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         counts,
         histogram,
         batches,
+        controls,
         groups: requests.groups.into_iter().map(Tally::into_group).collect(),
         compared,
         over_time: requests.over_time.series(),

@@ -8,7 +8,8 @@
 //! Latencies over time, of intervals that are sampled, come from histograms of 0.1 % resolution.
 
 use super::Stretch;
-use super::groups::Groups;
+use super::controls::{Centred, ControlSum, Controls};
+use super::groups::{Groups, Which};
 use super::settling::OverTime;
 use super::user_series::UserSeries;
 use crate::results::request_log::CellLog;
@@ -18,6 +19,7 @@ use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::istio_buckets::IstioHistogram;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::work::Work;
+use meshsim_models::world::foreseen::{FIGURES, Foresight};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh64::xxh64;
@@ -31,6 +33,8 @@ pub struct Group {
     pub histogram: Histogram,
     /// The same in ten batches of equal time, by arrival.
     pub batches: Vec<Histogram>,
+    /// What was drawn for those of each batch, whatever became of them; empty if that is not kept.
+    pub controls: Vec<ControlSum>,
 }
 
 /// What two strategies are compared by.
@@ -38,20 +42,30 @@ pub struct Group {
 pub struct Compared {
     /// From the cut to the end.
     pub reported: Stretch,
-    /// Mean latency of the successful requests (ms) that arrive in what is reported of this strategy and of another
-    /// one, for every such stretch.
-    pub means_ms: Vec<(Stretch, f64)>,
+    /// What arrives in what is reported of this strategy and of another one, for every such stretch.
+    pub means: Vec<InCommon>,
     /// The same of each group of requests that are reported together.
-    pub of_groups: Vec<Vec<(Stretch, f64)>>,
+    pub of_groups: Vec<Vec<InCommon>>,
     /// Equal where every request of the run arrived at the same time, took as long and ended in the same way.
     pub requests: u64,
+}
+
+/// Requests that arrive in a stretch which two strategies have in common.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct InCommon {
+    /// From when to when.
+    pub stretch: Stretch,
+    /// Mean latency of the successful ones (ms).
+    pub mean_ms: f64,
+    /// What was drawn for all of them, in the mean; 0 if that is not kept.
+    pub controls: Controls,
 }
 
 impl Compared {
     /// Mean latency of the requests that count under this strategy and another one (ms).
     #[must_use]
     pub fn mean_ms(&self, other: &Self) -> Option<f64> {
-        self.mean_in_common(&self.means_ms, other)
+        self.mean_in_common(&self.means, other)
     }
 
     /// The same of those of a group, by its index.
@@ -60,9 +74,21 @@ impl Compared {
         self.mean_in_common(self.of_groups.get(group)?, other)
     }
 
-    fn mean_in_common(&self, means_ms: &[(Stretch, f64)], other: &Self) -> Option<f64> {
+    fn mean_in_common(&self, means: &[InCommon], other: &Self) -> Option<f64> {
         let common = Self::common(self.reported, other.reported);
-        means_ms.iter().find(|(stretch, _)| *stretch == common).map(|(_, mean)| *mean)
+        means.iter().find(|it| it.stretch == common).map(|it| it.mean_ms)
+    }
+
+    /// The same with mean latencies that are less by what `luck_ms` says of a group, by its index, or of all, and of what was
+    /// drawn for their requests.
+    #[must_use]
+    pub fn less(&self, luck_ms: impl Fn(Option<usize>, &Controls) -> f64) -> Self {
+        let less = |group: Option<usize>, means: &[InCommon]| -> Vec<InCommon> {
+            let one = |it: &InCommon| InCommon { mean_ms: it.mean_ms - luck_ms(group, &it.controls), ..*it };
+            means.iter().map(one).collect()
+        };
+        let of_groups = self.of_groups.iter().enumerate().map(|(index, means)| less(Some(index), means));
+        Self { means: less(None, &self.means), of_groups: of_groups.collect(), ..self.clone() }
     }
 
     /// What is in both stretches.
@@ -130,6 +156,8 @@ pub(super) struct UserRequests<'a> {
     /// What the users waited, interval by interval, if that is sampled.
     pub(super) series: Option<UserSeries>,
     fingerprint: u64,
+    /// Tells what was drawn for a request, if that is kept.
+    foresight: Option<Foresight<'a>>,
     /// Latencies of the successful requests (ms), if they are kept.
     pub(super) latencies_ms: Option<Vec<f64>>,
     pub(super) rows: KeptRows<'a>,
@@ -172,8 +200,19 @@ pub(super) struct Tally {
     redirected: Vec<(Status, u64)>,
     histogram: Histogram,
     batches: Vec<Histogram>,
-    /// Number and latencies (ns) of the successful requests, for each stretch that another strategy has in common.
-    common: Vec<(Stretch, u64, u128)>,
+    /// What was drawn for those of each batch; empty if that is not kept.
+    controls: Vec<ControlSum>,
+    /// For each stretch that another strategy has in common.
+    common: Vec<CommonSum>,
+}
+
+/// What is known so far of the requests that arrive in a stretch.
+struct CommonSum {
+    stretch: Stretch,
+    /// Successful ones, and their latencies (ns).
+    completed: u64,
+    nanos: u128,
+    controls: ControlSum,
 }
 
 impl<'a> UserRequests<'a> {
@@ -183,6 +222,7 @@ impl<'a> UserRequests<'a> {
         reported: Stretch,
         all_reported: &[Stretch],
         rows: KeptRows<'a>,
+        foresight: Option<Foresight<'a>>,
     ) -> Self {
         let (cut, end) = reported;
         let Wanted { groups: which, populations, sampled, batches, latencies } = wanted;
@@ -190,16 +230,18 @@ impl<'a> UserRequests<'a> {
             all_reported.iter().map(|&other| Compared::common(reported, other)).collect();
         common.sort_unstable();
         common.dedup();
+        let tally = || Tally::new(batches, &common, foresight.is_some());
         Self {
             reported,
             batch: SimDuration::from_nanos((end - cut).as_nanos().div_ceil(BATCHES as u64).max(1)),
-            all: Tally::new(batches, &common),
-            groups: which.which().iter().map(|_| Tally::new(batches, &common)).collect(),
+            all: tally(),
+            groups: which.which().iter().map(|_| tally()).collect(),
             which,
             buckets: IstioHistogram::default(),
             over_time: OverTime::new(reported),
             series: sampled.map(|interval| UserSeries::new(populations, interval, end)),
             fingerprint: 0,
+            foresight,
             latencies_ms: latencies.then(Vec::new),
             rows,
         }
@@ -214,8 +256,8 @@ impl<'a> UserRequests<'a> {
     pub(super) fn compared(&self) -> Compared {
         Compared {
             reported: self.reported,
-            means_ms: self.all.means_ms(),
-            of_groups: self.groups.iter().map(Tally::means_ms).collect(),
+            means: self.all.means(),
+            of_groups: self.groups.iter().map(Tally::means).collect(),
             requests: self.fingerprint,
         }
     }
@@ -236,9 +278,11 @@ impl RequestSink for UserRequests<'_> {
             return;
         }
         let batch = ((row.arrival - cut).as_nanos() / self.batch.as_nanos()) as usize;
-        self.all.add(row, batch);
+        let drawn = self.foresight.as_mut().map(|foresight| Centred::of(foresight, row));
+        let of = |which: Which| drawn.as_ref().map(|it| it.among(which));
+        self.all.add(row, batch, of(Which::default()));
         let Self { which, groups, .. } = self;
-        which.of(row).for_each(|index| groups[index].add(row, batch));
+        which.of(row).for_each(|index| groups[index].add(row, batch, of(which.which()[index])));
         let Some(end) = row.end.filter(|end| end.status.is_ok()) else { return };
         self.buckets.record(end.latency.as_millis_f64());
         if let Some(latencies) = &mut self.latencies_ms {
@@ -252,9 +296,12 @@ impl RequestSink for UserRequests<'_> {
 }
 
 impl Tally {
-    fn new(batches: Resolution, common: &[Stretch]) -> Self {
+    fn new(batches: Resolution, common: &[Stretch], keeps_controls: bool) -> Self {
+        let nothing =
+            |&stretch| CommonSum { stretch, completed: 0, nanos: 0, controls: ControlSum::default() };
         Self {
-            common: common.iter().map(|&stretch| (stretch, 0, 0)).collect(),
+            controls: vec![ControlSum::default(); if keeps_controls { BATCHES } else { 0 }],
+            common: common.iter().map(nothing).collect(),
             counts: Counts::default(),
             failed: Vec::new(),
             redirected: Vec::new(),
@@ -263,9 +310,14 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, row: &RequestRow, batch: usize) {
+    fn add(&mut self, row: &RequestRow, batch: usize, drawn: Option<&[i64; FIGURES.len()]>) {
         self.counts.offered += 1;
         self.counts.attempts += u64::from(row.attempts);
+        let is_in = |(from, until): Stretch| from <= row.arrival && row.arrival < until;
+        if let Some(drawn) = drawn {
+            self.controls[batch.min(BATCHES - 1)].add(drawn);
+            self.common.iter_mut().filter(|it| is_in(it.stretch)).for_each(|it| it.controls.add(drawn));
+        }
         let Some(end) = row.end else {
             self.counts.in_flight += 1;
             return;
@@ -274,11 +326,9 @@ impl Tally {
             self.counts.completed += 1;
             self.histogram.record(end.latency.as_nanos());
             self.batches[batch.min(BATCHES - 1)].record(end.latency.as_nanos());
-            for ((from, until), count, nanos) in &mut self.common {
-                if *from <= row.arrival && row.arrival < *until {
-                    *count += 1;
-                    *nanos += u128::from(end.latency.as_nanos());
-                }
+            for it in self.common.iter_mut().filter(|it| is_in(it.stretch)) {
+                it.completed += 1;
+                it.nanos += u128::from(end.latency.as_nanos());
             }
             if matches!(end.status, Status::Redirected(_)) {
                 count(&mut self.redirected, end.status);
@@ -288,21 +338,25 @@ impl Tally {
         count(&mut self.failed, end.status);
     }
 
-    /// Mean latency (ms) of the successful ones in each stretch.
-    fn means_ms(&self) -> Vec<(Stretch, f64)> {
-        let mean_ms = |count: u64, nanos: u128| nanos as f64 / count as f64 / 1e6;
-        self.common.iter().map(|&(stretch, count, nanos)| (stretch, mean_ms(count, nanos))).collect()
+    /// What is in each stretch.
+    fn means(&self) -> Vec<InCommon> {
+        let one = |it: &CommonSum| InCommon {
+            stretch: it.stretch,
+            mean_ms: it.nanos as f64 / it.completed as f64 / 1e6,
+            controls: if self.controls.is_empty() { Controls::default() } else { it.controls.means() },
+        };
+        self.common.iter().map(one).collect()
     }
 
     /// What the users got.
     pub(super) fn into_group(self) -> Group {
-        let Self { mut counts, failed, redirected, histogram, batches, .. } = self;
+        let Self { mut counts, failed, redirected, histogram, batches, controls, .. } = self;
         for (by_status, into) in [(failed, &mut counts.failed), (redirected, &mut counts.redirected)] {
             for (status, count) in by_status {
                 *into.entry(status.to_string()).or_default() += count;
             }
         }
-        Group { counts, histogram, batches }
+        Group { counts, histogram, batches, controls }
     }
 }
 
@@ -375,7 +429,7 @@ mod tests {
             latencies: true,
         };
         let mut requests =
-            UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)], KeptRows::Dropped);
+            UserRequests::new(wanted, (CUT, END), &[(CUT, END), (LATER, END)], KeptRows::Dropped, None);
         rows.for_each(|row| requests.add(row, None));
         requests
     }

@@ -80,6 +80,8 @@ pub struct Resolved {
     pub replications: u32,
     /// The strategy that the others are compared with.
     pub baseline: Option<String>,
+    /// Whether mean latencies are freed of the luck that the draws of their requests tell.
+    pub control_variates: bool,
     /// Paths at which a setting replaces what the strategy says.
     pub overridden: Vec<String>,
     /// What the work model has that has no effect.
@@ -212,6 +214,7 @@ pub fn resolve(
             auto_warm_up: written.is_none() && !counted,
             replications,
             baseline,
+            control_variates: run.control_variates.unwrap_or(true),
             overridden,
             workmodel_warnings,
             plane_keys,

@@ -4,6 +4,7 @@
 //! `break_even.json` has the value and its interval, `break_even.csv` a row per value that was looked at.
 
 use super::folder::Folder;
+use crate::analysis::verdict::ms;
 use crate::experiment::axes::BaseValue;
 use crate::experiment::break_even::{BreakEven, Found};
 use crate::problem::Checked;
@@ -28,6 +29,8 @@ pub struct Report {
     pub unit: &'static str,
     /// The difference at the ends of the range (ms).
     pub at_ends_ms: [f64; 2],
+    /// Its 95 % intervals there.
+    pub at_ends_ci95: [[f64; 2]; 2],
 }
 
 impl Report {
@@ -38,9 +41,8 @@ impl Report {
         let text = |share: f64| axis.at(share);
         let number = |share: f64| BaseValue::of(&axis.path, &axis.at(share)).map(|it| it.number);
         let differences = &found.differences;
-        let end = |it: Option<&crate::experiment::break_even::Difference>| {
-            it.map_or(f64::NAN, |it| it.difference_ms)
-        };
+        // Both ends of the range were looked at.
+        let ends = [differences.first(), differences.last()];
         Self {
             path: axis.path.clone(),
             strategies: asked.strategies.clone(),
@@ -49,7 +51,8 @@ impl Report {
             number: found.root.and_then(number),
             ci95_numbers: found.interval.map(|it| it.and_then(number)),
             unit: axis.base_unit().unwrap_or_default(),
-            at_ends_ms: [end(differences.first()), end(differences.last())],
+            at_ends_ms: ends.map(|it| it.map_or(f64::NAN, |it| it.difference_ms)),
+            at_ends_ci95: ends.map(|it| it.map_or([f64::NAN; 2], |it| it.ci95)),
         }
     }
 
@@ -59,12 +62,23 @@ impl Report {
         let [one, other] = &self.strategies;
         let path = &self.path;
         let [first, last] = self.at_ends_ms;
+        let by = |end: usize| {
+            let [low, high] = self.at_ends_ci95[end].map(|it| if first < 0.0 { -it } else { it });
+            let (low, high) = (low.min(high), low.max(high));
+            let surely = if low <= 0.0 && 0.0 <= high { ", which may be chance" } else { "" };
+            format!(
+                "{} ms (95 % interval {} to {} ms{surely})",
+                ms(self.at_ends_ms[end].abs()),
+                ms(low),
+                ms(high)
+            )
+        };
         let Some(value) = &self.value else {
             let faster = if first < 0.0 { one } else { other };
             return format!(
-                "`{faster}` is faster at both ends of {path}: by {:.1} ms at the first and {:.1} ms at the last value.",
-                first.abs(),
-                last.abs()
+                "`{faster}` is faster at both ends of {path}: by {} at the first and {} at the last value.",
+                by(0),
+                by(1)
             );
         };
         let [low, high] = &self.ci95;

@@ -204,13 +204,23 @@ pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, St
 }
 
 fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {
-    csv.write_record(["strategy", "baseline", "mean_difference_ms", "low", "high", "variance_ratio"])?;
+    csv.write_record([
+        "strategy",
+        "baseline",
+        "mean_difference_ms",
+        "low",
+        "high",
+        "variance_ratio",
+        "control_variance_ratio",
+        "holm_probability",
+    ])?;
     for paired in &summary.paired {
         let value = &paired.mean_difference_ms;
-        let ratio = paired.variance_ratio.map_or(String::new(), |ratio| ratio.to_string());
-        let row =
-            [&paired.strategy, &paired.baseline, &value.value_text(), &value.low(), &value.high(), &ratio];
-        csv.write_record(row)?;
+        let more = [paired.variance_ratio, paired.control_variance_ratio, paired.holm_probability];
+        let [pairs, controls, holm] = more.map(|it| it.map_or(String::new(), |it| it.to_string()));
+        let interval = [value.value_text(), value.low(), value.high()];
+        let [mean, low, high] = &interval;
+        csv.write_record([&paired.strategy, &paired.baseline, mean, low, high, &pairs, &controls, &holm])?;
     }
     Ok(())
 }

@@ -217,6 +217,21 @@ impl Folder {
         Ok(create.and_then(|file| CellStore::create(file, owner)).map_err(unable)?)
     }
 
+    /// Refuses a folder that holds finished cells, of a run that was stopped or of a part, for results of a run that keeps none:
+    /// they would be gone.
+    ///
+    /// # Errors
+    /// If there are some.
+    pub fn holds_no_cells(&self) -> Checked<()> {
+        let is_used = || CellStore::is_used(&File::open(self.path.join(CELLS))?);
+        if self.earlier.contains(CELLS) && is_used().unwrap_or(false) {
+            let path = self.path.display();
+            let problem = Problem::new(format!("`{path}` holds finished cells of an earlier run"));
+            return Err(problem.help("finish it with --resume, or name another directory").into());
+        }
+        Ok(())
+    }
+
     fn refuse_cells(&self, count: usize, difference: Option<String>) -> Problem {
         let path = self.path.display();
         match difference {

@@ -156,6 +156,8 @@ pub struct Run {
     pub replications: Option<Spanned<u32>>,
     /// Seed of all random numbers.
     pub seed: Option<u64>,
+    /// Whether mean latencies are freed of the luck that the draws of their requests tell (default: true).
+    pub control_variates: Option<bool>,
     /// The strategy that the others are compared with.
     pub baseline: Option<Spanned<String>>,
     /// The time of day at which it begins, for loads that follow the day.

@@ -7,16 +7,18 @@
 //!
 //! Estimators, applied to recorded samples afterwards: [`mser5`] finds the end
 //! of the warm-up, [`Repeated`] gives means and quantiles of replications or of
-//! one long run, and [`mean_estimate`] and [`paired_difference`] those of any
+//! one long run, [`control_coefficients`] frees means of luck that is known, and [`mean_estimate`] and [`paired_difference`] those of any
 //! other figure over independent replications.
 //!
 //! Results are the same bits on every machine: only IEEE 754 basic operations
 //! and the functions of [`crate::elementary`] are used. A NaN sample is the
 //! caller's error; debug builds panic on it.
 
+pub mod control_variates;
 pub mod histogram;
 pub mod interval;
 pub mod normal;
+pub mod precision;
 pub mod quantile;
 pub mod repeated;
 pub mod selection;
@@ -29,13 +31,14 @@ pub mod warm_up;
 #[cfg(test)]
 mod test_random;
 
+pub use control_variates::{Batch, control_coefficients};
 pub use histogram::{Histogram, Resolution};
 pub use interval::{Estimate, Interval, Paired, mean_estimate, paired_difference};
 pub use normal::normal_quantile;
 pub use quantile::quantile_of_sorted;
 pub use repeated::Repeated;
 pub use sparse_histogram::SparseHistogram;
-pub use student_t::student_t_quantile;
+pub use student_t::{student_t_beyond, student_t_quantile};
 pub use tally::Tally;
 pub use time_average::TimeAverage;
 pub use warm_up::{Truncation, mser5};

@@ -82,7 +82,16 @@ impl<'a> Repeated<'a> {
     /// The mean, with its interval at `confidence` (between 0 and 1).
     #[must_use]
     pub fn mean(&self, confidence: f64) -> Estimate {
-        let means: Tally = self.units.iter().filter_map(|unit| unit.mean()).collect();
+        self.mean_less(&[], confidence)
+    }
+
+    /// The same of replications whose means are each less by so much, in their order: what is known of their luck. One that
+    /// is left out is not corrected, as none of one run is.
+    #[must_use]
+    pub fn mean_less(&self, luck: &[f64], confidence: f64) -> Estimate {
+        let luck = luck.iter().copied().filter(|_| self.batches.len() > 1).chain(std::iter::repeat(0.0));
+        let corrected = self.units.iter().zip(luck).filter_map(|(unit, luck)| Some(unit.mean()? - luck));
+        let means: Tally = corrected.collect();
         let of_all = self.pooled.mean().unwrap_or(f64::NAN);
         // Stretches of one run are one sample, replications are one each.
         let value = if self.batches.len() == 1 { of_all } else { means.mean().unwrap_or(f64::NAN) };

@@ -13,11 +13,19 @@
 //!   h² = (n₀ − 1)((2α/(k − 1))^(−2/(n₀ − 1)) − 1). The best is selected with a probability of at least 1 − α if it is
 //!   better than all others by δ, the *indifference*; where others are within δ, one within δ of the best is
 //!   (Kim and Nelson, A Fully Sequential Procedure for Indifference-Zone Selection in Simulation, ACM TOMACS 11, 2001).
+//! - **With the best.** Of each configuration the interval of how much more it has than the best of the others, all of them true
+//!   together: the ends are the largest ones of its intervals of differences, which hold for all pairs together by Bonferroni
+//!   (multiple comparisons with the best: Hsu, Multiple Comparisons, 1996, chapter 4; under common random numbers: Nelson and
+//!   Matejcik, Using Common Random Numbers for Indifference-Zone Selection and Multiple Comparisons in Simulation,
+//!   Management Science 41, 1995).
+//! - **Holm.** Probabilities of several differences by chance, adjusted so that calling those below α different is wrong for any
+//!   of them with a probability of at most α (Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian
+//!   Journal of Statistics 6, 1979).
 //!
 //! # Assumptions
 //! Differences are normal; an observation is commonly the mean of a replication.
 
-use super::student_t::student_t_quantile;
+use super::student_t::{student_t_beyond, student_t_quantile};
 use super::tally::Tally;
 use crate::elementary::{exp, ln, sqrt};
 
@@ -31,6 +39,52 @@ fn difference(one: &[f64], other: &[f64]) -> (f64, f64) {
 fn quantile(count: usize, replications: f64, confidence: f64) -> f64 {
     let alpha = (1.0 - confidence) / (2.0 * (count as f64 - 1.0));
     student_t_quantile(1.0 - alpha, replications - 1.0)
+}
+
+/// The probability that the mean of paired differences is as far from 0 by chance; nothing with fewer than two.
+#[must_use]
+pub fn probability_by_chance(differences: &[f64]) -> Option<f64> {
+    let all: Tally = differences.iter().copied().collect();
+    let (mean, count) = (all.mean()?, differences.len() as f64);
+    let error = sqrt(all.variance()? / count);
+    // Differences that are all alike are certain.
+    let t = if mean == 0.0 { 0.0 } else { mean.abs() / error };
+    Some(student_t_beyond(t, count - 1.0))
+}
+
+/// Probabilities by chance, adjusted by Holm's procedure, in their order.
+#[must_use]
+pub fn holm(probabilities: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+    let (mut adjusted, mut least) = (vec![1.0; probabilities.len()], 0.0_f64);
+    for (before, index) in order.into_iter().enumerate() {
+        let others = (probabilities.len() - before) as f64;
+        least = least.max((probabilities[index] * others).min(1.0));
+        adjusted[index] = least;
+    }
+    adjusted
+}
+
+/// Of each configuration how much more it has than the best of the others, in intervals that hold together with `confidence`
+/// (between 0 and 1). `values` as of [`subset_with_best`]; nothing with fewer than two configurations or observations.
+#[must_use]
+pub fn against_the_best(values: &[Vec<f64>], confidence: f64) -> Option<Vec<[f64; 2]>> {
+    let (count, replications) = (values.len() as f64, values.iter().map(Vec::len).min()? as f64);
+    if values.len() < 2 || replications < 2.0 {
+        return None;
+    }
+    let pairs = count * (count - 1.0) / 2.0;
+    let t = student_t_quantile(1.0 - (1.0 - confidence) / (2.0 * pairs), replications - 1.0);
+    let of = |index: usize| {
+        let others = values.iter().enumerate().filter(move |(other, _)| *other != index);
+        others.fold([f64::NEG_INFINITY; 2], |[low, high], (_, theirs)| {
+            let (mean, spread) = difference(&values[index], theirs);
+            let half = t * spread / sqrt(replications);
+            [low.max(mean - half), high.max(mean + half)]
+        })
+    };
+    Some((0..values.len()).map(of).collect())
 }
 
 /// The configurations, by index, among which the best is with a probability of at least `confidence` (between 0 and 1).
@@ -198,6 +252,46 @@ mod tests {
             assert!(hits >= EXPERIMENTS * 95 / 100, "{hits} of {count}");
             assert!(size < EXPERIMENTS * count, "it throws some out: {size} of {count}");
         }
+    }
+
+    /// Means 0, 0.5, 1.0 ...: the first is 0.5 below the best of the others, all others are above the first by their means.
+    #[test]
+    fn intervals_with_the_best_hold_together() {
+        for (seed, count) in [(1, 2), (2, 8)] {
+            let means: Vec<f64> = (0..count).map(|it| 0.5 * f64::from(it)).collect();
+            let mut observed = Observed { lcg: Lcg::new(seed), means: means.clone() };
+            let truth = |index: usize| if index == 0 { -0.5 } else { means[index] };
+            let holds = |[low, high]: [f64; 2], truth: f64| low <= truth && truth <= high;
+            let hits = (0..EXPERIMENTS).filter(|_| {
+                let found = against_the_best(&observed.several(10), 0.95).unwrap();
+                found.into_iter().enumerate().all(|(index, it)| holds(it, truth(index)))
+            });
+            let hits = hits.count();
+            assert!(hits >= EXPERIMENTS * 94 / 100, "{hits} of {count}");
+        }
+        assert_eq!(against_the_best(&[vec![1.0, 2.0]], 0.95), None);
+    }
+
+    #[test]
+    fn adjusted_probabilities_keep_what_they_promise() {
+        // Holm's own rule by hand: 3 x 0.01, 2 x 0.02, and not below those before.
+        let adjusted = holm(&[0.02, 0.01, 0.03]);
+        assert!(adjusted.iter().zip([0.04, 0.03, 0.04]).all(|(a, b)| (a - b).abs() < 1e-12), "{adjusted:?}");
+        // No difference at all: one of seven is called one in at most 5 %.
+        let mut observed = Observed { lcg: Lcg::new(11), means: vec![0.0; 8] };
+        let wrong = (0..EXPERIMENTS).filter(|_| {
+            let values = observed.several(10);
+            let difference =
+                |it: &Vec<f64>| it.iter().zip(&values[0]).map(|(a, b)| a - b).collect::<Vec<_>>();
+            let all: Vec<f64> =
+                values[1..].iter().map(|it| probability_by_chance(&difference(it)).unwrap()).collect();
+            holm(&all).iter().any(|it| *it < 0.05)
+        });
+        let wrong = wrong.count();
+        assert!((5..=EXPERIMENTS * 6 / 100).contains(&wrong), "{wrong}");
+        assert_eq!(probability_by_chance(&[1.0]), None);
+        assert_eq!(probability_by_chance(&[0.0, 0.0]), Some(1.0));
+        assert_eq!(probability_by_chance(&[2.0, 2.0]), Some(0.0));
     }
 
     #[test]

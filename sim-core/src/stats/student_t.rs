@@ -6,7 +6,7 @@
 //! hundred thousand on); there the expansion around the normal distribution, A&S 26.7.5, is exact.
 
 use super::normal::normal_quantile;
-use crate::elementary::{beta_quantile, sqrt};
+use crate::elementary::{beta_below, beta_quantile, sqrt};
 
 /// Degrees of freedom above which the expansion around the normal distribution is used: the first term
 /// that it leaves out is about `z^9 / (1000 degrees^4)` of t.
@@ -33,6 +33,11 @@ pub fn student_t_quantile(p: f64, degrees: f64) -> f64 {
     if p < 0.5 { -magnitude } else { magnitude }
 }
 
+/// The probability that Student's T with `degrees` (at least 1) of freedom is further from 0 than `t`, to either side.
+pub fn student_t_beyond(t: f64, degrees: f64) -> f64 {
+    if t.is_infinite() { 0.0 } else { beta_below(degrees / (degrees + t * t), 0.5 * degrees, 0.5) }
+}
+
 /// Expansion in 1/degrees, A&S 26.7.5.
 fn nearly_normal_quantile(p: f64, degrees: f64) -> f64 {
     let z = normal_quantile(p);
@@ -47,6 +52,15 @@ fn nearly_normal_quantile(p: f64, degrees: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::elementary::sin;
+
+    #[test]
+    fn what_is_beyond_a_quantile_is_its_probability() {
+        for (p, degrees) in [(0.975, 1.0), (0.975, 9.0), (0.9, 4.0), (0.9995, 30.0)] {
+            let beyond = student_t_beyond(student_t_quantile(p, degrees), degrees);
+            assert!((beyond - 2.0 * (1.0 - p)).abs() < 1e-9, "{p} {degrees}: {beyond}");
+        }
+        assert_eq!([student_t_beyond(0.0, 5.0), student_t_beyond(f64::INFINITY, 5.0)], [1.0, 0.0]);
+    }
 
     /// (p, degrees, t): 60-digit evaluation (mpmath) at the binary values of
     /// `p`.

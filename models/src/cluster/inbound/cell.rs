@@ -75,7 +75,8 @@ impl Inbound {
         }
         let Call { endpoint, answer, .. } = self.calls[call];
         let internal = at.topology.application().endpoints[endpoint].internal;
-        let demand = further_demand(at, endpoint, |costs| internal.body_demand(answer.body, costs));
+        let demand =
+            further_demand(at, endpoint, |costs| internal.body_demand(f64::from(answer.body), costs));
         self.work(at, call, Stage::Body, demand);
     }
 
@@ -205,7 +206,7 @@ fn first_demand(endpoint: &Endpoint, costs: &CellCosts, address: Address, body: 
     let internal = &endpoint.internal;
     let mut demand = costs.request() + internal.pi_demand(address, costs) + internal.storage_demand(costs);
     if internal.pause(costs) == SimDuration::ZERO {
-        demand += internal.body_demand(body, costs);
+        demand += internal.body_demand(f64::from(body), costs);
         // Nothing comes between the body and the response.
         if endpoint.groups.is_empty() {
             demand += costs.response();

@@ -14,7 +14,7 @@
 use super::Inbound;
 use super::call::Call;
 use super::cell::further_demand;
-use crate::application::call_graph::{Call as Listed, Group, MAX_SAMPLED};
+use crate::application::call_graph::Group;
 use crate::application::internal_service::CellCosts;
 use crate::cluster::around::Around;
 use crate::cluster::handed::Handed;
@@ -23,7 +23,7 @@ use crate::cluster::outbound::hop::{Caller, NewRequest, Origin};
 use crate::draws::{Purpose, call_address, draw};
 use crate::request::answer::{Answer, Status};
 use meshsim_core::Handle;
-use meshsim_core::random::{Address, bernoulli, uniform_index};
+use meshsim_core::random::bernoulli;
 
 impl Inbound {
     /// The internal service is done: the groups of the first stage begin.
@@ -84,7 +84,7 @@ impl Inbound {
     ) -> NewRequest {
         let state = &self.calls[call];
         let selected = &groups_of(at, state)[usize::from(group)];
-        let slot = slot_of_step(selected, state.address, group, step);
+        let slot = selected.slot_of_step(state.address, group, step);
         NewRequest {
             origin: Origin::Call { call, group, step },
             work: state.work,
@@ -104,10 +104,8 @@ impl Inbound {
         let selected = &groups[usize::from(group)];
         let length = selected.sequence_length.min(selected.calls.len()) as u16;
         for step in step..length {
-            let slot = slot_of_step(selected, address, group, step);
-            let Listed { coin, probability, .. } = selected.calls[usize::from(slot)];
-            let coin = || draw(call_address(address, group, coin, 0), Purpose::CallCoin);
-            if probability >= 1.0 || bernoulli(&mut coin(), probability) {
+            let slot = selected.slot_of_step(address, group, step);
+            if selected.is_made(slot, address, group) {
                 let demand = further_demand(at, endpoint, CellCosts::call);
                 if demand > 0.0 {
                     self.work(at, call, Stage::Calling { group, step }, demand);
@@ -133,56 +131,4 @@ impl Inbound {
 /// What a call may call.
 fn groups_of<'a>(at: &Around<'a>, call: &Call) -> &'a [Group] {
     &at.topology.application().endpoints[call.endpoint].groups
-}
-
-/// Which of a group's calls is made in this step: in the listed order, or drawn without
-/// replacement.
-#[inline]
-fn slot_of_step(group: &Group, address: Address, group_index: u16, step: u16) -> u16 {
-    if group.is_sampled() { sampled_slot(group, address, group_index, step) } else { step }
-}
-
-/// The draw is repeated from the start, so that nothing has to be remembered.
-#[cold]
-fn sampled_slot(group: &Group, address: Address, group_index: u16, step: u16) -> u16 {
-    let mut rng = draw(address.child(u64::from(group_index)), Purpose::CallOrder);
-    // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
-    let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
-    let mut slot = 0;
-    for (count, index) in (0..=usize::from(step)).enumerate() {
-        slot = uniform_index(&mut rng, group.calls.len() - count) as u16;
-        let earlier = &mut taken[..count];
-        earlier.sort_unstable();
-        for &other in earlier.iter() {
-            if slot >= other {
-                slot += 1;
-            }
-        }
-        taken[index] = slot;
-    }
-    slot
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::EndpointId;
-
-    #[test]
-    fn sampling_without_replacement_takes_each_set_and_order_alike() {
-        let group = Group { sequence_length: 2, ..Group::in_turn((0..4).map(|i| (EndpointId(i), 1.0))) };
-        let mut counts = [[0; 4]; 4];
-        for k in 0..120_000 {
-            let address = Address::root(1, 0).child(k);
-            let [a, b] = [0, 1].map(|step| slot_of_step(&group, address, 0, step));
-            counts[usize::from(a)][usize::from(b)] += 1;
-        }
-        for (a, row) in counts.iter().enumerate() {
-            for (b, &count) in row.iter().enumerate() {
-                // Twelve ordered pairs: 10,000 each, with a standard deviation of 96.
-                let expected = if a == b { 0..1 } else { 9_600..10_400 };
-                assert!(expected.contains(&count), "{a}, {b}: {count}");
-            }
-        }
-    }
 }

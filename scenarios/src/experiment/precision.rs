@@ -1,0 +1,111 @@
+//! As many replications as it takes to know a latency.
+//!
+//! # Models
+//! A comparison has its replications, at least ten, and then as many more as the figure needs under every strategy to be known
+//! to a share of it with 95 % (`meshsim_core::stats::precision`). All strategies have equally many: they are compared in pairs.
+
+use super::Watch;
+use super::compare::ComparisonPlan;
+use super::objective::Figure;
+use super::replication::Figures;
+use super::store::CellStore;
+use super::warm_up::FIRST_PILOT;
+use crate::analysis::estimates::Latencies;
+use crate::problem::{Checked, Problem, clip};
+use meshsim_core::stats::precision::replications_for;
+
+/// How well which latency is to be known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Precision {
+    /// The mean, or a quantile.
+    figure: Figure,
+    /// Half of the interval, as a share of the value.
+    share: f64,
+}
+
+/// The latencies that can be asked for.
+const LATENCIES: [Figure; 5] =
+    [Figure::Mean, Figure::Quantile(0), Figure::Quantile(1), Figure::Quantile(2), Figure::Quantile(3)];
+
+impl Precision {
+    /// As people write it, `2%` and `p95`, about a plan.
+    ///
+    /// # Errors
+    /// If it is no share between 0 and 100 %, no latency, or the plan has a single replication.
+    pub fn parse(share: &str, figure: &str, plan: &ComparisonPlan) -> Checked<Self> {
+        let percent = share.trim().strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
+        let percent = percent.filter(|it| *it > 0.0 && *it < 100.0).ok_or_else(|| {
+            Problem::new(format!("--precision {} is no share of a figure", clip(share)))
+                .help("write one above 0% and below 100%, as in 2%")
+        })?;
+        let figure = LATENCIES.into_iter().find(|it| it.name() == figure).ok_or_else(|| {
+            let names = LATENCIES.map(Figure::name).join(", ");
+            Problem::new(format!("--figure {} is no latency", clip(figure))).help(format!("one of {names}"))
+        })?;
+        if plan.replications < 2 {
+            let problem = Problem::new("--precision: one replication has no interval");
+            return Err(problem.help("two or more to begin with; it takes ten in any case").into());
+        }
+        Ok(Self { figure, share: percent / 100.0 })
+    }
+
+    /// What was reached with so many replications, in a sentence.
+    #[must_use]
+    pub fn sentence(&self, replications: u32) -> String {
+        let (figure, percent) = (self.figure.name(), self.share * 100.0);
+        format!(
+            "The {figure} latency under every strategy is known to {percent} % after {replications} replications."
+        )
+    }
+
+    /// How many replications there are to be, by those that there are of a strategy.
+    fn replications(&self, figures: &[&Figures], settles: bool) -> Option<u32> {
+        let latencies = Latencies::new(figures, settles);
+        let estimate = match self.figure {
+            Figure::Quantile(index) => latencies.quantile(index),
+            _ => latencies.mean(),
+        };
+        replications_for(&estimate?, self.share)
+    }
+}
+
+impl ComparisonPlan {
+    /// The same with as many replications as that takes, all of which are in the store then. Nothing if it was told to stop,
+    /// or a run has failed.
+    ///
+    /// # Errors
+    /// If replications have no interval, or more than there can be would be needed.
+    pub fn precise_in(
+        &self,
+        store: &CellStore,
+        precision: Precision,
+        watch: &Watch<'_>,
+    ) -> Checked<Option<Self>> {
+        let mut plan = self.clone();
+        loop {
+            let outcome = plan.run_in(store, watch);
+            if outcome.interrupted {
+                return Ok(None);
+            }
+            let mut wanted = plan.replications;
+            for (index, resolved) in plan.strategies.iter().enumerate() {
+                let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, it)| &it[index]).collect();
+                let settles = resolved.description.what_varies().is_empty();
+                let needed = precision.replications(&figures, settles).ok_or_else(|| {
+                    let (figure, name) = (precision.figure.name(), &resolved.strategy);
+                    Problem::new(format!("the {figure} latency under `{name}` has no interval"))
+                        .help("a replication has too few requests beyond it: raise run.duration")
+                })?;
+                wanted = wanted.max(needed);
+            }
+            if wanted == plan.replications {
+                return Ok(Some(plan));
+            }
+            if wanted >= FIRST_PILOT {
+                let problem = Problem::new(format!("{FIRST_PILOT} replications do not reach --precision"));
+                return Err(problem.help("ask for less, or raise run.duration").into());
+            }
+            plan.replications = wanted;
+        }
+    }
+}
