@@ -54,14 +54,19 @@ fn main() {
         }
         let bias = mean(&all, most, figure, 0) - truths[figure];
         let error = (variance(&all, most, figure, 0) / experiments as f64).sqrt();
-        eprintln!("{name}: {:.3} ms; without controls {bias:+.4} ms, standard error {error:.4} ms", truths[figure]);
+        eprintln!(
+            "{name}: {:.3} ms; without controls {bias:+.4} ms, standard error {error:.4} ms",
+            truths[figure]
+        );
     }
     println!("\n| figure | precision | covered after the stop | replications |");
     println!("| --- | ---: | ---: | ---: |");
     for (strategy, truth) in [(1, truths[0]), (2, truths[1])] {
         for precision in ["3%", "2%"] {
-            let found: Vec<(bool, u32)> =
-                (0..experiments).into_par_iter().map(|seed| stopped(seed, strategy, precision, truth)).collect();
+            let found: Vec<(bool, u32)> = (0..experiments)
+                .into_par_iter()
+                .map(|seed| stopped(seed, strategy, precision, truth))
+                .collect();
             let hits = found.iter().filter(|it| it.0).count() as f64 / found.len() as f64 * 100.0;
             let taken = found.iter().map(|it| f64::from(it.1)).sum::<f64>() / found.len() as f64;
             println!("| mean, {} | {precision} | {hits:.1} | {taken:.1} |", STRATEGIES[strategy]);

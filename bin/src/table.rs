@@ -77,10 +77,12 @@ fn variance_table(summary: &Summary) -> String {
     let head = ["less variance against baseline", "by pairs", "by control variates", "by chance (Holm)"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for it in &summary.paired {
-        let ratio = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2} x"));
+        let ratio =
+            |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2} x"));
         let chance = it.holm_probability.map_or_else(|| "-".to_owned(), |it| number(it, 4));
         let ratios = [it.variance_ratio, it.control_variance_ratio].map(ratio);
-        rows.push([&[it.strategy.clone()], &ratios[..], &[chance]].concat());
+        let [pairs, controls] = ratios;
+        rows.push(vec![it.strategy.clone(), pairs, controls, chance]);
     }
     align(&rows) + "\n"
 }

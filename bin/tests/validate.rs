@@ -34,7 +34,8 @@ const FORTIO: &str = r#"{"RunType": "HTTP", "DurationHistogram": {"Count": 100, 
 fn finished_cells_of_others_are_not_discarded() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().to_str().unwrap();
-    let part = ["compare", "slow-endpoint", "--quiet", "--replications", "2", "--partition", "1/2", "--out", out];
+    let part =
+        ["compare", "slow-endpoint", "--quiet", "--replications", "2", "--partition", "1/2", "--out", out];
     let part = meshsim(&[&part[..], &["--set", "run.duration=5s", "--set", "run.warm_up=1s"]].concat());
     assert!(part.status.success(), "{}", text(&part.stderr));
     let output = validate(&mubench(), &["--out", out]);
