@@ -302,7 +302,7 @@ fn replications_go_on_until_a_latency_is_precise() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");
     let run = ["run", "fluidos-mesh", "--quiet", "--set", "run.duration=20s", "--set", "run.warm_up=5s"];
-    let asked = ["--replications", "3", "--precision", "2%", "--figure", "mean"];
+    let asked = ["--replications", "3", "--precision", "1%", "--figure", "mean"];
     let output = meshsim(&[&run[..], &asked, &["--out", out.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let summary: serde_json::Value =
@@ -311,12 +311,12 @@ fn replications_go_on_until_a_latency_is_precise() {
     let mean = &summary["strategies"][0]["latency_ms"]["mean"];
     let [value, low, high] =
         [&mean["value"], &mean["ci95"][0], &mean["ci95"][1]].map(|it| it.as_f64().unwrap());
-    assert!(high - value <= 0.02 * value && value - low <= 0.02 * value, "{mean}");
+    assert!(high - value <= 0.01 * value && value - low <= 0.01 * value, "{mean}");
     // Once more than the ten that it takes in any case.
     assert!((11..200).contains(&replications), "{replications}");
     let said = text(&output.stdout);
     let sentence =
-        format!("The mean latency under every strategy is known to 2 % after {replications} replications.");
+        format!("The mean latency under every strategy is known to 1 % after {replications} replications.");
     assert!(said.contains(&sentence), "{said}");
     let rerun = meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
     assert!(rerun.status.success(), "{}", text(&rerun.stderr));

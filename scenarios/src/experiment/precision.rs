@@ -19,8 +19,8 @@ use meshsim_core::stats::precision::replications_for;
 pub struct Precision {
     /// The mean, or a quantile.
     figure: Figure,
-    /// Half of the interval, as a share of the value.
-    share: f64,
+    /// How far its interval may reach (percent of the value).
+    percent: f64,
 }
 
 /// The latencies that can be asked for.
@@ -46,13 +46,13 @@ impl Precision {
             let problem = Problem::new("--precision: one replication has no interval");
             return Err(problem.help("two or more to begin with; it takes ten in any case").into());
         }
-        Ok(Self { figure, share: percent / 100.0 })
+        Ok(Self { figure, percent })
     }
 
     /// What was reached with so many replications, in a sentence.
     #[must_use]
     pub fn sentence(&self, replications: u32) -> String {
-        let (figure, percent) = (self.figure.name(), self.share * 100.0);
+        let (figure, percent) = (self.figure.name(), self.percent);
         format!(
             "The {figure} latency under every strategy is known to {percent} % after {replications} replications."
         )
@@ -65,7 +65,7 @@ impl Precision {
             Figure::Quantile(index) => latencies.quantile(index),
             _ => latencies.mean(),
         };
-        replications_for(&estimate?, self.share)
+        replications_for(&estimate?, self.percent / 100.0)
     }
 }
 
