@@ -18,16 +18,18 @@
 //! Lavenberg and Welch, A perspective on the use of control variables to increase the efficiency of Monte Carlo simulations,
 //! Management Science 27, 1981. Means: Kemeny and Snell, Finite Markov chains, 1960.
 
+mod sites;
+
 use super::description::Description;
 use crate::application::call_graph::{Application, Endpoint};
 use crate::application::internal_service::CellCosts;
 use crate::draws::{Draws, Purpose, call_address, draw};
-use crate::ids::{ClusterId, EndpointId, PopulationId, ServiceId};
+use crate::ids::{EndpointId, PopulationId};
 use crate::users::population::Population;
+use meshsim_core::Id;
 use meshsim_core::elementary::exp;
 use meshsim_core::random::{Address, bernoulli, exponential};
-use meshsim_core::{Id, SimDuration};
-use std::collections::BTreeMap;
+use sites::Sites;
 
 /// The names of the figures.
 pub const FIGURES: [&str; 4] = ["calls", "crossings", "rounds", "cpu_ms"];
@@ -42,9 +44,6 @@ const CPU: usize = 3;
 
 /// No answer takes more rounds than this: each doubles what is sent.
 const ROUNDS_MAX: i32 = 16;
-
-/// Headers of IP and TCP in each packet (bytes).
-const PACKET_HEADERS: u32 = 52;
 
 /// What the requests of a replication will be.
 #[derive(Debug)]
@@ -316,68 +315,14 @@ fn mean_demand(endpoint: &Endpoint, costs: &CellCosts) -> f64 {
     }
 }
 
-/// Where calls go.
-struct Sites<'a> {
-    description: &'a Description,
-    /// By service, the clusters that have pods of it.
-    of: Vec<Vec<ClusterId>>,
-    /// Round trips of links, both ways.
-    links: BTreeMap<(ClusterId, ClusterId), SimDuration>,
-    /// Endpoints where they are executed, in the order in which they were found, and their positions in it.
-    found: Vec<(EndpointId, ClusterId)>,
-    positions: BTreeMap<(EndpointId, ClusterId), usize>,
-}
-
-impl<'a> Sites<'a> {
-    fn new(description: &'a Description) -> Self {
-        let mut of = vec![Vec::new(); description.application.services.len()];
-        for it in description.deployments.iter().filter(|it| it.replicas > 0) {
-            of[it.service.index()].push(it.cluster);
-        }
-        of.iter_mut().for_each(|clusters| clusters.sort_unstable());
-        let both = |[a, b]: [ClusterId; 2]| [(a, b), (b, a)];
-        let links =
-            description.links.iter().flat_map(|it| both(it.between).map(|ends| (ends, it.round_trip)));
-        Self { description, of, links: links.collect(), found: Vec::new(), positions: BTreeMap::new() }
-    }
-
-    /// The cluster to which a call of a service goes.
-    fn of_call(&self, from: ClusterId, service: ServiceId) -> ClusterId {
-        let clusters = &self.of[service.index()];
-        if clusters.binary_search(&from).is_ok() {
-            return from;
-        }
-        let far = |to: &&ClusterId| self.links.get(&(from, **to)).copied().unwrap_or(SimDuration::MAX);
-        // An external service is everywhere.
-        clusters.iter().min_by_key(far).copied().unwrap_or(from)
-    }
-
-    /// A call of an endpoint from a cluster.
-    fn target(&mut self, from: ClusterId, endpoint: EndpointId) -> Target {
-        let to = self.of_call(from, self.description.application.endpoints[endpoint].service);
-        let Self { found, positions, .. } = self;
-        let node = *positions.entry((endpoint, to)).or_insert_with(|| {
-            found.push((endpoint, to));
-            found.len() - 1
-        });
-        Target { node, crosses: to != from }
-    }
-
-    /// What a new connection from a cluster carries at once (bytes), in packets of its narrowest link.
-    fn window(&self, cluster: ClusterId) -> f64 {
-        let spec = &self.description.clusters[cluster];
-        let links = self.description.links.iter().filter(|it| it.between.contains(&cluster));
-        let mtu = links.map(|it| it.mtu).min().unwrap_or(spec.mtu);
-        f64::from(spec.tcp.initial_window) * f64::from(mtu.saturating_sub(PACKET_HEADERS).max(1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::application::call_graph::Group;
     use crate::application::internal_service::{BodyKind, InternalService};
+    use crate::ids::ServiceId;
     use crate::users::arrivals::Arrivals;
+    use meshsim_core::SimDuration;
 
     /// Users at an edge of s0, which calls s1 and s2 in the cloud, with s0 here and there; s2 calls s0 again.
     fn description() -> Description {
