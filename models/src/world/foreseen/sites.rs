@@ -7,7 +7,7 @@
 use super::Target;
 use crate::ids::{ClusterId, EndpointId, ServiceId};
 use crate::world::description::Description;
-use meshsim_core::{Id, SimDuration};
+use meshsim_core::{Id, SimDuration, Table};
 use std::collections::BTreeMap;
 
 /// Headers of IP and TCP in each packet (bytes).
@@ -20,6 +20,8 @@ pub(super) struct Sites<'a> {
     of: Vec<Vec<ClusterId>>,
     /// Round trips of links, both ways.
     links: BTreeMap<(ClusterId, ClusterId), SimDuration>,
+    /// By cluster, the largest packet of its narrowest link (bytes).
+    mtu: Table<ClusterId, u32>,
     /// Endpoints where they are executed, in the order in which they were found, and their positions in it.
     pub(super) found: Vec<(EndpointId, ClusterId)>,
     positions: BTreeMap<(EndpointId, ClusterId), usize>,
@@ -35,7 +37,12 @@ impl<'a> Sites<'a> {
         let both = |[a, b]: [ClusterId; 2]| [(a, b), (b, a)];
         let links =
             description.links.iter().flat_map(|it| both(it.between).map(|ends| (ends, it.round_trip)));
-        Self { description, of, links: links.collect(), found: Vec::new(), positions: BTreeMap::new() }
+        let mut mtu: Table<ClusterId, u32> = description.clusters.iter().map(|it| it.mtu).collect();
+        for link in &description.links {
+            link.between.into_iter().for_each(|end| mtu[end] = mtu[end].min(link.mtu));
+        }
+        let (links, found) = (links.collect(), Vec::new());
+        Self { description, of, links, mtu, found, positions: BTreeMap::new() }
     }
 
     /// The cluster to which a call of a service goes.
@@ -62,9 +69,7 @@ impl<'a> Sites<'a> {
 
     /// What a new connection from a cluster carries at once (bytes), in packets of its narrowest link.
     pub(super) fn window(&self, cluster: ClusterId) -> f64 {
-        let spec = &self.description.clusters[cluster];
-        let links = self.description.links.iter().filter(|it| it.between.contains(&cluster));
-        let mtu = links.map(|it| it.mtu).min().unwrap_or(spec.mtu);
-        f64::from(spec.tcp.initial_window) * f64::from(mtu.saturating_sub(PACKET_HEADERS).max(1))
+        let packet = self.mtu[cluster].saturating_sub(PACKET_HEADERS).max(1);
+        f64::from(self.description.clusters[cluster].tcp.initial_window) * f64::from(packet)
     }
 }
