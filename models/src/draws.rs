@@ -146,6 +146,9 @@ pub enum Purpose {
     PingLoss = 86,
     /// How far the periods are after which another gateway takes over (`world/topology`). Entity draw: cluster, by the failure.
     GatewayTakeOver = 87,
+    /// Which requests an offloading controller samples (`offloading/policy/sbmp`). Entity draw: cluster, by edge and
+    /// decision.
+    OffloadingTraces = 90,
 }
 
 /// The roots of all addresses of one replication.

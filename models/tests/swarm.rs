@@ -426,6 +426,7 @@ fn world(seed: u64) -> Description {
         faults: Vec::new(),
         link_faults: Vec::new(),
         outages: Vec::new(),
+        offloading: None,
         keeps_decisions: false,
         repeated_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),

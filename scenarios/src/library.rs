@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 33] = [
+const SCENARIOS: [Entry; 34] = [
     ("access-control", include_str!("../library/access-control.toml")),
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
@@ -24,6 +24,7 @@ const SCENARIOS: [Entry; 33] = [
     ("metro-ci", include_str!("../library/metro-ci.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
+    ("offloading-loop", include_str!("../library/offloading-loop.toml")),
     ("online-boutique", include_str!("../library/online-boutique.toml")),
     ("quota-exhausted", include_str!("../library/quota-exhausted.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),

@@ -792,6 +792,46 @@ fn pods_and_changes_that_cannot_be() {
         "[observability]\ncluster = \"cloud\"\nsampling = \"101%\"",
         "bad.toml:27:12: a sampling of \"101%\" is not a share of the calls (write sampling = 0.01, or \"1%\")",
     );
+    let check_offloading = |keys: &str, expected: &str| {
+        let good = SCENARIO.replacen(
+            "workmodel = \"app.json\"",
+            "workmodel = \"app.json\"\ncpu_request = \"500m\"",
+            1,
+        );
+        let bad = format!("[offloading]\ncluster = \"cloud\"\nedges = [\"edge\"]\n{keys}\n{good}");
+        assert_eq!(problems_of(&bad, WORKMODEL, &[]), expected, "{keys}");
+    };
+    check_offloading("", "no problem");
+    check_offloading(
+        "policy = \"mfu\"\nmax_sets = 3",
+        "bad.toml:5:12: only sbmp has max_sets (take it out, or write policy = \"sbmp\")",
+    );
+    check_offloading(
+        "policy = \"fixed\"",
+        "bad.toml:1:1: policy \"fixed\" needs services (write services = [\"s0\"])",
+    );
+    check_offloading(
+        "policy = \"fixed\"\nservices = [\"bck\"]",
+        "bad.toml:5:13: there is no service to offload `bck` (did you mean `back`?)",
+    );
+    check_offloading(
+        "locked = [\"back\"]",
+        "bad.toml:4:10: the original does not honour locked (write compat = false: the original reads the key elsewhere)",
+    );
+    check_offloading(
+        "query_period = \"20s\"",
+        "bad.toml:4:16: a query_period of 20s has no two scrapes of 15s (it is at least 30s)",
+    );
+    check_offloading(
+        "offload_delay = \"100ms\"",
+        "bad.toml:4:17: unoffload_delay is longer than offload_delay (services go back below unoffload_delay and come \
+         above offload_delay)",
+    );
+    check_offloading(
+        "compat = false\npolicy_rtt_multiplier = 2.0",
+        "bad.toml:5:25: one multiplier is enough (take it out, or write compat = true)",
+    );
+    check_offloading("delay_quantile = 1.5", "bad.toml:4:18: 1.5 is not a quantile (it is 0 to 1)");
     check_after("[istiod]\ncores = 0", "bad.toml:26:9: cores 0 is out of range (it is 1 to 1000)");
     let configure =
         |keys: &str| format!("[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"configure\"\n{keys}");

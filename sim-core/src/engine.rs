@@ -66,12 +66,14 @@ impl Placement {
 }
 
 /// A process with its clock and its events.
+#[derive(Clone)]
 pub(crate) struct Slot<P: Process> {
     pub(crate) process: P,
     pub(crate) scheduler: Scheduler<P::Event, P::Message>,
 }
 
-/// A model of logical processes, and the loop that runs it.
+/// A model of logical processes, and the loop that runs it. Between two runs it may be cloned: both go on from there.
+#[derive(Clone)]
 pub struct Engine<P: Process> {
     /// Lane by lane.
     slots: Vec<Slot<P>>,

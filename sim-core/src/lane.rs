@@ -15,6 +15,7 @@ use crate::time::{SimDuration, SimTime};
 use std::cmp::Reverse;
 
 /// A stretch of slots that one thread runs.
+#[derive(Clone)]
 pub(crate) struct Lane<M> {
     /// Its own number.
     number: usize,
@@ -39,7 +40,7 @@ pub(crate) struct Round<'a> {
 }
 
 /// Where processes stand, and how messages get from one to another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ways {
     /// By process: its lane, and its number among the slots.
     homes: Vec<(u32, u32)>,

@@ -48,6 +48,7 @@ pub(crate) struct Delivery<M> {
 }
 
 /// A message that leaves the process.
+#[derive(Clone)]
 pub(crate) struct Outgoing<M> {
     /// The process of its target.
     pub(crate) receiver: u32,
@@ -65,6 +66,7 @@ pub(crate) enum Pending<E, M> {
 const ROOM: usize = 128;
 
 /// The clock, the event set and the outbox of one process, as its handlers see them.
+#[derive(Clone)]
 pub struct Scheduler<E, M> {
     now: SimTime,
     /// Who acts, and which of this process's entities that is.

@@ -149,6 +149,10 @@ pub enum Event {
     MetricsScraped,
     /// Prometheus scrapes all pods, from where it stands.
     CentrallyScraped,
+    /// Prometheus scrapes for offloading controllers.
+    OffloadingScrapes,
+    /// An offloading controller wakes up, by its number in the description.
+    OffloadingWakes(u32),
     /// The autoscalers look at their metrics.
     AutoscalersSync,
     /// What comes next of all that is known in advance is due (`world/timeline`).

@@ -64,6 +64,13 @@ pub(crate) enum Handed {
         /// Their size on the wire (bytes).
         wire_bytes: u32,
     },
+    /// An offloading controller, or what it steers, tells another cluster something: from `control` over `network`.
+    Offloading {
+        /// Whom.
+        to: ClusterId,
+        /// Its number among what `control` has for others.
+        number: u32,
+    },
     /// A pod of the cluster was made in a new slot: from `control` to `inbound` and `outbound`.
     PodMade(PodId),
     /// A request is over: from `outbound` to whoever made it.

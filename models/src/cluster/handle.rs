@@ -11,7 +11,7 @@ use super::event::Event;
 use super::handed::{Answered, Handed};
 use super::job::Job;
 use super::message::{Body, Message};
-use super::news::Push;
+use super::news::{OffloadingNews, Push};
 use super::outbound::hop::Origin;
 use super::sampling;
 use super::state::{Cluster, Owners};
@@ -25,7 +25,7 @@ use meshsim_core::{EntityId, Id, Process, Scheduler, SimTime, Table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A pod, or its status, as API servers send it (bytes).
+/// A pod, an order, or a status, as API servers send it (bytes).
 const SHADOW_BYTES: u32 = 4_000;
 
 /// Calls a method of an owner, with what surrounds it.
@@ -37,6 +37,7 @@ macro_rules! to {
 }
 
 /// The clusters of one process and the hosts that they share.
+#[derive(Clone)]
 pub struct Shard {
     topology: Arc<Topology>,
     /// In ascending order.
@@ -130,6 +131,12 @@ impl Shard {
         for cluster in &mut self.clusters {
             cluster.recorder.keep_work();
         }
+    }
+
+    /// Its controllers go by another description from now on.
+    pub(crate) fn adopt(&mut self, topology: &Arc<Topology>) {
+        self.topology = Arc::clone(topology);
+        self.clusters.iter_mut().for_each(|it| it.owners.control.adopt_offloading(topology));
     }
 
     /// What never changes.
@@ -351,6 +358,8 @@ impl Dispatcher<'_> {
             Event::PeerIsWatched(step) => to!(self.control.watches_peer(step)),
             Event::MetricsScraped => to!(self.control.scrape_metrics(self.owners.inbound.cells())),
             Event::CentrallyScraped => to!(self.control.scrape_centrally(self.owners.inbound.cells())),
+            Event::OffloadingScrapes => to!(self.control.scrape_for_offloading()),
+            Event::OffloadingWakes(number) => to!(self.control.offloading_wakes(number)),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             Event::GatewaysDie => to!(self.outbound.gateways_die()),
             Event::IstiodDies => to!(self.control.istiod_dies()),
@@ -396,6 +405,7 @@ impl Dispatcher<'_> {
             Body::Shadow { from, news, counters } => {
                 to!(self.control.shadow_news(from, news, &counters));
             }
+            Body::Offloading(news) => to!(self.control.takes_offloading(news)),
             // What it says is in the histories of whoever sent it.
             Body::Telemetry => {}
             Body::PodEnded { pod } => to!(self.outbound.remote_pod_ended(pod)),
@@ -476,6 +486,14 @@ impl Dispatcher<'_> {
                 let counters = self.owners.control.counters_of(to, news);
                 let body = Body::Shadow { from: self.at.here, news, counters };
                 to!(self.network.push(to, body, SHADOW_BYTES));
+            }
+            Handed::Offloading { to, number } => {
+                if let Some(news) = self.owners.control.offloading_news(number) {
+                    // A scrape is paid for as such, where observability stands in one cluster.
+                    let is_sample = matches!(news, OffloadingNews::Sample { .. });
+                    let wire_bytes = if is_sample { 0 } else { SHADOW_BYTES };
+                    to!(self.network.push(to, Body::Offloading(news), wire_bytes));
+                }
             }
             _ => unreachable!("passed on before"),
         }

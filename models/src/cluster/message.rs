@@ -1,6 +1,6 @@
 //! What may cross a link: the only way into a cluster from outside.
 
-use super::news::{News, Push, ShadowNews};
+use super::news::{News, OffloadingNews, Push, ShadowNews};
 use super::outbound::hop::Hop;
 use crate::ids::{ClusterId, EndpointId, FlowId, PodId};
 use crate::kubernetes::metrics_server::Counters;
@@ -70,6 +70,8 @@ pub enum Body {
     },
     /// Scrapes and spans.
     Telemetry,
+    /// What offloading controllers and what they steer tell each other.
+    Offloading(OffloadingNews),
     /// A pod has ended and with it all connections to it.
     PodEnded {
         /// The pod.

@@ -349,7 +349,12 @@ impl Network {
             Body::GivenUp(gone) => (LinkUse::Passing, gone.address, Purpose::TransitRequest),
             Body::Response(response) => (LinkUse::Passing, response.address, Purpose::TransitResponse),
             Body::Reset(reset) => (LinkUse::Passing, reset.address, Purpose::TransitResponse),
-            Body::News(_) | Body::Push(_) | Body::Shadow { .. } | Body::Telemetry | Body::PodEnded { .. } => {
+            Body::News(_)
+            | Body::Push(_)
+            | Body::Shadow { .. }
+            | Body::Telemetry
+            | Body::Offloading(_)
+            | Body::PodEnded { .. } => {
                 (LinkUse::Control, address_of(at, &message.body, message.to), Purpose::LinkControl)
             }
         };

@@ -4,8 +4,10 @@
 //! One kind of news for whatever changes: it is told, sent to other clusters and pushed to proxies as it is
 //! (`control/istiod`).
 
-use crate::ids::{ConfigurationId, PodId, ProxyId, ServiceId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::push_kind::PushKind;
+use crate::telemetry::scrapes::SeriesId;
+use meshsim_core::SimTime;
 use serde::{Deserialize, Serialize};
 
 /// Something that an API server tells, and that an istiod pushes.
@@ -123,6 +125,36 @@ pub enum ShadowNews {
     Counted {
         /// Which.
         name: ShadowName,
+    },
+}
+
+/// What offloading controllers and what they steer tell each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OffloadingNews {
+    /// A counter was scraped.
+    Sample {
+        /// Which.
+        series: SeriesId,
+        /// When.
+        at: SimTime,
+        /// What it had counted.
+        value: f64,
+    },
+    /// The status of a service's autoscaler in a cluster.
+    Status {
+        /// Where.
+        edge: ClusterId,
+        /// Whose.
+        service: ServiceId,
+        /// Current and desired pods; absent: there is none.
+        scaled: Option<(u32, u32)>,
+    },
+    /// A service is to have so many pods here, or, with none, no Deployment.
+    Order {
+        /// Which.
+        service: ServiceId,
+        /// Pods.
+        replicas: u32,
     },
 }
 

@@ -27,6 +27,8 @@ pub struct KubernetesSettings {
     pub metrics: MetricsSettings,
     /// What somebody changes during the run, in the order of time.
     pub changes: Vec<Change>,
+    /// Deployments that an offloading controller steers, with the most pods that they may have.
+    pub steered: BTreeMap<(ClusterId, ServiceId), u32>,
     /// Clusters in which not every pod may stand on every node: a node has a taint, or a service asks for
     /// labels.
     pub constrained: BTreeSet<ClusterId>,
@@ -264,12 +266,13 @@ impl KubernetesSettings {
     }
 
     /// Whether the scheduler has a say in where the pods of a cluster stand from the start: there are autoscalers,
-    /// changes, or nodes that do not take every pod.
+    /// changes, an offloading controller, or nodes that do not take every pod.
     #[must_use]
     pub fn schedules(&self, cluster: ClusterId) -> bool {
         self.autoscales(cluster)
             || self.changes.iter().any(|it| it.cluster == cluster)
             || self.constrained.contains(&cluster)
+            || self.steered.keys().any(|(of, _)| *of == cluster)
     }
 
     /// Whether the pods of a service come and go anywhere.
@@ -277,5 +280,6 @@ impl KubernetesSettings {
     pub fn may_change(&self, service: ServiceId) -> bool {
         self.autoscalers.keys().any(|(_, of)| *of == service)
             || self.changes.iter().any(|it| it.service == service)
+            || self.steered.keys().any(|(_, of)| *of == service)
     }
 }

@@ -58,6 +58,9 @@ pub struct AnalyticModel {
     pub edge_prices: Prices,
     /// Of a GB (1e9 bytes) from the cloud to the edge.
     pub network_price: f64,
+    /// Whether a service that stands somewhere has a pod there, whatever it uses; the original's model has none at an
+    /// edge that nobody calls.
+    pub floors_pods: bool,
 }
 
 /// What is in use, by instance set.
@@ -72,6 +75,8 @@ pub struct Usage {
 /// What a request costs in time with some services at the edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delay {
+    /// The services at the edge, with the gateway.
+    pub edge: EdgeSet,
     /// By instance set: visits per request of a user.
     pub visits: Vec<f64>,
     /// All of it (s).
@@ -191,7 +196,8 @@ impl AnalyticModel {
         let internal: f64 =
             visits.iter().zip(&self.internal_delay).map(|(visits, takes)| visits * takes).sum();
         let total = (network + internal).min(LONGEST_DELAY);
-        Delay { visits, total, internal, network, offered, utilisation }
+        let edge = edge.to_vec();
+        Delay { edge, visits, total, internal, network, offered, utilisation }
     }
 
     /// What is in use when visits change from `before` to `after`. Of what was never visited nobody knows.
@@ -211,11 +217,16 @@ impl AnalyticModel {
         Usage { cpu: shifted(&usage.cpu), memory: shifted(&usage.memory) }
     }
 
-    /// What an hour of this use costs.
+    /// What an hour of this use costs, with the services at the edge of a delay.
     #[must_use]
     pub fn cost(&self, usage: &Usage, delay: &Delay) -> Cost {
         let indices = self.indices();
-        let replicas: Vec<f64> = (0..2 * indices).map(|set| self.replicas(usage, set)).collect();
+        let replicas: Vec<f64> = (0..2 * indices)
+            .map(|set| {
+                let stands = set < indices || (delay.edge[set - indices] && set - indices < self.gateway());
+                self.replicas(usage, set, stands && self.floors_pods)
+            })
+            .collect();
         let of = |sets: std::ops::Range<usize>, prices: Prices| {
             let price =
                 |set: usize| prices.cpu * self.cpu_request[set] + prices.memory * self.memory_request[set];
@@ -227,11 +238,11 @@ impl AnalyticModel {
         Cost { edge, cloud, network, replicas }
     }
 
-    /// Pods of an instance set: in the cloud at least one, unless nobody knows what it uses.
-    fn replicas(&self, usage: &Usage, set: usize) -> f64 {
+    /// Pods of an instance set: in the cloud at least one, unless nobody knows what it uses; one at least where that holds.
+    fn replicas(&self, usage: &Usage, set: usize, at_least_one: bool) -> f64 {
         let wanted = ((usage.cpu[set] / self.cpu_target[set]) / self.cpu_request[set]).ceil();
-        match (wanted.is_nan(), set < self.indices()) {
-            (true, _) => 0.0,
+        match (wanted.is_nan(), set < self.indices() || at_least_one) {
+            (true, _) => f64::from(u8::from(at_least_one)),
             (false, true) => wanted.clamp(1.0, f64::MAX),
             (false, false) => wanted.min(f64::MAX),
         }
@@ -324,6 +335,7 @@ mod tests {
             cloud_prices: Prices { cpu: 0.02, memory: 0.0 },
             edge_prices: Prices { cpu: 0.03, memory: 0.0 },
             network_price: 0.02,
+            floors_pods: false,
         }
     }
 
@@ -359,5 +371,11 @@ mod tests {
         // One pod is left in the cloud where none is needed; at the edge there is none.
         assert_eq!(cost.replicas, [1.0, 3.0, 1.0, 5.0, 0.0, 0.0]);
         assert!((cost.edge - 5.0 * 0.03).abs() < 1e-12 && (cost.cloud - 5.0 * 0.02).abs() < 1e-12);
+        // What stands at the edge has a pod, though nobody calls it.
+        let idle = model.delay(&[false, true, true]);
+        let nothing = Usage { cpu: vec![3.0, 1.5, 0.0, 0.0, 0.0, 0.0], memory: vec![0.0; 6] };
+        assert_eq!(model.cost(&nothing, &idle).replicas[4], 0.0);
+        let floored = AnalyticModel { floors_pods: true, ..chain(20.0) };
+        assert_eq!(floored.cost(&nothing, &idle).replicas, [5.0, 3.0, 1.0, 0.0, 1.0, 0.0]);
     }
 }

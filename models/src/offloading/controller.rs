@@ -36,6 +36,9 @@ pub struct ControllerSettings {
     pub most_decrease_ms: f64,
     /// An action asks for no more (ms).
     pub most_increase_ms: f64,
+    /// Whether it is the original: it acts though the alarm has cleared just before, and takes what nobody can tell
+    /// (no traffic, no API server) for calm. Else it does not act then, and waits.
+    pub compat: bool,
 }
 
 impl Default for ControllerSettings {
@@ -49,6 +52,7 @@ impl Default for ControllerSettings {
             unoffload_quantile_ms: 1e6,
             most_decrease_ms: 1000.0,
             most_increase_ms: 1000.0,
+            compat: true,
         }
     }
 }
@@ -68,6 +72,21 @@ pub enum ControllerState {
     Offloading,
     /// It takes services back.
     Unoffloading,
+}
+
+impl ControllerState {
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Camping => "camping",
+            Self::HpaRunning => "HPA running",
+            Self::OffloadAlarm => "offload alarm",
+            Self::UnoffloadAlarm => "unoffload alarm",
+            Self::Offloading => "offloading",
+            Self::Unoffloading => "unoffloading",
+        }
+    }
 }
 
 /// One of the two sides.
@@ -114,8 +133,8 @@ pub struct Action {
 pub trait Surroundings {
     /// The autoscalers of an area, if the API server answers.
     fn autoscalers(&mut self, area: Area) -> Option<Vec<Scaled>>;
-    /// The delays as they are measured now.
-    fn delays(&mut self) -> Delays;
+    /// The delays as they are measured now, if anybody can tell.
+    fn delays(&mut self) -> Option<Delays>;
     /// It enters a state.
     fn enters(&mut self, state: ControllerState);
     /// It acts: asks its strategy and applies the answer.
@@ -144,6 +163,11 @@ impl Controller {
         let none = [vec![0; bounds[0].len()], vec![0; bounds[1].len()]];
         let state = ControllerState::Camping;
         Self { settings, state, looks: 0, bounds, current: none.clone(), previous: none }
+    }
+
+    /// It is told something else; what it is doing goes on.
+    pub const fn adopt(&mut self, settings: ControllerSettings) {
+        self.settings = settings;
     }
 
     /// What it is doing.
@@ -184,9 +208,9 @@ impl Controller {
         if let Some(waits) = self.waits_for_autoscalers(around) {
             return Some(waits);
         }
-        let delays = around.delays();
         let at_edge = &self.current[Area::Edge as usize];
         let stays = Some(self.settings.sync_period);
+        let Some(delays) = around.delays() else { return stays };
         if self.is_long(delays) {
             let is_full = at_edge.iter().all(|&pods| pods > 0);
             return if is_full { stays } else { self.enter(ControllerState::OffloadAlarm) };
@@ -218,6 +242,11 @@ impl Controller {
         delays.mean < self.settings.unoffload_mean_ms && delays.quantile < self.settings.unoffload_quantile_ms
     }
 
+    /// Whether what has raised an alarm is still so.
+    fn lasts(&self, offloads: bool, delays: Delays) -> bool {
+        if offloads { self.is_long(delays) } else { self.is_short(delays) }
+    }
+
     fn alarm(&mut self, around: &mut impl Surroundings) -> Option<SimDuration> {
         let settings = self.settings;
         let offloads = self.state == ControllerState::OffloadAlarm;
@@ -232,9 +261,7 @@ impl Controller {
         if let Some(waits) = self.waits_for_autoscalers(around) {
             return Some(waits);
         }
-        let delays = around.delays();
-        let lasts = if offloads { self.is_long(delays) } else { self.is_short(delays) };
-        if !lasts {
+        if !around.delays().is_some_and(|delays| self.lasts(offloads, delays)) {
             return self.enter(ControllerState::Camping);
         }
         self.looks += 1;
@@ -245,6 +272,12 @@ impl Controller {
         let offloads = self.state == ControllerState::Offloading;
         around.enters(self.state);
         let delays = around.delays();
+        // The original does not look again.
+        let cancels = |delays: &Delays| !self.settings.compat && !self.lasts(offloads, *delays);
+        let Some(delays) = delays.filter(|it| !cancels(it)) else {
+            self.enter(ControllerState::Camping);
+            return self.settings.sync_period;
+        };
         let target = if offloads { self.target_of_offload(delays) } else { self.target_of_return(delays) };
         around.acts(Action { offloads, measured: delays.mean, target });
         self.enter(ControllerState::Camping);
@@ -274,11 +307,11 @@ impl Controller {
         wanted.min(mean + settings.most_increase_ms)
     }
 
-    /// Whether an autoscaler changes a size, or has. If the API server does not answer, nobody knows of any.
+    /// Whether an autoscaler changes a size, or has. If the API server does not answer, the original knows of none.
     fn autoscalers_run(&mut self, around: &mut impl Surroundings) -> bool {
         let mut run = false;
         for area in [Area::Edge, Area::Cloud] {
-            let Some(listed) = around.autoscalers(area) else { return false };
+            let Some(listed) = around.autoscalers(area) else { return !self.settings.compat };
             let (current, previous) = (&mut self.current[area as usize], &mut self.previous[area as usize]);
             current.fill(0);
             for it in listed {

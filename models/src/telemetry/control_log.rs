@@ -1,11 +1,13 @@
 //! What Kubernetes' controllers did in a cluster, so that a user can see why there were how many pods.
 
 use crate::cluster::news::News;
-use crate::ids::ServiceId;
+use crate::ids::{ClusterId, ServiceId};
 use crate::istiod::push_kind::PushKind;
 use crate::kubernetes::hpa::Decision;
 use crate::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use crate::kubernetes::scheduler::choice::Unfit;
+use crate::offloading::belief::Believed;
+use crate::offloading::policy::situation::Unanswered;
 use meshsim_core::SimTime;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,56 @@ pub struct ControlLog {
     pub pods: Vec<PodRecord>,
     /// The pushes of the cluster's istiod, where these take time.
     pub pushes: Vec<PushRecord>,
+    /// Of the offloading controllers that stand in the cluster.
+    pub offloading: Vec<OffloadingDecision>,
+    /// What offloading came to here, from scrape to scrape.
+    pub offloading_samples: Vec<OffloadingSample>,
+}
+
+/// An offloading controller asks its strategy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OffloadingDecision {
+    /// When.
+    pub at: SimTime,
+    /// For which edge.
+    pub edge: ClusterId,
+    /// Whom it asks.
+    pub policy: String,
+    /// Whether services are to come, or to go back.
+    pub offloads: bool,
+    /// The mean delay that was measured (ms).
+    pub measured_ms: f64,
+    /// The one that is wanted (ms).
+    pub target_ms: f64,
+    /// Requests of the edge's users (1/s).
+    pub rate: f64,
+    /// Their share of those of all users.
+    pub scaling: f64,
+    /// The services at the edge, as autoscalers told them.
+    pub before: Vec<ServiceId>,
+    /// The services that it is to have, or why there is no answer.
+    pub after: Result<Vec<ServiceId>, Unanswered>,
+    /// What is believed of both.
+    pub believed: [Option<Believed>; 2],
+}
+
+/// What an edge's users saw since the last sample, and what was paid for services in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OffloadingSample {
+    /// When.
+    pub at: SimTime,
+    /// Of which edge.
+    pub edge: ClusterId,
+    /// Since when (s); 0 in the cloud, where only its cost is sampled.
+    pub seconds: f64,
+    /// Requests that were answered well.
+    pub ok: f64,
+    /// Others.
+    pub failed: f64,
+    /// Sum of the delays of the good ones (ms).
+    pub delays_ms: f64,
+    /// What pods, and bytes from the cloud, have cost since then.
+    pub cost: f64,
 }
 
 /// A push of an istiod to its proxies.

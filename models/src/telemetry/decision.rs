@@ -11,6 +11,7 @@ use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId};
 use crate::istiod::push_kind::PushKind;
 use crate::kubernetes::node_lifecycle::NodeTaint;
 use crate::kubernetes::zone_state::ZoneState;
+use crate::offloading::controller::ControllerState;
 use crate::users::population::Move;
 use meshsim_core::SimTime;
 
@@ -80,6 +81,8 @@ pub enum What {
     ProxiesConnect(u32),
     /// A proxy ejects a host.
     Ejected(ProxyId, PodId),
+    /// The offloading controller of an edge goes over to something else.
+    OffloadingState(ClusterId, ControllerState),
     /// A proxy takes an ejected host back.
     Returned(ProxyId, PodId),
 }
@@ -116,6 +119,7 @@ impl What {
             Self::Endpoint(..) => "EndpointSlice controller",
             Self::Configuration(_) => "API server",
             Self::PushBegins(..) | Self::PushEnds(..) => "istiod",
+            Self::OffloadingState(..) => "offloading controller",
             Self::ProxiesConnect(_) | Self::Ejected(..) | Self::Returned(..) => "proxy",
         }
     }
@@ -145,6 +149,7 @@ impl What {
             Self::PushBegins(..) => "debounce",
             Self::PushEnds(..) => "push queue",
             Self::ProxiesConnect(_) => "xDS reconnect, PILOT_MAX_REQUESTS_PER_SECOND",
+            Self::OffloadingState(..) => "sync-period, stabilization-window",
             Self::Ejected(..) | Self::Returned(..) => "outlier detection",
         }
     }

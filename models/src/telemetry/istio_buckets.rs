@@ -9,6 +9,8 @@
 //! Envoy's default histogram buckets (`stats_config.proto`), which Istio keeps; Prometheus,
 //! `promql/quantile.go`, `bucketQuantile`.
 
+use super::promql::histogram_quantile;
+
 /// Upper bounds of the buckets (ms); one without a bound follows.
 pub const BOUNDS_MS: [f64; 19] = [
     0.5,
@@ -44,26 +46,16 @@ impl IstioHistogram {
         self.counts[BOUNDS_MS.partition_point(|bound| *bound < latency_ms)] += 1;
     }
 
+    /// Latencies in each bucket, not in those below it.
+    #[must_use]
+    pub const fn counts(&self) -> &[u64; BOUNDS_MS.len() + 1] {
+        &self.counts
+    }
+
     /// What `histogram_quantile(q, ...)` would show (ms); nothing if there is no latency.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let total: u64 = self.counts.iter().sum();
-        if total == 0 {
-            return None;
-        }
-        let rank = q * total as f64;
-        let mut below = 0.0;
-        for (index, &count) in self.counts.iter().enumerate() {
-            let count = count as f64;
-            if count > 0.0 && below + count >= rank {
-                // In the bucket without a bound, Prometheus gives the bound below it.
-                let Some(&upper) = BOUNDS_MS.get(index) else { break };
-                let lower = if index == 0 { 0.0 } else { BOUNDS_MS[index - 1] };
-                return Some(lower + (upper - lower) * (rank - below) / count);
-            }
-            below += count;
-        }
-        BOUNDS_MS.last().copied()
+        histogram_quantile(q, &BOUNDS_MS, &self.counts.map(|count| count as f64))
     }
 }
 

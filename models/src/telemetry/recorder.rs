@@ -7,12 +7,15 @@
 //! samples (`time_series`), how full the cells were (`quarters`) and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
 
 use super::call_counters::{CallCounters, CallCounts};
-use super::control_log::{ControlLog, PodRecord, PushRecord, ScalingDecision};
+use super::control_log::{
+    ControlLog, OffloadingDecision, OffloadingSample, PodRecord, PushRecord, ScalingDecision,
+};
 use super::decision::{Decision, What};
 use super::link_traffic::{LinkTraffic, LinkUse};
 use super::metrics::{Counter, Metrics};
 use super::quarters::Quarters;
 use super::request_log::{RequestLog, RequestRow};
+use super::scrapes::{Client, ClientCounters, SeriesId};
 use super::slices::Slices;
 use super::time_series::{CallSample, ClientView, LinkSample, ServiceSample, TimeSeries};
 use super::traffic_matrix::{Direction, Traffic, TrafficMatrix};
@@ -34,6 +37,8 @@ pub struct Recorder {
     traffic: TrafficMatrix,
     links: LinkTraffic,
     calls: CallCounters,
+    /// By each client, if an offloading controller asks for them.
+    clients: Option<ClientCounters>,
     series: TimeSeries,
     quarters: Quarters,
     control: ControlLog,
@@ -57,10 +62,11 @@ impl Recorder {
             work: WorkLog::default(),
             traffic: TrafficMatrix::new(reported_from, topology.flows.table().len()),
             links: LinkTraffic::new(reported_from, ports),
-            calls: match description.time_series {
-                Some(_) => CallCounters::scraped(topology.flows.table().len()),
-                None => CallCounters::default(),
+            calls: match description.time_series.is_some() || description.offloading.is_some() {
+                true => CallCounters::scraped(topology.flows.table().len()),
+                false => CallCounters::default(),
             },
+            clients: description.offloading.as_ref().map(|_| ClientCounters::default()),
             series: match description.time_series {
                 Some(_) => TimeSeries::new(services, pods, ports),
                 None => TimeSeries::default(),
@@ -148,6 +154,30 @@ impl Recorder {
         self.calls.count(server, flow, body, took);
     }
 
+    /// Whether anybody scrapes what calls of each client came to.
+    pub(crate) const fn counts_clients(&self) -> bool {
+        self.clients.is_some()
+    }
+
+    /// A call is over for a client: its body if it was answered well.
+    pub(crate) fn client_call_ended(&mut self, client: Client, body: Option<u32>, took: SimDuration) {
+        if let Some(clients) = &mut self.clients {
+            clients.count(client, body, took);
+        }
+    }
+
+    /// Counters of clients that are no more are forgotten.
+    pub(crate) fn keep_clients(&mut self, is_there: impl FnMut(&Client) -> bool) {
+        if let Some(clients) = &mut self.clients {
+            clients.keep(is_there);
+        }
+    }
+
+    /// What a scraper finds of the clients of this cluster.
+    pub(crate) fn client_series(&self, here: ClusterId) -> impl Iterator<Item = (SeriesId, f64)> {
+        self.clients.iter().flat_map(move |clients| clients.series(here))
+    }
+
     /// The pod in this slot of the cluster has served a call.
     pub(crate) fn call_served(&mut self, now: SimTime, slot: usize) {
         self.metrics.count_served(now, slot);
@@ -230,6 +260,16 @@ impl Recorder {
     /// An autoscaler was synced.
     pub(crate) fn autoscaler_decided(&mut self, decision: ScalingDecision) {
         self.control.decisions.push(decision);
+    }
+
+    /// An offloading controller has asked its strategy.
+    pub(crate) fn offloading_decided(&mut self, decision: OffloadingDecision) {
+        self.control.offloading.push(decision);
+    }
+
+    /// What offloading came to was sampled.
+    pub(crate) fn offloading_sampled(&mut self, sample: OffloadingSample) {
+        self.control.offloading_samples.push(sample);
     }
 
     /// An istiod prepares a push: its number.

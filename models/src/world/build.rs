@@ -11,15 +11,18 @@ use super::timeline::timelines;
 use super::topology::Topology;
 use crate::cluster::event::Event;
 use crate::cluster::handle::Shard;
+use crate::cluster::job::Job;
 use crate::cluster::message::Message;
 use crate::cluster::state::Cluster;
-use crate::ids::{ClusterId, HostId};
+use crate::compute::Compute;
+use crate::ids::{ClusterId, ContainerId, HostId};
 use crate::telemetry::control_log::ControlLog;
 use crate::telemetry::decision::Decision;
 use crate::telemetry::link_traffic::{LinkBytes, LinkTraffic};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::pod_cpu::PodCpu;
 use crate::telemetry::request_log::RequestRow;
+use crate::telemetry::scrapes::Scrapes;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
 use crate::telemetry::traffic_matrix::{TrafficMatrix, TrafficRow};
@@ -28,9 +31,11 @@ use meshsim_core::{Engine, EntityId, Id, Lookahead, RunControl, RunEnd, SimTime,
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A world that is ready to run.
+/// A world that is ready to run. A clone goes on from where it is.
+#[derive(Clone)]
 pub struct World {
     engine: Engine<Shard>,
+    replication: u32,
     end: SimTime,
     /// Requests that have ended and for which something may still be done.
     ended: Vec<RequestRow>,
@@ -76,9 +81,7 @@ impl World {
     #[must_use]
     pub fn new(description: &Description, replication: u32) -> Self {
         let groups = share_hosts(description);
-        let mut topology = Topology::new(description.clone(), replication);
-        let machines: Vec<_> = groups.iter().map(|group| place_containers(&mut topology, group)).collect();
-        let topology = Arc::new(topology);
+        let (topology, machines) = map_of(description, replication, &groups);
         let end = description.end();
         let slices = Slices::new(end, SimTime::ZERO + description.warm_up);
         let processes = groups.iter().zip(machines).map(|(group, machines)| {
@@ -96,7 +99,26 @@ impl World {
             }
         }
         engine.processes_mut().for_each(|shard| shard.set_timelines(&mut timelines));
-        Self { engine, end, ended: Vec::new() }
+        Self { engine, replication, end, ended: Vec::new() }
+    }
+
+    /// The same world as it is now, but for what offloading controllers are told from now on.
+    ///
+    /// The description differs from this world's in that alone, and has as many controllers of the same edges: nothing else
+    /// of it is looked at that would not be the same.
+    #[must_use]
+    pub fn fork(&self, description: &Description) -> Self {
+        let (topology, _) = map_of(description, self.replication, &share_hosts(description));
+        let mut fork = self.clone();
+        fork.engine.processes_mut().for_each(|shard| shard.adopt(&topology));
+        fork
+    }
+
+    /// What Prometheus has in a cluster for its offloading controllers, if any stand there.
+    #[must_use]
+    pub fn scrapes(&self, cluster: ClusterId) -> Option<&Scrapes> {
+        let mut clusters = self.engine.processes().flat_map(Shard::clusters);
+        clusters.find(|it| it.id == cluster)?.owners.control.scrapes()
     }
 
     /// The same world, which also keeps what is done for each request.
@@ -330,6 +352,20 @@ fn by_request<'a>(
     }
     work
 }
+
+/// A description's map, and the containers of each group of clusters.
+fn map_of(
+    description: &Description,
+    replication: u32,
+    groups: &[Vec<ClusterId>],
+) -> (Arc<Topology>, Vec<Machines>) {
+    let mut topology = Topology::new(description.clone(), replication);
+    let machines = groups.iter().map(|group| place_containers(&mut topology, group)).collect();
+    (Arc::new(topology), machines)
+}
+
+/// The CPUs of a group of clusters, and the containers on them.
+type Machines = (Compute<Job>, Vec<Vec<ContainerId>>);
 
 /// Clusters by the hosts that they share, each group in ascending order.
 fn share_hosts(description: &Description) -> Vec<Vec<ClusterId>> {

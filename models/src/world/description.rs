@@ -27,6 +27,7 @@ use crate::kubernetes::settings::KubernetesSettings;
 use crate::liqo::settings::LiqoSettings;
 use crate::multi_network::gateway::EastWestSettings;
 use crate::network::tcp::TcpSettings;
+use crate::offloading::settings::OffloadingSettings;
 use crate::telemetry::central::CentralObservability;
 use crate::units::{BitsPerSecond, Cores};
 use crate::users::population::Population;
@@ -91,6 +92,8 @@ pub struct Description {
     pub istiod: Option<IstiodSettings>,
     /// Where observability stands, if it asks all clusters from one; absent: it is everywhere, and takes nothing.
     pub observability: Option<CentralObservability>,
+    /// Controllers that move services between clusters; absent: there are none.
+    pub offloading: Option<OffloadingSettings>,
     /// Time between the samples of a time series; absent: none are taken.
     pub time_series: Option<SimDuration>,
     /// Whether every decision is kept.
@@ -309,6 +312,7 @@ impl Description {
             ),
             ("changes", !kubernetes.changes.is_empty() || !self.configuration_changes.is_empty()),
             ("autoscalers", !kubernetes.autoscalers.is_empty()),
+            ("an offloading controller", self.offloading.is_some()),
             ("users who move", self.populations.iter().any(|it| !it.moves.is_empty())),
             ("a load that varies", self.populations.iter().any(|it| it.arrivals.varies())),
         ];

@@ -98,18 +98,20 @@ fn addresses_of(description: &Description, deployment: &Deployment) -> u32 {
     let (kubernetes, Deployment { service, cluster, replicas, .. }) = (&description.kubernetes, *deployment);
     let autoscaler = kubernetes.autoscaler(service, cluster);
     let changes = || kubernetes.changes.iter().filter(|it| (it.service, it.cluster) == (service, cluster));
-    if autoscaler.is_none() && changes().next().is_none() {
+    let steered = kubernetes.steered.get(&(cluster, service)).copied();
+    if autoscaler.is_none() && changes().next().is_none() && steered.is_none() {
         return replicas;
     }
     let scaled = changes().filter_map(|it| match it.kind {
         ChangeKind::Scale(replicas) | ChangeKind::Offload(replicas) => Some(replicas),
         ChangeKind::Rollout | ChangeKind::Remove => None,
     });
-    let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).fold(replicas, u32::max);
+    let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).chain(steered).fold(replicas, u32::max);
     let (surge, _) = kubernetes.workload(service).rollout.resolve(most);
     let grace = kubernetes.pods.grace;
     let times = |from| changes().filter(|it| it.at >= from && it.at - from <= grace).count();
-    let ending = changes().map(|it| times(it.at)).max().unwrap_or(0) + usize::from(autoscaler.is_some());
+    let ending = changes().map(|it| times(it.at)).max().unwrap_or(0)
+        + usize::from(autoscaler.is_some() || steered.is_some());
     most * (1 + ending as u32) + surge
 }
 

@@ -8,7 +8,7 @@
 //! - Whoever looks after the nodes of a cluster, and after its peers.
 //! - What is changed of Deployments, and that they are there.
 //! - What is changed of the mesh's configuration.
-//! - The first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
+//! - The first look of offloading controllers, the first scrape and sync of autoscalers, the first sample and the end of the first quarter: each says itself
 //!   when it comes again.
 //!
 //! What is due at the same time happens in this order, after users who arrive for the first time then and before
@@ -73,6 +73,7 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
     for cluster in clusters.ids() {
         controllers_begin(&mut known[cluster], topology, cluster);
         observability_begins(&mut known[cluster], topology, cluster);
+        offloading_begins(&mut known[cluster], topology, cluster);
         samples_begin(&mut known[cluster], topology);
         // Stable: what is due at the same time stays in the order in which it was put here.
         known[cluster].known.sort_by_key(|(at, _)| *at);
@@ -244,6 +245,15 @@ fn observability_begins(known: &mut Timeline, topology: &Topology, cluster: Clus
     let Some(central) = topology.description.observability else { return };
     let scrape = first(topology, cluster, Purpose::CentralScrape, central.scrape_interval);
     known.known.push((scrape, Event::CentrallyScraped));
+}
+
+/// Offloading controllers begin at once; their Prometheus begins at a random moment of its interval.
+fn offloading_begins(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
+    let Some(offloading) = &topology.description.offloading else { return };
+    let scrape = first(topology, cluster, Purpose::CentralScrape, offloading.scrape_interval);
+    known.known.push((scrape, Event::OffloadingScrapes));
+    let here = (0_u32..).zip(&offloading.controllers).filter(|(_, it)| it.cluster == cluster);
+    known.known.extend(here.map(|(number, _)| (SimTime::ZERO, Event::OffloadingWakes(number))));
 }
 
 /// The first sample, if any is taken, and the end of the first quarter.

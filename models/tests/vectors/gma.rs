@@ -61,6 +61,7 @@ fn model(inputs: &Value) -> AnalyticModel {
         cloud_prices: prices("cloud"),
         edge_prices: prices("edge"),
         network_price: real(inputs, "cost_network_per_gb"),
+        floors_pods: false,
     }
 }
 
@@ -152,7 +153,7 @@ pub(crate) fn strategies(case: &Value, _: &Path) -> Differences {
         let options = &run["options"];
         let mut locked = vec![false; model.indices()];
         indices(options, "locked_b").into_iter().for_each(|service| locked[service] = true);
-        let situation = Situation { model: &model, edge: edge.clone(), usage: &used, locked };
+        let situation = Situation { model: &model, edge: edge.clone(), usage: &used, locked, compat: true };
         let decided = policy(&model, case, name, options).decide(&situation, request(inputs, name, options));
         if text(&run["original_outcome"]) != "ok" {
             continue;
@@ -201,7 +202,7 @@ fn policy(model: &AnalyticModel, case: &Value, name: &str, options: &Value) -> P
                     row.as_array().expect("a row").iter().map(|it| whole(it) as usize).collect();
                 edge_of(model, &services)
             };
-            let traces = || Candidates::Traces(rows.iter().map(row).collect());
+            let traces = || Candidates::Traces(rows.iter().map(|it| (row(it), 1)).collect());
             let whole_at = |key| set(options, key).map(|it| whole(it) as usize);
             Policy::Sbmp(Sbmp {
                 candidates: if name.ends_with("copamp") { Candidates::Paths } else { traces() },
@@ -274,9 +275,9 @@ impl Surroundings for Script<'_> {
         Some(listed.into_values().collect())
     }
 
-    fn delays(&mut self) -> Delays {
+    fn delays(&mut self) -> Option<Delays> {
         let of = |key| self.step(key).map_or(0.0, |it| real(it, "value_ms"));
-        Delays { mean: of("mean_delay_ms_steps"), quantile: of("quantile_delay_ms_steps") }
+        Some(Delays { mean: of("mean_delay_ms_steps"), quantile: of("quantile_delay_ms_steps") })
     }
 
     fn enters(&mut self, state: ControllerState) {
@@ -323,6 +324,7 @@ pub(crate) fn controller(case: &Value, _: &Path) -> Differences {
         unoffload_quantile_ms: real(inputs, "unoffload_quantile_threshold_ms"),
         most_decrease_ms: real(inputs, "max_delay_reduction_ms"),
         most_increase_ms: real(inputs, "max_delay_increase_ms"),
+        compat: true,
     };
     let pods = |key: &str| -> Vec<u32> { indices(inputs, key).into_iter().map(|it| it as u32).collect() };
     let replicas = [pods("edge_replicas_at_start"), pods("cloud_replicas_at_start")];

@@ -19,7 +19,7 @@ use meshsim_models::kubernetes::settings::{
 };
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::BitsPerSecond;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From a pod's readiness until its EndpointSlice is known, where istiod's own part is simulated: two API writes of 5 to
 /// 20 ms each, and the EndpointSlice controller's queue.
@@ -46,6 +46,7 @@ pub(super) fn resolve(
         metrics: metrics(check, scenario),
         changes: changes::of_deployments(check, scenario, application, network, end),
         constrained,
+        steered: BTreeMap::new(),
     }
 }
 

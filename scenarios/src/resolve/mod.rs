@@ -22,6 +22,7 @@ mod mesh;
 mod moves;
 mod objectives;
 mod observability;
+mod offloading;
 mod outages;
 mod ranges;
 mod rate_table;
@@ -123,6 +124,7 @@ pub fn resolve(
     let mut check = Check { document, files, problems: Vec::new() };
     let (application, workmodel_warnings) = application::resolve(&mut check, scenario, workmodels)?;
     let mut network = clusters::resolve(&mut check, scenario, &application, strategy);
+    offloading::make_room(scenario, &application, &mut network);
     let federation = federation::resolve(&mut check, scenario, &application, &network);
     let mesh = mesh::resolve(&mut check, &scenario.mesh);
     let subsets = versions::subset_names(scenario);
@@ -153,7 +155,7 @@ pub fn resolve(
         observability::resolve(&mut check, scenario.observability.as_ref().map(Spanned::get_ref), &network);
     federation::place_offloaded(federation.as_ref(), &application, &mut network.deployments);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
-    let description = Description {
+    let mut description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
         duration,
@@ -180,8 +182,10 @@ pub fn resolve(
         istiod,
         observability,
         time_series,
+        offloading: None,
         keeps_decisions: false,
     };
+    offloading::resolve(&mut check, scenario, &mut description);
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),
         None => DEFAULT_REPLICATIONS,

@@ -3,6 +3,7 @@
 use super::csv::Csv;
 use super::draws;
 use super::folder::Folder;
+use super::offloading;
 use super::over_time;
 use super::request_log::RequestLog;
 use super::timeline;
@@ -81,6 +82,10 @@ pub fn write_comparison(
     }
     if decisions {
         folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
+    }
+    if plan.strategies.iter().any(|it| it.description.offloading.is_some()) {
+        folder.write_csv("offloading.csv", |csv| offloading::decision_rows(csv, plan, outcome))?;
+        folder.write_csv("offloading_edges.csv", |csv| offloading::edge_rows(csv, plan, outcome))?;
     }
     if plan.strategies.iter().any(|it| it.description.istiod_pace().is_some()) {
         folder.write_csv("pushes.csv", |csv| timeline::push_rows(csv, plan, outcome))?;

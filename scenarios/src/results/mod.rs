@@ -7,6 +7,7 @@ pub mod drill;
 pub mod files;
 pub mod folder;
 pub mod json;
+pub mod offloading;
 mod over_time;
 pub mod request_log;
 pub mod single_file;

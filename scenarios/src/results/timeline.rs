@@ -6,6 +6,7 @@
 //! autoscalers that change something, in the order of time.
 
 use super::csv::Csv;
+use super::offloading;
 use super::over_time::{self, seconds};
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
@@ -52,6 +53,16 @@ pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
             who: "horizontal pod autoscaler".to_owned(),
             rule: "HPA tolerance, stabilizationWindow, policies",
             what: format!("{} to {} replicas", names.service(it.service), it.decision.replicas),
+        }));
+    }
+    for (cluster, log) in figures.control.enumerate() {
+        lines.extend(log.offloading.iter().map(|it| Line {
+            at: it.at.as_secs_f64(),
+            noticed: it.at.as_secs_f64(),
+            cluster: names.cluster(cluster),
+            who: format!("offloading controller of {}", names.cluster(it.edge)),
+            rule: "offload-delay-threshold, unoffload-delay-threshold",
+            what: offloading::words(description, it),
         }));
     }
     // Stable: what is of the same moment stays in this order.
@@ -244,6 +255,9 @@ impl<'a> Names<'a> {
             What::PushEnds(of, proxies) => format!("the last of {proxies} proxies has a push ({})", kind(of)),
             What::ProxiesConnect(proxies) => format!("{proxies} proxies begin to connect to istiod"),
             What::Ejected(_, pod) => format!("{} is ejected", self.pod(pod)),
+            What::OffloadingState(edge, state) => {
+                format!("the controller of {}: {}", self.cluster(edge), state.name())
+            }
             What::Returned(_, pod) => format!("{} is no longer ejected", self.pod(pod)),
         }
     }

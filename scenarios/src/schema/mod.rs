@@ -14,6 +14,7 @@ pub mod kubernetes;
 pub mod law;
 pub mod objective;
 pub mod observability;
+pub mod offloading;
 pub mod quantity;
 pub mod services;
 pub mod sweep;
@@ -118,6 +119,8 @@ pub struct Scenario {
     pub istiod: Option<Spanned<istiod::Istiod>>,
     /// Where observability stands.
     pub observability: Option<Spanned<observability::Observability>>,
+    /// Who moves services between clusters.
+    pub offloading: Option<Spanned<offloading::Offloading>>,
     /// Kubernetes itself.
     #[serde(default)]
     pub kubernetes: kubernetes::Kubernetes,

@@ -99,9 +99,13 @@ impl Control {
         let proposals = autoscaler.proposals().to_vec();
         let service = state.service;
         state.wanted = decision.replicas;
+        let rescales = decision.rescales();
         at.recorder.autoscaler_decided(ScalingDecision { at: now, service, decision, proposals });
-        if decision.rescales() {
+        if rescales {
             self.reconcile(at, deployment);
+        }
+        if self.offloading.is_some() {
+            self.tell_offloading(at, deployment, status_replicas);
         }
     }
 

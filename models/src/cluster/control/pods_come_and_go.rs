@@ -67,9 +67,14 @@ impl Control {
         if at.waits_for_api_server(Event::WorkloadChanges(number)) {
             return;
         }
-        let Some(deployment) = self.deployment(change.service) else { return };
+        self.apply_change(at, change.service, change.kind);
+    }
+
+    /// A Deployment here is changed.
+    pub(super) fn apply_change(&mut self, at: &mut Around<'_>, service: ServiceId, kind: ChangeKind) {
+        let Some(deployment) = self.deployment(service) else { return };
         let state = &mut self.deployments[deployment];
-        match change.kind {
+        match kind {
             // `resolve` refuses it: there is nothing that could be scaled.
             ChangeKind::Scale(_) | ChangeKind::Rollout if !state.exists => return,
             ChangeKind::Scale(replicas) => state.wanted = replicas,
@@ -82,6 +87,12 @@ impl Control {
             }
         }
         self.reconcile(at, deployment);
+        // The status of an autoscaler that was made just now says nothing yet.
+        if matches!(kind, ChangeKind::Offload(_) | ChangeKind::Remove)
+            && self.deployments[deployment].autoscaler.is_some()
+        {
+            self.tell_offloading(at, deployment, 0);
+        }
     }
 
     /// A Deployment's controller looks at its pods until there is nothing to do.
@@ -91,6 +102,15 @@ impl Control {
             return;
         }
         while self.reconcile_once(at, deployment) {}
+        if self.offloading.is_some() && self.deployments[deployment].autoscaler.is_none() {
+            let service = self.deployments[deployment].service;
+            let owned = |&&slot: &&u32| {
+                let stage = at.pods[slot as usize].stage;
+                stage.is_bound() || stage == PodStage::Pending
+            };
+            let current = at.pods.slots_of(service).iter().filter(owned).count() as u32;
+            self.tell_offloading(at, deployment, current);
+        }
     }
 
     /// Tells whether anything was done.

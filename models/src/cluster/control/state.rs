@@ -2,6 +2,7 @@
 
 use super::istiod::Istiod;
 use super::nodes_watch::NodesWatch;
+use super::offloading_desk::Offloading;
 use super::peers::Peers;
 use super::shadows::Liqo;
 use crate::cluster::pods::Pods;
@@ -41,6 +42,8 @@ pub struct Control {
     pub(super) liqo: Option<Box<Liqo>>,
     /// Its peers, where something may happen to them.
     pub(super) peers: Option<Box<Peers>>,
+    /// What it has to do with offloading controllers, where there are any.
+    pub(super) offloading: Option<Box<Offloading>>,
 }
 
 /// A Deployment as it is.
@@ -77,6 +80,7 @@ impl Control {
             watch: NodesWatch::new(cluster, topology),
             liqo: Liqo::new(cluster, topology),
             peers: Peers::new(cluster, topology),
+            offloading: Offloading::new(cluster, topology),
         }
     }
 
@@ -205,7 +209,7 @@ fn deployments(cluster: ClusterId, topology: &Topology) -> Vec<DeploymentState> 
         let mut changes = description.kubernetes.changes.iter();
         changes.any(|it| {
             (it.service, it.cluster) == (service, cluster) && matches!(it.kind, ChangeKind::Offload(_))
-        })
+        }) || description.kubernetes.steered.contains_key(&(cluster, service))
     };
     let state = |&number: &usize| {
         let deployment = &description.deployments[number];

@@ -25,10 +25,11 @@ use crate::cluster::message::Response;
 use crate::draws::{Purpose, call_address, draw};
 use crate::envoy::retry::AttemptOutcome;
 use crate::envoy::route::Route;
-use crate::ids::{EndpointId, ProxyId, UpstreamId};
+use crate::ids::{ClusterId, EndpointId, ProxyId, ServiceId, UpstreamId};
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::metrics::Counter;
+use crate::telemetry::scrapes;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
@@ -362,7 +363,23 @@ pub(super) fn client_is_done(at: &mut Around<'_>, hop: &Hop, body: Option<u32>) 
         let server = at.topology.pod_ids.cluster_of(hop.pod);
         let flow = at.flow(hop.caller.map(|caller| caller.pod), hop.pod);
         at.recorder.call_ended(server, flow, body, took);
+        if at.recorder.counts_clients() {
+            let client = scraped_client(at, hop, service, server);
+            at.recorder.client_call_ended(client, body, took);
+        }
     }
+}
+
+/// Whose counters those of a hop are.
+#[cold]
+fn scraped_client(at: &Around<'_>, hop: &Hop, called: ServiceId, server: ClusterId) -> scrapes::Client {
+    let pod = hop.caller.map(|caller| caller.pod);
+    let instance = match (pod, hop.client) {
+        (Some(pod), _) => at.pods[at.pods.slot_of(pod)].generation,
+        (None, Client::Proxy { proxy, .. }) => proxy.0,
+        (None, Client::Cell) => 0,
+    };
+    scrapes::Client { pod, instance, called, server }
 }
 
 /// The route that a hop takes.

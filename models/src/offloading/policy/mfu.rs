@@ -13,8 +13,13 @@ pub(super) fn decide(situation: &Situation<'_>, request: Request) -> Result<Edge
             let free = (0..edge.len() - 1).filter(|&it| !edge[it] && !situation.locked[it]);
             first_largest(free.map(|it| (it, visits[it]))).map(|(service, _)| vec![service])
         }),
-        Request::Increase { target, .. } => Ok(situation.remove_while(target, |edge| {
-            first_smallest(services_of(edge).map(|it| (it, visits[it]))).map(|(service, _)| service)
-        })),
+        Request::Increase { target, .. } => {
+            let left = situation.remove_while(target, |edge| {
+                first_smallest(services_of(edge).map(|it| (it, visits[it]))).map(|(service, _)| service)
+            });
+            // The original looks for one more to take back, and never ends.
+            let hangs = situation.compat && services_of(&left).next().is_none();
+            if hangs { Err(Unanswered::NotReachable) } else { Ok(left) }
+        }
     }
 }

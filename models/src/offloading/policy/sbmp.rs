@@ -9,13 +9,16 @@
 //! Taking back is the same search from an empty edge among the services that it has, to a delay that is longer by what
 //! is allowed.
 //!
+//! Without `compat` ([`Situation::compat`]) a candidate that saves money and time is preferred by the money, the search
+//! back has the configured depth, and what was found becomes cheaper, service by service, as long as the delay allows.
+//!
 //! # Source
 //! mSvcBench/muPlacer `strategies/SBMP_offload.py` and `SBMP_unoffload.py`.
 
 pub mod candidates;
 
 use super::situation::{Request, Situation, Unanswered};
-use crate::offloading::analytic_model::{EdgeSet, Usage};
+use crate::offloading::analytic_model::{AnalyticModel, EdgeSet, Usage};
 use candidates::{Builder, Candidates};
 
 /// Less is counted as so much: ms gained, and s lost without a leaf.
@@ -37,8 +40,16 @@ pub struct Sbmp {
 impl Sbmp {
     pub(super) fn decide(&self, situation: &Situation<'_>, request: Request) -> Result<EdgeSet, Unanswered> {
         match request {
-            Request::Decrease { target, stop } => self.offload(situation, target, stop),
-            Request::Increase { target, stop } => self.take_back(situation, target, stop),
+            Request::Decrease { target, stop } => {
+                let found = self.offload(situation, target, stop)?;
+                let may_come = situation.locked.iter().map(|locked| !locked).collect();
+                Ok(if situation.compat { found } else { cheapest(situation, -target, &may_come, &found) })
+            }
+            Request::Increase { target, stop } => {
+                let found = self.take_back(situation, target, stop)?;
+                let may_come = situation.edge.clone();
+                Ok(if situation.compat { found } else { cheapest(situation, target, &may_come, &found) })
+            }
         }
     }
 
@@ -64,8 +75,10 @@ impl Sbmp {
         };
         let usage = Usage { cpu: in_cloud(&situation.usage.cpu), memory: in_cloud(&situation.usage.memory) };
         let locked = situation.edge.iter().map(|there| !there).collect();
-        let from_void = Situation { model, edge: model.void_edge(), usage: &usage, locked };
-        let sbmp = Self { expanding_depth: indices, ..self.clone() };
+        let compat = situation.compat;
+        let from_void = Situation { model, edge: model.void_edge(), usage: &usage, locked, compat };
+        let expanding_depth = if compat { indices } else { self.expanding_depth };
+        let sbmp = Self { expanding_depth, ..self.clone() };
         sbmp.offload(&from_void, decrease(target), decrease(stop))
     }
 
@@ -78,7 +91,7 @@ impl Sbmp {
         while before.total - delay.total < stop {
             let cost = model.cost(&usage, &delay).total();
             let mut best = None;
-            let (mut least, mut gains) = (f64::INFINITY, false);
+            let (mut least, mut gains) = ((true, f64::INFINITY, 0.0), false);
             for candidate in builder.of(edge) {
                 let with: EdgeSet = edge.iter().zip(&candidate).map(|(a, b)| *a || *b).collect();
                 let new_delay = model.delay(&with);
@@ -89,7 +102,7 @@ impl Sbmp {
                 }
                 let new_usage = model.shift(&usage, &delay.visits, &new_delay.visits);
                 let dearer = model.cost(&new_usage, &new_delay).total() - cost;
-                let weight = weight(gained, dearer);
+                let weight = weight(gained, dearer, situation.compat);
                 if weight < least {
                     least = weight;
                     best = Some((with, new_delay, new_usage));
@@ -101,12 +114,52 @@ impl Sbmp {
     }
 }
 
-/// What decides among candidates: the cost of a millisecond.
-fn weight(gained: f64, dearer: f64) -> f64 {
-    if gained > 0.0 {
-        dearer / (1000.0 * gained).clamp(LEAST_GAIN, 1e9)
+/// What decides among candidates, the least first: the cost of a millisecond. Of what saves money too the original so
+/// prefers what saves least time; else it is the money that decides.
+fn weight(gained: f64, dearer: f64, compat: bool) -> (bool, f64, f64) {
+    if gained <= 0.0 {
+        (true, NO_GAIN + 1000.0 * dearer * gained.abs(), 0.0)
+    } else if dearer < 0.0 && !compat {
+        (false, dearer, -gained)
     } else {
-        NO_GAIN + 1000.0 * dearer * gained.abs()
+        (true, dearer / (1000.0 * gained).clamp(LEAST_GAIN, 1e9), 0.0)
+    }
+}
+
+/// What a set of services at the edge takes (s) and costs, from the state of a situation.
+fn delay_and_cost<'a>(situation: &'a Situation<'_>) -> impl Fn(&EdgeSet) -> (f64, f64) + 'a {
+    let model: &AnalyticModel = situation.model;
+    let before = situation.now();
+    move |edge| {
+        let delay = model.delay(edge);
+        let usage = model.shift(situation.usage, &before.visits, &delay.visits);
+        (delay.total, model.cost(&usage, &delay).total())
+    }
+}
+
+/// From what was found, or from the edge as it is if that is cheaper and fast enough, to what no single service makes
+/// cheaper within the same bound: the delay may change by `allowed` (s).
+fn cheapest(situation: &Situation<'_>, allowed: f64, may_come: &EdgeSet, found: &EdgeSet) -> EdgeSet {
+    let of = delay_and_cost(situation);
+    let now = of(&situation.edge);
+    let bound = now.0 + allowed;
+    let (mut best, mut cost) = (found.clone(), of(found));
+    if cost.0 > bound {
+        return best;
+    }
+    if now.0 <= bound && now.1 <= cost.1 {
+        (best, cost) = (situation.edge.clone(), now);
+    }
+    loop {
+        let other = |service: usize| {
+            let mut edge = best.clone();
+            edge[service] = !edge[service];
+            let allowed = best[service] || may_come[service];
+            allowed.then(|| (of(&edge), edge)).filter(|(it, _)| it.0 <= bound && it.1 < cost.1)
+        };
+        let others = (0..best.len() - 1).filter_map(other);
+        let Some(better) = others.reduce(|a, b| if b.0.1 < a.0.1 { b } else { a }) else { return best };
+        (cost, best) = better;
     }
 }
 
@@ -114,11 +167,7 @@ fn weight(gained: f64, dearer: f64) -> f64 {
 fn prune(situation: &Situation<'_>, target: f64, edge: &mut EdgeSet) {
     let model = situation.model;
     let before = situation.now();
-    let cost_of = |edge: &EdgeSet| {
-        let delay = model.delay(edge);
-        let usage = model.shift(situation.usage, &before.visits, &delay.visits);
-        (delay.total, model.cost(&usage, &delay).total())
-    };
+    let cost_of = delay_and_cost(situation);
     loop {
         let (delay, cost) = cost_of(edge);
         let mut dearest = -1.0;

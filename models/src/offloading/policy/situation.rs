@@ -1,6 +1,7 @@
 //! What a strategy is asked about, and what all of them do alike.
 
 use crate::offloading::analytic_model::{AnalyticModel, Delay, EdgeSet, Usage};
+use serde::{Deserialize, Serialize};
 
 /// What is asked of a strategy. Differences of the mean delay (s).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,10 +33,12 @@ pub struct Situation<'a> {
     pub usage: &'a Usage,
     /// Services that may not come.
     pub locked: EdgeSet,
+    /// Whether the answer is the original's, with its quirks; else it is as its authors are likely to have meant it.
+    pub compat: bool,
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unanswered {
     /// What is asked cannot be reached; the original crashes or never ends.
     NotReachable,
@@ -43,6 +46,18 @@ pub enum Unanswered {
     Cyclic,
     /// The strategy takes nothing back.
     TakesNothingBack,
+}
+
+impl Unanswered {
+    /// What is said of it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NotReachable => "not reachable",
+            Self::Cyclic => "not reachable: calls go in circles",
+            Self::TakesNothingBack => "takes nothing back",
+        }
+    }
 }
 
 impl Situation<'_> {

@@ -5,13 +5,14 @@
 
 use crate::offloading::analytic_model::{AnalyticModel, EdgeSet};
 use crate::offloading::policy::situation::Situation;
-use std::collections::{BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Which sets of services are candidates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Candidates {
-    /// What sampled requests visit: the distinct ones, each a set with the gateway.
-    Traces(Vec<EdgeSet>),
+    /// What sampled requests visit: the distinct sets, each with the gateway, and how many requests visit it.
+    Traces(Vec<(EdgeSet, u32)>),
     /// Ways from the gateway to each service (CO-PAMP).
     Paths,
 }
@@ -20,13 +21,17 @@ pub enum Candidates {
 /// calls, and what it calls likewise, as often as it is reached. Each distinct set once, with the gateway; the set of
 /// everything is a candidate anyway.
 #[must_use]
-pub fn sample_traces(model: &AnalyticModel, count: usize, draw: &mut impl FnMut() -> f64) -> Vec<EdgeSet> {
-    let mut distinct = BTreeSet::new();
+pub fn sample_traces(
+    model: &AnalyticModel,
+    count: usize,
+    draw: &mut impl FnMut() -> f64,
+) -> Vec<(EdgeSet, u32)> {
+    let mut distinct: BTreeMap<EdgeSet, u32> = BTreeMap::new();
     for _ in 0..count {
         let mut row = vec![false; model.indices()];
         row[model.gateway()] = true;
         visit(model, model.gateway(), draw, &mut row);
-        distinct.insert(row);
+        *distinct.entry(row).or_default() += 1;
     }
     distinct.into_iter().collect()
 }
@@ -48,7 +53,8 @@ pub(super) struct Builder<'a> {
     /// Candidates of a round, at most.
     most: usize,
     situation: &'a Situation<'a>,
-    rows: Vec<EdgeSet>,
+    /// With how many requests visit them.
+    rows: Vec<(EdgeSet, u32)>,
     /// From each index: how many calls away the others are.
     hops: Vec<Vec<Option<usize>>>,
 }
@@ -62,9 +68,12 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let model = situation.model;
         let rows = match candidates {
-            Candidates::Traces(rows) => rows.iter().cloned().chain([vec![true; model.indices()]]).collect(),
+            Candidates::Traces(rows) => {
+                rows.iter().cloned().chain([(vec![true; model.indices()], 1)]).collect()
+            }
             Candidates::Paths => {
-                paths(model).into_iter().filter(|row| adds(row, &situation.edge) > 0).collect()
+                let paths = paths(model).into_iter().filter(|row| adds(row, &situation.edge) > 0);
+                paths.map(|row| (row, 1)).collect()
             }
         };
         let hops = (0..model.indices()).map(|from| hops_from(model, from)).collect();
@@ -79,9 +88,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What the sampled requests visit within reach of the edge, largest bit strings first.
+    /// What the sampled requests visit within reach of the edge: largest bit strings first, as the original has lost how
+    /// often each is visited; else what is visited most first.
     fn of_traces(&mut self, edge: &[bool]) -> Vec<EdgeSet> {
-        self.rows.retain(|row| adds(row, edge) > 0);
+        self.rows.retain(|(row, _)| adds(row, edge) > 0);
         let model = self.situation.model;
         let leaves = |from: usize| (0..edge.len()).any(|to| !edge[to] && model.is_called(from, to));
         let gateways: Vec<usize> = (0..edge.len()).filter(|&it| edge[it] && leaves(it)).collect();
@@ -90,22 +100,28 @@ impl<'a> Builder<'a> {
         };
         let near: Vec<bool> = (0..edge.len()).map(is_near).collect();
         let within = |row: &EdgeSet| -> EdgeSet { row.iter().zip(&near).map(|(a, b)| *a && *b).collect() };
-        let unique: BTreeSet<EdgeSet> = self.rows.iter().map(within).collect();
-        let unlocked: BTreeSet<EdgeSet> =
-            unique.into_iter().map(|row| self.without_locked(row, edge)).collect();
-        let largest_first = unlocked.into_iter().rev().filter(|row| adds(row, edge) > 0);
-        largest_first.take(self.most).collect()
+        let mut unlocked: BTreeMap<EdgeSet, u32> = BTreeMap::new();
+        for (row, count) in &self.rows {
+            *unlocked.entry(self.without_locked(within(row), edge)).or_default() += count;
+        }
+        let mut rows: Vec<(EdgeSet, u32)> =
+            unlocked.into_iter().rev().filter(|(row, _)| adds(row, edge) > 0).collect();
+        if !self.situation.compat {
+            rows.sort_by_key(|(_, count)| Reverse(*count));
+        }
+        rows.into_iter().take(self.most).map(|(row, _)| row).collect()
     }
 
     /// Ways that add no more services than may come at a time, smallest bit strings first.
     fn of_paths(&self, edge: &[bool]) -> Vec<EdgeSet> {
         let unlocked: BTreeSet<EdgeSet> =
-            self.rows.iter().map(|row| self.without_locked(row.clone(), edge)).collect();
+            self.rows.iter().map(|(row, _)| self.without_locked(row.clone(), edge)).collect();
         let depth = self.depth;
         unlocked.into_iter().filter(|row| (1..=depth).contains(&adds(row, edge))).collect()
     }
 
-    /// A row without what is locked, and what is still reached from its highest number, meant to be the gateway.
+    /// A row without what is locked, and what is still reached from its highest number, meant to be the gateway; or, as
+    /// it is meant, from the edge as it is.
     fn without_locked(&self, mut row: EdgeSet, edge: &[bool]) -> EdgeSet {
         let locked = &self.situation.locked;
         if !row.iter().zip(locked).any(|(there, locked)| *there && *locked) {
@@ -115,10 +131,12 @@ impl<'a> Builder<'a> {
         if adds(&row, edge) == 0 {
             return row;
         }
-        let root = row.iter().rposition(|&there| there).unwrap_or_default();
         let mut reached = vec![false; row.len()];
-        reached[root] = true;
-        let mut open = vec![root];
+        let mut open: Vec<usize> = match self.situation.compat {
+            true => row.iter().rposition(|&there| there).into_iter().collect(),
+            false => (0..edge.len()).filter(|&it| edge[it]).collect(),
+        };
+        open.iter().for_each(|&root| reached[root] = true);
         while let Some(from) = open.pop() {
             for to in 0..row.len() {
                 if row[to] && !reached[to] && self.situation.model.is_called(from, to) {
@@ -200,6 +218,7 @@ mod tests {
             cloud_prices: free,
             edge_prices: free,
             network_price: 0.0,
+            floors_pods: false,
         };
         let mut numbers = draw(Address::root(1, 0), Purpose::Balance);
         let traces = sample_traces(&model, 200, &mut || uniform(&mut numbers));
@@ -208,7 +227,9 @@ mod tests {
             services.iter().for_each(|&service| row[service] = true);
             row
         };
-        assert_eq!(traces, [row(&[0]), row(&[0, 1]), row(&[0, 1, 2])]);
+        let sets: Vec<EdgeSet> = traces.iter().map(|(row, _)| row.clone()).collect();
+        assert_eq!(sets, [row(&[0]), row(&[0, 1]), row(&[0, 1, 2])]);
+        assert_eq!(traces.iter().map(|(_, count)| count).sum::<u32>(), 200);
         assert_eq!(hops_from(&model, 3), [Some(1), Some(2), Some(3), Some(0)]);
         assert_eq!(paths(&model).len(), 3);
     }
