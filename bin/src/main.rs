@@ -50,6 +50,8 @@ enum Command {
     Validate(commands::validate_arguments::Args),
     /// Fit a scenario to a measured trace
     Calibrate(commands::calibrate::Args),
+    /// Turn manifests of Kubernetes, Istio and Liqo into a scenario
+    Import(commands::import::Args),
     /// Check a scenario without running it
     Check(commands::check::Args),
     /// List the library scenarios, or print one
@@ -86,6 +88,7 @@ fn exec(command: &Command) -> Outcome<Code> {
         Command::Drill(args) => commands::drill::exec(args),
         Command::Validate(args) => commands::validate::exec(args),
         Command::Calibrate(args) => commands::calibrate::exec(args),
+        Command::Import(args) => commands::import::exec(args),
         Command::Check(args) => commands::check::exec(args),
         Command::Library(args) => commands::library::exec(args),
         Command::Init(args) => commands::init::exec(args),

@@ -7,6 +7,7 @@ pub(crate) mod common;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod drill;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod library;
 pub(crate) mod man;

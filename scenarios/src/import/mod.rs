@@ -1,4 +1,5 @@
 //! Readers of other people's formats.
 
 pub(crate) mod arrival_times;
+pub mod manifests;
 pub mod mubench;

@@ -1,0 +1,119 @@
+//! `meshsim import`: manifests of Kubernetes, Istio and Liqo to a scenario.
+
+use super::common::print;
+use crate::diagnostics::warn;
+use crate::exit_code::Code;
+use crate::failure::{Failure, Outcome};
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
+use meshsim_scenarios::import::manifests::{BEGIN, Input, Link, Nodes, Options, Users, import};
+use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::results::single_file::write_text;
+use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::warnings;
+use std::path::{Path, PathBuf};
+
+const SCENARIO: &str = "scenario.toml";
+const WORK_MODEL: &str = "workmodel.json";
+const REPORT: &str = "report.md";
+
+/// Turn manifests of Kubernetes, Istio and Liqo into a scenario.
+///
+/// Writes scenario.toml, workmodel.json where a ConfigMap has one, and report.md: what became of every object and every
+/// field. What no manifest holds (machines, links, users) comes from options.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Files or directories of YAML, or - for standard input, as `helm template` and `kustomize build` print it
+    #[arg(required_unless_present = "cluster")]
+    path: Vec<PathBuf>,
+    /// Files of one cluster's objects, as in cloud=manifests/cloud (may be given several times)
+    #[arg(long, value_name = "NAME=PATH")]
+    cluster: Vec<String>,
+    /// Machines of a cluster, as in cloud=2x16: two nodes of 16 cores (may be given several times)
+    #[arg(long, value_name = "CLUSTER=COUNTxCORES")]
+    nodes: Vec<String>,
+    /// A link between clusters and its round trip, as in cloud:edge1=160ms or cloud:edge1=160ms,1Gbit/s (may be given
+    /// several times)
+    #[arg(long, value_name = "A:B=ROUND_TRIP")]
+    link: Vec<String>,
+    /// Users at the gateway of a cluster, as in edge1=50/s or edge1:s0=50/s (may be given several times)
+    #[arg(long, value_name = "CLUSTER=RATE")]
+    users: Vec<String>,
+    /// Leave this field out although results hang on it, as an error names it (may be given several times)
+    #[arg(long, value_name = "FIELD")]
+    allow: Vec<String>,
+    /// Write into this directory
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Write into a directory that holds other files too; those of the same names are replaced
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn exec(args: &Args) -> Outcome<Code> {
+    let options = options(args)?;
+    refuse_foreign(&args.out, args.force)?;
+    let imported = import(&options)?;
+    let files: Vec<(&str, &str)> =
+        imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().collect();
+    let scenario = Scenario::from_text(SCENARIO, &imported.scenario, &files, &[])?;
+    let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
+    warnings::before_runs(&plan.strategies).iter().for_each(warn);
+    std::fs::create_dir_all(&args.out).map_err(|error| {
+        let problem = Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()));
+        Failure::machine(problem)
+    })?;
+    // The scenario last: where it is, the import is whole.
+    let all = [(REPORT, Some(&imported.report)), (WORK_MODEL, imported.workmodel.as_ref())];
+    for (name, text) in all.into_iter().chain([(SCENARIO, Some(&imported.scenario))]) {
+        if let Some(text) = text {
+            write_text(&args.out.join(name), text).map_err(Failure::machine)?;
+        }
+    }
+    let first = &plan.strategies[0].description;
+    print(&format!(
+        "{}: services {}, clusters {}, links {}; {} has what was assumed and what became of every field\n",
+        args.out.join(SCENARIO).display(),
+        first.application.services.len(),
+        first.clusters.len(),
+        first.links.len(),
+        args.out.join(REPORT).display(),
+    ))?;
+    Ok(Code::Ok)
+}
+
+fn options(args: &Args) -> Checked<Options> {
+    let mut inputs: Vec<Input> =
+        args.path.iter().map(|path| Input { path: path.clone(), cluster: None }).collect();
+    for text in &args.cluster {
+        let Some((name, path)) =
+            text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty())
+        else {
+            let problem = Problem::new(format!("--cluster `{text}` is not understood"));
+            return Err(problem.help("write NAME=PATH, as in cloud=manifests/cloud").into());
+        };
+        inputs.push(Input { path: PathBuf::from(path), cluster: Some(name.to_owned()) });
+    }
+    let name = args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported");
+    Ok(Options {
+        name: name.to_owned(),
+        inputs,
+        nodes: args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?,
+        links: args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?,
+        users: args.users.iter().map(|it| Users::parse(it)).collect::<Checked<_>>()?,
+        allow: args.allow.clone(),
+    })
+}
+
+/// Refuses a directory that holds something other than an earlier import.
+fn refuse_foreign(path: &Path, force: bool) -> Checked<()> {
+    let is_own = std::fs::read_to_string(path.join(SCENARIO)).is_ok_and(|text| text.starts_with(BEGIN));
+    let is_empty = match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if force || is_own || is_empty {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("`{}` is no directory of an earlier import", path.display()));
+    Err(problem.help("--out names a new or empty directory; --force writes beside what is there").into())
+}

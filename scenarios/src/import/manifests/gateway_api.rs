@@ -1,0 +1,184 @@
+//! Routes of the Gateway API: HTTPRoute and GRPCRoute.
+//!
+//! # Models
+//! A route of a Service (`parentRefs` of kind Service, as in GAMMA) is one of the mesh; one of a Gateway says which service
+//! users request, as a VirtualService of a gateway does.
+//!
+//! # Assumptions
+//! `PathPrefix` compares whole elements of a path, a scenario's prefix its letters. Effect: `/a` takes `/ab`, too.
+//!
+//! # Source
+//! Gateway API 1.3, `gateway.networking.k8s.io/v1`; Istio's use of it.
+
+use super::model::Model;
+use super::node::Node;
+use super::object::Object;
+use super::translate::put;
+use toml::{Table, Value};
+
+const GROUP: &str = "gateway.networking.k8s.io";
+
+/// Gives services their routes, and the model the services that users are led to.
+pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
+    for object in objects.iter().filter(|it| it.is(GROUP, "HTTPRoute") || it.is(GROUP, "GRPCRoute")) {
+        if object.root.fate().is_some() {
+            continue;
+        }
+        let Some(spec) = object.root.child("spec") else {
+            object
+                .root
+                .wrong(format!("a {} without a spec", object.kind), "write spec: with parentRefs and rules");
+            continue;
+        };
+        let rules = spec.child("rules").map(Node::items).unwrap_or_default();
+        for parent in spec.child("parentRefs").map(Node::items).unwrap_or_default() {
+            parent.used();
+            let word = |key: &str| parent.child(key).and_then(Node::text);
+            match word("kind").unwrap_or("Gateway") {
+                "Gateway" => rules.iter().for_each(|it| ingress(object, it, model)),
+                "Service" => {
+                    let namespace = word("namespace").unwrap_or(object.namespace());
+                    match model.of_host(word("name").unwrap_or_default(), namespace) {
+                        Some(service) => of_service(object, parent, rules, service, model),
+                        None => parent.matters("no Service of these manifests has this name"),
+                    }
+                }
+                _ => parent.matters("routes are of Gateways and Services"),
+            }
+        }
+    }
+    model.ingress.sort_unstable();
+    model.ingress.dedup();
+}
+
+fn ingress(object: &Object, rule: &Node, model: &mut Model<'_>) {
+    rule.child("matches").into_iter().for_each(Node::used);
+    rule.child("name").into_iter().for_each(|it| it.harmless("a name for logs"));
+    for node in rule.child("filters").map(Node::items).unwrap_or_default() {
+        match node.child("type").and_then(Node::text) {
+            Some("URLRewrite") => node.used(),
+            _ => node.matters("of a gateway's filters, rewrites alone are taken over"),
+        }
+    }
+    for (node, service) in backends(object, rule, model) {
+        match service {
+            Some(service) => model.ingress.push(service),
+            None => node.matters("no Service of these manifests has this name"),
+        }
+    }
+}
+
+/// What a rule leads to.
+fn backends<'a>(object: &Object, rule: &'a Node, model: &Model<'_>) -> Vec<(&'a Node, Option<usize>)> {
+    let listed = rule.child("backendRefs").map(Node::items).unwrap_or_default();
+    let each = listed.iter().map(|it| {
+        it.child("port").into_iter().for_each(|it| it.harmless("a service has one port"));
+        ["kind", "group"].into_iter().filter_map(|key| it.child(key)).for_each(Node::used);
+        let namespace = it.child("namespace").and_then(Node::text).unwrap_or(object.namespace());
+        let name = it.child("name").and_then(Node::text).unwrap_or_default();
+        (it, model.of_host(name, namespace))
+    });
+    each.collect()
+}
+
+fn of_service(object: &Object, parent: &Node, rules: &[Node], own: usize, model: &mut Model<'_>) {
+    let routes: Vec<Value> =
+        rules.iter().flat_map(|it| routes(object, it, own, model)).map(Value::Table).collect();
+    let table = &mut model.services[own].table;
+    match table.contains_key("routes") {
+        true => parent.matters("another object has routes for this Service"),
+        false => {
+            table.insert("routes".to_owned(), Value::Array(routes));
+        }
+    }
+}
+
+/// A rule, once for each of its matches.
+fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Table> {
+    rule.child("name").into_iter().for_each(|it| it.harmless("a name for logs"));
+    let mut common = Table::new();
+    if let Some(time) = rule.get("timeouts.request").and_then(Node::time) {
+        put(&mut common, "timeout", Value::String(time.to_string()));
+    }
+    for node in rule.child("filters").map(Node::items).unwrap_or_default() {
+        filter(node, &mut common);
+    }
+    let mut destinations = Vec::new();
+    for (node, service) in backends(object, rule, model) {
+        let mut destination = Table::new();
+        match service {
+            Some(service) if service == own => {}
+            Some(service) => {
+                put(&mut destination, "service", Value::String(model.services[service].name.clone()));
+            }
+            None => node.matters("no Service of these manifests has this name"),
+        }
+        if let Some(weight) = node.child("weight").and_then(Node::whole) {
+            put(&mut destination, "weight", Value::Integer(i64::from(weight)));
+        }
+        destinations.push(Value::Table(destination));
+    }
+    let is_itself = destinations.len() == 1 && destinations[0].get("service").is_none();
+    if !destinations.is_empty() && !is_itself {
+        common.insert("destinations".to_owned(), Value::Array(destinations));
+    }
+    let matches = rule.child("matches").map(Node::items).unwrap_or_default();
+    let mut all: Vec<Table> = matches.iter().map(|it| condition(it, common.clone())).collect();
+    if matches.is_empty() {
+        all.push(common);
+    }
+    all
+}
+
+fn filter(node: &Node, route: &mut Table) {
+    match node.child("type").and_then(Node::text) {
+        Some("URLRewrite") => {
+            let path = node.get("urlRewrite.path");
+            path.and_then(|it| it.child("type")).into_iter().for_each(Node::used);
+            let prefix =
+                path.and_then(|it| it.child("replacePrefixMatch").or_else(|| it.child("replaceFullPath")));
+            if let Some(uri) = prefix.and_then(Node::text) {
+                put(route, "rewrite.uri", Value::String(uri.to_owned()));
+            }
+        }
+        Some("RequestRedirect") => {
+            let code = node.get("requestRedirect.statusCode").and_then(Node::whole).unwrap_or(302);
+            put(route, "redirect.redirect_code", Value::Integer(i64::from(code)));
+        }
+        _ => node.matters("of filters, rewrites and redirects alone are taken over"),
+    }
+}
+
+fn condition(node: &Node, mut route: Table) -> Table {
+    let mut compare = |path: &str, kind: Option<&str>, value: Option<&Node>| {
+        let Some(text) = value.and_then(Node::text) else { return };
+        let how = match kind {
+            Some("PathPrefix") => "prefix",
+            Some("RegularExpression") => "regex",
+            _ => "exact",
+        };
+        put(&mut route, &format!("{path}.{how}"), Value::String(text.to_owned()));
+    };
+    let kind = |it: &Node| it.child("type").and_then(Node::text).map(str::to_owned);
+    if let Some(path) = node.child("path") {
+        compare("uri", Some(kind(path).as_deref().unwrap_or("PathPrefix")), path.child("value"));
+    }
+    match node.child("method") {
+        // Of gRPC: a service and a method, which make the path.
+        Some(method) if matches!(method.value, super::node::Value::Map(_)) => {
+            method.matters("write the path of the method, as an HTTPRoute");
+        }
+        Some(method) => compare("method", None, Some(method)),
+        None => {}
+    }
+    for (yaml, toml) in [("headers", "headers"), ("queryParams", "query_params")] {
+        for it in node.child(yaml).map(Node::items).unwrap_or_default() {
+            let name = it.child("name").and_then(Node::text).unwrap_or_default().to_owned();
+            match name.contains('.') {
+                true => it.matters("a name with a dot is no key of a scenario's path"),
+                false => compare(&format!("{toml}.{name}"), kind(it).as_deref(), it.child("value")),
+            }
+        }
+    }
+    route
+}

@@ -1,0 +1,129 @@
+//! Manifests of Kubernetes, Istio and Liqo to a scenario, and what became of each of their fields.
+//!
+//! # Models
+//! Files become trees of values ([`yaml`]), of which each reader takes what it knows (`services`, `workloads`,
+//! `destination_rules`, `virtual_services`, `gateway_api`, `autoscalers`, `access`, `nodes`, `liqo`, `config_maps`) and says so in the value. What no
+//! manifest holds comes from options, and is an error where it is missing. When all is done the report looks at every value:
+//! used; ignored and harmless, with the reason; or ignored although results hang on it, which is an error unless it is allowed.
+//!
+//! # Assumptions
+//! Pods of one API server are told apart by the label `topology.kubernetes.io/zone` of the nodes that they require, as in
+//! FLUIDOS-MESH's manifests. Effect: Deployments without it need `--cluster`.
+//! Without a work model a service takes 1 ms of CPU and calls nobody. The report names each.
+//!
+//! # Source
+//! The API references of Kubernetes 1.33, Istio 1.26, the Gateway API 1.3 and Liqo 1.0; fields and kinds as they occur in public repositories.
+
+mod access;
+mod autoscalers;
+mod config_maps;
+mod destination_rules;
+mod gateway_api;
+mod harmless;
+mod liqo;
+mod model;
+mod node;
+mod nodes;
+mod object;
+mod options;
+mod report;
+mod scenario;
+mod services;
+mod translate;
+mod virtual_services;
+mod workloads;
+mod write;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use object::Input;
+pub use options::{Link, Nodes, Options, Users};
+pub use write::BEGIN;
+
+use crate::problem::Checked;
+use model::Model;
+use object::{Found, Object};
+use std::collections::BTreeMap;
+
+/// What manifests come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The scenario, as TOML.
+    pub scenario: String,
+    /// The work model beside it, `workmodel.json`.
+    pub workmodel: Option<String>,
+    /// What became of every object and field, as Markdown.
+    pub report: String,
+}
+
+/// Reads manifests and writes what they come to.
+///
+/// # Errors
+/// If a manifest cannot be read or is wrong, an option is missing, or something is ignored on which results hang and that is
+/// not allowed: each with its file and line.
+pub fn import(options: &Options) -> Checked<Imported> {
+    let found = object::read(&options.inputs)?;
+    mark_repeated(&found);
+    let mut model = Model { services: services::collect(&found.objects), ..Model::default() };
+    config_maps::apply(&found.objects, &mut model)?;
+    destination_rules::apply(&found.objects, &mut model);
+    workloads::collect(&found.objects, only_cluster(options), &mut model);
+    autoscalers::apply(&found.objects, &mut model);
+    let called = config_maps::called(&model);
+    virtual_services::apply(&found.objects, &mut model, &called);
+    gateway_api::apply(&found.objects, &mut model);
+    access::apply(&found.objects, &mut model);
+    nodes::apply(&found.objects, &mut model);
+    liqo::apply(&found.objects, &mut model);
+    // What is wrong in a file is said before what is missing beside it.
+    report::Report::new(&found)?;
+    let has_routes = model.services.iter().any(|it| it.table.contains_key("routes"));
+    let has_mesh = has_routes || found.objects.iter().any(|it| it.group.ends_with(".istio.io"));
+    let scenario = scenario::write(options, &mut model, has_mesh)?;
+    let report = report::Report::new(&found)?;
+    report.judge(&options.allow)?;
+    let text = report.text(&model.assumed);
+    Ok(Imported { scenario, workmodel: model.workmodel, report: text })
+}
+
+/// The cluster of objects that name none, if the options know one alone.
+fn only_cluster(options: &Options) -> Option<&str> {
+    let named = options.nodes.iter().map(|it| it.cluster.as_str());
+    let mut names: Vec<&str> =
+        named.chain(options.inputs.iter().filter_map(|it| it.cluster.as_deref())).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// Objects that are there twice: what all clusters have is taken once, and what one has twice is an error.
+fn mark_repeated(found: &Found) {
+    let mut first: BTreeMap<(&str, &str, &str, &str, Option<&str>), &Object> = BTreeMap::new();
+    for it in found.objects.iter().filter(|it| harmless::is_known(it)) {
+        let is_of_a_cluster = workloads::is_workload(it) || it.group == "autoscaling" || it.is("", "Node");
+        let cluster = it.cluster.as_deref().filter(|_| is_of_a_cluster);
+        let key = (it.group.as_str(), it.kind.as_str(), it.namespace(), it.name.as_str(), cluster);
+        let Some(known) = first.get(&key) else {
+            first.insert(key, it);
+            continue;
+        };
+        let at = known.first_line();
+        if is_of_a_cluster || known.cluster == it.cluster {
+            it.root.wrong(
+                format!("{} is there twice", it.title()),
+                format!("the first is at {at}: take one out"),
+            );
+        } else if it.root.says_the_same(&known.root) {
+            it.root.harmless(format!("other clusters have the same, {at}"));
+        } else {
+            it.root.matters(format!(
+                "a scenario has one for all clusters: that of {at}, which says something else"
+            ));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Manifests of the FLUIDOS-MESH demonstration, as they are published, no line edited.
+//!
+//! Their folder lies beside the workspace (or where `MESHSIM_SHARED` says) and is no part of the
+//! product; without it each test says that it is skipped.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
+
+use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
+use meshsim_scenarios::import::manifests::{Imported, Input, Link, Nodes, Options, Users, import};
+use meshsim_scenarios::problem::Problems;
+use meshsim_scenarios::scenario::Scenario;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The folder, or nothing where it is missing.
+fn shared(test: &str, folder: &str) -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let root = std::env::var_os("MESHSIM_SHARED").map_or(default, PathBuf::from).join(folder);
+    if !root.is_dir() {
+        println!("skipped: {test}, for want of {}", root.display());
+        return None;
+    }
+    Some(root)
+}
+
+fn options(path: PathBuf, [cloud, edge]: [&str; 2]) -> Options {
+    Options {
+        name: "imported".to_owned(),
+        inputs: vec![Input { path, cluster: None }],
+        nodes: vec![
+            Nodes::parse(&format!("{cloud}=2x16")).unwrap(),
+            Nodes::parse(&format!("{edge}=1x16")).unwrap(),
+        ],
+        links: vec![Link::parse(&format!("{cloud}:{edge}=160ms")).unwrap()],
+        users: vec![Users::parse(&format!("{edge}=50/s")).unwrap()],
+        allow: Vec::new(),
+    }
+}
+
+fn opened(imported: &Imported) -> Result<Scenario, Problems> {
+    let workmodel = imported.workmodel.as_deref().map(|text| ("workmodel.json", text));
+    let files: Vec<(&str, &str)> = workmodel.into_iter().collect();
+    let scenario = Scenario::from_text("scenario.toml", &imported.scenario, &files, &[])?;
+    ComparisonPlan::new(&scenario, &Choice::default())?;
+    Ok(scenario)
+}
+
+/// The values of a scenario by their paths.
+fn leaves(table: &Table) -> BTreeMap<String, String> {
+    fn add(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Table(table) => {
+                table.iter().for_each(|(key, value)| add(&format!("{path}.{key}"), value, all));
+            }
+            other => {
+                all.insert(path.trim_start_matches('.').to_owned(), other.to_string());
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    add("", &Value::Table(table.clone()), &mut all);
+    all
+}
+
+#[test]
+fn the_demonstration_imports_to_what_the_library_says_of_it() {
+    let Some(root) = shared("the_demonstration_imports", "reference/istio-for-liqo/mubench-app") else {
+        return;
+    };
+    let imported = import(&options(root, ["cloud", "edge1"])).unwrap();
+    opened(&imported).unwrap();
+    assert!(imported.workmodel.is_some());
+    let mut own = leaves(&imported.scenario.parse().unwrap());
+    let library = Scenario::open("fluidos-mesh-hpa", &[]).unwrap();
+    let mut known = leaves(&library.expanded().unwrap().parse().unwrap());
+    own.remove("strategy");
+    known.remove("strategy");
+    // Every value that one has and the other has not, with the reason.
+    let differences = [
+        ("name", "its own"),
+        ("description", "no manifest has one"),
+        ("run.duration", "no manifest says how long a run is"),
+        ("run.warm_up", "no manifest says how long a run is"),
+        ("run.replications", "no manifest says how often"),
+        ("run.seed", "no manifest has one"),
+        ("run.baseline", "no manifest has strategies"),
+        ("run.time_series", "no manifest says what is written"),
+        ("application.workmodel", "the ConfigMap's, as it is"),
+        ("cell.cpu_scale", "fitted to the demonstration's mean, by `meshsim calibrate`"),
+        ("pods.image_size", "assumed in the library"),
+        (
+            "pods.readiness_probe.enabled",
+            "the Deployments have no probe; the library has Kubernetes' period for one",
+        ),
+        ("clusters.cloud.services", "a list of all"),
+        ("clusters.edge1.services", "all, as the library's strategy `all`: manifests are of one state"),
+        ("links.edge1-cloud.between", "the name of a link has no meaning"),
+        ("links.edge1-cloud.rtt", "the name of a link has no meaning"),
+        ("links.edge1-cloud.bandwidth", "the name of a link has no meaning"),
+        ("links.edge1-cloud.mtu", "Liqo's tunnel, which no manifest here describes"),
+        ("links.edge1-cloud.tunnel_overhead", "Liqo's tunnel, which no manifest here describes"),
+        ("links.cloud-edge1.between", "the name of a link has no meaning"),
+        ("links.cloud-edge1.rtt", "the name of a link has no meaning"),
+        ("links.cloud-edge1.bandwidth", "the name of a link has no meaning"),
+        ("mesh.data_plane", "the library's is the default"),
+        ("mesh.istio_version", "no manifest says the release"),
+        ("mesh.traffic_policy.load_balancer.simple", "the default, which the rules do not say"),
+        (
+            "mesh.traffic_policy.outlier_detection.interval",
+            "the rules say 30s; the library's default of 10s differs and nothing is ejected of two endpoints",
+        ),
+        ("mesh.traffic_policy.outlier_detection.base_ejection_time", "the rules say the default"),
+        ("users.edge1.users", "no manifest says how many there are"),
+        ("users.edge1.access.rtt", "no manifest says how they come in"),
+        ("users.edge1.access.bandwidth", "no manifest says how they come in"),
+    ];
+    let replicas = |path: &str| path.contains(".replicas.") && !path.ends_with(".s0");
+    for (path, value) in own.iter().filter(|(path, _)| replicas(path)) {
+        assert_eq!(value, "1", "{path}: the work model's number");
+    }
+    let differs = |path: &String| own.get(path) != known.get(path) && !replicas(path);
+    let mut paths: Vec<&String> = own.keys().chain(known.keys()).filter(|path| differs(path)).collect();
+    paths.sort();
+    paths.dedup();
+    let mut expected: Vec<&str> = differences.iter().map(|(path, _)| *path).collect();
+    expected.sort_unstable();
+    assert_eq!(paths, expected, "{}", imported.scenario);
+    for (path, value) in [
+        ("application.cpu_limit", "\"1000m\""),
+        ("application.cpu_request", "\"1000m\""),
+        ("hpa.max_replicas", "10"),
+        ("pods.termination_grace_period", "\"3s\""),
+        ("clusters.edge1.replicas.s0", "2"),
+        ("users.edge1.service", "\"s0\""),
+        ("links.cloud-edge1.rtt", "\"160ms\""),
+    ] {
+        assert_eq!(own.get(path).map(String::as_str), Some(value), "{path}");
+    }
+    assert!(imported.report.contains("GMATest.jmx"), "files that are no YAML are named");
+}
+
+#[test]
+fn the_sample_imports_with_an_assumed_cell() {
+    let Some(root) = shared("the_sample_imports", "reference/istio-for-liqo/sample-app") else { return };
+    let imported = import(&options(root, ["consumer", "provider1"])).unwrap();
+    opened(&imported).unwrap();
+    assert_eq!(imported.workmodel, None);
+    assert!(imported.report.contains("the cell of `s0`"), "{}", imported.report);
+    let own = leaves(&imported.scenario.parse().unwrap());
+    for (path, value) in [
+        ("services.s0.namespace", "\"fluidosmesh\""),
+        ("services.s0.traffic_policy.outlier_detection.consecutive_5xx_errors", "7"),
+        ("clusters.provider1.services", "[\"s0\"]"),
+        ("users.provider1.service", "\"s0\""),
+        ("hpa.metrics", "[{ resource = \"cpu\", utilization = 60 }]"),
+    ] {
+        assert_eq!(own.get(path).map(String::as_str), Some(value), "{path}\n{}", imported.scenario);
+    }
+}
