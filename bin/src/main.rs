@@ -54,6 +54,12 @@ enum Command {
     Import(commands::import::Args),
     /// Check a scenario without running it
     Check(commands::check::Args),
+    /// Say what a report owes its readers, from a scenario or from results
+    Describe(commands::describe::Args),
+    /// Say what a key of a scenario is: its unit, range, default, source, and the keys below it
+    Explain(commands::explain::Args),
+    /// Print the JSON Schema of scenarios, for editors
+    Schema,
     /// List the library scenarios, or print one
     Library(commands::library::Args),
     /// Write a first scenario of one's own, to be changed
@@ -90,6 +96,9 @@ fn exec(command: &Command) -> Outcome<Code> {
         Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Import(args) => commands::import::exec(args),
         Command::Check(args) => commands::check::exec(args),
+        Command::Describe(args) => commands::describe::exec(args),
+        Command::Explain(args) => commands::explain::exec(args),
+        Command::Schema => commands::schema::exec(),
         Command::Library(args) => commands::library::exec(args),
         Command::Init(args) => commands::init::exec(args),
         Command::Completions(args) => commands::completions::exec(args, Arguments::command()),

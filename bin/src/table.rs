@@ -1,6 +1,8 @@
 //! A comparison as a table for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use meshsim_scenarios::analysis::figure::{Column, Dimension, Figure};
+use meshsim_scenarios::analysis::figures::CATALOGUE;
 use meshsim_scenarios::analysis::objectives::Judged;
 use meshsim_scenarios::analysis::summary::{Requests, Strategy, Summary, UserGroup};
 use meshsim_scenarios::analysis::value::Value;
@@ -62,7 +64,7 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         ];
         row.extend(some_in_flight.then(|| format!("{:.2} %", in_flight(it) * 100.0)));
         row.extend(some_try_again.then(|| attempts(&it.requests)));
-        row.extend(verbose.then(|| number(it.dashboard_p90_ms.value, 1)));
+        row.extend(verbose.then(|| number(it.figure("dashboard_p90_ms").map_or(f64::NAN, |it| it.value), 1)));
         rows.push(row);
     }
     align(&rows)
@@ -204,8 +206,8 @@ fn group_table(
 
 /// CPU time per second of the pods of an application.
 fn cores_of(strategy: &Strategy, application: &str) -> String {
-    let cpu = strategy.application_cpu_seconds_per_second.get(application);
-    cpu.map_or_else(|| "-".to_owned(), |it| number(it.value, 2))
+    let cpu = strategy.by("application_cpu_seconds_per_second", Dimension::Application);
+    cpu.get(application).map_or_else(|| "-".to_owned(), |it| number(it.value, 2))
 }
 
 /// The application, the users and the kind of request of a row of a table.
@@ -254,45 +256,32 @@ fn in_flight(it: &Strategy) -> f64 {
 }
 
 fn traffic_table(summary: &Summary) -> String {
+    let cpu = |it: &Strategy| -> BTreeMap<String, f64> {
+        let all = it.by_cluster("cpu_seconds_per_second").into_iter();
+        all.map(|(cluster, cores)| (cluster.to_owned(), cores.value)).collect()
+    };
     // A strategy may have clusters that the first one does not.
-    let clusters: BTreeSet<&String> =
-        summary.strategies.iter().flat_map(|it| it.cpu_seconds_per_second.keys()).collect();
-    let head = [
-        "strategy",
-        "calls",
-        "crossings",
-        "returns",
-        "TCP rounds",
-        "connect ms",
-        "CPU ms",
-        "kB between clusters",
-        "on the wire",
-    ];
+    let clusters: BTreeSet<String> = summary.strategies.iter().flat_map(|it| cpu(it).into_keys()).collect();
+    let columns = || CATALOGUE.iter().filter_map(|it| Some((it, it.column.as_ref()?)));
     // By cluster, as far as a line can be read.
     let apart = clusters.len() <= CLUSTERS_SHOWN;
-    let cpu = clusters.iter().map(|cluster| format!("CPU {cluster}")).filter(|_| apart);
-    let cpu = cpu.chain((!apart).then(|| format!("CPU {} clusters", clusters.len())));
-    let mut rows = vec![head.map(str::to_owned).into_iter().chain(cpu).collect()];
+    let cpu_heads = clusters.iter().map(|cluster| format!("CPU {cluster}")).filter(|_| apart);
+    let cpu_heads = cpu_heads.chain((!apart).then(|| format!("CPU {} clusters", clusters.len())));
+    let heads = columns().map(|(_, column)| column.head.to_owned());
+    let mut rows = vec![std::iter::once("strategy".to_owned()).chain(heads).chain(cpu_heads).collect()];
     for it in &summary.strategies {
-        let bytes = &it.cross_cluster_bytes_per_request;
-        let mut row = vec![
-            it.name.clone(),
-            number(it.calls_per_request.value, 3),
-            number(it.crossings_per_request.value, 3),
-            number(it.returns_per_request.value, 3),
-            number(it.rounds_per_request.value, 3),
-            number(it.connect_ms_per_request.value, 2),
-            number(it.cpu_demand_ms_per_request.value, 1),
-            number(bytes.payload.value / 1000.0, 2),
-            number(bytes.wire.value / 1000.0, 2),
-        ];
-        let cpu = |cluster: &&String| it.cpu_seconds_per_second.get(*cluster);
+        let cell = |(figure, column): (&Figure, &Column)| {
+            let value = it.figure(figure.name).map_or(f64::NAN, |it| it.value);
+            number(value / column.per, column.digits)
+        };
+        let mut row = vec![it.name.clone()];
+        row.extend(columns().map(cell));
+        let cpu = cpu(it);
         if apart {
-            row.extend(
-                clusters.iter().map(|name| cpu(name).map_or("-".to_owned(), |it| number(it.value, 2))),
-            );
+            let cores = |cluster: &String| cpu.get(cluster).map_or("-".to_owned(), |&it| number(it, 2));
+            row.extend(clusters.iter().map(cores));
         } else {
-            row.push(number(it.cpu_seconds_per_second.values().map(|it| it.value).sum(), 2));
+            row.push(number(cpu.values().sum(), 2));
         }
         rows.push(row);
     }

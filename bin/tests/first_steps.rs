@@ -208,7 +208,7 @@ fn each_group_of_users_has_rows_of_its_own_and_clusters_say_who_serves_whom() {
         assert!((crossings / counted - 1.0).abs() < 0.02, "{crossings} and {counted}");
     }
     let metrics = std::fs::read_to_string(out.join("metrics.csv")).unwrap();
-    assert!(metrics.contains("s0-s3,users.edge2.latency_ms.p95,"), "{metrics}");
+    assert!(metrics.contains("s0-s3,latency_ms.p95,ms,,,,,edge2,,,,"), "{metrics}");
     let histogram = std::fs::read_to_string(out.join("user_histogram.csv")).unwrap();
     assert!(
         histogram.starts_with("strategy,users,lower_ms,upper_ms,count\ncloud-only,edge1,"),
@@ -238,99 +238,50 @@ fn a_sweep_of_lists_ends_with_its_best_point() {
     assert!(last.contains(" is fastest of 3: ") && last.contains("95 % interval"), "{last}");
 }
 
-/// A piece of the tutorial in its scenario: a table takes the place of the one of its name, a list goes on.
-fn with_piece(scenario: &str, piece: &str) -> String {
-    let sections = |text: &str| -> Vec<(String, String)> {
-        let mut sections = vec![(String::new(), String::new())];
-        for line in text.lines() {
-            if line.starts_with('[') {
-                sections.push((line.to_owned(), String::new()));
-            } else {
-                let body = &mut sections.last_mut().unwrap().1;
-                *body += line;
-                *body += "\n";
-            }
-        }
-        sections
-    };
-    let mut all = sections(scenario);
-    for (head, body) in sections(piece) {
-        match all.iter_mut().find(|(known, _)| *known == head && !head.starts_with("[[")) {
-            // What stands before the first table of a piece is of the first piece.
-            Some((_, known)) if !head.is_empty() || known.is_empty() => *known = body,
-            Some(_) => assert!(body.trim().is_empty(), "{body}"),
-            None => all.push((head, body)),
-        }
-    }
-    let section =
-        |(head, body): (String, String)| if head.is_empty() { body } else { format!("{head}\n{body}") };
-    all.into_iter().map(section).collect()
-}
-
-/// What a command of the tutorial says in a directory with its scenario: where it only checks, warnings and errors too.
-fn said_by(command: &str, directory: &std::path::Path) -> String {
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_meshsim")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let output =
-        Command::new("sh").args(["-c", command]).current_dir(directory).env("PATH", path).output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|it| text(&it));
-    assert!(!err.contains("panicked"), "{command}: {err}");
-    if command.starts_with("meshsim check") {
-        return err + &out;
-    }
-    assert!(output.status.success(), "{command}: {err}");
-    out
-}
-
-/// Its pieces, put together as it says, are right one after the other and come to the library's `shop`; its commands say
-/// what its tables show. `MESHSIM_TUTORIAL=write` writes down all that they say now.
 #[test]
-fn the_tutorial_is_true() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tutorial.md");
-    let tutorial = std::fs::read_to_string(file).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("shop.toml");
-    let (mut scenario, mut said, mut now) = (String::new(), None, String::new());
-    let mut parts = tutorial.split("```");
-    now += parts.next().unwrap();
-    // A block and the text behind it, in turn.
-    while let Some(block) = parts.next() {
-        let (kind, body) = block.split_once('\n').unwrap();
-        let body = match kind {
-            "toml" => {
-                scenario = with_piece(&scenario, body);
-                std::fs::write(&path, &scenario).unwrap();
-                let checked = meshsim(&["check", path.to_str().unwrap()]);
-                assert!(checked.status.success(), "{body}: {}", String::from_utf8_lossy(&checked.stderr));
-                body.to_owned()
-            }
-            "sh" => {
-                said = Some(said_by(body.trim_end(), directory.path()));
-                body.to_owned()
-            }
-            "text" => said.take().unwrap_or_else(|| panic!("no command says {body}")),
-            _ => panic!("a block of `{kind}`"),
-        };
-        now += &format!("```{kind}\n{}\n```{}", body.trim_end(), parts.next().unwrap());
-    }
-    if std::env::var("MESHSIM_TUTORIAL").is_ok_and(|it| it == "write") {
-        std::fs::write(file, &now).unwrap();
-    }
-    // Sentences may be said otherwise; rows of tables are what was simulated.
-    let rows = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| line.contains("  ")).map(|it| it.trim_end().to_owned()).collect()
+fn a_key_is_explained_and_an_unknown_one_is_told_what_is_near() {
+    let said = text(&meshsim(&["explain", "links.edge1-cloud.jitter"]).stdout);
+    assert!(said.starts_with("links.NAME.jitter: ") && said.contains("0s to 10 years"), "{said}");
+    assert!(refusal(&["explain", "links.a.jiter"]).contains("did you mean `links.NAME.jitter`?"));
+    let schema: serde_json::Value = serde_json::from_slice(&meshsim(&["schema"]).stdout).unwrap();
+    assert!(schema["properties"]["strategy"]["items"]["properties"]["set"].is_object());
+    assert!(!schema.to_string().contains("\"null\""));
+}
+
+#[test]
+fn every_value_says_where_it_comes_from() {
+    let arguments = ["check", "fluidos-mesh", "--resolved", "--strategy", "s0", "--set", "run.seed=9"];
+    let said = text(&meshsim(&arguments).stdout);
+    let line =
+        |path: &str| said.lines().find(|it| it.starts_with(path)).unwrap_or_else(|| panic!("{path}: {said}"));
+    assert!(line("run.seed ").ends_with("--set"), "{said}");
+    assert!(line("pods.pre_stop ").ends_with("default"), "{said}");
+    assert!(line("clusters.edge1.services ").contains("(strategy `s0`)"), "{said}");
+    assert!(line("links.edge1-cloud.rtt ").contains("fluidos-mesh.toml:"), "{said}");
+}
+
+/// All items of STRESS-DES, from a scenario and from results.
+#[test]
+fn a_study_is_described() {
+    let described = |of: &str| {
+        let output = meshsim(&["describe", "--stress", of]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
     };
-    let (shown, now) = (rows(&tutorial), rows(&now));
-    for (shown, now) in shown.iter().zip(&now) {
-        assert_eq!(shown, now, "docs/tutorial.md: MESHSIM_TUTORIAL=write brings it up to date");
-    }
-    assert_eq!(shown.len(), now.len());
-    let compared = |scenario: &str| {
-        let short = ["--replications", "1", "--set", "run.duration=20s", "--set", "run.warm_up=0s"];
-        let output = meshsim(&[&["compare", scenario, "--json", "-q"], &short[..]].concat());
-        let mut json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        json["run"]["scenario_sha256"].take();
-        json
-    };
-    assert_eq!(compared(path.to_str().unwrap()), compared("shop"));
+    let of_scenario = described("fluidos-mesh");
+    assert_eq!(of_scenario.matches("\n### ").count(), 24, "{of_scenario}");
+    assert!(of_scenario.contains("set") && of_scenario.contains("`s0-s3`"), "{of_scenario}");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let short = ["--replications", "2", "--set", "run.duration=20s", "--quiet", "--out", out];
+    let strategies = ["--strategy", "cloud-only", "--strategy", "all"];
+    assert!(meshsim(&[&["compare", "fluidos-mesh"], &short[..], &strategies[..]].concat()).status.success());
+    let of_results = described(out);
+    assert!(of_results.contains("2 independent replications"), "{of_results}");
+    assert!(
+        of_results.contains("meshsim compare scenario.toml") && of_results.contains("SHA-256"),
+        "{of_results}"
+    );
+    assert!(!of_results.contains("- `s0-s3`:"), "{of_results}");
 }

@@ -241,7 +241,7 @@ fn names_do_nothing_to_a_terminal_or_a_spreadsheet() {
     assert!(text(&output.stderr).contains("a\\u001b[31m.toml"), "{}", text(&output.stderr));
 }
 
-/// Every scenario of the library, its first strategy, the long ones for a minute.
+/// Every scenario of the library, its first strategy, the long ones for a minute, the largest for a second.
 #[test]
 fn results_are_made_again_to_the_byte_from_what_lies_beside_them() {
     let list = text(&meshsim(&["library"]).stdout);
@@ -249,7 +249,6 @@ fn results_are_made_again_to_the_byte_from_what_lies_beside_them() {
         .lines()
         .take_while(|line| !line.contains("a suite: validate"))
         .filter_map(|line| line.split(' ').next().map(str::to_owned))
-        .filter(|name| name != "metro")
         .collect();
     assert!(scenarios.len() > 20, "{scenarios:?}");
     let again = |name: &String| {
@@ -258,7 +257,14 @@ fn results_are_made_again_to_the_byte_from_what_lies_beside_them() {
         let path = out.to_str().unwrap();
         let minute = ["--set", "run.duration=60s"];
         let is_long = ["fluidos-mesh", "fluidos-testbed", "multi-edge", "metro-ci"].contains(&name.as_str());
-        let more = if is_long { &minute[..] } else { &[] };
+        let second = ["--set", "run.duration=1s", "--set", "run.warm_up=0s"];
+        let more = if name == "metro" {
+            &second[..]
+        } else if is_long {
+            &minute[..]
+        } else {
+            &[]
+        };
         let run = meshsim(&[&["run", name, "--replications", "1", "--quiet", "--out", path], more].concat());
         assert!(run.status.success(), "{name}: {}", text(&run.stderr));
         let rerun = meshsim(&["rerun", path, "--threads", "2", "--quiet"]);
@@ -296,4 +302,35 @@ fn results_that_were_changed_are_not_the_same() {
     std::fs::write(out.join("scenario.toml"), "").unwrap();
     let said = text(&rerun().stderr);
     assert!(said.contains("scenario.toml` is not the file that the results come from"), "{said}");
+}
+
+/// The files of all values of an axis lie beside the results, wherever the scenario was.
+#[test]
+fn a_sweep_over_files_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let body = |kb: u32| {
+        format!(
+            "{{\"s0\": {{\"internal_service\": {{\"loader\": {{\"sleep_stress\": {{\"run\": false}}, \
+             \"mean_response_size\": {kb}}}}}}}}}"
+        )
+    };
+    file("small.json", &body(1));
+    file("large.json", &body(40));
+    let scenario = "[application]\nworkmodel = \"small.json\"\n[clusters.a]\nnodes = [{ cores = \"4\" }]\n\
+                    services = \"all\"\n[users.u]\ncluster = \"a\"\nservice = \"s0\"\nrate = \"20/s\"\n";
+    file("own.toml", scenario);
+    let (own, out) = (folder.path().join("own.toml"), folder.path().join("out"));
+    let (own, path) = (own.to_str().unwrap(), out.to_str().unwrap());
+    let files = ["--set", "application.workmodel=small.json,large.json", "--set", "users.u.rate=10/s,20/s"];
+    let more = ["--set", "run.duration=5s", "--replications", "2", "--quiet", "--out", path];
+    let run = meshsim(&[&["sweep", own], &files[..], &more[..]].concat());
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert!(names(&out).contains(&"input-2.large.json".to_owned()), "{:?}", names(&out));
+    for name in ["small.json", "large.json", "own.toml"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let rerun = meshsim(&["rerun", path, "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    assert!(text(&rerun.stdout).contains("the same bytes in all"), "{}", text(&rerun.stdout));
 }

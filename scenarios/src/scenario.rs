@@ -3,10 +3,12 @@
 use crate::document::{Document, Setting};
 use crate::expanded::expanded;
 use crate::experiment::axes::{Axis, Combine};
+use crate::keys::{self, values};
 use crate::library;
 use crate::origin::{self, Origin};
 use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest};
 use crate::resolve::{self, Resolved, WorkModels};
+use crate::schema::spanned::Spanned;
 use crate::schema::sweep::Values;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -15,7 +17,6 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use toml::Spanned;
 
 /// A scenario: of the library, of a file or of texts.
 #[derive(Clone, Debug)]
@@ -232,6 +233,14 @@ impl Scenario {
         expanded(&self.document)
     }
 
+    /// Every value that holds under a strategy, or in the base, and where each comes from.
+    ///
+    /// # Errors
+    /// As [`Scenario::expanded`].
+    pub fn values(&self, strategy: Option<usize>) -> Checked<Vec<values::Resolved>> {
+        values::resolved(&self.document, strategy, &keys::json_schema())
+    }
+
     /// What its table `[sweep]` varies, with `more` axes: one of the same path replaces that of the file. Also which values
     /// are taken together, where the file says so.
     ///
@@ -279,11 +288,17 @@ impl Scenario {
     }
 
     /// Where the results of a command on it come from, which `settings` have changed; the command is in normal form.
+    /// `variants` are what it was run as too, as by a sweep: the files that they name are needed as well.
     ///
     /// # Errors
     /// As [`Scenario::expanded`].
-    pub fn origin(&self, command: Vec<String>, settings: &[Setting]) -> Checked<Origin> {
-        let named = self.named_files().concat();
+    pub fn origin(&self, command: Vec<String>, settings: &[Setting], variants: &[Self]) -> Checked<Origin> {
+        let mut named: Vec<String> = Vec::new();
+        for path in std::iter::once(self).chain(variants).flat_map(|it| it.named_files().concat()) {
+            if !named.contains(&path) {
+                named.push(path);
+            }
+        }
         let files =
             named.into_iter().filter_map(|path| Some((path.clone(), self.bytes(&path).ok()?))).collect();
         let settings = settings.iter().map(|it| format!("{}={}", it.path, it.value)).collect();

@@ -82,13 +82,14 @@ fn per_request_is_what_was_done_over_what_arrived() {
     let (_, _, summary) = outcome(Rows::Dropped, &[]);
     for it in &summary.strategies {
         let per_second = it.requests.offered as f64 / summary.run.simulated_seconds;
-        let calls = it.calls_per_request.value;
+        let calls = it.figure("calls_per_request").unwrap().value;
         assert!((calls - served(it) / per_second).abs() < 1e-3 * calls, "{}: {calls} calls", it.name);
-        let cells = sum(it.cpu_seconds_per_second.values()) - sum(it.proxy_cpu_seconds_per_second.values());
-        let cpu = it.cpu_demand_ms_per_request.value;
+        let cells = sum(it.by_cluster("cpu_seconds_per_second").values())
+            - sum(it.by_cluster("proxy_cpu_seconds_per_second").values());
+        let cpu = it.figure("cpu_demand_ms_per_request").unwrap().value;
         assert!((cpu - cells / per_second * 1e3).abs() < 1e-3 * cpu, "{}: {cpu} ms", it.name);
         // A try that is given up is done all the same, and another one is made.
-        let retries = it.retries_per_request.value;
+        let retries = it.figure("retries_per_request").unwrap().value;
         assert_eq!(retries > 0.02, it.name == "tries", "{}: {retries} retries", it.name);
         let right = match it.name.as_str() {
             "tries" => 1.0 + retries,
@@ -97,10 +98,14 @@ fn per_request_is_what_was_done_over_what_arrived() {
         };
         assert!((calls - right).abs() < 0.02, "{}: {calls} calls, not {right}", it.name);
         assert!((cpu / calls - 8.0).abs() < 0.3, "{}: {cpu} ms of CPU for {calls} calls", it.name);
-        let crossings = it.crossings_per_request.value;
+        let crossings = it.figure("crossings_per_request").unwrap().value;
         let copies = if it.name == "mirror" { 0.25 } else { 0.0 };
         assert!((crossings - copies).abs() < 0.02, "{}: {crossings} crossings", it.name);
-        assert!((it.cross_cluster_bytes_per_request.payload.value > 0.0) == (copies > 0.0), "{}", it.name);
+        assert!(
+            (it.figure("cross_cluster_bytes_per_request.payload").unwrap().value > 0.0) == (copies > 0.0),
+            "{}",
+            it.name
+        );
         let failed: u64 = it.requests.failed.values().sum();
         assert!(it.name != "timeout" || failed > it.requests.offered / 2, "{failed} failed");
     }

@@ -35,14 +35,14 @@ fn the_headline_comparison_says_what_the_readme_says() {
     for (name, exact) in
         [("cloud-only", 1.0), ("s0", 1.2), ("s0-s1", 0.99), ("s0-s2", 0.69), ("s0-s3", 0.57), ("all", 0.0)]
     {
-        let crossings = find(&summary, name).crossings_per_request.value;
+        let crossings = find(&summary, name).figure("crossings_per_request").unwrap().value;
         assert!((crossings - exact).abs() < 0.02, "{name}: {crossings}");
     }
     // The fitted row, and the shares that were measured with the mesh.
     let demonstration = find(&summary, "s0-s3");
     let mean = demonstration.latency_ms.mean.value;
     assert!((150.0..158.0).contains(&mean), "{mean}");
-    assert!((demonstration.dashboard_p90_ms.value - 400.0).abs() < 20.0);
+    assert!((demonstration.figure("dashboard_p90_ms").unwrap().value - 400.0).abs() < 20.0);
     let served = &demonstration.served_per_second;
     for (service, cluster, per_second) in
         [("s0", "edge1", 50.0), ("s2", "edge1", 15.0), ("s9", "cloud", 15.0), ("s5", "cloud", 4.5)]

@@ -65,18 +65,18 @@ fn locality_failover_depends_on_who_finds_out() {
     let per_replication = |strategy| failed(strategy) as f64 / f64::from(replications);
     // The requests of the second until proxies are told.
     assert_within(per_replication(readiness), 15.0..=45.0);
-    assert_within(readiness.crossings_per_request.value, 0.19..=0.21);
+    assert_within(readiness.figure("crossings_per_request").unwrap().value, 0.19..=0.21);
     // Nothing is ejected, and nobody goes elsewhere.
     assert_eq!(counted(default, "front", "ejections_enforced_total"), 0);
     assert!(counted(default, "front", "ejections_overflow") > 0);
     assert_within(failed_share(default), 0.18..=0.22);
     assert!(default.requests.failed["503 UF"] > default.requests.offered / 6);
-    assert!(default.crossings_per_request.value < 0.001);
+    assert!(default.figure("crossings_per_request").unwrap().value < 0.001);
     // Ejected for 60 and 120 s, each time until the next look, at most 10 s later; in between, a second
     // of failures.
     assert_eq!(counted(all, "front", "ejections_enforced_total"), 2 * u64::from(replications));
     assert_within(per_replication(all), 15.0..=60.0);
-    assert_within(all.crossings_per_request.value, 0.29..=0.34);
+    assert_within(all.figure("crossings_per_request").unwrap().value, 0.29..=0.34);
 }
 
 /// 60 requests/s for 33/s of capacity.
@@ -144,13 +144,13 @@ fn a_retry_storm_outlives_its_cause() {
     let summary = run("retry-storm", 2, &[]);
     let [none, retries, budget] = ["no-retries", "retries", "budget"].map(|name| find(&summary, name));
     assert!(failed_share(none) < 0.12);
-    assert!(none.retries_per_request.value < 1e-9);
+    assert!(none.figure("retries_per_request").unwrap().value < 1e-9);
     // From the fault to the end of the run.
     assert!(failed_share(retries) > 0.38);
-    assert!(retries.retries_per_request.value > 1.5);
+    assert!(retries.figure("retries_per_request").unwrap().value > 1.5);
     // A fifth more while requests fail, and it ends.
     assert!(failed_share(budget) < 0.15);
-    assert!(budget.retries_per_request.value < 0.2 * 0.5);
+    assert!(budget.figure("retries_per_request").unwrap().value < 0.2 * 0.5);
     assert!(counted(budget, "back", "upstream_rq_retry_overflow") > 0);
 }
 
@@ -195,7 +195,7 @@ fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
         assert!(counted(retrying, "d", "ejections_enforced_total") > 0);
         assert!(failed(retrying) < failed(ambient));
     }
-    let cpu = |strategy: &Strategy| strategy.proxy_cpu_seconds_per_second["edge1"].value;
+    let cpu = |strategy: &Strategy| strategy.by_cluster("proxy_cpu_seconds_per_second")["edge1"].value;
     assert!(cpu(ambient) < cpu(bare) && cpu(bare) < cpu(waypoints) && cpu(waypoints) < cpu(sidecars));
     assert!(is_faster(&summary, "ambient", "ambient-waypoints"));
     assert!(is_faster(&summary, "ambient-waypoints", "sidecars"));
@@ -207,7 +207,7 @@ fn sidecars_waypoints_and_ztunnels_cost_and_retry_differently() {
 #[test]
 fn an_edge_prefers_far_edges_of_its_region_to_the_cloud() {
     let summary = run("multi-edge", 2, &["run.duration=2min"]);
-    let crossings = |name| find(&summary, name).crossings_per_request.value;
+    let crossings = |name| find(&summary, name).figure("crossings_per_request").unwrap().value;
     assert_within(crossings("cloud-only"), 0.999..=1.001);
     assert_within(crossings("s0-s3"), 0.55..=0.59);
     assert_within(crossings("all"), 0.0..=0.001);
@@ -251,7 +251,7 @@ fn the_shop_fails_the_edge_that_a_figure_over_everybody_hides() {
 #[test]
 fn the_frontend_of_online_boutique_is_not_moved_alone() {
     let summary = run("online-boutique", 2, &[]);
-    let crossings = |name: &str| find(&summary, name).crossings_per_request.value;
+    let crossings = |name: &str| find(&summary, name).figure("crossings_per_request").unwrap().value;
     assert_within(crossings("cloud-only"), 1.0..=1.0);
     assert_within(crossings("frontend"), 9.8..=10.2);
     assert_within(crossings("pages"), 0.85..=1.0);
@@ -289,7 +289,7 @@ fn who_has_no_certificate_is_refused_where_one_is_asked_for() {
         [0; 2]
     );
     // 64/s pass four proxies, two of them with 20 kB, and 16/s eight: 35 us each, and 1 us per kB.
-    let proxies = |name: &str| find(&summary, name).proxy_cpu_seconds_per_second["edge"].value;
+    let proxies = |name: &str| find(&summary, name).by_cluster("proxy_cpu_seconds_per_second")["edge"].value;
     let expected = (64.0 * (4.0 * 35.0 + 40.0) + 16.0 * 8.0 * 35.0) / 1e6;
     let encrypts = proxies("permissive") - proxies("no-mtls");
     assert!((encrypts / expected - 1.0).abs() < 0.1, "{encrypts} cores, not {expected}");
@@ -358,7 +358,7 @@ fn startup_cpu_scales_after_readiness_and_not_before() {
     assert!(["before-ready", "limited"].map(most).into_iter().all(|pods| (3..=6).contains(&pods)));
     assert!(["after-ready", "no-grace"].map(most).into_iter().all(|pods| pods >= 10));
     // 3 x 2 cores for 90 s, whoever limits it.
-    let cpu = |name: &str| find(&summary, name).cpu_seconds_per_second["cloud"].value;
+    let cpu = |name: &str| find(&summary, name).by_cluster("cpu_seconds_per_second")["cloud"].value;
     assert!((cpu("limited") / cpu("before-ready") - 1.0).abs() < 0.02);
     assert_within(cpu("before-ready"), 540.0 / 480.0..=600.0 / 480.0);
 }
@@ -546,10 +546,10 @@ fn a_tunnel_s_core_bends_latency_as_it_fills_and_ends_before_the_link() {
     assert!(mean(at_900) > 10.0 * mean(at_720));
     assert!(at_900.requests.in_flight > at_900.requests.offered / 20);
     for strategy in [at_300, at_600, at_720, at_900] {
-        assert!(strategy.gateway_cpu_seconds_per_second["edge1"].value < 1.1);
+        assert!(strategy.by_cluster("gateway_cpu_seconds_per_second")["edge1"].value < 1.1);
     }
-    assert!(at_900.gateway_cpu_seconds_per_second["edge1"].value > 0.95);
-    assert!(flat.gateway_cpu_seconds_per_second.is_empty());
+    assert!(at_900.by_cluster("gateway_cpu_seconds_per_second")["edge1"].value > 0.95);
+    assert!(flat.by_cluster("gateway_cpu_seconds_per_second").is_empty());
 }
 
 /// Pods of a service that are ready in a cluster, in the mean.
@@ -652,11 +652,14 @@ fn federations_differ_by_a_row_per_reason() {
     assert!(least_part(flat) > 0.2 && least_part(liqo) > 0.2);
     assert!(least_part(split) < 0.01, "{:?}", split.served_by_pod["back"]);
     // Gateways and bytes.
-    assert!(flat.gateway_cpu_seconds_per_second.is_empty());
+    assert!(flat.by_cluster("gateway_cpu_seconds_per_second").is_empty());
     for strategy in [split, liqo] {
-        assert!(strategy.gateway_cpu_seconds_per_second.values().map(|it| it.value).sum::<f64>() > 0.005);
+        assert!(
+            strategy.by_cluster("gateway_cpu_seconds_per_second").values().map(|it| it.value).sum::<f64>()
+                > 0.005
+        );
     }
-    let wire = |strategy: &Strategy| strategy.cross_cluster_bytes_per_request.wire.value;
+    let wire = |strategy: &Strategy| strategy.figure("cross_cluster_bytes_per_request.wire").unwrap().value;
     assert!(wire(liqo) > wire(flat) * 1.05, "{} {}", wire(liqo), wire(flat));
     // A tenant beside another one.
     let p95 = |strategy: &Strategy| of_edge(strategy).latency_ms.p95.value;

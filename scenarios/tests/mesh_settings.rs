@@ -223,7 +223,7 @@ fn failures_counters_and_pods_are_reported() {
     let counters = read("proxy_counters.csv");
     assert!(counters.starts_with("strategy,cluster,service,counter,count,per_second\nbase,"), "{counters}");
     assert!(counters.contains(",back,upstream_cx_connect_fail,"), "{counters}");
-    assert!(read("metrics.csv").contains("base,requests.failed.418 FI,"));
+    assert!(read("metrics.csv").contains("base,requests.failed,requests,,,,,,,418 FI,,"));
 }
 
 /// `back` in two versions, `v1` with three pods and `v2` with one, and a rule that tells them apart.

@@ -5,6 +5,7 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::ids::EndpointId;
+use meshsim_scenarios::analysis::figure::Dimension;
 use meshsim_scenarios::analysis::summary::UserGroup;
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::experiment::Watch;
@@ -175,7 +176,7 @@ fn files_name_the_kinds_and_one_kind_is_not_told_apart() {
     );
     assert!(requests.contains("as it is,0,north,buy,"), "{requests:.999}");
     let metrics = written(&short, "metrics.csv");
-    for row in ["request_kinds.buy.latency_ms.mean", "users.north.request_kinds.browse.requests.offered"] {
+    for row in ["latency_ms.mean,ms,,,,,,buy,,,", "requests.offered,requests,,,,,north,browse,,,"] {
         assert!(metrics.contains(row), "{row}: {metrics}");
     }
     assert!(written(&short, "request_histogram.csv").contains("cloud only,browse,"));
@@ -186,10 +187,10 @@ fn files_name_the_kinds_and_one_kind_is_not_told_apart() {
     let most =
         attempts.lines().skip(1).map(|it| it.rsplit_once(',').unwrap().1.parse::<u32>().unwrap()).max();
     assert_eq!(most, Some(4));
-    assert!(written(&again, "metrics.csv").contains("users.south.requests.attempts,"));
+    assert!(written(&again, "metrics.csv").contains("requests.attempts,requests,,,,,south,,,,"));
     let one_kind = short.replace("requests = { browse = 80, buy = 20 }", "requests = { browse = 80 }");
     assert!(written(&one_kind, "requests.csv").starts_with("strategy,replication,population,number,"));
-    assert!(!written(&one_kind, "metrics.csv").contains("request_kinds"));
+    assert!(!written(&one_kind, "metrics.csv").contains(",browse,"));
     assert_eq!(written(&one_kind, "request_histogram.csv"), "");
 }
 
@@ -521,7 +522,7 @@ fn a_service_outside_the_clusters_is_as_near_to_each_of_them() {
         let text = outside.replace("mtls = false", &format!("mtls = false\ndata_plane = \"{plane}\""));
         let summary = support::summary(&plan(&text).unwrap_or_else(|problems| panic!("{plane}: {problems}")));
         // Whoever carries them, a call goes to the endpoint beside its caller.
-        let crossings = summary.strategies[1].crossings_per_request.value;
+        let crossings = summary.strategies[1].figure("crossings_per_request").unwrap().value;
         assert!((crossings - 4.0 / 6.0).abs() < 0.05, "{plane}: {crossings}");
     }
 }
@@ -779,7 +780,7 @@ fn what_udp_loses_nobody_sends_again() {
     // Some 3,200 requests: a standard deviation of 0.007.
     assert!((failed(&of_north(&udp)) - 0.19).abs() < 0.03, "{}", failed(&of_north(&udp)));
     assert_eq!(failed(&of_north(&tcp)), 0.0);
-    assert_eq!(udp.strategies[0].retries_per_request.value, 0.0);
+    assert_eq!(udp.strategies[0].figure("retries_per_request").unwrap().value, 0.0);
     // Proxies know nothing of it.
     let counters = |it: &meshsim_scenarios::analysis::summary::Summary| {
         it.strategies[0].proxy_counters.values().any(|services| {
@@ -1024,19 +1025,25 @@ fn each_application_has_its_cpu_time() {
     };
     let summary = summary(&plan_of_two(&free(&two_applications())).unwrap_or_else(|it| panic!("{it}")));
     let strategy = &summary.strategies[0];
-    let of = |name: &str| strategy.application_cpu_seconds_per_second[name].value;
-    let sidecars = |name: &str| strategy.application_sidecar_cpu_seconds_per_second[name].value;
-    let all = |values: &BTreeMap<String, Value>| values.values().map(|it| it.value).sum::<f64>();
+    let of =
+        |name: &str| strategy.by("application_cpu_seconds_per_second", Dimension::Application)[name].value;
+    let sidecars = |name: &str| {
+        strategy.by("application_sidecar_cpu_seconds_per_second", Dimension::Application)[name].value
+    };
+    let all = |values: &BTreeMap<&str, Value>| values.values().map(|it| it.value).sum::<f64>();
     let is_near = |one: f64, other: f64| (one / other - 1.0).abs() < 2e-3;
-    let cpu = all(&strategy.cpu_seconds_per_second);
+    let cpu = all(&strategy.by_cluster("cpu_seconds_per_second"));
     assert!(is_near(of("shop") + of("sensors"), cpu), "{} and {}, not {cpu}", of("shop"), of("sensors"));
-    let proxies = all(&strategy.proxy_cpu_seconds_per_second);
+    let proxies = all(&strategy.by_cluster("proxy_cpu_seconds_per_second"));
     assert!(is_near(sidecars("shop") + sidecars("sensors"), proxies), "{proxies}");
     assert!(of("sensors") > sidecars("sensors") && sidecars("sensors") > 0.0);
     let alone = self::summary(&plan(&free(SHOP)).unwrap_or_else(|it| panic!("{it}")));
     let alone = &alone.strategies[0];
-    assert!(alone.application_cpu_seconds_per_second.is_empty(), "there is one");
-    let cpu = all(&alone.cpu_seconds_per_second);
+    assert!(
+        alone.by("application_cpu_seconds_per_second", Dimension::Application).is_empty(),
+        "there is one"
+    );
+    let cpu = all(&alone.by_cluster("cpu_seconds_per_second"));
     assert!(is_near(of("shop"), cpu), "{}, and {cpu} alone", of("shop"));
 }
 

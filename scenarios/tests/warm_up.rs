@@ -81,7 +81,7 @@ fn what_is_written_is_cut_to_the_nanosecond() {
         // A call counts when it has been served, 1 ms later: as many are under way at the cut as at the end.
         let served = strategy.served_per_second["back"]["edge"] * strategy.simulated_seconds;
         assert!((served - after as f64).abs() < 1e-6, "{warm_up}: {served} of {after}");
-        let cpu = strategy.cpu_seconds_per_second["edge"].value * strategy.simulated_seconds;
+        let cpu = strategy.by_cluster("cpu_seconds_per_second")["edge"].value * strategy.simulated_seconds;
         assert!((cpu - 0.001 * after as f64).abs() < 1e-4, "{warm_up}: {cpu} s for {after}");
         assert_eq!(plan.strategies[0].description.end(), cut + "21.7s".parse().unwrap());
     }

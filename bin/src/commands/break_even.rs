@@ -32,7 +32,7 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
     let choice = args.running.choice(args.strategies, None);
     let asked = BreakEven::new(scenario, axis, choice)?;
     let sha256 = scenario.sha256()?;
-    let origin = scenario.origin(args.command, &[])?;
+    let origin = scenario.origin(args.command, &[], &[])?;
     let Begun { mut folder, store, .. } = begin(args.output, args.continuing, &sha256, &origin)?;
     warnings::before_runs(&asked.plan().strategies).iter().for_each(warn);
     let found = args

@@ -4,6 +4,7 @@ use super::common::{ScenarioArgs, print, thread_count};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use crate::table;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::estimate::{Estimate, estimate, time_in_words};
@@ -18,6 +19,12 @@ pub(crate) struct Args {
     /// Print the scenario with its templates written out and its settings made, as TOML
     #[arg(long)]
     expand: bool,
+    /// Print every value that holds and where it comes from: FILE:LINE, --set, a template, a strategy, or its default
+    #[arg(long, conflicts_with_all = ["expand", "estimate"])]
+    resolved: bool,
+    /// Under this strategy (default: the base, which strategies change)
+    #[arg(long, requires = "resolved", value_name = "NAME")]
+    strategy: Option<String>,
     /// Also say about how much CPU time and memory a comparison of it takes on this machine: runs a second or two of it
     #[arg(long, conflicts_with = "expand")]
     estimate: bool,
@@ -32,6 +39,16 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     if args.expand {
         print(&scenario.expanded()?)?;
+        return Ok(Code::Ok);
+    }
+    if args.resolved {
+        let strategy = match &args.strategy {
+            Some(name) => scenario.strategy(Some(name))?,
+            None => None,
+        };
+        let values = scenario.values(strategy)?.into_iter();
+        let rows: Vec<Vec<String>> = values.map(|it| vec![it.path, it.value, it.origin]).collect();
+        print(&table::text(&rows))?;
         return Ok(Code::Ok);
     }
     let first = &plan.strategies[0].description;

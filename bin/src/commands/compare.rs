@@ -85,7 +85,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         _ => None,
     };
     let precision = args.precise.of(&plan)?;
-    let origin = scenario.origin(command, &settings)?;
+    let origin = scenario.origin(command, &settings, &[])?;
     run(
         &plan,
         draws.as_ref(),

@@ -46,7 +46,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(args.precise.normal_form());
     command.extend(args.timeline.then(|| "--timeline".to_owned()));
     command.extend(detail.normal_form());
-    let origin = scenario.origin(command, &args.source.settings()?)?;
+    let origin = scenario.origin(command, &args.source.settings()?, &[])?;
     compare::run(
         &plan,
         None,

@@ -92,7 +92,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return dry_run(args, &sweep);
     }
     let sha256 = scenario.sha256()?;
-    let origin = scenario.origin(args.normal_form(&sweep.axes, Some(combine)), &[])?;
+    let origin = scenario.origin(args.normal_form(&sweep.axes, Some(combine)), &[], &sweep.variants()?)?;
     let begun = begin(&args.output, &args.continuing, &sha256, &origin)?;
     if let Some(part) = args.continuing.part() {
         warned.say();

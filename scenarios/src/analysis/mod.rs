@@ -4,6 +4,8 @@ pub mod best_of_points;
 pub mod coefficients;
 pub mod demand;
 pub mod estimates;
+pub mod figure;
+pub mod figures;
 pub mod objectives;
 pub mod queue_growth;
 pub mod ranking;

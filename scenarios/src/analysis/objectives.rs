@@ -8,14 +8,12 @@
 //! # Assumptions
 //! Requests that had not ended when the run did are in no figure.
 
-use super::estimates::{Latencies, over_replications};
+use super::figure::{Cells, Dimension, Labels, Row};
+use super::figures::{HOLDS, PROBABILITY, added, of_statistic};
 use super::value::Value;
 use crate::experiment::groups::Groups;
-use crate::experiment::objective::{Figure, Objective};
-use crate::experiment::replication::{Figures, QUANTILES};
-use crate::experiment::user_requests::Counts;
-use meshsim_core::stats::Histogram;
-use meshsim_models::world::description::Description;
+use crate::experiment::objective::Objective;
+use crate::experiment::replication::Figures;
 use serde::Serialize;
 
 /// What became of an objective under a strategy.
@@ -62,55 +60,48 @@ impl Judged {
     }
 }
 
-/// What became of objectives over the replications of a strategy.
+/// What became of the objectives of a strategy over its replications.
 #[must_use]
-pub fn judge(
-    objectives: &[Objective],
-    description: &Description,
-    figures: &[&Figures],
-    settles: bool,
-) -> Vec<Judged> {
-    let groups = Groups::new(description);
-    objectives.iter().map(|it| judged(it, &groups, figures, settles)).collect()
+pub fn judge(objectives: &[Objective], cells: &Cells<'_>) -> Vec<Judged> {
+    let groups = Groups::new(cells.description);
+    objectives.iter().filter_map(|it| judged(it, &groups, cells)).collect()
 }
 
-fn judged(objective: &Objective, groups: &Groups, figures: &[&Figures], settles: bool) -> Judged {
-    let index = groups.index_of(objective.which);
-    let of = |it: &Figures| match index {
-        Some(index) => figure(objective.figure, &it.groups[index].counts, &it.groups[index].histogram),
-        None => figure(objective.figure, &it.counts, &it.histogram),
-    };
-    let latencies = || match index {
-        Some(index) => Latencies::of_group(figures, index, settles),
-        None => Latencies::new(figures, settles),
-    };
-    let value: Value = match objective.figure {
-        Figure::Mean => latencies().mean().into(),
-        Figure::Quantile(index) => latencies().quantile(index).into(),
-        Figure::Failures | Figure::Availability => over_replications(figures, of).into(),
-    };
-    let kept = figures.iter().filter(|it| objective.is_kept_by(of(it))).count();
-    Judged {
+fn judged(objective: &Objective, groups: &Groups, cells: &Cells<'_>) -> Option<Judged> {
+    let figure = of_statistic(objective.figure)?;
+    let group = groups.index_of(objective.which);
+    let value: Value = figure.estimate(cells, group).into();
+    let keeps = |it: &&&Figures| objective.is_kept_by(figure.of_cell(it, group));
+    let kept = cells.figures.iter().filter(keeps).count();
+    Some(Judged {
         users: objective.users.clone(),
         request: objective.request.clone(),
         application: objective.application.clone(),
         figure: objective.figure.name(),
         bound: objective.bound,
         value,
-        probability: kept as f64 / figures.len().max(1) as f64,
+        probability: kept as f64 / cells.figures.len().max(1) as f64,
         holds: objective.is_kept_by(value.value),
-    }
+    })
 }
 
-/// A figure of requests that ended so, and of these latencies (ns): ms, or a share.
-fn figure(figure: Figure, counts: &Counts, histogram: &Histogram) -> f64 {
-    let failed = counts.failed.values().sum::<u64>() as f64;
-    let ended = failed + counts.completed as f64;
-    let nanos = match figure {
-        Figure::Mean => histogram.sum() as f64 / histogram.count() as f64,
-        Figure::Quantile(index) => histogram.quantile(QUANTILES[index]).map_or(f64::NAN, |it| it as f64),
-        Figure::Failures => return failed / ended,
-        Figure::Availability => return counts.completed as f64 / ended,
+/// What became of them, as figures.
+pub(super) fn rows(judged: &[Judged]) -> Vec<Row> {
+    let figure = |name, of: fn(&Judged) -> f64| {
+        let values =
+            (1..).zip(judged).map(|(number, it)| (labels(number, it), Value { value: of(it), ci95: None }));
+        added(name, values)
     };
-    nanos / 1e6
+    let holds = figure(HOLDS, |it| f64::from(u8::from(it.holds)));
+    figure(PROBABILITY, |it| it.probability).into_iter().chain(holds).collect()
+}
+
+fn labels(number: u32, it: &Judged) -> Labels {
+    let all = [
+        (Dimension::Application, it.application.clone()),
+        (Dimension::UserGroup, it.users.clone()),
+        (Dimension::RequestKind, it.request.clone()),
+        (Dimension::Objective, Some(number.to_string())),
+    ];
+    all.into_iter().filter_map(|(dimension, name)| Some((dimension, name?))).collect()
 }

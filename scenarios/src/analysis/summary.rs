@@ -1,13 +1,14 @@
 //! What a comparison came to, as `summary.json` has it.
 
 use super::coefficients::{Coefficients, variance_ratio};
-use super::estimates::{CONFIDENCE, Latencies, over_replications};
-use super::objectives::{Judged, judge};
+use super::estimates::{CONFIDENCE, Latencies};
+use super::figure::{Cells, Dimension, Labels, Row};
+use super::figures::{self, MEAN_DIFFERENCE, added, proxy_memory, try_again};
+use super::objectives::{self, Judged, judge};
 use super::ranking::Ranking;
 use super::served::{proxy_counters, sent, served, served_by_pod};
-use super::value::{Value, number_alone, numbers_alone};
+use super::value::Value;
 use super::workloads::{Saturated, WorkloadSummary, growing_queues, saturated, workloads};
-use crate::experiment::application_cpu::ApplicationCpu;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::controls::{ControlSum, Controls};
 use crate::experiment::decide::Decision;
@@ -23,7 +24,7 @@ use meshsim_core::stats::{Histogram, paired_difference};
 use meshsim_models::ids::{EndpointId, PopulationId};
 use meshsim_models::users::population::Population;
 use meshsim_models::world::description::Description;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Everything that is reported of a comparison.
@@ -109,33 +110,9 @@ pub struct Strategy {
     /// Variance of the mean latency of replications over what is left of it without that luck.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control_variance_ratio: Option<f64>,
-    /// What a dashboard would show as p90: `histogram_quantile` over Istio's buckets.
-    #[serde(serialize_with = "number_alone")]
-    pub dashboard_p90_ms: Value,
-    /// Calls executed per user request that arrived, for whomever they were: all per request figures count what was
-    /// done, also where nobody waited for it any more.
-    #[serde(serialize_with = "number_alone")]
-    pub calls_per_request: Value,
-    /// Attempts that left the client's cluster.
-    #[serde(serialize_with = "number_alone")]
-    pub crossings_per_request: Value,
-    /// Crossings into a cluster that was already on the path.
-    #[serde(serialize_with = "number_alone")]
-    pub returns_per_request: Value,
-    /// Further attempts.
-    #[serde(serialize_with = "number_alone")]
-    pub retries_per_request: Value,
-    /// TCP rounds beyond the first that responses between clusters took, each a round trip.
-    #[serde(serialize_with = "number_alone")]
-    pub rounds_per_request: Value,
-    /// Time that attempts waited for connections (ms).
-    #[serde(serialize_with = "number_alone")]
-    pub connect_ms_per_request: Value,
-    /// CPU time that the cells needed (ms).
-    #[serde(serialize_with = "number_alone")]
-    pub cpu_demand_ms_per_request: Value,
-    /// Bytes between clusters.
-    pub cross_cluster_bytes_per_request: Bytes,
+    /// Every value of every figure, in the order of the catalogue; numbers that have their intervals elsewhere are here.
+    #[serde(flatten, serialize_with = "plain_numbers")]
+    pub figures: Vec<Row>,
     /// Attempts per user request, by the cluster of the client and that of the pod that was chosen.
     pub sent_per_request: BTreeMap<String, BTreeMap<String, f64>>,
     /// Share of each service's calls that each cluster served.
@@ -156,21 +133,6 @@ pub struct Strategy {
     /// What the proxies of each cluster counted about each service that they called, over all
     /// replications, by Envoy's names; what is zero is left out.
     pub proxy_counters: BTreeMap<String, BTreeMap<String, BTreeMap<&'static str, u64>>>,
-    /// CPU time per second, cells and proxies together.
-    #[serde(serialize_with = "numbers_alone")]
-    pub cpu_seconds_per_second: BTreeMap<String, Value>,
-    /// The proxies' part of it.
-    #[serde(serialize_with = "numbers_alone")]
-    pub proxy_cpu_seconds_per_second: BTreeMap<String, Value>,
-    /// CPU time per second of the gateways between clusters, beside it, where there are any.
-    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
-    pub gateway_cpu_seconds_per_second: BTreeMap<String, Value>,
-    /// CPU time per second of the pods of each application, with their sidecars, where there are several.
-    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
-    pub application_cpu_seconds_per_second: BTreeMap<String, Value>,
-    /// The sidecars' part of it.
-    #[serde(serialize_with = "numbers_alone", skip_serializing_if = "BTreeMap::is_empty")]
-    pub application_sidecar_cpu_seconds_per_second: BTreeMap<String, Value>,
     /// Memory of each cluster's proxies, as much as they need for what they are told (bytes).
     pub proxy_memory_bytes: BTreeMap<String, f64>,
     /// 95 % intervals of the figures above that are written as plain numbers, by their name.
@@ -228,17 +190,6 @@ pub struct UserGroup {
     /// Latencies of the successful ones over all replications (ns).
     #[serde(skip)]
     pub histogram: Option<Histogram>,
-}
-
-/// Bytes between clusters per user request.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Bytes {
-    /// Bodies alone.
-    #[serde(serialize_with = "number_alone")]
-    pub payload: Value,
-    /// With HTTP headers, TLS, TCP/IP and tunnel.
-    #[serde(serialize_with = "number_alone")]
-    pub wire: Value,
 }
 
 /// Where the requests went.
@@ -320,6 +271,11 @@ impl Summary {
         let intervals = values.and_then(|it| against_the_best(&it, CONFIDENCE)).unwrap_or_default();
         let names = names.into_iter().map(str::to_owned);
         summary.against_best_of_others_ms = names.zip(intervals).collect();
+        for strategy in &mut summary.strategies {
+            let paired = summary.paired.iter().filter(|it| it.strategy == strategy.name);
+            let values = paired.map(|it| (Labels::new(), it.mean_difference_ms));
+            strategy.figures.extend(added(MEAN_DIFFERENCE, values));
+        }
         summary
     }
 
@@ -474,9 +430,7 @@ fn told_apart(strategies: &[Resolved]) -> Vec<(String, usize)> {
 
 fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Strategy {
     let description = &resolved.description;
-    let over = |of: &dyn Fn(&Figures) -> f64| Value::from(over_replications(figures, of));
     let groups = Groups::new(description);
-    let clusters: Vec<&str> = description.clusters.iter().map(|spec| spec.name.as_str()).collect();
     let settles = description.what_varies().is_empty();
     let latencies = Latencies::new(figures, settles);
     let coefficients = Coefficients::of_all(figures);
@@ -484,27 +438,19 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
     let luck = figures.iter().map(|it| coefficients.luck_ms(&ControlSum::means_of_all(&it.controls)));
     let freed: Vec<f64> = means.iter().zip(luck).map(|(mean, luck)| mean - luck).collect();
     let is_settled = !settles || settles_at(figures.iter().map(|f| &f.over_time)).is_settled;
-    let per_cluster = |of: &dyn Fn(&Figures, usize) -> f64| {
-        clusters.iter().enumerate().map(|(i, name)| ((*name).to_owned(), over(&|f| of(f, i)))).collect()
-    };
+    let cells = Cells { description, figures, settles };
+    let mut rows = figures::rows(&cells);
+    let objectives = judge(&resolved.objectives, &cells);
+    rows.extend(objectives::rows(&objectives));
+    let intervals = rows.iter().filter(|it| it.figure.is_plain());
+    let ci95 = intervals.filter_map(|it| Some((it.plain_name(), it.value.ci95?))).collect();
     let seconds: f64 = figures.iter().map(|f| f.seconds).sum();
-    let mut strategy = Strategy {
+    Strategy {
         name: resolved.strategy.clone(),
         latency_ms: Latency::of(&latencies),
         control_coefficients_ms: coefficients.named(),
         control_variance_ratio: variance_ratio(&means, &freed),
-        dashboard_p90_ms: over(&|f| f.dashboard_p90_ms),
-        calls_per_request: over(&|f| f.calls),
-        crossings_per_request: over(&|f| f.crossings),
-        returns_per_request: over(&|f| f.returns),
-        retries_per_request: over(&|f| f.retries),
-        rounds_per_request: over(&|f| f.rounds),
-        connect_ms_per_request: over(&|f| f.connect_ms),
-        cpu_demand_ms_per_request: over(&|f| f.demand_ms),
-        cross_cluster_bytes_per_request: Bytes {
-            payload: over(&|f| f.cross_payload),
-            wire: over(&|f| f.cross_wire),
-        },
+        figures: rows,
         sent_per_request: sent(description, figures),
         served: served(description, figures, &|count, total| count / total),
         served_per_second: served(description, figures, &|count, _| count / seconds),
@@ -513,85 +459,75 @@ fn strategy(resolved: &Resolved, warm_up: &WarmUp, figures: &[&Figures]) -> Stra
         saturated: saturated(description, figures),
         growing_queues: growing_queues(description, figures),
         proxy_counters: proxy_counters(description, figures),
-        cpu_seconds_per_second: per_cluster(&|f, i| f.cell_cpu[i] + f.proxy_cpu[i]),
-        proxy_cpu_seconds_per_second: per_cluster(&|f, i| f.proxy_cpu[i]),
-        gateway_cpu_seconds_per_second: match description.has_gateways_between_clusters() {
-            true => per_cluster(&|f, i| f.gateway_cpu[i]),
-            false => BTreeMap::new(),
-        },
-        application_cpu_seconds_per_second: application_cpu(description, figures, |it| it.pods),
-        application_sidecar_cpu_seconds_per_second: application_cpu(description, figures, |it| it.sidecars),
         proxy_memory_bytes: proxy_memory(description, figures),
         requests: requests(description, figures.iter().map(|f| &f.counts)),
         users: user_groups((description, &groups), figures, settles),
         request_kinds: request_kinds((description, &groups), figures, settles, None),
         applications: applications((description, &groups), figures, settles),
-        objectives: judge(&resolved.objectives, description, figures, settles),
+        objectives,
         histogram: merge(figures.iter().map(|f| &f.histogram)),
-        ci95: BTreeMap::new(),
+        ci95,
         simulated_seconds: seconds,
         warm_up: warm_up.clone(),
         warm_up_not_found: if is_settled { 0 } else { figures.len() as u32 },
-    };
-    let intervals = strategy.plain_figures().into_iter();
-    strategy.ci95 = intervals.filter_map(|(name, value)| Some((name, value.ci95?))).collect();
-    strategy
+    }
 }
 
 impl Strategy {
-    /// The figures that are written as plain numbers, by their name.
+    /// A figure of all requests, by its name in the catalogue.
     #[must_use]
-    pub fn plain_figures(&self) -> Vec<(String, Value)> {
-        let bytes = &self.cross_cluster_bytes_per_request;
-        let single = [
-            ("dashboard_p90_ms", self.dashboard_p90_ms),
-            ("calls_per_request", self.calls_per_request),
-            ("crossings_per_request", self.crossings_per_request),
-            ("returns_per_request", self.returns_per_request),
-            ("retries_per_request", self.retries_per_request),
-            ("rounds_per_request", self.rounds_per_request),
-            ("connect_ms_per_request", self.connect_ms_per_request),
-            ("cpu_demand_ms_per_request", self.cpu_demand_ms_per_request),
-            ("cross_cluster_bytes_per_request.payload", bytes.payload),
-            ("cross_cluster_bytes_per_request.wire", bytes.wire),
-        ];
-        let single = single.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let per_name = |name: &'static str, values: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
-            values.iter().map(|(of, &value)| (format!("{name}.{of}"), value)).collect()
+    pub fn figure(&self, name: &str) -> Option<Value> {
+        self.figures.iter().find(|it| it.figure.name == name && it.labels.is_empty()).map(|it| it.value)
+    }
+
+    /// A figure of every cluster, by its name in the catalogue.
+    #[must_use]
+    pub fn by_cluster(&self, name: &str) -> BTreeMap<&str, Value> {
+        self.by(name, Dimension::Cluster)
+    }
+
+    /// A figure of everything of a kind, likewise.
+    #[must_use]
+    pub fn by(&self, name: &str, dimension: Dimension) -> BTreeMap<&str, Value> {
+        let of_name = self.figures.iter().filter(|it| it.figure.name == name);
+        of_name.filter_map(|it| Some((it.labels.get(&dimension)?.as_str(), it.value))).collect()
+    }
+}
+
+impl Row {
+    /// The name of a plain number among the intervals.
+    fn plain_name(&self) -> String {
+        match self.labels.values().next() {
+            Some(label) => format!("{}.{label}", self.figure.name),
+            None => self.figure.name.to_owned(),
+        }
+    }
+}
+
+/// Plain numbers by name: those of clusters and the like, and those whose name has two parts, are in tables.
+fn plain_numbers<S: Serializer>(rows: &[Row], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Node<'a> {
+        Number(Option<f64>),
+        Table(BTreeMap<&'a str, Option<f64>>),
+    }
+    let mut nodes: Vec<(&str, Node<'_>)> = Vec::new();
+    for row in rows.iter().filter(|it| it.figure.is_plain()) {
+        let number = row.value.value.is_finite().then_some(row.value.value);
+        let label = row.labels.values().next().map(|it| (row.figure.name, it.as_str()));
+        let Some((name, inner)) = label.or_else(|| row.figure.name.split_once('.')) else {
+            nodes.push((row.figure.name, Node::Number(number)));
+            continue;
         };
-        single
-            .chain(per_name("cpu_seconds_per_second", &self.cpu_seconds_per_second))
-            .chain(per_name("proxy_cpu_seconds_per_second", &self.proxy_cpu_seconds_per_second))
-            .chain(per_name("gateway_cpu_seconds_per_second", &self.gateway_cpu_seconds_per_second))
-            .chain(per_name("application_cpu_seconds_per_second", &self.application_cpu_seconds_per_second))
-            .chain(per_name(
-                "application_sidecar_cpu_seconds_per_second",
-                &self.application_sidecar_cpu_seconds_per_second,
-            ))
-            .collect()
+        match nodes.last_mut() {
+            Some((last, Node::Table(table))) if *last == name => {
+                table.insert(inner, number);
+            }
+            _ => nodes.push((name, Node::Table(BTreeMap::from([(inner, number)])))),
+        }
     }
-}
-
-/// CPU time of each application, by name.
-fn application_cpu(
-    description: &Description,
-    figures: &[&Figures],
-    of: impl Fn(&ApplicationCpu) -> f64,
-) -> BTreeMap<String, Value> {
-    if figures.iter().any(|it| it.application_cpu.is_empty()) {
-        return BTreeMap::new();
-    }
-    let tenants = description.application.tenants.iter().enumerate();
-    let value = |index: usize| -> Value {
-        over_replications(figures, |f: &Figures| of(&f.application_cpu[index])).into()
-    };
-    tenants.map(|(index, name)| (name.clone(), value(index))).collect()
-}
-
-/// The same in every replication: it follows from what is described.
-fn proxy_memory(description: &Description, figures: &[&Figures]) -> BTreeMap<String, f64> {
-    let bytes = figures.first().map(|figures| figures.proxy_memory.as_slice()).unwrap_or_default();
-    description.clusters.iter().map(|it| it.name.clone()).zip(bytes.iter().copied()).collect()
+    serializer.collect_map(nodes)
 }
 
 /// What the users of each population got, where figures tell them apart.
@@ -674,11 +610,6 @@ impl Requests {
     pub fn all_failed(&self) -> u64 {
         self.failed.values().sum()
     }
-}
-
-/// Whether some users send a request again that has failed.
-fn try_again(description: &Description) -> bool {
-    description.populations.iter().any(|it| it.retries.is_some())
 }
 
 fn requests<'a>(description: &Description, counts: impl Iterator<Item = &'a Counts>) -> Requests {

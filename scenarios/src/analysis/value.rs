@@ -2,7 +2,6 @@
 
 use meshsim_core::stats::Estimate;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// A number with its 95 % interval.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -34,20 +33,6 @@ impl From<Option<Estimate>> for Value {
     fn from(estimate: Option<Estimate>) -> Self {
         estimate.map_or(Self { value: f64::NAN, ci95: None }, Self::from)
     }
-}
-
-/// A figure whose interval stands elsewhere.
-pub(super) fn number_alone<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
-    finite(&value.value, serializer)
-}
-
-/// Figures by cluster whose intervals stand elsewhere.
-pub(super) fn numbers_alone<S: serde::Serializer>(
-    values: &BTreeMap<String, Value>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let plain = |value: &Value| value.value.is_finite().then_some(value.value);
-    serializer.collect_map(values.iter().map(|(name, value)| (name, plain(value))))
 }
 
 /// JSON has no NaN: where nothing was measured it has null.

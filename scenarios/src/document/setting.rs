@@ -94,7 +94,7 @@ fn quote_key(part: &str) -> String {
 }
 
 /// A value of TOML on one line.
-fn inline(value: &DeValue<'_>) -> String {
+pub(crate) fn inline(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => quote(text),
         DeValue::Integer(number) => number.to_string(),

@@ -2,6 +2,7 @@
 
 use super::cell::Outcome;
 use super::{DrillOutcome, DrillPlan};
+use crate::analysis::figure::Cells;
 use crate::analysis::objectives::{Judged, judge};
 use crate::analysis::value::Value;
 use crate::experiment::replication::Figures;
@@ -119,7 +120,7 @@ fn of_failure(resolved: &Resolved, name: &str, cell: &[(u32, Outcome)]) -> Failu
     });
     let services: BTreeSet<_> = outcomes().flat_map(|it| it.without_endpoints.iter().copied()).collect();
     let figures: Vec<&Figures> = outcomes().filter_map(|it| it.figures.as_ref()).collect();
-    let judged = judge(&resolved.objectives, description, &figures, false);
+    let judged = judge(&resolved.objectives, &Cells { description, figures: &figures, settles: false });
     FailureSummary {
         failure: name.to_owned(),
         replications: cell.len() as u32,

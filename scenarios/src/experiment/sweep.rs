@@ -94,6 +94,25 @@ impl Sweep {
         Ok(ComparisonPlan { of: format!("at {}", values.join(", ")), ..plan })
     }
 
+    /// The scenario at every value that may name a file, the other axes at their first: so together all files are named.
+    ///
+    /// # Errors
+    /// If a setting is none.
+    pub fn variants(&self) -> Checked<Vec<Scenario>> {
+        let Some(first) = self.points.first() else { return Ok(Vec::new()) };
+        let mut variants = Vec::new();
+        for (index, axis) in self.axes.iter().enumerate().filter(|(_, axis)| axis.base_unit().is_none()) {
+            for value in &axis.values {
+                let values = self.axes.iter().zip(first).enumerate().map(|(other, (of, usual))| Setting {
+                    path: of.path.clone(),
+                    value: if other == index { value.clone() } else { usual.clone() },
+                });
+                variants.push(self.scenario.with(&values.collect::<Vec<_>>())?);
+            }
+        }
+        Ok(variants)
+    }
+
     /// Simulated time of all points (s).
     #[must_use]
     pub const fn simulated_seconds(&self) -> f64 {

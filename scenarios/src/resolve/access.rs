@@ -3,6 +3,7 @@
 use super::check::Check;
 use crate::schema::Scenario;
 use crate::schema::access::{self as typed, Action as Does, Mode};
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, Table};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::ServiceId;
@@ -13,7 +14,6 @@ use meshsim_models::istiod::authorization_policy::{
 use meshsim_models::istiod::peer_authentication::{MutualTls, PORT, PeerAuthentication};
 use meshsim_models::world::description::{DEFAULT_NAMESPACE, DataPlane, MeshSettings, ServiceSettings};
 use std::collections::BTreeSet;
-use toml::Spanned;
 
 /// What policies may name.
 struct Known<'a> {

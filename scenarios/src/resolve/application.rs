@@ -6,6 +6,7 @@ use super::{WorkModels, endpoints, law, resources, services, tenants, versions};
 use crate::import::mubench::{self, WorkModel};
 use crate::problem::{Checked, Problem};
 use crate::schema::services::Service;
+use crate::schema::spanned::Spanned;
 use crate::schema::{self, Scenario};
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
@@ -13,7 +14,6 @@ use meshsim_models::application::internal_service::CellCosts;
 use meshsim_models::ids::ServiceId;
 use meshsim_models::world::description::{CellSettings, DEFAULT_KEEP_ALIVE};
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// Reads the work models and takes what the services say, and checks the graph. What of a work model has no effect is told
 /// beside it.

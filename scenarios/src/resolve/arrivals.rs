@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::ranges::bounded;
 use super::{rate_table, recording};
+use crate::schema::spanned::Spanned;
 use crate::schema::users::{
     Arrivals as Typed, ArrivalsTable, Between, DecayShape, Kind, Point, Rate, Spacing, State, Users,
 };
@@ -15,7 +16,6 @@ use meshsim_models::users::arrivals::rate_curve::RateCurve;
 use meshsim_models::users::arrivals::{self, Arrivals};
 use std::ops::Range;
 use std::sync::Arc;
-use toml::Spanned;
 
 /// Where something is said of the arrivals of a population.
 pub(super) struct PopulationContext<'a> {

@@ -10,6 +10,7 @@ use crate::schema::Scenario;
 use crate::schema::changes::{self as typed, ChangeKind as Kind};
 use crate::schema::quantity::OneOrMore;
 use crate::schema::services::Route;
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -18,7 +19,6 @@ use meshsim_models::kubernetes::settings::{Change, ChangeKind};
 use meshsim_models::world::description::{ConfigurationChange, Description, ServiceSettings};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use toml::Spanned;
 
 /// The changes of Deployments, in the order of time.
 pub(super) fn of_deployments(

@@ -4,9 +4,9 @@ use crate::document::Document;
 use crate::problem::{Problem, nearest};
 use crate::schema;
 use crate::schema::quantity::Quantity;
+use crate::schema::spanned::Spanned;
 use meshsim_core::SimDuration;
 use std::ops::Range;
-use toml::Spanned;
 
 /// Longest run: ten years.
 pub(super) const DURATION_MAX: SimDuration = SimDuration::from_secs(3_650 * 86_400);

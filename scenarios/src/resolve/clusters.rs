@@ -5,6 +5,7 @@ use super::ranges::{at_least_one, bounded_u32};
 use super::{resources, taints};
 use crate::schema::changes::Change;
 use crate::schema::quantity::{NumberOrText, OneOrMore, Quantity};
+use crate::schema::spanned::Spanned;
 use crate::schema::{Cluster, CongestionControl as Congestion, Link, Node, Scenario, Tcp};
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
@@ -18,7 +19,6 @@ use meshsim_models::world::description::{
     NodeCapacity, NodeSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use toml::Spanned;
 
 /// Everything but services and users.
 pub(super) struct Network {

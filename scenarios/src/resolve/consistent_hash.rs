@@ -1,10 +1,10 @@
 //! What requests are hashed by.
 
 use super::check::Check;
+use crate::schema::spanned::Spanned;
 use crate::schema::traffic::{self, Cookie};
 use meshsim_core::SimDuration;
 use meshsim_models::envoy::session_affinity::{ConsistentHash, HashAlgorithm, HashPolicy};
-use toml::Spanned;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

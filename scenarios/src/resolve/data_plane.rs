@@ -8,6 +8,7 @@ use super::route_blocks;
 use crate::schema::changes::Change;
 use crate::schema::federation::LiqoGateway;
 use crate::schema::services::{Protocol, Service};
+use crate::schema::spanned::Spanned;
 use crate::schema::{self, CongestionControl, Scenario};
 use meshsim_core::Id;
 use meshsim_models::application::call_graph::Endpoint;
@@ -17,7 +18,6 @@ use meshsim_models::istiod::authorization_policy::AuthorizationPolicy;
 use meshsim_models::istiod::subset::Subset;
 use meshsim_models::world::description::{DataPlane, Description, ServiceSettings};
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// A key that is written, and that only some data planes have a use for.
 #[derive(Clone, Debug, PartialEq, Eq)]

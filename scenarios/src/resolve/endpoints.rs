@@ -8,6 +8,7 @@ use crate::schema::Scenario;
 use crate::schema::endpoints::{Endpoint as Written, Step, StepTable};
 use crate::schema::kubernetes::Resources;
 use crate::schema::services::{Protocol, Service as WrittenService};
+use crate::schema::spanned::Spanned;
 use meshsim_core::Id;
 use meshsim_models::application::call_graph::{
     Application, Call, DEFAULT_ENDPOINT, Endpoint, Group, Service,
@@ -19,7 +20,6 @@ use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::world::description::{DEFAULT_RESPONSE_BYTES, DEFAULT_THREADS, DEFAULT_WORKERS};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use toml::Spanned;
 
 /// Most endpoints: the expected calls between their endpoints are a dense matrix.
 const ENDPOINTS_MAX: usize = 2_000;

@@ -6,6 +6,7 @@ use super::outages::{self, is_of_component};
 use super::ranges::bounded;
 use crate::schema::Duration;
 use crate::schema::faults::{Fault, Kind, SeenAfter};
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
@@ -15,7 +16,6 @@ use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::world::description::DEFAULT_LOCAL_BANDWIDTH;
 use std::ops::Range;
-use toml::Spanned;
 
 /// A readiness probe, a kubelet, istiod and its push: about a second.
 const DEFAULT_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);

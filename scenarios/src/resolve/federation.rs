@@ -8,6 +8,7 @@ use super::resources::{bytes, cores};
 use crate::schema::federation::{self as typed, Enforcement, Federation as Kind, LiqoGateway};
 use crate::schema::kubernetes::Allocatable;
 use crate::schema::quantity::OneOrMore;
+use crate::schema::spanned::Spanned;
 use crate::schema::{DataPlane, Scenario};
 use meshsim_core::{Id, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
@@ -25,7 +26,6 @@ use meshsim_models::world::description::{Deployment, Federation, ServiceSettings
 use meshsim_models::world::federation::is_tunnel;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use toml::Spanned;
 
 /// What joins the clusters, if the scenario says it.
 pub(super) fn resolve(

@@ -8,6 +8,7 @@ use crate::schema::kubernetes::{
     Behavior as Typed, Hpa, Metric, ScalingRules as Rules, SelectPolicy as Select,
 };
 use crate::schema::quantity::NumberOrText;
+use crate::schema::spanned::Spanned;
 use meshsim_core::SimDuration;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -21,7 +22,6 @@ use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::{Cores, PerSecond};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use toml::Spanned;
 
 /// Kubernetes takes at most half an hour as a policy's period.
 const PERIOD_MAX: SimDuration = SimDuration::from_secs(1_800);

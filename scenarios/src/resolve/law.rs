@@ -3,6 +3,7 @@
 use super::check::Check;
 use crate::schema::law::{Family, Law as Written, LawTable};
 use crate::schema::quantity::Quantity;
+use crate::schema::spanned::Spanned;
 use meshsim_core::SimDuration;
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
@@ -12,7 +13,6 @@ use meshsim_models::application::service_time::gamma::Gamma;
 use meshsim_models::application::service_time::log_normal::LogNormal;
 use meshsim_models::units::Bytes;
 use std::ops::Range;
-use toml::Spanned;
 
 /// Coefficients of variation that a gamma or log-normal law may have. Below, it is deterministic to
 /// all purposes; above, means are those of a few requests.

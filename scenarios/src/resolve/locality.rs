@@ -2,12 +2,12 @@
 
 use super::check::Check;
 use super::ranges::bounded_u32;
+use crate::schema::spanned::Spanned;
 use crate::schema::traffic::{self, LocalityLbSetting};
 use meshsim_models::istiod::distribute::Distribute;
 use meshsim_models::istiod::locality_priority::Failover;
 use meshsim_models::istiod::locality_setting::{LocalitySetting, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL};
 use std::ops::Range;
-use toml::Spanned;
 
 pub(super) fn resolve(check: &mut Check<'_>, setting: &Spanned<LocalityLbSetting>) -> LocalitySetting {
     let (span, setting) = (setting.span(), setting.get_ref());

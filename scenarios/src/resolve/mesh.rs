@@ -5,11 +5,11 @@ use super::locality;
 use super::ranges::{at_least_one, spread};
 use crate::schema;
 use crate::schema::quantity::Quantity;
+use crate::schema::spanned::Spanned;
 use meshsim_models::envoy::load_balancer::Policy;
 use meshsim_models::envoy::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use meshsim_models::units::Bytes;
 use meshsim_models::world::description::{DataPlane, GatewaySettings, MeshSettings};
-use toml::Spanned;
 
 pub(super) fn resolve(check: &mut Check<'_>, mesh: &schema::Mesh) -> MeshSettings {
     let default = MeshSettings::default();

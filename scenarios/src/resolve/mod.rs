@@ -48,6 +48,7 @@ mod workloads;
 use crate::document::{Document, Setting};
 use crate::experiment::objective::Objective;
 use crate::problem::{Checked, Problem, Problems, SourceText};
+use crate::schema::spanned::Spanned;
 use crate::schema::users::Users;
 use crate::schema::{self, Scenario};
 use arrivals::Times;
@@ -63,7 +64,6 @@ use meshsim_models::world::description::{DEFAULT_SEED, Description};
 use ranges::at_least_one;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use toml::Spanned;
 
 /// The texts of a scenario's work models by the names of their applications; that of the only one is empty.
 pub type WorkModels = BTreeMap<String, Arc<SourceText>>;

@@ -2,11 +2,11 @@
 
 use super::check::Check;
 use super::ranges::bounded;
+use crate::schema::spanned::Spanned;
 use crate::schema::users::{Move as Typed, Users};
 use meshsim_core::{Id, SimDuration, SimTime};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::users::population::Move;
-use toml::Spanned;
 
 /// The moves of a population that begins at `home`.
 pub(super) fn resolve(

@@ -5,11 +5,11 @@ use crate::experiment::groups::{Groups, Which, kind_name};
 use crate::experiment::objective::{Figure, Objective};
 use crate::schema::objective::{Figure as Written, Objective as WrittenObjective};
 use crate::schema::quantity::NumberOrText;
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::ids::PopulationId;
 use meshsim_models::world::description::Description;
 use std::ops::Range;
-use toml::Spanned;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

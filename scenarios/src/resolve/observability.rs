@@ -5,11 +5,11 @@ use super::clusters::Network;
 use super::law;
 use crate::schema::observability as typed;
 use crate::schema::quantity::{NumberOrText, Quantity};
+use crate::schema::spanned::Spanned;
 use meshsim_core::Id;
 use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::central::CentralObservability;
 use meshsim_models::units::Bytes;
-use toml::Spanned;
 
 /// Fewer would be as many events as requests.
 const SHORTEST_INTERVAL: u64 = 100_000_000;

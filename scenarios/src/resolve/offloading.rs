@@ -5,6 +5,7 @@ use super::clusters::{Network, rate};
 use super::ranges::{bounded, bounded_u32};
 use crate::schema::Scenario;
 use crate::schema::offloading::{self as typed, Policy, Prices as Written};
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -18,7 +19,6 @@ use meshsim_models::offloading::settings::{
 use meshsim_models::units::BitsPerSecond;
 use meshsim_models::world::description::{DataPlane, Deployment, Description};
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// Fewer would be as many events as requests.
 const SHORTEST_INTERVAL: u64 = 100 * MILLISECOND;

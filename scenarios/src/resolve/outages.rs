@@ -4,11 +4,11 @@ use super::check::Check;
 use super::clusters::Network;
 use crate::problem::nearest;
 use crate::schema::faults::{Fault, Kind};
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimTime};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::ids::ClusterId;
 use std::ops::Range;
-use toml::Spanned;
 
 /// What a fault befalls, by the key that names it.
 enum Subject<'a> {

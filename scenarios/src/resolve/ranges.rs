@@ -2,9 +2,9 @@
 
 use super::check::{Check, MILLISECOND};
 use crate::schema;
+use crate::schema::spanned::Spanned;
 use meshsim_core::SimDuration;
 use std::fmt::Display;
-use toml::Spanned;
 
 /// A Deployment has no more pods.
 pub(super) const REPLICAS_MAX: u32 = 10_000;

@@ -7,12 +7,12 @@
 
 use super::check::Check;
 use crate::problem::{Problem, SourceText, clip};
+use crate::schema::spanned::Spanned;
 use crate::schema::time_of_day::TimeOfDay;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::units::PerSecond;
 use meshsim_models::users::arrivals::piecewise::Point;
 use std::sync::Arc;
-use toml::Spanned;
 
 /// A table has at most so many points.
 const POINTS_MAX: usize = 1_000_000;

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::endpoints;
 use super::ranges::bounded;
+use crate::schema::spanned::Spanned;
 use crate::schema::users::{JourneyStep, Users};
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::application::call_graph::Application;
@@ -11,7 +12,6 @@ use meshsim_models::users::requests::{Requests, Step};
 use meshsim_models::world::description::ServiceSettings;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use toml::Spanned;
 
 /// A journey has at most so many steps.
 const STEPS_MAX: usize = 1_000;

@@ -3,9 +3,9 @@
 use super::check::Check;
 use crate::schema::kubernetes as typed;
 use crate::schema::quantity::Quantity;
+use crate::schema::spanned::Spanned;
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::units::{Bytes, Cores};
-use toml::Spanned;
 
 /// A CPU limit of pods, which is not too small.
 pub(super) fn cpu_limit(check: &mut Check<'_>, limit: &Spanned<Quantity<Cores>>) -> Cores {

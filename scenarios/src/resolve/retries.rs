@@ -4,10 +4,10 @@ use super::check::Check;
 use super::traffic_policy::time;
 use crate::problem::{clip, nearest};
 use crate::schema::services::Retries;
+use crate::schema::spanned::Spanned;
 use meshsim_models::envoy::retry::MAX_ATTEMPTS;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
-use toml::Spanned;
 
 /// Conditions that are simulated, and those that never come up.
 const CONDITIONS: [&str; 13] = [

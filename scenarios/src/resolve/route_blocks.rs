@@ -6,9 +6,9 @@
 
 use super::check::Check;
 use crate::schema::services::{Route, RouteMatch, StringMatch};
+use crate::schema::spanned::Spanned;
 use std::collections::BTreeMap;
 use std::fmt;
-use toml::Spanned;
 
 /// Conditions as they are written: a block of a route, or the route's own.
 pub(super) struct Block<'a> {

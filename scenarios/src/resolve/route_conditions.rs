@@ -4,11 +4,11 @@ use super::check::Check;
 use super::route_blocks::Block;
 use crate::schema::Scenario;
 use crate::schema::services::StringMatch;
+use crate::schema::spanned::Spanned;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::envoy::route::{Conditions, FieldMatch, ValueMatch, split_path};
 use regex::Regex;
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

@@ -9,6 +9,7 @@ use super::versions::version_of;
 use super::{rewrites, route_conditions};
 use crate::schema::Scenario;
 use crate::schema::services::{self as schema, Route};
+use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::envoy::fault_injection::FaultInjection;
@@ -17,7 +18,6 @@ use meshsim_models::ids::{ClusterId, ServiceId, SubsetId};
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::istiod::retry_policy::RetryPolicy;
 use meshsim_models::istiod::subset::Subset;
-use toml::Spanned;
 
 /// Most routes of a service.
 const ROUTES_MAX: usize = 255;

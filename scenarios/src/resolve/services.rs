@@ -10,6 +10,7 @@ use crate::schema::Scenario;
 use crate::schema::services::{
     Protocol as Speaks, Route, Service, Subset, TrafficDistribution as Distribution,
 };
+use crate::schema::spanned::Spanned;
 use crate::schema::traffic::TrafficPolicy;
 use meshsim_core::{Id, Table};
 use meshsim_models::application::call_graph::{Application, Protocol};
@@ -21,7 +22,6 @@ use meshsim_models::istiod::subset::SubsetSettings;
 use meshsim_models::world::description::ServiceSettings;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use toml::Spanned;
 
 pub(super) fn resolve(
     check: &mut Check<'_>,

@@ -2,8 +2,8 @@
 
 use super::check::Check;
 use crate::schema::services::Service;
+use crate::schema::spanned::Spanned;
 use meshsim_models::kubernetes::scheduler::node::{Effect, Taint, Toleration};
-use toml::Spanned;
 
 /// A taint of a node.
 pub(super) fn taint(check: &mut Check<'_>, written: &Spanned<String>) -> Option<Taint> {

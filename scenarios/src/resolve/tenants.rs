@@ -6,10 +6,10 @@
 
 use super::check::Check;
 use super::versions::version_of;
+use crate::schema::spanned::Spanned;
 use crate::schema::{Scenario, Tenant};
 use meshsim_models::application::call_graph::Application;
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// The services of its own that each tenant has, by their names: the tenant's number.
 pub(super) fn own_services(check: &mut Check<'_>, scenario: &Scenario) -> BTreeMap<String, u16> {

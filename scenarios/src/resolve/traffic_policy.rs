@@ -3,6 +3,7 @@
 use super::check::{Check, MILLISECOND};
 use super::ranges::{bounded, bounded_u32};
 use super::{consistent_hash, locality};
+use crate::schema::spanned::Spanned;
 use crate::schema::{self, traffic};
 use meshsim_core::SimDuration;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
@@ -12,7 +13,6 @@ use meshsim_models::istiod::cluster_policy::{
     self, ConnectionPoolSettings, OutlierDetectionSettings, SimpleBalancer, TrafficPolicy,
 };
 use meshsim_models::istiod::locality_setting::LocalitySetting;
-use toml::Spanned;
 
 /// What a policy says, by who asks for it.
 #[derive(Clone, Debug, Default)]

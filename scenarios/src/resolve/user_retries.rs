@@ -4,10 +4,10 @@ use super::check::Check;
 use super::ranges::{bounded, bounded_u32};
 use crate::problem::clip;
 use crate::schema::quantity::NumberOrText;
+use crate::schema::spanned::Spanned;
 use crate::schema::users::Users;
 use meshsim_core::SimDuration;
 use meshsim_models::users::retries::{Retried, Retries};
-use toml::Spanned;
 
 /// Pause before the first further attempt, where nothing is written.
 const DEFAULT_BACKOFF: SimDuration = SimDuration::from_millis(100);

@@ -3,13 +3,13 @@
 use super::check::Check;
 use crate::schema::Scenario;
 use crate::schema::services::{Route, Service};
+use crate::schema::spanned::Spanned;
 use meshsim_core::Id;
 use meshsim_models::application::call_graph::Application;
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::world::description::Description;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use toml::Spanned;
 
 /// The service of which this one is a version, by what is written.
 pub(super) fn version_of<'a>(scenario: &'a Scenario, name: &str) -> Option<&'a str> {

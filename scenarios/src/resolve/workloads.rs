@@ -9,6 +9,7 @@ use crate::schema::Scenario;
 use crate::schema::kubernetes as typed;
 use crate::schema::quantity::NumberOrText;
 use crate::schema::services::Service;
+use crate::schema::spanned::Spanned;
 use meshsim_core::{SimDuration, Table};
 use meshsim_models::application::call_graph::{Application, Service as Called};
 use meshsim_models::ids::ServiceId;
@@ -16,7 +17,6 @@ use meshsim_models::kubernetes::deployment::{PodCount, Rollout};
 use meshsim_models::kubernetes::scheduler::node_affinity::{NodeSelector, labels_in};
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{StartWhen, StartWork, WorkloadSettings};
-use toml::Spanned;
 
 /// The image of µBench's cell, compressed.
 const DEFAULT_IMAGE_BYTES: f64 = 400e6;

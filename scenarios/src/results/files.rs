@@ -8,7 +8,8 @@ use super::over_time;
 use super::request_log::RequestLog;
 use super::timeline;
 use super::traffic;
-use crate::analysis::summary::{Latency, Requests, Strategy, Summary, UserGroup};
+use crate::analysis::figure::{Dimension, Row};
+use crate::analysis::summary::{Strategy, Summary, UserGroup};
 use crate::analysis::value::Value;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::problem::Checked;
@@ -35,10 +36,8 @@ pub fn write_comparison(
     folder.begin()?;
     folder.write_json("summary.json", summary)?;
     folder.write_csv("metrics.csv", |csv| {
-        csv.write_record(["strategy", "metric", "value", "low", "high"])?;
-        metric_rows(summary).try_for_each(|(strategy, metric, value)| {
-            csv.write_record([strategy, metric, value.value_text(), value.low(), value.high()])
-        })
+        csv.write_record(metric_columns())?;
+        metric_rows(summary).try_for_each(|row| csv.write_record(row))
     })?;
     folder.write_csv("paired.csv", |csv| paired_rows(csv, summary))?;
     folder.write_csv("served.csv", |csv| served_rows(csv, summary))?;
@@ -145,67 +144,24 @@ impl Value {
     }
 }
 
-/// Latency and requests of all users, or of a group whose name stands before each metric.
-fn requests_and_latency(prefix: &str, latency: &Latency, requests: &Requests) -> Vec<(String, Value)> {
-    let count = |count: u64| Value { value: count as f64, ci95: None };
-    let latencies = latency.named().map(|(name, value)| (format!("latency_ms.{name}"), value));
-    let counts = [
-        ("requests.offered".to_owned(), count(requests.offered)),
-        ("requests.completed".to_owned(), count(requests.completed)),
-        ("requests.in_flight".to_owned(), count(requests.in_flight)),
-    ];
-    let attempts = requests.attempts.map(|it| ("requests.attempts".to_owned(), count(it)));
-    let failed = requests.failed.iter().map(|(cause, &n)| (format!("requests.failed.{cause}"), count(n)));
-    let redirected =
-        requests.redirected.iter().map(|(status, &n)| (format!("requests.redirected.{status}"), count(n)));
-    let all = latencies.into_iter().chain(counts).chain(attempts).chain(redirected).chain(failed);
-    all.map(|(metric, value)| (format!("{prefix}{metric}"), value)).collect()
+/// The columns of a table of figures: one row per value.
+pub fn metric_columns() -> impl Iterator<Item = &'static str> {
+    let labels = Dimension::ALL.map(Dimension::name);
+    ["strategy", "metric", "unit"].into_iter().chain(labels).chain(["value", "low", "high"])
 }
 
-/// Every figure of every strategy as (strategy, metric, value).
-pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = (String, String, Value)> {
-    summary.strategies.iter().flat_map(|strategy| {
-        let plain = |value: f64| Value { value, ci95: None };
-        let mut rows: Vec<(String, Value)> =
-            requests_and_latency("", &strategy.latency_ms, &strategy.requests);
-        let of_kinds = |prefix: &str, kinds: &BTreeMap<String, UserGroup>| -> Vec<(String, Value)> {
-            let of = |(kind, it): (&String, &UserGroup)| {
-                requests_and_latency(&format!("{prefix}request_kinds.{kind}."), &it.latency_ms, &it.requests)
-            };
-            kinds.iter().flat_map(of).collect()
+/// Every value of every figure of every strategy, in these columns.
+pub(super) fn metric_rows(summary: &Summary) -> impl Iterator<Item = Vec<String>> {
+    let of_strategy = |strategy: &Strategy| -> Vec<Vec<String>> {
+        let cells = |row: &Row| {
+            let head = [strategy.name.clone(), row.figure.name.to_owned(), row.figure.unit.to_owned()];
+            let labels = Dimension::ALL.iter().map(|it| row.labels.get(it).cloned().unwrap_or_default());
+            let value = [row.value.value_text(), row.value.low(), row.value.high()];
+            head.into_iter().chain(labels).chain(value).collect()
         };
-        for (name, group) in &strategy.users {
-            let prefix = format!("users.{name}.");
-            rows.extend(requests_and_latency(&prefix, &group.latency_ms, &group.requests));
-            rows.extend(of_kinds(&prefix, &group.request_kinds));
-        }
-        rows.extend(of_kinds("", &strategy.request_kinds));
-        for (name, it) in &strategy.applications {
-            rows.extend(requests_and_latency(&format!("applications.{name}."), &it.latency_ms, &it.requests));
-        }
-        for (from, clusters) in &strategy.sent_per_request {
-            rows.extend(clusters.iter().map(|(to, &n)| (format!("sent_per_request.{from}.{to}"), plain(n))));
-        }
-        for (service, clusters) in &strategy.served {
-            rows.extend(clusters.iter().map(|(c, &share)| (format!("served.{service}.{c}"), plain(share))));
-        }
-        for (service, clusters) in &strategy.workloads {
-            rows.extend(clusters.iter().map(|(c, it)| (format!("ready_pods.{service}.{c}"), it.ready_pods)));
-        }
-        for (cluster, &bytes) in &strategy.proxy_memory_bytes {
-            rows.push((format!("proxy_memory_bytes.{cluster}"), plain(bytes)));
-        }
-        for (number, it) in (1..).zip(&strategy.objectives) {
-            rows.push((format!("objectives.{number}.value"), it.value));
-            rows.push((format!("objectives.{number}.probability"), plain(it.probability)));
-            rows.push((format!("objectives.{number}.holds"), plain(f64::from(u8::from(it.holds)))));
-        }
-        rows.extend(strategy.plain_figures());
-        if let Some(paired) = summary.against_baseline(&strategy.name) {
-            rows.push(("mean_difference_to_baseline_ms".into(), paired.mean_difference_ms));
-        }
-        rows.into_iter().map(|(metric, value)| (strategy.name.clone(), metric, value))
-    })
+        strategy.figures.iter().map(cells).collect()
+    };
+    summary.strategies.iter().flat_map(of_strategy)
 }
 
 fn paired_rows(csv: &mut Csv<'_>, summary: &Summary) -> csv::Result<()> {

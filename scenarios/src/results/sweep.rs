@@ -6,7 +6,7 @@
 //! axis of numbers stands a column with them in their base unit, as in `links.a.rtt [s]`.
 
 use super::csv::Csv;
-use super::files::metric_rows;
+use super::files::{metric_columns, metric_rows};
 use super::folder::Folder;
 use crate::analysis::summary::Summary;
 use crate::experiment::axes::{Axis, BaseValue};
@@ -90,15 +90,14 @@ impl State {
 }
 
 fn head(csv: &mut Csv<'_>, sweep: &Sweep) -> csv::Result<()> {
-    let figures = ["strategy", "metric", "value", "low", "high"].map(str::to_owned);
+    let figures = metric_columns().map(str::to_owned);
     csv.write_record(sweep.axes.iter().flat_map(axis_heads).chain(figures))
 }
 
 fn rows(csv: &mut Csv<'_>, sweep: &Sweep, point: &Point) -> csv::Result<()> {
     let cells = |(axis, value): (&Axis, &String)| axis_cells(axis, value);
     let values: Vec<String> = sweep.axes.iter().zip(&point.values).flat_map(cells).collect();
-    for (strategy, metric, value) in metric_rows(&point.summary) {
-        let row = [strategy, metric, value.value_text(), value.low(), value.high()];
+    for row in metric_rows(&point.summary) {
         csv.write_record(values.iter().cloned().chain(row))?;
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! What a calibration left open: draws of the values that it fitted.
 
+use super::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// Draws of a calibration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// The paths of the values, as `--set` writes them.

@@ -1,16 +1,19 @@
 //! What somebody changes during a run, as it is typed.
 
 use super::services::{Route, Subset};
+use super::spanned::Spanned;
 use super::traffic::TrafficPolicy;
 use super::{BTreeMap, Duration};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// Something that somebody changes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// When, from the start of the run.
+    ///
+    /// Range: 0s to the end of the run.
     pub at: Duration,
     /// Of which service.
     pub service: Spanned<String>,
@@ -19,6 +22,8 @@ pub struct Change {
     /// Of a Deployment: where.
     pub cluster: Option<Spanned<String>>,
     /// Of a Deployment: how many pods.
+    ///
+    /// Default: the work model's number, of an offload. Range: 0 to 10000.
     pub replicas: Option<Spanned<u32>>,
     /// Of the mesh's configuration: the routes of the service's VirtualService from then on.
     pub routes: Option<Spanned<Vec<Spanned<Route>>>>,
@@ -29,7 +34,7 @@ pub struct Change {
 }
 
 /// What is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// The number of pods.

@@ -2,12 +2,13 @@
 
 use super::kubernetes::{Allocatable, NodeSelector};
 use super::quantity::OneOrMore;
+use super::spanned::Spanned;
 use super::{Duration, ProxyCost};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// What joins clusters over their links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Federation {
     /// Liqo.
@@ -19,10 +20,12 @@ pub enum Federation {
 }
 
 /// What Liqo is told.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Liqo {
     /// The consumer of whoever has a link to it and no peering of its own with it.
+    ///
+    /// Default: as peerings say.
     pub consumer: Option<Spanned<String>>,
     /// What passing a gateway takes.
     #[serde(default)]
@@ -31,13 +34,17 @@ pub struct Liqo {
     #[serde(default)]
     pub slice: Allocatable,
     /// What providers ask of pods, where no peering says it.
+    ///
+    /// Default: none. Source: Liqo's defaultLimitsEnforcement.
     pub enforcement: Option<Enforcement>,
     /// The services whose pods may run at providers.
+    ///
+    /// Default: nothing is offloaded. Source: Liqo's NamespaceOffloading.
     pub offloading: Option<Spanned<Offloading>>,
 }
 
 /// What a provider asks of offloaded pods (`defaultLimitsEnforcement`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Enforcement {
     /// Nothing.
@@ -49,20 +56,24 @@ pub enum Enforcement {
 }
 
 /// A NamespaceOffloading.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offloading {
     /// `"all"` that run at a consumer, or a list.
     pub services: Spanned<OneOrMore>,
     /// Where their pods may run.
+    ///
+    /// Default: LocalAndRemote. Source: Liqo's NamespaceOffloading.
     pub pod_offloading_strategy: Option<PodOffloadingStrategy>,
     /// Labels of the providers that are meant.
+    ///
+    /// Default: any provider. Source: Liqo's NamespaceOffloading.
     #[serde(default)]
     pub cluster_selector: NodeSelector,
 }
 
 /// Where pods may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum PodOffloadingStrategy {
     /// On the consumer's own nodes.
     Local,
@@ -73,26 +84,38 @@ pub enum PodOffloadingStrategy {
 }
 
 /// What passing a gateway of Liqo takes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LiqoGateway {
     /// Pods of it, of which one works.
+    ///
+    /// Default: 1. Range: 1 to 100.
     pub replicas: Option<Spanned<u16>>,
     /// Cores that share soft interrupts.
+    ///
+    /// Default: 4. Range: 1 to 1000. Source: measured on Liqo's gateways.
     pub cores: Option<Spanned<u32>>,
     /// Time of the tunnel's core per packet.
+    ///
+    /// Default: 5.5us. Range: 0s to 1h. Source: measured on WireGuard.
     pub per_packet: Option<Duration>,
     /// Soft-interrupt time per request with its answer.
+    ///
+    /// Default: 71us. Range: 0s to 1h. Source: measured on Liqo's gateways.
     pub per_request: Option<Duration>,
 }
 
 /// The east-west gateways.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EastWestGateway {
     /// Pods per cluster.
+    ///
+    /// Default: 1. Range: 1 to 250.
     pub replicas: Option<Spanned<u16>>,
     /// Worker threads of each.
+    ///
+    /// Default: 2. Range: 1 to 256. Source: the CPU limit of Istio's gateway.
     pub concurrency: Option<Spanned<u16>>,
     /// What passing takes.
     #[serde(default)]
@@ -100,7 +123,7 @@ pub struct EastWestGateway {
 }
 
 /// A provider runs pods of a consumer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Peering {
     /// Whose pods they are.
@@ -111,5 +134,7 @@ pub struct Peering {
     #[serde(default)]
     pub slice: Allocatable,
     /// What the provider asks of pods.
+    ///
+    /// Default: none. Source: Liqo's defaultLimitsEnforcement.
     pub enforcement: Option<Enforcement>,
 }

@@ -1,12 +1,14 @@
 //! Laws of random numbers with a unit: times that work takes, sizes of answers.
 
-use super::quantity::Quantity;
+use super::quantity::{Quantity, Unit};
+use super::spanned::Spanned;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
-use toml::Spanned;
 
 /// A law: a text for what is always the same, or a table.
 #[derive(Debug)]
@@ -18,21 +20,28 @@ pub enum Law<T> {
 }
 
 /// A family of laws with its parameters.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, bound = "T: FromStr, T::Err: fmt::Display")]
+#[schemars(bound = "T: Unit", inline, rename = "LawTable")]
 pub struct LawTable<T> {
     /// Which.
     pub law: Spanned<Family>,
     /// Its mean; of every law but the empirical.
+    ///
+    /// Range: above 0.
     pub mean: Option<Spanned<Quantity<T>>>,
     /// Its coefficient of variation; of the gamma and the log-normal law.
+    ///
+    /// Range: above 0.
     pub cv: Option<Spanned<f64>>,
     /// Its quantiles at equal steps from 0 to 1; of the empirical law.
+    ///
+    /// Range: 2 to 10001 values, ascending.
     pub quantiles: Option<Spanned<Vec<Spanned<Quantity<T>>>>>,
 }
 
 /// A family of laws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
     /// Always the same.
@@ -68,5 +77,21 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for LawVisitor<T> {
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Law<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LawVisitor(PhantomData))
+    }
+}
+
+impl<T: Unit> JsonSchema for Law<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Law".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let always = generator.subschema_for::<Quantity<T>>();
+        let table = generator.subschema_for::<LawTable<T>>();
+        json_schema!({ "anyOf": [always, table] })
     }
 }

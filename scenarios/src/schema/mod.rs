@@ -17,6 +17,7 @@ pub mod observability;
 pub mod offloading;
 pub mod quantity;
 pub mod services;
+pub mod spanned;
 pub mod sweep;
 pub mod time_of_day;
 pub mod traffic;
@@ -25,11 +26,12 @@ pub mod users;
 use meshsim_core::SimDuration;
 use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
-use quantity::{NumberOrText, OneOrMore, Quantity};
+use quantity::{NumberOrText, OneOrMore, Quantity, Unit};
+use schemars::JsonSchema;
 use serde::Deserialize;
+use spanned::Spanned;
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use toml::Spanned;
 
 /// A length of time with its unit.
 pub type Duration = Spanned<Quantity<SimDuration>>;
@@ -41,6 +43,10 @@ pub enum WarmUp {
     Auto,
     /// So much.
     Time(SimDuration),
+}
+
+impl Unit for WarmUp {
+    const UNIT: &'static str = "a time with its unit, as in \"30s\", or \"auto\"";
 }
 
 impl FromStr for WarmUp {
@@ -55,7 +61,7 @@ impl FromStr for WarmUp {
 }
 
 /// A whole scenario, or what is left of it once the strategies are taken out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What people call it.
@@ -64,6 +70,8 @@ pub struct Scenario {
     #[serde(rename = "description")]
     pub _description: Option<String>,
     /// What joins the clusters.
+    ///
+    /// Default: flat.
     pub federation: Option<Spanned<federation::Federation>>,
     /// What Liqo is told.
     pub liqo: Option<Spanned<federation::Liqo>>,
@@ -148,43 +156,67 @@ pub struct Scenario {
 }
 
 /// How long and how often.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// Simulated time that is reported.
+    ///
+    /// Default: 20min. Range: 1ms to 10 years.
     pub duration: Option<Duration>,
     /// Simulated time before it, or `"auto"`: as much of `duration` as the run needs to settle.
+    ///
+    /// Default: auto. Range: 0s to 10 years, or auto.
     pub warm_up: Option<Spanned<Quantity<WarmUp>>>,
     /// Independent repetitions.
+    ///
+    /// Default: 10. Range: 1 to 100000.
     pub replications: Option<Spanned<u32>>,
     /// Seed of all random numbers.
+    ///
+    /// Default: 1. Range: a whole number.
     pub seed: Option<u64>,
-    /// Whether mean latencies are freed of the luck that the draws of their requests tell (default: true).
+    /// Whether mean latencies are freed of the luck that the draws of their requests tell.
+    ///
+    /// Default: true.
     pub control_variates: Option<bool>,
     /// The strategy that the others are compared with.
+    ///
+    /// Default: the first strategy. Range: a strategy's name.
     pub baseline: Option<Spanned<String>>,
     /// The time of day at which it begins, for loads that follow the day.
+    ///
+    /// Default: no time of day. Range: 00:00 to 23:59:59.
     pub begin_at: Option<Spanned<Quantity<time_of_day::TimeOfDay>>>,
     /// Time between the samples of a time series.
+    ///
+    /// Default: no samples. Range: 1ms to 10 years.
     pub time_series: Option<Duration>,
 }
 
 /// The services.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     /// Path of a µBench work model, seen from the scenario; absent: `services` say what they do.
+    ///
+    /// Source: µBench's workmodel.json.
     pub workmodel: Option<Spanned<String>>,
     /// CPU limit of every pod, instead of the work model's.
+    ///
+    /// Default: the work model's, or none. Range: above 0.
     pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
     /// CPU request of every pod's application, instead of the work model's.
+    ///
+    /// Default: the work model's, or none. Range: 0 or more.
     pub cpu_request: Option<Spanned<Quantity<Cores>>>,
     /// Memory request of every pod's application.
+    ///
+    /// Default: none. Range: 0 or more.
     pub memory_request: Option<Spanned<Quantity<Bytes>>>,
 }
 
 /// An application of several.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// Its services, of those that `services` tells of.
@@ -192,10 +224,16 @@ pub struct Tenant {
     /// Path of a µBench work model that says them, seen from the scenario.
     pub workmodel: Option<Spanned<String>>,
     /// CPU limit of its pods, instead of the work model's.
+    ///
+    /// Default: the work model's, or none. Range: above 0.
     pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
     /// CPU request of its pods' application, likewise.
+    ///
+    /// Default: the work model's, or none. Range: 0 or more.
     pub cpu_request: Option<Spanned<Quantity<Cores>>>,
     /// Memory request of its pods' application.
+    ///
+    /// Default: none. Range: 0 or more.
     pub memory_request: Option<Spanned<Quantity<Bytes>>>,
 }
 
@@ -216,71 +254,126 @@ impl Scenario {
 }
 
 /// The server that runs a service, and what its work costs in CPU time.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     /// Multiplies every cost.
+    ///
+    /// Default: 1. Range: 0 to 1000. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub cpu_scale: Option<Spanned<f64>>,
     /// Accepting, parsing, dispatching a request.
+    ///
+    /// Default: 1.8ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub request: Option<Duration>,
     /// Writing a response.
+    ///
+    /// Default: 0.8ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub response: Option<Duration>,
     /// A kB of random body.
+    ///
+    /// Default: 0.5ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub body_per_kb: Option<Duration>,
     /// A digit of pi, linear part.
+    ///
+    /// Default: 5us. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub pi_per_digit: Option<Duration>,
     /// A digit of pi, quadratic part.
+    ///
+    /// Default: 46ns. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub pi_per_digit_squared: Option<Duration>,
     /// A kB of a list in memory.
+    ///
+    /// Default: 33ns. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub memory_per_kb: Option<Duration>,
     /// An element of it that is replaced.
+    ///
+    /// Default: 370ns. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub memory_per_operation: Option<Duration>,
     /// A block that is written and read.
+    ///
+    /// Default: 4us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub disk_per_block: Option<Duration>,
     /// A kB of these blocks.
+    ///
+    /// Default: 3.7us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub disk_per_kb: Option<Duration>,
     /// Waiting until what was written is on the disk.
+    ///
+    /// Default: 0.5ms. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub disk_sync: Option<Duration>,
     /// The same, per kB.
+    ///
+    /// Default: 0.6us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
     pub disk_sync_per_kb: Option<Duration>,
     /// The client's side of an external call.
+    ///
+    /// Default: 2.4ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub call: Option<Duration>,
     /// Starting a group.
+    ///
+    /// Default: 0.4ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
+    /// EPYC core.
     pub group: Option<Duration>,
     /// Coefficient of variation of CPU time at equal work.
+    ///
+    /// Default: 0. Range: 0 to 10.
     pub speed_spread: Option<Spanned<f64>>,
     /// For how long an idle connection is kept: gunicorn's 2 s, and for ever over HTTP/2, if absent.
+    ///
+    /// Default: 2s with a work model, 75s without one, for ever over HTTP/2. Range: 0s to 10 years. Source:
+    /// gunicorn's default; nginx's keepalive_timeout.
     pub keep_alive: Option<Duration>,
     /// How long it waits for the answer to a call.
+    ///
+    /// Default: none. Range: 1ms to 10 years. Source: µBench passes none to Python's requests.
     pub client_timeout: Option<Duration>,
 }
 
 /// A machine.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     /// Its cores.
+    ///
+    /// Range: 1 or more.
     pub cores: Spanned<Quantity<Cores>>,
 }
 
 /// A cluster.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// Label `topology.kubernetes.io/region`.
+    ///
+    /// Default: none. Source: Kubernetes' well-known labels and Istio's locality.
     pub region: Option<String>,
     /// Label `topology.kubernetes.io/zone`; the cluster's name if absent.
+    ///
+    /// Default: the cluster's name.
     pub zone: Option<String>,
     /// Label `topology.istio.io/subzone`.
+    ///
+    /// Default: none. Source: Kubernetes' well-known labels and Istio's locality.
     pub subzone: Option<String>,
     /// Its nodes.
     pub nodes: Spanned<Vec<Node>>,
     /// The services that run there: `"all"`, or a list.
     pub services: Spanned<OneOrMore>,
     /// Pods per service, where it is not the work model's number.
+    ///
+    /// Default: the work model's number, or 1. Range: 0 to 100000.
     #[serde(default)]
     pub replicas: BTreeMap<String, Spanned<u32>>,
     /// Load balancing weight of a service's endpoints, where it is not 1.
+    ///
+    /// Default: 1. Range: 1 to 128. Source: WorkloadEntry.weight.
     #[serde(default)]
     pub weights: BTreeMap<String, Spanned<u32>>,
     /// Labels of its pods and proxies.
@@ -293,10 +386,16 @@ pub struct Cluster {
     #[serde(default)]
     pub hpa: BTreeMap<String, Spanned<kubernetes::Hpa>>,
     /// One-way delay between two pods.
+    ///
+    /// Default: 100us. Range: 0s to 10 years.
     pub local_delay: Option<Duration>,
     /// Rate of a node's network interface.
+    ///
+    /// Default: 10Gbit/s. Range: 1bit/s to 1000Tbit/s.
     pub local_bandwidth: Option<Spanned<Quantity<BitsPerSecond>>>,
     /// The largest IP packet inside.
+    ///
+    /// Default: 1500B. Range: 576B to 65535B. Source: Ethernet.
     pub mtu: Option<Spanned<Quantity<Bytes>>>,
     /// How its nodes send.
     #[serde(default)]
@@ -304,19 +403,25 @@ pub struct Cluster {
 }
 
 /// How the nodes of a cluster send.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tcp {
     /// `net.ipv4.tcp_slow_start_after_idle`.
+    ///
+    /// Default: true. Source: Linux.
     pub slow_start_after_idle: Option<Spanned<bool>>,
     /// `net.ipv4.tcp_congestion_control`.
+    ///
+    /// Default: cubic. Source: Linux.
     pub congestion_control: Option<CongestionControl>,
     /// Segments that a new connection may send at once.
+    ///
+    /// Default: 10. Range: 1 to 1000. Source: RFC 6928.
     pub initial_window: Option<Spanned<u32>>,
 }
 
 /// What a sender does after a loss and after idle times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CongestionControl {
     /// Linux' default.
@@ -326,18 +431,26 @@ pub enum CongestionControl {
 }
 
 /// A node.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// Its cores, if it is a machine of its own.
+    ///
+    /// Range: 1 or more.
     pub cores: Option<Spanned<Quantity<Cores>>>,
     /// The machine whose cores it shares.
     pub host: Option<Spanned<String>>,
     /// Its region, if not the cluster's.
+    ///
+    /// Default: the cluster's.
     pub region: Option<String>,
     /// Its zone, if not the cluster's.
+    ///
+    /// Default: the cluster's.
     pub zone: Option<String>,
     /// Its subzone, if not the cluster's.
+    ///
+    /// Default: the cluster's.
     pub subzone: Option<String>,
     /// What its pods may request together, if not all that its machine has.
     #[serde(default)]
@@ -346,55 +459,85 @@ pub struct Node {
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// What keeps pods away, as `key=value:NoSchedule`.
+    ///
+    /// Default: none. Source: Kubernetes.
     #[serde(default)]
     pub taints: Vec<Spanned<String>>,
 }
 
 /// A link.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The two clusters.
     pub between: Spanned<Vec<Spanned<String>>>,
     /// Round trip.
+    ///
+    /// Range: 2ns to 10 years.
     pub rtt: Duration,
     /// Mean of a random part, one way.
+    ///
+    /// Default: 0s. Range: 0s to 10 years.
     pub jitter: Option<Duration>,
     /// Rate of each direction.
+    ///
+    /// Range: 1bit/s to 1000Tbit/s.
     pub bandwidth: Spanned<Quantity<BitsPerSecond>>,
     /// The largest IP packet.
+    ///
+    /// Default: 1500B. Range: 576B to 65535B. Source: Ethernet.
     pub mtu: Option<Spanned<Quantity<Bytes>>>,
     /// What a tunnel adds to each packet.
+    ///
+    /// Default: 0B, and 110B in Liqo's tunnels. Range: 0B to 1kB.
     pub tunnel_overhead: Option<Spanned<Quantity<Bytes>>>,
     /// Share of the segments that are lost.
+    ///
+    /// Default: 0. Range: 0 to below 1.
     pub loss: Option<Spanned<NumberOrText>>,
 }
 
 /// How services reach each other.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mesh {
     /// With sidecars or without.
+    ///
+    /// Default: sidecar.
     pub data_plane: Option<DataPlane>,
     /// The release whose rules hold.
+    ///
+    /// Default: 1.31. Range: 1.14 to 1.31.
     pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
     /// How long a connection may take to be made.
+    ///
+    /// Default: 10s. Range: 1ms to 10 years. Source: Istio's meshConfig.
     pub connect_timeout: Option<Duration>,
     /// What depends on localities, where no DestinationRule says it.
+    ///
+    /// Default: on, with priorities by locality. Source: Istio's meshConfig.localityLbSetting.
     pub locality_lb_setting: Option<Spanned<traffic::LocalityLbSetting>>,
     /// What no DestinationRule can say of outlier detection.
     #[serde(default)]
     pub outlier_detection: MeshOutlierDetection,
     /// The DestinationRule of services without one of their own.
+    ///
+    /// Default: none. Source: Istio's DestinationRule.
     pub traffic_policy: Option<traffic::TrafficPolicy>,
     /// Whether proxies encrypt.
+    ///
+    /// Default: true. Source: Istio's auto mTLS.
     pub mtls: Option<bool>,
     /// CPU time of a handshake with certificates, each side.
+    ///
+    /// Default: 1ms. Range: 0s to 1h. Source: OpenSSL 3.0, RSA 2048, TLS 1.3: 0.9 to 1.6 ms measured.
     pub handshake: Option<Duration>,
     /// What encryption adds to a pass.
     #[serde(default)]
     pub mtls_cost: ExtraCost,
     /// Whether proxies count and log what passes.
+    ///
+    /// Default: true. Source: Istio's metrics.
     pub telemetry: Option<bool>,
     /// What that adds to a pass.
     #[serde(default)]
@@ -414,50 +557,76 @@ pub struct Mesh {
 }
 
 /// What a feature adds to every pass.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtraCost {
     /// Time per direction.
+    ///
+    /// Default: 20us of mTLS, 15us of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40; Istio's
+    /// benchmarks of 2020.
     pub time: Option<Duration>,
     /// CPU time per request, both ways.
+    ///
+    /// Default: 35us of mTLS, 70us of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40; Istio's
+    /// benchmarks of 2020.
     pub cpu: Option<Duration>,
     /// CPU time per kB.
+    ///
+    /// Default: 1us of mTLS, 0s of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40.
     pub cpu_per_kb: Option<Duration>,
 }
 
 /// Memory of a proxy.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyMemory {
     /// Without any configuration.
+    ///
+    /// Default: 15MB. Source: Istio's 60 MB for 1,000 services.
     pub base: Option<Spanned<Quantity<Bytes>>>,
     /// Per service that it is told of.
+    ///
+    /// Default: 44kB. Source: Istio's 60 MB for 1,000 services.
     pub per_service: Option<Spanned<Quantity<Bytes>>>,
     /// Per endpoint of those.
+    ///
+    /// Default: 1kB. Source: Istio's 60 MB for 1,000 services.
     pub per_endpoint: Option<Spanned<Quantity<Bytes>>>,
 }
 
 /// What no DestinationRule can say of outlier detection.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeshOutlierDetection {
     /// Whether one host may be ejected whatever the percentage.
+    ///
+    /// Default: false; of few hosts by the release. Source: Envoy.
     pub always_eject_one_host: Option<bool>,
     /// Whether a low success rate ejects.
+    ///
+    /// Default: false. Source: Envoy, as Istio sets it.
     pub enforcing_success_rate: Option<bool>,
     /// Whether too many failures eject.
+    ///
+    /// Default: false. Source: Envoy, as Istio sets it.
     pub enforcing_failure_percentage: Option<bool>,
 }
 
 /// The sidecars.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sidecar {
     /// Worker threads.
+    ///
+    /// Default: 2. Range: 1 to 256. Source: Istio.
     pub concurrency: Option<Spanned<u16>>,
     /// One way between a cell and its sidecar.
+    ///
+    /// Default: 50us. Range: 0s to 1h. Source: measured: 27 us warm, 68 us with cold threads.
     pub loopback: Option<Duration>,
     /// What its container requests.
+    ///
+    /// Default: nothing. Source: Istio's sidecar.istio.io/proxyCPU.
     pub requests: Option<kubernetes::Requests>,
     /// On the client's side.
     #[serde(default)]
@@ -468,32 +637,51 @@ pub struct Sidecar {
 }
 
 /// What passing a proxy takes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyCost {
     /// Mean time of a request.
+    ///
+    /// Default: 65us; of a ztunnel 30us. Range: 0s to 1h. Source: Istio's performance page.
     pub request: Option<Duration>,
     /// Mean time of a response.
+    ///
+    /// Default: 65us; of a ztunnel 30us. Range: 0s to 1h. Source: Istio's performance page.
     pub response: Option<Duration>,
     /// Time per kB of a response.
+    ///
+    /// Default: 2.7us; of a ztunnel 0.5us. Range: 0s to 1h. Source: Istio's performance page.
     pub response_per_kb: Option<Duration>,
     /// Coefficient of variation.
+    ///
+    /// Default: 0.5. Range: 0 to 10.
     pub spread: Option<Spanned<f64>>,
     /// CPU time per request, both ways.
+    ///
+    /// Default: 95us; of a ztunnel 60us, of a waypoint 145us. Range: 0s to 1h. Source: Istio's performance
+    /// page.
     pub cpu: Option<Duration>,
     /// CPU time per kB.
+    ///
+    /// Default: 2us; of a ztunnel 1us. Range: 0s to 1h. Source: Istio's performance page.
     pub cpu_per_kb: Option<Duration>,
 }
 
 /// The ingress gateways.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     /// How it chooses, if not as the services' DestinationRules say.
+    ///
+    /// Default: as the services' rules say.
     pub load_balancer: Option<LoadBalancer>,
     /// Pods per cluster.
+    ///
+    /// Default: 1. Range: 1 to 1024.
     pub replicas: Option<Spanned<u16>>,
     /// Worker threads of each.
+    ///
+    /// Default: 2. Range: 1 to 256. Source: the CPU limit of Istio's gateway.
     pub concurrency: Option<Spanned<u16>>,
     /// What passing takes.
     #[serde(default)]
@@ -501,7 +689,7 @@ pub struct Gateway {
 }
 
 /// With sidecars or without.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DataPlane {
     /// A sidecar beside every pod.
@@ -513,7 +701,7 @@ pub enum DataPlane {
 }
 
 /// How a proxy chooses.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LoadBalancer {
     /// In turn.
@@ -525,7 +713,7 @@ pub enum LoadBalancer {
 }
 
 /// A named set of changes to the base.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyHead {
     /// Its name.

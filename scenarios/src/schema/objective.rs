@@ -1,18 +1,25 @@
 //! What users are to get.
 
 use super::quantity::NumberOrText;
+use super::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// A bound that a figure is to keep.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
     /// Whose requests; those of all users if absent.
+    ///
+    /// Default: all.
     pub users: Option<Spanned<String>>,
     /// Which of them; all if absent.
+    ///
+    /// Default: all.
     pub request: Option<Spanned<String>>,
     /// Those of an application, where there are several.
+    ///
+    /// Default: all.
     pub application: Option<Spanned<String>>,
     /// What is judged.
     pub figure: Spanned<Figure>,
@@ -23,7 +30,7 @@ pub struct Objective {
 }
 
 /// What is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Figure {
     /// Mean latency of the successful requests.

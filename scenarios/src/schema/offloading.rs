@@ -2,12 +2,13 @@
 
 use super::Duration;
 use super::quantity::Quantity;
+use super::spanned::Spanned;
 use meshsim_models::units::BitsPerSecond;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// One controller per edge, all told the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offloading {
     /// Where they stand, and take services from.
@@ -73,7 +74,7 @@ pub struct Offloading {
 }
 
 /// What an hour costs.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
     /// Of a core.
@@ -83,7 +84,7 @@ pub struct Prices {
 }
 
 /// Which strategy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Sets of services, by sampled requests.

@@ -1,11 +1,39 @@
 //! Values written as quoted texts with units, and values that are one word or a list.
 
+use super::spanned::Spanned;
 use crate::problem::clip;
+use meshsim_core::SimDuration;
+use meshsim_models::istiod::istio_version::IstioVersion;
+use meshsim_models::kubernetes::version::KubernetesVersion;
+use meshsim_models::units::{BitsPerSecond, Bytes, Cores, PerSecond};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
-use toml::Spanned;
+
+/// What is written as a text with a unit.
+pub trait Unit {
+    /// In words, with an example.
+    const UNIT: &'static str;
+}
+
+macro_rules! units {
+    ($($of:ty: $unit:literal),* $(,)?) => {
+        $(impl Unit for $of { const UNIT: &'static str = $unit; })*
+    };
+}
+
+units! {
+    SimDuration: "a time with its unit, as in \"160ms\"",
+    Bytes: "a size with its unit, as in \"64kB\"",
+    Cores: "cores or millicores, as in \"2\" or \"500m\"",
+    BitsPerSecond: "a rate with its unit, as in \"1Gbit/s\"",
+    PerSecond: "a rate with its unit, as in \"50/s\"",
+    IstioVersion: "a release, as in \"1.26\"",
+    KubernetesVersion: "a release, as in \"1.33\"",
+}
 
 /// A value that is written as a text and parsed by its type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +50,48 @@ impl<T: FromStr<Err: fmt::Display>> Quantity<T> {
             (short, clipped) if short == clipped => E::custom(error),
             (long, clipped) => E::custom(error.to_string().replace(long, &clipped)),
         })
+    }
+}
+
+impl<T: Unit> JsonSchema for Quantity<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-unit": T::UNIT })
+    }
+}
+
+impl JsonSchema for NumberOrText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "NumberOrText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"] })
+    }
+}
+
+impl JsonSchema for OneOrMore {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMore".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "const": "all" }, { "type": "array", "items": { "type": "string" } }] })
     }
 }
 

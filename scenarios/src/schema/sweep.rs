@@ -1,25 +1,31 @@
 //! What a sweep of the scenario varies: used by `meshsim sweep` alone.
 
+use super::spanned::Spanned;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
-use toml::Spanned;
 
 /// The table `[sweep]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
     /// The parameters, the last of which runs fastest.
     #[serde(default, rename = "axis")]
     pub axes: Vec<Axis>,
     /// Which values are taken together.
+    ///
+    /// Default: cross. Range: cross, zip or latin_hypercube.
     pub combine: Option<Spanned<String>>,
     /// Points of a Latin hypercube.
+    ///
+    /// Range: 2 or more, of a Latin hypercube.
     pub points: Option<u32>,
 }
 
 /// A parameter.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Axis {
     /// The path of the value, as `--set` writes it.
@@ -65,5 +71,15 @@ impl<'de> Visitor<'de> for ValuesVisitor {
 impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValuesVisitor)
+    }
+}
+
+impl JsonSchema for Values {
+    fn schema_name() -> Cow<'static, str> {
+        "Values".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array" }] })
     }
 }

@@ -1,11 +1,16 @@
 //! A time of day, as in `18:00` or `18:00:30`.
 
+use super::quantity::Unit;
 use meshsim_core::SimDuration;
 use std::str::FromStr;
 
 /// Time since midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeOfDay(pub SimDuration);
+
+impl Unit for TimeOfDay {
+    const UNIT: &'static str = "a time of day, as in \"18:00\"";
+}
 
 impl FromStr for TimeOfDay {
     type Err = String;

@@ -77,6 +77,23 @@ impl FigureKey {
         }
     }
 
+    /// The figure of the simulation, by its name in the catalogue; none of those that need a trace.
+    #[must_use]
+    pub const fn catalogued(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Mean => "latency_ms.mean",
+            Self::P50 => "latency_ms.p50",
+            Self::P90 => "latency_ms.p90",
+            Self::P95 => "latency_ms.p95",
+            Self::P99 => "latency_ms.p99",
+            Self::DashboardP90 => "dashboard_p90_ms",
+            Self::Failed => "failures",
+            Self::CpuSplit => "proxy_cpu_share",
+            Self::Rounds => "crossing_ms",
+            Self::Ks | Self::Wasserstein | Self::Served => return None,
+        })
+    }
+
     /// The key of this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {

@@ -2,11 +2,12 @@
 
 use super::figures::FigureKey;
 use super::hops::ServiceInCluster;
-use crate::analysis::estimates::{Latencies, over_replications};
+use crate::analysis::estimates::over_replications;
+use crate::analysis::figure::Cells;
+use crate::analysis::figures;
 use crate::experiment::Watch;
 use crate::experiment::compare::ComparisonPlan;
 use crate::experiment::replication::{self, Figures, Keep};
-use crate::experiment::user_requests::Counts;
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Estimate;
 use meshsim_models::telemetry::metrics::Times;
@@ -58,20 +59,14 @@ impl<'a> Simulated<'a> {
     /// A figure that is the simulation's alone; none of those that need a trace.
     #[must_use]
     pub fn figure(&self, key: FigureKey) -> Option<Estimate> {
+        self.estimate(key, None)
+    }
+
+    fn estimate(&self, key: FigureKey, group: Option<usize>) -> Option<Estimate> {
         let figures: Vec<&Figures> = self.figures.iter().collect();
-        let latencies = Latencies::new(&figures, self.description.what_varies().is_empty());
-        match key {
-            FigureKey::Mean => latencies.mean(),
-            FigureKey::P50 => latencies.quantile(0),
-            FigureKey::P90 => latencies.quantile(1),
-            FigureKey::P95 => latencies.quantile(2),
-            FigureKey::P99 => latencies.quantile(3),
-            FigureKey::DashboardP90 => over_replications(&figures, |f| f.dashboard_p90_ms),
-            FigureKey::Failed => over_replications(&figures, |f| failed_share(&f.counts)),
-            FigureKey::CpuSplit => over_replications(&figures, proxy_share),
-            FigureKey::Rounds => over_replications(&figures, |f| f.crossing_ms),
-            FigureKey::Ks | FigureKey::Wasserstein | FigureKey::Served => None,
-        }
+        let settles = self.description.what_varies().is_empty();
+        let cells = Cells { description: self.description, figures: &figures, settles };
+        figures::named(key.catalogued()?)?.estimate(&cells, group)
     }
 
     /// What was simulated.
@@ -83,17 +78,7 @@ impl<'a> Simulated<'a> {
     /// A figure of the latencies, or the share that failed, of the requests of a group, by its index.
     #[must_use]
     pub fn figure_of_group(&self, index: usize, key: FigureKey) -> Option<Estimate> {
-        let figures: Vec<&Figures> = self.figures.iter().collect();
-        let latencies = Latencies::of_group(&figures, index, self.description.what_varies().is_empty());
-        match key {
-            FigureKey::Mean => latencies.mean(),
-            FigureKey::P50 => latencies.quantile(0),
-            FigureKey::P90 => latencies.quantile(1),
-            FigureKey::P95 => latencies.quantile(2),
-            FigureKey::P99 => latencies.quantile(3),
-            FigureKey::Failed => over_replications(&figures, |f| failed_share(&f.groups[index].counts)),
-            _ => None,
-        }
+        self.estimate(key, Some(index))
     }
 
     /// How the requests ended, by status and Envoy's flag: shares of those that did.
@@ -173,14 +158,4 @@ impl<'a> Simulated<'a> {
         let all = self.description.clusters.iter().enumerate();
         all.filter(|(_, cluster)| is_meant(&cluster.name)).map(|(index, _)| index).collect()
     }
-}
-
-fn failed_share(counts: &Counts) -> f64 {
-    let failed = counts.failed.values().sum::<u64>() as f64;
-    failed / (failed + counts.completed as f64)
-}
-
-fn proxy_share(figures: &Figures) -> f64 {
-    let (cells, proxies) = (figures.cell_cpu.iter().sum::<f64>(), figures.proxy_cpu.iter().sum::<f64>());
-    proxies / (cells + proxies)
 }
