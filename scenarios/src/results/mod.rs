@@ -62,6 +62,11 @@ pub const FILES: &[(&str, &str)] = &[
         "Every decision in order: who made it, by which rule, when it was noticed and when acted (`run --timeline`).",
     ),
     (
+        "offloading.csv",
+        "Every decision of an offloading controller: what it saw and believed, what it ordered, what came of it (`[offloading]`).",
+    ),
+    ("offloading_edges.csv", "What these controllers came to, by edge."),
+    (
         "calibration_draws.csv",
         "The mean of each strategy under each draw of a calibration (`--calibration-draws`).",
     ),
