@@ -149,6 +149,10 @@ pub enum Purpose {
     /// Which requests an offloading controller samples (`offloading/policy/sbmp`). Entity draw: cluster, by edge and
     /// decision.
     OffloadingTraces = 90,
+    /// How old a proxy's connection to istiod gets (`cluster/control/istiod/connections`). Entity draw: cluster, by the connection.
+    IstiodConnection = 91,
+    /// How old a proxy's certificate is when the run begins (`world/certificates`). Entity draw: pod, or proxy.
+    CertificateAge = 92,
 }
 
 /// The roots of all addresses of one replication.

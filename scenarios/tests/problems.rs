@@ -630,6 +630,14 @@ fn faults_of_components() {
         "[istiod]\ncluster = \"cloud\"\n[[faults]]\nat = \"1s\"\nistiod = \"edge\"\nkind = \"down\"",
         "bad.toml:23:10: there is no istiod in cluster `edge` (it is in `cloud`, as [istiod] says)",
     );
+    check_more(
+        "[[faults]]\nat = \"1s\"\nistiod = \"edge\"\nkind = \"down\"\npod = 1",
+        "bad.toml:23:7: there is no replica 1 of istiod (it has one, the pod 0: write [istiod] replicas = 2, or leave pod out)",
+    );
+    check_more(
+        "[istiod]\nreplicas = 2\n[[faults]]\nat = \"1s\"\nistiod = \"edge\"\nkind = \"down\"\npod = 2",
+        "bad.toml:25:7: there is no replica 2 of istiod (it has 2, from 0 to 1)",
+    );
 }
 
 #[test]
@@ -833,6 +841,13 @@ fn pods_and_changes_that_cannot_be() {
     );
     check_offloading("delay_quantile = 1.5", "bad.toml:4:18: 1.5 is not a quantile (it is 0 to 1)");
     check_after("[istiod]\ncores = 0", "bad.toml:26:9: cores 0 is out of range (it is 1 to 1000)");
+    check_after(
+        "[istiod]\nreplicas = 101\nmax_connection_age = \"9s\"\ncertificate_lifetime = \"0s\"\ncpu_per_proxy = \"2\"",
+        "bad.toml:26:12: replicas 101 is out of range (it is 1 to 100)\n\
+         bad.toml:29:17: cpu_per_proxy of 2 cores is out of range (it is \"0\" to \"1\", as in \"0.6m\")\n\
+         bad.toml:27:22: max_connection_age 9s is out of range (it is 10s to 3650d)\n\
+         bad.toml:28:24: certificate_lifetime 0s is out of range (it is 10s to 3650d)",
+    );
     let configure =
         |keys: &str| format!("[[changes]]\nat = \"5s\"\nservice = \"back\"\nkind = \"configure\"\n{keys}");
     check_after(&configure("routes = [{ timeout = \"1s\" }]\ntraffic_policy = {}"), "no problem");

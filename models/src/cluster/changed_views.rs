@@ -89,6 +89,12 @@ impl ChangedViews {
         self.known(topology, topology.front_of(pod), pod).map(|it| it.node)
     }
 
+    /// Since when this cluster knows an endpoint as it is; nothing if since before the run.
+    #[must_use]
+    pub fn added(&self, topology: &Topology, pod: PodId) -> Option<SimTime> {
+        self.known(topology, topology.front_of(pod), pod)?.added
+    }
+
     /// A pod of a service as this cluster has heard of it, if it is there.
     fn known(&self, topology: &Topology, service: ServiceId, pod: PodId) -> Option<Known> {
         let changed = self.newest(service).and_then(|it| Some(it.endpoints[it.find(pod).ok()?]));

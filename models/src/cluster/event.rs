@@ -122,10 +122,8 @@ pub enum Event {
     PeerIsWatched(PeerStep),
     /// The gateways of this cluster die.
     GatewaysDie,
-    /// The istiod of this cluster dies.
-    IstiodDies,
-    /// The istiod of this cluster is back.
-    IstiodIsBack,
+    /// The istiod of this cluster dies or is back, or some of its replicas.
+    IstiodDiesOrIsBack,
     /// The API server of this cluster is back.
     ApiServerIsBack,
     /// The node lifecycle controller looks at all nodes.

@@ -122,6 +122,7 @@ impl Shard {
     /// The run is over: its last samples are taken.
     pub(crate) fn end(&mut self, now: SimTime) {
         for cluster in &mut self.clusters {
+            cluster.owners.control.ends(&mut cluster.recorder, now);
             sampling::take_sample(cluster, &self.topology, &self.compute, now);
         }
     }
@@ -362,8 +363,7 @@ impl Dispatcher<'_> {
             Event::OffloadingWakes(number) => to!(self.control.offloading_wakes(number)),
             Event::AutoscalersSync => to!(self.control.sync_autoscalers()),
             Event::GatewaysDie => to!(self.outbound.gateways_die()),
-            Event::IstiodDies => to!(self.control.istiod_dies()),
-            Event::IstiodIsBack => to!(self.control.istiod_is_back()),
+            Event::IstiodDiesOrIsBack => to!(self.control.istiod_dies_or_is_back()),
             Event::ApiServerIsBack => to!(self.control.api_server_is_back()),
             Event::NodesChecked => to!(self.control.nodes_are_checked()),
             Event::NodesTainted => to!(self.control.nodes_are_tainted()),

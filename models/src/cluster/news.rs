@@ -176,22 +176,24 @@ pub enum IstiodStep {
     },
     /// It is made for a proxy and sent.
     IsSent {
+        /// By this replica.
+        replica: u8,
         /// The proxy, as the istiod counts those that it serves.
         target: u32,
         /// It has what was learned up to this number.
         up_to: u32,
         /// What it sends.
         kind: PushKind,
-        /// How often the istiod had died before.
+        /// How often the replica had died before.
         life: u8,
     },
-    /// A proxy connects to an istiod that is back.
+    /// The next proxy connects of those that are to.
     Connects {
-        /// The proxy.
-        target: u32,
         /// How often the istiod had died before.
         life: u8,
     },
+    /// A connection may be as old as it may be.
+    ConnectionsAge,
 }
 
 /// A step of how a cluster watches one of its peers.

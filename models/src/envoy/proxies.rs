@@ -14,9 +14,10 @@ use crate::ids::{ClusterId, ConfigurationId, PodId, ProxyId, ServiceId};
 use crate::istiod::endpoints::SiteId;
 use crate::world::description::{DataPlane, Description, MeshSettings};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
+use serde::{Deserialize, Serialize};
 
 /// What a proxy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProxyKind {
     /// An ingress gateway.
     Gateway,

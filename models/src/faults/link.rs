@@ -25,9 +25,10 @@
 
 use crate::ids::ClusterId;
 use meshsim_core::{SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 
 /// Something wrong with a link, in plain values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkFault {
     /// The link, by its number in the description.
     pub link: u32,
@@ -42,7 +43,7 @@ pub struct LinkFault {
 }
 
 /// What is wrong with a link.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum LinkFaultKind {
     /// It swallows packets.
     Blackhole,
@@ -53,7 +54,7 @@ pub enum LinkFaultKind {
 }
 
 /// How much worse a link is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Degradation {
     /// One way, in addition to its own.
     pub delay: SimDuration,

@@ -13,7 +13,7 @@
 //! - *Gateway, down*: it has died, and who connects is refused.
 //! - *Gateway of tunnels, down* (Liqo): the pod that carries the tunnels of a cluster has died: nothing comes over them until it is
 //!   back, or another one takes over (`liqo/gateway_replicas`). The same happens with the first node.
-//! - *istiod, down*: proxies keep what they have and learn nothing new. A pod whose sidecar has had no configuration
+//! - *istiod, down*, or one of its replicas: proxies keep what they have and learn nothing new. A pod whose sidecar has had no configuration
 //!   yet is not ready before it has. When istiod is back, proxies connect one after the other and get all there is.
 //! - *API server, down*: nobody is told of anything that changes in its cluster; controllers and the scheduler do
 //!   nothing. Pods go on.
@@ -34,10 +34,13 @@ use super::link::{LinkFault, LinkFaultKind};
 use super::pod::{FaultKind, PodFault};
 use super::spans::Spans;
 use crate::ids::{ClusterId, ServiceId};
+use crate::istiod::settings::ISTIOD_REPLICAS_MAX;
 use meshsim_core::{Id, SimTime, Table};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A component that fails, in plain values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
     /// Which, and how.
     pub of: Component,
@@ -48,7 +51,7 @@ pub struct Outage {
 }
 
 /// What fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Component {
     /// A cluster is lost.
     Cluster(ClusterId),
@@ -74,6 +77,13 @@ pub enum Component {
     TunnelGateway(ClusterId),
     /// The istiod of a cluster is down.
     Istiod(ClusterId),
+    /// One of the replicas of the istiod of a cluster is down.
+    IstiodReplica {
+        /// Of this cluster.
+        cluster: ClusterId,
+        /// Counted from 0.
+        replica: u32,
+    },
     /// The API server of a cluster is down.
     ApiServer(ClusterId),
 }
@@ -99,6 +109,8 @@ pub struct Outages {
     gateways: Spans,
     silent_gateways: Spans,
     istiods: Spans,
+    /// By cluster and replica.
+    istiod_replicas: Spans,
     api_servers: Spans,
     /// By node, counted over all clusters.
     nodes: Spans,
@@ -170,6 +182,7 @@ impl Component {
             | Self::Isolation(cluster)
             | Self::Node { cluster, .. }
             | Self::Drain { cluster, .. }
+            | Self::IstiodReplica { cluster, .. }
             | Self::Gateway(cluster)
             | Self::TunnelGateway(cluster)
             | Self::Istiod(cluster)
@@ -178,10 +191,15 @@ impl Component {
     }
 }
 
+/// The number of a replica among those of all clusters.
+const fn replica_number(cluster: ClusterId, replica: u32) -> u32 {
+    cluster.0 * ISTIOD_REPLICAS_MAX + replica
+}
+
 impl Outages {
-    /// These outages, of clusters with so many nodes.
+    /// These outages, of clusters with so many nodes, where each istiod has so many replicas.
     #[must_use]
-    pub fn new(all: Vec<Outage>, clusters: impl Iterator<Item = usize>) -> Self {
+    pub fn new(all: Vec<Outage>, clusters: impl Iterator<Item = usize>, istiod_replicas: u32) -> Self {
         if all.is_empty() {
             return Self::default();
         }
@@ -194,17 +212,42 @@ impl Outages {
         let spans = |number: &dyn Fn(Component) -> Option<u32>| {
             Spans::new(all.iter().filter_map(|it| Some((number(it.of)?, it.begins, it.ends_at()))))
         };
+        let replicas = spans(&|of| match of {
+            Component::IstiodReplica { cluster, replica } => Some(replica_number(cluster, replica)),
+            _ => None,
+        });
+        // An istiod is down as well if each of its replicas is, for whatever reason.
+        let of_replicas = |cluster: ClusterId| {
+            let mut down = vec![(SimTime::ZERO, SimTime::MAX)];
+            for replica in 0..istiod_replicas {
+                let own: Vec<_> = replicas.of(replica_number(cluster, replica)).collect();
+                let both = |(begins, ends): (SimTime, SimTime)| {
+                    own.iter().map(move |it| (begins.max(it.0), ends.min(it.1))).collect::<Vec<_>>()
+                };
+                down = down.into_iter().flat_map(both).collect();
+            }
+            down.into_iter().map(move |(begins, ends)| (cluster.0, begins, ends))
+        };
+        let named = all.iter().filter_map(|it| match it.of {
+            Component::IstiodReplica { cluster, .. } => Some(cluster),
+            _ => None,
+        });
+        let of_replicas = named.collect::<BTreeSet<_>>().into_iter().flat_map(of_replicas);
+        let whole = all.iter().filter_map(|it| match it.of {
+            Component::Istiod(cluster) | Component::Cluster(cluster) => {
+                Some((cluster.0, it.begins, it.ends_at()))
+            }
+            _ => None,
+        });
+        let istiods = Spans::new(whole.chain(of_replicas));
         Self {
+            istiods,
             gateways: spans(&|of| match of {
                 Component::Gateway(cluster) => Some(cluster.0),
                 _ => None,
             }),
             silent_gateways: spans(&|of| match of {
                 Component::Cluster(cluster) | Component::Node { cluster, node: 0 } => Some(cluster.0),
-                _ => None,
-            }),
-            istiods: spans(&|of| match of {
-                Component::Istiod(cluster) | Component::Cluster(cluster) => Some(cluster.0),
                 _ => None,
             }),
             api_servers: spans(&|of| match of {
@@ -219,6 +262,7 @@ impl Outages {
                 Component::Drain { cluster, node } => Some(first_nodes[cluster] + node),
                 _ => None,
             }),
+            istiod_replicas: replicas,
             first_nodes,
             all,
         }
@@ -305,9 +349,18 @@ impl Outages {
         if self.istiods.is_empty() { now } else { self.istiods.over_from(cluster.0, now) }
     }
 
-    /// When the istiod of a cluster is down, in the order of time.
-    pub fn losses_of_istiod(&self, cluster: ClusterId) -> impl Iterator<Item = (SimTime, SimTime)> {
-        self.istiods.of(cluster.0)
+    /// Whether a replica of the istiod of a cluster is down at `now`.
+    #[must_use]
+    pub fn is_istiod_down(&self, cluster: ClusterId, replica: u32, now: SimTime) -> bool {
+        self.istiods.hold(cluster.0, now) || self.istiod_replicas.hold(replica_number(cluster, replica), now)
+    }
+
+    /// When the istiod of a cluster, or a replica of it, dies or is back, in the order of time.
+    #[must_use]
+    pub fn changes_of_istiod(&self, cluster: ClusterId) -> BTreeSet<SimTime> {
+        let replicas = replica_number(cluster, 0)..replica_number(cluster, ISTIOD_REPLICAS_MAX);
+        let of_replicas = replicas.flat_map(|number| self.istiod_replicas.of(number));
+        self.istiods.of(cluster.0).chain(of_replicas).flat_map(|(dies, back)| [dies, back]).collect()
     }
 
     /// Whether any API server is ever down.
@@ -349,9 +402,12 @@ mod tests {
                 outage(Component::Node { cluster: a, node: 1 }, 40, Some(50)),
                 outage(Component::Node { cluster: b, node: 0 }, 60, None),
                 outage(Component::Istiod(b), 5, Some(6)),
+                outage(Component::IstiodReplica { cluster: b, replica: 0 }, 70, Some(80)),
+                outage(Component::IstiodReplica { cluster: b, replica: 1 }, 75, Some(90)),
                 outage(Component::ApiServer(b), 7, None),
             ],
             [2, 1].into_iter(),
+            2,
         );
         let ingress = |cluster, second| outages.ingress(cluster, at(second));
         assert_eq!([9, 12, 16, 25, 30, 45].map(|second| ingress(a, second)), {
@@ -362,6 +418,10 @@ mod tests {
         assert_eq!(outages.ingress_losses(a), [(at(10), at(30))]);
         assert_eq!(outages.istiod_works_from(a, at(12)), at(20));
         assert_eq!(outages.istiod_works_from(b, at(12)), at(12));
+        let down = |second| [0, 1].map(|replica| outages.is_istiod_down(b, replica, at(second)));
+        assert_eq!([5, 72, 77, 85].map(down), [[true, true], [true, false], [true, true], [false, true]]);
+        assert_eq!([72, 77, 85].map(|it| outages.istiod_works_from(b, at(it))), [72, 80, 85].map(at));
+        assert_eq!(outages.changes_of_istiod(b), BTreeSet::from([5, 6, 70, 75, 80, 90].map(at)));
         assert_eq!(outages.api_server_answers_from(b, at(8)), SimTime::MAX);
         assert_eq!(
             [(a, 0), (a, 1), (b, 0)].map(|(of, node)| outages.is_node_lost(of, node, at(45))),

@@ -30,9 +30,10 @@ use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::pod_id::PodIds;
 use meshsim_core::{SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 
 /// A fault of pods, in plain values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PodFault {
     /// Whose pods.
     pub service: ServiceId,
@@ -51,7 +52,7 @@ pub struct PodFault {
 }
 
 /// What is wrong with a pod.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FaultKind {
     /// It is dead.
     Crash,

@@ -11,6 +11,7 @@
 //! `ReducedQPSFunc`), `scheduler/rate_limited_queue.go` (`SwapLimiter`); `cmd/kube-controller-manager/app/options`.
 
 use meshsim_core::{SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 
 /// Rates and their limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +27,7 @@ pub struct ZoneSettings {
 }
 
 /// How a zone is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ZoneState {
     /// Most of its nodes are ready.
     Normal,

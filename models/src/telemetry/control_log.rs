@@ -75,11 +75,11 @@ pub struct OffloadingSample {
 /// A push of an istiod to its proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushRecord {
-    /// The first change that it sends; absent: an istiod that is back sends all there is.
-    pub cause: Option<News>,
+    /// Why.
+    pub cause: PushCause,
     /// How many changes it sends.
     pub changes: u32,
-    /// When the istiod learned of the first one, or was back.
+    /// When the istiod learned of the first one, or of what else is the cause.
     pub changed: SimTime,
     /// What it sends.
     pub kind: PushKind,
@@ -89,6 +89,19 @@ pub struct PushRecord {
     pub prepared: SimTime,
     /// When it reached the last of them; absent: it has not yet.
     pub reached: Option<SimTime>,
+}
+
+/// Why an istiod pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PushCause {
+    /// For this change, the first of those that it sends.
+    News(News),
+    /// It is back, and sends all there is.
+    IstiodIsBack,
+    /// This replica is gone: its proxies connect to the others.
+    ReplicaIsGone(u8),
+    /// A connection was as old as it may be: its proxy connects anew.
+    ConnectionIsOld,
 }
 
 /// A sync of an autoscaler.

@@ -4,19 +4,22 @@
 //! Whoever decides says what it has done; a fault is listed as it begins and ends. A decision has the time at which
 //! it was made, and, where something led to it that was there before, the time of that.
 
+use crate::envoy::outlier_detection::EjectionType;
+use crate::envoy::proxies::ProxyKind;
 use crate::faults::link::LinkFault;
 use crate::faults::outage::Outage;
 use crate::faults::pod::PodFault;
-use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId, ProxyId};
+use crate::ids::{ClusterId, ConfigurationId, PodId, PopulationId};
 use crate::istiod::push_kind::PushKind;
 use crate::kubernetes::node_lifecycle::NodeTaint;
 use crate::kubernetes::zone_state::ZoneState;
 use crate::offloading::controller::ControllerState;
 use crate::users::population::Move;
 use meshsim_core::SimTime;
+use serde::{Deserialize, Serialize};
 
 /// Something that was decided, or that happened.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// When it was acted.
     pub at: SimTime,
@@ -29,7 +32,7 @@ pub struct Decision {
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// A fault of pods begins, or ends.
     PodFault(PodFault, Edge),
@@ -79,16 +82,22 @@ pub enum What {
     PushEnds(PushKind, u32),
     /// Proxies connect to an istiod that is back, so many.
     ProxiesConnect(u32),
+    /// A proxy's certificate ends.
+    CertificateEnds(ProxyKind),
+    /// It has a new one.
+    CertificateIsNew(ProxyKind),
     /// A proxy ejects a host.
-    Ejected(ProxyId, PodId),
+    Ejected(ProxyKind, PodId, EjectionType),
     /// The offloading controller of an edge goes over to something else.
     OffloadingState(ClusterId, ControllerState),
     /// A proxy takes an ejected host back.
-    Returned(ProxyId, PodId),
+    Returned(ProxyKind, PodId),
+    /// Prometheus, which stands elsewhere, can scrape a cluster again, or no longer.
+    Scraped(bool),
 }
 
 /// One side of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Edge {
     /// It begins.
     Begins,
@@ -120,7 +129,9 @@ impl What {
             Self::Configuration(_) => "API server",
             Self::PushBegins(..) | Self::PushEnds(..) => "istiod",
             Self::OffloadingState(..) => "offloading controller",
+            Self::CertificateEnds(_) | Self::CertificateIsNew(_) => "istio-agent",
             Self::ProxiesConnect(_) | Self::Ejected(..) | Self::Returned(..) => "proxy",
+            Self::Scraped(_) => "Prometheus",
         }
     }
 
@@ -150,7 +161,10 @@ impl What {
             Self::PushEnds(..) => "push queue",
             Self::ProxiesConnect(_) => "xDS reconnect, PILOT_MAX_REQUESTS_PER_SECOND",
             Self::OffloadingState(..) => "sync-period, stabilization-window",
-            Self::Ejected(..) | Self::Returned(..) => "outlier detection",
+            Self::CertificateEnds(_) | Self::CertificateIsNew(_) => "SECRET_TTL, SECRET_GRACE_PERIOD_RATIO",
+            Self::Ejected(_, _, why) => why.name(),
+            Self::Returned(..) => "base_ejection_time",
+            Self::Scraped(_) => "scrape_interval",
         }
     }
 }

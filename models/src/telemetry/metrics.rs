@@ -108,6 +108,7 @@ pub struct Metrics {
     start_cpu: Vec<f64>,
     proxy_cpu: Vec<f64>,
     gateway_cpu: Vec<f64>,
+    istiod_cpu: Vec<f64>,
     /// By slice and service.
     answered: Vec<Times>,
     /// By slice.
@@ -154,6 +155,8 @@ pub struct MetricsSum {
     pub proxy_cpu_seconds: f64,
     /// CPU time of the gateways between clusters (s).
     pub gateway_cpu_seconds: f64,
+    /// CPU time of the istiod that stands here (s).
+    pub istiod_cpu_seconds: f64,
     /// By service: from a call's arrival at its pod to the moment at which the answer leaves it, the pod's
     /// sidecar included.
     pub answered: Vec<Times>,
@@ -189,6 +192,7 @@ impl Metrics {
             start_cpu: vec![0.0; count],
             proxy_cpu: vec![0.0; count],
             gateway_cpu: vec![0.0; count],
+            istiod_cpu: vec![0.0; count],
             answered: vec![Times::default(); count * services],
             crossings: vec![Times::default(); count],
             sent: SparseTable::new(),
@@ -273,6 +277,21 @@ impl Metrics {
         self.gateway_cpu[slice] += nanos;
     }
 
+    /// An istiod used CPU time (ns).
+    pub fn add_istiod_cpu(&mut self, now: SimTime, nanos: f64) {
+        let slice = self.slice(now);
+        self.istiod_cpu[slice] += nanos;
+    }
+
+    /// An istiod used so many cores all the time from a moment to another.
+    pub fn add_istiod_rest(&mut self, from: SimTime, to: SimTime, cores: f64) {
+        for slice in self.slices.of(from)..=self.slices.of(to) {
+            let span = self.slices.span(slice);
+            let within = to.min(span.end).saturating_since(from.max(span.start));
+            self.istiod_cpu[slice] += within.as_nanos_f64() * cores;
+        }
+    }
+
     /// The answer to a call of `service` leaves its pod, `time` after the call arrived there.
     pub fn add_answer(&mut self, now: SimTime, service: ServiceId, time: SimDuration) {
         let slice = self.slice(now);
@@ -305,6 +324,7 @@ impl Metrics {
             start_cpu_seconds: seconds(&self.start_cpu),
             proxy_cpu_seconds: seconds(&self.proxy_cpu),
             gateway_cpu_seconds: seconds(&self.gateway_cpu),
+            istiod_cpu_seconds: seconds(&self.istiod_cpu),
             answered,
             crossings,
             sent: self.sent.iter().filter(|(_, count)| **count > 0).map(|(to, &count)| (to, count)).collect(),
@@ -347,11 +367,15 @@ mod tests {
             metrics.work_mut(at(s)).calls += 1;
             metrics.work_mut(at(s)).cpu_nanos += 1e9;
             metrics.add_proxy_cpu(at(s), 5e8);
+            metrics.add_istiod_cpu(at(s), 1e9);
             metrics.add_answer(at(s), ServiceId(2), SimDuration::from_secs(s));
             metrics.add_crossing(at(s), SimDuration::from_secs(2 * s));
             metrics.count_sent(at(s), ClusterId(2));
         }
+        // Of twenty seconds two before the cut.
+        metrics.add_istiod_rest(at(8), at(28), 0.5);
         let sum = metrics.sum_from(at(10));
+        assert!((sum.istiod_cpu_seconds - 3.0 - 9.0).abs() < 1e-9, "{}", sum.istiod_cpu_seconds);
         assert_eq!(sum.sent.iter().collect::<Vec<_>>(), [(ClusterId(2), &3)]);
         assert_eq!(sum.served, [0, 3]);
         assert_eq!(sum.counters[Counter::Retries as usize], [0, 0, 0, 3]);

@@ -203,6 +203,16 @@ impl Recorder {
         self.metrics.add_gateway_cpu(now, nanos);
     }
 
+    /// An istiod used CPU time (ns).
+    pub(crate) fn istiod_used_cpu(&mut self, now: SimTime, nanos: f64) {
+        self.metrics.add_istiod_cpu(now, nanos);
+    }
+
+    /// An istiod used so many cores all the time from a moment to another.
+    pub(crate) fn istiod_rested(&mut self, from: SimTime, to: SimTime, cores: f64) {
+        self.metrics.add_istiod_rest(from, to, cores);
+    }
+
     /// Something of a call within the cluster is on its way.
     #[inline]
     pub(crate) fn sent_here(&mut self, now: SimTime, flow: FlowId, direction: Direction, sent: Traffic) {

@@ -19,6 +19,7 @@ use crate::network::link::serialization;
 use crate::network::path::{Path, REQUEST_HEADER, stream_bytes};
 use crate::network::tcp::{TcpSettings, Window, further_rounds_of_request};
 use meshsim_core::{SimDuration, SimTime};
+use serde::{Deserialize, Serialize};
 
 /// A population as it is described.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ pub enum OnIngressLoss {
 }
 
 /// A part of a population moves.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {
     /// When the first one moves.
     pub begins: SimTime,

@@ -1,12 +1,13 @@
 //! All that was decided in a run, and the faults that led to it, in one order.
 //!
 //! # Models
-//! Faults are known from the start (`faults/*`), and so are users who move; what clusters have decided they say
+//! Faults are known from the start (`faults/*`), and so are users who move and certificates that end; what clusters have decided they say
 //! themselves (`telemetry/decision`). All are put in the order of time; of the same moment faults come first, then
 //! clusters in their order.
 
 use super::topology::Topology;
-use crate::ids::PopulationId;
+use crate::envoy::proxies::ProxyKind;
+use crate::ids::{ClusterId, PopulationId};
 use crate::telemetry::decision::{Decision, Edge, What};
 use meshsim_core::{Id, SimTime};
 
@@ -14,9 +15,31 @@ use meshsim_core::{Id, SimTime};
 pub(crate) fn in_order(topology: &Topology, decided: impl Iterator<Item = Decision>) -> Vec<Decision> {
     let end = topology.description.end();
     let mut all = known(topology);
+    if topology.certificates_may_end {
+        all.extend(topology.description.clusters.ids().flat_map(|cluster| certificates(topology, cluster)));
+    }
     all.extend(decided);
     all.retain(|it| it.at <= end);
     all.sort_by_key(|it| it.at);
+    all
+}
+
+/// When the proxies that a cluster has from the start are without a certificate.
+fn certificates(topology: &Topology, cluster: ClusterId) -> Vec<Decision> {
+    let proxies = topology.proxies_of(cluster);
+    let mut all = Vec::new();
+    for proxy in proxies.ids() {
+        let kind = proxies[proxy].kind;
+        if matches!(kind, ProxyKind::Sidecar(pod) if !topology.has_sidecar(pod)) {
+            continue;
+        }
+        let certificate = topology.certificate_of_proxy(cluster, (&proxies, proxy), |_| None);
+        for it in topology.lapses(certificate, topology.description.end()) {
+            let ends = (it.begins, Some(it.asked), What::CertificateEnds(kind));
+            let is_new = (it.ends, None, What::CertificateIsNew(kind));
+            all.extend([ends, is_new].map(|(at, noticed, what)| Decision { at, cluster, noticed, what }));
+        }
+    }
     all
 }
 

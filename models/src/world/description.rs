@@ -284,6 +284,19 @@ impl Description {
         SimTime::ZERO + self.warm_up + self.duration
     }
 
+    /// How long the certificate of a proxy holds.
+    #[must_use]
+    pub fn certificate_lifetime(&self) -> SimDuration {
+        self.istiod.unwrap_or_default().certificate_lifetime
+    }
+
+    /// Whether the certificate of a proxy may end in a run, in which istiod may be reached at all times or not.
+    #[must_use]
+    pub fn certificates_may_end(&self, is_always_reached: bool) -> bool {
+        let is_long = self.end().as_nanos() > self.certificate_lifetime().as_nanos() / 2;
+        self.mesh.data_plane == DataPlane::Sidecar && self.mesh.mtls && is_long && !is_always_reached
+    }
+
     /// How istiod paces its pushes, if it does: without a mesh kube-proxy is told by its API server.
     #[must_use]
     pub fn istiod_pace(&self) -> Option<IstiodSettings> {

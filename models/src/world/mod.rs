@@ -3,6 +3,7 @@
 pub mod access;
 mod build;
 mod builder;
+pub mod certificates;
 pub mod containers;
 mod decisions;
 pub mod description;

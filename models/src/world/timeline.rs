@@ -19,7 +19,7 @@
 
 use super::topology::Topology;
 use crate::cluster::event::Event;
-use crate::cluster::news::{EndpointNews, News, PeerCheck, PeerStep};
+use crate::cluster::news::{EndpointNews, IstiodStep, News, PeerCheck, PeerStep};
 use crate::draws::{Purpose, draw};
 use crate::faults::pod::{FaultKind, PodFault};
 use crate::ids::{ClusterId, ConfigurationId, PodId};
@@ -74,6 +74,7 @@ pub(crate) fn timelines(topology: &Topology) -> Table<ClusterId, Timeline> {
         controllers_begin(&mut known[cluster], topology, cluster);
         observability_begins(&mut known[cluster], topology, cluster);
         offloading_begins(&mut known[cluster], topology, cluster);
+        connections_age(&mut known[cluster], topology, cluster);
         samples_begin(&mut known[cluster], topology);
         // Stable: what is due at the same time stays in the order in which it was put here.
         known[cluster].known.sort_by_key(|(at, _)| *at);
@@ -121,9 +122,8 @@ fn components_fail(known: &mut Known, topology: &Topology) {
     for (cluster, spec) in description.clusters.enumerate() {
         let mut events: Vec<(SimTime, Event)> = Vec::new();
         events.extend(outages.ingress_losses(cluster).iter().map(|(dies, _)| (*dies, Event::GatewaysDie)));
-        for (dies, back) in outages.losses_of_istiod(cluster) {
-            events.extend([(dies, Event::IstiodDies), (back, Event::IstiodIsBack)]);
-        }
+        events
+            .extend(outages.changes_of_istiod(cluster).into_iter().map(|at| (at, Event::IstiodDiesOrIsBack)));
         events.extend(outages.losses_of_api_server(cluster).map(|(_, back)| (back, Event::ApiServerIsBack)));
         for node in 0..spec.nodes.len() as u32 {
             let posts = |(_, back)| next_renewal(topology, cluster, node, back);
@@ -254,6 +254,14 @@ fn offloading_begins(known: &mut Timeline, topology: &Topology, cluster: Cluster
     known.known.push((scrape, Event::OffloadingScrapes));
     let here = (0_u32..).zip(&offloading.controllers).filter(|(_, it)| it.cluster == cluster);
     known.known.extend(here.map(|(number, _)| (SimTime::ZERO, Event::OffloadingWakes(number))));
+}
+
+/// An istiod that paces its pushes looks how old its connections are.
+fn connections_age(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
+    let istiod = topology.description.istiod_pace();
+    if istiod.is_some_and(|it| it.cluster.is_none_or(|only| only == cluster)) {
+        known.known.push((SimTime::ZERO, Event::IstiodSteps(IstiodStep::ConnectionsAge)));
+    }
 }
 
 /// The first sample, if any is taken, and the end of the first quarter.

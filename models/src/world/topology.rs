@@ -104,6 +104,8 @@ pub struct Topology {
     limits_clients: bool,
     /// Whether some service speaks UDP.
     has_datagrams: bool,
+    /// Whether some proxy may be without a certificate at some time.
+    pub certificates_may_end: bool,
 }
 
 /// The faults of pods and links, each as often as it comes.
@@ -129,7 +131,8 @@ impl Topology {
     pub fn new(mut description: Description, replication: u32) -> Self {
         let draws = Draws::new(description.seed, replication);
         let nodes = description.clusters.iter().map(|it| it.nodes.len());
-        let outages = Outages::new(outages(&description, draws), nodes);
+        let replicas = description.istiod_pace().map_or(1, |it| it.replicas);
+        let outages = Outages::new(outages(&description, draws), nodes, replicas);
         if !outages.is_empty() {
             for it in &mut description.populations {
                 it.lose_ingress(&outages.ingress_losses(it.cluster));
@@ -164,6 +167,8 @@ impl Topology {
         cuts.extend(tunnel_cuts(&description, outages.all(), draws));
         let populations = description.populations.iter().enumerate();
         let (links, is_used) = description.links_of_pods();
+        let link_states = LinkStates::new(&links, &cuts);
+        let is_always_reached = outages.is_empty() && link_states.are_always_up();
         let upstreams = Upstreams::new(&description);
         let order = |id| {
             let spec = upstreams.spec(false, id);
@@ -198,7 +203,8 @@ impl Topology {
             changing,
             local_hosts: description.hosts.ids().collect(),
             changes_of_peers: changes_of_peers(&description, &cuts, outages.all()),
-            links: LinkStates::new(&links, &cuts),
+            certificates_may_end: description.certificates_may_end(is_always_reached),
+            links: link_states,
             access: Access::new(&description),
             ways: Ways::over(description.clusters.len(), &links, |link| is_used[link as usize]),
             networks: description.east_west().map(|_| {

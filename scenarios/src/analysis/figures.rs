@@ -100,6 +100,9 @@ pub static CATALOGUE: &[Figure] = catalogue! {
     of("gateway_cpu_seconds_per_second", "cores", &[Dimension::Cluster],
         Of::Each(with_gateways, |f, c| f.gateway_cpu[c]),
         "CPU time per second of a cluster's gateways to others, beside it, where there are any.");
+    of("istiod_cpu_seconds_per_second", "cores", &[Dimension::Cluster],
+        Of::Each(with_istiod, |f, c| f.istiod_cpu[c]),
+        "CPU time per second of a cluster's istiod, where its pushes take time: of pushes and of the proxies that are connected.");
     of("application_cpu_seconds_per_second", "cores", &[Dimension::Application],
         Of::Each(tenants, |f, a| f.application_cpu[a].pods),
         "CPU time per second of the pods of an application, with their sidecars, whoever calls them, where there are several.");
@@ -182,6 +185,11 @@ fn clusters(description: &Description) -> Vec<String> {
 /// Clusters, where gateways stand between them.
 fn with_gateways(description: &Description) -> Vec<String> {
     if description.has_gateways_between_clusters() { clusters(description) } else { Vec::new() }
+}
+
+/// Clusters, where the pushes of an istiod take time.
+fn with_istiod(description: &Description) -> Vec<String> {
+    if description.istiod_pace().is_some() { clusters(description) } else { Vec::new() }
 }
 
 /// Applications, where there are several.

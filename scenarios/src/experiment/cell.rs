@@ -38,6 +38,20 @@ impl CellId {
     /// Its bytes in a file.
     pub(super) const BYTES: usize = 16;
 
+    /// The id of what depends on these texts, in this order, and on this version.
+    pub(crate) fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        add(&mut hash, env!("CARGO_PKG_VERSION"));
+        parts.iter().for_each(|part| add(&mut hash, part));
+        Self::from_hash(&hash)
+    }
+
+    fn from_hash(hash: &Sha256) -> Self {
+        let mut id = [0; Self::BYTES];
+        id.copy_from_slice(&hash.clone().finalize()[..Self::BYTES]);
+        Self(id)
+    }
+
     pub(super) const fn to_bytes(self) -> [u8; Self::BYTES] {
         self.0
     }
@@ -51,17 +65,13 @@ impl Cells {
     /// Those of strategies of a scenario with this hash that run together, of whose batches so much is kept.
     pub(super) fn of(scenario_sha256: &str, strategies: &[Resolved], batches: Resolution) -> Self {
         let mut common = Sha256::new();
-        let mut add = |text: &str| {
-            // Lengths keep texts apart.
-            common.update((text.len() as u64).to_le_bytes());
-            common.update(text);
-        };
-        add(env!("CARGO_PKG_VERSION"));
-        add(scenario_sha256);
-        add(&format!("{batches:?}"));
+        add(&mut common, env!("CARGO_PKG_VERSION"));
+        add(&mut common, scenario_sha256);
+        add(&mut common, &format!("{batches:?}"));
         for resolved in strategies {
-            add(&resolved.strategy);
-            add(&resolved.description.seed.to_string());
+            add(&mut common, &resolved.strategy);
+            add(&mut common, &resolved.description.seed.to_string());
+            add(&mut common, &resolved.description.keeps_decisions.to_string());
         }
         Self { common }
     }
@@ -72,10 +82,14 @@ impl Cells {
         hash.update([u8::from(purpose == Purpose::Pilot)]);
         hash.update((strategy as u64).to_le_bytes());
         hash.update(replication.to_le_bytes());
-        let mut id = [0; CellId::BYTES];
-        id.copy_from_slice(&hash.finalize()[..CellId::BYTES]);
-        CellId(id)
+        CellId::from_hash(&hash)
     }
+}
+
+/// Adds a text to a hash; lengths keep texts apart.
+fn add(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text);
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ use meshsim_models::world::{Record, World};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What one strategy came to in one replication. Requests, their latencies and decisions are not kept with it on the disk.
+/// What one strategy came to in one replication. Requests and their latencies are not kept with it on the disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// What a dashboard would show as p90 (ms).
@@ -99,6 +99,8 @@ pub struct Figures {
     pub gateway_cpu: Vec<f64>,
     /// CPU time of the pods of each application per second, where there are several.
     pub application_cpu: Vec<ApplicationCpu>,
+    /// CPU time of istiod per second, by cluster.
+    pub istiod_cpu: Vec<f64>,
     /// Memory of the proxies, by cluster (bytes).
     pub proxy_memory: Vec<f64>,
     /// Where the requests went.
@@ -119,7 +121,6 @@ pub struct Figures {
     #[serde(skip)]
     pub latencies_ms: Vec<f64>,
     /// What was decided, in the order of time, if that is kept.
-    #[serde(skip)]
     pub decisions: Vec<Decision>,
     /// Reported time (s).
     pub seconds: f64,
@@ -411,6 +412,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         gateway_cpu: metrics.iter().map(|m| m.gateway_cpu_seconds / seconds).collect(),
         application_cpu: Vec::new(),
+        istiod_cpu: metrics.iter().map(|m| m.istiod_cpu_seconds / seconds).collect(),
         control: record.control,
         series: record.series,
         traffic: record.traffic,

@@ -14,6 +14,7 @@ use meshsim_models::faults::outage::Outage;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::istiod::settings::IstiodSettings;
 use meshsim_models::world::description::DEFAULT_LOCAL_BANDWIDTH;
 use std::ops::Range;
 
@@ -49,7 +50,7 @@ pub(super) fn resolve(
     faults: &[Spanned<Fault>],
     application: &Application,
     network: &Network,
-    only_istiod: Option<ClusterId>,
+    istiod: Option<IstiodSettings>,
     end: SimDuration,
 ) -> Faults {
     let mut found = Faults::default();
@@ -57,7 +58,7 @@ pub(super) fn resolve(
         let span = span_of_time(check, it.get_ref(), end);
         let renewal = renewal(check, it.get_ref());
         if is_of_component(it.get_ref()) {
-            let Some(outage) = outages::resolve(check, it.get_ref(), network, only_istiod, span) else {
+            let Some(outage) = outages::resolve(check, it.get_ref(), network, istiod, span) else {
                 continue;
             };
             match renewal {

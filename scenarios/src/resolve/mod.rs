@@ -145,8 +145,7 @@ pub fn resolve(
     let times = Times { begin_at, end };
     let populations = users::resolve(&mut check, scenario, &application, &network, &services, &times);
     let istiod = istiod::resolve(&mut check, scenario.istiod.as_ref().map(Spanned::get_ref), &network);
-    let only_istiod = istiod.and_then(|it| it.cluster);
-    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, only_istiod, end);
+    let faults = faults::resolve(&mut check, &scenario.faults, &application, &network, istiod, end);
     let kubernetes =
         kubernetes::resolve(&mut check, scenario, &application, &network, mesh.istio_version, end);
     let configuration_changes =

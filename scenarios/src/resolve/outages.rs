@@ -8,6 +8,7 @@ use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimTime};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::ids::ClusterId;
+use meshsim_models::istiod::settings::IstiodSettings;
 use std::ops::Range;
 
 /// What a fault befalls, by the key that names it.
@@ -58,28 +59,51 @@ pub(super) fn is_of_component(fault: &Fault) -> bool {
     Subject::of(fault).is_some()
 }
 
-/// The component that fails; `only_istiod` is where the only istiod stands, if there is one for all.
+/// The component that fails; `istiod` is what the scenario says of that.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     fault: &Fault,
     network: &Network,
-    only_istiod: Option<ClusterId>,
+    istiod: Option<IstiodSettings>,
     (begins, ends): (SimTime, Option<SimTime>),
 ) -> Option<Outage> {
     let subject = Subject::of(fault)?;
     let key = subject.key();
-    for (other, location) in keys(fault).into_iter().filter(|(other, _)| *other != key) {
+    for (other, location) in
+        keys(fault).into_iter().filter(|(other, _)| *other != key && !(key == "istiod" && *other == "pod"))
+    {
         let help = format!("take it out, or the {key}");
         check.problem(format!("the fault of a {key} has no {other}"), location, help);
     }
-    let of = component(check, fault, &subject, network)?;
-    if let (Component::Istiod(cluster), Some(only), Subject::Istiod(name)) = (of, only_istiod, &subject)
+    let mut of = component(check, fault, &subject, network)?;
+    if let (Component::Istiod(cluster), Some(only), Subject::Istiod(name)) =
+        (of, istiod.and_then(|it| it.cluster), &subject)
         && cluster != only
     {
         let help = format!("it is in `{}`, as [istiod] says", network.clusters[only].name);
         check.problem(format!("there is no istiod in cluster `{}`", name.get_ref()), name.span(), help);
     }
+    if let (Component::Istiod(cluster), Some(pod)) = (of, &fault.pod) {
+        of = replica_of(check, cluster, pod, istiod.map_or(1, |it| it.replicas));
+    }
     Some(Outage { of, begins, ends })
+}
+
+/// A replica of an istiod, of so many.
+fn replica_of(check: &mut Check<'_>, cluster: ClusterId, pod: &Spanned<u32>, replicas: u32) -> Component {
+    let replica = *pod.get_ref();
+    if replica >= replicas {
+        let message = format!("there is no replica {replica} of istiod");
+        let help = match replicas {
+            1 => "it has one, the pod 0: write [istiod] replicas = 2, or leave pod out".to_owned(),
+            _ => format!("it has {replicas}, from 0 to {}", replicas - 1),
+        };
+        check.problem(message, pod.span(), help);
+    }
+    match replicas {
+        1 => Component::Istiod(cluster),
+        _ => Component::IstiodReplica { cluster, replica },
+    }
 }
 
 fn component(

@@ -12,14 +12,20 @@ use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::Id;
 use meshsim_models::cluster::news::{EndpointNews, News};
+use meshsim_models::envoy::proxies::ProxyKind;
 use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::Component;
+use meshsim_models::faults::pod::FaultKind;
 use meshsim_models::ids::{ClusterId, PodId, ServiceId};
 use meshsim_models::istiod::push_kind::PushKind;
+use meshsim_models::kubernetes::hpa::{Decision, MetricSource, Reason};
+use meshsim_models::kubernetes::metrics_server::Reads;
 use meshsim_models::pod_id::PodIds;
-use meshsim_models::telemetry::control_log::{PodRecord, PodStep};
-use meshsim_models::telemetry::decision::{Decision, Edge, What};
+use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep, PushCause, ScalingDecision};
+use meshsim_models::telemetry::decision::{self, Edge, What};
 use meshsim_models::world::description::Description;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// A line of a time line.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,15 +51,7 @@ pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
     let mut lines: Vec<Line> = figures.decisions.iter().map(|it| names.line(it)).collect();
     for (cluster, log) in figures.control.enumerate() {
         lines.extend(log.pods.iter().map(|it| names.of_pod(cluster, it)));
-        let rescales = log.decisions.iter().filter(|it| it.decision.rescales());
-        lines.extend(rescales.map(|it| Line {
-            at: it.at.as_secs_f64(),
-            noticed: it.at.as_secs_f64(),
-            cluster: names.cluster(cluster),
-            who: "horizontal pod autoscaler".to_owned(),
-            rule: "HPA tolerance, stabilizationWindow, policies",
-            what: format!("{} to {} replicas", names.service(it.service), it.decision.replicas),
-        }));
+        lines.extend(scalings(log).map(|it| names.of_scaling(cluster, it)));
     }
     for (cluster, log) in figures.control.enumerate() {
         lines.extend(log.offloading.iter().map(|it| Line {
@@ -122,10 +120,36 @@ pub(crate) fn push_rows(
     Ok(())
 }
 
+/// The syncs of autoscalers that change something, and those at which one that could read its metrics no longer can, or can
+/// again.
+fn scalings(log: &ControlLog) -> impl Iterator<Item = &ScalingDecision> {
+    let mut sees: BTreeMap<ServiceId, bool> = BTreeMap::new();
+    log.decisions.iter().filter(move |it| {
+        let now = it.decision.reason != Reason::InvalidMetrics;
+        let before = sees.get(&it.service).copied();
+        // Before the first scrapes there is nothing to read.
+        if now || before.is_some() {
+            sees.insert(it.service, now);
+        }
+        before.is_some_and(|before| before != now) || it.decision.rescales()
+    })
+}
+
 const fn kind(kind: PushKind) -> &'static str {
     match kind {
         PushKind::Incremental => "incremental",
         PushKind::Full => "full",
+    }
+}
+
+/// What is wrong with pods, as a scenario writes it.
+const fn kind_of_fault(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Crash => "crash",
+        FaultKind::Blackhole => "black hole",
+        FaultKind::Unready => "unreadiness",
+        FaultKind::Errors { .. } => "errors",
+        FaultKind::Slow { .. } => "slowness",
     }
 }
 
@@ -164,11 +188,70 @@ impl<'a> Names<'a> {
         format!("{service}-{} in {cluster}", self.ids.ordinal_of(pod))
     }
 
-    fn cause(&self, cause: Option<News>) -> String {
+    /// A proxy of a cluster.
+    fn proxy(&self, cluster: ClusterId, proxy: ProxyKind) -> String {
+        match proxy {
+            ProxyKind::Gateway => format!("a gateway of {}", self.cluster(cluster)),
+            ProxyKind::EastWest => format!("an east-west gateway of {}", self.cluster(cluster)),
+            ProxyKind::Sidecar(pod) => format!("sidecar of {}", self.pod(pod)),
+            ProxyKind::Ztunnel(node) => format!("ztunnel of {}", self.node(cluster, node)),
+            ProxyKind::Waypoint(service) => {
+                format!("waypoint of {} in {}", self.service(service), self.cluster(cluster))
+            }
+        }
+    }
+
+    /// A sync of an autoscaler that comes to something: its inputs, and which of its rules had the last word.
+    fn of_scaling(&self, cluster: ClusterId, it: &ScalingDecision) -> Line {
+        let Decision { current, replicas, largest, stabilized, reason } = it.decision;
+        let mut what = format!("{}: {current} replicas", self.service(it.service));
+        if it.decision.rescales() {
+            let _ = write!(what, " become {replicas}");
+        }
+        let settings = self.description.kubernetes.autoscaler(it.service, cluster);
+        let metrics = settings.into_iter().flat_map(|it| it.reads.iter().zip(&it.hpa.metrics));
+        for (proposal, (reads, spec)) in it.proposals.iter().zip(metrics) {
+            // What stands behind the name is the unit of the table.
+            let name = reads.name().split(" (").next().unwrap_or_default();
+            let amount = |value: i64| match spec.source {
+                MetricSource::Utilization(_) => format!("{value} %"),
+                _ if *reads == Reads::MeanLatency => format!("{value} us"),
+                _ => (value as f64 / 1e3).to_string(),
+            };
+            let _ = match proposal {
+                Ok(of) => write!(
+                    what,
+                    "; {name} is {} of {} ({} pods ready, {} not, {} without metrics), so {}",
+                    amount(of.usage),
+                    amount(spec.target),
+                    of.ready,
+                    of.unready,
+                    of.missing,
+                    of.replicas
+                ),
+                Err(error) => write!(what, "; {name}: {error:?}"),
+            };
+        }
+        let rule = match (reason, largest, stabilized) {
+            (Reason::DesiredWithinRange, Some(asked), Some(after))
+                if i64::from(asked.replicas) != i64::from(after) =>
+            {
+                "stabilizationWindow"
+            }
+            (Reason::DesiredWithinRange, ..) => "HPA tolerance",
+            _ => reason.name(),
+        };
+        let (at, cluster) = (it.at.as_secs_f64(), self.cluster(cluster));
+        Line { at, noticed: at, cluster, who: "horizontal pod autoscaler".to_owned(), rule, what }
+    }
+
+    fn cause(&self, cause: PushCause) -> String {
         match cause {
-            None => "istiod is back".to_owned(),
-            Some(News::Configuration(_)) => "configuration".to_owned(),
-            Some(News::Endpoint { pod, what }) => {
+            PushCause::IstiodIsBack => "istiod is back".to_owned(),
+            PushCause::ReplicaIsGone(replica) => format!("replica {replica} of istiod is gone"),
+            PushCause::ConnectionIsOld => "a connection is as old as it may be".to_owned(),
+            PushCause::News(News::Configuration(_)) => "configuration".to_owned(),
+            PushCause::News(News::Endpoint { pod, what }) => {
                 let what = match what {
                     EndpointNews::Appears(_) => "appears",
                     EndpointNews::Leaves => "leaves",
@@ -180,10 +263,10 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn line(&self, decision: &Decision) -> Line {
-        let Decision { at, cluster, noticed, what } = *decision;
+    fn line(&self, decision: &decision::Decision) -> Line {
+        let decision::Decision { at, cluster, noticed, what } = *decision;
         let who = match what {
-            What::Ejected(..) | What::Returned(..) => format!("a proxy of {}", self.cluster(cluster)),
+            What::Ejected(proxy, ..) | What::Returned(proxy, _) => self.proxy(cluster, proxy),
             _ => what.who().to_owned(),
         };
         Line {
@@ -206,7 +289,12 @@ impl<'a> Names<'a> {
                 let service = self.service(it.service);
                 let which =
                     it.pod.map_or_else(|| format!("pods of {service}"), |pod| format!("pod {service}-{pod}"));
-                format!("{:?} of {which} in {} {}", it.kind, self.cluster(it.cluster), edge(side))
+                format!(
+                    "{} of {which} in {} {}",
+                    kind_of_fault(it.kind),
+                    self.cluster(it.cluster),
+                    edge(side)
+                )
             }
             What::LinkFault(it, side) => format!("{} {}", self.link_fault(&it), edge(side)),
             What::Outage(it, side) => format!("{} {}", self.outage(it.of), edge(side)),
@@ -254,9 +342,22 @@ impl<'a> Names<'a> {
             What::PushBegins(of, changes) => format!("a push of {changes} changes begins ({})", kind(of)),
             What::PushEnds(of, proxies) => format!("the last of {proxies} proxies has a push ({})", kind(of)),
             What::ProxiesConnect(proxies) => format!("{proxies} proxies begin to connect to istiod"),
-            What::Ejected(_, pod) => format!("{} is ejected", self.pod(pod)),
             What::OffloadingState(edge, state) => {
                 format!("the controller of {}: {}", self.cluster(edge), state.name())
+            }
+            What::CertificateEnds(whose) => {
+                format!("the certificate of {} ends: no new connection with mTLS", self.proxy(cluster, whose))
+            }
+            What::CertificateIsNew(whose) => {
+                format!("{} has a new certificate", self.proxy(cluster, whose))
+            }
+            What::Ejected(_, pod, _) => format!("{} is ejected by outlier detection", self.pod(pod)),
+            What::Scraped(true) => format!("the pods of {} are scraped again", self.cluster(cluster)),
+            What::Scraped(false) => {
+                format!(
+                    "nothing is scraped of {}: autoscalers by its metrics are blind",
+                    self.cluster(cluster)
+                )
             }
             What::Returned(_, pod) => format!("{} is no longer ejected", self.pod(pod)),
         }
@@ -286,6 +387,9 @@ impl<'a> Names<'a> {
                 format!("outage of the gateway of the tunnels of {}", self.cluster(cluster))
             }
             Component::Istiod(cluster) => format!("outage of the istiod of {}", self.cluster(cluster)),
+            Component::IstiodReplica { cluster, replica } => {
+                format!("outage of replica {replica} of the istiod of {}", self.cluster(cluster))
+            }
             Component::ApiServer(cluster) => format!("outage of the API server of {}", self.cluster(cluster)),
         }
     }
@@ -295,7 +399,7 @@ impl<'a> Names<'a> {
         let (who, rule, what) = match record.step {
             PodStep::Created => ("Deployment controller", "replicas", format!("{pod} is made")),
             PodStep::Unschedulable(unfit) => {
-                ("scheduler", "filters", format!("{pod} finds no node: {unfit:?}"))
+                ("scheduler", "filters", format!("{pod} finds no node: {}", unfit.name()))
             }
             PodStep::Scheduled(node) => {
                 ("scheduler", "scores", format!("{pod} goes to {}", self.node(cluster, node)))

@@ -8,6 +8,8 @@ use crate::cluster::news::{EndpointNews, IstiodStep, News};
 use crate::ids::{ClusterId, PodId};
 use crate::liqo::endpoint_reflection::{EndpointHost, is_reflected};
 use crate::telemetry::decision::What;
+use crate::telemetry::recorder::Recorder;
+use meshsim_core::SimTime;
 
 impl Control {
     /// The API server of this cluster tells those who watch it of a change here.
@@ -54,14 +56,14 @@ impl Control {
         }
     }
 
-    /// The istiod of this cluster dies.
-    pub(in crate::cluster) fn istiod_dies(&mut self, _: &mut Around<'_>) {
-        self.istiod.dies();
+    /// The istiod of this cluster dies or is back, or some of its replicas.
+    pub(in crate::cluster) fn istiod_dies_or_is_back(&mut self, at: &mut Around<'_>) {
+        self.istiod.dies_or_is_back(at);
     }
 
-    /// The istiod of this cluster is back.
-    pub(in crate::cluster) fn istiod_is_back(&mut self, at: &mut Around<'_>) {
-        self.istiod.is_back(at);
+    /// The run is over.
+    pub(in crate::cluster) fn ends(&mut self, recorder: &mut Recorder, now: SimTime) {
+        self.istiod.ends(recorder, now);
     }
 
     /// The istiod of this cluster goes on with its pushes.

@@ -10,6 +10,7 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::handed::Handed;
 use crate::kubernetes::metrics_server::PodHistory;
+use crate::telemetry::decision::What;
 
 impl Control {
     /// All pods, of which these are the cells, are scraped; the spans since the last time go along.
@@ -18,7 +19,11 @@ impl Control {
         at.schedule(at.now.saturating_add(central.scrape_interval), Event::CentrallyScraped);
         let calls = cells.iter().map(|cell| cell.occupancy.served).sum();
         let since = std::mem::replace(&mut self.calls_traced, calls);
-        if !at.observability_is_reached() {
+        let is_reached = at.observability_is_reached();
+        if std::mem::replace(&mut self.is_scraped, is_reached) != is_reached {
+            at.recorder.decided(at.now, What::Scraped(is_reached));
+        }
+        if !is_reached {
             return;
         }
         let kept = at.topology.description.kubernetes.metrics.scrapes_kept(central.scrape_interval);

@@ -34,6 +34,8 @@ pub struct Control {
     pub(super) central: Vec<PodHistory>,
     /// Calls whose spans it was offered.
     pub(super) calls_traced: u64,
+    /// Whether it could scrape them the last time.
+    pub(super) is_scraped: bool,
     /// Its istiod.
     pub(super) istiod: Istiod,
     /// Its nodes as they are watched, where something may happen to one.
@@ -76,6 +78,7 @@ impl Control {
             histories: Vec::new(),
             central: Vec::new(),
             calls_traced: 0,
+            is_scraped: true,
             istiod: Istiod::new(cluster, topology),
             watch: NodesWatch::new(cluster, topology),
             liqo: Liqo::new(cluster, topology),

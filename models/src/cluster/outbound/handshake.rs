@@ -142,6 +142,9 @@ impl Outbound {
         };
         let last = syn + path.round_trip * (handshake.round_trips - 1);
         let mut ready = self.fate_of_handshake(at, hop, pod, &path, last).passes()? + path.round_trip;
+        if handshake.checks && at.topology.certificates_may_end && !self.certificates_hold(at, hop, pod) {
+            return Err(ready);
+        }
         if handshake.checks {
             let work = handshake.work(at.topology.description.mesh.handshake);
             ready += work;
@@ -155,6 +158,19 @@ impl Outbound {
             at.recorder.connects(at.now, server, handshake.wire_bytes(&path));
         }
         Ok(ready)
+    }
+
+    /// Whether a client and a server can prove to each other who they are.
+    #[cold]
+    fn certificates_hold(&self, at: &Around<'_>, hop: &Hop, pod: PodId) -> bool {
+        let Client::Proxy { proxy, .. } = hop.client else { return true };
+        let here = |pod| {
+            let since = at.pods[at.pods.slot_of(pod)].sidecar_from;
+            Some(since).filter(|it| *it > SimTime::ZERO)
+        };
+        let client = at.topology.certificate_of_proxy(at.here, (at.proxies, proxy), here);
+        let server = at.topology.certificate_of_pod(pod, self.endpoints.added(at.topology, pod));
+        [client, server].into_iter().all(|it| at.topology.holds(it, at.now))
     }
 
     /// How long a hop, the client of a pool, waits for a connection.

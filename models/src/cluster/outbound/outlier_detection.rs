@@ -44,9 +44,9 @@ impl Outbound {
         if stopped > 0 {
             at.recorder.counted(at.now, spec.service, Counter::EjectionOverflows);
         }
-        if ejection.is_some() {
+        if let Some(why) = ejection {
             at.recorder.counted(at.now, spec.service, Counter::Ejections);
-            at.recorder.decided(at.now, What::Ejected(proxy, pod));
+            at.recorder.decided(at.now, What::Ejected(at.proxies[proxy].kind, pod, why));
             self.schedule_tick(at, proxy, id);
             self.health_changes(at, proxy, id);
         }
@@ -76,16 +76,16 @@ impl Outbound {
         let Some(upstream) = self.upstreams.get_mut(proxy, id) else { return };
         upstream.ticks = false;
         let mut changes = false;
-        let recorder = &mut *at.recorder;
+        let (recorder, kind) = (&mut *at.recorder, at.proxies[proxy].kind);
         let again = upstream.tick(config, now, |pod, what| match (what, pod) {
-            (AtTick::Ejected(..), Some(pod)) => {
+            (AtTick::Ejected(_, why), Some(pod)) => {
                 changes = true;
                 recorder.counted(now, spec.service, Counter::Ejections);
-                recorder.decided(now, What::Ejected(proxy, pod));
+                recorder.decided(now, What::Ejected(kind, pod, why));
             }
             (AtTick::Returned(_), Some(pod)) => {
                 changes = true;
-                recorder.decided(now, What::Returned(proxy, pod));
+                recorder.decided(now, What::Returned(kind, pod));
             }
             _ => {}
         });

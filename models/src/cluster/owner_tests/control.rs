@@ -66,7 +66,7 @@ fn an_istiod_for_all_paces_its_pushes_and_one_elsewhere_is_told() {
     bench.act(|it| it.owners.control.istiod_steps(&mut it.at, prepared));
     let mut pushed = Vec::new();
     for target in [0, 2, 3] {
-        let sent = IstiodStep::IsSent { target, up_to: 1, kind: PushKind::Incremental, life: 0 };
+        let sent = IstiodStep::IsSent { replica: 0, target, up_to: 1, kind: PushKind::Incremental, life: 0 };
         let ((), handed) = bench.act(|it| it.owners.control.istiod_steps(&mut it.at, sent));
         let [Handed::Push { to, push: Push::To { proxy, up_to: 1 }, .. }] = handed[..] else {
             panic!("{handed:?}")

@@ -3,8 +3,10 @@
 //! # Source
 //! Envoy, API `data.cluster.v3.OutlierEjectionType`.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a host is ejected, by Envoy's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EjectionType {
     /// 5xx in a row.
     Consecutive5xx,
