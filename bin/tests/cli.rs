@@ -486,7 +486,7 @@ fn a_run_tells_every_decision_in_order() {
     let csv = std::fs::read_to_string(out.join("timeline.csv")).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines[0], "strategy,replication,acted_s,noticed_s,cluster,who,rule,what");
-    assert!(lines[1].contains(",fault,scenario,Crash of pods of"), "{}", lines[1]);
+    assert!(lines[1].contains(",fault,scenario,crash of pods of"), "{}", lines[1]);
     assert!(
         csv.contains("EndpointSlice controller,endpoint conditions,endpoint front-0 in edge1 is not ready"),
         "{csv}"

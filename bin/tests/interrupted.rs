@@ -171,6 +171,48 @@ fn what_is_killed_at_any_moment_goes_on_and_has_the_bytes_of_what_was_not() {
     let axes = ["--set", "users.edge1.rate=10/s,20/s", "--set", "run.seed=1,2,3"];
     let sweep = [&["sweep"], &short[..], &axes, &["--set", "run.warm_up=auto"]].concat();
     is_killed_and_goes_on(&sweep, 10, &mut moments);
+    is_killed_and_goes_on(&SHORT_DRILL, 5, &mut moments);
+}
+
+/// Two strategies, with an objective that some failures break.
+const SHORT_DRILL: [&str; 18] = [
+    "drill",
+    "shop",
+    "--strategy",
+    "cloud-only",
+    "--strategy",
+    "edges",
+    "--only",
+    "link:edge1*",
+    "--only",
+    "gateway:edge*",
+    "--for",
+    "10s",
+    "--after",
+    "5s",
+    "--set",
+    "run.warm_up=5s",
+    "--replications",
+    "2",
+];
+
+/// What a drill has finished is not lost by another one in its folder.
+#[test]
+fn a_drill_refuses_to_discard_cells_unless_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = start(&SHORT_DRILL, directory.path());
+    let cells = directory.path().join("cells");
+    wait_for(|| std::fs::metadata(&cells).is_ok_and(|it| it.len() > 2_000));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let kept = std::fs::read(&cells).unwrap();
+    assert_eq!(start(&SHORT_DRILL, directory.path()).wait().unwrap().code(), Some(2));
+    assert!(std::fs::read(&cells).unwrap() == kept, "its cells are not lost");
+    let resumed = [&SHORT_DRILL[..], &["--resume"]].concat();
+    assert_eq!(start(&resumed, directory.path()).wait().unwrap().code(), Some(0));
+    assert!(!cells.exists());
+    let csv = std::fs::read_to_string(directory.path().join("drill.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 2 * 5, "{csv}");
 }
 
 /// Runs a command in parts, each of which is killed once and goes on, and merges them in some order.
@@ -218,6 +260,7 @@ fn parts_that_are_killed_go_on_and_make_the_bytes_of_one_machine_in_any_order() 
     let short = ["slow-endpoint", "--set", "run.duration=20s", "--replications", "5"];
     let compare = [&["compare"], &short[..], &["--set", "run.warm_up=auto"]].concat();
     is_put_together(&compare, 3, &mut moments);
+    is_put_together(&SHORT_DRILL, 3, &mut moments);
     let axes = ["--set", "users.edge1.rate=10/s,20/s,30/s", "--set", "run.duration=20s"];
     let sweep = |parts, moments: &mut Moments| {
         let short = ["sweep", "slow-endpoint", "--replications", "3", "--baseline", "round-robin"];

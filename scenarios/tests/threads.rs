@@ -9,6 +9,7 @@ use meshsim_scenarios::drill::summary::{DrillSummary, StrategyDrill};
 use meshsim_scenarios::drill::{DrillPlan, Options};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::Choice;
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::library;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
@@ -59,9 +60,9 @@ fn a_drill_is_the_same_on_one_two_and_three_threads() {
     assert!(plan.notes[0].contains("[istiod]"), "{:?}", plan.notes);
     let [one, two, three] = [1, 2, 3].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let outcome = pool.install(|| plan.run(&Watch::default()));
-        assert!(!outcome.interrupted);
-        DrillSummary::new(&plan, &outcome)
+        let store = CellStore::temporary().unwrap();
+        assert!(pool.install(|| plan.run_cells(&store, 0..plan.cell_count(), &Watch::default())));
+        DrillSummary::new(&plan, &store)
     });
     let json = |summary: &DrillSummary| to_json(summary).unwrap();
     assert!(json(&one) == json(&two) && json(&one) == json(&three));

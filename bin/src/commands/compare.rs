@@ -131,14 +131,12 @@ pub(super) fn run(
     let log = scratch.map(RequestLog::new);
     let done = running
         .watch(seconds, |watch| {
-            // Rows of requests and decisions are in no cell.
-            let keeps_decisions = plan.strategies.iter().any(|it| it.description.keeps_decisions);
+            // Rows of requests are in no cell.
             let precise = asked.precision.map(|it| plan.precise_in(&begun.store, it, watch)).transpose()?;
             let is_precise = precise.as_ref().is_none_or(Option::is_some);
             let plan = precise.flatten().unwrap_or_else(|| plan.clone());
             let outcome = match &log {
                 Some(log) => plan.run(Rows::Written(log), watch),
-                None if keeps_decisions => plan.run(Rows::Dropped, watch),
                 None => plan.run_in(&begun.store, watch),
             };
             let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));

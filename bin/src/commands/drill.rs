@@ -1,6 +1,9 @@
 //! `meshsim drill`: what every single failure does to every strategy.
 
-use super::common::{Output, Running, ScenarioArgs, interrupted, print};
+use super::common::{
+    Begun, Continuing, Enforcement, Output, Running, ScenarioArgs, begin, each, kept_cells, not_whole,
+    part_is_over, print,
+};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -8,15 +11,19 @@ use crate::table;
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::drill::summary::{DrillSummary, FailureSummary};
 use meshsim_scenarios::drill::{DrillPlan, Lasts, Options};
+use meshsim_scenarios::origin::SCENARIO;
+use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::drill::write_drill;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Try every single failure on every strategy (N-1 analysis).
 ///
 /// Each link is cut and degraded, each cluster and node lost, each gateway, istiod and API server down, and the pods
-/// of each service crash in each cluster: one at a time, over the same requests as the undisturbed run.
+/// of each service crash in each cluster: one at a time, over the same requests as the undisturbed run. Each run is a cell
+/// of its own, as those of compare and sweep are: what is finished stays.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -34,28 +41,74 @@ pub(crate) struct Args {
     /// How long each failure lasts (default: 5min)
     #[arg(long = "for", value_name = "TIME")]
     lasts: Option<Lasts>,
-    /// How long each run goes on after it (default: as long, and at least 2min)
+    /// How long each run goes on after it (default: 2min)
     #[arg(long, value_name = "TIME")]
     after: Option<Lasts>,
-    /// Also show all figures of every failure
+    /// Also show all figures of every failure, and of each group of users
     #[arg(long, short, conflicts_with = "json")]
     verbose: bool,
+    #[command(flatten)]
+    continuing: Continuing,
+    #[command(flatten)]
+    enforcement: Enforcement,
+}
+
+impl Args {
+    /// What of it changes results.
+    fn normal_form(&self) -> Checked<Vec<String>> {
+        let mut command = vec!["drill".to_owned(), SCENARIO.to_owned()];
+        command.extend(each("--set", &self.source.normal_form()?));
+        command.extend(self.running.normal_form());
+        command.extend(each("--strategy", &self.strategy));
+        command.extend(each("--only", &self.only));
+        for (name, time) in [("--for", self.lasts), ("--after", self.after)] {
+            command.extend(each(name, time.map(|it| it.to_string()).as_slice()));
+        }
+        Ok(command)
+    }
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
+    let Args { running, output, continuing, enforcement, .. } = args;
     let scenario = args.source.open()?;
-    let choice = args.running.choice(args.strategy.clone(), None);
+    let choice = running.choice(args.strategy.clone(), None);
     let options = Options { only: args.only.clone(), lasts: args.lasts, after: args.after };
     let plan = DrillPlan::new(&scenario, &choice, &options)?;
-    let mut folder = args.output.prepare()?;
-    let outcome = args.running.watch(plan.simulated_seconds(), |watch| plan.run(watch))?;
-    let summary = DrillSummary::new(&plan, &outcome);
-    if summary.strategies.iter().all(|it| it.failures.is_empty()) {
-        return interrupted("no failure was finished, nothing is kept");
-    }
+    enforcement.has_objectives(plan.strategies.iter().map(|it| &it.resolved))?;
     plan.notes.iter().for_each(warn);
-    let write = |folder: &mut _| write_drill(folder, &plan, &summary, outcome.interrupted);
-    let written = folder.as_mut().map_or(Ok(()), write);
+    let origin = scenario.origin(args.normal_form()?, &args.source.settings()?)?;
+    let begun = begin(output, continuing, &plan.sha256, &origin)?;
+    if let Some(part) = continuing.part() {
+        let counts = [plan.cell_count()];
+        let seconds = plan.simulated_seconds() * part.fraction(&counts);
+        let is_whole =
+            running.watch(seconds, |watch| plan.run_cells(&begun.store, part.share(&counts, 0), watch))?;
+        return part_is_over(begun, part, is_whole);
+    }
+    let is_whole = running.watch(plan.simulated_seconds(), |watch| {
+        plan.run_cells(&begun.store, 0..plan.cell_count(), watch)
+    })?;
+    if let Some(problems) = begun.store.failure() {
+        return Err(Failure::machine(problems));
+    }
+    report(args, &plan, begun, is_whole)
+}
+
+/// Shows and writes what is finished.
+fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcome<Code> {
+    let Begun { folder, store, .. } = begun;
+    let summary = DrillSummary::new(plan, &store);
+    let broken = store.broken();
+    let (done, all) = (summary.finished(), plan.cell_count());
+    if done == 0 && all > 0 {
+        let kept = kept_cells(&args.output, &store);
+        return not_whole(&broken, &format!("no failure was finished{kept}"));
+    }
+    let write = |mut folder: Folder| {
+        write_drill(&mut folder, plan, &summary, !is_whole)?;
+        if is_whole { folder.discard_cells() } else { Ok(()) }
+    };
+    let written = folder.map_or(Ok(()), write);
     if args.output.json {
         print(&to_json(&summary)?)?;
     } else {
@@ -63,12 +116,11 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
-    if outcome.interrupted {
-        let all: usize = plan.strategies.iter().map(|(_, failures, _)| failures.len()).sum();
-        let done: usize = summary.strategies.iter().map(|it| it.failures.len()).sum();
-        return interrupted(&format!("{done} of {all} failures are tried, some in fewer replications"));
+    if !is_whole {
+        let kept = kept_cells(&args.output, &store);
+        return not_whole(&broken, &format!("{done} of {all} failures and replications are tried{kept}"));
     }
-    Ok(Code::Ok)
+    Ok(args.enforcement.code_if(Code::Ok, summary.objectives_hold()))
 }
 
 fn show(summary: &DrillSummary, verbose: bool) -> String {
@@ -86,6 +138,13 @@ fn show(summary: &DrillSummary, verbose: bool) -> String {
     text.push('\n');
     for strategy in &summary.strategies {
         let _ = writeln!(text, "worst for `{}`: {}", strategy.name, strategy.worst);
+        if !strategy.objectives_missed.is_empty() {
+            let missed = strategy.objectives_missed.join("; ");
+            let _ = writeln!(text, "  `{}` misses without any failure: {missed}", strategy.name);
+        }
+        for (objective, failures) in broken(&strategy.failures) {
+            let _ = writeln!(text, "  {objective} is broken by {}", failures.join(", "));
+        }
     }
     text
 }
@@ -126,6 +185,17 @@ fn share(value: &Value) -> String {
     }
 }
 
+/// The failures that break each objective.
+fn broken(failures: &[FailureSummary]) -> BTreeMap<&str, Vec<&str>> {
+    let mut broken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for it in failures {
+        for objective in &it.objectives_broken {
+            broken.entry(objective).or_default().push(&it.failure);
+        }
+    }
+    broken
+}
+
 fn details(failures: &[FailureSummary]) -> String {
     let head = [
         "failure",
@@ -135,10 +205,10 @@ fn details(failures: &[FailureSummary]) -> String {
         "moved s",
         "as before s",
         "p95 ms",
-        "undisturbed",
+        "longer by",
         "evicted",
         "no endpoints",
-        "objectives missed",
+        "objectives broken",
     ];
     let seconds = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "never".to_owned() };
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -151,11 +221,19 @@ fn details(failures: &[FailureSummary]) -> String {
             seconds(it.moved_after.value),
             seconds(it.restored_after.value),
             format!("{:.0}", it.p95_ms.value),
-            format!("{:.0}", it.undisturbed_p95_ms.value),
+            format!("{:.0}", it.longer_p95_ms.value),
             format!("{:.1}", it.evictions.value),
             it.without_endpoints.join(" "),
             it.objectives_broken.join("; "),
         ]);
+        // Of one group there is nothing more to say.
+        for of in it.users.iter().filter(|_| it.users.len() > 1) {
+            rows.push(vec![
+                format!("  users {}", of.users),
+                share(&of.failing_during),
+                share(&of.failing_after),
+            ]);
+        }
     }
     table::align(&rows)
 }

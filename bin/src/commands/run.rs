@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
     /// Print every decision of the first replication in order, and write those of all to timeline.csv
-    #[arg(long, conflicts_with_all = ["json", "resume", "partition", "precision"])]
+    #[arg(long, conflicts_with_all = ["json", "precision"])]
     timeline: bool,
     #[command(flatten)]
     precise: Precise,

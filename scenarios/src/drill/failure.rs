@@ -74,7 +74,14 @@ impl Failure {
             description.mesh.data_plane != DataPlane::None && only.is_none_or(|only| only == cluster)
         };
         for (cluster, spec) in clusters().filter(|(cluster, _)| has_istiod(*cluster)) {
-            add(format!("istiod:{}", spec.name), What::Component(Component::Istiod(cluster)));
+            // Of several one fails: N-1.
+            match description.istiod_pace().map_or(1, |it| it.replicas) {
+                1 => add(format!("istiod:{}", spec.name), What::Component(Component::Istiod(cluster))),
+                replicas => (0..replicas).for_each(|replica| {
+                    let of = Component::IstiodReplica { cluster, replica };
+                    add(format!("istiod:{}-{replica}", spec.name), What::Component(of));
+                }),
+            }
         }
         for (cluster, spec) in clusters() {
             add(format!("api-server:{}", spec.name), What::Component(Component::ApiServer(cluster)));

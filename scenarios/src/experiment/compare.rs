@@ -253,6 +253,28 @@ impl ComparisonPlan {
     }
 }
 
+/// Runs a cell that neither is in a store nor has failed, and keeps it there; so many seconds of simulated time are done
+/// then either way.
+pub(crate) fn run_if_missing<T: Serialize>(
+    store: &CellStore,
+    id: CellId,
+    (watch, seconds): (&Watch<'_>, f64),
+    run: impl FnOnce() -> Option<T>,
+    broken: impl FnOnce(String) -> Broken,
+) {
+    if store.holds(id) || store.is_broken(id) {
+        (watch.progress)(seconds);
+    } else if store.failure().is_none() {
+        match unless_it_breaks(run) {
+            Ok(Some(result)) => {
+                store.put(id, &result);
+            }
+            Ok(None) => {}
+            Err(why) => store.breaks(id, broken(why)),
+        }
+    }
+}
+
 /// What a run comes to, or why it fails: a model that breaks an invariant of its own panics.
 fn unless_it_breaks<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // Nothing of a world that breaks is used again.

@@ -233,12 +233,12 @@ impl CellStore {
     }
 
     /// Whether a cell is there.
-    pub(super) fn holds(&self, id: CellId) -> bool {
+    pub(crate) fn holds(&self, id: CellId) -> bool {
         self.state().index.contains_key(&id)
     }
 
     /// The result of a cell that is there.
-    pub(super) fn get<T: DeserializeOwned>(&self, id: CellId) -> Option<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, id: CellId) -> Option<T> {
         let mut state = self.state();
         let (begin, length) = *state.index.get(&id)?;
         let read = state.read(begin, length as usize).and_then(|result| {

@@ -2,7 +2,6 @@
 
 use super::csv::Csv;
 use super::folder::Folder;
-use crate::analysis::value::Value;
 use crate::drill::DrillPlan;
 use crate::drill::summary::{DrillSummary, FailureSummary};
 use crate::problem::Checked;
@@ -32,32 +31,9 @@ pub fn write_drill(
     folder.finish(&Manifest { scenario_sha256: &plan.sha256, seed: summary.seed, interrupted })
 }
 
-fn values(it: &FailureSummary) -> [&Value; 8] {
-    [
-        &it.failing_during,
-        &it.failing_after,
-        &it.noticed_after,
-        &it.moved_after,
-        &it.restored_after,
-        &it.p95_ms,
-        &it.undisturbed_p95_ms,
-        &it.evictions,
-    ]
-}
-
 fn matrix_rows(csv: &mut Csv<'_>, summary: &DrillSummary) -> csv::Result<()> {
-    let names = [
-        "failing_during",
-        "failing_after",
-        "noticed_after_s",
-        "moved_after_s",
-        "restored_after_s",
-        "p95_ms",
-        "undisturbed_p95_ms",
-        "evictions",
-    ];
     let mut head: Vec<String> = ["strategy", "failure", "replications"].map(str::to_owned).to_vec();
-    for name in names {
+    for (name, _) in FailureSummary::FIGURES {
         head.extend([name.to_owned(), format!("{name}_low"), format!("{name}_high")]);
     }
     head.extend(["without_endpoints", "objectives_broken"].map(str::to_owned));
@@ -65,7 +41,8 @@ fn matrix_rows(csv: &mut Csv<'_>, summary: &DrillSummary) -> csv::Result<()> {
     for strategy in &summary.strategies {
         for it in &strategy.failures {
             let mut row = vec![strategy.name.clone(), it.failure.clone(), it.replications.to_string()];
-            row.extend(values(it).into_iter().flat_map(|it| [it.value_text(), it.low(), it.high()]));
+            let figures = FailureSummary::FIGURES.iter().map(|(_, of)| of(it));
+            row.extend(figures.flat_map(|it| [it.value_text(), it.low(), it.high()]));
             row.extend([it.without_endpoints.join(" "), it.objectives_broken.join("; ")]);
             csv.write_record(row)?;
         }
