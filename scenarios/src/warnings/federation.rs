@@ -4,13 +4,17 @@ use super::warning::Warning;
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_models::ids::{ClusterId, ConfigurationId, ServiceId};
+use meshsim_models::istiod::locality_setting::REGION_LABEL;
 use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::kubernetes::scheduler::resources::Resource;
+use meshsim_models::kubernetes::scheduler::topology_spread::ZONE;
+use meshsim_models::kubernetes::zone_state::ZoneState;
 use meshsim_models::liqo::quota::LimitsEnforcement;
 use meshsim_models::liqo::settings::LiqoSettings;
+use meshsim_models::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE};
 use meshsim_models::world::description::{DataPlane, Description};
-use meshsim_models::world::placement::own_nodes;
-use std::collections::BTreeSet;
+use meshsim_models::world::placement::{empty_nodes, own_nodes};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Istio's sidecar may use so much, whatever it requests: thousandths of a core.
 const SIDECAR_MILLI_CPU: u64 = 2_000;
@@ -21,9 +25,13 @@ pub(super) fn of_federation(resolved: &Resolved) -> Vec<Warning> {
     if let Some(liqo) = description.liqo() {
         warnings.extend(slices(resolved, liqo));
         warnings.extend(hard(resolved, liqo));
+        warnings.extend(zones(resolved, liqo));
     }
-    if description.east_west().is_some() {
+    if let Some(settings) = description.east_west() {
         warnings.extend(gateways(resolved));
+        let one =
+            || Warning::OneGateway { strategy: resolved.strategy.clone(), key: "east_west_gateway.replicas" };
+        warnings.extend((settings.replicas == 1).then(one));
     }
     if description.has_gateways_between_clusters() {
         warnings.extend(cut_off(resolved));
@@ -78,6 +86,35 @@ fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
         provider: description.clusters[provider].name.clone(),
     };
     providers.into_iter().map(warning).collect()
+}
+
+/// Zones whose nodes for providers may all be lost without anything being evicted.
+fn zones(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+    let description = &resolved.description;
+    let rules = description.kubernetes.node_lifecycle().zones;
+    let consumers: BTreeSet<ClusterId> = liqo.peerings.iter().map(|it| it.consumer).collect();
+    let mut warnings = Vec::new();
+    // Who has nothing there has nothing to be evicted.
+    for consumer in consumers.into_iter().filter(|&it| description.offloads_any(it)) {
+        let mut zones: BTreeMap<[Option<String>; 2], [u32; 2]> = BTreeMap::new();
+        for node in empty_nodes(description, consumer) {
+            let zone =
+                [REGION_LABEL, ZONE].map(|key| node.labels.get(key).filter(|it| !it.is_empty()).cloned());
+            let is_virtual = node.labels.get(TYPE_LABEL).is_some_and(|it| it == VIRTUAL_NODE);
+            zones.entry(zone).or_default()[usize::from(is_virtual)] += 1;
+        }
+        let evicts_nothing =
+            |[own, others]: &[u32; 2]| ZoneState::of(*own, *others, &rules).rate(own + others, &rules) <= 0.0;
+        warnings.extend(zones.values().filter(|it| evicts_nothing(it)).map(|[own, others]| {
+            Warning::ZoneEvictsNothing {
+                strategy: resolved.strategy.clone(),
+                consumer: description.clusters[consumer].name.clone(),
+                virtual_nodes: *others as usize,
+                own_nodes: *own as usize,
+            }
+        }));
+    }
+    warnings
 }
 
 /// Gateways that nobody ejects, or that pass nothing on.

@@ -274,6 +274,24 @@ pub enum Warning {
         /// Who.
         provider: String,
     },
+    /// Nodes that stand for providers share a zone with a few of the consumer's own.
+    ZoneEvictsNothing {
+        /// Under which strategy.
+        strategy: String,
+        /// Whose nodes.
+        consumer: String,
+        /// How many of the zone's nodes stand for providers.
+        virtual_nodes: usize,
+        /// How many are its own.
+        own_nodes: usize,
+    },
+    /// One gateway stands between clusters, and no other.
+    OneGateway {
+        /// Under which strategy.
+        strategy: String,
+        /// The key that would make it more.
+        key: &'static str,
+    },
     /// East-west gateways, and nobody who ejects one that cannot be reached.
     GatewaysWithoutDetection {
         /// Under which strategy.
@@ -378,6 +396,17 @@ impl fmt::Display for Warning {
                 "strategy `{strategy}`: provider `{provider}` lets in only pods whose limits equal their requests; those \
                  of Istio's sidecar do not, so nothing with a sidecar gets in; write mesh.sidecar.requests = {{ cpu = \
                  \"2\", memory = \"1Gi\" }}, or another enforcement"
+            ),
+            Self::ZoneEvictsNothing { strategy, consumer, virtual_nodes, own_nodes } => write!(
+                f,
+                "strategy `{strategy}`: {virtual_nodes} nodes of `{consumer}` that stand for providers are in one zone with \
+                 {own_nodes} of its own: if all of them are lost, Kubernetes takes that for a partial disruption and evicts \
+                 nothing, so nothing is replaced; give providers regions of their own"
+            ),
+            Self::OneGateway { strategy, key } => write!(
+                f,
+                "strategy `{strategy}`: one gateway stands before each cluster: while it is down nothing comes in from \
+                 others; write {key} = 2"
             ),
             Self::GatewaysWithoutDetection { strategy, services } => write!(
                 f,
