@@ -390,10 +390,11 @@ fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
 }
 
-/// The time line of a run.
-pub(crate) fn timeline(lines: &[Line]) -> String {
+/// The time line of a run, with the time of day, if the run begins at one (s since midnight).
+pub(crate) fn timeline(lines: &[Line], begins: Option<f64>) -> String {
     let head = ["acted s", "noticed s", "cluster", "who", "rule", "what"].map(str::to_owned);
-    let mut rows = vec![head.to_vec()];
+    let of_day = begins.map(|_| "clock".to_owned());
+    let mut rows = vec![of_day.into_iter().chain(head).collect::<Vec<_>>()];
     for it in lines {
         let seconds = |at: f64| format!("{at:.3}");
         let noticed =
@@ -406,9 +407,17 @@ pub(crate) fn timeline(lines: &[Line]) -> String {
             it.rule.to_owned(),
             it.what.clone(),
         ];
-        rows.push(cells.to_vec());
+        let of_day = begins.map(|begins| clock(begins + it.at));
+        rows.push(of_day.into_iter().chain(cells).collect());
     }
     text(&rows)
+}
+
+/// A time of day to the millisecond, of so many seconds since midnight.
+fn clock(seconds: f64) -> String {
+    let ms = (seconds * 1e3) as u64;
+    let [hours, minutes, seconds] = [ms / 3_600_000 % 24, ms / 60_000 % 60, ms / 1_000 % 60];
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1_000)
 }
 
 /// A table of numbers: the first column to the left, the others to the right. Where that does not fit a terminal, the

@@ -55,6 +55,7 @@ fn a_drill_is_the_same_on_one_two_and_three_threads() {
         only: ["link:*", "gateway:*", "cluster:edge1:*", "pods:s3:*", "istiod:*"].map(str::to_owned).to_vec(),
         lasts: Some("20s".parse().unwrap()),
         after: Some("40s".parse().unwrap()),
+        patience: None,
     };
     let plan = DrillPlan::new(&scenario, &choice, &options).unwrap();
     assert!(plan.notes[0].contains("[istiod]"), "{:?}", plan.notes);

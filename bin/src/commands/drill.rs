@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// How long each run goes on after it (default: 2min)
     #[arg(long, value_name = "TIME")]
     after: Option<Lasts>,
+    /// A request without an answer after this time has failed (default: 10s)
+    #[arg(long, value_name = "TIME")]
+    patience: Option<Lasts>,
     /// Also show all figures of every failure, and of each group of users
     #[arg(long, short, conflicts_with = "json")]
     verbose: bool,
@@ -61,7 +64,7 @@ impl Args {
         command.extend(self.running.normal_form());
         command.extend(each("--strategy", &self.strategy));
         command.extend(each("--only", &self.only));
-        for (name, time) in [("--for", self.lasts), ("--after", self.after)] {
+        for (name, time) in [("--for", self.lasts), ("--after", self.after), ("--patience", self.patience)] {
             command.extend(each(name, time.map(|it| it.to_string()).as_slice()));
         }
         Ok(command)
@@ -72,7 +75,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let Args { running, output, continuing, enforcement, .. } = args;
     let scenario = args.source.open()?;
     let choice = running.choice(args.strategy.clone(), None);
-    let options = Options { only: args.only.clone(), lasts: args.lasts, after: args.after };
+    let options =
+        Options { only: args.only.clone(), lasts: args.lasts, after: args.after, patience: args.patience };
     let plan = DrillPlan::new(&scenario, &choice, &options)?;
     enforcement.has_objectives(plan.strategies.iter().map(|it| &it.resolved))?;
     plan.notes.iter().for_each(warn);
@@ -126,8 +130,8 @@ fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcom
 fn show(summary: &DrillSummary, verbose: bool) -> String {
     let mut text = format!(
         "{} replications, seed {}; each failure lasts {:.0} s, alone; shares are those of the requests that fail because of \
-         it while it lasts, ± the 95 % interval of the paired difference\n\n",
-        summary.replications, summary.seed, summary.lasts_seconds
+         it while it lasts (without a good answer in {:.0} s), ± the 95 % interval of the paired difference\n\n",
+        summary.replications, summary.seed, summary.lasts_seconds, summary.patience_seconds
     );
     text += &matrix(summary);
     if verbose {
@@ -149,7 +153,8 @@ fn show(summary: &DrillSummary, verbose: bool) -> String {
     text
 }
 
-/// Failures and strategies: the share of requests that fail, and when traffic has moved.
+/// Failures and strategies: the share of requests that fail, and when traffic has moved; where none fail, how much longer
+/// users wait.
 fn matrix(summary: &DrillSummary) -> String {
     let mut head = vec!["failure".to_owned()];
     head.extend(summary.strategies.iter().map(|it| it.name.clone()));
@@ -169,8 +174,12 @@ fn matrix(summary: &DrillSummary) -> String {
 
 fn cell(it: &FailureSummary) -> String {
     let during = share(&it.failing_during);
+    let (longer, before) = (it.longer_p95_ms.value, it.undisturbed_p95_ms.value);
     match it.moved_after.value {
-        _ if it.failing_during.value.abs() < 0.000_05 => "0".to_owned(),
+        _ if it.failing_during.value.abs() < 0.000_05 => match longer > (before * 0.1).max(5.0) {
+            true => format!("0, p95 +{longer:.0} ms"),
+            false => "0".to_owned(),
+        },
         seconds if seconds.is_nan() => format!("{during}, to the end"),
         seconds => format!("{during}, {seconds:.0} s"),
     }

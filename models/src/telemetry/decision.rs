@@ -4,6 +4,7 @@
 //! Whoever decides says what it has done; a fault is listed as it begins and ends. A decision has the time at which
 //! it was made, and, where something led to it that was there before, the time of that.
 
+use crate::cluster::news::News;
 use crate::envoy::outlier_detection::EjectionType;
 use crate::envoy::proxies::ProxyKind;
 use crate::faults::link::LinkFault;
@@ -76,8 +77,8 @@ pub enum What {
     Endpoint(PodId, bool),
     /// The mesh's configuration has changed.
     Configuration(ConfigurationId),
-    /// istiod prepares a push of so many changes.
-    PushBegins(PushKind, u32),
+    /// istiod prepares a push of so many changes, of which this is the first.
+    PushBegins(PushKind, u32, News),
     /// The last proxy has got it.
     PushEnds(PushKind, u32),
     /// Proxies connect to an istiod that is back, so many.

@@ -6,7 +6,7 @@ use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::users::population::Population;
-use meshsim_models::world::description::{DataPlane, Description};
+use meshsim_models::world::description::{DataPlane, Deployment, Description};
 use std::collections::BTreeSet;
 
 /// What fails, for a while and alone.
@@ -22,6 +22,8 @@ enum What {
     Link(u32, LinkFaultKind),
     Component(Component),
     Pods(ServiceId, ClusterId),
+    /// A service outside the clusters, for all of them.
+    External(ServiceId),
 }
 
 /// How much worse a degraded link is: its round trip is three times as long, every fiftieth segment is lost, and a
@@ -35,8 +37,8 @@ const CRASH_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);
 
 impl Failure {
     /// All single failures of a description: every link cut and degraded, every cluster lost, and isolated if it has
-    /// more links than one, every node, the gateways that users come to, the control planes, and the pods of each
-    /// service in each cluster.
+    /// more links than one, every node, the gateways that users come to, the control planes, the pods of each
+    /// service in each cluster, and each service outside.
     #[must_use]
     pub fn all(description: &Description) -> Vec<Self> {
         let mut all = Vec::new();
@@ -87,11 +89,17 @@ impl Failure {
             add(format!("api-server:{}", spec.name), What::Component(Component::ApiServer(cluster)));
         }
         let mut seen = BTreeSet::new();
-        let placed = description.deployments.iter().filter(|it| it.replicas > 0);
+        let is_inside = |it: &&Deployment| it.replicas > 0 && !description.services[it.service].external;
+        let placed = description.deployments.iter().filter(is_inside);
         for it in placed.filter(|it| seen.insert((it.service, it.cluster))) {
             let service = &description.application.services[it.service].name;
             let cluster = &description.clusters[it.cluster].name;
             add(format!("pods:{service}:{cluster}"), What::Pods(it.service, it.cluster));
+        }
+        for (id, service) in description.application.services.enumerate() {
+            if description.services[id].external {
+                add(format!("external:{}", service.name), What::External(id));
+            }
         }
         all
     }
@@ -99,20 +107,24 @@ impl Failure {
     /// The description in which it fails from a moment to another.
     pub fn befall(&self, description: &mut Description, begins: SimTime, ends: SimTime) {
         let ends = Some(ends);
+        let crash = |(service, cluster)| PodFault {
+            service,
+            cluster,
+            pod: None,
+            begins,
+            ends,
+            kind: FaultKind::Crash,
+            seen_after: Some(CRASH_SEEN_AFTER),
+        };
         match self.what {
             What::Link(link, kind) => {
                 description.link_faults.push(LinkFault { link, toward: None, kind, begins, ends });
             }
             What::Component(of) => description.outages.push(Outage { of, begins, ends }),
-            What::Pods(service, cluster) => description.faults.push(PodFault {
-                service,
-                cluster,
-                pod: None,
-                begins,
-                ends,
-                kind: FaultKind::Crash,
-                seen_after: Some(CRASH_SEEN_AFTER),
-            }),
+            What::Pods(..) | What::External(_) => {
+                let faults: Vec<PodFault> = self.takes(description).into_iter().map(crash).collect();
+                description.faults.extend(faults);
+            }
         }
     }
 
@@ -123,6 +135,10 @@ impl Failure {
         };
         match self.what {
             What::Pods(service, cluster) => BTreeSet::from([(service, cluster)]),
+            What::External(service) => {
+                let all = description.deployments.iter().filter(|it| it.service == service);
+                all.map(|it| (service, it.cluster)).collect()
+            }
             What::Component(Component::Cluster(cluster)) => of_cluster(cluster),
             What::Component(Component::Node { cluster, .. })
                 if description.clusters[cluster].nodes.len() == 1 =>
@@ -173,6 +189,12 @@ mod tests {
         description.add_pods(service, a, 2);
         let arrivals = meshsim_models::users::arrivals::Arrivals::Constant { per_second: 1.0 };
         description.add_users(b, service, arrivals);
+        let bank = description
+            .add_service("bank", meshsim_models::application::internal_service::InternalService::idle());
+        description.services[bank].external = true;
+        for cluster in [a, b] {
+            description.add_pods(bank, cluster, 1);
+        }
         let names: Vec<String> = Failure::all(&description).into_iter().map(|it| it.name).collect();
         let expected = [
             "link:a-b:cut",
@@ -187,7 +209,13 @@ mod tests {
             "api-server:a",
             "api-server:b",
             "pods:shop:a",
+            "external:bank",
         ];
         assert_eq!(names, expected);
+        let bank = Failure::all(&description).pop().unwrap();
+        let [begins, ends] = [1, 2].map(|it| SimTime::ZERO + SimDuration::from_secs(it));
+        bank.befall(&mut description, begins, ends);
+        let befallen: Vec<_> = description.faults.iter().map(|it| (it.service, it.cluster)).collect();
+        assert_eq!(befallen, [(ServiceId(1), a), (ServiceId(1), b)]);
     }
 }

@@ -52,7 +52,7 @@ impl Heard {
         }
         let window = &mut windows[number];
         window.offered += 1;
-        match row.end.filter(|end| end.status.is_ok()) {
+        match row.end.filter(|end| end.status.is_ok() && end.latency <= times.patience) {
             Some(end) => {
                 window.latency += end.latency.as_nanos();
                 if times.holds(row.arrival) {

@@ -7,12 +7,14 @@
 //! nothing.
 //!
 //! # Assumptions
+//! - Who waits longer than ten seconds has been served no better than who got an error: such a request has failed, where
+//!   users say no time-out of their own, too.
 //! - A warm-up that is to be found (`"auto"`) is a minute.
 //! - What a scenario does not say of what joins and steers its clusters is as [`defaults`] has it.
 //! - Faults and changes of the scenario itself stay what they are.
 //!
 //! # Source
-//! N-1 criterion: ENTSO-E, Operation Handbook, policy 3.
+//! N-1 criterion: ENTSO-E, Operation Handbook, policy 3. Ten seconds: Nielsen, Usability Engineering, 1993, section 5.5.
 
 mod cells;
 pub mod defaults;
@@ -38,6 +40,9 @@ const DEFAULT_LASTS: SimDuration = SimDuration::from_secs(300);
 
 /// How long it is looked for after the failure: longer than anything takes that is known to come back by itself.
 const DEFAULT_AFTER: SimDuration = SimDuration::from_secs(120);
+
+/// How long users wait if nobody says: "about the limit for keeping the user's attention".
+const DEFAULT_PATIENCE: SimDuration = SimDuration::from_secs(10);
 
 /// Where the warm-up is to be found.
 const WARM_UP: SimDuration = SimDuration::from_secs(60);
@@ -77,11 +82,17 @@ pub struct Options {
     pub lasts: Option<Lasts>,
     /// How long each run goes on after it; absent: two minutes.
     pub after: Option<Lasts>,
+    /// After how long a request has failed that has no answer; absent: ten seconds.
+    pub patience: Option<Lasts>,
 }
 
 impl Options {
     fn lasts(&self) -> SimDuration {
         self.lasts.map_or(DEFAULT_LASTS, |it| it.0)
+    }
+
+    fn patience(&self) -> SimDuration {
+        self.patience.map_or(DEFAULT_PATIENCE, |it| it.0)
     }
 
     fn chooses(&self, failure: &Failure) -> bool {
@@ -98,6 +109,8 @@ pub struct DrillPlan {
     pub replications: u32,
     /// How long a failure lasts.
     pub lasts: SimDuration,
+    /// After how long a request has failed that has no answer.
+    pub patience: SimDuration,
     /// What is said before the results.
     pub notes: Vec<String>,
     /// Hash of the scenario.
@@ -140,14 +153,21 @@ impl DrillPlan {
                 let help = match nearest(pattern, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "names are like link:edge1-cloud:cut, cluster:edge1:lost, node:edge1-1, gateway:edge1, \
-                             istiod:cloud, api-server:cloud, pods:s1:cloud; * is any text"
+                             istiod:cloud, api-server:cloud, pods:s1:cloud, external:payment; * is any text"
                         .to_owned(),
                 };
                 return Err(problem.help(help).into());
             }
         }
         strategies.iter_mut().for_each(|it| it.failures.retain(|failure| options.chooses(failure)));
-        Ok(Self { strategies, replications, lasts: options.lasts(), notes, sha256: plan.sha256 })
+        Ok(Self {
+            strategies,
+            replications,
+            lasts: options.lasts(),
+            patience: options.patience(),
+            notes,
+            sha256: plan.sha256,
+        })
     }
 
     /// Simulated time of all runs (s).
@@ -171,7 +191,8 @@ impl StrategyPlan {
         description.keeps_decisions = true;
         description.time_series = None;
         let begins = SimTime::ZERO + description.warm_up;
-        let times = DrillTimes { begins, ends: begins + lasts, over: description.end() };
+        let patience = options.patience();
+        let times = DrillTimes { begins, ends: begins + lasts, over: description.end(), patience };
         let failures = Failure::all(description);
         Self { resolved, failures, times }
     }

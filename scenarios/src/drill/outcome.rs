@@ -1,8 +1,8 @@
 //! What a failure came to in a replication: how a run differs from the undisturbed one over the same requests.
 //!
 //! # Models
-//! Request k is the same request in both runs. A request fails because of a failure if it has no good answer, where
-//! it has one undisturbed. Time is looked at in windows of a second, by the requests' arrivals: a window is
+//! Request k is the same request in both runs. A request fails because of a failure if it has no good answer in time,
+//! where it has one undisturbed. Time is looked at in windows of a second, by the requests' arrivals: a window is
 //! disturbed if at least a hundredth of its requests more fail than undisturbed.
 //!
 //! # Assumptions

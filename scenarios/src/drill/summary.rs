@@ -21,6 +21,8 @@ pub struct DrillSummary {
     pub replications: u32,
     /// How long each failure lasts (s).
     pub lasts_seconds: f64,
+    /// After how long a request has failed that has no answer (s).
+    pub patience_seconds: f64,
     /// What is to be known of it.
     pub notes: Vec<String>,
     /// Each strategy.
@@ -47,7 +49,7 @@ pub struct FailureSummary {
     pub failure: String,
     /// Replications that were finished.
     pub replications: u32,
-    /// Share of the requests that fail because of it while it lasts.
+    /// Share of the requests that fail because of it while it lasts: without a good answer in time.
     pub failing_during: Value,
     /// The same of those that arrive after.
     pub failing_after: Value,
@@ -110,6 +112,7 @@ impl DrillSummary {
             seed: plan.strategies.first().map_or(0, |it| it.resolved.description.seed),
             replications: plan.replications,
             lasts_seconds: plan.lasts.as_secs_f64(),
+            patience_seconds: plan.patience.as_secs_f64(),
             notes: plan.notes.clone(),
             strategies: plan.strategies.iter().map(|it| of_strategy(plan, store, it)).collect(),
         }

@@ -1,6 +1,6 @@
 //! When what happens in the runs of a drill.
 
-use meshsim_core::SimTime;
+use meshsim_core::{SimDuration, SimTime};
 
 /// When what happens in the runs of a drill.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,8 @@ pub struct DrillTimes {
     pub ends: SimTime,
     /// The run is over.
     pub over: SimTime,
+    /// A request that takes longer has failed.
+    pub patience: SimDuration,
 }
 
 impl DrillTimes {

@@ -77,6 +77,8 @@ pub struct Resolved {
     pub description: Description,
     /// Whether as much of the run is to be cut as it needs to settle: the description's warm-up is zero then.
     pub auto_warm_up: bool,
+    /// The time of day at which the run begins, if it has one.
+    pub begin_at: Option<SimDuration>,
     /// Independent repetitions.
     pub replications: u32,
     /// The strategy that the others are compared with.
@@ -215,6 +217,7 @@ pub fn resolve(
             strategy: strategy.to_owned(),
             description,
             auto_warm_up: written.is_none() && !counted,
+            begin_at: run.begin_at.as_ref().map(|_| begin_at),
             replications,
             baseline,
             control_variates: run.control_variates.unwrap_or(true),

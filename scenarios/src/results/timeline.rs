@@ -5,6 +5,8 @@
 //! Decisions that are kept as such (`models/src/telemetry/decision`), the steps of pods' lives and the syncs of
 //! autoscalers that change something, in the order of time.
 
+mod autoscaling;
+
 use super::csv::Csv;
 use super::offloading;
 use super::over_time::{self, seconds};
@@ -17,15 +19,16 @@ use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::Component;
 use meshsim_models::faults::pod::FaultKind;
 use meshsim_models::ids::{ClusterId, PodId, ServiceId};
+use meshsim_models::istiod::locality_setting::REGION_LABEL;
 use meshsim_models::istiod::push_kind::PushKind;
-use meshsim_models::kubernetes::hpa::{Decision, MetricSource, Reason};
-use meshsim_models::kubernetes::metrics_server::Reads;
+use meshsim_models::kubernetes::scheduler::node::Node;
+use meshsim_models::kubernetes::scheduler::topology_spread::ZONE;
 use meshsim_models::pod_id::PodIds;
-use meshsim_models::telemetry::control_log::{ControlLog, PodRecord, PodStep, PushCause, ScalingDecision};
+use meshsim_models::telemetry::control_log::{PodRecord, PodStep, PushCause};
 use meshsim_models::telemetry::decision::{self, Edge, What};
 use meshsim_models::world::description::Description;
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use meshsim_models::world::placement::empty_nodes;
+use std::collections::BTreeSet;
 
 /// A line of a time line.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,9 +52,10 @@ pub struct Line {
 pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
     let names = Names::of(description);
     let mut lines: Vec<Line> = figures.decisions.iter().map(|it| names.line(it)).collect();
+    // Of the same moment what leads to something comes before that.
     for (cluster, log) in figures.control.enumerate() {
+        lines.extend(autoscaling::scalings(log).map(|it| names.of_scaling(cluster, it)));
         lines.extend(log.pods.iter().map(|it| names.of_pod(cluster, it)));
-        lines.extend(scalings(log).map(|it| names.of_scaling(cluster, it)));
     }
     for (cluster, log) in figures.control.enumerate() {
         lines.extend(log.offloading.iter().map(|it| Line {
@@ -120,21 +124,6 @@ pub(crate) fn push_rows(
     Ok(())
 }
 
-/// The syncs of autoscalers that change something, and those at which one that could read its metrics no longer can, or can
-/// again.
-fn scalings(log: &ControlLog) -> impl Iterator<Item = &ScalingDecision> {
-    let mut sees: BTreeMap<ServiceId, bool> = BTreeMap::new();
-    log.decisions.iter().filter(move |it| {
-        let now = it.decision.reason != Reason::InvalidMetrics;
-        let before = sees.get(&it.service).copied();
-        // Before the first scrapes there is nothing to read.
-        if now || before.is_some() {
-            sees.insert(it.service, now);
-        }
-        before.is_some_and(|before| before != now) || it.decision.rescales()
-    })
-}
-
 const fn kind(kind: PushKind) -> &'static str {
     match kind {
         PushKind::Incremental => "incremental",
@@ -201,57 +190,19 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// A sync of an autoscaler that comes to something: its inputs, and which of its rules had the last word.
-    fn of_scaling(&self, cluster: ClusterId, it: &ScalingDecision) -> Line {
-        let Decision { current, replicas, largest, stabilized, reason } = it.decision;
-        let mut what = format!("{}: {current} replicas", self.service(it.service));
-        if it.decision.rescales() {
-            let _ = write!(what, " become {replicas}");
-        }
-        let settings = self.description.kubernetes.autoscaler(it.service, cluster);
-        let metrics = settings.into_iter().flat_map(|it| it.reads.iter().zip(&it.hpa.metrics));
-        for (proposal, (reads, spec)) in it.proposals.iter().zip(metrics) {
-            // What stands behind the name is the unit of the table.
-            let name = reads.name().split(" (").next().unwrap_or_default();
-            let amount = |value: i64| match spec.source {
-                MetricSource::Utilization(_) => format!("{value} %"),
-                _ if *reads == Reads::MeanLatency => format!("{value} us"),
-                _ => (value as f64 / 1e3).to_string(),
-            };
-            let _ = match proposal {
-                Ok(of) => write!(
-                    what,
-                    "; {name} is {} of {} ({} pods ready, {} not, {} without metrics), so {}",
-                    amount(of.usage),
-                    amount(spec.target),
-                    of.ready,
-                    of.unready,
-                    of.missing,
-                    of.replicas
-                ),
-                Err(error) => write!(what, "; {name}: {error:?}"),
-            };
-        }
-        let rule = match (reason, largest, stabilized) {
-            (Reason::DesiredWithinRange, Some(asked), Some(after))
-                if i64::from(asked.replicas) != i64::from(after) =>
-            {
-                "stabilizationWindow"
-            }
-            (Reason::DesiredWithinRange, ..) => "HPA tolerance",
-            _ => reason.name(),
-        };
-        let (at, cluster) = (it.at.as_secs_f64(), self.cluster(cluster));
-        Line { at, noticed: at, cluster, who: "horizontal pod autoscaler".to_owned(), rule, what }
-    }
-
     fn cause(&self, cause: PushCause) -> String {
         match cause {
             PushCause::IstiodIsBack => "istiod is back".to_owned(),
             PushCause::ReplicaIsGone(replica) => format!("replica {replica} of istiod is gone"),
             PushCause::ConnectionIsOld => "a connection is as old as it may be".to_owned(),
-            PushCause::News(News::Configuration(_)) => "configuration".to_owned(),
-            PushCause::News(News::Endpoint { pod, what }) => {
+            PushCause::News(news) => self.news(news),
+        }
+    }
+
+    fn news(&self, news: News) -> String {
+        match news {
+            News::Configuration(_) => "configuration".to_owned(),
+            News::Endpoint { pod, what } => {
                 let what = match what {
                     EndpointNews::Appears(_) => "appears",
                     EndpointNews::Leaves => "leaves",
@@ -260,6 +211,20 @@ impl<'a> Names<'a> {
                 };
                 format!("endpoint {} {what}", self.pod(pod))
             }
+        }
+    }
+
+    /// The zone of this number among those of a cluster's nodes, as the node lifecycle controller counts them.
+    fn zone(&self, cluster: ClusterId, number: u32) -> String {
+        let nodes = empty_nodes(self.description, cluster);
+        let of_node = |node: &Node| [REGION_LABEL, ZONE].map(|key| node.labels.get(key).cloned());
+        let zones: BTreeSet<[Option<String>; 2]> = nodes.iter().map(of_node).collect();
+        let labels = zones.into_iter().nth(number as usize).into_iter().flatten().flatten();
+        match labels.filter(|it| !it.is_empty()).collect::<Vec<_>>().join("/") {
+            none if none.is_empty() => {
+                format!("the zone of {}'s nodes without labels", self.cluster(cluster))
+            }
+            zone => format!("zone {zone}"),
         }
     }
 
@@ -315,7 +280,7 @@ impl<'a> Names<'a> {
                 format!("{} gets {key}:NoExecute", self.node(cluster, node))
             }
             What::NodeUntainted(node) => format!("{} loses its taint", self.node(cluster, node)),
-            What::ZoneChanged(zone, state) => format!("zone {zone} is in {}", state.name()),
+            What::ZoneChanged(zone, state) => format!("{} is in {}", self.zone(cluster, zone), state.name()),
             What::OffloadedPodMarked(pod, ready) => {
                 format!("{} is marked as {}", self.pod(pod), if ready { "ready" } else { "not ready" })
             }
@@ -339,7 +304,10 @@ impl<'a> Names<'a> {
             What::Endpoint(pod, true) => format!("endpoint {} is ready", self.pod(pod)),
             What::Endpoint(pod, false) => format!("endpoint {} is not ready or gone", self.pod(pod)),
             What::Configuration(it) => format!("the mesh has configuration {}", it.index()),
-            What::PushBegins(of, changes) => format!("a push of {changes} changes begins ({})", kind(of)),
+            What::PushBegins(of, changes, first) => {
+                let more = if changes > 1 { format!(", and {} more", changes - 1) } else { String::new() };
+                format!("a push begins ({}): {}{more}", kind(of), self.news(first))
+            }
             What::PushEnds(of, proxies) => format!("the last of {proxies} proxies has a push ({})", kind(of)),
             What::ProxiesConnect(proxies) => format!("{proxies} proxies begin to connect to istiod"),
             What::OffloadingState(edge, state) => {

@@ -48,7 +48,11 @@ impl Pacing {
     ) {
         if let Some(begun) = begun {
             let cause = cause.expect("a push has a first change");
-            at.recorder.decided_since(at.now, begun.since, What::PushBegins(begun.kind, begun.changes));
+            at.recorder.decided_since(
+                at.now,
+                begun.since,
+                What::PushBegins(begun.kind, begun.changes, cause),
+            );
             self.preparing.push((cause, begun, up_to));
             let step = IstiodStep::IsPrepared { up_to, kind: begun.kind, is_alone, life: self.life };
             at.schedule(at.now.saturating_add(self.settings.prepare), Event::IstiodSteps(step));
