@@ -829,11 +829,15 @@ fn istiod(dice: &mut Dice, clusters: u32) -> IstiodSettings {
     IstiodSettings {
         cluster: dice.chance(0.5).then(|| ClusterId(dice.count(0, clusters - 1))),
         debounce,
+        replicas: dice.count(1, 3),
         cores: dice.count(1, 4),
         push_throttle: dice.chance(0.3).then(|| dice.count(1, 3)),
         prepare: dice.micros(50_000.0),
         push: dice.micros(5_000.0),
         full_push: dice.micros(300_000.0),
+        cpu_per_proxy: 0.001,
+        max_connection_age: SimDuration::from_secs(dice.pick(&[10, 60])),
+        certificate_lifetime: SimDuration::from_secs(dice.pick(&[10, 60, 86_400])),
     }
 }
 

@@ -58,7 +58,8 @@ fn a_drill_is_the_same_on_one_two_and_three_threads() {
         patience: None,
     };
     let plan = DrillPlan::new(&scenario, &choice, &options).unwrap();
-    assert!(plan.notes[0].contains("[istiod]"), "{:?}", plan.notes);
+    assert!(plan.notes[0].contains("`cloud` as consumer"), "{:?}", plan.notes);
+    assert!(plan.notes[1].contains("[istiod]"), "{:?}", plan.notes);
     let [one, two, three] = [1, 2, 3].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let store = CellStore::temporary().unwrap();
@@ -87,7 +88,7 @@ fn a_drill_is_the_same_on_one_two_and_three_threads() {
     assert!((1.0..=2.0).contains(&pods.noticed_after.value), "{pods:?}");
     assert!(pods.moved_after.value <= 4.0 && pods.without_endpoints.is_empty(), "{pods:?}");
     // Nobody needs istiod while nothing changes.
-    assert!(of(all, "istiod:edge1").failing_during.value.abs() < 1e-9);
+    assert!(of(all, "istiod:cloud").failing_during.value.abs() < 1e-9);
     assert!(
         all.worst.starts_with("cluster:edge1:lost") || all.worst.starts_with("gateway:edge1"),
         "{}",

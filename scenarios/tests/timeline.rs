@@ -23,7 +23,7 @@ fn of(scenario: &Scenario, strategy: &str) -> Vec<Line> {
 }
 
 #[track_caller]
-fn find<'a>(lines: &'a [Line], is: impl Fn(&&Line) -> bool) -> &'a Line {
+fn find(lines: &[Line], is: impl Fn(&&Line) -> bool) -> &Line {
     lines.iter().find(is).unwrap_or_else(|| panic!("{lines:#?}"))
 }
 
