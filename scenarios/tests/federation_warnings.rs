@@ -110,6 +110,10 @@ fn virtual_nodes_that_share_a_zone_with_few_local_ones() {
 fn one_gateway() {
     let of = |settings: &[&str]| is_said("multi-network", settings, "write east_west_gateway.replicas = 2");
     assert!(of(&["east_west_gateway.replicas=1"]) && !of(&["east_west_gateway.replicas=2"]));
+    let of = |more: &[&str]| {
+        is_said("liqo", &[&["liqo.consumer=cloud"], more].concat(), "write liqo.gateway.replicas = 2")
+    };
+    assert!(of(&[]) && !of(&["liqo.gateway.replicas=2"]));
 }
 
 #[test]

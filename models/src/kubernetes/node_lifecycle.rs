@@ -27,6 +27,7 @@
 use super::version::KubernetesVersion;
 use super::zone_state::{RateLimiter, ZoneSettings, ZoneState};
 use meshsim_core::{Id, SimDuration, SimTime, Table, id_type};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 id_type!(
@@ -67,7 +68,7 @@ pub enum Ready {
 }
 
 /// A taint NoExecute of the controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeTaint {
     /// Of a node with Ready=False.
     NotReady,

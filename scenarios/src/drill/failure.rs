@@ -37,7 +37,7 @@ const CRASH_SEEN_AFTER: SimDuration = SimDuration::from_secs(1);
 
 impl Failure {
     /// All single failures of a description: every link cut and degraded, every cluster lost, and isolated if it has
-    /// more links than one, every node, the gateways that users come to, the control planes, the pods of each
+    /// more links than one, every node, the gateways that users come to, those of tunnels, the control planes, the pods of each
     /// service in each cluster, and each service outside.
     #[must_use]
     pub fn all(description: &Description) -> Vec<Self> {
@@ -70,6 +70,14 @@ impl Failure {
             description.populations.iter().flat_map(Population::visited).collect();
         for (cluster, spec) in clusters().filter(|(cluster, _)| visited.contains(cluster)) {
             add(format!("gateway:{}", spec.name), What::Component(Component::Gateway(cluster)));
+        }
+        let has_tunnels = |cluster: ClusterId| {
+            let mut peerings = description.liqo().into_iter().flat_map(|it| &it.peerings);
+            peerings.any(|it| [it.consumer, it.provider].contains(&cluster))
+        };
+        for (cluster, spec) in clusters().filter(|(cluster, _)| has_tunnels(*cluster)) {
+            let what = What::Component(Component::TunnelGateway(cluster));
+            add(format!("tunnel-gateway:{}", spec.name), what);
         }
         let only = description.istiod_pace().and_then(|it| it.cluster);
         let has_istiod = |cluster| {

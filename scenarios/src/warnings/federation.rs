@@ -10,7 +10,7 @@ use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::kubernetes::scheduler::topology_spread::ZONE;
 use meshsim_models::kubernetes::zone_state::ZoneState;
 use meshsim_models::liqo::quota::LimitsEnforcement;
-use meshsim_models::liqo::settings::LiqoSettings;
+use meshsim_models::liqo::settings::{LiqoSettings, Peering};
 use meshsim_models::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE};
 use meshsim_models::world::description::{DataPlane, Description};
 use meshsim_models::world::placement::{empty_nodes, own_nodes};
@@ -26,12 +26,16 @@ pub(super) fn of_federation(resolved: &Resolved) -> Vec<Warning> {
         warnings.extend(slices(resolved, liqo));
         warnings.extend(hard(resolved, liqo));
         warnings.extend(zones(resolved, liqo));
+        let has_one =
+            |it: &Peering| [it.consumer, it.provider].iter().any(|end| liqo.gateways[*end].replicas == 1);
+        warnings.extend(
+            liqo.peerings.iter().any(has_one).then(|| one_gateway(resolved, "liqo.gateway.replicas")),
+        );
     }
     if let Some(settings) = description.east_west() {
         warnings.extend(gateways(resolved));
-        let one =
-            || Warning::OneGateway { strategy: resolved.strategy.clone(), key: "east_west_gateway.replicas" };
-        warnings.extend((settings.replicas == 1).then(one));
+        warnings
+            .extend((settings.replicas == 1).then(|| one_gateway(resolved, "east_west_gateway.replicas")));
     }
     if description.has_gateways_between_clusters() {
         warnings.extend(cut_off(resolved));
@@ -86,6 +90,10 @@ fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
         provider: description.clusters[provider].name.clone(),
     };
     providers.into_iter().map(warning).collect()
+}
+
+fn one_gateway(resolved: &Resolved, key: &'static str) -> Warning {
+    Warning::OneGateway { strategy: resolved.strategy.clone(), key }
 }
 
 /// Zones whose nodes for providers may all be lost without anything being evicted.
