@@ -78,7 +78,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let options =
         Options { only: args.only.clone(), lasts: args.lasts, after: args.after, patience: args.patience };
     let plan = DrillPlan::new(&scenario, &choice, &options)?;
-    enforcement.has_objectives(plan.strategies.iter().map(|it| &it.resolved))?;
+    enforcement.needs_objectives(plan.strategies.iter().any(|it| !it.resolved.objectives.is_empty()))?;
     plan.notes.iter().for_each(warn);
     let origin = scenario.origin(args.normal_form()?, &args.source.settings()?)?;
     let begun = begin(output, continuing, &plan.sha256, &origin)?;
@@ -89,9 +89,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             running.watch(seconds, |watch| plan.run_cells(&begun.store, part.share(&counts, 0), watch))?;
         return part_is_over(begun, part, is_whole);
     }
-    let is_whole = running.watch(plan.simulated_seconds(), |watch| {
-        plan.run_cells(&begun.store, 0..plan.cell_count(), watch)
-    })?;
+    let is_whole = running
+        .watch(plan.simulated_seconds(), |watch| plan.run_cells(&begun.store, 0..plan.cell_count(), watch))?;
     if let Some(problems) = begun.store.failure() {
         return Err(Failure::machine(problems));
     }
@@ -124,7 +123,7 @@ fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcom
         let kept = kept_cells(&args.output, &store);
         return not_whole(&broken, &format!("{done} of {all} failures and replications are tried{kept}"));
     }
-    Ok(args.enforcement.code_if(Code::Ok, summary.objectives_hold()))
+    Ok(args.enforcement.code(Code::Ok, summary.objectives_hold()))
 }
 
 fn show(summary: &DrillSummary, verbose: bool) -> String {

@@ -13,6 +13,7 @@
 //! `Unoffloading`, `update_and_check_HPA`).
 
 use meshsim_core::SimDuration;
+use serde::{Deserialize, Serialize};
 
 /// An alarm looks so often, whatever else is configured.
 const ALARM_PERIOD: SimDuration = SimDuration::from_secs(30);
@@ -58,7 +59,7 @@ impl Default for ControllerSettings {
 }
 
 /// What it is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ControllerState {
     /// Nothing is wrong.
     Camping,

@@ -1,7 +1,7 @@
 //! All strategies over the same requests.
 
 use super::Watch;
-use super::cell::{Cells, Purpose};
+use super::cell::{CellId, Cells, Purpose};
 use super::replication::{self, Figures, Keep, Rows};
 use super::store::{Broken, CellStore};
 use super::warm_up::{self, FIRST_PILOT, WarmUp};
@@ -9,6 +9,7 @@ use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
 use rayon::prelude::*;
+use serde::Serialize;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
