@@ -132,7 +132,8 @@ impl Trial<'_> {
     /// Runs the strategy so, and listens to its users.
     fn hear(&self, resolved: &Resolved, watch: &Watch<'_>) -> Option<Ran> {
         let mut heard = Heard::new(resolved.description.populations.len());
-        let mut figures = run_one(resolved, self.replication, watch, |row| heard.add(row, &self.strategy.times))?;
+        let mut figures =
+            run_one(resolved, self.replication, watch, |row| heard.add(row, &self.strategy.times))?;
         let decisions = std::mem::take(&mut figures.decisions);
         // Histograms are large.
         Some(Ran { heard, decisions, figures: Some(figures).filter(|_| !resolved.objectives.is_empty()) })

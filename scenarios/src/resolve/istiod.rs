@@ -5,12 +5,12 @@ use super::clusters::Network;
 use super::ranges::bounded_u32;
 use crate::schema::istiod as typed;
 use crate::schema::quantity::Quantity;
+use crate::schema::spanned::Spanned;
 use meshsim_core::Id;
 use meshsim_models::ids::ClusterId;
 use meshsim_models::istiod::debounce::DebounceSettings;
 use meshsim_models::istiod::settings::{ISTIOD_REPLICAS_MAX, IstiodSettings};
 use meshsim_models::units::Cores;
-use toml::Spanned;
 
 /// Connections and certificates that get no older would be as many events as requests (ns).
 const LEAST_AGE: u64 = 10_000_000_000;
