@@ -193,7 +193,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
         }
         print(&table::fitted(&format!("{}{tables}\n{said}", header(&summary))))?;
         if let Some(lines) = timeline_of_first(&plan, &outcome) {
-            let begins = plan.strategies[0].begin_at.map(|it| it.as_secs_f64());
+            let begins = plan.strategies[0].begin_at;
             print(&table::fitted(&format!("\n{}", table::timeline(&lines, begins))))?;
         }
     }

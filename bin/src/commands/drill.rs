@@ -80,7 +80,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let plan = DrillPlan::new(&scenario, &choice, &options)?;
     enforcement.needs_objectives(plan.strategies.iter().any(|it| !it.resolved.objectives.is_empty()))?;
     plan.notes.iter().for_each(warn);
-    let origin = scenario.origin(args.normal_form()?, &args.source.settings()?)?;
+    let origin = scenario.origin(args.normal_form()?, &args.source.settings()?, &[])?;
     let begun = begin(output, continuing, &plan.sha256, &origin)?;
     if let Some(part) = continuing.part() {
         let counts = [plan.cell_count()];

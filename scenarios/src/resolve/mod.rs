@@ -77,8 +77,8 @@ pub struct Resolved {
     pub description: Description,
     /// Whether as much of the run is to be cut as it needs to settle: the description's warm-up is zero then.
     pub auto_warm_up: bool,
-    /// The time of day at which the run begins, if it has one.
-    pub begin_at: Option<SimDuration>,
+    /// The time of day at which the run begins (s since midnight), if it has one.
+    pub begin_at: Option<f64>,
     /// Independent repetitions.
     pub replications: u32,
     /// The strategy that the others are compared with.
@@ -217,7 +217,7 @@ pub fn resolve(
             strategy: strategy.to_owned(),
             description,
             auto_warm_up: written.is_none() && !counted,
-            begin_at: run.begin_at.as_ref().map(|_| begin_at),
+            begin_at: run.begin_at.as_ref().map(|_| begin_at.as_secs_f64()),
             replications,
             baseline,
             control_variates: run.control_variates.unwrap_or(true),
