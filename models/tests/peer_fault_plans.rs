@@ -1,5 +1,5 @@
 //! Random fault plans of clusters that Liqo joins: whatever fails, pods and quotas are conserved at every simulated second,
-//! and when all is back every pod is one again.
+//! and when all is back every pod is one again, and waits only where all nodes are full.
 //!
 //! Each plan follows from its seed alone. A failure names the seed; `MESHSIM_SEED` repeats it.
 
@@ -12,6 +12,7 @@ use meshsim_core::{RunControl, SimDuration, SimTime};
 use meshsim_models::faults::link::{Degradation, LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::ids::{ClusterId, ServiceId};
+use meshsim_models::kubernetes::deployment::Rollout;
 use meshsim_models::kubernetes::scheduler::node::{Effect, Toleration};
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::kubernetes::settings::{Change, ChangeKind, WorkloadSettings};
@@ -160,6 +161,7 @@ fn for_each_plan(plans: u64, check: impl Fn(u64)) {
 /// A pod that has come or gone, and how it was last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
+    has_node: bool,
     is_offloaded: bool,
     is_ready: bool,
     has_ended: bool,
@@ -172,13 +174,28 @@ fn lives(record: &Record, cluster: ClusterId) -> BTreeMap<(ServiceId, u32, u32),
         let life = lives.entry((it.service, it.ordinal, it.generation)).or_default();
         assert!(!life.has_ended, "{it:?} after its end");
         match it.step.name() {
-            "offloaded" => life.is_offloaded = true,
+            "offloaded" => (life.has_node, life.is_offloaded) = (true, true),
+            "scheduled" => life.has_node = true,
             "ready" => life.is_ready = true,
             "ended" => life.has_ended = true,
             _ => {}
         }
     }
     lives
+}
+
+fn has_rollout(description: &Description, service: ServiceId) -> bool {
+    let changes = &description.kubernetes.changes;
+    changes.iter().any(|it| it.service == service && it.kind == ChangeKind::Rollout)
+}
+
+/// How many pods the nodes that the consumer's scheduler may choose take together: each pod asks for a core.
+fn room(description: &Description) -> u64 {
+    let liqo = description.liqo().unwrap();
+    let granted: u64 = liqo.peerings.iter().map(|it| it.granted.amount(Resource::CPU)).sum();
+    let is_local = liqo.offloading.as_ref().unwrap().strategy == PodOffloadingStrategy::LocalAndRemote;
+    let own = description.clusters[CLOUD].nodes[0].capacity.milli_cpu.unwrap();
+    (granted + if is_local { own } else { 0 }) / 1_000
 }
 
 /// Each pod of the consumer that is bound to a virtual node is a pod of a provider, and no pod of a provider is nobody's.
@@ -193,11 +210,20 @@ fn check_end(description: &Description, record: &Record) {
     let elsewhere: Vec<_> = [EDGE, ClusterId(2)].map(|it| lives(record, it)).into_iter().flatten().collect();
     for (service, wanted) in wanted {
         let of_home = at_home.iter().filter(|(key, it)| key.0 == service && !it.has_ended);
-        assert_eq!(of_home.clone().count() as u32, wanted, "{service:?}");
+        let (count, waits) = (of_home.clone().count() as u32, of_home.clone().any(|(_, it)| !it.has_node));
+        // A rolling update whose surge finds no room goes no further: old pods stay, and what was made beside them waits.
+        let is_stuck = waits && has_rollout(description, service);
+        let surge = if is_stuck { Rollout::default().resolve(wanted).0 } else { 0 };
+        assert!((wanted..=wanted + surge).contains(&count), "{service:?}: {count} pods, {wanted} wanted");
         let offloaded = of_home.filter(|(_, it)| it.is_offloaded).count();
         let there = elsewhere.iter().filter(|(key, it)| key.0 == service && !it.has_ended);
         assert_eq!(there.clone().count(), offloaded, "{service:?}: objects and what runs of them");
         assert!(there.clone().all(|(_, it)| it.is_ready), "{service:?}");
+    }
+    let (with_node, without): (Vec<_>, Vec<_>) =
+        at_home.iter().filter(|(_, it)| !it.has_ended).partition(|(_, it)| it.has_node);
+    if !without.is_empty() {
+        assert_eq!(with_node.len() as u64, room(description), "{without:?} wait only where all is full");
     }
     let refused: BTreeSet<_> = record.control[CLOUD]
         .pods
