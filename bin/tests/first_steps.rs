@@ -38,7 +38,9 @@ fn a_first_scenario_is_written_and_runs() {
     for (file, arguments) in [(&own, vec!["init", &own]), (&from, vec!["init", &from, "--from", &model])] {
         let output = meshsim(&arguments);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert_eq!(text(&meshsim(&["check", file]).stderr), "", "{file}");
+        // Only a work model of one's own may need more CPU than it has.
+        let warned = text(&meshsim(&["check", file]).stderr);
+        assert!(warned.lines().all(|line| file == &from && line.contains("queues will grow")), "{warned}");
         let shorter = ["--set", "run.duration=20s", "--replications", "2", "--quiet"];
         let compared = meshsim(&[&["compare", file.as_str()][..], &shorter].concat());
         assert!(compared.status.success(), "{}", text(&compared.stderr));

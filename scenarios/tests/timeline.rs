@@ -65,7 +65,7 @@ services = []
 [clusters.edge1]
 nodes = [{ cores = "8" }]
 services = ["back"]
-hpa.back = { max_replicas = 4, metrics = [{ pods = "requests_per_second", average_value = "20" }] }
+hpa.back = { max_replicas = 4, metrics = [{ pods = "requests_per_second", average_value = "20/s" }] }
 [links.edge1-cloud]
 between = ["edge1", "cloud"]
 rtt = "20ms"

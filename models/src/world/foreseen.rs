@@ -29,7 +29,7 @@ use crate::users::population::Population;
 use meshsim_core::Id;
 use meshsim_core::elementary::exp;
 use meshsim_core::random::{Address, bernoulli, exponential};
-use sites::Sites;
+use sites::{Sites, Target};
 
 /// The names of the figures.
 pub const FIGURES: [&str; 4] = ["calls", "crossings", "rounds", "cpu_ms"];
@@ -70,14 +70,6 @@ struct Node {
     first: usize,
     /// Of all that it leads to.
     mean: Foreseen,
-}
-
-/// A call.
-#[derive(Clone, Copy, Debug)]
-struct Target {
-    node: usize,
-    /// Whether it goes to another cluster.
-    crosses: bool,
 }
 
 /// What a population requests.

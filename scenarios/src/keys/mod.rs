@@ -141,14 +141,29 @@ fn inner<'a>(node: &'a Value, root: &'a Value) -> &'a Value {
 
 /// Everything that a value may be, what lists hold in place of the lists.
 fn alternatives<'a>(node: &'a Value, root: &'a Value) -> Vec<&'a Value> {
+    let mut all = Vec::new();
+    find_alternatives(node, root, &mut Vec::new(), &mut all);
+    all
+}
+
+/// The same, but for nodes that have been seen: a list may hold lists of its own kind.
+fn find_alternatives<'a>(
+    node: &'a Value,
+    root: &'a Value,
+    seen: &mut Vec<&'a Value>,
+    all: &mut Vec<&'a Value>,
+) {
     let node = inner(node, root);
-    if node["items"].is_object() {
-        return alternatives(&node["items"], root);
+    if seen.iter().any(|it| std::ptr::eq(*it, node)) {
+        return;
     }
-    let several = node["anyOf"].as_array().or_else(|| node["oneOf"].as_array());
-    match several {
-        Some(all) => all.iter().flat_map(|it| alternatives(it, root)).collect(),
-        None => vec![node],
+    seen.push(node);
+    if node["items"].is_object() {
+        return find_alternatives(&node["items"], root, seen, all);
+    }
+    match node["anyOf"].as_array().or_else(|| node["oneOf"].as_array()) {
+        Some(several) => several.iter().for_each(|it| find_alternatives(it, root, seen, all)),
+        None => all.push(node),
     }
 }
 
@@ -169,23 +184,36 @@ fn keys_below<'a>(node: &'a Value, root: &'a Value) -> Vec<(&'a str, &'a Value, 
 
 /// What a value is written as.
 fn unit(node: &Value, root: &Value) -> String {
+    unit_within(node, root, &mut Vec::new())
+}
+
+/// The same, within values that are being told.
+fn unit_within<'a>(node: &'a Value, root: &'a Value, within: &mut Vec<&'a Value>) -> String {
     let node = inner(node, root);
+    if within.iter().any(|it| std::ptr::eq(*it, node)) {
+        return "such a value".to_owned();
+    }
     if let Some(unit) = node["x-unit"].as_str() {
         return unit.to_owned();
     }
     if let Some(word) = node["const"].as_str() {
         return format!("\"{word}\"");
     }
-    if node["items"].is_object() {
-        return format!("a list, each {}", unit(&node["items"], root));
-    }
-    if !words(node, root).is_empty() {
-        return "a word".to_owned();
-    }
-    if let Some(all) = node["anyOf"].as_array() {
-        let mut units: Vec<String> = all.iter().map(|it| unit(it, root)).collect();
-        units.dedup();
-        return units.join(", or ");
+    within.push(node);
+    let several = if node["items"].is_object() {
+        Some(format!("a list, each {}", unit_within(&node["items"], root, within)))
+    } else if !words(node, root).is_empty() {
+        Some("a word".to_owned())
+    } else {
+        node["anyOf"].as_array().map(|all| {
+            let mut units: Vec<String> = all.iter().map(|it| unit_within(it, root, within)).collect();
+            units.dedup();
+            units.join(", or ")
+        })
+    };
+    within.pop();
+    if let Some(several) = several {
+        return several;
     }
     let of_kind = |kind: &str| match kind {
         "integer" => "a whole number",
@@ -203,23 +231,14 @@ fn unit(node: &Value, root: &Value) -> String {
     }
 }
 
-/// The words of an enumeration, each with what it means.
+/// The words that a value may be, or that its list holds, each with what it means.
 fn words(node: &Value, root: &Value) -> Vec<(String, String)> {
-    let node = inner(node, root);
-    let word = |it: &Value| it["const"].as_str().map(|word| (word.to_owned(), text(it).0));
-    let plain = |it: &Value| it.as_str().map(|word| (word.to_owned(), String::new()));
-    if let Some(all) = node["enum"].as_array() {
-        return all.iter().filter_map(plain).collect();
-    }
-    if let Some(all) = node["oneOf"].as_array() {
-        let lists = all.iter().filter_map(|it| it["enum"].as_array()).flatten().filter_map(plain);
-        return all.iter().filter_map(word).chain(lists).collect();
-    }
-    let several = node["anyOf"].as_array().into_iter().flatten();
-    several
-        .chain(node["items"].is_object().then_some(&node["items"]))
-        .flat_map(|it| words(it, root))
-        .collect()
+    let words_of = |it: &Value| -> Vec<(String, String)> {
+        let single = it["const"].as_str().map(|word| (word.to_owned(), text(it).0));
+        let listed = it["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        single.into_iter().chain(listed.map(|word| (word.to_owned(), String::new()))).collect()
+    };
+    alternatives(node, root).into_iter().flat_map(words_of).collect()
 }
 
 /// The sentence of a node, and the rest of its comment.

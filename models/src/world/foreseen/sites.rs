@@ -4,7 +4,6 @@
 //! A call stays in its caller's cluster where the service has pods there, else it goes to the nearest cluster that has some: over
 //! the link with the shortest round trip, and of equal ones to the first.
 
-use super::Target;
 use crate::ids::{ClusterId, EndpointId, ServiceId};
 use crate::world::description::Description;
 use meshsim_core::{Id, SimDuration, Table};
@@ -12,6 +11,15 @@ use std::collections::BTreeMap;
 
 /// Headers of IP and TCP in each packet (bytes).
 const PACKET_HEADERS: u32 = 52;
+
+/// A call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// The endpoint where it is executed, among those that were found.
+    pub(super) node: usize,
+    /// Whether it goes to another cluster.
+    pub(super) crosses: bool,
+}
 
 /// Where calls go.
 pub(super) struct Sites<'a> {
