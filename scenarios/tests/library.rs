@@ -669,8 +669,8 @@ fn federations_differ_by_a_row_per_reason() {
     let refused = Scenario::open("federation-compare", &udp).and_then(|it| it.resolve(Some(1)).map(|_| ()));
     let why = refused.unwrap_err().to_string();
     assert!(why.contains("`clock` speaks udp, which no east-west gateway passes on"), "{why}");
-    // Placed pods: near ones answer whatever the link does; one page of ten asks the ledger.
-    assert!(failures(placed) < 0.06, "{}", failures(placed));
+    // Placed pods: near ones answer whatever the link does; a fifth of the pages asks for more, and keeps workers waiting.
+    assert!(failures(placed) < 0.6 * failures(liqo), "{} {}", failures(placed), failures(liqo));
     assert!(ready(placed, "back", "edge1") > 0.9 && ready(liqo, "back", "edge1") < 1e-9);
     let median = |strategy: &Strategy| of_edge(strategy).latency_ms.p50.value;
     assert!(median(placed) < median(liqo) - 30.0, "{} {}", median(placed), median(liqo));
