@@ -356,19 +356,17 @@ fn unknown(part: &str, above: &str, known: &[(&str, &Value, bool)]) -> Problem {
     };
     let elsewhere: Vec<String> =
         all().into_iter().map(|it| it.path).filter(|it| it.rsplit('.').next() == Some(part)).collect();
-    let help = if let Some(near) = nearest(part, known.iter().map(|(name, ..)| *name)) {
-        let near = if above.is_empty() { near.to_owned() } else { format!("{above}.{near}") };
-        format!("did you mean `{near}`?")
-    } else if elsewhere.is_empty() {
-        let names: Vec<&str> = known.iter().map(|(name, ..)| *name).collect();
-        if names.is_empty() {
-            "nothing stands below it".to_owned()
-        } else {
-            format!("it is one of {}", names.join(", "))
-        }
-    } else {
+    let help = if !elsewhere.is_empty() {
         let shown = elsewhere.len().min(5);
         format!("did you mean {}?", elsewhere[..shown].join(", "))
+    } else if let Some(near) = nearest(part, known.iter().map(|(name, ..)| *name)) {
+        let near = if above.is_empty() { near.to_owned() } else { format!("{above}.{near}") };
+        format!("did you mean `{near}`?")
+    } else if known.is_empty() {
+        "nothing stands below it".to_owned()
+    } else {
+        let names: Vec<&str> = known.iter().map(|(name, ..)| *name).collect();
+        format!("it is one of {}", names.join(", "))
     };
     Problem::new(message).help(help)
 }

@@ -69,7 +69,7 @@ pub fn import(options: &Options) -> Checked<Imported> {
     let mut model = Model { services: services::collect(&found.objects), ..Model::default() };
     config_maps::apply(&found.objects, &mut model)?;
     destination_rules::apply(&found.objects, &mut model);
-    workloads::collect(&found.objects, only_cluster(options), &mut model);
+    workloads::collect(&found.objects, only_cluster(options, &found.objects), &mut model);
     autoscalers::apply(&found.objects, &mut model);
     let called = config_maps::called(&model);
     virtual_services::apply(&found.objects, &mut model, &called);
@@ -88,11 +88,12 @@ pub fn import(options: &Options) -> Checked<Imported> {
     Ok(Imported { scenario, workmodel: model.workmodel, report: text })
 }
 
-/// The cluster of objects that name none, if the options know one alone.
-fn only_cluster(options: &Options) -> Option<&str> {
+/// The cluster of objects that name none, if options and nodes know one alone.
+fn only_cluster<'a>(options: &'a Options, objects: &'a [object::Object]) -> Option<&'a str> {
     let named = options.nodes.iter().map(|it| it.cluster.as_str());
-    let mut names: Vec<&str> =
-        named.chain(options.inputs.iter().filter_map(|it| it.cluster.as_deref())).collect();
+    let of_files = options.inputs.iter().filter_map(|it| it.cluster.as_deref());
+    let of_nodes = objects.iter().filter(|it| it.is("", "Node")).filter_map(nodes::zone);
+    let mut names: Vec<&str> = named.chain(of_files).chain(of_nodes).collect();
     names.sort_unstable();
     names.dedup();
     match names.as_slice() {

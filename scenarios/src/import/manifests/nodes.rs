@@ -11,6 +11,13 @@ use super::workloads::{CLUSTER_LABEL, bytes};
 use meshsim_models::units::Cores;
 use toml::{Table, Value};
 
+/// The cluster that a real node's label names.
+pub(super) fn zone(node: &Object) -> Option<&str> {
+    let labels = node.root.get("metadata.labels")?;
+    let is_virtual = labels.child("liqo.io/type").and_then(Node::text) == Some("virtual-node");
+    labels.child(CLUSTER_LABEL).filter(|_| !is_virtual).and_then(Node::text)
+}
+
 /// Adds the nodes that are objects.
 pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
     for object in objects.iter().filter(|it| it.is("", "Node") && it.root.fate().is_none()) {

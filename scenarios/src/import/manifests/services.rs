@@ -8,7 +8,7 @@
 //! Kubernetes, Service v1; Istio, "Protocol Selection": `appProtocol`, or what a port's name begins with.
 
 use super::model::Service;
-use super::node::Node;
+use super::node::{Fate, Node};
 use super::object::Object;
 use super::translate::{Kind, value};
 use toml::{Table, Value};
@@ -22,6 +22,9 @@ pub(super) fn collect(objects: &[Object]) -> Vec<Service<'_>> {
             continue;
         };
         let selector = spec.child("selector").map(Node::labels).unwrap_or_default();
+        if spec.child("selector").is_some_and(|it| matches!(it.fate(), Some(Fate::Wrong(..)))) {
+            continue;
+        }
         if selector.is_empty() {
             object.root.matters("it selects no pods: who stands behind it is not in the manifests");
             continue;
