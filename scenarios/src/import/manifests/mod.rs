@@ -89,7 +89,7 @@ pub fn import(options: &Options) -> Checked<Imported> {
 }
 
 /// The cluster of objects that name none, if options and nodes know one alone.
-fn only_cluster<'a>(options: &'a Options, objects: &'a [object::Object]) -> Option<&'a str> {
+fn only_cluster<'a>(options: &'a Options, objects: &'a [Object]) -> Option<&'a str> {
     let named = options.nodes.iter().map(|it| it.cluster.as_str());
     let of_files = options.inputs.iter().filter_map(|it| it.cluster.as_deref());
     let of_nodes = objects.iter().filter(|it| it.is("", "Node")).filter_map(nodes::zone);
