@@ -63,7 +63,7 @@ pub struct Pods {
     pub readiness_probe: ReadinessProbe,
     /// Until the proxies are told of a pod.
     ///
-    /// Default: 250ms; 50ms with [istiod]. Range: 0s to 1h. Source: EndpointSlice controller, istiod's debounce
+    /// Default: 250ms; 50ms with `[istiod]`. Range: 0s to 1h. Source: EndpointSlice controller, istiod's debounce
     /// and the push.
     pub endpoint_delay: Option<Duration>,
     /// How long the preStop hook takes.

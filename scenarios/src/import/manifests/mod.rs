@@ -1,7 +1,7 @@
 //! Manifests of Kubernetes, Istio and Liqo to a scenario, and what became of each of their fields.
 //!
 //! # Models
-//! Files become trees of values ([`yaml`]), of which each reader takes what it knows (`services`, `workloads`,
+//! Files become trees of values (`yaml`), of which each reader takes what it knows (`services`, `workloads`,
 //! `destination_rules`, `virtual_services`, `gateway_api`, `autoscalers`, `access`, `nodes`, `liqo`, `config_maps`) and says so in the value. What no
 //! manifest holds comes from options, and is an error where it is missing. When all is done the report looks at every value:
 //! used; ignored and harmless, with the reason; or ignored although results hang on it, which is an error unless it is allowed.
