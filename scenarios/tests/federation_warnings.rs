@@ -84,14 +84,18 @@ fn hard_enforcement_with_sidecars() {
         let settings = [&["liqo.consumer=cloud", OFFLOADING], more].concat();
         is_said("liqo", &settings, "so nothing with a sidecar gets in")
     };
-    assert!(of(&["liqo.enforcement=Hard"]));
-    assert!(!of(&["liqo.enforcement=Soft"]) && !of(&["liqo.enforcement=Hard", "mesh.data_plane=none"]));
+    assert!(of(&["liqo.enforcement=hard"]));
+    assert!(!of(&["liqo.enforcement=soft"]) && !of(&["liqo.enforcement=hard", "mesh.data_plane=none"]));
 }
 
 #[test]
 fn virtual_nodes_that_share_a_zone_with_few_local_ones() {
+    // A virtual node has the labels of its slice, and no zone without them.
+    let labels = ["edge1", "edge2", "edge3"]
+        .map(|edge| format!("clusters.{edge}.labels={{ \"topology.kubernetes.io/zone\" = \"cloud\" }}"));
+    let labels = labels.each_ref().map(String::as_str);
     let of = |more: &[&str]| {
-        let settings = [&["liqo.consumer=cloud", OFFLOADING], more].concat();
+        let settings = [&["liqo.consumer=cloud", OFFLOADING], &labels[..], more].concat();
         is_said(
             "liqo",
             &settings,

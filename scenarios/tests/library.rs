@@ -675,7 +675,7 @@ fn federations_differ_by_a_row_per_reason() {
     let median = |strategy: &Strategy| of_edge(strategy).latency_ms.p50.value;
     assert!(median(placed) < median(liqo) - 30.0, "{} {}", median(placed), median(liqo));
     // Latency: what stands between the clusters.
-    assert_within(median(liqo) - median(flat), 0.4..=1.5);
+    assert_within(median(liqo) - median(flat), 0.2..=1.5);
     assert_within(median(split) - median(flat), 0.1..=1.5);
     // Balance over remote pods: by request, or by connection of which there are two.
     let least_part = |strategy: &Strategy| {
