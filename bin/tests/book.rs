@@ -263,7 +263,7 @@ fn keys_page() -> String {
         "# Keys\n\n{WRITTEN}\nEvery key of a scenario, table by table. `NAME` is what the scenario calls a thing. A key that is \
          needed has no default; of one without any nothing holds where it is not written. `meshsim explain KEY` says the same.\n"
     );
-    for KeyTable { sentence, paths, keys, .. } in meshsim_scenarios::keys::tables() {
+    for KeyTable { sentence, paths, keys } in meshsim_scenarios::keys::tables() {
         let head = if paths[0].is_empty() { "the scenario".to_owned() } else { format!("`{}`", paths[0]) };
         text += &format!("\n## {head}\n\n{sentence}");
         if let [_, others @ ..] = &paths[..]

@@ -272,7 +272,10 @@ fn a_study_is_described() {
     };
     let of_scenario = described("fluidos-mesh");
     assert_eq!(of_scenario.matches("\n### ").count(), 24, "{of_scenario}");
-    assert!(of_scenario.contains("set") && of_scenario.contains("`s0-s3`"), "{of_scenario}");
+    assert!(
+        of_scenario.contains("100 users, 50/s requests") && of_scenario.contains("`s0-s3`"),
+        "{of_scenario}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let out = out.to_str().unwrap();

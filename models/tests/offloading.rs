@@ -181,7 +181,7 @@ fn support_draws() -> impl FnMut() -> f64 {
     || 0.5
 }
 
-/// Every request has ended or is in flight, and none failed.
+/// Few requests have not ended: those that are in flight.
 fn record_is_whole(record: &Record) {
     let open = record.requests.iter().filter(|it| it.end.is_none()).count();
     assert!(open < 50, "{open}");

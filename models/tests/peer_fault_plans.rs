@@ -25,8 +25,7 @@ use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::{Description, Federation};
 use meshsim_models::world::{Record, World};
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::{CLOUD, EDGE, free_world};
+use support::{CLOUD, EDGE, for_each_seed, free_world};
 
 const PLANS: u64 = 1_000;
 
@@ -146,18 +145,6 @@ fn plan(seed: u64) -> Description {
     description
 }
 
-fn for_each_plan(plans: u64, check: impl Fn(u64)) {
-    let named =
-        std::env::var("MESHSIM_SEED").ok().map(|seed| seed.parse().expect("MESHSIM_SEED is a number"));
-    for seed in named.map_or(0..plans, |seed: u64| seed..seed + 1) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
-        assert!(
-            outcome.is_ok(),
-            "repeat with MESHSIM_SEED={seed} cargo test -p meshsim-models --test peer_fault_plans"
-        );
-    }
-}
-
 /// A pod that has come or gone, and how it was last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
@@ -237,7 +224,7 @@ fn check_end(description: &Description, record: &Record) {
 
 #[test]
 fn pods_and_quotas_are_conserved_every_second_of_1_000_plans() {
-    for_each_plan(PLANS, |seed| {
+    for_each_seed("peer_fault_plans", PLANS, |seed| {
         let description = plan(seed);
         let mut world = World::new(&description, 0);
         for second in 1..=END {
@@ -261,7 +248,7 @@ fn threads_do_not_matter() {
         pool.install(|| world.run(&mut control()));
         format!("{:?}", world.finish())
     };
-    for_each_plan(100, |seed| {
+    for_each_seed("peer_fault_plans", 100, |seed| {
         let description = plan(seed);
         let one = report(&description, 1);
         assert!([2, 3].into_iter().all(|threads| report(&description, threads) == one));

@@ -382,7 +382,7 @@ fn a_provider_is_asked_once_or_until_its_api_server_answers() {
     ];
     let record = run(&waits, 0);
     assert!(times(&record, CLOUD, "refused").is_empty());
-    // From 5 s on it doubles: asked first at 10.1 s, and again until 20 s.
+    // Gaps double from 5 ms on: deletions are first asked for at 10 s, creations at 20 s, and both are taken when it is back.
     let mut stopped = world(PodOffloadingStrategy::Remote, 60);
     stopped.kubernetes.changes =
         vec![change(10_000, ChangeKind::Scale(0)), change(20_000, ChangeKind::Scale(2))];

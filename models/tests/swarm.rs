@@ -68,8 +68,7 @@ use meshsim_models::world::description::{
 };
 use meshsim_models::world::{Record, World};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::{Ended, all_ended, run};
+use support::{Ended, all_ended, for_each_seed, run};
 
 /// Worlds per test.
 const WORLDS: u64 = 800;
@@ -1003,13 +1002,7 @@ fn fault(dice: &mut Dice, description: &Description) -> PodFault {
 
 /// Runs a check on every world, or on the one that `MESHSIM_SEED` names; tells which one failed.
 fn for_each_world(check: impl Fn(u64)) {
-    let named =
-        std::env::var("MESHSIM_SEED").ok().map(|seed| seed.parse().expect("MESHSIM_SEED is a number"));
-    let seeds = named.map_or(0..WORLDS, |seed: u64| seed..seed + 1);
-    for seed in seeds {
-        let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
-        assert!(outcome.is_ok(), "repeat with MESHSIM_SEED={seed} cargo test -p meshsim-models --test swarm");
-    }
+    for_each_seed("swarm", WORLDS, check);
 }
 
 /// Whether no request of these users has a reason to leave their cluster.

@@ -22,6 +22,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 pub(crate) use explain::explain_serde;
 pub use present::Present;
+pub(crate) use present::value_in;
 pub(crate) use setting::inline;
 pub use setting::{Setting, path_parts};
 

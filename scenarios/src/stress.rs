@@ -183,7 +183,7 @@ impl<'a> Study<'a> {
     }
 
     fn value(&self, path: &str) -> Option<&str> {
-        self.values.iter().find(|it| it.path == path).map(|it| it.value.as_str())
+        self.values.iter().find(|it| it.path == path).map(|it| it.value.trim_matches('"'))
     }
 }
 
@@ -346,7 +346,7 @@ fn sources(study: &Study<'_>) -> String {
         let named =
             study.values.iter().filter(|it| it.path.ends_with("workmodel") || it.path.ends_with(".file"));
         named.for_each(|it| {
-            let _ = writeln!(text, "- {}", it.value);
+            let _ = writeln!(text, "- `{}`", it.value.trim_matches('"'));
         });
     }
     let sources = "Defaults: `meshsim explain KEY` has the source of each, the models' heads what was measured.\n\nTODO: where the \
@@ -413,9 +413,13 @@ fn run_length(study: &Study<'_>) -> String {
 }
 
 fn estimation(study: &Study<'_>) -> String {
+    let freed = match study.plan.strategies[0].control_variates {
+        true => " Mean latencies are freed of what is known of their luck (control variates).",
+        false => "",
+    };
     format!(
         "{} independent replications of every strategy, over the same requests (common random numbers); differences are paired by \
-         replication, all intervals are of 95 %.",
+         replication, all intervals are of 95 %.{freed}",
         study.replications()
     )
 }

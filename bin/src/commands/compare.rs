@@ -131,10 +131,10 @@ pub(super) fn run(
     let log = scratch.map(RequestLog::new);
     let done = running
         .watch(seconds, |watch| {
-            // Rows of requests are in no cell.
             let precise = asked.precision.map(|it| plan.precise_in(&begun.store, it, watch)).transpose()?;
             let is_precise = precise.as_ref().is_none_or(Option::is_some);
             let plan = precise.flatten().unwrap_or_else(|| plan.clone());
+            // Rows of requests are in no cell.
             let outcome = match &log {
                 Some(log) => plan.run(Rows::Written(log), watch),
                 None => plan.run_in(&begun.store, watch),

@@ -55,16 +55,18 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let imported = import(&options)?;
     let files: Vec<(&str, &str)> =
         imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().collect();
-    let scenario = Scenario::from_text(SCENARIO, &imported.scenario, &files, &[])?;
+    // Not yet a file: who reads an error looks for what it shows in the manifests.
+    let name = "the scenario of these manifests";
+    let scenario = Scenario::from_text(name, &imported.scenario, &files, &[])?;
     let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     std::fs::create_dir_all(&args.out).map_err(|error| {
-        let problem = Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()));
-        Failure::machine(problem)
+        Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()))
+            .help("name a directory that exists or can be made")
     })?;
     // The scenario last: where it is, the import is whole.
-    let all = [(REPORT, Some(&imported.report)), (WORK_MODEL, imported.workmodel.as_ref())];
-    for (name, text) in all.into_iter().chain([(SCENARIO, Some(&imported.scenario))]) {
+    let (report, text) = (Some(&imported.report), Some(&imported.scenario));
+    for (name, text) in [(REPORT, report), (WORK_MODEL, imported.workmodel.as_ref()), (SCENARIO, text)] {
         if let Some(text) = text {
             write_text(&args.out.join(name), text).map_err(Failure::machine)?;
         }

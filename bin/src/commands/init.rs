@@ -2,9 +2,9 @@
 
 use super::common::print;
 use crate::exit_code::Code;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::problem::Problem;
-use meshsim_scenarios::results::single_file::write_text;
+use meshsim_scenarios::results::single_file::{prepare_file, write_text};
 use meshsim_scenarios::starter::{self, OfWorkModel};
 use std::path::PathBuf;
 
@@ -25,6 +25,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         let problem = Problem::new(format!("`{file}` is there already"));
         return Err(problem.help("name another file: meshsim init FILE").into());
     }
+    prepare_file(&args.file, "init", "", false)?;
     let (text, note) = match &args.from {
         Some(model) => {
             let OfWorkModel { text, entries } = starter::of_work_model(model, &args.file)?;
@@ -38,7 +39,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         }
         None => (starter::own_application(), String::new()),
     };
-    write_text(&args.file, &text)?;
+    write_text(&args.file, &text).map_err(Failure::machine)?;
     print(&format!("{note}wrote {file}\nnext: meshsim check {file}, then meshsim compare {file}\n"))?;
     Ok(Code::Ok)
 }

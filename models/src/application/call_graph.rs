@@ -256,7 +256,7 @@ impl Group {
         // Floyd-free: the r-th of the slots that are left, skipping those taken, which are few.
         let mut taken: [u16; MAX_SAMPLED] = [u16::MAX; MAX_SAMPLED];
         let mut slot = 0;
-        for (count, index) in (0..=usize::from(step)).enumerate() {
+        for count in 0..=usize::from(step) {
             slot = uniform_index(&mut rng, self.calls.len() - count) as u16;
             let earlier = &mut taken[..count];
             earlier.sort_unstable();
@@ -265,7 +265,7 @@ impl Group {
                     slot += 1;
                 }
             }
-            taken[index] = slot;
+            taken[count] = slot;
         }
         slot
     }

@@ -160,12 +160,13 @@ impl<'a> Around<'a> {
 
     /// Whether there is a way to where observability stands and back, now.
     pub(crate) fn observability_is_reached(&self) -> bool {
-        let central = self.topology.description.observability.map(|it| it.cluster);
-        let cut = |central| {
-            self.topology.is_cut(self.here, central, self.now)
-                || self.topology.is_cut(central, self.here, self.now)
-        };
-        !central.is_some_and(cut)
+        self.topology.description.observability.is_none_or(|it| self.is_reached(it.cluster))
+    }
+
+    /// Whether there is a way to a cluster and back, now.
+    pub(crate) fn is_reached(&self, cluster: ClusterId) -> bool {
+        let cut = |from, to| self.topology.is_cut(from, to, self.now);
+        !cut(self.here, cluster) && !cut(cluster, self.here)
     }
 
     /// Whether a pod of this cluster, which has this slot, cannot be reached.

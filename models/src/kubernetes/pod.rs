@@ -60,6 +60,18 @@ impl PodStage {
     pub const fn is_bound(self) -> bool {
         matches!(self, Self::Starting | Self::Ready)
     }
+
+    /// Whether it is there, with or without a node, and is not being deleted.
+    #[must_use]
+    pub const fn is_owned(self) -> bool {
+        self.is_bound() || matches!(self, Self::Pending)
+    }
+
+    /// Whether it has a node, being deleted or not.
+    #[must_use]
+    pub const fn has_node(self) -> bool {
+        self.is_bound() || matches!(self, Self::Terminating)
+    }
 }
 
 /// A pod, and how many had its number before.

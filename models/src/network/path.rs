@@ -21,6 +21,9 @@ pub struct Path {
 const IP_AND_TCP_HEADERS: u32 = 20 + 20;
 const TCP_TIME_STAMPS: u32 = 12;
 
+/// Both, of each segment (bytes).
+pub(crate) const SEGMENT_HEADERS: u32 = IP_AND_TCP_HEADERS + TCP_TIME_STAMPS;
+
 /// HTTP header of a request through Envoy (bytes): request line, host, `x-request-id`, trace and
 /// forwarding headers. Measured on the testbed.
 pub const REQUEST_HEADER: u32 = 400;
@@ -37,7 +40,7 @@ impl Path {
     /// Payload of a full segment (bytes): 1448 at an MTU of 1500, 1288 at Liqo's 1340.
     #[must_use]
     pub const fn segment_bytes(&self) -> u32 {
-        self.mtu - IP_AND_TCP_HEADERS - TCP_TIME_STAMPS
+        self.mtu - SEGMENT_HEADERS
     }
 
     /// Segments of a message, at least one.
@@ -49,7 +52,7 @@ impl Path {
     /// Bytes on the wire of a message of this many segments.
     #[must_use]
     pub fn wire_bytes(&self, stream_bytes: u32, segments: u32) -> u32 {
-        let per_segment = IP_AND_TCP_HEADERS + TCP_TIME_STAMPS + self.tunnel_overhead;
+        let per_segment = SEGMENT_HEADERS + self.tunnel_overhead;
         stream_bytes.saturating_add(segments.saturating_mul(per_segment))
     }
 }

@@ -19,6 +19,7 @@ use crate::telemetry::istio_buckets::BOUNDS_MS;
 use crate::telemetry::promql::histogram_quantile;
 use crate::telemetry::scrapes::{Metric, Scrapes, SeriesId};
 use meshsim_core::SimTime;
+use std::collections::BTreeSet;
 
 /// What was measured last; what cannot be measured stays as it was.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,16 +98,22 @@ impl Queries<'_> {
         if all > 0.0 {
             measured.scaling = measured.rate / all;
         }
-        let [cloud, edge] = [self.settings.cluster, self.settings.edge].map(|cluster| self.cpu_of(cluster));
-        measured.cpu = [cloud, edge];
+        measured.cpu = [self.settings.cluster, self.settings.edge].map(|cluster| self.cpu_of(cluster));
         if measured.rate <= 0.0 {
             return;
         }
         let to = |id: &SeriesId, called: usize| id.client.called == services[called].service;
         let called = |called| self.rate(|id| to(id, called) && self.counts(id)).unwrap_or(0.0);
         measured.rates = (0..gateway).map(called).collect();
+        // Most never call each other.
+        let counted = self.scrapes.series().map(|(id, _)| id).filter(|id| self.counts(id));
+        let met: BTreeSet<(Option<ServiceId>, ServiceId)> =
+            counted.map(|id| (self.caller(id), id.client.called)).collect();
         let calls = |from: usize, called: usize| {
             let caller = services.get(from);
+            if !met.contains(&(caller.map(|it| it.service), services[called].service)) {
+                return 0.0;
+            }
             let is_from = |id: &SeriesId| match caller {
                 Some(caller) => self.caller(id) == Some(caller.service),
                 None => self.is_users(id, true),

@@ -178,6 +178,11 @@ impl Recorder {
         self.clients.iter().flat_map(move |clients| clients.series(here))
     }
 
+    /// Bytes of good answers that clients of this cluster have had from others.
+    pub(crate) fn bytes_from_elsewhere(&self, here: ClusterId) -> u64 {
+        self.clients.as_ref().map_or(0, |clients| clients.bytes_from_elsewhere(here))
+    }
+
     /// The pod in this slot of the cluster has served a call.
     pub(crate) fn call_served(&mut self, now: SimTime, slot: usize) {
         self.metrics.count_served(now, slot);

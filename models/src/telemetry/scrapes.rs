@@ -45,17 +45,22 @@ pub struct Client {
 
 /// The counters of all clients of a cluster, as a scraper finds them.
 #[derive(Clone, Debug, Default)]
-pub struct ClientCounters(BTreeMap<Client, Counts>);
+pub struct ClientCounters {
+    clients: BTreeMap<Client, Counts>,
+    /// Bytes of all good answers, by the cluster of the server: also of clients that are no more.
+    bytes: BTreeMap<ClusterId, u64>,
+}
 
 impl ClientCounters {
     /// A call is over for its client: its body if it was answered well.
     pub(super) fn count(&mut self, client: Client, body: Option<u32>, took: SimDuration) {
-        let counts = self.0.entry(client).or_default();
+        let counts = self.clients.entry(client).or_default();
         match body {
             Some(body) => {
                 counts.ok += 1;
                 counts.nanos += took.as_nanos();
                 counts.body += u64::from(body);
+                *self.bytes.entry(client.server).or_default() += u64::from(body);
                 counts.buckets.record(took.as_nanos_f64() / 1e6);
             }
             None => counts.failed += 1,
@@ -64,12 +69,17 @@ impl ClientCounters {
 
     /// Counters of clients that are no more go with them.
     pub(super) fn keep(&mut self, mut is_there: impl FnMut(&Client) -> bool) {
-        self.0.retain(|client, _| is_there(client));
+        self.clients.retain(|client, _| is_there(client));
+    }
+
+    /// Bytes of good answers that came from other clusters than this one.
+    pub(super) fn bytes_from_elsewhere(&self, here: ClusterId) -> u64 {
+        self.bytes.iter().filter(|(server, _)| **server != here).map(|(_, bytes)| bytes).sum()
     }
 
     /// All series, of the clients of a cluster.
     pub(super) fn series(&self, cluster: ClusterId) -> impl Iterator<Item = (SeriesId, f64)> {
-        self.0.iter().flat_map(move |(&client, counts)| {
+        self.clients.iter().flat_map(move |(&client, counts)| {
             let scalars = [
                 (Metric::Requests { ok: true }, counts.ok as f64),
                 (Metric::Requests { ok: false }, counts.failed as f64),

@@ -160,17 +160,32 @@ fn watches_begin(known: &mut Timeline, topology: &Topology, cluster: ClusterId) 
 /// When a check of a peer begins: at a random moment of its period. A virtual kubelet posts its first status that long after
 /// its first ping.
 pub(crate) fn first_check(topology: &Topology, cluster: ClusterId, step: PeerStep) -> SimTime {
-    let kubelet = VirtualKubeletSettings::default();
-    let (number, period) = match step.check {
-        PeerCheck::Ping | PeerCheck::Pong(_) => (0, PingSettings::default().interval),
-        PeerCheck::Look => (1, PingSettings::default().observed_every()),
-        PeerCheck::Ask | PeerCheck::Answer(_) => (2, ApiServerCheckSettings::default().interval),
-        PeerCheck::KubeletPing | PeerCheck::Status => (3, kubelet.ping),
-        PeerCheck::Lease => (4, kubelet.lease),
+    let is_status = step.check == PeerCheck::Status;
+    let check = if is_status { PeerCheck::KubeletPing } else { step.check };
+    let number = match check {
+        PeerCheck::Ping | PeerCheck::Pong(_) => 0,
+        PeerCheck::Look => 1,
+        PeerCheck::Ask | PeerCheck::Answer(_) => 2,
+        PeerCheck::KubeletPing | PeerCheck::Status => 3,
+        PeerCheck::Lease => 4,
     };
+    let period = period_of(check).expect("only what comes again begins by itself");
     let address = topology.draws.of_cluster(cluster, 0).child(step.peer.into()).child(number);
     let begins = SimTime::ZERO + part_of(period, draw(address, Purpose::PeerCheck));
-    if step.check == PeerCheck::Status { begins + kubelet.status } else { begins }
+    if is_status { begins + VirtualKubeletSettings::default().status } else { begins }
+}
+
+/// When a check of a peer is due again; absent: whoever needs it says so.
+pub(crate) fn period_of(check: PeerCheck) -> Option<SimDuration> {
+    let (pings, kubelet) = (PingSettings::default(), VirtualKubeletSettings::default());
+    Some(match check {
+        PeerCheck::Ping => pings.interval,
+        PeerCheck::Look => pings.observed_every(),
+        PeerCheck::Ask => ApiServerCheckSettings::default().interval,
+        PeerCheck::KubeletPing => kubelet.ping,
+        PeerCheck::Lease => kubelet.lease,
+        PeerCheck::Pong(_) | PeerCheck::Answer(_) | PeerCheck::Status => return None,
+    })
 }
 
 /// When a kubelet renews its lease last, at `now` or before, if it is not lost; each begins at a random moment of its period.
@@ -258,8 +273,7 @@ fn offloading_begins(known: &mut Timeline, topology: &Topology, cluster: Cluster
 
 /// An istiod that paces its pushes looks how old its connections are.
 fn connections_age(known: &mut Timeline, topology: &Topology, cluster: ClusterId) {
-    let istiod = topology.description.istiod_pace();
-    if istiod.is_some_and(|it| it.cluster.is_none_or(|only| only == cluster)) {
+    if topology.istiod_in(cluster).is_some() {
         known.known.push((SimTime::ZERO, Event::IstiodSteps(IstiodStep::ConnectionsAge)));
     }
 }

@@ -18,6 +18,7 @@ use crate::faults::pod::{PodFault, PodFaults};
 use crate::faults::repeated::RepeatedFault;
 use crate::ids::{ClusterId, EndpointId, HostId, PodId, PopulationId, ProxyId, ServiceId, UpstreamId};
 use crate::istiod::endpoints::{Change, Known, Order, Site, SiteId, levels_for, list_of, sent_to, sites};
+use crate::istiod::settings::IstiodSettings;
 use crate::istiod::upstreams::Upstreams;
 use crate::kubernetes::settings::StartWhen;
 use crate::liqo::gateway_replicas::takes_over_after;
@@ -708,6 +709,12 @@ impl Topology {
     #[must_use]
     pub fn istiod_of(&self, cluster: ClusterId) -> ClusterId {
         self.description.istiod_pace().and_then(|it| it.cluster).unwrap_or(cluster)
+    }
+
+    /// How the istiod that stands in a cluster paces its pushes, if there is one that does.
+    #[must_use]
+    pub fn istiod_in(&self, cluster: ClusterId) -> Option<IstiodSettings> {
+        self.description.istiod_pace().filter(|_| self.istiod_of(cluster) == cluster)
     }
 
     /// From when on the proxies of a cluster can connect to their istiod, at `now` or later; never is [`SimTime::MAX`].

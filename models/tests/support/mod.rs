@@ -14,6 +14,7 @@ use meshsim_models::telemetry::work::Work;
 use meshsim_models::users::arrivals::Arrivals;
 use meshsim_models::world::description::{DataPlane, Description, MeshSettings, ServiceSettings};
 use meshsim_models::world::{Record, World};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(crate) const CLOUD: ClusterId = ClusterId(0);
 pub(crate) const EDGE: ClusterId = ClusterId(1);
@@ -218,4 +219,17 @@ pub(crate) fn is_binomial(count: u64, n: u64, p: f64) -> bool {
 /// A moment of a run.
 pub(crate) fn at_ms(ms: u64) -> SimTime {
     SimTime::ZERO + SimDuration::from_millis(ms)
+}
+
+/// Runs a check of a test file with each of so many seeds, or with the one that `MESHSIM_SEED` names; tells which one failed.
+pub(crate) fn for_each_seed(test: &str, seeds: u64, check: impl Fn(u64)) {
+    let named =
+        std::env::var("MESHSIM_SEED").ok().map(|seed| seed.parse().expect("MESHSIM_SEED is a number"));
+    for seed in named.map_or(0..seeds, |seed: u64| seed..seed + 1) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
+        assert!(
+            outcome.is_ok(),
+            "repeat with MESHSIM_SEED={seed} cargo test -p meshsim-models --test {test}"
+        );
+    }
 }

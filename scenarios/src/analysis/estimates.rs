@@ -29,8 +29,7 @@ pub fn over_replications(figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> 
 pub struct Latencies<'a> {
     repeated: Option<Repeated<'a>>,
     has_intervals: bool,
-    /// What control variates take off the mean of each replication (ns).
-    luck: Vec<f64>,
+    replications: Vec<Parts<'a>>,
 }
 
 /// Latencies of a replication, whole and in batches, and what was drawn for the requests of each batch.
@@ -41,7 +40,7 @@ impl<'a> Latencies<'a> {
     #[must_use]
     pub fn new(figures: &[&'a Figures], settles: bool) -> Self {
         let parts = figures.iter().map(|it| (&it.histogram, &it.batches[..], &it.controls[..]));
-        Self::of(&parts.collect::<Vec<_>>(), settles)
+        Self::of(parts.collect(), settles)
     }
 
     /// Of requests that are reported together, by the index of their group.
@@ -49,27 +48,31 @@ impl<'a> Latencies<'a> {
     pub fn of_group(figures: &[&'a Figures], index: usize, settles: bool) -> Self {
         let groups = figures.iter().map(|it| &it.groups[index]);
         let parts = groups.map(|it| (&it.histogram, &it.batches[..], &it.controls[..]));
-        Self::of(&parts.collect::<Vec<_>>(), settles)
+        Self::of(parts.collect(), settles)
     }
 
-    fn of(replications: &[Parts<'a>], settles: bool) -> Self {
-        let has_intervals = settles || replications.len() > 1;
-        let repeated = match replications {
-            [(_, batches, _)] => Repeated::one_run(batches),
-            _ => Repeated::replications(replications.iter().map(|&(all, batches, _)| (all, batches))),
-        };
-        let coefficients =
-            Coefficients::of(replications.iter().map(|&(_, batches, controls)| (batches, controls)));
-        let luck_ms = |parts: &Parts<'_>| coefficients.luck_ms(&ControlSum::means_of_all(parts.2));
-        let luck = replications.iter().map(|parts| luck_ms(parts) * 1e6).collect();
+    fn of(replications: Vec<Parts<'a>>, settles: bool) -> Self {
         // Stretches of a run that does not settle have nothing in common.
-        Self { repeated, has_intervals, luck }
+        let has_intervals = settles || replications.len() > 1;
+        let repeated = match &replications[..] {
+            [(_, batches, _)] => Repeated::one_run(batches),
+            all => Repeated::replications(all.iter().map(|&(all, batches, _)| (all, batches))),
+        };
+        Self { repeated, has_intervals, replications }
     }
 
     /// The mean (ms).
     #[must_use]
     pub fn mean(&self) -> Option<Estimate> {
-        self.repeated.as_ref().map(|it| self.in_ms(it.mean_less(&self.luck, CONFIDENCE)))
+        self.repeated.as_ref().map(|it| self.in_ms(it.mean_less(&self.luck(), CONFIDENCE)))
+    }
+
+    /// What control variates take off the mean of each replication (ns).
+    fn luck(&self) -> Vec<f64> {
+        let batches = self.replications.iter().map(|&(_, batches, controls)| (batches, controls));
+        let coefficients = Coefficients::of(batches);
+        let luck_ms = |parts: &Parts<'_>| coefficients.luck_ms(&ControlSum::means_of_all(parts.2));
+        self.replications.iter().map(|parts| luck_ms(parts) * 1e6).collect()
     }
 
     /// A quantile, by its index in [`QUANTILES`] (ms).

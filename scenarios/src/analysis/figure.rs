@@ -247,15 +247,22 @@ fn counts(figures: &Figures, group: Option<usize>) -> &Counts {
     group.map_or(&figures.counts, |index| &figures.groups[index].counts)
 }
 
+/// Labels of those dimensions that have a name.
+pub(super) fn labelled<const N: usize>(all: [(Dimension, Option<String>); N]) -> Labels {
+    all.into_iter().filter_map(|(dimension, name)| Some((dimension, name?))).collect()
+}
+
 /// All requests, and every group of them by its index, with its labels.
 pub(super) fn whose(description: &Description) -> Vec<(Option<usize>, Labels)> {
     let labels = |which: &Which| {
         let users = which.users.map(|it| description.populations[it.index()].name.clone());
         let kind = which.request.map(|it| kind_name(description, it));
         let tenant = which.tenant.map(|it| description.application.tenants[usize::from(it)].clone());
-        let all =
-            [(Dimension::Application, tenant), (Dimension::UserGroup, users), (Dimension::RequestKind, kind)];
-        all.into_iter().filter_map(|(dimension, name)| Some((dimension, name?))).collect()
+        labelled([
+            (Dimension::Application, tenant),
+            (Dimension::UserGroup, users),
+            (Dimension::RequestKind, kind),
+        ])
     };
     let groups = Groups::new(description);
     let of_groups = groups.which().iter().enumerate().map(|(index, it)| (Some(index), labels(it)));

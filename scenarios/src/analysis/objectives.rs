@@ -8,7 +8,7 @@
 //! # Assumptions
 //! Requests that had not ended when the run did are in no figure.
 
-use super::figure::{Cells, Dimension, Labels, Row};
+use super::figure::{Cells, Dimension, Labels, Row, labelled};
 use super::figures::{HOLDS, PROBABILITY, added, of_statistic};
 use super::value::Value;
 use crate::experiment::groups::Groups;
@@ -97,11 +97,10 @@ pub(super) fn rows(judged: &[Judged]) -> Vec<Row> {
 }
 
 fn labels(number: u32, it: &Judged) -> Labels {
-    let all = [
+    labelled([
         (Dimension::Application, it.application.clone()),
         (Dimension::UserGroup, it.users.clone()),
         (Dimension::RequestKind, it.request.clone()),
         (Dimension::Objective, Some(number.to_string())),
-    ];
-    all.into_iter().filter_map(|(dimension, name)| Some((dimension, name?))).collect()
+    ])
 }

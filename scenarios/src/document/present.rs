@@ -21,20 +21,23 @@ pub enum Present {
 impl Present {
     /// What stands in a tree at a path.
     pub(super) fn at(tree: &DeTable<'_>, path: &str) -> Self {
-        let parts = path_parts(path);
-        let Some((last, above)) = parts.split_last() else { return Self::Absent };
-        let mut table = tree;
-        for part in above {
-            match table.get(part.as_str()).map(Spanned::get_ref) {
-                Some(DeValue::Table(inner)) => table = inner,
-                _ => return Self::Absent,
-            }
-        }
-        table.get(last.as_str()).map_or(Self::Absent, |value| match value.get_ref() {
+        let Some(value) = value_in(tree, &path_parts(path)) else { return Self::Absent };
+        match value.get_ref() {
             DeValue::Integer(number) => Self::Number(number.to_string()),
             DeValue::Float(number) => Self::Number(number.to_string()),
             DeValue::String(text) => Self::Text(text.clone().into_owned(), value.span()),
             _ => Self::Other(value.span()),
-        })
+        }
     }
+}
+
+/// The value in a tree at a path, with its location.
+pub(crate) fn value_in<'t, 'i>(tree: &'t DeTable<'i>, path: &[String]) -> Option<&'t Spanned<DeValue<'i>>> {
+    let (last, above) = path.split_last()?;
+    let mut table = tree;
+    for part in above {
+        let DeValue::Table(inner) = table.get(part.as_str())?.get_ref() else { return None };
+        table = inner;
+    }
+    table.get(last.as_str())
 }

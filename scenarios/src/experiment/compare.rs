@@ -150,13 +150,18 @@ impl ComparisonPlan {
         note: impl FnOnce(Broken),
     ) -> Option<T> {
         unless_it_breaks(run).unwrap_or_else(|why| {
-            let run = match number.checked_sub(FIRST_PILOT) {
-                Some(pilot) => format!("pilot {}", pilot + 1),
-                None => format!("replication {number}"),
-            };
-            note(Broken { of: self.of.clone(), strategy: self.strategies[index].strategy.clone(), run, why });
+            note(self.broken(index, number, why));
             None
         })
+    }
+
+    /// What is said of a run of a strategy, by its index, that has failed in a replication or a pilot.
+    fn broken(&self, index: usize, number: u32, why: String) -> Broken {
+        let run = match number.checked_sub(FIRST_PILOT) {
+            Some(pilot) => format!("pilot {}", pilot + 1),
+            None => format!("replication {number}"),
+        };
+        Broken { of: self.of.clone(), strategy: self.strategies[index].strategy.clone(), run, why }
     }
 
     pub(super) fn cells(&self) -> Cells {
@@ -192,15 +197,10 @@ impl ComparisonPlan {
             which.clone().into_par_iter().for_each(|number| {
                 let (replication, index) = ((number / count) as u32, number % count);
                 let id = cells.id(Purpose::Figures, index, replication);
-                if store.holds(id) || store.is_broken(id) {
-                    (watch.progress)(strategies[index].description.end().as_secs_f64());
-                } else if store.failure().is_none() {
-                    let run = || replication::run_among(&strategies, index, replication, keep, watch);
-                    let figures = self.attempt(index, replication, run, |why| store.breaks(id, why));
-                    if let Some(figures) = figures {
-                        store.put(id, &figures);
-                    }
-                }
+                let seconds = strategies[index].description.end().as_secs_f64();
+                let run = || replication::run_among(&strategies, index, replication, keep, watch);
+                let broken = |why| self.broken(index, replication, why);
+                run_if_missing(store, id, (watch, seconds), run, broken);
             });
         }
         let count = self.strategies.len();

@@ -10,6 +10,7 @@ use super::cell::Purpose;
 use super::compare::ComparisonPlan;
 use super::replication::Figures;
 use super::store::CellStore;
+use super::warm_up::FIRST_PILOT;
 use crate::analysis::coefficients::Coefficients;
 use crate::problem::{Checked, Problem, clip};
 use meshsim_core::SimDuration;
@@ -108,7 +109,8 @@ impl ComparisonPlan {
         let mut sequential = Sequential::new(&values, decide.confidence, decide.indifference_ms);
         sequential.screen(&values);
         let mut replication = self.replications;
-        while sequential.alive().len() > 1 && replication < REPLICATIONS_MAX {
+        // No selection takes more replications: pilots have higher numbers.
+        while sequential.alive().len() > 1 && replication < FIRST_PILOT {
             let ran: Vec<bool> = sequential
                 .alive()
                 .par_iter()
@@ -144,6 +146,3 @@ impl ComparisonPlan {
         })
     }
 }
-
-/// No selection takes more replications: pilots have higher numbers.
-const REPLICATIONS_MAX: u32 = 100_000;

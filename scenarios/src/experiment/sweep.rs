@@ -85,12 +85,17 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// The comparison at a point.
-    fn plan(&self, values: &[String]) -> Checked<ComparisonPlan> {
+    /// The scenario with these values of the axes.
+    fn scenario_at(&self, values: &[String]) -> Checked<Scenario> {
         let setting =
             |(axis, value): (&Axis, &String)| Setting { path: axis.path.clone(), value: value.clone() };
         let settings: Vec<Setting> = self.axes.iter().zip(values).map(setting).collect();
-        let plan = ComparisonPlan::new(&self.scenario.with(&settings)?, &self.choice)?;
+        self.scenario.with(&settings)
+    }
+
+    /// The comparison at a point.
+    fn plan(&self, values: &[String]) -> Checked<ComparisonPlan> {
+        let plan = ComparisonPlan::new(&self.scenario_at(values)?, &self.choice)?;
         Ok(ComparisonPlan { of: format!("at {}", values.join(", ")), ..plan })
     }
 
@@ -103,11 +108,9 @@ impl Sweep {
         let mut variants = Vec::new();
         for (index, axis) in self.axes.iter().enumerate().filter(|(_, axis)| axis.base_unit().is_none()) {
             for value in &axis.values {
-                let values = self.axes.iter().zip(first).enumerate().map(|(other, (of, usual))| Setting {
-                    path: of.path.clone(),
-                    value: if other == index { value.clone() } else { usual.clone() },
-                });
-                variants.push(self.scenario.with(&values.collect::<Vec<_>>())?);
+                let mut values = first.clone();
+                values[index].clone_from(value);
+                variants.push(self.scenario_at(&values)?);
             }
         }
         Ok(variants)

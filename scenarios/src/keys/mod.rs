@@ -8,13 +8,15 @@
 //! # Assumptions
 //! `NAME` stands for whatever the scenario calls a thing. What lists hold has the path of the list.
 
+mod json_schema;
 pub mod values;
+
+use json_schema::inner;
+pub use json_schema::json_schema;
 
 use crate::document::path_parts;
 use crate::problem::{Checked, Problem, clip, nearest};
-use crate::schema::{Scenario, StrategyHead};
-use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What stands for a name that the scenario gives.
 pub const NAME: &str = "NAME";
@@ -42,101 +44,9 @@ pub struct Key {
     pub is_needed: bool,
 }
 
-/// JSON Schema (draft 7) of a scenario.
-#[must_use]
-pub fn json_schema() -> Value {
-    let mut generator = SchemaSettings::draft07().into_generator();
-    let head = generator.subschema_for::<StrategyHead>();
-    let root = generator.into_root_schema_for::<Scenario>();
-    let mut root = root.to_value();
-    let head = inner(head.as_value(), &root).clone();
-    if let Some(properties) = root["properties"].as_object_mut() {
-        properties.insert("strategy".to_owned(), strategies(head));
-        properties.insert("cluster_template".to_owned(), templates());
-    }
-    root["title"] = json!("a scenario of meshsim");
-    without_null(&mut root);
-    root
-}
-
-/// The list of strategies, which are taken out before a scenario is read.
-fn strategies(mut head: Value) -> Value {
-    head["properties"]["set"] = json!({
-        "type": "object",
-        "description": "What it changes: values by their paths, as in set.clusters.edge1.services = [\"s0\"]."
-    });
-    if let Some(needed) = head["required"].as_array_mut() {
-        needed.push(json!("set"));
-    }
-    json!({ "type": "array", "items": head, "description": "The strategies that are compared, each a named set of changes." })
-}
-
-/// Templates, which are written out before a scenario is read: their values have rules that no type knows.
-fn templates() -> Value {
-    let described = |kind: &str, text: &str| json!({ "type": kind, "description": text });
-    json!({
-        "type": "array",
-        "description": "Templates that write many clusters, each with a link and users: keys of a cluster, and these.",
-        "items": {
-            "type": "object",
-            "required": ["name", "count"],
-            "properties": {
-                "name": described("string", "What the clusters are called; {n} stands for the number of each, as in edge{n}."),
-                "count": described("integer", "How many it writes.\n\nRange: 1 to 10000."),
-                "first": described("integer", "The number of the first.\n\nDefault: 1."),
-                "link": { "description": "The link, or the links, of each: keys of a link, and `to`, the cluster at its other end." },
-                "users": described("object", "The users of each: keys of users."),
-            }
-        }
-    })
-}
-
-/// Takes out that a value may be null, which TOML has not: such keys may be left out, and `x-optional` says so.
-fn without_null(node: &mut Value) {
-    match node {
-        Value::Object(map) => {
-            if let Some(Value::Array(kinds)) = map.get_mut("type")
-                && kinds.contains(&json!("null"))
-            {
-                kinds.retain(|kind| kind != "null");
-                if let [only] = &kinds[..] {
-                    let only = only.clone();
-                    map.insert("type".to_owned(), only);
-                }
-                map.insert("x-optional".to_owned(), json!(true));
-            }
-            if let Some(Value::Array(words)) = map.get_mut("enum") {
-                words.retain(|word| !word.is_null());
-            }
-            if let Some(Value::Array(all)) = map.get_mut("anyOf")
-                && all.iter().any(|it| it["type"] == "null")
-            {
-                all.retain(|it| it["type"] != "null");
-                if let [only] = &all[..] {
-                    let only = only.clone();
-                    map.remove("anyOf");
-                    // Of draft 7 a reference stands alone.
-                    map.insert("allOf".to_owned(), json!([only]));
-                }
-                map.insert("x-optional".to_owned(), json!(true));
-            }
-            map.values_mut().for_each(without_null);
-        }
-        Value::Array(all) => all.iter_mut().for_each(without_null),
-        _ => {}
-    }
-}
-
-/// What a node is once references are followed.
-fn inner<'a>(node: &'a Value, root: &'a Value) -> &'a Value {
-    if let Some(reference) = node["$ref"].as_str() {
-        let name = reference.rsplit('/').next().unwrap_or_default();
-        return inner(&root["definitions"][name], root);
-    }
-    match node["allOf"].as_array().map(Vec::as_slice) {
-        Some([only]) => inner(only, root),
-        _ => node,
-    }
+/// Whether a node, this very one, is among some.
+fn is_among(all: &[&Value], node: &Value) -> bool {
+    all.iter().any(|it| std::ptr::eq(*it, node))
 }
 
 /// Everything that a value may be, what lists hold in place of the lists.
@@ -154,7 +64,7 @@ fn find_alternatives<'a>(
     all: &mut Vec<&'a Value>,
 ) {
     let node = inner(node, root);
-    if seen.iter().any(|it| std::ptr::eq(*it, node)) {
+    if is_among(seen, node) {
         return;
     }
     seen.push(node);
@@ -190,7 +100,7 @@ fn unit(node: &Value, root: &Value) -> String {
 /// The same, within values that are being told.
 fn unit_within<'a>(node: &'a Value, root: &'a Value, within: &mut Vec<&'a Value>) -> String {
     let node = inner(node, root);
-    if within.iter().any(|it| std::ptr::eq(*it, node)) {
+    if is_among(within, node) {
         return "such a value".to_owned();
     }
     if let Some(unit) = node["x-unit"].as_str() {
@@ -312,10 +222,7 @@ fn walk<'a>(
         let sentence = found.sentence.clone();
         keys.push(found);
         let own = alternatives(value, root);
-        if own
-            .iter()
-            .any(|it| it["properties"].is_object() && above.iter().any(|above| std::ptr::eq(*above, *it)))
-        {
+        if own.iter().any(|it| it["properties"].is_object() && is_among(above, it)) {
             continue;
         }
         let depth = above.len();
@@ -380,8 +287,6 @@ pub struct KeyTable {
     pub paths: Vec<String>,
     /// Its keys, each by its own name.
     pub keys: Vec<Key>,
-    /// The node of the schema.
-    node: *const Value,
 }
 
 /// The tables of keys, in the order in which a scenario leads to them.
@@ -390,36 +295,32 @@ pub fn tables() -> Vec<KeyTable> {
     let root = json_schema();
     let mut tables = Vec::new();
     collect("", &root, &root, &mut Vec::new(), &mut tables);
-    tables
+    tables.into_iter().map(|(_, table)| table).collect()
 }
 
-fn collect(
+/// Tables, each with its node of the schema.
+fn collect<'a>(
     path: &str,
-    node: &Value,
-    root: &Value,
-    above: &mut Vec<*const Value>,
-    tables: &mut Vec<KeyTable>,
+    node: &'a Value,
+    root: &'a Value,
+    above: &mut Vec<&'a Value>,
+    tables: &mut Vec<(&'a Value, KeyTable)>,
 ) {
     for own in alternatives(node, root) {
-        let address: *const Value = own;
-        if above.contains(&address) {
+        if is_among(above, own) {
             continue;
         }
         if let Some(properties) = own["properties"].as_object() {
-            if let Some(known) = tables.iter_mut().find(|it| it.node == address) {
+            if let Some((_, known)) = tables.iter_mut().find(|(it, _)| std::ptr::eq(*it, own)) {
                 known.paths.push(path.to_owned());
                 continue;
             }
             let below = keys_below(own, root).into_iter().filter(|(name, ..)| properties.contains_key(*name));
             let keys = below.map(|(name, it, needed)| key(name.to_owned(), (it, needed), "", root)).collect();
-            tables.push(KeyTable {
-                sentence: text(own).0,
-                paths: vec![path.to_owned()],
-                keys,
-                node: address,
-            });
+            let table = KeyTable { sentence: text(own).0, paths: vec![path.to_owned()], keys };
+            tables.push((own, table));
         }
-        above.push(address);
+        above.push(own);
         for (name, value, _) in keys_below(own, root) {
             collect(&joined(path, name), value, root, above, tables);
         }

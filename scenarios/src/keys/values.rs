@@ -1,7 +1,7 @@
 //! Every value of a scenario, and where each comes from.
 
-use super::{NAME, inner, keys_below, said, text};
-use crate::document::Document;
+use super::{NAME, inner, joined, keys_below, said, text};
+use crate::document::{Document, value_in};
 use crate::problem::Checked;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
@@ -60,17 +60,16 @@ impl All<'_> {
         let of = |name: &str| {
             known.iter().find(|it| it.0 == name).or_else(|| known.iter().find(|it| it.0 == NAME))
         };
-        let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         for (name, value) in written.into_iter().flatten() {
             let name: &str = name.get_ref();
             names.push(name.to_owned());
             let below = of(name).map(|it| it.1);
             match value.get_ref() {
-                DeValue::Table(table) => self.table(&join(name), names, Some(table), below, found),
+                DeValue::Table(table) => self.table(&joined(path, name), names, Some(table), below, found),
                 other => {
                     let value_text = crate::document::inline(other);
                     let origin = self.origin(names, value.span());
-                    found.push(Resolved { path: join(name), value: value_text, origin });
+                    found.push(Resolved { path: joined(path, name), value: value_text, origin });
                 }
             }
             names.pop();
@@ -80,9 +79,13 @@ impl All<'_> {
                 continue;
             }
             if let Some(default) = said(text(node).1, "Default: ") {
-                found.push(Resolved { path: join(name), value: default, origin: "default".to_owned() });
+                found.push(Resolved {
+                    path: joined(path, name),
+                    value: default,
+                    origin: "default".to_owned(),
+                });
             } else if node["x-optional"] != true && inner(node, self.schema)["properties"].is_object() {
-                self.table(&join(name), names, None, Some(node), found);
+                self.table(&joined(path, name), names, None, Some(node), found);
             }
         }
     }
@@ -95,23 +98,12 @@ impl All<'_> {
         }
         let (line, _) = location.line_and_column();
         let there = format!("{}:{line}", location.source.name);
-        let is_own = span_at(self.own, names).as_ref() == Some(&span);
-        let is_base = span_at(self.base, names).as_ref() == Some(&span);
+        let is_own = value_in(self.own, names).is_some_and(|it| it.span() == span);
+        let is_base = value_in(self.base, names).is_some_and(|it| it.span() == span);
         match &self.strategy {
             _ if is_own => there,
             Some(strategy) if !is_base => format!("{there} (strategy `{strategy}`)"),
             _ => format!("{there} (template)"),
         }
-    }
-}
-
-/// The location of the value at a path.
-fn span_at(table: &DeTable<'_>, names: &[String]) -> Option<std::ops::Range<usize>> {
-    let (first, rest) = names.split_first()?;
-    let value = table.get(first.as_str())?;
-    match (rest, value.get_ref()) {
-        ([], _) => Some(value.span()),
-        (_, DeValue::Table(inner)) => span_at(inner, rest),
-        _ => None,
     }
 }

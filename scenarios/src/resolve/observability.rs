@@ -12,7 +12,7 @@ use meshsim_models::telemetry::central::CentralObservability;
 use meshsim_models::units::Bytes;
 
 /// Fewer would be as many events as requests.
-const SHORTEST_INTERVAL: u64 = 100_000_000;
+pub(super) const SHORTEST_INTERVAL: u64 = 100_000_000;
 
 /// Where it stands, if the scenario says it.
 pub(super) fn resolve(

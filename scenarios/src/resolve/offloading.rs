@@ -2,6 +2,7 @@
 
 use super::check::{Check, MILLISECOND};
 use super::clusters::{Network, rate};
+use super::observability::SHORTEST_INTERVAL;
 use super::ranges::{bounded, bounded_u32};
 use crate::schema::Scenario;
 use crate::schema::offloading::{self as typed, Policy, Prices as Written};
@@ -20,8 +21,6 @@ use meshsim_models::units::BitsPerSecond;
 use meshsim_models::world::description::{DataPlane, Deployment, Description};
 use std::collections::BTreeMap;
 
-/// Fewer would be as many events as requests.
-const SHORTEST_INTERVAL: u64 = 100 * MILLISECOND;
 /// Paths of a call graph may be as many as its services are many; so are rounds of a search.
 const SERVICES_MAX: usize = 300;
 
@@ -131,13 +130,10 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
     let fixed = names(check, &written.services);
     let policy = policy(check, written, spanned.span(), fixed);
     let controller = controller(check, written, compat);
-    let ms = |check: &mut Check<'_>,
-              value: Option<&crate::schema::Duration>,
-              key: &str,
-              default: u64,
-              least: u64| { check.duration(value, key, SimDuration::from_secs(default), least) };
-    let query_period = ms(check, written.query_period.as_ref(), "query_period", 120, 1_000 * MILLISECOND);
-    let interval = ms(check, written.scrape_interval.as_ref(), "scrape_interval", 15, SHORTEST_INTERVAL);
+    let (period, interval) = (written.query_period.as_ref(), written.scrape_interval.as_ref());
+    let query_period =
+        check.duration(period, "query_period", SimDuration::from_secs(120), 1_000 * MILLISECOND);
+    let interval = check.duration(interval, "scrape_interval", SimDuration::from_secs(15), SHORTEST_INTERVAL);
     if let (Some(_), Some(written)) = (description.observability, &written.scrape_interval) {
         check.problem("[observability] says the scrape_interval", written.span(), "take it out here");
     }
@@ -163,12 +159,16 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
     let cloud_prices = prices(check, &written.cloud_prices, Prices { cpu: 0.0208, memory: 0.0104 });
     let edge_prices = prices(check, &written.edge_prices, Prices { cpu: 0.028, memory: 0.014 });
     let network_price = number(check, &written.network_price, "a price", 0.02, 0.0, 1e9);
+    let rtt = written.rtt.as_ref().map(|it| check.duration(Some(it), "rtt", SimDuration::ZERO, 0));
+    let bandwidth = written.bandwidth.as_ref().map(|it| rate(check, Some(it), BitsPerSecond(1e9)));
+    let mut requests: Vec<(ServiceId, f64)> = Vec::new();
+    for &it in &managed {
+        requests.extend(cpu_request(check, description, spanned, it, cloud).map(|cores| (it, cores)));
+    }
     let mut controllers = Vec::new();
     for edge in edges {
         let link =
             description.links.iter().find(|it| it.between == [edge, cloud] || it.between == [cloud, edge]);
-        let rtt = written.rtt.as_ref().map(|it| check.duration(Some(it), "rtt", SimDuration::ZERO, 0));
-        let bandwidth = written.bandwidth.as_ref().map(|it| rate(check, Some(it), BitsPerSecond(1e9)));
         let (Some(rtt), Some(bandwidth)) =
             (rtt.or(link.map(|it| it.round_trip)), bandwidth.or(link.map(|it| it.bits_per_second)))
         else {
@@ -181,8 +181,7 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
             );
             continue;
         };
-        let services =
-            managed.iter().filter_map(|&it| service(check, description, spanned, it, [cloud, edge]));
+        let services = requests.iter().map(|&(it, cores)| service(description, it, cores, [cloud, edge]));
         controllers.push(PlacerSettings {
             edge,
             cluster: cloud,
@@ -307,22 +306,21 @@ fn prices(check: &mut Check<'_>, written: &Written, default: Prices) -> Prices {
     }
 }
 
-/// What a controller reads in the manifests of a service.
-fn service(
+/// The CPU that the pods of a service request, by which a controller counts them (cores).
+fn cpu_request(
     check: &mut Check<'_>,
     description: &Description,
     table: &Spanned<typed::Offloading>,
     service: ServiceId,
-    clusters: [ClusterId; 2],
-) -> Option<ManagedService> {
-    let workload = description.kubernetes.workload(service);
-    let deployment =
-        |cluster| description.deployments.iter().find(|it| (it.service, it.cluster) == (service, cluster));
-    let limit = deployment(clusters[0]).and_then(|it| it.cpu_limit);
+    cloud: ClusterId,
+) -> Option<f64> {
+    let requests = &description.kubernetes.workload(service).application;
+    let deployment = description.deployments.iter().find(|it| (it.service, it.cluster) == (service, cloud));
+    let limit = deployment.and_then(|it| it.cpu_limit);
     // Kubernetes takes a limit for the request where there is none.
-    let request =
-        workload.application.get(Resource::CPU).map(|milli| milli as f64 / 1e3).or(limit.map(|it| it.0));
-    let Some(cpu_request) = request.filter(|it| *it > 0.0) else {
+    let request = requests.get(Resource::CPU).map(|milli| milli as f64 / 1e3).or(limit.map(|it| it.0));
+    let request = request.filter(|it| *it > 0.0);
+    if request.is_none() {
         let message = format!(
             "`{}` requests no CPU, by which the controller counts pods",
             description.application.services[service].name
@@ -330,10 +328,22 @@ fn service(
         check.problem(
             message,
             table.span(),
-            "write application.cpu_request = \"1000m\", or services.NAME.requests",
+            "write application.cpu_request = \"1000m\", or services.NAME.resources.requests.cpu",
         );
-        return None;
-    };
+    }
+    request
+}
+
+/// What a controller reads in the manifests of a service.
+fn service(
+    description: &Description,
+    service: ServiceId,
+    cpu_request: f64,
+    clusters: [ClusterId; 2],
+) -> ManagedService {
+    let workload = description.kubernetes.workload(service);
+    let deployment =
+        |cluster| description.deployments.iter().find(|it| (it.service, it.cluster) == (service, cluster));
     let side = |cluster: ClusterId| {
         let at_start = deployment(cluster).map_or(0, |it| it.replicas);
         let written = description.application.services[service].replicas.max(1);
@@ -351,5 +361,5 @@ fn service(
         }
     };
     let memory_request = workload.application.get(Resource::MEMORY).map_or(0.0, |bytes| bytes as f64 / 1e9);
-    Some(ManagedService { service, cpu_request, memory_request, sides: clusters.map(side) })
+    ManagedService { service, cpu_request, memory_request, sides: clusters.map(side) }
 }

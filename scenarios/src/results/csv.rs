@@ -35,6 +35,11 @@ impl<'a> Csv<'a> {
     }
 }
 
+/// A number, or nothing where there is none.
+pub(crate) fn finite(value: f64) -> String {
+    if value.is_finite() { value.to_string() } else { String::new() }
+}
+
 /// A cell that no spreadsheet takes for a formula.
 fn plain(cell: &str) -> Cow<'_, str> {
     let begins_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);

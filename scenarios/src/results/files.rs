@@ -1,6 +1,7 @@
 //! Writes the result files of a comparison.
 
-use super::csv::Csv;
+use super::Compared;
+use super::csv::{Csv, finite};
 use super::draws;
 use super::folder::Folder;
 use super::offloading;
@@ -33,6 +34,7 @@ pub fn write_comparison(
     summary: &Summary,
     log: Option<&RequestLog>,
 ) -> Checked<()> {
+    let of = Compared { plan, outcome };
     folder.begin()?;
     folder.write_json("summary.json", summary)?;
     folder.write_csv("metrics.csv", |csv| {
@@ -42,9 +44,9 @@ pub fn write_comparison(
     folder.write_csv("paired.csv", |csv| paired_rows(csv, summary))?;
     folder.write_csv("served.csv", |csv| served_rows(csv, summary))?;
     folder.write_csv("proxy_counters.csv", |csv| counter_rows(csv, summary))?;
-    folder.write_csv("traffic.csv", |csv| traffic::matrix_rows(csv, plan, outcome))?;
+    folder.write_csv("traffic.csv", |csv| traffic::matrix_rows(csv, of))?;
     if plan.strategies.iter().any(|it| !it.description.links.is_empty()) {
-        folder.write_csv("links.csv", |csv| traffic::link_rows(csv, plan, outcome))?;
+        folder.write_csv("links.csv", |csv| traffic::link_rows(csv, of))?;
     }
     folder.write_csv("latency_histogram.csv", |csv| histogram_rows(csv, summary))?;
     if summary.strategies.iter().any(|it| !it.users.is_empty()) {
@@ -70,27 +72,27 @@ pub fn write_comparison(
         folder.write_csv("requests.csv", |csv| log.write(csv, &plan.strategies, replications()))?;
     }
     if over_time::has_samples(plan) {
-        folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, plan, outcome))?;
-        folder.write_csv("link_series.csv", |csv| over_time::link_rows(csv, plan, outcome))?;
-        folder.write_csv("traffic_series.csv", |csv| over_time::call_rows(csv, plan, outcome))?;
-        folder.write_csv("user_series.csv", |csv| over_time::user_rows(csv, plan, outcome))?;
+        folder.write_csv("time_series.csv", |csv| over_time::service_rows(csv, of))?;
+        folder.write_csv("link_series.csv", |csv| over_time::link_rows(csv, of))?;
+        folder.write_csv("traffic_series.csv", |csv| over_time::call_rows(csv, of))?;
+        folder.write_csv("user_series.csv", |csv| over_time::user_rows(csv, of))?;
     }
     let [pods, decisions] = over_time::has_control(outcome);
     if pods {
-        folder.write_csv("pod_events.csv", |csv| over_time::pod_rows(csv, plan, outcome))?;
+        folder.write_csv("pod_events.csv", |csv| over_time::pod_rows(csv, of))?;
     }
     if decisions {
-        folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, plan, outcome))?;
+        folder.write_csv("decisions.csv", |csv| over_time::decision_rows(csv, of))?;
     }
     if plan.strategies.iter().any(|it| it.description.offloading.is_some()) {
-        folder.write_csv("offloading.csv", |csv| offloading::decision_rows(csv, plan, outcome))?;
-        folder.write_csv("offloading_edges.csv", |csv| offloading::edge_rows(csv, plan, outcome))?;
+        folder.write_csv("offloading.csv", |csv| offloading::decision_rows(csv, of))?;
+        folder.write_csv("offloading_edges.csv", |csv| offloading::edge_rows(csv, of))?;
     }
     if plan.strategies.iter().any(|it| it.description.istiod_pace().is_some()) {
-        folder.write_csv("pushes.csv", |csv| timeline::push_rows(csv, plan, outcome))?;
+        folder.write_csv("pushes.csv", |csv| timeline::push_rows(csv, of))?;
     }
     if plan.strategies.iter().any(|it| it.description.keeps_decisions) {
-        folder.write_csv("timeline.csv", |csv| timeline::rows(csv, plan, outcome))?;
+        folder.write_csv("timeline.csv", |csv| timeline::rows(csv, of))?;
     }
     folder.finish(&Manifest::new(plan, outcome))
 }
@@ -132,7 +134,7 @@ impl<'a> Manifest<'a> {
 
 impl Value {
     pub(crate) fn value_text(&self) -> String {
-        if self.value.is_finite() { self.value.to_string() } else { String::new() }
+        finite(self.value)
     }
 
     pub(crate) fn low(&self) -> String {

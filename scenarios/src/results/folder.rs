@@ -223,8 +223,7 @@ impl Folder {
     /// # Errors
     /// If there are some.
     pub fn holds_no_cells(&self) -> Checked<()> {
-        let is_used = || CellStore::is_used(&File::open(self.path.join(CELLS))?);
-        if self.earlier.contains(CELLS) && is_used().unwrap_or(false) {
+        if self.earlier.contains(CELLS) && self.has_finished_cells() {
             let path = self.path.display();
             let problem = Problem::new(format!("`{path}` holds finished cells of an earlier run"));
             return Err(problem.help("finish it with --resume, or name another directory").into());
@@ -255,8 +254,13 @@ impl Folder {
 
     /// Whether a cell is kept in it.
     fn keeps_cells(&self) -> bool {
+        self.has_cells && self.has_finished_cells()
+    }
+
+    /// Whether a file of cells lies in it that has some, whose ever they are.
+    fn has_finished_cells(&self) -> bool {
         let is_used = || CellStore::is_used(&File::open(self.path.join(CELLS))?);
-        self.has_cells && is_used().unwrap_or(false)
+        is_used().unwrap_or(false)
     }
 
     /// A file without a name on the folder's disk, which is gone when it is closed.

@@ -15,6 +15,15 @@ pub mod sweep;
 pub mod timeline;
 mod traffic;
 
+use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
+
+/// A comparison, and what came of it.
+#[derive(Clone, Copy)]
+struct Compared<'a> {
+    plan: &'a ComparisonPlan,
+    outcome: &'a ComparisonOutcome,
+}
+
 /// Every file of results, with what it holds.
 pub const FILES: &[(&str, &str)] = &[
     ("summary.json", "Everything that is reported of a comparison, for programs."),

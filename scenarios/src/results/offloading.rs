@@ -5,9 +5,9 @@
 //! the next decision of the same edge, or to the end of the run, over what its gateways answered. Cost is that of the pods
 //! that there were and of the bytes from the cloud. In sum only the reported part of a run counts.
 
-use super::csv::Csv;
+use super::Compared;
+use super::csv::{Csv, finite};
 use super::over_time::{self, seconds};
-use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::SimTime;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -55,11 +55,7 @@ pub fn decisions(figures: &Figures, edge: ClusterId) -> impl Iterator<Item = &Of
 }
 
 /// Rows of `offloading.csv`.
-pub(super) fn decision_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn decision_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -84,7 +80,7 @@ pub(super) fn decision_rows(
         "after_failed",
         "after_cost",
     ])?;
-    for (head, description, figures) in over_time::cells(plan, outcome) {
+    for (head, description, figures) in over_time::cells(of) {
         for edge in description.offloading.iter().flat_map(|it| &it.controllers) {
             let all: Vec<&OffloadingDecision> = decisions(figures, edge.edge).collect();
             for (index, it) in all.iter().enumerate() {
@@ -135,11 +131,7 @@ fn row(
 }
 
 /// Rows of `offloading_edges.csv`.
-pub(super) fn edge_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn edge_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -153,7 +145,7 @@ pub(super) fn edge_rows(
         "failed",
         "cost_per_hour",
     ])?;
-    for (head, description, figures) in over_time::cells(plan, outcome) {
+    for (head, description, figures) in over_time::cells(of) {
         let begin = SimTime::ZERO + description.warm_up;
         for edge in description.offloading.iter().flat_map(|it| &it.controllers) {
             let of = edge_figures(figures, edge, begin, description.end());
@@ -196,8 +188,4 @@ fn names(description: &Description, services: &[ServiceId]) -> String {
     let names: Vec<&str> =
         services.iter().map(|&it| description.application.services[it].name.as_str()).collect();
     names.join(" ")
-}
-
-fn finite(value: f64) -> String {
-    if value.is_finite() { value.to_string() } else { String::new() }
 }

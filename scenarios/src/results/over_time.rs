@@ -1,5 +1,6 @@
 //! What changed during a run, row by row: samples, decisions of autoscalers, lives of pods.
 
+use super::Compared;
 use super::csv::Csv;
 use super::traffic;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
@@ -13,20 +14,17 @@ use meshsim_models::telemetry::time_series::ServiceSample;
 use meshsim_models::world::description::Description;
 
 /// Every cluster of every strategy and replication.
-pub(super) fn clusters<'a>(
-    plan: &'a ComparisonPlan,
-    outcome: &'a ComparisonOutcome,
-) -> impl Iterator<Item = ([String; 2], &'a Description, ClusterId, &'a Figures)> {
-    cells(plan, outcome).flat_map(|(head, description, figures)| {
+pub(super) fn clusters(
+    of: Compared<'_>,
+) -> impl Iterator<Item = ([String; 2], &Description, ClusterId, &Figures)> {
+    cells(of).flat_map(|(head, description, figures)| {
         description.clusters.ids().map(move |cluster| (head.clone(), description, cluster, figures))
     })
 }
 
 /// Every strategy and replication with its figures.
-pub(super) fn cells<'a>(
-    plan: &'a ComparisonPlan,
-    outcome: &'a ComparisonOutcome,
-) -> impl Iterator<Item = ([String; 2], &'a Description, &'a Figures)> {
+pub(super) fn cells(of: Compared<'_>) -> impl Iterator<Item = ([String; 2], &Description, &Figures)> {
+    let Compared { plan, outcome } = of;
     outcome.replications.iter().flat_map(move |(replication, figures)| {
         plan.strategies.iter().zip(figures).map(move |(resolved, figures)| {
             ([resolved.strategy.clone(), replication.to_string()], &resolved.description, figures)
@@ -59,11 +57,7 @@ pub(super) fn has_control(outcome: &ComparisonOutcome) -> [bool; 2] {
 }
 
 /// `time_series.csv`: a row per sample, cluster and service.
-pub(super) fn service_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn service_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -88,7 +82,7 @@ pub(super) fn service_rows(
         "client_p90_ms",
         "client_p99_ms",
     ])?;
-    for (head, description, cluster, figures) in clusters(plan, outcome) {
+    for (head, description, cluster, figures) in clusters(of) {
         let name = &description.clusters[cluster].name;
         for sample in &figures.series[cluster].services {
             let whose = [seconds(sample.at), name.clone(), service(description, sample.service)];
@@ -117,11 +111,7 @@ fn values(sample: &ServiceSample) -> Vec<String> {
 }
 
 /// `link_series.csv`: a row per sample, link and direction.
-pub(super) fn link_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn link_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -131,7 +121,7 @@ pub(super) fn link_rows(
         "utilization",
         "bits_per_second",
     ])?;
-    for (head, description, cluster, figures) in clusters(plan, outcome) {
+    for (head, description, cluster, figures) in clusters(of) {
         for sample in &figures.series[cluster].links {
             let link = &description.links[sample.link as usize];
             let row = [
@@ -149,11 +139,7 @@ pub(super) fn link_rows(
 
 /// `traffic_series.csv`: a row per sample, calling cluster and service and called cluster and service, where there was
 /// something.
-pub(super) fn call_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn call_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -167,7 +153,7 @@ pub(super) fn call_rows(
         "mean_ms",
         "response_bytes_per_second",
     ])?;
-    for (head, description, cluster, figures) in clusters(plan, outcome) {
+    for (head, description, cluster, figures) in clusters(of) {
         for sample in &figures.series[cluster].calls {
             let counts = &sample.counts;
             let (ok, all) = (counts.ok as f64, (counts.ok + counts.failed) as f64);
@@ -189,11 +175,7 @@ pub(super) fn call_rows(
 }
 
 /// `user_series.csv`: a row per interval and population, by the time of arrival.
-pub(super) fn user_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn user_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -206,7 +188,7 @@ pub(super) fn user_rows(
         "p90_ms",
         "p99_ms",
     ])?;
-    for (head, description, figures) in cells(plan, outcome) {
+    for (head, description, figures) in cells(of) {
         for sample in &figures.user_series {
             let population = &description.populations[sample.population.index()].name;
             let row = [
@@ -224,11 +206,7 @@ pub(super) fn user_rows(
 }
 
 /// `decisions.csv`: a row per sync of an autoscaler and metric, with what it was decided from.
-pub(super) fn decision_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn decision_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -250,7 +228,7 @@ pub(super) fn decision_rows(
         "decides",
         "stabilized",
     ])?;
-    for (head, description, cluster, figures) in clusters(plan, outcome) {
+    for (head, description, cluster, figures) in clusters(of) {
         for decision in &figures.control[cluster].decisions {
             let Some(settings) = description.kubernetes.autoscaler(decision.service, cluster) else {
                 continue;
@@ -326,13 +304,9 @@ fn provider(description: &Description, consumer: ClusterId, node: u32) -> String
 }
 
 /// `pod_events.csv`: a row per step in the life of a pod.
-pub(super) fn pod_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn pod_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record(["strategy", "replication", "time_s", "cluster", "service", "pod", "event", "detail"])?;
-    for (head, description, cluster, figures) in clusters(plan, outcome) {
+    for (head, description, cluster, figures) in clusters(of) {
         let cluster_name = &description.clusters[cluster].name;
         for record in &figures.control[cluster].pods {
             let detail = match record.step {

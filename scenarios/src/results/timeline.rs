@@ -7,10 +7,10 @@
 
 mod autoscaling;
 
+use super::Compared;
 use super::csv::Csv;
 use super::offloading;
 use super::over_time::{self, seconds};
-use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_core::Id;
 use meshsim_models::cluster::news::{EndpointNews, News};
@@ -73,9 +73,9 @@ pub fn lines(description: &Description, figures: &Figures) -> Vec<Line> {
 }
 
 /// Rows of `timeline.csv`.
-pub(crate) fn rows(csv: &mut Csv<'_>, plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> csv::Result<()> {
+pub(super) fn rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record(["strategy", "replication", "acted_s", "noticed_s", "cluster", "who", "rule", "what"])?;
-    for (head, description, figures) in over_time::cells(plan, outcome) {
+    for (head, description, figures) in over_time::cells(of) {
         for it in lines(description, figures) {
             let row =
                 [it.at.to_string(), it.noticed.to_string(), it.cluster, it.who, it.rule.to_owned(), it.what];
@@ -86,11 +86,7 @@ pub(crate) fn rows(csv: &mut Csv<'_>, plan: &ComparisonPlan, outcome: &Compariso
 }
 
 /// Rows of `pushes.csv`.
-pub(crate) fn push_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn push_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "replication",
@@ -104,7 +100,7 @@ pub(crate) fn push_rows(
         "last_proxy_s",
         "took_s",
     ])?;
-    for (head, description, cluster, figures) in over_time::clusters(plan, outcome) {
+    for (head, description, cluster, figures) in over_time::clusters(of) {
         let names = Names::of(description);
         for it in &figures.control[cluster].pushes {
             let row = [

@@ -1,7 +1,7 @@
 //! Who sent how much to whom, and what the links carried, over all replications.
 
+use super::Compared;
 use super::csv::Csv;
-use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::replication::Figures;
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::telemetry::link_traffic::LinkBytes;
@@ -19,10 +19,8 @@ pub(super) fn caller(description: &Description, flow: Flow) -> &str {
 }
 
 /// Every strategy with its figures in all replications, and the reported time of these (s).
-fn strategies<'a>(
-    plan: &'a ComparisonPlan,
-    outcome: &'a ComparisonOutcome,
-) -> impl Iterator<Item = (&'a str, &'a Description, Vec<&'a Figures>, f64)> {
+fn strategies(of: Compared<'_>) -> impl Iterator<Item = (&str, &Description, Vec<&Figures>, f64)> {
+    let Compared { plan, outcome } = of;
     plan.strategies.iter().enumerate().map(|(index, resolved)| {
         let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, all)| &all[index]).collect();
         let seconds = figures.iter().map(|it| it.seconds).sum();
@@ -31,11 +29,7 @@ fn strategies<'a>(
 }
 
 /// `traffic.csv`: a row per calling cluster and service and called cluster and service.
-pub(super) fn matrix_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn matrix_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "from_cluster",
@@ -50,7 +44,7 @@ pub(super) fn matrix_rows(
         "response_payload_bytes",
         "response_wire_bytes",
     ])?;
-    for (strategy, description, figures, seconds) in strategies(plan, outcome) {
+    for (strategy, description, figures, seconds) in strategies(of) {
         let mut rows: BTreeMap<(ClusterId, Flow, ClusterId), [Traffic; 2]> = BTreeMap::new();
         for row in figures.iter().flat_map(|it| &it.traffic) {
             let [requests, answers] = rows.entry((row.from, row.flow, row.to)).or_default();
@@ -77,11 +71,7 @@ pub(super) fn matrix_rows(
 }
 
 /// `links.csv`: a row per link and direction.
-pub(super) fn link_rows(
-    csv: &mut Csv<'_>,
-    plan: &ComparisonPlan,
-    outcome: &ComparisonOutcome,
-) -> csv::Result<()> {
+pub(super) fn link_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
     csv.write_record([
         "strategy",
         "link",
@@ -95,7 +85,7 @@ pub(super) fn link_rows(
         "bits_per_second",
         "utilization",
     ])?;
-    for (strategy, description, figures, seconds) in strategies(plan, outcome) {
+    for (strategy, description, figures, seconds) in strategies(of) {
         let mut rows: BTreeMap<(u32, ClusterId), LinkBytes> = BTreeMap::new();
         for it in figures.iter().flat_map(|it| &it.links) {
             rows.entry((it.link, it.from)).and_modify(|sum| *sum += *it).or_insert(*it);

@@ -68,7 +68,7 @@ impl Control {
             return;
         }
         // Other steps of its life that were due when it had no node are none of these.
-        let state = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot));
+        let state = self.offloaded_mut(slot);
         if state.is_some_and(|it| it.again.take_if(|again| *again <= at.now).is_some()) {
             self.ask_provider(at, slot);
         }
@@ -89,7 +89,7 @@ impl Control {
         let life = at.pods.life_mut(slot);
         life.stage = PodStage::Terminating;
         life.deleted = at.now;
-        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+        if let Some(state) = self.offloaded_mut(slot) {
             (state.failures, state.again) = (0, None);
         }
         self.ask_provider(at, slot);
@@ -104,6 +104,11 @@ impl Control {
     /// What the provider of the pod in a slot saw last of its faults.
     pub(super) fn seen_at_provider(&self, slot: usize) -> Option<ReadyCondition> {
         self.liqo.as_ref()?.offloaded.get(&slot)?.condition
+    }
+
+    /// What is kept of the pod in a slot, if it is bound to the node of a provider.
+    fn offloaded_mut(&mut self, slot: usize) -> Option<&mut Offloaded> {
+        self.liqo.as_mut()?.offloaded.get_mut(&slot)
     }
 
     fn tell_provider(&self, at: &mut Around<'_>, slot: usize, news: ShadowNews) {
@@ -254,7 +259,7 @@ impl Control {
         let life = &at.pods[slot];
         let waits = matches!(life.stage, PodStage::Starting | PodStage::Terminating);
         let is_known = life.generation == name.generation && waits;
-        let state = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)).filter(|_| is_known);
+        let state = self.offloaded_mut(slot).filter(|_| is_known);
         let Some(state) = state else { return };
         let gap = SimDuration::from_nanos(FIRST_GAP.as_nanos() << state.failures.min(20)).min(LONGEST_GAP);
         let again = at.now.saturating_add(gap);
@@ -273,7 +278,7 @@ impl Control {
             // It was deleted before the order came there that it be made.
             return at.hand(Handed::Shadow { to: provider, news: ShadowNews::Delete { name } });
         }
-        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+        if let Some(state) = self.offloaded_mut(slot) {
             state.runs_as = Some(pod);
         }
         if life.stage == PodStage::Starting {
@@ -288,7 +293,7 @@ impl Control {
         if at.pods[slot].generation != name.generation {
             return;
         }
-        if let Some(state) = self.liqo.as_mut().and_then(|it| it.offloaded.get_mut(&slot)) {
+        if let Some(state) = self.offloaded_mut(slot) {
             state.condition = Some(ReadyCondition { ready, last_transition: at.now });
             self.reconcile(at, self.deployment_of(at.pods, slot));
         }
@@ -298,7 +303,7 @@ impl Control {
         let slot = name.slot as usize;
         let life = at.pods.life_mut(slot);
         // Where it has ended by itself, as where it is evicted, its owner makes another.
-        let is_there = life.offloaded && (life.stage.is_bound() || life.stage == PodStage::Terminating);
+        let is_there = life.offloaded && life.stage.has_node();
         if life.generation == name.generation && is_there {
             life.stage = PodStage::Terminating;
             if let Some(liqo) = &mut self.liqo {

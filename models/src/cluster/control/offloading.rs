@@ -45,7 +45,7 @@ impl Control {
     pub(in crate::cluster) fn adopt_offloading(&mut self, topology: &Topology) {
         let told = topology.description.offloading.as_ref().zip(self.offloading.as_mut());
         if let Some((settings, offloading)) = told {
-            for (number, controller) in &mut offloading.controllers {
+            for (number, controller, _) in &mut offloading.controllers {
                 controller.adopt(settings.controllers[*number as usize].controller);
             }
         }
@@ -98,11 +98,10 @@ impl Control {
         let Some(settings) = &topology.description.offloading else { return };
         let Some(mut offloading) = self.offloading.take() else { return };
         let longest = settings.controllers.iter().map(|it| it.query_period).max().unwrap_or_default();
-        let Offloading { scrapes, status, controllers, desks, .. } = &mut *offloading;
+        let Offloading { scrapes, status, controllers, .. } = &mut *offloading;
         scrapes.forget(at.now, longest);
         let mut orders = Vec::new();
-        let of_number = controllers.iter_mut().zip(desks).find(|((it, _), _)| *it == number);
-        if let Some(((_, controller), desk)) = of_number {
+        if let Some((_, controller, desk)) = controllers.iter_mut().find(|(it, ..)| *it == number) {
             let settings = &settings.controllers[number as usize];
             let mut looks = Looks {
                 control: &mut *self,

@@ -20,13 +20,12 @@ pub(super) struct Offloading {
     /// What Prometheus has, and the status of autoscalers, for those that stand here.
     pub(super) scrapes: Scrapes,
     pub(super) status: Status,
-    /// Those that stand here, by their numbers.
-    pub(super) controllers: Vec<(u32, Controller)>,
-    pub(super) desks: Vec<Desk>,
+    /// Those that stand here, by their numbers, with what each knows.
+    pub(super) controllers: Vec<(u32, Controller, Desk)>,
     /// For other clusters, until it is passed on.
     pub(super) outbox: Vec<OffloadingNews>,
-    /// What the gateways here had counted when they were scraped last: answered well, failed, their durations (ms), bytes
-    /// from elsewhere.
+    /// What the gateways here had counted when they were scraped last: answered well, failed, their durations (ms); and the
+    /// bytes that all clients here had got from elsewhere.
     pub(super) counted: [f64; 4],
 }
 
@@ -68,9 +67,8 @@ impl Offloading {
             scrapes: Scrapes::default(),
             status: at_start.collect(),
             controllers: stand_here()
-                .map(|(number, it)| (number, Controller::new(it.controller, bounds(it))))
+                .map(|(number, it)| (number, Controller::new(it.controller, bounds(it)), desk(it)))
                 .collect(),
-            desks: stand_here().map(|(_, it)| desk(it)).collect(),
             outbox: Vec::new(),
             counted: [0.0; 4],
         }))

@@ -9,7 +9,6 @@ use crate::cluster::around::Around;
 use crate::cluster::event::Event;
 use crate::cluster::news::OffloadingNews;
 use crate::ids::{ClusterId, ServiceId};
-use crate::kubernetes::pod::PodStage;
 use crate::offloading::settings::{ManagedService, OffloadingSettings};
 use crate::telemetry::control_log::OffloadingSample;
 use crate::telemetry::scrapes::{Client, Metric, SeriesId};
@@ -44,8 +43,7 @@ impl Control {
         clusters.sort_unstable();
         clusters.dedup();
         for to in clusters {
-            let cut = to != here && (topology.is_cut(here, to, at.now) || topology.is_cut(to, here, at.now));
-            if !cut {
+            if at.is_reached(to) {
                 for &(series, value) in &found {
                     offloading.hand(at, to, OffloadingNews::Sample { series, at: at.now, value });
                 }
@@ -70,11 +68,7 @@ fn sample(
         of_users(Metric::Requests { ok: true }),
         of_users(Metric::Requests { ok: false }),
         of_users(Metric::DurationSum),
-        found
-            .iter()
-            .filter(|(id, _)| id.metric == Metric::ResponseBytes && id.client.server != at.here)
-            .map(|(_, value)| value)
-            .sum(),
+        at.recorder.bytes_from_elsewhere(at.here) as f64,
     ];
     let before = std::mem::replace(&mut offloading.counted, now);
     let since = |index: usize| (now[index] - before[index]).max(0.0);
@@ -87,11 +81,8 @@ fn sample(
             _ => continue,
         };
         let pods = |service: ServiceId| {
-            let bound = |&&slot: &&u32| {
-                let life = &at.pods[slot as usize];
-                life.stage.is_bound() || life.stage == PodStage::Terminating
-            };
-            at.pods.slots_of(service).iter().filter(bound).count() as f64
+            let stands = |&&slot: &&u32| at.pods[slot as usize].stage.has_node();
+            at.pods.slots_of(service).iter().filter(stands).count() as f64
         };
         let of_pod = |it: &ManagedService| prices.cpu * it.cpu_request + prices.memory * it.memory_request;
         let hourly: f64 = it.services.iter().map(|it| pods(it.service) * of_pod(it)).sum();

@@ -41,10 +41,9 @@ use crate::kubernetes::node_lifecycle::Ready;
 use crate::kubernetes::scheduler::node::Effect;
 use crate::kubernetes::taint_eviction::{NOT_READY, UNREACHABLE};
 use crate::liqo::api_server_check::ApiServerCheckSettings;
-use crate::liqo::connection_check::PingSettings;
 use crate::liqo::endpoint_reflection::{EndpointHost, is_reflected};
-use crate::liqo::virtual_kubelet::VirtualKubeletSettings;
 use crate::telemetry::decision::What;
+use crate::world::timeline::period_of;
 use meshsim_core::{Id, SimDuration, SimTime};
 
 impl Control {
@@ -54,7 +53,7 @@ impl Control {
         let Some(peers) = &mut self.peers else { return };
         let watched = &mut peers.all[usize::from(peer)];
         let mut left_out = 0;
-        if let Some(period) = period(check) {
+        if let Some(period) = period_of(check) {
             left_out = quiet_periods(at, watched.cluster, check, period);
             let due = at.now.saturating_add(period * (left_out + 1));
             if due <= at.topology.description.end() {
@@ -201,19 +200,6 @@ impl Control {
             }
         }
     }
-}
-
-/// When a check is due again; absent: whoever needs it says so.
-fn period(check: PeerCheck) -> Option<SimDuration> {
-    let (pings, kubelet) = (PingSettings::default(), VirtualKubeletSettings::default());
-    Some(match check {
-        PeerCheck::Ping => pings.interval,
-        PeerCheck::Look => pings.observed_every(),
-        PeerCheck::Ask => ApiServerCheckSettings::default().interval,
-        PeerCheck::KubeletPing => kubelet.ping,
-        PeerCheck::Lease => kubelet.lease,
-        PeerCheck::Pong(_) | PeerCheck::Answer(_) | PeerCheck::Status => return None,
-    })
 }
 
 /// How many periods of a check may be left out after now, because nothing has changed for long, nothing will before they are over, and

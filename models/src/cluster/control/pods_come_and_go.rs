@@ -104,10 +104,7 @@ impl Control {
         while self.reconcile_once(at, deployment) {}
         if self.offloading.is_some() && self.deployments[deployment].autoscaler.is_none() {
             let service = self.deployments[deployment].service;
-            let owned = |&&slot: &&u32| {
-                let stage = at.pods[slot as usize].stage;
-                stage.is_bound() || stage == PodStage::Pending
-            };
+            let owned = |&&slot: &&u32| at.pods[slot as usize].stage.is_owned();
             let current = at.pods.slots_of(service).iter().filter(owned).count() as u32;
             self.tell_offloading(at, deployment, current);
         }
@@ -289,7 +286,7 @@ impl Control {
         if pod.offloaded && pod.stage.is_bound() {
             return self.delete_offloaded(at, slot);
         }
-        if pod.stage.is_bound() || pod.stage == PodStage::Pending {
+        if pod.stage.is_owned() {
             self.frees_quota(slot);
         }
         match at.pods[slot].stage {

@@ -146,7 +146,7 @@ impl Control {
         let owned = |slot: usize| {
             let pod = &pods[slot];
             let bound = pod.stage.is_bound();
-            (bound || pod.stage == PodStage::Pending).then(|| OwnedPod {
+            pod.stage.is_owned().then(|| OwnedPod {
                 slot,
                 revision: pod.revision,
                 node: bound.then_some(pod.node),
@@ -164,7 +164,7 @@ impl Control {
     /// # Panics
     /// If one counts what is not there, or does not count what is.
     pub fn check_nodes(&self, pods: &Pods) {
-        let stands = |slot: usize| pods[slot].stage.is_bound() || pods[slot].stage == PodStage::Terminating;
+        let stands = |slot: usize| pods[slot].stage.has_node();
         for (number, node) in self.nodes.iter().enumerate() {
             let here = (0..pods.len()).filter(|&slot| stands(slot) && pods[slot].node as usize == number);
             let (mut count, mut milli_cpu) = (0, 0);

@@ -5,12 +5,10 @@
 //! the link with the shortest round trip, and of equal ones to the first.
 
 use crate::ids::{ClusterId, EndpointId, ServiceId};
+use crate::network::path::SEGMENT_HEADERS;
 use crate::world::description::Description;
 use meshsim_core::{Id, SimDuration, Table};
 use std::collections::BTreeMap;
-
-/// Headers of IP and TCP in each packet (bytes).
-const PACKET_HEADERS: u32 = 52;
 
 /// A call.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +75,7 @@ impl<'a> Sites<'a> {
 
     /// What a new connection from a cluster carries at once (bytes), in packets of its narrowest link.
     pub(super) fn window(&self, cluster: ClusterId) -> f64 {
-        let packet = self.mtu[cluster].saturating_sub(PACKET_HEADERS).max(1);
+        let packet = self.mtu[cluster].saturating_sub(SEGMENT_HEADERS).max(1);
         f64::from(self.description.clusters[cluster].tcp.initial_window) * f64::from(packet)
     }
 }

@@ -3,7 +3,7 @@
 //! # Source
 //! Istio, AuthorizationPolicy and PeerAuthentication (`security/v1`, `v1beta1`); the label `istio-injection`.
 
-use super::model::Model;
+use super::model::{Model, put_named};
 use super::node::Node;
 use super::object::Object;
 use super::translate::Kind::{Tables, TablesByKey, Text, Texts};
@@ -67,10 +67,7 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
             let names = found.iter().map(|it| Value::String(model.services[*it].name.clone()));
             written.insert("services".to_owned(), Value::Array(names.collect()));
         }
-        let name = object.name.replace('.', "-");
-        let taken = model.others.get(key).and_then(Value::as_table).is_some_and(|it| it.contains_key(&name));
-        let name = if taken { format!("{name}-{}", object.namespace()) } else { name };
-        put(&mut model.others, &format!("{key}.{name}"), Value::Table(written));
+        put_named(&mut model.others, key, object, written);
     }
 }
 

@@ -121,7 +121,7 @@ fn metric(node: &Node) -> Option<Value> {
         (Some(percent), None) => utilization(percent.whole()?),
         (None, Some(amount)) => Value::Table(Table::from_iter([
             ("resource".to_owned(), Value::String("cpu".to_owned())),
-            ("average_value".to_owned(), Value::String(amount.text()?.to_owned())),
+            ("average_value".to_owned(), Value::String(amount.cores()?)),
         ])),
         _ => {
             node.wrong("a metric has one target", "write averageUtilization or averageValue");

@@ -36,7 +36,7 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) -> Checked<()> {
             continue;
         }
         let name = format!("{WORK_MODEL} of ConfigMap {} ({})", object.name, object.at(node));
-        mubench::read(&Arc::new(SourceText { name, text: text.to_owned() }))?;
+        model.application = mubench::read(&Arc::new(SourceText { name, text: text.to_owned() }))?.application;
         model.workmodel = Some(text.to_owned());
         for (_, file) in
             data.map(Node::entries).unwrap_or_default().iter().filter(|(key, _)| **key != *WORK_MODEL)
@@ -49,18 +49,7 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) -> Checked<()> {
 
 /// The services that others call, by the work model.
 pub(super) fn called(model: &Model<'_>) -> BTreeSet<String> {
-    let Some(text) = &model.workmodel else { return BTreeSet::new() };
-    let source = Arc::new(SourceText { name: WORK_MODEL.to_owned(), text: text.clone() });
-    let Ok(read) = mubench::read(&source) else { return BTreeSet::new() };
-    let application = &read.application;
+    let application = &model.application;
     let calls = application.endpoints.iter().flat_map(|it| &it.groups).flat_map(|it| &it.calls);
     calls.map(|it| application.services[application.endpoints[it.endpoint].service].name.clone()).collect()
-}
-
-/// The services of the work model.
-pub(super) fn services(model: &Model<'_>) -> Vec<String> {
-    let Some(text) = &model.workmodel else { return Vec::new() };
-    let source = Arc::new(SourceText { name: WORK_MODEL.to_owned(), text: text.clone() });
-    mubench::read(&source)
-        .map_or_else(|_| Vec::new(), |it| it.application.services.iter().map(|it| it.name.clone()).collect())
 }

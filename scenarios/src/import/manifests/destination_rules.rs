@@ -4,7 +4,7 @@
 //! Istio, DestinationRule (`networking/v1`); older versions have the same fields. Of two rules for a host Istio merges the
 //! subsets; here the first one holds, and the report names the second.
 
-use super::model::Model;
+use super::model::{Model, find};
 use super::node::Node;
 use super::object::Object;
 use super::translate::Kind::{
@@ -115,6 +115,9 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
         }
         if matches!(host, "*" | "*.local" | "*.cluster.local" | "*.svc.cluster.local") {
             match rule.remove("traffic_policy") {
+                Some(_) if find(&model.others, "mesh.traffic_policy").is_some() => {
+                    object.root.matters("another DestinationRule is for all hosts, too");
+                }
                 Some(policy) if rule.is_empty() => {
                     super::translate::put(&mut model.others, "mesh.traffic_policy", policy);
                 }

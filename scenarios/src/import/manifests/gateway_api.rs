@@ -104,7 +104,9 @@ fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
         filter(node, &mut common);
     }
     let mut destinations = Vec::new();
-    for (node, service) in backends(object, rule, model) {
+    let backends = backends(object, rule, model);
+    let are_several = backends.len() > 1;
+    for (node, service) in backends {
         let mut destination = Table::new();
         match service {
             Some(service) if service == own => {}
@@ -113,7 +115,9 @@ fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
             }
             None => node.matters("no Service of these manifests has this name"),
         }
-        if let Some(weight) = node.child("weight").and_then(Node::whole) {
+        // The Gateway API's default; of one destination nothing is written.
+        let weight = node.child("weight").map_or(are_several.then_some(1), Node::whole);
+        if let Some(weight) = weight {
             put(&mut destination, "weight", Value::Integer(i64::from(weight)));
         }
         destinations.push(Value::Table(destination));

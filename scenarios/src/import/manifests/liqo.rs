@@ -3,12 +3,11 @@
 //! # Source
 //! Liqo 1.0, `offloading.liqo.io/v1beta1` and `authentication.liqo.io/v1beta1`: both kinds are objects of the consumer.
 
-use super::model::Model;
+use super::model::{Model, put_named};
 use super::node::Node;
 use super::object::Object;
 use super::translate::put;
 use super::workloads::{bytes, expressions};
-use meshsim_models::units::Cores;
 use toml::{Table, Value};
 
 /// Adds what the consumers say; workloads are known.
@@ -85,9 +84,7 @@ fn slice(object: &Object, consumer: &str, model: &mut Model<'_>) {
     put(&mut peering, "consumer", Value::String(consumer.to_owned()));
     put(&mut peering, "provider", Value::String(provider.to_owned()));
     let amount = |key: &str| object.root.get("spec.resources").and_then(|it| it.child(key));
-    let cores = amount("cpu").and_then(|it| {
-        it.parsed("amount of CPU, as in 4", |text| text.parse::<Cores>().ok().map(|_| text.to_owned()))
-    });
+    let cores = amount("cpu").and_then(Node::cores);
     let memory = amount("memory").and_then(|it| it.parsed("size, as in 8Gi", bytes));
     for (key, text) in [("slice.cpu", cores), ("slice.memory", memory)] {
         text.into_iter().for_each(|text| put(&mut peering, key, Value::String(text)));
@@ -99,5 +96,5 @@ fn slice(object: &Object, consumer: &str, model: &mut Model<'_>) {
         let field = object.root.get("spec").and_then(|it| it.child(key));
         field.into_iter().for_each(|it| it.harmless(why));
     }
-    put(&mut model.others, &format!("peerings.{}", object.name.replace('.', "-")), Value::Table(peering));
+    put_named(&mut model.others, "peerings", object, peering);
 }

@@ -3,6 +3,7 @@
 use super::node::Node;
 use super::object::Object;
 use super::translate::put;
+use meshsim_models::application::call_graph::Application;
 use toml::{Table, Value};
 
 /// A service of the scenario: a Kubernetes Service, or a workload that has none.
@@ -64,6 +65,8 @@ pub(super) struct Model<'a> {
     pub(super) nodes: std::collections::BTreeMap<String, Vec<Value>>,
     /// The text of the work model.
     pub(super) workmodel: Option<String>,
+    /// What it says; no service without one.
+    pub(super) application: Application,
     /// What was assumed.
     pub(super) assumed: Vec<String>,
 }
@@ -109,6 +112,15 @@ pub(super) fn agree(table: &mut Table, says: &Says<'_>, of: &str) {
             }
         }
     }
+}
+
+/// Puts the table of an object under its name, with its namespace behind it if another has that name.
+pub(super) fn put_named(others: &mut Table, key: &str, object: &Object, written: Table) {
+    // Paths of settings go by dots.
+    let name = object.name.replace('.', "-");
+    let taken = others.get(key).and_then(Value::as_table).is_some_and(|it| it.contains_key(&name));
+    let name = if taken { format!("{name}-{}", object.namespace()) } else { name };
+    put(others, &format!("{key}.{name}"), Value::Table(written));
 }
 
 /// The value at a path with dots.

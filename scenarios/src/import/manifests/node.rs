@@ -4,6 +4,7 @@
 //! nothing can be dropped in silence, and a value that is wrong is said where it stands.
 
 use meshsim_core::SimDuration;
+use meshsim_models::units::Cores;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -174,6 +175,12 @@ impl Node {
     /// A number of seconds.
     pub(super) fn seconds(&self) -> Option<SimDuration> {
         self.whole().map(|it| SimDuration::from_secs(u64::from(it)))
+    }
+
+    /// An amount of CPU, as it is written.
+    pub(super) fn cores(&self) -> Option<String> {
+        let parse = |text: &str| text.parse::<Cores>().ok().map(|_| text.to_owned());
+        self.parsed("amount of CPU, as in 500m", parse)
     }
 
     /// Texts by their keys.

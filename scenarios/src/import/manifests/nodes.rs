@@ -8,7 +8,6 @@ use super::node::Node;
 use super::object::Object;
 use super::translate::put;
 use super::workloads::{CLUSTER_LABEL, bytes};
-use meshsim_models::units::Cores;
 use toml::{Table, Value};
 
 /// The cluster that a real node's label names.
@@ -44,14 +43,11 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
             );
             continue;
         };
-        let amount = |node: &Node| {
-            node.parsed("amount of CPU, as in 16", |text| text.parse::<Cores>().ok().map(|_| text.to_owned()))
-        };
-        let Some(cores) = amount(capacity) else { continue };
+        let Some(cores) = capacity.cores() else { continue };
         let mut node = Table::from_iter([("cores".to_owned(), Value::String(cores))]);
         let allocatable = object.root.get("status.allocatable");
         let of = |key: &str| allocatable.and_then(|it| it.child(key));
-        if let Some(cpu) = of("cpu").and_then(amount) {
+        if let Some(cpu) = of("cpu").and_then(Node::cores) {
             put(&mut node, "allocatable.cpu", Value::String(cpu));
         }
         if let Some(memory) = of("memory").and_then(|it| it.parsed("size, as in 16Gi", bytes)) {

@@ -78,13 +78,12 @@ impl Link {
             let (a, b) = ends.split_once(':').filter(|(a, b)| !a.is_empty() && !b.is_empty() && a != b)?;
             let (rtt, bandwidth) =
                 values.split_once(',').map_or((values, None), |(rtt, rate)| (rtt, Some(rate)));
-            rtt.parse::<SimDuration>().ok()?;
+            rtt.parse::<SimDuration>().ok().filter(|it| *it > SimDuration::ZERO)?;
             if let Some(rate) = bandwidth {
-                rate.parse::<BitsPerSecond>().ok()?;
+                rate.parse::<BitsPerSecond>().ok().filter(|it| it.0 > 0.0)?;
             }
-            let [between, rtt] = [[a, b].map(str::to_owned), [rtt, ""].map(str::to_owned)];
-            let [rtt, _] = rtt;
-            Some(Self { between, rtt, bandwidth: bandwidth.map(str::to_owned) })
+            let between = [a, b].map(str::to_owned);
+            Some(Self { between, rtt: rtt.to_owned(), bandwidth: bandwidth.map(str::to_owned) })
         };
         parsed().ok_or_else(|| {
             wrong(
@@ -104,7 +103,7 @@ impl Users {
     pub fn parse(text: &str) -> Checked<Self> {
         let parsed = || {
             let (whose, rate) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
-            rate.parse::<PerSecond>().ok()?;
+            rate.parse::<PerSecond>().ok().filter(|it| it.0 > 0.0)?;
             let (cluster, service) =
                 whose.split_once(':').map_or((whose, None), |(a, b)| (a, Some(b.to_owned())));
             Some(Self { cluster: cluster.to_owned(), service, rate: rate.to_owned() })

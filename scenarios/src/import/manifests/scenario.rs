@@ -1,6 +1,5 @@
 //! What the manifests and the options come to, as the tables of a scenario.
 
-use super::config_maps;
 use super::model::{Model, Says, agree, find};
 use super::options::Options;
 use super::translate::put;
@@ -84,7 +83,12 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
             problems.push(Problem::new(format!("nothing says what nodes cluster `{name}` has")).help(help));
         }
     }
-    for link in &options.links {
+    for (index, link) in options.links.iter().enumerate() {
+        let [a, b] = &link.between;
+        if options.links[..index].iter().any(|it| it.between.contains(a) && it.between.contains(b)) {
+            let message = format!("--link says twice how clusters `{a}` and `{b}` are joined");
+            problems.push(Problem::new(message).help("take one out, or add up their rates"));
+        }
         for end in link.between.iter().filter(|end| !all.contains(*end)) {
             let known = all.iter().cloned().collect::<Vec<_>>().join(", ");
             let problem = Problem::new(format!("--link names `{end}`, which is no cluster"));
@@ -123,7 +127,8 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
 }
 
 fn services(all: &mut Table, model: &mut Model<'_>, comments: &mut BTreeMap<String, String>) {
-    let of_work_model: BTreeSet<String> = config_maps::services(model).into_iter().collect();
+    let of_work_model: BTreeSet<String> =
+        model.application.services.iter().map(|it| it.name.clone()).collect();
     let has_work_model = model.workmodel.is_some();
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
     for (index, service) in model.services.iter().enumerate() {

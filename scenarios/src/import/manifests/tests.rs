@@ -154,6 +154,15 @@ fn what_no_manifest_holds_is_asked_for_by_its_option() {
         it.nodes.push(Nodes::parse("edge1=1x4").unwrap());
         it.links.push(Link::parse("cloud:edge1=160ms").unwrap());
     };
+    let twice = without(&|it| {
+        joined(it);
+        it.links.push(Link::parse("edge1:cloud=20ms").unwrap());
+    });
+    assert!(twice.as_ref().unwrap_err().contains("says twice how clusters `edge1` and `cloud`"), "{twice:?}");
+    for option in ["cloud:edge1=0ms", "cloud:edge1=1ms,0bit/s"] {
+        assert!(Link::parse(option).is_err(), "{option}");
+    }
+    assert!(Users::parse("edge1=0/s").is_err());
     let unnamed = without(&|it| {
         joined(it);
         it.users = vec![Users::parse("edge1=5/s").unwrap()];

@@ -15,7 +15,6 @@ use super::object::Object;
 use super::services::name_in;
 use super::translate::{Kind, value};
 use crate::problem::clip;
-use meshsim_models::units::Cores;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
@@ -189,9 +188,7 @@ fn container<'a>(pod: &'a Node, says: &mut Vec<Says<'a>>) {
         for (key, is_cpu) in amounts {
             let Some(node) = it.get(&format!("resources.{key}")) else { continue };
             let amount = match is_cpu {
-                true => node.parsed("amount of CPU, as in 500m", |text| {
-                    text.parse::<Cores>().ok().map(|_| text.to_owned())
-                }),
+                true => node.cores(),
                 false => node.parsed("size, as in 512Mi", bytes),
             };
             let value = amount.map(Value::String);

@@ -209,7 +209,11 @@ impl Builder<'_> {
                 _ => vec![merge],
             };
             for map in maps {
-                let Value::Map(more) = map.value else { continue };
+                let at = map.span();
+                let Value::Map(more) = map.value else {
+                    let problem = Problem::new("`<<` merges what is no map").at(self.source, at);
+                    return Err(problem.help("write `<<: *NAME`, the alias of a map").into());
+                };
                 for (key, node) in more {
                     if entries.iter().all(|(known, _)| *known != key) {
                         entries.push((key, node));

@@ -4,7 +4,7 @@ use super::markdown;
 use super::page;
 use super::svg::distribution;
 use crate::problem::{Checked, Problem};
-use crate::results::csv::Csv;
+use crate::results::csv::{Csv, finite};
 use crate::results::folder::Folder;
 use crate::results::single_file::{directory_of, prepare_file, write_text};
 use crate::validate::figures::Row;
@@ -192,7 +192,6 @@ fn figure_row(csv: &mut Csv<'_>, name: &str, validation: &Validation, row: &Row)
         Unit::Share => "share",
         Unit::Distance => "distance",
     };
-    let number = |value: f64| if value.is_finite() { value.to_string() } else { String::new() };
     let check = validation.checks.iter().find(|check| check.figure == row.figure);
     let verdict = check.map_or("", |check| super::texts::verdict(check.verdict));
     let texts = [
@@ -202,8 +201,8 @@ fn figure_row(csv: &mut Csv<'_>, name: &str, validation: &Validation, row: &Row)
         row.simulated.value_text(),
         row.simulated.low(),
         row.simulated.high(),
-        number(row.difference),
-        number(row.error),
+        finite(row.difference),
+        finite(row.error),
         check.map_or(String::new(), |check| check.tolerance.to_string()),
     ];
     let head = [name, row.figure.name(), unit].into_iter();

@@ -56,7 +56,6 @@ impl Pacing {
         let Some(replica) = replica else { return };
         self.turn = (replica + 1) % self.replicas.len();
         self.made += 1;
-        self.connected += 1;
         self.ages.insert((ages, id));
         let state = &mut self.targets[id];
         (state.connection, state.ages) = (Connection::To(replica as u8), ages);
@@ -77,7 +76,6 @@ impl Pacing {
         self.nothing_waits_for(at, id);
         if self.targets[id].is_connected() {
             self.rests_until(at.recorder, at.now);
-            self.connected -= 1;
             self.ages.remove(&(self.targets[id].ages, id));
         }
         self.targets[id].connection = after;
@@ -205,8 +203,7 @@ impl Pacing {
         // Another timer may have taken over.
         if self.age_timer == Some(at.now) {
             self.age_timer = None;
-            while let Some(&(due, id)) = self.ages.first().filter(|(due, _)| *due <= at.now) {
-                self.ages.remove(&(due, id));
+            while let Some(&(_, id)) = self.ages.first().filter(|(due, _)| *due <= at.now) {
                 self.connect_again(at, &[id], PushCause::ConnectionIsOld, number);
             }
         }

@@ -61,13 +61,8 @@ pub(super) struct Istiod {
 impl Istiod {
     /// The istiod of a cluster, which has learned nothing yet.
     pub(super) fn new(here: ClusterId, topology: &Topology) -> Self {
-        let settings = topology.description.istiod_pace();
-        let here = settings.filter(|it| it.cluster.is_none_or(|only| only == here)).map(|it| (it, here));
-        Self {
-            number: 0,
-            missed: Vec::new(),
-            pacing: here.map(|(settings, here)| Box::new(Pacing::new(settings, here, topology))),
-        }
+        let pacing = topology.istiod_in(here).map(|it| Box::new(Pacing::new(it, here, topology)));
+        Self { number: 0, missed: Vec::new(), pacing }
     }
 
     /// It learns what an API server tells.

@@ -176,8 +176,14 @@ impl Pacing {
         let way = at.topology.path(at.here, before.cluster, at.now).one_way;
         let arrives = at.now.saturating_add(way);
         self.comes_to(at, |push| push.up_to <= up_to && push.waits_for(&before), arrives);
+        // What was under way when it connected is older than what it connected for.
+        let still_connects =
+            self.open.iter().any(|push| before.connects_for == Some(push.record) && push.up_to > up_to);
         let state = &mut self.targets[target];
-        (state.has, state.connects_for) = (state.has.max(up_to), None);
+        state.has = state.has.max(up_to);
+        if !still_connects {
+            state.connects_for = None;
+        }
     }
 
     /// A proxy is not connected any more: nothing that is under way waits for it.
@@ -214,7 +220,7 @@ impl Pacing {
 
     /// What serving the proxies at rest has taken until now is counted.
     pub(super) fn rests_until(&mut self, recorder: &mut Recorder, now: SimTime) {
-        let proxies = f64::from(self.connected) * self.settings.cpu_per_proxy;
+        let proxies = self.ages.len() as f64 * self.settings.cpu_per_proxy;
         recorder.istiod_rested(self.counted, now, proxies);
         self.counted = now;
     }

@@ -29,13 +29,12 @@ pub(super) struct Pacing {
     /// Who is to connect, in order, and whether somebody is about to.
     pub(super) connecting: VecDeque<TargetId>,
     pub(super) connects: bool,
-    /// When connections are closed for their age, and the timer for the first.
+    /// When connections are closed for their age, of all proxies that are connected, and the timer for the first.
     pub(super) ages: BTreeSet<(SimTime, TargetId)>,
     pub(super) age_timer: Option<SimTime>,
     /// Connections that were made so far.
     pub(super) made: u64,
-    /// How many proxies are connected, and since when that is counted.
-    pub(super) connected: u32,
+    /// Until when what serving those that are connected takes is counted.
     pub(super) counted: SimTime,
     /// Pushes at a time, of each replica.
     pub(super) most: u32,
@@ -185,7 +184,6 @@ impl Pacing {
             ages: BTreeSet::new(),
             age_timer: None,
             made: 0,
-            connected: 0,
             counted: SimTime::ZERO,
             most: settings.most_pushes(topology.description.mesh.istio_version),
             life: 0,

@@ -18,6 +18,7 @@ fn bad_files_are_refused_with_their_lines() {
         ("", "no object to import"),
         ("# nothing\n---\n---\n", "no object to import"),
         ("a: &a [*a]\n", "0.yaml:1:"),
+        ("a: {<<: 5, b: 1}\n", "`<<` merges what is no map"),
     ] {
         let error = refused(&[text], &[]);
         assert!(error.contains(expected), "{text}: {error}");

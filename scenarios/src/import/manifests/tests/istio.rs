@@ -93,7 +93,10 @@ fn a_rule_is_for_a_host_however_it_is_written() {
             &[(&["services", "a", "traffic_policy", "outlier_detection", "consecutive_5xx_errors"], "7")],
         );
     }
-    let table = tables(&[&plain(), &rule(&format!("host: '*.local'\n{policy}"))]);
+    let all = rule(&format!("host: '*.local'\n{policy}"));
+    let again = refused(&[&plain(), &all, &all.replace("name: r", "name: r2")], &[]);
+    assert!(again.contains("another DestinationRule is for all hosts, too"), "{again}");
+    let table = tables(&[&plain(), &all]);
     has(&table, &[(&["mesh", "traffic_policy", "outlier_detection", "consecutive_5xx_errors"], "7")]);
     assert!(
         refused(&[&plain(), &rule(&format!("host: b\n{policy}"))], &[])

@@ -245,6 +245,11 @@ fn routes_of_the_gateway_api_are_routes() {
     let expected = "[{ timeout = \"2s\", destinations = [{ weight = 90 }, { service = \"b\", weight = 10 }], uri = { prefix = \"/x\" }, method = { exact = \"GET\" }, \
                     headers = { y = { exact = \"z\" } } }, {}]";
     has(&table, &[(&["services", "a", "routes"], expected)]);
+    // A weight that is not written is one.
+    let (_directory, options) = super::options(&[&plain(), &b, &of_a.replace(", weight: 10", "")]);
+    let table: Table = super::import(&options).unwrap().scenario.parse().unwrap();
+    let expected = expected.replace("weight = 10", "weight = 1");
+    has(&table, &[(&["services", "a", "routes"], expected.as_str())]);
     let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  gatewayClassName: istio\n  \
                    listeners: [{name: http, port: 80, protocol: HTTP}]\n";
     let led = route(
@@ -286,4 +291,13 @@ fn liqo_says_whose_pods_run_where() {
             ),
         ],
     );
+    // Tenants' namespaces may have slices of one name.
+    let other = slice.replace("tenant-edge", "tenant-far").replace("ClusterID: edge", "ClusterID: far");
+    std::fs::write(directory.path().join("other.yaml"), other).unwrap();
+    options.nodes.push(super::Nodes::parse("far=1x4").unwrap());
+    options.links.push(super::Link::parse("cloud:far=10ms").unwrap());
+    let table: Table = super::import(&options).unwrap().scenario.parse().unwrap();
+    let providers =
+        ["to-edge", "to-edge-liqo-tenant-far"].map(|it| at(&table, &["peerings", it, "provider"]));
+    assert_eq!(providers, [Some(&value("\"edge\"")), Some(&value("\"far\""))]);
 }
