@@ -42,7 +42,8 @@ pub struct Estimate {
 #[must_use]
 pub fn time_in_words(seconds: f64) -> String {
     match seconds {
-        ..100.0 => format!("{seconds:.1} s"),
+        ..1.0 => format!("{seconds:.2} s"),
+        1.0..100.0 => format!("{seconds:.1} s"),
         100.0..6_000.0 => format!("{:.0} min", seconds / 60.0),
         _ => format!("{:.1} h", seconds / 3600.0),
     }
