@@ -8,6 +8,7 @@ use meshsim_core::random::{Address, Draw, uniform, uniform_index};
 use meshsim_core::{Id, RunControl, SimDuration, SimTime, Table};
 use meshsim_models::application::call_graph::{Application, Endpoint, Group, Protocol, Service};
 use meshsim_models::application::internal_service::{BodyKind, CellCosts, CpuStress, InternalService};
+use meshsim_models::draws::Draws;
 use meshsim_models::envoy::fault_injection::FaultInjection;
 use meshsim_models::envoy::load_balancer::Policy;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
@@ -56,6 +57,8 @@ use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::telemetry::central::CentralObservability;
 use meshsim_models::telemetry::request_log::RequestRow;
+use meshsim_models::telemetry::trace::life::{self, Attempt, Life};
+use meshsim_models::telemetry::trace::{self, Part};
 use meshsim_models::telemetry::work::Work;
 use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
@@ -1250,6 +1253,63 @@ fn the_invariants_hold_every_second_under_random_fault_plans() {
             check_lives(&record);
             assert!(record.decisions.is_sorted_by_key(|it| it.at));
         }
+    });
+}
+
+/// Worlds per test of lives: each runs twice.
+const TRACED_WORLDS: u64 = 100;
+
+/// The lives of all requests of a world, which changes nothing in it.
+fn lives_of(description: &Description) -> Vec<Life> {
+    let plain = run(description, 0);
+    let chosen = plain.requests.iter().map(RequestRow::id).collect();
+    let mut world = World::tracing(description, 0, chosen);
+    world.run(&mut RunControl::until(description.end()));
+    let traces = world.take_traces();
+    let record = world.finish();
+    assert_eq!((record.events, &record.requests), (plain.events, &plain.requests), "being traced is free");
+    let draws = Draws::new(description.seed, 0);
+    life::lives(&traces, &record.requests, |id| draws.request(id.population, id.number.into()))
+}
+
+/// Every nanosecond of a latency is spent on one thing, one after the other. Of what was answered well there is nothing
+/// that nobody accounts for, but in attempts that were made again.
+fn check_paths(lives: &[Life]) {
+    for life in lives {
+        let Some(end) = life.request.end else { continue };
+        let mut reached = life.request.arrival;
+        for stretch in life.critical_path() {
+            assert_eq!(stretch.piece.from, reached, "{:?}: a gap before {stretch:?}", life.request);
+            reached = stretch.piece.until;
+            let is_known = stretch.is_retried || stretch.piece.part != Part::Calls;
+            assert!(is_known || !end.status.is_ok(), "{:?}: {stretch:?} of {life:#?}", life.request);
+        }
+        assert_eq!(reached, life.request.arrival + end.latency, "{:?}", life.request);
+    }
+}
+
+#[test]
+fn what_a_latency_is_spent_on_sums_up_to_it_in_every_world() {
+    for_each_seed("swarm", TRACED_WORLDS, |seed| {
+        let lives = lives_of(&world(seed));
+        check_paths(&lives);
+        // What met a close has not come.
+        let met_close = |it: &Attempt| it.client.rules.iter().any(|it| it.rule == trace::Rule::MetClose);
+        let ended = lives.iter().filter(|it| it.request.end.is_some());
+        let mut attempts = ended.flat_map(|it| &it.calls).flat_map(|it| &it.attempts);
+        assert!(attempts.all(|it| it.served.is_some() != met_close(it)), "all else came");
+    });
+}
+
+#[test]
+fn what_a_latency_is_spent_on_sums_up_to_it_whatever_the_mesh_is_told() {
+    for_each_seed("swarm", TRACED_WORLDS, |seed| check_paths(&lives_of(&world_with_rules(seed))));
+}
+
+#[test]
+fn what_a_latency_is_spent_on_sums_up_to_it_whatever_fails() {
+    for_each_seed("swarm", TRACED_WORLDS, |seed| {
+        check_paths(&lives_of(&with_outages(seed, world_of_changing_pods(seed))));
     });
 }
 

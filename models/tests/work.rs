@@ -1,20 +1,26 @@
-//! Work counts for the request that it is done for, whoever still waits for the answer.
+//! Work counts for the request that it is done for, whoever still waits for the answer; lives of requests say what each took.
 
 mod support;
 
-use meshsim_core::{SimDuration, SimTime};
+use meshsim_core::{RunControl, SimDuration, SimTime};
+use meshsim_models::application::call_graph::Group;
+use meshsim_models::application::internal_service::BodyKind;
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
+use meshsim_models::draws::Draws;
 use meshsim_models::envoy::route::{Destination, Mirror, RouteSettings};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::ids::{EndpointId, ServiceId};
 use meshsim_models::istiod::istio_version::NEWEST;
 use meshsim_models::istiod::retry_policy::{RetryPolicy, RetrySettings};
 use meshsim_models::istiod::subset::Subset;
+use meshsim_models::telemetry::trace::life::{self, Life};
+use meshsim_models::telemetry::trace::{Kind, Part, Rule};
 use meshsim_models::telemetry::work::Work;
+use meshsim_models::units::Cores;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::world::Record;
 use meshsim_models::world::description::Description;
+use meshsim_models::world::{Record, World};
 use support::{CLOUD, EDGE, at_ms, free_world, run, served};
 
 /// A request a second.
@@ -143,4 +149,103 @@ fn waiting_that_ends_without_a_connection_is_waiting() {
     let route = RouteSettings { timeout: Some(SimDuration::from_millis(100)), ..RouteSettings::default() };
     let record = run(&with_route(free_world(&[0], &[], &[(0, CLOUD, 1)], SLOW, 3), route), 0);
     assert_eq!((record.work[0].connect_nanos, record.work[0].calls), (100_000_000, 0));
+}
+
+/// The life of the first request of a world.
+fn first_life(description: &Description) -> Life {
+    let row = run(description, 0).requests[0];
+    let mut world = World::tracing(description, 0, vec![row.id()]);
+    world.run(&mut RunControl::until(description.end()));
+    let (traces, draws) = (world.take_traces(), Draws::new(description.seed, 0));
+    let mut lives = life::lives(&traces, &[row], |id| draws.request(id.population, id.number.into()));
+    lives.pop().expect("it was followed")
+}
+
+/// What it was spent on (us), in the order of time, with neighbours put together.
+fn spent(life: &Life) -> Vec<(Part, u64)> {
+    let mut spent: Vec<(Part, u64)> = Vec::new();
+    for it in life.critical_path() {
+        let (part, micros) = (it.piece.part, it.length().as_nanos() / 1_000);
+        match spent.last_mut() {
+            Some((last, sum)) if *last == part => *sum += micros,
+            _ => spent.push((part, micros)),
+        }
+    }
+    spent
+}
+
+fn rules(life: &Life) -> Vec<Rule> {
+    let attempts = life.calls.iter().flat_map(|call| &call.attempts);
+    attempts.flat_map(|it| it.client.rules.iter().chain(&it.back.rules)).map(|it| it.rule).collect()
+}
+
+/// Over 160 ms: TCP and TLS take two round trips, 100 kB over a new connection three further rounds.
+#[test]
+fn the_life_of_a_call_to_the_cloud_is_its_round_trips() {
+    let mut description = free_world(&[50], &[], &[(0, CLOUD, 1)], SLOW, 3);
+    let internal = &mut description.application.endpoints[EndpointId(0)].internal;
+    (internal.mean_body_kb, internal.body) = (100.0, BodyKind::Constant);
+    let life = first_life(&description);
+    let ways = [(Part::Connecting, 320_000), (Part::Way, 80_000), (Part::Sleep, 50_000)];
+    let back = [(Part::Rounds, 480_000), (Part::Way, 80_000)];
+    let among: Vec<_> = spent(&life).into_iter().filter(|(part, _)| *part != Part::Access).collect();
+    assert_eq!(among, [&ways[..], &back[..]].concat());
+    let rounds: Vec<_> = rules(&life).into_iter().filter(|it| matches!(it, Rule::Round { .. })).collect();
+    assert_eq!(
+        rounds[..2],
+        [Rule::Round { segments: 10, remaining: 68 }, Rule::Round { segments: 20, remaining: 48 }]
+    );
+    assert_eq!(rounds.len(), 3);
+}
+
+/// 10 ms of work on 0.05 cores: 5 ms of each period of 100 ms.
+#[test]
+fn what_a_quota_takes_is_throttling() {
+    let mut description = ten_ms_of_cpu(free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 3));
+    description.deployments[0].cpu_limit = Some(Cores(0.05));
+    let life = first_life(&description);
+    let of = |part| spent(&life).iter().filter(|(other, _)| *other == part).map(|(_, us)| us).sum::<u64>();
+    assert_eq!((of(Part::Cpu), of(Part::RunQueue)), (10_000, 0));
+    assert!((90_000..=95_000).contains(&of(Part::Throttled)), "{:?}", spent(&life));
+}
+
+/// Two calls at once on one core: each is on the CPU for 10 ms and ready for 10, and the user waits for one of them.
+#[test]
+fn who_shares_a_core_is_ready_meanwhile() {
+    let mut description = free_world(&[0, 0], &[], &[(0, EDGE, 1), (1, EDGE, 1)], SLOW, 3);
+    let group = || Group::in_turn([(EndpointId(1), 1.0)]);
+    description.application.endpoints[EndpointId(0)].groups = vec![group(), group()];
+    description.application.endpoints[EndpointId(1)].service_time = Some(always(10.0));
+    let life = first_life(&description);
+    let of = |part| spent(&life).iter().filter(|(other, _)| *other == part).map(|(_, us)| us).sum::<u64>();
+    assert_eq!((of(Part::Cpu), of(Part::RunQueue)), (10_000, 10_000), "{:?}", spent(&life));
+    assert_eq!(life.calls.len(), 3);
+}
+
+/// Three tries of 4 ms each: the first two, and the waits after them, are retries.
+#[test]
+fn tries_that_were_given_up_are_retries() {
+    let retry = RetrySettings {
+        attempts: 2,
+        retry_on: RETRIED_TWICE.into(),
+        per_try_timeout: Some(SimDuration::from_millis(4)),
+        ..RetrySettings::default()
+    };
+    let retry = RetryPolicy::new(NEWEST, Some(&retry), false);
+    let route = RouteSettings { retry, ..RouteSettings::default() };
+    let plain = ten_ms_of_cpu(free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 3));
+    let life = first_life(&with_route(plain, route));
+    let waits = rules(&life).into_iter().filter_map(|it| match it {
+        Rule::Retry { number, most: 2, wait, .. } => Some((number, wait)),
+        _ => None,
+    });
+    let waits: Vec<_> = waits.collect();
+    assert_eq!(waits.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
+    let path = life.critical_path();
+    let retries: u64 =
+        path.iter().filter(|it| it.kind() == Kind::Retries).map(|it| it.length().as_nanos()).sum();
+    let tries = 2 * 4_000_000 + waits.iter().map(|(_, wait)| wait.as_nanos()).sum::<u64>();
+    let gap = retries.abs_diff(tries);
+    assert!(gap < 1_500_000, "{retries} ns of retries, of {tries} in tries and waits: {:?}", spent(&life));
+    assert_eq!(life.calls[0].attempts.len(), 3);
 }

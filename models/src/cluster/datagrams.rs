@@ -29,6 +29,7 @@ use crate::ids::{ClusterId, FlowId, PodId};
 use crate::network::link::serialization;
 use crate::request::answer::Status;
 use crate::telemetry::link_traffic::LinkUse;
+use crate::telemetry::trace::Part;
 use crate::telemetry::traffic_matrix::{Direction, Traffic};
 use crate::telemetry::work::WorkId;
 use meshsim_core::random::{Address, uniform_index};
@@ -39,6 +40,9 @@ impl Outbound {
     /// A cell sends a request in a datagram.
     #[cold]
     pub(super) fn send_datagram(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if at.recorder.traces() {
+            self.trace_begins(at, hop, Part::Way);
+        }
         let service = at.topology.service_of(self.hop(hop).endpoint);
         let Some(pod) = self.endpoint_of_kube_proxy(at, service) else {
             // It rejects what no endpoint is there for.
@@ -65,6 +69,9 @@ impl Outbound {
         state.answer = response.answer;
         state.phase = AttemptPhase::Answered;
         let routed = state.routed;
+        if at.recorder.traces() {
+            self.trace_ends(at, response.hop, at.now);
+        }
         if response.client != at.topology.pod_ids.cluster_of(response.pod) {
             at.recorder.crossing_answered(at.now, (at.now - routed).saturating_sub(response.took));
         }

@@ -21,6 +21,7 @@ use super::message::{Body, Message, Request, Response};
 use crate::ids::ClusterId;
 use crate::liqo::gateway::{Passage, TunnelGateway};
 use crate::liqo::settings::packets;
+use crate::telemetry::trace::{Lane, Part, earlier};
 use crate::telemetry::work::{RequestId, WorkId};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, SimDuration, SimTime, Slab};
@@ -113,6 +114,9 @@ impl Gateways {
         at.proxies.use_cpu(gateway, cpu);
         at.recorder.gateway_used_cpu(at.now, cpu);
         let leaves = at.proxies.pass(gateway, worker, at.now + reaches, takes);
+        if at.recorder.traces() {
+            trace_passes(at, &response, at.now + reaches, (leaves, takes));
+        }
         let answer = self.answers.insert(response);
         at.schedule(leaves, Event::AnswerLeavesGateway(answer));
     }
@@ -143,6 +147,21 @@ impl Gateways {
         let Passage { leaves, cpu } = tunnels[port as usize].pass(at.now, packets(wire_bytes));
         at.recorder.gateway_used_cpu(at.now, cpu.as_nanos() as f64);
         leaves
+    }
+}
+
+/// An answer reaches a gateway at a moment, and passes it.
+#[cold]
+fn trace_passes(
+    at: &mut Around<'_>,
+    response: &Response,
+    reaches: SimTime,
+    (leaves, takes): (SimTime, SimDuration),
+) {
+    let now = at.now;
+    if let Some(mut lane) = at.recorder.tracer(response.work, response.address, Lane::Back) {
+        lane.spends(now, Part::Way).spends(reaches, Part::ProxyQueue);
+        lane.spends(earlier(leaves, takes), Part::Proxy);
     }
 }
 

@@ -33,6 +33,7 @@ use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, further_rounds_of_request};
 use crate::network::ways::NextHop;
 use crate::telemetry::link_traffic::LinkUse;
+use crate::telemetry::trace::{Lane, Part, Rule};
 use crate::telemetry::traffic_matrix::{Direction, Traffic};
 use crate::telemetry::work::{RequestId, WorkId};
 use crate::world::topology::Topology;
@@ -88,6 +89,9 @@ impl Network {
         if target == at.here {
             at.recorder.sent_here(at.now, request.flow, Direction::ToServer, sent);
             let takes = path.one_way + serialization(f64::from(wire_bytes), path.bits_per_second) + rounds;
+            if at.recorder.traces() {
+                trace_crosses(at, (request.work, request.address, Lane::Client), at.now + rounds);
+            }
             return self.cross(at, at.now + takes, Crossing::Request(*request));
         }
         at.recorder.crossed(at.now, request.work, (target, request.flow), Direction::ToServer, sent);
@@ -160,6 +164,9 @@ impl Network {
         let transfer = window.start(at.now, segments, None, &path, tcp);
         let last = at.now + path.round_trip * u64::from(transfer.further_rounds(window, &path));
         window.sent(last);
+        if at.recorder.traces() {
+            trace_crosses(at, (response.work, response.address, Lane::Back), last);
+        }
         let wire_bytes = path.wire_bytes(stream, segments);
         let sent = Traffic::of_message(response.answer.body, wire_bytes);
         at.recorder.sent_here(at.now, response.flow, Direction::ToClient, sent);
@@ -188,6 +195,9 @@ impl Network {
         let Sending { response, transfer } = it;
         let passes = passes_at(at, response)?;
         if passes > at.now {
+            if at.recorder.traces() {
+                trace_round(at, response, (Rule::Swallowed(passes), Part::Stalled));
+            }
             return Some(passes);
         }
         if response.client == at.here {
@@ -209,6 +219,10 @@ impl Network {
         let segments = rest.next_round(&response.window, &path);
         response.window.sent(at.now);
         if rest.remaining > 0 {
+            if at.recorder.traces() {
+                let rule = Rule::Round { segments, remaining: rest.remaining };
+                trace_round(at, response, (rule, Part::Rounds));
+            }
             *transfer = Some(rest);
             let wire_bytes = path.wire_bytes(segments * path.segment_bytes(), segments);
             at.recorder.work_done(at.now, response.work, |work| work.rounds += 1);
@@ -275,6 +289,9 @@ impl Network {
     ) {
         let (route, state, sent) = self.transmit(at, message.to, message.wire_bytes, what);
         let mut arrives = sent.ends + state.delay + jitter(state.jitter, address, purpose) + late;
+        if at.recorder.traces() && what == LinkUse::Call {
+            trace_leaves(at, &message.body, (sent, late));
+        }
         // Requests and answers over a link that is cut are not sent at all.
         if !at.topology.links.are_always_up() && !matches!(message.body, Body::Request(_) | Body::Response(_))
         {
@@ -408,6 +425,41 @@ impl Network {
         let link = &mut self.links[route.port as usize];
         (route, state, link.transmit(ready, wire_bytes, state.bits_per_second))
     }
+}
+
+/// A message crosses the cluster after TCP's rounds, of which the last leaves then.
+#[cold]
+fn trace_crosses(at: &mut Around<'_>, (work, address, lane): (WorkId, Address, Lane), last: SimTime) {
+    let now = at.now;
+    if let Some(mut lane) = at.recorder.tracer(work, address, lane) {
+        lane.spends(now, Part::Rounds).spends(last, Part::Way);
+    }
+}
+
+/// An answer does not leave as a whole.
+#[cold]
+fn trace_round(at: &mut Around<'_>, response: &Response, (rule, part): (Rule, Part)) {
+    let now = at.now;
+    if let Some(mut lane) = at.recorder.tracer(response.work, response.address, Lane::Back) {
+        lane.applies(now, rule).spends(now, part);
+    }
+}
+
+/// A message of a call enters a link, and arrives later by so much.
+#[cold]
+fn trace_leaves(at: &mut Around<'_>, body: &Body, (sent, late): (Transmission, SimDuration)) {
+    let (work, address, lane) = match body {
+        Body::Request(it) => (it.work, it.address, Lane::Client),
+        Body::Response(it) => (it.work, it.address, Lane::Back),
+        _ => return,
+    };
+    let now = at.now;
+    let Some(mut lane) = at.recorder.tracer(work, address, lane) else { return };
+    if late > SimDuration::ZERO {
+        lane.applies(now, Rule::Late(late));
+    }
+    lane.spends(now, Part::Rounds).spends(now + late, Part::LinkQueue);
+    lane.spends(sent.begins + late, Part::Transmission).spends(sent.ends + late, Part::Way);
 }
 
 /// The address of the draws of what a control plane sends. A fault that is told shifts nobody else's.

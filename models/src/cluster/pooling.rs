@@ -34,7 +34,7 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
     fn overflows(&mut self, at: &mut Around<'_>, request: R);
 
     /// A request waits for a connection.
-    fn waits(&mut self, request: R);
+    fn waits(&mut self, at: &mut Around<'_>, request: R);
 
     /// Begins to make a connection to where a request goes.
     fn connect(&mut self, at: &mut Around<'_>, request: R, pool: PoolId);
@@ -49,7 +49,7 @@ pub(crate) trait Pooling<R: Copy + PartialEq> {
             Taken::MetClose => self.meet_close(at, request),
             Taken::Overflow => self.overflows(at, request),
             Taken::Waits(opening) => {
-                self.waits(request);
+                self.waits(at, request);
                 self.open_if_allowed(at, opening, request, pool);
             }
         }

@@ -24,6 +24,7 @@ use crate::network::retransmission::{Fate, of_segment, of_syn};
 use crate::request::answer::{Answer, Status};
 use crate::request::cluster_path::ClusterPath;
 use crate::sparse_table::SparseTable;
+use crate::telemetry::trace::{Part, Rule, Tracer, What};
 use crate::telemetry::work::RequestId;
 use crate::users::open_request::OpenRequest;
 use crate::users::population::AccessConnections;
@@ -140,6 +141,12 @@ impl Users {
         let body = at.topology.application().endpoints[endpoint].request_bytes;
         let takes = access.send(user, at.now, body, &users.access_to(at.here), tcp);
         let mut reaches_proxy = at.now + takes;
+        if at.recorder.traces() {
+            let attempt = user_attempt_address(address, attempts);
+            self.trace(at, request, |lane, now| {
+                lane.say(now, What::Calls(attempt)).spends(now, Part::Access)
+            });
+        }
         if at.topology.outages.ingress(at.here, reaches_proxy) != Ingress::Up {
             reaches_proxy = self.is_met_by_nobody(at, request, reaches_proxy)?;
         }
@@ -162,6 +169,9 @@ impl Users {
         request: Handle<OpenRequest>,
         comes: SimTime,
     ) -> Option<SimTime> {
+        if at.recorder.traces() {
+            self.trace(at, request, |lane, _| lane.applies(comes, Rule::NoIngress));
+        }
         let OpenRequest { population, .. } = self.open[request];
         let users = &at.topology.description.populations[population.index()];
         let (outages, here) = (&at.topology.outages, at.here);
@@ -201,6 +211,9 @@ impl Users {
 
     /// The gateway has an answer for a user, or knows that the user is gone.
     pub(super) fn answered(&mut self, at: &mut Around<'_>, request: Handle<OpenRequest>, answer: &Answer) {
+        if at.recorder.traces() {
+            self.trace(at, request, |lane, now| lane.spends(now, Part::Access));
+        }
         match answer.status {
             Status::CallerGone => return self.is_done(at, request, at.now, answer),
             Status::NoIngress => return self.is_lost(at, request),
@@ -232,6 +245,10 @@ impl Users {
         if let Some(retries) = &users.retries {
             let address = at.topology.draws.request(population, u64::from(number));
             if let Some(pause) = retries.pause(attempts, answer.status, address) {
+                if at.recorder.traces() {
+                    let rule = Rule::UserRetry(attempts, pause);
+                    self.trace(at, request, |lane, _| lane.applies(end, rule).spends(end, Part::BackOff));
+                }
                 return at.schedule(end.saturating_add(pause), Event::UserTriesAgain(request));
             }
         }
@@ -246,6 +263,22 @@ impl Users {
             let own = own.and_then(|step| users.requests.think_time(step));
             let think = users.arrivals.think(own, at.topology.draws.request(population, next), false);
             at.schedule(end + think, Event::UserThought { population, number: next as u32 });
+        }
+    }
+
+    /// Something befalls a user's request, if that is one of those that are chosen.
+    #[cold]
+    fn trace(
+        &self,
+        at: &mut Around<'_>,
+        request: Handle<OpenRequest>,
+        say: impl for<'t, 'u> FnOnce(&'t mut Tracer<'u>, SimTime) -> &'t mut Tracer<'u>,
+    ) {
+        let OpenRequest { population, number, .. } = self.open[request];
+        let address = at.topology.draws.request(population, u64::from(number));
+        let now = at.now;
+        if let Some(mut lane) = at.recorder.tracer_of(RequestId { population, number }, address) {
+            say(&mut lane, now);
         }
     }
 

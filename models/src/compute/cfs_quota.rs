@@ -26,6 +26,8 @@ pub struct CfsQuota {
     period_end: u64,
     throttled: bool,
     throttled_periods: u64,
+    /// For how long it was stopped (ns).
+    throttled_nanos: u64,
 }
 
 impl CfsQuota {
@@ -39,6 +41,7 @@ impl CfsQuota {
             period_end: first_end,
             throttled: false,
             throttled_periods: 0,
+            throttled_nanos: 0,
         }
     }
 
@@ -54,9 +57,19 @@ impl CfsQuota {
         self.throttled_periods
     }
 
+    /// For how long the container was stopped until `now`, where its account was brought up to date at `from` (ns).
+    #[must_use]
+    pub fn throttled_nanos(&self, from: SimTime, now: SimTime) -> u64 {
+        let now = if self.throttled { self.period_end.min(now.as_nanos()) } else { from.as_nanos() };
+        self.throttled_nanos + now.saturating_sub(from.as_nanos())
+    }
+
     /// Accounts for the time from `from` to `now`, in which the container used `rate` cores.
     /// Begins the period in which `now` lies; stops the container when its quota is used up.
     pub fn advance(&mut self, from: SimTime, now: SimTime, rate: f64) {
+        if self.throttled {
+            self.throttled_nanos = self.throttled_nanos(from, now);
+        }
         let (from, now) = (from.as_nanos(), now.as_nanos());
         if now >= self.period_end {
             let behind = (now - self.period_end) % PERIOD;
@@ -109,8 +122,13 @@ mod tests {
         quota.advance(ms(0), ms(50), 2.0);
         assert!(quota.is_throttled());
         assert_eq!(quota.next_change(ms(50), 0.0), Some(ms(100)));
+        assert_eq!(
+            [60, 100, 120].map(|now| quota.throttled_nanos(ms(50), ms(now)) / 1_000_000),
+            [10, 50, 50]
+        );
         quota.advance(ms(50), ms(100), 0.0);
         assert!(!quota.is_throttled());
+        assert_eq!(quota.throttled_nanos(ms(100), ms(120)), 50_000_000);
         assert_eq!(quota.next_change(ms(100), 2.0), Some(ms(150)));
     }
 

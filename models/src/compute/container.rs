@@ -236,6 +236,13 @@ impl<J: Copy> Compute<J> {
         self.containers[container].quota.as_ref().map_or(0, CfsQuota::throttled_periods)
     }
 
+    /// For how long a container was stopped by its quota until `now` (ns).
+    #[must_use]
+    pub fn throttled_nanos(&self, container: ContainerId, now: SimTime) -> u64 {
+        let state = &self.containers[container];
+        state.quota.as_ref().map_or(0, |quota| quota.throttled_nanos(state.updated, now))
+    }
+
     /// A job of `demand` ns of CPU time begins in a worker of a container.
     #[inline]
     pub fn start(

@@ -445,6 +445,12 @@ impl<R: Copy + PartialEq> ConnectionPools<R> {
         &mut self.connections[handle]
     }
 
+    /// Whether no request has gone out on a connection yet.
+    #[must_use]
+    pub fn is_new(&self, handle: Handle<Connection<R>>) -> bool {
+        self.connections[handle].served == 0
+    }
+
     /// The request on a connection is being answered at `now`: if it is the last, the connection falls idle, and
     /// is closed as its policy says; the server closes it at `closes_at`.
     pub fn rest(

@@ -212,6 +212,12 @@ impl Route {
         Some(self.rewrites[found].1)
     }
 
+    /// Whether an endpoint is what some request becomes.
+    #[must_use]
+    pub fn rewrites(&self, endpoint: EndpointId) -> bool {
+        self.rewrites.iter().any(|(_, to)| *to == endpoint)
+    }
+
     /// The destination of a request, by a number from 0 to 1 that is drawn if there are several; none if it is a subset
     /// that no rule defines.
     #[must_use]

@@ -337,6 +337,20 @@ impl Upstream {
         self.detection.as_ref().map_or(0, |it| it.detector.ejected())
     }
 
+    /// Until when the endpoints of a view are ejected at least, of those that are.
+    pub fn ejected_until(
+        &self,
+        config: &OutlierDetection,
+        view: &EndpointView,
+    ) -> impl Iterator<Item = (PodId, SimTime)> {
+        let detection = self.detection.as_deref().filter(|it| it.detector.ejected() > 0);
+        let until = move |pod| {
+            let detection = detection?;
+            Some((pod, detection.detector.ejected_until(config, detection.number(pod)?)?))
+        };
+        view.pods().filter_map(until)
+    }
+
     /// The loads of the levels as this proxy has them, if it has ejected something.
     #[must_use]
     pub fn loads(&self) -> &[LevelLoad] {

@@ -15,5 +15,6 @@ pub mod request_log;
 pub mod scrapes;
 pub mod slices;
 pub mod time_series;
+pub mod trace;
 pub mod traffic_matrix;
 pub mod work;

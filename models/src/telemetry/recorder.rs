@@ -4,7 +4,7 @@
 //! # Models
 //! Each method is something that happens. Its sinks are the request log, what the cluster counts over time
 //! (`metrics`), what was done for each request (`work`), what a scraper finds of the calls (`call_counters`), who sent how much to whom (`traffic_matrix`, `link_traffic`),
-//! samples (`time_series`), how full the cells were (`quarters`) and what controllers did (`control_log`). A sink that nobody asked for costs a branch.
+//! samples (`time_series`), how full the cells were (`quarters`), what controllers did (`control_log`) and what befell chosen requests (`trace`). A sink that nobody asked for costs a branch.
 
 use super::call_counters::{CallCounters, CallCounts};
 use super::control_log::{
@@ -18,6 +18,7 @@ use super::request_log::{RequestLog, RequestRow};
 use super::scrapes::{Client, ClientCounters, SeriesId};
 use super::slices::Slices;
 use super::time_series::{CallSample, ClientView, LinkSample, ServiceSample, TimeSeries};
+use super::trace::{Entry, Lane, TraceLog, Tracer};
 use super::traffic_matrix::{Direction, Traffic, TrafficMatrix};
 use super::work::{RequestId, Work, WorkId, WorkLog};
 use crate::application::cell::Cell;
@@ -26,7 +27,9 @@ use crate::kubernetes::metrics_server::Counters;
 use crate::request::answer::Status;
 use crate::users::open_request::OpenRequest;
 use crate::world::topology::Topology;
+use meshsim_core::random::Address;
 use meshsim_core::{SimDuration, SimTime};
+use std::sync::Arc;
 
 /// What is measured in a cluster.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub struct Recorder {
     control: ControlLog,
     /// What was decided, if that is kept.
     decisions: Option<Vec<Decision>>,
+    /// What befell chosen requests, if there are some.
+    trace: Option<Box<TraceLog>>,
     here: ClusterId,
 }
 
@@ -74,6 +79,7 @@ impl Recorder {
             quarters: Quarters::new(pods),
             control: ControlLog::default(),
             decisions: description.keeps_decisions.then(Vec::new),
+            trace: None,
             here: cluster,
         }
     }
@@ -81,6 +87,41 @@ impl Recorder {
     /// From now on, what is done for each request is kept.
     pub(crate) fn keep_work(&mut self) {
         self.work = WorkLog::kept();
+    }
+
+    /// From now on, all that befalls these requests is kept.
+    pub(crate) fn trace(&mut self, chosen: Arc<[RequestId]>) {
+        self.work = WorkLog::kept_of(chosen);
+        self.trace = Some(Box::default());
+    }
+}
+
+/// The lives of chosen requests (`trace`).
+impl Recorder {
+    /// Whether there are chosen requests.
+    #[inline(always)]
+    pub(crate) const fn traces(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// What befalls an attempt, or a user, is said here, if it is put down to a chosen request.
+    #[cold]
+    pub(crate) fn tracer(&mut self, of: WorkId, address: Address, lane: Lane) -> Option<Tracer<'_>> {
+        let request = self.work.kept_request(of)?;
+        Some(Tracer::new(self.trace.as_deref_mut()?, request, address, lane))
+    }
+
+    /// The same of a user's request, which is put down to nobody yet.
+    #[cold]
+    pub(crate) fn tracer_of(&mut self, request: RequestId, address: Address) -> Option<Tracer<'_>> {
+        let log = self.trace.as_deref_mut().filter(|_| self.work.keeps(request))?;
+        Some(Tracer::new(log, request, address, Lane::User))
+    }
+
+    /// Takes all that befell them.
+    pub(crate) fn take_trace(&mut self) -> Vec<Entry> {
+        self.work.take(|_, _| true);
+        self.trace.as_deref_mut().map(TraceLog::take).unwrap_or_default()
     }
 }
 
@@ -372,7 +413,8 @@ impl Recorder {
     #[must_use]
     pub fn bytes(&self) -> usize {
         // Rows that nobody takes are copied at the end.
-        self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes()
+        let trace = self.trace.as_deref().map_or(0, TraceLog::bytes);
+        self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes() + trace
     }
 
     /// The requests of the cluster's users.

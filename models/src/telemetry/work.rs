@@ -15,6 +15,7 @@
 use crate::ids::PopulationId;
 use meshsim_core::growing_bytes;
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 /// What was done for one user request or many.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -77,20 +78,41 @@ impl RequestId {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkId(u32);
 
+impl WorkId {
+    /// Of a request whose work is not kept, where that of others is.
+    const NONE: Self = Self(u32::MAX);
+}
+
 /// What a cluster did for each request. Empty if nobody asks for that.
 #[derive(Clone, Debug, Default)]
 pub struct WorkLog {
-    is_on: bool,
+    keeps: Keeps,
     entries: Vec<(RequestId, Work)>,
     /// Slots of entries that were taken.
     free: Vec<u32>,
+}
+
+/// Whose work is kept.
+#[derive(Clone, Debug, Default)]
+enum Keeps {
+    #[default]
+    Nothing,
+    Everything,
+    /// That of these requests, in ascending order.
+    These(Arc<[RequestId]>),
 }
 
 impl WorkLog {
     /// A log that is kept.
     #[must_use]
     pub fn kept() -> Self {
-        Self { is_on: true, ..Self::default() }
+        Self { keeps: Keeps::Everything, ..Self::default() }
+    }
+
+    /// A log that is kept of these requests alone, which are in ascending order.
+    #[must_use]
+    pub fn kept_of(chosen: Arc<[RequestId]>) -> Self {
+        Self { keeps: Keeps::These(chosen), ..Self::default() }
     }
 
     /// Work for a request begins in this cluster.
@@ -98,8 +120,8 @@ impl WorkLog {
     /// # Panics
     /// If there are more than 2^32 entries at a time.
     pub fn begin(&mut self, request: RequestId) -> WorkId {
-        if !self.is_on {
-            return WorkId::default();
+        if !self.keeps(request) {
+            return WorkId::NONE;
         }
         if let Some(slot) = self.free.pop() {
             self.entries[slot as usize] = (request, Work::default());
@@ -113,6 +135,22 @@ impl WorkLog {
     #[must_use]
     pub fn request(&self, id: WorkId) -> RequestId {
         self.entries.get(id.0 as usize).map_or(RequestId::UNKNOWN, |(request, _)| *request)
+    }
+
+    /// Whether the work of a request is kept.
+    #[must_use]
+    pub fn keeps(&self, request: RequestId) -> bool {
+        match &self.keeps {
+            Keeps::Nothing => false,
+            Keeps::Everything => true,
+            Keeps::These(chosen) => chosen.binary_search(&request).is_ok(),
+        }
+    }
+
+    /// The request of an entry, if its work is kept.
+    #[must_use]
+    pub fn kept_request(&self, id: WorkId) -> Option<RequestId> {
+        Some(self.request(id)).filter(|request| *request != RequestId::UNKNOWN)
     }
 
     /// What was done so far, if the log is kept.
@@ -168,6 +206,16 @@ mod tests {
         assert_eq!(log.entries().map(|(request, _)| *request).collect::<Vec<_>>(), [THIRD]);
         let again = log.begin(RequestId { number: 7, ..THIRD });
         assert_eq!((again, log.request(again).number, log.entries().count()), (first, 7, 2));
+    }
+
+    #[test]
+    fn a_log_of_some_requests_keeps_those_alone() {
+        let mut log = WorkLog::kept_of(Arc::new([THIRD]));
+        let other = log.begin(RequestId { number: 0, ..THIRD });
+        let third = log.begin(THIRD);
+        assert!(log.get_mut(other).is_none() && log.kept_request(other).is_none());
+        assert!(log.get_mut(third).is_some() && log.kept_request(third) == Some(THIRD));
+        assert_eq!(log.entries().count(), 1);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::telemetry::request_log::RequestRow;
 use crate::telemetry::scrapes::Scrapes;
 use crate::telemetry::slices::Slices;
 use crate::telemetry::time_series::TimeSeries;
+use crate::telemetry::trace::Traces;
 use crate::telemetry::traffic_matrix::{TrafficMatrix, TrafficRow};
 use crate::telemetry::work::{RequestId, Work};
 use meshsim_core::{Engine, EntityId, Id, Lookahead, RunControl, RunEnd, SimTime, Table};
@@ -127,6 +128,25 @@ impl World {
         let mut world = Self::new(description, replication);
         world.engine.processes_mut().for_each(Shard::keep_work);
         world
+    }
+
+    /// The same world, which also keeps all that befalls these requests.
+    #[must_use]
+    pub fn tracing(description: &Description, replication: u32, mut chosen: Vec<RequestId>) -> Self {
+        chosen.sort_unstable();
+        let chosen: Arc<[RequestId]> = chosen.into();
+        let mut world = Self::new(description, replication);
+        let clusters = world.engine.processes_mut().flat_map(Shard::clusters_mut);
+        clusters.for_each(|it| it.recorder.trace(Arc::clone(&chosen)));
+        world
+    }
+
+    /// Takes what befell chosen requests so far, with nothing left of them; what befalls them later is not kept.
+    pub fn take_traces(&mut self) -> Traces {
+        let clusters = self.engine.processes_mut().flat_map(Shard::clusters_mut);
+        let mut entries: Vec<_> = clusters.map(|it| (it.id, it.recorder.take_trace())).collect();
+        entries.sort_by_key(|(cluster, _)| *cluster);
+        Traces { entries }
     }
 
     /// Runs to the end of the described time.

@@ -23,6 +23,7 @@ use crate::cluster::message::Reset;
 use crate::draws::{Purpose, draw};
 use crate::ids::EndpointId;
 use crate::request::answer::Status;
+use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration};
 
@@ -43,11 +44,17 @@ impl Inbound {
                 (first, call)
             });
             worker.set_queue(Some(ends));
+            if at.recorder.traces() {
+                self.trace_waits(at, call, Part::WorkerQueue);
+            }
         }
     }
 
     /// A piece of CPU work is done.
     pub(crate) fn job_done(&mut self, at: &mut Around<'_>, call: Handle<Call>, stage: Stage) {
+        if at.recorder.traces() {
+            self.trace_has_worked(at, call, stage);
+        }
         match stage {
             Stage::Internal => {
                 let state = &self.calls[call];
@@ -55,6 +62,9 @@ impl Inbound {
                 let pause = endpoint.pause(state.address, &at.topology.description.cell.costs);
                 if pause > SimDuration::ZERO {
                     let sleep = at.slowed(state.pod, pause.as_nanos() as f64);
+                    if at.recorder.traces() {
+                        self.trace_waits(at, call, Part::Sleep);
+                    }
                     at.schedule(at.now + SimDuration::from_nanos_f64(sleep), Event::Slept(call));
                 } else if endpoint.groups.is_empty() {
                     self.respond(at, call);
@@ -93,6 +103,9 @@ impl Inbound {
         let container = at.pods.container_of(state.slot());
         let worker = usize::from(state.cell_worker);
         at.recorder.work_done(at.now, state.work, |work| work.cpu_nanos += demand);
+        if at.recorder.traces() {
+            self.trace_works(at, call, stage, demand);
+        }
         let job = Job::Call { call, stage };
         at.compute.start(at.now, container, worker, demand, job, cpu_events(at.scheduler));
     }
@@ -108,6 +121,10 @@ impl Inbound {
             None => at.topology.speed_factor(state.address),
         };
         if let Some(status) = failure_of(at, endpoint, state) {
+            if at.recorder.traces() {
+                self.trace_rule(at, call, Rule::Fails(status));
+            }
+            let state = &mut self.calls[call];
             state.answer.status = Status::ServiceFailure(status);
             let demand = costs.request() + costs.response();
             self.work(at, call, Stage::Response, demand);

@@ -22,6 +22,7 @@ use crate::cluster::job::Stage;
 use crate::cluster::outbound::hop::{Caller, NewRequest, Origin};
 use crate::draws::{Purpose, call_address, draw};
 use crate::request::answer::{Answer, Status};
+use crate::telemetry::trace::Rule;
 use meshsim_core::Handle;
 use meshsim_core::random::bernoulli;
 
@@ -33,6 +34,9 @@ impl Inbound {
         let groups = groups_of(at, state);
         let hit_ratio = at.topology.application().endpoints[state.endpoint].hit_ratio;
         let is_hit = hit_ratio > 0.0 && bernoulli(&mut draw(state.address, Purpose::CacheHit), hit_ratio);
+        if is_hit && at.recorder.traces() {
+            self.trace_rule(at, call, Rule::CacheHit);
+        }
         if groups.is_empty() || is_hit {
             self.write_response(at, call);
         } else {
@@ -71,6 +75,9 @@ impl Inbound {
 
     /// The client's work for a call is done: the request leaves the cell.
     pub(crate) fn issue_call(&mut self, at: &mut Around<'_>, call: Handle<Call>, group: u16, step: u16) {
+        if at.recorder.traces() {
+            self.trace_calls(at, call, group, step);
+        }
         at.hand(Handed::Call { call, group, step });
     }
 
@@ -114,6 +121,9 @@ impl Inbound {
                 }
                 return;
             }
+        }
+        if at.recorder.traces() {
+            self.trace_group_ends(at, call, group);
         }
         let state = &mut self.calls[call];
         state.open_groups -= 1;

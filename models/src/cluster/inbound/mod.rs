@@ -7,6 +7,7 @@ mod pod_death;
 mod push;
 mod refusal;
 mod sidecar;
+mod traced;
 
 use self::call::Call;
 use super::around::Around;

@@ -35,6 +35,7 @@ use crate::envoy::retry::{BackOff, back_off};
 use crate::ids::PoolId;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
+use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::{Handle, SimDuration};
 
 impl Inbound {
@@ -128,6 +129,10 @@ impl Inbound {
                 let call_mut = &mut self.calls[call];
                 (call_mut.retries, call_mut.holds_retry) = (n, true);
                 let wait = back_off(BackOff::DEFAULT, n, state.address, Purpose::InboundBackOff);
+                if at.recorder.traces() {
+                    self.trace_rule(at, call, Rule::InboundRetry(n));
+                    self.trace_waits(at, call, Part::BackOff);
+                }
                 return at.schedule(at.now + back + wait, Event::CellReceives(call));
             }
             at.recorder.counted(at.now, service, Counter::RetryOverflows);
@@ -144,6 +149,9 @@ impl Inbound {
         status: Status,
         after: SimDuration,
     ) {
+        if at.recorder.traces() {
+            self.trace_rule(at, call, Rule::LocalReply(status));
+        }
         let state = self.calls[call];
         if inbound_of(at, state.slot()).protocol == Protocol::Tcp {
             self.calls.remove(call);

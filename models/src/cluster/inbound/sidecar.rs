@@ -37,6 +37,7 @@ use crate::ids::{BreakerId, PoolId};
 use crate::network::tcp::Window;
 use crate::request::answer::{Answer, Status};
 use crate::telemetry::metrics::Counter;
+use crate::telemetry::trace::Part;
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
 
 impl Inbound {
@@ -83,14 +84,25 @@ impl Inbound {
             Before::Sidecar => {
                 let takes = at.pass_in(flow, slot).request(address);
                 let out = at.proxies.pass(at.proxies.sidecar(slot), server_worker, at.now, takes);
+                if at.recorder.traces() {
+                    self.trace_arrives(at, call, (out, takes), at.topology.description.mesh.loopback);
+                }
                 at.schedule(out + at.topology.description.mesh.loopback, Event::CellReceives(call));
             }
             Before::Ztunnel => {
                 let takes = at.topology.passes.ztunnel_in.request(address);
                 let out = at.pass_ztunnel(pod, server_worker, takes);
+                if at.recorder.traces() {
+                    self.trace_arrives(at, call, (out, takes), SimDuration::ZERO);
+                }
                 at.schedule(out, Event::CellReceives(call));
             }
-            Before::Nothing => self.cell_receives(at, call),
+            Before::Nothing => {
+                if at.recorder.traces() {
+                    self.trace_arrives(at, call, (at.now, SimDuration::ZERO), SimDuration::ZERO);
+                }
+                self.cell_receives(at, call);
+            }
         }
     }
 
@@ -160,6 +172,9 @@ impl Inbound {
             }
             Before::Ztunnel => self.respond_through_ztunnel(at, call, closes_at),
             Before::Nothing => {
+                if at.recorder.traces() {
+                    self.trace_answers(at, call, at.now, (at.now, SimDuration::ZERO));
+                }
                 self.answer_is_ready(at, call, at.now, closes_at);
                 at.hand(Handed::Response(call));
             }
@@ -173,6 +188,9 @@ impl Inbound {
         let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(state.pod, state.server_worker, takes);
+        if at.recorder.traces() {
+            self.trace_answers(at, call, at.now, (out, takes));
+        }
         self.answer_is_ready(at, call, out, closes_at);
         at.schedule(out, Event::ResponseLeaves(call));
     }
@@ -191,6 +209,9 @@ impl Inbound {
         let (takes, cpu) = (pass.response(state.address, body), pass.cpu(body));
         let sidecar = at.proxies.sidecar(state.slot());
         let leaves = at.pass_with_answer(sidecar, state.server_worker, at.now + after, takes, cpu);
+        if at.recorder.traces() {
+            self.trace_answers(at, call, at.now + after, (leaves, takes));
+        }
         self.answer_is_ready(at, call, leaves, at.now.saturating_add(DEFAULT_IDLE_TIMEOUT));
         at.schedule(leaves, Event::ResponseLeaves(call));
     }
@@ -333,7 +354,11 @@ impl Pooling<Handle<Call>> for Inbound {
         self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
     }
 
-    fn waits(&mut self, _: Handle<Call>) {}
+    fn waits(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        if at.recorder.traces() {
+            self.trace_waits(at, call, Part::ServerPool);
+        }
+    }
 
     fn connect(&mut self, at: &mut Around<'_>, call: Handle<Call>, pool: PoolId) {
         let state = self.calls[call];

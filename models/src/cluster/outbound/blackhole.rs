@@ -31,6 +31,7 @@ use crate::cluster::message::Response;
 use crate::ids::{ClusterId, PodId};
 use crate::network::path::Path;
 use crate::network::retransmission::{Fate, of_segment, of_syn};
+use crate::telemetry::trace::{Part, Rule};
 use crate::world::topology::Topology;
 use meshsim_core::{Handle, SimTime};
 
@@ -77,6 +78,9 @@ impl Outbound {
         });
         if fate == Fate::Passes(at.now) {
             return false;
+        }
+        if at.recorder.traces() {
+            self.trace_rule(at, hop, Rule::Swallowed(fate.at()), Some(Part::Stalled));
         }
         let kept = &mut self.pools[connection];
         kept.stalled = Some(fate);

@@ -86,6 +86,10 @@ impl Outbound {
         state.pod = pod;
         state.routed = at.now;
         state.attempts += 1;
+        if at.recorder.traces() {
+            self.trace_attempt(at, hop);
+        }
+        let state = &mut self.hops[hop];
         if !matches!(state.origin, Origin::Mirror) {
             at.recorder.attempt_sent(at.now, target);
         }

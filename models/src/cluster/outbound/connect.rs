@@ -28,6 +28,7 @@ use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
+use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::{Handle, SimTime};
 
 impl Outbound {
@@ -281,6 +282,9 @@ impl Pooling<Handle<Hop>> for Outbound {
         connection: Handle<ClientConnection>,
     ) -> bool {
         self.waiting_ends(at, hop);
+        if at.recorder.traces() {
+            self.trace_sent(at, hop, Some(connection));
+        }
         let state = &self.hops[hop];
         let most = match state.client {
             Client::Proxy { proxy, .. } => {
@@ -319,16 +323,22 @@ impl Pooling<Handle<Hop>> for Outbound {
         let state = &mut self.hops[hop];
         state.phase = AttemptPhase::Sent;
         let (pod, attempt) = (state.pod, state.attempts);
+        if at.recorder.traces() {
+            self.trace_rule(at, hop, Rule::MetClose, Some(Part::Way));
+        }
         at.schedule(at.now + at.path_to(pod).round_trip, Event::ResetArrives { hop, attempt });
     }
 
     #[cold]
     fn overflows(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
+        if at.recorder.traces() {
+            self.trace_overflow(at, hop);
+        }
         self.count(at, hop, Counter::RequestOverflows);
         self.attempt_fails(at, hop, Status::Overflow, AttemptOutcome::Refused);
     }
 
-    fn waits(&mut self, hop: Handle<Hop>) {
+    fn waits(&mut self, _: &mut Around<'_>, hop: Handle<Hop>) {
         self.hops[hop].phase = AttemptPhase::Waiting;
     }
 

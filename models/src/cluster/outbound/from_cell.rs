@@ -174,6 +174,9 @@ impl Outbound {
     /// A request goes out without a connection.
     pub(in crate::cluster) fn sends_without_connection(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         self.hops[hop].phase = AttemptPhase::Sent;
+        if at.recorder.traces() {
+            self.trace_sent(at, hop, None);
+        }
         self.cell_waits_without_mesh(at, hop);
         if !self.swallows_datagram(at, hop) {
             at.hand(Handed::Request(hop));

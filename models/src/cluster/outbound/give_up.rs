@@ -107,6 +107,9 @@ impl Outbound {
         let service = at.topology.service_of(state.endpoint);
         at.recorder.counted(at.now, service, Counter::CallersGone);
         client_is_done(at, &state, None);
+        if at.recorder.traces() {
+            self.trace_gives_up(at, hop);
+        }
         let learns_after = match (origin, state.client) {
             (Origin::User { population, .. }, _) => {
                 at.topology.description.populations[population.index()].access_to(at.here).one_way

@@ -45,6 +45,9 @@ impl Outbound {
         for hop in failed.drain(..) {
             self.waiting_ends(at, hop);
             let state = self.hops[hop];
+            if at.recorder.traces() {
+                self.trace_connecting(at, hop, state.routed);
+            }
             self.count(at, hop, Counter::ConnectFailures);
             if let Client::Proxy { proxy, .. } = state.client {
                 let result = AttemptResult::Local(HostResult::LocalOriginConnectFailed);

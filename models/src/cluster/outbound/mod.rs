@@ -15,6 +15,7 @@ mod pod_death;
 mod push;
 mod retry;
 mod router;
+mod traced;
 mod tunnels;
 mod upstreams;
 mod ztunnel;

@@ -68,15 +68,24 @@ impl Outbound {
         };
         let Some(retry) = retry.filter(|retry| retry.covers(outcome) && state.attempts <= retry.attempts)
         else {
+            if at.recorder.traces() {
+                self.trace_no_retry(at, hop, outcome, false);
+            }
             return false;
         };
         let breaker = self.breaker_of(&state);
         if !self.pools.breaker(breaker).acquire(Resource::Retries) {
             self.count(at, hop, Counter::RetryOverflows);
+            if at.recorder.traces() {
+                self.trace_no_retry(at, hop, outcome, true);
+            }
             return false;
         }
         self.count(at, hop, Counter::Retries);
         let wait = back_off(retry.back_off, state.attempts, state.address, Purpose::RetryBackoff);
+        if at.recorder.traces() {
+            self.trace_retry(at, hop, outcome, retry, (from, wait));
+        }
         self.previous_hosts.remember(hop.slot(), state.attempts, state.pod);
         let state = &mut self.hops[hop];
         state.holds_retry = true;

@@ -30,6 +30,7 @@ use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::scrapes;
+use crate::telemetry::trace::{Part, Rule};
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, bernoulli, uniform, uniform_index};
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
@@ -49,6 +50,9 @@ impl Outbound {
                 let of_user = at.topology.draws.of_user(population, user);
                 let worker = uniform_index(&mut draw(of_user, Purpose::AcceptingWorker), workers);
                 let hop = self.hops.insert(Hop::new(new, Client::proxy(proxy, worker as u16), at.now));
+                if at.recorder.traces() {
+                    self.trace_begins(at, hop, Part::Access);
+                }
                 if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
                     self.user_waits(at, hop, population, timeout);
                 }
@@ -86,6 +90,9 @@ impl Outbound {
             return self.send_datagram(at, hop);
         }
         if at.topology.limits_clients() && !self.takes_pooled(at, hop, caller) {
+            if at.recorder.traces() {
+                self.trace_begins(at, hop, Part::ClientPool);
+            }
             return;
         }
         self.leaves_cell(at, hop, caller, new.reaches_proxy);
@@ -101,6 +108,9 @@ impl Outbound {
         leaves: SimTime,
     ) {
         let Hop { client, address, endpoint, .. } = self.hops[hop];
+        if at.recorder.traces() {
+            self.trace_begins(at, hop, Part::ClientPool);
+        }
         match (at.topology.description.mesh.data_plane, client) {
             (DataPlane::Ambient, _) => self.enter_node(at, hop, caller),
             (_, Client::Cell) => self.call_from_cell(at, hop, caller),
@@ -108,6 +118,9 @@ impl Outbound {
                 let (pass, loopback) = at.pass_to(sidecar, at.topology.service_of(endpoint));
                 let takes = pass.request(address);
                 let out = at.proxies.pass(sidecar, u16::from(worker), leaves + loopback, takes);
+                if at.recorder.traces() {
+                    self.trace_passes(at, hop, leaves + loopback, (out, takes), Part::Proxy);
+                }
                 at.schedule(out, Event::Routes(hop));
             }
         }
@@ -121,6 +134,9 @@ impl Outbound {
         let Client::Proxy { proxy, worker, .. } = state.client else { return };
         let takes = at.pass_to(proxy, at.topology.service_of(state.endpoint)).0.request(state.address);
         let out = at.proxies.pass(proxy, u16::from(worker), at.now, takes);
+        if at.recorder.traces() {
+            self.trace_passes(at, hop, at.now, (out, takes), Part::Proxy);
+        }
         at.schedule(out, Event::Routes(hop));
     }
 
@@ -153,7 +169,12 @@ impl Outbound {
             return self.attempt_now(at, hop);
         }
         match route.fault.delay_of(state.address) {
-            Some(delay) => at.schedule(at.now + delay, Event::FollowsRoute(hop)),
+            Some(delay) => {
+                if at.recorder.traces() {
+                    self.trace_rule(at, hop, Rule::FaultDelay(delay), Some(Part::InjectedDelay));
+                }
+                at.schedule(at.now + delay, Event::FollowsRoute(hop));
+            }
             None => self.follow_route(at, hop),
         }
     }
@@ -181,6 +202,9 @@ impl Outbound {
             return self.answer_itself(at, hop, Status::NoCluster);
         };
         self.set_upstream(hop, upstream);
+        if at.recorder.traces() {
+            self.trace_route(at, hop, route, upstream);
+        }
         if let Some(timeout) = route.timeout {
             self.set_deadline(at, hop, route.number, timeout, 0);
         }
@@ -243,12 +267,19 @@ impl Outbound {
             if at.topology.is_ambient() {
                 return self.answer_reaches_node(at, hop);
             }
+            if at.recorder.traces() {
+                self.trace_ends(at, hop, at.now);
+            }
             return self.completes(at, hop);
         };
         let body = response.answer.body;
         let (pass, to_caller) = at.pass_to(proxy, at.topology.pod_ids.service_of(pod));
         let takes = pass.response(address, body);
         let out = at.pass_with_answer(proxy, u16::from(worker), at.now, takes, pass.cpu(body));
+        if at.recorder.traces() {
+            self.trace_passes(at, hop, at.now, (out, takes), Part::Loopback);
+            self.trace_ends(at, hop, out + to_caller);
+        }
         // Most answers are good ones to a first attempt.
         let settled = response.answer.is_ok() && !holds_retry;
         if settled || !self.try_again(at, hop, AttemptOutcome::Answered(response.answer.status.code()), out) {
@@ -274,6 +305,10 @@ impl Outbound {
             Client::Cell => SimDuration::ZERO,
         };
         charge_attempt(at, state);
+        if at.recorder.traces() {
+            self.trace_rule(at, hop, Rule::LocalReply(status), Some(Part::Loopback));
+            self.trace_ends(at, hop, at.now + wait);
+        }
         at.schedule(at.now + wait, Event::HopCompletes(hop));
     }
 
@@ -331,6 +366,9 @@ impl Outbound {
         let copy = self.hops.insert(Hop::new(&new, original.client, at.now));
         self.hops[copy].route = at.topology.upstreams.first_route(at.proxies.configuration(), service);
         self.set_upstream(copy, mirror);
+        if at.recorder.traces() {
+            self.trace_copy(at, original, copy);
+        }
         self.attempt(at, copy);
     }
 }

@@ -24,7 +24,8 @@ use super::blackhole::way_of_pod_opens;
 use super::hop::{Caller, Client, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
-use meshsim_core::Handle;
+use crate::telemetry::trace::{Part, Rule};
+use meshsim_core::{Handle, SimTime};
 
 /// The branch of a call's address for its way through the client's node.
 const NODE: u64 = u64::MAX;
@@ -35,6 +36,9 @@ impl Outbound {
         let state = self.hops[hop];
         let takes = at.topology.passes.ztunnel_out.request(state.address.child(NODE));
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
+        if at.recorder.traces() {
+            self.trace_passes(at, hop, at.now, (out, takes), Part::Way);
+        }
         match state.client {
             // Its waypoint; if the pod stays cut off, nothing ever reaches that.
             Client::Proxy { .. } => {
@@ -58,7 +62,12 @@ impl Outbound {
     pub(crate) fn answer_reaches_node(&mut self, at: &mut Around<'_>, hop: Handle<Hop>) {
         let Some(caller) = self.caller_of(hop) else { return self.completes(at, hop) };
         let state = self.hops[hop];
-        match way_of_pod_opens(at, caller.pod) {
+        let opens = way_of_pod_opens(at, caller.pod);
+        if at.recorder.traces() && opens != Some(at.now) {
+            let rule = Rule::Swallowed(opens.unwrap_or(SimTime::MAX));
+            self.trace_rule(at, hop, rule, Some(Part::Stalled));
+        }
+        match opens {
             Some(opens) if opens > at.now => {
                 return at.schedule(opens, Event::AnswerReachesNode(hop));
             }
@@ -71,6 +80,10 @@ impl Outbound {
             (pass.response(state.address.child(NODE), state.answer.body), pass.cpu(state.answer.body));
         at.recorder.proxy_used_cpu(at.now, cpu);
         let out = at.pass_ztunnel(caller.pod, caller.cell_worker, takes);
+        if at.recorder.traces() {
+            self.trace_passes(at, hop, at.now, (out, takes), Part::Proxy);
+            self.trace_ends(at, hop, out);
+        }
         at.schedule(out, Event::HopCompletes(hop));
     }
 

@@ -29,7 +29,7 @@ pub use config::OutlierDetection;
 pub use ejection_type::EjectionType;
 pub use statistics::Statistics;
 
-use meshsim_core::SimTime;
+use meshsim_core::{SimDuration, SimTime};
 use statistics::SuccessRate;
 
 /// Results that are not an HTTP status.
@@ -189,6 +189,13 @@ impl Detector {
     #[must_use]
     pub fn is_ejected(&self, host: usize) -> bool {
         self.ejected > 0 && self.index_of(host).is_ok_and(|index| self.known[index].1.ejected_at.is_some())
+    }
+
+    /// Until when a host that is left out is so at least: it returns at the next tick.
+    #[must_use]
+    pub fn ejected_until(&self, config: &OutlierDetection, host: usize) -> Option<SimTime> {
+        let host = &self.known[self.index_of(host).ok()?].1;
+        Some(host.ejected_at?.saturating_add(host.away(config)))
     }
 
     /// The most hosts that there have been at a time.
@@ -445,8 +452,12 @@ impl Detector {
 
 impl Host {
     fn may_return(&self, config: &OutlierDetection, now: SimTime) -> bool {
-        let away = config.base_ejection_time * u64::from(self.ejections_in_a_row);
-        self.ejected_at.is_some_and(|since| now - since >= away.min(config.max_ejection_time()))
+        self.ejected_at.is_some_and(|since| now - since >= self.away(config))
+    }
+
+    /// For how long it is left out at least.
+    fn away(&self, config: &OutlierDetection) -> SimDuration {
+        (config.base_ejection_time * u64::from(self.ejections_in_a_row)).min(config.max_ejection_time())
     }
 
     fn give_back(&mut self, now: SimTime) {
