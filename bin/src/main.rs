@@ -6,6 +6,7 @@ mod exit_code;
 mod failure;
 mod interrupt;
 mod progress;
+mod story;
 mod table;
 mod validation_table;
 
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   meshsim compare fluidos-mesh                  which services to offload
   meshsim init my.toml                          a first scenario of one's own
   meshsim sweep fluidos-mesh --set links.edge1-cloud.rtt=20ms,80ms,160ms
+  meshsim why fluidos-mesh --slowest            where the time of the slowest request went
   meshsim drill edge-outage --only 'link:*'     what a cut link does to each strategy";
 
 #[derive(Subcommand)]
@@ -38,6 +40,8 @@ enum Command {
     Compare(commands::compare::Args),
     /// Run one strategy
     Run(commands::run::Args),
+    /// Tell the life of one request: what befell it hop by hop, by which rules, and where its time went
+    Why(commands::why::Args),
     /// Run all strategies over a grid of parameter values
     Sweep(commands::sweep::Args),
     /// Try every single failure on every strategy
@@ -88,6 +92,7 @@ fn exec(command: &Command) -> Outcome<Code> {
     match command {
         Command::Compare(args) => commands::compare::exec(args),
         Command::Run(args) => commands::run::exec(args),
+        Command::Why(args) => commands::why::exec(args),
         Command::Sweep(args) => commands::sweep::exec(args),
         Command::Merge(args) => commands::merge::exec(args),
         Command::Rerun(args) => commands::rerun::exec(args),

@@ -8,6 +8,7 @@ use meshsim_scenarios::analysis::summary::{Requests, Strategy, Summary, UserGrou
 use meshsim_scenarios::analysis::value::Value;
 use meshsim_scenarios::analysis::verdict::decimals;
 use meshsim_scenarios::analysis::workloads::WorkloadSummary;
+use meshsim_scenarios::lives::critical_path::{Kind, Spent};
 use meshsim_scenarios::results::timeline::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -66,6 +67,21 @@ fn latency_table(summary: &Summary, verbose: bool) -> String {
         row.extend(some_try_again.then(|| attempts(&it.requests)));
         row.extend(verbose.then(|| number(it.figure("dashboard_p90_ms").map_or(f64::NAN, |it| it.value), 1)));
         rows.push(row);
+    }
+    align(&rows)
+}
+
+/// Where the time of the requests around some quantiles went, under each strategy (ms).
+pub(crate) fn critical_paths(all: &[Spent]) -> String {
+    let is_there = |kind: &Kind| all.iter().any(|it| it.of(*kind) >= 0.05);
+    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(is_there).collect();
+    let head = ["where the time went, ms", "around", "latency"].map(str::to_owned);
+    let mut rows =
+        vec![head.into_iter().chain(kinds.iter().map(|it| it.name().to_owned())).collect::<Vec<_>>()];
+    for it in all {
+        let head = [it.strategy.clone(), it.around.to_owned(), number(it.latency_ms, 1)];
+        let parts = kinds.iter().map(|kind| number(it.of(*kind), 1));
+        rows.push(head.into_iter().chain(parts).collect());
     }
     align(&rows)
 }

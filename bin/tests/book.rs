@@ -204,13 +204,14 @@ fn the_tutorial_is_true() {
 }
 
 /// Pages whose blocks are held; the others show measurements, which other tests hold.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "start.md",
     "scenario.md",
     "experiment.md",
     "compare.md",
     "sweep.md",
     "drill.md",
+    "why.md",
     "validate.md",
     "calibrate.md",
     "library.md",

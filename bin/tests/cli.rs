@@ -61,6 +61,86 @@ fn the_number_of_threads_changes_no_byte_of_any_result_file() {
     }
 }
 
+/// The number of threads changes none of these either.
+#[test]
+fn requests_that_are_followed_are_told_in_every_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, two] = ["1", "2"].map(|threads| {
+        let out = directory.path().join(threads);
+        let asked =
+            ["--spans", "20", "--spans-of", "slowest", "--chrome-trace", "--access-logs", "--critical-path"];
+        let run = [
+            "run",
+            "fluidos-mesh",
+            "--strategy",
+            "s0",
+            "--set",
+            "run.duration=20s",
+            "--set",
+            "run.warm_up=5s",
+        ];
+        let of = ["--replications", "1", "--quiet", "--threads", threads, "--out", out.to_str().unwrap()];
+        let output = meshsim(&[&run[..], &asked, &of].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("where the time went, ms"), "{}", text(&output.stdout));
+        out
+    });
+    for name in ["spans.json", "chrome_trace.json", "access_log.txt", "access_log.json", "critical_path.csv"]
+    {
+        let [a, b] = [&one, &two].map(|it| std::fs::read(it.join(name)).unwrap());
+        assert!(!a.is_empty() && a == b, "{name} differs");
+    }
+    let rerun = meshsim(&["rerun", one.to_str().unwrap(), "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    // The parts around each quantile sum up to the mean latency of the requests there.
+    let rows = std::fs::read_to_string(one.join("critical_path.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = rows.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    for around in ["p50", "p99"] {
+        let of = || rows.iter().filter(|row| row[1] == around);
+        let sum: f64 = of().map(|row| row[9].parse::<f64>().unwrap()).sum();
+        let latency: f64 = of().next().unwrap()[3].parse().unwrap();
+        assert!((sum - latency).abs() < 1e-6, "{around}: {sum} of {latency} ms");
+    }
+}
+
+#[test]
+fn the_story_of_a_request_fits_the_terminal_and_sums_up() {
+    let short =
+        ["fluidos-mesh", "--set", "run.duration=20s", "--set", "run.warm_up=5s", "--quiet", "--strategy"];
+    let output = meshsim(&[&["why"], &short[..], &["s0-s1", "--slowest"]].concat());
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let too_long = told.lines().find(|line| line.chars().count() > 80 && !line.starts_with('['));
+    assert_eq!(too_long, None);
+    for part in ["where its time went", "LEAST_REQUEST: the less busy of 2", "calls s0", "[1] "] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let json = meshsim(&[&["why"], &short[..], &["s0-s1", "--slowest", "--json"]].concat());
+    let story: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let latency = story["latency_ms"].as_f64().unwrap();
+    let sum = |rows: &str, key: &str| -> f64 {
+        story[rows].as_array().unwrap().iter().map(|it| it[key].as_f64().unwrap()).sum()
+    };
+    for (rows, key) in [("parts", "ms"), ("critical_path", "took_ms")] {
+        assert!((sum(rows, key) - latency).abs() < 1e-3, "{rows}: {} of {latency}", sum(rows, key));
+    }
+    // The same one by its number.
+    let number = story["number"].to_string();
+    let again = meshsim(&[&["why"], &short[..], &["s0-s1", "--request", &number]].concat());
+    assert_eq!(text(&again.stdout), told);
+    for (asked, said) in [
+        (&["--failed"][..], "no request fails in this replication"),
+        (&["--request", "x"], "x is no number"),
+        (&["--request", "nobody:1"], "there are no users `nobody`"),
+        (&["--request", "99999999"], "there is no request 99999999"),
+        (&[], "required"),
+    ] {
+        let output = meshsim(&[&["why"], &short[..], &["all"], asked].concat());
+        assert_eq!(output.status.code(), Some(2), "{asked:?}");
+        assert!(text(&output.stderr).contains(said), "{asked:?}: {}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn the_summary_has_everything_that_is_promised() {
     let output = meshsim(&[&SHORT[..], &["--json"]].concat());

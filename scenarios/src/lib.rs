@@ -46,7 +46,8 @@
 //!
 //! # Rooms
 //! A file goes through [`document`], [`schema`] (what was typed) and [`resolve`] (what it means); work models through
-//! [`import`], measured traces through [`traces`]. [`analysis`] has the statistics of results. What is wrong is a
+//! [`import`], measured traces through [`traces`]. [`analysis`] has the statistics of results, [`lives`] what befell single
+//! requests. What is wrong is a
 //! [`problem`], with its location.
 
 pub mod analysis;
@@ -58,6 +59,7 @@ pub mod experiment;
 pub mod import;
 pub mod keys;
 pub mod library;
+pub mod lives;
 mod merge;
 pub mod origin;
 pub mod problem;

@@ -19,7 +19,10 @@ use meshsim_scenarios::experiment::compare::{self, Choice};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::replication::{self, Keep, Rows};
 use meshsim_scenarios::experiment::store::CellStore;
+use meshsim_scenarios::lives::choice::Several;
+use meshsim_scenarios::lives::{Following, Forms, START_MS};
 use meshsim_scenarios::problem::Checked;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::{Options, Trace, read};
@@ -283,6 +286,51 @@ fn spans_give_each_service_its_law() {
         .map(|it| it.service_time.as_ref().map(ServiceTime::name))
         .collect();
     assert_eq!(laws, [Some("gamma"), Some("deterministic")]);
+}
+
+/// What `run --spans` writes of the scenario with these settings, read back.
+fn spans_of_a_run(directory: &Path, scenario: &Scenario, settings: &[&str]) -> Trace {
+    let settings: Vec<Setting> = settings.iter().map(|text| Setting::parse(text).unwrap()).collect();
+    let resolved = scenario.with(&settings).unwrap().resolve(Some(0)).unwrap();
+    let forms = Forms::default();
+    let following = Following { which: Several::Sampled, count: 1_500, forms, start_ms: START_MS };
+    let told = following.follow(&resolved, 10.0, &Watch::default()).unwrap();
+    let mut folder = Folder::claim(directory, true).unwrap();
+    folder.begin().unwrap();
+    told.write(&mut folder).unwrap();
+    read(&directory.join("spans.json"), &Options { strict: true, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn spans_of_a_run_lead_back_to_the_cpu_scale_that_it_was_made_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = files(directory.path());
+    // By its requests alone: laws of self times would take the place of what the scale is of.
+    let mut trace = spans_of_a_run(directory.path(), &scenario, &["cell.cpu_scale=1.4"]);
+    assert_eq!(trace.requests.len(), 1_500);
+    trace.spans.clear();
+    let found = run(inputs(&scenario, &trace, &["cell.cpu_scale=0.5..3"]), 2).unwrap();
+    let scale = &found.parameters[0];
+    let [low, high] = scale.ci95.as_ref().unwrap().each_ref().map(|end| number(end));
+    assert!(low <= 1.4 && 1.4 <= high && high - low < 0.4, "{scale:?}");
+}
+
+#[test]
+fn spans_of_a_run_lead_back_to_the_laws_that_it_was_made_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = files(directory.path());
+    let settings = [
+        "services.front.service_time={ law = \"gamma\", mean = \"20ms\", cv = 0.4 }",
+        "services.back.service_time={ law = \"log-normal\", mean = \"8ms\", cv = 0.6 }",
+        "mesh.sidecar.inbound.request=0ms",
+        "mesh.sidecar.inbound.response=0ms",
+    ];
+    let trace = spans_of_a_run(directory.path(), &scenario, &settings);
+    let found = run(inputs(&scenario, &trace, &[]), 2).unwrap();
+    let [back, front] = [0, 1].map(|index| &found.services[index]);
+    assert_eq!((front.law, back.law), ("gamma", "log-normal"), "{:?}", found.services);
+    // Standard errors: 0.25 ms of 1,000 and 0.21 ms of 500; the sidecar's own time is in them, some 0.1 ms.
+    assert!((front.mean_ms - 20.0).abs() < 1.0 && (back.mean_ms - 8.0).abs() < 0.8, "{:?}", found.services);
 }
 
 #[test]

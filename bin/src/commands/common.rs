@@ -155,6 +155,9 @@ pub(crate) struct Detail {
     /// Also write every user request to requests.csv
     #[arg(long, requires = "out", conflicts_with_all = ["resume", "partition"])]
     pub(crate) request_log: bool,
+    /// Also say where the time of the requests around the median and the p99 went: two further runs of the first replication
+    #[arg(long, conflicts_with = "partition")]
+    pub(crate) critical_path: bool,
     /// Also show what services and pods did
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) verbose: bool,
@@ -180,7 +183,8 @@ impl ScenarioArgs {
 impl Detail {
     /// What of it changes results.
     pub(crate) fn normal_form(&self) -> Vec<String> {
-        self.request_log.then(|| "--request-log".to_owned()).into_iter().collect()
+        let named = [("--request-log", self.request_log), ("--critical-path", self.critical_path)];
+        named.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name.to_owned()).collect()
     }
 }
 
@@ -192,6 +196,11 @@ impl Output {
 }
 
 impl Running {
+    /// Those of a command that runs a single replication.
+    pub(crate) const fn of_one(seed: Option<u64>, threads: Option<u16>, quiet: bool) -> Self {
+        Self { seed, replications: None, threads, max_memory: None, quiet }
+    }
+
     /// Those of them that change results, in normal form.
     pub(crate) fn normal_form(&self) -> Vec<String> {
         let named = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]);

@@ -17,9 +17,11 @@ use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::precision::Precision;
 use meshsim_scenarios::experiment::replication::Rows;
 use meshsim_scenarios::experiment::warm_up::{Rule, WarmUp};
+use meshsim_scenarios::lives::critical_path::{self, Spent};
+use meshsim_scenarios::lives::{Following, Told};
 use meshsim_scenarios::origin::{Origin, SCENARIO};
 use meshsim_scenarios::problem::Checked;
-use meshsim_scenarios::results::files::write_comparison;
+use meshsim_scenarios::results::files::write_comparison_and;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::request_log::RequestLog;
@@ -90,7 +92,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         &plan,
         draws.as_ref(),
         &origin,
-        &Asked { decide, precision, running, output, detail, continuing, enforcement },
+        &Asked { decide, precision, spans: None, running, output, detail, continuing, enforcement },
     )
 }
 
@@ -99,6 +101,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
 pub(super) struct Asked<'a> {
     pub(super) decide: Option<Decide>,
     pub(super) precision: Option<Precision>,
+    /// Requests that are followed.
+    pub(super) spans: Option<Following>,
     pub(super) running: &'a Running,
     pub(super) output: &'a Output,
     pub(super) detail: &'a Detail,
@@ -116,7 +120,10 @@ pub(super) fn run(
     let Asked { running, output, detail, continuing, .. } = *asked;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
     let begun = begin(output, continuing, &plan.sha256, origin)?;
-    let seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
+    let mut seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
+    let ends = plan.strategies.iter().map(|it| it.description.end().as_secs_f64());
+    seconds += ends.sum::<f64>() * if detail.critical_path { critical_path::RUNS } else { 0.0 };
+    seconds += asked.spans.map_or(0.0, |it| it.simulated_seconds(&plan.strategies[0]));
     if let Some(part) = continuing.part() {
         let plans: Vec<&ComparisonPlan> =
             std::iter::once(plan).chain(draws.into_iter().flat_map(OverDraws::plans)).collect();
@@ -141,7 +148,10 @@ pub(super) fn run(
             };
             let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
             let drawn = draws.map(|draws| (draws.run_in(&begun.store, watch), draws.count()));
-            Checked::Ok(Done { plan, is_precise, outcome, decision, drawn })
+            let paths = detail.critical_path.then(|| critical_path::around(&plan, &outcome, watch));
+            let cut = || outcome.warm_ups.first().map_or(0.0, |it| it.seconds);
+            let told = asked.spans.map(|it| it.follow(&plan.strategies[0], cut(), watch));
+            Checked::Ok(Done { plan, is_precise, outcome, decision, drawn, paths, told })
         })?
         .map_err(Failure::machine)?;
     if let Some(problems) = begun.store.failure() {
@@ -160,12 +170,15 @@ struct Done {
     decision: Option<Decision>,
     /// Over draws of a calibration, of which there are so many.
     drawn: Option<(Vec<Summary>, usize)>,
+    /// Where time went, and the lives of requests, where that was asked for; nothing if it was stopped.
+    paths: Option<Option<Vec<Spent>>>,
+    told: Option<Option<Told>>,
 }
 
 /// Shows and writes what has run.
 fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<'_>) -> Outcome<Code> {
     let Asked { output, detail, .. } = *asked;
-    let Done { plan, is_precise, outcome, decision, drawn } = done;
+    let Done { plan, is_precise, outcome, decision, drawn, paths, told } = done;
     let broken = [&outcome.broken[..], &begun.store.broken()].concat();
     if outcome.replications.is_empty() {
         let kept = kept_cells(output, &begun.store);
@@ -176,9 +189,17 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
     let all_draws = drawn.as_ref().map(|(_, all)| *all);
     summary.calibration = drawn.map(|(drawn, _)| ranking_over_draws(&summary, &drawn));
     let missing = what_is_missing(&summary, all_draws, asked.decide.is_some())
-        .or_else(|| (!is_precise).then(|| "the precision is not reached yet".to_owned()));
+        .or_else(|| (!is_precise).then(|| "the precision is not reached yet".to_owned()))
+        .or_else(|| {
+            let is_stopped = matches!(paths, Some(None)) || matches!(told, Some(None));
+            is_stopped.then(|| "no request was followed".to_owned())
+        });
+    let (paths, told) = (paths.flatten(), told.flatten());
     let write = |folder: &mut Folder| {
-        write_comparison(folder, &plan, &outcome, &summary, log)?;
+        write_comparison_and(folder, &plan, &outcome, &summary, log, |folder| {
+            paths.iter().try_for_each(|paths| critical_path::write(folder, paths))?;
+            told.iter().try_for_each(|told| told.write(folder))
+        })?;
         if missing.is_none() { folder.discard_cells() } else { Ok(()) }
     };
     let written = begun.folder.as_mut().map_or(Ok(()), write);
@@ -191,7 +212,8 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
         if let Some(precision) = asked.precision.filter(|_| missing.is_none()) {
             said += &(precision.sentence(summary.run.replications) + "\n");
         }
-        print(&table::fitted(&format!("{}{tables}\n{said}", header(&summary))))?;
+        let spent = paths.as_deref().map_or_else(String::new, |paths| table::critical_paths(paths) + "\n");
+        print(&table::fitted(&format!("{}{tables}\n{spent}{said}", header(&summary))))?;
         if let Some(lines) = timeline_of_first(&plan, &outcome) {
             let begins = plan.strategies[0].begin_at;
             print(&table::fitted(&format!("\n{}", table::timeline(&lines, begins))))?;

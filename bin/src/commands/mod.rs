@@ -21,3 +21,4 @@ pub(crate) mod sweep;
 pub(crate) mod validate;
 pub(crate) mod validate_arguments;
 mod validate_suite;
+pub(crate) mod why;

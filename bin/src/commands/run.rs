@@ -4,6 +4,8 @@ use super::common::{Continuing, Detail, Enforcement, Output, Precise, Running, S
 use super::compare;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
+use meshsim_scenarios::lives::choice::Several;
+use meshsim_scenarios::lives::{Following, Forms, START_MS};
 use meshsim_scenarios::origin::SCENARIO;
 
 #[derive(clap::Args)]
@@ -21,6 +23,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["json", "precision"])]
     timeline: bool,
     #[command(flatten)]
+    spans: Spans,
+    #[command(flatten)]
     precise: Precise,
     #[command(flatten)]
     detail: Detail,
@@ -28,6 +32,42 @@ pub(crate) struct Args {
     continuing: Continuing,
     #[command(flatten)]
     enforcement: Enforcement,
+}
+
+/// Requests that are followed from hop to hop.
+#[derive(clap::Args)]
+struct Spans {
+    /// Follow so many requests of the first replication and write their spans to spans.json: OTLP, as Jaeger takes it
+    #[arg(long, value_name = "N", requires = "out", conflicts_with = "partition",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    spans: Option<u32>,
+    /// Which ones: first, sampled, slowest or failed (default: first)
+    #[arg(long, value_name = "WHICH", requires = "spans")]
+    spans_of: Option<Several>,
+    /// Also write them to chrome_trace.json, for chrome://tracing and Perfetto
+    #[arg(long, requires = "spans")]
+    chrome_trace: bool,
+    /// Also write what the proxies that they passed log, to access_log.txt and access_log.json
+    #[arg(long, requires = "spans")]
+    access_logs: bool,
+}
+
+impl Spans {
+    /// What is asked for.
+    fn following(&self) -> Option<Following> {
+        let forms = Forms { chrome_trace: self.chrome_trace, access_logs: self.access_logs };
+        let which = self.spans_of.unwrap_or_default();
+        Some(Following { which, count: self.spans? as usize, forms, start_ms: START_MS })
+    }
+
+    /// It in normal form.
+    fn normal_form(&self) -> Vec<String> {
+        let mut command = each("--spans", self.spans.map(|it| it.to_string()).as_slice());
+        command.extend(each("--spans-of", self.spans_of.map(|it| it.name().to_owned()).as_slice()));
+        command.extend(self.chrome_trace.then(|| "--chrome-trace".to_owned()));
+        command.extend(self.access_logs.then(|| "--access-logs".to_owned()));
+        command
+    }
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
@@ -45,12 +85,22 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(each("--strategy", args.strategy.as_slice()));
     command.extend(args.precise.normal_form());
     command.extend(args.timeline.then(|| "--timeline".to_owned()));
+    command.extend(args.spans.normal_form());
     command.extend(detail.normal_form());
     let origin = scenario.origin(command, &args.source.settings()?, &[])?;
     compare::run(
         &plan,
         None,
         &origin,
-        &compare::Asked { decide: None, precision, running, output, detail, continuing, enforcement },
+        &compare::Asked {
+            decide: None,
+            precision,
+            spans: args.spans.following(),
+            running,
+            output,
+            detail,
+            continuing,
+            enforcement,
+        },
     )
 }

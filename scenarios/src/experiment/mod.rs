@@ -10,6 +10,7 @@ pub mod controls;
 pub mod decide;
 pub mod estimate;
 pub mod groups;
+pub mod lives;
 pub mod memory;
 pub mod objective;
 pub mod over_draws;

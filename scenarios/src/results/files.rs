@@ -34,6 +34,21 @@ pub fn write_comparison(
     summary: &Summary,
     log: Option<&RequestLog>,
 ) -> Checked<()> {
+    write_comparison_and(folder, plan, outcome, summary, log, |_| Ok(()))
+}
+
+/// The same with files that `more` writes, before the manifest lists them all.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_comparison_and(
+    folder: &mut Folder,
+    plan: &ComparisonPlan,
+    outcome: &ComparisonOutcome,
+    summary: &Summary,
+    log: Option<&RequestLog>,
+    more: impl FnOnce(&mut Folder) -> Checked<()>,
+) -> Checked<()> {
     let of = Compared { plan, outcome };
     folder.begin()?;
     folder.write_json("summary.json", summary)?;
@@ -94,6 +109,7 @@ pub fn write_comparison(
     if plan.strategies.iter().any(|it| it.description.keeps_decisions) {
         folder.write_csv("timeline.csv", |csv| timeline::rows(csv, of))?;
     }
+    more(folder)?;
     folder.finish(&Manifest::new(plan, outcome))
 }
 

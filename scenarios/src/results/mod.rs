@@ -54,6 +54,17 @@ pub const FILES: &[(&str, &str)] = &[
     ("application_histogram.csv", "The same of each application, where there are several."),
     ("requests.csv", "Every user request and what was done for it (`--request-log`)."),
     (
+        "critical_path.csv",
+        "Where the time of the requests around the median and the p99 went, by part, hop and cluster (`--critical-path`).",
+    ),
+    ("spans.json", "Spans of chosen requests as OTLP, for Jaeger and others (`run --spans`)."),
+    ("chrome_trace.json", "The same requests for Chrome and Perfetto (`run --spans --chrome-trace`)."),
+    (
+        "access_log.txt",
+        "What the proxies that they passed write into their logs, as Istio's text (`run --spans --access-logs`).",
+    ),
+    ("access_log.json", "The same, an object a line."),
+    (
         "time_series.csv",
         "Pods, CPU, requests, latency and endpoints of each service in each cluster over time (`run.time_series`).",
     ),

@@ -138,21 +138,22 @@ const fn kind_of_fault(kind: FaultKind) -> &'static str {
     }
 }
 
-struct Names<'a> {
+/// What a time line calls things.
+pub(crate) struct Names<'a> {
     description: &'a Description,
     ids: PodIds,
 }
 
 impl<'a> Names<'a> {
-    fn of(description: &'a Description) -> Self {
+    pub(crate) fn of(description: &'a Description) -> Self {
         Self { description, ids: PodIds::new(description.clusters.len(), description.services.len()) }
     }
 
-    fn cluster(&self, cluster: ClusterId) -> String {
+    pub(crate) fn cluster(&self, cluster: ClusterId) -> String {
         self.description.clusters[cluster].name.clone()
     }
 
-    fn service(&self, service: ServiceId) -> &str {
+    pub(crate) fn service(&self, service: ServiceId) -> &str {
         &self.description.application.services[service].name
     }
 
@@ -167,14 +168,14 @@ impl<'a> Names<'a> {
     }
 
     /// A pod, as `s1-0 in edge1`.
-    fn pod(&self, pod: PodId) -> String {
+    pub(crate) fn pod(&self, pod: PodId) -> String {
         let cluster = &self.description.clusters[self.ids.cluster_of(pod)].name;
         let service = self.service(self.ids.service_of(pod));
         format!("{service}-{} in {cluster}", self.ids.ordinal_of(pod))
     }
 
     /// A proxy of a cluster.
-    fn proxy(&self, cluster: ClusterId, proxy: ProxyKind) -> String {
+    pub(crate) fn proxy(&self, cluster: ClusterId, proxy: ProxyKind) -> String {
         match proxy {
             ProxyKind::Gateway => format!("a gateway of {}", self.cluster(cluster)),
             ProxyKind::EastWest => format!("an east-west gateway of {}", self.cluster(cluster)),

@@ -84,6 +84,23 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     Some(sign * (whole(hours, 2)? * 3600 + whole(minutes, 2)? * 60))
 }
 
+/// A moment so long after 1970 (ms), as `2026-11-24T09:08:07.006Z`.
+pub(crate) fn rfc3339_ms(ms: u64) -> String {
+    let (days, of_day) = ((ms / 86_400_000) as i64, ms % 86_400_000);
+    // Hinnant, `civil_from_days`.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (seconds, millis) = (of_day / 1_000 % 60, of_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
+}
+
 /// Days of the Gregorian calendar.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -96,7 +113,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{rfc3339_us, written_us};
+    use super::{rfc3339_ms, rfc3339_us, written_us};
 
     #[test]
     fn moments_are_read() {
@@ -104,6 +121,15 @@ mod tests {
         assert_eq!(rfc3339_us("2020-11-25T21:26:18.409Z"), Some(1_606_339_578_409_000));
         assert_eq!(rfc3339_us("2020-11-25T22:26:18.409123456+01:00"), Some(1_606_339_578_409_123));
         assert_eq!(rfc3339_us("2024-02-29t23:59:59.5z"), Some(1_709_251_199_500_000));
+    }
+
+    #[test]
+    fn moments_that_are_written_are_read() {
+        for day in 0..60_000 {
+            let ms = day * 86_400_000 + 75_678_901;
+            assert_eq!(rfc3339_us(&rfc3339_ms(ms)), Some(ms * 1_000));
+        }
+        assert_eq!(rfc3339_ms(1_606_339_578_409), "2020-11-25T21:26:18.409Z");
     }
 
     #[test]
