@@ -32,7 +32,8 @@ const EXAMPLES: &str = "Examples:
   meshsim init my.toml                          a first scenario of one's own
   meshsim sweep fluidos-mesh --set links.edge1-cloud.rtt=20ms,80ms,160ms
   meshsim why fluidos-mesh --slowest            where the time of the slowest request went
-  meshsim drill edge-outage --only 'link:*'     what a cut link does to each strategy";
+  meshsim drill edge-outage --only 'link:*'     what a cut link does to each strategy
+  meshsim compare shop --report shop.html       a page that tells somebody who did not run it";
 
 #[derive(Subcommand)]
 enum Command {
@@ -50,6 +51,8 @@ enum Command {
     Merge(commands::merge::Args),
     /// Make results again and hold them against those that are there, byte by byte
     Rerun(commands::rerun::Args),
+    /// Write one page of HTML about results
+    Report(commands::report::Args),
     /// Hold a scenario against a measured trace, or a suite of them
     Validate(commands::validate_arguments::Args),
     /// Fit a scenario to a measured trace
@@ -97,6 +100,7 @@ fn exec(command: &Command) -> Outcome<Code> {
         Command::Merge(args) => commands::merge::exec(args),
         Command::Rerun(args) => commands::rerun::exec(args),
         Command::Drill(args) => commands::drill::exec(args),
+        Command::Report(args) => commands::report::exec(args),
         Command::Validate(args) => commands::validate::exec(args),
         Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Import(args) => commands::import::exec(args),

@@ -334,3 +334,51 @@ fn a_sweep_over_files_is_made_again() {
     assert!(rerun.status.success(), "{}", text(&rerun.stderr));
     assert!(text(&rerun.stdout).contains("the same bytes in all"), "{}", text(&rerun.stdout));
 }
+
+#[test]
+fn a_page_lies_among_results_and_goes_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, beside] = ["out", "beside.html"].map(|name| folder.path().join(name));
+    let report = |file: &str| ["--report", file].map(str::to_owned);
+    let with = |file: &Path| compare(&out, &report(file.to_str().unwrap()).each_ref().map(String::as_str));
+    // Under another name the next run would not know it.
+    let refused = with(&out.join("other.html"));
+    assert_eq!((refused.status.code(), out.exists()), (Some(2), false), "{}", text(&refused.stderr));
+    assert!(with(&beside).status.success());
+    let made = meshsim(&["report", out.to_str().unwrap()]);
+    assert_eq!(text(&made.stdout), format!("{}\n", out.join("report.html").display()));
+    let page = |path: &Path| std::fs::read(path).unwrap();
+    assert!(page(&out.join("report.html")) == page(&beside), "one page in two ways");
+    assert!(!listed(&out).contains(&"report.html".to_owned()));
+    // A file of somebody else is not replaced; one of the program's is.
+    let mine = folder.path().join("mine.html");
+    std::fs::write(&mine, "mine").unwrap();
+    assert_eq!(with(&mine).status.code(), Some(2));
+    assert!(compare(&out, &[]).status.success());
+    assert!(!out.join("report.html").exists(), "it was of the results before");
+    assert!(with(&beside).status.success());
+    // Without results that are kept it is the same page.
+    let before = page(&beside);
+    let command = [&["compare", "--quiet", "--report", beside.to_str().unwrap()], &SHORT[..]].concat();
+    assert!(meshsim(&command).status.success());
+    assert!(before == page(&beside));
+    let none = meshsim(&["report", folder.path().to_str().unwrap()]);
+    assert_eq!(none.status.code(), Some(2), "{}", text(&none.stderr));
+}
+
+#[test]
+fn names_are_text_on_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/report/names.toml");
+    let short = ["--quiet", "--set", "run.duration=20s", "--set", "run.warm_up=2s"];
+    let paths = ["compare", scenario.to_str().unwrap(), "--report", page.to_str().unwrap()];
+    let made = meshsim(&[&paths[..], &short].concat());
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u003cscript>alert(1)")
+    );
+    assert!(!page.contains("<script>alert") && !page.contains("<script>throw") && !page.contains("<b>names"));
+    assert_eq!(page.matches("</script").count(), 4, "the page's own scripts");
+}

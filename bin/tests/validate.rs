@@ -168,9 +168,12 @@ fn results_are_a_page_and_tables() {
     {
         assert!(out.path().join(name).is_file(), "{name}");
     }
-    let page = std::fs::read_to_string(out.path().join("validation.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 2);
-    assert!(page.contains("aria-label=\"Distribution functions") && !page.contains("http://www.w3.org/1999"));
+    let page = meshsim(&["report", out.path().to_str().unwrap()]);
+    assert!(page.status.success(), "{}", text(&page.stderr));
+    let page = std::fs::read_to_string(out.path().join("report.html")).unwrap();
+    for chart in ["distribution", "quantiles"] {
+        assert!(page.contains(&format!("data-chart=\"{chart}\"")), "{chart}");
+    }
 }
 
 /// Runs `validate --suite` in a folder with this suite and its trace.
@@ -346,11 +349,13 @@ fn groups_of_users_and_kinds_of_requests_have_figures_of_their_own() {
     let out = directory.path().join("out");
     let shown = text(&validate(&["--arrivals", "scenario", "--out", out.to_str().unwrap()]).stdout);
     assert!(shown.contains("by users and kinds of requests") && shown.contains("near, buy"), "{shown}");
-    let page = std::fs::read_to_string(out.join("validation.html")).unwrap();
-    for group in groups {
+    assert!(meshsim(&["report", out.to_str().unwrap()]).status.success());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for (index, group) in groups.iter().enumerate() {
         let name = ["users", "request"].map(|key| group[key].as_str().unwrap_or_default());
         let name = name.join(if name.contains(&"") { "" } else { ", " });
-        let row = format!("<td class=\"\">{name}</td><td class=\"\">{}</td>", group["requests"]);
-        assert_eq!(page.matches(&row).count(), 6, "{row}: {page}");
+        let figures = format!("data-from=\"validation.json#/groups/{index}/figures/");
+        let measured = page.split(&figures).skip(1).filter(|it| it[1..].starts_with("/measured/value\""));
+        assert!(page.contains(&format!("<h4>{name}, <data")) && measured.count() == 6, "{name}");
     }
 }

@@ -46,9 +46,8 @@
 //!
 //! # Rooms
 //! A file goes through [`document`], [`schema`] (what was typed) and [`resolve`] (what it means); work models through
-//! [`import`], measured traces through [`traces`]. [`analysis`] has the statistics of results, [`lives`] what befell single
-//! requests. What is wrong is a
-//! [`problem`], with its location.
+//! [`import`], measured traces through [`traces`]. [`analysis`] has the statistics of results, [`results`] their files, [`report`] the
+//! page that is made of these, [`lives`] what befell single requests. What is wrong is a [`problem`], with its location.
 
 pub mod analysis;
 pub mod calibrate;
@@ -63,6 +62,7 @@ pub mod lives;
 mod merge;
 pub mod origin;
 pub mod problem;
+pub mod report;
 pub mod resolve;
 pub mod results;
 pub mod scenario;

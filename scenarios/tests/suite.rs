@@ -139,7 +139,6 @@ fn results_do_not_hang_on_threads_and_name_no_place() {
         "ranking.csv",
         "served_over_time.csv",
         "services.csv",
-        "validation.html",
         "validation.json",
     ];
     assert_eq!(names, expected);

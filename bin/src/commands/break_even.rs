@@ -1,6 +1,7 @@
 //! `meshsim sweep --break-even`: the value at which two strategies are equally fast.
 
 use super::common::{Begun, Continuing, Output, Running, begin, kept_cells, not_whole, print};
+use super::page;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -33,7 +34,7 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
     let asked = BreakEven::new(scenario, axis, choice)?;
     let sha256 = scenario.sha256()?;
     let origin = scenario.origin(args.command, &[], &[])?;
-    let Begun { mut folder, store, .. } = begin(args.output, args.continuing, &sha256, &origin)?;
+    let Begun { mut folder, store, page, .. } = begin(args.output, args.continuing, &sha256, &origin)?;
     warnings::before_runs(&asked.plan().strategies).iter().for_each(warn);
     let found = args
         .running
@@ -61,5 +62,6 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
         print(&fitted(&format!("{}\n", report.sentence())))?;
     }
     written.map_err(Failure::machine)?;
+    page::write(page.as_ref())?;
     Ok(Code::Ok)
 }

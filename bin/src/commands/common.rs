@@ -1,5 +1,6 @@
 //! Arguments that mean the same everywhere.
 
+use super::page::{self, Page};
 use crate::diagnostics::{self, visible};
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -59,8 +60,11 @@ pub(crate) struct Output {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write into a directory that holds other files too; those of the same names are replaced
-    #[arg(long, requires = "out")]
+    #[arg(long)]
     force: bool,
+    /// Write one page of HTML about the results into this file; it loads nothing from elsewhere
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
@@ -76,7 +80,7 @@ pub(crate) struct Continuing {
     #[arg(long, requires = "out")]
     fresh: bool,
     /// Run one of several parts alone, as in 3/16: `meshsim merge` puts them together
-    #[arg(long, requires = "out", value_name = "N/OF", conflicts_with_all = ["json", "enforce"])]
+    #[arg(long, requires = "out", value_name = "N/OF", conflicts_with_all = ["json", "enforce", "report"])]
     partition: Option<Part>,
 }
 
@@ -189,9 +193,9 @@ impl Detail {
 }
 
 impl Output {
-    /// Takes the folder for the results before the run, if they are to be written.
-    pub(crate) fn prepare(&self) -> Checked<Option<Folder>> {
-        self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()
+    /// Takes the folder for the results before the run, if they or a page of them are to be written.
+    fn claim(&self) -> Checked<(Option<Folder>, Option<Page>)> {
+        page::claim(self.out.as_deref(), self.report.as_deref(), self.force)
     }
 }
 
@@ -290,6 +294,8 @@ pub(crate) struct Begun {
     pub(crate) folder: Option<Folder>,
     /// Where its cells are kept.
     pub(crate) store: CellStore,
+    /// The page that is to be made of its results.
+    pub(crate) page: Option<Page>,
     /// Whose they are.
     owner: Owner,
 }
@@ -301,11 +307,11 @@ pub(crate) fn begin(
     scenario_sha256: &str,
     origin: &Origin,
 ) -> Outcome<Begun> {
-    let mut folder = output.prepare()?;
+    let (mut folder, page) = output.claim()?;
     let owner = Owner::of(scenario_sha256);
     let store = continuing.store(folder.as_mut(), &owner)?;
     folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
-    Ok(Begun { folder, store, owner })
+    Ok(Begun { folder, store, page, owner })
 }
 
 /// Writes to standard output. Control characters other than ends of lines are shown as JSON writes them: what stands
@@ -344,7 +350,7 @@ pub(crate) fn each(name: &str, values: &[String]) -> Vec<String> {
 
 /// How the run of a part ends: with a folder for `merge`, or not whole.
 pub(crate) fn part_is_over(begun: Begun, part: Part, is_whole: bool) -> Outcome<Code> {
-    let Begun { folder, store, owner } = begun;
+    let Begun { folder, store, owner, .. } = begun;
     if let Some(problems) = store.failure() {
         return Err(Failure::machine(problems));
     }

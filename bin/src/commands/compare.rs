@@ -4,13 +4,13 @@ use super::common::{
     Begun, Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, begin, each, kept_cells,
     not_whole, part_is_over, print,
 };
+use super::page;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table;
-use meshsim_scenarios::analysis::ranking::Ranking;
 use meshsim_scenarios::analysis::summary::Summary;
-use meshsim_scenarios::analysis::verdict::{about_decision, about_objectives, ranking_over_draws, verdict};
+use meshsim_scenarios::analysis::verdict::{ranking_over_draws, sentences};
 use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::decide::{Decide, Decision};
 use meshsim_scenarios::experiment::over_draws::OverDraws;
@@ -208,7 +208,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
         print(&to_json(&summary)?)?;
     } else {
         let tables = table::comparison(&summary, detail.verbose);
-        let mut said = sentences(&summary);
+        let mut said: String = sentences(&summary).into_iter().map(|it| it + "\n").collect();
         if let Some(precision) = asked.precision.filter(|_| missing.is_none()) {
             said += &(precision.sentence(summary.run.replications) + "\n");
         }
@@ -221,6 +221,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
+    page::write(begun.page.as_ref())?;
     if let Some(missing) = missing {
         return not_whole(&broken, &(missing + &kept_cells(output, &begun.store)));
     }
@@ -241,18 +242,6 @@ fn what_is_missing(summary: &Summary, all_draws: Option<usize>, is_to_decide: bo
         return Some(format!("{} of {all} draws are finished", ranking.draws));
     }
     (is_to_decide && summary.decision.is_none()).then(|| "nothing is selected yet".to_owned())
-}
-
-/// What a comparison comes to, in sentences of a line each.
-fn sentences(summary: &Summary) -> String {
-    let several = summary.strategies.len() > 1;
-    let all = [
-        several.then(|| verdict(summary)),
-        Some(about_objectives(summary)).filter(|it| !it.is_empty()),
-        summary.decision.as_ref().map(about_decision),
-        summary.calibration.as_ref().map(Ranking::sentence),
-    ];
-    all.into_iter().flatten().map(|it| it + "\n").collect()
 }
 
 /// The time line of the first replication, if decisions are kept.

@@ -4,6 +4,7 @@ use super::common::{
     Begun, Continuing, Enforcement, Output, Running, ScenarioArgs, begin, each, kept_cells, not_whole,
     part_is_over, print,
 };
+use super::page;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -99,7 +100,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
 
 /// Shows and writes what is finished.
 fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcome<Code> {
-    let Begun { folder, store, .. } = begun;
+    let Begun { folder, store, page, .. } = begun;
     let summary = DrillSummary::new(plan, &store);
     let broken = store.broken();
     let (done, all) = (summary.finished(), plan.cell_count());
@@ -119,6 +120,7 @@ fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcom
     }
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
+    page::write(page.as_ref())?;
     if !is_whole {
         let kept = kept_cells(&args.output, &store);
         return not_whole(&broken, &format!("{done} of {all} failures and replications are tried{kept}"));

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Write into a directory that holds other files too; those of the same names are replaced
     #[arg(long)]
     force: bool,
+    /// Write one page of HTML about the results into this file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     json: bool,
@@ -60,8 +63,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let out = args.out.display().to_string();
     let given = [("--force", args.force), ("--json", args.json), ("--quiet", args.quiet)];
     let given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name.to_owned());
+    let report = args.report.iter().flat_map(|it| ["--report".to_owned(), it.display().to_string()]);
     let more: Vec<String> =
-        ["--resume".to_owned(), "--out".to_owned(), out].into_iter().chain(given).collect();
+        ["--resume".to_owned(), "--out".to_owned(), out].into_iter().chain(given).chain(report).collect();
     crate::repeat(&parts[0].about.command, &args.folders[0], &more)
 }
 

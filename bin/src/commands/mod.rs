@@ -14,6 +14,8 @@ pub(crate) mod init;
 pub(crate) mod library;
 pub(crate) mod man;
 pub(crate) mod merge;
+pub(crate) mod page;
+pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -2,6 +2,7 @@
 
 use super::break_even;
 use super::common::{Begun, begin, each, kept_cells, not_whole, part_is_over, print};
+use super::page::{self, Page};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", requires = "combine")]
     points: Option<usize>,
     /// Say how many runs there are and about how long they take, from a sample, and run none
-    #[arg(long, conflicts_with_all = ["out", "json", "break_even"])]
+    #[arg(long, conflicts_with_all = ["out", "report", "json", "break_even"])]
     dry_run: bool,
     /// Look for the value of one parameter, a range as in =5ms..300ms, at which two strategies are equally fast
     #[arg(long, value_name = "NAME,NAME", conflicts_with_all = ["strategy", "baseline", "combine", "points", "partition", "enforce"])]
@@ -100,7 +101,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         let is_whole = args.running.watch(seconds, |watch| sweep.run_part(&begun.store, part, watch))?;
         return part_is_over(begun, part, is_whole);
     }
-    let Begun { folder, store, .. } = begun;
+    let Begun { folder, store, page, .. } = begun;
     let files = folder.map(|folder| SweepFiles::new(folder, &sweep));
     warned.say();
     let keep = |point: &Point| files.iter().for_each(|files| files.keep(point));
@@ -108,7 +109,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if let Some(problems) = store.failure() {
         return Err(Failure::machine(problems));
     }
-    report(args, &sweep, &store, files, &sha256)
+    report(args, &sweep, &store, (files, page.as_ref()), &sha256)
 }
 
 impl Args {
@@ -183,7 +184,7 @@ fn report(
     args: &Args,
     sweep: &Sweep,
     store: &CellStore,
-    files: Option<SweepFiles<'_>>,
+    (files, page): (Option<SweepFiles<'_>>, Option<&Page>),
     sha256: &str,
 ) -> Outcome<Code> {
     let mut shown = Shown { json: args.output.json, ..Shown::default() };
@@ -206,6 +207,7 @@ fn report(
     said?;
     print(&shown.end(sweep))?;
     written.map_err(Failure::machine)?;
+    page::write(page)?;
     if shown.count < sweep.points.len() {
         let all = sweep.points.len();
         let kept = kept_cells(&args.output, store);
@@ -241,7 +243,7 @@ impl Shown {
                 let means = summary.strategies.iter().map(Mean::of).collect();
                 self.means.push(PointMeans { values: point.values.clone(), means });
             }
-            let name = name(sweep, point);
+            let name = sweep.name_of(point);
             self.best.add(&name, summary);
             return Ok(fitted(&lines(&name, summary)));
         }
@@ -356,12 +358,6 @@ impl Warned {
             }
         }
     }
-}
-
-/// A point's settings as its name.
-fn name(sweep: &Sweep, point: &Point) -> String {
-    let settings = sweep.axes.iter().zip(&point.values);
-    settings.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
 }
 
 /// A point's name, and a line per strategy: the mean, and the difference to the baseline.

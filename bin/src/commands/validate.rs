@@ -1,6 +1,7 @@
 //! `meshsim validate`: a scenario against a measured trace, or a suite of them.
 
 use super::common::{interrupted, print, trace_warm_up};
+use super::page;
 use super::validate_arguments::{Args, ArrivalsArgument};
 use super::validate_suite;
 use crate::diagnostics::warn;
@@ -32,7 +33,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     of_no_suite(args)?;
     let tolerances = tolerances(&args.tolerance)?;
     let mut plan = args.running.plan_of_one(&scenario(args)?, args.strategy.as_deref())?;
-    let mut folder = args.prepare()?;
+    let (mut folder, page) = args.prepare()?;
     let measurement = measurement(args, &mut plan)?;
     has_all(&measurement.keys(), &tolerances)?;
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
@@ -46,6 +47,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     print(&text)?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
+    page::write(page.as_ref())?;
     Ok(if did_not_hold(&validation.checks) { Code::Failed } else { Code::Ok })
 }
 

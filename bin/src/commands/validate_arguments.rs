@@ -1,9 +1,10 @@
 //! What `meshsim validate` is told.
 
 use super::common::Running;
+use super::page::{self, Page};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use meshsim_scenarios::problem::{Checked, Problem};
+use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
@@ -59,9 +60,12 @@ pub(crate) struct Args {
     /// Only this configuration of the suite (may be given several times)
     #[arg(long, value_name = "NAME")]
     pub(super) only: Vec<String>,
-    /// Write result files and a page with figures into this directory
+    /// Write result files into this directory
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Write one page of HTML about the results into this file; it loads nothing from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
@@ -87,13 +91,10 @@ pub(super) enum ArrivalsArgument {
 
 impl Args {
     /// Takes the folder for the results before the run, if they are to be written.
-    pub(super) fn prepare(&self) -> Checked<Option<Folder>> {
-        if self.force && self.out.is_none() && self.markdown.is_none() {
-            let problem = Problem::new("--force says how to write, and nothing is to be written");
-            return Err(problem.help("give --out or, with a suite, --markdown, or leave it out").into());
-        }
-        let folder = self.out.as_deref().map(|path| Folder::claim(path, self.force)).transpose()?;
+    pub(super) fn prepare(&self) -> Checked<(Option<Folder>, Option<Page>)> {
+        let force = self.force && (self.out.is_some() || self.report.is_some() || self.markdown.is_none());
+        let (folder, page) = page::claim(self.out.as_deref(), self.report.as_deref(), force)?;
         folder.iter().try_for_each(Folder::holds_no_cells)?;
-        Ok(folder)
+        Ok((folder, page))
     }
 }

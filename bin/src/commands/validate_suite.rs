@@ -1,6 +1,7 @@
 //! `meshsim validate --suite`: every configuration of a suite against its measurement.
 
 use super::common::{interrupted, print};
+use super::page;
 use super::validate_arguments::Args;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
@@ -16,8 +17,9 @@ use meshsim_scenarios::validate::suite::run::Report;
 
 pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     let suite = Suite::open(suite)?.only(&args.only)?;
-    let mut folder = args.prepare()?;
-    let mut page = args.markdown.as_deref().map(|file| MarkdownPage::claim(file, args.force)).transpose()?;
+    let (mut folder, page) = args.prepare()?;
+    let mut markdown =
+        args.markdown.as_deref().map(|file| MarkdownPage::claim(file, args.force)).transpose()?;
     let traces = args.traces.clone().unwrap_or_else(|| suite.folder.clone());
     if args.traces.is_some() && !traces.is_dir() {
         let problem = Problem::new(format!("there is no folder `{}`", traces.display()));
@@ -30,10 +32,11 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     if report.configurations.is_empty() {
         return interrupted("no configuration was finished, nothing is kept");
     }
-    let written = write(folder.as_mut(), page.as_mut(), &report);
+    let written = write(folder.as_mut(), markdown.as_mut(), &report);
     print(&if args.json { to_json(&report)? } else { fitted(&validation_table::suite(&report)) })?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
+    page::write(page.as_ref())?;
     if report.interrupted {
         let kept =
             format!("the results are those of {} finished configurations", report.configurations.len());
@@ -42,7 +45,7 @@ pub(super) fn exec(args: &Args, suite: &str) -> Outcome<Code> {
     Ok(if report.holds() { Code::Ok } else { Code::Failed })
 }
 
-fn write(folder: Option<&mut Folder>, page: Option<&mut MarkdownPage>, report: &Report) -> Checked<()> {
+fn write(folder: Option<&mut Folder>, markdown: Option<&mut MarkdownPage>, report: &Report) -> Checked<()> {
     folder.map_or(Ok(()), |folder| report::write_suite(folder, report))?;
-    page.map_or(Ok(()), |page| page.write(report))
+    markdown.map_or(Ok(()), |markdown| markdown.write(report))
 }

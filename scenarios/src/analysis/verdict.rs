@@ -31,9 +31,21 @@ pub fn verdict(summary: &Summary) -> String {
     sentences.join("\n")
 }
 
-/// Which strategy was selected, and what it took.
+/// All that a comparison comes to, in sentences.
 #[must_use]
-pub fn about_decision(decision: &Decision) -> String {
+pub fn sentences(summary: &Summary) -> Vec<String> {
+    let several = summary.strategies.len() > 1;
+    let all = [
+        several.then(|| verdict(summary)),
+        Some(about_objectives(summary)),
+        summary.decision.as_ref().map(about_decision),
+        summary.calibration.as_ref().map(Ranking::sentence),
+    ];
+    all.iter().flatten().flat_map(|it| it.lines()).map(str::to_owned).collect()
+}
+
+/// Which strategy was selected, and what it took.
+fn about_decision(decision: &Decision) -> String {
     let most = decision.replications.values().max().copied().unwrap_or(0);
     let taken: u32 = decision.replications.values().sum();
     let equal = most as usize * decision.replications.len();

@@ -45,6 +45,13 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// A point's settings as its name.
+    #[must_use]
+    pub fn name_of(&self, point: &Point) -> String {
+        let settings = self.axes.iter().zip(&point.values);
+        settings.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
+    }
+
     /// Resolves every point, so that a mistake is found before anything runs, and tells `look` of each one's comparison,
     /// which is forgotten then.
     ///

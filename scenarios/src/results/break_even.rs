@@ -96,6 +96,8 @@ impl Report {
 struct Manifest<'a> {
     scenario_sha256: &'a str,
     seed: u64,
+    /// What it comes to, in sentences.
+    conclusion: [String; 1],
 }
 
 /// Writes what was found, and the manifest with the hash of the scenario before its axis changes it.
@@ -123,6 +125,6 @@ pub fn write_break_even(
         Ok(())
     })?;
     let seed = asked.plan().strategies[0].description.seed;
-    folder.finish(&Manifest { scenario_sha256, seed })?;
+    folder.finish(&Manifest { scenario_sha256, seed, conclusion: [report.sentence()] })?;
     folder.discard_cells()
 }

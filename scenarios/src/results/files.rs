@@ -12,6 +12,7 @@ use super::traffic;
 use crate::analysis::figure::{Dimension, Row};
 use crate::analysis::summary::{Strategy, Summary, UserGroup};
 use crate::analysis::value::Value;
+use crate::analysis::verdict::sentences;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::problem::Checked;
 use meshsim_core::stats::Histogram;
@@ -110,7 +111,7 @@ pub fn write_comparison_and(
         folder.write_csv("timeline.csv", |csv| timeline::rows(csv, of))?;
     }
     more(folder)?;
-    folder.finish(&Manifest::new(plan, outcome))
+    folder.finish(&Manifest::new(plan, outcome, summary))
 }
 
 #[derive(Serialize)]
@@ -118,6 +119,8 @@ struct Manifest<'a> {
     scenario_sha256: &'a str,
     seed: u64,
     interrupted: bool,
+    /// What it comes to, in sentences.
+    conclusion: Vec<String>,
     cells: Vec<Cell<'a>>,
 }
 
@@ -130,7 +133,7 @@ struct Cell<'a> {
 }
 
 impl<'a> Manifest<'a> {
-    fn new(plan: &'a ComparisonPlan, outcome: &'a ComparisonOutcome) -> Self {
+    fn new(plan: &'a ComparisonPlan, outcome: &'a ComparisonOutcome, summary: &Summary) -> Self {
         let cells = outcome.replications.iter().flat_map(|(replication, figures)| {
             plan.strategies.iter().zip(figures).map(|(it, figures)| Cell {
                 strategy: &it.strategy,
@@ -143,6 +146,7 @@ impl<'a> Manifest<'a> {
             scenario_sha256: &plan.sha256,
             seed: plan.strategies[0].description.seed,
             interrupted: outcome.interrupted,
+            conclusion: sentences(summary),
             cells: cells.collect(),
         }
     }

@@ -33,6 +33,9 @@ pub const MARKER: &str = ".meshsim";
 /// The name of the file of finished cells.
 pub const CELLS: &str = "cells";
 
+/// The page that is made of the results and lies among them (`meshsim report`): of no run, so no manifest lists it.
+pub const PAGE: &str = "report.html";
+
 /// The first line of a marker; the names of the files follow, a line each.
 const FIRST_LINE: &str = "A folder of meshsim. Its files, which the next run in it replaces:\n";
 
@@ -145,7 +148,7 @@ impl Folder {
         let mut known = marker.clone().unwrap_or_default();
         if marker.is_some() {
             known.extend(read_manifest(&path.join(MANIFEST)));
-            known.extend([MARKER, MANIFEST, CELLS].map(str::to_owned));
+            known.extend([MARKER, MANIFEST, CELLS, PAGE].map(str::to_owned));
         }
         let is_known = |name: &OsString| {
             let Some(name) = name.to_str() else { return false };

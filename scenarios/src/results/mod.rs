@@ -108,4 +108,5 @@ pub const FILES: &[(&str, &str)] = &[
         "manifest.json",
         "Written last: the command in normal form, settings, version, seed, hashes, and the list of all files. `meshsim rerun DIR` goes by it.",
     ),
+    ("report.html", "The page that `meshsim report DIR` makes of the others; no manifest lists it."),
 ];

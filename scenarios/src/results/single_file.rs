@@ -56,7 +56,9 @@ fn begins_with(path: &Path, beginning: &str) -> std::io::Result<bool> {
     Ok(bytes == beginning.as_bytes())
 }
 
-pub(crate) fn directory_of(path: &Path) -> &Path {
+/// The directory that a file lies in.
+#[must_use]
+pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -8,6 +8,7 @@
 use super::csv::Csv;
 use super::files::{metric_columns, metric_rows};
 use super::folder::Folder;
+use crate::analysis::best_of_points::BestOfPoints;
 use crate::analysis::summary::Summary;
 use crate::experiment::axes::{Axis, BaseValue};
 use crate::experiment::sweep::{Point, Sweep};
@@ -60,12 +61,17 @@ impl<'a> SweepFiles<'a> {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let mut count = 0;
+        let (mut count, mut best) = (0, BestOfPoints::default());
         folder.write_csv(TABLE, |csv| {
             head(csv, self.sweep)?;
-            points.inspect(|_| count += 1).try_for_each(|point| rows(csv, self.sweep, &point))
+            let mut counted = points.inspect(|point| {
+                count += 1;
+                best.add(&self.sweep.name_of(point), &point.summary);
+            });
+            counted.try_for_each(|point| rows(csv, self.sweep, &point))
         })?;
-        folder.finish(&Manifest::new(self.sweep, count, scenario_sha256))?;
+        let conclusion = best.sentence();
+        folder.finish(&Manifest::new(self.sweep, count, &conclusion, scenario_sha256))?;
         if count < self.sweep.points.len() { Ok(()) } else { folder.discard_cells() }
     }
 }
@@ -161,6 +167,8 @@ struct Manifest<'a> {
     strategies: &'a [String],
     points: usize,
     finished_points: usize,
+    /// What it comes to, in sentences.
+    conclusion: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -170,7 +178,7 @@ struct ListedAxis<'a> {
 }
 
 impl<'a> Manifest<'a> {
-    fn new(sweep: &'a Sweep, finished_points: usize, scenario_sha256: &'a str) -> Self {
+    fn new(sweep: &'a Sweep, finished_points: usize, conclusion: &'a str, scenario_sha256: &'a str) -> Self {
         let (strategies, seed) = sweep.strategies();
         let axes = sweep.axes.iter().map(|axis| ListedAxis { path: &axis.path, values: &axis.values });
         Self {
@@ -181,6 +189,7 @@ impl<'a> Manifest<'a> {
             strategies,
             points: sweep.points.len(),
             finished_points,
+            conclusion: conclusion.lines().collect(),
         }
     }
 }

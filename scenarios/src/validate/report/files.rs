@@ -1,8 +1,8 @@
-//! Result files of a validation and of a suite: JSON, tidy CSVs and a page.
+//! Result files of a validation and of a suite: JSON and tidy CSVs.
 
 use super::markdown;
-use super::page;
 use super::svg::distribution;
+use super::texts;
 use crate::problem::{Checked, Problem};
 use crate::results::csv::{Csv, finite};
 use crate::results::folder::Folder;
@@ -17,15 +17,15 @@ use std::path::{Path, PathBuf};
 /// Steps of a distribution function, and orders of quantiles, in a file.
 const STEPS: usize = 500;
 
-/// Writes one validation: `validation.json`, `figures.csv`, `cdf.csv`, `qq.csv`, `services.csv`,
-/// `served_over_time.csv` and `validation.html`; `manifest.json` last.
+/// Writes one validation: `validation.json`, `figures.csv`, `cdf.csv`, `qq.csv`, `services.csv` and
+/// `served_over_time.csv`; `manifest.json` last.
 ///
 /// # Errors
 /// If a file cannot be written.
 pub fn write_one(folder: &mut Folder, validation: &Validation) -> Checked<()> {
-    begin(folder, validation, &page::of_one(validation))?;
+    begin(folder, validation)?;
     write_tables(folder, &[(validation.strategy.as_str(), validation)])?;
-    folder.finish(&About { interrupted: false })
+    folder.finish(&About { interrupted: false, conclusion: Vec::new() })
 }
 
 /// Writes a suite: the files of [`write_one`] with a column `configuration`, and `ranking.csv`.
@@ -33,7 +33,7 @@ pub fn write_one(folder: &mut Folder, validation: &Validation) -> Checked<()> {
 /// # Errors
 /// If a file cannot be written.
 pub fn write_suite(folder: &mut Folder, report: &Report) -> Checked<()> {
-    begin(folder, report, &page::of_suite(report))?;
+    begin(folder, report)?;
     let named: Vec<(&str, &Validation)> =
         report.configurations.iter().map(|it| (it.name.as_str(), &it.validation)).collect();
     write_tables(folder, &named)?;
@@ -55,13 +55,16 @@ pub fn write_suite(folder: &mut Folder, report: &Report) -> Checked<()> {
         }
         Ok(())
     })?;
-    folder.finish(&About { interrupted: report.interrupted })
+    folder.finish(&About { interrupted: report.interrupted, conclusion: texts::conclusions(report) })
 }
 
 /// What a manifest says beside the files.
 #[derive(Serialize)]
 struct About {
     interrupted: bool,
+    /// What it comes to, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conclusion: Vec<String>,
 }
 
 /// A page of Markdown that a suite is written to, and the folder of its figures.
@@ -105,14 +108,13 @@ impl MarkdownPage {
             }
         }
         write_text(&self.file, &markdown::of_suite(report, &self.stem))?;
-        self.figures.finish(&About { interrupted: report.interrupted })
+        self.figures.finish(&About { interrupted: report.interrupted, conclusion: Vec::new() })
     }
 }
 
-fn begin(folder: &mut Folder, result: &impl Serialize, page: &str) -> Checked<()> {
+fn begin(folder: &mut Folder, result: &impl Serialize) -> Checked<()> {
     folder.begin()?;
-    folder.write_json("validation.json", result)?;
-    folder.write("validation.html", |file| file.write_all(page.as_bytes()))
+    folder.write_json("validation.json", result)
 }
 
 fn write_tables(folder: &mut Folder, all: &[(&str, &Validation)]) -> Checked<()> {
@@ -193,7 +195,7 @@ fn figure_row(csv: &mut Csv<'_>, name: &str, validation: &Validation, row: &Row)
         Unit::Distance => "distance",
     };
     let check = validation.checks.iter().find(|check| check.figure == row.figure);
-    let verdict = check.map_or("", |check| super::texts::verdict(check.verdict));
+    let verdict = check.map_or("", |check| texts::verdict(check.verdict));
     let texts = [
         row.measured.value_text(),
         row.measured.low(),

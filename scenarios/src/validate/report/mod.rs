@@ -1,8 +1,7 @@
-//! What a validation leaves behind: result files, a page with figures, a page of Markdown.
+//! What a validation leaves behind: result files, and a page of Markdown (that of HTML is `crate::report`'s).
 
 mod files;
 mod markdown;
-mod page;
 mod svg;
 pub mod texts;
 

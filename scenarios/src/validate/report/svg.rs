@@ -1,4 +1,4 @@
-//! Figures as SVG: two distribution functions, and their quantiles against each other.
+//! Figures of a page of Markdown, as SVG: two distribution functions.
 //!
 //! Each stands alone: it loads nothing, follows the reader's light or dark scheme, and says in words
 //! what it shows.
@@ -51,51 +51,6 @@ pub(super) fn distribution(name: &str, measured: &[f64], simulated: &[f64]) -> S
         line(&mut svg, class, points);
     }
     legend(&mut svg);
-    svg + "</svg>\n"
-}
-
-/// Quantiles of equal order against each other: on the diagonal the distributions are the same.
-pub(super) fn quantiles(name: &str, measured: &[f64], simulated: &[f64]) -> String {
-    let right = at(measured, 0.995).max(at(simulated, 0.995)).max(1e-3);
-    let x = Axis::new(right, LEFT, WIDTH - RIGHT);
-    let y = Axis::new(right, HEIGHT - BOTTOM, TOP);
-    let words = format!(
-        "Quantiles of {name}, simulated over measured. On the diagonal they are equal; at 90 % {:.0} ms are simulated where {:.0} ms were \
-         measured.",
-        at(simulated, 0.9),
-        at(measured, 0.9)
-    );
-    let mut svg = begin(&words);
-    grid(&mut svg, &x, &y, "measured latency [ms]", "simulated [ms]");
-    let _ = write!(
-        svg,
-        "<line class=\"even\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
-        x.position(0.0),
-        y.position(0.0),
-        x.position(right),
-        y.position(right)
-    );
-    for k in 1..100 {
-        let share = f64::from(k) / 100.0;
-        let (over, up) = (at(measured, share), at(simulated, share));
-        let _ = write!(
-            svg,
-            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\"/>",
-            x.position(over),
-            y.position(up)
-        );
-    }
-    for share in [0.5, 0.9, 0.95, 0.99] {
-        let (over, up) = (x.position(at(measured, share)), y.position(at(simulated, share)));
-        let _ = write!(
-            svg,
-            "<circle class=\"dot\" cx=\"{over:.1}\" cy=\"{up:.1}\" r=\"4.5\"/><text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" \
-             text-anchor=\"end\">p{:.0}</text>",
-            over - 8.0,
-            up - 6.0,
-            share * 100.0
-        );
-    }
     svg + "</svg>\n"
 }
 
@@ -202,7 +157,7 @@ fn number(value: f64) -> String {
 }
 
 /// A text as XML and HTML have it.
-pub(super) fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -225,6 +180,6 @@ mod tests {
         assert!(svg.contains("a &lt;b&gt; &amp; &quot;c&quot;") && svg.contains("median 50 ms"), "{svg}");
         assert_eq!(svg.matches("<polyline").count(), 2);
         // An empty side is a figure too.
-        assert!(quantiles("none", &[], &sorted).ends_with("</svg>\n"));
+        assert!(distribution("none", &[], &sorted).ends_with("</svg>\n"));
     }
 }

@@ -1,0 +1,81 @@
+"use strict";
+// Draws the charts when they come into view, in the colours of the page, and lists its sections.
+(() => {
+  // Lists of rows name their columns once.
+  const rows = (columns, list) => list.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])));
+  const charts = JSON.parse(document.getElementById("charts").textContent,
+    (_, value) => Array.isArray(value?.columns) && Array.isArray(value.rows) ? rows(value.columns, value.rows) : value);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const views = new Map();
+
+  // Okabe and Ito's colours, which the colour-blind tell apart, on a light and on a dark ground.
+  const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#8a6d00", "#2f9bd6", "#6b6b6b", "#7a3b00"];
+  const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#8ab8ff", "#b8b8b8", "#d9a066"];
+
+  function config(width) {
+    const style = getComputedStyle(document.documentElement);
+    const [ink, soft, edge, low, high] = ["ink", "soft", "edge", "low", "high"].map((it) => style.getPropertyValue("--" + it).trim());
+    const colours = dark.matches ? bright : light;
+    return {
+      aria: false,
+      background: "transparent",
+      padding: { left: 5, top: 5, right: 16, bottom: 5 },
+      font: "system-ui, sans-serif",
+      mark: { color: colours[0], tooltip: false },
+      rule: { color: soft }, tick: { color: colours[1] },
+      text: { color: ink, fontSize: 11.5 },
+      view: { stroke: null },
+      axis: { labelColor: soft, titleColor: ink, gridColor: edge, domainColor: soft, tickColor: soft, labelFontSize: 11.5, titleFontSize: 12, titleFontWeight: 500, labelOverlap: true, labelSeparation: 4, labelFlush: false },
+      legend: { labelColor: ink, titleColor: ink, orient: "bottom", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, symbolStrokeWidth: 2, labelLimit: 220, columns: Math.max(1, Math.floor(width / 115)) },
+      range: {
+        category: colours, ramp: [low, high], heatmap: [low, high],
+        symbol: ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "stroke"],
+      },
+      style: { "in-cell": { fill: ink, fontSize: 11.5 } },
+    };
+  }
+
+  function draw(box) {
+    const variants = charts[box.dataset.chart];
+    const width = box.clientWidth;
+    // On a phone names leave room for what they name.
+    const spec = JSON.parse(JSON.stringify(variants[Number(box.dataset.variant || 0)].spec),
+      (key, value) => key === "labelLimit" ? Math.min(value, width * 0.3) : value);
+    views.get(box)?.finalize();
+    const compiled = vegaLite.compile(spec, { config: config(width) }).spec;
+    const view = new vega.View(vega.parse(compiled), { renderer: "svg", container: box, hover: true });
+    views.set(box, view);
+    return view.runAsync().then(() => {
+      // The box says in words what is in it.
+      box.setAttribute("role", "img");
+      box.removeAttribute("aria-roledescription");
+      box.querySelector("svg")?.setAttribute("aria-hidden", "true");
+      box.dataset.drawn = box.dataset.variant || "0";
+    });
+  }
+
+  const boxes = [...document.querySelectorAll("[data-chart]")];
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) { seen.unobserve(target); draw(target); }
+    }
+  }, { rootMargin: "600px" });
+  boxes.forEach((box) => seen.observe(box));
+  addEventListener("beforeprint", () => boxes.filter((box) => !views.has(box)).forEach(draw));
+  dark.addEventListener("change", () => [...views.keys()].forEach(draw));
+
+  for (const select of document.querySelectorAll("[data-picks]")) {
+    const box = document.querySelector(`[data-chart="${select.dataset.picks}"]`);
+    select.addEventListener("change", () => { box.dataset.variant = select.value; draw(box); });
+  }
+
+  const ways = document.getElementById("ways");
+  for (const section of document.querySelectorAll("main section[id]")) {
+    const link = document.createElement("a");
+    link.href = "#" + section.id;
+    link.textContent = section.querySelector("h2").textContent;
+    const item = document.createElement("li");
+    item.append(link);
+    ways.append(item);
+  }
+})();
