@@ -9,6 +9,7 @@ mod support;
 
 use meshsim_core::SimDuration;
 use meshsim_models::envoy::load_balancer::slow_start::SlowStart;
+use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::faults::outage::{Component, Outage};
 use meshsim_models::faults::pod::{FaultKind, PodFault};
 use meshsim_models::faults::repeated::{Renewal, RepeatedFault, Repeats};
@@ -506,6 +507,26 @@ fn proxies_of_another_cluster_are_told_a_link_delay_later() {
     all_are(&between(&record, 0, 5_085), "200");
     all_are(&between(&record, 5_086, 10_085), "503 UH");
     all_are(&between(&record, 10_086, 19_000), "200");
+}
+
+/// What is told over a link that is cut gets through at TCP's next try: that a pod is not ready, told after a second of nine, at 13 s;
+/// that it is again, told at its seventh, would be there at 9 s by itself. The last that is heard of the pod is the last
+/// that was told.
+#[test]
+fn news_over_a_link_that_is_cut_do_not_overtake_each_other() {
+    let mut world = free_world(&[0], &[], &[(0, CLOUD, 2)], every_ms(100.0), 30);
+    world.services[ServiceId(0)] = with_outlier_detection();
+    world.faults = vec![seen(fault(0, CLOUD, 2_000, Some(8_000), FaultKind::Unready))];
+    world.link_faults = vec![LinkFault {
+        link: 0,
+        toward: None,
+        kind: LinkFaultKind::Blackhole,
+        begins: at_ms(1_000),
+        ends: Some(at_ms(9_000)),
+    }];
+    let record = run(&world, 0);
+    let of_pods = record.served_between(CLOUD, at_ms(15_000), at_ms(30_000));
+    assert!(of_pods.iter().all(|&served| served > 30), "{of_pods:?}");
 }
 
 #[test]

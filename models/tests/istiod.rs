@@ -284,6 +284,28 @@ fn connections_age() {
     assert!((9..=12).contains(&pushes(&record, CLOUD).len()));
 }
 
+/// Connections that age while older pushes are on their way: what a proxy is sent before it gets what it connected for does not
+/// count as that, and each push reaches its last proxy.
+#[test]
+fn every_push_reaches_its_last_proxy_whatever_was_on_its_way() {
+    let mut description = world(40);
+    description.populations[0].arrivals = Arrivals::Constant { per_second: 10.0 };
+    for half_seconds in 2..60 {
+        change(&mut description, half_seconds * 500, 1 + (half_seconds % 2) as u32);
+    }
+    let times = IstiodSettings { max_connection_age: SimDuration::from_secs(5), ..quick() };
+    description.istiod = Some(IstiodSettings { full_push: SimDuration::from_secs(1), ..times });
+    let record = run(&description, 0);
+    let of = |cause| {
+        record.control[EDGE].pushes.iter().filter(move |it| matches!(it.cause, PushCause::News(_)) == cause)
+    };
+    assert!(of(true).count() > 50 && of(false).count() > 25, "changes, and connections that are old");
+    // The last take a second, of four at a time, for what has come up meanwhile.
+    for push in [true, false].into_iter().flat_map(of).filter(|it| it.prepared < at_ms(30_000)) {
+        assert!(push.reached.is_some_and(|at| at > push.changed), "{push:?}");
+    }
+}
+
 /// What istiod does takes CPU: a push to four proxies, and what these take at rest.
 #[test]
 fn the_cpu_of_an_istiod_is_that_of_its_pushes_and_proxies() {

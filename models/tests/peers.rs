@@ -423,6 +423,47 @@ fn a_fault_of_an_offloaded_pod_is_known_at_home() {
     assert_eq!(gone, [0]);
 }
 
+/// The first of two nodes of the provider is drained. Before 1.27 its pod is made anew there, and the consumer makes none; from then
+/// on the consumer's Deployment makes another one, beside which the old one keeps its core of the slice until the
+/// Deployment goes.
+#[test]
+fn a_pod_whose_node_is_drained_is_made_anew_by_its_provider_or_by_its_consumer() {
+    let drained = |version, cores: u64| {
+        let mut description = world(PodOffloadingStrategy::Remote, 150);
+        let node = description.clusters[EDGE].nodes[0].clone();
+        description.clusters[EDGE].nodes = vec![node; 2];
+        description.kubernetes.controller.version = KubernetesVersion::new(version);
+        liqo(&mut description).peerings[0].granted.set(Resource::CPU, cores * 1_000);
+        description.outages = vec![outage(Component::Drain { cluster: EDGE, node: 0 }, 30_000, None)];
+        description
+    };
+    let counts = |record: &Record, cluster| {
+        ["created", "deleted", "ended", "refused", "ready"].map(|name| times(record, cluster, name).len())
+    };
+    let before = run(&drained(26, 2), 0);
+    assert_eq!(counts(&before, EDGE), [3, 1, 1, 0, 3]);
+    assert_eq!(counts(&before, CLOUD)[..4], [2, 0, 0, 0]);
+    let roomy = run(&drained(27, 3), 0);
+    assert_eq!(counts(&roomy, EDGE), [3, 1, 1, 0, 3]);
+    assert_eq!(counts(&roomy, CLOUD)[..4], [3, 0, 1, 0]);
+    // What is told of the end crosses the link, and so does what is asked for then; the pod ends when its kubelet has looked.
+    let at = |record, cluster, name, number: usize| times(record, cluster, name)[number];
+    let ended = at(&roomy, EDGE, "ended", 0);
+    let told = at(&roomy, CLOUD, "ended", 0);
+    assert!((ended + 80..ended + 82).contains(&told), "{ended} {told}");
+    assert_eq!(at(&roomy, CLOUD, "created", 2), told);
+    assert_eq!(at(&before, EDGE, "created", 2), at(&before, EDGE, "ended", 0));
+    // No core is left for it, until its Deployment goes and comes again.
+    let mut full = drained(35, 2);
+    let record = run(&full, 0);
+    assert_eq!((counts(&record, EDGE)[0], counts(&record, CLOUD)[3]), (2, 1));
+    let change = |ms, kind| Change { at: at_ms(ms), service: ServiceId(0), cluster: CLOUD, kind };
+    full.kubernetes.changes =
+        vec![change(60_000, ChangeKind::Remove), change(100_000, ChangeKind::Offload(2))];
+    let record = run(&full, 0);
+    assert_eq!(times(&record, EDGE, "created").iter().filter(|at| **at >= 100_000).count(), 2);
+}
+
 /// A drain is asked of the API server.
 #[test]
 fn nobody_drains_without_an_api_server() {

@@ -9,6 +9,8 @@
 //! # Assumptions
 //! - A request enters the link's queue as a whole when it is sent, and its further rounds are time after that.
 //! - Only a response's last round has the random part of the link's delay, and what a loss costs.
+//! - What is told waits for the oldest that has not got through a cut link, as on one connection: up to two minutes after a long cut,
+//!   where client-go closes a connection that has been silent for 45 s and lists anew.
 //! - Within a cluster a server knows at once that its client has given up.
 //!   A request that is under way then reaches its pod all the same.
 //! - An answer between clusters whose last round has not left dies with its pod; what is under way does not.
@@ -32,6 +34,7 @@ use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER, stream_bytes};
 use crate::network::retransmission::{Fate, of_segment};
 use crate::network::tcp::{Loss, further_rounds_of_request};
 use crate::network::ways::NextHop;
+use crate::sparse_table::SparseTable;
 use crate::telemetry::link_traffic::LinkUse;
 use crate::telemetry::trace::{Lane, Part, Rule};
 use crate::telemetry::traffic_matrix::{Direction, Traffic};
@@ -51,8 +54,8 @@ const ENDPOINT_UPDATE_BYTES: u32 = 1_500;
 pub struct Network {
     /// By their ports (`network/ways`).
     links: Vec<Link>,
-    /// When the last of what two sides of a peering tell each other arrives, by port: it is one stream.
-    orders_arrive: Vec<SimTime>,
+    /// When the last of what control planes tell another cluster arrives, by that and by [`stream_of`].
+    streams: SparseTable<ClusterId, [SimTime; 3]>,
     gateways: Gateways,
     /// What crosses the cluster; the dispatcher takes out what has arrived.
     pub(super) crossings: Slab<Crossing>,
@@ -65,7 +68,7 @@ impl Network {
     pub(super) fn new(here: ClusterId, topology: &Topology, room: usize) -> Self {
         Self {
             links: vec![Link::default(); topology.ways.ports(here).len()],
-            orders_arrive: vec![SimTime::ZERO; topology.ways.ports(here).len()],
+            streams: SparseTable::new(),
             gateways: Gateways::new(here, topology),
             crossings: Slab::with_capacity(room),
             sending: Slab::with_capacity(room),
@@ -298,8 +301,8 @@ impl Network {
             let leaves = at.topology.told_at(at.here, message.to, at.now);
             arrives = arrives.saturating_add(leaves - at.now);
         }
-        if let Body::Shadow { .. } = message.body {
-            let last = &mut self.orders_arrive[route.port as usize];
+        if let Some(stream) = stream_of(&message.body, at.topology.links.are_always_up()) {
+            let last = &mut self.streams.or_default(message.to)[stream];
             arrives = arrives.max(*last);
             *last = arrives;
         }
@@ -460,6 +463,17 @@ fn trace_leaves(at: &mut Around<'_>, body: &Body, (sent, late): (Transmission, S
     }
     lane.spends(now, Part::Rounds).spends(now + late, Part::LinkQueue);
     lane.spends(sent.begins + late, Part::Transmission).spends(sent.ends + late, Part::Way);
+}
+
+/// Which of a control plane's streams to another cluster a message is of: each is a connection, on which nothing overtakes
+/// what was sent before it. Where no link is ever cut, what is told and pushed has only a link's jitter to overtake by.
+const fn stream_of(body: &Body, links_are_up: bool) -> Option<usize> {
+    match body {
+        Body::Shadow { .. } => Some(0),
+        Body::News(_) if !links_are_up => Some(1),
+        Body::Push(_) if !links_are_up => Some(2),
+        _ => None,
+    }
 }
 
 /// The address of the draws of what a control plane sends. A fault that is told shifts nobody else's.

@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | how long a node may be silent | 1.32 | release notes (`--node-monitor-grace-period` 40 s, then 50 s) |
 //! | what a scaling policy's period began with | 1.26 | #109058 (issue 108354), `horizontal.go` |
+//! | a pod that a kubelet has ended is Failed or Succeeded before it is gone | 1.27 | #115331, `kubelet_pods.go` (`getPhase`), `status_manager.go` (`TerminatePod`) |
 //! | a ratio at the very border of the tolerance | 1.33 | KEP 4951, #130797, `replica_calculator.go` |
 //! | `behavior.scaleUp.tolerance`, `scaleDown.tolerance` | 1.33 | KEP 4951 (behind a gate, on from 1.35) |
 //! | `BalancedAllocation` of a pod that requests nothing | 1.33 | #130260 (issue 129138) |
@@ -51,6 +52,12 @@ impl KubernetesVersion {
     #[must_use]
     pub const fn counts_both_directions(self) -> bool {
         self.at_least(26)
+    }
+
+    /// Whether a pod that is deleted is Failed or Succeeded when its containers have ended, before it is gone: from 1.27 on.
+    #[must_use]
+    pub const fn deleted_pods_end_in_a_phase(self) -> bool {
+        self.at_least(27)
     }
 
     /// How long a node may be silent before it is not ready: 40 s, from 1.32 on 50 s.

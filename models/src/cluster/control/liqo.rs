@@ -9,6 +9,9 @@
 //! answer, a deletion, too. What that says of the pod's readiness crosses the link as well. Several consumers meet on a provider's nodes,
 //! each within a quota of its own.
 //!
+//! What the provider does is in `shadow_pods`. A pod that has ended there by itself is Failed here: it counts no more, and
+//! its Deployment makes another one.
+//!
 //! Autoscalers stand at the consumer: what a provider scrapes of an offloaded pod crosses the link to them.
 //!
 //! # Assumptions
@@ -17,14 +20,13 @@
 //! - The virtual kubelet, the API servers and their watches take no time of their own.
 //! - Endpoints of offloaded pods are announced by the provider's API server to every istiod that watches it, which takes as
 //!   long as the way over the consumer's.
-//! - A container's limit of memory is its request; Istio's sidecar has its defaults (2 cores, 1 GiB).
 //!
 //! # Source
-//! liqotech/liqo v1.2.0 `pkg/virtualKubelet/reflection/workload/podns.go`, `pkg/liqo-controller-manager/offloading/
-//! shadowpod-controller`, `pkg/webhooks/shadowpod`; client-go `util/workqueue/default_rate_limiters.go`.
+//! liqotech/liqo v1.2.0 `pkg/virtualKubelet/reflection/workload/podns.go`; client-go
+//! `util/workqueue/default_rate_limiters.go`.
 
-use super::pods_come_and_go::{make_pod, pod_advances, pod_advances_at, try_to_schedule};
-use super::shadows::{Offloaded, Shadow};
+use super::pods_come_and_go::{pod_advances, pod_advances_at};
+use super::shadows::{Failed, Offloaded, Shadow};
 use super::state::Control;
 use crate::cluster::around::Around;
 use crate::cluster::handed::Handed;
@@ -33,18 +35,12 @@ use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::{Counters, PodHistory};
 use crate::kubernetes::pod::PodStage;
-use crate::kubernetes::scheduler::resources::{Resource, ResourceList};
-use crate::liqo::quota::Container;
 use crate::telemetry::control_log::PodStep;
-use crate::world::topology::Topology;
 use meshsim_core::SimDuration;
 
 /// The first gap before a pod that was refused is asked for again, and the longest.
 const FIRST_GAP: SimDuration = SimDuration::from_millis(5);
 const LONGEST_GAP: SimDuration = SimDuration::from_secs(1_000);
-
-/// What Istio limits its sidecar to: thousandths of a core, bytes.
-const SIDECAR_LIMITS: (u64, u64) = (2_000, 1 << 30);
 
 impl Control {
     /// Who a node stands for, if for another cluster.
@@ -148,76 +144,6 @@ impl Control {
         }
     }
 
-    /// A consumer wants a pod here.
-    fn provide(&mut self, at: &mut Around<'_>, shadow: Shadow, service: ServiceId, revision: u32) {
-        let containers = containers_of(at.topology, service, at.here);
-        let Some(liqo) = &mut self.liqo else { return };
-        // It is there already.
-        if liqo.shadows.values().any(|it| *it == shadow) {
-            return;
-        }
-        let quota = liqo.quotas.get_mut(&shadow.consumer);
-        if !quota.is_some_and(|quota| quota.creates(shadow.name, &containers, &[])) {
-            let news = ShadowNews::Refused { name: shadow.name };
-            return at.hand(Handed::Shadow { to: shadow.consumer, news });
-        }
-        self.begin_to_change(at.here, at.topology, at.pods);
-        let slot = make_pod(at, service, revision);
-        if let Some(liqo) = &mut self.liqo {
-            liqo.shadows.insert(slot, shadow);
-        }
-        self.record(at, slot, PodStep::Created);
-        try_to_schedule(at, slot);
-    }
-
-    /// A consumer wants a pod here no more.
-    fn provide_no_more(&mut self, at: &mut Around<'_>, shadow: Shadow) {
-        let Some(liqo) = &self.liqo else { return };
-        match liqo.shadows.iter().find(|(_, it)| **it == shadow).map(|(&slot, _)| slot) {
-            Some(slot) => self.delete_pod(at, slot),
-            None => {
-                let news = ShadowNews::Ended { name: shadow.name };
-                at.hand(Handed::Shadow { to: shadow.consumer, news });
-            }
-        }
-    }
-
-    /// A pod here is to be deleted, whoever wants that: what it counts of its consumer's quota is free at once.
-    pub(super) fn frees_quota(&mut self, slot: usize) {
-        let Some(liqo) = &mut self.liqo else { return };
-        if let Some(Shadow { consumer, name }) = liqo.shadows.get(&slot).copied()
-            && let Some(quota) = liqo.quotas.get_mut(&consumer)
-        {
-            quota.deletes(&name);
-        }
-    }
-
-    /// A pod here has come a step further: whose it is learns of it.
-    pub(super) fn tell_consumer(&mut self, at: &mut Around<'_>, slot: usize, step: PodStep) {
-        let Some(liqo) = &mut self.liqo else { return };
-        let Some(&Shadow { consumer, name }) = liqo.shadows.get(&slot) else { return };
-        let news = match step {
-            PodStep::Ready => ShadowNews::Ready { name, pod: at.pods.pod_in(slot) },
-            PodStep::Ended(_) => {
-                liqo.shadows.remove(&slot);
-                ShadowNews::Ended { name }
-            }
-            _ => return,
-        };
-        if !at.has_api_server() {
-            return liqo.unsaid.push((consumer, news));
-        }
-        at.hand(Handed::Shadow { to: consumer, news });
-    }
-
-    /// The EndpointSlice of a pod here says that it is ready, or not: whose it is learns of it.
-    pub(super) fn tell_consumer_of_condition(&self, at: &mut Around<'_>, pod: PodId, ready: bool) {
-        let slot = at.pods.slot_of(pod);
-        if let Some(&Shadow { consumer, name }) = self.liqo.as_ref().and_then(|it| it.shadows.get(&slot)) {
-            at.hand(Handed::Shadow { to: consumer, news: ShadowNews::Condition { name, ready } });
-        }
-    }
-
     /// The API server of this cluster is back: what could not be written to it is, and what it could not say is said.
     pub(super) fn says_what_it_could_not(&mut self, at: &mut Around<'_>) {
         let Some(liqo) = &mut self.liqo else { return };
@@ -228,28 +154,6 @@ impl Control {
         for (from, news) in unwritten {
             self.shadow_news(at, from, news, &Counters::default());
         }
-    }
-
-    /// What was scraped of a pod here goes to whose it is, if an autoscaler there wants to know.
-    pub(super) fn tell_counters(&self, at: &mut Around<'_>, slot: usize) {
-        let Some(Shadow { consumer, name }) =
-            self.liqo.as_ref().and_then(|it| it.shadows.get(&slot).copied())
-        else {
-            return;
-        };
-        let kubernetes = &at.topology.description.kubernetes;
-        if kubernetes.autoscaler(at.pods.service_of(slot), consumer).is_some() {
-            at.hand(Handed::Shadow { to: consumer, news: ShadowNews::Counted { name } });
-        }
-    }
-
-    /// What was scraped last of the pod of a consumer that some news are of.
-    pub(in crate::cluster) fn counters_of(&self, consumer: ClusterId, news: ShadowNews) -> Counters {
-        let ShadowNews::Counted { name } = news else { return Counters::default() };
-        let shadows = self.liqo.as_ref().map(|it| &it.shadows);
-        let shadow = Shadow { consumer, name };
-        let slot = shadows.and_then(|it| it.iter().find(|(_, it)| **it == shadow).map(|(&slot, _)| slot));
-        slot.and_then(|slot| self.histories.get(slot)?.newest()).unwrap_or_default()
     }
 
     /// A provider does not make or delete a pod, because its quota does not let it in or its API server does not answer:
@@ -278,12 +182,19 @@ impl Control {
             // It was deleted before the order came there that it be made.
             return at.hand(Handed::Shadow { to: provider, news: ShadowNews::Delete { name } });
         }
-        if let Some(state) = self.offloaded_mut(slot) {
-            state.runs_as = Some(pod);
-        }
-        if life.stage == PodStage::Starting {
+        let mut is_news = life.stage == PodStage::Starting;
+        if is_news {
             life.stage = PodStage::Ready;
             (life.runs_from, life.ready_from) = (at.now, at.now);
+        }
+        if let Some(state) = self.offloaded_mut(slot)
+            && state.runs_as.replace(pod).is_some_and(|before| before != pod)
+        {
+            // What was said of the one before it.
+            state.condition = Some(ReadyCondition { ready: true, last_transition: at.now });
+            is_news = true;
+        }
+        if is_news {
             self.reconcile(at, self.deployment_of(at.pods, slot));
         }
     }
@@ -301,15 +212,28 @@ impl Control {
 
     fn offloaded_has_ended(&mut self, at: &mut Around<'_>, name: ShadowName) {
         let slot = name.slot as usize;
+        let (provider, service) = (self.provider(at.pods[slot].node as usize), at.pods.service_of(slot));
         let life = at.pods.life_mut(slot);
-        // Where it has ended by itself, as where it is evicted, its owner makes another.
         let is_there = life.offloaded && life.stage.has_node();
         if life.generation == name.generation && is_there {
-            life.stage = PodStage::Terminating;
+            // Where it has ended by itself, as where it is evicted, its owner makes another.
+            let is_wanted =
+                std::mem::replace(&mut life.stage, PodStage::Terminating) != PodStage::Terminating;
             if let Some(liqo) = &mut self.liqo {
                 liqo.offloaded.remove(&slot);
+                let failed =
+                    provider.filter(|_| is_wanted).map(|provider| Failed { provider, name, service });
+                liqo.failed.extend(failed);
             }
             self.pod_has_ended(at, slot, 0);
+        }
+    }
+
+    /// What is left here of a Deployment's pods that have ended by themselves goes with it.
+    pub(super) fn delete_failed(&mut self, at: &mut Around<'_>, service: ServiceId) {
+        let Some(liqo) = &mut self.liqo else { return };
+        for it in liqo.failed.extract_if(.., |it| it.service == service) {
+            at.hand(Handed::Shadow { to: it.provider, news: ShadowNews::Delete { name: it.name } });
         }
     }
 
@@ -327,25 +251,4 @@ impl Control {
 /// How a consumer names the pod in a slot.
 fn name_of(at: &Around<'_>, slot: usize) -> ShadowName {
     ShadowName { slot: slot as u32, generation: at.pods[slot].generation }
-}
-
-/// What the containers of a service's pods at a provider ask for.
-fn containers_of(topology: &Topology, service: ServiceId, here: ClusterId) -> Vec<Container> {
-    let description = &topology.description;
-    let workload = description.kubernetes.workload(service);
-    let limit = description.deployments.iter().find(|it| (it.service, it.cluster) == (service, here));
-    let mut limits = ResourceList::default();
-    if let Some(cores) = limit.and_then(|it| it.cpu_limit) {
-        limits.set(Resource::CPU, (cores.0 * 1_000.0).round() as u64);
-    }
-    if let Some(memory) = workload.application.get(Resource::MEMORY) {
-        limits.set(Resource::MEMORY, memory);
-    }
-    let mut containers = vec![Container { requests: workload.application.clone(), limits }];
-    if description.is_injected(service) {
-        let (milli_cpu, memory) = SIDECAR_LIMITS;
-        let limits = ResourceList::new(milli_cpu, memory);
-        containers.push(Container { requests: workload.sidecar.clone(), limits });
-    }
-    containers
 }

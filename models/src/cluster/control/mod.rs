@@ -14,6 +14,7 @@ mod peer_checks;
 mod peers;
 mod pods_come_and_go;
 mod reflection;
+mod shadow_pods;
 mod shadows;
 mod start_work;
 mod state;

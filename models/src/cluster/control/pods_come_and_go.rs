@@ -87,6 +87,9 @@ impl Control {
             }
         }
         self.reconcile(at, deployment);
+        if kind == ChangeKind::Remove {
+            self.delete_failed(at, service);
+        }
         // The status of an autoscaler that was made just now says nothing yet.
         if matches!(kind, ChangeKind::Offload(_) | ChangeKind::Remove)
             && self.deployments[deployment].autoscaler.is_some()
@@ -286,9 +289,6 @@ impl Control {
         if pod.offloaded && pod.stage.is_bound() {
             return self.delete_offloaded(at, slot);
         }
-        if pod.stage.is_owned() {
-            self.frees_quota(slot);
-        }
         match at.pods[slot].stage {
             PodStage::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.
@@ -352,6 +352,7 @@ impl Control {
         pod.unschedulable = false;
         pod.ended = at.now;
         self.pod_dies(slot);
+        self.shadow_has_ended(at, slot);
     }
 
     pub(super) fn record(&mut self, at: &mut Around<'_>, slot: usize, step: PodStep) {
@@ -363,7 +364,7 @@ impl Control {
             generation: at.pods[slot].generation,
             step,
         });
-        self.tell_consumer(at, slot, step);
+        self.shadow_steps(at, slot, step);
     }
 }
 

@@ -1,13 +1,13 @@
 //! What Liqo keeps of a cluster's pods: those that run at its providers, and those that run here for its consumers.
 
 use crate::cluster::news::{ShadowName, ShadowNews};
-use crate::ids::{ClusterId, PodId};
+use crate::ids::{ClusterId, PodId, ServiceId};
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::scheduler::resources::Resource;
 use crate::liqo::quota::Quota;
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What Liqo keeps of a cluster's pods.
 #[derive(Clone, Debug)]
@@ -18,8 +18,14 @@ pub(super) struct Liqo {
     providers: Vec<ClusterId>,
     /// The pods that are bound to one of them, by slot.
     pub(super) offloaded: BTreeMap<usize, Offloaded>,
+    /// Those that have ended there though nobody here had deleted them: they stay, Failed, as long as their Deployments do.
+    pub(super) failed: Vec<Failed>,
     /// The pods that run here for others, by slot.
     pub(super) shadows: BTreeMap<usize, Shadow>,
+    /// Whose ShadowPods have been deleted while these have not ended.
+    pub(super) deleted: BTreeSet<Shadow>,
+    /// ShadowPods whose pods have ended by themselves, with what these ran: they keep their part of the quota.
+    pub(super) ended: BTreeMap<Shadow, ServiceId>,
     /// What each consumer may have here.
     pub(super) quotas: BTreeMap<ClusterId, Quota<ShadowName>>,
     /// What others have told, and what is to be told to others, while the API server here is down.
@@ -42,8 +48,19 @@ pub(super) struct Offloaded {
     pub(super) condition: Option<ReadyCondition>,
 }
 
+/// A pod that has ended at its provider by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    /// Where.
+    pub(super) provider: ClusterId,
+    /// How it is named there.
+    pub(super) name: ShadowName,
+    /// What it ran.
+    pub(super) service: ServiceId,
+}
+
 /// Whose pod one is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shadow {
     /// Whose.
     pub(super) consumer: ClusterId,
@@ -61,6 +78,9 @@ impl Liqo {
             own_nodes: description.clusters[here].nodes.len(),
             providers: liqo.providers_of(here).map(|it| it.provider).collect(),
             offloaded: BTreeMap::new(),
+            failed: Vec::new(),
+            deleted: BTreeSet::new(),
+            ended: BTreeMap::new(),
             unwritten: Vec::new(),
             unsaid: Vec::new(),
             shadows: BTreeMap::new(),
@@ -75,13 +95,23 @@ impl Liqo {
         self.providers.get(node.checked_sub(self.own_nodes)?).copied()
     }
 
-    /// Checks that quotas count what their consumers' pods here count, by slot (thousandths of a core), and no more than
-    /// was granted.
-    pub(super) fn check_quotas(&self, counted: impl Fn(usize) -> u64) {
+    /// Checks that quotas count what their consumers' ShadowPods here ask for that nobody has deleted, by what they run
+    /// (thousandths of a core).
+    pub(super) fn check_quotas(
+        &self,
+        service_of: impl Fn(usize) -> ServiceId,
+        asks: impl Fn(ServiceId) -> u64,
+    ) {
         for (consumer, quota) in &self.quotas {
-            let of_consumer = self.shadows.iter().filter(|(_, it)| it.consumer == *consumer);
-            let runs: u64 = of_consumer.map(|(&slot, _)| counted(slot)).sum();
-            assert_eq!(quota.used(Resource::CPU), runs as i64, "the quota of cluster {}", consumer.0);
+            let is_wanted = |it: &&Shadow| it.consumer == *consumer && !self.deleted.contains(it);
+            let running =
+                self.shadows.iter().filter(|(_, it)| is_wanted(it)).map(|(&slot, _)| service_of(slot));
+            let ended =
+                self.ended.iter().filter(|(it, _)| it.consumer == *consumer).map(|(_, &service)| service);
+            let counted: u64 = running.chain(ended).map(&asks).sum();
+            assert_eq!(quota.used(Resource::CPU), counted as i64, "the quota of cluster {}", consumer.0);
         }
+        let are_there = |it: &Shadow| self.shadows.values().any(|there| there == it);
+        assert!(self.deleted.iter().all(are_there) && !self.ended.keys().any(are_there));
     }
 }

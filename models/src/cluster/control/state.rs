@@ -11,7 +11,7 @@ use crate::kubernetes::deployment::OwnedPod;
 use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::metrics_server::PodHistory;
-use crate::kubernetes::pod::{ImageCache, PodStage, SIDECAR_IMAGE};
+use crate::kubernetes::pod::{ImageCache, SIDECAR_IMAGE};
 use crate::kubernetes::scheduler::node::Node;
 use crate::kubernetes::scheduler::resources::{PodRequests, Resource};
 use crate::kubernetes::settings::ChangeKind;
@@ -177,11 +177,11 @@ impl Control {
             assert_eq!(counted, (count, milli_cpu), "node {number}: pods, and what they request");
         }
         if let Some(liqo) = &self.liqo {
-            liqo.check_quotas(|slot| {
-                let requests = &self.deployments[self.deployment_of(pods, slot)].requests;
-                let counts = !matches!(pods[slot].stage, PodStage::Terminating | PodStage::Absent);
-                if counts { requests.requested.amount(Resource::CPU) } else { 0 }
-            });
+            let asks = |service| {
+                let deployment = self.deployments.iter().find(|it| it.service == service);
+                deployment.map_or(0, |it| it.requests.requested.amount(Resource::CPU))
+            };
+            liqo.check_quotas(|slot| pods.service_of(slot), asks);
         }
     }
 
