@@ -278,7 +278,8 @@ fn traffic_table(summary: &Summary) -> String {
     };
     // A strategy may have clusters that the first one does not.
     let clusters: BTreeSet<String> = summary.strategies.iter().flat_map(|it| cpu(it).into_keys()).collect();
-    let columns = || CATALOGUE.iter().filter_map(|it| Some((it, it.column.as_ref()?)));
+    let is_there = |it: &&Figure| summary.strategies.iter().any(|of| of.figure(it.name).is_some());
+    let columns = || CATALOGUE.iter().filter(is_there).filter_map(|it| Some((it, it.column.as_ref()?)));
     // By cluster, as far as a line can be read.
     let apart = clusters.len() <= CLUSTERS_SHOWN;
     let cpu_heads = clusters.iter().map(|cluster| format!("CPU {cluster}")).filter(|_| apart);

@@ -383,7 +383,7 @@ fn command_line_page() -> String {
 /// The sentences of what is warned of.
 fn warnings_page() -> String {
     let source = std::fs::read_to_string(docs().join("../scenarios/src/warnings/warning.rs")).unwrap();
-    let body = source.split("pub enum Warning {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let body = source.split("pub enum Finding {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let mut page = format!(
         "# Warnings\n\n{WRITTEN}\nWhat `check`, `run`, `compare` and `sweep` warn of, on standard error: before a run what is doubtful about \
          a scenario, after it what is doubtful about results.\n\n| warning | of what |\n| --- | --- |\n"

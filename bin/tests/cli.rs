@@ -304,7 +304,7 @@ fn a_setting_that_undoes_a_strategy_is_warned_of() {
     let arguments = ["check", "fluidos-mesh", "--set", "mesh.data_plane=sidecar"];
     let said = text(&meshsim(&arguments).stderr);
     assert!(
-        said.contains("--set mesh.data_plane wins over what strategy `s0-s3-no-mesh` says there"),
+        said.contains("strategy `s0-s3-no-mesh`: --set mesh.data_plane wins over what is said there"),
         "{said}"
     );
     let others = said.lines().filter(|line| !line.contains("outlier detection never ejects"));

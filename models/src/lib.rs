@@ -51,6 +51,7 @@
 pub mod application;
 pub mod cluster;
 pub mod compute;
+pub mod cost;
 pub mod draws;
 pub mod envoy;
 pub mod faults;

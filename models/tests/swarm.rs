@@ -434,6 +434,7 @@ fn world(seed: u64) -> Description {
         kubernetes: KubernetesSettings::default(),
         istiod: None,
         time_series: None,
+        costs: None,
         application,
         hosts,
         clusters,

@@ -3,11 +3,12 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 34] = [
+const SCENARIOS: [Entry; 36] = [
     ("access-control", include_str!("../library/access-control.toml")),
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
     ("circuit-breaking", include_str!("../library/circuit-breaking.toml")),
+    ("cost-and-carbon", include_str!("../library/cost-and-carbon.toml")),
     ("edge-outage", include_str!("../library/edge-outage.toml")),
     ("federation-compare", include_str!("../library/federation-compare.toml")),
     ("flash-crowd", include_str!("../library/flash-crowd.toml")),
@@ -19,6 +20,7 @@ const SCENARIOS: [Entry; 34] = [
     ("istiod-storm", include_str!("../library/istiod-storm.toml")),
     ("liqo-1194", include_str!("../library/liqo-1194.toml")),
     ("liqo-1353", include_str!("../library/liqo-1353.toml")),
+    ("liqo-3090", include_str!("../library/liqo-3090.toml")),
     ("locality-failover", include_str!("../library/locality-failover.toml")),
     ("metro", include_str!("../library/metro.toml")),
     ("metro-ci", include_str!("../library/metro-ci.toml")),

@@ -4,10 +4,12 @@
 mod support;
 
 use meshsim_core::{SimDuration, SimTime};
+use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::warnings::before_runs;
 use std::collections::BTreeSet;
 use support::of_texts;
 
@@ -166,4 +168,134 @@ fn crossing_is_the_time_of_those_that_were_waited_for() {
         assert!((30.0..95.0).contains(&crossing), "{crossing} ms");
         assert!(figures[0].counts.failed.contains_key("504 UT"));
     }
+}
+
+/// 50 requests/s of 10 ms of CPU at the edge, each with a body of 100 kB from the cloud: half a core there, and 5 MB/s.
+const COSTS: &str = r#"[run]
+duration = "100s"
+warm_up = "20s"
+replications = 1
+[mesh]
+data_plane = "none"
+[clusters.cloud]
+nodes = [{ cores = "4", power = { points = [10, 30, 40] } }, { cores = "4", power = { points = [10, 30, 40] } }]
+services = ["data"]
+replicas = { data = 3 }
+prices = { core_hour = 0.1, gib_hour = 0.01, egress_gb = 0.09, ingress_gb = 0.02 }
+[clusters.edge]
+nodes = [{ cores = "4", power = { idle = 50, full = 150 } }]
+services = ["work"]
+prices = { core_hour = 0.2, gib_hour = 0.5, egress_gb = 7, basis = "used" }
+carbon_intensity = 400
+[links.wan]
+between = ["edge", "cloud"]
+rtt = "2ms"
+bandwidth = "1Gbit/s"
+energy_per_gb = 6
+[services.work]
+service_time = "10ms"
+resources = { requests = { cpu = "2", memory = "2Gi" } }
+endpoints.get = { calls = ["data"] }
+[services.data]
+service_time = "2ms"
+resources = { requests = { cpu = "500m", memory = "1Gi" } }
+endpoints.get = { response_size = "100kB" }
+[users.edge]
+cluster = "edge"
+service = "work"
+rate = "50/s"
+arrivals = "constant"
+"#;
+
+fn costs(settings: &[&str]) -> (Strategy, f64) {
+    let scenario = of_texts(&[("it.toml", COSTS)], settings).unwrap();
+    let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
+    let outcome = plan.run(Rows::Dropped, &Watch::default());
+    let bytes: u64 = outcome.replications[0].1[0].links.iter().map(LinkBytes::all).sum();
+    (Summary::new(&plan, &outcome).strategies.remove(0), bytes as f64)
+}
+
+#[track_caller]
+fn about(value: f64, expected: f64, within: f64) {
+    assert!((value - expected).abs() <= within * expected.abs(), "{value}, and not {expected}");
+}
+
+/// Prices, power and carbon of a known load, by hand.
+#[test]
+fn what_a_known_load_costs() {
+    let (it, bytes) = costs(&[]);
+    let of = |name: &str, cluster: &str| it.by_cluster(name)[cluster].value;
+    // Three pods of half a core and a GiB; no proxy but the users' gateway at the edge, and bodies of 100 kB that leave.
+    about(of("cost_per_hour", "cloud") - of("traffic_cost_per_hour", "cloud"), 3.0 * (0.05 + 0.01), 1e-9);
+    about(of("traffic_cost_per_hour", "cloud"), 0.09 * 50.0 * 100e3 * 3600.0 / 1e9, 0.1);
+    about(of("traffic_cost_per_hour", "edge"), 7.0 * 50.0 * 500.0 * 3600.0 / 1e9, 0.9);
+    // Half a core of work, and what the gateway takes.
+    let [cores, proxies] =
+        ["cpu_seconds_per_second", "proxy_cpu_seconds_per_second"].map(|name| of(name, "edge"));
+    about(cores - proxies, 0.5, 0.03);
+    let edge = of("cost_per_hour", "edge") - of("traffic_cost_per_hour", "edge");
+    about(edge, 0.2 * cores + 2.0 * 0.5, 1e-6);
+    about(of("proxy_cost_per_hour", "edge"), 0.2 * proxies, 1e-6);
+    // 50 W, and 100 W times the load of four cores; two nodes of 10 W whose power rises twice as fast at first.
+    about(of("power_watts", "edge"), 50.0 + 100.0 * cores / 4.0, 1e-6);
+    about(of("proxy_power_watts", "edge"), 100.0 * proxies / 4.0, 1e-6);
+    about(
+        of("power_watts", "cloud"),
+        2.0 * (10.0 + 40.0 * of("cpu_seconds_per_second", "cloud") / 8.0),
+        1e-6,
+    );
+    assert_eq!(it.by_cluster("carbon_g_per_hour").keys().collect::<Vec<_>>(), [&"edge"]);
+    about(of("carbon_g_per_hour", "edge"), 0.4 * of("power_watts", "edge"), 1e-9);
+    // What the link carried in 100 s; half of its carbon would be the cloud's, of which nothing is said.
+    let network = it.figure("network_power_watts").unwrap().value;
+    about(network, bytes / 1e9 * 6.0 * 36.0, 1e-9);
+    about(it.figure("network_carbon_g_per_hour").unwrap().value, 0.4 * network, 1e-9);
+    // 50 requests/s are 0.18 million an hour.
+    let sum = |name: &str| it.by_cluster(name).values().map(|it| it.value).sum::<f64>() / 0.18;
+    let all = |name: &str| it.figure(name).unwrap().value;
+    about(all("cost_per_million_requests"), sum("cost_per_hour"), 1e-3);
+    about(all("energy_wh_per_million_requests"), sum("power_watts") + network / 0.18, 1e-3);
+    about(all("carbon_g_per_million_requests"), sum("carbon_g_per_hour") + 0.4 * network / 0.18, 1e-3);
+}
+
+/// A node and a link whose electricity has 100 g before midnight and 300 g after it, half an hour each.
+#[test]
+fn carbon_follows_the_hour_of_the_day() {
+    let mut hours = vec!["0"; 24];
+    (hours[0], hours[23]) = ("300", "100");
+    let hours = format!("[{}]", hours.join(", "));
+    let edge = format!("clusters.edge.carbon_intensity={hours}");
+    let link = format!("links.wan.carbon_intensity={hours}");
+    let length = ["run.begin_at=23:29:00", "run.warm_up=60s", "run.duration=1h", "users.edge.rate=2/s"];
+    let (it, _) = costs(&[&[edge.as_str(), link.as_str()], &length[..]].concat());
+    let of = |name: &str| it.by_cluster(name)["edge"].value;
+    about(of("carbon_g_per_hour"), 0.2 * of("power_watts"), 1e-3);
+    let network = it.figure("network_power_watts").unwrap().value;
+    about(it.figure("network_carbon_g_per_hour").unwrap().value, 0.2 * network, 1e-9);
+}
+
+/// What is paid for by requests that nobody makes is free, and `check` says so.
+#[test]
+fn pods_that_request_nothing_are_said_to_cost_nothing() {
+    let said = |settings: &[&str]| {
+        let scenario = of_texts(&[("it.toml", COSTS)], settings).unwrap();
+        let plan = ComparisonPlan::new(&scenario, &Choice::default()).unwrap();
+        let all = before_runs(&plan.strategies).iter().map(ToString::to_string).collect::<Vec<_>>();
+        all.iter().any(|it| {
+            it.contains("`cloud` is paid for by what pods request, and those of data request no CPU")
+        })
+    };
+    assert!(!said(&[]) && said(&["services.data.resources={}"]));
+    assert!(!said(&["services.data.resources={}", "clusters.cloud.prices.basis=used"]));
+}
+
+/// Where nothing is said of costs there is no figure of them.
+#[test]
+fn without_prices_nothing_costs() {
+    let (_, _, summary) = outcome(Rows::Dropped, &["run.duration=5s"]);
+    let names: Vec<&str> = summary.strategies[0].figures.iter().map(|it| it.figure.name).collect();
+    assert!(
+        names.len() > 10
+            && !names.iter().any(|it| it.contains("cost_") || it.contains("carbon") || it.contains("watts"))
+    );
 }

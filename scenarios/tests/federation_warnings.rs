@@ -69,6 +69,21 @@ fn is_said(federation: &str, settings: &[&str], part: &str) -> bool {
     said(federation, settings).iter().any(|it| it.contains(part))
 }
 
+/// What is so under every strategy is said once, with their names.
+#[test]
+fn what_strategies_have_in_common_is_said_once() {
+    let strategies = "[[strategy]]\nname = \"a\"\nset = {}\n[[strategy]]\nname = \"b\"\nset.mesh.sidecar.concurrency = 3\n\
+         [[strategy]]\nname = \"two\"\nset.liqo.gateway.replicas = 2\n";
+    let scenario = format!("{SCENARIO}{strategies}");
+    let said = said_of(&scenario, "liqo", &["liqo.consumer=cloud"]);
+    let of = |part: &str| said.iter().filter(|it| it.contains(part)).cloned().collect::<Vec<_>>();
+    let (gateways, cuts) = (of("one gateway"), of("while `edge1` is cut off"));
+    let [gateway] = &gateways[..] else { panic!("{said:?}") };
+    assert!(gateway.starts_with("strategies `a`, `b`: one gateway"), "{gateway}");
+    let [cut] = &cuts[..] else { panic!("{said:?}") };
+    assert!(cut.starts_with("strategies `a`, `b`, `two`: what users of `edge1` call needs back"), "{cut}");
+}
+
 #[test]
 fn a_slice_that_is_larger_than_its_provider() {
     let of = |cpu: &str| {
@@ -76,6 +91,16 @@ fn a_slice_that_is_larger_than_its_provider() {
         is_said("liqo", &["liqo.consumer=cloud", OFFLOADING, &slice], "has 4: Liqo does not compare them")
     };
     assert!(of("5") && !of("4"));
+}
+
+#[test]
+fn a_selector_that_chooses_no_provider() {
+    let of = |labels: &[&str]| {
+        let offloading = "liqo.offloading={ services = [\"back\"], cluster_selector = { tier = \"near\" } }";
+        let settings = [&["liqo.consumer=cloud", offloading], labels].concat();
+        is_said("liqo", &settings, "cluster_selector chooses no provider of `cloud`")
+    };
+    assert!(of(&[]) && !of(&["clusters.edge2.labels={ tier = \"near\" }"]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 
 use meshsim_scenarios::analysis::workloads::CpuBound;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::warnings::{Warning, after_run};
+use meshsim_scenarios::warnings::{Finding, Warning, after_run};
 use support::{of_texts, summary};
 
 /// `front` calls `back`, whose single thread sleeps for 100 ms: ten requests per second are all it can do,
@@ -45,11 +45,11 @@ fn warnings_of(workmodel: &str, users: &str, settings: &[&str]) -> Vec<Warning> 
 }
 
 fn growing(warnings: &[Warning]) -> Vec<(&str, f64, f64)> {
-    let growing = |it| match it {
-        &Warning::QueueGrows { ref service, from, to, .. } => Some((service.as_str(), from, to)),
+    let growing = warnings.iter().filter_map(|it| match &it.finding {
+        Finding::QueueGrows { service, from, to, .. } => Some((service.as_str(), *from, *to)),
         _ => None,
-    };
-    warnings.iter().filter_map(growing).collect()
+    });
+    growing.collect()
 }
 
 #[test]
@@ -83,11 +83,11 @@ fn a_limit_of_cpu_is_said_as_such() {
 }
 
 fn saturated(warnings: &[Warning]) -> Vec<(&str, CpuBound)> {
-    let saturated = |it| match it {
-        &Warning::Saturated { ref service, bound, .. } => Some((service.as_str(), bound)),
+    let saturated = warnings.iter().filter_map(|it| match &it.finding {
+        Finding::Saturated { service, bound, .. } => Some((service.as_str(), *bound)),
         _ => None,
-    };
-    warnings.iter().filter_map(saturated).collect()
+    });
+    saturated.collect()
 }
 
 /// The same, where nobody sleeps.
@@ -139,8 +139,8 @@ fn where_open_loops_come_too_a_queue_grows_if_they_alone_are_too_much() {
 #[test]
 fn taints_and_selectors_hold_in_every_cluster() {
     let unschedulable = |settings: &[&str]| -> Vec<(String, u32)> {
-        let pending = |it| match it {
-            Warning::Unschedulable { service, pods, .. } => Some((service, pods)),
+        let pending = |it: Warning| match it.finding {
+            Finding::Unschedulable { service, pods, .. } => Some((service, pods)),
             _ => None,
         };
         warnings("rate = \"1/s\"", settings).into_iter().filter_map(pending).collect()

@@ -123,6 +123,45 @@ fn what_nodes_send_with_and_links_lose() {
 }
 
 #[test]
+fn what_things_cost() {
+    const NODE: &str = "nodes = [{ cores = \"4\" }]\nservices = \"all\"";
+    let node = |new: &str, expected: &str| check(NODE, &format!("nodes = [{{ cores = \"4\"{new}"), expected);
+    let power = "a power has either idle and full or points (write { idle = 60, full = 180 }, or { points = [60, 95, 120] })";
+    node(", power = { idle = 60 } }]\nservices = \"all\"", &format!("bad.toml:6:33: {power}"));
+    node(
+        ", power = { idle = 60, full = -1 } }]\nservices = \"all\"",
+        "bad.toml:6:53: -1 is not a power (W) (it is 0 to 1000000)",
+    );
+    node(
+        ", power = { points = [1] } }]\nservices = \"all\"",
+        "bad.toml:6:44: these are no powers at loads (write { idle = 60, full = 180 }, or { points = [60, 95, 120] }: 2 to \
+         101 of 0 to 1000000)",
+    );
+    node(
+        ", power = { idle = 1, full = 2 } }, { cores = \"4\" }]\nservices = \"all\"",
+        "bad.toml:6:33: not all nodes of cluster `cloud` have a power (write one at each of them, or take this one out)",
+    );
+    node(
+        " }]\nservices = \"all\"\ncarbon_intensity = 300",
+        "bad.toml:8:20: electricity with carbon, and no power (write power = { idle = 60, full = 180 } at every node of \
+         `cloud`)",
+    );
+    node(
+        ", power = { idle = 1, full = 2 } }]\nservices = \"all\"\ncarbon_intensity = [1, 2]",
+        "bad.toml:8:20: this is no carbon intensity (write 300, or 24 of them from midnight on: g per kWh, 0 to 1000000)",
+    );
+    node(
+        " }]\nservices = \"all\"\nprices = { core_hour = -1 }",
+        "bad.toml:8:24: -1 is not a price (it is 0 to 1000000)",
+    );
+    check(
+        "\"1Gbit/s\"",
+        "\"1Gbit/s\"\nenergy_per_gb = -2",
+        "bad.toml:15:17: -2 is not an energy per GB (Wh) (it is 0 to 1000000)",
+    );
+}
+
+#[test]
 fn names_that_nobody_declared() {
     check(
         "\"edge\", \"cloud\"]",

@@ -79,6 +79,7 @@ fn together(own: &Term, imposed: &Term) -> Term {
 
 #[cfg(test)]
 mod tests {
+    use super::super::namespace_offloading::twins;
     use super::*;
     use crate::kubernetes::scheduler::node_affinity::matches;
     use crate::kubernetes::scheduler::topology_spread::Labels;
@@ -123,6 +124,7 @@ mod tests {
             let holds = |selector: &NodeSelector| matches(selector, &labels) == Ok(true);
             let wanted = own.as_ref().is_none_or(holds);
             let chosen = cluster.is_empty() || holds(&cluster);
+            let has_twin = !twins(&cluster, &[&labels]).0.is_empty();
             for (strategy, permitted) in [
                 (PodOffloadingStrategy::Local, true),
                 (PodOffloadingStrategy::Remote, is_virtual && chosen),
@@ -132,6 +134,9 @@ mod tests {
                 mutate(strategy, &cluster, &mut pod);
                 prop_assert_eq!(pod.node_selector.as_ref().is_none_or(holds), wanted && permitted);
                 prop_assert_eq!(pod.tolerations.len(), usize::from(strategy != PodOffloadingStrategy::Local));
+                // No pod comes to a cluster that has no twin of its namespace.
+                let is_tolerated = !is_virtual || !pod.tolerations.is_empty();
+                prop_assert!(!is_virtual || !is_tolerated || !permitted || has_twin);
             }
         }
     }

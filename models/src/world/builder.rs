@@ -55,6 +55,7 @@ impl Description {
             time_series: None,
             offloading: None,
             keeps_decisions: false,
+            costs: None,
         }
     }
 

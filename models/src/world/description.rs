@@ -4,6 +4,7 @@
 
 use crate::application::call_graph::{Application, Protocol};
 use crate::application::internal_service::CellCosts;
+use crate::cost::CostSettings;
 use crate::envoy::load_balancer::Policy;
 use crate::envoy::proxy_cost::{ExtraCost, ProxyCost, ProxyMemory};
 use crate::envoy::route::RouteSettings;
@@ -98,6 +99,8 @@ pub struct Description {
     pub time_series: Option<SimDuration>,
     /// Whether every decision is kept.
     pub keeps_decisions: bool,
+    /// What is said of costs; absent: nothing.
+    pub costs: Option<CostSettings>,
 }
 
 /// The server that runs a service, the same for all.

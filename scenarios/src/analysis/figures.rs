@@ -10,8 +10,10 @@ use super::figure::{Applies, Cells, Dimension, Figure, Labels, Of, Row, Rows, pl
 use super::served::{sent, served};
 use super::value::Value;
 use super::workloads::workloads;
+use crate::experiment::costs::Costs;
 use crate::experiment::objective::Figure as Statistic;
 use crate::experiment::replication::Figures;
+use meshsim_models::cost::ClusterCost;
 use meshsim_models::world::description::Description;
 use std::collections::BTreeMap;
 
@@ -109,6 +111,30 @@ pub static CATALOGUE: &[Figure] = catalogue! {
     of("application_sidecar_cpu_seconds_per_second", "cores", &[Dimension::Application],
         Of::Each(tenants, |f, a| f.application_cpu[a].sidecars),
         "The sidecars' part of it.");
+    of("cost_per_hour", "price/h", &[Dimension::Cluster], Of::Each(with_prices, |f, i| cost(f, |it| it.priced[i].all)),
+        "What a cluster takes per hour for CPU, memory and traffic, in the currency of its prices, where it has any.");
+    of("traffic_cost_per_hour", "price/h", &[Dimension::Cluster],
+        Of::Each(with_prices, |f, i| cost(f, |it| it.priced[i].traffic)),
+        "What leaves it and comes in over links, of that.");
+    of("proxy_cost_per_hour", "price/h", &[Dimension::Cluster],
+        Of::Each(with_prices, |f, i| cost(f, |it| it.priced[i].proxies)),
+        "The proxies' part of it: what sidecars request, or use, and what other proxies use.");
+    of("cost_per_million_requests", "price", &[], Of::Each(any_prices, |f, _| cost(f, |it| it.per_million.price)),
+        "What all clusters with prices take per million requests that arrived.").shown("price/M", 2, 1.0);
+    of("power_watts", "W", &[Dimension::Cluster], Of::Each(with_power, |f, i| cost(f, |it| it.powered[i].all)),
+        "Power of a cluster's nodes, Wh per hour, where they have any.");
+    of("proxy_power_watts", "W", &[Dimension::Cluster], Of::Each(with_power, |f, i| cost(f, |it| it.powered[i].proxies)),
+        "What proxies add to it: their share of what load adds to idle.");
+    of("network_power_watts", "W", &[], Of::Each(with_energy, |f, _| cost(f, |it| it.network_watts)),
+        "Power of the links by what they carry, where energy per GB is described.");
+    of("energy_wh_per_million_requests", "Wh", &[], Of::Each(any_power, |f, _| cost(f, |it| it.per_million.energy)),
+        "Energy of nodes and links per million requests that arrived.").shown("Wh/M", 1, 1.0);
+    of("carbon_g_per_hour", "g/h", &[Dimension::Cluster], Of::Each(with_carbon, |f, i| cost(f, |it| it.carbon[i])),
+        "CO2 equivalents of a cluster's electricity, where its carbon intensity is described.");
+    of("network_carbon_g_per_hour", "g/h", &[], Of::Each(with_energy, |f, _| cost(f, |it| it.network_carbon)),
+        "CO2 equivalents of the links' electricity, as far as its carbon intensity is described.");
+    of("carbon_g_per_million_requests", "g", &[], Of::Each(any_carbon, |f, _| cost(f, |it| it.per_million.carbon)),
+        "CO2 equivalents of both per million requests that arrived.").shown("g CO2/M", 1, 1.0);
     of("proxy_memory_bytes", "bytes", &[Dimension::Cluster], Of::Rows(proxy_memory_rows),
         "Memory of a cluster's proxies for what they are told of services and endpoints.");
     of("sent_per_request", "1", &[Dimension::Cluster, Dimension::ToCluster], Of::Rows(sent_rows),
@@ -196,6 +222,51 @@ fn with_istiod(description: &Description) -> Vec<String> {
 fn tenants(description: &Description) -> Vec<String> {
     let tenants = &description.application.tenants;
     if tenants.len() > 1 { tenants.clone() } else { Vec::new() }
+}
+
+/// What a replication came to cost, of which something is described.
+fn cost(figures: &Figures, of: impl Fn(&Costs) -> f64) -> f64 {
+    figures.costs.as_ref().map_or(f64::NAN, of)
+}
+
+/// The clusters of which this is described.
+fn whose_cost(description: &Description, is_said: impl Fn(&ClusterCost) -> bool) -> Vec<String> {
+    let all = description.costs.iter().flat_map(|it| it.clusters.enumerate());
+    all.filter(|(_, it)| is_said(it)).map(|(id, _)| description.clusters[id].name.clone()).collect()
+}
+
+/// One value without a name, where there is any.
+fn one_of(any: bool) -> Vec<String> {
+    if any { vec![String::new()] } else { Vec::new() }
+}
+
+fn with_prices(description: &Description) -> Vec<String> {
+    whose_cost(description, |it| it.prices.is_some())
+}
+
+fn any_prices(description: &Description) -> Vec<String> {
+    one_of(!with_prices(description).is_empty())
+}
+
+fn with_power(description: &Description) -> Vec<String> {
+    whose_cost(description, |it| it.power.is_some())
+}
+
+fn with_energy(description: &Description) -> Vec<String> {
+    let mut links = description.costs.iter().flat_map(|it| &it.links);
+    one_of(links.any(|it| it.energy_per_gb.is_some()))
+}
+
+fn any_power(description: &Description) -> Vec<String> {
+    one_of(!with_power(description).is_empty() || !with_energy(description).is_empty())
+}
+
+fn with_carbon(description: &Description) -> Vec<String> {
+    whose_cost(description, |it| it.power.is_some() && it.carbon.is_some())
+}
+
+fn any_carbon(description: &Description) -> Vec<String> {
+    one_of(!with_carbon(description).is_empty())
 }
 
 fn proxy_share(figures: &Figures) -> f64 {

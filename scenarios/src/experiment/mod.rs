@@ -7,6 +7,7 @@ pub mod break_even;
 pub mod cell;
 pub mod compare;
 pub mod controls;
+pub mod costs;
 pub mod decide;
 pub mod estimate;
 pub mod groups;

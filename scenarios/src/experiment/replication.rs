@@ -13,6 +13,7 @@
 
 use super::application_cpu::{self, ApplicationCpu};
 use super::controls::ControlSum;
+use super::costs::{Costs, Measured, costs};
 use super::groups::Groups;
 use super::memory::Share;
 use super::settling::Series;
@@ -101,6 +102,8 @@ pub struct Figures {
     pub application_cpu: Vec<ApplicationCpu>,
     /// CPU time of istiod per second, by cluster.
     pub istiod_cpu: Vec<f64>,
+    /// What it cost, where anything of that is described.
+    pub costs: Option<Costs>,
     /// Memory of the proxies, by cluster (bytes).
     pub proxy_memory: Vec<f64>,
     /// Where the requests went.
@@ -240,7 +243,9 @@ fn cell<'a>(
     let Ran { record, used_before, mut share } = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
     let seconds = (record.end - stretch_of(description).0).as_secs_f64();
     let application_cpu = application_cpu::per_application(description, &record, &used_before, seconds);
-    let figures = Figures { application_cpu, ..reduce(resolved, record, sink.requests, keep) };
+    let offered = sink.requests.offered();
+    let costs = costs(&Measured { description, record: &record, used_before: &used_before, offered });
+    let figures = Figures { application_cpu, costs, ..reduce(resolved, record, sink.requests, keep) };
     share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
     Some(figures)
 }
@@ -304,7 +309,8 @@ pub(super) fn run_cell(
     let mut stride = Stride::new(end);
     let mut now = SimTime::ZERO;
     let (cut, _) = stretch_of(&resolved.description);
-    let tells_pods = application_cpu::has_several(&resolved.description);
+    let description = &resolved.description;
+    let tells_pods = application_cpu::has_several(description) || description.costs.is_some();
     let mut used_before = if tells_pods { world.pod_cpu(now) } else { Table::new() };
     while now < end {
         let stop = if tells_pods && now < cut { cut } else { end };
@@ -412,6 +418,7 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         proxy_cpu: metrics.iter().map(|m| m.proxy_cpu_seconds / seconds).collect(),
         gateway_cpu: metrics.iter().map(|m| m.gateway_cpu_seconds / seconds).collect(),
         application_cpu: Vec::new(),
+        costs: None,
         istiod_cpu: metrics.iter().map(|m| m.istiod_cpu_seconds / seconds).collect(),
         control: record.control,
         series: record.series,

@@ -14,7 +14,7 @@ fn is_elsewhere(name: &str) -> bool {
 
 /// Figures of money, energy and carbon, which many look for first.
 fn is_cost(name: &str) -> bool {
-    ["cost", "energy", "carbon"].iter().any(|it| name.starts_with(it))
+    name.split('_').any(|it| ["cost", "energy", "carbon", "power"].contains(&it))
 }
 
 /// What a strategy costs; nothing where no price is known.

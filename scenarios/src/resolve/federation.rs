@@ -6,7 +6,6 @@ use super::mesh::proxy_cost;
 use super::ranges::{at_least_one, bounded_u32};
 use super::resources::{bytes, cores};
 use crate::schema::federation::{self as typed, Enforcement, Federation as Kind, LiqoGateway};
-use crate::schema::kubernetes::Allocatable;
 use crate::schema::quantity::OneOrMore;
 use crate::schema::spanned::Spanned;
 use crate::schema::{DataPlane, Scenario};
@@ -18,7 +17,7 @@ use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::liqo::gateway::GatewayCost;
 use meshsim_models::liqo::namespace_offloading::PodOffloadingStrategy;
 use meshsim_models::liqo::quota::LimitsEnforcement;
-use meshsim_models::liqo::resource_slice::{default_resources, granted};
+use meshsim_models::liqo::resource_slice::{Class, Condition, Tenant, decide, default_resources, granted};
 use meshsim_models::liqo::settings::{LiqoSettings, Offloading, Peering};
 use meshsim_models::multi_network::gateway::EastWestSettings;
 use meshsim_models::network::ways::Ways;
@@ -138,7 +137,7 @@ fn peerings(
             let message = format!("peerings `{}` and `{name}` have the same clusters", other.name);
             check.problem(message, peering.span(), "take one out");
         } else {
-            let (granted, enforcement) = terms(check, scenario, &typed.slice, typed.enforcement);
+            let (granted, enforcement) = terms(check, scenario, Some(typed));
             peerings.push(Peering { name: name.clone(), consumer, provider, granted, enforcement });
         }
     }
@@ -161,7 +160,7 @@ fn add_implied(
     let Some(written) = scenario.liqo.as_ref().and_then(|it| it.get_ref().consumer.as_ref()) else { return };
     let found = check.reference_in(written.get_ref(), written.span(), names, "cluster");
     let Some(consumer) = found.map(ClusterId::from_index) else { return };
-    let (granted, enforcement) = terms(check, scenario, &Allocatable::default(), None);
+    let (granted, enforcement) = terms(check, scenario, None);
     for link in &network.links {
         let provider = match link.between {
             [a, b] if a == consumer => b,
@@ -176,16 +175,16 @@ fn add_implied(
     }
 }
 
-/// What a provider grants, and what it asks of pods: as a peering says, else as all do, else by Liqo's defaults.
+/// What a provider grants, and what it asks of pods: as a peering says, else as all do, else by Liqo's defaults. Whoever
+/// may have nothing asks for its slice all the same.
 fn terms(
     check: &mut Check<'_>,
     scenario: &Scenario,
-    slice: &Allocatable,
-    enforcement: Option<Enforcement>,
+    peering: Option<&typed::Peering>,
 ) -> (ResourceList, LimitsEnforcement) {
     let all = scenario.liqo.as_ref().map(Spanned::get_ref);
     let mut asked = ResourceList::default();
-    for slice in all.map(|it| &it.slice).into_iter().chain([slice]) {
+    for slice in all.map(|it| &it.slice).into_iter().chain(peering.map(|it| &it.slice)) {
         if let Some(cpu) = &slice.cpu {
             asked.set(Resource::CPU, cores(check, cpu, "a slice's CPU"));
         }
@@ -197,12 +196,21 @@ fn terms(
             asked.set(Resource::PODS, u64::from(at_least_one(check, pods, "pods", 100_000)));
         }
     }
-    let enforcement = match enforcement.or(all.and_then(|it| it.enforcement)) {
+    let enforcement = match peering.and_then(|it| it.enforcement).or(all.and_then(|it| it.enforcement)) {
         Some(Enforcement::Soft) => LimitsEnforcement::Soft,
         Some(Enforcement::Hard) => LimitsEnforcement::Hard,
         Some(Enforcement::None) | None => LimitsEnforcement::None,
     };
-    (granted(&default_resources(), &asked), enforcement)
+    let tenant = match peering.and_then(|it| it.tenant) {
+        Some(typed::Tenant::Cordoned) => Tenant::Cordoned,
+        Some(typed::Tenant::Drained) => Tenant::Drained,
+        Some(typed::Tenant::Active) | None => Tenant::Active,
+    };
+    let granted = match decide(Class::BuiltIn, true, tenant, None) {
+        Some(Condition::Accepted) => granted(&default_resources(), &asked),
+        Some(Condition::Denied) | None => ResourceList::default(),
+    };
+    (granted, enforcement)
 }
 
 /// The services whose pods may run at providers: they run at consumers and nowhere else.

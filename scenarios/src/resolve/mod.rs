@@ -8,6 +8,7 @@ mod changes;
 mod check;
 mod clusters;
 mod consistent_hash;
+mod costs;
 mod data_plane;
 mod destinations;
 mod endpoints;
@@ -48,6 +49,7 @@ mod workloads;
 use crate::document::{Document, Setting};
 use crate::experiment::objective::Objective;
 use crate::problem::{Checked, Problem, Problems, SourceText};
+use crate::schema::costs::Hourly;
 use crate::schema::spanned::Spanned;
 use crate::schema::users::Users;
 use crate::schema::{self, Scenario};
@@ -156,6 +158,7 @@ pub fn resolve(
         observability::resolve(&mut check, scenario.observability.as_ref().map(Spanned::get_ref), &network);
     federation::place_offloaded(federation.as_ref(), &application, &mut network.deployments);
     let time_series = time_series(&mut check, run.time_series.as_ref(), end);
+    let costs = costs::resolve(&mut check, scenario, &network.links, begin_at);
     let mut description = Description {
         seed: run.seed.unwrap_or(DEFAULT_SEED),
         warm_up,
@@ -185,6 +188,7 @@ pub fn resolve(
         time_series,
         offloading: None,
         keeps_decisions: false,
+        costs,
     };
     offloading::resolve(&mut check, scenario, &mut description);
     let replications = match &run.replications {
@@ -236,7 +240,11 @@ pub fn resolve(
 fn begin_at(check: &mut Check<'_>, scenario: &Scenario) -> SimDuration {
     let Some(written) = &scenario.run.begin_at else { return SimDuration::ZERO };
     let follows = |users: &Users| users.arrivals.as_ref().is_some_and(|it| it.get_ref().follows_the_day());
-    if !scenario.users.values().any(|it| follows(it.get_ref())) {
+    let hourly =
+        |it: Option<&Spanned<Hourly>>| it.is_some_and(|it| matches!(it.get_ref(), Hourly::ByHour(_)));
+    let of_clusters = scenario.clusters.values().any(|it| hourly(it.get_ref().carbon_intensity.as_ref()));
+    let of_links = scenario.links.values().any(|it| hourly(it.get_ref().carbon_intensity.as_ref()));
+    if !of_clusters && !of_links && !scenario.users.values().any(|it| follows(it.get_ref())) {
         let help = "take it out, or give users arrivals of type \"diurnal\" or \"piecewise\"";
         check.problem("no load follows the time of day", written.span(), help);
     }

@@ -55,6 +55,18 @@ pub enum Enforcement {
     Hard,
 }
 
+/// What a provider thinks of a consumer (`tenantCondition`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tenant {
+    /// It may have what it asks for.
+    Active,
+    /// It gets nothing new.
+    Cordoned,
+    /// It gets nothing.
+    Drained,
+}
+
 /// A NamespaceOffloading.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +145,10 @@ pub struct Peering {
     /// What the provider grants.
     #[serde(default)]
     pub slice: Allocatable,
+    /// What the provider thinks of the consumer: who is cordoned or drained is granted nothing.
+    ///
+    /// Default: active. Source: Liqo's Tenant.
+    pub tenant: Option<Tenant>,
     /// What the provider asks of pods.
     ///
     /// Default: none. Source: Liqo's defaultLimitsEnforcement.

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod calibration;
 pub mod changes;
+pub mod costs;
 pub mod endpoints;
 pub mod faults;
 pub mod federation;
@@ -400,6 +401,12 @@ pub struct Cluster {
     /// How its nodes send.
     #[serde(default)]
     pub tcp: Tcp,
+    /// What it takes for CPU, memory and traffic.
+    pub prices: Option<costs::ClusterPrices>,
+    /// Carbon of its electricity (g of CO2 equivalents per kWh): a number, or 24, one for each hour from midnight on.
+    ///
+    /// Default: no carbon is counted. Range: 0 to 1000000.
+    pub carbon_intensity: Option<Spanned<costs::Hourly>>,
 }
 
 /// How the nodes of a cluster send.
@@ -458,6 +465,10 @@ pub struct Node {
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What it takes from the grid, idle and at full load.
+    ///
+    /// Default: no energy is counted.
+    pub power: Option<Spanned<costs::Power>>,
     /// What keeps pods away, as `key=value:NoSchedule`.
     ///
     /// Default: none. Source: Kubernetes.
@@ -495,6 +506,14 @@ pub struct Link {
     ///
     /// Default: 0. Range: 0 to below 1.
     pub loss: Option<Spanned<NumberOrText>>,
+    /// Energy per GB that it carries, either way (Wh).
+    ///
+    /// Default: no energy is counted. Range: 0 to 1000000.
+    pub energy_per_gb: Option<Spanned<f64>>,
+    /// Carbon of its electricity, as of a cluster.
+    ///
+    /// Default: that of its ends, half and half. Range: 0 to 1000000.
+    pub carbon_intensity: Option<Spanned<costs::Hourly>>,
 }
 
 /// How services reach each other.

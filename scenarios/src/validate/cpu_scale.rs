@@ -19,7 +19,7 @@ use crate::analysis::demand::demand_ms_per_request;
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::traces::Trace;
-use crate::warnings::Warning;
+use crate::warnings::{Finding, Warning};
 use meshsim_core::SimDuration;
 use meshsim_core::stats::Estimate;
 use meshsim_models::network::path::RESPONSE_HEADER;
@@ -70,7 +70,7 @@ pub fn differences(resolved: &Resolved, accounting: &CpuAccounting, own_rate: bo
     let Some(population) = description.populations.first() else { return Vec::new() };
     let mut found = Vec::new();
     let mut differ = |what: &str, trace: String, scenario: String| {
-        found.push(Warning::TraceDiffers { what: what.to_owned(), trace, scenario });
+        found.push(Finding::TraceDiffers { what: what.to_owned(), trace, scenario }.into());
     };
     let rate = population.arrivals.offered_per_second(population.users, description.end());
     let other_rate = |traced: &f64| own_rate && (traced - rate).abs() > 0.01 * rate;

@@ -4,13 +4,14 @@ use super::farther_first::farther_first;
 use super::federation::of_federation;
 use super::joined::takes_in;
 use super::spread::spread;
-use super::warning::Warning;
+use super::warning::{Finding, Warning};
 use crate::analysis::demand::demand_ms_per_request;
 use crate::analysis::workloads::CpuBound;
 use crate::problem::Problem;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimTime, Table};
 use meshsim_models::application::call_graph::{Protocol, Service};
+use meshsim_models::cost::{Basis, ClusterCost};
 use meshsim_models::envoy::outlier_detection::OutlierDetection;
 use meshsim_models::envoy::route::RouteSettings;
 use meshsim_models::faults::pod::{FaultKind, PodFault};
@@ -36,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
     let mut all: Vec<Warning> = Vec::new();
     for mut warning in strategies.iter().flat_map(before_run) {
-        if let Warning::WithoutEffect { keys, .. } = &mut warning {
+        if let Finding::WithoutEffect { keys } = &mut warning.finding {
             // What another strategy has a use for belongs to the comparison.
             let follows = |path: &str| {
                 let all = strategies.iter().flat_map(|it| &it.plane_keys);
@@ -57,36 +58,35 @@ pub fn before_runs(strategies: &[Resolved]) -> Vec<Warning> {
 /// What can be told before a run of one.
 #[must_use]
 pub fn before_run(resolved: &Resolved) -> Vec<Warning> {
-    let overridden = resolved
-        .overridden
-        .iter()
-        .map(|path| Warning::Overridden { strategy: resolved.strategy.clone(), path: path.clone() });
-    let mut warnings: Vec<Warning> = overridden.collect();
-    let of_workmodel = |problem: &Problem| Warning::WorkModel { what: problem.to_string() };
-    warnings.extend(resolved.workmodel_warnings.iter().map(of_workmodel));
-    warnings.extend(without_effect(resolved));
-    warnings.extend(overloads(resolved));
+    let overridden = resolved.overridden.iter().map(|path| Finding::Overridden { path: path.clone() });
+    let mut findings: Vec<Finding> = overridden.collect();
+    findings.extend(without_effect(resolved));
+    findings.extend(overloads(resolved));
     if resolved.description.mesh.data_plane != DataPlane::None {
-        warnings.extend(never_ejects(resolved));
-        warnings.extend(failover_without_detection(resolved));
-        warnings.extend(unknown_traffic_distribution(resolved));
-        warnings.extend(farther_first(resolved));
-        warnings.extend(spread(resolved));
-        warnings.extend(subsets_without_pods(resolved));
+        findings.extend(never_ejects(resolved));
+        findings.extend(failover_without_detection(resolved));
+        findings.extend(unknown_traffic_distribution(resolved));
+        findings.extend(farther_first(resolved));
+        findings.extend(spread(resolved));
+        findings.extend(subsets_without_pods(resolved));
     }
-    warnings.extend(lost_for_ever(resolved));
-    warnings.extend(of_federation(resolved));
-    warnings.extend(faults_without_pods(resolved));
-    warnings.extend(sent_in_warm_up(resolved));
-    warnings.extend(changes_without_effect(resolved));
-    warnings.extend(configuration_without_effect(resolved));
-    warnings.extend(starts_without_effect(resolved));
-    warnings.extend(utilization_without_request(resolved));
-    warnings
+    findings.extend(lost_for_ever(resolved));
+    findings.extend(of_federation(resolved));
+    findings.extend(faults_without_pods(resolved));
+    findings.extend(sent_in_warm_up(resolved));
+    findings.extend(changes_without_effect(resolved));
+    findings.extend(configuration_without_effect(resolved));
+    findings.extend(starts_without_effect(resolved));
+    findings.extend(utilization_without_request(resolved));
+    findings.extend(priced_without_requests(resolved));
+    // One work model serves all strategies.
+    let of_workmodel = |problem: &Problem| Warning::from(Finding::WorkModel { what: problem.to_string() });
+    let of_strategy = findings.into_iter().map(|it| it.under(&resolved.strategy));
+    resolved.workmodel_warnings.iter().map(of_workmodel).chain(of_strategy).collect()
 }
 
 /// Calls over UDP that may be lost, and whose callers wait for ever.
-fn lost_for_ever(resolved: &Resolved) -> Option<Warning> {
+fn lost_for_ever(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     let loses = description.links.iter().any(|it| it.loss > 0.0)
         || !description.faults.is_empty()
@@ -98,20 +98,18 @@ fn lost_for_ever(resolved: &Resolved) -> Option<Warning> {
     let datagrams = description.services.enumerate().filter(|(_, it)| it.protocol == Protocol::Udp);
     let services: Vec<String> =
         datagrams.map(|(id, _)| description.application.services[id].name.clone()).collect();
-    let strategy = resolved.strategy.clone();
-    (!services.is_empty()).then_some(Warning::LostForEver { strategy, services })
+    (!services.is_empty()).then_some(Finding::LostForEver { services })
 }
 
 /// Keys that the data plane has no use for.
-fn without_effect(resolved: &Resolved) -> Option<Warning> {
+fn without_effect(resolved: &Resolved) -> Option<Finding> {
     let idle = resolved.plane_keys.iter().filter(|it| !it.has_effect);
     let keys: Vec<_> = idle.map(|it| (it.path.clone(), it.needs)).collect();
-    let strategies = vec![resolved.strategy.clone()];
-    (!keys.is_empty()).then_some(Warning::WithoutEffect { strategies, keys })
+    (!keys.is_empty()).then_some(Finding::WithoutEffect { keys })
 }
 
 /// Services that need more CPU than they have: on average, or at the peak of the load.
-fn overloads(resolved: &Resolved) -> Vec<Warning> {
+fn overloads(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let application = &description.application;
     let end = description.end();
@@ -144,12 +142,12 @@ fn overloads(resolved: &Resolved) -> Vec<Warning> {
         if limited { CpuBound::Limit } else { CpuBound::Workers }
     };
     let warning = |(id, it): (ServiceId, &Service)| {
-        let (strategy, service, allowed) = (resolved.strategy.clone(), it.name.clone(), allowed(id));
+        let (service, allowed) = (it.name.clone(), allowed(id));
         let (at_peak, needed) = (peaks[id.index()], mean[id.index()]);
         if needed >= allowed && needed > 0.0 {
-            return Some(Warning::Overload { strategy, service, needed, allowed, bound: bound(id) });
+            return Some(Finding::Overload { service, needed, allowed, bound: bound(id) });
         }
-        let peak = Warning::PeakOverload { strategy, service, needed: at_peak, allowed, bound: bound(id) };
+        let peak = Finding::PeakOverload { service, needed: at_peak, allowed, bound: bound(id) };
         (at_peak >= allowed && at_peak > 0.0).then_some(peak)
     };
     application.services.enumerate().filter_map(warning).collect()
@@ -193,7 +191,7 @@ fn moments(description: &Description) -> BTreeSet<SimTime> {
 const GRID: u64 = 200;
 
 /// Services whose outlier detection is switched on and can do nothing, by percentage.
-fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
+fn never_ejects(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let upstreams = Upstreams::new(description);
     let mut by_percent: BTreeMap<u32, BTreeMap<String, u32>> = BTreeMap::new();
@@ -215,8 +213,7 @@ fn never_ejects(resolved: &Resolved) -> Vec<Warning> {
             services.insert(service.name.clone(), endpoints);
         }
     }
-    let strategies = || vec![resolved.strategy.clone()];
-    let warning = |(percent, services)| Warning::NeverEjects { strategies: strategies(), services, percent };
+    let warning = |(percent, services)| Finding::NeverEjects { services, percent };
     by_percent.into_iter().map(warning).collect()
 }
 
@@ -228,7 +225,7 @@ const fn detects(config: &OutlierDetection) -> bool {
         || config.judges_statistics()
 }
 
-fn failover_without_detection(resolved: &Resolved) -> Option<Warning> {
+fn failover_without_detection(resolved: &Resolved) -> Option<Finding> {
     let (mesh, services) = (&resolved.description.mesh, &resolved.description.services);
     let has_no_effect = |it: &ServiceSettings| {
         let (rule, service) = (it.locality.as_ref(), it.traffic_distribution);
@@ -242,22 +239,20 @@ fn failover_without_detection(resolved: &Resolved) -> Option<Warning> {
     };
     let own = services.enumerate().filter(|(_, it)| it.version_of.is_none());
     let services = names(resolved, own.filter(|(_, it)| has_no_effect(it)).map(|(id, _)| id));
-    let strategy = resolved.strategy.clone();
-    (!services.is_empty()).then_some(Warning::FailoverWithoutDetection { strategy, services })
+    (!services.is_empty()).then_some(Finding::FailoverWithoutDetection { services })
 }
 
-fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Warning> {
+fn unknown_traffic_distribution(resolved: &Resolved) -> Option<Finding> {
     let version = resolved.description.mesh.istio_version;
     let is_unknown =
         |it: &ServiceSettings| it.traffic_distribution.is_some_and(|value| value.labels(version).is_none());
     let settings = resolved.description.services.enumerate();
     let services = names(resolved, settings.filter(|(_, it)| is_unknown(it)).map(|(id, _)| id));
-    let strategy = resolved.strategy.clone();
-    (!services.is_empty()).then_some(Warning::UnknownTrafficDistribution { strategy, services, version })
+    (!services.is_empty()).then_some(Finding::UnknownTrafficDistribution { services, version })
 }
 
 /// Subsets that routes lead to and that no rule defines at that time, or that select no pod.
-fn subsets_without_pods(resolved: &Resolved) -> Vec<Warning> {
+fn subsets_without_pods(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let mut told: Table<ServiceId, &ServiceSettings> = description.services.iter().collect();
     let mut moments = vec![(SimTime::ZERO, told.clone())];
@@ -265,7 +260,7 @@ fn subsets_without_pods(resolved: &Resolved) -> Vec<Warning> {
         told[change.service] = &change.settings;
         moments.push((change.at, told.clone()));
     }
-    let mut warnings: Vec<Warning> = Vec::new();
+    let mut warnings: Vec<Finding> = Vec::new();
     let mut known: BTreeSet<(ServiceId, SubsetId, bool)> = BTreeSet::new();
     for (index, (at, settings)) in moments.iter().enumerate() {
         // What is changed at one time is looked at together.
@@ -282,8 +277,7 @@ fn subsets_without_pods(resolved: &Resolved) -> Vec<Warning> {
             {
                 continue;
             }
-            warnings.push(Warning::SubsetWithoutPods {
-                strategy: resolved.strategy.clone(),
+            warnings.push(Finding::SubsetWithoutPods {
                 service: description.application.services[to.service].name.clone(),
                 subset: description.subsets[name].clone(),
                 is_defined,
@@ -310,14 +304,13 @@ fn selects_any(description: &Description, service: ServiceId, labels: &Labels) -
     })
 }
 
-fn faults_without_pods(resolved: &Resolved) -> Vec<Warning> {
+fn faults_without_pods(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let befalls = |(fault, _): &(&PodFault, bool)| {
         let here = |it: &&Deployment| (it.service, it.cluster) == (fault.service, fault.cluster);
         description.deployments.iter().find(here).is_some_and(|it| it.replicas > 0)
     };
-    let warning = |(fault, _): (&PodFault, bool)| Warning::FaultWithoutPods {
-        strategy: resolved.strategy.clone(),
+    let warning = |(fault, _): (&PodFault, bool)| Finding::FaultWithoutPods {
         service: description.application.services[fault.service].name.clone(),
         cluster: description.clusters[fault.cluster].name.clone(),
     };
@@ -334,7 +327,7 @@ fn pod_faults(description: &Description) -> impl Iterator<Item = (&PodFault, boo
 }
 
 /// Services whose pods would burn CPU when they start, and none does.
-fn starts_without_effect(resolved: &Resolved) -> Option<Warning> {
+fn starts_without_effect(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     let settings = &description.kubernetes;
     let starts = |it: &Deployment, work: StartWork| {
@@ -352,21 +345,19 @@ fn starts_without_effect(resolved: &Resolved) -> Option<Warning> {
         settings.workload(*service).start.is_some_and(|work| !of_service().any(|it| starts(it, work)))
     };
     let services = names(resolved, description.application.services.ids().filter(has_no_effect));
-    let strategy = resolved.strategy.clone();
-    (!services.is_empty()).then_some(Warning::StartWithoutEffect { strategy, services })
+    (!services.is_empty()).then_some(Finding::StartWithoutEffect { services })
 }
 
-fn sent_in_warm_up(resolved: &Resolved) -> Option<Warning> {
+fn sent_in_warm_up(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     let warm_up = description.warm_up.as_secs_f64();
     let counted = description.populations.iter().filter(|it| it.requests_each.is_some());
     let users: Vec<String> = counted.map(|it| it.name.clone()).collect();
-    let strategy = resolved.strategy.clone();
-    (warm_up > 0.0 && !users.is_empty()).then_some(Warning::SentInWarmUp { strategy, users, warm_up })
+    (warm_up > 0.0 && !users.is_empty()).then_some(Finding::SentInWarmUp { users, warm_up })
 }
 
 /// Changes that ask for as many pods as there are, as far as no autoscaler has a say.
-fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
+fn changes_without_effect(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let of = |it: &Deployment| ((it.service, it.cluster), it.replicas);
     let mut wanted: BTreeMap<(ServiceId, ClusterId), u32> = description.deployments.iter().map(of).collect();
@@ -382,8 +373,7 @@ fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
         };
         let scales = description.kubernetes.autoscaler(change.service, change.cluster).is_some();
         if before == after && (before == 0 || !scales) {
-            warnings.push(Warning::ChangeWithoutEffect {
-                strategy: resolved.strategy.clone(),
+            warnings.push(Finding::ChangeWithoutEffect {
                 service: description.application.services[change.service].name.clone(),
                 cluster: description.clusters[change.cluster].name.clone(),
                 at: change.at.as_secs_f64(),
@@ -394,11 +384,10 @@ fn changes_without_effect(resolved: &Resolved) -> Vec<Warning> {
 }
 
 /// Changes of what the mesh is told of services that are told it already.
-fn configuration_without_effect(resolved: &Resolved) -> Vec<Warning> {
+fn configuration_without_effect(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let mut told: BTreeMap<ServiceId, &ServiceSettings> = description.services.enumerate().collect();
-    let warning = |it: &'_ ConfigurationChange| Warning::ConfigurationWithoutEffect {
-        strategy: resolved.strategy.clone(),
+    let warning = |it: &'_ ConfigurationChange| Finding::ConfigurationWithoutEffect {
         service: description.application.services[it.service].name.clone(),
         at: it.at.as_secs_f64(),
     };
@@ -412,7 +401,7 @@ fn configuration_without_effect(resolved: &Resolved) -> Vec<Warning> {
 }
 
 /// Services whose autoscalers look at the utilization of containers without a request.
-fn utilization_without_request(resolved: &Resolved) -> Option<Warning> {
+fn utilization_without_request(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     let has_sidecars = description.mesh.data_plane == DataPlane::Sidecar;
     let lacks = |service: ServiceId, reads: Reads| {
@@ -436,7 +425,24 @@ fn utilization_without_request(resolved: &Resolved) -> Option<Warning> {
     };
     let services: BTreeSet<ServiceId> = autoscalers.filter_map(fails).collect();
     let services = names(resolved, services.into_iter());
-    (!services.is_empty()).then(|| Warning::NoRequest { strategy: resolved.strategy.clone(), services })
+    (!services.is_empty()).then_some(Finding::NoRequest { services })
+}
+
+/// Clusters that are paid for by requests of which their pods have none.
+fn priced_without_requests(resolved: &Resolved) -> Vec<Finding> {
+    let description = &resolved.description;
+    let requests_nothing = |it: &Deployment| {
+        let workload = description.kubernetes.workload(it.service);
+        !description.services[it.service].external && workload.application.amount(Resource::CPU) == 0
+    };
+    let finding = |(cluster, it): (ClusterId, &ClusterCost)| {
+        it.prices.filter(|prices| prices.core_hour > 0.0 && prices.basis == Basis::Requested)?;
+        let of_cluster = description.deployments.iter().filter(|it| it.cluster == cluster);
+        let services = names(resolved, of_cluster.filter(|it| requests_nothing(it)).map(|it| it.service));
+        let cluster = description.clusters[cluster].name.clone();
+        (!services.is_empty()).then_some(Finding::PricedWithoutRequests { cluster, services })
+    };
+    description.costs.iter().flat_map(|it| it.clusters.enumerate()).filter_map(finding).collect()
 }
 
 fn names(resolved: &Resolved, services: impl Iterator<Item = ServiceId>) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! Istio orders endpoints by region, zone and subzone, not by delay: clusters that share a region come before a
 //! nearer one of another region, even if the way to them leads through that one.
 
-use super::warning::Warning;
+use super::warning::Finding;
 use crate::resolve::Resolved;
 use meshsim_core::{Id, SimDuration, Table};
 use meshsim_models::envoy::endpoint_list::Part;
@@ -14,7 +14,7 @@ use meshsim_models::world::topology::Topology;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One warning for all that is so under a strategy, with the call whose way is longest in comparison.
-pub(super) fn farther_first(resolved: &Resolved) -> Option<Warning> {
+pub(super) fn farther_first(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     if description.mesh.data_plane == DataPlane::None || description.clusters.len() < 3 {
         // With two clusters the other one is the only other one.
@@ -30,8 +30,7 @@ pub(super) fn farther_first(resolved: &Resolved) -> Option<Warning> {
     let worst = detours.iter().max_by_key(|it| it.goes.1.as_nanos() - it.nearest.1.as_nanos())?;
     let callers: BTreeSet<ClusterId> = detours.iter().map(|it| it.from).collect();
     let name = |cluster: ClusterId| description.clusters[cluster].name.clone();
-    Some(Warning::FartherFirst {
-        strategy: resolved.strategy.clone(),
+    Some(Finding::FartherFirst {
         callers: callers.len(),
         service: description.application.services[worst.service].name.clone(),
         from: name(worst.from),

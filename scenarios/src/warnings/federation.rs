@@ -1,6 +1,6 @@
 //! What is to be known of what joins clusters before it is run.
 
-use super::warning::Warning;
+use super::warning::Finding;
 use crate::resolve::Resolved;
 use meshsim_core::Id;
 use meshsim_models::ids::{ClusterId, ConfigurationId, ServiceId};
@@ -9,6 +9,7 @@ use meshsim_models::istiod::upstreams::Upstreams;
 use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::kubernetes::scheduler::topology_spread::ZONE;
 use meshsim_models::kubernetes::zone_state::ZoneState;
+use meshsim_models::liqo::namespace_offloading::twins;
 use meshsim_models::liqo::quota::LimitsEnforcement;
 use meshsim_models::liqo::settings::{LiqoSettings, Peering};
 use meshsim_models::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE};
@@ -19,23 +20,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Istio's sidecar may use so much, whatever it requests: thousandths of a core.
 const SIDECAR_MILLI_CPU: u64 = 2_000;
 
-pub(super) fn of_federation(resolved: &Resolved) -> Vec<Warning> {
+pub(super) fn of_federation(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let mut warnings = Vec::new();
     if let Some(liqo) = description.liqo() {
         warnings.extend(slices(resolved, liqo));
         warnings.extend(hard(resolved, liqo));
         warnings.extend(zones(resolved, liqo));
+        warnings.extend(chooses_nobody(resolved, liqo));
         let has_one =
             |it: &Peering| [it.consumer, it.provider].iter().any(|end| liqo.gateways[*end].replicas == 1);
         warnings.extend(
-            liqo.peerings.iter().any(has_one).then(|| one_gateway(resolved, "liqo.gateway.replicas")),
+            liqo.peerings.iter().any(has_one).then_some(Finding::OneGateway { key: "liqo.gateway.replicas" }),
         );
     }
     if let Some(settings) = description.east_west() {
         warnings.extend(gateways(resolved));
-        warnings
-            .extend((settings.replicas == 1).then(|| one_gateway(resolved, "east_west_gateway.replicas")));
+        warnings.extend(
+            (settings.replicas == 1).then_some(Finding::OneGateway { key: "east_west_gateway.replicas" }),
+        );
     }
     if description.has_gateways_between_clusters() {
         warnings.extend(cut_off(resolved));
@@ -44,7 +47,7 @@ pub(super) fn of_federation(resolved: &Resolved) -> Vec<Warning> {
 }
 
 /// Slices that are larger than all nodes of their provider.
-fn slices(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+fn slices(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Finding> {
     let description = &resolved.description;
     // Without offloaded services nobody uses one.
     let used = liqo.peerings.iter().filter(|it| description.offloads_any(it.consumer));
@@ -58,8 +61,7 @@ fn slices(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
             let granted = it.granted.amount(resource);
             if granted > has {
                 let name = |id: ClusterId| description.clusters[id].name.clone();
-                warnings.push(Warning::SliceLargerThanProvider {
-                    strategy: resolved.strategy.clone(),
+                warnings.push(Finding::SliceLargerThanProvider {
                     consumer: name(it.consumer),
                     provider: name(it.provider),
                     what,
@@ -73,7 +75,7 @@ fn slices(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
 }
 
 /// Providers that let no sidecar in.
-fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Finding> {
     let description = &resolved.description;
     let offloading = liqo.offloading.as_ref();
     let is_limited = |service: ServiceId| {
@@ -85,19 +87,30 @@ fn hard(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
     }
     let hard = liqo.peerings.iter().filter(|it| it.enforcement == LimitsEnforcement::Hard);
     let providers: BTreeSet<ClusterId> = hard.map(|it| it.provider).collect();
-    let warning = |provider: ClusterId| Warning::HardWithSidecar {
-        strategy: resolved.strategy.clone(),
+    let warning = |provider: ClusterId| Finding::HardWithSidecar {
         provider: description.clusters[provider].name.clone(),
     };
     providers.into_iter().map(warning).collect()
 }
 
-fn one_gateway(resolved: &Resolved, key: &'static str) -> Warning {
-    Warning::OneGateway { strategy: resolved.strategy.clone(), key }
+/// Consumers none of whose providers the cluster selector chooses.
+fn chooses_nobody(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Finding> {
+    let description = &resolved.description;
+    let Some(offloading) = &liqo.offloading else { return Vec::new() };
+    let consumers: BTreeSet<ClusterId> = liqo.peerings.iter().map(|it| it.consumer).collect();
+    let chooses_none = |consumer: &ClusterId| {
+        let nodes: Vec<_> = liqo.providers_of(*consumer).map(|it| description.virtual_node(it)).collect();
+        let labels: Vec<_> = nodes.iter().map(|it| &it.labels).collect();
+        twins(&offloading.cluster_selector, &labels).0.is_empty()
+    };
+    let finding = |consumer: ClusterId| Finding::SelectorChoosesNobody {
+        consumer: description.clusters[consumer].name.clone(),
+    };
+    consumers.into_iter().filter(chooses_none).map(finding).collect()
 }
 
 /// Zones whose nodes for providers may all be lost without anything being evicted.
-fn zones(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
+fn zones(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Finding> {
     let description = &resolved.description;
     let rules = description.kubernetes.node_lifecycle().zones;
     let consumers: BTreeSet<ClusterId> = liqo.peerings.iter().map(|it| it.consumer).collect();
@@ -114,8 +127,7 @@ fn zones(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
         let evicts_nothing =
             |[own, others]: &[u32; 2]| ZoneState::of(*own, *others, &rules).rate(own + others, &rules) <= 0.0;
         warnings.extend(zones.values().filter(|it| evicts_nothing(it)).map(|[own, others]| {
-            Warning::ZoneEvictsNothing {
-                strategy: resolved.strategy.clone(),
+            Finding::ZoneEvictsNothing {
                 consumer: description.clusters[consumer].name.clone(),
                 virtual_nodes: *others as usize,
                 own_nodes: *own as usize,
@@ -126,10 +138,10 @@ fn zones(resolved: &Resolved, liqo: &LiqoSettings) -> Vec<Warning> {
 }
 
 /// Gateways that nobody ejects, or that pass nothing on.
-fn gateways(resolved: &Resolved) -> Option<Warning> {
-    let (strategy, description) = (resolved.strategy.clone(), &resolved.description);
+fn gateways(resolved: &Resolved) -> Option<Finding> {
+    let description = &resolved.description;
     if !description.mesh.mtls {
-        return Some(Warning::GatewaysWithoutMtls { strategy });
+        return Some(Finding::GatewaysWithoutMtls);
     }
     let upstreams = Upstreams::new(description);
     let detects = |service: ServiceId| {
@@ -144,11 +156,11 @@ fn gateways(resolved: &Resolved) -> Option<Warning> {
     let services = description.application.services.enumerate();
     let undetected = services.filter(|(id, _)| is_behind(*id) && !detects(*id));
     let services: Vec<String> = undetected.map(|(_, it)| it.name.clone()).collect();
-    (!services.is_empty()).then_some(Warning::GatewaysWithoutDetection { strategy, services })
+    (!services.is_empty()).then_some(Finding::GatewaysWithoutDetection { services })
 }
 
 /// What users of a cluster need and their cluster has not.
-fn cut_off(resolved: &Resolved) -> Vec<Warning> {
+fn cut_off(resolved: &Resolved) -> Vec<Finding> {
     let description = &resolved.description;
     let clusters: BTreeSet<ClusterId> = description.populations.iter().map(|it| it.cluster).collect();
     let of_cluster = |cluster: ClusterId| {
@@ -163,8 +175,8 @@ fn cut_off(resolved: &Resolved) -> Vec<Warning> {
         let missing = needed(description, cluster).into_iter().filter(|&it| !is_here(it));
         let services: Vec<String> =
             missing.map(|it| description.application.services[it].name.clone()).collect();
-        let (strategy, cluster) = (resolved.strategy.clone(), description.clusters[cluster].name.clone());
-        (!services.is_empty()).then_some(Warning::FailsWhenCut { strategy, cluster, services })
+        let cluster = description.clusters[cluster].name.clone();
+        (!services.is_empty()).then_some(Finding::FailsWhenCut { cluster, services })
     };
     clusters.into_iter().filter_map(of_cluster).collect()
 }

@@ -10,4 +10,4 @@ mod warning;
 
 pub use after_run::after_run;
 pub use before_run::{before_run, before_runs};
-pub use warning::Warning;
+pub use warning::{Finding, Warning};

@@ -4,7 +4,7 @@
 //! brought to an edge is asked for there as seldom as anywhere else.
 
 use super::farther_first::called;
-use super::warning::Warning;
+use super::warning::Finding;
 use crate::resolve::Resolved;
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::ids::{ClusterId, ServiceId};
@@ -13,7 +13,7 @@ use meshsim_models::world::description::{DataPlane, Description};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One warning for all that is so under a strategy, with a cluster as an example.
-pub(super) fn spread(resolved: &Resolved) -> Option<Warning> {
+pub(super) fn spread(resolved: &Resolved) -> Option<Finding> {
     let description = &resolved.description;
     if description.mesh.data_plane != DataPlane::Sidecar {
         return None;
@@ -30,8 +30,7 @@ pub(super) fn spread(resolved: &Resolved) -> Option<Warning> {
         calls.filter(|&(from, service)| is_here(from, service) && takes_all(description, service)).collect();
     let (from, _) = *spread.first()?;
     let services: BTreeSet<ServiceId> = spread.iter().map(|(_, service)| *service).collect();
-    Some(Warning::SpreadOverClusters {
-        strategies: vec![resolved.strategy.clone()],
+    Some(Finding::SpreadOverClusters {
         services: services.iter().map(|&it| description.application.services[it].name.clone()).collect(),
         from: description.clusters[from].name.clone(),
     })

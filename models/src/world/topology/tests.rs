@@ -75,6 +75,7 @@ fn random_description(rng: &mut Draw) -> Description {
         time_series: None,
         offloading: None,
         keeps_decisions: false,
+        costs: None,
     };
     if bernoulli(rng, 0.7) {
         description.services[ServiceId(0)].traffic_policy.outlier_detection = Some(Default::default());
