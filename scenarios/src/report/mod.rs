@@ -52,7 +52,7 @@ pub fn page(folder: &Path) -> Checked<String> {
 /// The charts of the results in a folder, by name: of each a list of variants with `name` and `spec`, a specification of Vega-Lite.
 ///
 /// # Errors
-/// As [`page`].
+/// As [`page()`].
 pub fn charts(folder: &Path) -> Checked<Value> {
     Ok(sections(&whole(folder)?)?.1.specifications())
 }
@@ -71,7 +71,7 @@ fn whole(folder: &Path) -> Checked<Results> {
 /// Writes the page of the results in a folder into a file, whole or not at all.
 ///
 /// # Errors
-/// As [`page`], or if the file cannot be written.
+/// As [`page()`], or if the file cannot be written.
 pub fn write(folder: &Path, file: &Path) -> Checked<()> {
     write_text(file, &page(folder)?)
 }

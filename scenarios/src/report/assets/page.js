@@ -8,9 +8,9 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const views = new Map();
 
-  // Okabe and Ito's colours, which the colour-blind tell apart, on a light and on a dark ground.
-  const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#8a6d00", "#2f9bd6", "#6b6b6b", "#7a3b00"];
-  const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#8ab8ff", "#b8b8b8", "#d9a066"];
+  // Okabe and Ito's colours, which the colour-blind tell apart, on a light and on a dark ground; then some for what has more parts.
+  const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#8a6d00", "#2f9bd6", "#6b6b6b", "#7a3b00", "#5050c0", "#a33a52", "#4f7a28", "#1f7a7a"];
+  const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#8ab8ff", "#b8b8b8", "#d9a066", "#a9a9ff", "#ff9db0", "#a9d18e", "#7fd6d6"];
 
   function config(width) {
     const style = getComputedStyle(document.documentElement);
