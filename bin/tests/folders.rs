@@ -350,6 +350,13 @@ fn a_page_lies_among_results_and_goes_with_them() {
     let page = |path: &Path| std::fs::read(path).unwrap();
     assert!(page(&out.join("report.html")) == page(&beside), "one page in two ways");
     assert!(!listed(&out).contains(&"report.html".to_owned()));
+    let charts = meshsim(&["report", out.to_str().unwrap(), "--charts"]);
+    let charts: serde_json::Value = serde_json::from_slice(&charts.stdout).unwrap();
+    let spec = &charts["distribution"][0]["spec"];
+    assert!(
+        spec["$schema"].as_str().unwrap().contains("vega-lite")
+            && spec["data"]["values"][0]["ms"].is_number()
+    );
     // A file of somebody else is not replaced; one of the program's is.
     let mine = folder.path().join("mine.html");
     std::fs::write(&mine, "mine").unwrap();

@@ -46,6 +46,12 @@ pub const FIRST_LINE: &str = page::FIRST_LINE;
 pub fn page(folder: &Path) -> Checked<String> {
     let results = whole(folder)?;
     let (sections, charts) = sections(&results)?;
+    if sections.0.is_empty() {
+        let problem = Problem::new(format!("`{}` holds nothing that a page shows", folder.display()));
+        return Err(problem
+            .help("name a directory of `run`, `compare`, `sweep`, `drill` or `validate`")
+            .into());
+    }
     page::page(&results, &sections, &charts)
 }
 

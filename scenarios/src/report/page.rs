@@ -77,17 +77,17 @@ fn unpacked((licence, packed): (&str, &[u8])) -> Checked<String> {
 
 /// Name and description of the scenario, as far as it has some.
 fn scenario(results: &Results) -> Checked<(String, String)> {
+    if let Some(validation) = results.document("validation.json")? {
+        let root = validation.root();
+        let first = ["suite", "scenario"].into_iter().map(|key| root.text(key)).find(|it| !it.is_empty());
+        return Ok((first.unwrap_or_default().to_owned(), root.text("description").to_owned()));
+    }
     if let Some(text) = results.text(EXPANDED)?
         && let Ok(root) = text.parse::<toml::Table>()
     {
         let word = |key: &str| root.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
         let name = word("name");
         return Ok((if name.is_empty() { "Results".to_owned() } else { name }, word("description")));
-    }
-    if let Some(validation) = results.document("validation.json")? {
-        let root = validation.root();
-        let first = ["suite", "scenario"].into_iter().map(|key| root.text(key)).find(|it| !it.is_empty());
-        return Ok((first.unwrap_or_default().to_owned(), root.text("description").to_owned()));
     }
     Ok(("Results".to_owned(), String::new()))
 }
