@@ -12,7 +12,7 @@
   const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#8a6d00", "#2f9bd6", "#6b6b6b", "#7a3b00", "#5050c0", "#a33a52", "#4f7a28", "#1f7a7a"];
   const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#8ab8ff", "#b8b8b8", "#d9a066", "#a9a9ff", "#ff9db0", "#a9d18e", "#7fd6d6"];
 
-  function config(width) {
+  function config(columns) {
     const style = getComputedStyle(document.documentElement);
     const [ink, soft, edge, low, high] = ["ink", "soft", "edge", "low", "high"].map((it) => style.getPropertyValue("--" + it).trim());
     const colours = dark.matches ? bright : light;
@@ -26,7 +26,7 @@
       text: { color: ink, fontSize: 11.5 },
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: edge, domainColor: soft, tickColor: soft, labelFontSize: 11.5, titleFontSize: 12, titleFontWeight: 500, labelOverlap: true, labelSeparation: 4, labelFlush: false },
-      legend: { labelColor: ink, titleColor: ink, orient: "bottom", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, symbolStrokeWidth: 2, labelLimit: 220, columns: Math.max(1, Math.floor(width / 115)) },
+      legend: { labelColor: ink, titleColor: ink, orient: "bottom", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, symbolStrokeWidth: 2, labelLimit: 220, columns },
       range: {
         category: colours, ramp: [low, high], heatmap: [low, high],
         symbol: ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "stroke"],
@@ -38,11 +38,14 @@
   function draw(box) {
     const variants = charts[box.dataset.chart];
     const width = box.clientWidth;
-    // On a phone names leave room for what they name.
-    const spec = JSON.parse(JSON.stringify(variants[Number(box.dataset.variant || 0)].spec),
-      (key, value) => key === "labelLimit" ? Math.min(value, width * 0.3) : value);
+    // On a phone names leave room for what they name, and a legend has as many columns as its longest name allows.
+    let longest = 9;
+    const spec = JSON.parse(JSON.stringify(variants[Number(box.dataset.variant || 0)].spec), (key, value) => {
+      if (key === "domain" && typeof value[0] === "string") longest = Math.max(...value.map((it) => it.length));
+      return key === "labelLimit" ? Math.min(value, width * 0.3) : value;
+    });
     views.get(box)?.finalize();
-    const compiled = vegaLite.compile(spec, { config: config(width) }).spec;
+    const compiled = vegaLite.compile(spec, { config: config(Math.max(1, Math.floor(width / (40 + 7 * Math.min(longest, 30))))) }).spec;
     const view = new vega.View(vega.parse(compiled), { renderer: "svg", container: box, hover: true });
     views.set(box, view);
     return view.runAsync().then(() => {
