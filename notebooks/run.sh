@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Executes the notebooks without a browser, on result files made for them.
+# Executes the notebooks without a browser, on result files made for them or through the module of bin/, which it
+# installs and tests.
 #
 #   notebooks/run.sh [OUTPUT_DIRECTORY]
 #
 # Writes the executed notebooks, pages of them without the code, and their pictures into
 # OUTPUT_DIRECTORY (default: out/notebooks at the root of the repository).
 #
-# MESHSIM                the simulator's command (default: cargo run --release --quiet --)
+# MESHSIM                the simulator's command (default: cargo run --release --quiet --); the module has its own
 # MESHSIM_TRACES         the folder of the testbed's traces, for validation.ipynb (default: none; then
 #                        single runs of the simulator stand in for them)
 # MESHSIM_NOTEBOOK_VENV  a virtual environment to use and keep, made if it is not there
@@ -41,7 +42,8 @@ if [[ ! -x $venv/bin/python ]]; then
     "$python" -m venv "$venv"
 fi
 venv=$(cd -- "$venv" && pwd)
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+# The module is built from the repository: where the simulator was, nothing is compiled again.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" "$root/bin"
 
 # What they print is in the result files too.
 "${simulator[@]}" compare fluidos-mesh --replications 3 --set run.duration=3min \
@@ -65,6 +67,10 @@ else
     validate --suite "$here/own.suite.toml" --traces "$scratch"
 fi
 
+# The module takes a path, or else the program that came with it.
+[[ -x ${MESHSIM:-} ]] || unset MESHSIM
+"$venv/bin/python" "$root/bin/python/tests/test_meshsim.py"
+
 export MESHSIM_COMPARE_DIR=$scratch/compare
 export MESHSIM_SWEEP_DIR=$scratch/sweep
 export MESHSIM_VALIDATION_DIR=$scratch/validation
@@ -74,7 +80,7 @@ export JUPYTER_PREFER_ENV_PATH=1
 export IPYTHONDIR=$scratch/ipython
 
 export PATH=$venv/bin:$PATH
-for notebook in fluidos_mesh validation; do
+for notebook in fluidos_mesh validation break_even flash_crowd drill; do
     jupyter nbconvert --log-level WARN --to notebook --execute "$here/$notebook.ipynb" \
         --ExecutePreprocessor.extra_arguments=--log-level=ERROR \
         --output-dir "$output" --output "$notebook.ipynb"

@@ -118,9 +118,8 @@ fn stopped(seed: u64, strategy: usize, precision: &str, truth: f64) -> (bool, u3
     let plan = plan(&[STRATEGIES[strategy]], 10, (1 << 40) + seed);
     let store = CellStore::temporary().expect("a file");
     let precision = Precision::parse(precision, "mean", &plan).expect("it is one");
-    let precise = plan.precise_in(&store, precision, &Watch::default()).expect("it has intervals");
-    let plan = precise.expect("nobody stops it");
-    let mean = Summary::new(&plan, &plan.outcome_in(&store)).strategies[0].latency_ms.mean;
+    let (plan, outcome) = plan.precise_in(&store, precision, &Watch::default()).expect("it has intervals");
+    let mean = Summary::new(&plan, &outcome).strategies[0].latency_ms.mean;
     let covers = mean.ci95.is_some_and(|[low, high]| low <= truth && truth <= high);
     (covers, plan.replications)
 }

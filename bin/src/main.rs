@@ -13,6 +13,7 @@ mod validation_table;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit_code::Code;
 use failure::Outcome;
+use meshsim_scenarios::origin::{About, SCENARIO};
 use meshsim_scenarios::problem::Problem;
 use std::path::Path;
 use std::process::ExitCode;
@@ -115,13 +116,24 @@ fn exec(command: &Command) -> Outcome<Code> {
     }
 }
 
-/// Does what a command in normal form says, on the scenario that lies in `folder`, with further arguments.
-fn repeat(command: &[String], folder: &Path, more: &[String]) -> Outcome<Code> {
-    let [name, _, rest @ ..] = command else {
+/// Does what the command of results in `folder` says, on the scenario and the measurements that lie there, with further
+/// arguments.
+fn repeat(about: &About, folder: &Path, more: &[String]) -> Outcome<Code> {
+    // The scenario is the first argument, or a suite the value of the first.
+    let is_scenario = |(index, argument): (usize, &String)| index <= 2 && argument == SCENARIO;
+    if !about.command.iter().enumerate().any(is_scenario) {
         return Err(Problem::new("the results do not say what command they come from").into());
+    }
+    let there = |(index, argument): (usize, &String)| {
+        if is_scenario((index, argument)) {
+            return folder.display().to_string();
+        }
+        let is_measurement = about.measurements.iter().any(|it| it.file == *argument);
+        if is_measurement { folder.join(argument).display().to_string() } else { argument.clone() }
     };
-    let head = ["meshsim".to_owned(), name.clone(), folder.display().to_string()];
-    let arguments = Arguments::try_parse_from(head.iter().chain(rest).chain(more)).map_err(|error| {
+    let command = about.command.iter().enumerate().map(there);
+    let all = std::iter::once("meshsim".to_owned()).chain(command).chain(more.iter().cloned());
+    let arguments = Arguments::try_parse_from(all).map_err(|error| {
         let help = "manifest.json was changed, or is of another version";
         Problem::new(format!("the command of the results is not understood: {error}")).help(help)
     })?;

@@ -31,7 +31,11 @@ struct Lines {
     last: Instant,
 }
 
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Ten seconds, or as many as the environment says.
+fn between_lines() -> Duration {
+    let asked = std::env::var("MESHSIM_PROGRESS_SECONDS").ok().and_then(|it| it.parse().ok());
+    Duration::from_secs(asked.unwrap_or(10))
+}
 
 impl Progress {
     /// Progress towards `total` seconds of simulated time.
@@ -79,7 +83,7 @@ impl Progress {
 impl Lines {
     fn advance(&mut self, seconds: f64) {
         self.done += seconds;
-        if self.last.elapsed() < BETWEEN_LINES {
+        if self.last.elapsed() < between_lines() {
             return;
         }
         self.last = Instant::now();
@@ -120,7 +124,7 @@ impl Reading {
         if let Some(bar) = &self.bar {
             bar.set_length(total.max(read));
             bar.set_position(read);
-        } else if !self.quiet && self.last.get().elapsed() >= BETWEEN_LINES {
+        } else if !self.quiet && self.last.get().elapsed() >= between_lines() {
             self.last.set(Instant::now());
             let _ = writeln!(stderr(), "{} of {} MB read", read / 1_000_000, total.max(read) / 1_000_000);
         }

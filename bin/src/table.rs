@@ -120,9 +120,10 @@ fn mark(strategy: &Strategy, whose: [Option<&str>; 3], figures: &[&str]) -> &'st
     let told_apart =
         [!strategy.applications.is_empty(), !strategy.users.is_empty(), !strategy.request_kinds.is_empty()];
     let misses = |it: &Judged| {
-        let named = [&it.application, &it.users, &it.request];
-        let is_meant = |((name, apart), whose): ((&Option<String>, bool), Option<&str>)| {
-            name.as_deref().filter(|_| apart) == whose
+        let named = [Dimension::Application, Dimension::UserGroup, Dimension::RequestKind];
+        let named = named.map(|dimension| it.whose.get(&dimension));
+        let is_meant = |((name, apart), whose): ((Option<&String>, bool), Option<&str>)| {
+            name.map(String::as_str).filter(|_| apart) == whose
         };
         !it.holds
             && named.into_iter().zip(told_apart).zip(whose).all(is_meant)
@@ -143,15 +144,8 @@ fn objective_table(summary: &Summary) -> String {
     for index in 0..count {
         for strategy in &summary.strategies {
             let Some(it) = strategy.objectives.get(index) else { continue };
-            let side = if it.figure == "availability" { "above" } else { "below" };
-            let percent = |share: f64| {
-                let digits = number(share * 100.0, 3);
-                format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
-            };
-            let (bound, value) = match it.is_latency() {
-                true => (format!("{} ms", it.bound), format!("{} ms", with_interval(&it.value))),
-                false => (percent(it.bound), percent(it.value.value)),
-            };
+            let side = if it.is_above { "above" } else { "below" };
+            let (bound, value) = bound_and_value(it);
             let holds = if it.holds { "yes" } else { "no !" };
             let kept = format!("{:.0} of {replications}", it.probability * replications);
             let cells =
@@ -160,6 +154,25 @@ fn objective_table(summary: &Summary) -> String {
         }
     }
     format!("objectives (! is missed)\n{}\n", align(&rows))
+}
+
+/// The bound of an objective and what became of it, with their unit.
+fn bound_and_value(it: &Judged) -> (String, String) {
+    if it.unit == "ms" {
+        return (format!("{} ms", it.bound), format!("{} ms", with_interval(&it.value)));
+    }
+    let (factor, unit) = match it.unit {
+        _ if it.in_percent => (100.0, " %".to_owned()),
+        "1" => (1.0, String::new()),
+        unit => (1.0, format!(" {unit}")),
+    };
+    let plain = |value: f64| {
+        let digits = number(value * factor, 3);
+        let digits =
+            if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+        format!("{digits}{unit}")
+    };
+    (plain(it.bound), plain(it.value.value))
 }
 
 /// The kinds of requests of each group of users.

@@ -61,6 +61,12 @@ fn a_calibrated_scenario_is_compared_over_its_draws() {
     assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
     let written = std::fs::read_to_string(&one).unwrap();
     assert!(written.contains("results.csv") && !written.contains(directory.path().to_str().unwrap()));
+    assert_eq!(
+        text(&meshsim(&["calibrate", "slow-endpoint", "--trace", trace.to_str().unwrap(), "--force"]).stderr)
+            .matches("nothing is to be written")
+            .count(),
+        1
+    );
     let out = directory.path().join("out");
     let output = meshsim(&[
         "compare",
@@ -82,6 +88,37 @@ fn a_calibrated_scenario_is_compared_over_its_draws() {
     let output = meshsim(&["compare", one.to_str().unwrap(), "--calibration-draws", "4", "--quiet"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("has 3 draws of a calibration, not 4"), "{}", text(&output.stderr));
+}
+
+/// From results alone, wherever scenario and trace were.
+#[test]
+fn a_calibration_is_made_again_to_the_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = trace(directory.path());
+    let model = directory.path().join("models");
+    std::fs::create_dir(&model).unwrap();
+    let library = |name: &str| text(&meshsim(&["library", name]).stdout);
+    std::fs::write(model.join("w.json"), library("two-services.workmodel.json")).unwrap();
+    let scenario = library("slow-endpoint").replace("library:two-services.workmodel.json", "models/w.json");
+    let own = directory.path().join("own.toml");
+    std::fs::write(&own, scenario).unwrap();
+    let results = directory.path().join("results");
+    let fit = ["--set", "run.duration=30s", "--replications", "2", "--fit", "cell.cpu_scale=0.2..3"];
+    let more = ["--draws", "3", "--quiet", "--trace-warm-up", "0", "--trace", trace.to_str().unwrap()];
+    let paths = ["calibrate", own.to_str().unwrap(), "--results", results.to_str().unwrap()];
+    let output = meshsim(&[&paths[..], &fit, &more].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    std::fs::remove_file(&trace).unwrap();
+    std::fs::remove_file(&own).unwrap();
+    std::fs::remove_dir_all(&model).unwrap();
+    let rerun = meshsim(&["rerun", results.to_str().unwrap(), "--threads", "1", "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    assert!(text(&rerun.stdout).contains("the same bytes in all 7 files"), "{}", text(&rerun.stdout));
+    // Beside the files that it names.
+    let checked = meshsim(&["check", results.join("calibrated.toml").to_str().unwrap()]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    let interval = std::fs::read_to_string(results.join("calibration.json")).unwrap();
+    assert!(interval.contains("\"results.csv\""), "{interval}");
 }
 
 #[test]

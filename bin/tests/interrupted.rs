@@ -172,6 +172,32 @@ fn what_is_killed_at_any_moment_goes_on_and_has_the_bytes_of_what_was_not() {
     let sweep = [&["sweep"], &short[..], &axes, &["--set", "run.warm_up=auto"]].concat();
     is_killed_and_goes_on(&sweep, 10, &mut moments);
     is_killed_and_goes_on(&SHORT_DRILL, 5, &mut moments);
+    let measured = measured();
+    for validation in validations(measured.path()) {
+        let command: Vec<&str> = validation.iter().map(String::as_str).collect();
+        is_killed_and_goes_on(&command, 5, &mut moments);
+    }
+}
+
+/// A folder with a trace that is made up, and a suite of two configurations against it.
+fn measured() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |k: u64| format!("{} \t {} \t 200\n", 1_700_000_000_000 + 100 * k, 100 + k * 7919 % 900);
+    std::fs::write(folder.path().join("my trace.csv"), (0..4000).map(row).collect::<String>()).unwrap();
+    let suite = "name = \"s\"\n[defaults]\nscenario = \"fluidos-testbed\"\ntrace = \"my trace.csv\"\n\
+                 set.run.duration = \"20s\"\nset.run.warm_up = \"2s\"\nset.run.replications = 3\n\
+                 [[configuration]]\nname = \"a\"\nmark = \"test\"\nstrategy = \"none\"\n\
+                 [[configuration]]\nname = \"b\"\nmark = \"train\"\nstrategy = \"s0\"\n";
+    std::fs::write(folder.path().join("s.toml"), suite).unwrap();
+    folder
+}
+
+/// A validation of six replications, and the suite.
+fn validations(measured: &Path) -> [Vec<String>; 2] {
+    let path = |name: &str| measured.join(name).to_str().unwrap().to_owned();
+    let one = "validate fluidos-testbed --set run.duration=20s --set run.warm_up=2s --replications 6 --trace";
+    let words = |text: &str, last: String| text.split(' ').map(str::to_owned).chain([last]).collect();
+    [words(one, path("my trace.csv")), words("validate --suite", path("s.toml"))]
 }
 
 /// Two strategies, with an objective that some failures break.
@@ -261,6 +287,11 @@ fn parts_that_are_killed_go_on_and_make_the_bytes_of_one_machine_in_any_order() 
     let compare = [&["compare"], &short[..], &["--set", "run.warm_up=auto"]].concat();
     is_put_together(&compare, 3, &mut moments);
     is_put_together(&SHORT_DRILL, 3, &mut moments);
+    let measured = measured();
+    for validation in validations(measured.path()) {
+        let command: Vec<&str> = validation.iter().map(String::as_str).collect();
+        is_put_together(&command, 2, &mut moments);
+    }
     let axes = ["--set", "users.edge1.rate=10/s,20/s,30/s", "--set", "run.duration=20s"];
     let sweep = |parts, moments: &mut Moments| {
         let short = ["sweep", "slow-endpoint", "--replications", "3", "--baseline", "round-robin"];

@@ -40,7 +40,7 @@ fn finished_cells_of_others_are_not_discarded() {
     assert!(part.status.success(), "{}", text(&part.stderr));
     let output = validate(&mubench(), &["--out", out]);
     let said = text(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("holds finished cells"), "{said}");
+    assert!(output.status.code() == Some(2) && said.contains("finished cells of an earlier run"), "{said}");
     assert!(directory.path().join("cells").exists() && directory.path().join("manifest.json").exists());
 }
 

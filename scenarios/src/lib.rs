@@ -64,6 +64,7 @@ pub mod origin;
 pub mod problem;
 pub mod report;
 pub mod resolve;
+mod resolved;
 pub mod results;
 pub mod scenario;
 pub mod schema;

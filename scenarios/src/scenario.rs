@@ -303,7 +303,7 @@ impl Scenario {
             named.into_iter().filter_map(|path| Some((path.clone(), self.bytes(&path).ok()?))).collect();
         let settings = settings.iter().map(|it| format!("{}={}", it.path, it.value)).collect();
         let text = self.document.source().text.clone();
-        Ok(Origin::new(command, settings, (text, self.expanded()?), files))
+        Ok(Origin::new(command, settings, (text, Some(self.expanded()?)), files))
     }
 
     /// SHA-256 of everything that the results depend on: the scenario's text, its settings, and the

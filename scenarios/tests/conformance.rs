@@ -6,6 +6,7 @@
 
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::Choice;
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::import::mubench;
 use meshsim_scenarios::problem::SourceText;
 use meshsim_scenarios::validate::report::{self, texts};
@@ -31,7 +32,10 @@ fn run_suite(testbed: &Path, only: &[&str]) -> Report {
     let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
     let suite = Suite::open("testbed").unwrap().only(&only).unwrap();
     let prepared = suite.prepare(testbed, &Choice::default()).unwrap();
-    prepared.run(&Watch::default()).unwrap()
+    let store = CellStore::temporary().unwrap();
+    let counts = prepared.cell_counts();
+    assert!(prepared.run_cells(&store, |index| 0..counts[index], &Watch::default()));
+    prepared.report(&store).unwrap()
 }
 
 #[test]

@@ -901,6 +901,33 @@ fn objectives_are_judged_for_whom_they_are() {
     assert_eq!(sentence, expected);
 }
 
+/// A page's advertisements are served in the cloud alone, which asks nothing of the edge.
+#[test]
+fn any_figure_can_be_bounded() {
+    let text = with_objectives(
+        "[[objective]]\nfigure = \"served\"\nservice = \"ads\"\ncluster = \"cloud\"\nabove = \"99%\"\n\
+         [[objective]]\nfigure = \"served\"\nservice = \"ads\"\ncluster = \"edge\"\nabove = \"1%\"\n\
+         [[objective]]\nfigure = \"sent_per_request\"\ncluster = \"cloud\"\nto_cluster = \"edge\"\nbelow = 0.001\n\
+         [[objective]]\nfigure = \"cpu_seconds_per_second\"\ncluster = \"cloud\"\nbelow = 0.001\n\
+         [[objective]]\nfigure = \"latency_ms.p50\"\nbelow = \"30ms\"\n\
+         [[objective]]\nfigure = \"crossings_per_request\"\nabove = 0.5",
+    );
+    let summary = summary(&plan(&text).unwrap_or_else(|problems| panic!("{problems}")));
+    let strategy = &summary.strategies[0];
+    let judged = &strategy.objectives;
+    let holds: Vec<(bool, f64)> = judged.iter().map(|it| (it.holds, it.probability)).collect();
+    let (yes, no) = ((true, 1.0), (false, 0.0));
+    assert_eq!(holds, [yes, no, yes, no, yes, yes], "{judged:?}");
+    let cores = strategy.by_cluster("cpu_seconds_per_second")["cloud"].value;
+    assert_eq!((judged[2].value.value, judged[3].value.value), (0.0, cores));
+    assert_eq!(judged[0].name(), "cloud, ads: served");
+    let json = serde_json::to_value(judged).unwrap();
+    assert_eq!((&json[0]["cluster"], &json[0]["above"]), (&"cloud".into(), &true.into()));
+    assert!(json[4]["above"].is_null() && json[4]["figure"] == "p50", "as it was before: {json}");
+    let rows = strategy.figures.iter().filter(|it| it.figure.name == "objectives.holds");
+    assert_eq!(rows.filter(|it| it.labels.contains_key(&Dimension::Cluster)).count(), 4);
+}
+
 #[test]
 fn wrong_objectives_are_said() {
     for (objective, expected) in [
@@ -908,7 +935,7 @@ fn wrong_objectives_are_said() {
         ("figure = \"p95\"\nabove = \"1s\"", "the bound is on the other side (write below = \"300ms\")"),
         ("figure = \"p95\"\nbelow = 300", "below = 300 is no bound of this figure (write below = \"300ms\")"),
         ("figure = \"p95\"\nbelow = \"300\"", "below = \"300\" is no bound of this figure"),
-        ("figure = \"p94\"\nbelow = \"300ms\"", "unknown value `p94` (did you mean `p90`?)"),
+        ("figure = \"p94\"\nbelow = \"300ms\"", "there is no figure `p94` (did you mean `p90`?)"),
         (
             "figure = \"failures\"\nbelow = \"101%\"",
             "below = \"101%\" is no bound of this figure (write below = \"1%\")",
@@ -925,6 +952,27 @@ fn wrong_objectives_are_said() {
             "users = \"south\"\nrequest = \"buy\"\nfigure = \"p95\"\nbelow = \"300ms\"",
             "there is no kind of request `buy` (declared: browse)",
         ),
+        (
+            "figure = \"p95\"\ncluster = \"west\"\nbelow = \"300ms\"",
+            "values of `p95` are not told apart by `cluster` (they are by application, users, request)",
+        ),
+        (
+            "figure = \"requests.failed\"\nbelow = 3",
+            "`requests.failed` cannot be bounded (it grows with the length",
+        ),
+        (
+            "figure = \"served\"\nservice = \"ads\"\nabove = \"1%\"",
+            "`served` has a value of each cluster (say of which",
+        ),
+        (
+            "figure = \"crossings_per_request\"\nusers = \"north\"\nbelow = 1",
+            "values of `crossings_per_request` are not told apart by `users` (it has one value: take `users` out)",
+        ),
+        (
+            "figure = \"gateway_cpu_seconds_per_second\"\ncluster = \"edge\"\nbelow = 1",
+            "`gateway_cpu_seconds_per_second` has no such value in this scenario",
+        ),
+        ("figure = \"crossings_per_request\"\nbelow = 1\nabove = 0", "the objective has two bounds"),
         ("below = \"300ms\"", "the key `figure` is missing"),
     ] {
         let said = plan(&with_objectives(&format!("[[objective]]\n{objective}"))).err();

@@ -5,6 +5,7 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::validate::figures::FigureKey;
@@ -61,7 +62,10 @@ fn run(folder: &Path, change: &str) -> Report {
     std::fs::write(&file, SUITE.replace("CHANGE", change)).unwrap();
     let suite = Suite::open(file.to_str().unwrap()).unwrap();
     let prepared = suite.prepare(folder, &Choice::default()).unwrap();
-    prepared.run(&Watch::default()).unwrap()
+    let store = CellStore::temporary().unwrap();
+    let counts = prepared.cell_counts();
+    assert!(prepared.run_cells(&store, |index| 0..counts[index], &Watch::default()));
+    prepared.report(&store).unwrap()
 }
 
 fn folder() -> tempfile::TempDir {

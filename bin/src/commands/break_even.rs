@@ -6,6 +6,7 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table::fitted;
+use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::break_even::BreakEven;
 use meshsim_scenarios::problem::Problem;
@@ -26,15 +27,20 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Outcome<Code> {
-    let Ok([axis]) = <[Axis; 1]>::try_from(axes) else {
+    // What has one value is a setting.
+    let (varied, fixed): (Vec<Axis>, Vec<Axis>) = axes.into_iter().partition(|axis| axis.values.len() > 1);
+    let Ok([axis]) = <[Axis; 1]>::try_from(varied) else {
         let problem = Problem::new("--break-even looks along one parameter");
         return Err(problem.help("give one --set PATH=LOW..HIGH").into());
     };
+    let fixed = fixed.into_iter().map(|axis| Setting { value: axis.at(0.0), path: axis.path });
+    let set = scenario.with(&fixed.collect::<Vec<_>>())?;
     let choice = args.running.choice(args.strategies, None);
-    let asked = BreakEven::new(scenario, axis, choice)?;
-    let sha256 = scenario.sha256()?;
-    let origin = scenario.origin(args.command, &[], &[])?;
-    let Begun { mut folder, store, page, .. } = begin(args.output, args.continuing, &sha256, &origin)?;
+    let asked = BreakEven::new(&set, axis, choice)?;
+    let sha256 = set.sha256()?;
+    let origin = scenario.origin(args.command, &[], std::slice::from_ref(&set))?;
+    let Begun { mut folder, store, page, .. } =
+        begin(args.output.claim()?, args.continuing, &sha256, Some(&origin))?;
     warnings::before_runs(&asked.plan().strategies).iter().for_each(warn);
     let found = args
         .running
@@ -45,7 +51,7 @@ pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Out
     let found = match found {
         (Some(found), _) => found,
         (None, is_stopped) if is_stopped || !store.broken().is_empty() => {
-            let kept = kept_cells(args.output, &store);
+            let kept = kept_cells(args.output.has_folder(), &store);
             return not_whole(&store.broken(), &format!("nothing was found{kept}"));
         }
         (None, _) => {

@@ -1,6 +1,6 @@
 //! `meshsim calibrate`: a scenario fitted to a measured trace.
 
-use super::common::{Running, ScenarioArgs, interrupted, print, trace_warm_up};
+use super::common::{Running, ScenarioArgs, each, interrupted, print, trace_warm_up};
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -10,9 +10,14 @@ use meshsim_scenarios::calibrate::parameter::Parameter;
 use meshsim_scenarios::calibrate::report::{Calibration, ParameterFit, Residuals, ServiceFit};
 use meshsim_scenarios::calibrate::write::{BEGIN, write};
 use meshsim_scenarios::calibrate::{CalibrationPlan, Inputs};
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::origin::{Origin, SCENARIO, measurement_called};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
+use meshsim_scenarios::results::calibration::write_calibration;
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::results::single_file::{file_sha256, prepare_file};
+use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::Trace;
 use meshsim_scenarios::traces::format::Format;
 use meshsim_scenarios::warnings;
@@ -62,8 +67,11 @@ pub(crate) struct Args {
     /// Write the calibrated scenario into this file
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
-    /// Replace a file that no calibration has written
-    #[arg(long, requires = "out")]
+    /// Write the result, the calibrated scenario and all that it takes to make them again into this directory
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Replace a file that no calibration has written, and write into a directory that holds other files too
+    #[arg(long)]
     force: bool,
     /// Print the result as JSON instead of tables
     #[arg(long)]
@@ -84,7 +92,13 @@ impl Measured {
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
+    if args.force && args.out.is_none() && args.results.is_none() {
+        let problem = Problem::new("--force says how to write, and nothing is to be written");
+        return Err(problem.help("give --out or --results, or leave it out").into());
+    }
     let scenario = args.source.open()?;
+    let folder = args.results.as_deref().map(|path| Folder::claim(path, args.force)).transpose()?;
+    folder.iter().try_for_each(Folder::holds_no_cells)?;
     args.out.as_deref().map_or(Ok(()), |file| prepare_file(file, "--out", BEGIN, args.force))?;
     let parameters = parameters(&args.fit)?;
     let strategy = scenario.strategy(args.strategy.as_deref())?;
@@ -111,7 +125,15 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let Some(calibration) = result else { return interrupted("nothing is kept") };
     let settings = args.source.settings()?;
     let keep = |path: &PathBuf| write(path, &scenario, &settings, &calibration);
-    let written = args.out.as_ref().map_or(Ok(()), keep);
+    let results = |mut folder: Folder| {
+        let (origin, is_complete) = args.origin(&scenario, &settings)?;
+        let inputs = origin.about.inputs.clone();
+        if is_complete {
+            folder.describe(origin);
+        }
+        write_calibration(&mut folder, (&scenario, &settings, &inputs), &calibration)
+    };
+    let written = args.out.as_ref().map_or(Ok(()), keep).and_then(|()| folder.map_or(Ok(()), results));
     print(&if args.json { to_json(&calibration)? } else { table::fitted(&show(&calibration)) })?;
     // What was found is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
@@ -119,6 +141,32 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return interrupted("the values are the best so far");
     }
     Ok(Code::Ok)
+}
+
+impl Args {
+    /// Where results come from, and whether that is all: of measurements that are no plain files it is not.
+    fn origin(&self, scenario: &Scenario, settings: &[Setting]) -> Checked<(Origin, bool)> {
+        let mut origin = scenario.origin(Vec::new(), settings, &[])?;
+        let mut command = vec!["calibrate".to_owned(), SCENARIO.to_owned()];
+        command.extend(each("--set", &origin.about.settings));
+        command.extend(self.running.normal_form());
+        command.extend(each("--strategy", self.strategy.as_slice()));
+        for (name, path) in [("--trace", Some(&self.trace)), ("--spans", self.spans.as_ref())] {
+            let Some(path) = path else { continue };
+            let Some(file) = origin.with_measurement(path, measurement_called(path))? else {
+                return Ok((origin, false));
+            };
+            command.extend([name.to_owned(), file]);
+        }
+        command.extend(each("--trace-format", self.trace_format.as_slice()));
+        command.extend(self.strict.then(|| "--strict".to_owned()));
+        command.extend(each("--trace-warm-up", self.trace_warm_up.map(|it| it.to_string()).as_slice()));
+        command.extend(each("--fit", &self.fit));
+        command.extend(["--holdout".to_owned(), self.holdout.to_string()]);
+        command.extend(["--draws".to_owned(), self.draws.to_string()]);
+        origin.about.command = command;
+        Ok((origin, true))
+    }
 }
 
 /// What is searched; all mistakes at once.
@@ -132,8 +180,7 @@ fn parameters(texts: &[String]) -> Checked<Vec<Parameter>> {
 /// Reads a file of measurements.
 fn measured(args: &Args, path: &Path, format: Option<Format>) -> Checked<Measured> {
     let trace = args.running.read_trace(path, format, args.strict)?;
-    let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
-    Ok(Measured { trace, name, sha256: file_sha256(path)? })
+    Ok(Measured { trace, name: measurement_called(path), sha256: file_sha256(path)? })
 }
 
 fn show(it: &Calibration) -> String {

@@ -80,7 +80,7 @@ pub(crate) struct Continuing {
     #[arg(long, requires = "out")]
     fresh: bool,
     /// Run one of several parts alone, as in 3/16: `meshsim merge` puts them together
-    #[arg(long, requires = "out", value_name = "N/OF", conflicts_with_all = ["json", "enforce", "report"])]
+    #[arg(long, requires = "out", value_name = "N/OF", conflicts_with_all = ["json", "report"])]
     partition: Option<Part>,
 }
 
@@ -106,7 +106,7 @@ impl Continuing {
 #[derive(Args)]
 pub(crate) struct Enforcement {
     /// Exit with code 1 if an objective of the scenario does not hold under some strategy
-    #[arg(long)]
+    #[arg(long, conflicts_with = "partition")]
     enforce: bool,
 }
 
@@ -193,8 +193,13 @@ impl Detail {
 }
 
 impl Output {
+    /// Whether results are to be written.
+    pub(crate) const fn has_folder(&self) -> bool {
+        self.out.is_some()
+    }
+
     /// Takes the folder for the results before the run, if they or a page of them are to be written.
-    fn claim(&self) -> Checked<(Option<Folder>, Option<Page>)> {
+    pub(crate) fn claim(&self) -> Checked<(Option<Folder>, Option<Page>)> {
         page::claim(self.out.as_deref(), self.report.as_deref(), self.force)
     }
 }
@@ -300,17 +305,19 @@ pub(crate) struct Begun {
     owner: Owner,
 }
 
-/// A run begins, of a scenario with this hash: takes its folder, and the cells that it goes on with.
+/// A run begins in its folder, of a scenario with this hash: takes the cells that it goes on with. Without an origin its
+/// results cannot be made again.
 pub(crate) fn begin(
-    output: &Output,
+    (mut folder, page): (Option<Folder>, Option<Page>),
     continuing: &Continuing,
     scenario_sha256: &str,
-    origin: &Origin,
+    origin: Option<&Origin>,
 ) -> Outcome<Begun> {
-    let (mut folder, page) = output.claim()?;
     let owner = Owner::of(scenario_sha256);
     let store = continuing.store(folder.as_mut(), &owner)?;
-    folder.iter_mut().for_each(|folder| folder.describe(origin.clone()));
+    if let (Some(folder), Some(origin)) = (&mut folder, origin) {
+        folder.describe(origin.clone());
+    }
     Ok(Begun { folder, store, page, owner })
 }
 
@@ -336,9 +343,11 @@ pub(crate) fn trace_warm_up(asked: Option<f64>) -> Checked<Option<f64>> {
 }
 
 /// What is said of the cells that a run which was stopped has finished.
-pub(crate) fn kept_cells(output: &Output, store: &CellStore) -> String {
-    match (&output.out, store.count()) {
-        (Some(_), count @ 1..) => format!("; {count} finished cells are kept, with which --resume goes on"),
+pub(crate) fn kept_cells(has_folder: bool, store: &CellStore) -> String {
+    match store.count() {
+        count @ 1.. if has_folder => {
+            format!("; {count} finished cells are kept, with which --resume goes on")
+        }
         _ => "; no cell is kept".to_owned(),
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn run(
 ) -> Outcome<Code> {
     let Asked { running, output, detail, continuing, .. } = *asked;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    let begun = begin(output, continuing, &plan.sha256, origin)?;
+    let begun = begin(output.claim()?, continuing, &plan.sha256, Some(origin))?;
     let mut seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let ends = plan.strategies.iter().map(|it| it.description.end().as_secs_f64());
     seconds += ends.sum::<f64>() * if detail.critical_path { critical_path::RUNS } else { 0.0 };
@@ -138,20 +138,18 @@ pub(super) fn run(
     let log = scratch.map(RequestLog::new);
     let done = running
         .watch(seconds, |watch| {
-            let precise = asked.precision.map(|it| plan.precise_in(&begun.store, it, watch)).transpose()?;
-            let is_precise = precise.as_ref().is_none_or(Option::is_some);
-            let plan = precise.flatten().unwrap_or_else(|| plan.clone());
-            // Rows of requests are in no cell.
-            let outcome = match &log {
-                Some(log) => plan.run(Rows::Written(log), watch),
-                None => plan.run_in(&begun.store, watch),
+            let (plan, outcome) = match (asked.precision, &log) {
+                (Some(precision), _) => plan.precise_in(&begun.store, precision, watch)?,
+                // Rows of requests are in no cell.
+                (None, Some(log)) => (plan.clone(), plan.run(Rows::Written(log), watch)),
+                (None, None) => (plan.clone(), plan.run_in(&begun.store, watch)),
             };
             let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
             let drawn = draws.map(|draws| (draws.run_in(&begun.store, watch), draws.count()));
             let paths = detail.critical_path.then(|| critical_path::around(&plan, &outcome, watch));
             let cut = || outcome.warm_ups.first().map_or(0.0, |it| it.seconds);
             let told = asked.spans.map(|it| it.follow(&plan.strategies[0], cut(), watch));
-            Checked::Ok(Done { plan, is_precise, outcome, decision, drawn, paths, told })
+            Checked::Ok(Done { plan, outcome, decision, drawn, paths, told })
         })?
         .map_err(Failure::machine)?;
     if let Some(problems) = begun.store.failure() {
@@ -164,8 +162,6 @@ pub(super) fn run(
 struct Done {
     /// With as many replications as there are to be.
     plan: ComparisonPlan,
-    /// Whether these are enough.
-    is_precise: bool,
     outcome: ComparisonOutcome,
     decision: Option<Decision>,
     /// Over draws of a calibration, of which there are so many.
@@ -178,22 +174,20 @@ struct Done {
 /// Shows and writes what has run.
 fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<'_>) -> Outcome<Code> {
     let Asked { output, detail, .. } = *asked;
-    let Done { plan, is_precise, outcome, decision, drawn, paths, told } = done;
+    let Done { plan, outcome, decision, drawn, paths, told } = done;
     let broken = [&outcome.broken[..], &begun.store.broken()].concat();
     if outcome.replications.is_empty() {
-        let kept = kept_cells(output, &begun.store);
+        let kept = kept_cells(output.has_folder(), &begun.store);
         return not_whole(&broken, &format!("no replication was finished{kept}"));
     }
     let mut summary = Summary::new(&plan, &outcome);
     summary.decision = decision;
     let all_draws = drawn.as_ref().map(|(_, all)| *all);
     summary.calibration = drawn.map(|(drawn, _)| ranking_over_draws(&summary, &drawn));
-    let missing = what_is_missing(&summary, all_draws, asked.decide.is_some())
-        .or_else(|| (!is_precise).then(|| "the precision is not reached yet".to_owned()))
-        .or_else(|| {
-            let is_stopped = matches!(paths, Some(None)) || matches!(told, Some(None));
-            is_stopped.then(|| "no request was followed".to_owned())
-        });
+    let missing = what_is_missing(&summary, all_draws, asked.decide.is_some()).or_else(|| {
+        let is_stopped = matches!(paths, Some(None)) || matches!(told, Some(None));
+        is_stopped.then(|| "no request was followed".to_owned())
+    });
     let (paths, told) = (paths.flatten(), told.flatten());
     let write = |folder: &mut Folder| {
         write_comparison_and(folder, &plan, &outcome, &summary, log, |folder| {
@@ -223,7 +217,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
     written.map_err(Failure::machine)?;
     page::write(begun.page.as_ref())?;
     if let Some(missing) = missing {
-        return not_whole(&broken, &(missing + &kept_cells(output, &begun.store)));
+        return not_whole(&broken, &(missing + &kept_cells(output.has_folder(), &begun.store)));
     }
     let completed = summary.strategies.iter().all(|it| it.requests.completed > 0);
     let code = if completed { Code::Ok } else { Code::Failed };

@@ -82,7 +82,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     enforcement.needs_objectives(plan.strategies.iter().any(|it| !it.resolved.objectives.is_empty()))?;
     plan.notes.iter().for_each(warn);
     let origin = scenario.origin(args.normal_form()?, &args.source.settings()?, &[])?;
-    let begun = begin(output, continuing, &plan.sha256, &origin)?;
+    let begun = begin(output.claim()?, continuing, &plan.sha256, Some(&origin))?;
     if let Some(part) = continuing.part() {
         let counts = [plan.cell_count()];
         let seconds = plan.simulated_seconds() * part.fraction(&counts);
@@ -105,7 +105,7 @@ fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcom
     let broken = store.broken();
     let (done, all) = (summary.finished(), plan.cell_count());
     if done == 0 && all > 0 {
-        let kept = kept_cells(&args.output, &store);
+        let kept = kept_cells(args.output.has_folder(), &store);
         return not_whole(&broken, &format!("no failure was finished{kept}"));
     }
     let write = |mut folder: Folder| {
@@ -122,7 +122,7 @@ fn report(args: &Args, plan: &DrillPlan, begun: Begun, is_whole: bool) -> Outcom
     written.map_err(Failure::machine)?;
     page::write(page.as_ref())?;
     if !is_whole {
-        let kept = kept_cells(&args.output, &store);
+        let kept = kept_cells(args.output.has_folder(), &store);
         return not_whole(&broken, &format!("{done} of {all} failures and replications are tried{kept}"));
     }
     Ok(args.enforcement.code(Code::Ok, summary.objectives_hold()))

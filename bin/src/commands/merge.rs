@@ -66,7 +66,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let report = args.report.iter().flat_map(|it| ["--report".to_owned(), it.display().to_string()]);
     let more: Vec<String> =
         ["--resume".to_owned(), "--out".to_owned(), out].into_iter().chain(given).chain(report).collect();
-    crate::repeat(&parts[0].about.command, &args.folders[0], &more)
+    crate::repeat(&parts[0].about, &args.folders[0], &more)
 }
 
 /// Results that lie where a part does would take its cells away.

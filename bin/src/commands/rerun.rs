@@ -48,10 +48,13 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scratch = if args.out.is_none() { Some(tempfile::tempdir().map_err(unable)?) } else { None };
     let kept = args.out.clone().unwrap_or_default();
     let out = scratch.as_ref().map_or(kept.as_path(), tempfile::TempDir::path);
-    let mut more = vec!["--out".to_owned(), out.display().to_string()];
+    // A calibration's --out is a file.
+    let is_calibration = then.about.command.first().is_some_and(|it| it == "calibrate");
+    let option = if is_calibration { "--results" } else { "--out" };
+    let mut more = vec![option.to_owned(), out.display().to_string()];
     more.extend(args.threads.iter().flat_map(|it| ["--threads".to_owned(), it.to_string()]));
     more.extend(args.quiet.then(|| "--quiet".to_owned()));
-    let code = crate::repeat(&then.about.command, &args.folder, &more)?;
+    let code = crate::repeat(&then.about, &args.folder, &more)?;
     if code == Code::Interrupted {
         return Ok(code);
     }

@@ -94,7 +94,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let sha256 = scenario.sha256()?;
     let origin = scenario.origin(args.normal_form(&sweep.axes, Some(combine)), &[], &sweep.variants()?)?;
-    let begun = begin(&args.output, &args.continuing, &sha256, &origin)?;
+    let begun = begin(args.output.claim()?, &args.continuing, &sha256, Some(&origin))?;
     if let Some(part) = args.continuing.part() {
         warned.say();
         let seconds = sweep.simulated_seconds() * part.fraction(sweep.cell_counts());
@@ -197,7 +197,7 @@ fn report(
     });
     let first = points.next();
     let Some(first) = first else {
-        let kept = kept_cells(&args.output, store);
+        let kept = kept_cells(args.output.has_folder(), store);
         return not_whole(&store.broken(), &format!("no point was finished{kept}"));
     };
     let mut points = std::iter::once(first).chain(points);
@@ -210,7 +210,7 @@ fn report(
     page::write(page)?;
     if shown.count < sweep.points.len() {
         let all = sweep.points.len();
-        let kept = kept_cells(&args.output, store);
+        let kept = kept_cells(args.output.has_folder(), store);
         return not_whole(&store.broken(), &format!("{} of {all} points are finished{kept}", shown.count));
     }
     let code = if shown.fails { Code::Failed } else { Code::Ok };

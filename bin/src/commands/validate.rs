@@ -1,6 +1,6 @@
 //! `meshsim validate`: a scenario against a measured trace, or a suite of them.
 
-use super::common::{interrupted, print, trace_warm_up};
+use super::common::{begin, kept_cells, not_whole, part_is_over, print, trace_warm_up};
 use super::page;
 use super::validate_arguments::{Args, ArrivalsArgument};
 use super::validate_suite;
@@ -9,9 +9,10 @@ use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::table::fitted;
 use crate::validation_table;
-use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::compare::ComparisonPlan;
+use meshsim_scenarios::origin::{measurement_called, scenario_called};
 use meshsim_scenarios::problem::{Checked, Problem, Problems};
+use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
@@ -20,7 +21,7 @@ use meshsim_scenarios::validate::cpu_accounting::CpuAccounting;
 use meshsim_scenarios::validate::cpu_scale::differences;
 use meshsim_scenarios::validate::figures::FigureKey;
 use meshsim_scenarios::validate::report;
-use meshsim_scenarios::validate::run::Measurement;
+use meshsim_scenarios::validate::run::{Measurement, run_cells, sha256};
 use meshsim_scenarios::validate::suite::run::warm_up_of;
 use meshsim_scenarios::validate::tolerance::{Tolerances, did_not_hold};
 use meshsim_scenarios::warnings;
@@ -32,28 +33,48 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     of_no_suite(args)?;
     let tolerances = tolerances(&args.tolerance)?;
-    let mut plan = args.running.plan_of_one(&scenario(args)?, args.strategy.as_deref())?;
-    let (mut folder, page) = args.prepare()?;
+    let scenario = scenario(args)?;
+    let mut plan = args.running.plan_of_one(&scenario, args.strategy.as_deref())?;
+    let claimed = args.prepare()?;
     let measurement = measurement(args, &mut plan)?;
     has_all(&measurement.keys(), &tolerances)?;
     warnings::before_run(&plan.strategies[0]).iter().for_each(warn);
-    let seconds = plan.simulated_seconds();
-    let result = args.running.watch(seconds, |watch| measurement.validate(&plan, &tolerances, watch))??;
-    let Some(validation) = result else { return interrupted("nothing is kept") };
-    let trace = args.trace.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
-    let validation = validation.of(args.scenario.as_deref().unwrap_or_default(), &trace.unwrap_or_default());
-    let written = folder.as_mut().map_or(Ok(()), |folder| report::write_one(folder, &validation));
+    // Whoever keeps nothing need not read the measurements once more.
+    let origin = if claimed.0.is_some() { args.origin(&scenario)? } else { None };
+    let mut begun = begin(claimed, &args.continuing, &sha256(&plan), origin.as_ref())?;
+    let count = plan.replications as usize;
+    let part = args.continuing.part();
+    let which = part.map_or(0..count, |part| part.share(&[count], 0));
+    let seconds = plan.simulated_seconds() * which.len() as f64 / count as f64;
+    let is_whole = args.running.watch(seconds, |watch| run_cells(&plan, &begun.store, which, watch))?;
+    if let Some(part) = part {
+        return part_is_over(begun, part, is_whole);
+    }
+    if let Some(problems) = begun.store.failure() {
+        return Err(Failure::machine(problems));
+    }
+    let result = args.running.on_threads(|| measurement.validate(&plan, &tolerances, &begun.store))??;
+    let Some(validation) = result else {
+        let kept = kept_cells(args.out.is_some(), &begun.store);
+        return not_whole(&begun.store.broken(), &format!("nothing is compared{kept}"));
+    };
+    let trace = args.trace.as_deref().map(measurement_called).unwrap_or_default();
+    let validation = validation.of(&scenario_called(args.scenario.as_deref().unwrap_or_default()), &trace);
+    let write = |folder: &mut Folder| {
+        report::write_one(folder, &validation)?;
+        folder.discard_cells()
+    };
+    let written = begun.folder.as_mut().map_or(Ok(()), write);
     let text = if args.json { to_json(&validation)? } else { fitted(&validation_table::one(&validation)) };
     print(&text)?;
     // What was simulated is shown even if it cannot be kept.
     written.map_err(Failure::machine)?;
-    page::write(page.as_ref())?;
+    page::write(begun.page.as_ref())?;
     Ok(if did_not_hold(&validation.checks) { Code::Failed } else { Code::Ok })
 }
 
 fn scenario(args: &Args) -> Checked<Scenario> {
-    let settings: Vec<Setting> = args.set.iter().map(|text| Setting::parse(text)).collect::<Checked<_>>()?;
-    Scenario::open(args.scenario.as_deref().unwrap_or_default(), &settings)
+    Scenario::open(args.scenario.as_deref().unwrap_or_default(), &args.settings()?)
 }
 
 /// Refuses what belongs to a suite. (clap's `requires` is silent where the suite conflicts with what is given.)

@@ -1,11 +1,14 @@
 //! What `meshsim validate` is told.
 
-use super::common::Running;
+use super::common::{Continuing, Running, each};
 use super::page::{self, Page};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::origin::{Origin, SCENARIO, measurement_called, scenario_called};
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
 
@@ -67,7 +70,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
     /// Write the suite's results as a page of Markdown, and its figures into a folder of the same name beside it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "partition")]
     pub(super) markdown: Option<PathBuf>,
     /// Replace a page that meshsim has not written, and write into directories that hold other files too; those of
     /// the same names are replaced
@@ -76,6 +79,8 @@ pub(crate) struct Args {
     /// Print the result as JSON instead of a table
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) continuing: Continuing,
 }
 
 /// Where arrivals come from.
@@ -93,8 +98,39 @@ impl Args {
     /// Takes the folder for the results before the run, if they are to be written.
     pub(super) fn prepare(&self) -> Checked<(Option<Folder>, Option<Page>)> {
         let force = self.force && (self.out.is_some() || self.report.is_some() || self.markdown.is_none());
-        let (folder, page) = page::claim(self.out.as_deref(), self.report.as_deref(), force)?;
-        folder.iter().try_for_each(Folder::holds_no_cells)?;
-        Ok((folder, page))
+        page::claim(self.out.as_deref(), self.report.as_deref(), force)
+    }
+
+    /// The changes to the scenario.
+    pub(super) fn settings(&self) -> Checked<Vec<Setting>> {
+        self.set.iter().map(|text| Setting::parse(text)).collect()
+    }
+
+    /// Where results without a suite come from; nothing if a measurement is no plain file.
+    pub(super) fn origin(&self, scenario: &Scenario) -> Checked<Option<Origin>> {
+        let settings = self.settings()?;
+        let mut origin = scenario.origin(Vec::new(), &settings, &[])?;
+        origin.about.scenario = self.scenario.as_deref().map(scenario_called);
+        let mut command = vec!["validate".to_owned(), SCENARIO.to_owned()];
+        command.extend(each("--set", &origin.about.settings));
+        command.extend(self.running.normal_form());
+        command.extend(each("--strategy", self.strategy.as_slice()));
+        let measurements =
+            [("--trace", &self.trace), ("--spans", &self.spans), ("--cpu-from", &self.cpu_from)];
+        for (name, path) in measurements {
+            let Some(path) = path else { continue };
+            let Some(file) = origin.with_measurement(path, measurement_called(path))? else {
+                return Ok(None);
+            };
+            command.extend([name.to_owned(), file]);
+        }
+        command.extend(each("--trace-format", self.trace_format.as_slice()));
+        command.extend(self.strict.then(|| "--strict".to_owned()));
+        command.extend(each("--trace-warm-up", self.trace_warm_up.map(|it| it.to_string()).as_slice()));
+        let arrivals = self.arrivals.and_then(|it| it.to_possible_value());
+        command.extend(each("--arrivals", arrivals.map(|it| it.get_name().to_owned()).as_slice()));
+        command.extend(each("--tolerance", &self.tolerance));
+        origin.about.command = command;
+        Ok(Some(origin))
     }
 }

@@ -72,7 +72,9 @@ impl<'a> Latencies<'a> {
         let batches = self.replications.iter().map(|&(_, batches, controls)| (batches, controls));
         let coefficients = Coefficients::of(batches);
         let luck_ms = |parts: &Parts<'_>| coefficients.luck_ms(&ControlSum::means_of_all(parts.2));
-        self.replications.iter().map(|parts| luck_ms(parts) * 1e6).collect()
+        // Those without a success are no units.
+        let units = self.replications.iter().filter(|(all, ..)| all.count() > 0);
+        units.map(|parts| luck_ms(parts) * 1e6).collect()
     }
 
     /// A quantile, by its index in [`QUANTILES`] (ms).

@@ -8,14 +8,14 @@
 //! A figure of all requests is the mean over replications of what each comes to, but for quantiles and counts, which are those
 //! of all requests together.
 
+pub use super::dimension::{Dimension, Labels};
 use super::estimates::{Latencies, over_replications};
 use super::value::Value;
 use crate::experiment::groups::{Groups, Which, kind_name};
-use crate::experiment::objective::Figure as Statistic;
 use crate::experiment::replication::{Figures, QUANTILES};
 use crate::experiment::user_requests::Counts;
 use meshsim_core::Id;
-use meshsim_core::stats::{Estimate, Histogram};
+use meshsim_core::stats::Estimate;
 use meshsim_models::world::description::Description;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,59 +45,6 @@ pub struct Column {
     pub per: f64,
 }
 
-/// What tells values of a figure apart: a column of tidy tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dimension {
-    /// A cluster; of what is sent, that of the client.
-    Cluster,
-    /// The cluster of the pod that was chosen.
-    ToCluster,
-    /// A service.
-    Service,
-    /// An application, where there are several.
-    Application,
-    /// A group of users, where there are several.
-    UserGroup,
-    /// A kind of request, where there are several.
-    RequestKind,
-    /// How requests ended: by status and Envoy's flag.
-    Outcome,
-    /// An objective, by its number in the scenario.
-    Objective,
-}
-
-impl Dimension {
-    /// All, in the order of the columns.
-    pub const ALL: [Self; 8] = [
-        Self::Cluster,
-        Self::ToCluster,
-        Self::Service,
-        Self::Application,
-        Self::UserGroup,
-        Self::RequestKind,
-        Self::Outcome,
-        Self::Objective,
-    ];
-
-    /// The name of its column.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::ToCluster => "to_cluster",
-            Self::Service => "service",
-            Self::Application => "application",
-            Self::UserGroup => "user_group",
-            Self::RequestKind => "request_kind",
-            Self::Outcome => "outcome",
-            Self::Objective => "objective",
-        }
-    }
-}
-
-/// Which value of a figure: empty for all there is.
-pub type Labels = BTreeMap<Dimension, String>;
-
 /// A value of a figure.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -120,8 +67,24 @@ pub struct Cells<'a> {
     pub settles: bool,
 }
 
+/// Before the names of latencies.
+pub(super) const LATENCY: &str = "latency_ms.";
+
 pub(super) type Rows = Vec<(Labels, Value)>;
 pub(super) type Applies = fn(&Description) -> bool;
+
+/// A figure of requests that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Statistic {
+    /// Mean latency of the successful ones.
+    Mean,
+    /// A quantile of their latency, by its index in [`QUANTILES`].
+    Quantile(usize),
+    /// Share of those that failed.
+    Failures,
+    /// Share of those that succeeded.
+    Availability,
+}
 
 /// How it comes from cells.
 pub(super) enum Of {
@@ -137,6 +100,8 @@ pub(super) enum Of {
     Outcomes(fn(&Counts) -> &BTreeMap<String, u64>),
     /// Rows of its own.
     Rows(fn(&Cells<'_>) -> Rows),
+    /// The same without those whose value is zero.
+    Sparse(fn(&Cells<'_>) -> Rows),
     /// Of more than the cells of a strategy: what makes a summary adds its rows.
     Added,
 }
@@ -153,40 +118,73 @@ impl Figure {
         self
     }
 
-    /// Its estimate over the replications, of all requests or of those of a group, by its index; nothing if it has no such
-    /// value.
+    /// Its name in tables and sentences: that of a latency alone.
     #[must_use]
-    pub fn estimate(&self, cells: &Cells<'_>, group: Option<usize>) -> Option<Estimate> {
-        let figures = cells.figures;
-        match (&self.of, group) {
-            (Of::Cell(of), None) => over_replications(figures, of),
-            (Of::Statistic(statistic), _) => {
-                let latencies = || match group {
-                    Some(index) => Latencies::of_group(figures, index, cells.settles),
-                    None => Latencies::new(figures, cells.settles),
-                };
-                match *statistic {
-                    Statistic::Mean => latencies().mean(),
-                    Statistic::Quantile(index) => latencies().quantile(index),
-                    _ => over_replications(figures, |it| self.of_cell(it, group)),
-                }
+    pub fn short_name(&self) -> &'static str {
+        self.name.strip_prefix(LATENCY).unwrap_or(self.name)
+    }
+
+    /// Whether it has values of groups of requests beside that of all.
+    #[must_use]
+    pub const fn is_of_requests(&self) -> bool {
+        matches!(self.of, Of::Statistic(_))
+    }
+
+    /// Why no objective can bound it, if none can.
+    #[must_use]
+    pub const fn why_unbounded(&self) -> Option<&'static str> {
+        match self.of {
+            Of::Count(..) | Of::Outcomes(_) => {
+                Some("it grows with the length of a run: bound `failures` or `availability`")
             }
+            Of::Added => Some("it comes from more than the runs of a strategy"),
             _ => None,
         }
     }
 
-    /// What a single replication comes to, likewise; not a number where it has no such value.
-    pub(super) fn of_cell(&self, figures: &Figures, group: Option<usize>) -> f64 {
+    /// Whether runs of this may have its value with these labels.
+    #[must_use]
+    pub fn may_have(&self, description: &Description, labels: &Labels) -> bool {
+        match self.of {
+            Of::Each(names, _) => labels.values().all(|it| names(description).contains(it)),
+            _ => true,
+        }
+    }
+
+    /// Its only value for requests of a group, by its index, or of all, and with these labels; not a number where it has none.
+    #[must_use]
+    pub fn value(&self, cells: &Cells<'_>, group: Option<usize>, labels: &Labels) -> Value {
+        if matches!(self.of, Of::Cell(_) | Of::Statistic(_)) {
+            return self.estimate(cells, group).into();
+        }
+        let found = self.rows(cells, &[]).into_iter().find(|(own, _)| own == labels).map(|(_, value)| value);
+        let nothing = if matches!(self.of, Of::Sparse(_)) { 0.0 } else { f64::NAN };
+        found.unwrap_or(plain(nothing))
+    }
+
+    /// Its estimate over the replications, of all requests or of those of a group, by its index; nothing if it has no such
+    /// value.
+    #[must_use]
+    pub fn estimate(&self, cells: &Cells<'_>, group: Option<usize>) -> Option<Estimate> {
+        match (&self.of, group) {
+            (Of::Cell(of), None) => over_replications(cells.figures, of),
+            (Of::Statistic(statistic), _) => Whose::of(cells, group, Labels::new()).estimate(*statistic),
+            _ => None,
+        }
+    }
+
+    /// What a single replication comes to, likewise.
+    pub(super) fn of_cell(
+        &self,
+        cells: &Cells<'_>,
+        figures: &Figures,
+        group: Option<usize>,
+        labels: &Labels,
+    ) -> f64 {
         match &self.of {
             Of::Cell(of) => of(figures),
-            Of::Statistic(statistic) => {
-                let (counts, histogram) = match group {
-                    Some(index) => (&figures.groups[index].counts, &figures.groups[index].histogram),
-                    None => (&figures.counts, &figures.histogram),
-                };
-                statistic_of(*statistic, counts, histogram)
-            }
-            _ => f64::NAN,
+            Of::Statistic(statistic) => statistic_of(*statistic, figures, group),
+            _ => self.value(&Cells { figures: &[figures], ..*cells }, group, labels).value,
         }
     }
 
@@ -195,7 +193,7 @@ impl Figure {
         matches!(self.of, Of::Cell(_) | Of::Each(..))
     }
 
-    pub(super) fn rows(&self, cells: &Cells<'_>, whose: &[(Option<usize>, Labels)]) -> Rows {
+    pub(super) fn rows(&self, cells: &Cells<'_>, whose: &[Whose<'_>]) -> Rows {
         let Cells { description, figures, .. } = *cells;
         match &self.of {
             Of::Cell(_) => vec![(Labels::new(), self.estimate(cells, None).into())],
@@ -208,20 +206,19 @@ impl Figure {
                     (labels, over_replications(figures, |it| of(it, index)).into())
                 })
                 .collect(),
-            Of::Statistic(_) => whose
-                .iter()
-                .map(|(group, labels)| (labels.clone(), self.estimate(cells, *group).into()))
-                .collect(),
+            Of::Statistic(statistic) => {
+                whose.iter().map(|it| (it.labels.clone(), it.estimate(*statistic).into())).collect()
+            }
             Of::Count(of, _) => whose
                 .iter()
-                .map(|(group, labels)| {
+                .map(|Whose { group, labels, .. }| {
                     let sum: u64 = figures.iter().map(|it| of(counts(it, *group))).sum();
                     (labels.clone(), plain(sum as f64))
                 })
                 .collect(),
             Of::Outcomes(of) => whose
                 .iter()
-                .flat_map(|(group, labels)| {
+                .flat_map(|Whose { group, labels, .. }| {
                     let mut sums: BTreeMap<&String, u64> = BTreeMap::new();
                     for (outcome, count) in figures.iter().flat_map(|it| of(counts(it, *group))) {
                         *sums.entry(outcome).or_default() += count;
@@ -233,7 +230,7 @@ impl Figure {
                     })
                 })
                 .collect(),
-            Of::Rows(rows) => rows(cells),
+            Of::Rows(rows) | Of::Sparse(rows) => rows(cells),
             Of::Added => Vec::new(),
         }
     }
@@ -247,30 +244,57 @@ fn counts(figures: &Figures, group: Option<usize>) -> &Counts {
     group.map_or(&figures.counts, |index| &figures.groups[index].counts)
 }
 
-/// Labels of those dimensions that have a name.
-pub(super) fn labelled<const N: usize>(all: [(Dimension, Option<String>); N]) -> Labels {
+/// Requests that are reported together, or all of them: what figures of theirs come from.
+pub(super) struct Whose<'a> {
+    /// The index of their group; nothing for all.
+    group: Option<usize>,
+    labels: Labels,
+    figures: &'a [&'a Figures],
+    latencies: Latencies<'a>,
+}
+
+impl<'a> Whose<'a> {
+    fn of(cells: &Cells<'a>, group: Option<usize>, labels: Labels) -> Self {
+        let Cells { figures, settles, .. } = *cells;
+        let latencies = match group {
+            Some(index) => Latencies::of_group(figures, index, settles),
+            None => Latencies::new(figures, settles),
+        };
+        Self { group, labels, figures, latencies }
+    }
+
+    fn estimate(&self, statistic: Statistic) -> Option<Estimate> {
+        match statistic {
+            Statistic::Mean => self.latencies.mean(),
+            Statistic::Quantile(index) => self.latencies.quantile(index),
+            _ => over_replications(self.figures, |it| statistic_of(statistic, it, self.group)),
+        }
+    }
+}
+
+/// All requests, and every group of them, with its labels.
+pub(super) fn whose<'a>(cells: &Cells<'a>) -> Vec<Whose<'a>> {
+    let groups = Groups::new(cells.description);
+    let of_groups = groups.which().iter().enumerate();
+    let of_groups =
+        of_groups.map(|(index, it)| Whose::of(cells, Some(index), labels(cells.description, *it)));
+    std::iter::once(Whose::of(cells, None, Labels::new())).chain(of_groups).collect()
+}
+
+/// What tells values of a group of requests apart from others.
+pub(super) fn labels(description: &Description, which: Which) -> Labels {
+    let users = which.users.map(|it| description.populations[it.index()].name.clone());
+    let kind = which.request.map(|it| kind_name(description, it));
+    let tenant = which.tenant.map(|it| description.application.tenants[usize::from(it)].clone());
+    let all =
+        [(Dimension::Application, tenant), (Dimension::UserGroup, users), (Dimension::RequestKind, kind)];
     all.into_iter().filter_map(|(dimension, name)| Some((dimension, name?))).collect()
 }
 
-/// All requests, and every group of them by its index, with its labels.
-pub(super) fn whose(description: &Description) -> Vec<(Option<usize>, Labels)> {
-    let labels = |which: &Which| {
-        let users = which.users.map(|it| description.populations[it.index()].name.clone());
-        let kind = which.request.map(|it| kind_name(description, it));
-        let tenant = which.tenant.map(|it| description.application.tenants[usize::from(it)].clone());
-        labelled([
-            (Dimension::Application, tenant),
-            (Dimension::UserGroup, users),
-            (Dimension::RequestKind, kind),
-        ])
-    };
-    let groups = Groups::new(description);
-    let of_groups = groups.which().iter().enumerate().map(|(index, it)| (Some(index), labels(it)));
-    std::iter::once((None, Labels::new())).chain(of_groups).collect()
-}
-
-/// A figure of requests that ended so, and of these latencies (ns): ms, or a share.
-fn statistic_of(statistic: Statistic, counts: &Counts, histogram: &Histogram) -> f64 {
+/// A figure of the requests of a replication, of all or of those of a group, by its index; ms, or a share.
+fn statistic_of(statistic: Statistic, figures: &Figures, group: Option<usize>) -> f64 {
+    let histogram = group.map_or(&figures.histogram, |index| &figures.groups[index].histogram);
+    let counts = counts(figures, group);
     let failed = counts.failed.values().sum::<u64>() as f64;
     let ended = failed + counts.completed as f64;
     let nanos = match statistic {

@@ -6,12 +6,13 @@
 //! `validate`, objectives and the reference in `docs/` read this list: a figure of its own is a field of
 //! [`Figures`] and a row of [`CATALOGUE`].
 
-use super::figure::{Applies, Cells, Dimension, Figure, Labels, Of, Row, Rows, plain, whose};
+use super::figure::{
+    Applies, Cells, Dimension, Figure, LATENCY, Labels, Of, Row, Rows, Statistic, plain, whose,
+};
 use super::served::{sent, served};
 use super::value::Value;
 use super::workloads::workloads;
 use crate::experiment::costs::Costs;
-use crate::experiment::objective::Figure as Statistic;
 use crate::experiment::replication::Figures;
 use meshsim_models::cost::ClusterCost;
 use meshsim_models::world::description::Description;
@@ -21,8 +22,15 @@ const ALWAYS: Applies = |_| true;
 const WHOSE: &[Dimension] = &[Dimension::Application, Dimension::UserGroup, Dimension::RequestKind];
 const OUTCOMES: &[Dimension] =
     &[Dimension::Application, Dimension::UserGroup, Dimension::RequestKind, Dimension::Outcome];
-const OBJECTIVES: &[Dimension] =
-    &[Dimension::Application, Dimension::UserGroup, Dimension::RequestKind, Dimension::Objective];
+const OBJECTIVES: &[Dimension] = &[
+    Dimension::Cluster,
+    Dimension::ToCluster,
+    Dimension::Service,
+    Dimension::Application,
+    Dimension::UserGroup,
+    Dimension::RequestKind,
+    Dimension::Objective,
+];
 
 /// How surely an objective holds.
 pub(super) const PROBABILITY: &str = "objectives.probability";
@@ -137,7 +145,7 @@ pub static CATALOGUE: &[Figure] = catalogue! {
         "CO2 equivalents of both per million requests that arrived.").shown("g CO2/M", 1, 1.0);
     of("proxy_memory_bytes", "bytes", &[Dimension::Cluster], Of::Rows(proxy_memory_rows),
         "Memory of a cluster's proxies for what they are told of services and endpoints.");
-    of("sent_per_request", "1", &[Dimension::Cluster, Dimension::ToCluster], Of::Rows(sent_rows),
+    of("sent_per_request", "1", &[Dimension::Cluster, Dimension::ToCluster], Of::Sparse(sent_rows),
         "Attempts per user request from the clients of a cluster to pods of the same or another one.");
     of("served", "1", &[Dimension::Service, Dimension::Cluster], Of::Rows(served_rows),
         "Share of a service's calls that a cluster served.");
@@ -176,9 +184,15 @@ pub fn named(name: &str) -> Option<&'static Figure> {
     CATALOGUE.iter().find(|it| it.name == name)
 }
 
-/// The figure that an objective bounds.
-pub(super) fn of_statistic(statistic: Statistic) -> Option<&'static Figure> {
-    CATALOGUE.iter().find(|it| matches!(it.of, Of::Statistic(own) if own == statistic))
+/// The figure of this name, which a latency may have without what all of them have before it.
+#[must_use]
+pub fn called(name: &str) -> Option<&'static Figure> {
+    CATALOGUE.iter().find(|it| it.name == name || it.short_name() == name)
+}
+
+/// Latencies of successful requests.
+pub fn latencies() -> impl Iterator<Item = &'static Figure> {
+    CATALOGUE.iter().filter(|it| it.name.starts_with(LATENCY))
 }
 
 /// Rows of values that are added to a figure.
@@ -191,7 +205,7 @@ pub(super) fn added(name: &str, values: impl IntoIterator<Item = (Labels, Value)
 /// Every value of every figure that comes from cells alone.
 #[must_use]
 pub fn rows(cells: &Cells<'_>) -> Vec<Row> {
-    let whose = whose(cells.description);
+    let whose = whose(cells);
     let of_figure = |figure: &'static Figure| {
         let rows = figure.rows(cells, &whose).into_iter();
         rows.map(move |(labels, value)| Row { figure, labels, value })
@@ -200,7 +214,7 @@ pub fn rows(cells: &Cells<'_>) -> Vec<Row> {
 }
 
 /// Whether some users send a request again that has failed.
-pub(super) fn try_again(description: &Description) -> bool {
+fn try_again(description: &Description) -> bool {
     description.populations.iter().any(|it| it.retries.is_some())
 }
 
@@ -328,10 +342,10 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_objective_bounds_is_a_figure() {
-        let quantiles = (0..crate::experiment::replication::QUANTILES.len()).map(Statistic::Quantile);
-        for it in quantiles.chain([Statistic::Mean, Statistic::Failures, Statistic::Availability]) {
-            assert!(of_statistic(it).is_some(), "{it:?}");
-        }
+    fn latencies_have_short_names() {
+        let short: Vec<&str> = latencies().map(Figure::short_name).collect();
+        assert_eq!(short, ["mean", "p50", "p90", "p95", "p99"]);
+        assert!(short.iter().all(|it| called(it).is_some_and(|it| it.unit == "ms" && it.is_of_requests())));
+        assert!(called("failures").is_some() && called("requests.failed").unwrap().why_unbounded().is_some());
     }
 }

@@ -3,13 +3,16 @@
 pub mod best_of_points;
 pub mod coefficients;
 pub mod demand;
+pub mod dimension;
 pub mod estimates;
 pub mod figure;
 pub mod figures;
 pub mod objectives;
+mod paired;
 pub mod queue_growth;
 pub mod ranking;
 mod served;
+mod strategy;
 pub mod summary;
 pub mod value;
 pub mod verdict;

@@ -27,11 +27,11 @@ pub fn write(
     calibration: &Calibration,
 ) -> Checked<()> {
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let text = calibrated_text(scenario, settings, calibration, directory)?;
+    let text = calibrated_text(scenario, settings, calibration, &|it| scenario.path_from(it, directory))?;
     write_text(path, &text)
 }
 
-/// The text of the calibrated scenario, for a file in `directory`.
+/// The text of the calibrated scenario, with work models by the names that `rename` gives them.
 ///
 /// # Errors
 /// As [`write()`].
@@ -39,7 +39,7 @@ pub fn calibrated_text(
     scenario: &Scenario,
     settings: &[Setting],
     calibration: &Calibration,
-    directory: &Path,
+    rename: &dyn Fn(&str) -> Checked<String>,
 ) -> Checked<String> {
     let original = without_provenance(&scenario.document().source().text);
     let mut document: DocumentMut =
@@ -50,7 +50,7 @@ pub fn calibrated_text(
     for (path, value) in calibration.keys.iter().zip(&calibration.values) {
         put(document.as_table_mut(), &Setting { path: path.clone(), value: value.clone() })?;
     }
-    rename_work_models(&mut document, scenario, directory)?;
+    rename_work_models(&mut document, rename)?;
     document.remove("calibration");
     if !calibration.draws.is_empty() {
         document.insert("calibration", Item::Table(draws_table(calibration)));
@@ -97,13 +97,13 @@ fn put(root: &mut Table, setting: &Setting) -> Checked<()> {
 }
 
 /// Work models are named by paths that hold where it is written.
-fn rename_work_models(document: &mut DocumentMut, scenario: &Scenario, directory: &Path) -> Checked<()> {
+fn rename_work_models(document: &mut DocumentMut, new: &dyn Fn(&str) -> Checked<String>) -> Checked<()> {
     let rename = |application: Option<&mut Item>| -> Checked<()> {
         let named = application.and_then(|it| it.as_table_like_mut()?.get_mut("workmodel")?.as_value_mut());
         let Some(value) = named else { return Ok(()) };
         let Some(path) = value.as_str() else { return Ok(()) };
         let decor = value.decor().clone();
-        *value = Value::from(scenario.path_from(path, directory)?);
+        *value = Value::from(new(path)?);
         *value.decor_mut() = decor;
         Ok(())
     };

@@ -42,6 +42,14 @@ pub struct ComparisonOutcome {
     pub warm_ups: Vec<WarmUp>,
 }
 
+impl ComparisonOutcome {
+    /// Further replications of the same.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.replications.extend(more.replications);
+        self.interrupted |= more.interrupted;
+    }
+}
+
 /// What a caller chooses, beside the settings of the scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
@@ -156,7 +164,7 @@ impl ComparisonPlan {
     }
 
     /// What is said of a run of a strategy, by its index, that has failed in a replication or a pilot.
-    fn broken(&self, index: usize, number: u32, why: String) -> Broken {
+    pub(crate) fn broken(&self, index: usize, number: u32, why: String) -> Broken {
         let run = match number.checked_sub(FIRST_PILOT) {
             Some(pilot) => format!("pilot {}", pilot + 1),
             None => format!("replication {number}"),
@@ -211,6 +219,11 @@ impl ComparisonPlan {
     /// What the cells of a store come to, those of whole replications; nothing runs.
     #[must_use]
     pub fn outcome_in(&self, store: &CellStore) -> ComparisonOutcome {
+        self.outcome_of(store, 0..self.replications)
+    }
+
+    /// The same of these replications alone.
+    pub(super) fn outcome_of(&self, store: &CellStore, which: Range<u32>) -> ComparisonOutcome {
         let cells = self.cells();
         let broken = Vec::new();
         let Some((strategies, warm_ups)) = self.settled(store, &cells, None) else {
@@ -227,8 +240,8 @@ impl ComparisonPlan {
                 (0..strategies.len()).map(|index| of(index, replication)).collect();
             Some((replication, figures?))
         };
-        let replications: Vec<(u32, Vec<Figures>)> = (0..self.replications).filter_map(whole).collect();
-        let interrupted = replications.len() < self.replications as usize;
+        let replications: Vec<(u32, Vec<Figures>)> = which.clone().filter_map(whole).collect();
+        let interrupted = replications.len() < which.len();
         ComparisonOutcome { replications, interrupted, broken, warm_ups }
     }
 

@@ -5,27 +5,23 @@
 //! to a share of it with 95 % (`meshsim_core::stats::precision`). All strategies have equally many: they are compared in pairs.
 
 use super::Watch;
-use super::compare::ComparisonPlan;
-use super::objective::Figure;
+use super::compare::{ComparisonOutcome, ComparisonPlan};
 use super::replication::Figures;
 use super::store::CellStore;
 use super::warm_up::FIRST_PILOT;
-use crate::analysis::estimates::Latencies;
+use crate::analysis::figure::{Cells, Figure};
+use crate::analysis::figures;
 use crate::problem::{Checked, Problem, clip};
 use meshsim_core::stats::precision::replications_for;
 
 /// How well which latency is to be known.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Precision {
     /// The mean, or a quantile.
-    figure: Figure,
+    figure: &'static Figure,
     /// How far its interval may reach (percent of the value).
     percent: f64,
 }
-
-/// The latencies that can be asked for.
-const LATENCIES: [Figure; 5] =
-    [Figure::Mean, Figure::Quantile(0), Figure::Quantile(1), Figure::Quantile(2), Figure::Quantile(3)];
 
 impl Precision {
     /// As people write it, `2%` and `p95`, about a plan.
@@ -38,9 +34,10 @@ impl Precision {
             Problem::new(format!("--precision {} is no share of a figure", clip(share)))
                 .help("write one above 0% and below 100%, as in 2%")
         })?;
-        let figure = LATENCIES.into_iter().find(|it| it.name() == figure).ok_or_else(|| {
-            let names = LATENCIES.map(Figure::name).join(", ");
-            Problem::new(format!("--figure {} is no latency", clip(figure))).help(format!("one of {names}"))
+        let figure = figures::latencies().find(|it| it.short_name() == figure).ok_or_else(|| {
+            let names: Vec<&str> = figures::latencies().map(Figure::short_name).collect();
+            Problem::new(format!("--figure {} is no latency", clip(figure)))
+                .help(format!("one of {}", names.join(", ")))
         })?;
         if plan.replications < 2 {
             let problem = Problem::new("--precision: one replication has no interval");
@@ -52,26 +49,39 @@ impl Precision {
     /// What was reached with so many replications, in a sentence.
     #[must_use]
     pub fn sentence(&self, replications: u32) -> String {
-        let (figure, percent) = (self.figure.name(), self.percent);
+        let (figure, percent) = (self.figure.short_name(), self.percent);
         format!(
             "The {figure} latency under every strategy is known to {percent} % after {replications} replications."
         )
     }
 
+    /// How many replications there are to be, by those that there are of all strategies.
+    fn wanted(&self, plan: &ComparisonPlan, outcome: &ComparisonOutcome) -> Checked<u32> {
+        let mut wanted = plan.replications;
+        for (index, resolved) in plan.strategies.iter().enumerate() {
+            let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, it)| &it[index]).collect();
+            let description = &resolved.description;
+            let cells =
+                Cells { description, figures: &figures, settles: description.what_varies().is_empty() };
+            let needed = self.replications(&cells).ok_or_else(|| {
+                let (figure, name) = (self.figure.short_name(), &resolved.strategy);
+                Problem::new(format!("the {figure} latency under `{name}` has no interval"))
+                    .help("a replication has too few requests beyond it: raise run.duration")
+            })?;
+            wanted = wanted.max(needed);
+        }
+        Ok(wanted)
+    }
+
     /// How many replications there are to be, by those that there are of a strategy.
-    fn replications(&self, figures: &[&Figures], settles: bool) -> Option<u32> {
-        let latencies = Latencies::new(figures, settles);
-        let estimate = match self.figure {
-            Figure::Quantile(index) => latencies.quantile(index),
-            _ => latencies.mean(),
-        };
-        replications_for(&estimate?, self.percent / 100.0)
+    fn replications(&self, cells: &Cells<'_>) -> Option<u32> {
+        replications_for(&self.figure.estimate(cells, None)?, self.percent / 100.0)
     }
 }
 
 impl ComparisonPlan {
-    /// The same with as many replications as that takes, all of which are in the store then. Nothing if it was told to stop,
-    /// or a run has failed.
+    /// The same with as many replications as that takes, and what came of them, which is in the store then; less where it was
+    /// told to stop, or a run has failed: see [`ComparisonOutcome::interrupted`]. Each cell is read once.
     ///
     /// # Errors
     /// If replications have no interval, or more than there can be would be needed.
@@ -80,32 +90,25 @@ impl ComparisonPlan {
         store: &CellStore,
         precision: Precision,
         watch: &Watch<'_>,
-    ) -> Checked<Option<Self>> {
+    ) -> Checked<(Self, ComparisonOutcome)> {
         let mut plan = self.clone();
+        let mut outcome = plan.run_in(store, watch);
         loop {
-            let outcome = plan.run_in(store, watch);
             if outcome.interrupted {
-                return Ok(None);
+                return Ok((plan, outcome));
             }
-            let mut wanted = plan.replications;
-            for (index, resolved) in plan.strategies.iter().enumerate() {
-                let figures: Vec<&Figures> = outcome.replications.iter().map(|(_, it)| &it[index]).collect();
-                let settles = resolved.description.what_varies().is_empty();
-                let needed = precision.replications(&figures, settles).ok_or_else(|| {
-                    let (figure, name) = (precision.figure.name(), &resolved.strategy);
-                    Problem::new(format!("the {figure} latency under `{name}` has no interval"))
-                        .help("a replication has too few requests beyond it: raise run.duration")
-                })?;
-                wanted = wanted.max(needed);
-            }
+            let wanted = precision.wanted(&plan, &outcome)?;
             if wanted == plan.replications {
-                return Ok(Some(plan));
+                return Ok((plan, outcome));
             }
             if wanted >= FIRST_PILOT {
                 let problem = Problem::new(format!("{FIRST_PILOT} replications do not reach --precision"));
                 return Err(problem.help("ask for less, or raise run.duration").into());
             }
+            let known = plan.replications;
             plan.replications = wanted;
+            plan.run_cells(store, known as usize * plan.strategies.len()..plan.cell_count(), watch);
+            outcome.extend(plan.outcome_of(store, known..wanted));
         }
     }
 }

@@ -4,6 +4,7 @@ use super::chart::{Chart, Charts, by_strategy, name, quantity, spec, tooltip};
 use super::metrics::{Labels, Metrics, of_all, words};
 use super::number::{Number, Shape, or_dash, with_interval};
 use super::source::{Document, Part, Results, Row};
+use crate::analysis::figures;
 use crate::problem::Checked;
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -283,12 +284,12 @@ pub(super) fn objectives(summary: &Document) -> Markup {
     if first.is_empty() {
         return html! {};
     }
-    let shape = |of: &Part<'_>| match of.text("figure") {
-        "failures" | "availability" => Shape::Percent,
-        _ => Shape::Ms,
+    let shape = |of: &Part<'_>| {
+        figures::called(of.text("figure")).map_or(Shape::Plain, |it| Shape::of(it.name, it.unit))
     };
     let name = |of: &Part<'_>| {
-        let whose = ["application", "users", "request"].map(|key| of.text(key).to_owned());
+        let keys = ["cluster", "to_cluster", "service", "application", "users", "request"];
+        let whose = keys.map(|key| of.text(key).to_owned());
         format!("{}: {}", words(&whose), of.text("figure"))
     };
     html! {

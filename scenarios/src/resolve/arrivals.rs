@@ -3,10 +3,11 @@
 use super::check::Check;
 use super::ranges::bounded;
 use super::{rate_table, recording};
-use crate::schema::spanned::Spanned;
-use crate::schema::users::{
-    Arrivals as Typed, ArrivalsTable, Between, DecayShape, Kind, Point, Rate, Spacing, State, Users,
+use crate::schema::arrivals::{
+    Arrivals as Typed, ArrivalsTable, Between, DecayShape, Kind, Point, Rate, Spacing, State,
 };
+use crate::schema::spanned::Spanned;
+use crate::schema::users::Users;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::users::arrivals::diurnal::Diurnal;
 use meshsim_models::users::arrivals::flash_crowd::{self, FlashCrowd};

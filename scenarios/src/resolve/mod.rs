@@ -46,9 +46,9 @@ mod users;
 mod versions;
 mod workloads;
 
-use crate::document::{Document, Setting};
-use crate::experiment::objective::Objective;
+use crate::document::Document;
 use crate::problem::{Checked, Problem, Problems, SourceText};
+pub use crate::resolved::Resolved;
 use crate::schema::costs::Hourly;
 use crate::schema::spanned::Spanned;
 use crate::schema::users::Users;
@@ -69,35 +69,6 @@ use std::sync::Arc;
 
 /// The texts of a scenario's work models by the names of their applications; that of the only one is empty.
 pub type WorkModels = BTreeMap<String, Arc<SourceText>>;
-
-/// A scenario under one strategy, ready to run.
-#[derive(Clone, Debug)]
-pub struct Resolved {
-    /// The strategy's name.
-    pub strategy: String,
-    /// Everything that a run needs.
-    pub description: Description,
-    /// Whether as much of the run is to be cut as it needs to settle: the description's warm-up is zero then.
-    pub auto_warm_up: bool,
-    /// The time of day at which the run begins (s since midnight), if it has one.
-    pub begin_at: Option<f64>,
-    /// Independent repetitions.
-    pub replications: u32,
-    /// The strategy that the others are compared with.
-    pub baseline: Option<String>,
-    /// Whether mean latencies are freed of the luck that the draws of their requests tell.
-    pub control_variates: bool,
-    /// Paths at which a setting replaces what the strategy says.
-    pub overridden: Vec<String>,
-    /// What the work model has that has no effect.
-    pub workmodel_warnings: Vec<Problem>,
-    /// Keys that are written and that some data plane has no use for.
-    pub plane_keys: Vec<PlaneKey>,
-    /// What users are to get.
-    pub objectives: Vec<Objective>,
-    /// Draws of the values that a calibration fitted.
-    pub calibration_draws: Vec<Vec<Setting>>,
-}
 
 /// Independent repetitions where the scenario names none: enough for an interval worth its name.
 const DEFAULT_REPLICATIONS: u32 = 10;

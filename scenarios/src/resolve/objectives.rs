@@ -1,13 +1,18 @@
 //! What users are to get.
 
 use super::check::Check;
+use crate::analysis::dimension::{Dimension, Labels};
+use crate::analysis::figure::Figure;
+use crate::analysis::figures;
+use crate::analysis::objectives::key;
 use crate::experiment::groups::{Groups, Which, kind_name};
-use crate::experiment::objective::{Figure, Objective};
-use crate::schema::objective::{Figure as Written, Objective as WrittenObjective};
+use crate::experiment::objective::Objective;
+use crate::schema::objective::Objective as WrittenObjective;
 use crate::schema::quantity::NumberOrText;
 use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::ids::PopulationId;
+use meshsim_models::units::Bytes;
 use meshsim_models::world::description::Description;
 use std::ops::Range;
 
@@ -25,21 +30,100 @@ fn objective(
     description: &Description,
 ) -> Option<Objective> {
     let fields = written.get_ref();
-    let figure = match fields.figure.get_ref() {
-        Written::Mean => Figure::Mean,
-        Written::P50 => Figure::Quantile(0),
-        Written::P90 => Figure::Quantile(1),
-        Written::P95 => Figure::Quantile(2),
-        Written::P99 => Figure::Quantile(3),
-        Written::Failures => Figure::Failures,
-        Written::Availability => Figure::Availability,
+    let (name, span) = (fields.figure.get_ref(), fields.figure.span());
+    let Some(figure) = figures::called(name) else {
+        let short = figures::latencies().map(Figure::short_name);
+        let all = short
+            .chain(figures::CATALOGUE.iter().filter(|it| it.why_unbounded().is_none()).map(|it| it.name));
+        check.reference(name, span, all.collect::<Vec<_>>(), "figure");
+        return None;
     };
-    let which = which(check, fields, written.span(), description)?;
-    let bound = bound(check, fields, figure, written.span())?;
-    let users = fields.users.as_ref().map(|name| name.get_ref().clone());
-    let request = fields.request.as_ref().map(|name| name.get_ref().clone());
-    let application = fields.application.as_ref().map(|name| name.get_ref().clone());
-    Some(Objective { users, request, application, which, figure, bound })
+    if let Some(why) = figure.why_unbounded() {
+        check.problem(format!("`{name}` cannot be bounded"), span, why);
+        return None;
+    }
+    let labels = fields.labels();
+    let (which, apart) = match figure.is_of_requests() {
+        true => (which(check, fields, written.span(), description)?, Labels::new()),
+        false => (Which::default(), apart(check, &labels, (figure, span), description)?),
+    };
+    if figure.is_of_requests()
+        && let Some((dimension, name)) = labels.iter().find(|(it, _)| !figure.by.contains(it))
+    {
+        not_told_apart(check, figure, *dimension, name.span());
+        return None;
+    }
+    let (bound, is_above, in_percent) = bound(check, fields, figure, written.span())?;
+    let written = labels.into_iter().map(|(dimension, name)| (dimension, name.get_ref().clone())).collect();
+    Some(Objective { figure: figure.name, which, apart, written, bound, is_above, in_percent })
+}
+
+impl WrittenObjective {
+    /// What tells its value apart, as far as that is written.
+    fn labels(&self) -> Vec<(Dimension, &Spanned<String>)> {
+        let all = [
+            (Dimension::Cluster, &self.cluster),
+            (Dimension::ToCluster, &self.to_cluster),
+            (Dimension::Service, &self.service),
+            (Dimension::Application, &self.application),
+            (Dimension::UserGroup, &self.users),
+            (Dimension::RequestKind, &self.request),
+        ];
+        all.into_iter().filter_map(|(dimension, name)| Some((dimension, name.as_ref()?))).collect()
+    }
+}
+
+fn not_told_apart(check: &mut Check<'_>, figure: &Figure, dimension: Dimension, span: Range<usize>) {
+    let key = key(dimension);
+    let help = match figure
+        .by
+        .iter()
+        .filter(|it| **it != Dimension::Outcome)
+        .map(|it| self::key(*it))
+        .collect::<Vec<_>>()[..]
+    {
+        [] => format!("it has one value: take `{key}` out"),
+        ref known => format!("they are by {}", known.join(", ")),
+    };
+    check.problem(format!("values of `{}` are not told apart by `{key}`", figure.short_name()), span, help);
+}
+
+/// What tells the value of a figure apart that is not of requests: all that its values have, and nothing else.
+fn apart(
+    check: &mut Check<'_>,
+    labels: &[(Dimension, &Spanned<String>)],
+    (figure, span): (&Figure, Range<usize>),
+    description: &Description,
+) -> Option<Labels> {
+    if let Some((dimension, name)) = labels.iter().find(|(it, _)| !figure.by.contains(it)) {
+        not_told_apart(check, figure, *dimension, name.span());
+        return None;
+    }
+    let mut apart = Labels::new();
+    for dimension in figure.by {
+        let key = key(*dimension);
+        let Some((_, name)) = labels.iter().find(|(it, _)| it == dimension) else {
+            let message = format!("`{}` has a value of each {}", figure.name, key.trim_start_matches("to_"));
+            check.problem(message, span, format!("say of which: write {key} = \"NAME\""));
+            return None;
+        };
+        let application = &description.application;
+        let known: Vec<&str> = match dimension {
+            Dimension::Cluster | Dimension::ToCluster => {
+                description.clusters.iter().map(|it| it.name.as_str()).collect()
+            }
+            Dimension::Service => application.services.iter().map(|it| it.name.as_str()).collect(),
+            _ => application.tenants.iter().map(String::as_str).collect(),
+        };
+        check.reference(name.get_ref(), name.span(), known, key.trim_start_matches("to_"))?;
+        apart.insert(*dimension, name.get_ref().clone());
+    }
+    if !figure.may_have(description, &apart) {
+        let help = "see its sentence: `metrics.csv` of a run has the values that there are";
+        check.problem(format!("`{}` has no such value in this scenario", figure.name), span, help);
+        return None;
+    }
+    Some(apart)
 }
 
 /// Which requests it is for: as far as these are told apart from all.
@@ -99,39 +183,61 @@ fn which(
     Some(which)
 }
 
-/// The bound, in ms or as a share.
-fn bound(check: &mut Check<'_>, it: &WrittenObjective, figure: Figure, span: Range<usize>) -> Option<f64> {
-    let (own, other, key) = match figure {
-        Figure::Availability => (&it.above, &it.below, "above"),
-        _ => (&it.below, &it.above, "below"),
+/// The bound in the figure's unit, whether it is to be above it, and whether it is written in percent.
+fn bound(
+    check: &mut Check<'_>,
+    it: &WrittenObjective,
+    figure: &Figure,
+    span: Range<usize>,
+) -> Option<(f64, bool, bool)> {
+    let is_latency = figure.unit == "ms";
+    let example = match (figure.short_name(), figure.unit) {
+        ("availability", _) => "above = \"99.9%\"",
+        ("failures", _) => "below = \"1%\"",
+        (_, "ms") => "below = \"300ms\"",
+        (_, "bytes") => "below = \"64MB\"",
+        _ => "below = 0.5",
     };
-    let example = match figure {
-        Figure::Availability => "above = \"99.9%\"",
-        Figure::Failures => "below = \"1%\"",
-        Figure::Mean | Figure::Quantile(_) => "below = \"300ms\"",
+    let help = || format!("write {example}");
+    let sides = if !figure.is_of_requests() {
+        [true, true]
+    } else {
+        let is_above = figure.name == "availability";
+        [!is_above, is_above]
     };
-    if let Some(other) = other {
-        check.problem("the bound is on the other side", other.span(), format!("write {example}"));
+    let (bound, is_above) = match (&it.below, &it.above) {
+        (Some(below), None) => (below, false),
+        (None, Some(above)) => (above, true),
+        (Some(_), Some(above)) => {
+            check.problem("the objective has two bounds", above.span(), "write an objective for each");
+            return None;
+        }
+        (None, None) => {
+            check.problem("the objective has no bound", span, help());
+            return None;
+        }
+    };
+    if !sides[usize::from(is_above)] {
+        check.problem("the bound is on the other side", bound.span(), help());
         return None;
     }
-    let Some(bound) = own else {
-        check.problem("the objective has no bound", span, format!("write {example}"));
-        return None;
-    };
-    let parsed = match (figure, bound.get_ref()) {
-        (Figure::Mean | Figure::Quantile(_), NumberOrText::Text(text)) => text
+    let parsed = match (figure.unit, bound.get_ref()) {
+        ("ms", NumberOrText::Text(text)) => text
             .parse::<SimDuration>()
             .ok()
             .filter(|it| *it > SimDuration::ZERO)
             .map(SimDuration::as_millis_f64),
-        (Figure::Mean | Figure::Quantile(_), NumberOrText::Number(_)) => None,
-        (_, bound) => bound.share(),
+        ("bytes", NumberOrText::Text(text)) => text.parse::<Bytes>().ok().map(|it| it.0),
+        (_, bound) => bound.share().filter(|_| !is_latency),
     };
-    let is_share = matches!(figure, Figure::Failures | Figure::Availability);
-    let parsed = parsed.filter(|it| !is_share || (0.0..=1.0).contains(it));
-    if parsed.is_none() {
+    // What failed or succeeded is a share of all.
+    let parsed = parsed.filter(|it| is_latency || !figure.is_of_requests() || (0.0..=1.0).contains(it));
+    let Some(parsed) = parsed.filter(|it| it.is_finite()) else {
+        let key = if is_above { "above" } else { "below" };
         let message = format!("{key} = {} is no bound of this figure", bound.get_ref());
-        check.problem(message, bound.span(), format!("write {example}"));
-    }
-    parsed
+        check.problem(message, bound.span(), help());
+        return None;
+    };
+    let in_percent = matches!(bound.get_ref(), NumberOrText::Text(text) if text.contains('%'));
+    Some((parsed, is_above, in_percent || (figure.is_of_requests() && !is_latency)))
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 
 /// The name of the marker.
@@ -335,9 +335,18 @@ impl Folder {
         let origin = self.origin.take();
         if let Some(origin) = &origin {
             self.write(SCENARIO, |file| file.write_all(origin.text.as_bytes()))?;
-            self.write(EXPANDED, |file| file.write_all(origin.expanded.as_bytes()))?;
+            if let Some(expanded) = &origin.expanded {
+                self.write(EXPANDED, |file| file.write_all(expanded.as_bytes()))?;
+            }
             for (input, bytes) in origin.about.inputs.iter().zip(&origin.inputs) {
                 self.write(&input.file, |file| file.write_all(bytes))?;
+            }
+            for (input, measurement) in origin.about.measurements.iter().zip(&origin.measurements) {
+                let mut measurement: &File = measurement;
+                self.write(&input.file, |file| {
+                    measurement.rewind()?;
+                    io::copy(&mut measurement, file).map(drop)
+                })?;
             }
         }
         let files = self.written.clone().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Result files. No wall time, path or host name is in any of them.
 
 pub mod break_even;
+pub mod calibration;
 pub(crate) mod csv;
 mod draws;
 pub mod drill;
@@ -99,10 +100,25 @@ pub const FILES: &[(&str, &str)] = &[
     ("drill.json", "Every failure under every strategy (`drill`)."),
     ("drill.csv", "The same as a table."),
     ("drill_users.csv", "The same of each group of users."),
-    ("scenario.toml", "The scenario as it was given."),
+    ("validation.json", "Everything that a validation or a suite came to, for programs (`validate`)."),
+    (
+        "figures.csv",
+        "Measured and simulated figures side by side, with the tolerances that they were held against.",
+    ),
+    ("cdf.csv", "Distribution functions of measured and simulated latencies."),
+    ("qq.csv", "Quantiles of measured and simulated latencies, in pairs."),
+    (
+        "services.csv",
+        "What each service served in each cluster, measured and simulated, and how long it took.",
+    ),
+    ("served_over_time.csv", "The same over time."),
+    ("ranking.csv", "Pairs of a suite's configurations whose measured means differ (`validate --suite`)."),
+    ("calibration.json", "Everything that a calibration came to, for programs (`calibrate --results`)."),
+    ("calibrated.toml", "The calibrated scenario; the files that it names lie beside it."),
+    ("scenario.toml", "The scenario or suite as it was given."),
     (
         "scenario.expanded.toml",
-        "What it comes to, without templates and with its settings. The files that it names lie beside it as `input-1.NAME` and so on.",
+        "What it comes to, without templates and with its settings. The files that it names, and measurements, lie beside it as `input-1.NAME` and so on.",
     ),
     (
         "manifest.json",

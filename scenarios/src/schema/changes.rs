@@ -1,11 +1,12 @@
 //! What somebody changes during a run, as it is typed.
 
+use super::Duration;
 use super::services::{Route, Subset};
 use super::spanned::Spanned;
 use super::traffic::TrafficPolicy;
-use super::{BTreeMap, Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Something that somebody changes.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,12 +1,13 @@
 //! What Kubernetes is told, as it is typed: pods, autoscalers, controllers.
 
+use super::Duration;
 use super::quantity::{NumberOrText, Quantity};
 use super::spanned::Spanned;
-use super::{BTreeMap, Duration};
 use meshsim_models::kubernetes::version::KubernetesVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Kubernetes itself.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

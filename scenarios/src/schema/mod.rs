@@ -4,6 +4,8 @@
 //! `meshsim_models::world::description`'s.
 
 pub mod access;
+mod application;
+pub mod arrivals;
 pub mod calibration;
 pub mod changes;
 pub mod costs;
@@ -13,6 +15,7 @@ pub mod federation;
 pub mod istiod;
 pub mod kubernetes;
 pub mod law;
+mod mesh;
 pub mod objective;
 pub mod observability;
 pub mod offloading;
@@ -24,18 +27,19 @@ pub mod time_of_day;
 pub mod traffic;
 pub mod users;
 
+pub use application::{Application, Cell, Tenant};
+pub use mesh::{
+    DataPlane, ExtraCost, Gateway, LoadBalancer, Mesh, MeshOutlierDetection, ProxyCost, ProxyMemory, Sidecar,
+};
 use meshsim_core::SimDuration;
-use meshsim_models::istiod::istio_version::IstioVersion;
 use meshsim_models::units::{BitsPerSecond, Bytes, Cores};
+pub use quantity::Duration;
 use quantity::{NumberOrText, OneOrMore, Quantity, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use spanned::Spanned;
 use std::collections::BTreeMap;
 use std::str::FromStr;
-
-/// A length of time with its unit.
-pub type Duration = Spanned<Quantity<SimDuration>>;
 
 /// The time before anything is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,50 +198,6 @@ pub struct Run {
     pub time_series: Option<Duration>,
 }
 
-/// The services.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Application {
-    /// Path of a µBench work model, seen from the scenario; absent: `services` say what they do.
-    ///
-    /// Source: µBench's workmodel.json.
-    pub workmodel: Option<Spanned<String>>,
-    /// CPU limit of every pod, instead of the work model's.
-    ///
-    /// Default: the work model's, or none. Range: above 0.
-    pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
-    /// CPU request of every pod's application, instead of the work model's.
-    ///
-    /// Default: the work model's, or none. Range: 0 or more.
-    pub cpu_request: Option<Spanned<Quantity<Cores>>>,
-    /// Memory request of every pod's application.
-    ///
-    /// Default: none. Range: 0 or more.
-    pub memory_request: Option<Spanned<Quantity<Bytes>>>,
-}
-
-/// An application of several.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tenant {
-    /// Its services, of those that `services` tells of.
-    pub services: Option<Spanned<Vec<Spanned<String>>>>,
-    /// Path of a µBench work model that says them, seen from the scenario.
-    pub workmodel: Option<Spanned<String>>,
-    /// CPU limit of its pods, instead of the work model's.
-    ///
-    /// Default: the work model's, or none. Range: above 0.
-    pub cpu_limit: Option<Spanned<Quantity<Cores>>>,
-    /// CPU request of its pods' application, likewise.
-    ///
-    /// Default: the work model's, or none. Range: 0 or more.
-    pub cpu_request: Option<Spanned<Quantity<Cores>>>,
-    /// Memory request of its pods' application.
-    ///
-    /// Default: none. Range: 0 or more.
-    pub memory_request: Option<Spanned<Quantity<Bytes>>>,
-}
-
 impl Scenario {
     /// The paths of its work models, each with the name of its application; of the only one that is empty.
     pub fn workmodels(&self) -> impl Iterator<Item = (&str, &Spanned<String>)> {
@@ -252,89 +212,6 @@ impl Scenario {
     pub fn tenant(&self, number: u16) -> Option<&Tenant> {
         self.applications.values().nth(usize::from(number)).map(Spanned::get_ref)
     }
-}
-
-/// The server that runs a service, and what its work costs in CPU time.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cell {
-    /// Multiplies every cost.
-    ///
-    /// Default: 1. Range: 0 to 1000. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub cpu_scale: Option<Spanned<f64>>,
-    /// Accepting, parsing, dispatching a request.
-    ///
-    /// Default: 1.8ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub request: Option<Duration>,
-    /// Writing a response.
-    ///
-    /// Default: 0.8ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub response: Option<Duration>,
-    /// A kB of random body.
-    ///
-    /// Default: 0.5ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub body_per_kb: Option<Duration>,
-    /// A digit of pi, linear part.
-    ///
-    /// Default: 5us. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub pi_per_digit: Option<Duration>,
-    /// A digit of pi, quadratic part.
-    ///
-    /// Default: 46ns. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub pi_per_digit_squared: Option<Duration>,
-    /// A kB of a list in memory.
-    ///
-    /// Default: 33ns. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub memory_per_kb: Option<Duration>,
-    /// An element of it that is replaced.
-    ///
-    /// Default: 370ns. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub memory_per_operation: Option<Duration>,
-    /// A block that is written and read.
-    ///
-    /// Default: 4us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub disk_per_block: Option<Duration>,
-    /// A kB of these blocks.
-    ///
-    /// Default: 3.7us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub disk_per_kb: Option<Duration>,
-    /// Waiting until what was written is on the disk.
-    ///
-    /// Default: 0.5ms. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub disk_sync: Option<Duration>,
-    /// The same, per kB.
-    ///
-    /// Default: 0.6us. Range: 0s to 1h. Source: derived from the loader's own steps on another machine.
-    pub disk_sync_per_kb: Option<Duration>,
-    /// The client's side of an external call.
-    ///
-    /// Default: 2.4ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub call: Option<Duration>,
-    /// Starting a group.
-    ///
-    /// Default: 0.4ms. Range: 0s to 1h. Source: measured on µBench's cell (Python 3.8, gunicorn 20.1) on an AMD
-    /// EPYC core.
-    pub group: Option<Duration>,
-    /// Coefficient of variation of CPU time at equal work.
-    ///
-    /// Default: 0. Range: 0 to 10.
-    pub speed_spread: Option<Spanned<f64>>,
-    /// For how long an idle connection is kept: gunicorn's 2 s, and for ever over HTTP/2, if absent.
-    ///
-    /// Default: 2s with a work model, 75s without one, for ever over HTTP/2. Range: 0s to 10 years. Source:
-    /// gunicorn's default; nginx's keepalive_timeout.
-    pub keep_alive: Option<Duration>,
-    /// How long it waits for the answer to a call.
-    ///
-    /// Default: none. Range: 1ms to 10 years. Source: µBench passes none to Python's requests.
-    pub client_timeout: Option<Duration>,
 }
 
 /// A machine.
@@ -514,221 +391,6 @@ pub struct Link {
     ///
     /// Default: that of its ends, half and half. Range: 0 to 1000000.
     pub carbon_intensity: Option<Spanned<costs::Hourly>>,
-}
-
-/// How services reach each other.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mesh {
-    /// With sidecars or without.
-    ///
-    /// Default: sidecar.
-    pub data_plane: Option<DataPlane>,
-    /// The release whose rules hold.
-    ///
-    /// Default: 1.31. Range: 1.14 to 1.31.
-    pub istio_version: Option<Spanned<Quantity<IstioVersion>>>,
-    /// How long a connection may take to be made.
-    ///
-    /// Default: 10s. Range: 1ms to 10 years. Source: Istio's meshConfig.
-    pub connect_timeout: Option<Duration>,
-    /// What depends on localities, where no DestinationRule says it.
-    ///
-    /// Default: on, with priorities by locality. Source: Istio's meshConfig.localityLbSetting.
-    pub locality_lb_setting: Option<Spanned<traffic::LocalityLbSetting>>,
-    /// What no DestinationRule can say of outlier detection.
-    #[serde(default)]
-    pub outlier_detection: MeshOutlierDetection,
-    /// The DestinationRule of services without one of their own.
-    ///
-    /// Default: none. Source: Istio's DestinationRule.
-    pub traffic_policy: Option<traffic::TrafficPolicy>,
-    /// Whether proxies encrypt.
-    ///
-    /// Default: true. Source: Istio's auto mTLS.
-    pub mtls: Option<bool>,
-    /// CPU time of a handshake with certificates, each side.
-    ///
-    /// Default: 1ms. Range: 0s to 1h. Source: OpenSSL 3.0, RSA 2048, TLS 1.3: 0.9 to 1.6 ms measured.
-    pub handshake: Option<Duration>,
-    /// What encryption adds to a pass.
-    #[serde(default)]
-    pub mtls_cost: ExtraCost,
-    /// Whether proxies count and log what passes.
-    ///
-    /// Default: true. Source: Istio's metrics.
-    pub telemetry: Option<bool>,
-    /// What that adds to a pass.
-    #[serde(default)]
-    pub telemetry_cost: ExtraCost,
-    /// Memory of a proxy.
-    #[serde(default)]
-    pub proxy_memory: ProxyMemory,
-    /// The sidecars.
-    #[serde(default)]
-    pub sidecar: Sidecar,
-    /// Passing a ztunnel, in ambient mode.
-    #[serde(default)]
-    pub ztunnel: ProxyCost,
-    /// Passing a waypoint, in ambient mode.
-    #[serde(default)]
-    pub waypoint: ProxyCost,
-}
-
-/// What a feature adds to every pass.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExtraCost {
-    /// Time per direction.
-    ///
-    /// Default: 20us of mTLS, 15us of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40; Istio's
-    /// benchmarks of 2020.
-    pub time: Option<Duration>,
-    /// CPU time per request, both ways.
-    ///
-    /// Default: 35us of mTLS, 70us of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40; Istio's
-    /// benchmarks of 2020.
-    pub cpu: Option<Duration>,
-    /// CPU time per kB.
-    ///
-    /// Default: 1us of mTLS, 0s of telemetry. Range: 0s to 1h. Source: measured on Envoy 1.40.
-    pub cpu_per_kb: Option<Duration>,
-}
-
-/// Memory of a proxy.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProxyMemory {
-    /// Without any configuration.
-    ///
-    /// Default: 15MB. Source: Istio's 60 MB for 1,000 services.
-    pub base: Option<Spanned<Quantity<Bytes>>>,
-    /// Per service that it is told of.
-    ///
-    /// Default: 44kB. Source: Istio's 60 MB for 1,000 services.
-    pub per_service: Option<Spanned<Quantity<Bytes>>>,
-    /// Per endpoint of those.
-    ///
-    /// Default: 1kB. Source: Istio's 60 MB for 1,000 services.
-    pub per_endpoint: Option<Spanned<Quantity<Bytes>>>,
-}
-
-/// What no DestinationRule can say of outlier detection.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MeshOutlierDetection {
-    /// Whether one host may be ejected whatever the percentage.
-    ///
-    /// Default: false; of few hosts by the release. Source: Envoy.
-    pub always_eject_one_host: Option<bool>,
-    /// Whether a low success rate ejects.
-    ///
-    /// Default: false. Source: Envoy, as Istio sets it.
-    pub enforcing_success_rate: Option<bool>,
-    /// Whether too many failures eject.
-    ///
-    /// Default: false. Source: Envoy, as Istio sets it.
-    pub enforcing_failure_percentage: Option<bool>,
-}
-
-/// The sidecars.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sidecar {
-    /// Worker threads.
-    ///
-    /// Default: 2. Range: 1 to 256. Source: Istio.
-    pub concurrency: Option<Spanned<u16>>,
-    /// One way between a cell and its sidecar.
-    ///
-    /// Default: 50us. Range: 0s to 1h. Source: measured: 27 us warm, 68 us with cold threads.
-    pub loopback: Option<Duration>,
-    /// What its container requests.
-    ///
-    /// Default: nothing. Source: Istio's sidecar.istio.io/proxyCPU.
-    pub requests: Option<kubernetes::Requests>,
-    /// On the client's side.
-    #[serde(default)]
-    pub outbound: ProxyCost,
-    /// On the server's side.
-    #[serde(default)]
-    pub inbound: ProxyCost,
-}
-
-/// What passing a proxy takes.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProxyCost {
-    /// Mean time of a request.
-    ///
-    /// Default: 65us; of a ztunnel 30us. Range: 0s to 1h. Source: Istio's performance page.
-    pub request: Option<Duration>,
-    /// Mean time of a response.
-    ///
-    /// Default: 65us; of a ztunnel 30us. Range: 0s to 1h. Source: Istio's performance page.
-    pub response: Option<Duration>,
-    /// Time per kB of a response.
-    ///
-    /// Default: 2.7us; of a ztunnel 0.5us. Range: 0s to 1h. Source: Istio's performance page.
-    pub response_per_kb: Option<Duration>,
-    /// Coefficient of variation.
-    ///
-    /// Default: 0.5. Range: 0 to 10.
-    pub spread: Option<Spanned<f64>>,
-    /// CPU time per request, both ways.
-    ///
-    /// Default: 95us; of a ztunnel 60us, of a waypoint 145us. Range: 0s to 1h. Source: Istio's performance
-    /// page.
-    pub cpu: Option<Duration>,
-    /// CPU time per kB.
-    ///
-    /// Default: 2us; of a ztunnel 1us. Range: 0s to 1h. Source: Istio's performance page.
-    pub cpu_per_kb: Option<Duration>,
-}
-
-/// The ingress gateways.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Gateway {
-    /// How it chooses, if not as the services' DestinationRules say.
-    ///
-    /// Default: as the services' rules say.
-    pub load_balancer: Option<LoadBalancer>,
-    /// Pods per cluster.
-    ///
-    /// Default: 1. Range: 1 to 1024.
-    pub replicas: Option<Spanned<u16>>,
-    /// Worker threads of each.
-    ///
-    /// Default: 2. Range: 1 to 256. Source: the CPU limit of Istio's gateway.
-    pub concurrency: Option<Spanned<u16>>,
-    /// What passing takes.
-    #[serde(default)]
-    pub cost: ProxyCost,
-}
-
-/// With sidecars or without.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DataPlane {
-    /// A sidecar beside every pod.
-    Sidecar,
-    /// A ztunnel on every node, waypoints for some services.
-    Ambient,
-    /// kube-proxy alone.
-    None,
-}
-
-/// How a proxy chooses.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum LoadBalancer {
-    /// In turn.
-    RoundRobin,
-    /// The less busy of two.
-    LeastRequest,
-    /// Any.
-    Random,
 }
 
 /// A named set of changes to the base.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
-    /// Whose requests; those of all users if absent.
+    /// Whose requests, of a latency, `failures` or `availability`; those of all users if absent.
     ///
     /// Default: all.
     pub users: Option<Spanned<String>>,
@@ -21,30 +21,17 @@ pub struct Objective {
     ///
     /// Default: all.
     pub application: Option<Spanned<String>>,
-    /// What is judged.
-    pub figure: Spanned<Figure>,
-    /// The bound of a latency or of failures.
+    /// The cluster, of figures that clusters tell apart.
+    pub cluster: Option<Spanned<String>>,
+    /// The cluster of the pod that was chosen, of `sent_per_request`.
+    pub to_cluster: Option<Spanned<String>>,
+    /// The service, of figures that services tell apart.
+    pub service: Option<Spanned<String>>,
+    /// What is judged: a figure by its name in `metrics.csv`, as in `crossings_per_request`; a latency is `mean`, `p50`, `p90`, `p95`
+    /// or `p99`.
+    pub figure: Spanned<String>,
+    /// What it is to be below: a time of a latency, a size of a figure in bytes, a number, or a share as in "1%".
     pub below: Option<Spanned<NumberOrText>>,
-    /// The bound of an availability.
+    /// What it is to be above: the bound of `availability`, and of any figure that is neither a latency nor `failures`.
     pub above: Option<Spanned<NumberOrText>>,
-}
-
-/// What is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Figure {
-    /// Mean latency of the successful requests.
-    Mean,
-    /// Their median.
-    P50,
-    /// 90 % take at most this.
-    P90,
-    /// 95 %.
-    P95,
-    /// 99 %.
-    P99,
-    /// Share of the requests that failed, of those that ended.
-    Failures,
-    /// Share of those that succeeded.
-    Availability,
 }

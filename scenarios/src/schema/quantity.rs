@@ -13,6 +13,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+/// A length of time with its unit.
+pub type Duration = Spanned<Quantity<SimDuration>>;
+
 /// What is written as a text with a unit.
 pub trait Unit {
     /// In words, with an example.

@@ -1,15 +1,16 @@
 //! A service of the application: what the mesh is told of it (its Service, DestinationRule and
 //! VirtualService), and what its work is and costs.
 
+use super::Duration;
 use super::endpoints::Endpoint;
 use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate, Start};
 use super::law::Law;
 use super::spanned::Spanned;
 use super::traffic::TrafficPolicy;
-use super::{BTreeMap, Duration};
 use meshsim_core::SimDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A service of the application, as the mesh knows it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

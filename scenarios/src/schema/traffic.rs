@@ -1,9 +1,10 @@
 //! What a DestinationRule's `trafficPolicy` and the mesh-wide locality setting are typed as.
 
+use super::Duration;
 use super::spanned::Spanned;
-use super::{BTreeMap, Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A DestinationRule's `trafficPolicy`.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -18,17 +18,20 @@ use super::figures::{FigureKey, Row};
 use super::groups::{self, GroupRow};
 use super::hops::{self, Hops, Served, ServiceInCluster};
 use super::measured::{MIN_BLOCKS, Measured, measure, wilson};
-use super::simulated::{Simulated, WINDOW_SECONDS};
+use super::simulated::{Cells, Simulated, WINDOW_SECONDS};
 use super::tolerance::{Check, Tolerances};
 use crate::analysis::value::Value;
 use crate::experiment::Watch;
 use crate::experiment::compare::ComparisonPlan;
+use crate::experiment::store::CellStore;
+use crate::origin::last_part;
 use crate::problem::{Checked, Problem};
 use crate::traces::Trace;
 use meshsim_core::stats::{Estimate, Interval};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 /// Resamples of the trace for its intervals.
@@ -103,13 +106,25 @@ impl Validation {
     /// Says of which scenario, by name or path, and of which trace it is. Where the scenario lies is no result.
     #[must_use]
     pub fn of(self, scenario: &str, trace: &str) -> Self {
-        let name = Path::new(scenario).file_name().map(|name| name.to_string_lossy().into_owned());
-        Self { scenario: name.unwrap_or_default(), trace: trace.to_owned(), ..self }
+        Self { scenario: last_part(Path::new(scenario)), trace: trace.to_owned(), ..self }
     }
 }
 
-/// Runs the only strategy of `plan` and holds it against published figures. Nothing if it was told to
-/// stop.
+/// Runs these replications of the only strategy of `plan`, as a measurement has fitted it, on the threads of the current rayon
+/// pool, without those that are in the store, and keeps each there as it finishes. False if not all are there then.
+///
+/// What cannot be kept interrupts it: see [`CellStore::failure`].
+pub fn run_cells(plan: &ComparisonPlan, store: &CellStore, which: Range<usize>, watch: &Watch<'_>) -> bool {
+    Cells::of(plan).run(store, which, watch)
+}
+
+/// Hash of everything that the replications of the only strategy of `plan` depend on.
+#[must_use]
+pub fn sha256(plan: &ComparisonPlan) -> String {
+    Cells::of(plan).sha256
+}
+
+/// Holds the replications of `plan` that a store has against published figures. Nothing if not all are there.
 ///
 /// # Errors
 /// If no simulated request succeeded.
@@ -117,9 +132,9 @@ pub fn validate_stated(
     plan: &ComparisonPlan,
     stated: &BTreeMap<FigureKey, Estimate>,
     tolerances: &Tolerances,
-    watch: &Watch<'_>,
+    store: &CellStore,
 ) -> Checked<Option<Validation>> {
-    let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
+    let Some(simulated) = Simulated::from(plan, store)? else { return Ok(None) };
     let resolved = &plan.strategies[0];
     let row = |(&key, value): (&FigureKey, &Estimate)| Row::new(key, value, simulated.figure(key));
     let figures: Vec<Row> = stated.iter().map(row).collect();
@@ -249,8 +264,8 @@ impl Measurement {
         FigureKey::ALL.into_iter().filter(has).collect()
     }
 
-    /// Runs the strategy of `plan` that it was made with, and compares. Figures that were not measured
-    /// have no row and no check. Nothing if it was told to stop.
+    /// Compares with the replications of `plan`, that which it was made with, that a store has (see [`run_cells`]). Figures
+    /// that were not measured have no row and no check. Nothing if not all are there.
     ///
     /// # Errors
     /// If no simulated request succeeded.
@@ -258,9 +273,9 @@ impl Measurement {
         &self,
         plan: &ComparisonPlan,
         tolerances: &Tolerances,
-        watch: &Watch<'_>,
+        store: &CellStore,
     ) -> Checked<Option<Validation>> {
-        let Some(simulated) = Simulated::run(plan, watch)? else { return Ok(None) };
+        let Some(simulated) = Simulated::from(plan, store)? else { return Ok(None) };
         let resolved = &plan.strategies[0];
         let end = resolved.description.end();
         let populations = resolved.description.populations.iter();

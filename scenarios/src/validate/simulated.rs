@@ -1,19 +1,27 @@
 //! What the replications of one strategy come to, in the terms of a measurement.
+//!
+//! # Models
+//! Each replication is a cell of its own, told apart by everything that is run: what a measurement says of load and machine is
+//! in the description then.
 
 use super::figures::FigureKey;
 use super::hops::ServiceInCluster;
 use crate::analysis::estimates::over_replications;
-use crate::analysis::figure::Cells;
+use crate::analysis::figure;
 use crate::analysis::figures;
 use crate::experiment::Watch;
-use crate::experiment::compare::ComparisonPlan;
+use crate::experiment::cell::CellId;
+use crate::experiment::compare::{ComparisonPlan, run_if_missing};
 use crate::experiment::replication::{self, Figures, Keep};
+use crate::experiment::store::CellStore;
+use crate::origin::sha256;
 use crate::problem::{Checked, Problem};
 use meshsim_core::stats::Estimate;
 use meshsim_models::telemetry::metrics::Times;
 use meshsim_models::world::description::Description;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Length of a stretch of time in which served requests are counted (s).
 pub const WINDOW_SECONDS: f64 = 20.0;
@@ -24,22 +32,63 @@ pub struct Simulated<'a> {
     figures: Vec<Figures>,
 }
 
+/// The cells of the only strategy of a plan, one per replication.
+pub(super) struct Cells<'a> {
+    plan: &'a ComparisonPlan,
+    /// Of everything that is run.
+    pub(super) sha256: String,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn of(plan: &'a ComparisonPlan) -> Self {
+        let resolved = &plan.strategies[0];
+        let keep = keep(plan);
+        let run = (&resolved.description, resolved.control_variates, keep.batches, keep.window_seconds);
+        Self { plan, sha256: sha256(format!("{run:?}").as_bytes()) }
+    }
+
+    fn id(&self, replication: u32) -> CellId {
+        CellId::of(&["validate", &self.sha256, &replication.to_string()])
+    }
+
+    /// Runs these replications on the threads of the current rayon pool, without those that are in the store, and keeps them
+    /// there. False if not all are there then.
+    pub(super) fn run(&self, store: &CellStore, which: Range<usize>, watch: &Watch<'_>) -> bool {
+        let strategies = &self.plan.strategies[..1];
+        let seconds = strategies[0].description.end().as_secs_f64();
+        let numbers = which.start as u32..which.end as u32;
+        numbers.clone().into_par_iter().for_each(|number| {
+            let run = || {
+                let mut figures = replication::run(strategies, number, keep(self.plan), watch)?.pop()?;
+                let latencies_ms = std::mem::take(&mut figures.latencies_ms);
+                Some((figures, latencies_ms))
+            };
+            let broken = |why| self.plan.broken(0, number, why);
+            run_if_missing(store, self.id(number), (watch, seconds), run, broken);
+        });
+        numbers.into_iter().all(|number| store.holds(self.id(number)))
+    }
+
+    fn figures_in(&self, store: &CellStore, replication: u32) -> Option<Figures> {
+        let (figures, latencies_ms): (Figures, Vec<f64>) = store.get(self.id(replication))?;
+        Some(Figures { latencies_ms, ..figures })
+    }
+}
+
+/// What of a replication is kept.
+fn keep(plan: &ComparisonPlan) -> Keep<'static> {
+    Keep { latencies: true, window_seconds: WINDOW_SECONDS, ..Keep::for_replications(plan.replications) }
+}
+
 impl<'a> Simulated<'a> {
-    /// Runs the only strategy of `plan` on the threads of the current rayon pool. Nothing if it was
-    /// told to stop.
+    /// What the cells of the only strategy of `plan` come to. Nothing if not all are in the store.
     ///
     /// # Errors
     /// If no simulated request succeeded.
-    pub fn run(plan: &'a ComparisonPlan, watch: &Watch<'_>) -> Checked<Option<Self>> {
-        let keep = Keep {
-            latencies: true,
-            window_seconds: WINDOW_SECONDS,
-            ..Keep::for_replications(plan.replications)
-        };
-        let figures: Option<Vec<Figures>> = (0..plan.replications)
-            .into_par_iter()
-            .map(|number| replication::run(&plan.strategies[..1], number, keep, watch)?.pop())
-            .collect();
+    pub(super) fn from(plan: &'a ComparisonPlan, store: &CellStore) -> Checked<Option<Self>> {
+        let cells = Cells::of(plan);
+        let figures: Option<Vec<Figures>> =
+            (0..plan.replications).map(|number| cells.figures_in(store, number)).collect();
         let Some(figures) = figures else { return Ok(None) };
         if figures.iter().all(|figures| figures.latencies_ms.is_empty()) {
             return Err(Problem::new("no simulated request succeeded").help("make the run longer").into());
@@ -65,7 +114,7 @@ impl<'a> Simulated<'a> {
     fn estimate(&self, key: FigureKey, group: Option<usize>) -> Option<Estimate> {
         let figures: Vec<&Figures> = self.figures.iter().collect();
         let settles = self.description.what_varies().is_empty();
-        let cells = Cells { description: self.description, figures: &figures, settles };
+        let cells = figure::Cells { description: self.description, figures: &figures, settles };
         figures::named(key.catalogued()?)?.estimate(&cells, group)
     }
 

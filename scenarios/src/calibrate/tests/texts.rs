@@ -47,7 +47,9 @@ fn values_change_in_place_and_comments_stay() {
     let calibrated = calibration(&changes, vec![draw.clone(), draw]);
     let settings = [Setting::parse("users.edge1.rate=7/s").unwrap()];
     let directory = tempfile::tempdir().unwrap();
-    let text = calibrated_text(&scenario, &settings, &calibrated, directory.path()).unwrap();
+    let text =
+        calibrated_text(&scenario, &settings, &calibrated, &|it| scenario.path_from(it, directory.path()))
+            .unwrap();
     for line in [
         "# Calibrated by meshsim 0.1.0, strategy none, seed 1, 2 replications.",
         "# trace trace.csv (SHA-256 ab), 3 requests over 1.0 s, the first 2 fitted",
@@ -80,7 +82,10 @@ fn values_change_in_place_and_comments_stay() {
         "gamma"
     );
     // A calibration of what was calibrated replaces what was written above.
-    let text = calibrated_text(&again, &[], &calibration(&changes, Vec::new()), directory.path()).unwrap();
+    let text = calibrated_text(&again, &[], &calibration(&changes, Vec::new()), &|it| {
+        again.path_from(it, directory.path())
+    })
+    .unwrap();
     assert_eq!(text.matches("# Calibrated by").count(), 1);
     assert!(!text.contains("[calibration]"), "{text}");
 }

@@ -21,20 +21,25 @@ pub(super) fn scenario(folder: &Path, name: &str) -> String {
 /// A setting of a suite in `folder` as the scenario takes it, which looks for files where it is itself: the path of a
 /// file that is there from the suite on is written anew.
 pub(super) fn setting(folder: &Path, scenario: &str, setting: &Setting) -> Setting {
-    let parts = path_parts(&setting.path);
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let names_file = matches!(
-        parts[..],
-        ["application", "workmodel"]
-            | ["applications", _, "workmodel"]
-            | ["users", _, "arrivals", "file" | "points_from"]
-    );
+    let is_path = names_file(&setting.path);
     let written =
-        text_of(setting).filter(|_| names_file).and_then(|text| from_scenario(folder, scenario, &text));
+        text_of(setting).filter(|_| is_path).and_then(|text| from_scenario(folder, scenario, &text));
     match written {
         Some(value) => Setting { path: setting.path.clone(), value: toml::Value::String(value).to_string() },
         None => setting.clone(),
     }
+}
+
+/// Whether the value at a path of a scenario is the name of a file.
+pub(super) fn names_file(path: &str) -> bool {
+    let parts = path_parts(path);
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    matches!(
+        parts[..],
+        ["application", "workmodel"]
+            | ["applications", _, "workmodel"]
+            | ["users", _, "arrivals", "file" | "points_from"]
+    )
 }
 
 /// The path by which the scenario finds a file of the suite; none if it is the same, or there is no such file.

@@ -3,6 +3,7 @@
 use super::schema::{FromCpu, Head, Mark, Settings, Stated, SuiteText, ToleranceText};
 use crate::document::{Document, Setting};
 use crate::library;
+use crate::origin::{self, Origin};
 use crate::problem::{Checked, Problem, Problems, nearest};
 use crate::scenario::read_text;
 use crate::schema::quantity::Quantity;
@@ -32,6 +33,8 @@ pub struct Suite {
     /// The folder that its relative paths begin at: its file's; of a suite of the library, the one that the program
     /// was started in.
     pub folder: PathBuf,
+    /// Of results that are made again: the files beside them, by their paths in the suite.
+    pub(super) kept: BTreeMap<String, String>,
     pub(super) document: Document,
 }
 
@@ -82,13 +85,20 @@ pub enum Measured {
 }
 
 impl Suite {
-    /// Opens a suite by the name of a library suite or by a path.
+    /// Opens a suite by the name of a library suite or by a path. The path of a folder of results is that of the suite that they
+    /// come from.
     ///
     /// # Errors
     /// If there is none, it cannot be read, is not TOML, has a key that is unknown, missing or of the
     /// wrong kind, no configuration, two of one name, or a tolerance or figure that is none.
     pub fn open(name_or_path: &str) -> Checked<Self> {
         let path = Path::new(name_or_path);
+        if library::suite(name_or_path).is_none() && origin::is_of_results(path) {
+            let Origin { about, text, .. } = Origin::read(path)?;
+            let document = Document::new(&path.join(origin::SCENARIO).display().to_string(), &text);
+            let kept = about.measurements.into_iter().map(|it| (it.path, it.file)).collect();
+            return Ok(Self { kept, ..Self::read(document, path)? });
+        }
         let (document, folder) = match library::suite(name_or_path) {
             Some(text) => (Document::new(&format!("{name_or_path}.suite.toml"), text), Path::new("")),
             None => {
@@ -133,7 +143,8 @@ impl Suite {
         }
         let SuiteText { name, description, introduction, remarks, .. } = text;
         let texts = [introduction, remarks].map(|text| text.trim().to_owned());
-        Ok(Self { name, description, texts, configurations: found, folder: folder.to_owned(), document })
+        let (folder, kept) = (folder.to_owned(), BTreeMap::new());
+        Ok(Self { name, description, texts, configurations: found, folder, kept, document })
     }
 
     /// Keeps the configurations of these names alone; all of them if there are none.

@@ -7,6 +7,9 @@ use super::schema::Mark;
 use crate::document::Setting;
 use crate::experiment::Watch;
 use crate::experiment::compare::{Choice, ComparisonPlan};
+use crate::experiment::store::CellStore;
+use crate::library;
+use crate::origin::{Origin, sha256};
 use crate::problem::{Checked, Problem, Problems};
 use crate::scenario::Scenario;
 use crate::traces::{Options, read};
@@ -14,14 +17,14 @@ use crate::validate::arrivals::ArrivalsFrom;
 use crate::validate::cpu_accounting::CpuAccounting;
 use crate::validate::cpu_scale::differences;
 use crate::validate::figures::FigureKey;
-use crate::validate::run::{Measurement, Validation, validate_stated};
+use crate::validate::run::{self, Measurement, Validation, run_cells, validate_stated};
 use crate::validate::tolerance::{Verdict, did_not_hold};
 use meshsim_core::stats::Estimate;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a suite came to.
 #[derive(Clone, Debug, Serialize)]
@@ -124,6 +127,42 @@ impl Suite {
         }
     }
 
+    /// Where a file of a configuration is, by its path in the suite.
+    fn file(&self, folder: &Path, path: &str) -> PathBuf {
+        self.kept.get(path).map_or_else(|| folder.join(path), |kept| self.folder.join(kept))
+    }
+
+    /// Where the results of a command in normal form come from, whose measurements are below `folder`. Nothing where scenarios
+    /// are not all of the library or name files of the suite's, or a measurement is no plain file: these do not lie beside results.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn origin(&self, command: Vec<String>, folder: &Path) -> Checked<Option<Origin>> {
+        let is_of_library = |it: &Configuration| {
+            let names_file = |(setting, _): &(Setting, Range<usize>)| paths::names_file(&setting.path);
+            library::scenario(&it.scenario).is_some() && !it.changes.iter().any(names_file)
+        };
+        if !self.configurations.iter().all(is_of_library) {
+            return Ok(None);
+        }
+        let text = self.document.source().text.clone();
+        let mut origin = Origin::new(command, Vec::new(), (text, None), Vec::new());
+        let mut named: Vec<&String> = Vec::new();
+        for it in &self.configurations {
+            let Measured::Files { trace, spans, cpu, .. } = &it.source else { continue };
+            for path in [Some(trace), spans.as_ref(), cpu.as_ref()].into_iter().flatten() {
+                if !named.contains(&path) {
+                    named.push(path);
+                    let kept = origin.with_measurement(&self.file(folder, path), path.clone())?;
+                    if kept.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(Some(origin))
+    }
+
     fn cell(&self, it: &Configuration, folder: &Path, choice: &Choice) -> Checked<(Cell, Vec<String>)> {
         // A problem without a location is the configuration's.
         let named = |Problems(list): Problems| {
@@ -142,8 +181,8 @@ impl Suite {
             let Measured::Stated(figures) = &it.source else { unreachable!("there are two kinds") };
             return Ok((Cell { plan, measured: Against::Stated(figures.clone()) }, Vec::new()));
         };
-        let read_trace = |path: &String| read(&folder.join(path), &Options::default());
-        let accounting = cpu.as_ref().map(|path| CpuAccounting::read(&folder.join(path))).transpose();
+        let read_trace = |path: &String| read(&self.file(folder, path), &Options::default());
+        let accounting = cpu.as_ref().map(|path| CpuAccounting::read(&self.file(folder, path))).transpose();
         let accounting = accounting.map_err(named)?;
         let mut plan = self.plan(it, &taken(it, accounting.as_ref()), choice).map_err(named)?;
         let own_rate = it.arrivals == Some(ArrivalsFrom::Scenario);
@@ -191,6 +230,7 @@ impl Suite {
         let made = Scenario::open(&path, &settings).and_then(|scenario| {
             let mut plan = ComparisonPlan::new(&scenario, &choice)?;
             plan.strategies.truncate(1);
+            plan.of.clone_from(&it.name);
             Ok(plan)
         });
         made.map_err(|Problems(list)| {
@@ -257,18 +297,44 @@ impl Prepared {
         self.cells.iter().map(|cell| cell.plan.simulated_seconds()).sum()
     }
 
-    /// Runs all configurations on the threads of the current rayon pool; those that did not finish are
-    /// left out.
+    /// Hash of everything that its cells depend on.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let all: String = self.cells.iter().map(|cell| run::sha256(&cell.plan)).collect();
+        sha256(all.as_bytes())
+    }
+
+    /// How many cells each configuration has: one per replication.
+    #[must_use]
+    pub fn cell_counts(&self) -> Vec<usize> {
+        self.cells.iter().map(|cell| cell.plan.replications as usize).collect()
+    }
+
+    /// Runs those cells that are not in the store, of each configuration, by its index, which `which` says, on the threads of
+    /// the current rayon pool, and keeps each there as it finishes. False if not all are there then.
+    ///
+    /// What cannot be kept interrupts it: see [`CellStore::failure`].
+    pub fn run_cells(
+        &self,
+        store: &CellStore,
+        which: impl Fn(usize) -> Range<usize> + Sync,
+        watch: &Watch<'_>,
+    ) -> bool {
+        let of = |(index, cell): (usize, &Cell)| run_cells(&cell.plan, store, which(index), watch);
+        self.cells.par_iter().enumerate().map(of).reduce(|| true, |a, b| a && b)
+    }
+
+    /// What the cells of a store come to; configurations of which not all are there are left out.
     ///
     /// # Errors
     /// If in one of them no simulated request succeeded.
-    pub fn run(&self, watch: &Watch<'_>) -> Checked<Report> {
+    pub fn report(&self, store: &CellStore) -> Checked<Report> {
         let all: Vec<Checked<Option<Finished>>> = self
             .suite
             .configurations
             .par_iter()
             .zip(&self.cells)
-            .map(|(it, cell)| cell.run(it, watch))
+            .map(|(it, cell)| cell.finished(it, store))
             .collect();
         let all: Vec<Option<Finished>> = all.into_iter().collect::<Checked<_>>()?;
         let interrupted = all.iter().any(Option::is_none);
@@ -288,10 +354,10 @@ impl Prepared {
 }
 
 impl Cell {
-    fn run(&self, it: &Configuration, watch: &Watch<'_>) -> Checked<Option<Finished>> {
+    fn finished(&self, it: &Configuration, store: &CellStore) -> Checked<Option<Finished>> {
         let validation = match &self.measured {
-            Against::Trace(measurement) => measurement.validate(&self.plan, &it.tolerances, watch)?,
-            Against::Stated(figures) => validate_stated(&self.plan, figures, &it.tolerances, watch)?,
+            Against::Trace(measurement) => measurement.validate(&self.plan, &it.tolerances, store)?,
+            Against::Stated(figures) => validate_stated(&self.plan, figures, &it.tolerances, store)?,
         };
         let trace = match &it.source {
             Measured::Files { trace, .. } => trace.as_str(),

@@ -1,199 +1,41 @@
-//! The answers that a report of a simulation study owes its readers, from the scenario and, where there are some, its results.
-//!
-//! # Models
-//! STRESS-DES asks for twenty items in six sections, one of them (components) in five parts. What follows from scenario,
-//! manifest and summary is answered; what only the author knows (why it was done, where measured numbers come from) is asked for.
-//!
-//! # Source
-//! Monks, Currie, Onggo, Robinson, Kunc, Taylor, Strengthening the reporting of empirical simulation studies: introducing the
-//! STRESS guidelines, Journal of Simulation 13(1), 2019, 55-67, doi:10.1080/17477778.2018.1442155.
+//! An answer per item, as Markdown.
 
+use super::study::Study;
 use crate::analysis::figures::CATALOGUE;
-use crate::document::Present;
-use crate::experiment::compare::ComparisonPlan;
-use crate::keys::values::Resolved as Value;
-use crate::origin::{self, MANIFEST};
-use crate::problem::{Checked, Problem};
-use crate::scenario::Scenario;
+use crate::origin::MANIFEST;
 use crate::warnings::before_runs;
 use meshsim_core::Id;
-use meshsim_models::world::description::Description;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 
-/// The answers as Markdown; with the folder of results, if these are there.
-///
-/// # Errors
-/// If the results cannot be read, or the scenario cannot.
-pub fn stress(scenario: &Scenario, plan: &ComparisonPlan, results: Option<&Path>) -> Checked<String> {
-    let study = Study::new(scenario, plan, results)?;
-    let mut text = format!(
-        "# STRESS-DES\n\nOf `{}`, by meshsim {}. What only the author knows is marked TODO.\n",
-        study.name,
-        env!("CARGO_PKG_VERSION")
-    );
-    for (section, items) in SECTIONS {
-        let _ = write!(text, "\n## {section}\n");
-        for (item, answer) in *items {
-            let _ = write!(text, "\n### {item}\n\n{}\n", answer(&study).trim_end());
-        }
-    }
-    Ok(text)
-}
-
-type Item = (&'static str, fn(&Study<'_>) -> String);
-
-const SECTIONS: &[(&str, &[Item])] = &[
-    (
-        "1. Objectives",
-        &[
-            ("1.1 Purpose of the model", purpose),
-            ("1.2 Model outputs", outputs),
-            ("1.3 Experimentation aims", aims),
-        ],
-    ),
-    (
-        "2. Logic",
-        &[
-            ("2.1 Base model overview diagram", diagram),
-            ("2.2 Base model logic", |_| LOGIC.to_owned()),
-            ("2.3 Scenario logic", scenario_logic),
-            ("2.4 Algorithms", algorithms),
-            ("2.5.1 Components: entities", entities),
-            ("2.5.2 Components: activities", |_| ACTIVITIES.to_owned()),
-            ("2.5.3 Components: resources", resources),
-            ("2.5.4 Components: queues", |_| QUEUES.to_owned()),
-            ("2.5.5 Components: entry and exit points", entry),
-        ],
-    ),
-    (
-        "3. Data",
-        &[
-            ("3.1 Data sources", sources),
-            ("3.2 Pre-processing", preprocessing),
-            ("3.3 Input parameters", parameters),
-            ("3.4 Assumptions", assumptions),
-        ],
-    ),
-    (
-        "4. Experimentation",
-        &[
-            ("4.1 Initialisation", initialisation),
-            ("4.2 Run length", run_length),
-            ("4.3 Estimation approach", estimation),
-        ],
-    ),
-    (
-        "5. Implementation",
-        &[
-            ("5.1 Software or programming language", software),
-            ("5.2 Random sampling", sampling),
-            ("5.3 Model execution", |_| EXECUTION.to_owned()),
-            ("5.4 System specification", |_| MACHINE.to_owned()),
-        ],
-    ),
-    ("6. Code access", &[("6.1 Computer model sharing statement", sharing)]),
-];
-
-const LOGIC: &str = "A user's request enters at the gateway of its users' cluster. Proxies, or kube-proxy where there is no \
+pub(super) const LOGIC: &str = "A user's request enters at the gateway of its users' cluster. Proxies, or kube-proxy where there is no \
 mesh, choose an endpoint of the service by the rules of Istio, Envoy and Kubernetes; the request gets a connection, crosses \
 the network, takes CPU time in a worker of a pod, calls further services as the call graph says, and is answered the same way \
 back, in rounds of TCP. ARCHITECTURE.md has the path step by step with the file of each step.";
 
-const ACTIVITIES: &str = "Passing a proxy or a gateway (time and CPU), making a connection (round trips, handshakes), crossing \
+pub(super) const ACTIVITIES: &str = "Passing a proxy or a gateway (time and CPU), making a connection (round trips, handshakes), crossing \
 a link (delay, bandwidth, TCP's rounds, losses), computing in a cell (CPU time by a law or by the work model), waiting without \
 CPU; pods that are scheduled, pulled, started, probed, drained; pushes of configuration.";
 
-const QUEUES: &str = "Workers of a cell share its CPU (processor sharing under a quota and the node's cores); requests wait in \
+pub(super) const QUEUES: &str = "Workers of a cell share its CPU (processor sharing under a quota and the node's cores); requests wait in \
 order for a free worker, for a connection of a pool up to its limits, and for a link's interface; proxies' workers take \
 requests in order; autoscalers and istiod act in periods.";
 
-const EXECUTION: &str = "Discrete events in the order of (time, source, the source's own number). Clusters are logical \
+pub(super) const EXECUTION: &str = "Discrete events in the order of (time, source, the source's own number). Clusters are logical \
 processes that are run conservatively: each handles its events up to a horizon before which no message can reach it. \
 Results are the same bytes on any number of threads.";
 
-const MACHINE: &str = "Results do not depend on the machine: elementary functions come from libm, and no wall time enters. \
+pub(super) const MACHINE: &str = "Results do not depend on the machine: elementary functions come from libm, and no wall time enters. \
 `meshsim check --estimate` says what a comparison takes on the machine at hand.";
 
-struct Study<'a> {
-    scenario: &'a Scenario,
-    plan: &'a ComparisonPlan,
-    name: String,
-    description: Option<String>,
-    /// Strategies, each with what it is and its values.
-    strategies: Vec<(String, Option<String>, Vec<Value>)>,
-    values: Vec<Value>,
-    manifest: Option<Json>,
-    summary: Option<Json>,
-}
-
-impl<'a> Study<'a> {
-    fn new(scenario: &'a Scenario, plan: &'a ComparisonPlan, results: Option<&Path>) -> Checked<Self> {
-        let text = |path: &str| match scenario.document().value_at(None, path) {
-            Ok(Present::Text(text, _)) => Some(text),
-            _ => None,
-        };
-        let read = |folder: &Path| -> Checked<Json> {
-            let path = folder.join("summary.json");
-            let Ok(bytes) = std::fs::read(&path) else { return Ok(Json::Null) };
-            serde_json::from_slice(&bytes)
-                .map_err(|error| Problem::new(format!("`{}` is no summary: {error}", path.display())).into())
-        };
-        let mut strategies = Vec::new();
-        for (index, head) in scenario.document().strategies()?.into_iter().enumerate() {
-            let is_own = |it: &Value| it.origin.contains("(strategy ");
-            let own = scenario.values(Some(index))?.into_iter().filter(is_own).collect();
-            strategies.push((head.name.into_inner(), head.description, own));
-        }
-        Ok(Self {
-            scenario,
-            plan,
-            name: text("name").unwrap_or_else(|| scenario.document().source().name.clone()),
-            description: text("description"),
-            strategies,
-            values: scenario.values(None)?,
-            manifest: results.map(origin::manifest).transpose()?,
-            summary: results.map(read).transpose()?.filter(|it| !it.is_null()),
-        })
-    }
-
-    fn base(&self) -> &Description {
-        &self.plan.strategies[0].description
-    }
-
-    /// The strategies that are compared.
-    fn compared(&self) -> Vec<String> {
-        let of_results = self.summary.as_ref().and_then(|it| it["strategies"].as_array());
-        match of_results {
-            Some(all) => all.iter().filter_map(|it| it["name"].as_str().map(str::to_owned)).collect(),
-            None => self.plan.strategies.iter().map(|it| it.strategy.clone()).collect(),
-        }
-    }
-
-    fn replications(&self) -> u64 {
-        let of_results = self.summary.as_ref().and_then(|it| it["run"]["replications"].as_u64());
-        of_results.unwrap_or_else(|| u64::from(self.plan.replications))
-    }
-
-    fn seed(&self) -> u64 {
-        let of_results = self.summary.as_ref().and_then(|it| it["run"]["seed"].as_u64());
-        of_results.unwrap_or(self.base().seed)
-    }
-
-    fn value(&self, path: &str) -> Option<&str> {
-        self.values.iter().find(|it| it.path == path).map(|it| it.value.trim_matches('"'))
-    }
-}
-
-fn purpose(study: &Study<'_>) -> String {
+pub(super) fn purpose(study: &Study<'_>) -> String {
     let what =
         study.description.as_deref().unwrap_or("TODO: write `description = \"...\"` into the scenario");
     format!("{what}.\n\nTODO: what is to be decided by it, and for whom.")
 }
 
-fn outputs(_: &Study<'_>) -> String {
+pub(super) fn outputs(_: &Study<'_>) -> String {
     let mut text = "| figure | unit | what it says |\n| --- | --- | --- |\n".to_owned();
     for it in CATALOGUE {
         let _ = writeln!(text, "| `{}` | {} | {} |", it.name, it.unit, it.sentence);
@@ -202,7 +44,7 @@ fn outputs(_: &Study<'_>) -> String {
             Woodruff's intervals; `docs/statistics.md` has both, and how often they contain the truth."
 }
 
-fn aims(study: &Study<'_>) -> String {
+pub(super) fn aims(study: &Study<'_>) -> String {
     let names = study.compared();
     let mut text = String::new();
     for (name, description, _) in study.strategies.iter().filter(|it| names.contains(&it.0)) {
@@ -222,15 +64,15 @@ fn aims(study: &Study<'_>) -> String {
             writeln!(text, "- design: `{}` at {values} values", axis["path"].as_str().unwrap_or_default());
     }
     for it in &study.plan.strategies[0].objectives {
-        let whose =
-            [&it.application, &it.users, &it.request].into_iter().flatten().cloned().collect::<Vec<_>>();
+        let whose: Vec<&str> = it.written.values().map(String::as_str).collect();
         let whose = if whose.is_empty() { "all requests".to_owned() } else { whose.join(", ") };
-        let _ = writeln!(text, "- objective: {} of {whose}, bound {}", it.figure.name(), it.bound);
+        let name = it.figure.strip_prefix("latency_ms.").unwrap_or(it.figure);
+        let _ = writeln!(text, "- objective: {name} of {whose}, bound {}", it.bound);
     }
     text + "\nTODO: why these."
 }
 
-fn diagram(study: &Study<'_>) -> String {
+pub(super) fn diagram(study: &Study<'_>) -> String {
     let base = study.base();
     let mut text = "```mermaid\ngraph LR\n".to_owned();
     for (index, cluster) in base.clusters.iter().enumerate().take(DRAWN) {
@@ -258,7 +100,7 @@ fn diagram(study: &Study<'_>) -> String {
 /// More clusters make no picture.
 const DRAWN: usize = 20;
 
-fn scenario_logic(study: &Study<'_>) -> String {
+pub(super) fn scenario_logic(study: &Study<'_>) -> String {
     let names = study.compared();
     let mut text = String::new();
     for (name, _, values) in study.strategies.iter().filter(|it| names.contains(&it.0)) {
@@ -274,7 +116,7 @@ fn scenario_logic(study: &Study<'_>) -> String {
     if text.is_empty() { "There is one strategy, the base.".to_owned() } else { text }
 }
 
-fn algorithms(study: &Study<'_>) -> String {
+pub(super) fn algorithms(study: &Study<'_>) -> String {
     let base = study.base();
     let versions =
         format!("Istio {}, Kubernetes {}", base.mesh.istio_version, base.kubernetes.controller.version);
@@ -293,7 +135,7 @@ fn algorithms(study: &Study<'_>) -> String {
     )
 }
 
-fn entities(study: &Study<'_>) -> String {
+pub(super) fn entities(study: &Study<'_>) -> String {
     let mut text = "User requests, the calls that they make, connections, and pods. Users:\n\n".to_owned();
     for it in &study.base().populations {
         let cluster = &study.base().clusters[it.cluster].name;
@@ -304,7 +146,7 @@ fn entities(study: &Study<'_>) -> String {
     text
 }
 
-fn resources(study: &Study<'_>) -> String {
+pub(super) fn resources(study: &Study<'_>) -> String {
     let base = study.base();
     let mut pods: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for it in &base.deployments {
@@ -326,7 +168,7 @@ fn resources(study: &Study<'_>) -> String {
     text + "\nUnder the first strategy; what others change stands in 2.3."
 }
 
-fn entry(study: &Study<'_>) -> String {
+pub(super) fn entry(study: &Study<'_>) -> String {
     let open = study.base().populations.iter().filter(|it| it.arrivals.is_open()).count();
     let closed = study.base().populations.len() - open;
     format!(
@@ -335,7 +177,7 @@ fn entry(study: &Study<'_>) -> String {
     )
 }
 
-fn sources(study: &Study<'_>) -> String {
+pub(super) fn sources(study: &Study<'_>) -> String {
     let inputs = study.manifest.as_ref().and_then(|it| it["inputs"].as_array());
     let mut text = String::new();
     for it in inputs.into_iter().flatten() {
@@ -354,7 +196,7 @@ fn sources(study: &Study<'_>) -> String {
     if text.is_empty() { sources.to_owned() } else { format!("{text}\n{sources}") }
 }
 
-fn preprocessing(study: &Study<'_>) -> String {
+pub(super) fn preprocessing(study: &Study<'_>) -> String {
     match study.plan.strategies[0].calibration_draws.len() {
         0 => "None by meshsim.".to_owned(),
         draws => format!(
@@ -363,7 +205,7 @@ fn preprocessing(study: &Study<'_>) -> String {
     }
 }
 
-fn parameters(study: &Study<'_>) -> String {
+pub(super) fn parameters(study: &Study<'_>) -> String {
     let mut text = "| key | value | from |\n| --- | --- | --- |\n".to_owned();
     let written =
         study.values.iter().filter(|it| it.origin != "default" && !it.path.ends_with("description"));
@@ -373,7 +215,7 @@ fn parameters(study: &Study<'_>) -> String {
     text + "\nOf the base; `meshsim check --resolved` has the defaults of all other keys."
 }
 
-fn assumptions(study: &Study<'_>) -> String {
+pub(super) fn assumptions(study: &Study<'_>) -> String {
     let mut text = "Each model's file has its simplifications under Assumptions, with their effect on results. Doubts about this \
                     scenario:\n\n"
         .to_owned();
@@ -384,7 +226,7 @@ fn assumptions(study: &Study<'_>) -> String {
     if doubts.is_empty() { text + "- none is found\n" } else { text }
 }
 
-fn initialisation(study: &Study<'_>) -> String {
+pub(super) fn initialisation(study: &Study<'_>) -> String {
     let mut text =
         "Runs begin empty, with the pods of the scenario ready and no connection made. ".to_owned();
     let first = &study.plan.strategies[0];
@@ -404,7 +246,7 @@ fn initialisation(study: &Study<'_>) -> String {
     text
 }
 
-fn run_length(study: &Study<'_>) -> String {
+pub(super) fn run_length(study: &Study<'_>) -> String {
     format!(
         "{} per replication{}; times are nanoseconds in whole numbers.",
         study.base().duration,
@@ -412,7 +254,7 @@ fn run_length(study: &Study<'_>) -> String {
     )
 }
 
-fn estimation(study: &Study<'_>) -> String {
+pub(super) fn estimation(study: &Study<'_>) -> String {
     let freed = match study.plan.strategies[0].control_variates {
         true => " Mean latencies are freed of what is known of their luck (control variates).",
         false => "",
@@ -424,11 +266,11 @@ fn estimation(study: &Study<'_>) -> String {
     )
 }
 
-fn software(_: &Study<'_>) -> String {
+pub(super) fn software(_: &Study<'_>) -> String {
     format!("meshsim {}, written in Rust.", env!("CARGO_PKG_VERSION"))
 }
 
-fn sampling(study: &Study<'_>) -> String {
+pub(super) fn sampling(study: &Study<'_>) -> String {
     format!(
         "Counter-based random numbers (Squares, Widynski 2022), each at an address that says what it is for: seed, replication, group \
          of users, request, path in the call tree. So request k is the same under every strategy. Seed {}, replications 0 to {}.",
@@ -437,7 +279,7 @@ fn sampling(study: &Study<'_>) -> String {
     )
 }
 
-fn sharing(study: &Study<'_>) -> String {
+pub(super) fn sharing(study: &Study<'_>) -> String {
     let command = study.manifest.as_ref().and_then(|it| it["command"].as_array());
     let command = command.map(|all| all.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" "));
     let results = match command {

@@ -1,0 +1,36 @@
+//! What a scenario comes to.
+
+use crate::document::Setting;
+use crate::experiment::objective::Objective;
+use crate::problem::Problem;
+use crate::resolve::PlaneKey;
+use meshsim_models::world::description::Description;
+
+/// A scenario under one strategy, ready to run.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The strategy's name.
+    pub strategy: String,
+    /// Everything that a run needs.
+    pub description: Description,
+    /// Whether as much of the run is to be cut as it needs to settle: the description's warm-up is zero then.
+    pub auto_warm_up: bool,
+    /// The time of day at which the run begins (s since midnight), if it has one.
+    pub begin_at: Option<f64>,
+    /// Independent repetitions.
+    pub replications: u32,
+    /// The strategy that the others are compared with.
+    pub baseline: Option<String>,
+    /// Whether mean latencies are freed of the luck that the draws of their requests tell.
+    pub control_variates: bool,
+    /// Paths at which a setting replaces what the strategy says.
+    pub overridden: Vec<String>,
+    /// What the work model has that has no effect.
+    pub workmodel_warnings: Vec<Problem>,
+    /// Keys that are written and that some data plane has no use for.
+    pub plane_keys: Vec<PlaneKey>,
+    /// What users are to get.
+    pub objectives: Vec<Objective>,
+    /// Draws of the values that a calibration fitted.
+    pub calibration_draws: Vec<Vec<Setting>>,
+}
