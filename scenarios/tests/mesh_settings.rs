@@ -641,6 +641,13 @@ fn what_is_refused_is_counted() {
     // Callers without a sidecar: of their namespace, or by themselves.
     let strict = "[peer_authentications.store]\nnamespace = \"store\"\nmtls = { mode = \"STRICT\" }\n";
     assert_eq!(refusals(&format!("{namespace}{strict}")), (Vec::new(), 0, 0));
+    // Callers who are told to speak plain text: the gateway does not call it.
+    let plain = "[services.cart.traffic_policy]\ntls = { mode = \"DISABLE\" }\n";
+    assert_eq!(refusals(&format!("{namespace}{plain}")), (Vec::new(), 0, 0));
+    let (failed, denied, reset) = refusals(&format!("{namespace}{plain}{strict}"));
+    assert!(failed.len() == 1 && denied == 0 && (500..700).contains(&reset), "{failed:?}, {denied}, {reset}");
+    let mutual = plain.replace("DISABLE", "ISTIO_MUTUAL");
+    assert_eq!(refusals(&format!("{namespace}{mutual}{strict}")), (Vec::new(), 0, 0));
     for left_out in [
         "[services.shop]\nsidecar = false\n",
         "[services.shop]\nnamespace = \"web\"\n[namespaces.web]\ninjection = false\n",
@@ -728,6 +735,14 @@ fn what_is_wrong_with_policies_is_said() {
         (
             "[namespaces.bank]\ninjection = false\n".to_owned(),
             "there is no namespace with a service in it: `bank`",
+        ),
+        (
+            "[services.cart.subsets.s]\nlabels = { a = \"b\" }\ntraffic_policy = { tls = { mode = \"DISABLE\" } }\n".to_owned(),
+            "subset `s` has a tls of its own",
+        ),
+        (
+            "[[changes]]\nat = \"1s\"\nkind = \"configure\"\nservice = \"cart\"\ntraffic_policy = { tls = { mode = \"DISABLE\" } }\n".to_owned(),
+            "a change has a tls",
         ),
         (
             format!(

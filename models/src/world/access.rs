@@ -50,12 +50,13 @@ impl Access {
         };
         // No proxy takes datagrams.
         let stands_before = |id: ServiceId| injected[id] && services[id].protocol != Protocol::Udp;
+        let is_sent_plainly = |id: ServiceId| !description.mesh.mtls || services[id].plain_text;
         let is_encrypted =
-            |id: ServiceId| stands_before(id) && description.mesh.mtls && mode(id) != MutualTls::Disable;
+            |id: ServiceId| stands_before(id) && !is_sent_plainly(id) && mode(id) != MutualTls::Disable;
         let encrypted: Table<ServiceId, bool> = services.ids().map(is_encrypted).collect();
         let is_strict = |id: ServiceId| stands_before(id) && mode(id) == MutualTls::Strict;
         let strict: Table<ServiceId, bool> = services.ids().map(is_strict).collect();
-        let speaks_plainly = services.ids().any(|id| !injected[id]) || !description.mesh.mtls;
+        let speaks_plainly = services.ids().any(|id| !injected[id] || is_sent_plainly(id));
         let resets = speaks_plainly && strict.iter().any(|it| *it);
         let speaks_by_proxies = |id: ServiceId| services[id].protocol != Protocol::Udp;
         let some_is_plain = plane == DataPlane::Sidecar

@@ -249,6 +249,8 @@ pub struct ServiceSettings {
     pub locality: Option<LocalitySetting>,
     /// What requests are hashed by, where its DestinationRule has `consistentHash`.
     pub hash: Option<ConsistentHash>,
+    /// Whether proxies send it plain text: `tls.mode: DISABLE` of its DestinationRule.
+    pub plain_text: bool,
     /// The routes of its VirtualService; empty: none is written.
     pub routes: Vec<RouteSettings>,
     /// Whether it has a waypoint, in ambient mode.

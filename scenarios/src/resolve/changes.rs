@@ -95,6 +95,10 @@ pub(super) fn of_configuration(
         let written = known.entry(service).or_insert_with(|| Written::of(scenario, names[service.index()]));
         if let Some(policy) = &it.traffic_policy {
             written.policy = Some(policy.get_ref());
+            if let Some(tls) = &policy.get_ref().tls {
+                let help = "take it out: how proxies encrypt stays from the start to the end";
+                check.problem("a change has a tls", tls.span(), help);
+            }
         }
         if let Some(subsets) = &it.subsets {
             written.subsets = Some(subsets.get_ref());

@@ -101,6 +101,8 @@ impl Keys<'_> {
         let (sidecar, outliers) = (&mesh.sidecar, &mesh.outlier_detection);
         self.add("mesh.locality_lb_setting", mesh.locality_lb_setting.is_some(), BALANCES);
         self.add("mesh.traffic_policy", mesh.traffic_policy.is_some(), BALANCES);
+        let tls = mesh.traffic_policy.as_ref().is_some_and(|it| it.tls.is_some());
+        self.add("mesh.traffic_policy.tls", tls, SIDECARS);
         let detects = outliers.always_eject_one_host.is_some()
             || outliers.enforcing_success_rate.is_some()
             || outliers.enforcing_failure_percentage.is_some();
@@ -129,6 +131,8 @@ impl Keys<'_> {
             plane == DataPlane::Sidecar || self.description.has_waypoint(self.description.front_of(id));
         let path = |key: &str| format!("services.{name}.{key}");
         self.push(path("traffic_policy"), service.traffic_policy.is_some(), balances, BALANCES);
+        let tls = service.traffic_policy.as_ref().is_some_and(|it| it.tls.is_some());
+        self.add(&path("traffic_policy.tls"), tls, SIDECARS);
         self.push(path("routes"), !service.routes.is_empty(), balances, BALANCES);
         let description = self.description;
         let blocks = description.services[id].routes.iter().zip(route_blocks::of(&service.routes));

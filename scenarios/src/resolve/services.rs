@@ -129,6 +129,7 @@ pub(super) fn service(
         traffic_policy: rule.traffic_policy,
         locality: rule.locality,
         hash: rule.hash,
+        plain_text: rule.plain_text,
         subsets,
         labels: service.map_or_else(Labels::new, |it| {
             it.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
@@ -152,7 +153,14 @@ fn subset(
 ) -> SubsetSettings {
     let number = around.subsets.iter().position(|it| it == name).expect("all names are collected");
     let rule = match &written.traffic_policy {
-        Some(policy) => traffic_policy::resolve_over(check, rule.clone(), policy),
+        Some(policy) => {
+            if let Some(tls) = &policy.tls {
+                let help =
+                    "write it of the service: proxies encrypt what they send to all its pods, or nothing";
+                check.problem(format!("subset `{name}` has a tls of its own"), tls.span(), help);
+            }
+            traffic_policy::resolve_over(check, rule.clone(), policy)
+        }
         None => rule.clone(),
     };
     SubsetSettings {

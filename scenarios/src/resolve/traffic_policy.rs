@@ -20,6 +20,8 @@ pub(super) struct Rule {
     pub(super) traffic_policy: TrafficPolicy,
     pub(super) locality: Option<LocalitySetting>,
     pub(super) hash: Option<ConsistentHash>,
+    /// Whether proxies send plain text.
+    pub(super) plain_text: bool,
 }
 
 pub(super) fn resolve(check: &mut Check<'_>, policy: &traffic::TrafficPolicy) -> Rule {
@@ -27,7 +29,7 @@ pub(super) fn resolve(check: &mut Check<'_>, policy: &traffic::TrafficPolicy) ->
 }
 
 /// What a policy says in place of another one's, by whole parts: `load_balancer`, `connection_pool`, `outlier_detection`,
-/// `retry_budget` (Istio, `MergeSubsetTrafficPolicy`).
+/// `retry_budget`, `tls` (Istio, `MergeSubsetTrafficPolicy`).
 pub(super) fn resolve_over(check: &mut Check<'_>, mut rule: Rule, policy: &traffic::TrafficPolicy) -> Rule {
     if let Some(balancer) = &policy.load_balancer {
         load_balancer(check, balancer, &mut rule);
@@ -41,6 +43,9 @@ pub(super) fn resolve_over(check: &mut Check<'_>, mut rule: Rule, policy: &traff
     }
     if let Some(budget) = &policy.retry_budget {
         traffic.retry_budget = retry_budget(check, budget);
+    }
+    if let Some(tls) = &policy.tls {
+        rule.plain_text = tls.get_ref().mode == traffic::TlsMode::Disable;
     }
     rule
 }

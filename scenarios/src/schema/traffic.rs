@@ -22,6 +22,30 @@ pub struct TrafficPolicy {
     ///
     /// Default: none. Source: Istio's DestinationRule.
     pub retry_budget: Option<Spanned<RetryBudget>>,
+    /// How proxies encrypt what they send the service.
+    ///
+    /// Default: as mesh.mtls says. Source: Istio's ClientTLSSettings.
+    pub tls: Option<Spanned<Tls>>,
+}
+
+/// How proxies encrypt.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// By mTLS, or not at all.
+    ///
+    /// Source: Istio's ClientTLSSettings.
+    pub mode: TlsMode,
+}
+
+/// By mTLS, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TlsMode {
+    /// Not at all: plain text, even to a sidecar.
+    Disable,
+    /// As proxies of the mesh do among each other.
+    IstioMutual,
 }
 
 /// How a host is chosen.
