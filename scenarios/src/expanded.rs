@@ -12,10 +12,7 @@ use toml::{Table, Value};
 /// # Errors
 /// If the scenario is not TOML, or its templates or changes are wrong.
 pub fn expanded(document: &Document) -> Checked<String> {
-    let table = |strategy| -> Checked<Table> {
-        let tree = document.tree(strategy)?;
-        Table::deserialize(Deserializer::from(tree)).map_err(|error| Problem::new(error.message()).into())
-    };
+    let table = |strategy| tables(document, strategy);
     let base = table(None)?;
     let mut strategies = Vec::new();
     for (index, head) in document.strategies()?.into_iter().enumerate() {
@@ -32,6 +29,15 @@ pub fn expanded(document: &Document) -> Checked<String> {
         all.insert("strategy".to_owned(), Value::Array(strategies));
     }
     toml::to_string(&all).map_err(|error| Problem::new(error.to_string()).into())
+}
+
+/// What is written of the scenario under a strategy, without templates and strategies.
+///
+/// # Errors
+/// If the scenario is not TOML, or its templates or changes are wrong.
+pub(crate) fn tables(document: &Document, strategy: Option<usize>) -> Checked<Table> {
+    let tree = document.tree(strategy)?;
+    Table::deserialize(Deserializer::from(tree)).map_err(|error| Problem::new(error.message()).into())
 }
 
 /// What a strategy changes: nothing that the base has is ever missing, but for tables of another type.

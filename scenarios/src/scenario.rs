@@ -352,7 +352,7 @@ impl Scenario {
     }
 
     /// A file that the scenario names. To a library scenario, `--set` gives files of the user's own.
-    fn file(&self, path: &str) -> Result<Arc<SourceText>, Problem> {
+    pub(crate) fn file(&self, path: &str) -> Result<Arc<SourceText>, Problem> {
         let text = as_text(path, self.bytes(path)?)?;
         Ok(Arc::new(SourceText { name: path.to_owned(), text }))
     }

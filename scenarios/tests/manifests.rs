@@ -33,7 +33,7 @@ fn options(path: PathBuf, [cloud, edge]: [&str; 2]) -> Options {
         ],
         links: vec![Link::parse(&format!("{cloud}:{edge}=160ms")).unwrap()],
         users: vec![Users::parse(&format!("{edge}=50/s")).unwrap()],
-        allow: Vec::new(),
+        ..Options::default()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::import::manifests::{BEGIN, Input, Link, Nodes, Options, Users, import};
+use meshsim_scenarios::import::manifests::{BEGIN, Input, Link, Nodes, Options, Overlay, Users, import};
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::single_file::write_text;
 use meshsim_scenarios::scenario::Scenario;
@@ -35,9 +35,19 @@ pub(crate) struct Args {
     /// several times)
     #[arg(long, value_name = "A:B=ROUND_TRIP")]
     link: Vec<String>,
-    /// Users at the gateway of a cluster, as in edge1=50/s or edge1:s0=50/s (may be given several times)
-    #[arg(long, value_name = "CLUSTER=RATE")]
+    /// Users at the gateway of a cluster, as in edge1=50/s or edge1:s0=50/s; or the file of a load generator: a plan of JMeter,
+    /// options of k6 as JSON, parameters or a workload of µBench, as in edge1=plan.jmx (may be given several times)
+    #[arg(long, value_name = "CLUSTER=RATE|FILE")]
     users: Vec<String>,
+    /// A property that a plan of JMeter asks for, as in throughput=50 (may be given several times)
+    #[arg(long, value_name = "NAME=VALUE")]
+    property: Vec<String>,
+    /// Seed of what µBench's generators draw
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// What no manifest can say, as tables of a scenario: overlay.toml of `meshsim export kubernetes`
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
     /// Leave this field out although results hang on it, as an error names it (may be given several times)
     #[arg(long, value_name = "FIELD")]
     allow: Vec<String>,
@@ -51,10 +61,11 @@ pub(crate) struct Args {
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let options = options(args)?;
-    refuse_foreign(&args.out, args.force)?;
+    let is_own = refuse_foreign(&args.out, args.force)?;
     let imported = import(&options)?;
+    let beside = imported.files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let files: Vec<(&str, &str)> =
-        imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().collect();
+        imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().chain(beside).collect();
     // Not yet a file: who reads an error looks for what it shows in the manifests.
     let name = "the scenario of these manifests";
     let scenario = Scenario::from_text(name, &imported.scenario, &files, &[])?;
@@ -65,11 +76,12 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             .help("name a directory that exists or can be made")
     })?;
     // The scenario last: where it is, the import is whole.
-    let (report, text) = (Some(&imported.report), Some(&imported.scenario));
-    for (name, text) in [(REPORT, report), (WORK_MODEL, imported.workmodel.as_ref()), (SCENARIO, text)] {
-        if let Some(text) = text {
-            write_text(&args.out.join(name), text).map_err(Failure::machine)?;
-        }
+    if is_own && imported.workmodel.is_none() {
+        remove_old(&args.out.join(WORK_MODEL))?;
+    }
+    let all = [(REPORT, imported.report.as_str())].into_iter().chain(files.iter().copied());
+    for (name, text) in all.chain([(SCENARIO, imported.scenario.as_str())]) {
+        write_text(&args.out.join(name), text).map_err(Failure::machine)?;
     }
     let first = &plan.strategies[0].description;
     print(&format!(
@@ -101,21 +113,45 @@ fn options(args: &Args) -> Checked<Options> {
         inputs,
         nodes: args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?,
         links: args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?,
+        texts: Vec::new(),
+        overlay: args.overlay.as_deref().map(Overlay::read).transpose()?,
+        seed: args.seed,
+        properties: args.property.iter().map(|it| property(it)).collect::<Checked<_>>()?,
         users: args.users.iter().map(|it| Users::parse(it)).collect::<Checked<_>>()?,
         allow: args.allow.clone(),
     })
 }
 
-/// Refuses a directory that holds something other than an earlier import.
-fn refuse_foreign(path: &Path, force: bool) -> Checked<()> {
+/// A property of JMeter.
+fn property(text: &str) -> Checked<(String, String)> {
+    let parsed = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    parsed.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| {
+        let problem = Problem::new(format!("--property `{text}` is not understood"));
+        problem.help("write NAME=VALUE, as in throughput=50").into()
+    })
+}
+
+/// Refuses a directory that holds something other than an earlier import, and says whether it holds one.
+fn refuse_foreign(path: &Path, force: bool) -> Checked<bool> {
     let is_own = std::fs::read_to_string(path.join(SCENARIO)).is_ok_and(|text| text.starts_with(BEGIN));
     let is_empty = match std::fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     };
     if force || is_own || is_empty {
-        return Ok(());
+        return Ok(is_own);
     }
     let problem = Problem::new(format!("`{}` is no directory of an earlier import", path.display()));
     Err(problem.help("--out names a new or empty directory; --force writes beside what is there").into())
+}
+
+/// The work model of an earlier import, whose scenario is replaced.
+fn remove_old(path: &Path) -> Outcome<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let problem = Problem::new(format!("cannot remove `{}`: {error}", path.display()));
+            Err(Failure::machine(problem.help("it is of an earlier import, and the new one has none")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -19,6 +19,7 @@
 //! (defaults), `Docs/Manual.md`.
 
 mod entries;
+pub(crate) mod generator;
 mod loader;
 
 use crate::problem::{Checked, Problem, Problems, SourceText, clip, nearest, not_plain};

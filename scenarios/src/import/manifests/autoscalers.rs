@@ -8,9 +8,11 @@ use super::node::Node;
 use super::object::Object;
 use super::translate::Kind::{Number, Seconds, Text, Whole};
 use super::translate::{Field, Kind, field, table};
+use meshsim_models::units::Cores;
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-const HPA: &[Field] = &[
+pub(crate) const HPA: &[Field] = &[
     field("minReplicas", "min_replicas", Whole),
     field("maxReplicas", "max_replicas", Whole),
     field("behavior.scaleUp", "behavior.scale_up", Kind::Table(RULES)),
@@ -25,6 +27,11 @@ const RULES: &[Field] = &[
 
 /// Gives workloads their autoscalers.
 pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
+    let mut by_name: BTreeMap<(String, String, String), Vec<usize>> = BTreeMap::new();
+    for (index, it) in model.workloads.iter().enumerate() {
+        let key = [it.object.kind.as_str(), &it.object.name, it.object.namespace()].map(str::to_owned);
+        by_name.entry(key.into()).or_default().push(index);
+    }
     for object in objects.iter().filter(|it| it.is("autoscaling", "HorizontalPodAutoscaler")) {
         if object.root.fate().is_some() {
             continue;
@@ -55,13 +62,12 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
                 false => whole.insert("metrics".to_owned(), Value::Array(listed)),
             };
         }
-        let mut workloads = model.workloads.iter_mut();
-        let found = workloads.find(|it| {
-            it.object.kind == kind
-                && it.object.name == name
-                && it.object.namespace() == object.namespace()
-                && object.cluster.as_ref().is_none_or(|cluster| *cluster == it.cluster)
+        let named = [kind, name, object.namespace()].map(str::to_owned);
+        let mut named = by_name.get(&named.into()).into_iter().flatten();
+        let found = named.find(|&&it| {
+            object.cluster.as_ref().is_none_or(|cluster| *cluster == model.workloads[it].cluster)
         });
+        let found = found.map(|&it| &mut model.workloads[it]);
         match found {
             None => target.matters(format!("these manifests have no {kind} {name} for it to scale")),
             Some(workload) if workload.hpa.is_some() => {
@@ -102,10 +108,11 @@ fn utilization(percent: u32) -> Value {
 fn metric(node: &Node) -> Option<Value> {
     let kind = node.child("type")?.text()?;
     let source = match kind {
+        "Pods" => return of_pods(node),
         "Resource" => node.child("resource")?,
         "ContainerResource" => node.child("containerResource")?,
         _ => {
-            node.matters("of metrics, CPU alone is taken over: others hang on what an adapter makes of them");
+            node.matters("of metrics, CPU and those of pods are taken over: others hang on what an adapter makes of them");
             return None;
         }
     };
@@ -133,4 +140,32 @@ fn metric(node: &Node) -> Option<Value> {
         table.insert("container".to_owned(), Value::String(which.to_owned()));
     }
     Some(metric)
+}
+
+/// Metrics of pods that a scenario knows, by the names that it has for them.
+pub(crate) const OF_PODS: [&str; 3] = ["requests_per_second", "requests_in_flight", LATENCY];
+
+/// In seconds, as Prometheus has it.
+const LATENCY: &str = "mean_latency";
+
+/// A metric of pods by another name than these hangs on what an adapter makes of it.
+fn of_pods(node: &Node) -> Option<Value> {
+    let pods = node.child("pods")?;
+    let name = pods.get("metric.name").and_then(Node::text).unwrap_or_default();
+    if !OF_PODS.contains(&name) {
+        node.matters(format!("of metrics of pods, {} are taken over", OF_PODS.join(", ")));
+        return None;
+    }
+    pods.get("target.type").into_iter().for_each(Node::used);
+    let value = pods.get("target.averageValue")?;
+    let amount = value.cores()?.parse::<Cores>().ok()?.0;
+    let amount = match name {
+        LATENCY => Value::String(format!("{}ms", amount * 1e3)),
+        "requests_per_second" => Value::String(format!("{amount}/s")),
+        _ => Value::Float(amount),
+    };
+    Some(Value::Table(Table::from_iter([
+        ("pods".to_owned(), Value::String(name.to_owned())),
+        ("average_value".to_owned(), amount),
+    ])))
 }

@@ -31,19 +31,38 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) -> Checked<()> {
                 .harmless("files of containers: what they do is said by a work model or by the scenario");
             continue;
         };
-        if model.workmodel.as_deref().is_some_and(|known| known != text) {
-            node.wrong("a second work model", "import the applications one by one");
-            continue;
-        }
         let name = format!("{WORK_MODEL} of ConfigMap {} ({})", object.name, object.at(node));
-        model.application = mubench::read(&Arc::new(SourceText { name, text: text.to_owned() }))?.application;
-        model.workmodel = Some(text.to_owned());
+        take(object, node, text, &name, model)?;
         for (_, file) in
             data.map(Node::entries).unwrap_or_default().iter().filter(|(key, _)| **key != *WORK_MODEL)
         {
             file.harmless("files of containers");
         }
     }
+    Ok(())
+}
+
+/// Takes a work model, which stands in a node and which messages call `name`.
+///
+/// # Errors
+/// If it is wrong: lines count from its own beginning.
+pub(super) fn take(
+    object: &Object,
+    node: &Node,
+    text: &str,
+    name: &str,
+    model: &mut Model<'_>,
+) -> Checked<()> {
+    if model.workmodel.as_deref().is_some_and(|known| known != text) {
+        node.wrong(
+            "a second work model",
+            format!("import the applications one by one, without {}", object.title()),
+        );
+        return Ok(());
+    }
+    let source = SourceText { name: name.to_owned(), text: text.to_owned() };
+    model.application = mubench::read(&Arc::new(source))?.application;
+    model.workmodel = Some(text.to_owned());
     Ok(())
 }
 

@@ -4,29 +4,30 @@
 //! Istio, DestinationRule (`networking/v1`); older versions have the same fields. Of two rules for a host Istio merges the
 //! subsets; here the first one holds, and the report names the second.
 
-use super::model::{Model, find};
+use super::model::{Model, Service};
 use super::node::Node;
 use super::object::Object;
 use super::translate::Kind::{
     Flag, Labels, Number, Table as OfTable, Tables, Text, Texts, Time, Whole, Wholes,
 };
-use super::translate::{Field, field, table};
+use super::translate::{Field, field, find, older, table};
 use toml::{Table, Value};
 
 /// `trafficPolicy`, and the scenario's `traffic_policy`.
-pub(super) const TRAFFIC_POLICY: &[Field] = &[
+pub(crate) const TRAFFIC_POLICY: &[Field] = &[
     field("loadBalancer", "load_balancer", OfTable(LOAD_BALANCER)),
     field("connectionPool.tcp", "connection_pool.tcp", OfTable(TCP_POOL)),
     field("connectionPool.http", "connection_pool.http", OfTable(HTTP_POOL)),
     field("outlierDetection", "outlier_detection", OfTable(OUTLIER_DETECTION)),
     field("retryBudget", "retry_budget", OfTable(RETRY_BUDGET)),
+    field("tls.mode", "tls.mode", Text),
 ];
 
 const LOAD_BALANCER: &[Field] = &[
     field("simple", "simple", Text),
     field("consistentHash", "consistent_hash", OfTable(CONSISTENT_HASH)),
     field("localityLbSetting", "locality_lb_setting", OfTable(LOCALITY)),
-    field("warmupDurationSecs", "warmup.duration", Time),
+    older("warmupDurationSecs", "warmup.duration", Time),
     field("warmup", "warmup", OfTable(WARMUP)),
 ];
 
@@ -104,12 +105,15 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
             object.root.wrong("a DestinationRule without a host", "write spec.host");
             continue;
         };
+        let port = model.of_host(host, object.namespace()).and_then(|it| first_port(&model.services[it]));
         let mut rule = Table::new();
         if let Some(policy) = spec.child("trafficPolicy") {
-            judge(policy);
-            rule.insert("traffic_policy".to_owned(), Value::Table(table(policy, TRAFFIC_POLICY)));
+            let mut written = table(policy, TRAFFIC_POLICY);
+            judge(policy, &mut written);
+            let written = port_level(policy, port).unwrap_or(written);
+            rule.insert("traffic_policy".to_owned(), Value::Table(written));
         }
-        let subsets = subsets(spec);
+        let subsets = subsets(spec, port);
         if !subsets.is_empty() {
             rule.insert("subsets".to_owned(), Value::Table(subsets));
         }
@@ -138,21 +142,40 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
     }
 }
 
-fn subsets(spec: &Node) -> Table {
+fn subsets(spec: &Node, port: Option<u32>) -> Table {
     let listed = spec.child("subsets").map(Node::items).unwrap_or_default();
     let named = listed.iter().filter_map(|it| {
-        it.child("trafficPolicy").into_iter().for_each(judge);
-        Some((it.child("name")?.text()?.to_owned(), Value::Table(table(it, SUBSET))))
+        let mut subset = table(it, SUBSET);
+        if let Some(policy) = it.child("trafficPolicy") {
+            let mut written = table(policy, TRAFFIC_POLICY);
+            judge(policy, &mut written);
+            let mut written = port_level(policy, port).unwrap_or(written);
+            if written.remove("tls").is_some() {
+                policy
+                    .get("tls.mode")
+                    .into_iter()
+                    .for_each(|it| it.matters("a subset is sent what its service is"));
+            }
+            subset.insert("traffic_policy".to_owned(), Value::Table(written));
+        }
+        Some((it.child("name")?.text()?.to_owned(), Value::Table(subset)))
     });
     named.collect()
 }
 
-/// What of a policy is no key of a scenario, and why that does or does not matter.
-fn judge(policy: &Node) {
+/// What of a policy is no key of a scenario, and why that does or does not matter; takes out what says the default.
+fn judge(policy: &Node, written: &mut Table) {
     if let Some(mode) = policy.get("tls.mode") {
         match mode.text() {
-            Some("ISTIO_MUTUAL") => mode.harmless("it is what automatic mTLS does: mesh.mtls"),
-            _ => mode.matters("how a client encrypts is said for the whole mesh: mesh.mtls"),
+            Some("DISABLE") => {}
+            Some("ISTIO_MUTUAL") => {
+                written.remove("tls");
+                mode.harmless("it is what automatic mTLS does: mesh.mtls");
+            }
+            _ => {
+                written.remove("tls");
+                mode.matters("certificates that are none of the mesh are not simulated");
+            }
         }
     }
     if let Some(upgrade) = policy.get("connectionPool.http.h2UpgradePolicy") {
@@ -161,7 +184,29 @@ fn judge(policy: &Node) {
             _ => upgrade.matters("a service speaks what its port says: services.X.protocol"),
         }
     }
-    if let Some(ports) = policy.child("portLevelSettings") {
-        ports.matters("a service has one policy for all ports");
+}
+
+/// The number of the port that callers call.
+fn first_port(service: &Service<'_>) -> Option<u32> {
+    service.object?.root.get("spec.ports")?.items().first()?.child("port")?.whole()
+}
+
+/// What a policy says for the port that is called: it stands in place of all else.
+fn port_level(policy: &Node, port: Option<u32>) -> Option<Table> {
+    let mut found = None;
+    for it in policy.child("portLevelSettings").map(Node::items).unwrap_or_default() {
+        let number = it.get("port.number").and_then(Node::whole);
+        if number.is_none() || number != port {
+            it.harmless("callers call the first port of a Service");
+            continue;
+        }
+        let mut written = table(it, TRAFFIC_POLICY);
+        judge(it, &mut written);
+        found = Some(written);
     }
+    if found.is_some() {
+        let others = policy.entries().iter().filter(|(key, _)| **key != *"portLevelSettings");
+        others.for_each(|(_, it)| it.harmless("settings of the port that is called stand in its place"));
+    }
+    found
 }

@@ -28,7 +28,12 @@ const KINDS: [(&str, &str, &str); 14] = [
 ];
 
 /// Kinds that are looked into.
-const KNOWN: [(&str, &str); 19] = [
+const KNOWN: [(&str, &str); 24] = [
+    ("", "ResourceQuota"),
+    ("networking.istio.io", "Sidecar"),
+    ("telemetry.istio.io", "Telemetry"),
+    ("offloading.liqo.io", "Quota"),
+    ("networking.istio.io", "ServiceEntry"),
     ("gateway.networking.k8s.io", "Gateway"),
     ("gateway.networking.k8s.io", "HTTPRoute"),
     ("gateway.networking.k8s.io", "GRPCRoute"),
@@ -137,6 +142,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "spec.allocateLoadBalancerNodePorts",
         "users come in by the ingress gateway of their cluster",
     ),
+    ("ServiceEntry", "spec.resolution", "names are looked up at once"),
+    ("ServiceEntry", "spec.addresses", "addresses are not simulated"),
+    ("ServiceEntry", "spec.subjectAltNames", "certificates of what is outside are right"),
     ("Namespace", "spec.finalizers", "no run deletes it"),
     ("ConfigMap", "immutable", "no run changes it"),
     ("Gateway", "spec.selector", "every cluster has an ingress gateway"),

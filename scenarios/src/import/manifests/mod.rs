@@ -1,7 +1,7 @@
 //! Manifests of Kubernetes, Istio and Liqo to a scenario, and what became of each of their fields.
 //!
 //! # Models
-//! Files become trees of values (`yaml`), of which each reader takes what it knows (`services`, `workloads`,
+//! Files become trees of values (`yaml`), of which each reader takes what it knows (`services`, `service_entries`, `workloads`,
 //! `destination_rules`, `virtual_services`, `gateway_api`, `autoscalers`, `access`, `nodes`, `liqo`, `config_maps`) and says so in the value. What no
 //! manifest holds comes from options, and is an error where it is missing. When all is done the report looks at every value:
 //! used; ignored and harmless, with the reason; or ignored although results hang on it, which is an error unless it is allowed.
@@ -14,38 +14,51 @@
 //! # Source
 //! The API references of Kubernetes 1.33, Istio 1.26, the Gateway API 1.3 and Liqo 1.0; fields and kinds as they occur in public repositories.
 
-mod access;
-mod autoscalers;
+pub(crate) mod access;
+pub(crate) mod autoscalers;
 mod config_maps;
-mod destination_rules;
+mod content;
+pub(crate) mod destination_rules;
 mod gateway_api;
 mod harmless;
 mod liqo;
+mod load;
 mod model;
 mod node;
 mod nodes;
 mod object;
 mod options;
+mod overlay;
+mod pod_life;
 mod report;
+mod resource_quotas;
 mod scenario;
-mod services;
-mod translate;
-mod virtual_services;
-mod workloads;
-mod write;
+mod service_entries;
+pub(crate) mod services;
+pub(crate) mod sidecars;
+mod telemetry;
+pub(crate) mod translate;
+mod users;
+pub(crate) mod virtual_services;
+mod work_models;
+pub(crate) mod workloads;
+pub(crate) mod write;
 mod yaml;
 
 #[cfg(test)]
 mod tests;
 
-pub use object::Input;
+pub use object::{Input, Text};
 pub use options::{Link, Nodes, Options, Users};
+pub use overlay::Overlay;
 pub use write::BEGIN;
 
 use crate::problem::Checked;
 use model::Model;
 use object::{Found, Object};
-use std::collections::BTreeMap;
+use options::Amount;
+use std::collections::{BTreeMap, BTreeSet};
+use toml::Table;
 
 /// What manifests come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +67,8 @@ pub struct Imported {
     pub scenario: String,
     /// The work model beside it, `workmodel.json`.
     pub workmodel: Option<String>,
+    /// Recorded arrivals beside it, by their names.
+    pub files: Vec<(String, String)>,
     /// What became of every object and field, as Markdown.
     pub report: String,
 }
@@ -64,36 +79,78 @@ pub struct Imported {
 /// If a manifest cannot be read or is wrong, an option is missing, or something is ignored on which results hang and that is
 /// not allowed: each with its file and line.
 pub fn import(options: &Options) -> Checked<Imported> {
-    let found = object::read(&options.inputs)?;
-    mark_repeated(&found);
-    let mut model = Model { services: services::collect(&found.objects), ..Model::default() };
+    let none = Overlay::default();
+    let overlay = options.overlay.as_ref().unwrap_or(&none);
+    let mut found = object::read(&options.inputs, &options.texts)?;
+    for (index, users) in options.users.iter().enumerate() {
+        if let Amount::File(path) = &users.amount {
+            found.loads.insert(index, load::file(path)?);
+        }
+    }
+    let mut read = read(options, &found, overlay)?;
+    let report = report::Report::new(&found)?;
+    report.judge(&options.allow)?;
+    read.tables = overlay.over(read.tables)?;
+    Ok(Imported {
+        scenario: scenario::text(&read.tables, &read.comments),
+        workmodel: read.model.workmodel.clone(),
+        files: std::mem::take(&mut read.model.files),
+        report: report.text(&read.model.assumed),
+    })
+}
+
+/// The tables of a scenario that manifests which are texts come to, beside an overlay that is asked and not merged.
+///
+/// # Errors
+/// As [`import`].
+pub(crate) fn tables(options: &Options, beside: &Overlay) -> Checked<Table> {
+    let found = object::read(&options.inputs, &options.texts)?;
+    let read = read(options, &found, beside)?;
+    report::Report::new(&found)?.judge(&options.allow)?;
+    Ok(read.tables)
+}
+
+/// What objects come to.
+struct Read<'a> {
+    model: Model<'a>,
+    tables: Table,
+    /// What stands before tables and keys, by their paths.
+    comments: BTreeMap<String, String>,
+}
+
+fn read<'a>(options: &Options, found: &'a Found, overlay: &Overlay) -> Checked<Read<'a>> {
+    mark_repeated(found);
+    let mut names = BTreeSet::new();
+    let mut all = services::collect(&found.objects, &mut names);
+    service_entries::collect(&found.objects, &mut names, &mut all);
+    let mut model = Model::of(all);
     config_maps::apply(&found.objects, &mut model)?;
+    work_models::apply(&found.objects, options.seed, &mut model)?;
     destination_rules::apply(&found.objects, &mut model);
-    workloads::collect(&found.objects, only_cluster(options, &found.objects), &mut model);
+    let only = only_cluster(options, overlay, &found.objects);
+    workloads::collect(&found.objects, &workloads::Around { only, overlay }, &mut model);
     autoscalers::apply(&found.objects, &mut model);
     let called = config_maps::called(&model);
     virtual_services::apply(&found.objects, &mut model, &called);
     gateway_api::apply(&found.objects, &mut model);
     access::apply(&found.objects, &mut model);
+    telemetry::apply(&found.objects, &mut model);
+    resource_quotas::judge(&found.objects, &model);
     nodes::apply(&found.objects, &mut model);
-    liqo::apply(&found.objects, &mut model);
+    liqo::apply(&found.objects, overlay, &mut model);
     // What is wrong in a file is said before what is missing beside it.
-    report::Report::new(&found)?;
-    let has_routes = model.services.iter().any(|it| it.table.contains_key("routes"));
-    let has_mesh = has_routes || found.objects.iter().any(|it| it.group.ends_with(".istio.io"));
-    let scenario = scenario::write(options, &mut model, has_mesh)?;
-    let report = report::Report::new(&found)?;
-    report.judge(&options.allow)?;
-    let text = report.text(&model.assumed);
-    Ok(Imported { scenario, workmodel: model.workmodel, report: text })
+    report::Report::new(found)?;
+    let (tables, comments) = scenario::tables(options, found, overlay, &mut model)?;
+    Ok(Read { model, tables, comments })
 }
 
 /// The cluster of objects that name none, if options and nodes know one alone.
-fn only_cluster<'a>(options: &'a Options, objects: &'a [Object]) -> Option<&'a str> {
+fn only_cluster<'a>(options: &'a Options, overlay: &'a Overlay, objects: &'a [Object]) -> Option<&'a str> {
     let named = options.nodes.iter().map(|it| it.cluster.as_str());
     let of_files = options.inputs.iter().filter_map(|it| it.cluster.as_deref());
     let of_nodes = objects.iter().filter(|it| it.is("", "Node")).filter_map(nodes::zone);
-    let mut names: Vec<&str> = named.chain(of_files).chain(of_nodes).collect();
+    let of_overlay = overlay.names("clusters").map(String::as_str);
+    let mut names: Vec<&str> = named.chain(of_files).chain(of_nodes).chain(of_overlay).collect();
     names.sort_unstable();
     names.dedup();
     match names.as_slice() {

@@ -2,8 +2,9 @@
 
 use super::node::Node;
 use super::object::Object;
-use super::translate::put;
+use super::translate::{find, put};
 use meshsim_models::application::call_graph::Application;
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// A service of the scenario: a Kubernetes Service, or a workload that has none.
@@ -42,6 +43,8 @@ pub(super) struct Workload<'a> {
     pub(super) pods: Vec<Says<'a>>,
     /// Its autoscaler.
     pub(super) hpa: Option<Table>,
+    /// Whether its pods may run in clusters beside its own.
+    pub(super) is_offloaded: bool,
 }
 
 /// A key of the scenario with its value, and where that stands if it is no default.
@@ -56,17 +59,21 @@ pub(super) struct Says<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Model<'a> {
     pub(super) services: Vec<Service<'a>>,
+    /// The services by what they are called where they are, `NAME.NAMESPACE`.
+    hosts: BTreeMap<String, usize>,
     pub(super) workloads: Vec<Workload<'a>>,
     /// Services that gateways lead users to, by their positions.
     pub(super) ingress: Vec<usize>,
     /// Tables of the scenario that are neither services nor clusters.
     pub(super) others: Table,
     /// Nodes that are objects, by cluster.
-    pub(super) nodes: std::collections::BTreeMap<String, Vec<Value>>,
+    pub(super) nodes: BTreeMap<String, Vec<Value>>,
     /// The text of the work model.
     pub(super) workmodel: Option<String>,
     /// What it says; no service without one.
     pub(super) application: Application,
+    /// Recorded arrivals, by the names of their files.
+    pub(super) files: Vec<(String, String)>,
     /// What was assumed.
     pub(super) assumed: Vec<String>,
 }
@@ -76,22 +83,67 @@ impl Service<'_> {
     pub(super) fn namespace(&self) -> &str {
         &self.hosts[0].1
     }
+
+    /// Whether it is outside the clusters.
+    pub(super) fn is_external(&self) -> bool {
+        self.table.contains_key("external")
+    }
 }
 
-impl Model<'_> {
+impl<'a> Model<'a> {
+    /// Of these services nothing else is known yet.
+    pub(super) fn of(services: Vec<Service<'a>>) -> Self {
+        let mut model = Self { services, ..Self::default() };
+        model.index_hosts();
+        model
+    }
+
+    /// Looks up by what services are called from now on; of two of one name the first holds.
+    pub(super) fn index_hosts(&mut self) {
+        self.hosts.clear();
+        for (index, service) in self.services.iter().enumerate() {
+            for (name, namespace) in &service.hosts {
+                if service.is_external() {
+                    self.hosts.entry(name.clone()).or_insert(index);
+                }
+                self.hosts.entry(format!("{name}.{namespace}")).or_insert(index);
+            }
+        }
+    }
+
     /// The service that a host names, as somebody in a namespace sees it.
     pub(super) fn of_host(&self, host: &str, namespace: &str) -> Option<usize> {
         let short = host.strip_suffix(".cluster.local").unwrap_or(host);
         let short = short.strip_suffix(".svc").unwrap_or(short);
-        let (name, space) = short.split_once('.').unwrap_or((short, namespace));
-        self.services.iter().position(|it| it.hosts.iter().any(|(n, s)| n == name && s == space))
+        match short.contains('.') {
+            true => self.hosts.get(short).copied(),
+            false => self.hosts.get(&format!("{short}.{namespace}")).copied(),
+        }
+    }
+
+    /// The workloads whose pods have a label, by their positions.
+    pub(super) fn by_label(&self) -> BTreeMap<(String, String), Vec<usize>> {
+        let mut all: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, it) in self.workloads.iter().enumerate() {
+            it.labels.iter().for_each(|label| all.entry(label.clone()).or_default().push(index));
+        }
+        all
     }
 
     /// The services whose pods have these labels and are in a namespace.
-    pub(super) fn selected(&self, labels: &[(String, String)], namespace: Option<&str>) -> Vec<usize> {
-        let all =
-            self.workloads.iter().filter(|it| namespace.is_none_or(|name| it.object.namespace() == name));
+    pub(super) fn selected(
+        &self,
+        by_label: &BTreeMap<(String, String), Vec<usize>>,
+        labels: &[(String, String)],
+        namespace: Option<&str>,
+    ) -> Vec<usize> {
+        let all: Vec<usize> = match labels.first() {
+            Some(first) => by_label.get(first).cloned().unwrap_or_default(),
+            None => (0..self.workloads.len()).collect(),
+        };
+        let all = all.into_iter().map(|index| &self.workloads[index]);
         let mut found: Vec<usize> = all
+            .filter(|it| namespace.is_none_or(|name| it.object.namespace() == name))
             .filter(|it| labels.iter().all(|label| it.labels.contains(label)))
             .map(|it| it.service)
             .collect();
@@ -114,19 +166,12 @@ pub(super) fn agree(table: &mut Table, says: &Says<'_>, of: &str) {
     }
 }
 
-/// Puts the table of an object under its name, with its namespace behind it if another has that name.
-pub(super) fn put_named(others: &mut Table, key: &str, object: &Object, written: Table) {
+/// Puts the table of an object under its name, with its namespace behind it if another has that name, and says the name.
+pub(super) fn put_named(others: &mut Table, key: &str, object: &Object, written: Table) -> String {
     // Paths of settings go by dots.
     let name = object.name.replace('.', "-");
     let taken = others.get(key).and_then(Value::as_table).is_some_and(|it| it.contains_key(&name));
     let name = if taken { format!("{name}-{}", object.namespace()) } else { name };
     put(others, &format!("{key}.{name}"), Value::Table(written));
-}
-
-/// The value at a path with dots.
-pub(super) fn find<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
-    match path.split_once('.') {
-        None => table.get(path),
-        Some((first, rest)) => find(table.get(first)?.as_table()?, rest),
-    }
+    name
 }

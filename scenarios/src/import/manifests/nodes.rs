@@ -6,8 +6,8 @@
 use super::model::Model;
 use super::node::Node;
 use super::object::Object;
-use super::translate::put;
-use super::workloads::{CLUSTER_LABEL, bytes};
+use super::translate::{bytes, put};
+use super::workloads::CLUSTER_LABEL;
 use toml::{Table, Value};
 
 /// The cluster that a real node's label names.

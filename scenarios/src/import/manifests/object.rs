@@ -1,8 +1,10 @@
 //! The objects of files, directories and standard input.
 
+use super::content;
 use super::node::{Node, Value};
 use super::yaml::{self, VALUES_MAX};
 use crate::problem::{Checked, Location, Problem, SourceText, clip};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,17 @@ pub struct Input {
     pub path: PathBuf,
     /// The cluster whose objects are in it, if they are of one.
     pub cluster: Option<String>,
+}
+
+/// A manifest that is no file.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// What messages call it.
+    pub name: String,
+    /// The cluster whose objects are in it, if they are of one.
+    pub cluster: Option<String>,
+    /// All of it.
+    pub text: String,
 }
 
 /// An object of a manifest.
@@ -48,6 +61,8 @@ pub(super) struct Found {
     pub(super) objects: Vec<Object>,
     /// Files of directories that are no YAML.
     pub(super) other_files: Vec<String>,
+    /// Files of load generators that `--users` names, by their numbers there.
+    pub(super) loads: BTreeMap<usize, Object>,
 }
 
 impl Object {
@@ -59,6 +74,25 @@ impl Object {
     /// The namespace that it is in.
     pub(super) fn namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or("default")
+    }
+
+    /// A file that is no manifest, as an object of the report.
+    pub(super) fn of_file(group: &str, kind: &str, root: Node, source: Arc<SourceText>) -> Self {
+        let name = Path::new(&source.name)
+            .file_name()
+            .map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+        let (group, kind) = (group.to_owned(), kind.to_owned());
+        Self { group, kind, name, namespace: None, cluster: None, root, source, document: 1, line: 1 }
+    }
+
+    /// The name of its file.
+    pub(super) fn source_name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// The text of its file.
+    pub(super) fn text(&self) -> &str {
+        &self.source.text
     }
 
     /// What it is called in messages.
@@ -92,8 +126,11 @@ impl Object {
 ///
 /// # Errors
 /// If something cannot be read, is too large, not UTF-8 or no YAML, or an object has no kind or no name.
-pub(super) fn read(inputs: &[Input]) -> Checked<Found> {
+pub(super) fn read(inputs: &[Input], texts: &[Text]) -> Checked<Found> {
     let mut reader = Reader { bytes: BYTES_MAX, values: VALUES_MAX, found: Found::default() };
+    for it in texts {
+        reader.objects(&it.name, it.text.clone(), it.cluster.as_deref())?;
+    }
     for input in inputs {
         match input.path.to_str() {
             Some("-") => {
@@ -186,6 +223,12 @@ impl Reader {
     /// An object, or those of a list as `kubectl get -o yaml` prints it.
     fn object(&mut self, mut root: Node, file: &Read, document: usize) -> Checked<()> {
         let source = &file.source;
+        if let Some(kind) = content::kind(&root) {
+            let mut object = Object::of_file(content::GROUP, kind, root, Arc::clone(source));
+            object.cluster.clone_from(&file.cluster);
+            self.found.objects.push(object);
+            return Ok(());
+        }
         let required = |path: &str, help: &str| -> Checked<String> {
             let text = root.get(path).and_then(Node::text).filter(|it| !it.is_empty()).map(str::to_owned);
             text.ok_or_else(|| {

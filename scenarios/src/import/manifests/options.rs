@@ -1,9 +1,12 @@
 //! What no manifest holds: machines, links, users. It is asked for by the name of its option, and never assumed.
 
-use super::object::Input;
+use super::object::{Input, Text};
+use super::overlay::Overlay;
 use crate::problem::{Checked, Problem, Problems, clip};
 use meshsim_core::SimDuration;
 use meshsim_models::units::{BitsPerSecond, Cores, PerSecond};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What is imported, and what is said beside it.
 #[derive(Clone, Debug, Default)]
@@ -12,12 +15,20 @@ pub struct Options {
     pub name: String,
     /// Where the manifests are.
     pub inputs: Vec<Input>,
+    /// Manifests that are no files.
+    pub texts: Vec<Text>,
+    /// `--overlay`: what no manifest can say.
+    pub overlay: Option<Overlay>,
     /// `--nodes`: machines of clusters.
     pub nodes: Vec<Nodes>,
     /// `--link`: links between clusters.
     pub links: Vec<Link>,
     /// `--users`: load.
     pub users: Vec<Users>,
+    /// `--property`: what properties of JMeter are.
+    pub properties: BTreeMap<String, String>,
+    /// `--seed`: of what µBench's generators draw.
+    pub seed: u64,
     /// `--allow`: what may be left out although results hang on it.
     pub allow: Vec<String>,
 }
@@ -39,13 +50,25 @@ pub struct Link {
     pub(super) bandwidth: Option<String>,
 }
 
-/// Users, as in `edge1=50/s` or `edge1:s0=50/s`.
+/// Users, as in `edge1=50/s`, `edge1:s0=50/s` or `edge1=plan.jmx`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Users {
     pub(super) cluster: String,
     pub(super) service: Option<String>,
-    pub(super) rate: String,
+    pub(super) amount: Amount,
 }
+
+/// How much users request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    /// At this rate, as it is written.
+    Rate(String),
+    /// As the file of a load generator says.
+    File(PathBuf),
+}
+
+/// What files of load generators end with.
+const FILES: [&str; 4] = ["jmx", "json", "js", "ts"];
 
 /// A cluster has at most so many machines of an option.
 const NODES_MAX: usize = 10_000;
@@ -96,20 +119,29 @@ impl Link {
 }
 
 impl Users {
-    /// Reads `CLUSTER=RATE` or `CLUSTER:SERVICE=RATE`.
+    /// Reads `CLUSTER=RATE` or `CLUSTER:SERVICE=RATE`, with a file in place of the rate if a load generator has it.
     ///
     /// # Errors
     /// If it is something else.
     pub fn parse(text: &str) -> Checked<Self> {
         let parsed = || {
             let (whose, rate) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
-            rate.parse::<PerSecond>().ok().filter(|it| it.0 > 0.0)?;
+            let is_file = rate
+                .rsplit_once('.')
+                .is_some_and(|(_, it)| FILES.contains(&it.to_ascii_lowercase().as_str()));
+            let amount = match rate.parse::<PerSecond>() {
+                Ok(amount) if amount.0 > 0.0 => Amount::Rate(rate.to_owned()),
+                _ if is_file => Amount::File(PathBuf::from(rate)),
+                _ => return None,
+            };
             let (cluster, service) =
                 whose.split_once(':').map_or((whose, None), |(a, b)| (a, Some(b.to_owned())));
-            Some(Self { cluster: cluster.to_owned(), service, rate: rate.to_owned() })
+            Some(Self { cluster: cluster.to_owned(), service, amount })
         };
         parsed().ok_or_else(|| {
-            wrong("--users", text, "write CLUSTER=RATE, as in edge1=50/s, or CLUSTER:SERVICE=RATE")
+            let help = "write CLUSTER=RATE, as in edge1=50/s, or CLUSTER:SERVICE=RATE, or with a file of k6, JMeter or µBench in \
+                        place of the rate";
+            wrong("--users", text, help)
         })
     }
 }
@@ -135,6 +167,8 @@ mod tests {
         for text in ["cloud=2", "cloud=0x4", "cloud=2x0", "=2x16", "cloud=2xmany"] {
             assert!(Nodes::parse(text).unwrap_err().to_string().contains("cloud=2x16"), "{text}");
         }
+        let file = Users::parse("edge1=load/plan.jmx").unwrap().amount;
+        assert_eq!(file, Amount::File(PathBuf::from("load/plan.jmx")));
         for text in ["edge1", "edge1=50", "=50/s"] {
             assert!(Users::parse(text).unwrap_err().to_string().contains("edge1=50/s"), "{text}");
         }

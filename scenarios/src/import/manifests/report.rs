@@ -1,6 +1,8 @@
 //! What became of every object and every field: used, ignored and harmless, or ignored although results hang on it.
 
+use super::content;
 use super::harmless;
+use super::load;
 use super::node::{Fate, Node, Value};
 use super::object::{Found, Object};
 use crate::problem::{Checked, Location, Problem, Problems};
@@ -27,6 +29,11 @@ enum Rank {
     Matters,
 }
 
+/// Whether it is a file of another kind than a manifest.
+fn is_file(object: &Object) -> bool {
+    [load::GROUP, content::GROUP].contains(&object.group.as_str())
+}
+
 impl<'a> Report<'a> {
     /// Looks at everything once the import is over.
     ///
@@ -35,8 +42,8 @@ impl<'a> Report<'a> {
     pub(super) fn new(found: &'a Found) -> Checked<Self> {
         let mut report = Self { found, fields: BTreeMap::new() };
         let mut problems = Vec::new();
-        for object in &found.objects {
-            let known = harmless::is_known(object) || object.root.fate().is_some();
+        for object in found.objects.iter().chain(found.loads.values()) {
+            let known = is_file(object) || harmless::is_known(object) || object.root.fate().is_some();
             match (known, harmless::of_object(object)) {
                 (true, _) => report.look(object, &object.root, "", &mut problems),
                 (false, Some(why)) => report.add(object, &object.root, "", Rank::Harmless, why),
@@ -156,7 +163,7 @@ impl<'a> Report<'a> {
             }
         }
         text += "\n## Objects\n\n";
-        for it in &self.found.objects {
+        for it in self.found.objects.iter().chain(self.found.loads.values()) {
             let cluster = it.cluster.as_ref().map_or_else(String::new, |it| format!(", cluster {it}"));
             let _ = writeln!(
                 text,

@@ -1,8 +1,14 @@
 //! What the manifests and the options come to, as the tables of a scenario.
 
-use super::model::{Model, Says, agree, find};
+use super::access::is_ambient;
+use super::model::{Model, Says, Workload, agree};
+use super::node::Node;
+use super::object::{Found, Object};
 use super::options::Options;
-use super::translate::put;
+use super::overlay::Overlay;
+use super::sidecars::is_of_sidecars;
+use super::translate::{find, put, take};
+use super::users;
 use super::workloads::subset_labels;
 use super::write;
 use crate::problem::{Checked, Problem, Problems};
@@ -15,15 +21,23 @@ const ASSUMED_SERVICE_TIME: &str = "1ms";
 /// The rate of a link of which none is said: that of a node's interface.
 const ASSUMED_BANDWIDTH: &str = "1Gbit/s";
 
-/// Writes the scenario; what was assumed is added to the model's list.
+/// What stands before tables and keys, by their paths.
+type Comments = BTreeMap<String, String>;
+
+/// The tables of the scenario; what was assumed is added to the model's list.
 ///
 /// # Errors
 /// If something is missing that an option says.
-pub(super) fn write(options: &Options, model: &mut Model<'_>, has_mesh: bool) -> Checked<String> {
+pub(super) fn tables(
+    options: &Options,
+    found: &Found,
+    overlay: &Overlay,
+    model: &mut Model<'_>,
+) -> Checked<(Table, Comments)> {
     let mut all = Table::new();
     let mut comments = BTreeMap::new();
     all.insert("name".to_owned(), Value::String(options.name.clone()));
-    let problems = missing(options, model);
+    let problems = missing(options, overlay, model);
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -33,19 +47,20 @@ pub(super) fn write(options: &Options, model: &mut Model<'_>, has_mesh: bool) ->
     if model.workmodel.is_some() {
         put(&mut all, "application.workmodel", Value::String("workmodel.json".to_owned()));
     }
-    services(&mut all, model, &mut comments);
+    services(&mut all, overlay, model, &mut comments);
     pods(&mut all, model);
-    clusters(&mut all, options, model);
+    clusters(&mut all, options, overlay, model);
     links(&mut all, options, model, &mut comments);
-    users(&mut all, options, model)?;
-    let plane = if has_mesh { "sidecar" } else { "none" };
+    users::add(&mut all, options, found, model)?;
+    let (plane, why) = plane(&found.objects, model);
     put(&mut all, "mesh.data_plane", Value::String(plane.to_owned()));
-    let why = match has_mesh {
-        true => "there are rules of a mesh: all pods have sidecars, but for those that say otherwise",
-        false => "there are no rules of a mesh: kube-proxy alone",
-    };
     comments.insert("mesh.data_plane".to_owned(), format!("assumed: {why}"));
     model.assumed.push(format!("`mesh.data_plane = \"{plane}\"`: {why}"));
+    Ok((all, comments))
+}
+
+/// The scenario as a text.
+pub(super) fn text(tables: &Table, comments: &Comments) -> String {
     let head = format!(
         "{} {}. What became of every field of the manifests is in report.md.\n\
          # What no manifest says and nothing here says has the defaults of scenarios: `meshsim check --expand`.\n\n",
@@ -54,21 +69,39 @@ pub(super) fn write(options: &Options, model: &mut Model<'_>, has_mesh: bool) ->
     );
     let strategy = "\n# What the manifests say. Further strategies change it by paths, as in set.clusters.X.services = [\"a\", \"b\"].\n\
                     [[strategy]]\nname = \"as-deployed\"\nset = {}\n";
-    Ok(write::scenario(&head, &all, &comments) + strategy)
+    write::scenario(&head, tables, comments) + strategy
+}
+
+/// How services reach each other, and what says so.
+fn plane(objects: &[Object], model: &Model<'_>) -> (&'static str, &'static str) {
+    let labels = |it: &Object, key: &str, value: &str| {
+        let label = it.root.get("metadata.labels").and_then(|it| it.child(key));
+        it.is("", "Namespace") && label.is_some_and(|it| it.text() == Some(value))
+    };
+    let has_routes = model.services.iter().any(|it| it.table.contains_key("routes"));
+    if is_ambient(objects, model) {
+        ("ambient", "all namespaces are")
+    } else if objects.iter().any(|it| labels(it, "istio-injection", "enabled")) {
+        ("sidecar", "a namespace says so: all pods have sidecars, but for those that say otherwise")
+    } else if has_routes || objects.iter().any(|it| it.group.ends_with(".istio.io")) {
+        ("sidecar", "there are rules of a mesh: all pods have sidecars, but for those that say otherwise")
+    } else {
+        ("none", "there are no rules of a mesh: kube-proxy alone")
+    }
 }
 
 /// The clusters that anything is said of.
-fn names(options: &Options, model: &Model<'_>) -> BTreeSet<String> {
+fn names(options: &Options, overlay: &Overlay, model: &Model<'_>) -> BTreeSet<String> {
     let workloads = model.workloads.iter().map(|it| it.cluster.clone());
     let users = options.users.iter().map(|it| it.cluster.clone());
     let nodes = options.nodes.iter().map(|it| it.cluster.clone()).chain(model.nodes.keys().cloned());
-    workloads.chain(users).chain(nodes).collect()
+    workloads.chain(users).chain(nodes).chain(overlay.names("clusters").cloned()).collect()
 }
 
 /// What options have to say and do not, or say twice.
-fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
+fn missing(options: &Options, overlay: &Overlay, model: &Model<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let all = names(options, model);
+    let all = names(options, overlay, model);
     for name in &all {
         let of_option = options.nodes.iter().any(|it| it.cluster == *name);
         if of_option && model.nodes.contains_key(name) {
@@ -76,12 +109,17 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
                 "--nodes {name}=... and objects of kind Node both say the machines of cluster `{name}`"
             );
             problems.push(Problem::new(message).help("take one of them out"));
-        } else if !of_option && !model.nodes.contains_key(name) {
+        } else if !of_option && !model.nodes.contains_key(name) && !overlay.says_nodes(name) {
             let help = format!(
                 "--nodes {name}=2x16 says two nodes of 16 cores; or give what `kubectl get nodes -o yaml` prints"
             );
             problems.push(Problem::new(format!("nothing says what nodes cluster `{name}` has")).help(help));
         }
+    }
+    if model.workloads.is_empty() && model.workmodel.is_some() && all.len() != 1 {
+        let problem = Problem::new("nothing says in which cluster the services of the work model run");
+        problems
+            .push(problem.help("name one cluster by --nodes and --users, or import their Deployments, too"));
     }
     for (index, link) in options.links.iter().enumerate() {
         let [a, b] = &link.between;
@@ -95,22 +133,9 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
             problems.push(problem.help(format!("there are {known}")));
         }
     }
-    // Clusters that can be reached from the first one.
-    let mut reached: BTreeSet<&String> = all.iter().take(1).collect();
-    loop {
-        let before = reached.len();
-        for link in &options.links {
-            let [a, b] = &link.between;
-            if reached.contains(a) || reached.contains(b) {
-                reached.extend([a, b]);
-            }
-        }
-        if reached.len() == before {
-            break;
-        }
-    }
+    let reached = reached(options, overlay, &all);
     if let Some(first) = all.first() {
-        for name in all.iter().filter(|it| !reached.contains(it)) {
+        for name in all.iter().filter(|it| !reached.contains(it.as_str())) {
             let help = format!("--link {first}:{name}=160ms says a round trip of 160 ms");
             problems.push(
                 Problem::new(format!("nothing says how clusters `{first}` and `{name}` are joined"))
@@ -118,7 +143,7 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
             );
         }
     }
-    if options.users.is_empty() {
+    if options.users.is_empty() && overlay.names("users").next().is_none() {
         let cluster = all.last().map_or("edge1", String::as_str);
         let help = format!("--users {cluster}=50/s says 50 requests a second at the gateway of `{cluster}`");
         problems.push(Problem::new("nothing says where users are and how much they request").help(help));
@@ -126,22 +151,42 @@ fn missing(options: &Options, model: &Model<'_>) -> Vec<Problem> {
     problems
 }
 
-fn services(all: &mut Table, model: &mut Model<'_>, comments: &mut BTreeMap<String, String>) {
+/// Clusters that can be reached from the first one.
+fn reached<'a>(options: &'a Options, overlay: &'a Overlay, all: &'a BTreeSet<String>) -> BTreeSet<&'a str> {
+    let mut joined: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let of_options = options.links.iter().map(|it| [it.between[0].as_str(), it.between[1].as_str()]);
+    for [a, b] in of_options.chain(overlay.joined()) {
+        joined.entry(a).or_default().push(b);
+        joined.entry(b).or_default().push(a);
+    }
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<&str> = all.first().map(String::as_str).into_iter().collect();
+    while let Some(cluster) = next.pop() {
+        if reached.insert(cluster) {
+            next.extend(joined.get(cluster).into_iter().flatten());
+        }
+    }
+    reached
+}
+
+fn services(all: &mut Table, overlay: &Overlay, model: &mut Model<'_>, comments: &mut Comments) {
     let of_work_model: BTreeSet<String> =
         model.application.services.iter().map(|it| it.name.clone()).collect();
     let has_work_model = model.workmodel.is_some();
+    let mut of_service: Vec<Vec<&Workload<'_>>> = vec![Vec::new(); model.services.len()];
+    model.workloads.iter().for_each(|it| of_service[it.service].push(it));
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
-    for (index, service) in model.services.iter().enumerate() {
-        let own: Vec<_> = model.workloads.iter().filter(|it| it.service == index).collect();
-        if own.is_empty() {
-            continue;
+    for (service, own) in model.services.iter().zip(&of_service) {
+        if service.is_external() {
+            tables.insert(service.name.clone(), service.table.clone());
         }
-        if has_work_model && !of_work_model.contains(&service.name) {
+        if has_work_model && !of_work_model.contains(&service.name) && !overlay.says_of_service(&service.name)
+        {
             own.iter().for_each(|it| it.object.root.matters("the work model does not say what it does"));
             continue;
         }
         let keys = subset_labels(&service.table);
-        for workload in &own {
+        for workload in own {
             let is_front = workload.name == service.name;
             let table = tables.entry(workload.name.clone()).or_insert_with(|| match is_front {
                 true => service.table.clone(),
@@ -155,28 +200,25 @@ fn services(all: &mut Table, model: &mut Model<'_>, comments: &mut BTreeMap<Stri
             }
             let of = format!("`{}`", workload.name);
             workload.says.iter().for_each(|it| agree(table, it, &of));
-            silent(
-                &workload.says,
-                &own.iter().filter(|it| it.name == workload.name).map(|it| &it.says[..]).collect::<Vec<_>>(),
-                &of,
-            );
             if is_front && service.has_namespace && service.namespace() != "default" {
                 table.insert("namespace".to_owned(), Value::String(service.namespace().to_owned()));
             }
         }
+        silent(own);
     }
     for name in of_work_model.iter().filter(|it| !tables.contains_key(*it)) {
         model.assumed.push(format!("service `{name}` of the work model runs nowhere: calls to it fail"));
     }
     in_common(all, &mut tables);
     for (name, table) in &mut tables {
-        if !has_work_model && !table.contains_key("version_of") {
-            table.insert("service_time".to_owned(), Value::String(ASSUMED_SERVICE_TIME.to_owned()));
-            let what = "no work model says what it does: it takes so much CPU, and calls nobody";
-            comments.insert(format!("services.{name}.service_time"), format!("assumed: {what}"));
-            model
-                .assumed
-                .push(format!("the cell of `{name}`: `service_time = \"{ASSUMED_SERVICE_TIME}\"`; {what}"));
+        let is_said = has_work_model || table.contains_key("version_of") || overlay.says_of_service(name);
+        if !is_said {
+            // What is outside takes none of the clusters' CPU.
+            let key = if table.contains_key("external") { "wait" } else { "service_time" };
+            table.insert(key.to_owned(), Value::String(ASSUMED_SERVICE_TIME.to_owned()));
+            let what = "no work model says what it does: it takes so much time, and calls nobody";
+            comments.insert(format!("services.{name}.{key}"), format!("assumed: {what}"));
+            model.assumed.push(format!("the cell of `{name}`: `{key} = \"{ASSUMED_SERVICE_TIME}\"`; {what}"));
         }
     }
     tables.retain(|_, table| !table.is_empty());
@@ -187,13 +229,24 @@ fn services(all: &mut Table, model: &mut Model<'_>, comments: &mut BTreeMap<Stri
 }
 
 /// What some of the workloads of a service say and others do not: the scenario says it for all of them.
-fn silent(says: &[Says<'_>], all: &[&[Says<'_>]], of: &str) {
-    for it in says {
-        let is_said = |other: &&&[Says<'_>]| other.iter().any(|that| that.key == it.key);
-        if !all.iter().all(|other| is_said(&other))
-            && let Some(node) = it.node
-        {
-            node.matters(format!("{of} has one `{}`, and some of its workloads say nothing of it", it.key));
+fn silent(own: &[&Workload<'_>]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut said: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for workload in own {
+        *counts.entry(&workload.name).or_default() += 1;
+        workload.says.iter().for_each(|it| *said.entry((&workload.name, &it.key)).or_default() += 1);
+    }
+    for workload in own {
+        for it in &workload.says {
+            if said[&(workload.name.as_str(), it.key.as_str())] < counts[workload.name.as_str()]
+                && let Some(node) = it.node
+            {
+                let of = &workload.name;
+                node.matters(format!(
+                    "`{of}` has one `{}`, and some of its workloads say nothing of it",
+                    it.key
+                ));
+            }
         }
     }
 }
@@ -221,53 +274,43 @@ fn in_common(all: &mut Table, tables: &mut BTreeMap<String, Table>) {
     }
 }
 
-/// Takes a value out, and the tables that are empty without it.
-fn take(table: &mut Table, path: &str) {
-    match path.split_once('.') {
-        None => {
-            table.remove(path);
-        }
-        Some((first, rest)) => {
-            let Some(inner) = table.get_mut(first).and_then(Value::as_table_mut) else { return };
-            take(inner, rest);
-            if inner.is_empty() {
-                table.remove(first);
-            }
-        }
-    }
-}
-
-/// How pods come and go: as most workloads say.
+/// How pods come and go, and their sidecars: as most workloads say.
 fn pods(all: &mut Table, model: &mut Model<'_>) {
-    let keys: BTreeSet<&String> = model.workloads.iter().flat_map(|it| &it.pods).map(|it| &it.key).collect();
-    for key in keys {
-        let said = || model.workloads.iter().flat_map(|it| &it.pods).filter(|it| it.key == *key);
+    let mut said: BTreeMap<&String, Vec<&Says<'_>>> = BTreeMap::new();
+    for it in model.workloads.iter().flat_map(|it| &it.pods) {
+        said.entry(&it.key).or_default().push(it);
+    }
+    let mut assumed = Vec::new();
+    for (key, said) in said {
         let mut counts: BTreeMap<String, (usize, &Value)> = BTreeMap::new();
-        for it in said() {
+        for it in &said {
             counts.entry(it.value.to_string()).or_insert((0, &it.value)).0 += 1;
         }
         let most = counts.into_values().max_by_key(|(count, _)| *count).map(|(_, value)| value.clone());
         let Some(most) = most else { continue };
-        for other in said().filter(|it| it.value != most) {
+        for other in said.iter().filter(|it| it.value != most) {
             match other.node {
                 Some(node) => {
-                    node.matters(format!("a scenario has one `pods.{key}`, and most workloads say {most}"));
+                    node.matters(format!("a scenario has one `{key}`, and most workloads say {most}"));
                 }
-                None => {
-                    model
-                        .assumed
-                        .push(format!("`pods.{key} = {most}`, of workloads that do not say it, too"));
-                }
+                None => assumed.push(format!("`{key} = {most}`, of workloads that do not say it, too")),
             }
         }
-        if key != "pre_stop" || most.as_str() != Some("0s") {
-            put(all, &format!("pods.{key}"), most);
+        if is_of_sidecars(key) && said.len() < model.workloads.len() {
+            let silent = |node: &Node| {
+                node.matters(format!("a scenario has one `{key}`, and some workloads say nothing of it"));
+            };
+            said.iter().filter_map(|it| it.node).for_each(silent);
+        }
+        if key != "pods.pre_stop" || most.as_str() != Some("0s") {
+            put(all, key, most);
         }
     }
-    model.assumed.dedup();
+    assumed.dedup();
+    model.assumed.extend(assumed);
 }
 
-fn clusters(all: &mut Table, options: &Options, model: &mut Model<'_>) {
+fn clusters(all: &mut Table, options: &Options, overlay: &Overlay, model: &mut Model<'_>) {
     // One autoscaler for all is said once.
     let mut hpas = model.workloads.iter().map(|it| it.hpa.as_ref());
     let first = hpas.next().flatten().cloned();
@@ -275,7 +318,11 @@ fn clusters(all: &mut Table, options: &Options, model: &mut Model<'_>) {
     if let Some(hpa) = first.filter(|_| is_common) {
         all.insert("hpa".to_owned(), Value::Table(hpa));
     }
-    for name in names(options, model) {
+    let mut of_cluster: BTreeMap<&str, Vec<&Workload<'_>>> = BTreeMap::new();
+    for it in model.workloads.iter().filter(|it| it.object.root.fate().is_none()) {
+        of_cluster.entry(&it.cluster).or_default().push(it);
+    }
+    for name in names(options, overlay, model) {
         let mut cluster = Table::new();
         cluster.insert("zone".to_owned(), Value::String(name.clone()));
         let machine = |cores: &String| {
@@ -283,11 +330,11 @@ fn clusters(all: &mut Table, options: &Options, model: &mut Model<'_>) {
         };
         let of_options = options.nodes.iter().filter(|it| it.cluster == name);
         let mut nodes: Vec<Value> = of_options.flat_map(|it| vec![machine(&it.cores); it.count]).collect();
-        nodes.extend(model.nodes.remove(&name).unwrap_or_default());
+        nodes.extend(model.nodes.get(&name).cloned().unwrap_or_default());
         cluster.insert("nodes".to_owned(), Value::Array(nodes));
         let mut services: BTreeSet<&String> = BTreeSet::new();
         let (mut replicas, mut hpa) = (Table::new(), Table::new());
-        for it in model.workloads.iter().filter(|it| it.cluster == name && it.object.root.fate().is_none()) {
+        for it in of_cluster.get(name.as_str()).into_iter().flatten() {
             services.insert(&it.name);
             replicas.insert(it.name.clone(), Value::Integer(i64::from(it.replicas)));
             if let Some(own) = it.hpa.clone().filter(|_| !is_common) {
@@ -295,7 +342,10 @@ fn clusters(all: &mut Table, options: &Options, model: &mut Model<'_>) {
             }
         }
         let listed = services.into_iter().cloned().map(Value::String).collect();
-        cluster.insert("services".to_owned(), Value::Array(listed));
+        // A work model alone: everything runs in the only cluster.
+        let everything = model.workloads.is_empty() && model.workmodel.is_some();
+        let listed = if everything { Value::String("all".to_owned()) } else { Value::Array(listed) };
+        cluster.insert("services".to_owned(), listed);
         for (key, table) in [("replicas", replicas), ("hpa", hpa)] {
             if !table.is_empty() {
                 cluster.insert(key.to_owned(), Value::Table(table));
@@ -308,7 +358,7 @@ fn clusters(all: &mut Table, options: &Options, model: &mut Model<'_>) {
     }
 }
 
-fn links(all: &mut Table, options: &Options, model: &mut Model<'_>, comments: &mut BTreeMap<String, String>) {
+fn links(all: &mut Table, options: &Options, model: &mut Model<'_>, comments: &mut Comments) {
     let mut tables = Table::new();
     for link in &options.links {
         let [a, b] = &link.between;
@@ -331,63 +381,5 @@ fn links(all: &mut Table, options: &Options, model: &mut Model<'_>, comments: &m
     }
     if !tables.is_empty() {
         all.insert("links".to_owned(), Value::Table(tables));
-    }
-}
-
-/// Who requests what: what gateways lead to, unless the option says it.
-fn users(all: &mut Table, options: &Options, model: &Model<'_>) -> Checked<()> {
-    let mut tables = Table::new();
-    for it in &options.users {
-        let service = match &it.service {
-            Some(name) => match model.services.iter().any(|known| known.name == *name) {
-                true => name.clone(),
-                false => {
-                    let known: Vec<&str> = model.services.iter().map(|it| it.name.as_str()).collect();
-                    let problem = Problem::new(format!("--users names `{name}`, which is no service"));
-                    return Err(problem.help(format!("there are {}", known.join(", "))).into());
-                }
-            },
-            None => requested(model, &it.cluster, &it.rate)?,
-        };
-        let name = match tables.contains_key(&it.cluster) {
-            true => format!("{}-{service}", it.cluster),
-            false => it.cluster.clone(),
-        };
-        let table = Table::from_iter([
-            ("cluster".to_owned(), Value::String(it.cluster.clone())),
-            ("service".to_owned(), Value::String(service)),
-            ("rate".to_owned(), Value::String(it.rate.clone())),
-        ]);
-        if tables.insert(name.clone(), Value::Table(table)).is_some() {
-            let problem = Problem::new(format!("--users says twice what the users of `{name}` request"));
-            return Err(problem.help("add the rates up").into());
-        }
-    }
-    all.insert("users".to_owned(), Value::Table(tables));
-    Ok(())
-}
-
-fn requested(model: &Model<'_>, cluster: &str, rate: &str) -> Checked<String> {
-    let names = |indices: &[usize]| -> Vec<&str> {
-        indices.iter().map(|it| model.services[*it].name.as_str()).collect()
-    };
-    let running: Vec<usize> = {
-        let running: BTreeSet<usize> = model.workloads.iter().map(|it| it.service).collect();
-        running.into_iter().collect()
-    };
-    let candidates = if model.ingress.is_empty() { running } else { model.ingress.clone() };
-    match names(&candidates).as_slice() {
-        [one] => Ok((*one).to_owned()),
-        several => {
-            let why = if model.ingress.is_empty() {
-                "no gateway says"
-            } else {
-                "gateways lead to several services"
-            };
-            let problem = Problem::new(format!("{why} which service the users of `{cluster}` request"));
-            let example = several.first().copied().unwrap_or("SERVICE");
-            let known = several.join(", ");
-            Err(problem.help(format!("write --users {cluster}:{example}={rate}; there are {known}")).into())
-        }
     }
 }

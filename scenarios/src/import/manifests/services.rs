@@ -11,10 +11,11 @@ use super::model::Service;
 use super::node::{Fate, Node};
 use super::object::Object;
 use super::translate::{Kind, value};
+use std::collections::BTreeSet;
 use toml::{Table, Value};
 
-/// The Services of all objects.
-pub(super) fn collect(objects: &[Object]) -> Vec<Service<'_>> {
+/// The Services of all objects; `names` are those that they take.
+pub(super) fn collect<'a>(objects: &'a [Object], names: &mut BTreeSet<String>) -> Vec<Service<'a>> {
     let mut all: Vec<Service<'_>> = Vec::new();
     for object in objects.iter().filter(|it| it.is("", "Service") && it.root.fate().is_none()) {
         let Some(spec) = object.root.child("spec") else {
@@ -34,9 +35,12 @@ pub(super) fn collect(objects: &[Object]) -> Vec<Service<'_>> {
         if let Some(it) = spec.child("trafficDistribution").and_then(|it| value(it, Kind::Text)) {
             table.insert("traffic_distribution".to_owned(), it);
         }
+        if object.root.get("metadata.labels").and_then(|it| it.child(WAYPOINT)).is_some_and(is_waypoint) {
+            table.insert("waypoint".to_owned(), Value::Boolean(true));
+        }
         judge(spec);
         all.push(Service {
-            name: name_in(&all, object),
+            name: name_in(names, object),
             hosts: vec![(object.name.clone(), object.namespace().to_owned())],
             selector,
             object: Some(object),
@@ -47,24 +51,36 @@ pub(super) fn collect(objects: &[Object]) -> Vec<Service<'_>> {
     all
 }
 
-/// A name that no other service has.
-pub(super) fn name_in(all: &[Service<'_>], object: &Object) -> String {
-    // Paths of settings go by dots.
-    let name = object.name.replace('.', "-");
-    match all.iter().any(|it| it.name == name) {
-        true => format!("{name}-{}", object.namespace()),
-        false => name,
-    }
+/// The label that gives a Service a waypoint.
+pub(crate) const WAYPOINT: &str = "istio.io/use-waypoint";
+
+fn is_waypoint(node: &Node) -> bool {
+    node.text().is_some_and(|it| it != "none")
 }
 
-fn ports(spec: &Node, table: &mut Table) {
+/// A name that no other service has.
+pub(super) fn name_in(names: &mut BTreeSet<String>, object: &Object) -> String {
+    // Paths of settings go by dots.
+    let name = object.name.replace('.', "-");
+    let name = match names.contains(&name) {
+        true => format!("{name}-{}", object.namespace()),
+        false => name,
+    };
+    names.insert(name.clone());
+    name
+}
+
+pub(super) fn ports(spec: &Node, table: &mut Table) {
     let Some(ports) = spec.child("ports") else { return };
     let mut listed = ports.items().iter();
     let Some(first) = listed.next() else { return };
     first.used();
     let word = |key: &str| first.child(key).and_then(Node::text);
     let name = word("name").map(|name| name.split_once('-').map_or(name, |(word, _)| word));
-    let protocol = match (word("protocol"), word("appProtocol").or(name)) {
+    // A ServiceEntry says what is spoken, a Service what carries it.
+    let spoken = word("protocol").filter(|it| !matches!(*it, "TCP" | "UDP" | "SCTP")).map(str::to_lowercase);
+    let spoken = spoken.as_deref().or(word("appProtocol")).or(name);
+    let protocol = match (word("protocol"), spoken) {
         (Some("UDP"), _) => Some("udp"),
         (Some("SCTP"), _) => {
             first.matters("SCTP is not simulated");

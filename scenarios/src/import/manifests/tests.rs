@@ -1,11 +1,13 @@
 //! A test per kind and field: what the scenario has of it, and what the report says.
 
+mod further;
 mod hostile;
 mod istio;
 mod kubernetes;
+mod load;
 mod reported;
 
-use super::{Imported, Input, Link, Nodes, Options, Users, import};
+use super::{Imported, Input, Link, Nodes, Options, Overlay, Users, import};
 use crate::experiment::compare::{Choice, ComparisonPlan};
 use crate::problem::Checked;
 use crate::scenario::Scenario;
@@ -43,7 +45,7 @@ fn options(texts: &[&str]) -> (tempfile::TempDir, Options) {
         nodes: vec![Nodes::parse("cloud=2x16").unwrap()],
         links: Vec::new(),
         users: vec![Users::parse("cloud:a=5/s").unwrap()],
-        allow: Vec::new(),
+        ..Options::default()
     };
     (directory, options)
 }
@@ -60,7 +62,8 @@ fn imported(texts: &[&str], allow: &[&str]) -> Checked<Imported> {
 /// The scenario passes all checks.
 fn runs(imported: &Imported) {
     let workmodel = imported.workmodel.as_deref().map(|text| ("workmodel.json", text));
-    let files: Vec<(&str, &str)> = workmodel.into_iter().collect();
+    let beside = imported.files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let files: Vec<(&str, &str)> = workmodel.into_iter().chain(beside).collect();
     let scenario = Scenario::from_text("scenario.toml", &imported.scenario, &files, &[]).unwrap();
     if let Err(problems) = ComparisonPlan::new(&scenario, &Choice::default()) {
         panic!("{problems}\n{}", imported.scenario);
@@ -167,7 +170,7 @@ fn what_no_manifest_holds_is_asked_for_by_its_option() {
         joined(it);
         it.users = vec![Users::parse("edge1=5/s").unwrap()];
     });
-    assert!(unnamed.as_ref().unwrap_err().contains("--users edge1:a=5/s; there are a, b"), "{unnamed:?}");
+    assert!(unnamed.as_ref().unwrap_err().contains("--users edge1:a=50/s; there are a, b"), "{unnamed:?}");
     let unknown = without(&|it| {
         joined(it);
         it.users = vec![Users::parse("edge1:c=5/s").unwrap()];

@@ -13,7 +13,7 @@ use super::model::Model;
 use super::node::Node;
 use super::object::Object;
 use super::translate::Kind::{Flag, Number, Tables, TablesByKey, Text, Time, Whole};
-use super::translate::{Field, Kind, field, table};
+use super::translate::{Field, Kind, field, older, table};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
@@ -21,7 +21,7 @@ const STRING_MATCH: &[Field] =
     &[field("exact", "exact", Text), field("prefix", "prefix", Text), field("regex", "regex", Text)];
 
 /// One of a route's matches.
-const MATCH: &[Field] = &[
+pub(crate) const MATCH: &[Field] = &[
     field("uri", "uri", Kind::Table(STRING_MATCH)),
     field("method", "method", Kind::Table(STRING_MATCH)),
     field("headers", "headers", TablesByKey(STRING_MATCH)),
@@ -30,7 +30,7 @@ const MATCH: &[Field] = &[
 ];
 
 /// What a route does, but for where it goes.
-pub(super) const ROUTE: &[Field] = &[
+pub(crate) const ROUTE: &[Field] = &[
     field("timeout", "timeout", Time),
     field("retries.attempts", "retries.attempts", Whole),
     field("retries.perTryTimeout", "retries.per_try_timeout", Time),
@@ -43,24 +43,24 @@ pub(super) const ROUTE: &[Field] = &[
     field("fault.abort.percentage.value", "fault.abort.percentage", Number),
 ];
 
-const REWRITE: &[Field] = &[
+pub(crate) const REWRITE: &[Field] = &[
     field("rewrite.uri", "rewrite.uri", Text),
     field("redirect.redirectCode", "redirect.redirect_code", Whole),
 ];
 
 const DESTINATIONS: &[Field] = &[field("route", "destinations", Tables(DESTINATION))];
 
-const DESTINATION: &[Field] = &[
+pub(crate) const DESTINATION: &[Field] = &[
     field("destination.host", "service", Text),
     field("destination.subset", "subset", Text),
     field("weight", "weight", Whole),
 ];
 
-const MIRROR: &[Field] = &[
+pub(crate) const MIRROR: &[Field] = &[
     field("mirror.host", "mirror.service", Text),
     field("mirror.subset", "mirror.subset", Text),
     field("mirrorPercentage.value", "mirror.percentage", Number),
-    field("mirrorPercent", "mirror.percentage", Number),
+    older("mirrorPercent", "mirror.percentage", Number),
 ];
 
 /// Gives services their routes, and the model the services that users are led to. `called` are those that others call.
@@ -97,7 +97,7 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>, called: &BTreeSet
             listed.iter().for_each(|it| ingress(object, it, model, called, of_mesh));
         }
         if of_mesh {
-            mesh_routes(object, &hosts, listed, model);
+            mesh_routes(object, &hosts, listed, of_gateway, model);
         }
     }
     model.ingress.sort_unstable();
@@ -105,9 +105,19 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>, called: &BTreeSet
 }
 
 /// The routes of a host for whoever calls it in the mesh.
-fn mesh_routes(object: &Object, hosts: &[(&str, &Node)], listed: &[Node], model: &mut Model<'_>) {
+fn mesh_routes(
+    object: &Object,
+    hosts: &[(&str, &Node)],
+    listed: &[Node],
+    of_gateway: bool,
+    model: &mut Model<'_>,
+) {
     for (host, node) in hosts {
         let Some(service) = model.of_host(host, object.namespace()) else {
+            if of_gateway && hosts.iter().any(|(it, _)| model.of_host(it, object.namespace()).is_some()) {
+                node.harmless("users ask for hosts that their gateway has");
+                continue;
+            }
             node.matters("no Service of these manifests has this host: nobody calls it by that");
             continue;
         };

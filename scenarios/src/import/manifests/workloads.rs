@@ -12,14 +12,16 @@
 use super::model::{Model, Says, Service, Workload};
 use super::node::Node;
 use super::object::Object;
+use super::overlay::Overlay;
+use super::pod_life::pods;
 use super::services::name_in;
-use super::translate::{Kind, value};
+use super::translate::{Kind, bytes, value};
 use crate::problem::clip;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// The label by which a cluster is told from others where one API server has the pods of several.
-pub(super) const CLUSTER_LABEL: &str = "topology.kubernetes.io/zone";
+pub(crate) const CLUSTER_LABEL: &str = "topology.kubernetes.io/zone";
 
 /// The container that Istio adds.
 const SIDECAR: &str = "istio-proxy";
@@ -30,8 +32,16 @@ pub(super) fn is_workload(object: &Object) -> bool {
         && matches!(object.kind.as_str(), "Deployment" | "StatefulSet")
 }
 
-/// Adds the workloads of all objects; `only` is the cluster of which alone something is said.
-pub(super) fn collect<'a>(objects: &'a [Object], only: Option<&str>, model: &mut Model<'a>) {
+/// What is known of clusters.
+pub(super) struct Around<'o> {
+    /// The cluster of which alone something is said.
+    pub(super) only: Option<&'o str>,
+    pub(super) overlay: &'o Overlay,
+}
+
+/// Adds the workloads of all objects.
+pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mut Model<'a>) {
+    let mut fronts = Fronts::of(&model.services);
     for object in objects.iter().filter(|it| is_workload(it) && it.root.fate().is_none()) {
         let Some(pod) = object.root.get("spec.template.spec") else {
             object.root.wrong(format!("a {} without pods", object.kind), "write spec.template.spec");
@@ -39,14 +49,14 @@ pub(super) fn collect<'a>(objects: &'a [Object], only: Option<&str>, model: &mut
         };
         let labels = object.root.get("spec.template.metadata.labels").map(Node::labels).unwrap_or_default();
         let mut says = Vec::new();
-        let Some(cluster) = cluster(object, pod, only, &mut says) else { continue };
+        let Some((cluster, is_offloaded)) = cluster(object, pod, around, &mut says) else { continue };
         let Some(replicas) = object.root.get("spec.replicas").map_or(Some(1), Node::whole) else { continue };
         container(pod, &mut says);
         tolerations(pod, &mut says);
         rolling_update(object, &mut says);
         sidecar(object, &mut says);
-        let pods = pods(pod);
-        let service = service_of(object, &labels, model);
+        let pods = pods(object, pod);
+        let service = fronts.service_of(object, &labels, model);
         let name = String::new();
         model.workloads.push(Workload {
             object,
@@ -58,64 +68,96 @@ pub(super) fn collect<'a>(objects: &'a [Object], only: Option<&str>, model: &mut
             says,
             pods,
             hpa: None,
+            is_offloaded,
         });
     }
     name_versions(model);
-    for (index, it) in model.services.iter().enumerate() {
-        let has_pods = model.workloads.iter().any(|other| other.service == index);
-        if let Some(object) = it.object.filter(|_| !has_pods) {
+    model.index_hosts();
+    let with_pods: BTreeSet<usize> = model.workloads.iter().map(|it| it.service).collect();
+    for (index, it) in model.services.iter().enumerate().filter(|(_, it)| !it.is_external()) {
+        if let Some(object) = it.object.filter(|_| !with_pods.contains(&index)) {
             object.root.matters("no Deployment and no StatefulSet of these manifests stands behind it");
         }
     }
 }
 
-/// The service of a workload, which is made if it has none.
-fn service_of<'a>(object: &'a Object, labels: &[(String, String)], model: &mut Model<'a>) -> usize {
-    let all = model.services.iter().enumerate();
-    let behind = all.filter(|(_, it)| {
-        it.namespace() == object.namespace()
-            && !it.selector.is_empty()
-            && it.selector.iter().all(|label| labels.contains(label))
-    });
-    let mut behind = behind.map(|(index, _)| index);
-    if let Some(first) = behind.next() {
-        let others: Vec<usize> = behind.collect();
-        for other in others {
-            let title = model.services[first].name.clone();
-            let further = &mut model.services[other];
-            if let Some(object) = further.object.take() {
-                object.root.harmless(format!("its pods are those of `{title}`, by which they are called"));
-            }
-            further.selector.clear();
-            // Nobody finds it under a name any more: it is the other one.
-            let hosts = std::mem::replace(&mut further.hosts, vec![(String::new(), String::new())]);
-            let table = std::mem::take(&mut further.table);
-            let service = &mut model.services[first];
-            service.hosts.extend(hosts);
-            for (key, value) in table {
-                service.table.entry(key).or_insert(value);
-            }
-        }
-        return first;
-    }
-    model.services.push(Service {
-        name: name_in(&model.services, object),
-        hosts: vec![(object.name.clone(), object.namespace().to_owned())],
-        selector: Vec::new(),
-        object: None,
-        has_namespace: object.namespace.is_some(),
-        table: Table::new(),
-    });
-    model.services.len() - 1
+/// Services by what they select, for a directory may have 50,000 objects.
+struct Fronts {
+    /// By their namespace and the first label of their selector.
+    by_label: BTreeMap<(String, String, String), Vec<usize>>,
+    names: BTreeSet<String>,
 }
 
-/// Where it runs; labels of nodes that are no cluster's become its service's.
+impl Fronts {
+    fn of(services: &[Service<'_>]) -> Self {
+        let mut by_label: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, it) in services.iter().enumerate() {
+            if let Some((key, value)) = it.selector.first() {
+                let label = (it.namespace().to_owned(), key.clone(), value.clone());
+                by_label.entry(label).or_default().push(index);
+            }
+        }
+        Self { by_label, names: services.iter().map(|it| it.name.clone()).collect() }
+    }
+
+    /// The service of a workload, which is made if it has none.
+    fn service_of<'a>(
+        &mut self,
+        object: &'a Object,
+        labels: &[(String, String)],
+        model: &mut Model<'a>,
+    ) -> usize {
+        let mut behind = BTreeSet::new();
+        for (key, value) in labels {
+            let label = (object.namespace().to_owned(), key.clone(), value.clone());
+            behind.extend(self.by_label.get(&label).into_iter().flatten().copied());
+        }
+        behind.retain(|it| {
+            let selector = &model.services[*it].selector;
+            !selector.is_empty() && selector.iter().all(|label| labels.contains(label))
+        });
+        let mut behind = behind.into_iter();
+        if let Some(first) = behind.next() {
+            behind.for_each(|other| join(first, other, model));
+            return first;
+        }
+        model.services.push(Service {
+            name: name_in(&mut self.names, object),
+            hosts: vec![(object.name.clone(), object.namespace().to_owned())],
+            selector: Vec::new(),
+            object: None,
+            has_namespace: object.namespace.is_some(),
+            table: Table::new(),
+        });
+        model.services.len() - 1
+    }
+}
+
+/// Two Services in front of the same pods are one, by the name of the first.
+fn join(first: usize, other: usize, model: &mut Model<'_>) {
+    let title = model.services[first].name.clone();
+    let further = &mut model.services[other];
+    if let Some(object) = further.object.take() {
+        object.root.harmless(format!("its pods are those of `{title}`, by which they are called"));
+    }
+    further.selector.clear();
+    // Nobody finds it under a name any more: it is the other one.
+    let hosts = std::mem::replace(&mut further.hosts, vec![(String::new(), String::new())]);
+    let table = std::mem::take(&mut further.table);
+    let service = &mut model.services[first];
+    service.hosts.extend(hosts);
+    for (key, value) in table {
+        service.table.entry(key).or_insert(value);
+    }
+}
+
+/// Where it runs, and whether its pods may run elsewhere, too; labels of nodes that are no cluster's become its service's.
 fn cluster<'a>(
     object: &Object,
     pod: &'a Node,
-    only: Option<&str>,
+    around: &Around<'_>,
     says: &mut Vec<Says<'a>>,
-) -> Option<String> {
+) -> Option<(String, bool)> {
     let mut asked: Vec<(String, Vec<String>, &'a Node)> = Vec::new();
     let selector = pod.child("nodeSelector").map(Node::entries).unwrap_or_default();
     for (key, node) in selector {
@@ -129,20 +171,30 @@ fn cluster<'a>(
         Some([]) | None => {}
     }
     let mut named = object.cluster.clone();
-    let (mut labels, mut first) = (Table::new(), None);
+    let (mut labels, mut first, mut is_offloaded) = (Table::new(), None, false);
     for (key, values, node) in asked {
-        let is_cluster = key == CLUSTER_LABEL && values.len() == 1;
-        if is_cluster && named.as_ref().is_none_or(|it| *it == values[0]) {
-            named = values.into_iter().next();
-        } else {
-            labels.insert(key, Value::Array(values.into_iter().map(Value::String).collect()));
-            first = first.or(Some(node));
+        let clusters = (key == CLUSTER_LABEL).then(|| around.overlay.clusters_of(&values)).flatten();
+        let consumer = around.overlay.consumer().or(named.as_deref());
+        let found = match clusters.as_ref().and_then(BTreeSet::first) {
+            Some(one) if clusters.as_ref().is_some_and(|it| it.len() == 1) => Some(one.clone()),
+            // Zones of a consumer and of its providers: its scheduler may choose.
+            _ => consumer
+                .filter(|it| clusters.as_ref().is_some_and(|all| all.contains(*it)))
+                .map(str::to_owned)
+                .inspect(|_| is_offloaded = true),
+        };
+        match found {
+            Some(found) if named.as_ref().is_none_or(|it| *it == found) => named = Some(found),
+            _ => {
+                labels.insert(key, Value::Array(values.into_iter().map(Value::String).collect()));
+                first = first.or(Some(node));
+            }
         }
     }
     if first.is_some() {
         says.push(Says { key: "node_selector".to_owned(), value: Value::Table(labels), node: first });
     }
-    let named = named.or_else(|| only.map(str::to_owned));
+    let named = named.or_else(|| around.only.map(str::to_owned));
     if named.is_none() {
         object.root.wrong(
             format!("{} does not say in which cluster it runs", object.title()),
@@ -151,7 +203,7 @@ fn cluster<'a>(
             ),
         );
     }
-    named
+    named.map(|it| (it, is_offloaded))
 }
 
 /// Labels that a term asks for, each with its values.
@@ -195,31 +247,6 @@ fn container<'a>(pod: &'a Node, says: &mut Vec<Says<'a>>) {
             says.extend(value.map(|value| Says { key: format!("resources.{key}"), value, node: Some(node) }));
         }
     }
-}
-
-/// A quantity of Kubernetes in bytes, as the scenario writes it.
-pub(super) fn bytes(text: &str) -> Option<String> {
-    const SUFFIXES: [(&str, f64); 12] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("", 1.0),
-    ];
-    let (suffix, factor) = SUFFIXES.iter().find(|(suffix, _)| text.ends_with(suffix))?;
-    let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
-    let amount = number * factor;
-    (amount.is_finite() && amount >= 0.0).then(|| match *suffix {
-        "Ki" | "Mi" | "Gi" | "k" | "M" | "G" => text.to_owned(),
-        _ => format!("{amount}B"),
-    })
 }
 
 /// Taints that its pods do not mind, as the scenario writes them.
@@ -272,99 +299,52 @@ fn sidecar<'a>(object: &'a Object, says: &mut Vec<Says<'a>>) {
     }
 }
 
-/// How its pods come and go, with Kubernetes' defaults.
-fn pods(pod: &Node) -> Vec<Says<'_>> {
-    let mut all = Vec::new();
-    let mut say = |key: &str, value: Value, node| all.push(Says { key: key.to_owned(), value, node });
-    let time = |node: &Node| node.seconds().map(|it| Value::String(it.to_string()));
-    let grace = pod.child("terminationGracePeriodSeconds");
-    let value = grace.map_or(Some(Value::String("30s".to_owned())), time);
-    value.into_iter().for_each(|value| say("termination_grace_period", value, grace));
-    let application = pod.child("containers").and_then(|it| it.items().first());
-    let hook = application.and_then(|it| it.get("lifecycle.preStop"));
-    match hook.map(pre_stop) {
-        None => say("pre_stop", Value::String("0s".to_owned()), None),
-        Some(Some(value)) => say("pre_stop", value, hook),
-        Some(None) => {
-            if let Some(hook) = hook {
-                hook.matters("how long this hook takes is not known: `sleep` is");
-            }
-        }
-    }
-    let probe = application.and_then(|it| it.child("readinessProbe"));
-    let Some(probe) = probe else {
-        say("readiness_probe.enabled", Value::Boolean(false), None);
-        return all;
-    };
-    say("readiness_probe.enabled", Value::Boolean(true), Some(probe));
-    for (yaml, key, default) in
-        [("initialDelaySeconds", "initial_delay", "0s"), ("periodSeconds", "period", "10s")]
-    {
-        let node = probe.child(yaml);
-        let value = node.map_or(Some(Value::String(default.to_owned())), time);
-        value.into_iter().for_each(|value| say(&format!("readiness_probe.{key}"), value, node));
-    }
-    all
-}
-
-/// How long a hook sleeps: `sleep: {seconds: 5}`, or `exec` of `sleep 5`, in a shell or not.
-fn pre_stop(hook: &Node) -> Option<Value> {
-    if let Some(seconds) = hook.get("sleep.seconds") {
-        return seconds.seconds().map(|it| Value::String(it.to_string()));
-    }
-    let words: Vec<&str> = hook
-        .get("exec.command")?
-        .items()
-        .iter()
-        .filter_map(Node::text)
-        .flat_map(str::split_whitespace)
-        .collect();
-    let rest = match words.as_slice() {
-        ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", rest @ ..] => rest,
-        all => all,
-    };
-    match rest {
-        ["sleep" | "/bin/sleep", seconds] => {
-            let seconds = seconds.strip_suffix('s').unwrap_or(seconds);
-            seconds.parse::<u32>().ok().map(|it| Value::String(format!("{it}s")))
-        }
-        _ => None,
-    }
-}
-
 /// A version of a service: the labels that tell it, its name, and the clusters that it is in.
 type Version = (Vec<(String, String)>, String, BTreeSet<String>);
 
 /// Names workloads: those of a service with the labels of the first are it, others are versions.
 fn name_versions(model: &mut Model<'_>) {
     let mut taken: BTreeSet<String> = model.services.iter().map(|it| it.name.clone()).collect();
-    for service in 0..model.services.len() {
-        let own = model.services[service].name.clone();
-        let keys: BTreeSet<String> = subset_labels(&model.services[service].table);
-        let mut versions: Vec<Version> = Vec::new();
-        for it in model.workloads.iter_mut().filter(|it| it.service == service) {
-            let labels: Vec<(String, String)> =
-                it.labels.iter().filter(|(key, _)| keys.contains(key)).cloned().collect();
-            let same = versions
-                .iter_mut()
-                .find(|(known, _, clusters)| *known == labels && !clusters.contains(&it.cluster));
-            if let Some((_, name, clusters)) = same {
-                it.name.clone_from(name);
-                clusters.insert(it.cluster.clone());
-                continue;
-            }
-            let name = match versions.is_empty() {
-                true => own.clone(),
-                false => match taken.contains(&it.object.name) {
-                    true => format!("{}-{}", it.object.name, versions.len() + 1),
-                    false => it.object.name.clone(),
-                },
-            };
-            taken.insert(name.clone());
-            it.name.clone_from(&name);
-            versions.push((labels, name, BTreeSet::from([it.cluster.clone()])));
+    let mut versions: Vec<Vec<Version>> = vec![Vec::new(); model.services.len()];
+    let keys: Vec<BTreeSet<String>> = model.services.iter().map(|it| subset_labels(&it.table)).collect();
+    // By service, so that numbers in names do not depend on the order of others' files; first who is called as it is.
+    let mut order: Vec<usize> = (0..model.workloads.len()).collect();
+    order.sort_by_key(|it| {
+        let workload = &model.workloads[*it];
+        (workload.service, own_name(workload) != model.services[workload.service].name)
+    });
+    for index in order {
+        let it = &mut model.workloads[index];
+        let keys = &keys[it.service];
+        let labels: Vec<(String, String)> =
+            it.labels.iter().filter(|(key, _)| keys.contains(key)).cloned().collect();
+        let versions = &mut versions[it.service];
+        let same = versions
+            .iter_mut()
+            .find(|(known, _, clusters)| *known == labels && !clusters.contains(&it.cluster));
+        if let Some((_, name, clusters)) = same {
+            it.name.clone_from(name);
+            clusters.insert(it.cluster.clone());
+            continue;
         }
+        let own = own_name(it);
+        let name = match versions.is_empty() {
+            true => model.services[it.service].name.clone(),
+            false => match taken.contains(own) {
+                true => format!("{}-{}", it.object.name, versions.len() + 1),
+                false => own.replace('.', "-"),
+            },
+        };
+        taken.insert(name.clone());
+        it.name.clone_from(&name);
+        versions.push((labels, name, BTreeSet::from([it.cluster.clone()])));
     }
+}
+
+/// What a workload is called but for its cluster, after which a Deployment per cluster is often called, too.
+fn own_name<'a>(workload: &Workload<'a>) -> &'a str {
+    let name = workload.object.name.as_str();
+    name.strip_suffix(workload.cluster.as_str()).and_then(|it| it.strip_suffix('-')).unwrap_or(name)
 }
 
 /// The labels by which the subsets of a service tell pods apart.

@@ -8,7 +8,9 @@ use toml::{Table, Value};
 pub const BEGIN: &str = "# Imported by meshsim";
 
 /// Tables of tables, each of which is written with a header of its own.
-const BY_NAME: [&str; 8] = [
+const BY_NAME: [&str; 10] = [
+    "applications",
+    "hosts",
     "clusters",
     "links",
     "peerings",
@@ -38,14 +40,17 @@ const ORDER: [&str; 14] = [
 ];
 
 /// A whole scenario; comments stand before a table or a key of that path.
-pub(super) fn scenario(head: &str, scenario: &Table, comments: &BTreeMap<String, String>) -> String {
+pub(crate) fn scenario(head: &str, scenario: &Table, comments: &BTreeMap<String, String>) -> String {
     let mut text = head.to_owned();
     for (key, value) in scenario.iter().filter(|(_, value)| !value.is_table()) {
+        comment(&mut text, comments.get(key));
         let _ = writeln!(text, "{} = {value}", self::key(key));
     }
-    let ordered = ORDER.iter().filter_map(|name| Some((*name, scenario.get(*name)?.as_table()?)));
-    for (name, table) in ordered {
-        if BY_NAME.contains(&name) {
+    let others = scenario.keys().map(String::as_str).filter(|name| !ORDER.contains(name));
+    let names = ORDER.into_iter().chain(others);
+    for (name, table) in names.filter_map(|name| Some((name, scenario.get(name)?.as_table()?))) {
+        let inner = table.values().all(Value::is_table);
+        if inner && BY_NAME.contains(&name) {
             for (inner, value) in table {
                 let Some(table) = value.as_table() else { continue };
                 section(

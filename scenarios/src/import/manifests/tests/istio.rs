@@ -72,8 +72,7 @@ fn every_field_of_a_policy_has_its_key() {
         has(&table, &[(&["services", "a", "traffic_policy", "load_balancer", "consistent_hash"], toml)]);
     }
     for (field, why) in [
-        ("tls: {mode: DISABLE}", "mesh.mtls"),
-        ("portLevelSettings: [{port: {number: 80}}]", "one policy for all ports"),
+        ("tls: {mode: SIMPLE}", "certificates that are none of the mesh"),
         ("proxyProtocol: {version: V2}", "no such thing"),
     ] {
         assert!(
@@ -282,7 +281,9 @@ fn policies_say_who_may_call_whom() {
     let said = refused(&[&namespaced(&plain()), &when], &[]);
     assert!(said.contains("AuthorizationPolicy.spec.rules.when"), "{said}");
     let ambient = space.replace("istio-injection: enabled", "istio.io/dataplane-mode: ambient");
-    assert!(refused(&[&namespaced(&plain()), &ambient], &[]).contains("dataplane-mode"));
+    has(&tables(&[&namespaced(&plain()), &ambient]), &[(&["mesh", "data_plane"], "\"ambient\"")]);
+    let mixed = refused(&[&namespaced(&plain()), &ambient, &app("b", &container(""))], &[]);
+    assert!(mixed.contains("some namespaces are ambient and others are not"), "{mixed}");
 }
 
 #[test]

@@ -91,9 +91,9 @@ fn a_deployment_says_how_pods_are_replaced_and_whether_they_have_a_sidecar() {
         "labels: {app: a}\n      annotations: {sidecar.istio.io/inject: 'false'}",
     );
     has(&tables(&[&without, &rule("host: a")]), &[(&["services", "a", "sidecar"], "false")]);
-    let other = plain().replace("labels: {app: a, version: v1}", "labels: {app: a}\n      annotations: {sidecar.istio.io/proxyCPU: 200m, prometheus.io/scrape: 'true'}");
+    let other = plain().replace("labels: {app: a, version: v1}", "labels: {app: a}\n      annotations: {sidecar.istio.io/proxyCPULimit: 200m, prometheus.io/scrape: 'true'}");
     let error = refused(&[&other], &[]);
-    assert!(error.contains("proxyCPU is ignored although") && !error.contains("prometheus"), "{error}");
+    assert!(error.contains("proxyCPULimit is ignored although") && !error.contains("prometheus"), "{error}");
 }
 
 #[test]
