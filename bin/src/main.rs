@@ -60,6 +60,8 @@ enum Command {
     Calibrate(commands::calibrate::Args),
     /// Turn manifests of Kubernetes, Istio and Liqo into a scenario
     Import(commands::import::Args),
+    /// Turn a scenario into manifests, or into a work model, or say what a change of strategy changes in them
+    Export(commands::export::Args),
     /// Check a scenario without running it
     Check(commands::check::Args),
     /// Say what a report owes its readers, from a scenario or from results
@@ -105,6 +107,7 @@ fn exec(command: &Command) -> Outcome<Code> {
         Command::Validate(args) => commands::validate::exec(args),
         Command::Calibrate(args) => commands::calibrate::exec(args),
         Command::Import(args) => commands::import::exec(args),
+        Command::Export(args) => commands::export::exec(args),
         Command::Check(args) => commands::check::exec(args),
         Command::Describe(args) => commands::describe::exec(args),
         Command::Explain(args) => commands::explain::exec(args),

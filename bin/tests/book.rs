@@ -204,7 +204,8 @@ fn the_tutorial_is_true() {
 }
 
 /// Pages whose blocks are held; the others show measurements, which other tests hold.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
+    "cluster.md",
     "start.md",
     "scenario.md",
     "experiment.md",

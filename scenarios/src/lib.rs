@@ -55,6 +55,7 @@ pub mod document;
 pub mod drill;
 pub mod expanded;
 pub mod experiment;
+pub mod export;
 pub mod import;
 pub mod keys;
 pub mod library;

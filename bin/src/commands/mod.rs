@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod describe;
 pub(crate) mod drill;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod library;

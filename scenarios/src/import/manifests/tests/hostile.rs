@@ -1,7 +1,15 @@
 //! Input that is no manifest, too large or made to do harm.
 
-use super::{imported, options, plain, refused};
-use crate::import::manifests::{Input, import};
+use super::{
+    Options, Overlay, Users, app, container, imported, options, plain, refused, routes, rule, work_model,
+};
+use crate::export::export;
+use crate::import::manifests::{Input, Text, import};
+use crate::scenario::Scenario;
+use proptest::prelude::*;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 #[test]
 fn bad_files_are_refused_with_their_lines() {
@@ -57,4 +65,161 @@ fn a_list_and_a_byte_order_mark_are_what_kubectl_and_editors_write() {
     assert_eq!(imported(&[&list], &[]).unwrap().scenario, imported(&[&plain()], &[]).unwrap().scenario);
     let error = refused(&["apiVersion: v1\nkind: List\nitems: 3\n"], &[]);
     assert!(error.contains("a List without objects"), "{error}");
+}
+
+/// As large as clusters are: nothing is compared with everything.
+#[test]
+fn fifty_thousand_objects_take_seconds() {
+    let mut text = String::new();
+    for it in 0..25_000 {
+        let _ = write!(
+            text,
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s{it}, namespace: n{0}}}\nspec: {{selector: {{app: s{it}}}, ports: [{{port: 80}}]}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: s{it}, namespace: n{0}}}\nspec: {{template: {{metadata: {{labels: {{app: s{it}, tier: all}}}}, spec: {{containers: [{{name: a}}]}}}}}}\n---\n",
+            it % 50
+        );
+    }
+    let (_directory, own) = options(&[&text]);
+    let users = vec![Users::parse("cloud:s7=5/s").unwrap()];
+    let begin = Instant::now();
+    let imported = import(&Options { users, ..own }).unwrap();
+    let took = begin.elapsed();
+    assert!(imported.scenario.contains("s24999"));
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+/// What mutations start from: manifests of all kinds, as they are exported and as they are written, and load.
+fn corpus() -> &'static [String] {
+    static CORPUS: OnceLock<Vec<String>> = OnceLock::new();
+    CORPUS.get_or_init(|| {
+        let mut all = vec![
+            app("a", &container("resources: {requests: {cpu: 500m, memory: 1Gi}}\nlifecycle: {preStop: {exec: {command: [sleep, '5']}}}")),
+            rule("host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 80}, outlierDetection: {}}], tls: {mode: DISABLE}}"),
+            routes("hosts: [a]\ngateways: [g, mesh]\nhttp: [{match: [{uri: {prefix: /}}], mirror: {host: a}, route: [{destination: {host: a}, weight: 0644}]}]"),
+            work_model("a", "b"),
+            "a: &a [1, *a]\nb: {<<: *a}\n".to_owned(),
+        ];
+        for (name, strategy) in [("fluidos-mesh-hpa", 1), ("canary-shift", 0), ("access-control", 3), ("federation-compare", 3), ("shop", 1)] {
+            let exported = export(&Scenario::open(name, &[]).unwrap(), Some(strategy)).unwrap();
+            all.extend(exported.files().into_iter().map(|(_, text)| text));
+        }
+        all
+    })
+}
+
+/// Files of load generators.
+const LOADS: [(&str, &str); 4] = [
+    (
+        "k6.json",
+        "{\"scenarios\": {\"a\": {\"executor\": \"ramping-arrival-rate\", \"startTime\": \"3s\", \"stages\": [{\"duration\": \"30s\", \"target\": 20}], \"timeUnit\": \"1m\"}}}",
+    ),
+    ("k6.json", "{\"vus\": 10, \"iterations\": 100, \"duration\": \"1m\"}"),
+    (
+        "r.json",
+        "{\"RunnerParameters\": {\"workload_type\": \"greedy\", \"workload_events\": 100, \"thread_pool_size\": 4}}",
+    ),
+    (
+        "p.jmx",
+        "<jmeterTestPlan><hashTree><TestPlan/><hashTree><ThreadGroup><stringProp name=\"ThreadGroup.num_threads\">7</stringProp></ThreadGroup><hashTree><HTTPSamplerProxy><stringProp name=\"HTTPSampler.path\">a</stringProp></HTTPSamplerProxy><hashTree><PreciseThroughputTimer><stringProp name=\"throughput\">${__P(x,5)}</stringProp><intProp name=\"throughputPeriod\">1</intProp></PreciseThroughputTimer><hashTree/></hashTree></hashTree></hashTree></hashTree></jmeterTestPlan>",
+    ),
+];
+
+/// What is put into texts: what YAML, XML, Kubernetes and numbers make much of.
+const TOKENS: [&str; 40] = [
+    "0644",
+    "1e999",
+    "-1",
+    "99999999999999999999",
+    "NaN",
+    "~",
+    "null",
+    "yes",
+    "\u{0}",
+    "\u{feff}",
+    "\n",
+    "\n  ",
+    "- ",
+    ": ",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "? ",
+    "|",
+    ">",
+    "'",
+    "\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    "---\n",
+    "...",
+    "!!binary ",
+    "%",
+    "*",
+    ".",
+    "é",
+    "${",
+    "}",
+    "<",
+    "</a>",
+    "&amp;",
+    "\t",
+    "#",
+];
+
+/// A change of a text: where (a share of its length), how many bytes go, and what comes.
+fn changed(text: &str, changes: &[(f64, usize, usize)]) -> String {
+    let mut text = text.to_owned();
+    for (at, gone, token) in changes {
+        let boundary = |at: usize, text: &str| {
+            (0..=at.min(text.len())).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0)
+        };
+        let begin = boundary((text.len() as f64 * at) as usize, &text);
+        let end = boundary(begin + gone, &text).max(begin);
+        let come = match token {
+            token if *token < TOKENS.len() => TOKENS[*token].to_owned(),
+            // A piece of itself once more.
+            _ => text[begin..boundary(begin + 40, &text).max(begin)].to_owned(),
+        };
+        text.replace_range(begin..end, &come);
+    }
+    text
+}
+
+fn changes() -> impl Strategy<Value = Vec<(f64, usize, usize)>> {
+    proptest::collection::vec((0.0..1.0, 0..12usize, 0..TOKENS.len() + 8), 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    /// Whatever manifests are, they are imported or refused. `PROPTEST_CASES` makes it longer.
+    #[test]
+    fn mutated_manifests_are_imported_or_refused(which in 0..10_000usize, overlay in changes(), changes in changes()) {
+        let text = changed(&corpus()[which % corpus().len()], &changes);
+        let beside = "[clusters.cloud]\nzone = \"z\"\nnodes = [{ cores = \"4\" }]\n[users.u]\ncluster = \"cloud\"\nservice = \"a\"\nrate = \"1/s\"\n";
+        let overlay = Overlay::from_text("o.toml", &if which % 7 == 0 { changed(beside, &overlay) } else { beside.to_owned() });
+        let manifest = Text { name: "m.yaml".to_owned(), cluster: (which % 3 > 0).then(|| "cloud".to_owned()), text };
+        let own = Text { name: "a.yaml".to_owned(), cluster: Some("cloud".to_owned()), text: plain() };
+        let texts = if which % 2 == 0 { vec![manifest, own] } else { vec![manifest] };
+        let options = Options { name: "m".to_owned(), texts, overlay: overlay.ok(), ..Options::default() };
+        if let Ok(imported) = import(&options) {
+            prop_assert!(imported.scenario.parse::<toml::Table>().is_ok(), "{}", imported.scenario);
+        }
+    }
+
+    /// The same of load.
+    #[test]
+    fn mutated_load_is_imported_or_refused(which in 0..LOADS.len(), changes in changes()) {
+        let (name, text) = LOADS[which];
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, changed(text, &changes)).unwrap();
+        let (_manifests, own) = options(&[&plain()]);
+        let users = vec![Users::parse(&format!("cloud={}", path.display())).unwrap()];
+        if let Ok(imported) = import(&Options { users, ..own }) {
+            prop_assert!(imported.scenario.parse::<toml::Table>().is_ok(), "{}", imported.scenario);
+        }
+    }
 }
