@@ -17,6 +17,7 @@ pub(super) fn written_out(mut all: Table, description: &Description) -> Table {
         put(&mut all, "mesh.data_plane", text("sidecar"));
     }
     policies(&mut all, description);
+    faults(&mut all);
     resources(&mut all, description);
     clusters(&mut all, description);
     autoscalers(&mut all, description);
@@ -62,7 +63,30 @@ fn policies(all: &mut Table, description: &Description) {
             .any(|it| of_service(all, &service.name, it).is_some());
         let is_seen = description.services[id].protocol.without_requests() != Some("udp");
         if !is_said && is_seen {
-            put_of(all, "services", &service.name, "traffic_policy", of_mesh.clone());
+            let mut policy = of_mesh.clone();
+            if let (Some("tcp"), Value::Table(policy)) =
+                (description.services[id].protocol.without_requests(), &mut policy)
+            {
+                // What a rule for all says of requests is nothing to who speaks TCP, and a rule of its own may not say it.
+                for path in ["connection_pool.http", "retry_budget", "load_balancer.consistent_hash"] {
+                    take(policy, path);
+                }
+            }
+            put_of(all, "services", &service.name, "traffic_policy", policy);
+        }
+    }
+}
+
+/// Of how many requests a fault is: of all, which Istio has said.
+fn faults(all: &mut Table) {
+    for (_, service) in all.get_mut("services").and_then(Value::as_table_mut).into_iter().flatten() {
+        let routes = service.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
+        for fault in routes.filter_map(|it| it.get_mut("fault")?.as_table_mut()) {
+            for (_, kind) in fault.iter_mut() {
+                if let Some(kind) = kind.as_table_mut() {
+                    kind.entry("percentage").or_insert(Value::Float(100.0));
+                }
+            }
         }
     }
 }

@@ -138,7 +138,7 @@ fn routes(object: &Object, http: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
     judge(http);
     let mut common = table(http, ROUTE);
     common.extend(table(http, REWRITE));
-    common.extend(mirror(object, http, model));
+    common.extend(mirror(object, http, own, model));
     common.extend(destinations(object, http, Some(own), model));
     let matches = http.child("match").map(Node::items).unwrap_or_default();
     let each = matches.iter().map(|it| {
@@ -183,11 +183,11 @@ fn destinations(object: &Object, http: &Node, own: Option<usize>, model: &Model<
     found
 }
 
-fn mirror(object: &Object, http: &Node, model: &Model<'_>) -> Table {
+fn mirror(object: &Object, http: &Node, own: usize, model: &Model<'_>) -> Table {
     let mut found = table(http, MIRROR);
     http.get("mirror.port").into_iter().for_each(|it| it.harmless("a service has one port"));
     if let Some(value) = found.get_mut("mirror") {
-        named(object, value, http.get("mirror.host"), None, model);
+        named(object, value, http.get("mirror.host"), Some(own), model);
     }
     found
 }
@@ -228,7 +228,7 @@ fn ingress(object: &Object, http: &Node, model: &mut Model<'_>, called: &BTreeSe
     }
     judge(http);
     let mut route = table(http, ROUTE);
-    route.extend(mirror(object, http, model));
+    route.extend(mirror(object, http, first, model));
     route.extend(destinations(object, http, Some(first), model));
     if route.is_empty() {
         return;
