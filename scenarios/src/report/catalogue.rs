@@ -94,7 +94,7 @@ fn by_labels(metrics: &Metrics<'_>, figures: &[&Listed<'_>]) -> Markup {
         @for figure in figures {
             @let labels: Vec<_> = figure.labels.iter().filter(|it| **it != of_all()).collect();
             @if !labels.is_empty() {
-                details {
+                details open[is_cost(figure.name)] {
                     summary { (figure.name) " (" (labels.len()) ")" }
                     p.soft { (sentence(figure.name)) }
                     div.wide tabindex="0" role="group" aria-label=(figure.name) {
