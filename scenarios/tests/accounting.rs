@@ -285,14 +285,14 @@ fn pods_that_request_nothing_are_said_to_cost_nothing() {
             it.contains("`cloud` is paid for by what pods request, and those of data request no CPU")
         })
     };
-    assert!(!said(&[]) && said(&["services.data.resources={}"]));
-    assert!(!said(&["services.data.resources={}", "clusters.cloud.prices.basis=used"]));
+    assert!(!said(&[]) && said(&["services.data.resources.requests.cpu=0"]));
+    assert!(!said(&["services.data.resources.requests.cpu=0", "clusters.cloud.prices.basis=used"]));
 }
 
 /// Where nothing is said of costs there is no figure of them.
 #[test]
 fn without_prices_nothing_costs() {
-    let (_, _, summary) = outcome(Rows::Dropped, &["run.duration=5s"]);
+    let (_, _, summary) = outcome(Rows::Dropped, &["run.duration=30s"]);
     let names: Vec<&str> = summary.strategies[0].figures.iter().map(|it| it.figure.name).collect();
     assert!(
         names.len() > 10

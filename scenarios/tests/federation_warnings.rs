@@ -96,7 +96,8 @@ fn a_slice_that_is_larger_than_its_provider() {
 #[test]
 fn a_selector_that_chooses_no_provider() {
     let of = |labels: &[&str]| {
-        let offloading = "liqo.offloading={ services = [\"back\"], cluster_selector = { tier = \"near\" } }";
+        let offloading =
+            "liqo.offloading={ services = [\"back\"], cluster_selector = { tier = [\"near\"] } }";
         let settings = [&["liqo.consumer=cloud", offloading], labels].concat();
         is_said("liqo", &settings, "cluster_selector chooses no provider of `cloud`")
     };
