@@ -112,7 +112,7 @@ fn the_story_of_a_request_fits_the_terminal_and_sums_up() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let too_long = told.lines().find(|line| line.chars().count() > 80 && !line.starts_with('['));
     assert_eq!(too_long, None);
-    for part in ["where its time went", "LEAST_REQUEST: the less busy of 2", "calls s0", "[1] "] {
+    for part in ["where its time went", "LEAST_REQUEST: the only host", "calls s0", "[1] "] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let json = meshsim(&[&["why"], &short[..], &["s0-s1", "--slowest", "--json"]].concat());

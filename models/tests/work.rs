@@ -4,7 +4,6 @@ mod support;
 
 use meshsim_core::{RunControl, SimDuration, SimTime};
 use meshsim_models::application::call_graph::Group;
-use meshsim_models::application::internal_service::BodyKind;
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::application::service_time::deterministic::Deterministic;
 use meshsim_models::draws::Draws;
@@ -183,8 +182,7 @@ fn rules(life: &Life) -> Vec<Rule> {
 #[test]
 fn the_life_of_a_call_to_the_cloud_is_its_round_trips() {
     let mut description = free_world(&[50], &[], &[(0, CLOUD, 1)], SLOW, 3);
-    let internal = &mut description.application.endpoints[EndpointId(0)].internal;
-    (internal.mean_body_kb, internal.body) = (100.0, BodyKind::Constant);
+    description.application.endpoints[EndpointId(0)].response_size = Some(always(100_000.0));
     let life = first_life(&description);
     let ways = [(Part::Connecting, 320_000), (Part::Way, 80_000), (Part::Sleep, 50_000)];
     let back = [(Part::Rounds, 480_000), (Part::Way, 80_000)];
@@ -196,17 +194,19 @@ fn the_life_of_a_call_to_the_cloud_is_its_round_trips() {
         [Rule::Round { segments: 10, remaining: 68 }, Rule::Round { segments: 20, remaining: 48 }]
     );
     assert_eq!(rounds.len(), 3);
+    let window = Rule::Window { window: 10, segments: 78, decayed: false };
+    assert!(rules(&life).contains(&window), "{:?}", rules(&life));
 }
 
-/// 10 ms of work on 0.05 cores: 5 ms of each period of 100 ms.
+/// 10 ms of work on 0.01 cores: 1 ms of each period of 100 ms, the first of which has begun before.
 #[test]
 fn what_a_quota_takes_is_throttling() {
     let mut description = ten_ms_of_cpu(free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 3));
-    description.deployments[0].cpu_limit = Some(Cores(0.05));
+    description.deployments[0].cpu_limit = Some(Cores(0.01));
     let life = first_life(&description);
     let of = |part| spent(&life).iter().filter(|(other, _)| *other == part).map(|(_, us)| us).sum::<u64>();
     assert_eq!((of(Part::Cpu), of(Part::RunQueue)), (10_000, 0));
-    assert!((90_000..=95_000).contains(&of(Part::Throttled)), "{:?}", spent(&life));
+    assert!((8 * 99_000..=9 * 99_000).contains(&of(Part::Throttled)), "{:?}", spent(&life));
 }
 
 /// Two calls at once on one core: each is on the CPU for 10 ms and ready for 10, and the user waits for one of them.

@@ -324,6 +324,9 @@ fn spans_of_a_run_lead_back_to_the_laws_that_it_was_made_with() {
         "services.back.service_time={ law = \"log-normal\", mean = \"8ms\", cv = 0.6 }",
         "mesh.sidecar.inbound.request=0ms",
         "mesh.sidecar.inbound.response=0ms",
+        // So seldom that hardly anybody shares a worker process: self times hold what is waited there.
+        "users.edge.rate=1/s",
+        "run.duration=2000s",
     ];
     let trace = spans_of_a_run(directory.path(), &scenario, &settings);
     let found = run(inputs(&scenario, &trace, &[]), 2).unwrap();

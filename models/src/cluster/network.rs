@@ -216,7 +216,14 @@ impl Network {
             Some(rest) => rest,
             None => {
                 let lost = lost_of(at, response, all);
-                response.window.start(at.now, all, lost, &path, tcp)
+                let before = response.window.segments();
+                let transfer = response.window.start(at.now, all, lost, &path, tcp);
+                if at.recorder.traces() {
+                    let window = transfer.round;
+                    let rule = Rule::Window { window, segments: all, decayed: before > window };
+                    trace_round(at, response, (rule, Part::Rounds));
+                }
+                transfer
             }
         };
         let segments = rest.next_round(&response.window, &path);

@@ -200,7 +200,9 @@ impl Making<'_> {
     fn served(&mut self, (call, attempt): (usize, usize), served: &Served, address: Address, parent: u64) {
         let endpoint = self.life.calls[call].head.endpoint;
         let has_sidecar = self.words.topology.is_behind_sidecar(served.pod);
-        let ends = served.left.unwrap_or(served.arrived);
+        // What has never left was lost, or is still there: nobody sees it longer than its client.
+        let over = served.left.or(self.life.calls[call].ends);
+        let ends = over.unwrap_or(served.arrived).max(served.arrived);
         let of_server =
             |it: &Stretch| it.call == Some(call) && it.attempt == attempt && it.side == Side::Server;
         let inside = within(served);
@@ -228,7 +230,7 @@ impl Making<'_> {
             id: number(address, CELL),
             parent: Some(base.id),
             kind: SpanKind::Internal,
-            begins,
+            begins: begins.min(ends),
             ends: until.min(ends),
             own_nanos: own(&self.path, |it| of_server(it) && is_inside(it)),
             ..base.clone()

@@ -2,7 +2,6 @@
 
 use super::choice::Single;
 use super::words::Words;
-use crate::experiment::groups::kind_name;
 use crate::experiment::{Watch, lives};
 use crate::problem::Checked;
 use crate::resolve::Resolved;
@@ -127,7 +126,7 @@ pub fn tell(resolved: &Resolved, replication: u32, life: &Life) -> Story {
         replication,
         users: words.users(life).to_owned(),
         number: life.request.number,
-        request: kind_name(&resolved.description, life.request.endpoint),
+        request: words.called(life.request.endpoint),
         sent_s: life.request.arrival.as_secs_f64(),
         latency_ms: latency.map(SimDuration::as_millis_f64),
         status: life.request.end.map(|end| end.status.to_string()),
@@ -194,7 +193,9 @@ impl Telling<'_> {
 
     fn piece(&mut self, piece: &Piece, depth: usize, waited_for: bool) {
         let took = (piece.until < SimTime::MAX).then(|| piece.length());
-        self.push(piece.from, took, depth, waited_for, piece.part.name().to_owned());
+        if took != Some(SimDuration::ZERO) {
+            self.push(piece.from, took, depth, waited_for, piece.part.name().to_owned());
+        }
     }
 
     fn rule(&mut self, cluster: ClusterId, applied: &Applied, depth: usize, waited_for: bool) {
@@ -205,9 +206,13 @@ impl Telling<'_> {
         }
     }
 
-    fn of(&mut self, cluster: ClusterId, it: &Of<'_>, depth: usize, waited_for: bool) {
+    /// What a track has, of which nothing is told from a moment on.
+    fn of(&mut self, cluster: ClusterId, it: &Of<'_>, until: SimTime, depth: usize, waited_for: bool) {
         match it {
-            Of::Piece(piece) => self.piece(piece, depth, waited_for),
+            Of::Piece(piece) => {
+                let until = piece.until.min(until).max(piece.from);
+                self.piece(&Piece { until, ..**piece }, depth, waited_for);
+            }
             Of::Rule(rule) => self.rule(cluster, rule, depth, waited_for),
         }
     }
@@ -215,6 +220,7 @@ impl Telling<'_> {
     fn user(&mut self) {
         let life = self.life;
         let cluster = life.calls.first().map_or(ClusterId(0), |call| call.cluster);
+        let ends = life.request.end.map_or(SimTime::MAX, |end| life.request.arrival + end.latency);
         let mut told = 0;
         // While a call is under way the user only waits for it.
         for (at, it) in in_order(&life.user) {
@@ -225,7 +231,7 @@ impl Telling<'_> {
             let waits = |call: &usize| life.calls[*call].begins == at;
             match it {
                 Of::Piece(_) if life.attempts.get(told).is_some_and(waits) => {}
-                it => self.of(cluster, &it, 0, true),
+                it => self.of(cluster, &it, ends, 0, true),
             }
         }
         while let Some(&call) = life.attempts.get(told) {
@@ -274,10 +280,15 @@ impl Telling<'_> {
         let life = self.life;
         let call = &life.calls[index];
         let mut served = attempt.served.as_ref();
+        let arrived = served.map_or(SimTime::MAX, |served| served.arrived);
+        let is_answer =
+            |piece: &&Piece| attempt.sent.is_some_and(|sent| piece.from >= sent) && !piece.part.is_way();
+        let answered = attempt.client.pieces.iter().find(is_answer).map(|piece| piece.from);
+        let answered = answered.or(call.ends).unwrap_or(SimTime::MAX);
         let chosen_at = attempt.client.rules.iter().find(|it| is_of_choice(&it.rule)).map(|it| it.at);
         for (at, it) in in_order(&attempt.client) {
             let is_after = match &it {
-                Of::Piece(piece) => attempt.sent.is_some_and(|sent| at >= sent) && !piece.part.is_way(),
+                Of::Piece(piece) => is_answer(piece),
                 Of::Rule(_) => served.is_some_and(|served| at > served.arrived),
             };
             if chosen_at.is_some_and(|chosen| at >= chosen)
@@ -286,19 +297,29 @@ impl Telling<'_> {
                 self.push(at, None, depth, waited_for, what);
             }
             if is_after && let Some(served) = served.take() {
-                self.served(served, attempt, depth + 1, waited_for);
+                self.served(served, attempt, answered, depth, waited_for);
             }
-            self.of(call.cluster, &it, depth, waited_for);
+            let is_on_the_way = matches!(&it, Of::Piece(piece) if piece.part.is_way());
+            let until = if is_on_the_way { arrived } else { SimTime::MAX };
+            self.of(call.cluster, &it, until, depth, waited_for);
         }
         if let Some(served) = served {
-            self.served(served, attempt, depth + 1, waited_for);
+            self.served(served, attempt, answered, depth, waited_for);
         }
         for &copy in &attempt.copies {
             self.call(copy, depth + 1);
         }
     }
 
-    fn served(&mut self, served: &Served, attempt: &Attempt, depth: usize, waited_for: bool) {
+    /// What a server did, whose answer is with its client at a moment.
+    fn served(
+        &mut self,
+        served: &Served,
+        attempt: &Attempt,
+        answered: SimTime,
+        depth: usize,
+        waited_for: bool,
+    ) {
         let took = served.left.map(|left| left.saturating_since(served.arrived));
         let status = served.answer.filter(|(status, _)| !status.is_ok());
         let answer = status.map_or_else(String::new, |(status, _)| format!(": answers {status}"));
@@ -309,13 +330,13 @@ impl Telling<'_> {
                 Of::Piece(piece) if piece.part == Part::Calls => {
                     self.groups(served, piece, depth + 1, waited_for);
                 }
-                it => self.of(served.cluster, &it, depth, waited_for),
+                it => self.of(served.cluster, &it, SimTime::MAX, depth + 1, waited_for),
             }
         }
         let is_round = |it: &Applied| matches!(it.rule, Rule::Round { .. });
         let (mut round, rounds) = (0, attempt.back.rules.iter().filter(|it| is_round(it)).count() + 1);
         for (_, it) in in_order(&attempt.back) {
-            self.of(served.cluster, &it, depth, waited_for);
+            self.of(served.cluster, &it, answered, depth, waited_for);
             if let (Of::Rule(rule), Some(step)) = (&it, self.steps.last_mut())
                 && is_round(rule)
             {

@@ -102,6 +102,9 @@ impl<'a> Words<'a> {
             Rule::LocalReply(status) => format!("the proxy itself answers {status}"),
             Rule::CallerGivesUp => "who waits gives up".to_owned(),
             Rule::InboundRetry(number) => format!("the application's port is closed: attempt {number} again"),
+            Rule::Window { window, segments, .. } => {
+                format!("a window of {window} segments for an answer of {segments}")
+            }
             Rule::Round { segments, remaining } => {
                 format!("the window lets {segments} segments go, {remaining} wait for a round trip")
             }
@@ -125,6 +128,7 @@ fn priority_load(loads: [u8; LEVELS], levels: u8, level: u8) -> String {
 
 fn balancer(policy: Policy, hosts: u32, active: u32) -> String {
     let among = match policy {
+        _ if hosts == 1 => "the only host".to_owned(),
         Policy::LeastRequest { choice_count } => {
             format!("the less busy of {choice_count} drawn from {hosts}")
         }

@@ -87,6 +87,15 @@ pub enum Rule {
     CallerGivesUp,
     /// The server's sidecar tries to reach its application again.
     InboundRetry(u8),
+    /// An answer begins to leave over a window.
+    Window {
+        /// Segments of the window.
+        window: u32,
+        /// Segments of the answer.
+        segments: u32,
+        /// Whether the window was larger before the connection fell idle.
+        decayed: bool,
+    },
     /// A further round of an answer leaves, of so many segments, of which so many remain.
     Round {
         /// Segments in it.
@@ -149,6 +158,8 @@ impl Rule {
             Self::LocalReply(_) => "local reply",
             Self::CallerGivesUp => "client's time-out",
             Self::InboundRetry(_) => "inbound retry",
+            Self::Window { decayed: true, .. } => "slow start after idle",
+            Self::Window { .. } => "congestion window",
             Self::Round { .. } => "slow start",
             Self::Late(_) => "slow start, retransmission",
             Self::Swallowed(_) => "tcp_retries2, tcp_syn_retries",
@@ -197,7 +208,7 @@ impl Rule {
                 "envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage"
             }
             Self::InboundRetry(_) => "github.com/istio/istio/issues/52055",
-            Self::Round { .. } | Self::Late(_) => "rfc-editor.org/rfc/rfc5681",
+            Self::Window { .. } | Self::Round { .. } | Self::Late(_) => "rfc-editor.org/rfc/rfc5681",
             Self::Swallowed(_) => "docs.kernel.org/networking/ip-sysctl.html",
             Self::CacheHit | Self::Fails(_) | Self::UserRetry(..) | Self::NoIngress => "the scenario",
         }
