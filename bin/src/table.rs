@@ -29,6 +29,7 @@ pub(crate) fn comparison(summary: &Summary, verbose: bool) -> String {
         text += &group_table(summary, verbose, "users, request", "groups and kinds", kinds_of_users);
     }
     text += &objective_table(summary);
+    text += &offloading_table(summary);
     text += &traffic_table(summary);
     text.push('\n');
     text += &sent_table(summary, verbose);
@@ -173,6 +174,39 @@ fn bound_and_value(it: &Judged) -> (String, String) {
         format!("{digits}{unit}")
     };
     (plain(it.bound), plain(it.value.value))
+}
+
+/// What the edges of offloading controllers came to, where there are some.
+fn offloading_table(summary: &Summary) -> String {
+    const COLUMNS: [(&str, &str, f64, usize); 5] = [
+        ("offloading_time_above", "above offload_delay %", 100.0, 1),
+        ("offloading_delay_ms", "delay ms", 1.0, 1),
+        ("offloading_cost_per_hour", "cost per hour", 1.0, 4),
+        ("offloading_actions", "actions", 1.0, 1),
+        ("offloading_regret_ms", "regret ms", 1.0, 1),
+    ];
+    let is_there = |figure: &str| summary.strategies.iter().any(|it| !it.by_cluster(figure).is_empty());
+    let columns = || COLUMNS.iter().filter(|(figure, ..)| is_there(figure));
+    if columns().next().is_none() {
+        return String::new();
+    }
+    let heads = columns().map(|(_, head, ..)| (*head).to_owned());
+    let mut rows = vec![["strategy", "edge"].map(str::to_owned).into_iter().chain(heads).collect::<Vec<_>>()];
+    for strategy in &summary.strategies {
+        for edge in strategy.by_cluster(COLUMNS[0].0).into_keys() {
+            let cell = |&(figure, _, factor, digits): &(&str, &str, f64, usize)| {
+                let value = strategy.by_cluster(figure).get(edge).copied();
+                let half = value.as_ref().and_then(Value::interval).map(|[low, high]| (high - low) / 2.0);
+                let half =
+                    half.map_or_else(String::new, |half| format!(" ±{}", number(half * factor, digits)));
+                number(value.map_or(f64::NAN, |it| it.value * factor), digits) + &half
+            };
+            rows.push(
+                [strategy.name.clone(), edge.to_owned()].into_iter().chain(columns().map(cell)).collect(),
+            );
+        }
+    }
+    format!("offloading controllers\n{}\n", align(&rows))
 }
 
 /// The kinds of requests of each group of users.

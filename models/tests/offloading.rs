@@ -11,6 +11,10 @@ use meshsim_models::application::internal_service::{CpuStress, InternalService};
 use meshsim_models::faults::link::{LinkFault, LinkFaultKind};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::cluster_policy::TrafficPolicy;
+use meshsim_models::kubernetes::scheduler::resources::ResourceList;
+use meshsim_models::kubernetes::settings::{Change, ChangeKind, WorkloadSettings};
+use meshsim_models::liqo::gateway::GatewayCost;
+use meshsim_models::liqo::settings::{LiqoSettings, Peering};
 use meshsim_models::offloading::analytic_model::Prices;
 use meshsim_models::offloading::belief::ask;
 use meshsim_models::offloading::controller::{Action, ControllerSettings};
@@ -22,10 +26,12 @@ use meshsim_models::offloading::settings::{
 use meshsim_models::pod_id::PodIds;
 use meshsim_models::telemetry::control_log::OffloadingDecision;
 use meshsim_models::users::arrivals::Arrivals;
-use meshsim_models::world::description::Description;
+use meshsim_models::world::description::{Description, Federation};
 use meshsim_models::world::{Record, World};
+use std::collections::BTreeSet;
 
 const RATE: f64 = 40.0;
+const EDGE: ClusterId = ClusterId(0);
 const CLOUD: ClusterId = ClusterId(1);
 /// Answers of each service in the mean (kB).
 const BODIES: [f64; 4] = [8.0, 2.0, 4.0, 1.0];
@@ -80,6 +86,7 @@ fn world(policy: PolicySettings, compat: bool, seconds: u64) -> Description {
             query_period: SimDuration::from_secs(120),
             delay_quantile: 0.9,
             policy,
+            asks_others: false,
             overshooting_avoidance: 1.0,
             locked: Vec::new(),
             round_trip: 0.05,
@@ -200,6 +207,44 @@ fn strategies_that_take_nothing_back_say_so() {
     let first = &decisions(&record)[0];
     assert_eq!((first.offloads, &first.after), (false, &Err(Unanswered::TakesNothingBack)));
     assert_eq!(first.before.len(), 4);
+}
+
+/// Under Liqo what a controller orders counts in its cluster's quota at the edge: of eight pods of half a core each four come
+/// in, and those that are refused wait until the others leave.
+#[test]
+fn what_a_controller_orders_is_held_to_the_quota() {
+    let mut description = world(PolicySettings::Fixed((0..4).map(ServiceId).collect()), true, 330);
+    let services = description.application.services.len();
+    let workload = WorkloadSettings {
+        application: ResourceList::new(500, 1 << 20),
+        sidecar: ResourceList::new(0, 0),
+        ..WorkloadSettings::default()
+    };
+    description.kubernetes.workloads = (0..services).map(|_| workload.clone()).collect();
+    let granted = ResourceList::new(2_000, 1 << 40);
+    let peering = Peering { granted, ..Peering::new("cloud-edge", CLOUD, EDGE) };
+    let gateways = (0..2).map(|_| GatewayCost::default()).collect();
+    description.federation =
+        Some(Federation::Liqo(LiqoSettings { peerings: vec![peering], gateways, offloading: None }));
+    let steps = |description: &Description| {
+        let record = run(description);
+        let of = |name| record.control[EDGE].pods.iter().filter(move |it| it.step.name() == name);
+        let ready: BTreeSet<ServiceId> = of("ready").map(|it| it.service).collect();
+        (["created", "refused", "scheduled", "ready"].map(|name| of(name).count()), ready)
+    };
+    let (counts, ready) = steps(&description);
+    assert_eq!(counts, [8, 4, 4, 4]);
+    assert_eq!(ready, [ServiceId(0), ServiceId(1)].into(), "first come, first served");
+    // What is removed frees the quota, and who was refused comes in.
+    let removal = Change {
+        at: SimTime::ZERO + SimDuration::from_secs(200),
+        service: ServiceId(0),
+        cluster: EDGE,
+        kind: ChangeKind::Remove,
+    };
+    description.kubernetes.changes.push(removal);
+    let (counts, ready) = steps(&description);
+    assert_eq!((counts[1], ready.contains(&ServiceId(2))), (4, true), "{counts:?} {ready:?}");
 }
 
 /// While the link is cut nothing comes from the edge: after a window the original believes that all is calm and takes

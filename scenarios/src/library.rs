@@ -3,7 +3,7 @@
 /// A file of the library: its name and its text.
 type Entry = (&'static str, &'static str);
 
-const SCENARIOS: [Entry; 36] = [
+const SCENARIOS: [Entry; 45] = [
     ("access-control", include_str!("../library/access-control.toml")),
     ("adaptive-offload", include_str!("../library/adaptive-offload.toml")),
     ("canary-shift", include_str!("../library/canary-shift.toml")),
@@ -26,7 +26,16 @@ const SCENARIOS: [Entry; 36] = [
     ("metro-ci", include_str!("../library/metro-ci.toml")),
     ("moving-users", include_str!("../library/moving-users.toml")),
     ("multi-edge", include_str!("../library/multi-edge.toml")),
+    ("offloading-cleared", include_str!("../library/offloading-cleared.toml")),
+    ("offloading-cut", include_str!("../library/offloading-cut.toml")),
+    ("offloading-errors", include_str!("../library/offloading-errors.toml")),
+    ("offloading-hang", include_str!("../library/offloading-hang.toml")),
     ("offloading-loop", include_str!("../library/offloading-loop.toml")),
+    ("offloading-many-edges", include_str!("../library/offloading-many-edges.toml")),
+    ("offloading-night", include_str!("../library/offloading-night.toml")),
+    ("offloading-price", include_str!("../library/offloading-price.toml")),
+    ("offloading-removal", include_str!("../library/offloading-removal.toml")),
+    ("offloading-round-trip", include_str!("../library/offloading-round-trip.toml")),
     ("online-boutique", include_str!("../library/online-boutique.toml")),
     ("quota-exhausted", include_str!("../library/quota-exhausted.toml")),
     ("retry-storm", include_str!("../library/retry-storm.toml")),

@@ -4,6 +4,7 @@ use crate::document::Setting;
 use crate::experiment::objective::Objective;
 use crate::problem::Problem;
 use crate::resolve::PlaneKey;
+use meshsim_core::SimDuration;
 use meshsim_models::world::description::Description;
 
 /// A scenario under one strategy, ready to run.
@@ -23,6 +24,8 @@ pub struct Resolved {
     pub baseline: Option<String>,
     /// Whether mean latencies are freed of the luck that the draws of their requests tell.
     pub control_variates: bool,
+    /// For how long alternatives to the decisions of offloading controllers run, if they do.
+    pub regret_horizon: Option<SimDuration>,
     /// Paths at which a setting replaces what the strategy says.
     pub overridden: Vec<String>,
     /// What the work model has that has no effect.

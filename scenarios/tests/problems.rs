@@ -878,6 +878,25 @@ fn pods_and_changes_that_cannot_be() {
         "compat = false\npolicy_rtt_multiplier = 2.0",
         "bad.toml:5:25: one multiplier is enough (take it out, or write compat = true)",
     );
+    check_offloading("[offloading.clusters.edge]\npolicy = \"fixed\"\nservices = [\"back\"]", "no problem");
+    check_offloading("policy = \"fixed\"\n[offloading.clusters.edge]\nservices = [\"back\"]", "no problem");
+    check_offloading(
+        "[offloading.clusters.edg]\npolicy = \"mfu\"",
+        "bad.toml:4:1: there is no edge `edg` (did you mean `edge`?)",
+    );
+    check_offloading(
+        "policy = \"fixed\"\nservices = []\n[offloading.clusters.edge]\npolicy = \"mfu\"\nservices = []",
+        "bad.toml:8:12: only policy \"fixed\" has services (take it out)",
+    );
+    check_offloading(
+        "[offloading.clusters.edge]\nunoffload_delay = \"300ms\"",
+        "bad.toml:5:19: unoffload_delay is longer than offload_delay (services go back below unoffload_delay and come \
+         above offload_delay)",
+    );
+    check_offloading(
+        "regret_horizon = \"20s\"",
+        "bad.toml:4:18: regret_horizon 20s is out of range (it is 30s to 3650d)",
+    );
     check_offloading("delay_quantile = 1.5", "bad.toml:4:18: 1.5 is not a quantile (it is 0 to 1)");
     check_after("[istiod]\ncores = 0", "bad.toml:26:9: cores 0 is out of range (it is 1 to 1000)");
     check_after(
@@ -1059,6 +1078,14 @@ fn what_joins_clusters() {
 #[test]
 fn what_is_offloaded() {
     let offloads = |keys: &str| format!("[liqo]\nconsumer = \"cloud\"\n{keys}");
+    let by_both =
+        "offloading = { services = [\"back\"] }\n[offloading]\ncluster = \"cloud\"\nedges = [\"edge\"]";
+    check_federation(
+        "liqo",
+        &offloads(by_both),
+        "bad.toml:29:1: `back` is moved by a controller, and is offloaded by [liqo], too (take `back` out of \
+         liqo.offloading.services: what decides on its pods is one of the two)",
+    );
     check_federation("liqo", &offloads("offloading = { services = [\"back\"] }"), "no problem");
     check_federation(
         "liqo",

@@ -13,6 +13,7 @@ use meshsim_scenarios::analysis::summary::Summary;
 use meshsim_scenarios::analysis::verdict::{ranking_over_draws, sentences};
 use meshsim_scenarios::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use meshsim_scenarios::experiment::decide::{Decide, Decision};
+use meshsim_scenarios::experiment::fork;
 use meshsim_scenarios::experiment::over_draws::OverDraws;
 use meshsim_scenarios::experiment::precision::Precision;
 use meshsim_scenarios::experiment::replication::Rows;
@@ -53,6 +54,10 @@ pub(crate) struct Args {
     /// Compare again at so many draws of the scenario's calibration, and say whether the ranking holds
     #[arg(long, value_name = "N", conflicts_with = "precision", value_parser = clap::value_parser!(u32).range(1..=1000))]
     calibration_draws: Option<u32>,
+    /// Run the baseline to this moment once, as in 1203s or 20:03, and have all strategies go on from its state: they may differ in
+    /// what `[offloading]` tells the controllers (all its keys but cluster, edges and scrape_interval) and in nothing else
+    #[arg(long, value_name = "MOMENT", conflicts_with_all = ["partition", "resume", "calibration_draws", "decide", "precision", "critical_path"])]
+    fork_at: Option<String>,
     /// Go on with the strategies that may be the fastest until one is selected with this probability, as in 95%
     #[arg(long, value_name = "PERCENT", requires = "indifference", conflicts_with_all = ["partition", "request_log", "calibration_draws", "precision"])]
     decide: Option<String>,
@@ -64,7 +69,11 @@ pub(crate) struct Args {
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let choice = args.running.choice(args.strategy.clone(), args.baseline.clone());
     let scenario = args.source.open()?;
-    let plan = ComparisonPlan::new(&scenario, &choice)?;
+    let mut plan = ComparisonPlan::new(&scenario, &choice)?;
+    if let Some(moment) = &args.fork_at {
+        plan.fork_at = Some(fork::fork_at(moment, &scenario, &plan)?);
+    }
+    let plan = plan;
     let settings = args.source.settings()?;
     let draws = args
         .calibration_draws
@@ -80,6 +89,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(each("--calibration-draws", args.calibration_draws.map(|it| it.to_string()).as_slice()));
     command.extend(detail.normal_form());
     command.extend(args.precise.normal_form());
+    command.extend(each("--fork-at", args.fork_at.as_slice()));
     command.extend(each("--decide", args.decide.as_slice()));
     command.extend(each("--indifference", args.indifference.as_slice()));
     let decide = match (&args.decide, &args.indifference) {
@@ -140,8 +150,9 @@ pub(super) fn run(
         .watch(seconds, |watch| {
             let (plan, outcome) = match (asked.precision, &log) {
                 (Some(precision), _) => plan.precise_in(&begun.store, precision, watch)?,
-                // Rows of requests are in no cell.
+                // Rows of requests are in no cell, and what goes on from a fork is no strategy's alone.
                 (None, Some(log)) => (plan.clone(), plan.run(Rows::Written(log), watch)),
+                (None, None) if plan.fork_at.is_some() => (plan.clone(), plan.run(Rows::Dropped, watch)),
                 (None, None) => (plan.clone(), plan.run_in(&begun.store, watch)),
             };
             let decision = asked.decide.and_then(|decide| plan.decide_in(&begun.store, decide, watch));
@@ -250,10 +261,13 @@ fn header(summary: &Summary) -> String {
     let seconds = summary.strategies.iter().map(|it| it.simulated_seconds);
     let (least, most) = seconds.fold((f64::INFINITY, 0.0_f64), |(low, high), it| (low.min(it), high.max(it)));
     let seconds = if least < most { format!("{least:.0} to {most:.0}") } else { format!("{most:.0}") };
+    let forked = run.forked_from.as_ref();
+    let forked = forked.map(|(baseline, at)| format!("all strategies go on from `{baseline}` at {at} s\n"));
     format!(
-        "{} replications, {seconds} simulated seconds per strategy, seed {}; ± is the 95 % interval\n{}\n\n",
+        "{} replications, {seconds} simulated seconds per strategy, seed {}; ± is the 95 % interval\n{}{}\n\n",
         run.replications,
         run.seed,
+        forked.unwrap_or_default(),
         cut(summary)
     )
 }

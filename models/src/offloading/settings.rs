@@ -32,6 +32,8 @@ pub struct PlacerSettings {
     pub delay_quantile: f64,
     /// Whom it asks.
     pub policy: PolicySettings,
+    /// Whether it is kept with each decision what the other strategies would have answered.
+    pub asks_others: bool,
     /// The search stops at so much of what is asked of it (sbmp).
     pub overshooting_avoidance: f64,
     /// Services that never come to the edge.
@@ -105,6 +107,19 @@ pub enum PolicySettings {
 }
 
 impl PolicySettings {
+    /// Sets of services, as the configuration file that is shipped has it.
+    #[must_use]
+    pub const fn sbmp(paths: bool) -> Self {
+        Self::Sbmp { paths, expanding_depth: 2, max_sets: 256, max_traces: 2_048 }
+    }
+
+    /// All strategies that decide something by themselves but this one.
+    #[must_use]
+    pub fn others(&self) -> Vec<Self> {
+        let all = [Self::sbmp(false), Self::sbmp(true), Self::Mfu, Self::Ia, Self::Kahn, Self::Ta];
+        all.into_iter().filter(|it| it.name() != self.name()).collect()
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -51,6 +51,8 @@ pub struct OffloadingDecision {
     pub after: Result<Vec<ServiceId>, Unanswered>,
     /// What is believed of both.
     pub believed: [Option<Believed>; 2],
+    /// What other strategies would have answered, by their names, if that is kept.
+    pub others: Vec<(String, Result<Vec<ServiceId>, Unanswered>)>,
 }
 
 /// What an edge's users saw since the last sample, and what was paid for services in a cluster.

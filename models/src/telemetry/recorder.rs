@@ -67,9 +67,9 @@ impl Recorder {
             work: WorkLog::default(),
             traffic: TrafficMatrix::new(reported_from, topology.flows.table().len()),
             links: LinkTraffic::new(reported_from, ports),
-            calls: match description.time_series.is_some() || description.offloading.is_some() {
-                true => CallCounters::scraped(topology.flows.table().len()),
-                false => CallCounters::default(),
+            calls: match description.time_series {
+                Some(_) => CallCounters::scraped(topology.flows.table().len()),
+                None => CallCounters::default(),
             },
             clients: description.offloading.as_ref().map(|_| ClientCounters::default()),
             series: match description.time_series {
@@ -178,10 +178,10 @@ impl Recorder {
         }
     }
 
-    /// Whether anybody scrapes what calls came to.
+    /// Whether anybody scrapes what calls came to, in sum or of each client.
     #[inline]
-    pub(crate) fn counts_calls(&self) -> bool {
-        self.calls.is_on()
+    pub(crate) const fn counts_calls(&self) -> bool {
+        self.calls.is_on() || self.clients.is_some()
     }
 
     /// A call to a cluster is over for its client: its body if it was answered well.
@@ -192,7 +192,9 @@ impl Recorder {
         body: Option<u32>,
         took: SimDuration,
     ) {
-        self.calls.count(server, flow, body, took);
+        if self.calls.is_on() {
+            self.calls.count(server, flow, body, took);
+        }
     }
 
     /// Whether anybody scrapes what calls of each client came to.
@@ -442,6 +444,12 @@ impl Recorder {
     /// Takes what makes up a report, with no copy of it: what it counted, what its controllers did, and its samples.
     pub(crate) fn take_report(&mut self) -> (Metrics, ControlLog, TimeSeries) {
         (self.metrics.take(), std::mem::take(&mut self.control), std::mem::take(&mut self.series))
+    }
+
+    /// What its controllers have done.
+    #[must_use]
+    pub const fn control(&self) -> &ControlLog {
+        &self.control
     }
 
     /// What was decided; nothing where that is not kept.

@@ -122,6 +122,11 @@ impl World {
         clusters.find(|it| it.id == cluster)?.owners.control.scrapes()
     }
 
+    /// What the controllers of each cluster have done so far.
+    pub fn control_logs(&self) -> impl Iterator<Item = &ControlLog> {
+        self.engine.processes().flat_map(Shard::clusters).map(|it| it.recorder.control())
+    }
+
     /// The same world, which also keeps what is done for each request.
     #[must_use]
     pub fn keeping_work(description: &Description, replication: u32) -> Self {

@@ -97,6 +97,14 @@ impl Description {
         self.liqo().is_some_and(|it| it.is_offloaded(service))
     }
 
+    /// Whose offloading controller may move a service in a cluster, if that is an edge of one.
+    #[must_use]
+    pub fn steers(&self, service: ServiceId, edge: ClusterId) -> Option<ClusterId> {
+        let mut controllers = self.offloading.iter().flat_map(|it| &it.controllers);
+        let of_it = controllers.find(|it| it.edge == edge && it.number_of(service).is_some());
+        of_it.map(|it| it.cluster)
+    }
+
     /// Whether pods of any service of a cluster may run at its providers.
     #[must_use]
     pub fn offloads_any(&self, cluster: ClusterId) -> bool {

@@ -13,6 +13,7 @@ use super::served::{sent, served};
 use super::value::Value;
 use super::workloads::workloads;
 use crate::experiment::costs::Costs;
+use crate::experiment::regret::Regret;
 use crate::experiment::replication::Figures;
 use meshsim_models::cost::ClusterCost;
 use meshsim_models::world::description::Description;
@@ -151,6 +152,18 @@ pub static CATALOGUE: &[Figure] = catalogue! {
         "Share of a service's calls that a cluster served.");
     of("ready_pods", "pods", &[Dimension::Service, Dimension::Cluster], Of::Rows(ready_rows),
         "Ready pods of a service in a cluster in which pods may come and go, in the mean over time.");
+    of("offloading_time_above", "1", &[Dimension::Cluster], Of::Each(steered, |f, e| f.offloading[e].above),
+        "Share of the time in which the mean delay of an edge's users was above the offload_delay of its controller, scrape by scrape.");
+    of("offloading_delay_ms", "ms", &[Dimension::Cluster], Of::Each(steered, |f, e| f.offloading[e].mean_ms),
+        "Mean delay of an edge's users as its gateways see it, where a controller steers it.");
+    of("offloading_cost_per_hour", "1", &[Dimension::Cluster],
+        Of::Each(steered, |f, e| f.offloading[e].cost_per_hour),
+        "What an hour costs: pods at the edge and in the cloud, and bytes from there, by the prices of [offloading].");
+    of("offloading_actions", "actions", &[Dimension::Cluster],
+        Of::Each(steered, |f, e| f64::from(f.offloading[e].moves)),
+        "Decisions of an edge's controller in a run, after the warm-up, that moved services there or back.");
+    of("offloading_regret_ms", "ms", &[Dimension::Cluster], Of::Each(regretting, regret_of),
+        "How much longer the mean delay is, over the regret_horizon of [offloading] after a decision, than with the best alternative, in the mean over the decisions of a run.");
     of(PROBABILITY, "1", OBJECTIVES, Of::Added,
         "Share of the replications that keep an objective each for itself.");
     of(HOLDS, "1", OBJECTIVES, Of::Added,
@@ -230,6 +243,24 @@ fn with_gateways(description: &Description) -> Vec<String> {
 /// Clusters, where the pushes of an istiod take time.
 fn with_istiod(description: &Description) -> Vec<String> {
     if description.istiod_pace().is_some() { clusters(description) } else { Vec::new() }
+}
+
+/// Edges that an offloading controller steers.
+fn steered(description: &Description) -> Vec<String> {
+    let edges = description.offloading.iter().flat_map(|it| &it.controllers);
+    edges.map(|it| description.clusters[it.edge].name.clone()).collect()
+}
+
+/// The same, where alternatives to its decisions run.
+fn regretting(description: &Description) -> Vec<String> {
+    let asks = description.offloading.iter().flat_map(|it| &it.controllers).any(|it| it.asks_others);
+    if asks { steered(description) } else { Vec::new() }
+}
+
+/// The mean regret of the edge of an index; not a number without a decision.
+fn regret_of(figures: &Figures, edge: usize) -> f64 {
+    let of_edge = || figures.regret.iter().filter(|it| it.controller as usize == edge);
+    of_edge().map(Regret::delay_ms).sum::<f64>() / of_edge().count() as f64
 }
 
 /// Applications, where there are several.

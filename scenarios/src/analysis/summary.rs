@@ -63,6 +63,9 @@ pub struct Run {
     pub scenario_sha256: String,
     /// Whether not all replications have finished: it was stopped, or runs have failed.
     pub interrupted: bool,
+    /// Whose state all strategies go on from, and when that is (s), if they do (`--fork-at`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<(String, f64)>,
 }
 
 impl Summary {
@@ -86,6 +89,9 @@ impl Summary {
                 version: env!("CARGO_PKG_VERSION"),
                 scenario_sha256: plan.sha256.clone(),
                 interrupted: outcome.interrupted,
+                forked_from: plan
+                    .fork_at
+                    .map(|at| (plan.strategies[plan.baseline].strategy.clone(), at.as_secs_f64())),
             },
             strategies: strategies.collect(),
             paired: Vec::new(),

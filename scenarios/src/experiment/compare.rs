@@ -4,10 +4,12 @@ use super::Watch;
 use super::cell::{CellId, Cells, Purpose};
 use super::replication::{self, Figures, Keep, Rows};
 use super::store::{Broken, CellStore};
+use super::trunk::Trunk;
 use super::warm_up::{self, FIRST_PILOT, WarmUp};
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
+use meshsim_core::SimTime;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::ops::Range;
@@ -27,6 +29,8 @@ pub struct ComparisonPlan {
     pub sha256: String,
     /// Which one it is of an experiment's comparisons, as in `at 20ms`; empty if it is the only one.
     pub of: String,
+    /// When all strategies go on from the baseline's state; absent: each runs from the start. Such runs are kept in no store.
+    pub fork_at: Option<SimTime>,
 }
 
 /// What came of it: per finished replication, in order, the figures of each strategy.
@@ -102,6 +106,7 @@ impl ComparisonPlan {
             replications: choice.replications.unwrap_or(strategies[0].replications),
             sha256: scenario.sha256()?,
             of: String::new(),
+            fork_at: None,
             strategies,
         })
     }
@@ -115,8 +120,12 @@ impl ComparisonPlan {
     /// Simulated time of the whole comparison, pilots included (s).
     #[must_use]
     pub fn simulated_seconds(&self) -> f64 {
-        let of = |it: &Resolved| it.description.end().as_secs_f64();
-        self.strategies.iter().map(of).sum::<f64>() * f64::from(self.replications)
+        let (trunk, forked) = match self.fork_at {
+            Some(at) => (at.as_secs_f64(), at),
+            None => (0.0, SimTime::ZERO),
+        };
+        let of = |it: &Resolved| (it.description.end() - forked).as_secs_f64();
+        (trunk + self.strategies.iter().map(of).sum::<f64>()) * f64::from(self.replications)
             + warm_up::pilot_seconds(&self.strategies)
     }
 
@@ -129,11 +138,23 @@ impl ComparisonPlan {
             self.attempt(index, number, || warm_up::run_pilot(&self.strategies[index], number, watch), note)
         };
         let settled = warm_up::settle_by(&self.strategies, &pilot).unwrap_or_default();
-        let (strategies, warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
+        let (mut strategies, mut warm_ups): (Vec<Resolved>, Vec<WarmUp>) = settled.into_iter().unzip();
+        if self.fork_at.is_some() && !strategies.is_empty() {
+            let cut = (strategies[self.baseline].description.warm_up, warm_ups[self.baseline].clone());
+            strategies.iter_mut().for_each(|it| it.description.warm_up = cut.0);
+            warm_ups.fill(cut.1);
+        }
         let keep = Keep { rows, ..Keep::for_replications(self.replications) };
+        let keeps_work = !matches!(rows, Rows::Dropped);
         let one = |number: u32| {
+            let grow = |at| Trunk::grows(&strategies[self.baseline], (number, at), keeps_work, watch);
+            let trunk = match self.fork_at {
+                Some(at) => Some(self.attempt(self.baseline, number, || grow(at), note)?),
+                None => None,
+            };
             let of = |index: usize| {
-                let run = || replication::run_among(&strategies, index, number, keep, watch);
+                let run =
+                    || replication::run_among(&strategies, index, (number, trunk.as_ref()), keep, watch);
                 self.attempt(index, number, run, note)
             };
             let figures: Vec<Option<Figures>> = (0..self.strategies.len()).into_par_iter().map(of).collect();
@@ -206,7 +227,7 @@ impl ComparisonPlan {
                 let (replication, index) = ((number / count) as u32, number % count);
                 let id = cells.id(Purpose::Figures, index, replication);
                 let seconds = strategies[index].description.end().as_secs_f64();
-                let run = || replication::run_among(&strategies, index, replication, keep, watch);
+                let run = || replication::run_among(&strategies, index, (replication, None), keep, watch);
                 let broken = |why| self.broken(index, replication, why);
                 run_if_missing(store, id, (watch, seconds), run, broken);
             });

@@ -5,8 +5,8 @@
 //! nothing is kept but their rows, and followed in a second one, which ends when the last of them has. No other run pays for it.
 
 use super::Watch;
+use super::leg::Leg;
 use super::memory::Share;
-use super::replication::run_cell;
 use super::threads::UnderWay;
 use super::user_requests::RequestSink;
 use crate::resolve::Resolved;
@@ -24,7 +24,7 @@ const STRETCHES: u64 = 200;
 #[must_use]
 pub fn requests(resolved: &Resolved, replication: u32, watch: &Watch<'_>) -> Option<Vec<RequestRow>> {
     let mut rows = Rows(Vec::new());
-    run_cell(resolved, replication, false, watch, &mut rows)?;
+    Leg::begins(resolved, replication, false).finishes(watch, &mut rows)?;
     rows.0.sort_unstable_by_key(RequestRow::order);
     Some(rows.0)
 }

@@ -10,28 +10,39 @@ pub mod controls;
 pub mod costs;
 pub mod decide;
 pub mod estimate;
+pub mod fork;
 pub mod groups;
+mod leg;
 pub mod lives;
 pub mod memory;
 pub mod objective;
+pub mod offloaded;
 pub mod over_draws;
 pub mod plan;
 pub mod precision;
+pub mod regret;
 pub mod replication;
 pub mod settling;
 pub mod store;
 pub mod sweep;
 mod threads;
+mod trunk;
 pub mod user_requests;
 pub mod user_series;
 pub mod warm_up;
 pub mod workloads;
 
 use meshsim_core::SimTime;
+use meshsim_models::world::description::Description;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stretch of a run: its first moment, and the first after it.
 pub type Stretch = (SimTime, SimTime);
+
+/// What is reported of a description.
+fn stretch_of(description: &Description) -> Stretch {
+    (SimTime::ZERO + description.warm_up, description.end())
+}
 
 /// How an experiment is watched and stopped.
 pub struct Watch<'a> {

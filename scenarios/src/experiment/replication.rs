@@ -15,25 +15,26 @@ use super::application_cpu::{self, ApplicationCpu};
 use super::controls::ControlSum;
 use super::costs::{Costs, Measured, costs};
 use super::groups::Groups;
-use super::memory::Share;
+use super::leg::{Leg, Ran};
+use super::offloaded::{EdgeFigures, steered_edges};
+use super::regret::{self, Regret};
 use super::settling::Series;
-use super::threads::UnderWay;
+use super::trunk::Trunk;
 use super::user_requests::{Compared, Counts, Group, KeptRows, RequestSink, Tally, UserRequests, Wanted};
 use super::user_series::UserSample;
 use super::workloads::{Workload, workloads};
-use super::{Stretch, Watch};
+use super::{Stretch, Watch, stretch_of};
 use crate::resolve::Resolved;
 use crate::results::request_log::{CellLog, RequestLog};
 use meshsim_core::Id;
 use meshsim_core::stats::{Histogram, Resolution};
-use meshsim_core::{RunControl, RunEnd, SimDuration, SimTime, Table};
+use meshsim_core::{SimDuration, SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::decision::Decision;
 use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
-use meshsim_models::telemetry::pod_cpu::PodCpu;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::time_series::TimeSeries;
 use meshsim_models::telemetry::traffic_matrix::TrafficRow;
@@ -71,6 +72,10 @@ pub struct Figures {
     pub workloads: Vec<Workload>,
     /// Per cluster, what Kubernetes' controllers did.
     pub control: Table<ClusterId, ControlLog>,
+    /// What each edge of an offloading controller came to, in the order of the description.
+    pub offloading: Vec<EdgeFigures>,
+    /// What else could have been decided, where that is asked for.
+    pub regret: Vec<Regret>,
     /// Per cluster, how it changed over time.
     pub series: Table<ClusterId, TimeSeries>,
     /// What the users waited over time; empty if nothing is sampled.
@@ -149,6 +154,8 @@ pub struct Keep<'a> {
     pub window_seconds: f64,
     /// Whether what was drawn for the requests is kept, where the scenario has control variates.
     pub controls: bool,
+    /// Whether alternatives to the decisions of offloading controllers are run, where the scenario asks for them.
+    pub regret: bool,
 }
 
 /// What becomes of the rows of user requests, with what was done for each.
@@ -170,6 +177,7 @@ impl Default for Keep<'_> {
             batches: Resolution::Percent,
             window_seconds: 0.0,
             controls: false,
+            regret: false,
         }
     }
 }
@@ -180,23 +188,24 @@ impl Keep<'_> {
     pub fn for_replications(count: u32) -> Self {
         let batches = if count == 1 { Resolution::PerMille } else { Resolution::Percent };
         // Coefficients come from several.
-        Self { batches, controls: count > 1, ..Self::default() }
+        Self { batches, controls: count > 1, regret: true, ..Self::default() }
     }
 }
 
 /// Runs replication `number` of every strategy, each cut at the warm-up of its description. Nothing if it was told to stop before the end.
 #[must_use]
 pub fn run(strategies: &[Resolved], number: u32, keep: Keep<'_>, watch: &Watch<'_>) -> Option<Vec<Figures>> {
-    let one = |index| run_among(strategies, index, number, keep, watch);
+    let one = |index| run_among(strategies, index, (number, None), keep, watch);
     (0..strategies.len()).into_par_iter().map(one).collect::<Vec<_>>().into_iter().collect()
 }
 
-/// The same of one of the strategies, by its index. The others say which of its requests are compared.
+/// The same of one of the strategies, by its index, from the start or from a fork on. The others say which of its requests
+/// are compared.
 #[must_use]
 pub(super) fn run_among(
     strategies: &[Resolved],
     index: usize,
-    number: u32,
+    (number, trunk): (u32, Option<&Trunk>),
     keep: Keep<'_>,
     watch: &Watch<'_>,
 ) -> Option<Figures> {
@@ -206,7 +215,7 @@ pub(super) fn run_among(
         Rows::Kept => KeptRows::InMemory(Vec::new()),
         Rows::Written(log) => KeptRows::Written(CellLog::new(log, number, index)),
     };
-    cell((&strategies[index], &reported), number, (keep, rows), watch, |_| {})
+    cell((&strategies[index], &reported), (number, trunk), (keep, rows), watch, |_| {})
 }
 
 /// Runs replication `number` of one strategy alone, and tells `also` of every user request, in no order that means anything.
@@ -217,12 +226,12 @@ pub(crate) fn run_one(
     also: impl FnMut(&RequestRow),
 ) -> Option<Figures> {
     let reported = [stretch_of(&resolved.description)];
-    cell((resolved, &reported), number, (Keep::default(), KeptRows::Dropped), watch, also)
+    cell((resolved, &reported), (number, None), (Keep::default(), KeptRows::Dropped), watch, also)
 }
 
 fn cell<'a>(
     (resolved, reported): (&Resolved, &[Stretch]),
-    number: u32,
+    (number, trunk): (u32, Option<&Trunk>),
     (keep, rows): (Keep<'a>, KeptRows<'a>),
     watch: &Watch<'_>,
     also: impl FnMut(&RequestRow),
@@ -240,12 +249,25 @@ fn cell<'a>(
     let foresight = keeps_controls.then(|| Foresight::new(description, number));
     let requests = UserRequests::new(wanted, stretch_of(description), reported, rows, foresight);
     let mut sink = Heard { requests, also };
-    let Ran { record, used_before, mut share } = run_cell(resolved, number, keeps_work, watch, &mut sink)?;
+    let leg = match trunk {
+        None => Leg::begins(resolved, number, keeps_work),
+        Some(trunk) => trunk.branch(resolved, &mut sink),
+    };
+    let Ran { record, used_before, mut share } = leg.finishes(watch, &mut sink)?;
     let seconds = (record.end - stretch_of(description).0).as_secs_f64();
     let application_cpu = application_cpu::per_application(description, &record, &used_before, seconds);
     let offered = sink.requests.offered();
     let costs = costs(&Measured { description, record: &record, used_before: &used_before, offered });
-    let figures = Figures { application_cpu, costs, ..reduce(resolved, record, sink.requests, keep) };
+    let regret = match resolved.regret_horizon.filter(|_| keep.regret) {
+        Some(horizon) => {
+            let begins = || (World::new(description, number), SimTime::ZERO);
+            let from = trunk.map_or_else(begins, |trunk| trunk.world(resolved));
+            let logs: Vec<&ControlLog> = record.control.iter().collect();
+            regret::of_run(resolved, from, &logs, horizon, watch)?
+        }
+        None => Vec::new(),
+    };
+    let figures = Figures { application_cpu, costs, regret, ..reduce(resolved, record, sink.requests, keep) };
     share.keep(size_of_val(&figures.rows[..]) + size_of_val(&figures.latencies_ms[..]));
     Some(figures)
 }
@@ -264,118 +286,6 @@ impl<F: FnMut(&RequestRow)> RequestSink for Heard<'_, F> {
 
     fn bytes(&self) -> usize {
         self.requests.bytes()
-    }
-}
-
-/// What is reported of a description.
-fn stretch_of(description: &Description) -> Stretch {
-    (SimTime::ZERO + description.warm_up, description.end())
-}
-
-/// A run that is over.
-pub(super) struct Ran {
-    record: Record,
-    /// What pods had used when the reported time began, where that is asked for.
-    used_before: Table<ClusterId, Vec<PodCpu>>,
-    share: Share,
-}
-
-/// Runs one strategy, and tells `sink` of every user request, as it ends or as it is at the end of the run; with
-/// `keep_work` once nothing is done for it any more, and of what was.
-pub(super) fn run_cell(
-    resolved: &Resolved,
-    replication: u32,
-    keep_work: bool,
-    watch: &Watch<'_>,
-    sink: &mut impl RequestSink,
-) -> Option<Ran> {
-    if watch.is_cancelled() {
-        return None;
-    }
-    let make = if keep_work { World::keeping_work } else { World::new };
-    let mut world = make(&resolved.description, replication);
-    let end = world.end();
-    let mut reported = 0.0;
-    let mut hear = |now: SimTime| {
-        let now = now.as_secs_f64();
-        // Not every round is worth the lock of a progress bar.
-        if now - reported >= end.as_secs_f64() / 50.0 {
-            (watch.progress)(now - reported);
-            reported = now;
-        }
-    };
-    let mut share = Share::default();
-    let run = UnderWay::begin();
-    let mut stride = Stride::new(end);
-    let mut now = SimTime::ZERO;
-    let (cut, _) = stretch_of(&resolved.description);
-    let description = &resolved.description;
-    let tells_pods = application_cpu::has_several(description) || description.costs.is_some();
-    let mut used_before = if tells_pods { world.pod_cpu(now) } else { Table::new() };
-    while now < end {
-        let stop = if tells_pods && now < cut { cut } else { end };
-        now = stop.min(now + stride.length);
-        let mut control = RunControl::until(now)
-            .cancelled_by(watch.cancel)
-            .reporting_to(&mut hear)
-            .on_threads(run.threads());
-        let outcome = world.run(&mut control);
-        let (open, all) = world.open_and_all_requests();
-        if outcome == RunEnd::Cancelled
-            || watch.is_cancelled()
-            || !share.hold(world.bytes() + sink.bytes(), open, all)
-        {
-            return None;
-        }
-        if tells_pods && now == cut {
-            used_before = world.pod_cpu(now);
-        }
-        let mut taken = 0;
-        if keep_work {
-            world.take_finished(|row, work| {
-                taken += 1;
-                sink.add(row, Some(work));
-            });
-        } else {
-            world.take_requests(|row| {
-                taken += 1;
-                sink.add(row, None);
-            });
-        }
-        stride.adapt(taken);
-    }
-    (watch.progress)(end.as_secs_f64() - reported);
-    let record = world.finish();
-    let nothing = Work::default();
-    for (index, row) in record.requests.iter().enumerate() {
-        let work = record.work.get(index).unwrap_or(&nothing);
-        sink.add(row, keep_work.then_some(work));
-    }
-    Some(Ran { record, used_before, share })
-}
-
-/// How far a run goes until its memory is looked at and the requests that have ended are taken.
-struct Stride {
-    length: SimDuration,
-    longest: SimDuration,
-}
-
-impl Stride {
-    /// About so many requests end in one.
-    const REQUESTS: u64 = 20_000;
-
-    fn new(end: SimTime) -> Self {
-        let longest = SimDuration::from_nanos(end.as_nanos().div_ceil(200).max(1));
-        Self { length: longest, longest }
-    }
-
-    /// So many requests have ended in the last one.
-    fn adapt(&mut self, requests: u64) {
-        if requests > Self::REQUESTS {
-            self.length = SimDuration::from_nanos((self.length.as_nanos() / 2).max(1));
-        } else if requests < Self::REQUESTS / 4 {
-            self.length = (self.length * 2).min(self.longest);
-        }
     }
 }
 
@@ -419,7 +329,9 @@ fn reduce(resolved: &Resolved, record: Record, requests: UserRequests<'_>, keep:
         gateway_cpu: metrics.iter().map(|m| m.gateway_cpu_seconds / seconds).collect(),
         application_cpu: Vec::new(),
         costs: None,
+        regret: Vec::new(),
         istiod_cpu: metrics.iter().map(|m| m.istiod_cpu_seconds / seconds).collect(),
+        offloading: steered_edges(description, &record.control),
         control: record.control,
         series: record.series,
         traffic: record.traffic,

@@ -10,7 +10,7 @@
 //! of the strategies that are run together, `"auto"` cuts nothing under any of them.
 
 use super::Watch;
-use super::replication::run_cell;
+use super::leg::Leg;
 use super::settling::{OverTime, SLICES, Series, settles_at};
 use super::user_requests::RequestSink;
 use crate::resolve::Resolved;
@@ -101,7 +101,7 @@ fn what_varies(strategies: &[Resolved]) -> Vec<&'static str> {
 /// How a pilot of a strategy went over time. Nothing if it was told to stop.
 pub(super) fn run_pilot(resolved: &Resolved, number: u32, watch: &Watch<'_>) -> Option<Series> {
     let mut pilot = Pilot(OverTime::new((SimTime::ZERO, resolved.description.end())));
-    run_cell(resolved, number, false, watch, &mut pilot)?;
+    Leg::begins(resolved, number, false).finishes(watch, &mut pilot)?;
     Some(pilot.0.series())
 }
 

@@ -162,6 +162,7 @@ pub fn resolve(
         costs,
     };
     offloading::resolve(&mut check, scenario, &mut description);
+    let regret_horizon = offloading::regret_horizon(&mut check, scenario, &description);
     let replications = match &run.replications {
         Some(n) => at_least_one(&mut check, n, "replications", 100_000),
         None => DEFAULT_REPLICATIONS,
@@ -196,6 +197,7 @@ pub fn resolve(
             replications,
             baseline,
             control_variates: run.control_variates.unwrap_or(true),
+            regret_horizon,
             overridden,
             workmodel_warnings,
             plane_keys,

@@ -5,7 +5,7 @@ use super::clusters::{Network, rate};
 use super::observability::SHORTEST_INTERVAL;
 use super::ranges::{bounded, bounded_u32};
 use crate::schema::Scenario;
-use crate::schema::offloading::{self as typed, Policy, Prices as Written};
+use crate::schema::offloading::{self as typed, OfEdge, Policy, Prices as Written};
 use crate::schema::spanned::Spanned;
 use meshsim_core::{Id, SimDuration};
 use meshsim_models::application::call_graph::Application;
@@ -112,6 +112,14 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
         let message = format!("there are {} services in `{}` to offload", managed.len(), cluster.get_ref());
         return check.problem(message, cluster.span(), format!("it is 1 to {SERVICES_MAX}"));
     }
+    if let Some(&twice) = managed.iter().find(|&&it| description.is_offloaded(it)) {
+        let name = &description.application.services[twice].name;
+        let message = format!("`{name}` is moved by a controller, and is offloaded by [liqo], too");
+        let help = format!(
+            "take `{name}` out of liqo.offloading.services: what decides on its pods is one of the two"
+        );
+        return check.problem(message, spanned.span(), help);
+    }
     let names = |check: &mut Check<'_>, list: &Option<Spanned<Vec<Spanned<String>>>>| -> Vec<ServiceId> {
         let known: Vec<&str> =
             managed.iter().map(|&it| description.application.services[it].name.as_str()).collect();
@@ -127,9 +135,22 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
         let help = "write compat = false: the original reads the key elsewhere";
         check.problem("the original does not honour locked", locked.span(), help);
     }
-    let fixed = names(check, &written.services);
-    let policy = policy(check, written, spanned.span(), fixed);
-    let controller = controller(check, written, compat);
+    let steered: Vec<&str> = edges.iter().map(|&it| description.clusters[it].name.as_str()).collect();
+    for (name, own) in &written.clusters {
+        check.reference(name, own.span(), steered.iter().copied(), "edge");
+    }
+    let told: Vec<(ControllerSettings, PolicySettings)> = steered
+        .iter()
+        .map(|&edge| {
+            let own = written.clusters.get(edge);
+            let fixed = names(check, services_of(written, own.map(Spanned::get_ref)));
+            let policy = policy(check, written, (own, spanned.span()), fixed);
+            (controller(check, written, own.map(Spanned::get_ref), compat), policy)
+        })
+        .collect();
+    if !told.iter().any(|(_, policy)| matches!(policy, PolicySettings::Sbmp { .. })) {
+        refuse_keys_of_sbmp(check, written);
+    }
     let (period, interval) = (written.query_period.as_ref(), written.scrape_interval.as_ref());
     let query_period =
         check.duration(period, "query_period", SimDuration::from_secs(120), 1_000 * MILLISECOND);
@@ -166,7 +187,7 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
         requests.extend(cpu_request(check, description, spanned, it, cloud).map(|cores| (it, cores)));
     }
     let mut controllers = Vec::new();
-    for edge in edges {
+    for (edge, (controller, policy)) in edges.into_iter().zip(told) {
         let link =
             description.links.iter().find(|it| it.between == [edge, cloud] || it.between == [cloud, edge]);
         let (Some(rtt), Some(bandwidth)) =
@@ -188,7 +209,8 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
             controller,
             query_period,
             delay_quantile: quantile,
-            policy: policy.clone(),
+            policy,
+            asks_others: written.regret_horizon.is_some(),
             overshooting_avoidance: avoidance,
             locked: locked.clone(),
             round_trip: rtt.as_secs_f64(),
@@ -214,7 +236,24 @@ pub(super) fn resolve(check: &mut Check<'_>, scenario: &Scenario, description: &
     description.offloading = Some(OffloadingSettings { scrape_interval, controllers });
 }
 
-fn controller(check: &mut Check<'_>, written: &typed::Offloading, compat: bool) -> ControllerSettings {
+/// For how long alternatives to decisions run, if they do.
+pub(super) fn regret_horizon(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    description: &Description,
+) -> Option<SimDuration> {
+    let written = scenario.offloading.as_ref()?.get_ref().regret_horizon.as_ref()?;
+    let scrapes = description.offloading.as_ref()?.scrape_interval;
+    let least = (scrapes * 2).as_nanos();
+    Some(check.duration(Some(written), "regret_horizon", SimDuration::ZERO, least))
+}
+
+fn controller(
+    check: &mut Check<'_>,
+    written: &typed::Offloading,
+    own: Option<&OfEdge>,
+    compat: bool,
+) -> ControllerSettings {
     let default = ControllerSettings::default();
     let second = 1_000 * MILLISECOND;
     let sync_period =
@@ -222,30 +261,40 @@ fn controller(check: &mut Check<'_>, written: &typed::Offloading, compat: bool) 
     let window = written.stabilization_window.as_ref();
     let stabilization_window =
         check.duration(window, "stabilization_window", default.stabilization_window, second);
-    let mut ms = |value: &Option<crate::schema::Duration>, key: &str, default: f64| {
+    let mut ms = |value: Option<&crate::schema::Duration>, key: &str, default: f64| {
         let default = SimDuration::from_nanos_f64(default * 1e6);
-        check.duration(value.as_ref(), key, default, 0).as_nanos_f64() / 1e6
+        check.duration(value, key, default, 0).as_nanos_f64() / 1e6
     };
+    let offload = own.and_then(|it| it.offload_delay.as_ref()).or(written.offload_delay.as_ref());
+    let unoffload = own.and_then(|it| it.unoffload_delay.as_ref()).or(written.unoffload_delay.as_ref());
     let settings = ControllerSettings {
         sync_period,
         stabilization_window,
-        offload_mean_ms: ms(&written.offload_delay, "offload_delay", default.offload_mean_ms),
-        unoffload_mean_ms: ms(&written.unoffload_delay, "unoffload_delay", default.unoffload_mean_ms),
+        offload_mean_ms: ms(offload, "offload_delay", default.offload_mean_ms),
+        unoffload_mean_ms: ms(unoffload, "unoffload_delay", default.unoffload_mean_ms),
         offload_quantile_ms: ms(
-            &written.offload_quantile_delay,
+            written.offload_quantile_delay.as_ref(),
             "offload_quantile_delay",
             default.offload_quantile_ms,
         ),
         unoffload_quantile_ms: ms(
-            &written.unoffload_quantile_delay,
+            written.unoffload_quantile_delay.as_ref(),
             "unoffload_quantile_delay",
             default.unoffload_quantile_ms,
         ),
-        most_decrease_ms: ms(&written.max_delay_reduction, "max_delay_reduction", default.most_decrease_ms),
-        most_increase_ms: ms(&written.max_delay_increase, "max_delay_increase", default.most_increase_ms),
+        most_decrease_ms: ms(
+            written.max_delay_reduction.as_ref(),
+            "max_delay_reduction",
+            default.most_decrease_ms,
+        ),
+        most_increase_ms: ms(
+            written.max_delay_increase.as_ref(),
+            "max_delay_increase",
+            default.most_increase_ms,
+        ),
         compat,
     };
-    let location = written.unoffload_delay.as_ref().or(written.offload_delay.as_ref());
+    let location = unoffload.or(offload);
     if settings.unoffload_mean_ms > settings.offload_mean_ms {
         let message = "unoffload_delay is longer than offload_delay";
         let span = location.map_or(written.cluster.span(), Spanned::span);
@@ -254,25 +303,39 @@ fn controller(check: &mut Check<'_>, written: &typed::Offloading, compat: bool) 
     settings
 }
 
-fn policy(
-    check: &mut Check<'_>,
-    written: &typed::Offloading,
-    table: std::ops::Range<usize>,
-    fixed: Vec<ServiceId>,
-) -> PolicySettings {
-    let policy = written.policy.as_ref().map_or(Policy::Sbmp, |it| *it.get_ref());
-    let is_sbmp = matches!(policy, Policy::Sbmp | Policy::CoPamp);
+/// The services of a controller whose policy is fixed: its own, or those of all, unless it has a policy of its own.
+fn services_of<'a>(
+    written: &'a typed::Offloading,
+    own: Option<&'a OfEdge>,
+) -> &'a Option<Spanned<Vec<Spanned<String>>>> {
+    match own {
+        Some(own) if own.services.is_some() || own.policy.is_some() => &own.services,
+        _ => &written.services,
+    }
+}
+
+/// Keys that only sbmp has a use for.
+fn refuse_keys_of_sbmp(check: &mut Check<'_>, written: &typed::Offloading) {
     let of_sbmp = [
         ("expanding_depth", written.expanding_depth.as_ref().map(Spanned::span)),
         ("max_sets", written.max_sets.as_ref().map(Spanned::span)),
         ("max_traces", written.max_traces.as_ref().map(Spanned::span)),
         ("overshooting_avoidance", written.overshooting_avoidance.as_ref().map(Spanned::span)),
     ];
-    if !is_sbmp {
-        check
-            .refuse(of_sbmp, "take it out, or write policy = \"sbmp\"", |key| format!("only sbmp has {key}"));
-    }
-    match (policy, &written.services) {
+    check.refuse(of_sbmp, "take it out, or write policy = \"sbmp\"", |key| format!("only sbmp has {key}"));
+}
+
+fn policy(
+    check: &mut Check<'_>,
+    written: &typed::Offloading,
+    (own, table): (Option<&Spanned<OfEdge>>, std::ops::Range<usize>),
+    fixed: Vec<ServiceId>,
+) -> PolicySettings {
+    let table = own.map_or(table, Spanned::span);
+    let own = own.map(Spanned::get_ref);
+    let policy = own.and_then(|it| it.policy.as_ref()).or(written.policy.as_ref());
+    let policy = policy.map_or(Policy::Sbmp, |it| *it.get_ref());
+    match (policy, services_of(written, own)) {
         (Policy::Fixed, None) => {
             check.problem("policy \"fixed\" needs services", table, "write services = [\"s0\"]");
         }

@@ -6,6 +6,7 @@ use super::draws;
 use super::folder::Folder;
 use super::offloading;
 use super::over_time;
+use super::regret;
 use super::request_log::RequestLog;
 use super::timeline;
 use super::traffic;
@@ -103,6 +104,9 @@ pub fn write_comparison_and(
     if plan.strategies.iter().any(|it| it.description.offloading.is_some()) {
         folder.write_csv("offloading.csv", |csv| offloading::decision_rows(csv, of))?;
         folder.write_csv("offloading_edges.csv", |csv| offloading::edge_rows(csv, of))?;
+        if plan.strategies.iter().any(|it| it.regret_horizon.is_some()) {
+            folder.write_csv("offloading_regret.csv", |csv| regret::rows(csv, of))?;
+        }
     }
     if plan.strategies.iter().any(|it| it.description.istiod_pace().is_some()) {
         folder.write_csv("pushes.csv", |csv| timeline::push_rows(csv, of))?;

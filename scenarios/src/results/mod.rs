@@ -10,6 +10,7 @@ pub mod folder;
 pub mod json;
 pub mod offloading;
 mod over_time;
+mod regret;
 pub mod request_log;
 pub mod single_file;
 pub mod sweep;
@@ -87,6 +88,10 @@ pub const FILES: &[(&str, &str)] = &[
         "Every decision of an offloading controller: what it saw and believed, what it ordered, what came of it (`[offloading]`).",
     ),
     ("offloading_edges.csv", "What these controllers came to, by edge."),
+    (
+        "offloading_regret.csv",
+        "What every alternative to each of their decisions came to, against the choice (`offloading.regret_horizon`).",
+    ),
     (
         "calibration_draws.csv",
         "The mean of each strategy under each draw of a calibration (`--calibration-draws`).",

@@ -8,55 +8,16 @@
 use super::Compared;
 use super::csv::{Csv, finite};
 use super::over_time::{self, seconds};
-use crate::experiment::replication::Figures;
+use super::regret::{self, names};
+use crate::experiment::offloaded::{EdgeFigures, decisions, edge_figures};
 use meshsim_core::SimTime;
-use meshsim_models::ids::{ClusterId, ServiceId};
-use meshsim_models::offloading::settings::PlacerSettings;
-use meshsim_models::telemetry::control_log::{OffloadingDecision, OffloadingSample};
+use meshsim_models::telemetry::control_log::{ControlLog, OffloadingDecision};
 use meshsim_models::world::description::Description;
-
-/// What an edge came to over some time.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EdgeFigures {
-    /// Simulated time (s).
-    pub seconds: f64,
-    /// Mean delay of what was answered well (ms); no number if nothing was.
-    pub mean_ms: f64,
-    /// Share of the requests that failed.
-    pub failed: f64,
-    /// Cost of an hour.
-    pub cost_per_hour: f64,
-    /// Share of the time in which the mean delay of a scrape was above the threshold.
-    pub above: f64,
-}
-
-/// What an edge came to from one moment to another.
-#[must_use]
-pub fn edge_figures(figures: &Figures, edge: &PlacerSettings, from: SimTime, to: SimTime) -> EdgeFigures {
-    let samples = || figures.control.iter().flat_map(|log| &log.offloading_samples);
-    let within = |it: &&OffloadingSample| it.edge == edge.edge && it.at > from && it.at <= to;
-    let sum = |of: fn(&OffloadingSample) -> f64| samples().filter(within).map(of).sum::<f64>();
-    let (seconds, ok, failed) = (sum(|it| it.seconds), sum(|it| it.ok), sum(|it| it.failed));
-    let is_above =
-        |it: &&OffloadingSample| it.ok > 0.0 && it.delays_ms / it.ok > edge.controller.offload_mean_ms;
-    let above: f64 = samples().filter(within).filter(is_above).map(|it| it.seconds).sum();
-    EdgeFigures {
-        seconds,
-        mean_ms: sum(|it| it.delays_ms) / ok,
-        failed: failed / (ok + failed),
-        cost_per_hour: sum(|it| it.cost) / seconds * 3_600.0,
-        above: above / seconds,
-    }
-}
-
-/// The decisions of an edge's controller, in the order of time.
-pub fn decisions(figures: &Figures, edge: ClusterId) -> impl Iterator<Item = &OffloadingDecision> {
-    figures.control.iter().flat_map(|log| &log.offloading).filter(move |it| it.edge == edge)
-}
 
 /// Rows of `offloading.csv`.
 pub(super) fn decision_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
-    csv.write_record([
+    let has_regret = of.plan.strategies.iter().any(|it| it.regret_horizon.is_some());
+    let head = [
         "strategy",
         "replication",
         "time_s",
@@ -79,15 +40,19 @@ pub(super) fn decision_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<
         "after_mean_ms",
         "after_failed",
         "after_cost",
-    ])?;
+    ];
+    csv.write_record(head.into_iter().chain(regret::COLUMNS.into_iter().filter(|_| has_regret)))?;
     for (head, description, figures) in over_time::cells(of) {
         for edge in description.offloading.iter().flat_map(|it| &it.controllers) {
-            let all: Vec<&OffloadingDecision> = decisions(figures, edge.edge).collect();
+            let logs: Vec<&ControlLog> = figures.control.iter().collect();
+            let all: Vec<&OffloadingDecision> = decisions(logs.iter().copied(), edge.edge).collect();
             for (index, it) in all.iter().enumerate() {
                 let to = all.get(index + 1).map_or(description.end(), |next| next.at);
                 let from = it.at.saturating_add(edge.controller.stabilization_window).min(to);
-                let row = row(description, it, edge_figures(figures, edge, from, to), from, to);
-                csv.write_record(head.iter().cloned().chain(row))?;
+                let row = row(description, it, edge_figures(&logs, edge, from, to), from, to);
+                let regret = regret::columns(description, figures, edge, index);
+                let regret = regret.into_iter().filter(|_| has_regret);
+                csv.write_record(head.iter().cloned().chain(row).chain(regret))?;
             }
         }
     }
@@ -140,24 +105,23 @@ pub(super) fn edge_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> 
         "offloads",
         "unoffloads",
         "unanswered",
+        "moves",
         "time_above_threshold",
         "mean_ms",
         "failed",
         "cost_per_hour",
     ])?;
     for (head, description, figures) in over_time::cells(of) {
-        let begin = SimTime::ZERO + description.warm_up;
-        for edge in description.offloading.iter().flat_map(|it| &it.controllers) {
-            let of = edge_figures(figures, edge, begin, description.end());
-            let count = |is: fn(&OffloadingDecision) -> bool| {
-                decisions(figures, edge.edge).filter(|it| it.at >= begin && is(it)).count().to_string()
-            };
+        let edges = description.offloading.iter().flat_map(|it| &it.controllers);
+        for (edge, of) in edges.zip(&figures.offloading) {
+            let [offloads, unoffloads, unanswered] = of.decisions.map(|it| it.to_string());
             let row = [
                 description.clusters[edge.edge].name.clone(),
                 edge.policy.name().to_owned(),
-                count(|it| it.after.is_ok() && it.offloads),
-                count(|it| it.after.is_ok() && !it.offloads),
-                count(|it| it.after.is_err()),
+                offloads,
+                unoffloads,
+                unanswered,
+                of.moves.to_string(),
                 finite(of.above),
                 finite(of.mean_ms),
                 finite(of.failed),
@@ -182,10 +146,4 @@ pub(super) fn words(description: &Description, it: &OffloadingDecision) -> Strin
 
 const fn action(it: &OffloadingDecision) -> &'static str {
     if it.offloads { "offload" } else { "unoffload" }
-}
-
-fn names(description: &Description, services: &[ServiceId]) -> String {
-    let names: Vec<&str> =
-        services.iter().map(|&it| description.application.services[it].name.as_str()).collect();
-    names.join(" ")
 }

@@ -6,8 +6,9 @@ use super::spanned::Spanned;
 use meshsim_models::units::BitsPerSecond;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
-/// One controller per edge, all told the same.
+/// One controller per edge, all told the same but for what their own tables say.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offloading {
@@ -117,10 +118,41 @@ pub struct Offloading {
     ///
     /// Default: 0.02. Range: 0 to 1000000000.
     pub network_price: Option<Spanned<f64>>,
+    /// What the controller of an edge is told instead, by the name of its cluster.
+    #[serde(default)]
+    pub clusters: BTreeMap<String, Spanned<OfEdge>>,
+    /// For how long after each decision its alternatives run, to tell what it cost not to take them (regret). Each decision takes
+    /// as many such runs as there are different alternatives: nothing, each single service, what each other strategy would have
+    /// answered; and the whole run is made once more.
+    ///
+    /// Default: none run. Range: two scrapes to 10 years.
+    pub regret_horizon: Option<Duration>,
     /// Time between two scrapes, where `[observability]` does not say it.
     ///
     /// Default: 15s. Range: 100ms to 10 years. Source: Prometheus as Istio's samples ship it.
     pub scrape_interval: Option<Duration>,
+}
+
+/// What the controller of one edge is told.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfEdge {
+    /// Whom it asks.
+    ///
+    /// Default: as all.
+    pub policy: Option<Spanned<Policy>>,
+    /// What the edge is to have, whatever is asked (policy "fixed").
+    ///
+    /// Default: as all, unless it has a policy of its own.
+    pub services: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Above this mean delay services come.
+    ///
+    /// Default: as all. Range: 0s to 10 years.
+    pub offload_delay: Option<Duration>,
+    /// Below this one they go back.
+    ///
+    /// Default: as all. Range: 0s to offload_delay.
+    pub unoffload_delay: Option<Duration>,
 }
 
 /// What an hour costs.

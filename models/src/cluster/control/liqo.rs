@@ -165,8 +165,7 @@ impl Control {
         let is_known = life.generation == name.generation && waits;
         let state = self.offloaded_mut(slot).filter(|_| is_known);
         let Some(state) = state else { return };
-        let gap = SimDuration::from_nanos(FIRST_GAP.as_nanos() << state.failures.min(20)).min(LONGEST_GAP);
-        let again = at.now.saturating_add(gap);
+        let again = at.now.saturating_add(gap_after(state.failures));
         state.failures += 1;
         state.again = Some(again);
         if by_quota && !std::mem::replace(&mut state.is_refused, true) {
@@ -246,6 +245,11 @@ impl Control {
             self.histories[slot].scrape(at.now, counters, kept);
         }
     }
+}
+
+/// How long a pod that was refused so often waits before it asks again.
+pub(super) fn gap_after(failures: u32) -> SimDuration {
+    SimDuration::from_nanos(FIRST_GAP.as_nanos() << failures.min(20)).min(LONGEST_GAP)
 }
 
 /// How a consumer names the pod in a slot.

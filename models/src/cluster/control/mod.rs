@@ -18,6 +18,7 @@ mod shadow_pods;
 mod shadows;
 mod start_work;
 mod state;
+mod steered_pods;
 
 pub(super) use autoscaling::counters_of;
 pub use state::Control;

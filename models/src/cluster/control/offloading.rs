@@ -207,13 +207,21 @@ impl Surroundings for Looks<'_, '_> {
         let before: Vec<bool> = self.desk.replicas[side(Area::Edge)].iter().map(|&pods| pods > 0).collect();
         let here = self.at.topology.draws.of_cluster(self.at.here, 0);
         let address = here.child(u64::from(settings.edge.0)).child(self.desk.decisions);
-        let mut numbers = draw(address, Purpose::OffloadingTraces);
-        let answer = ask(settings, &measured, &before, action, &mut || uniform(&mut numbers));
-        self.desk.decisions += 1;
-        self.desk.measured = measured;
+        let answer_of = |settings: &PlacerSettings| {
+            let mut numbers = draw(address, Purpose::OffloadingTraces);
+            ask(settings, &measured, &before, action, &mut || uniform(&mut numbers))
+        };
         let names = |set: &[bool]| -> Vec<ServiceId> {
             settings.services.iter().zip(set).filter(|(_, there)| **there).map(|(it, _)| it.service).collect()
         };
+        let answer = answer_of(settings);
+        let others = settings.policy.others().into_iter().filter(|_| settings.asks_others).map(|policy| {
+            let name = policy.name().to_owned();
+            (name, answer_of(&PlacerSettings { policy, ..settings.clone() }).edge.map(|set| names(&set)))
+        });
+        let others = others.collect();
+        self.desk.decisions += 1;
+        self.desk.measured = measured;
         self.at.recorder.offloading_decided(OffloadingDecision {
             at: self.at.now,
             edge: settings.edge,
@@ -226,6 +234,7 @@ impl Surroundings for Looks<'_, '_> {
             before: names(&before),
             after: answer.edge.as_ref().map(|set| names(set)).map_err(|why| *why),
             believed: answer.believed,
+            others,
         });
         if let Ok(after) = &answer.edge {
             self.apply(&before, &after[..before.len()]);

@@ -180,7 +180,7 @@ impl Control {
 
     /// The scheduler looks for a node.
     fn schedule_pod(&mut self, at: &mut Around<'_>, slot: usize) {
-        if at.waits_for_api_server(pod_advances(at, slot)) {
+        if at.waits_for_api_server(pod_advances(at, slot)) || !self.is_let_in(at, slot) {
             return;
         }
         let settings = &at.topology.description.kubernetes;
@@ -289,6 +289,7 @@ impl Control {
         if pod.offloaded && pod.stage.is_bound() {
             return self.delete_offloaded(at, slot);
         }
+        self.frees_quota_of_steered(slot);
         match at.pods[slot].stage {
             PodStage::Pending => self.is_absent(at, slot, 0),
             // There is nothing yet that could end in peace.

@@ -157,7 +157,7 @@ impl Control {
 }
 
 /// What the containers of a service's pods at a provider ask for.
-fn containers_of(topology: &Topology, service: ServiceId, here: ClusterId) -> Vec<Container> {
+pub(super) fn containers_of(topology: &Topology, service: ServiceId, here: ClusterId) -> Vec<Container> {
     let description = &topology.description;
     let workload = description.kubernetes.workload(service);
     let limit = description.deployments.iter().find(|it| (it.service, it.cluster) == (service, here));

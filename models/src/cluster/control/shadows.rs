@@ -26,6 +26,8 @@ pub(super) struct Liqo {
     pub(super) deleted: BTreeSet<Shadow>,
     /// ShadowPods whose pods have ended by themselves, with what these ran: they keep their part of the quota.
     pub(super) ended: BTreeMap<Shadow, ServiceId>,
+    /// The pods here that count because an offloading controller has made them, by slot.
+    pub(super) steered: BTreeMap<usize, SteeredPod>,
     /// What each consumer may have here.
     pub(super) quotas: BTreeMap<ClusterId, Quota<ShadowName>>,
     /// What others have told, and what is to be told to others, while the API server here is down.
@@ -68,6 +70,27 @@ pub(super) struct Shadow {
     pub(super) name: ShadowName,
 }
 
+/// A pod that counts in the quota of whose controller has made it, or is to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SteeredPod {
+    /// Whose.
+    pub(super) consumer: ClusterId,
+    /// Its name in the quota: those of the consumer's own pods have slots there.
+    pub(super) name: ShadowName,
+    /// How often it was not let in.
+    pub(super) failures: u32,
+    /// Whether it is.
+    pub(super) is_in: bool,
+}
+
+impl SteeredPod {
+    /// One that is not let in yet.
+    pub(super) fn new(consumer: ClusterId, slot: usize, generation: u32) -> Self {
+        let name = ShadowName { slot: u32::MAX - slot as u32, generation };
+        Self { consumer, name, failures: 0, is_in: false }
+    }
+}
+
 impl Liqo {
     /// As a cluster begins, if Liqo joins it to others.
     pub(super) fn new(here: ClusterId, topology: &Topology) -> Option<Box<Self>> {
@@ -84,6 +107,7 @@ impl Liqo {
             unwritten: Vec::new(),
             unsaid: Vec::new(),
             shadows: BTreeMap::new(),
+            steered: BTreeMap::new(),
             quotas: quotas
                 .map(|it| (it.consumer, Quota::new(it.enforcement, Some(it.granted.clone()))))
                 .collect(),
@@ -108,7 +132,9 @@ impl Liqo {
                 self.shadows.iter().filter(|(_, it)| is_wanted(it)).map(|(&slot, _)| service_of(slot));
             let ended =
                 self.ended.iter().filter(|(it, _)| it.consumer == *consumer).map(|(_, &service)| service);
-            let counted: u64 = running.chain(ended).map(&asks).sum();
+            let steered = self.steered.iter().filter(|(_, it)| it.consumer == *consumer && it.is_in);
+            let steered = steered.map(|(&slot, _)| service_of(slot));
+            let counted: u64 = running.chain(ended).chain(steered).map(&asks).sum();
             assert_eq!(quota.used(Resource::CPU), counted as i64, "the quota of cluster {}", consumer.0);
         }
         let are_there = |it: &Shadow| self.shadows.values().any(|there| there == it);

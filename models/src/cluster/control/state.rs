@@ -104,6 +104,7 @@ impl Control {
                 self.images[node].hold(SIDECAR_IMAGE);
             }
         }
+        self.count_steered(cluster, topology, pods);
     }
 
     /// A pod dies: the metrics server knows nothing of what was before.
