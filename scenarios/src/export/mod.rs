@@ -34,7 +34,7 @@ use crate::import::manifests::{self, Options, Overlay, Text};
 use crate::problem::{Checked, Problem, SourceText};
 use crate::scenario::Scenario;
 use objects::{Exporter, SHARED};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// The first line of a file of manifests that was exported.
@@ -95,7 +95,9 @@ pub fn export(scenario: &Scenario, strategy: Option<usize>) -> Checked<Exported>
     let again = manifests::tables(&options, &Overlay::of(whole.clone()))?;
     let again = written_out::written_out(again, &resolved.description);
     let overlay = overlay::text(&again, &whole);
-    let clusters = exporter.clusters.keys().cloned().collect();
+    let folders: BTreeSet<&String> =
+        manifests.iter().map(|it| &it.folder).filter(|it| *it != SHARED).collect();
+    let clusters = folders.into_iter().cloned().collect();
     Ok(Exported { manifests, overlay, clusters })
 }
 

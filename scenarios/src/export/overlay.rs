@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Why no manifest says what stands at a path; `*` is any key.
-const REASONS: [(&str, &str); 39] = [
+const REASONS: [(&str, &str); 40] = [
     ("name", "a name for people"),
     ("description", "a text for people"),
     ("run", "how long and how often it is simulated"),
@@ -47,6 +47,7 @@ const REASONS: [(&str, &str); 39] = [
     ("services.*", "what a service does and costs"),
     ("namespaces", "a namespace without a mesh"),
     ("peerings.*.slice", "an amount that no quantity of Kubernetes says"),
+    ("peerings", "peerings where Liqo does not join the clusters"),
 ];
 
 /// Why no manifest says what stands at a path; nothing if one should.
@@ -110,13 +111,15 @@ pub(super) fn text(again: &Table, whole: &Table) -> String {
     }
     let mut comments = BTreeMap::new();
     for (key, value) in &overlay {
-        if let Some(why) = reason(key) {
-            comments.insert(key.clone(), why.to_owned());
+        // Of a cluster every key has a reason of its own.
+        let inner = value.as_table().filter(|_| key == "clusters").into_iter().flatten();
+        for (name, cluster) in inner {
+            for inner in cluster.as_table().into_iter().flat_map(Table::keys) {
+                let path = format!("{key}.{name}.{inner}");
+                comments.extend(reason(&path).map(|why| (path, why.to_owned())));
+            }
         }
-        for inner in value.as_table().into_iter().flat_map(Table::keys) {
-            let path = format!("{key}.{inner}");
-            comments.extend(reason(&path).filter(|_| key != "services").map(|why| (path, why.to_owned())));
-        }
+        comments.extend(reason(key).map(|why| (key.clone(), why.to_owned())));
     }
     let head = "# What the manifests beside it cannot say, each with the reason: `meshsim import ... --overlay` takes it up.\n";
     write::scenario(head, &overlay, &comments)

@@ -4,6 +4,7 @@ use super::difference::difference;
 use super::{Exported, export, reason};
 use crate::library;
 use crate::scenario::Scenario;
+use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::world::description::{Description, Federation};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,11 +41,25 @@ fn exported(name: &str) -> impl Iterator<Item = (Scenario, Option<usize>, Export
     })
 }
 
-/// What a description says, whatever the order in which peerings were written.
+/// What a description says, whatever the order in which peerings were written, and but for what has no effect.
 fn said(description: &Description) -> Vec<String> {
     let mut description = description.clone();
     if let Some(Federation::Liqo(settings)) = &mut description.federation {
         settings.peerings.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    // What a rule for all services says of those that no proxy stands before, and limits of what is outside, change nothing.
+    let ids: Vec<_> = description.services.ids().collect();
+    for id in ids {
+        let settings = &mut description.services[id];
+        if settings.protocol == Protocol::Udp {
+            settings.traffic_policy = Default::default();
+            (settings.locality, settings.hash) = (None, None);
+        }
+        if settings.external {
+            let service = &mut description.application.services[id];
+            (service.cpu_limit, service.cpu_request) = (None, None);
+            description.kubernetes.workloads[id].application = Default::default();
+        }
     }
     format!("{description:#?}").lines().map(str::to_owned).collect()
 }
@@ -65,8 +80,12 @@ fn manifests_with_their_overlay_come_to_the_scenario_again() {
                 let title = format!("{service}-{cluster}");
                 exported.manifests.iter().any(|it| it.object["metadata"]["name"] == title)
             };
+            let has_object = |service: &str| exported.manifests.iter().any(|it| it.file == service);
             let misses = |path: &str, value: &str| match path.split('.').collect::<Vec<_>>().as_slice() {
+                // A service that runs nowhere has no objects.
+                ["services", service, ..] if !has_object(service) => false,
                 ["services", _, "routes"] => !value.contains("cluster"),
+                ["peerings", ..] => overlay.get("federation").is_none() && reason(path).is_none(),
                 ["clusters", cluster, "hpa", service, key, ..] => {
                     *key != "metrics" && is_there(cluster, service)
                 }

@@ -271,7 +271,8 @@ mod tests {
             .into_iter()
             .collect();
         let written: Json = serde_json::from_str(&work_model(&shop, &allow).unwrap()).unwrap();
-        assert_eq!(written["front"]["external_services"].as_array().map(Vec::len), Some(1));
+        // What is called side by side is a group each.
+        assert_eq!(written["front"]["external_services"].as_array().map(Vec::len), Some(3));
         let idle = work_model(&description("fluidos-mesh"), &["errors".to_owned()]).unwrap_err().to_string();
         assert!(idle.contains("--allow errors allows nothing"), "{idle}");
     }

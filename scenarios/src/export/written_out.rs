@@ -30,6 +30,16 @@ pub(super) fn written_out(mut all: Table, description: &Description) -> Table {
         "liqo.slice",
     ];
     of_all.iter().for_each(|path| take(&mut all, path));
+    // What says the default, or nothing.
+    if find(&all, "pods.pre_stop").and_then(Value::as_str) == Some("0s") {
+        take(&mut all, "pods.pre_stop");
+    }
+    for (_, service) in all.get_mut("services").and_then(Value::as_table_mut).into_iter().flatten() {
+        let Some(service) = service.as_table_mut() else { continue };
+        if service.get("routes").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            service.remove("routes");
+        }
+    }
     // Of other strategies, which are not exported.
     take(&mut all, "run.baseline");
     all

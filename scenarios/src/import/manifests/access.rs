@@ -43,7 +43,7 @@ const AMBIENT: &str = "istio.io/dataplane-mode";
 pub(super) fn is_ambient(objects: &[Object], model: &Model<'_>) -> bool {
     let label = |it: &Object| {
         let label = it.root.get("metadata.labels").and_then(|it| it.child(AMBIENT));
-        label.is_some_and(|it| it.text() == Some("ambient"))
+        label.is_some_and(|it| it.is("ambient"))
     };
     let ambient: BTreeSet<&str> =
         objects.iter().filter(|it| it.is("", "Namespace") && label(it)).map(|it| it.name.as_str()).collect();

@@ -139,6 +139,11 @@ impl Node {
         }
     }
 
+    /// Whether it is this text; nobody has read it yet.
+    pub(super) fn is(&self, text: &str) -> bool {
+        matches!(&self.value, Value::Scalar(own) if **own == *text)
+    }
+
     /// A scalar that a type understands.
     pub(super) fn parsed<T>(&self, what: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.text()?;

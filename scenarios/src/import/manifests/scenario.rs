@@ -76,7 +76,7 @@ pub(super) fn text(tables: &Table, comments: &Comments) -> String {
 fn plane(objects: &[Object], model: &Model<'_>) -> (&'static str, &'static str) {
     let labels = |it: &Object, key: &str, value: &str| {
         let label = it.root.get("metadata.labels").and_then(|it| it.child(key));
-        it.is("", "Namespace") && label.is_some_and(|it| it.text() == Some(value))
+        it.is("", "Namespace") && label.is_some_and(|it| it.is(value))
     };
     let has_routes = model.services.iter().any(|it| it.table.contains_key("routes"));
     if is_ambient(objects, model) {
