@@ -15,6 +15,9 @@ use crate::problem::{Checked, Problem, Problems};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
+/// Most services, as of a work model.
+const SERVICES_MAX: usize = 2_000;
+
 /// CPU time of a request where no work model says it.
 const ASSUMED_SERVICE_TIME: &str = "1ms";
 
@@ -37,7 +40,12 @@ pub(super) fn tables(
     let mut all = Table::new();
     let mut comments = BTreeMap::new();
     all.insert("name".to_owned(), Value::String(options.name.clone()));
-    let problems = missing(options, overlay, model);
+    let mut problems = missing(options, overlay, model);
+    if model.services.len() > SERVICES_MAX {
+        let message = format!("the manifests have {} services", model.services.len());
+        let help = format!("at most {SERVICES_MAX} are simulated: import the application that is meant");
+        problems.push(Problem::new(message).help(help));
+    }
     if !problems.is_empty() {
         return Err(Problems(problems));
     }

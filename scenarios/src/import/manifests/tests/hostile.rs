@@ -67,25 +67,41 @@ fn a_list_and_a_byte_order_mark_are_what_kubectl_and_editors_write() {
     assert!(error.contains("a List without objects"), "{error}");
 }
 
-/// As large as clusters are: nothing is compared with everything.
+/// As large as federations are: a thousand services in 24 clusters, each with an autoscaler; nothing is compared with everything.
 #[test]
 fn fifty_thousand_objects_take_seconds() {
+    const CLUSTERS: usize = 24;
     let mut text = String::new();
-    for it in 0..25_000 {
+    for it in 0..1_000 {
         let _ = write!(
             text,
-            "apiVersion: v1\nkind: Service\nmetadata: {{name: s{it}, namespace: n{0}}}\nspec: {{selector: {{app: s{it}}}, ports: [{{port: 80}}]}}\n---\n\
-             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: s{it}, namespace: n{0}}}\nspec: {{template: {{metadata: {{labels: {{app: s{it}, tier: all}}}}, spec: {{containers: [{{name: a}}]}}}}}}\n---\n",
-            it % 50
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s{it}}}\nspec: {{selector: {{app: s{it}}}, ports: [{{port: 80}}]}}\n---\n\
+             apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: s{it}}}\nspec: {{host: s{it}}}\n---\n",
         );
+        for cluster in 0..CLUSTERS {
+            let name = format!("s{it}-c{cluster}");
+            let _ = write!(
+                text,
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{metadata: {{labels: {{app: s{it}}}}}, \
+                 spec: {{nodeSelector: {{topology.kubernetes.io/zone: c{cluster}}}, containers: [{{name: a}}]}}}}}}\n---\n\
+                 apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: {name}}}\n\
+                 spec: {{scaleTargetRef: {{kind: Deployment, name: {name}}}, maxReplicas: {}}}\n---\n",
+                1 + cluster
+            );
+        }
     }
     let (_directory, own) = options(&[&text]);
-    let users = vec![Users::parse("cloud:s7=5/s").unwrap()];
+    let nodes = (0..CLUSTERS).map(|it| Nodes::parse(&format!("c{it}=1x16")).unwrap()).collect();
+    let links = (1..CLUSTERS).map(|it| Link::parse(&format!("c0:c{it}=9ms")).unwrap()).collect();
+    let users = vec![Users::parse("c0:s7=5/s").unwrap()];
     let begin = Instant::now();
-    let imported = import(&Options { users, ..own }).unwrap();
+    let imported = import(&Options { users, nodes, links, ..own }).unwrap_or_else(|it| panic!("{it}"));
     let took = begin.elapsed();
-    assert!(imported.scenario.contains("s24999"));
+    assert!(imported.scenario.contains("s999"));
     assert!(took < Duration::from_secs(60), "{took:?}");
+    let many = "apiVersion: v1\nkind: Service\nmetadata: {name: sN}\nspec: {selector: {app: a}, ports: [{port: 80}]}\n---\n";
+    let many: String = (0..2_001).map(|it| many.replace("sN", &format!("s{it}"))).collect();
+    assert!(refused(&[&many], &[]).contains("2001 services (at most 2000 are simulated"));
 }
 
 /// What mutations start from: manifests of all kinds, as they are exported and as they are written, and load.
