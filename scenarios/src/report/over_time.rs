@@ -36,7 +36,9 @@ const POINTS_MAX: usize = 600;
 /// All series that there are; nothing without any.
 pub(super) fn section(results: &Results, strategies: &[String], charts: &mut Charts) -> Checked<Markup> {
     let Some(users) = results.first_replication("user_series.csv")? else { return Ok(html! {}) };
-    let marks = marks(results)?;
+    // A scenario says what happens under all its strategies, of which these are some.
+    let mut marks = marks(results)?;
+    marks.retain(|it| it.strategy.is_empty() || strategies.contains(&it.strategy));
     let of_users = charts.add(Chart {
         id: "users-over-time",
         caption: "What users saw over time, in the first replication; grey is a fault, lines are what was decided or changed."
