@@ -430,6 +430,7 @@ fn world(seed: u64) -> Description {
         outages: Vec::new(),
         offloading: None,
         keeps_decisions: false,
+        scraped_every: None,
         repeated_faults: Vec::new(),
         kubernetes: KubernetesSettings::default(),
         istiod: None,

@@ -4,7 +4,9 @@ use crate::document::Setting;
 use crate::experiment::objective::Objective;
 use crate::problem::Problem;
 use crate::resolve::PlaneKey;
-use meshsim_core::SimDuration;
+use crate::resolve::names::ClusterNames;
+use meshsim_core::{SimDuration, Table};
+use meshsim_models::ids::ClusterId;
 use meshsim_models::world::description::Description;
 
 /// A scenario under one strategy, ready to run.
@@ -36,4 +38,6 @@ pub struct Resolved {
     pub objectives: Vec<Objective>,
     /// Draws of the values that a calibration fitted.
     pub calibration_draws: Vec<Vec<Setting>>,
+    /// What objects of its clusters are called where metrics are exported.
+    pub names: Table<ClusterId, ClusterNames>,
 }

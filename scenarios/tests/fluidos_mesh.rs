@@ -1,6 +1,8 @@
 //! The headline scenario shows what its README says, in a short run.
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod prometheus;
+
 use meshsim_scenarios::analysis::summary::{Strategy, Summary};
 use meshsim_scenarios::analysis::verdict::verdict;
 use meshsim_scenarios::document::Setting;

@@ -86,6 +86,13 @@ fn the_demonstration_imports_to_what_the_library_says_of_it() {
         ("run.baseline", "no manifest has strategies"),
         ("run.time_series", "no manifest says what is written"),
         ("application.workmodel", "the ConfigMap's, as it is"),
+        ("application.namespace", "only exported metrics say it"),
+        ("clusters.cloud.names.cluster", "only exported metrics say it"),
+        ("clusters.cloud.names.workload", "only exported metrics say it"),
+        ("clusters.edge1.names.cluster", "only exported metrics say it"),
+        ("clusters.edge1.names.workload", "only exported metrics say it"),
+        ("clusters.edge1.names.ingress", "only exported metrics say it"),
+        ("clusters.edge1.names.ingress_namespace", "only exported metrics say it"),
         ("cell.cpu_scale", "fitted to the demonstration's mean, by `meshsim calibrate`"),
         ("pods.image_size", "assumed in the library"),
         (

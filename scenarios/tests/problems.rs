@@ -162,6 +162,28 @@ fn what_things_cost() {
 }
 
 #[test]
+fn names_that_kubernetes_would_not_take() {
+    let edge = |names: &str| format!("services = []\nnames = {{ {names} }}");
+    check(
+        "services = []",
+        &edge("workload = \"edge\""),
+        "bad.toml:11:22: workload \"edge\" is the same for all services (write {service} where the service's name is to \
+         stand, as in \"{service}-edge\")",
+    );
+    check(
+        "services = []",
+        &edge("ingress = \"Istio_Ingress\""),
+        "bad.toml:11:21: ingress \"Istio_Ingress\" is no name (write small letters, digits and `-`, as Kubernetes takes \
+         them)",
+    );
+    check(
+        "workmodel = \"app.json\"",
+        "workmodel = \"app.json\"\nnamespace = \"a b\"",
+        "bad.toml:5:13: namespace \"a b\" is no name (write small letters, digits and `-`, as Kubernetes takes them)",
+    );
+}
+
+#[test]
 fn names_that_nobody_declared() {
     check(
         "\"edge\", \"cloud\"]",

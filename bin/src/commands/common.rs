@@ -198,6 +198,11 @@ impl Output {
         self.out.is_some()
     }
 
+    /// Whether files that others have written are replaced.
+    pub(crate) const fn is_forced(&self) -> bool {
+        self.force
+    }
+
     /// Takes the folder for the results before the run, if they or a page of them are to be written.
     pub(crate) fn claim(&self) -> Checked<(Option<Folder>, Option<Page>)> {
         page::claim(self.out.as_deref(), self.report.as_deref(), self.force)

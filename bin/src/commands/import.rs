@@ -1,6 +1,7 @@
 //! `meshsim import`: manifests of Kubernetes, Istio and Liqo to a scenario.
 
 use super::common::print;
+use super::import_prometheus::Metrics;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -15,15 +16,16 @@ use std::path::{Path, PathBuf};
 const SCENARIO: &str = "scenario.toml";
 const WORK_MODEL: &str = "workmodel.json";
 const REPORT: &str = "report.md";
+const ANSWERS: &str = "answers.json";
 
-/// Turn manifests of Kubernetes, Istio and Liqo into a scenario.
+/// Turn manifests of Kubernetes, Istio and Liqo, or what Prometheus has, into a scenario.
 ///
 /// Writes scenario.toml, workmodel.json where a ConfigMap has one, and report.md: what became of every object and every
 /// field. What no manifest holds (machines, links, users) comes from options.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files or directories of YAML, or - for standard input, as `helm template` and `kustomize build` print it
-    #[arg(required_unless_present = "cluster")]
+    #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics"])]
     path: Vec<PathBuf>,
     /// Files of one cluster's objects, as in cloud=manifests/cloud (may be given several times)
     #[arg(long, value_name = "NAME=PATH")]
@@ -51,6 +53,8 @@ pub(crate) struct Args {
     /// Leave this field out although results hang on it, as an error names it (may be given several times)
     #[arg(long, value_name = "FIELD")]
     allow: Vec<String>,
+    #[command(flatten)]
+    metrics: Metrics,
     /// Write into this directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -60,6 +64,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
+    if args.metrics.is_asked() {
+        return of_metrics(args);
+    }
     let options = options(args)?;
     let is_own = refuse_foreign(&args.out, args.force)?;
     let imported = import(&options)?;
@@ -92,6 +99,30 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         first.links.len(),
         args.out.join(REPORT).display(),
     ))?;
+    Ok(Code::Ok)
+}
+
+/// The same of what Prometheus has.
+fn of_metrics(args: &Args) -> Outcome<Code> {
+    refuse_foreign(&args.out, args.force)?;
+    let nodes = args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?;
+    let links = args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?;
+    let name = args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported");
+    let (answers, imported) = args.metrics.import(name, (nodes, links))?;
+    let scenario = Scenario::from_text("the scenario of these metrics", &imported.scenario, &[], &[])?;
+    let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
+    warnings::before_runs(&plan.strategies).iter().for_each(warn);
+    std::fs::create_dir_all(&args.out).map_err(|error| {
+        Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()))
+            .help("name a directory that exists or can be made")
+    })?;
+    // The scenario last: where it is, the import is whole.
+    let files = [(ANSWERS, &answers.to_json()), (REPORT, &imported.report), (SCENARIO, &imported.scenario)];
+    for (name, text) in files {
+        write_text(&args.out.join(name), text).map_err(Failure::machine)?;
+    }
+    let (scenario, report) = (args.out.join(SCENARIO), args.out.join(REPORT));
+    print(&format!("{}: {} has what was asked, found and assumed\n", scenario.display(), report.display()))?;
     Ok(Code::Ok)
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
+mod import_prometheus;
 pub(crate) mod init;
 pub(crate) mod library;
 pub(crate) mod man;

@@ -1,12 +1,16 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, each};
+use super::common::{
+    Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, each, interrupted,
+};
 use super::compare;
 use crate::exit_code::Code;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::lives::choice::Several;
 use meshsim_scenarios::lives::{Following, Forms, START_MS};
 use meshsim_scenarios::origin::SCENARIO;
+use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval, StartTime};
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,6 +28,8 @@ pub(crate) struct Args {
     timeline: bool,
     #[command(flatten)]
     spans: Spans,
+    #[command(flatten)]
+    exporting: Exporting,
     #[command(flatten)]
     precise: Precise,
     #[command(flatten)]
@@ -70,6 +76,29 @@ impl Spans {
     }
 }
 
+/// What Prometheus would have of the run.
+#[derive(clap::Args)]
+struct Exporting {
+    /// Write what Prometheus would have of the first replication to this file: OpenMetrics text with time stamps, for
+    /// `promtool tsdb create-blocks-from openmetrics`
+    #[arg(long, value_name = "FILE", conflicts_with = "partition")]
+    openmetrics: Option<PathBuf>,
+    /// When the run begins on Prometheus' clock (default: 2026-01-01T00:00:00Z)
+    #[arg(long, value_name = "TIME", requires = "openmetrics")]
+    start_time: Option<StartTime>,
+    /// Time between two scrapes of a target (default: 15s)
+    #[arg(long, value_name = "TIME", requires = "openmetrics")]
+    scrape_interval: Option<ScrapeInterval>,
+}
+
+impl Exporting {
+    fn export(&self) -> Option<Export> {
+        let file = self.openmetrics.clone()?;
+        let start = self.start_time.unwrap_or(StartTime::DEFAULT);
+        Some(Export { file, start, interval: self.scrape_interval.unwrap_or(ScrapeInterval::DEFAULT) })
+    }
+}
+
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let scenario = args.source.open()?;
     let mut plan = args.running.plan_of_one(&scenario, args.strategy.as_deref())?;
@@ -79,6 +108,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let precision = args.precise.of(&plan)?;
     let Args { running, output, detail, continuing, enforcement, .. } = args;
+    let export = args.exporting.export();
+    let strategy = &plan.strategies[0];
+    export.iter().try_for_each(|it| it.prepare(strategy, output.is_forced()))?;
     let mut command = vec!["run".to_owned(), SCENARIO.to_owned()];
     command.extend(each("--set", &args.source.normal_form()?));
     command.extend(running.normal_form());
@@ -88,6 +120,13 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(args.spans.normal_form());
     command.extend(detail.normal_form());
     let origin = scenario.origin(command, &args.source.settings()?, &[])?;
+    if let Some(export) = &export {
+        let seconds = strategy.description.end().as_secs_f64();
+        let is_whole = running.watch(seconds, |watch| export.run(strategy, watch))?;
+        if !is_whole.map_err(Failure::machine)? {
+            return interrupted("no metrics are written");
+        }
+    }
     compare::run(
         &plan,
         None,

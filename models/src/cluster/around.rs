@@ -11,11 +11,13 @@ use super::message::Message;
 use super::news::Addressee;
 use super::pods::Pods;
 use crate::compute::{Compute, NextEvent};
-use crate::envoy::proxies::Proxies;
+use crate::envoy::proxies::{Proxies, ProxyKind};
 use crate::envoy::proxy_cost::ProxyPass;
 use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{ClusterId, FlowId, PodId, ProxyId, ServiceId, UpstreamId};
 use crate::network::path::Path;
+use crate::telemetry::exporters::envoy::Happens;
+use crate::telemetry::exporters::instance::{Instance, PodName};
 use crate::telemetry::recorder::Recorder;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
@@ -69,6 +71,39 @@ impl<'a> Around<'a> {
     pub(crate) fn charge_proxy(&mut self, proxy: ProxyId, nanos: f64) {
         self.recorder.proxy_used_cpu(self.now, nanos);
         self.proxies.use_cpu(proxy, nanos);
+    }
+
+    /// Who a proxy is to those that scrape it; nobody if it has no counters.
+    pub(crate) fn instance(&self, proxy: ProxyId) -> Option<Instance> {
+        match self.proxies[proxy].kind {
+            ProxyKind::Gateway => Some(Instance::Gateway(proxy.0)),
+            ProxyKind::Sidecar(pod) => {
+                let generation = self.pods[self.pods.slot_of(pod)].generation;
+                Some(Instance::Pod(PodName { pod, generation }))
+            }
+            ProxyKind::Waypoint(service) => Some(Instance::Waypoint(service)),
+            ProxyKind::Ztunnel(node) => Some(Instance::Ztunnel(node)),
+            ProxyKind::EastWest => None,
+        }
+    }
+
+    /// Something happens between a proxy and a service that it calls, or the application beside it: where somebody scrapes,
+    /// it counts that.
+    #[inline]
+    pub(crate) fn proxy_counts(&mut self, proxy: ProxyId, called: Option<ServiceId>, what: Happens) {
+        if self.recorder.exporters().is_some() {
+            self.exporter_counts(proxy, called, what);
+        }
+    }
+
+    #[cold]
+    fn exporter_counts(&mut self, proxy: ProxyId, called: Option<ServiceId>, what: Happens) {
+        let front = called.map(|called| self.topology.description.front_of(called));
+        if let Some(instance) = self.instance(proxy)
+            && let Some(exporters) = self.recorder.exporters()
+        {
+            exporters.count_upstream((instance, front), what);
+        }
     }
 
     /// An answer that reaches a proxy's worker at `reached` passes it, for so much time there and CPU time (ns): when it comes

@@ -157,6 +157,8 @@ pub enum Event {
     KnownIsDue,
     /// A sample of the time series is due.
     SampleTaken,
+    /// Prometheus scrapes those targets whose turn it is.
+    TargetsScraped,
     /// A quarter of the run is over.
     QuarterEnds,
 }

@@ -13,8 +13,8 @@ use super::job::Job;
 use super::message::{Body, Message};
 use super::news::{OffloadingNews, Push};
 use super::outbound::hop::Origin;
-use super::sampling;
 use super::state::{Cluster, Owners};
+use super::{sampling, scraping};
 use crate::compute::{Compute, ComputeEvent};
 use crate::ids::{ClusterId, ContainerId, PodId, PopulationId};
 use crate::telemetry::pod_cpu::PodCpu;
@@ -170,6 +170,7 @@ impl Shard {
         let (cluster, topology) = (cluster_of(&mut self.clusters, entity), &*self.topology);
         match event {
             Event::SampleTaken => sampling::sample_is_due(cluster, topology, &self.compute, scheduler),
+            Event::TargetsScraped => scraping::scrape(cluster, topology, &self.compute, scheduler),
             _ => sampling::end_quarter(cluster, topology, scheduler),
         }
     }
@@ -233,7 +234,7 @@ impl Process for Shard {
     fn handle(&mut self, entity: EntityId, event: Event, scheduler: &mut Scheduler<Event, Message>) {
         match event {
             Event::Compute(event) => return self.cpu_event(entity, event, scheduler),
-            Event::KnownIsDue | Event::SampleTaken | Event::QuarterEnds => {
+            Event::KnownIsDue | Event::SampleTaken | Event::TargetsScraped | Event::QuarterEnds => {
                 return self.handle_outside_owners(entity, event, scheduler);
             }
             _ => {}

@@ -18,6 +18,7 @@ pub mod outbound;
 pub mod pods;
 mod pooling;
 mod sampling;
+mod scraping;
 pub mod state;
 pub mod users;
 

@@ -216,9 +216,14 @@ impl Pattern {
 /// plain name there.
 #[must_use]
 pub fn principal_of(namespace: &str, service: &str) -> String {
+    format!("cluster.local/ns/{namespace}/sa/{}", plain_name(namespace, service))
+}
+
+/// The name of a service without the namespace behind it, by which several applications are told apart.
+#[must_use]
+pub fn plain_name<'a>(namespace: &str, service: &'a str) -> &'a str {
     let plain = service.strip_suffix(namespace).and_then(|it| it.strip_suffix('.'));
-    let service = plain.filter(|it| !it.is_empty()).unwrap_or(service);
-    format!("cluster.local/ns/{namespace}/sa/{service}")
+    plain.filter(|it| !it.is_empty()).unwrap_or(service)
 }
 
 #[cfg(test)]

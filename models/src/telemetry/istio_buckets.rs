@@ -46,6 +46,11 @@ impl IstioHistogram {
         self.counts[BOUNDS_MS.partition_point(|bound| *bound < latency_ms)] += 1;
     }
 
+    /// Adds those of another one.
+    pub fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum += count);
+    }
+
     /// Latencies in each bucket, not in those below it.
     #[must_use]
     pub const fn counts(&self) -> &[u64; BOUNDS_MS.len() + 1] {

@@ -4,6 +4,7 @@ pub mod call_counters;
 pub mod central;
 pub mod control_log;
 pub mod decision;
+pub mod exporters;
 pub mod istio_buckets;
 pub mod link_traffic;
 pub mod metrics;

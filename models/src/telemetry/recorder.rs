@@ -11,6 +11,8 @@ use super::control_log::{
     ControlLog, OffloadingDecision, OffloadingSample, PodRecord, PushRecord, ScalingDecision,
 };
 use super::decision::{Decision, What};
+use super::exporters::Exporters;
+use super::exporters::samples::Samples;
 use super::link_traffic::{LinkTraffic, LinkUse};
 use super::metrics::{Counter, Metrics};
 use super::quarters::Quarters;
@@ -42,6 +44,8 @@ pub struct Recorder {
     calls: CallCounters,
     /// By each client, if an offloading controller asks for them.
     clients: Option<ClientCounters>,
+    /// What Prometheus finds, if somebody wants to have it.
+    exporters: Option<Box<Exporters>>,
     series: TimeSeries,
     quarters: Quarters,
     control: ControlLog,
@@ -71,6 +75,7 @@ impl Recorder {
                 Some(_) => CallCounters::scraped(topology.flows.table().len()),
                 None => CallCounters::default(),
             },
+            exporters: description.scraped_every.map(|_| Box::default()),
             clients: description.offloading.as_ref().map(|_| ClientCounters::default()),
             series: match description.time_series {
                 Some(_) => TimeSeries::new(services, pods, ports),
@@ -178,10 +183,10 @@ impl Recorder {
         }
     }
 
-    /// Whether anybody scrapes what calls came to, in sum or of each client.
+    /// Whether anybody scrapes what calls came to, in sum, of each client, or of each proxy.
     #[inline]
     pub(crate) const fn counts_calls(&self) -> bool {
-        self.calls.is_on() || self.clients.is_some()
+        self.calls.is_on() || self.clients.is_some() || self.exporters.is_some()
     }
 
     /// A call to a cluster is over for its client: its body if it was answered well.
@@ -195,6 +200,22 @@ impl Recorder {
         if self.calls.is_on() {
             self.calls.count(server, flow, body, took);
         }
+    }
+
+    /// What Prometheus finds here, if somebody wants to have it.
+    #[inline]
+    pub(crate) fn exporters(&mut self) -> Option<&mut Exporters> {
+        self.exporters.as_deref_mut()
+    }
+
+    /// The same, to be read beside the rest of the cluster, and given back.
+    pub(crate) fn take_exporters(&mut self) -> Option<Box<Exporters>> {
+        self.exporters.take()
+    }
+
+    /// They are given back.
+    pub(crate) fn set_exporters(&mut self, exporters: Box<Exporters>) {
+        self.exporters = Some(exporters);
     }
 
     /// Whether anybody scrapes what calls of each client came to.
@@ -416,7 +437,8 @@ impl Recorder {
     pub fn bytes(&self) -> usize {
         // Rows that nobody takes are copied at the end.
         let trace = self.trace.as_deref().map_or(0, TraceLog::bytes);
-        self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes() + trace
+        let scraped = self.exporters.as_ref().map_or(0, |it| it.samples.bytes());
+        self.log.bytes() + size_of_val(self.log.rows()) + self.work.bytes() + trace + scraped
     }
 
     /// The requests of the cluster's users.
@@ -450,6 +472,11 @@ impl Recorder {
     #[must_use]
     pub const fn control(&self) -> &ControlLog {
         &self.control
+    }
+
+    /// Takes what was scraped; nothing where nobody wants it.
+    pub(crate) fn take_samples(&mut self) -> Samples {
+        self.exporters.as_mut().map(|it| std::mem::take(&mut it.samples)).unwrap_or_default()
     }
 
     /// What was decided; nothing where that is not kept.

@@ -18,6 +18,7 @@ use crate::compute::Compute;
 use crate::ids::{ClusterId, ContainerId, HostId};
 use crate::telemetry::control_log::ControlLog;
 use crate::telemetry::decision::Decision;
+use crate::telemetry::exporters::samples::Samples;
 use crate::telemetry::link_traffic::{LinkBytes, LinkTraffic};
 use crate::telemetry::metrics::{Metrics, MetricsSum};
 use crate::telemetry::pod_cpu::PodCpu;
@@ -75,6 +76,8 @@ pub struct Record {
     pub links: Vec<LinkBytes>,
     /// What was decided, in the order of time, if that is kept.
     pub decisions: Vec<Decision>,
+    /// Per cluster, what Prometheus has scraped, if that is kept.
+    pub scraped: Table<ClusterId, Samples>,
 }
 
 impl World {
@@ -225,18 +228,21 @@ impl World {
             ),
             links: LinkTraffic::per_link(all().map(|it| (it.id, it.recorder.links())), topology),
             decisions: Vec::new(),
+            scraped: Table::new(),
         };
         if topology.description.keeps_decisions {
             let decided = all().flat_map(|it| it.recorder.decisions().iter().copied());
             record.decisions = decisions::in_order(topology, decided);
         }
         let clusters = self.engine.processes_mut().flat_map(Shard::clusters_mut);
-        let reports: BTreeMap<_, _> =
-            clusters.map(|it| (it.id.entity(), it.recorder.take_report())).collect();
-        for (metrics, control, series) in reports.into_values() {
+        let reports: BTreeMap<_, _> = clusters
+            .map(|it| (it.id.entity(), (it.recorder.take_report(), it.recorder.take_samples())))
+            .collect();
+        for ((metrics, control, series), scraped) in reports.into_values() {
             record.metrics.push(metrics);
             record.control.push(control);
             record.series.push(series);
+            record.scraped.push(scraped);
         }
         record
     }

@@ -53,6 +53,7 @@ impl Description {
             istiod: None,
             observability: None,
             time_series: None,
+            scraped_every: None,
             offloading: None,
             keeps_decisions: false,
             costs: None,

@@ -97,6 +97,8 @@ pub struct Description {
     pub offloading: Option<OffloadingSettings>,
     /// Time between the samples of a time series; absent: none are taken.
     pub time_series: Option<SimDuration>,
+    /// Time between two scrapes of each target, if what Prometheus would have is kept.
+    pub scraped_every: Option<SimDuration>,
     /// Whether every decision is kept.
     pub keeps_decisions: bool,
     /// What is said of costs; absent: nothing.
@@ -335,6 +337,12 @@ impl Description {
             ("a load that varies", self.populations.iter().any(|it| it.arrivals.varies())),
         ];
         all.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| name).collect()
+    }
+
+    /// Whether proxies count for Istio's telemetry.
+    #[must_use]
+    pub fn has_telemetry(&self) -> bool {
+        self.mesh.data_plane != DataPlane::None && self.mesh.telemetry
     }
 
     /// The service whose Service the pods of this one stand behind: itself, unless it is a version of another.

@@ -27,6 +27,7 @@ use crate::kubernetes::node_lifecycle::LEASE_RENEWAL;
 use crate::liqo::api_server_check::ApiServerCheckSettings;
 use crate::liqo::connection_check::PingSettings;
 use crate::liqo::virtual_kubelet::VirtualKubeletSettings;
+use crate::telemetry::exporters::samples::phase_length;
 use meshsim_core::random::{Draw, uniform};
 use meshsim_core::{Id, SimDuration, SimTime, Table};
 
@@ -282,6 +283,11 @@ fn connections_age(known: &mut Timeline, topology: &Topology, cluster: ClusterId
 fn samples_begin(known: &mut Timeline, topology: &Topology) {
     let sample = topology.description.time_series.map(|it| (SimTime::ZERO + it, Event::SampleTaken));
     known.known.extend(sample);
+    let scrape = topology
+        .description
+        .scraped_every
+        .map(|it| (SimTime::ZERO + phase_length(it), Event::TargetsScraped));
+    known.known.extend(scrape);
     known.known.push((quarter_end(topology, 1), Event::QuarterEnds));
 }
 

@@ -259,6 +259,12 @@ impl Topology {
         self.access.is_injected(self.pod_ids.service_of(pod))
     }
 
+    /// Whether what a service, or a gateway, sends to another one has mTLS at both ends.
+    #[must_use]
+    pub fn is_mutual(&self, caller: Option<ServiceId>, called: ServiceId) -> bool {
+        self.encrypts() && (self.is_ambient() || self.access.is_encrypted(caller, called))
+    }
+
     /// Whether what comes to a pod passes its sidecar.
     #[must_use]
     #[inline]
@@ -464,12 +470,18 @@ impl Topology {
         Proxies::new(cluster, &self.description, pods, |node| self.site_of_node(cluster, node))
     }
 
+    /// Memory of an Envoy (bytes), with as many pods and endpoints as there are at the start.
+    #[must_use]
+    pub fn memory_of_proxy(&self) -> f64 {
+        let endpoints = self.at_start.iter().map(|it| it.pods.len()).sum();
+        let services = self.description.services.iter().filter(|it| it.version_of.is_none()).count();
+        self.description.mesh.memory.of(services, endpoints)
+    }
+
     /// Memory of all proxies of a cluster (bytes), with as many pods and endpoints as there are at the start.
     #[must_use]
     pub fn proxy_memory(&self, proxies: &Proxies) -> f64 {
-        let endpoints = self.at_start.iter().map(|it| it.pods.len()).sum();
-        let services = self.description.services.iter().filter(|it| it.version_of.is_none()).count();
-        let each = self.description.mesh.memory.of(services, endpoints);
+        let each = self.memory_of_proxy();
         let is_ztunnel = |&proxy: &ProxyId| matches!(proxies[proxy].kind, ProxyKind::Ztunnel(_));
         let ztunnels = proxies.ids().filter(is_ztunnel).count();
         let was_there = |&proxy: &ProxyId| match proxies[proxy].kind {

@@ -33,6 +33,7 @@ use meshsim_models::ids::ClusterId;
 use meshsim_models::sparse_table::SparseTable;
 use meshsim_models::telemetry::control_log::ControlLog;
 use meshsim_models::telemetry::decision::Decision;
+use meshsim_models::telemetry::exporters::samples::Samples;
 use meshsim_models::telemetry::link_traffic::LinkBytes;
 use meshsim_models::telemetry::metrics::{Counter, MetricsSum, Times};
 use meshsim_models::telemetry::request_log::RequestRow;
@@ -227,6 +228,29 @@ pub(crate) fn run_one(
 ) -> Option<Figures> {
     let reported = [stretch_of(&resolved.description)];
     cell((resolved, &reported), (number, None), (Keep::default(), KeptRows::Dropped), watch, also)
+}
+
+/// Runs the first replication of one strategy alone, and tells `also` of every user request: what Prometheus has scraped in
+/// each cluster, as the description asks for it.
+pub(crate) fn scrape(
+    resolved: &Resolved,
+    watch: &Watch<'_>,
+    also: impl FnMut(&RequestRow),
+) -> Option<Table<ClusterId, Samples>> {
+    Some(Leg::begins(resolved, 0, false).finishes(watch, &mut Told(also))?.record.scraped)
+}
+
+/// Requests that are told, and not reduced.
+struct Told<F>(F);
+
+impl<F: FnMut(&RequestRow)> RequestSink for Told<F> {
+    fn add(&mut self, row: &RequestRow, _: Option<&Work>) {
+        (self.0)(row);
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 fn cell<'a>(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Why no manifest says what stands at a path; `*` is any key.
-const REASONS: [(&str, &str); 40] = [
+const REASONS: [(&str, &str); 41] = [
     ("name", "a name for people"),
     ("description", "a text for people"),
     ("run", "how long and how often it is simulated"),
@@ -25,6 +25,7 @@ const REASONS: [(&str, &str); 40] = [
     ("clusters.*.zone", "a label of its nodes"),
     ("clusters.*.subzone", "a label of its nodes"),
     ("clusters.*.labels", "labels of a cluster, which an API server does not keep"),
+    ("clusters.*.names", "what exported metrics call its objects"),
     ("clusters.*.weights", "pods have no weights"),
     ("clusters.*.hpa.*.metrics", "a metric that is none of Kubernetes"),
     ("clusters.*.hpa", "autoscalers of Deployments that come later"),

@@ -18,6 +18,7 @@ pub(super) fn written_out(mut all: Table, description: &Description) -> Table {
     }
     policies(&mut all, description);
     faults(&mut all);
+    namespaces(&mut all, description);
     resources(&mut all, description);
     clusters(&mut all, description);
     autoscalers(&mut all, description);
@@ -26,6 +27,7 @@ pub(super) fn written_out(mut all: Table, description: &Description) -> Table {
         "application.cpu_request",
         "application.cpu_limit",
         "application.memory_request",
+        "application.namespace",
         "hpa",
         "liqo.slice",
     ];
@@ -97,6 +99,16 @@ fn faults(all: &mut Table) {
                     kind.entry("percentage").or_insert(Value::Float(100.0));
                 }
             }
+        }
+    }
+}
+
+/// The namespace of services that name none.
+fn namespaces(all: &mut Table, description: &Description) {
+    let Some(of_all) = find(all, "application.namespace").cloned() else { return };
+    for service in &description.application.services {
+        if of_service(all, &service.name, "namespace").is_none() {
+            put_of(all, "services", &service.name, "namespace", of_all.clone());
         }
     }
 }

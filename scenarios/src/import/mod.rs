@@ -3,3 +3,4 @@
 pub(crate) mod arrival_times;
 pub mod manifests;
 pub mod mubench;
+pub mod prometheus;

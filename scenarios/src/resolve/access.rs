@@ -70,7 +70,8 @@ pub(super) fn namespace_of<'a>(
     let service = &application.services[id];
     let own = scenario.services.get(&service.name).and_then(|it| it.get_ref().namespace.as_ref());
     let tenant = || application.tenants.get(usize::from(service.tenant)).map(String::as_str);
-    own.map(|it| it.get_ref().as_str()).or_else(tenant)
+    let common = || scenario.application.namespace.as_ref().map(|it| it.get_ref().as_str());
+    own.map(|it| it.get_ref().as_str()).or_else(tenant).or_else(common)
 }
 
 /// Whether the pods of a service are left out of the injection: its own word stands before its namespace's.

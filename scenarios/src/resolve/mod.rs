@@ -21,6 +21,7 @@ mod law;
 mod locality;
 mod mesh;
 mod moves;
+pub mod names;
 mod objectives;
 mod observability;
 mod offloading;
@@ -157,6 +158,7 @@ pub fn resolve(
         istiod,
         observability,
         time_series,
+        scraped_every: None,
         offloading: None,
         keeps_decisions: false,
         costs,
@@ -174,6 +176,7 @@ pub fn resolve(
         check.reference(name.get_ref(), name.span(), known.iter().copied(), "strategy");
     }
     let calibration_draws = calibration::resolve(&mut check, scenario);
+    let names = names::resolve(&mut check, scenario);
     if check.problems.is_empty() {
         check.places_every_service(&description);
         destinations::check(&mut check, scenario, &description, strategy);
@@ -203,6 +206,7 @@ pub fn resolve(
             plane_keys,
             objectives,
             calibration_draws,
+            names,
         })
     } else {
         Err(Problems(told_once(check.problems)))

@@ -9,6 +9,7 @@ pub mod files;
 pub mod folder;
 pub mod json;
 pub mod offloading;
+pub mod openmetrics;
 mod over_time;
 mod regret;
 pub mod request_log;

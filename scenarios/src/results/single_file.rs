@@ -67,9 +67,20 @@ pub fn directory_of(path: &Path) -> &Path {
 /// # Errors
 /// If it cannot be written.
 pub fn write_text(path: &Path, text: &str) -> Checked<()> {
+    write_by(path, |out| out.write_all(text.as_bytes()))
+}
+
+/// The same of a file that `write` writes bit by bit.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_by(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Checked<()> {
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(directory_of(path))?;
-        file.write_all(text.as_bytes())?;
+        let mut out = std::io::BufWriter::new(file.as_file_mut());
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
         set_readable(&file)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())

@@ -14,6 +14,10 @@ pub struct Application {
     ///
     /// Source: µBench's workmodel.json.
     pub workmodel: Option<Spanned<String>>,
+    /// The namespace of its services, where they name none.
+    ///
+    /// Default: default. Source: Kubernetes.
+    pub namespace: Option<Spanned<String>>,
     /// CPU limit of every pod, instead of the work model's.
     ///
     /// Default: the work model's, or none. Range: above 0.

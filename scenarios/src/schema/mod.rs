@@ -16,6 +16,7 @@ pub mod istiod;
 pub mod kubernetes;
 pub mod law;
 mod mesh;
+pub mod names;
 pub mod objective;
 pub mod observability;
 pub mod offloading;
@@ -257,6 +258,9 @@ pub struct Cluster {
     /// Labels of its pods and proxies.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What its objects are called in the metrics that are exported.
+    #[serde(default)]
+    pub names: names::Names,
     /// What passing Liqo's gateways here takes, where it differs.
     #[serde(default)]
     pub liqo_gateway: federation::LiqoGateway,

@@ -12,7 +12,7 @@
 
 /// Microseconds since 1970 of a moment as `2026-11-24T09:08:07.006Z` or with an offset as `+01:00`.
 /// None if it is no such text or before 1970.
-pub(super) fn rfc3339_us(text: &str) -> Option<u64> {
+pub(crate) fn rfc3339_us(text: &str) -> Option<u64> {
     let (date, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;
     let (clock, zone) = time.split_at(time.find(['Z', 'z', '+', '-'])?);

@@ -14,6 +14,7 @@
 
 use super::Inbound;
 use super::call::Call;
+use super::exported::{cell_answers, cell_notes};
 use crate::application::call_graph::{Endpoint, Protocol};
 use crate::application::internal_service::CellCosts;
 use crate::cluster::around::{Around, cpu_events};
@@ -23,6 +24,7 @@ use crate::cluster::message::Reset;
 use crate::draws::{Purpose, draw};
 use crate::ids::EndpointId;
 use crate::request::answer::Status;
+use crate::telemetry::exporters::cells::Moments;
 use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::random::{Address, bernoulli, uniform_index};
 use meshsim_core::{Handle, SimDuration};
@@ -92,6 +94,7 @@ impl Inbound {
 
     /// All groups are done: the response is written.
     pub(crate) fn write_response(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        cell_notes(at, call, |moments, now| moments.called = Some(now));
         let demand = further_demand(at, self.calls[call].endpoint, CellCosts::response);
         self.work(at, call, Stage::Response, demand);
     }
@@ -115,12 +118,16 @@ impl Inbound {
         let state = &mut self.calls[call];
         let endpoint = &at.topology.application().endpoints[state.endpoint];
         let costs = &at.topology.description.cell.costs;
+        let failure = failure_of(at, endpoint, state);
+        cell_notes(at, call, |moments, now| {
+            *moments = Moments { started: now, fails: failure.is_some(), ..Moments::default() };
+        });
         // A law of service times has a spread of its own.
         state.speed = match &endpoint.service_time {
             Some(_) => 1.0,
             None => at.topology.speed_factor(state.address),
         };
-        if let Some(status) = failure_of(at, endpoint, state) {
+        if let Some(status) = failure {
             if at.recorder.traces() {
                 self.trace_rule(at, call, Rule::Fails(status));
             }
@@ -149,6 +156,9 @@ impl Inbound {
             work.body += u64::from(state.answer.body);
             work.tree ^= (state.address.hash() >> 32) as u32;
         });
+        if at.recorder.exporters().is_some() {
+            cell_answers(at, call, state);
+        }
         let keep_alive = keep_alive_of(at, slot);
         let cell = &mut self.cells[slot];
         cell.occupancy.leave(at.now);

@@ -14,6 +14,7 @@
 use super::Inbound;
 use super::call::Call;
 use super::cell::further_demand;
+use super::exported::cell_notes;
 use crate::application::call_graph::Group;
 use crate::application::internal_service::CellCosts;
 use crate::cluster::around::Around;
@@ -30,6 +31,7 @@ impl Inbound {
     /// The internal service is done: the groups of the first stage begin.
     #[inline(always)]
     pub(crate) fn fan_out(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
+        cell_notes(at, call, |moments, now| moments.worked = Some(now));
         let state = &self.calls[call];
         let groups = groups_of(at, state);
         let hit_ratio = at.topology.application().endpoints[state.endpoint].hit_ratio;

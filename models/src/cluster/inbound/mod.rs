@@ -2,6 +2,7 @@
 
 pub mod call;
 mod cell;
+mod exported;
 mod fan_out;
 mod pod_death;
 mod push;

@@ -13,6 +13,7 @@ use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::handed::Handed;
 use crate::cluster::job::Job;
 use crate::ids::{PodId, PoolId};
+use crate::telemetry::exporters::instance::PodName;
 use meshsim_core::{Handle, Id};
 
 impl Inbound {
@@ -29,6 +30,10 @@ impl Inbound {
             at.hand(Handed::Reset(state.reset()));
         }
         let slot = at.pods.slot_of(pod);
+        let name = PodName { pod, generation: at.pods[slot].generation };
+        if let Some(exporters) = at.recorder.exporters() {
+            exporters.cell_restarts(name);
+        }
         let service = &at.topology.application().services[at.topology.pod_ids.service_of(pod)];
         self.cells[slot].restart(at.now, service.workers);
         if at.topology.has_sidecars() {

@@ -21,7 +21,7 @@
 
 use super::Inbound;
 use super::call::Call;
-use super::sidecar::{inbound_of, pool_of, sent_by_sidecar};
+use super::sidecar::{application_counts, inbound_of, pool_of, sent_by_sidecar};
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -34,6 +34,7 @@ use crate::envoy::connection_pool::Kept;
 use crate::envoy::retry::{BackOff, back_off};
 use crate::ids::PoolId;
 use crate::request::answer::Status;
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::{Handle, SimDuration};
@@ -120,11 +121,13 @@ impl Inbound {
         let state = self.calls[call];
         let service = at.pods.service_of(state.slot());
         at.recorder.counted(at.now, service, Counter::ConnectFailures);
+        application_counts(at, state.slot(), Happens::Counted(Counter::ConnectFailures));
         self.return_retry_of_server(call);
         let back = at.topology.description.mesh.loopback * 2;
         if state.retries < inbound_of(at, state.slot()).inbound_retries {
             if self.breaker_of(state.slot()).acquire(Resource::Retries) {
                 at.recorder.counted(at.now, service, Counter::Retries);
+                application_counts(at, state.slot(), Happens::Counted(Counter::Retries));
                 let n = state.retries + 1;
                 let call_mut = &mut self.calls[call];
                 (call_mut.retries, call_mut.holds_retry) = (n, true);
@@ -136,6 +139,7 @@ impl Inbound {
                 return at.schedule(at.now + back + wait, Event::CellReceives(call));
             }
             at.recorder.counted(at.now, service, Counter::RetryOverflows);
+            application_counts(at, state.slot(), Happens::Counted(Counter::RetryOverflows));
         }
         self.fail(at, call, Status::ConnectFailure, at.topology.description.mesh.loopback);
     }

@@ -22,6 +22,7 @@
 use super::Inbound;
 use super::call::{Call, ServerConnection};
 use super::cell::accepting_worker;
+use super::exported::server_counts;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -36,6 +37,7 @@ use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{BreakerId, PoolId};
 use crate::network::tcp::Window;
 use crate::request::answer::{Answer, Status};
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::trace::Part;
 use meshsim_core::{Handle, Id, SimDuration, SimTime};
@@ -150,6 +152,7 @@ impl Inbound {
     fn application_has_answered(&mut self, at: &mut Around<'_>, call: Handle<Call>, closes_at: SimTime) {
         self.return_retry_of_server(call);
         let state = &mut self.calls[call];
+        application_counts(at, state.slot(), Happens::Answer(state.answer.status.code()));
         // Without one, the client has given up meanwhile.
         let Some(connection) = state.connection.take() else { return };
         let slot = state.slot();
@@ -229,6 +232,9 @@ impl Inbound {
         state.closes_at = closes_at;
         let service = at.pods.service_of(state.slot());
         at.recorder.answer_left(at.now, service, leaves - state.arrived);
+        if at.recorder.exporters().is_some() {
+            server_counts(at, state, leaves);
+        }
     }
 
     /// A response leaves the pod for the network, unless the pod has died.
@@ -273,6 +279,7 @@ impl Inbound {
     ) -> Handle<ServerConnection> {
         let service = at.topology.pod_ids.service_of(call.pod);
         let worker = accepting_worker(at, at.topology.application().services[service].workers);
+        application_counts(at, call.slot(), Happens::Counted(Counter::Connections));
         // The loopback has no use for a window.
         let window = Window::new(at.now, at.topology.tcp_of(call.pod));
         let connection = self.pools.open(at.now, pool, call.pod, worker, window);
@@ -285,6 +292,12 @@ impl Inbound {
     pub(super) fn breaker_of(&mut self, slot: usize) -> &mut CircuitBreaker {
         self.pools.breaker(BreakerId::from_index(slot))
     }
+}
+
+/// Something happens between the sidecar of the pod in a slot and the application beside it.
+#[inline]
+pub(super) fn application_counts(at: &mut Around<'_>, slot: usize, what: Happens) {
+    at.proxy_counts(at.proxies.sidecar(slot), None, what);
 }
 
 /// The connections to the application of the sidecar's worker that has a call.
@@ -333,6 +346,7 @@ impl Pooling<Handle<Call>> for Inbound {
         // While it has a request it is not idle.
         connected.closes_at = SimTime::MAX;
         let worker = connected.server_worker;
+        application_counts(at, slot, Happens::Request);
         let state = &mut self.calls[call];
         (state.connection, state.cell_worker) = (Some(connection), worker);
         self.enter_cell(at, call);
@@ -351,6 +365,7 @@ impl Pooling<Handle<Call>> for Inbound {
         self.return_retry_of_server(call);
         let service = at.pods.service_of(self.calls[call].slot());
         at.recorder.counted(at.now, service, Counter::RequestOverflows);
+        application_counts(at, self.calls[call].slot(), Happens::Counted(Counter::RequestOverflows));
         self.fail(at, call, Status::ServerOverflow, SimDuration::ZERO);
     }
 
@@ -370,5 +385,6 @@ impl Pooling<Handle<Call>> for Inbound {
     fn connection_overflows(&mut self, at: &mut Around<'_>, call: Handle<Call>) {
         let service = at.pods.service_of(self.calls[call].slot());
         at.recorder.counted(at.now, service, Counter::ConnectionOverflows);
+        application_counts(at, self.calls[call].slot(), Happens::Counted(Counter::ConnectionOverflows));
     }
 }

@@ -27,6 +27,7 @@ use crate::ids::{BreakerId, EndpointId, PodId, PoolId, ProxyId, UpstreamId};
 use crate::istiod::cluster_policy::ClusterPolicy;
 use crate::network::tcp::Window;
 use crate::request::answer::Status;
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::trace::{Part, Rule};
 use meshsim_core::{Handle, SimTime};
@@ -143,6 +144,9 @@ impl Outbound {
         let (id, pod) = (state.upstream(), state.pod);
         let upstream = self.counts_no_more(proxy, id, pod);
         let spec = at.spec(proxy, id);
+        if let AttemptResult::Status(code) = result {
+            at.proxy_counts(proxy, Some(spec.service), Happens::Answer(code));
+        }
         // Whether it has connected is all that the TCP proxy tells.
         if upstream.cares_about(spec, result) && spec.protocol != Protocol::Tcp {
             self.detect_outlier(at, proxy, id, pod, result);
@@ -262,7 +266,11 @@ impl Outbound {
     pub(super) fn count(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, counter: Counter) {
         let state = &self.hops[hop];
         let service = match state.client {
-            Client::Proxy { proxy, .. } => at.spec(proxy, state.upstream()).service,
+            Client::Proxy { proxy, .. } => {
+                let service = at.spec(proxy, state.upstream()).service;
+                at.proxy_counts(proxy, Some(service), Happens::Counted(counter));
+                service
+            }
             Client::Cell => at.topology.service_of(state.endpoint),
         };
         at.recorder.counted(at.now, service, counter);
@@ -293,7 +301,9 @@ impl Pooling<Handle<Hop>> for Outbound {
                     self.overflows(at, hop);
                     return false;
                 }
-                at.spec(proxy, id).policy.max_requests_per_connection
+                let spec = at.spec(proxy, id);
+                at.proxy_counts(proxy, Some(spec.service), Happens::Request);
+                spec.policy.max_requests_per_connection
             }
             Client::Cell => {
                 self.cell_waits_without_mesh(at, hop);

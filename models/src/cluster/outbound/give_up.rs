@@ -106,7 +106,7 @@ impl Outbound {
         }
         let service = at.topology.service_of(state.endpoint);
         at.recorder.counted(at.now, service, Counter::CallersGone);
-        client_is_done(at, &state, None);
+        client_is_done(at, hop, &Hop { answer, ..state }, None);
         if at.recorder.traces() {
             self.trace_gives_up(at, hop);
         }

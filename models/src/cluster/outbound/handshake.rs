@@ -15,6 +15,7 @@
 
 use super::Outbound;
 use super::connect::policy_of;
+use super::exported::connection_opens;
 use super::hop::{Client, ClientConnection, Hop};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -27,6 +28,7 @@ use crate::ids::{PodId, PoolId};
 use crate::multi_network::gateway::choose;
 use crate::network::tcp::Window;
 use crate::request::answer::Status;
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, uniform_index};
@@ -84,6 +86,12 @@ impl Outbound {
             self.pools[connection].gateway_worker = worker as u16;
         }
         at.recorder.counted(at.now, service, Counter::Connections);
+        if at.recorder.exporters().is_some() {
+            connection_opens(at, hop);
+        }
+        if let Client::Proxy { proxy, .. } = hop.client {
+            at.proxy_counts(proxy, Some(service), Happens::Counted(Counter::Connections));
+        }
         let gives_up = at.now.saturating_add(self.patience(at, hop, pool));
         match self.handshake(at, hop, connection) {
             Ok(ready) if ready <= gives_up => {

@@ -19,6 +19,7 @@ use crate::envoy::outlier_detection::AtTick;
 use crate::envoy::upstream::{AttemptResult, Picking};
 use crate::ids::{PodId, ProxyId, UpstreamId};
 use crate::telemetry::decision::What;
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use meshsim_core::SimDuration;
 use meshsim_core::random::uniform;
@@ -43,9 +44,11 @@ impl Outbound {
         let stopped = upstream.overflow() - overflow;
         if stopped > 0 {
             at.recorder.counted(at.now, spec.service, Counter::EjectionOverflows);
+            at.proxy_counts(proxy, Some(spec.service), Happens::Counted(Counter::EjectionOverflows));
         }
         if let Some(why) = ejection {
             at.recorder.counted(at.now, spec.service, Counter::Ejections);
+            at.proxy_counts(proxy, Some(spec.service), Happens::Counted(Counter::Ejections));
             at.recorder.decided(at.now, What::Ejected(at.proxies[proxy].kind, pod, why));
             self.schedule_tick(at, proxy, id);
             self.health_changes(at, proxy, id);
@@ -75,11 +78,12 @@ impl Outbound {
         // The proxy may have died, and its state with it.
         let Some(upstream) = self.upstreams.get_mut(proxy, id) else { return };
         upstream.ticks = false;
-        let mut changes = false;
+        let (mut changes, mut ejected) = (false, 0);
         let (recorder, kind) = (&mut *at.recorder, at.proxies[proxy].kind);
         let again = upstream.tick(config, now, |pod, what| match (what, pod) {
             (AtTick::Ejected(_, why), Some(pod)) => {
                 changes = true;
+                ejected += 1;
                 recorder.counted(now, spec.service, Counter::Ejections);
                 recorder.decided(now, What::Ejected(kind, pod, why));
             }
@@ -89,6 +93,9 @@ impl Outbound {
             }
             _ => {}
         });
+        for _ in 0..ejected {
+            at.proxy_counts(proxy, Some(spec.service), Happens::Counted(Counter::Ejections));
+        }
         if changes {
             self.health_changes(at, proxy, id);
         }

@@ -92,6 +92,9 @@ impl Outbound {
             }
         }
         at.proxies.restart(dead);
+        if let (Some(instance), Some(exporters)) = (at.instance(dead), at.recorder.exporters()) {
+            exporters.proxy_restarts(instance);
+        }
         let workers = usize::from(at.proxies[dead].workers());
         for known in self.upstreams.forget(dead) {
             known.all_pools().for_each(|first| self.pools.leave(first, workers));

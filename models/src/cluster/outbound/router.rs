@@ -17,6 +17,7 @@
 //! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
+use super::exported::proxy_counts;
 use super::hop::{AttemptPhase, Caller, Client, Hop, NewRequest, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -28,6 +29,7 @@ use crate::envoy::route::Route;
 use crate::ids::{ClusterId, EndpointId, ProxyId, ServiceId, UpstreamId};
 use crate::request::answer::{LOCAL_REPLY_BODY, Status};
 use crate::request::cluster_path::ClusterPath;
+use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
 use crate::telemetry::scrapes;
 use crate::telemetry::trace::{Part, Rule};
@@ -52,6 +54,9 @@ impl Outbound {
                 let hop = self.hops.insert(Hop::new(new, Client::proxy(proxy, worker as u16), at.now));
                 if at.recorder.traces() {
                     self.trace_begins(at, hop, Part::Access);
+                }
+                if let Some(exporters) = at.recorder.exporters() {
+                    exporters.hop_begins(hop.slot(), new.reaches_proxy);
                 }
                 if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
                     self.user_waits(at, hop, population, timeout);
@@ -83,6 +88,10 @@ impl Outbound {
         };
         let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.hops.insert(Hop::new(new, client, at.now));
+        if let Some(exporters) = at.recorder.exporters() {
+            let way = proxy.map_or(SimDuration::ZERO, |proxy| at.proxies[proxy].to_caller);
+            exporters.hop_begins(hop.slot(), new.reaches_proxy + way);
+        }
         if let Some(timeout) = at.topology.description.cell.client_timeout {
             self.cell_waits(at, hop, timeout);
         }
@@ -305,6 +314,13 @@ impl Outbound {
             Client::Cell => SimDuration::ZERO,
         };
         charge_attempt(at, state);
+        // Envoy counts what it answers itself for the cluster that it has chosen.
+        if let Client::Proxy { proxy, upstream, .. } = state.client
+            && upstream != u16::MAX
+        {
+            let called = at.spec(proxy, state.upstream()).service;
+            at.proxy_counts(proxy, Some(called), Happens::Answer(status.code()));
+        }
         if at.recorder.traces() {
             self.trace_rule(at, hop, Rule::LocalReply(status), Some(Part::Loopback));
             self.trace_ends(at, hop, at.now + wait);
@@ -325,7 +341,7 @@ impl Outbound {
             self.gives_back_pooled(at, &state);
         }
         if !matches!(state.origin, Origin::Gone) {
-            client_is_done(at, &state, state.answer.is_ok().then_some(state.answer.body));
+            client_is_done(at, hop, &state, state.answer.is_ok().then_some(state.answer.body));
         }
         let is_awaited = matches!(state.origin, Origin::User { .. } | Origin::Call { .. });
         is_awaited.then_some(Answered { origin: state.origin, answer: state.answer })
@@ -394,10 +410,16 @@ pub(super) fn charge_attempt(at: &mut Around<'_>, hop: &Hop) {
 
 /// The client of a hop has its answer, of this body if it is a good one, or its caller has given up.
 #[inline(always)]
-pub(super) fn client_is_done(at: &mut Around<'_>, hop: &Hop, body: Option<u32>) {
+pub(super) fn client_is_done(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop, body: Option<u32>) {
     let (service, took) = (at.topology.service_of(hop.endpoint), at.now - hop.routed);
     at.recorder.client_answered(service, body.is_some(), took);
-    if at.recorder.counts_calls() && hop.attempts > 0 {
+    if !at.recorder.counts_calls() {
+        return;
+    }
+    if at.recorder.exporters().is_some() {
+        proxy_counts(at, handle, hop);
+    }
+    if hop.attempts > 0 {
         let server = at.topology.pod_ids.cluster_of(hop.pod);
         let flow = at.flow(hop.caller.map(|caller| caller.pod), hop.pod);
         at.recorder.call_ended(server, flow, body, took);

@@ -73,6 +73,7 @@ fn random_description(rng: &mut Draw) -> Description {
         kubernetes,
         istiod: None,
         time_series: None,
+        scraped_every: None,
         offloading: None,
         keeps_decisions: false,
         costs: None,

@@ -36,18 +36,18 @@ pub struct Options {
 /// Equal machines of a cluster, as in `cloud=2x16`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nodes {
-    pub(super) cluster: String,
-    pub(super) count: usize,
+    pub(in crate::import) cluster: String,
+    pub(in crate::import) count: usize,
     /// Of each, as it is written.
-    pub(super) cores: String,
+    pub(in crate::import) cores: String,
 }
 
 /// A link, as in `cloud:edge1=160ms` or `cloud:edge1=160ms,1Gbit/s`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    pub(super) between: [String; 2],
-    pub(super) rtt: String,
-    pub(super) bandwidth: Option<String>,
+    pub(in crate::import) between: [String; 2],
+    pub(in crate::import) rtt: String,
+    pub(in crate::import) bandwidth: Option<String>,
 }
 
 /// Users, as in `edge1=50/s`, `edge1:s0=50/s` or `edge1=plan.jmx`.

@@ -196,7 +196,8 @@ mod tests {
 
     fn graph(vertices: usize, power: f64, appeal: f64, more: Json) -> Json {
         let mut all = json!({ "vertices": vertices, "external_service_groups": 2, "power": power, "seq_len": 100, "zero_appeal": appeal });
-        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        let Json::Object(more) = more else { panic!("{more} is no object") };
+        all.as_object_mut().unwrap().extend(more);
         all
     }
 

@@ -1,0 +1,110 @@
+//! What is asked of Prometheus, in its own words.
+//!
+//! # Source
+//! mSvcBench/muPlacer, `GMA.py` (which series its telemetry asks); Istio, "Standard metrics"; google/cadvisor;
+//! kubernetes/kube-state-metrics.
+
+/// A question: what it is called in the report, and the expression, in which `$window` stands for the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Query {
+    pub(super) name: &'static str,
+    pub(super) expression: &'static str,
+}
+
+/// Who called whom how often, as servers count it.
+pub(super) const CALLS: Query = Query {
+    name: "calls",
+    expression: "sum by (source_app, source_cluster, destination_app, destination_workload, destination_workload_namespace, \
+         destination_cluster, response_code) (increase(istio_requests_total{reporter=\"destination\"}[$window]))",
+};
+
+/// How long good calls took for their clients.
+pub(super) const CLIENT_TIME: Query = Query {
+    name: "time for clients (ms)",
+    expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"source\",response_code=\"200\"}[$window]))",
+};
+
+/// How many these are.
+pub(super) const CLIENT_COUNT: Query = Query {
+    name: "good calls of clients",
+    expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
+         (increase(istio_request_duration_milliseconds_count{reporter=\"source\",response_code=\"200\"}[$window]))",
+};
+
+/// How long good calls took at their servers.
+pub(super) const SERVER_TIME: Query = Query {
+    name: "time at servers (ms)",
+    expression: "sum by (destination_app) \
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// How many these are.
+pub(super) const SERVER_COUNT: Query = Query {
+    name: "good calls at servers",
+    expression: "sum by (destination_app) \
+         (increase(istio_request_duration_milliseconds_count{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// How large good answers were.
+pub(super) const RESPONSE_BYTES: Query = Query {
+    name: "answers (bytes)",
+    expression: "sum by (destination_app) \
+         (increase(istio_response_bytes_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// How large requests were.
+pub(super) const REQUEST_BYTES: Query = Query {
+    name: "requests (bytes)",
+    expression: "sum by (destination_app) \
+         (increase(istio_request_bytes_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// CPU of applications' containers (cores).
+pub(super) const CPU: Query = Query {
+    name: "CPU (cores)",
+    expression: "sum by (namespace, pod) \
+         (rate(container_cpu_usage_seconds_total{container!=\"\",container!=\"POD\",container!=\"istio-proxy\"}[$window]))",
+};
+
+/// CPU limits of applications' containers (cores).
+pub(super) const CPU_LIMITS: Query = Query {
+    name: "CPU limits (cores)",
+    expression: "sum by (namespace, pod) \
+         (max_over_time(kube_pod_container_resource_limits{resource=\"cpu\",container!=\"istio-proxy\"}[$window]))",
+};
+
+/// Pods of Deployments.
+pub(super) const REPLICAS: Query = Query {
+    name: "pods",
+    expression: "max by (namespace, deployment) (avg_over_time(kube_deployment_status_replicas[$window]))",
+};
+
+/// What dashboards show of users' latency: by the source that nobody calls.
+pub(super) const QUANTILE: Query = Query {
+    name: "p90 for clients (ms)",
+    expression: "histogram_quantile(0.9, sum by (source_app, source_cluster, destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\"}[$window])))",
+};
+
+/// All of them.
+pub(super) const ALL: [Query; 11] = [
+    CALLS,
+    CLIENT_TIME,
+    CLIENT_COUNT,
+    SERVER_TIME,
+    SERVER_COUNT,
+    RESPONSE_BYTES,
+    REQUEST_BYTES,
+    CPU,
+    CPU_LIMITS,
+    REPLICAS,
+    QUANTILE,
+];
+
+impl Query {
+    /// The expression over a window.
+    pub(super) fn over(self, window: &str) -> String {
+        self.expression.replace("$window", window)
+    }
+}

@@ -1,0 +1,182 @@
+//! What saved answers come to.
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use super::queries::{self, Query};
+use super::{Answers, Options, import};
+use crate::import::manifests::{Link, Nodes};
+use crate::scenario::Scenario;
+use serde_json::{Value, json};
+
+const WINDOW: &str = "100s";
+
+/// Labels and a value.
+type Series = (Vec<(&'static str, &'static str)>, f64);
+
+fn vector(series: &[Series]) -> Value {
+    let sample = |(labels, value): &Series| {
+        let metric: serde_json::Map<String, Value> =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        json!({ "metric": metric, "value": [1.0, value.to_string()] })
+    };
+    let result: Vec<Value> = series.iter().map(sample).collect();
+    json!({ "status": "success", "data": { "resultType": "vector", "result": result } })
+}
+
+/// A gateway calls front, which calls back twice in three requests and fails with it.
+fn answers() -> serde_json::Map<String, Value> {
+    let call =
+        |from: &'static str, to: &'static str, code: &'static str| -> Vec<(&'static str, &'static str)> {
+            vec![
+                ("source_app", from),
+                ("source_cluster", "edge"),
+                ("destination_app", to),
+                ("destination_workload", to),
+                ("destination_workload_namespace", "shop"),
+                ("destination_cluster", "edge"),
+                ("response_code", code),
+            ]
+        };
+    let pair = |from: &'static str, to: &'static str| {
+        vec![("source_app", from), ("source_cluster", "edge"), ("destination_app", to)]
+    };
+    let all: Vec<(Query, Vec<Series>)> = vec![
+        (
+            queries::CALLS,
+            vec![
+                (call("gateway", "front", "200"), 2_880.0),
+                (call("gateway", "front", "500"), 120.0),
+                (call("front", "back", "200"), 1_900.0),
+                (call("front", "back", "503"), 100.0),
+            ],
+        ),
+        (queries::CLIENT_TIME, vec![(pair("gateway", "front"), 28_800.0), (pair("front", "back"), 9_500.0)]),
+        (queries::CLIENT_COUNT, vec![(pair("gateway", "front"), 2_880.0), (pair("front", "back"), 1_900.0)]),
+        (
+            queries::SERVER_TIME,
+            vec![
+                (vec![("destination_app", "front")], 25_920.0),
+                (vec![("destination_app", "back")], 7_600.0),
+            ],
+        ),
+        (
+            queries::SERVER_COUNT,
+            vec![(vec![("destination_app", "front")], 2_880.0), (vec![("destination_app", "back")], 1_900.0)],
+        ),
+        (
+            queries::RESPONSE_BYTES,
+            vec![
+                (vec![("destination_app", "front")], 2_880.0 * 10_250.0),
+                (vec![("destination_app", "back")], 1_900.0 * 1_250.0),
+            ],
+        ),
+        (
+            queries::REQUEST_BYTES,
+            vec![
+                (vec![("destination_app", "front")], 2_880.0 * 400.0),
+                (vec![("destination_app", "back")], 1_900.0 * 900.0),
+            ],
+        ),
+        (
+            queries::CPU,
+            vec![
+                (vec![("namespace", "shop"), ("pod", "front-abc-1")], 0.06),
+                (vec![("namespace", "shop"), ("pod", "front-abc-2")], 0.03),
+                (vec![("namespace", "shop"), ("pod", "back-def-1")], 0.04),
+            ],
+        ),
+        (queries::CPU_LIMITS, vec![(vec![("namespace", "shop"), ("pod", "back-def-1")], 2.0)]),
+        (
+            queries::REPLICAS,
+            vec![
+                (vec![("namespace", "shop"), ("deployment", "front")], 2.0),
+                (vec![("namespace", "shop"), ("deployment", "back")], 1.0),
+                (vec![("namespace", "shop"), ("deployment", "unused")], 1.0),
+            ],
+        ),
+        (queries::QUANTILE, vec![(pair("gateway", "front"), 23.5)]),
+    ];
+    all.iter().map(|(query, series)| (query.over(WINDOW), vector(series))).collect()
+}
+
+fn options() -> Options {
+    Options {
+        name: "shop".to_owned(),
+        window: WINDOW.to_owned(),
+        nodes: vec![Nodes::parse("edge=1x8").unwrap()],
+        links: Vec::<Link>::new(),
+    }
+}
+
+fn imported(answers: &serde_json::Map<String, Value>, options: &Options) -> Result<super::Imported, String> {
+    let answers: Answers = serde_json::from_value(Value::Object(answers.clone())).unwrap();
+    import(&answers, options).map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn answers_come_to_a_scenario() {
+    let imported = imported(&answers(), &options()).unwrap();
+    let scenario = &imported.scenario;
+    for line in [
+        "services = [\"back\", \"front\"]",
+        "replicas = { back = 1, front = 2 }",
+        "service_time = { law = \"exponential\", mean = \"3ms\" }",
+        "service_time = { law = \"exponential\", mean = \"2ms\" }",
+        "response_size = { law = \"exponential\", mean = \"10000B\" }",
+        "request_size = \"500B\"",
+        "calls = [{ service = \"back\", probability = 0.66667 }]",
+        "resources.limits.cpu = \"2\"",
+        "errors = 0.05",
+        "errors = 0.0066667",
+        "namespace = \"shop\"",
+        "rate = \"30/s\"",
+    ] {
+        assert!(scenario.lines().any(|it| it == line), "no {line} in\n{scenario}");
+    }
+    Scenario::from_text("imported.toml", scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
+    assert!(imported.report.contains("| edge | front | 30 | 10.5 | 23.5 |"), "{}", imported.report);
+    assert!(imported.report.contains("`unused` had no calls"));
+    queries::ALL.iter().for_each(|it| assert!(imported.report.contains(&it.over(WINDOW)), "{}", it.name));
+}
+
+#[test]
+fn calls_that_take_longer_together_than_their_caller_are_made_at_a_time() {
+    let mut answers = answers();
+    let calls = answers.get_mut(&queries::CALLS.over(WINDOW)).unwrap();
+    let more = calls["data"]["result"].as_array().unwrap()[2..].to_vec();
+    for mut it in more {
+        it["metric"]["destination_app"] = json!("other");
+        it["metric"]["destination_workload"] = json!("other");
+        calls["data"]["result"].as_array_mut().unwrap().push(it);
+    }
+    for (query, value) in [(queries::CLIENT_TIME, "19000"), (queries::CLIENT_COUNT, "1900")] {
+        let all = answers.get_mut(&query.over(WINDOW)).unwrap()["data"]["result"].as_array_mut().unwrap();
+        let mut it = all[1].clone();
+        it["metric"]["destination_app"] = json!("other");
+        it["value"][1] = json!(value);
+        all.push(it);
+    }
+    // 2/3 of 5 ms and 2/3 of 10 ms are more than the 9 ms of front.
+    let imported = imported(&answers, &options()).unwrap();
+    assert!(imported.scenario.contains("calls = [{ in_parallel = ["), "{}", imported.scenario);
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let without = |query: Query| {
+        let mut answers = answers();
+        answers.remove(&query.over(WINDOW));
+        imported(&answers, &options()).unwrap_err()
+    };
+    assert!(without(queries::CPU).contains("is --window the same?"));
+    let none = Options { nodes: Vec::new(), ..options() };
+    assert!(imported(&answers(), &none).unwrap_err().contains("--nodes edge=2x16"));
+    let other = Options { window: "soon".to_owned(), ..options() };
+    assert!(imported(&answers(), &other).unwrap_err().contains("--window `soon`"));
+    let mut empty = answers();
+    empty.insert(queries::CALLS.over(WINDOW), vector(&[]));
+    assert!(imported(&empty, &options()).unwrap_err().contains("no calls in the window"));
+    let mut failed = answers();
+    failed.insert(queries::CALLS.over(WINDOW), json!({ "status": "error", "error": "out of memory" }));
+    assert!(imported(&failed, &options()).unwrap_err().contains("out of memory"));
+}
