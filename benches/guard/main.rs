@@ -1,6 +1,6 @@
 //! The guard: instructions and memory per unit of work, held against a committed table.
 //!
-//! `cargo bench -p meshsim-benches --bench guard` runs every case of `cases` under callgrind, which counts
+//! `cargo bench --profile release --workspace --bench guard` runs every case of `cases` under callgrind, which counts
 //! only while the case's world runs, and compares with `table.toml`. More than 2 % (kernel) or 3 %
 //! (scenarios) above it fails; `-- --write "REASON"` writes what was counted, with the reason, for the
 //! commit that changes it. Counts repeat to the digit on one compiler; under another than the table's
@@ -67,7 +67,7 @@ fn check(reason: Option<&str>) -> ExitCode {
     }
     println!("guard: {} of {} figures are worse than the table allows", worse.len(), measured.len());
     println!(
-        "find out why; if it must be so: cargo bench -p meshsim-benches --bench guard -- --write \"REASON\""
+        "find out why; if it must be so: cargo bench --profile release --workspace --bench guard -- --write \"REASON\""
     );
     ExitCode::FAILURE
 }

@@ -23,7 +23,7 @@ pub(crate) struct Row {
 }
 
 const HEAD: &str =
-    "# Instructions and memory per unit of work, counted by `guard`; see its head. Profile `bench`.\n\n";
+    "# Instructions and memory per unit of work, counted by `guard`; see its head. Profile `release`.\n\n";
 
 /// Below this a figure of memory is nothing (bytes per request).
 const NOTHING: f64 = 0.05;

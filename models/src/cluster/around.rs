@@ -18,6 +18,7 @@ use crate::ids::{ClusterId, FlowId, PodId, ProxyId, ServiceId, UpstreamId};
 use crate::network::path::Path;
 use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::exporters::instance::{Instance, PodName};
+use crate::telemetry::metrics::Counter;
 use crate::telemetry::recorder::Recorder;
 use crate::world::topology::Topology;
 use meshsim_core::random::Address;
@@ -94,6 +95,13 @@ impl<'a> Around<'a> {
         if self.recorder.exporters().is_some() {
             self.exporter_counts(proxy, called, what);
         }
+    }
+
+    /// A proxy counts what it does about a service that it calls, for the metrics of the run and for whoever scrapes it.
+    #[inline]
+    pub(crate) fn counted_by(&mut self, proxy: ProxyId, called: ServiceId, counter: Counter) {
+        self.recorder.counted(self.now, called, counter);
+        self.proxy_counts(proxy, Some(called), Happens::Counted(counter));
     }
 
     #[cold]

@@ -43,12 +43,10 @@ impl Outbound {
         let ejection = upstream.result(&picking, pod, result);
         let stopped = upstream.overflow() - overflow;
         if stopped > 0 {
-            at.recorder.counted(at.now, spec.service, Counter::EjectionOverflows);
-            at.proxy_counts(proxy, Some(spec.service), Happens::Counted(Counter::EjectionOverflows));
+            at.counted_by(proxy, spec.service, Counter::EjectionOverflows);
         }
         if let Some(why) = ejection {
-            at.recorder.counted(at.now, spec.service, Counter::Ejections);
-            at.proxy_counts(proxy, Some(spec.service), Happens::Counted(Counter::Ejections));
+            at.counted_by(proxy, spec.service, Counter::Ejections);
             at.recorder.decided(at.now, What::Ejected(at.proxies[proxy].kind, pod, why));
             self.schedule_tick(at, proxy, id);
             self.health_changes(at, proxy, id);

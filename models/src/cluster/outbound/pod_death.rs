@@ -65,8 +65,7 @@ impl Outbound {
 
     /// The requests that a proxy had under way are nobody's any more.
     fn proxy_dies(&mut self, at: &mut Around<'_>, dead: ProxyId) {
-        let hops: Vec<Handle<Hop>> = self.hops.handles().collect();
-        for hop in hops {
+        for hop in self.hops.handles().collect::<Vec<_>>() {
             let state = self.hops[hop];
             let Client::Proxy { proxy, .. } = state.client else { continue };
             if proxy != dead {

@@ -314,30 +314,30 @@ fn name_versions(model: &mut Model<'_>) {
         (workload.service, own_name(workload) != model.services[workload.service].name)
     });
     for index in order {
-        let it = &mut model.workloads[index];
-        let keys = &keys[it.service];
+        let workload = &mut model.workloads[index];
+        let keys = &keys[workload.service];
         let labels: Vec<(String, String)> =
-            it.labels.iter().filter(|(key, _)| keys.contains(key)).cloned().collect();
-        let versions = &mut versions[it.service];
+            workload.labels.iter().filter(|(key, _)| keys.contains(key)).cloned().collect();
+        let versions = &mut versions[workload.service];
         let same = versions
             .iter_mut()
-            .find(|(known, _, clusters)| *known == labels && !clusters.contains(&it.cluster));
+            .find(|(known, _, clusters)| *known == labels && !clusters.contains(&workload.cluster));
         if let Some((_, name, clusters)) = same {
-            it.name.clone_from(name);
-            clusters.insert(it.cluster.clone());
+            workload.name.clone_from(name);
+            clusters.insert(workload.cluster.clone());
             continue;
         }
-        let own = own_name(it);
+        let own = own_name(workload);
         let name = match versions.is_empty() {
-            true => model.services[it.service].name.clone(),
+            true => model.services[workload.service].name.clone(),
             false => match taken.contains(own) {
-                true => format!("{}-{}", it.object.name, versions.len() + 1),
+                true => format!("{}-{}", workload.object.name, versions.len() + 1),
                 false => own.replace('.', "-"),
             },
         };
         taken.insert(name.clone());
-        it.name.clone_from(&name);
-        versions.push((labels, name, BTreeSet::from([it.cluster.clone()])));
+        workload.name.clone_from(&name);
+        versions.push((labels, name, BTreeSet::from([workload.cluster.clone()])));
     }
 }
 
