@@ -14,8 +14,7 @@
 //! Chandy and Misra, Distributed simulation, 1979; the bounds as in Nicol, The cost of
 //! conservative synchronization in parallel discrete event simulations, 1993.
 
-use crate::lane::{Lane, Nobody, Ways, share_out};
-use crate::lockstep::Lockstep;
+use crate::lane::{Lane, Round, Ways, deliver_all, exchange, run_lanes, share_out};
 use crate::process::{EntityId, Process, Scheduler, UNREACHABLE};
 use crate::run_control::{RunControl, RunEnd};
 use crate::time::{SimDuration, SimTime};
@@ -78,7 +77,7 @@ pub(crate) struct Slot<P: Process> {
 pub struct Engine<P: Process> {
     /// Lane by lane.
     slots: Vec<Slot<P>>,
-    lanes: Vec<Lane>,
+    lanes: Vec<Lane<P::Message>>,
     ways: Ways,
     placement: Arc<Placement>,
     /// By slot: when it has something to do next.
@@ -87,13 +86,11 @@ pub struct Engine<P: Process> {
     earliest: Vec<SimTime>,
     horizons: Vec<SimTime>,
     pace: Pace,
-    /// The system gives no threads.
-    is_alone: bool,
 }
 
 /// How much happens in a round.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+struct Pace {
     rounds: u64,
     /// In the mean over the last rounds.
     events_per_round: f64,
@@ -106,22 +103,16 @@ impl Pace {
     /// Rounds that are averaged.
     const MEMORY: u64 = 32;
 
-    pub(crate) fn note(&mut self, events: u64) {
+    fn note(&mut self, events: u64) {
         self.rounds += 1;
         self.events += events;
         let weight = 1.0 / self.rounds.min(Self::MEMORY) as f64;
         self.events_per_round += (events as f64 - self.events_per_round) * weight;
     }
 
-    /// Whether a round has as many events as are worth several threads, which have it already or not.
-    pub(crate) fn is_worth_threads(&self, least: u64, already: bool) -> bool {
-        let enough = if already { least as f64 / 2.0 } else { least as f64 };
-        least == 0 || self.rounds >= Self::MEMORY && self.events_per_round >= enough
-    }
-
-    /// Whether enough has happened since the slots were shared out for it to be done anew.
-    pub(crate) const fn is_to_be_shared_out(&self) -> bool {
-        self.events >= 2 * self.shared_out_at && self.events > 0
+    /// Whether a round has as many events as are worth several threads.
+    fn reaches(&self, least: u64) -> bool {
+        least == 0 || self.rounds >= Self::MEMORY && self.events_per_round >= least as f64
     }
 }
 
@@ -171,7 +162,6 @@ impl<P: Process> Engine<P> {
             earliest: vec![SimTime::MAX; count],
             horizons: vec![SimTime::ZERO; count],
             pace: Pace::default(),
-            is_alone: false,
         }
     }
 
@@ -236,68 +226,34 @@ impl<P: Process> Engine<P> {
     /// end.
     pub fn run(&mut self, control: &mut RunControl<'_>) -> RunEnd {
         self.find_pending();
-        loop {
-            let threads = self.threads_worth(control);
-            if self.lanes.len() != threads || threads > 1 && self.pace.is_to_be_shared_out() {
+        let ended = loop {
+            let threads = control.threads().min(self.slots.len());
+            let in_parallel = threads > 1 && self.pace.reaches(control.least_events_per_round());
+            if in_parallel && (self.lanes.len() != threads || self.pace.events >= 2 * self.pace.shared_out_at)
+            {
                 self.share_out(threads);
             }
-            let ended = if threads > 1 { self.run_in_step(control) } else { self.run_round(control) };
-            if let Some(ended) = ended {
-                return ended;
+            let next = self.pending.iter().copied().min().unwrap_or(SimTime::MAX);
+            control.report(next.min(control.end()));
+            if next >= control.end() {
+                break RunEnd::ReachedEnd;
             }
-        }
-    }
-
-    /// How many threads the next rounds are worth.
-    fn threads_worth(&self, control: &RunControl<'_>) -> usize {
-        let threads = control.threads().min(self.slots.len());
-        let is_worth = || self.pace.is_worth_threads(control.least_events_per_round(), self.lanes.len() > 1);
-        if threads > 1 && !self.is_alone && is_worth() { threads } else { 1 }
-    }
-
-    /// Runs a round on this thread.
-    fn run_round(&mut self, control: &mut RunControl<'_>) -> Option<RunEnd> {
-        let next = self.pending.iter().copied().min().unwrap_or(SimTime::MAX);
-        control.report(next.min(control.end()));
-        if next >= control.end() {
-            return Some(RunEnd::ReachedEnd);
-        }
-        if control.is_cancelled() {
-            return Some(RunEnd::Cancelled);
-        }
-        self.ways.find_horizons(&self.pending, &mut self.earliest, &mut self.horizons, control.end());
-        let events =
-            self.lanes[0].run(&mut self.slots, &mut self.pending, &self.horizons, &self.ways, &mut Nobody);
-        self.pace.note(events);
-        None
-    }
-
-    /// Runs rounds on a thread for each lane, of which this is one, until the end or until lanes are to be made anew.
-    fn run_in_step(&mut self, control: &mut RunControl<'_>) -> Option<RunEnd> {
-        let lockstep = Lockstep::new(self.lanes.len(), &self.ways, &self.pending, self.pace, control);
-        let (mine, others) = self.lanes.split_first().expect("a lane");
-        let (my_slots, mut rest) = self.slots.split_at_mut(mine.slots.len());
-        let (pace, ended) = std::thread::scope(|scope| {
-            for lane in others {
-                let (slots, further) = rest.split_at_mut(lane.slots.len());
-                rest = further;
-                let lockstep = &lockstep;
-                let thread = std::thread::Builder::new().name(format!("lane {}", lane.number));
-                if thread.spawn_scoped(scope, move || lockstep.run(lane, slots, None)).is_err() {
-                    self.is_alone = true;
-                    lockstep.break_up();
-                    break;
-                }
+            if control.is_cancelled() {
+                break RunEnd::Cancelled;
             }
-            lockstep.run(mine, my_slots, Some(control))
-        });
-        self.pace = pace;
-        for message in lockstep.into_messages() {
-            let (_, slot_number) = self.ways.slot_of(message.receiver);
-            self.slots[slot_number].scheduler.deliver(message.key, message.delivery);
-        }
-        self.find_pending();
+            self.run_round(control.end(), in_parallel);
+        };
+        // Between two runs no message is on its way, so that a cancelled one can be continued.
+        deliver_all(&mut self.lanes, &mut self.slots, &self.ways);
         ended
+    }
+
+    fn run_round(&mut self, end: SimTime, in_parallel: bool) {
+        self.ways.find_horizons(&self.pending, &mut self.earliest, &mut self.horizons, end);
+        let round = Round { horizons: &self.horizons, ways: &self.ways };
+        run_lanes(&mut self.lanes, &mut self.slots, &mut self.pending, &round, in_parallel);
+        exchange(&mut self.lanes, &mut self.pending);
+        self.pace.note(self.lanes.iter().map(Lane::handled).sum());
     }
 
     fn find_pending(&mut self) {
@@ -308,6 +264,7 @@ impl<P: Process> Engine<P> {
 
     /// Shares the processes out to so many threads, by what they have done so far.
     fn share_out(&mut self, threads: usize) {
+        deliver_all(&mut self.lanes, &mut self.slots, &self.ways);
         (self.lanes, self.ways) = share_out(&mut self.slots, threads, &self.placement.links);
         self.find_pending();
         self.pace.shared_out_at = self.pace.events;

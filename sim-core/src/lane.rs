@@ -3,38 +3,40 @@
 //! # Models
 //! A lane is a stretch of the engine's slots. A message to a process of the same lane is delivered at once: it arrives
 //! at its receiver's horizon or later, so it makes no difference whether the receiver has had its turn. Messages to
-//! other lanes are handed over ([`Elsewhere`]). A process and its events stay with the thread that ran them last. What a process
-//! did so far tells what it will do: lanes are shared out by events so far, the largest process first, each to the
-//! lane with least.
+//! other lanes stand in boxes, one for each pair of lanes, until the next round begins, when the thread that runs
+//! the receiver delivers them; before, all that is known of them is when the first one reaches each process. So a
+//! process and its events stay with the thread that ran them last. What a process did so far tells what it will
+//! do: lanes are shared out by events so far, the largest process first, each to the lane with least.
 
 use crate::engine::{Lookahead, Slot};
 use crate::event_set::Key;
 use crate::process::{Outgoing, Process};
 use crate::time::{SimDuration, SimTime};
 use std::cmp::Reverse;
-use std::ops::Range;
 
 /// A stretch of slots that one thread runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Lane {
+#[derive(Clone)]
+pub(crate) struct Lane<M> {
     /// Its own number.
-    pub(crate) number: usize,
-    /// Its slots.
-    pub(crate) slots: Range<usize>,
+    number: usize,
+    /// The first of its slots, and how many there are.
+    first: usize,
+    count: usize,
+    /// Messages to each other lane.
+    outgoing: Vec<Vec<Outgoing<M>>>,
+    /// Messages from each other lane, not delivered yet.
+    incoming: Vec<Vec<Outgoing<M>>>,
+    /// By slot, of all lanes: when the first message of the round from here to another lane arrives.
+    arrivals: Vec<SimTime>,
+    /// Events of the round.
+    handled: u64,
 }
 
-/// Takes messages to other lanes.
-pub(crate) trait Elsewhere<M> {
-    fn take(&mut self, lane: usize, slot_number: usize, message: Outgoing<M>);
-}
-
-/// There is one lane only.
-pub(crate) struct Nobody;
-
-impl<M> Elsewhere<M> for Nobody {
-    fn take(&mut self, _: usize, _: usize, _: Outgoing<M>) {
-        unreachable!("one lane has all slots");
-    }
+/// What all lanes know of a round.
+pub(crate) struct Round<'a> {
+    /// By slot.
+    pub(crate) horizons: &'a [SimTime],
+    pub(crate) ways: &'a Ways,
 }
 
 /// Where processes stand, and how messages get from one to another.
@@ -62,7 +64,7 @@ pub(crate) fn share_out<P: Process>(
     slots: &mut [Slot<P>],
     count: usize,
     lookahead: &[Lookahead],
-) -> (Vec<Lane>, Ways) {
+) -> (Vec<Lane<P::Message>>, Ways) {
     slots.sort_by_cached_key(|slot| (Reverse(slot.scheduler.handled()), slot.scheduler.process()));
     let mut loads = vec![0; count];
     let mut lane_of = vec![0; slots.len()];
@@ -83,55 +85,120 @@ pub(crate) fn share_out<P: Process>(
     let mut first = 0;
     for number in 0..count {
         let mine = lane_of.iter().filter(|lane| **lane == number).count();
-        lanes.push(Lane { number, slots: first..first + mine });
+        lanes.push(Lane::new(number, first..first + mine, count, slots.len()));
         first += mine;
     }
     (lanes, Ways::new(homes, lookahead))
 }
 
-impl Lane {
-    /// Runs its `slots` up to their `horizons`, and keeps up what they have to do next; returns the number of events.
-    pub(crate) fn run<P: Process>(
-        &self,
+/// Runs a round of some lanes and their slots, on the threads of the current pool if `in_parallel`.
+pub(crate) fn run_lanes<P: Process>(
+    lanes: &mut [Lane<P::Message>],
+    slots: &mut [Slot<P>],
+    pending: &mut [SimTime],
+    round: &Round<'_>,
+    in_parallel: bool,
+) {
+    if let [lane] = lanes {
+        return lane.run(slots, pending, round);
+    }
+    let (left, right) = lanes.split_at_mut(lanes.len() / 2);
+    let count = left.iter().map(|lane| lane.count).sum();
+    let (left_slots, right_slots) = slots.split_at_mut(count);
+    let (left_pending, right_pending) = pending.split_at_mut(count);
+    let mut run_left = || run_lanes(left, left_slots, left_pending, round, in_parallel);
+    let mut run_right = || run_lanes(right, right_slots, right_pending, round, in_parallel);
+    if in_parallel {
+        rayon::join(run_left, run_right);
+    } else {
+        run_left();
+        run_right();
+    }
+}
+
+/// Hands the boxes of a round over to the lanes of the receivers, and tells each slot when the first message comes.
+pub(crate) fn exchange<M>(lanes: &mut [Lane<M>], pending: &mut [SimTime]) {
+    if lanes.len() < 2 {
+        return;
+    }
+    for lane in &*lanes {
+        for (pending, &arrival) in pending.iter_mut().zip(&lane.arrivals) {
+            *pending = arrival.min(*pending);
+        }
+    }
+    for to in 1..lanes.len() {
+        for from in 0..to {
+            let [a, b] = lanes.get_disjoint_mut([from, to]).expect("two lanes");
+            std::mem::swap(&mut a.outgoing[to], &mut b.incoming[from]);
+            std::mem::swap(&mut b.outgoing[from], &mut a.incoming[to]);
+        }
+    }
+}
+
+/// Delivers what is still in boxes.
+pub(crate) fn deliver_all<P: Process>(lanes: &mut [Lane<P::Message>], slots: &mut [Slot<P>], ways: &Ways) {
+    for lane in lanes {
+        lane.deliver(&mut slots[lane.first..lane.first + lane.count], ways);
+    }
+}
+
+impl<M: Copy> Lane<M> {
+    fn new(number: usize, slots: std::ops::Range<usize>, lanes: usize, all_slots: usize) -> Self {
+        let boxes = || (0..lanes).map(|_| Vec::new()).collect();
+        Self {
+            number,
+            first: slots.start,
+            count: slots.len(),
+            outgoing: boxes(),
+            incoming: boxes(),
+            arrivals: vec![SimTime::MAX; if lanes > 1 { all_slots } else { 0 }],
+            handled: 0,
+        }
+    }
+
+    /// Events of the last round.
+    pub(crate) const fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    fn run<P: Process<Message = M>>(
+        &mut self,
         slots: &mut [Slot<P>],
         pending: &mut [SimTime],
-        horizons: &[SimTime],
-        ways: &Ways,
-        elsewhere: &mut impl Elsewhere<P::Message>,
-    ) -> u64 {
-        let mut handled = 0;
+        round: &Round<'_>,
+    ) {
+        self.handled = 0;
+        self.arrivals.fill(SimTime::MAX);
+        self.deliver(slots, round.ways);
         for at in 0..slots.len() {
-            let horizon = horizons[at];
+            let horizon = round.horizons[self.first + at];
             if pending[at] >= horizon {
                 continue;
             }
             let slot = &mut slots[at];
-            handled += slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_ROUND);
+            self.handled += slot.scheduler.run(&mut slot.process, horizon, EVENTS_PER_ROUND);
             pending[at] = slot.next_time();
-            self.send_out(at, slots, pending, ways, elsewhere);
+            self.send_out(at, slots, pending, round.ways);
         }
-        handled
     }
 
-    /// Delivers a message that has come from another lane. Keys order it.
-    pub(crate) fn deliver<P: Process>(
-        &self,
-        slots: &mut [Slot<P>],
-        message: &Outgoing<P::Message>,
-        ways: &Ways,
-    ) {
-        let (_, slot_number) = ways.slot_of(message.receiver);
-        slots[slot_number - self.slots.start].scheduler.deliver(message.key, message.delivery);
+    /// Delivers what has come from other lanes. Keys order it.
+    fn deliver<P: Process<Message = M>>(&mut self, slots: &mut [Slot<P>], ways: &Ways) {
+        for messages in &mut self.incoming {
+            for Outgoing { receiver, key, delivery } in messages.drain(..) {
+                let (_, slot_number) = ways.slot_of(receiver);
+                slots[slot_number - self.first].scheduler.deliver(key, delivery);
+            }
+        }
     }
 
     /// Sends out what the process at `at` has put into its outbox.
-    fn send_out<P: Process>(
-        &self,
+    fn send_out<P: Process<Message = M>>(
+        &mut self,
         at: usize,
         slots: &mut [Slot<P>],
         pending: &mut [SimTime],
         ways: &Ways,
-        elsewhere: &mut impl Elsewhere<P::Message>,
     ) {
         if slots[at].scheduler.outbox.is_empty() {
             return;
@@ -141,11 +208,12 @@ impl Lane {
             let (lane, slot_number) = ways.slot_of(outgoing.receiver);
             let time = outgoing.key.time();
             if lane == self.number {
-                let to = slot_number - self.slots.start;
+                let to = slot_number - self.first;
                 slots[to].scheduler.deliver(outgoing.key, outgoing.delivery);
                 pending[to] = pending[to].min(time);
             } else {
-                elsewhere.take(lane, slot_number, outgoing);
+                self.outgoing[lane].push(outgoing);
+                self.arrivals[slot_number] = self.arrivals[slot_number].min(time);
             }
         }
         slots[at].scheduler.outbox = outbox;

@@ -64,7 +64,6 @@ pub mod elementary;
 mod engine;
 mod event_set;
 mod lane;
-mod lockstep;
 mod memory;
 mod process;
 pub mod random;

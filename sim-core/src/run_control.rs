@@ -22,7 +22,7 @@ pub struct RunControl<'a> {
 }
 
 /// Where fewer events make a round, handing it over to other threads takes longer than it saves.
-const LEAST_EVENTS_PER_ROUND: u64 = 250;
+const LEAST_EVENTS_PER_ROUND: u64 = 1_000;
 
 impl<'a> RunControl<'a> {
     /// Runs until just before `end`.
@@ -45,15 +45,15 @@ impl<'a> RunControl<'a> {
         self
     }
 
-    /// Runs the processes on up to so many threads, of which this is one, while rounds are worth it. No result depends on
-    /// it.
+    /// Runs the processes on up to so many threads of the current rayon pool, of which this is one, while rounds are
+    /// worth it. No result depends on it.
     #[must_use]
     pub const fn on_threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// A round is worth several threads from so many events in the mean on (250 unless it is
+    /// A round is worth several threads from so many events in the mean on (1,000 unless it is
     /// said); of 0 every round is.
     #[must_use]
     pub const fn from_events_per_round(mut self, least: u64) -> Self {

@@ -197,13 +197,14 @@ proptest! {
         mut stages in prop::collection::vec((0..=TICKS, 1..4_usize), 1..5)
     ) {
         stages.sort_unstable();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads can be started");
         for homes in [two, five] {
             let mut alone = engine(seed, &distances, homes);
             let mut threaded = engine(seed, &distances, homes);
             for &(tick, threads) in &stages {
                 let control = || RunControl::until(at_tick(tick));
                 alone.run(&mut control());
-                threaded.run(&mut control().on_threads(threads).from_events_per_round(0));
+                pool.install(|| threaded.run(&mut control().on_threads(threads).from_events_per_round(0)));
                 prop_assert_eq!(traces_of(&alone), traces_of(&threaded));
                 prop_assert_eq!(alone.pending(), threaded.pending());
                 prop_assert_eq!(alone.messages().count(), threaded.messages().count());
