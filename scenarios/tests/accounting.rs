@@ -285,8 +285,8 @@ fn pods_that_request_nothing_are_said_to_cost_nothing() {
             it.contains("`cloud` is paid for by what pods request, and those of data request no CPU")
         })
     };
-    assert!(!said(&[]) && said(&["services.data.resources.requests.cpu=0"]));
-    assert!(!said(&["services.data.resources.requests.cpu=0", "clusters.cloud.prices.basis=used"]));
+    assert!(!said(&[]) && said(&["services.data.resources.requests.cpu=\"0\""]));
+    assert!(!said(&["services.data.resources.requests.cpu=\"0\"", "clusters.cloud.prices.basis=used"]));
 }
 
 /// Where nothing is said of costs there is no figure of them.

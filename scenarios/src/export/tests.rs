@@ -132,7 +132,7 @@ fn a_change_of_strategy_is_said_object_by_object() {
     assert_eq!((titles(&all.added, "Deployment"), titles(&all.removed, "Deployment")), (4, 0), "{all}");
     assert_eq!(titles(&all.added, "HorizontalPodAutoscaler"), 4, "{all}");
     assert!(all.changed.is_empty() && all.beside.is_empty(), "{all}");
-    assert!(all.to_string().contains("+ Deployment default/s0-edge1 (edge1/s0.yaml)\n"), "{all}");
+    assert!(all.to_string().contains("+ Deployment fluidosmesh/s0-edge1 (edge1/s0.yaml)\n"), "{all}");
     assert_eq!(difference(&scenario, from, from).unwrap().to_string(), "nothing changes\n");
     let canary = Scenario::open("access-control", &[]).unwrap();
     let all = difference(&canary, "permissive", "no-mtls").unwrap();

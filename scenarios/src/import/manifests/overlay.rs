@@ -88,6 +88,14 @@ impl Overlay {
         self.table.get("liqo")?.get("consumer")?.as_str()
     }
 
+    /// It, and those of further peerings.
+    pub(super) fn consumers(&self) -> impl Iterator<Item = &str> {
+        let peerings =
+            self.table.get("peerings").and_then(Value::as_table).into_iter().flat_map(Table::values);
+        let of_peerings = peerings.filter_map(|it| it.get("consumer")?.as_str());
+        self.consumer().into_iter().chain(of_peerings)
+    }
+
     /// Names in a table of tables.
     pub(super) fn names(&self, table: &str) -> impl Iterator<Item = &String> {
         self.table.get(table).and_then(Value::as_table).into_iter().flat_map(Table::keys)

@@ -174,13 +174,12 @@ fn cluster<'a>(
     let (mut labels, mut first, mut is_offloaded) = (Table::new(), None, false);
     for (key, values, node) in asked {
         let clusters = (key == CLUSTER_LABEL).then(|| around.overlay.clusters_of(&values)).flatten();
-        let consumer = around.overlay.consumer().or(named.as_deref());
+        let mut consumers = around.overlay.consumers().map(str::to_owned).chain(named.clone());
         let found = match clusters.as_ref().and_then(BTreeSet::first) {
             Some(one) if clusters.as_ref().is_some_and(|it| it.len() == 1) => Some(one.clone()),
             // Zones of a consumer and of its providers: its scheduler may choose.
-            _ => consumer
-                .filter(|it| clusters.as_ref().is_some_and(|all| all.contains(*it)))
-                .map(str::to_owned)
+            _ => consumers
+                .find(|it| clusters.as_ref().is_some_and(|all| all.contains(it)))
                 .inspect(|_| is_offloaded = true),
         };
         match found {
