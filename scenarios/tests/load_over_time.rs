@@ -365,7 +365,7 @@ fn wrong_templates_point_at_their_lines() {
     check(
         "link = { to",
         "link = { too = 1, to",
-        "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead, loss)",
+        "12:10: unknown key `too` (it is one of between, rtt, jitter, bandwidth, mtu, tunnel_overhead, loss, energy_per_gb, carbon_intensity)",
     );
     check(
         "users = { service",

@@ -219,8 +219,8 @@ fn what_cannot_be_forked_is_refused() {
         fork_at("100s", &scenario, &plan).map(|_| ()).map_err(|it| it.to_string())
     };
     assert_eq!(key("set.offloading.unoffload_delay = \"90ms\""), Ok(()));
-    let text = key("set.run.duration = \"9min\"").unwrap_err();
-    assert!(text.contains("`mfu` cannot go on from `sbmp`: it differs in run.duration ("), "{text}");
+    let text = key("set.links.edge1-cloud.rtt = \"90ms\"").unwrap_err();
+    assert!(text.contains("`mfu` cannot go on from `sbmp`: it differs in links.edge1-cloud.rtt ("), "{text}");
     let text = key("set.offloading.scrape_interval = \"10s\"").unwrap_err();
     assert!(text.contains("it differs in offloading.scrape_interval ("), "{text}");
     let nobody = scenario("adaptive-offload", &[]);

@@ -70,7 +70,11 @@ pub(super) fn namespace_of<'a>(
     let service = &application.services[id];
     let own = scenario.services.get(&service.name).and_then(|it| it.get_ref().namespace.as_ref());
     let tenant = || application.tenants.get(usize::from(service.tenant)).map(String::as_str);
-    let common = || scenario.application.namespace.as_ref().map(|it| it.get_ref().as_str());
+    // The default is not said.
+    let common = || {
+        let said = scenario.application.namespace.as_ref().map(|it| it.get_ref().as_str());
+        said.filter(|it| *it != DEFAULT_NAMESPACE)
+    };
     own.map(|it| it.get_ref().as_str()).or_else(tenant).or_else(common)
 }
 

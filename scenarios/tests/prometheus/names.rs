@@ -162,7 +162,7 @@ fn every_name_and_label_of_the_real_exporters_is_there() {
 #[test]
 fn a_data_plane_has_its_own_reporters() {
     let text = |scenario: &str, strategy: &str, name: &str| {
-        let settings = ["run.duration=40s", "run.warm_up=0s"].map(|it| Setting::parse(it).unwrap());
+        let settings = ["run.duration=3min", "run.warm_up=0s"].map(|it| Setting::parse(it).unwrap());
         let scenario = Scenario::open(scenario, &settings).unwrap();
         let resolved = scenario.resolve(scenario.strategy(Some(strategy)).unwrap()).unwrap();
         let file = folder(name).join("metrics.txt");
