@@ -3,7 +3,7 @@
 //! # Models
 //! The types of [`crate::schema`] are the list: names and kinds of values follow from what serde reads, sentences, ranges,
 //! defaults and sources stand in their comments (`Default: 2s. Range: 1ms to 1h. Source: ...`), and units with the types that
-//! are parsed. [`json_schema`] derives a JSON Schema from them, which editors take and which everything else here reads.
+//! are parsed. [`json_schema()`] derives a JSON Schema from them, which editors take and which everything else here reads.
 //!
 //! # Assumptions
 //! `NAME` stands for whatever the scenario calls a thing. What lists hold has the path of the list.

@@ -2,7 +2,7 @@
 //!
 //! # Models
 //! Around a quantile are the successful requests of the first replication whose ranks by latency are within half a percent
-//! of it, at most so many ([`MOST`]), at equal distances. What each latency was spent on is its critical path: of calls in parallel
+//! of it, at most so many (`MOST`), at equal distances. What each latency was spent on is its critical path: of calls in parallel
 //! the last one that was waited for counts, what came before the attempt whose answer was taken are retries. So the
 //! parts sum up to the mean latency of these requests.
 //!

@@ -3,7 +3,7 @@
 //!
 //! # Models
 //! Requests are chosen ([`choice`]) and followed ([`crate::experiment::lives`]). What befell them is told by whoever would
-//! have seen it: as a [`story`] with the rules that were applied, as [`spans`] of proxies and services (in OTLP), as an
+//! have seen it: as a [`story`] with the rules that were applied, as [`mod@spans`] of proxies and services (in OTLP), as an
 //! [`access_log`] of proxies, as lanes of a [`chrome`] trace, or summed up by parts ([`critical_path`]).
 
 pub mod access_log;

@@ -40,9 +40,9 @@ impl<'a> Words<'a> {
     /// What is called, with the endpoint where it has a name.
     pub(super) fn called(&self, endpoint: EndpointId) -> String {
         let application = self.topology.application();
-        let it = &application.endpoints[endpoint];
-        let service = &application.services[it.service].name;
-        if it.name == DEFAULT_ENDPOINT { service.clone() } else { format!("{service}.{}", it.name) }
+        let called = &application.endpoints[endpoint];
+        let service = &application.services[called.service].name;
+        if called.name == DEFAULT_ENDPOINT { service.clone() } else { format!("{service}.{}", called.name) }
     }
 
     /// What a proxy calls an upstream: a service, or a subset of one.

@@ -3,7 +3,7 @@
 //! # Models
 //! `meshsim report DIR` and `--report FILE` write it. Sections ask the folder for the files that they speak of, and are not there
 //! where it has none; so run, comparison, sweep, break-even, drill, validation and suite have one page. A number says in which file it stands
-//! ([`number`]); a chart is a specification of Vega-Lite ([`chart`]), which `meshsim report --charts` gives to notebooks. Vega draws
+//! (`number`); a chart is a specification of Vega-Lite (`chart`), which `meshsim report --charts` gives to notebooks. Vega draws
 //! them in the page: of the libraries that take plain data it is the one whose specifications notebooks know too.
 //!
 //! # Assumptions
