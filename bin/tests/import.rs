@@ -76,3 +76,23 @@ fn what_is_wrong_ends_with_2_and_writes_nothing() {
     assert_eq!(std::fs::read_to_string(out.join("scenario.toml")).unwrap(), "mine");
     assert_eq!(import(directory.path(), &[&whole[..], &["--force"]].concat()).0, Some(0));
 }
+
+#[test]
+fn an_option_that_the_source_has_no_use_for_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out").to_str().unwrap().to_owned();
+    let of_metrics = ["--metrics", "answers.json"];
+    for (source, option) in [
+        (&of_metrics[..], ["--seed", "3"]),
+        (&of_metrics, ["--property", "throughput=50"]),
+        (&of_metrics, ["--overlay", "overlay.toml"]),
+        (&of_metrics, ["--at", "2026-01-01T00:00:00Z"]),
+        (&["m.yaml"], ["--window", "5m"]),
+    ] {
+        let ended = meshsim(&[&["import", "--out", &out], source, &option].concat());
+        let said = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains("cannot be used with") && said.contains(option[0]), "{said}");
+    }
+    assert!(!Path::new(&out).exists());
+}

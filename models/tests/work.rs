@@ -27,6 +27,17 @@ const SLOW: Arrivals = Arrivals::Constant { per_second: 1.0 };
 
 const RETRIED_TWICE: &str = "reset,gateway-error";
 
+/// Three tries of 4 ms each.
+fn three_tries() -> RouteSettings {
+    let retry = RetrySettings {
+        attempts: 2,
+        retry_on: RETRIED_TWICE.into(),
+        per_try_timeout: Some(SimDuration::from_millis(4)),
+        ..RetrySettings::default()
+    };
+    RouteSettings { retry: RetryPolicy::new(NEWEST, Some(&retry), false), ..RouteSettings::default() }
+}
+
 fn with_route(mut description: Description, route: RouteSettings) -> Description {
     description.services[ServiceId(0)].routes = vec![route];
     description
@@ -64,16 +75,8 @@ fn a_call_that_nobody_waits_for_is_a_call() {
 
 #[test]
 fn every_try_counts_that_was_given_up() {
-    let retry = RetrySettings {
-        attempts: 2,
-        retry_on: RETRIED_TWICE.into(),
-        per_try_timeout: Some(SimDuration::from_millis(4)),
-        ..RetrySettings::default()
-    };
-    let retry = RetryPolicy::new(NEWEST, Some(&retry), false);
-    let route = RouteSettings { retry, ..RouteSettings::default() };
     let plain = ten_ms_of_cpu(free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 60));
-    let record = run(&with_route(plain, route), 0);
+    let record = run(&with_route(plain, three_tries()), 0);
     let all = of_whole(&record, 500);
     assert!(all.len() >= 58);
     for it in all {
@@ -225,16 +228,8 @@ fn who_shares_a_core_is_ready_meanwhile() {
 /// Three tries of 4 ms each: the first two, and the waits after them, are retries.
 #[test]
 fn tries_that_were_given_up_are_retries() {
-    let retry = RetrySettings {
-        attempts: 2,
-        retry_on: RETRIED_TWICE.into(),
-        per_try_timeout: Some(SimDuration::from_millis(4)),
-        ..RetrySettings::default()
-    };
-    let retry = RetryPolicy::new(NEWEST, Some(&retry), false);
-    let route = RouteSettings { retry, ..RouteSettings::default() };
     let plain = ten_ms_of_cpu(free_world(&[0], &[], &[(0, EDGE, 1)], SLOW, 3));
-    let life = first_life(&with_route(plain, route));
+    let life = first_life(&with_route(plain, three_tries()));
     let waits = rules(&life).into_iter().filter_map(|it| match it {
         Rule::Retry { number, most: 2, wait, .. } => Some((number, wait)),
         _ => None,

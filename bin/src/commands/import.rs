@@ -74,22 +74,12 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let files: Vec<(&str, &str)> =
         imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().chain(beside).collect();
     // Not yet a file: who reads an error looks for what it shows in the manifests.
-    let name = "the scenario of these manifests";
-    let scenario = Scenario::from_text(name, &imported.scenario, &files, &[])?;
-    let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
-    warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    std::fs::create_dir_all(&args.out).map_err(|error| {
-        Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()))
-            .help("name a directory that exists or can be made")
-    })?;
-    // The scenario last: where it is, the import is whole.
+    let plan = checked("the scenario of these manifests", &imported.scenario, &files)?;
     if is_own && imported.workmodel.is_none() {
         remove_old(&args.out.join(WORK_MODEL))?;
     }
-    let all = [(REPORT, imported.report.as_str())].into_iter().chain(files.iter().copied());
-    for (name, text) in all.chain([(SCENARIO, imported.scenario.as_str())]) {
-        write_text(&args.out.join(name), text).map_err(Failure::machine)?;
-    }
+    let all = [(REPORT, imported.report.as_str())].into_iter().chain(files);
+    write_all(&args.out, all, &imported.scenario)?;
     let first = &plan.strategies[0].description;
     print(&format!(
         "{}: services {}, clusters {}, links {}; {} has what was assumed and what became of every field\n",
@@ -109,21 +99,35 @@ fn of_metrics(args: &Args) -> Outcome<Code> {
     let links = args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?;
     let name = args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported");
     let (answers, imported) = args.metrics.import(name, (nodes, links))?;
-    let scenario = Scenario::from_text("the scenario of these metrics", &imported.scenario, &[], &[])?;
-    let plan = ComparisonPlan::new(&scenario, &Choice::default())?;
-    warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    std::fs::create_dir_all(&args.out).map_err(|error| {
-        Problem::new(format!("cannot make the directory `{}`: {error}", args.out.display()))
-            .help("name a directory that exists or can be made")
-    })?;
-    // The scenario last: where it is, the import is whole.
-    let files = [(ANSWERS, &answers.to_json()), (REPORT, &imported.report), (SCENARIO, &imported.scenario)];
-    for (name, text) in files {
-        write_text(&args.out.join(name), text).map_err(Failure::machine)?;
-    }
+    checked("the scenario of these metrics", &imported.scenario, &[])?;
+    let answers = answers.to_json();
+    write_all(&args.out, [(ANSWERS, answers.as_str()), (REPORT, &imported.report)], &imported.scenario)?;
     let (scenario, report) = (args.out.join(SCENARIO), args.out.join(REPORT));
     print(&format!("{}: {} has what was asked, found and assumed\n", scenario.display(), report.display()))?;
     Ok(Code::Ok)
+}
+
+/// Reads a scenario as `check` does, under a name for errors, and says what it warns of.
+fn checked(name: &str, scenario: &str, files: &[(&str, &str)]) -> Checked<ComparisonPlan> {
+    let plan = ComparisonPlan::new(&Scenario::from_text(name, scenario, files, &[])?, &Choice::default())?;
+    warnings::before_runs(&plan.strategies).iter().for_each(warn);
+    Ok(plan)
+}
+
+/// Writes files, by their names, and the scenario last: where it is, the import is whole.
+fn write_all<'a>(
+    out: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    scenario: &'a str,
+) -> Outcome<()> {
+    std::fs::create_dir_all(out).map_err(|error| {
+        Problem::new(format!("cannot make the directory `{}`: {error}", out.display()))
+            .help("name a directory that exists or can be made")
+    })?;
+    for (name, text) in files.into_iter().chain([(SCENARIO, scenario)]) {
+        write_text(&out.join(name), text).map_err(Failure::machine)?;
+    }
+    Ok(())
 }
 
 fn options(args: &Args) -> Checked<Options> {

@@ -6,20 +6,23 @@ use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::openmetrics::StartTime;
 use std::path::PathBuf;
 
+/// What only manifests, and who adds to them, have a use for.
+const OF_MANIFESTS: [&str; 7] = ["path", "cluster", "users", "property", "seed", "overlay", "allow"];
+
 /// Which Prometheus, and when.
 #[derive(clap::Args)]
 pub(super) struct Metrics {
     /// Ask this Prometheus instead of manifests, as in http://localhost:9090: call graph, rates, sizes, CPU, latencies
-    #[arg(long, value_name = "URL", requires = "at", conflicts_with_all = ["path", "cluster", "users", "allow", "metrics"])]
+    #[arg(long, value_name = "URL", requires = "at", conflicts_with_all = OF_MANIFESTS, conflicts_with = "metrics")]
     prometheus: Option<String>,
     /// The same from the answers that an earlier import has saved (answers.json)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "cluster", "users", "allow"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_MANIFESTS, conflicts_with = "at")]
     metrics: Option<PathBuf>,
     /// The end of the window that is looked at, as in 2026-11-24T09:00:00Z
     #[arg(long, value_name = "TIME", requires = "prometheus")]
     at: Option<StartTime>,
     /// How long before that is looked at (default: 30m)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["path", "cluster"])]
     window: Option<String>,
 }
 
