@@ -237,13 +237,14 @@ def check_page(context, folder, file, pictures, name):
     first = page.evaluate("() => document.activeElement.closest('nav') && document.activeElement.hash")
     assert first, "the first stop is the way to a section"
     page.keyboard.press("Enter")
-    assert urlparse(page.url).fragment == first[1:]
+    # A browser goes to a link of the page in its own time.
+    page.wait_for_function("hash => location.hash === hash", arg=first, timeout=20_000)
     picker = page.query_selector("select[data-picks]")
     if picker:
         picker.focus()
         before = picker.input_value()
         page.keyboard.press("ArrowUp" if before != "0" else "ArrowDown")
-        assert picker.input_value() != before
+        page.wait_for_function("([it, before]) => it.value !== before", arg=[picker, before], timeout=20_000)
         page.wait_for_function(drawn, timeout=20_000)
     # Of folded parts of a section one is as the next: axe looks at every cell, and takes as long.
     page.evaluate("""() => document.querySelectorAll("details").forEach(it => {
