@@ -15,6 +15,9 @@ use meshsim_models::ids::ServiceId;
 use meshsim_models::world::description::{CellSettings, DEFAULT_KEEP_ALIVE};
 use std::collections::BTreeMap;
 
+/// Most endpoints in cycles of calls: the expected calls between them are a dense matrix.
+const IN_CYCLES_MAX: usize = 2_000;
+
 /// Reads the work models and takes what the services say, and checks the graph. What of a work model has no effect is told
 /// beside it.
 pub(super) fn resolve(
@@ -31,6 +34,12 @@ pub(super) fn resolve(
     application.tenants = scenario.applications.keys().cloned().collect();
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
     versions::refuse_wrong(check, scenario, &names);
+    let between_cycles = application.between_cycles().len();
+    if between_cycles > IN_CYCLES_MAX {
+        let message = format!("{between_cycles} endpoints stand in cycles of calls, or between them");
+        let help = format!("at most {IN_CYCLES_MAX} may: take out calls back to a caller");
+        return Err(check.document.problem(message, 0..1).help(help).into());
+    }
     if let Some(cycle) = application.unbounded_cycle() {
         let names: Vec<&str> =
             cycle.services.iter().map(|&id| application.services[id].name.as_str()).collect();

@@ -27,6 +27,12 @@ pub(super) struct Check<'a> {
     pub(super) problems: Vec<Problem>,
 }
 
+/// Problems after which no near name is looked for any more.
+const GUESSED_MAX: usize = 50;
+
+/// So many names are listed at most.
+const LISTED_MAX: usize = 50;
+
 impl Check<'_> {
     pub(super) fn problem(
         &mut self,
@@ -62,10 +68,13 @@ impl Check<'_> {
     ) -> Option<usize> {
         let found = known.clone().into_iter().position(|candidate| candidate == name);
         if found.is_none() {
-            let help = match nearest(name, known.clone()) {
+            // Where so much is wrong nobody reads on, and to look for a near name takes time.
+            let near = if self.problems.len() < GUESSED_MAX { nearest(name, known.clone()) } else { None };
+            let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => match known.into_iter().collect::<Vec<_>>()[..] {
                     [] => "none is declared".to_owned(),
+                    ref known if known.len() > LISTED_MAX => format!("{} are declared", known.len()),
                     ref known => format!("declared: {}", known.join(", ")),
                 },
             };

@@ -186,6 +186,9 @@ fn place_pods(
         OneOrMore::All => application.services.ids().collect(),
         OneOrMore::Named(services) => {
             let mut find = |service: &Spanned<String>| {
+                if let Some(id) = application.service_named(service.get_ref()) {
+                    return Some(id);
+                }
                 let kind = format!("service for cluster `{name}` under strategy `{strategy}`:");
                 let found = check.reference(service.get_ref(), service.span(), known.iter().copied(), &kind);
                 found.map(ServiceId::from_index)
@@ -199,7 +202,7 @@ fn place_pods(
             placed
         }
     };
-    check_numbers(check, name, cluster, &known);
+    check_numbers(check, name, cluster, application);
     for service in placed {
         let settings = &application.services[service];
         let written = cluster.replicas.get(&settings.name).map(|replicas| *replicas.get_ref());
@@ -271,18 +274,24 @@ fn place_later(
 }
 
 /// Replicas and weights are of services that there are; they need not run here under each strategy.
-fn check_numbers(check: &mut Check<'_>, name: &str, cluster: &Cluster, known: &[&str]) {
+fn check_numbers(check: &mut Check<'_>, name: &str, cluster: &Cluster, application: &Application) {
+    let known = application.services.iter().map(|it| it.name.as_str());
+    let is_known = |service: &str| application.service_named(service).is_some();
     for (service, replicas) in &cluster.replicas {
-        let kind = format!("service with replicas in cluster `{name}`:");
-        check.reference(service, replicas.span(), known.iter().copied(), &kind);
+        if !is_known(service) {
+            let kind = format!("service with replicas in cluster `{name}`:");
+            check.reference(service, replicas.span(), known.clone(), &kind);
+        }
         if *replicas.get_ref() > 100_000 {
             let message = format!("{} replicas of `{service}`", replicas.get_ref());
             check.problem(message, replicas.span(), "at most 100000 are simulated");
         }
     }
     for (service, weight) in &cluster.weights {
-        let kind = format!("service with a weight in cluster `{name}`:");
-        check.reference(service, weight.span(), known.iter().copied(), &kind);
+        if !is_known(service) {
+            let kind = format!("service with a weight in cluster `{name}`:");
+            check.reference(service, weight.span(), known.clone(), &kind);
+        }
         bounded_u32(check, Some(weight), "a weight", 1, 128);
     }
 }

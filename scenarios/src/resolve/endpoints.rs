@@ -21,8 +21,8 @@ use meshsim_models::world::description::{DEFAULT_RESPONSE_BYTES, DEFAULT_THREADS
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Most endpoints: the expected calls between their endpoints are a dense matrix.
-const ENDPOINTS_MAX: usize = 2_000;
+/// Most endpoints, as of the largest directory of manifests that is imported.
+const ENDPOINTS_MAX: usize = 50_000;
 
 /// A call is made at most so often in a row.
 const COUNT_MAX: u32 = 1_000;
@@ -426,7 +426,8 @@ impl Found<'_> {
 
     fn service(&self, check: &mut Check<'_>, name: &str, span: Range<usize>) -> Option<ServiceId> {
         let known = self.application.services.iter().map(|it| it.name.as_str());
-        check.reference(name, span, known, "service").map(ServiceId::from_index)
+        let found = self.application.service_named(name);
+        found.or_else(|| check.reference(name, span, known, "service").map(ServiceId::from_index))
     }
 
     fn endpoint(

@@ -33,7 +33,7 @@ pub(super) fn resolve(
 ) -> Table<ServiceId, ServiceSettings> {
     let names: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
     let clusters: Vec<&str> = network.clusters.iter().map(|it| it.name.as_str()).collect();
-    for (name, it) in &scenario.services {
+    for (name, it) in scenario.services.iter().filter(|(name, _)| application.service_named(name).is_none()) {
         check.reference(name, it.span(), names.iter().copied(), "service");
     }
     let of_mesh = rule_of_mesh(check, scenario);
