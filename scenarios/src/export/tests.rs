@@ -4,8 +4,12 @@ use super::difference::difference;
 use super::{Exported, export, reason};
 use crate::library;
 use crate::scenario::Scenario;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, ResourceQuota, Service};
 use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::world::description::{Description, Federation};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -185,4 +189,69 @@ fn kubernetes_istio_and_liqo_take_every_object() {
     assert_eq!(refused.len(), 2, "{said}");
     assert_eq!(rest.len(), 1, "{count} files: {said}");
     assert!(rest[0].ends_with("2 refused"), "{said}");
+}
+
+/// An object as its type has it.
+fn again<T: serde::Serialize + serde::de::DeserializeOwned>(
+    object: &Json,
+) -> Result<Json, serde_json::Error> {
+    serde_json::to_value(serde_json::from_value::<T>(object.clone())?)
+}
+/// What one has and the other has not, by its path.
+fn lost(before: &Json, after: &Json, path: &str) -> Option<String> {
+    match (before, after) {
+        (Json::Object(before), Json::Object(after)) => before
+            .iter()
+            .find_map(|(key, it)| lost(it, after.get(key).unwrap_or(&Json::Null), &format!("{path}.{key}"))),
+        (Json::Array(before), Json::Array(after)) if before.len() == after.len() => {
+            before.iter().zip(after).find_map(|(before, after)| lost(before, after, &format!("{path}[]")))
+        }
+        _ => (before != after).then(|| format!("{path}: {before} became {after}")),
+    }
+}
+
+/// Kubernetes' API as Rust types, a second judge that needs nothing installed: they hold every field of every object of Kubernetes, as
+/// it is written.
+#[test]
+fn the_types_of_kubernetes_hold_every_field() {
+    let judged = |object: &Json| {
+        let again = match (object["apiVersion"].as_str()?, object["kind"].as_str()?) {
+            ("apps/v1", "Deployment") => again::<Deployment>(object),
+            ("apps/v1", "StatefulSet") => again::<StatefulSet>(object),
+            ("autoscaling/v2", "HorizontalPodAutoscaler") => again::<HorizontalPodAutoscaler>(object),
+            ("v1", "ConfigMap") => again::<ConfigMap>(object),
+            ("v1", "Namespace") => again::<Namespace>(object),
+            ("v1", "Node") => again::<Node>(object),
+            ("v1", "ResourceQuota") => again::<ResourceQuota>(object),
+            ("v1", "Service") => again::<Service>(object),
+            (version, kind) => {
+                let is_of_others = version.contains(".istio.io/") || version.contains("liqo.io/");
+                assert!(is_of_others, "who judges {version} {kind}?");
+                return None;
+            }
+        };
+        Some(
+            again
+                .map_err(|error| error.to_string())
+                .and_then(|again| lost(object, &again, "").map_or(Ok(()), Err)),
+        )
+    };
+    let mut count = 0;
+    for name in all_but_the_largest() {
+        for (_, _, exported) in exported(name) {
+            for it in &exported.manifests {
+                if let Some(found) = judged(&it.object) {
+                    assert_eq!(found, Ok(()), "{name}: {} {}", it.path(), it.object);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 1_000, "{count}");
+    // What is misspelt, or of another type, is seen.
+    let wrong = |text: &str| judged(&serde_json::from_str(text).unwrap()).unwrap().unwrap_err();
+    let port =
+        wrong(r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"port": []}}"#);
+    assert_eq!(port, ".spec.port: [] became null");
+    wrong(r#"{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": {"replicas": "two"}}"#);
 }
