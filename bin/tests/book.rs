@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 mod common;
+#[path = "../../scenarios/tests/prometheus/server.rs"]
+mod server;
 
 use common::{meshsim, text};
 use meshsim_scenarios::keys::KeyTable;
@@ -71,6 +73,7 @@ impl Page {
         let path = directory.path().join("shop.toml");
         std::fs::write(directory.path().join("sensors.json"), SENSORS).unwrap();
         let (mut scenario, mut said, mut now) = (self.base.clone(), None, String::new());
+        let mut cluster = Cluster::default();
         let mut parts = page.split("```");
         let mut before = parts.next().unwrap();
         now += before;
@@ -103,7 +106,10 @@ impl Page {
                 "console" => {
                     let command = body.lines().next().unwrap();
                     let plain = command.strip_prefix("$ ").unwrap_or_else(|| panic!("no command: {command}"));
-                    format!("{command}\n{}", said_by(plain, directory.path()))
+                    match cluster.command(plain, directory.path()) {
+                        Some(plain) => format!("{command}\n{}", said_by(&plain, directory.path())),
+                        None => body.to_owned(),
+                    }
                 }
                 // Pictures.
                 "mermaid" => body.to_owned(),
@@ -113,6 +119,34 @@ impl Page {
             now += &format!("```{kind}\n{}\n```{before}", body.trim_end());
         }
         (now, scenario)
+    }
+}
+
+/// The Prometheus of a page's cluster: it has what a command before has put into `metrics.txt`.
+#[derive(Default)]
+struct Cluster {
+    prometheus: Option<server::Server>,
+    /// What was not run for want of it, and nothing that follows.
+    is_missing: bool,
+}
+
+/// Where pages have it.
+const PROMETHEUS: &str = "http://localhost:9090";
+
+impl Cluster {
+    /// A command with the address where it is in truth; nothing if it cannot be run without a real Prometheus, or only after such a one.
+    fn command(&mut self, command: &str, directory: &std::path::Path) -> Option<String> {
+        if command.contains(PROMETHEUS) && self.prometheus.is_none() {
+            self.is_missing |= !server::is_installed("what pages show of a Prometheus");
+        }
+        if self.is_missing {
+            return None;
+        }
+        if !command.contains(PROMETHEUS) {
+            return Some(command.to_owned());
+        }
+        let start = || server::serve(&server::folder("book"), &directory.join("metrics.txt"));
+        Some(command.replace(PROMETHEUS, &self.prometheus.get_or_insert_with(start).url))
     }
 }
 

@@ -85,7 +85,8 @@ fn an_option_that_the_source_has_no_use_for_is_refused() {
     for (source, option) in [
         (&of_metrics[..], ["--seed", "3"]),
         (&of_metrics, ["--property", "throughput=50"]),
-        (&of_metrics, ["--overlay", "overlay.toml"]),
+        (&of_metrics, ["--allow", "livenessProbe"]),
+        (&["m.yaml", "--traces", "spans.json"], ["--users", "cloud=5/s"]),
         (&of_metrics, ["--at", "2026-01-01T00:00:00Z"]),
         (&["m.yaml"], ["--window", "5m"]),
     ] {
@@ -95,4 +96,42 @@ fn an_option_that_the_source_has_no_use_for_is_refused() {
         assert!(said.contains("cannot be used with") && said.contains(option[0]), "{said}");
     }
     assert!(!Path::new(&out).exists());
+}
+
+/// Recorded arrivals go with the overlay that names them, out of a scenario and back.
+#[test]
+fn a_recording_stays_beside_the_scenario_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let scenario = "name = \"recorded\"\n[run]\nduration = \"10s\"\nwarm_up = \"0s\"\n[clusters.cloud]\nnodes = [{ cores = \"4\" }]\n\
+                    services = \"all\"\n[services.a]\nservice_time = \"1ms\"\n[users.u]\ncluster = \"cloud\"\nservice = \"a\"\n\
+                    arrivals = { type = \"replay\", file = \"load/times.csv\" }\n";
+    let times: String = (0..40).map(|it| format!("{}\n", f64::from(it) * 0.2)).collect();
+    std::fs::create_dir(path("load")).unwrap();
+    std::fs::write(path("load/times.csv"), &times).unwrap();
+    std::fs::write(path("s.toml"), scenario).unwrap();
+    let ended = meshsim(&["export", "kubernetes", &path("s.toml"), "--out", &path("out")]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let [shared, cloud] = [path("out/shared"), format!("cloud={}", path("out/cloud"))];
+    let back = ["import", &shared, "--cluster", &cloud, "--overlay", &path("out/overlay.toml")]
+        .map(ToString::to_string);
+    let import = |more: &[&str]| {
+        let back: Vec<&str> = back.iter().map(String::as_str).collect();
+        meshsim(&[&back[..], more].concat())
+    };
+    let ended = import(&["--out", &path("back")]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    assert_eq!(std::fs::read_to_string(path("back/load/times.csv")).unwrap(), times);
+    let ended = meshsim(&["run", &path("back/scenario.toml"), "--replications", "1", "-q"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    // One that is not there, or elsewhere, is said by its name, and nothing is written.
+    std::fs::remove_file(path("out/load/times.csv")).unwrap();
+    let ended = import(&["--out", &path("without")]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("times.csv"), "{}", text(&ended.stderr));
+    let overlay = std::fs::read_to_string(path("out/overlay.toml")).unwrap();
+    std::fs::write(path("out/overlay.toml"), overlay.replace("load/times.csv", "../times.csv")).unwrap();
+    let ended = import(&["--out", &path("without")]);
+    assert!(text(&ended.stderr).contains("the recording `../times.csv` is in another folder"));
+    assert_eq!((ended.status.code(), Path::new(&path("without")).exists()), (Some(2), false));
 }

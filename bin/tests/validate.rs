@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 mod common;
+#[path = "../../scenarios/tests/prometheus/server.rs"]
+mod server;
 
 use common::{meshsim, text};
-use std::process::{Command, Output};
+use std::io::{BufRead, Read, Write};
+use std::process::{Command, Output, Stdio};
 
 /// Validates a short run against a trace with this content.
 fn validate(trace: &str, more: &[&str]) -> Output {
@@ -358,4 +361,93 @@ fn groups_of_users_and_kinds_of_requests_have_figures_of_their_own() {
         let measured = page.split(&figures).skip(1).filter(|it| it[1..].starts_with("/measured/value\""));
         assert!(page.contains(&format!("<h4>{name}, <data")) && measured.count() == 6, "{name}");
     }
+}
+
+/// A Prometheus that has nothing: its address.
+fn empty_prometheus() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut bytes = [0; 8192];
+            let _ = stream.read(&mut bytes);
+            let body = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+        }
+    });
+    url
+}
+
+/// Blocks of a run that is what was predicted are within their bands; where calls cost more, that is the cause.
+#[test]
+fn prometheus_is_watched_block_by_block() {
+    if !server::is_installed("prometheus_is_watched_block_by_block") {
+        return;
+    }
+    let folder = server::folder("watched");
+    let metrics = folder.join("metrics.txt");
+    let run = ["--set", "run.duration=12min", "--set", "run.warm_up=0s", "--strategy", "s0-s3", "-q"];
+    let export = ["run", "fluidos-mesh", "--replications", "1", "--openmetrics", metrics.to_str().unwrap()];
+    let ended = meshsim(&[&export[..], &run].concat());
+    assert!(ended.status.success(), "{}", text(&ended.stderr));
+    let prometheus = server::serve(&folder, &metrics);
+    let watch = ["validate", "fluidos-mesh", "--prometheus", &prometheus.url, "--at", "2026-01-01T00:06:00Z"];
+    let blocks = ["--watch", "--every", "5m", "--blocks", "2"];
+    let watched = |more: &[&str]| {
+        let ended = meshsim(&[&watch[..], &blocks, &run, more].concat());
+        (ended.status.code(), text(&ended.stdout), text(&ended.stderr))
+    };
+    let (code, said, warned) = watched(&[]);
+    assert_eq!((code, said.lines().count()), (Some(0), 2), "{said}{warned}");
+    assert!(said.starts_with("2026-01-01T00:06:00") && said.contains("\n2026-01-01T00:11:00"), "{said}");
+    assert!(said.contains("figures within 10 % and chance; nearest to its end: "), "{said}");
+    // A core that is slower than it was thought to be.
+    let (code, said, warned) = watched(&["--set", "cell.cpu_scale=0.3"]);
+    assert_eq!((code, said.lines().count()), (Some(1), 2), "{said}{warned}");
+    let expected = "calls take another CPU time: CPU time of a call of s0";
+    assert_eq!(warned.matches(expected).count(), 2, "{warned}");
+    // Less load.
+    let (code, _, warned) = watched(&["--set", "users.edge1.rate=30/s"]);
+    assert_eq!(code, Some(1), "{warned}");
+    assert!(warned.contains("the load is another one: requests of users of s0 in provider1"), "{warned}");
+}
+
+#[test]
+fn watching_ends_cleanly() {
+    let url = empty_prometheus();
+    let arguments = ["validate", "fluidos-mesh", "--strategy", "s0", "--set", "run.duration=5s", "-q"];
+    let of = ["--prometheus", &url];
+    // One block without calls: another load.
+    let ended = meshsim(&[&arguments[..], &of].concat());
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("the load is another one"), "{}", text(&ended.stderr));
+    for (more, expected) in [
+        (&["--every", "often"][..], "--every `often` is no window"),
+        (&["--blocks", "2"], "--watch"),
+        (&["--tolerance", "mean=3%"], "cannot be used with"),
+    ] {
+        let ended = meshsim(&[&arguments[..], &of, more].concat());
+        assert_eq!(ended.status.code(), Some(2), "{}", text(&ended.stderr));
+        assert!(text(&ended.stderr).contains(expected), "{}", text(&ended.stderr));
+    }
+    let nobody = meshsim(&[&arguments[..], &["--prometheus", "http://127.0.0.1:1"]].concat());
+    assert_eq!(nobody.status.code(), Some(2), "{}", text(&nobody.stderr));
+    // Ctrl-C between two blocks.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_meshsim"))
+        .args([&arguments[..], &of, &["--watch"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("figures left their band"), "{line}");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

@@ -4,8 +4,11 @@
 //! product; without it each test says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A test may panic, and says what it skips.
 
+use meshsim_scenarios::document::Setting;
+use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::import::manifests::{Imported, Input, Link, Nodes, Options, Users, import};
+use meshsim_scenarios::experiment::replication::Rows;
+use meshsim_scenarios::import::manifests::{Imported, Input, Link, Nodes, Options, Overlay, Users, import};
 use meshsim_scenarios::problem::Problems;
 use meshsim_scenarios::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -163,4 +166,32 @@ fn the_sample_imports_with_an_assumed_cell() {
     ] {
         assert_eq!(own.get(path).map(String::as_str), Some(value), "{path}\n{}", imported.scenario);
     }
+}
+
+/// What no manifest of the demonstration holds, as its scenario in the library has it.
+const BESIDE: &str = "[run]\nduration = \"3min\"\nwarm_up = \"1min\"\n[cell]\ncpu_scale = 0.43\n[pods]\nimage_size = \"400MB\"\n\
+    [links.cloud-edge1]\nmtu = \"1340B\"\ntunnel_overhead = \"110B\"\n\
+    [users.edge1]\nusers = 100\naccess = { rtt = \"1ms\", bandwidth = \"1Gbit/s\" }\n";
+
+/// Its manifests and that come to the figures of the library, request by request: what else differs (the test before) has no effect.
+#[test]
+fn the_demonstrations_manifests_give_its_figures() {
+    let Some(root) = shared("the_demonstrations_figures", "reference/istio-for-liqo/mubench-app") else {
+        return;
+    };
+    let overlay = Some(Overlay::from_text("overlay.toml", BESIDE).unwrap());
+    let imported = import(&Options { overlay, ..options(root, ["cloud", "edge1"]) }).unwrap();
+    let latencies = |scenario: &Scenario, strategy: &str| {
+        let strategies = vec![strategy.to_owned()];
+        let choice = Choice { strategies, replications: Some(1), ..Choice::default() };
+        let plan = ComparisonPlan::new(scenario, &choice).unwrap();
+        let outcome = plan.run(Rows::Kept, &Watch::default());
+        let rows = &outcome.replications[0].1[0].rows;
+        rows.iter().filter_map(|(row, _)| Some(row.end?.latency)).collect::<Vec<_>>()
+    };
+    let settings = ["run.duration=3min", "run.warm_up=1min"].map(|it| Setting::parse(it).unwrap());
+    let library = Scenario::open("fluidos-mesh-hpa", &settings).unwrap();
+    let [own, known] = [(opened(&imported).unwrap(), "as-deployed"), (library, "all")]
+        .map(|(scenario, strategy)| latencies(&scenario, strategy));
+    assert!(own.len() > 8_000 && own == known, "{} and {} requests", own.len(), known.len());
 }

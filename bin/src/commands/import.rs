@@ -1,12 +1,13 @@
 //! `meshsim import`: manifests of Kubernetes, Istio and Liqo to a scenario.
 
 use super::common::print;
-use super::import_prometheus::Metrics;
+use super::import_measured::Measurements;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
 use meshsim_scenarios::import::manifests::{BEGIN, Input, Link, Nodes, Options, Overlay, Users, import};
+use meshsim_scenarios::import::measured;
 use meshsim_scenarios::problem::{Checked, Problem};
 use meshsim_scenarios::results::single_file::write_text;
 use meshsim_scenarios::scenario::Scenario;
@@ -18,14 +19,14 @@ const WORK_MODEL: &str = "workmodel.json";
 const REPORT: &str = "report.md";
 const ANSWERS: &str = "answers.json";
 
-/// Turn manifests of Kubernetes, Istio and Liqo, or what Prometheus has, into a scenario.
+/// Turn manifests of Kubernetes, Istio and Liqo, what Prometheus and traces have, or both into a scenario.
 ///
 /// Writes scenario.toml, workmodel.json where a ConfigMap has one, and report.md: what became of every object and every
-/// field. What no manifest holds (machines, links, users) comes from options.
+/// field, what was measured and what was assumed. What nothing says (machines, links, users) comes from options.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files or directories of YAML, or - for standard input, as `helm template` and `kustomize build` print it
-    #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics"])]
+    #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics", "traces"])]
     path: Vec<PathBuf>,
     /// Files of one cluster's objects, as in cloud=manifests/cloud (may be given several times)
     #[arg(long, value_name = "NAME=PATH")]
@@ -44,9 +45,9 @@ pub(crate) struct Args {
     /// A property that a plan of JMeter asks for, as in throughput=50 (may be given several times)
     #[arg(long, value_name = "NAME=VALUE")]
     property: Vec<String>,
-    /// Seed of what µBench's generators draw
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seed of what µBench's generators draw (default: 1)
+    #[arg(long)]
+    seed: Option<u64>,
     /// What no manifest can say, as tables of a scenario: overlay.toml of `meshsim export kubernetes`
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
@@ -54,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FIELD")]
     allow: Vec<String>,
     #[command(flatten)]
-    metrics: Metrics,
+    measured: Measurements,
     /// Write into this directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -64,12 +65,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
-    if args.metrics.is_asked() {
-        return of_metrics(args);
+    let has_manifests = !args.path.is_empty() || !args.cluster.is_empty();
+    if args.measured.has_idle_window() {
+        let problem = Problem::new("--window cannot be used with manifests or spans alone");
+        return Err(problem.help("it is of --prometheus and --metrics").into());
+    }
+    if let Some(source) = args.measured.name().filter(|_| !has_manifests) {
+        return of_measured(args, source);
     }
     let options = options(args)?;
     let is_own = refuse_foreign(&args.out, args.force)?;
-    let imported = import(&options)?;
+    let (imported, answers) = match args.measured.name() {
+        Some(_) => {
+            let (measured, answers) = args.measured.read()?;
+            (measured.import_beside(options)?, answers)
+        }
+        None => (import(&options)?, None),
+    };
+    let answers = answers.map(|it| it.to_json());
     let beside = imported.files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let files: Vec<(&str, &str)> =
         imported.workmodel.as_deref().map(|text| (WORK_MODEL, text)).into_iter().chain(beside).collect();
@@ -78,11 +91,43 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     if is_own && imported.workmodel.is_none() {
         remove_old(&args.out.join(WORK_MODEL))?;
     }
-    let all = [(REPORT, imported.report.as_str())].into_iter().chain(files);
+    let answers = answers.as_deref().map(|text| (ANSWERS, text));
+    let all = [(REPORT, imported.report.as_str())].into_iter().chain(answers).chain(files);
     write_all(&args.out, all, &imported.scenario)?;
+    said(args, &plan, "what was assumed and what became of every field")
+}
+
+/// The same of what was measured alone.
+fn of_measured(args: &Args, source: &str) -> Outcome<Code> {
+    let of_manifests = [("--seed", args.seed.is_some()), ("--allow", !args.allow.is_empty())];
+    if let Some((option, _)) = of_manifests.iter().find(|(_, is_given)| *is_given) {
+        let problem = Problem::new(format!("{option} cannot be used with {source} alone"));
+        return Err(problem.help("it is of manifests: name them, too").into());
+    }
+    refuse_foreign(&args.out, args.force)?;
+    let options = measured::Options {
+        name: name(args),
+        nodes: args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?,
+        links: args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?,
+        overlay: args.overlay.as_deref().map(Overlay::read).transpose()?,
+    };
+    let (measured, answers) = args.measured.read()?;
+    let imported = measured.import(&options)?;
+    let files: Vec<(&str, &str)> =
+        imported.files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let plan = checked("the scenario of what was measured", &imported.scenario, &files)?;
+    let answers = answers.map(|it| it.to_json());
+    let answers = answers.as_deref().map(|text| (ANSWERS, text));
+    let all = answers.into_iter().chain([(REPORT, imported.report.as_str())]).chain(files);
+    write_all(&args.out, all, &imported.scenario)?;
+    said(args, &plan, "what was asked, found and assumed")
+}
+
+/// Says what was written.
+fn said(args: &Args, plan: &ComparisonPlan, what: &str) -> Outcome<Code> {
     let first = &plan.strategies[0].description;
     print(&format!(
-        "{}: services {}, clusters {}, links {}; {} has what was assumed and what became of every field\n",
+        "{}: services {}, clusters {}, links {}; {} has {what}\n",
         args.out.join(SCENARIO).display(),
         first.application.services.len(),
         first.clusters.len(),
@@ -92,19 +137,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     Ok(Code::Ok)
 }
 
-/// The same of what Prometheus has.
-fn of_metrics(args: &Args) -> Outcome<Code> {
-    refuse_foreign(&args.out, args.force)?;
-    let nodes = args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?;
-    let links = args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?;
-    let name = args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported");
-    let (answers, imported) = args.metrics.import(name, (nodes, links))?;
-    checked("the scenario of these metrics", &imported.scenario, &[])?;
-    let answers = answers.to_json();
-    write_all(&args.out, [(ANSWERS, answers.as_str()), (REPORT, &imported.report)], &imported.scenario)?;
-    let (scenario, report) = (args.out.join(SCENARIO), args.out.join(REPORT));
-    print(&format!("{}: {} has what was asked, found and assumed\n", scenario.display(), report.display()))?;
-    Ok(Code::Ok)
+/// What the scenario is called: as its directory.
+fn name(args: &Args) -> String {
+    args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported").to_owned()
 }
 
 /// Reads a scenario as `check` does, under a name for errors, and says what it warns of.
@@ -120,11 +155,14 @@ fn write_all<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
     scenario: &'a str,
 ) -> Outcome<()> {
-    std::fs::create_dir_all(out).map_err(|error| {
-        Problem::new(format!("cannot make the directory `{}`: {error}", out.display()))
-            .help("name a directory that exists or can be made")
-    })?;
     for (name, text) in files.into_iter().chain([(SCENARIO, scenario)]) {
+        // A recording may be in a folder of its own.
+        let path = out.join(name);
+        let folder = path.parent().unwrap_or(out);
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Problem::new(format!("cannot make the directory `{}`: {error}", folder.display()))
+                .help("name a directory that exists or can be made")
+        })?;
         write_text(&out.join(name), text).map_err(Failure::machine)?;
     }
     Ok(())
@@ -142,18 +180,18 @@ fn options(args: &Args) -> Checked<Options> {
         };
         inputs.push(Input { path: PathBuf::from(path), cluster: Some(name.to_owned()) });
     }
-    let name = args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported");
     Ok(Options {
-        name: name.to_owned(),
+        name: name(args),
         inputs,
         nodes: args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?,
         links: args.link.iter().map(|it| Link::parse(it)).collect::<Checked<_>>()?,
         texts: Vec::new(),
         overlay: args.overlay.as_deref().map(Overlay::read).transpose()?,
-        seed: args.seed,
+        seed: args.seed.unwrap_or(1),
         properties: args.property.iter().map(|it| property(it)).collect::<Checked<_>>()?,
         users: args.users.iter().map(|it| Users::parse(it)).collect::<Checked<_>>()?,
         allow: args.allow.clone(),
+        measured: None,
     })
 }
 

@@ -1,9 +1,10 @@
-//! `meshsim validate`: a scenario against a measured trace, or a suite of them.
+//! `meshsim validate`: a scenario against a measured trace, a suite of them, or a running Prometheus.
 
 use super::common::{begin, kept_cells, not_whole, part_is_over, print, trace_warm_up};
 use super::page;
 use super::validate_arguments::{Args, ArrivalsArgument};
 use super::validate_suite;
+use super::validate_watch;
 use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
@@ -32,6 +33,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return validate_suite::exec(args, suite);
     }
     of_no_suite(args)?;
+    if let Some(url) = &args.watching.prometheus {
+        return validate_watch::exec(args, url);
+    }
     let tolerances = tolerances(&args.tolerance)?;
     let scenario = scenario(args)?;
     let mut plan = args.running.plan_of_one(&scenario, args.strategy.as_deref())?;

@@ -8,6 +8,7 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::origin::{Origin, SCENARIO, measurement_called, scenario_called};
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::folder::Folder;
+use meshsim_scenarios::results::openmetrics::StartTime;
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     pub(super) strategy: Option<String>,
     /// The trace, plain or gzip: results of JMeter, k6, Locust, Fortio or µBench, traces of Jaeger or in OTLP JSON,
     /// a table of spans in CSV, an access log of Envoy, or histogram buckets from Prometheus
-    #[arg(long, value_name = "FILE", required_unless_present = "suite", conflicts_with = "suite")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["suite", "prometheus"], conflicts_with = "suite")]
     pub(super) trace: Option<PathBuf>,
     /// The format of the trace (default: found out from its content)
     #[arg(long, value_name = "FORMAT", conflicts_with = "suite",
@@ -81,6 +82,50 @@ pub(crate) struct Args {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) continuing: Continuing,
+    #[command(flatten)]
+    pub(super) watching: Watching,
+}
+
+/// What only traces and suites have a use for.
+const OF_TRACES: [&str; 15] = [
+    "suite",
+    "trace",
+    "trace_format",
+    "spans",
+    "strict",
+    "cpu_from",
+    "trace_warm_up",
+    "arrivals",
+    "tolerance",
+    "out",
+    "report",
+    "markdown",
+    "force",
+    "json",
+    "replications",
+];
+
+/// What is asked of Prometheus, and when.
+#[derive(clap::Args)]
+pub(super) struct Watching {
+    /// Hold the scenario against what this Prometheus has, as in http://localhost:9090: load, call graph, errors, CPU times, latencies
+    #[arg(long, value_name = "URL", conflicts_with_all = OF_TRACES)]
+    pub(super) prometheus: Option<String>,
+    /// Go on, block after block of --every, until Ctrl-C, and warn with the cause when a figure leaves its band
+    #[arg(long, requires = "prometheus")]
+    pub(super) watch: bool,
+    /// Length of a block: a whole number of s, m or h, a minute or more (default: 5m)
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    pub(super) every: Option<String>,
+    /// When the first block ends, as in 2026-11-24T09:00:00Z (default: now)
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    pub(super) at: Option<StartTime>,
+    /// End after so many blocks
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) blocks: Option<u32>,
+    /// Share of a prediction by which it may be wrong, beside chance, in percent (default: 10)
+    #[arg(long, value_name = "PERCENT", requires = "prometheus", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) band: Option<u8>,
 }
 
 /// Where arrivals come from.

@@ -30,11 +30,13 @@ pub use objects::Manifest;
 pub use overlay::reason;
 
 use crate::expanded::tables;
+use crate::import::manifests::overlay::{beside, recordings};
 use crate::import::manifests::{self, Options, Overlay, Text};
 use crate::problem::{Checked, Problem, SourceText};
 use crate::scenario::Scenario;
 use objects::{Exporter, SHARED};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use toml::{Table, Value};
 
 /// The first line of a file of manifests that was exported.
@@ -52,13 +54,16 @@ pub struct Exported {
     pub overlay: String,
     /// The clusters that have a folder of their own.
     pub clusters: Vec<String>,
+    /// Recorded arrivals that the overlay names.
+    pub recordings: Vec<(String, String)>,
 }
 
 impl Exported {
-    /// The files with their paths: the manifests, and the overlay last.
+    /// The files with their paths: the manifests, recordings, and the overlay last.
     #[must_use]
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = texts(&self.manifests).into_iter().map(|it| (it.name, it.text)).collect::<Vec<_>>();
+        files.extend(self.recordings.iter().cloned());
         files.push((OVERLAY.to_owned(), self.overlay.clone()));
         files
     }
@@ -68,7 +73,8 @@ impl Exported {
     /// # Errors
     /// As [`manifests::import`].
     pub fn imported(&self) -> Checked<manifests::Imported> {
-        let overlay = Some(Overlay::from_text(OVERLAY, &self.overlay)?);
+        let overlay = Overlay::from_text(OVERLAY, &self.overlay)?.with_recordings(self.recordings.clone());
+        let overlay = Some(overlay);
         let texts = texts(&self.manifests);
         manifests::import(&Options { name: "imported".to_owned(), texts, overlay, ..Options::default() })
     }
@@ -98,7 +104,13 @@ pub fn export(scenario: &Scenario, strategy: Option<usize>) -> Checked<Exported>
     let folders: BTreeSet<&String> =
         manifests.iter().map(|it| &it.folder).filter(|it| *it != SHARED).collect();
     let clusters = folders.into_iter().cloned().collect();
-    Ok(Exported { manifests, overlay, clusters })
+    let read = |path: String| {
+        beside(Path::new(""), &path)?;
+        let text = scenario.file(&path)?.text.clone();
+        Checked::Ok((path, text))
+    };
+    let recordings = recordings(&whole).into_iter().map(read).collect::<Checked<_>>()?;
+    Ok(Exported { manifests, overlay, clusters, recordings })
 }
 
 /// The work model of the only application, if it has one.

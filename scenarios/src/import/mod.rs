@@ -2,5 +2,5 @@
 
 pub(crate) mod arrival_times;
 pub mod manifests;
+pub mod measured;
 pub mod mubench;
-pub mod prometheus;

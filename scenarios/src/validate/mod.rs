@@ -14,6 +14,7 @@ pub mod run;
 pub mod simulated;
 pub mod suite;
 pub mod tolerance;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

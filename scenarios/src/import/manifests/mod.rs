@@ -28,7 +28,7 @@ mod node;
 mod nodes;
 mod object;
 mod options;
-mod overlay;
+pub(crate) mod overlay;
 mod pod_life;
 mod report;
 mod resource_quotas;
@@ -49,11 +49,13 @@ mod yaml;
 mod tests;
 
 pub use object::{Input, Text};
-pub use options::{Link, Nodes, Options, Users};
+pub use options::{Link, Measured, Nodes, Options, Users};
 pub use overlay::Overlay;
 pub use write::BEGIN;
+pub(in crate::import) use write::key as toml_key;
 
 use crate::problem::Checked;
+use meshsim_models::application::call_graph::Application;
 use model::Model;
 use object::{Found, Object};
 use options::Amount;
@@ -87,14 +89,21 @@ pub fn import(options: &Options) -> Checked<Imported> {
             found.loads.insert(index, load::file(path)?);
         }
     }
-    let mut read = read(options, &found, overlay)?;
+    let asked = match &options.measured {
+        Some(measured) => overlay.asked_over(&measured.overlay)?,
+        None => overlay.clone(),
+    };
+    let mut read = read(options, &found, &asked)?;
     let report = report::Report::new(&found)?;
     report.judge(&options.allow)?;
+    if let Some(measured) = &options.measured {
+        read.tables = measured.overlay.over(read.tables)?;
+    }
     read.tables = overlay.over(read.tables)?;
     Ok(Imported {
         scenario: scenario::text(&read.tables, &read.comments),
         workmodel: read.model.workmodel.clone(),
-        files: std::mem::take(&mut read.model.files),
+        files: [std::mem::take(&mut read.model.files), overlay.recordings.clone()].concat(),
         report: report.text(&read.model.assumed),
     })
 }
@@ -126,11 +135,18 @@ fn read<'a>(options: &Options, found: &'a Found, overlay: &Overlay) -> Checked<R
     let mut model = Model::of(all);
     config_maps::apply(&found.objects, &mut model)?;
     work_models::apply(&found.objects, options.seed, &mut model)?;
+    if options.measured.is_some() && model.workmodel.take().is_some() {
+        model.application = Application::default();
+        model.assumed.push("what services do is as it was measured, not as the work model says".to_owned());
+    }
     destination_rules::apply(&found.objects, &mut model);
     let only = only_cluster(options, overlay, &found.objects);
     workloads::collect(&found.objects, &workloads::Around { only, overlay }, &mut model);
     autoscalers::apply(&found.objects, &mut model);
-    let called = config_maps::called(&model);
+    let called = match &options.measured {
+        Some(measured) => measured.called.clone(),
+        None => config_maps::called(&model),
+    };
     virtual_services::apply(&found.objects, &mut model, &called);
     gateway_api::apply(&found.objects, &mut model);
     access::apply(&found.objects, &mut model);

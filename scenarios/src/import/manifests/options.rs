@@ -5,7 +5,7 @@ use super::overlay::Overlay;
 use crate::problem::{Checked, Problem, Problems, clip};
 use meshsim_core::SimDuration;
 use meshsim_models::units::{BitsPerSecond, Cores, PerSecond};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What is imported, and what is said beside it.
@@ -31,6 +31,21 @@ pub struct Options {
     pub seed: u64,
     /// `--allow`: what may be left out although results hang on it.
     pub allow: Vec<String>,
+    /// What was measured of the services: it says what they do and what users request, in place of a work model.
+    pub measured: Option<Measured>,
+}
+
+/// What was measured of the services that manifests describe.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// It, as tables of a scenario.
+    pub(in crate::import) overlay: Overlay,
+    /// The services.
+    pub(in crate::import) services: Vec<String>,
+    /// Those of them that others call.
+    pub(in crate::import) called: BTreeSet<String>,
+    /// The clusters whose users request something.
+    pub(in crate::import) clusters: Vec<String>,
 }
 
 /// Equal machines of a cluster, as in `cloud=2x16`.

@@ -3,12 +3,14 @@
 //! An overlay is merged over what the manifests come to, as a strategy is over a scenario. Besides, it is asked while they are
 //! read: which zones are of which cluster, who the consumer is, which services say what they do.
 
+use super::write;
+use crate::library::FILE_OF_LIBRARY;
 use crate::merge::merge;
 use crate::problem::{Checked, Problem, SourceText};
 use crate::scenario::read_text;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use toml::de::{DeTable, Deserializer};
 use toml::{Table, Value};
@@ -20,15 +22,23 @@ pub struct Overlay {
     table: Table,
     /// The clusters whose nodes are in a zone.
     zones: BTreeMap<String, BTreeSet<String>>,
+    /// Recorded arrivals that it names, with their paths as it writes them.
+    pub(in crate::import) recordings: Vec<(String, String)>,
 }
 
 impl Overlay {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read or is not TOML.
+    /// If it, or a recording that it names, cannot be read or is not TOML.
     pub fn read(path: &Path) -> Checked<Self> {
-        Self::from_text(&path.display().to_string(), &read_text(path)?)
+        let mut overlay = Self::from_text(&path.display().to_string(), &read_text(path)?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for name in recordings(&overlay.table) {
+            let text = read_text(&beside(folder, &name)?)?;
+            overlay.recordings.push((name, text));
+        }
+        Ok(overlay)
     }
 
     /// Takes a text, which messages call `name`.
@@ -48,6 +58,11 @@ impl Overlay {
         Ok(Self { source: Some(source), ..Self::of(table) })
     }
 
+    /// The same with the recordings that it names.
+    pub(crate) fn with_recordings(self, recordings: Vec<(String, String)>) -> Self {
+        Self { recordings, ..self }
+    }
+
     /// A table that is asked, and not merged.
     pub(crate) fn of(table: Table) -> Self {
         let mut zones: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -64,7 +79,7 @@ impl Overlay {
                 zones.entry(zone.to_owned()).or_default().insert(name.clone());
             }
         }
-        Self { source: None, table, zones }
+        Self { source: None, table, zones, recordings: Vec::new() }
     }
 
     /// The clusters that have nodes in these zones; a zone of which nothing is said is a cluster's name. None where a zone is
@@ -107,13 +122,48 @@ impl Overlay {
     }
 
     /// Whether it says the nodes of a cluster.
-    pub(super) fn says_nodes(&self, cluster: &str) -> bool {
+    pub(in crate::import) fn says_nodes(&self, cluster: &str) -> bool {
         let clusters = self.table.get("clusters");
         clusters.and_then(|it| it.get(cluster)?.get("nodes")).is_some()
     }
 
+    /// Whether it says who requests what, and not only more of users that something else says.
+    pub(in crate::import) fn says_users(&self) -> bool {
+        let users = self.table.get("users").and_then(Value::as_table).into_iter().flat_map(Table::values);
+        users.filter_map(Value::as_table).any(|it| it.contains_key("cluster"))
+    }
+
+    /// What metrics call its clusters (`clusters.X.names.cluster`), with their names.
+    pub(in crate::import) fn clusters_by_name(&self) -> BTreeMap<String, String> {
+        let clusters = self.table.get("clusters").and_then(Value::as_table).into_iter().flatten();
+        let named = |(cluster, it): (&String, &Value)| {
+            Some((it.get("names")?.get("cluster")?.as_str()?.to_owned(), cluster.clone()))
+        };
+        clusters.filter_map(named).collect()
+    }
+
+    /// What is asked where this one goes over another one.
+    ///
+    /// # Errors
+    /// As [`Self::over`].
+    pub(super) fn asked_over(&self, other: &Self) -> Checked<Self> {
+        Ok(Self::of(self.over(other.table.clone())?))
+    }
+
+    /// A scenario's text with what it says over it; the same text if it says nothing.
+    ///
+    /// # Errors
+    /// As [`Self::over`].
+    pub(in crate::import) fn over_text(&self, text: &str) -> Checked<String> {
+        if self.source.is_none() {
+            return Ok(text.to_owned());
+        }
+        let tables: Table = text.parse().map_err(|error: toml::de::Error| Problem::new(error.message()))?;
+        Ok(write::scenario("", &self.over(tables)?, &BTreeMap::new()))
+    }
+
     /// The pairs of clusters that it says are joined.
-    pub(super) fn joined(&self) -> impl Iterator<Item = [&str; 2]> {
+    pub(in crate::import) fn joined(&self) -> impl Iterator<Item = [&str; 2]> {
         let links = self.table.get("links").and_then(Value::as_table).into_iter().flat_map(Table::values);
         links.filter_map(|it| match it.get("between")?.as_array()?.as_slice() {
             [a, b] => Some([a.as_str()?, b.as_str()?]),
@@ -136,4 +186,26 @@ impl Overlay {
         })?;
         Ok(Table::deserialize(Deserializer::from(base)).map_err(unreadable)?)
     }
+}
+
+/// The recorded arrivals that tables of a scenario name; those of the library need no file.
+pub(crate) fn recordings(tables: &Table) -> BTreeSet<String> {
+    let users = tables.get("users").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let arrivals = users.filter_map(|it| it.get("arrivals")?.as_table());
+    let named = arrivals.filter_map(|it| it.get("file").or_else(|| it.get("points_from"))?.as_str());
+    named.filter(|it| !it.starts_with(FILE_OF_LIBRARY)).map(ToOwned::to_owned).collect()
+}
+
+/// The path of a recording in a folder, in which it stays when the folder is copied.
+///
+/// # Errors
+/// If it leads out of the folder.
+pub(crate) fn beside(folder: &Path, name: &str) -> Checked<PathBuf> {
+    let is_inside =
+        Path::new(name).components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    if !is_inside {
+        let problem = Problem::new(format!("the recording `{name}` is in another folder"));
+        return Err(problem.help("put it beside the file that names it").into());
+    }
+    Ok(folder.join(name))
 }

@@ -15,8 +15,8 @@ use crate::problem::{Checked, Problem, Problems};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
-/// Most services, as of a work model.
-const SERVICES_MAX: usize = 2_000;
+/// Most services, as in a scenario.
+const SERVICES_MAX: usize = 50_000;
 
 /// CPU time of a request where no work model says it.
 const ASSUMED_SERVICE_TIME: &str = "1ms";
@@ -151,12 +151,31 @@ fn missing(options: &Options, overlay: &Overlay, model: &Model<'_>) -> Vec<Probl
             );
         }
     }
+    for name in options.measured.iter().flat_map(|it| &it.services).filter(|name| !runs(model, name)) {
+        let problem =
+            Problem::new(format!("service `{name}` was measured, and no manifest says where it runs"));
+        problems.push(problem.help("import its Deployment, too"));
+    }
+    for name in options.measured.iter().flat_map(|it| &it.clusters).filter(|it| !all.contains(*it)) {
+        let known = all.iter().cloned().collect::<Vec<_>>().join(", ");
+        let message =
+            format!("users were measured in cluster `{name}`, and manifests and options have {known}");
+        let help =
+            format!("in a file for --overlay, `clusters.X.names.cluster = \"{name}\"` says that it is X");
+        problems.push(Problem::new(message).help(help));
+    }
     if options.users.is_empty() && overlay.names("users").next().is_none() {
         let cluster = all.last().map_or("edge1", String::as_str);
         let help = format!("--users {cluster}=50/s says 50 requests a second at the gateway of `{cluster}`");
         problems.push(Problem::new("nothing says where users are and how much they request").help(help));
     }
     problems
+}
+
+/// Whether a service has pods somewhere.
+fn runs(model: &Model<'_>, name: &str) -> bool {
+    model.workloads.iter().any(|it| model.services[it.service].name == name)
+        || model.services.iter().any(|it| it.name == name && it.is_external())
 }
 
 /// Clusters that can be reached from the first one.

@@ -85,7 +85,7 @@ fn comment(text: &mut String, comment: Option<&String>) {
 }
 
 /// A key, in quotes if it needs them.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     match !name.is_empty() && name.chars().all(is_bare) {
         true => name.to_owned(),

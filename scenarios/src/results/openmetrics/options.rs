@@ -1,8 +1,9 @@
 //! When a simulated run begins on everybody else's clock, and how often it is scraped.
 
 use crate::lives::START_MS;
-use crate::traces::time::rfc3339_us;
+use crate::traces::time::{rfc3339_ms, rfc3339_us};
 use meshsim_core::SimDuration;
+use std::fmt;
 use std::str::FromStr;
 
 /// When a run begins (ms since 1970).
@@ -13,10 +14,22 @@ impl StartTime {
     /// The same for all runs that say nothing: 2026-01-01T00:00:00Z.
     pub const DEFAULT: Self = Self(START_MS);
 
+    /// So many milliseconds since 1970.
+    #[must_use]
+    pub const fn of_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+
     /// Milliseconds since 1970.
     #[must_use]
     pub const fn ms(self) -> u64 {
         self.0
+    }
+}
+
+impl fmt::Display for StartTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&rfc3339_ms(self.0))
     }
 }
 

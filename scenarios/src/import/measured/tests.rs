@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 use super::queries::{self, Query};
-use super::{Answers, Options, import};
-use crate::import::manifests::{Link, Nodes};
+use super::{Answers, Measured, Options};
+use crate::import::manifests::Nodes;
 use crate::scenario::Scenario;
 use serde_json::{Value, json};
 
@@ -94,23 +94,25 @@ fn answers() -> serde_json::Map<String, Value> {
                 (vec![("namespace", "shop"), ("deployment", "unused")], 1.0),
             ],
         ),
+        (queries::RESPONSE_BUCKETS, Vec::new()),
+        (queries::SERVER_BUCKETS, Vec::new()),
+        (queries::CLIENT_BUCKETS, Vec::new()),
         (queries::QUANTILE, vec![(pair("gateway", "front"), 23.5)]),
     ];
     all.iter().map(|(query, series)| (query.over(WINDOW), vector(series))).collect()
 }
 
 fn options() -> Options {
-    Options {
-        name: "shop".to_owned(),
-        window: WINDOW.to_owned(),
-        nodes: vec![Nodes::parse("edge=1x8").unwrap()],
-        links: Vec::<Link>::new(),
-    }
+    Options { name: "shop".to_owned(), nodes: vec![Nodes::parse("edge=1x8").unwrap()], ..Options::default() }
 }
 
 fn imported(answers: &serde_json::Map<String, Value>, options: &Options) -> Result<super::Imported, String> {
+    measured(answers, WINDOW)?.import(options).map_err(|problems| problems.to_string())
+}
+
+fn measured(answers: &serde_json::Map<String, Value>, window: &str) -> Result<Measured, String> {
     let answers: Answers = serde_json::from_value(Value::Object(answers.clone())).unwrap();
-    import(&answers, options).map_err(|problems| problems.to_string())
+    Measured::new(Some((&answers, window)), None).map_err(|problems| problems.to_string())
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn answers_come_to_a_scenario() {
         assert!(scenario.lines().any(|it| it == line), "no {line} in\n{scenario}");
     }
     Scenario::from_text("imported.toml", scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
-    assert!(imported.report.contains("| edge | front | 30 | 10.5 | 23.5 |"), "{}", imported.report);
+    assert!(imported.report.contains("| edge | front | 30 | 10.5 | 23.5 | 0.04 |"), "{}", imported.report);
     assert!(imported.report.contains("`unused` had no calls"));
     queries::ALL.iter().for_each(|it| assert!(imported.report.contains(&it.over(WINDOW)), "{}", it.name));
 }
@@ -171,12 +173,40 @@ fn what_is_missing_is_said() {
     assert!(without(queries::CPU).contains("is --window the same?"));
     let none = Options { nodes: Vec::new(), ..options() };
     assert!(imported(&answers(), &none).unwrap_err().contains("--nodes edge=2x16"));
-    let other = Options { window: "soon".to_owned(), ..options() };
-    assert!(imported(&answers(), &other).unwrap_err().contains("--window `soon`"));
+    assert!(measured(&answers(), "soon").unwrap_err().contains("--window `soon`"));
     let mut empty = answers();
     empty.insert(queries::CALLS.over(WINDOW), vector(&[]));
     assert!(imported(&empty, &options()).unwrap_err().contains("no calls in the window"));
     let mut failed = answers();
     failed.insert(queries::CALLS.over(WINDOW), json!({ "status": "error", "error": "out of memory" }));
     assert!(imported(&failed, &options()).unwrap_err().contains("out of memory"));
+}
+
+/// Counts in buckets say how answers are spread, and, less those of calls, what their service takes itself.
+#[test]
+fn buckets_say_what_laws_are() {
+    let mut answers = answers();
+    let mut put = |query: Query, labels: &[(&'static str, &'static str)], counts: &[(&'static str, f64)]| {
+        let series = counts.iter().map(|(le, count)| ([labels, &[("le", *le)]].concat(), *count));
+        answers.insert(query.over(WINDOW), vector(&series.collect::<Vec<_>>()));
+    };
+    // All of back's answers take 12.5 ms in the mean, of which 2 ms are CPU time (and 2 % of that are waited for it): what it
+    // waits is always the same, too.
+    let of_back = [("destination_app", "back")];
+    put(queries::SERVER_BUCKETS, &of_back, &[("10", 0.0), ("25", 1_900.0), ("+Inf", 1_900.0)]);
+    // An exponential law of 1,250 bytes: 1 - exp(-1000/1250), and so on; without its 250 bytes of header it varies more.
+    let sizes = [("500", 626.0), ("1000", 1_046.0), ("2500", 1_643.0), ("5000", 1_865.0), ("+Inf", 1_900.0)];
+    put(queries::RESPONSE_BUCKETS, &of_back, &sizes);
+    answers.insert(queries::SERVER_TIME.over(WINDOW), vector(&[(of_back.to_vec(), 12.0 * 1_900.0)]));
+    let imported = imported(&answers, &options()).unwrap();
+    for line in ["service_time = \"2ms\"", "wait = \"10.459ms\""] {
+        assert!(imported.scenario.lines().any(|it| it == line), "no {line} in\n{}", imported.scenario);
+    }
+    for line in [
+        "| back | CPU time | deterministic | 0 | all its answers are in one bucket |",
+        "| front | CPU time | exponential | 1 | assumed: nothing says how it is spread |",
+    ] {
+        assert!(imported.report.contains(line), "no {line} in\n{}", imported.report);
+    }
+    assert!(imported.report.contains("| back | body of an answer | gamma | 1.25"), "{}", imported.report);
 }

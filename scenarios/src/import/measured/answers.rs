@@ -111,6 +111,14 @@ impl Answers {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
+    /// Whether there is not a single call in the window.
+    ///
+    /// # Errors
+    /// If the answer is an error.
+    pub fn has_no_calls(&self, window: &str) -> Checked<bool> {
+        Ok(self.to(queries::CALLS, window)?.0.iter().all(|(_, count)| *count <= 0.0))
+    }
+
     /// What was answered to a query over a window.
     ///
     /// # Errors

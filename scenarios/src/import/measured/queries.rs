@@ -80,6 +80,27 @@ pub(super) const REPLICAS: Query = Query {
     expression: "max by (namespace, deployment) (avg_over_time(kube_deployment_status_replicas[$window]))",
 };
 
+/// How answers' sizes are spread.
+pub(super) const RESPONSE_BUCKETS: Query = Query {
+    name: "answers by size (bytes)",
+    expression: "sum by (destination_app, le) \
+         (increase(istio_response_bytes_bucket{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// How times at servers are spread.
+pub(super) const SERVER_BUCKETS: Query = Query {
+    name: "answers by time at servers (ms)",
+    expression: "sum by (destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"destination\",response_code=\"200\"}[$window]))",
+};
+
+/// How times for clients are spread.
+pub(super) const CLIENT_BUCKETS: Query = Query {
+    name: "calls by time for clients (ms)",
+    expression: "sum by (source_app, destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\"}[$window]))",
+};
+
 /// What dashboards show of users' latency: by the source that nobody calls.
 pub(super) const QUANTILE: Query = Query {
     name: "p90 for clients (ms)",
@@ -88,7 +109,7 @@ pub(super) const QUANTILE: Query = Query {
 };
 
 /// All of them.
-pub(super) const ALL: [Query; 11] = [
+pub(super) const ALL: [Query; 14] = [
     CALLS,
     CLIENT_TIME,
     CLIENT_COUNT,
@@ -96,6 +117,9 @@ pub(super) const ALL: [Query; 11] = [
     SERVER_COUNT,
     RESPONSE_BYTES,
     REQUEST_BYTES,
+    RESPONSE_BUCKETS,
+    SERVER_BUCKETS,
+    CLIENT_BUCKETS,
     CPU,
     CPU_LIMITS,
     REPLICAS,

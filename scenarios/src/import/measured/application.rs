@@ -1,0 +1,93 @@
+//! An application as it was measured: who calls whom how often, and what each service costs.
+
+use super::shape::Shape;
+use super::sharing::{Load, capacity};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An application as it was measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Application {
+    pub(crate) services: BTreeMap<String, Service>,
+    /// What users request: by their cluster and service.
+    pub(crate) users: BTreeMap<(String, String), Entry>,
+    /// Deployments that had no calls.
+    pub(crate) idle: BTreeSet<String>,
+}
+
+/// A service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Service {
+    pub(crate) namespace: String,
+    /// Answers per second.
+    pub(crate) rate: f64,
+    /// By cluster: pods, of which there are so many in the mean, and the CPU limit of each (cores), if there is one.
+    pub(crate) clusters: BTreeMap<String, (f64, Option<f64>)>,
+    /// CPU time of an answer (ms), and its law.
+    pub(crate) cpu_ms: f64,
+    pub(crate) cpu_law: Law,
+    /// For how long it waits beside that (ms).
+    pub(crate) wait_ms: f64,
+    /// Bodies (bytes); of answers none if nothing says it.
+    pub(crate) request_bytes: f64,
+    pub(crate) response_bytes: Option<f64>,
+    pub(crate) response_law: Law,
+    /// Share of the requests that it fails by itself.
+    pub(crate) errors: f64,
+    /// Calls per request, in the order in which they are made as far as it is known.
+    pub(crate) calls: Vec<(String, f64)>,
+    /// Whether its calls are made at the same time.
+    pub(crate) in_parallel: bool,
+    /// What says so.
+    pub(crate) why_parallel: &'static str,
+    /// Whether callers are served by their own cluster where it has the service; absent: it is in one cluster.
+    pub(crate) near_first: Option<bool>,
+}
+
+/// A law, and what speaks for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Law {
+    pub(crate) shape: Shape,
+    pub(crate) why: &'static str,
+}
+
+/// What users of a cluster request of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Entry {
+    /// Per second.
+    pub(crate) rate: f64,
+    pub(crate) mean_ms: f64,
+    pub(crate) p90_ms: f64,
+    /// Share of those that ended with a status of 500 or above.
+    pub(crate) errors: f64,
+}
+
+impl Service {
+    /// How much of what its pods can use it uses.
+    pub(crate) fn load(&self) -> Load {
+        Load::new(self.rate * self.cpu_ms / 1e3, self.capacity())
+    }
+
+    /// What its pods can use (cores).
+    pub(crate) fn capacity(&self) -> f64 {
+        self.clusters.values().map(|(pods, limit)| capacity(*pods, *limit)).sum()
+    }
+}
+
+impl Application {
+    /// Clusters by the names of a scenario.
+    pub(crate) fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
+        let name = |it: String| names.get(&it).cloned().unwrap_or(it);
+        self.users = self.users.into_iter().map(|((at, to), it)| ((name(at), to), it)).collect();
+        for service in self.services.values_mut() {
+            service.clusters =
+                std::mem::take(&mut service.clusters).into_iter().map(|(at, it)| (name(at), it)).collect();
+        }
+        self
+    }
+
+    /// The clusters that anything is said of.
+    pub(crate) fn clusters(&self) -> BTreeSet<&String> {
+        let of_services = self.services.values().flat_map(|it| it.clusters.keys());
+        of_services.chain(self.users.keys().map(|(cluster, _)| cluster)).collect()
+    }
+}
