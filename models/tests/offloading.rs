@@ -19,7 +19,7 @@ use meshsim_models::offloading::analytic_model::Prices;
 use meshsim_models::offloading::belief::ask;
 use meshsim_models::offloading::controller::{Action, ControllerSettings};
 use meshsim_models::offloading::policy::situation::Unanswered;
-use meshsim_models::offloading::queries::{Measured, Queries};
+use meshsim_models::offloading::queries::{Measured, Quantity, Queries};
 use meshsim_models::offloading::settings::{
     ManagedDeployment, ManagedService, OffloadingSettings, PlacerSettings, PolicySettings,
 };
@@ -173,7 +173,9 @@ fn the_loop_reaches_what_the_analytic_solution_names() {
                 .edge
                 .map(|set| (0..4).filter(|&it| set[it]).map(|it| ServiceId(it as u32)).collect());
             assert_eq!(first.after, named, "{name}, compat {compat}");
-            assert!((first.rate - RATE).abs() < 0.05 * RATE && first.scaling == 1.0, "{first:?}");
+            let [rate, scaling] =
+                [Quantity::UserRate, Quantity::ResourceScaling].map(|it| first.measured(it));
+            assert!((rate - RATE).abs() < 0.05 * RATE && scaling == 1.0, "{first:?}");
             // What was decided is there when the controller looks again.
             if let (Ok(after), Some(next)) = (&first.after, decisions(&record).get(1)) {
                 assert_eq!(&next.before, after, "{name}, compat {compat}");
@@ -245,6 +247,59 @@ fn what_a_controller_orders_is_held_to_the_quota() {
     description.kubernetes.changes.push(removal);
     let (counts, ready) = steps(&description);
     assert_eq!((counts[1], ready.contains(&ServiceId(2))), (4, true), "{counts:?} {ready:?}");
+}
+
+/// Whoever else changes a Deployment is seen in its status: what an operator takes away is no longer there for the controller,
+/// and it brings it back.
+#[test]
+fn what_others_change_is_seen() {
+    let mut description = world(PolicySettings::Kahn, true, 900);
+    let removed = ServiceId(0);
+    let at = SimTime::ZERO + SimDuration::from_secs(400);
+    description.kubernetes.changes.push(Change {
+        at,
+        service: removed,
+        cluster: EDGE,
+        kind: ChangeKind::Remove,
+    });
+    let record = run(&description);
+    let [first, second, ..] = decisions(&record) else { panic!("{:?}", decisions(&record)) };
+    let has_it = |services: &[ServiceId]| services.contains(&removed);
+    assert!(first.at < at && has_it(first.after.as_ref().unwrap()), "{first:?}");
+    assert!(second.at > at && !has_it(&second.before), "{second:?}");
+    assert!(has_it(second.after.as_ref().unwrap()), "{second:?}");
+    let made = record.control[EDGE].pods.iter().filter(|it| it.service == removed);
+    assert_eq!(made.filter(|it| it.step.name() == "ready").count(), 4, "two pods, twice");
+    record_is_whole(&record);
+}
+
+/// The gateways of all edges are one for the original: with a second edge, whose users are as many, it believes that each
+/// request of the first one enters twice. Else a gateway is itself.
+#[test]
+fn with_many_edges_the_original_counts_the_calls_of_all_gateways() {
+    let entered = |compat| {
+        let mut description = world(PolicySettings::Fixed(Vec::new()), compat, 400);
+        let other = description.add_cluster("other", 16.0);
+        description.add_link([other, CLOUD], SimDuration::from_millis(50), 1e9);
+        for service in description.application.services.ids() {
+            description.add_pods(service, other, 0);
+        }
+        description.add_users(other, ServiceId(0), Arrivals::Constant { per_second: RATE });
+        let record = run(&description);
+        let first = &decisions(&record)[0];
+        let calls = first.inputs.iter().filter(|it| it.quantity == Quantity::Calls);
+        let of = |caller| {
+            let mut found = calls.clone().filter(move |it| it.caller == caller);
+            found.next().unwrap().value
+        };
+        assert!((first.measured(Quantity::ResourceScaling) - 0.5).abs() < 0.01, "{first:?}");
+        [of(None), of(Some(ServiceId(0)))]
+    };
+    let close = |found: [f64; 2], right: [f64; 2]| {
+        assert!(found.iter().zip(right).all(|(a, b)| (a - b).abs() < 0.02 * b), "{found:?}, not {right:?}");
+    };
+    close(entered(true), [2.0, 1.0]);
+    close(entered(false), [1.0, 1.0]);
 }
 
 /// While the link is cut nothing comes from the edge: after a window the original believes that all is calm and takes

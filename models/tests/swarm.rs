@@ -55,7 +55,13 @@ use meshsim_models::liqo::settings::{LiqoSettings, Offloading, Peering};
 use meshsim_models::multi_network::gateway::EastWestSettings;
 use meshsim_models::network::path::Path;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
+use meshsim_models::offloading::analytic_model::Prices;
+use meshsim_models::offloading::controller::ControllerSettings;
+use meshsim_models::offloading::settings::{
+    ManagedDeployment, ManagedService, OffloadingSettings, PlacerSettings, PolicySettings,
+};
 use meshsim_models::telemetry::central::CentralObservability;
+use meshsim_models::telemetry::control_log::OffloadingDecision;
 use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_models::telemetry::trace::life::{self, Attempt, Life};
 use meshsim_models::telemetry::trace::{self, Part};
@@ -70,6 +76,7 @@ use meshsim_models::world::description::{
     GatewaySettings, HostSpec, LinkSpec, MeshSettings, NodeSpec, ServiceSettings,
 };
 use meshsim_models::world::{Record, World};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use support::{Ended, all_ended, for_each_seed, run};
 
@@ -1160,19 +1167,21 @@ fn requests_that_are_taken_on_the_way_are_all_that_there_are() {
     });
 }
 
+/// Everything that a run on so many threads reports.
+fn report(description: &Description, threads: usize) -> String {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads can be started");
+    let mut world = World::keeping_work(description, 0);
+    // In two parts: between them nothing is on its way.
+    for end in [world.end().as_nanos() / 2, world.end().as_nanos()] {
+        let control = || RunControl::until(SimTime::from_nanos(end)).on_threads(threads);
+        pool.install(|| world.run(&mut control().from_events_per_round(0)));
+    }
+    format!("{:?}", world.finish())
+}
+
 /// On several threads a run reports what it reports on one, to the last bit.
 #[test]
 fn threads_do_not_matter() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads can be started");
-    let report = |description: &Description, threads: usize| {
-        let mut world = World::keeping_work(description, 0);
-        // In two parts: between them nothing is on its way.
-        for end in [world.end().as_nanos() / 2, world.end().as_nanos()] {
-            let control = || RunControl::until(SimTime::from_nanos(end)).on_threads(threads);
-            pool.install(|| world.run(&mut control().from_events_per_round(0)));
-        }
-        format!("{:?}", world.finish())
-    };
     for_each_world(|seed| {
         let failing = with_outages(seed, world_of_changing_pods(seed));
         for description in [world(seed), world_with_rules(seed), world_of_changing_pods(seed), failing] {
@@ -1180,6 +1189,129 @@ fn threads_do_not_matter() {
             assert!(report(&description, 1) == several, "on several threads it is another run");
         }
     });
+}
+
+/// Worlds with controllers: each is long, for an alarm lasts half a minute.
+const STEERED_WORLDS: u64 = 16;
+
+/// The same world, longer, in which controllers move services of the first cluster to all others and back; nothing if there is
+/// none to be moved.
+fn with_controllers(seed: u64, mut description: Description) -> Option<Description> {
+    let dice = &mut Dice::new(seed ^ 0x6AA0);
+    let cloud = ClusterId(0);
+    if let Some(Federation::Liqo(liqo)) = &mut description.federation {
+        liqo.offloading = None;
+    }
+    let stands = |it: &&Deployment| it.cluster == cloud && it.replicas > 0;
+    let managed: Vec<Deployment> = description.deployments.iter().filter(stands).copied().collect();
+    let edges: Vec<ClusterId> = description.clusters.ids().filter(|it| *it != cloud).collect();
+    let last = managed.last()?.service;
+    for (&edge, it) in edges.iter().flat_map(|edge| managed.iter().map(move |it| (edge, it))) {
+        if !description.deployments.iter().any(|of| (of.service, of.cluster) == (it.service, edge)) {
+            description.deployments.push(Deployment { cluster: edge, replicas: 0, ..*it });
+        }
+    }
+    let deployments = description.deployments.clone();
+    let side = |service, cluster| {
+        let own = deployments.iter().find(|it| (it.service, it.cluster) == (service, cluster));
+        ManagedDeployment { bounds: (1, 3), at_start: own.map_or(0, |it| it.replicas), cpu_target: 0.6 }
+    };
+    let controllers = edges.iter().map(|&edge| {
+        let offload_mean_ms = dice.magnitude(2.0, 100.0);
+        let policies = [
+            PolicySettings::sbmp(false),
+            PolicySettings::sbmp(true),
+            PolicySettings::Mfu,
+            PolicySettings::Ia,
+            PolicySettings::Kahn,
+            PolicySettings::Ta,
+            PolicySettings::Fixed(vec![last]),
+        ];
+        let policy = policies[dice.count(0, 6) as usize].clone();
+        let second = SimDuration::from_secs(1);
+        PlacerSettings {
+            edge,
+            cluster: cloud,
+            controller: ControllerSettings {
+                sync_period: second,
+                stabilization_window: second,
+                offload_mean_ms,
+                unoffload_mean_ms: offload_mean_ms * dice.between(0.3, 0.9),
+                compat: dice.chance(0.6),
+                ..ControllerSettings::default()
+            },
+            query_period: second * 8,
+            delay_quantile: 0.9,
+            policy,
+            asks_others: dice.chance(0.3),
+            overshooting_avoidance: 0.3,
+            locked: Vec::new(),
+            round_trip: 0.05,
+            bandwidth: 1e8,
+            round_trip_multipliers: [2.0, 2.0],
+            default_resource_scaling: 1.0,
+            cloud_prices: Prices { cpu: 0.02, memory: 0.01 },
+            edge_prices: Prices { cpu: 0.03, memory: 0.015 },
+            network_price: 0.02,
+            services: managed
+                .iter()
+                .map(|it| ManagedService {
+                    service: it.service,
+                    cpu_request: 1.0,
+                    memory_request: 0.1,
+                    sides: [side(it.service, cloud), side(it.service, edge)],
+                })
+                .collect(),
+        }
+    });
+    let controllers: Vec<PlacerSettings> = controllers.collect();
+    let steered = controllers.iter().flat_map(|of| {
+        of.services.iter().flat_map(move |it| [((cloud, it.service), 3), ((of.edge, it.service), 3)])
+    });
+    description.kubernetes.steered = steered.collect();
+    let scrape_interval =
+        description.observability.map_or(SimDuration::from_secs(1), |it| it.scrape_interval);
+    description.offloading =
+        (!controllers.is_empty()).then_some(OffloadingSettings { scrape_interval, controllers });
+    description.duration = SimDuration::from_secs(78);
+    description.offloading.is_some().then_some(description)
+}
+
+/// With controllers that decide, and others that change and fail things beside them, requests, work and pods are conserved
+/// at every moment that is looked at; threads do not matter, and neither does a clone in the middle.
+#[test]
+fn the_invariants_hold_while_controllers_move_services() {
+    let decided = Cell::new([0, 0]);
+    for_each_seed("swarm", STEERED_WORLDS, |seed| {
+        let of = with_outages(seed, world_of_changing_pods(seed));
+        let Some(description) = with_controllers(seed, of) else { return };
+        let mut world = World::keeping_work(&description, 0);
+        let mut fork = None;
+        for second in (4..=80).step_by(4) {
+            world.run(&mut RunControl::until(SimTime::ZERO + SimDuration::from_secs(second)));
+            world.check_invariants();
+            if second == 40 {
+                fork = Some(world.fork(&description));
+            }
+        }
+        let end = world.end();
+        let mut fork = fork.expect("the run is long enough");
+        [&mut world, &mut fork].map(|it| it.run(&mut RunControl::until(end)));
+        let left = world.cpu_seconds_left();
+        let record = world.finish();
+        check_work(&record, left);
+        check_numbers(&description, &record);
+        check_lives(&record);
+        let all = record.control.iter().flat_map(|it| &it.offloading);
+        let moved = |it: &&OffloadingDecision| it.after.as_ref().is_ok_and(|after| *after != it.before);
+        let [decisions, moves] = decided.get();
+        decided.set([decisions + all.clone().count(), moves + all.filter(moved).count()]);
+        let text = format!("{record:?}");
+        assert!(text == format!("{:?}", fork.finish()), "a clone is another run");
+        assert!(text == report(&description, 2 + seed as usize % 2), "on several threads it is another run");
+    });
+    let [decisions, moves] = decided.get();
+    assert!(std::env::var("MESHSIM_SEED").is_ok() || (decisions > 20 && moves > 5), "{decisions}, {moves}");
 }
 
 /// Once nobody sends anything, everything is answered, and nothing is left behind.

@@ -4,6 +4,7 @@
 
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::offloading::policy::situation::Unanswered;
+use meshsim_models::offloading::queries::Quantity;
 use meshsim_models::offloading::settings::PlacerSettings;
 use meshsim_models::telemetry::control_log::OffloadingDecision;
 use meshsim_scenarios::document::Setting;
@@ -78,6 +79,29 @@ fn a_fork_without_a_change_is_the_run_without_one() {
     let first =
         |outcome: &ComparisonOutcome, index: usize| decided(&outcome.replications[0].1[index])[0].clone();
     assert!(first(&late, 1) == first(&whole, 0) && first(&late, 1) != first(&whole, 1));
+}
+
+/// What is changed for all strategies alike happens after a fork as in whole runs.
+#[test]
+fn changes_after_a_fork_are_those_of_all() {
+    let change =
+        "[[changes]]\nat = \"130s\"\nkind = \"scale\"\nservice = \"s1\"\ncluster = \"cloud\"\nreplicas = 3\n";
+    let text = library::scenario("offloading-loop").unwrap().replace("\"ten-s", "\"library:ten-s");
+    let text = text
+        .replace("\"8min\"", "\"4min\"")
+        .replace("[[strategy]]\nname = \"nothing\"", &format!("{change}\n[[strategy]]\nname = \"nothing\""));
+    let scenario = Scenario::from_text("loop.toml", &text, &[], &[]).unwrap();
+    let strategies = vec!["sbmp".to_owned(), "kahn".to_owned()];
+    let choice = Choice { strategies, replications: Some(1), ..Choice::default() };
+    let mut plan = ComparisonPlan::new(&scenario, &choice).unwrap();
+    let whole = outcome(&plan);
+    plan.fork_at = Some(fork_at("100s", &scenario, &plan).unwrap());
+    let forked = outcome(&plan);
+    for (a, b) in whole.replications[0].1.iter().zip(&forked.replications[0].1) {
+        assert!(serde_json::to_string(a).unwrap() == serde_json::to_string(b).unwrap());
+        let pods = a.control.iter().flat_map(|it| &it.pods);
+        assert!(pods.filter(|it| it.at.as_secs_f64() >= 130.0 && it.step.name() == "created").count() >= 2);
+    }
 }
 
 /// What a decision is compared with: the choice itself comes to what the run comes to, and nothing is decided differently
@@ -219,6 +243,16 @@ fn what_cannot_be_forked_is_refused() {
         fork_at("100s", &scenario, &plan).map(|_| ()).map_err(|it| it.to_string())
     };
     assert_eq!(key("set.offloading.unoffload_delay = \"90ms\""), Ok(()));
+    assert_eq!(key("set.offloading.clusters.edge1.policy = \"kahn\""), Ok(()));
+    // What is changed of Deployments is in force from the start of a run, whenever it is done.
+    for at in ["50s", "200s"] {
+        let change = format!(
+            "{{ at = \"{at}\", kind = \"scale\", service = \"s1\", cluster = \"cloud\", replicas = 2 }}"
+        );
+        let text = key(&format!("set.changes = [{change}]")).unwrap_err();
+        assert!(text.contains("`mfu` cannot go on from `sbmp`: it differs in changes"), "{text}");
+        assert!(text.contains("compare whole runs"), "{text}");
+    }
     let text = key("set.links.edge1-cloud.rtt = \"90ms\"").unwrap_err();
     assert!(text.contains("`mfu` cannot go on from `sbmp`: it differs in links.edge1-cloud.rtt ("), "{text}");
     let text = key("set.offloading.scrape_interval = \"10s\"").unwrap_err();
@@ -315,7 +349,7 @@ fn a_strategy_that_never_ends_takes_nothing_back() {
 #[test]
 fn a_share_of_nothing_scales_the_cloud_to_its_maximum() {
     let [(original, dear), (mended, cheap)] = &gallery("offloading-many-edges")[..] else { panic!() };
-    assert!(!original[0].offloads && original[0].scaling == 0.0, "{original:?}");
+    assert!(!original[0].offloads && original[0].measured(Quantity::ResourceScaling) == 0.0, "{original:?}");
     assert!(mended.is_empty(), "{mended:?}");
     let made = |figures: &Figures| {
         let steps = figures.control.iter().flat_map(|it| &it.pods);

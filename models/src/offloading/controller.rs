@@ -12,6 +12,9 @@
 //! mSvcBench/muPlacer `GMA.py` (`Camping`, `HPA_Running`, `Offload_Alarm`, `Unoffload_Alarm`, `Offloading`,
 //! `Unoffloading`, `update_and_check_HPA`).
 
+#[cfg(test)]
+mod tests;
+
 use meshsim_core::SimDuration;
 use serde::{Deserialize, Serialize};
 

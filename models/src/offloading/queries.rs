@@ -2,7 +2,8 @@
 //!
 //! # Models
 //! Every quantity is a query over the query period. What nobody can tell is 0 for the original, so no traffic reads as no
-//! delay. Without `compat` requests count whatever their answer, and a delay that nobody can tell is none.
+//! delay; and with several edges the calls of this one's gateway are those of all gateways over the requests of this one.
+//! Without `compat` requests count whatever their answer, a delay that nobody can tell is none, and a gateway is itself.
 //!
 //! # Assumptions
 //! - Memory in use is not looked at: it is never part of a cost.
@@ -19,6 +20,7 @@ use crate::telemetry::istio_buckets::BOUNDS_MS;
 use crate::telemetry::promql::histogram_quantile;
 use crate::telemetry::scrapes::{Metric, Scrapes, SeriesId};
 use meshsim_core::SimTime;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What was measured last; what cannot be measured stays as it was.
@@ -36,6 +38,88 @@ pub struct Measured {
     pub response_bytes: Vec<f64>,
     /// By cluster, the cloud first, and service: cores in use.
     pub cpu: [Vec<f64>; 2],
+}
+
+/// Something that was measured for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// What.
+    pub quantity: Quantity,
+    /// Of which service.
+    pub service: Option<ServiceId>,
+    /// Of calls: who makes them; absent: the gateway.
+    pub caller: Option<ServiceId>,
+    /// How much.
+    pub value: f64,
+}
+
+/// What the controller asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quantity {
+    /// The mean delay of the edge's users (ms).
+    MeanDelay,
+    /// The quantile of it that is looked at (ms).
+    QuantileDelay,
+    /// Their requests (1/s).
+    UserRate,
+    /// Their share of those of all users.
+    ResourceScaling,
+    /// Requests of a service (1/s).
+    ServiceRate,
+    /// Calls of a service per request that the caller serves.
+    Calls,
+    /// Mean size of a service's answers (bytes).
+    ResponseBytes,
+    /// What a service's pods use in the cloud (cores).
+    CloudCpu,
+    /// Likewise at the edge.
+    EdgeCpu,
+}
+
+impl Quantity {
+    /// Its name in files, with its unit.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MeanDelay => "mean_delay_ms",
+            Self::QuantileDelay => "quantile_delay_ms",
+            Self::UserRate => "user_rate_per_s",
+            Self::ResourceScaling => "resource_scaling",
+            Self::ServiceRate => "service_rate_per_s",
+            Self::Calls => "calls_per_request",
+            Self::ResponseBytes => "response_bytes",
+            Self::CloudCpu => "cloud_cpu_cores",
+            Self::EdgeCpu => "edge_cpu_cores",
+        }
+    }
+}
+
+impl Measured {
+    /// All of it and the delays, but for what is zero of services and calls.
+    #[must_use]
+    pub fn inputs(&self, settings: &PlacerSettings, delays: Delays) -> Vec<Input> {
+        let of_edge = [
+            (Quantity::MeanDelay, delays.mean),
+            (Quantity::QuantileDelay, delays.quantile),
+            (Quantity::UserRate, self.rate),
+            (Quantity::ResourceScaling, self.scaling),
+        ];
+        let of_edge = of_edge.map(|(quantity, value)| Input { quantity, service: None, caller: None, value });
+        let services = &settings.services;
+        let row = |quantity, caller: Option<ServiceId>, values: &[f64]| -> Vec<Input> {
+            let all = services.iter().zip(values).filter(|(_, value)| **value != 0.0);
+            all.map(|(it, &value)| Input { quantity, service: Some(it.service), caller, value }).collect()
+        };
+        let mut inputs = of_edge.to_vec();
+        inputs.extend(row(Quantity::ServiceRate, None, &self.rates));
+        for (caller, values) in self.calls.iter().enumerate() {
+            inputs.extend(row(Quantity::Calls, services.get(caller).map(|it| it.service), values));
+        }
+        inputs.extend(row(Quantity::ResponseBytes, None, &self.response_bytes));
+        inputs.extend(row(Quantity::CloudCpu, None, &self.cpu[0]));
+        inputs.extend(row(Quantity::EdgeCpu, None, &self.cpu[1]));
+        inputs
+    }
 }
 
 /// Prometheus, asked at a moment for a controller.
@@ -102,7 +186,13 @@ impl Queries<'_> {
         if measured.rate <= 0.0 {
             return;
         }
-        let to = |id: &SeriesId, called: usize| id.client.called == services[called].service;
+        // The original asks the servers of its two clusters, and takes the gateways of all edges for one: with many edges
+        // it counts requests of the others as calls of this one's.
+        let compat = self.settings.compat();
+        let both = [self.settings.cluster, self.settings.edge];
+        let to = |id: &SeriesId, called: usize| {
+            id.client.called == services[called].service && (!compat || both.contains(&id.client.server))
+        };
         let called = |called| self.rate(|id| to(id, called) && self.counts(id)).unwrap_or(0.0);
         measured.rates = (0..gateway).map(called).collect();
         // Most never call each other.
@@ -116,7 +206,7 @@ impl Queries<'_> {
             }
             let is_from = |id: &SeriesId| match caller {
                 Some(caller) => self.caller(id) == Some(caller.service),
-                None => self.is_users(id, true),
+                None => self.is_users(id, !compat),
             };
             let served = caller.map_or(measured.rate, |_| measured.rates[from]);
             let rate = self.rate(|id| to(id, called) && is_from(id) && self.counts(id)).unwrap_or(0.0);

@@ -8,6 +8,7 @@ use crate::kubernetes::hpa::replica_calculator::{MetricError, Proposal};
 use crate::kubernetes::scheduler::choice::Unfit;
 use crate::offloading::belief::Believed;
 use crate::offloading::policy::situation::Unanswered;
+use crate::offloading::queries::{Input, Quantity};
 use meshsim_core::SimTime;
 use serde::{Deserialize, Serialize};
 
@@ -41,10 +42,8 @@ pub struct OffloadingDecision {
     pub measured_ms: f64,
     /// The one that is wanted (ms).
     pub target_ms: f64,
-    /// Requests of the edge's users (1/s).
-    pub rate: f64,
-    /// Their share of those of all users.
-    pub scaling: f64,
+    /// Everything that was measured.
+    pub inputs: Vec<Input>,
     /// The services at the edge, as autoscalers told them.
     pub before: Vec<ServiceId>,
     /// The services that it is to have, or why there is no answer.
@@ -53,6 +52,15 @@ pub struct OffloadingDecision {
     pub believed: [Option<Believed>; 2],
     /// What other strategies would have answered, by their names, if that is kept.
     pub others: Vec<(String, Result<Vec<ServiceId>, Unanswered>)>,
+}
+
+impl OffloadingDecision {
+    /// What was measured of the edge as a whole.
+    #[must_use]
+    pub fn measured(&self, quantity: Quantity) -> f64 {
+        let of_edge = |it: &&Input| it.quantity == quantity && it.service.is_none();
+        self.inputs.iter().find(of_edge).map_or(0.0, |it| it.value)
+    }
 }
 
 /// What an edge's users saw since the last sample, and what was paid for services in a cluster.

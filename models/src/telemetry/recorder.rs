@@ -46,6 +46,8 @@ pub struct Recorder {
     clients: Option<ClientCounters>,
     /// What Prometheus finds, if somebody wants to have it.
     exporters: Option<Box<Exporters>>,
+    /// When each request under way reached its client's proxy, by the slot of its hop, if any of both is kept.
+    hop_starts: Option<Vec<SimTime>>,
     series: TimeSeries,
     quarters: Quarters,
     control: ControlLog,
@@ -76,6 +78,8 @@ impl Recorder {
                 None => CallCounters::default(),
             },
             exporters: description.scraped_every.map(|_| Box::default()),
+            hop_starts: (description.scraped_every.is_some() || description.offloading.is_some())
+                .then(Vec::new),
             clients: description.offloading.as_ref().map(|_| ClientCounters::default()),
             series: match description.time_series {
                 Some(_) => TimeSeries::new(services, pods, ports),
@@ -218,6 +222,22 @@ impl Recorder {
         self.exporters = Some(exporters);
     }
 
+    /// The request of the hop in a slot reaches its client's proxy at `at`.
+    #[inline]
+    pub(crate) fn hop_begins(&mut self, slot: usize, at: SimTime) {
+        if let Some(starts) = &mut self.hop_starts {
+            if slot >= starts.len() {
+                starts.resize(slot + 1, SimTime::ZERO);
+            }
+            starts[slot] = at;
+        }
+    }
+
+    /// When it did, where proxies' requests are counted one by one.
+    pub(crate) fn hop_began(&self, slot: usize) -> Option<SimTime> {
+        self.hop_starts.as_ref().map(|starts| starts[slot])
+    }
+
     /// Whether anybody scrapes what calls of each client came to.
     pub(crate) const fn counts_clients(&self) -> bool {
         self.clients.is_some()
@@ -240,6 +260,11 @@ impl Recorder {
     /// What a scraper finds of the clients of this cluster.
     pub(crate) fn client_series(&self, here: ClusterId) -> impl Iterator<Item = (SeriesId, f64)> {
         self.clients.iter().flat_map(move |clients| clients.series(here))
+    }
+
+    /// Of the users here: how many were answered well, how many not, and the durations of the former (ms).
+    pub(crate) fn of_users(&self) -> [f64; 3] {
+        self.clients.as_ref().map_or([0.0; 3], ClientCounters::of_users)
     }
 
     /// Bytes of good answers that clients of this cluster have had from others.

@@ -3,8 +3,9 @@
 //! # Models
 //! Each pod that calls, and each gateway, has counters of its own (`reporter="source"`): requests by success, the sum of
 //! durations and their buckets, the bytes of answers, by called service and the cluster of its pods. A pod that comes begins
-//! at zero, one that goes takes its counters along; what was scraped of it stays in windows for as long as these are. CPU
-//! is `container_cpu_usage_seconds_total` of the application's container.
+//! at zero, one that goes takes its counters along; what was scraped of it stays in windows for as long as these are.
+//! Durations are whole ms and answers have their headers, as `exporters/http` has them. CPU is
+//! `container_cpu_usage_seconds_total` of the application's container.
 //!
 //! # Assumptions
 //! - All is counted at the client's side, where the original asks the server's (`reporter="destination"`) for what services
@@ -17,6 +18,7 @@
 use super::istio_buckets::{BOUNDS_MS, IstioHistogram};
 use super::promql::Samples;
 use crate::ids::{ClusterId, PodId, ServiceId};
+use crate::network::path::RESPONSE_HEADER;
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::BTreeMap;
 
@@ -25,8 +27,11 @@ use std::collections::BTreeMap;
 struct Counts {
     ok: u64,
     failed: u64,
+    /// Durations of the good ones as they are (ns), and as they are counted (ms).
     nanos: u64,
-    body: u64,
+    millis: u64,
+    /// Bytes of good answers, with their headers.
+    bytes: u64,
     buckets: IstioHistogram,
 }
 
@@ -58,10 +63,12 @@ impl ClientCounters {
         match body {
             Some(body) => {
                 counts.ok += 1;
+                let millis = took.as_nanos() / 1_000_000;
                 counts.nanos += took.as_nanos();
-                counts.body += u64::from(body);
+                counts.millis += millis;
+                counts.bytes += u64::from(RESPONSE_HEADER) + u64::from(body);
                 *self.bytes.entry(client.server).or_default() += u64::from(body);
-                counts.buckets.record(took.as_nanos_f64() / 1e6);
+                counts.buckets.record(millis as f64);
             }
             None => counts.failed += 1,
         }
@@ -77,14 +84,22 @@ impl ClientCounters {
         self.bytes.iter().filter(|(server, _)| **server != here).map(|(_, bytes)| bytes).sum()
     }
 
+    /// Of users: how many were answered well, how many not, and the durations of the former (ms).
+    pub(super) fn of_users(&self) -> [f64; 3] {
+        let users = self.clients.iter().filter(|(client, _)| client.pod.is_none());
+        users.fold([0.0; 3], |[ok, failed, ms], (_, it)| {
+            [ok + it.ok as f64, failed + it.failed as f64, ms + it.nanos as f64 / 1e6]
+        })
+    }
+
     /// All series, of the clients of a cluster.
     pub(super) fn series(&self, cluster: ClusterId) -> impl Iterator<Item = (SeriesId, f64)> {
         self.clients.iter().flat_map(move |(&client, counts)| {
             let scalars = [
                 (Metric::Requests { ok: true }, counts.ok as f64),
                 (Metric::Requests { ok: false }, counts.failed as f64),
-                (Metric::DurationSum, counts.nanos as f64 / 1e6),
-                (Metric::ResponseBytes, counts.body as f64),
+                (Metric::DurationSum, counts.millis as f64),
+                (Metric::ResponseBytes, counts.bytes as f64),
             ];
             // A quantile is asked for of users alone.
             let buckets = client.pod.is_none().then(|| cumulative(counts.buckets.counts()));

@@ -103,6 +103,7 @@ pub fn write_comparison_and(
     }
     if plan.strategies.iter().any(|it| it.description.offloading.is_some()) {
         folder.write_csv("offloading.csv", |csv| offloading::decision_rows(csv, of))?;
+        folder.write_csv("offloading_inputs.csv", |csv| offloading::input_rows(csv, of))?;
         folder.write_csv("offloading_edges.csv", |csv| offloading::edge_rows(csv, of))?;
         if plan.strategies.iter().any(|it| it.regret_horizon.is_some()) {
             folder.write_csv("offloading_regret.csv", |csv| regret::rows(csv, of))?;

@@ -88,6 +88,10 @@ pub const FILES: &[(&str, &str)] = &[
         "offloading.csv",
         "Every decision of an offloading controller: what it saw and believed, what it ordered, what came of it (`[offloading]`).",
     ),
+    (
+        "offloading_inputs.csv",
+        "What each of these decisions was made from: every answer of Prometheus that is not 0.",
+    ),
     ("offloading_edges.csv", "What these controllers came to, by edge."),
     (
         "offloading_regret.csv",

@@ -1,4 +1,5 @@
-//! What offloading controllers decided and what came of it: `offloading.csv`, and `offloading_edges.csv` in sum.
+//! What offloading controllers decided and what came of it: `offloading.csv`, from what in `offloading_inputs.csv`, and
+//! `offloading_edges.csv` in sum.
 //!
 //! # Models
 //! After a decision the controller waits for its stabilization window; what came of the decision is the mean from then to
@@ -11,6 +12,8 @@ use super::over_time::{self, seconds};
 use super::regret::{self, names};
 use crate::experiment::offloaded::{EdgeFigures, decisions, edge_figures};
 use meshsim_core::SimTime;
+use meshsim_models::ids::ServiceId;
+use meshsim_models::offloading::queries::Quantity;
 use meshsim_models::telemetry::control_log::{ControlLog, OffloadingDecision};
 use meshsim_models::world::description::Description;
 
@@ -78,8 +81,8 @@ fn row(
         action(it).to_owned(),
         it.measured_ms.to_string(),
         it.target_ms.to_string(),
-        it.rate.to_string(),
-        it.scaling.to_string(),
+        it.measured(Quantity::UserRate).to_string(),
+        it.measured(Quantity::ResourceScaling).to_string(),
         names(description, &it.before),
         it.after.as_ref().map_or_else(|_| String::new(), |after| names(description, after)),
         it.after.as_ref().map_or_else(|why| why.words(), |_| "decided").to_owned(),
@@ -93,6 +96,29 @@ fn row(
         finite(after.failed),
         finite(after.cost_per_hour),
     ]
+}
+
+/// Rows of `offloading_inputs.csv`: what is not listed of a service or a call is 0.
+pub(super) fn input_rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
+    csv.write_record(["strategy", "replication", "time_s", "edge", "input", "caller", "service", "value"])?;
+    for (head, description, figures) in over_time::cells(of) {
+        let name = |it: ServiceId| description.application.services[it].name.clone();
+        for decision in figures.control.iter().flat_map(|it| &it.offloading) {
+            for it in &decision.inputs {
+                let of_calls = it.quantity == Quantity::Calls;
+                let row = [
+                    seconds(decision.at),
+                    description.clusters[decision.edge].name.clone(),
+                    it.quantity.name().to_owned(),
+                    it.caller.map_or_else(|| if of_calls { "gateway".into() } else { String::new() }, name),
+                    it.service.map_or_else(String::new, name),
+                    it.value.to_string(),
+                ];
+                csv.write_record(head.iter().cloned().chain(row))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Rows of `offloading_edges.csv`.

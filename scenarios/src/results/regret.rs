@@ -3,7 +3,8 @@
 //! # Models
 //! Decisions of an edge are told apart by their numbers and alternatives by their names; over the replications in which both
 //! occur, differences are paired: the same requests under the choice and under the alternative. Positive differences say that
-//! the alternative was better.
+//! the alternative was better. Which is the fastest in the mean, and the cheapest in the mean of those that hold the threshold
+//! (`best`), says the regret of a choice with its interval: what that one has gained.
 //!
 //! # Assumptions
 //! - A decision of the same number may be another one in another replication, of another moment and from another set. Effect:
@@ -52,6 +53,7 @@ pub(super) fn rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
         "edge",
         "decision",
         "alternative",
+        "best",
         "replications",
         "delay_ms",
         "delay_gained_ms",
@@ -73,12 +75,23 @@ pub(super) fn rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
                 }
             }
         }
-        for ((edge, decision, name), pairs) in all {
+        let thresholds: BTreeMap<ClusterId, f64> = resolved
+            .description
+            .offloading
+            .iter()
+            .flat_map(|it| &it.controllers)
+            .map(|it| (it.edge, it.controller.offload_mean_ms))
+            .collect();
+        for (&(edge, decision, name), pairs) in &all {
+            let of_decision =
+                all.range((edge, decision, "")..).take_while(|(key, _)| key.0 == edge && key.1 == decision);
+            let best = best(pairs, of_decision.map(|(_, pairs)| pairs), thresholds[&edge]);
             let head = [
                 resolved.strategy.clone(),
                 resolved.description.clusters[edge].name.clone(),
                 (decision + 1).to_string(),
                 name.to_owned(),
+                best.to_owned(),
                 pairs.len().to_string(),
             ];
             let mean = |of: fn(&EdgeFigures) -> f64| estimate(pairs.iter().map(|(_, it)| of(it)))[0].clone();
@@ -95,6 +108,28 @@ pub(super) fn rows(csv: &mut Csv<'_>, of: Compared<'_>) -> csv::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Which of all alternatives to a decision this one is, among those that were there as often as any.
+fn best<'a>(of: &Pairs, all: impl Iterator<Item = &'a Pairs> + Clone, threshold: f64) -> &'static str {
+    let often = all.clone().map(Vec::len).max().unwrap_or(0);
+    let mean = |pairs: &Pairs, of: fn(&EdgeFigures) -> f64| {
+        pairs.iter().map(|(_, it)| of(it)).sum::<f64>() / pairs.len() as f64
+    };
+    let delay = |pairs: &Pairs| mean(pairs, |it| it.mean_ms);
+    let cost = |pairs: &Pairs| mean(pairs, |it| it.cost_per_hour);
+    let all = all.filter(|it| it.len() == often);
+    let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+    let is_there = of.len() == often;
+    let is_fastest = is_there && delay(of) <= least(&mut all.clone().map(delay));
+    let holds = |it: &&Pairs| delay(it) <= threshold;
+    let is_cheapest = is_there && holds(&of) && cost(of) <= least(&mut all.filter(holds).map(cost));
+    match (is_fastest, is_cheapest) {
+        (true, true) => "fastest and cheapest",
+        (true, false) => "fastest",
+        (false, true) => "cheapest",
+        (false, false) => "",
+    }
 }
 
 /// The mean of replications, and the ends of its interval.

@@ -4,6 +4,7 @@
 mod boards;
 mod closed_loop;
 mod names;
+mod offloading;
 mod open_loop;
 pub(crate) mod server;
 mod testbed;

@@ -220,6 +220,8 @@ impl Surroundings for Looks<'_, '_> {
             (name, answer_of(&PlacerSettings { policy, ..settings.clone() }).edge.map(|set| names(&set)))
         });
         let others = others.collect();
+        let delays = self.queries().delays().unwrap_or(Delays { mean: action.measured, quantile: 0.0 });
+        let inputs = measured.inputs(settings, delays);
         self.desk.decisions += 1;
         self.desk.measured = measured;
         self.at.recorder.offloading_decided(OffloadingDecision {
@@ -229,8 +231,7 @@ impl Surroundings for Looks<'_, '_> {
             offloads: action.offloads,
             measured_ms: action.measured,
             target_ms: action.target,
-            rate: self.desk.measured.rate,
-            scaling: self.desk.measured.scaling,
+            inputs,
             before: names(&before),
             after: answer.edge.as_ref().map(|set| names(set)).map_err(|why| *why),
             believed: answer.believed,

@@ -38,7 +38,7 @@ impl Control {
             let seconds = at.compute.used_at(at.pods.container_of(slot), at.now) / 1e9;
             found.push((SeriesId { cluster: here, client, metric: Metric::Cpu }, seconds));
         }
-        sample(at, settings, &mut offloading, &found);
+        sample(at, settings, &mut offloading);
         let mut clusters: Vec<ClusterId> = settings.controllers.iter().map(|it| it.cluster).collect();
         clusters.sort_unstable();
         clusters.dedup();
@@ -54,22 +54,9 @@ impl Control {
 }
 
 /// What users here have seen, and what there is to be paid, since the last scrape: the truth, for reports.
-fn sample(
-    at: &mut Around<'_>,
-    settings: &OffloadingSettings,
-    offloading: &mut Offloading,
-    found: &[(SeriesId, f64)],
-) {
-    let of_users = |metric: Metric| -> f64 {
-        let is = |(id, _): &&(SeriesId, f64)| id.client.pod.is_none() && id.metric == metric;
-        found.iter().filter(is).map(|(_, value)| value).sum()
-    };
-    let now = [
-        of_users(Metric::Requests { ok: true }),
-        of_users(Metric::Requests { ok: false }),
-        of_users(Metric::DurationSum),
-        at.recorder.bytes_from_elsewhere(at.here) as f64,
-    ];
+fn sample(at: &mut Around<'_>, settings: &OffloadingSettings, offloading: &mut Offloading) {
+    let [ok, failed, delays_ms] = at.recorder.of_users();
+    let now = [ok, failed, delays_ms, at.recorder.bytes_from_elsewhere(at.here) as f64];
     let before = std::mem::replace(&mut offloading.counted, now);
     let since = |index: usize| (now[index] - before[index]).max(0.0);
     let seconds = settings.scrape_interval.as_secs_f64();

@@ -11,11 +11,22 @@ use crate::request::answer::Status;
 use crate::telemetry::exporters::http::{HttpSeries, Reporter};
 use crate::telemetry::exporters::instance::Instance;
 use crate::telemetry::exporters::streams::StreamCounts;
-use meshsim_core::Handle;
+use meshsim_core::{Handle, SimDuration};
 
-/// The client of a hop has its answer, or its caller has given up.
+/// From when a request reached its client's proxy to when its answer leaves it, where somebody scrapes.
 #[cold]
-pub(super) fn proxy_counts(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop) {
+pub(super) fn time_in_proxy(at: &Around<'_>, handle: Handle<Hop>, hop: &Hop) -> SimDuration {
+    let to_caller = match hop.client {
+        Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
+        Client::Cell => at.topology.description.mesh.loopback,
+    };
+    let began = at.recorder.hop_began(handle.slot());
+    began.map_or(SimDuration::ZERO, |began| at.now.saturating_since(began).saturating_sub(to_caller))
+}
+
+/// The client of a hop has its answer, or its caller has given up, so long after it began.
+#[cold]
+pub(super) fn proxy_counts(at: &mut Around<'_>, hop: &Hop, took: SimDuration) {
     // A proxy has no stream of its own for a copy.
     let Some((instance, is_stream)) = who_counts(at, hop).filter(|_| !matches!(hop.origin, Origin::Mirror))
     else {
@@ -28,18 +39,12 @@ pub(super) fn proxy_counts(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop) 
     };
     let body = at.topology.application().endpoints[hop.endpoint].request_bytes;
     let request = REQUEST_HEADER.saturating_add(body);
-    let to_caller = match hop.client {
-        Client::Proxy { proxy, .. } => at.proxies[proxy].to_caller,
-        Client::Cell => at.topology.description.mesh.loopback,
-    };
-    let now = at.now;
     let Some(exporters) = at.recorder.exporters() else { return };
     if is_stream {
         let more = StreamCounts { opened: 0, received: request.into(), sent: answer.into() };
         return exporters.count_stream(series, more);
     }
     (series.code, series.flag) = (hop.answer.status.code(), hop.answer.status.flag());
-    let took = now.saturating_since(exporters.hop_began(handle.slot())).saturating_sub(to_caller);
     exporters.count_request(series, took, [request, answer]);
 }
 

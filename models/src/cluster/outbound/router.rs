@@ -17,7 +17,7 @@
 //! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
-use super::exported::proxy_counts;
+use super::exported::{proxy_counts, time_in_proxy};
 use super::hop::{AttemptPhase, Caller, Client, Hop, NewRequest, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -55,9 +55,7 @@ impl Outbound {
                 if at.recorder.traces() {
                     self.trace_begins(at, hop, Part::Access);
                 }
-                if let Some(exporters) = at.recorder.exporters() {
-                    exporters.hop_begins(hop.slot(), new.reaches_proxy);
-                }
+                at.recorder.hop_begins(hop.slot(), new.reaches_proxy);
                 if let Some(timeout) = at.topology.description.populations[population.index()].timeout {
                     self.user_waits(at, hop, population, timeout);
                 }
@@ -88,10 +86,8 @@ impl Outbound {
         };
         let client = proxy.map_or(Client::Cell, |proxy| Client::proxy(proxy, worker));
         let hop = self.hops.insert(Hop::new(new, client, at.now));
-        if let Some(exporters) = at.recorder.exporters() {
-            let way = proxy.map_or(SimDuration::ZERO, |proxy| at.proxies[proxy].to_caller);
-            exporters.hop_begins(hop.slot(), new.reaches_proxy + way);
-        }
+        let way = proxy.map_or(SimDuration::ZERO, |proxy| at.proxies[proxy].to_caller);
+        at.recorder.hop_begins(hop.slot(), new.reaches_proxy + way);
         if let Some(timeout) = at.topology.description.cell.client_timeout {
             self.cell_waits(at, hop, timeout);
         }
@@ -380,6 +376,7 @@ impl Outbound {
             reaches_proxy: at.now,
         };
         let copy = self.hops.insert(Hop::new(&new, original.client, at.now));
+        at.recorder.hop_begins(copy.slot(), at.now);
         self.hops[copy].route = at.topology.upstreams.first_route(at.proxies.configuration(), service);
         self.set_upstream(copy, mirror);
         if at.recorder.traces() {
@@ -416,8 +413,9 @@ pub(super) fn client_is_done(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop
     if !at.recorder.counts_calls() {
         return;
     }
+    let took_proxy = time_in_proxy(at, handle, hop);
     if at.recorder.exporters().is_some() {
-        proxy_counts(at, handle, hop);
+        proxy_counts(at, hop, took_proxy);
     }
     if hop.attempts > 0 {
         let server = at.topology.pod_ids.cluster_of(hop.pod);
@@ -425,7 +423,7 @@ pub(super) fn client_is_done(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop
         at.recorder.call_ended(server, flow, body, took);
         if at.recorder.counts_clients() {
             let client = scraped_client(at, hop, service, server);
-            at.recorder.client_call_ended(client, body, took);
+            at.recorder.client_call_ended(client, body, took_proxy);
         }
     }
 }

@@ -9,6 +9,10 @@ use crate::offloading::analytic_model::EdgeSet;
 pub(super) fn decide(situation: &Situation<'_>, request: Request) -> Result<EdgeSet, Unanswered> {
     let visits = situation.model.visits_in_one_cluster();
     match request {
+        // Where all are there already the original takes the gateway for one more, and is done.
+        Request::Decrease { .. } if situation.compat && !situation.edge.contains(&false) => {
+            Ok(situation.edge.clone())
+        }
         Request::Decrease { target, .. } => situation.add_until(target, |edge| {
             let free = (0..edge.len() - 1).filter(|&it| !edge[it] && !situation.locked[it]);
             first_largest(free.map(|it| (it, visits[it]))).map(|(service, _)| vec![service])

@@ -17,6 +17,8 @@ mod mfu;
 pub mod sbmp;
 pub mod situation;
 mod ta;
+#[cfg(test)]
+mod tests;
 
 use super::analytic_model::EdgeSet;
 use sbmp::Sbmp;

@@ -82,7 +82,7 @@ impl Situation<'_> {
             added.into_iter().for_each(|service| edge[service] = true);
             gained = before - self.model.delay(&edge).total;
         }
-        // All were there already.
+        // All were there already: the original looks for one more, and crashes.
         if gained < target && edge == self.edge { Err(Unanswered::NotReachable) } else { Ok(edge) }
     }
 

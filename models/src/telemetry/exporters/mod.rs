@@ -35,8 +35,6 @@ pub struct Exporters {
     /// By proxy, and the service that it calls; absent: the application beside.
     envoy: BTreeMap<(Instance, Option<ServiceId>), EnvoyCounts>,
     cells: BTreeMap<(PodName, EndpointId), CellCounts>,
-    /// When each request under way reached its client's proxy, by the slot of its hop.
-    hops: Vec<SimTime>,
     /// How far each call in a cell is, by its slot.
     calls: Vec<Moments>,
     /// What earlier pods of each slot have used of the CPU (ns): their applications, their sidecars.
@@ -46,16 +44,6 @@ pub struct Exporters {
 }
 
 impl Exporters {
-    /// The request of the hop in a slot reaches its client's proxy at `at`.
-    pub(crate) fn hop_begins(&mut self, slot: usize, at: SimTime) {
-        *at_slot(&mut self.hops, slot) = at;
-    }
-
-    /// When the request of the hop in a slot reached its client's proxy.
-    pub(crate) fn hop_began(&self, slot: usize) -> SimTime {
-        self.hops[slot]
-    }
-
     /// A proxy has a request behind it, which took so long, with so many bytes of it and of its answer.
     pub(crate) fn count_request(&mut self, series: HttpSeries, took: SimDuration, bytes: [u32; 2]) {
         self.http.entry(series).or_default().count(took, bytes);
