@@ -15,6 +15,7 @@ use meshsim_models::kubernetes::scheduler::resources::ResourceList;
 use meshsim_models::kubernetes::settings::{Change, ChangeKind, WorkloadSettings};
 use meshsim_models::liqo::gateway::GatewayCost;
 use meshsim_models::liqo::settings::{LiqoSettings, Peering};
+use meshsim_models::network::path::RESPONSE_HEADER;
 use meshsim_models::offloading::analytic_model::Prices;
 use meshsim_models::offloading::belief::ask;
 use meshsim_models::offloading::controller::{Action, ControllerSettings};
@@ -145,7 +146,7 @@ fn truth(cpu_per_call: f64) -> Measured {
         scaling: 1.0,
         rates: vec![RATE; 4],
         calls,
-        response_bytes: BODIES.iter().map(|kb| kb * 1_000.0).chain([0.0]).collect(),
+        response_bytes: BODIES.iter().map(|kb| kb * 1e3 + f64::from(RESPONSE_HEADER)).chain([0.0]).collect(),
         cpu: [vec![RATE * cpu_per_call; 4], vec![0.0; 4]],
     }
 }

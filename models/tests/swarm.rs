@@ -1192,7 +1192,7 @@ fn threads_do_not_matter() {
 }
 
 /// Worlds with controllers: each is long, for an alarm lasts half a minute.
-const STEERED_WORLDS: u64 = 16;
+const STEERED_WORLDS: u64 = 40;
 
 /// The same world, longer, in which controllers move services of the first cluster to all others and back; nothing if there is
 /// none to be moved.

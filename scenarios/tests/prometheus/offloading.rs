@@ -99,7 +99,7 @@ fn the_controller_measures_what_prometheus_answers() {
     let text = text.split("[[strategy]]").next().unwrap().replace("rate = \"50/s\"", "rate = \"100/s\"");
     let text = text.replace("\"8min\"", "\"20min\"").replace("baseline = \"nothing\"\n", "") + STEERED;
     let scenario = Scenario::from_text("steered.toml", &text, &[], &[]).unwrap();
-    let resolved = scenario.resolve(Some(0)).or_else(|_| scenario.resolve(None)).unwrap();
+    let resolved = scenario.resolve(None).unwrap();
     let ran = run(std::slice::from_ref(&resolved), 0, Keep::default(), &Watch::default()).unwrap();
     let decisions: Vec<_> = ran[0].control.iter().flat_map(|it| &it.offloading).collect();
     // The first has seen nothing at the edge; the last what has been there for longer than the window.
