@@ -1296,7 +1296,9 @@ fn the_invariants_hold_while_controllers_move_services() {
         }
         let end = world.end();
         let mut fork = fork.expect("the run is long enough");
-        [&mut world, &mut fork].map(|it| it.run(&mut RunControl::until(end)));
+        for it in [&mut world, &mut fork] {
+            it.run(&mut RunControl::until(end));
+        }
         let left = world.cpu_seconds_left();
         let record = world.finish();
         check_work(&record, left);
