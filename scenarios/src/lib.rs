@@ -69,6 +69,7 @@ mod resolved;
 pub mod results;
 pub mod scenario;
 pub mod schema;
+pub mod start_time;
 pub mod starter;
 pub mod stress;
 mod templates;

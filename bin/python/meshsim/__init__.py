@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["MeshsimError", "compare", "drill", "sweep", "validate"]
+__all__ = ["MeshsimError", "charts", "compare", "drill", "sweep", "validate"]
 
 
 class MeshsimError(RuntimeError):
@@ -53,6 +53,19 @@ def validate(scenario: str | Path | None = None, set: Mapping[str, Any] | None =
     return _frame("validate", [] if scenario is None else [scenario], set, options, "figures.csv")
 
 
+def charts(out: str | Path) -> dict[str, list[dict[str, Any]]]:
+    """The charts of the page of results in a folder by name, each with variants that have a `name` and a `spec` of Vega-Lite."""
+    done = subprocess.run([_program(), "report", str(out), "--charts"], capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise MeshsimError(done.stderr.strip(), done.returncode)
+    return json.loads(done.stdout)
+
+
+def _program() -> str:
+    beside = Path(sysconfig.get_path("scripts")) / "meshsim"
+    return os.environ.get("MESHSIM") or (str(beside) if beside.is_file() else "meshsim")
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value) if isinstance(value, Path) else json.dumps(value)
 
@@ -78,12 +91,10 @@ def _frame(command: str, head: list[Any], set: Mapping[str, Any] | None, options
 
 
 def _run(arguments: list[str], out: Path) -> None:
-    beside = Path(sysconfig.get_path("scripts")) / "meshsim"
-    program = os.environ.get("MESHSIM") or (str(beside) if beside.is_file() else "meshsim")
     show, said = _progress(), list[str]()
     environment = {**os.environ, "MESHSIM_PROGRESS_SECONDS": "1", "NO_COLOR": "1", "CLICOLOR_FORCE": "0"}
     pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen([program, *arguments], env=environment, text=True, encoding="utf-8", **pipes) as process:
+    with subprocess.Popen([_program(), *arguments], env=environment, text=True, encoding="utf-8", **pipes) as process:
         for line in map(str.rstrip, process.stderr or ()):
             if re.match(r"\d+ % done, |\d+ of \d+ MB read$", line):
                 show(line)

@@ -23,6 +23,9 @@ def test_a_comparison_has_a_row_per_value_with_its_unit():
         out = Path(scratch) / "kept"
         frame = meshsim.compare("slow-endpoint", SHORT, strategy=["round-robin"], replications=2, seed=7, out=out)
         assert (out / "summary.json").is_file() and (out / "requests.csv").exists() is False
+        chart = meshsim.charts(out)["distribution"][0]["spec"]
+        assert chart["$schema"].endswith("vega-lite/v6.json") and len(chart["data"]["values"]) > 50
+        assert refusal(lambda: meshsim.charts(Path(scratch))).code == 2
     mean = frame[(frame["metric"] == "latency_ms.mean") & frame["user_group"].isna()]
     assert list(mean["strategy"]) == ["round-robin"] and list(mean["unit"]) == ["ms"]
     assert (mean["low"] <= mean["value"]).all() and (mean["value"] > 0).all()

@@ -2,7 +2,7 @@
 
 use meshsim_scenarios::import::measured::{Answers, Measured};
 use meshsim_scenarios::problem::{Checked, Problem};
-use meshsim_scenarios::results::openmetrics::StartTime;
+use meshsim_scenarios::start_time::StartTime;
 use meshsim_scenarios::traces::{self, Options};
 use std::path::PathBuf;
 

@@ -7,12 +7,14 @@ use super::compare;
 use crate::exit_code::Code;
 use crate::failure::{Failure, Outcome};
 use meshsim_scenarios::lives::choice::Several;
-use meshsim_scenarios::lives::{Following, Forms, START_MS};
+use meshsim_scenarios::lives::{Following, Forms};
 use meshsim_scenarios::origin::SCENARIO;
-use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval, StartTime};
+use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval};
+use meshsim_scenarios::start_time::StartTime;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("dated").multiple(true).args(["openmetrics", "spans"]))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: ScenarioArgs,
@@ -30,6 +32,10 @@ pub(crate) struct Args {
     spans: Spans,
     #[command(flatten)]
     exporting: Exporting,
+    /// When the run, its warm-up included, begins on everybody else's clock: that of metrics, spans and access logs (default:
+    /// 2026-01-01T00:00:00Z)
+    #[arg(long, value_name = "TIME", requires = "dated")]
+    start_time: Option<StartTime>,
     #[command(flatten)]
     precise: Precise,
     #[command(flatten)]
@@ -59,11 +65,11 @@ struct Spans {
 }
 
 impl Spans {
-    /// What is asked for.
-    fn following(&self) -> Option<Following> {
+    /// What is asked for, of a run that begins then.
+    fn following(&self, start: StartTime) -> Option<Following> {
         let forms = Forms { chrome_trace: self.chrome_trace, access_logs: self.access_logs };
         let which = self.spans_of.unwrap_or_default();
-        Some(Following { which, count: self.spans? as usize, forms, start_ms: START_MS })
+        Some(Following { which, count: self.spans? as usize, forms, start })
     }
 
     /// It in normal form.
@@ -83,18 +89,14 @@ struct Exporting {
     /// `promtool tsdb create-blocks-from openmetrics`
     #[arg(long, value_name = "FILE", conflicts_with = "partition")]
     openmetrics: Option<PathBuf>,
-    /// When the run begins on Prometheus' clock (default: 2026-01-01T00:00:00Z)
-    #[arg(long, value_name = "TIME", requires = "openmetrics")]
-    start_time: Option<StartTime>,
     /// Time between two scrapes of a target (default: 15s)
     #[arg(long, value_name = "TIME", requires = "openmetrics")]
     scrape_interval: Option<ScrapeInterval>,
 }
 
 impl Exporting {
-    fn export(&self) -> Option<Export> {
+    fn export(&self, start: StartTime) -> Option<Export> {
         let file = self.openmetrics.clone()?;
-        let start = self.start_time.unwrap_or(StartTime::DEFAULT);
         Some(Export { file, start, interval: self.scrape_interval.unwrap_or(ScrapeInterval::DEFAULT) })
     }
 }
@@ -108,7 +110,8 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     }
     let precision = args.precise.of(&plan)?;
     let Args { running, output, detail, continuing, enforcement, .. } = args;
-    let export = args.exporting.export();
+    let start = args.start_time.unwrap_or(StartTime::DEFAULT);
+    let export = args.exporting.export(start);
     let strategy = &plan.strategies[0];
     export.iter().try_for_each(|it| it.prepare(strategy, output.is_forced()))?;
     let mut command = vec!["run".to_owned(), SCENARIO.to_owned()];
@@ -118,6 +121,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(args.precise.normal_form());
     command.extend(args.timeline.then(|| "--timeline".to_owned()));
     command.extend(args.spans.normal_form());
+    // Metrics are no file of the results.
+    let written = args.start_time.filter(|_| args.spans.spans.is_some());
+    command.extend(each("--start-time", written.map(|it| it.to_string()).as_slice()));
     command.extend(detail.normal_form());
     let origin = scenario.origin(command, &args.source.settings()?, &[])?;
     if let Some(export) = &export {
@@ -134,7 +140,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         &compare::Asked {
             decide: None,
             precision,
-            spans: args.spans.following(),
+            spans: args.spans.following(start),
             running,
             output,
             detail,

@@ -8,8 +8,8 @@ use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::origin::{Origin, SCENARIO, measurement_called, scenario_called};
 use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::folder::Folder;
-use meshsim_scenarios::results::openmetrics::StartTime;
 use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::start_time::StartTime;
 use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
 

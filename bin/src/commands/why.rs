@@ -67,8 +67,9 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         None => Single::Failed,
     };
     warnings::before_runs(&plan.strategies).iter().for_each(crate::diagnostics::warn);
-    let seconds = 2.0 * resolved.description.end().as_secs_f64();
-    // Once to find the request, once more to follow it.
+    // Once to find the request, if it has no name, once more to follow it.
+    let runs = if args.which.request.is_some() { 1.0 } else { 2.0 };
+    let seconds = runs * resolved.description.end().as_secs_f64();
     let story = running.watch(seconds, |watch| find_and_tell(resolved, args.replication, which, watch))??;
     let Some(story) = story else { return interrupted("nothing is told") };
     if args.json {

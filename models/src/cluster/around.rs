@@ -15,7 +15,8 @@ use crate::envoy::proxies::{Proxies, ProxyKind};
 use crate::envoy::proxy_cost::ProxyPass;
 use crate::envoy::upstream::UpstreamSpec;
 use crate::ids::{ClusterId, FlowId, PodId, ProxyId, ServiceId, UpstreamId};
-use crate::network::path::Path;
+use crate::network::path::{Path, stream_bytes};
+use crate::telemetry::exporters::carried::Way;
 use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::exporters::instance::{Instance, PodName};
 use crate::telemetry::metrics::Counter;
@@ -102,6 +103,28 @@ impl<'a> Around<'a> {
     pub(crate) fn counted_by(&mut self, proxy: ProxyId, called: ServiceId, counter: Counter) {
         self.recorder.counted(self.now, called, counter);
         self.proxy_counts(proxy, Some(called), Happens::Counted(counter));
+    }
+
+    /// A message of a call to `server` passes the interface of a pod, to or from another cluster or within this one.
+    #[cold]
+    pub(crate) fn interface_counts(
+        &mut self,
+        (pod, way): (PodId, Way),
+        (server, other): (PodId, ClusterId),
+        (header, body): (u32, u32),
+    ) {
+        // The tunnel is further on.
+        let path = Path { tunnel_overhead: 0, ..self.topology.path(self.here, other, self.now) };
+        let bytes = if self.topology.takes_datagrams(server) {
+            path.packet_bytes(body, path.packets(body))
+        } else {
+            let stream = stream_bytes(header, body, self.topology.encrypts());
+            path.wire_bytes(stream, path.segments(stream))
+        };
+        let generation = self.pods[self.pods.slot_of(pod)].generation;
+        if let Some(exporters) = self.recorder.exporters() {
+            exporters.interface_carries(PodName { pod, generation }, way, bytes);
+        }
     }
 
     #[cold]

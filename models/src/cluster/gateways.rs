@@ -21,6 +21,7 @@ use super::message::{Body, Message, Request, Response};
 use crate::ids::ClusterId;
 use crate::liqo::gateway::{Passage, TunnelGateway};
 use crate::liqo::settings::packets;
+use crate::telemetry::exporters::carried::Way;
 use crate::telemetry::trace::{Lane, Part, earlier};
 use crate::telemetry::work::{RequestId, WorkId};
 use crate::world::topology::Topology;
@@ -74,7 +75,7 @@ impl Gateways {
     #[inline]
     pub(super) fn leave(&mut self, at: &mut Around<'_>, port: u32, wire_bytes: u32) -> SimTime {
         match self.kind {
-            Kind::Tunnels(_) => self.pass_tunnel(at, port, wire_bytes),
+            Kind::Tunnels(_) => self.pass_tunnel(at, (port, Way::Out), wire_bytes),
             Kind::Nothing | Kind::EastWest => at.now,
         }
     }
@@ -85,7 +86,7 @@ impl Gateways {
             (Kind::Tunnels(_), _) => {
                 let port = at.topology.ways.ports(at.here).binary_search(&message.link);
                 let port = port.expect("a message comes over a link of the cluster") as u32;
-                self.pass_tunnel(at, port, message.wire_bytes)
+                self.pass_tunnel(at, (port, Way::In), message.wire_bytes)
             }
             (Kind::EastWest, Body::Request(request)) if message.to == at.here => {
                 let Request { gateway_worker, address, .. } = *request;
@@ -142,10 +143,13 @@ impl Gateways {
     }
 
     #[cold]
-    fn pass_tunnel(&mut self, at: &mut Around<'_>, port: u32, wire_bytes: u32) -> SimTime {
+    fn pass_tunnel(&mut self, at: &mut Around<'_>, (port, way): (u32, Way), wire_bytes: u32) -> SimTime {
         let Kind::Tunnels(tunnels) = &mut self.kind else { return at.now };
         let Passage { leaves, cpu } = tunnels[port as usize].pass(at.now, packets(wire_bytes));
         at.recorder.gateway_used_cpu(at.now, cpu.as_nanos() as f64);
+        if let Some(exporters) = at.recorder.exporters() {
+            exporters.tunnel_carries(port, way, wire_bytes);
+        }
         leaves
     }
 }

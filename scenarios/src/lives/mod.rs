@@ -25,13 +25,11 @@ use crate::experiment::{Watch, lives};
 use crate::problem::Checked;
 use crate::resolve::Resolved;
 use crate::results::folder::Folder;
+use crate::start_time::StartTime;
 use meshsim_core::random::Address;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::telemetry::trace::life::Life;
 use meshsim_models::world::topology::Topology;
-
-/// When runs begin that say nothing (ms since 1970): 2026-01-01T00:00:00Z.
-pub const START_MS: u64 = 1_767_225_600_000;
 
 /// Which requests of the first replication are followed, and how they are told.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +40,8 @@ pub struct Following {
     pub count: usize,
     /// In which forms.
     pub forms: Forms,
-    /// When the run begins (ms since 1970).
-    pub start_ms: u64,
+    /// When the run begins.
+    pub start: StartTime,
 }
 
 impl Following {
@@ -61,14 +59,14 @@ impl Following {
         let rows = lives::requests(resolved, 0, watch)?;
         let lives = lives::follow(resolved, 0, self.which.of(&rows, from, self.count), watch)?;
         let topology = Topology::new(resolved.description.clone(), 0);
-        Some(Told { topology, start_ms: self.start_ms, lives, forms: self.forms })
+        Some(Told { topology, start: self.start, lives, forms: self.forms })
     }
 }
 
 /// Lives of a replication that are told to tools.
 pub struct Told {
     topology: Topology,
-    start_ms: u64,
+    start: StartTime,
     lives: Vec<Life>,
     forms: Forms,
 }
@@ -112,6 +110,6 @@ impl Told {
 
     /// A moment of the run (ns since 1970).
     const fn unix_nanos(&self, at: SimTime) -> u64 {
-        self.start_ms * 1_000_000 + at.as_nanos()
+        self.start.ms() * 1_000_000 + at.as_nanos()
     }
 }

@@ -101,6 +101,13 @@ pub fn find_and_tell(
     which: Single,
     watch: &Watch<'_>,
 ) -> Checked<Option<Story>> {
+    if let Single::Named(id) = which {
+        let Some(mut lives) = lives::follow(resolved, replication, vec![id], watch) else { return Ok(None) };
+        if let Some(life) = lives.pop() {
+            return Ok(Some(tell(resolved, replication, &life)));
+        }
+        // Who it is not is said by those who are there.
+    }
     let Some(rows) = lives::requests(resolved, replication, watch) else { return Ok(None) };
     let row = which.find(&rows, SimTime::ZERO + resolved.description.warm_up)?;
     let lives = lives::follow(resolved, replication, vec![row.id()], watch);

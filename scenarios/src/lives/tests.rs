@@ -3,12 +3,13 @@
 use super::choice::Several;
 use super::spans::{Span, SpanKind};
 use super::words::Words;
-use super::{Following, Forms, START_MS, Told, access_log, chrome, otlp};
+use super::{Following, Forms, Told, access_log, chrome, otlp};
 use crate::document::Setting;
 use crate::experiment::{Watch, lives};
 use crate::library;
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
+use crate::start_time::StartTime;
 use crate::traces::format::Format;
 use crate::traces::model::Side;
 use crate::traces::{Options, Trace, read};
@@ -30,7 +31,7 @@ fn resolved(name: &str, strategy: Option<&str>, settings: &[&str]) -> Resolved {
 
 /// So many requests of it.
 fn followed(resolved: &Resolved, which: Several, count: usize) -> Told {
-    let following = Following { which, count, forms: Forms::default(), start_ms: START_MS };
+    let following = Following { which, count, forms: Forms::default(), start: StartTime::DEFAULT };
     following.follow(resolved, resolved.description.warm_up.as_secs_f64(), &Watch::default()).unwrap()
 }
 
@@ -89,7 +90,7 @@ fn every_latency_of_the_library_is_accounted_for() {
         let lives = lives::follow(&resolved, 0, chosen, &watch).unwrap();
         assert!(lives.len() >= 25, "{name}");
         let topology = Topology::new(resolved.description.clone(), 0);
-        let told = Told { topology, start_ms: START_MS, lives, forms: Forms::default() };
+        let told = Told { topology, start: StartTime::DEFAULT, lives, forms: Forms::default() };
         let words = Words::of(&told.topology);
         for life in &told.lives {
             let end = life.request.end.unwrap();

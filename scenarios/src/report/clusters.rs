@@ -113,6 +113,13 @@ fn map(table: &Table, strategy: &str, clusters: &[String]) -> Value {
         ("use_back", "use"),
     ]);
     let between = joined(at("x", "y", "a", "r"), at("x2", "y2", "a2", "r2"));
+    // Away from the links.
+    let label = |which: &str, dy: i32| {
+        let mut transform = at("x", "y", "a", "r").as_array().cloned().unwrap_or_default();
+        transform.push(json!({ "filter": which }));
+        json!({ "data": { "values": nodes }, "transform": transform, "mark": { "type": "text", "dy": dy, "fontWeight": "bold" },
+            "encoding": { "x": x("x"), "y": y("y"), "text": { "field": "cluster" } } })
+    };
     let more = json!({ "layer": [
         { "transform": between, "mark": { "type": "rule", "strokeCap": "round", "opacity": 0.65 }, "encoding": {
             "x": x("x"), "y": y("y"), "x2": { "field": "x2" }, "y2": { "field": "y2" }, "tooltip": said,
@@ -121,8 +128,7 @@ fn map(table: &Table, strategy: &str, clusters: &[String]) -> Value {
             "x": x("mx"), "y": y("my"), "text": { "field": "used", "type": "quantitative", "format": ".1%" } } },
         { "data": { "values": nodes }, "transform": at("x", "y", "a", "r"), "mark": { "type": "circle", "size": 260, "opacity": 1 },
           "encoding": { "x": x("x"), "y": y("y"), "tooltip": tooltip(&[("cluster", "cluster")]) } },
-        { "data": { "values": nodes }, "transform": at("x", "y", "a", "r"), "mark": { "type": "text", "dy": -17, "fontWeight": "bold" },
-          "encoding": { "x": x("x"), "y": y("y"), "text": { "field": "cluster" } } },
+        label("datum.y >= 0", -17), label("datum.y < 0", 17),
     ] });
     spec(320.0, lines, more)
 }

@@ -102,6 +102,7 @@ fn matrix(strategies: &[Part<'_>], failures: &[String], key: &str, title: &str, 
     let names: Vec<&str> = strategies.iter().map(|it| it.text("name")).collect();
     let format = if shape == Shape::Percent { ".1%" } else { ".4~g" };
     let more = json!({
+        "usermeta": { "columns": names.len() },
         "encoding": {
             "x": name("strategy", "", json!({ "sort": names, "axis": { "orient": "top", "labelAngle": -25, "labelLimit": 110 } })),
             "y": name("failure", "", json!({ "sort": failures, "axis": { "labelLimit": 140 } })),

@@ -24,6 +24,9 @@ const STATISTICS: [(&str, &str); 5] = [
 /// More groups of users and kinds of requests than this have no table of their own.
 const TABLES_MAX: usize = 40;
 
+/// Latencies that differ by a larger factor are drawn on a logarithmic scale.
+const LINEAR_UP_TO: f64 = 20.0;
+
 /// A distribution function is drawn by so many points, that of a group by a third, and some more at its tail.
 const POINTS: u64 = 150;
 
@@ -35,7 +38,7 @@ pub(super) fn section(results: &Results, metrics: &Metrics<'_>, charts: &mut Cha
     let others: Vec<&Labels> = groups.iter().filter(|it| **it != of_all()).collect();
     let shown = charts.add(Chart {
         id: "quantiles",
-        caption: "Mean and quantiles of the latency of requests that succeeded, with their 95 % intervals."
+        caption: "Mean and quantiles of the latency of requests that succeeded, with their 95 % intervals, as far as there is room."
             .to_owned(),
         picker: "Of",
         variants: groups.iter().map(|it| (words(it), quantiles(metrics, it))).collect(),
@@ -110,18 +113,33 @@ fn quantiles(metrics: &Metrics<'_>, labels: &[String]) -> Value {
     let colour =
         json!({ "field": "statistic", "type": "nominal", "title": null, "scale": { "domain": names } });
     let y = name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 130 } }));
+    let (scale, title) = latency_scale(&rows);
+    let x = |field| quantity(field, title, json!({ "scale": scale }));
     let more = json!({
         "encoding": { "y": y, "yOffset": { "field": "statistic", "type": "nominal", "sort": names }, "color": colour },
         "layer": [
-            { "mark": { "type": "rule", "strokeWidth": 2 }, "encoding": {
-                "x": quantity("low", "latency [ms]", json!({})), "x2": { "field": "high" } } },
+            { "mark": { "type": "rule", "strokeWidth": 2, "clip": true }, "encoding": {
+                "x": x("low"), "x2": { "field": "high" } } },
             { "mark": { "type": "point", "filled": true, "size": 60, "opacity": 1 }, "encoding": {
-                "x": quantity("value", "latency [ms]", json!({})),
+                "x": x("value"),
                 "shape": colour,
                 "tooltip": tooltip(&[("strategy", "strategy"), ("statistic", "figure"), ("value", "ms"), ("low", "from"), ("high", "to")]) } },
         ],
     });
     spec(60.0 + 62.0 * metrics.strategies.len() as f64, rows, more)
+}
+
+/// A scale with room for all values, and for intervals up to half as much again: one that is far longer would leave none for
+/// the others. Where values differ by more than a factor it is logarithmic.
+fn latency_scale(rows: &[Value]) -> (Value, &'static str) {
+    let all = |field: &'static str| rows.iter().filter_map(move |row| row[field].as_f64());
+    let (least, most) = (all("value").fold(f64::INFINITY, f64::min), all("value").fold(0.0, f64::max));
+    let high = all("high").fold(most, f64::max).min(1.5 * most);
+    if least > 0.0 && most / least > LINEAR_UP_TO {
+        let low = all("low").fold(least, f64::min).max(least / 1.5);
+        return (json!({ "type": "log", "domain": [low, high] }), "latency [ms], logarithmic");
+    }
+    (json!({ "domain": [0, high] }), "latency [ms]")
 }
 
 /// Files of histograms, with the column that names the group; the one of all has none.

@@ -183,25 +183,28 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
     let dash =
         json!({ "field": "kind", "type": "nominal", "title": null, "scale": { "domain": kinds(&own) } });
     let (lasting, moments): (Vec<&Mark>, Vec<&Mark>) = own.iter().partition(|it| it.until.is_some());
+    // A fault may outlast the run.
+    let end = rows.iter().filter_map(|row| row["time"].as_f64()).fold(0.0, f64::max);
+    let time = |field| quantity(field, "time [s]", json!({ "scale": { "domain": [0, end], "nice": false } }));
     let mut layers = Vec::new();
     if !lasting.is_empty() {
         layers.push(json!({
             "data": { "values": lasting.into_iter().map(of_mark).collect::<Vec<_>>() },
-            "mark": { "type": "rect", "opacity": 0.13, "color": "gray" },
-            "encoding": { "x": quantity("at", "", json!({})), "x2": { "field": "until" }, "tooltip": said },
+            "mark": { "type": "rect", "opacity": 0.13, "color": "gray", "clip": true },
+            "encoding": { "x": time("at"), "x2": { "field": "until" }, "tooltip": said },
         }));
     }
     if !moments.is_empty() {
         layers.push(json!({
             "data": { "values": moments.into_iter().map(of_mark).collect::<Vec<_>>() },
-            "mark": { "type": "rule", "opacity": 0.5 },
-            "encoding": { "x": quantity("at", "", json!({})), "strokeDash": dash, "tooltip": said },
+            "mark": { "type": "rule", "opacity": 0.5, "clip": true },
+            "encoding": { "x": time("at"), "strokeDash": dash, "tooltip": said },
         }));
     }
     layers.push(json!({
         "mark": { "type": "line", "strokeWidth": 1.8 },
         "encoding": {
-            "x": quantity("time", "time [s]", json!({})),
+            "x": time("time"),
             "y": quantity("value", title, json!({})),
             "color": colour,
             "tooltip": tooltip(&[("strategy", "which"), ("time", "s"), ("value", title)]),

@@ -227,8 +227,9 @@ fn fastest(rows: &[Row<'_>], axes: [&Axis; 2], strategies: &[String]) -> Value {
 /// Cells over two axes, each with a text.
 fn grid(cells: Vec<Value>, axes: [&Axis; 2], colour: &Value, said: &Value, text: &Value) -> Value {
     // A text over a strategy's colour is to be read.
-    let opacity = if text["field"] == "strategy" { 0.45 } else { 1.0 };
+    let (opacity, widths) = if text["field"] == "strategy" { (0.45, 2) } else { (1.0, 1) };
     let more = json!({
+        "usermeta": { "columns": widths * axes[1].values.len() },
         "encoding": { "x": name("other", &axes[1].path, json!({ "sort": axes[1].values, "axis": { "labelAngle": if axes[1].values.len() < 9 { 0 } else { -60 } } })),
             "y": name("one", &axes[0].path, json!({ "sort": axes[0].values })) },
         "layer": [

@@ -3,6 +3,7 @@
 
 mod boards;
 mod closed_loop;
+mod control_planes;
 mod names;
 mod offloading;
 mod open_loop;
@@ -25,8 +26,9 @@ use meshsim_models::telemetry::request_log::RequestRow;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
 use meshsim_scenarios::resolve::Resolved;
-use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval, StartTime, scraped};
+use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval, scraped};
 use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::start_time::StartTime;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Every name and label that a real exporter has is in the file, with a value.
+//! Every name and label that a real exporter has is in the file, with a value; those of control planes are in `control_planes`.
 //!
 //! # Source
 //! Istio, "Standard metrics", and istio/proxy `istio_stats.cc`; google/cadvisor `docs/storage/prometheus.md`;
@@ -8,8 +8,9 @@
 use super::server::folder;
 use meshsim_scenarios::document::Setting;
 use meshsim_scenarios::experiment::Watch;
-use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval, StartTime};
+use meshsim_scenarios::results::openmetrics::{Export, ScrapeInterval};
 use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::start_time::StartTime;
 use std::collections::{BTreeMap, BTreeSet};
 
 const OF_REQUESTS: &[&str] = &[
@@ -44,6 +45,7 @@ const OF_REQUESTS: &[&str] = &[
 ];
 const OF_UPSTREAMS: &[&str] = &["cluster_name", "namespace", "pod", "instance", "job"];
 const OF_CONTAINERS: &[&str] = &["container", "pod", "namespace", "id", "image", "name", "job"];
+const OF_INTERFACES: &[&str] = &["interface", "pod", "namespace", "id", "image", "name", "job"];
 const OF_DEPLOYMENTS: &[&str] = &["namespace", "deployment", "container", "job", "instance"];
 const OF_AUTOSCALERS: &[&str] = &["namespace", "horizontalpodautoscaler", "job"];
 const OF_CELLS: &[&str] = &["zone", "app_name", "method", "endpoint", "pod", "namespace"];
@@ -78,6 +80,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("container_cpu_cfs_throttled_periods_total", OF_CONTAINERS),
     ("container_memory_usage_bytes", OF_CONTAINERS),
     ("container_memory_working_set_bytes", OF_CONTAINERS),
+    ("container_network_receive_bytes_total", OF_INTERFACES),
+    ("container_network_transmit_bytes_total", OF_INTERFACES),
     ("kube_deployment_spec_replicas", OF_DEPLOYMENTS),
     ("kube_deployment_status_replicas", OF_DEPLOYMENTS),
     ("kube_deployment_status_replicas_ready", OF_DEPLOYMENTS),
@@ -108,7 +112,7 @@ const NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// The labels of a sample's line, by their names.
-fn labels_of(line: &str) -> BTreeMap<&str, &str> {
+pub(super) fn labels_of(line: &str) -> BTreeMap<&str, &str> {
     let (_, labels) = line.split_once('{').unwrap();
     let (labels, _) = labels.rsplit_once('}').unwrap();
     labels.split("\",").filter_map(|it| it.trim_end_matches('"').split_once("=\"")).collect()

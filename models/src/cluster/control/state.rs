@@ -116,6 +116,17 @@ impl Control {
         }
     }
 
+    /// So many proxies are connected to a replica of its istiod, where that paces its pushes.
+    pub(in crate::cluster) fn connected_to_istiod(&self, replica: u32) -> Option<u32> {
+        self.istiod.connected_to(replica)
+    }
+
+    /// Whether the tunnel to a peer is believed to be up: where nothing happens to peers they are not watched, and it is.
+    pub(in crate::cluster) fn is_tunnel_up(&self, peer: ClusterId) -> bool {
+        let watched = self.peers.iter().flat_map(|it| &it.all).find(|it| it.cluster == peer);
+        watched.is_none_or(|it| it.tunnel.is_connected())
+    }
+
     /// A Deployment.
     #[must_use]
     pub fn state(&self, deployment: usize) -> &DeploymentState {

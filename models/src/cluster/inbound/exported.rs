@@ -1,14 +1,17 @@
-//! A server's sidecar counts a request that is over for it, and its cell how far a call is, where somebody scrapes.
+//! A server's pod counts bytes, its sidecar a request that is over for it, and its cell how far a call is, where somebody
+//! scrapes.
 //!
 //! # Source
-//! `telemetry/exporters/{http, streams, cells}`.
+//! `telemetry/exporters/{http, streams, cells, carried}`.
 
 use super::call::Call;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
+use crate::cluster::message::Request;
 use crate::cluster::pods::Before;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER};
 use crate::request::answer::Status;
+use crate::telemetry::exporters::carried::Way;
 use crate::telemetry::exporters::cells::Moments;
 use crate::telemetry::exporters::http::{HttpSeries, Reporter};
 use crate::telemetry::exporters::instance::{Instance, PodName};
@@ -18,6 +21,7 @@ use meshsim_core::{Handle, SimTime};
 /// The answer of a call leaves its pod at `leaves`.
 #[cold]
 pub(super) fn server_counts(at: &mut Around<'_>, call: &Call, leaves: SimTime) {
+    at.interface_counts((call.pod, Way::Out), (call.pod, call.client), (RESPONSE_HEADER, call.answer.body));
     let (topology, slot) = (at.topology, call.slot());
     let service = at.pods.service_of(slot);
     let is_tcp = topology.description.services[service].protocol == Protocol::Tcp;
@@ -53,6 +57,13 @@ pub(super) fn server_counts(at: &mut Around<'_>, call: &Call, leaves: SimTime) {
         other => other.flag(),
     };
     exporters.count_request(series, leaves.saturating_since(call.arrived), [request, answer]);
+}
+
+/// A request reaches the pod that is to answer it.
+#[cold]
+pub(super) fn pod_receives(at: &mut Around<'_>, request: &Request) {
+    let body = at.topology.application().endpoints[request.endpoint].request_bytes;
+    at.interface_counts((request.pod, Way::In), (request.pod, request.client), (REQUEST_HEADER, body));
 }
 
 /// A call gets further in its cell.

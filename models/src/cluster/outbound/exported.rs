@@ -1,13 +1,14 @@
-//! A client's proxy counts a request or a stream, where somebody scrapes.
+//! A client's proxy counts a request or a stream, and its pod bytes, where somebody scrapes.
 //!
 //! # Source
-//! `telemetry/exporters/{http, streams}`.
+//! `telemetry/exporters/{http, streams, carried}`.
 
 use super::hop::{Client, Hop, Origin};
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER};
 use crate::request::answer::Status;
+use crate::telemetry::exporters::carried::Way;
 use crate::telemetry::exporters::http::{HttpSeries, Reporter};
 use crate::telemetry::exporters::instance::Instance;
 use crate::telemetry::exporters::streams::StreamCounts;
@@ -55,6 +56,25 @@ pub(super) fn connection_opens(at: &mut Around<'_>, hop: &Hop) {
     let series = series_of(at, hop, instance);
     if let Some(exporters) = at.recorder.exporters() {
         exporters.count_stream(series, StreamCounts { opened: 1, ..StreamCounts::default() });
+    }
+}
+
+/// An attempt leaves the pod of its client, if that is one.
+#[inline]
+pub(super) fn pod_sends(at: &mut Around<'_>, hop: &Hop) {
+    if let (true, Some(caller)) = (at.recorder.exporters().is_some(), hop.caller) {
+        let server = (hop.pod, at.topology.pod_ids.cluster_of(hop.pod));
+        let body = at.topology.application().endpoints[hop.endpoint].request_bytes;
+        at.interface_counts((caller.pod, Way::Out), server, (REQUEST_HEADER, body));
+    }
+}
+
+/// The answer to an attempt reaches the pod of its client, if that is one.
+#[inline]
+pub(in crate::cluster) fn pod_receives(at: &mut Around<'_>, hop: &Hop, body: u32) {
+    if let (true, Some(caller)) = (at.recorder.exporters().is_some(), hop.caller) {
+        let server = (hop.pod, at.topology.pod_ids.cluster_of(hop.pod));
+        at.interface_counts((caller.pod, Way::In), server, (RESPONSE_HEADER, body));
     }
 }
 

@@ -12,7 +12,8 @@
 //! # Source
 //! mSvcBench/muBench, `ServiceCell/CellController-mp.py` (`start_worker`).
 
-use meshsim_core::{SimDuration, SimTime};
+use super::observed::Observed;
+use meshsim_core::SimTime;
 
 /// Bounds of the buckets of µBench's histograms (ms); one without a bound follows.
 pub const BOUNDS_MS: [f64; 6] = [0.5, 1.0, 10.0, 100.0, 1_000.0, 10_000.0];
@@ -30,35 +31,18 @@ pub struct Moments {
     pub fails: bool,
 }
 
-/// Observations of one kind: how many, their sum, and how many in each bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// How many.
-    pub count: u64,
-    /// Their sum (ns).
-    pub nanos: u64,
-    /// In each bucket, not in those below it.
-    pub buckets: [u64; BOUNDS_MS.len() + 1],
-}
-
-impl Observed {
-    fn observe(&mut self, took: SimDuration) {
-        let ms = took.as_nanos_f64() / 1e6;
-        self.count += 1;
-        self.nanos += took.as_nanos();
-        self.buckets[BOUNDS_MS.partition_point(|bound| *bound < ms)] += 1;
-    }
-}
+/// Observations of one kind.
+pub type Latencies = Observed<{ BOUNDS_MS.len() + 1 }>;
 
 /// What a cell has counted of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CellCounts {
     /// Internal services.
-    pub internal: Observed,
+    pub internal: Latencies,
     /// External services.
-    pub external: Observed,
+    pub external: Latencies,
     /// Whole requests.
-    pub request: Observed,
+    pub request: Latencies,
     /// Sum of the bodies (bytes), of as many as there were internal services.
     pub body: u64,
 }
@@ -70,10 +54,10 @@ impl CellCounts {
             return;
         }
         let worked = moments.worked.unwrap_or(now);
-        self.internal.observe(worked - moments.started);
+        self.internal.observe(worked - moments.started, &BOUNDS_MS);
         if let Some(body) = body {
-            self.external.observe(moments.called.unwrap_or(worked) - worked);
-            self.request.observe(now - moments.started);
+            self.external.observe(moments.called.unwrap_or(worked) - worked, &BOUNDS_MS);
+            self.request.observe(now - moments.started, &BOUNDS_MS);
             self.body += u64::from(body);
         }
     }
@@ -82,6 +66,7 @@ impl CellCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meshsim_core::SimDuration;
 
     #[test]
     fn a_failed_call_is_an_internal_service_and_no_more() {
@@ -91,7 +76,7 @@ mod tests {
         counts.count(&moments, at(26), Some(100));
         counts.count(&moments, at(26), None);
         counts.count(&Moments { fails: true, ..moments }, at(26), None);
-        let ms = |it: Observed| (it.count, it.nanos / 1_000_000);
+        let ms = |it: Latencies| (it.count, it.nanos / 1_000_000);
         assert_eq!([counts.internal, counts.external, counts.request].map(ms), [(2, 8), (1, 20), (1, 25)]);
         assert_eq!((counts.body, counts.external.buckets), (100, [0, 0, 0, 1, 0, 0, 0]));
     }

@@ -3,24 +3,30 @@
 //! # Models
 //! Proxies count what Istio's telemetry counts (`http`), cells what µBench's does (`cells`), by instance: a pod that comes
 //! begins at zero, one that goes takes its counters along. They are kept where somebody scrapes; otherwise each costs a
-//! branch. A scrape copies them with its time (`samples`); `cluster/scraping` makes it, target by target, and reads what
-//! kubelets and API servers know besides.
+//! branch. Replicas of istiod count what they do (`istiod`), interfaces of pods and tunnels their bytes (`carried`). A scrape
+//! copies all with its time (`samples`); `cluster/scraping` makes it, target by target, and reads what kubelets and API servers
+//! know besides.
 //!
 //! # Source
 //! istio/proxy, `source/extensions/filters/http/istio_stats/istio_stats.cc`; mSvcBench/muBench,
 //! `ServiceCell/CellController-mp.py`.
 
+pub mod carried;
 pub mod cells;
 pub mod envoy;
 pub mod http;
 pub mod instance;
+pub mod istiod;
+pub mod observed;
 pub mod samples;
 pub mod streams;
 
+use self::carried::{Carried, Way};
 use self::cells::{CellCounts, Moments};
 use self::envoy::{EnvoyCounts, Happens};
 use self::http::{HttpCounts, HttpSeries};
 use self::instance::{Instance, PodName};
+use self::istiod::IstiodCounts;
 use self::samples::Samples;
 use self::streams::StreamCounts;
 use crate::ids::{EndpointId, ServiceId};
@@ -35,6 +41,11 @@ pub struct Exporters {
     /// By proxy, and the service that it calls; absent: the application beside.
     envoy: BTreeMap<(Instance, Option<ServiceId>), EnvoyCounts>,
     cells: BTreeMap<(PodName, EndpointId), CellCounts>,
+    /// By replica.
+    istiod: Vec<IstiodCounts>,
+    interfaces: BTreeMap<PodName, Carried>,
+    /// By port.
+    tunnels: Vec<Carried>,
     /// How far each call in a cell is, by its slot.
     calls: Vec<Moments>,
     /// What earlier pods of each slot have used of the CPU (ns): their applications, their sidecars.
@@ -76,6 +87,31 @@ impl Exporters {
         self.cells.entry((pod, endpoint)).or_default().count(&moments, now, body);
     }
 
+    /// What a replica of istiod counts.
+    pub(crate) fn istiod_mut(&mut self, replica: usize) -> &mut IstiodCounts {
+        at_slot(&mut self.istiod, replica)
+    }
+
+    /// Bytes pass the interface of a pod.
+    pub(crate) fn interface_carries(&mut self, pod: PodName, way: Way, bytes: u32) {
+        self.interfaces.entry(pod).or_default().count(way, bytes);
+    }
+
+    /// What has passed the interface of a pod.
+    pub(crate) fn interface(&self, pod: PodName) -> Carried {
+        self.interfaces.get(&pod).copied().unwrap_or_default()
+    }
+
+    /// Bytes pass the tunnel of a port.
+    pub(crate) fn tunnel_carries(&mut self, port: u32, way: Way, bytes: u32) {
+        at_slot(&mut self.tunnels, port as usize).count(way, bytes);
+    }
+
+    /// What has passed the tunnel of a port.
+    pub(crate) fn tunnel(&self, port: u32) -> Carried {
+        self.tunnels.get(port as usize).copied().unwrap_or_default()
+    }
+
     /// What earlier pods of a slot have used of the CPU (ns): their applications, their sidecars.
     pub(crate) fn used_before(&mut self, slot: usize) -> &mut [f64; 2] {
         at_slot(&mut self.used_before, slot)
@@ -99,6 +135,7 @@ impl Exporters {
         self.streams.retain(|series, _| series.instance.pod().is_none_or(&is_there));
         self.envoy.retain(|(instance, _), _| instance.pod().is_none_or(&is_there));
         self.cells.retain(|(pod, _), _| is_there(*pod));
+        self.interfaces.retain(|pod, _| is_there(*pod));
     }
 
     /// The proxies that `is_due` names are scraped.
@@ -112,6 +149,12 @@ impl Exporters {
         for (of, counts) in self.envoy.iter().filter(|((instance, _), _)| is_due(*instance)) {
             self.samples.envoy.entry(*of).or_default().push((now, *counts));
         }
+    }
+
+    /// A replica of istiod is scraped, to which so many proxies are connected.
+    pub(crate) fn scrape_istiod(&mut self, now: SimTime, replica: u32, connected: u32) {
+        let counts = IstiodCounts { connected, ..*self.istiod_mut(replica as usize) };
+        self.samples.istiod.entry(replica).or_default().push((now, counts));
     }
 
     /// The cells of pods that `is_due` names are scraped.

@@ -15,8 +15,9 @@ use super::cells::CellCounts;
 use super::envoy::EnvoyCounts;
 use super::http::{HttpCounts, HttpSeries};
 use super::instance::{Instance, PodName};
+use super::istiod::IstiodCounts;
 use super::streams::StreamCounts;
-use crate::ids::{EndpointId, ServiceId};
+use crate::ids::{ClusterId, EndpointId, ServiceId};
 use meshsim_core::{SimDuration, SimTime};
 use std::collections::BTreeMap;
 
@@ -40,6 +41,10 @@ pub enum Target {
     Kubelet(u32),
     /// kube-state-metrics.
     KubeState,
+    /// A replica of istiod (port 15014).
+    Istiod(u32),
+    /// Liqo's gateway to a peer (port 8084).
+    TunnelGateway(ClusterId),
 }
 
 impl Target {
@@ -55,6 +60,8 @@ impl Target {
             Self::Kubelet(node) => (4, u64::from(node)),
             Self::KubeState => (5, 0),
             Self::Proxy(Instance::Ztunnel(node)) => (6, u64::from(node)),
+            Self::Istiod(replica) => (7, u64::from(replica)),
+            Self::TunnelGateway(peer) => (8, u64::from(peer.0)),
         };
         // The finalizer of splitmix64 spreads numbers that follow each other.
         let mut mixed = number.wrapping_mul(7).wrapping_add(kind).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -84,6 +91,28 @@ pub enum ContainerMetric {
     ThrottledPeriods,
     /// `container_memory_usage_bytes` and `container_memory_working_set_bytes`, which are alike here.
     Memory,
+}
+
+/// What a pod's network interface has carried: the metric's name is the real one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InterfaceMetric {
+    /// `container_network_receive_bytes_total`.
+    Received,
+    /// `container_network_transmit_bytes_total`.
+    Transmitted,
+}
+
+/// What Liqo's gateway says of its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TunnelMetric {
+    /// `liqo_peer_receive_bytes_total`.
+    Received,
+    /// `liqo_peer_transmit_bytes_total`.
+    Transmitted,
+    /// `liqo_peer_latency_us`.
+    Latency,
+    /// `liqo_peer_is_connected`.
+    IsConnected,
 }
 
 /// What kube-state-metrics says of a Deployment or its autoscaler.
@@ -123,6 +152,10 @@ pub enum Series {
     Up(Target),
     /// What cAdvisor says of a container.
     Container(PodName, Container, ContainerMetric),
+    /// What cAdvisor says of the interface of a pod.
+    Interface(PodName, InterfaceMetric),
+    /// What Liqo's gateway to a peer says.
+    Tunnel(ClusterId, TunnelMetric),
     /// What kube-state-metrics says of the Deployment of a service.
     Workload(ServiceId, WorkloadMetric),
     /// What kube-state-metrics says of a pod.
@@ -143,6 +176,8 @@ pub struct Samples {
     pub envoy: BTreeMap<(Instance, Option<ServiceId>), SamplesOf<EnvoyCounts>>,
     /// Requests, as cells count them.
     pub cells: BTreeMap<(PodName, EndpointId), SamplesOf<CellCounts>>,
+    /// What replicas of istiod count.
+    pub istiod: BTreeMap<u32, SamplesOf<IstiodCounts>>,
     /// Numbers.
     pub numbers: BTreeMap<Series, SamplesOf<f64>>,
 }
@@ -160,6 +195,7 @@ impl Samples {
             + bytes_of(self.streams.values())
             + bytes_of(self.envoy.values())
             + bytes_of(self.cells.values())
+            + bytes_of(self.istiod.values())
             + bytes_of(self.numbers.values())
     }
 }

@@ -38,12 +38,15 @@
   function draw(box) {
     const variants = charts[box.dataset.chart];
     const width = box.clientWidth;
-    // On a phone names leave room for what they name, and a legend has as many columns as its longest name allows.
+    // On a phone names leave room for what they name, headings stand steeply, and a legend has as many columns as its longest name allows.
     let longest = 9;
     const spec = JSON.parse(JSON.stringify(variants[Number(box.dataset.variant || 0)].spec), (key, value) => {
       if (key === "domain" && typeof value[0] === "string") longest = Math.max(...value.map((it) => it.length));
+      if (key === "labelAngle" && width < 500) return value && -75;
       return key === "labelLimit" ? Math.min(value, width * 0.3) : value;
     });
+    // Numbers that are wider than their cells stand in the table only.
+    if (width * 0.6 < 46 * spec.usermeta?.columns) spec.layer = spec.layer.filter((layer) => layer.mark?.style !== "in-cell");
     views.get(box)?.finalize();
     const compiled = vegaLite.compile(spec, { config: config(Math.max(1, Math.floor(width / (40 + 7 * Math.min(longest, 30))))) }).spec;
     const view = new vega.View(vega.parse(compiled), { renderer: "svg", container: box, hover: true });

@@ -11,7 +11,7 @@ use super::identity::Identities;
 use super::text::{Labels, Text};
 use meshsim_core::{SimTime, Table};
 use meshsim_models::ids::ClusterId;
-use meshsim_models::telemetry::exporters::cells::{BOUNDS_MS, CellCounts, Observed};
+use meshsim_models::telemetry::exporters::cells::{BOUNDS_MS, CellCounts, Latencies};
 use meshsim_models::telemetry::exporters::samples::{Samples, SamplesOf, Target};
 use std::io::Result;
 
@@ -19,7 +19,7 @@ use std::io::Result;
 const SIDECAR_ADDRESS: &str = "127.0.0.6";
 
 /// A summary: its name, what it is, whether it tells who asks, and how it is found in the counts of a cell.
-type Family = (&'static str, &'static str, bool, fn(&CellCounts) -> &Observed);
+type Family = (&'static str, &'static str, bool, fn(&CellCounts) -> &Latencies);
 
 const LATENCIES: [Family; 3] = [
     ("mub_internal_processing_latency_milliseconds", "Latency of internal service", false, |it| &it.internal),
@@ -102,12 +102,12 @@ fn rows_of<'a>(
     })
 }
 
-fn sums(text: &mut Text<'_>, name: &str, labels: &Labels, of: &Observed, at: SimTime) -> Result<()> {
+fn sums(text: &mut Text<'_>, name: &str, labels: &Labels, of: &Latencies, at: SimTime) -> Result<()> {
     text.sample(&format!("{name}_count"), (labels, None), of.count, at)?;
     text.sample(&format!("{name}_sum"), (labels, None), of.nanos as f64 / 1e6, at)
 }
 
-fn buckets(text: &mut Text<'_>, name: &str, labels: &Labels, of: &Observed, at: SimTime) -> Result<()> {
+fn buckets(text: &mut Text<'_>, name: &str, labels: &Labels, of: &Latencies, at: SimTime) -> Result<()> {
     let mut below = 0;
     for (index, count) in of.buckets.iter().enumerate() {
         below += count;

@@ -67,6 +67,11 @@ impl<'a> Identities<'a> {
         format!("{}.{}.svc.cluster.local", self.service(service), self.description.namespace_of(service))
     }
 
+    /// How many services there are in all clusters, as their clients name them.
+    pub(super) fn services_in_all(&self) -> usize {
+        self.description.services.ids().filter(|&it| self.description.front_of(it) == it).count()
+    }
+
     /// The workload of a service in a cluster.
     pub(super) fn workload(&self, service: ServiceId, cluster: ClusterId) -> Workload {
         let settings = &self.description.services[service];
@@ -162,6 +167,15 @@ impl<'a> Identities<'a> {
                     ("endpoint", "https-metrics"),
                 ])
             }
+            Target::Istiod(replica) => {
+                let pod = of_control_plane("istiod", cluster, replica.into());
+                of_pod((pod, GATEWAY_NAMESPACE.to_owned()), 15014, "discovery").with("app", "istiod")
+            }
+            Target::TunnelGateway(peer) => {
+                let peer = &self.cluster(peer).cluster;
+                let pod = of_control_plane(&format!("gw-{peer}"), cluster, 0);
+                of_pod((pod, format!("liqo-tenant-{peer}")), 8084, "wireguard")
+            }
             // Its own labels stand before the target's, of which these are left.
             Target::KubeState => Labels::default().and([
                 ("job", "kube-state-metrics"),
@@ -182,9 +196,18 @@ impl<'a> Identities<'a> {
 
 /// A pod of a Deployment in a cluster, by its number.
 fn pod_name(workload: &Workload, cluster: ClusterId, number: u64) -> String {
-    let set = hash(&format!("{}/{}/{}", cluster.index(), workload.namespace, workload.name));
+    named(&workload.namespace, &workload.name, cluster, number)
+}
+
+/// A pod of a control plane's Deployment in a cluster, by its number.
+fn of_control_plane(name: &str, cluster: ClusterId, number: u64) -> String {
+    named("", name, cluster, number)
+}
+
+fn named(namespace: &str, workload: &str, cluster: ClusterId, number: u64) -> String {
+    let set = hash(&format!("{}/{namespace}/{workload}", cluster.index()));
     let own = hash(&format!("{set}/{number}"));
-    format!("{}-{}-{}", workload.name, letters(set, 10), letters(own, 5))
+    format!("{workload}-{}-{}", letters(set, 10), letters(own, 5))
 }
 
 /// The address of whatever has this name.

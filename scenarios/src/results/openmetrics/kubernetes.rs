@@ -1,7 +1,8 @@
-//! What Prometheus says of its targets, cAdvisor of containers, and kube-state-metrics of objects.
+//! What Prometheus says of its targets, cAdvisor of containers, kube-state-metrics of objects, and Liqo of peers.
 //!
 //! # Source
-//! google/cadvisor, `metrics/prometheus.go`; kubernetes/kube-state-metrics, `docs/metrics/workload`; the labels of targets
+//! google/cadvisor, `metrics/prometheus.go`; kubernetes/kube-state-metrics, `docs/metrics/workload`;
+//! liqotech/liqo `pkg/gateway/tunnel/metrics.go`; the labels of targets
 //! are those of the chart kube-prometheus-stack, which keeps those that an object's own series have (`honorLabels`).
 
 use super::identity::{Identities, address_of};
@@ -11,18 +12,25 @@ use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::kubernetes::scheduler::resources::{Resource, ResourceList};
 use meshsim_models::telemetry::exporters::instance::PodName;
 use meshsim_models::telemetry::exporters::samples::{
-    Container, ContainerMetric, PodMetric, Samples, SamplesOf, Series, Target, WorkloadMetric,
+    Container, ContainerMetric, InterfaceMetric, PodMetric, Samples, SamplesOf, Series, Target, TunnelMetric,
+    WorkloadMetric,
 };
 use std::io::Result;
 
 /// Families of numbers: name, type, what it is.
-const FAMILIES: [(&str, &str, &str); 20] = [
+const FAMILIES: [(&str, &str, &str); 26] = [
     ("up", "gauge", "Whether a target could be scraped"),
     ("container_cpu_usage_seconds", "counter", "CPU time that a container has used"),
     ("container_cpu_cfs_periods", "counter", "Periods of its CPU limit"),
     ("container_cpu_cfs_throttled_periods", "counter", "Periods in which the limit stopped it"),
     ("container_memory_usage_bytes", "gauge", "Memory of a container"),
     ("container_memory_working_set_bytes", "gauge", "Memory of a container that cannot be freed"),
+    ("container_network_receive_bytes", "counter", "Bytes that a pod has received"),
+    ("container_network_transmit_bytes", "counter", "Bytes that a pod has sent"),
+    ("liqo_peer_receive_bytes", "counter", "Number of bytes received from a given peer"),
+    ("liqo_peer_transmit_bytes", "counter", "Number of bytes transmitted to a given peer"),
+    ("liqo_peer_latency_us", "gauge", "Round-trip latency of a given peer in microseconds"),
+    ("liqo_peer_is_connected", "gauge", "Whether the tunnel to a peer is up"),
     ("kube_deployment_spec_replicas", "gauge", "Pods that a Deployment wants"),
     ("kube_deployment_status_replicas", "gauge", "Pods of a Deployment"),
     ("kube_deployment_status_replicas_ready", "gauge", "Its ready pods"),
@@ -108,6 +116,8 @@ impl Who<'_> {
                 vec![("up", self.identities.target(target, self.cluster), Value::Same)]
             }
             Series::Container(pod, container, metric) => self.container(pod, container, metric),
+            Series::Interface(pod, metric) => vec![self.interface(pod, metric)],
+            Series::Tunnel(peer, metric) => vec![self.tunnel(peer, metric)],
             Series::Workload(service, metric) => self.workload(service, metric),
             Series::Pod(pod, metric) => self.pod(pod, metric, first),
         }
@@ -212,20 +222,54 @@ impl Who<'_> {
         rows
     }
 
+    /// What cAdvisor says of something of a pod.
+    fn cadvisor(&self, namespace: &str, pod: &str) -> Labels {
+        Labels::default().and([
+            ("job", "kubelet"),
+            ("metrics_path", "/metrics/cadvisor"),
+            ("service", "kubelet"),
+            ("endpoint", "https-metrics"),
+            ("cluster", &self.identities.cluster(self.cluster).cluster),
+            ("namespace", namespace),
+            ("pod", pod),
+        ])
+    }
+
+    /// All containers of a pod share its interface, which is its sandbox's.
+    fn interface(&self, pod: PodName, metric: InterfaceMetric) -> Written {
+        let (name, namespace) = self.identities.pod(pod);
+        let labels = self.cadvisor(&namespace, &name).and([
+            ("interface", "eth0"),
+            ("id", &format!("/kubepods/{name}")),
+            ("name", &format!("sandbox_{name}")),
+            ("image", "pause"),
+        ]);
+        let family = match metric {
+            InterfaceMetric::Received => "container_network_receive_bytes",
+            InterfaceMetric::Transmitted => "container_network_transmit_bytes",
+        };
+        (family, labels, Value::Same)
+    }
+
+    fn tunnel(&self, peer: ClusterId, metric: TunnelMetric) -> Written {
+        let target = self.identities.target(Target::TunnelGateway(peer), self.cluster);
+        let cluster_id = &*self.identities.cluster(peer).cluster;
+        let family = match metric {
+            TunnelMetric::Received => "liqo_peer_receive_bytes",
+            TunnelMetric::Transmitted => "liqo_peer_transmit_bytes",
+            TunnelMetric::Latency => "liqo_peer_latency_us",
+            TunnelMetric::IsConnected => "liqo_peer_is_connected",
+        };
+        (family, target.and([("driver", "wireguard"), ("cluster_id", cluster_id)]), Value::Same)
+    }
+
     fn container(&self, pod: PodName, container: Container, metric: ContainerMetric) -> Vec<Written> {
         let (name, namespace) = self.identities.pod(pod);
         let container = match container {
             Container::Application => self.identities.service(self.identities.service_of(pod)),
             Container::Sidecar => "istio-proxy",
         };
-        let labels = Labels::default().and([
-            ("job", "kubelet"),
-            ("metrics_path", "/metrics/cadvisor"),
-            ("service", "kubelet"),
-            ("endpoint", "https-metrics"),
-            ("cluster", &self.identities.cluster(self.cluster).cluster),
-            ("namespace", &namespace),
-            ("pod", &name),
+        let labels = self.cadvisor(&namespace, &name).and([
             ("container", container),
             ("id", &format!("/kubepods/{name}/{container}")),
             ("name", &format!("{container}_{name}")),

@@ -2,8 +2,8 @@
 //! makes blocks of it, and every dashboard of a real mesh shows them.
 //!
 //! # Models
-//! The names and labels are those of Istio's telemetry (both reporters), Envoy, µBench's cells, cAdvisor and kube-state-metrics; each
-//! target is scraped at its own phase of the interval from the start of the run on, its warm-up included. Without a mesh, or
+//! The names and labels are those of Istio's telemetry (both reporters), Envoy, istiod, µBench's cells, cAdvisor,
+//! kube-state-metrics and Liqo's gateways; each target is scraped at its own phase of the interval from the start of the run on, its warm-up included. Without a mesh, or
 //! without telemetry, there is nothing of Istio's. All clusters are in one file, told apart by the label `cluster`, as
 //! behind a Prometheus that federates them.
 //!
@@ -19,11 +19,12 @@ mod cells;
 mod envoy;
 mod identity;
 mod istio;
+mod istiod;
 mod kubernetes;
-mod options;
+mod scrape_interval;
 mod text;
 
-pub use self::options::{ScrapeInterval, StartTime};
+pub use self::scrape_interval::ScrapeInterval;
 
 use self::identity::Identities;
 use self::text::{Labels, Text};
@@ -32,6 +33,7 @@ use crate::experiment::Watch;
 use crate::experiment::replication::scrape;
 use crate::problem::{Checked, Problem};
 use crate::resolve::Resolved;
+use crate::start_time::StartTime;
 use meshsim_core::{SimTime, Table};
 use meshsim_models::ids::ClusterId;
 use meshsim_models::telemetry::exporters::samples::Samples;
@@ -106,6 +108,7 @@ fn write(
     text.sample("meshsim_run_info", (&labels, None), 1, SimTime::ZERO)?;
     istio::write(text, scraped, &identities)?;
     envoy::write(text, scraped, &identities)?;
+    istiod::write(text, scraped, &identities)?;
     cells::write(text, scraped, &identities)?;
     kubernetes::write(text, scraped, &identities)?;
     text.end()

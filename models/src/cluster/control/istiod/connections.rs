@@ -30,6 +30,7 @@ use crate::istiod::debounce::Push as Begun;
 use crate::istiod::push_kind::PushKind;
 use crate::telemetry::control_log::PushCause;
 use crate::telemetry::decision::What;
+use crate::telemetry::exporters::istiod::IstiodCounts;
 use crate::world::topology::Topology;
 use meshsim_core::random::uniform;
 use meshsim_core::{SimDuration, SimTime};
@@ -120,6 +121,9 @@ impl Pacing {
         for (index, replica) in (0..).zip(&mut self.replicas) {
             if replica.is_up && outages.is_istiod_down(here, u32::from(index), now) {
                 replica.dies(proxies);
+                if let Some(exporters) = at.recorder.exporters() {
+                    *exporters.istiod_mut(index as usize) = IstiodCounts::default();
+                }
                 died = Some(index);
             }
         }
@@ -184,7 +188,7 @@ impl Pacing {
             self.connect(at, id);
             self.targets[id].has = number;
             if let Connection::To(replica) = self.targets[id].connection {
-                let sent = Sent { up_to: number, kind: PushKind::Full };
+                let sent = Sent { up_to: number, kind: PushKind::Full, since: None };
                 self.replicas[usize::from(replica)].queue.enqueue(id, sent);
                 self.push_next(at, usize::from(replica));
             }

@@ -88,7 +88,16 @@ impl Istiod {
         for to in pacing.serves() {
             at.hand(Handed::Push { to, push, wire_bytes: 0 });
         }
-        pacing.kind_of(at, news, self.number)
+        let kind = pacing.kind_of(at, news, self.number);
+        pacing.each_counts(at, |it, _, _| {
+            it.learns(matches!(news, News::Endpoint { .. }), kind.is_some());
+        });
+        kind
+    }
+
+    /// So many proxies are connected to a replica of it; nobody knows where it takes no time.
+    pub(super) fn connected_to(&self, replica: u32) -> Option<u32> {
+        self.pacing.as_ref().map(|it| it.connected_to(replica))
     }
 
     /// Some of its replicas die, or are back and read what there is.

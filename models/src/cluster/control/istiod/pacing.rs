@@ -8,8 +8,10 @@ use crate::cluster::news::{IstiodStep, News, Push};
 use crate::ids::ClusterId;
 use crate::istiod::debounce::{Debounce, Push as Begun};
 use crate::istiod::push_kind::PushKind;
+use crate::istiod::settings::IstiodSettings;
 use crate::telemetry::control_log::{PushCause, PushRecord};
 use crate::telemetry::decision::What;
+use crate::telemetry::exporters::istiod::IstiodCounts;
 use crate::telemetry::recorder::Recorder;
 use crate::world::topology::Topology;
 use meshsim_core::SimTime;
@@ -81,12 +83,17 @@ impl Pacing {
         let mut proxies = 0;
         for (target, state) in self.targets.enumerate() {
             if let Connection::To(replica) = state.connection {
-                self.replicas[usize::from(replica)].queue.enqueue(target, Sent { up_to, kind });
+                self.replicas[usize::from(replica)]
+                    .queue
+                    .enqueue(target, Sent { up_to, kind, since: Some(at.now) });
                 proxies += u32::from(state.has < up_to);
             }
         }
         if let Some(index) = self.preparing.iter().position(|it| it.2 == up_to) {
             let (cause, begun, up_to) = self.preparing.remove(index);
+            self.each_counts(at, |it, now, settings| {
+                it.prepares(settings.prepare, (!is_alone).then(|| now - begun.since));
+            });
             self.opens(at, (PushCause::News(cause), begun, up_to), proxies);
         }
         if !is_alone {
@@ -102,13 +109,17 @@ impl Pacing {
         let Self { replicas, targets, settings, most, .. } = self;
         let replica = &mut replicas[number];
         while replica.under_way < *most {
-            let Some((target, Sent { up_to, kind })) = replica.queue.dequeue() else { return };
+            let Some((target, Sent { up_to, kind, since })) = replica.queue.dequeue() else { return };
             // One that has gone or connected to another replica meanwhile.
             if targets[target].connection != Connection::To(number as u8) {
                 replica.queue.is_done(target);
                 continue;
             }
             replica.under_way += 1;
+            targets[target].pushed_since = since;
+            if let (Some(exporters), Some(since)) = (at.recorder.exporters(), since) {
+                exporters.istiod_mut(number).dequeues(at.now - since);
+            }
             let takes = settings.takes(kind, replica.under_way);
             let step = IstiodStep::IsSent {
                 replica: number as u8,
@@ -138,12 +149,29 @@ impl Pacing {
         from.under_way -= 1;
         from.queue.is_done(target);
         if self.targets[target].connection == Connection::To(replica) {
+            if let Some(exporters) = at.recorder.exporters() {
+                let took = self.targets[target].pushed_since.map(|it| at.now - it);
+                exporters.istiod_mut(usize::from(replica)).sends(kind, took);
+            }
             self.reaches(at, target, up_to);
             let Target { cluster, proxy, .. } = self.targets[target];
             let wire_bytes = bytes_of(at.topology, kind);
             at.hand(Handed::Push { to: cluster, push: Push::To { proxy, up_to }, wire_bytes });
         }
         self.push_next(at, usize::from(replica));
+    }
+
+    /// Each replica that is up counts what all of them do, where somebody scrapes.
+    pub(super) fn each_counts(
+        &self,
+        at: &mut Around<'_>,
+        count: impl Fn(&mut IstiodCounts, SimTime, &IstiodSettings),
+    ) {
+        let now = at.now;
+        let Some(exporters) = at.recorder.exporters() else { return };
+        for (index, _) in self.replicas.iter().enumerate().filter(|(_, it)| it.is_up) {
+            count(exporters.istiod_mut(index), now, &self.settings);
+        }
     }
 
     /// A push is prepared, or proxies begin to connect: it is recorded, under the number that is told, until it has reached

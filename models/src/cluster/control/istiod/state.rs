@@ -70,10 +70,13 @@ pub(super) struct OpenPush {
 pub(super) struct Sent {
     pub(super) up_to: u32,
     pub(super) kind: PushKind,
+    /// When it was put in the queue; absent: its proxy connects.
+    pub(super) since: Option<SimTime>,
 }
 
 impl Request for Sent {
     fn merge(&mut self, other: Self) {
+        self.since = self.since.or(other.since);
         self.up_to = self.up_to.max(other.up_to);
         self.kind = self.kind.max(other.kind);
     }
@@ -106,6 +109,8 @@ pub(super) struct Target {
     pub(super) has: u32,
     /// When its connection is closed for its age.
     pub(super) ages: SimTime,
+    /// When what is being pushed to it was put in the queue.
+    pub(super) pushed_since: Option<SimTime>,
 }
 
 /// To whom a proxy is connected.
@@ -134,7 +139,15 @@ pub(super) type Service = EndpointShards<ClusterId, PodId, (), SiteId>;
 
 impl Target {
     pub(super) const fn new(cluster: ClusterId, proxy: Addressee) -> Self {
-        Self { cluster, proxy, connection: Connection::Gone, connects_for: None, has: 0, ages: SimTime::MAX }
+        Self {
+            cluster,
+            proxy,
+            connection: Connection::Gone,
+            connects_for: None,
+            has: 0,
+            ages: SimTime::MAX,
+            pushed_since: None,
+        }
     }
 
     pub(super) const fn is_connected(&self) -> bool {
@@ -166,6 +179,12 @@ fn targets_of(topology: &Topology, cluster: ClusterId) -> Vec<Target> {
 }
 
 impl Pacing {
+    /// So many proxies are connected to a replica.
+    pub(super) fn connected_to(&self, replica: u32) -> u32 {
+        let is_its = |it: &&Target| matches!(it.connection, Connection::To(of) if u32::from(of) == replica);
+        self.targets.iter().filter(is_its).count() as u32
+    }
+
     pub(super) fn new(settings: IstiodSettings, here: ClusterId, topology: &Topology) -> Self {
         let clusters = topology.description.clusters.ids();
         let is_served = |&id: &ClusterId| {

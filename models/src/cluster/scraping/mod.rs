@@ -1,5 +1,5 @@
 //! Prometheus scrapes a cluster: the counters of its proxies and cells, what kubelets say of containers, what
-//! kube-state-metrics says of objects.
+//! kube-state-metrics says of objects, istiods and Liqo's gateways of themselves.
 //!
 //! # Models
 //! At each sixtieth of the interval those targets are scraped whose phase it is. A target that does not run, has died, or
@@ -17,6 +17,9 @@
 //! # Source
 //! google/cadvisor, `metrics/prometheus.go`; kubernetes/kube-state-metrics, `docs/metrics`; `telemetry/exporters`.
 
+mod control_planes;
+mod objects;
+
 use super::event::Event;
 use super::job::Job;
 use super::message::Message;
@@ -25,9 +28,10 @@ use crate::compute::{CFS_PERIOD, Compute};
 use crate::envoy::proxies::ProxyKind;
 use crate::kubernetes::pod::PodStage;
 use crate::telemetry::exporters::Exporters;
+use crate::telemetry::exporters::carried::Carried;
 use crate::telemetry::exporters::instance::{Instance, PodName};
 use crate::telemetry::exporters::samples::{
-    Container, ContainerMetric, PHASES, PodMetric, Series, Target, WorkloadMetric, phase_length,
+    Container, ContainerMetric, InterfaceMetric, PHASES, Series, Target, phase_length,
 };
 use crate::world::topology::Topology;
 use meshsim_core::{Scheduler, SimTime};
@@ -81,6 +85,8 @@ impl Scrape<'_> {
             }
         }
         self.proxies_and_cells(exporters);
+        self.istiods(exporters);
+        self.tunnels(exporters);
     }
 
     fn is_due(&self, target: Target) -> bool {
@@ -192,6 +198,12 @@ impl Scrape<'_> {
                 say(Container::Sidecar, ContainerMetric::CpuSeconds, used[1] / 1e9);
                 say(Container::Sidecar, ContainerMetric::Memory, proxy_memory);
             }
+            let Carried { received, transmitted } = exporters.interface(name);
+            for (metric, bytes) in
+                [(InterfaceMetric::Received, received), (InterfaceMetric::Transmitted, transmitted)]
+            {
+                exporters.samples.push(Series::Interface(name, metric), self.now, bytes as f64);
+            }
         }
     }
 
@@ -213,52 +225,5 @@ impl Scrape<'_> {
         };
         let lists: f64 = inbound.calls().filter(|it| it.slot() == slot).map(|it| in_use(it.endpoint)).sum();
         CELL_MEMORY + f64::from(workers) * WORKER_MEMORY + lists
-    }
-
-    /// What kube-state-metrics says.
-    fn objects(&self, exporters: &mut Exporters) {
-        let Cluster { id, owners, pods, .. } = self.cluster;
-        if !self.up(exporters, Target::KubeState, true) {
-            return;
-        }
-        let control = &owners.control;
-        let services = self.topology.application().services.ids();
-        for (service, deployment) in services.filter_map(|it| Some((it, control.deployment(it)?))) {
-            let state = control.state(deployment);
-            if !state.exists {
-                continue;
-            }
-            let count = |stages: &[PodStage]| {
-                let is_in = |slot: &&u32| stages.contains(&pods[**slot as usize].stage);
-                f64::from(pods.slots_of(service).iter().filter(is_in).count() as u32)
-            };
-            let replicas = count(&[PodStage::Pending, PodStage::Starting, PodStage::Ready]);
-            let ready = count(&[PodStage::Ready]);
-            let mut say = |metric, value| {
-                exporters.samples.push(Series::Workload(service, metric), self.now, value);
-            };
-            say(WorkloadMetric::Wanted, f64::from(state.wanted));
-            say(WorkloadMetric::Replicas, replicas);
-            say(WorkloadMetric::Ready, ready);
-            say(WorkloadMetric::Unavailable, (f64::from(state.wanted) - ready).max(0.0));
-            if self.topology.description.kubernetes.autoscaler(service, *id).is_some() {
-                say(WorkloadMetric::HpaCurrent, replicas);
-                say(WorkloadMetric::HpaDesired, f64::from(state.wanted));
-            }
-        }
-        for slot in (0..pods.len()).filter(|&slot| pods[slot].stage != PodStage::Absent) {
-            let (life, name) = (&pods[slot], self.name(slot));
-            let is_running = life.stage.has_node() && life.runs_from <= self.now;
-            let mut say = |metric, value| {
-                exporters.samples.push(Series::Pod(name, metric), self.now, value);
-            };
-            let truth = |it: bool| f64::from(u8::from(it));
-            say(PodMetric::Pending, truth(!is_running));
-            say(PodMetric::Running, truth(is_running));
-            say(PodMetric::Ready, truth(life.stage == PodStage::Ready));
-            if life.stage.has_node() && !life.offloaded {
-                say(PodMetric::Node, f64::from(life.node));
-            }
-        }
     }
 }
