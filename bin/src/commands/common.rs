@@ -205,7 +205,12 @@ impl Output {
 
     /// Takes the folder for the results before the run, if they or a page of them are to be written.
     pub(crate) fn claim(&self) -> Checked<(Option<Folder>, Option<Page>)> {
-        page::claim(self.out.as_deref(), self.report.as_deref(), self.force)
+        self.claim_beside(false)
+    }
+
+    /// The same where another file may be written, too.
+    pub(crate) fn claim_beside(&self, another: bool) -> Checked<(Option<Folder>, Option<Page>)> {
+        page::claim(self.out.as_deref(), self.report.as_deref(), (self.force, another))
     }
 }
 

@@ -25,6 +25,7 @@ use meshsim_scenarios::problem::Checked;
 use meshsim_scenarios::results::files::write_comparison_and;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::json::to_json;
+use meshsim_scenarios::results::openmetrics::Export;
 use meshsim_scenarios::results::request_log::RequestLog;
 use meshsim_scenarios::results::timeline::{self, Line};
 use meshsim_scenarios::warnings;
@@ -102,7 +103,17 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         &plan,
         draws.as_ref(),
         &origin,
-        &Asked { decide, precision, spans: None, running, output, detail, continuing, enforcement },
+        &Asked {
+            decide,
+            precision,
+            spans: None,
+            metrics: None,
+            running,
+            output,
+            detail,
+            continuing,
+            enforcement,
+        },
     )
 }
 
@@ -113,6 +124,8 @@ pub(super) struct Asked<'a> {
     pub(super) precision: Option<Precision>,
     /// Requests that are followed.
     pub(super) spans: Option<Following>,
+    /// What Prometheus would have of it.
+    pub(super) metrics: Option<Export>,
     pub(super) running: &'a Running,
     pub(super) output: &'a Output,
     pub(super) detail: &'a Detail,
@@ -129,11 +142,12 @@ pub(super) fn run(
 ) -> Outcome<Code> {
     let Asked { running, output, detail, continuing, .. } = *asked;
     warnings::before_runs(&plan.strategies).iter().for_each(warn);
-    let begun = begin(output.claim()?, continuing, &plan.sha256, Some(origin))?;
+    let begun = begin(output.claim_beside(asked.metrics.is_some())?, continuing, &plan.sha256, Some(origin))?;
     let mut seconds = plan.simulated_seconds() + draws.map_or(0.0, OverDraws::simulated_seconds);
     let ends = plan.strategies.iter().map(|it| it.description.end().as_secs_f64());
     seconds += ends.sum::<f64>() * if detail.critical_path { critical_path::RUNS } else { 0.0 };
     seconds += asked.spans.map_or(0.0, |it| it.simulated_seconds(&plan.strategies[0]));
+    seconds += asked.metrics.as_ref().map_or(0.0, |_| plan.strategies[0].description.end().as_secs_f64());
     if let Some(part) = continuing.part() {
         let plans: Vec<&ComparisonPlan> =
             std::iter::once(plan).chain(draws.into_iter().flat_map(OverDraws::plans)).collect();
@@ -160,7 +174,8 @@ pub(super) fn run(
             let paths = detail.critical_path.then(|| critical_path::around(&plan, &outcome, watch));
             let cut = || outcome.warm_ups.first().map_or(0.0, |it| it.seconds);
             let told = asked.spans.map(|it| it.follow(&plan.strategies[0], cut(), watch));
-            Checked::Ok(Done { plan, outcome, decision, drawn, paths, told })
+            let scraped = asked.metrics.as_ref().map(|it| it.run(&plan.strategies[0], watch)).transpose()?;
+            Checked::Ok(Done { plan, outcome, decision, drawn, paths, told, scraped })
         })?
         .map_err(Failure::machine)?;
     if let Some(problems) = begun.store.failure() {
@@ -180,12 +195,14 @@ struct Done {
     /// Where time went, and the lives of requests, where that was asked for; nothing if it was stopped.
     paths: Option<Option<Vec<Spent>>>,
     told: Option<Option<Told>>,
+    /// Whether metrics are written, if they were asked for.
+    scraped: Option<bool>,
 }
 
 /// Shows and writes what has run.
 fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<'_>) -> Outcome<Code> {
     let Asked { output, detail, .. } = *asked;
-    let Done { plan, outcome, decision, drawn, paths, told } = done;
+    let Done { plan, outcome, decision, drawn, paths, told, scraped } = done;
     let broken = [&outcome.broken[..], &begun.store.broken()].concat();
     if outcome.replications.is_empty() {
         let kept = kept_cells(output.has_folder(), &begun.store);
@@ -199,6 +216,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
         let is_stopped = matches!(paths, Some(None)) || matches!(told, Some(None));
         is_stopped.then(|| "no request was followed".to_owned())
     });
+    let missing = missing.or_else(|| (scraped == Some(false)).then(|| "no metrics are written".to_owned()));
     let (paths, told) = (paths.flatten(), told.flatten());
     let write = |folder: &mut Folder| {
         write_comparison_and(folder, &plan, &outcome, &summary, log, |folder| {

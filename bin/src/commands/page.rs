@@ -17,13 +17,13 @@ pub(crate) struct Page {
 }
 
 /// Takes the folder for the results before the run, if they or a page of them are to be written, and makes sure that the
-/// page can be.
+/// page can be. `--force` is for what is written, which may be more than these.
 pub(crate) fn claim(
     out: Option<&Path>,
     report: Option<&Path>,
-    force: bool,
+    (force, writes_more): (bool, bool),
 ) -> Checked<(Option<Folder>, Option<Page>)> {
-    if force && out.is_none() && report.is_none() {
+    if force && out.is_none() && report.is_none() && !writes_more {
         let problem = Problem::new("--force says how to write, and nothing is to be written");
         return Err(problem.help("give --out or --report, or leave it out").into());
     }

@@ -1,11 +1,9 @@
 //! `meshsim run`: one strategy.
 
-use super::common::{
-    Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, each, interrupted,
-};
+use super::common::{Continuing, Detail, Enforcement, Output, Precise, Running, ScenarioArgs, each};
 use super::compare;
 use crate::exit_code::Code;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use meshsim_scenarios::lives::choice::Several;
 use meshsim_scenarios::lives::{Following, Forms};
 use meshsim_scenarios::origin::SCENARIO;
@@ -112,8 +110,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let Args { running, output, detail, continuing, enforcement, .. } = args;
     let start = args.start_time.unwrap_or(StartTime::DEFAULT);
     let export = args.exporting.export(start);
-    let strategy = &plan.strategies[0];
-    export.iter().try_for_each(|it| it.prepare(strategy, output.is_forced()))?;
+    export.iter().try_for_each(|it| it.prepare(&plan.strategies[0], output.is_forced()))?;
     let mut command = vec!["run".to_owned(), SCENARIO.to_owned()];
     command.extend(each("--set", &args.source.normal_form()?));
     command.extend(running.normal_form());
@@ -126,13 +123,6 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     command.extend(each("--start-time", written.map(|it| it.to_string()).as_slice()));
     command.extend(detail.normal_form());
     let origin = scenario.origin(command, &args.source.settings()?, &[])?;
-    if let Some(export) = &export {
-        let seconds = strategy.description.end().as_secs_f64();
-        let is_whole = running.watch(seconds, |watch| export.run(strategy, watch))?;
-        if !is_whole.map_err(Failure::machine)? {
-            return interrupted("no metrics are written");
-        }
-    }
     compare::run(
         &plan,
         None,
@@ -141,6 +131,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             decide: None,
             precision,
             spans: args.spans.following(start),
+            metrics: export,
             running,
             output,
             detail,

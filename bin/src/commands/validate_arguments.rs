@@ -143,7 +143,7 @@ impl Args {
     /// Takes the folder for the results before the run, if they are to be written.
     pub(super) fn prepare(&self) -> Checked<(Option<Folder>, Option<Page>)> {
         let force = self.force && (self.out.is_some() || self.report.is_some() || self.markdown.is_none());
-        page::claim(self.out.as_deref(), self.report.as_deref(), force)
+        page::claim(self.out.as_deref(), self.report.as_deref(), (force, false))
     }
 
     /// The changes to the scenario.

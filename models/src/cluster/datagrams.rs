@@ -23,7 +23,6 @@ use super::message::{Body, Message, Request, Response};
 use super::network::Network;
 use super::outbound::Outbound;
 use super::outbound::blackhole::caller_pod;
-use super::outbound::exported::pod_receives;
 use super::outbound::hop::{AttemptPhase, Hop};
 use crate::draws::{Purpose, draw};
 use crate::ids::{ClusterId, FlowId, PodId};
@@ -69,7 +68,6 @@ impl Outbound {
         let state = self.hop_mut(response.hop);
         state.answer = response.answer;
         state.phase = AttemptPhase::Answered;
-        pod_receives(at, state, response.answer.body);
         let routed = state.routed;
         if at.recorder.traces() {
             self.trace_ends(at, response.hop, at.now);

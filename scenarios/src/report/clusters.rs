@@ -40,6 +40,7 @@ pub(super) fn section(results: &Results, metrics: &Metrics<'_>, charts: &mut Cha
     Ok(html! {
         section #clusters {
             h2 { "Clusters and links" }
+            @if !is_small { p.soft { "A map of " (clusters.len()) " clusters is a tangle: the table has the busiest links." } }
             div.figures { (map) (matrix) }
             @for strategy in &strategies {
                 details {
@@ -146,7 +147,7 @@ fn matrix(metrics: &Metrics<'_>, strategy: &str) -> Value {
     let count = distinct(cells.iter().filter_map(|it| it["from"].as_str())).len();
     let few = count <= 12;
     let heat = json!({ "mark": "rect", "encoding": {
-        "color": quantity("value", "attempts per user request", json!({ "legend": { "orient": "bottom", "direction": "horizontal" } })),
+        "color": quantity("value", "attempts per user request", json!({ "scale": { "domainMin": 0 }, "legend": { "orient": "bottom", "direction": "horizontal" } })),
         "tooltip": tooltip(&[("from", "from"), ("to", "to"), ("value", "attempts per user request")]) } });
     let mut layer = vec![heat];
     if few {

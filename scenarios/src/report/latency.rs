@@ -351,3 +351,18 @@ fn verdict(judged: &Part<'_>, shape: Shape) -> Markup {
         span.ci { (or_dash(judged.number("probability").as_ref(), Shape::Percent)) " of the replications" }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_leaves_room_for_the_others() {
+        let row = |value: f64, [low, high]: [f64; 2]| json!({ "value": value, "low": low, "high": high });
+        let near = [row(10.0, [9.0, 11.0]), row(20.0, [1.0, 26_000.0])];
+        assert_eq!(latency_scale(&near), (json!({ "domain": [0, 30.0] }), "latency [ms]"));
+        let far = [row(10.0, [-5.0, 11.0]), row(1_000.0, [900.0, 1_100.0])];
+        let scale = json!({ "type": "log", "domain": [10.0 / 1.5, 1_100.0] });
+        assert_eq!(latency_scale(&far), (scale, "latency [ms], logarithmic"));
+    }
+}

@@ -30,6 +30,9 @@ const OF_SERVICES: [(&str, &str); 6] = [
 /// More lines than this of one chart are more than can be told apart.
 const LINES_MAX: usize = 6;
 
+/// Latencies that differ by a larger factor are drawn on a logarithmic scale.
+const LINEAR_UP_TO: f64 = 100.0;
+
 /// More points than this of one chart are thinned.
 const POINTS_MAX: usize = 600;
 
@@ -186,6 +189,11 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
     // A fault may outlast the run.
     let end = rows.iter().filter_map(|row| row["time"].as_f64()).fold(0.0, f64::max);
     let time = |field| quantity(field, "time [s]", json!({ "scale": { "domain": [0, end], "nice": false } }));
+    let values = || rows.iter().filter_map(|row| row["value"].as_f64());
+    let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    let is_wide = title.ends_with("[ms]") && least > 0.0 && most / least > LINEAR_UP_TO;
+    let (how, scale) = if is_wide { (", logarithmic", "log") } else { ("", "linear") };
+    let y = quantity("value", &format!("{title}{how}"), json!({ "scale": { "type": scale } }));
     let mut layers = Vec::new();
     if !lasting.is_empty() {
         layers.push(json!({
@@ -205,7 +213,7 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
         "mark": { "type": "line", "strokeWidth": 1.8 },
         "encoding": {
             "x": time("time"),
-            "y": quantity("value", title, json!({})),
+            "y": y,
             "color": colour,
             "tooltip": tooltip(&[("strategy", "which"), ("time", "s"), ("value", title)]),
         },

@@ -9,11 +9,12 @@ use meshsim_scenarios::export::export as manifests_of;
 use meshsim_scenarios::import::manifests::{self, Link, Nodes, Overlay};
 use meshsim_scenarios::import::measured::{Answers, Imported, Measured, Options};
 use meshsim_scenarios::lives::choice::Several;
-use meshsim_scenarios::lives::{Following, Forms, START_MS};
+use meshsim_scenarios::lives::{Following, Forms};
 use meshsim_scenarios::resolve::Resolved;
 use meshsim_scenarios::results::folder::Folder;
 use meshsim_scenarios::results::openmetrics::{ScrapeInterval, scraped};
 use meshsim_scenarios::scenario::Scenario;
+use meshsim_scenarios::start_time::StartTime;
 use meshsim_scenarios::traces::{self, Trace};
 use meshsim_scenarios::validate::watch::{Cause, Predicted, cause};
 
@@ -95,7 +96,7 @@ fn asked(name: &str, resolved: &Resolved) -> (Answers, Server) {
 
 /// Spans of so many requests of a run.
 fn spans(name: &str, resolved: &Resolved, count: usize, which: Several) -> Trace {
-    let following = Following { which, count, forms: Forms::default(), start_ms: START_MS };
+    let following = Following { which, count, forms: Forms::default(), start: StartTime::DEFAULT };
     let told = following.follow(resolved, 0.0, &Watch::default()).unwrap();
     let folder = folder(name);
     told.write(&mut Folder::claim(&folder, true).unwrap()).unwrap();

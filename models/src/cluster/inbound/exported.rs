@@ -7,7 +7,6 @@
 use super::call::Call;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
-use crate::cluster::message::Request;
 use crate::cluster::pods::Before;
 use crate::network::path::{REQUEST_HEADER, RESPONSE_HEADER};
 use crate::request::answer::Status;
@@ -21,7 +20,10 @@ use meshsim_core::{Handle, SimTime};
 /// The answer of a call leaves its pod at `leaves`.
 #[cold]
 pub(super) fn server_counts(at: &mut Around<'_>, call: &Call, leaves: SimTime) {
-    at.interface_counts((call.pod, Way::Out), (call.pod, call.client), (RESPONSE_HEADER, call.answer.body));
+    let (server, request) =
+        ((call.pod, call.client), at.topology.application().endpoints[call.endpoint].request_bytes);
+    at.interface_counts((call.pod, Way::In), server, (REQUEST_HEADER, request));
+    at.interface_counts((call.pod, Way::Out), server, (RESPONSE_HEADER, call.answer.body));
     let (topology, slot) = (at.topology, call.slot());
     let service = at.pods.service_of(slot);
     let is_tcp = topology.description.services[service].protocol == Protocol::Tcp;
@@ -43,7 +45,6 @@ pub(super) fn server_counts(at: &mut Around<'_>, call: &Call, leaves: SimTime) {
         flag: "",
         has_mtls: topology.is_mutual(source, service),
     };
-    let request = topology.application().endpoints[call.endpoint].request_bytes;
     let (request, answer) =
         (REQUEST_HEADER.saturating_add(request), RESPONSE_HEADER.saturating_add(call.answer.body));
     let Some(exporters) = at.recorder.exporters() else { return };
@@ -57,13 +58,6 @@ pub(super) fn server_counts(at: &mut Around<'_>, call: &Call, leaves: SimTime) {
         other => other.flag(),
     };
     exporters.count_request(series, leaves.saturating_since(call.arrived), [request, answer]);
-}
-
-/// A request reaches the pod that is to answer it.
-#[cold]
-pub(super) fn pod_receives(at: &mut Around<'_>, request: &Request) {
-    let body = at.topology.application().endpoints[request.endpoint].request_bytes;
-    at.interface_counts((request.pod, Way::In), (request.pod, request.client), (REQUEST_HEADER, body));
 }
 
 /// A call gets further in its cell.

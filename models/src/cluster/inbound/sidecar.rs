@@ -22,7 +22,7 @@
 use super::Inbound;
 use super::call::{Call, ServerConnection};
 use super::cell::accepting_worker;
-use super::exported::{pod_receives, server_counts};
+use super::exported::server_counts;
 use crate::application::call_graph::Protocol;
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -57,9 +57,6 @@ impl Inbound {
         }
         if at.topology.access.guards() && self.is_reset(at, request) {
             return;
-        }
-        if at.recorder.exporters().is_some() {
-            pod_receives(at, request);
         }
         let call = self.calls.insert(Call {
             client,

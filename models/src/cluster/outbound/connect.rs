@@ -8,7 +8,6 @@
 //! Envoy `conn_pool_base.cc`, `newStreamImpl`, `attachStreamToClient`.
 
 use super::Outbound;
-use super::exported::{pod_receives, pod_sends};
 use super::hop::{AttemptPhase, Client, ClientConnection, Hop, Origin};
 use super::router::route_of;
 use crate::application::call_graph::Protocol;
@@ -121,7 +120,6 @@ impl Outbound {
     /// The answer of an attempt is there: its connection is free for others, and its upstream has one request less.
     pub(super) fn attempt_is_answered(&mut self, at: &mut Around<'_>, hop: Handle<Hop>, response: &Response) {
         let state = &mut self.hops[hop];
-        pod_receives(at, state, response.answer.body);
         let connection = state.connection.take().expect("an answer comes over a connection");
         let (faults, policy) = (&at.topology.faults, policy_of(at, state));
         let kept = self.pools.rest(connection, at.now, response.closes_at, policy);
@@ -231,7 +229,6 @@ impl Outbound {
         if at.topology.swallows() && self.request_is_swallowed(at, hop, connection) {
             return;
         }
-        pod_sends(at, &self.hops[hop]);
         at.hand(Handed::Request(hop));
     }
 

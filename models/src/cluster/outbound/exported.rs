@@ -59,21 +59,16 @@ pub(super) fn connection_opens(at: &mut Around<'_>, hop: &Hop) {
     }
 }
 
-/// An attempt leaves the pod of its client, if that is one.
-#[inline]
-pub(super) fn pod_sends(at: &mut Around<'_>, hop: &Hop) {
-    if let (true, Some(caller)) = (at.recorder.exporters().is_some(), hop.caller) {
-        let server = (hop.pod, at.topology.pod_ids.cluster_of(hop.pod));
-        let body = at.topology.application().endpoints[hop.endpoint].request_bytes;
-        at.interface_counts((caller.pod, Way::Out), server, (REQUEST_HEADER, body));
+/// The pod of a hop's client, if that is one, has sent its attempts, and has the answer if there is a good one of this body.
+#[cold]
+pub(super) fn pod_counts(at: &mut Around<'_>, hop: &Hop, answer: Option<u32>) {
+    let Some(caller) = hop.caller.filter(|_| hop.attempts > 0) else { return };
+    let server = (hop.pod, at.topology.pod_ids.cluster_of(hop.pod));
+    let request = (REQUEST_HEADER, at.topology.application().endpoints[hop.endpoint].request_bytes);
+    for _ in 0..hop.attempts {
+        at.interface_counts((caller.pod, Way::Out), server, request);
     }
-}
-
-/// The answer to an attempt reaches the pod of its client, if that is one.
-#[inline]
-pub(in crate::cluster) fn pod_receives(at: &mut Around<'_>, hop: &Hop, body: u32) {
-    if let (true, Some(caller)) = (at.recorder.exporters().is_some(), hop.caller) {
-        let server = (hop.pod, at.topology.pod_ids.cluster_of(hop.pod));
+    if let Some(body) = answer {
         at.interface_counts((caller.pod, Way::In), server, (RESPONSE_HEADER, body));
     }
 }

@@ -19,7 +19,6 @@
 //! Envoy `tcp_proxy.cc`. gRPC, `doc/load-balancing.md` (`pick_first` over one address); kubernetes.io, blog of
 //! 2018-11-07.
 
-use super::exported::pod_sends;
 use super::hop::{AttemptPhase, Caller, ClientConnection, Hop};
 use super::{Outbound, kube_proxy};
 use crate::cluster::around::Around;
@@ -180,7 +179,6 @@ impl Outbound {
         }
         self.cell_waits_without_mesh(at, hop);
         if !self.swallows_datagram(at, hop) {
-            pod_sends(at, &self.hops[hop]);
             at.hand(Handed::Request(hop));
         }
     }

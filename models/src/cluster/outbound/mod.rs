@@ -5,7 +5,7 @@ mod choose_host;
 mod client_pool;
 mod connect;
 mod deadlines;
-pub(super) mod exported;
+mod exported;
 mod from_cell;
 mod give_up;
 mod handshake;

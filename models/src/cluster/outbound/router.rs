@@ -17,7 +17,7 @@
 //! Envoy `router.cc`; the rules are cited where they are kept, in `envoy/*` and `kube_proxy`.
 
 use super::Outbound;
-use super::exported::{proxy_counts, time_in_proxy};
+use super::exported::{pod_counts, proxy_counts, time_in_proxy};
 use super::hop::{AttemptPhase, Caller, Client, Hop, NewRequest, Origin};
 use crate::cluster::around::Around;
 use crate::cluster::event::Event;
@@ -415,6 +415,7 @@ pub(super) fn client_is_done(at: &mut Around<'_>, handle: Handle<Hop>, hop: &Hop
     }
     let took_proxy = time_in_proxy(at, handle, hop);
     if at.recorder.exporters().is_some() {
+        pod_counts(at, hop, body);
         proxy_counts(at, hop, took_proxy);
     }
     if hop.attempts > 0 {
