@@ -103,6 +103,45 @@ fn requests_that_are_followed_are_told_in_every_form() {
     }
 }
 
+/// Metrics, spans and access logs have one clock.
+#[test]
+fn a_run_begins_for_everybody_when_it_is_said_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (out, metrics) = (path("out"), path("metrics.txt"));
+    let run =
+        ["run", "fluidos-mesh", "--strategy", "s0", "--set", "run.duration=20s", "--set", "run.warm_up=0s"];
+    let start = ["--start-time", "2020-02-03T05:05:06+01:00"];
+    let few = ["--replications", "1", "--quiet"];
+    let asked = ["--spans", "3", "--access-logs", "--out", &out, "--openmetrics", &metrics];
+    let output = meshsim(&[&run[..], &few, &start, &asked].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let begins = 1_580_702_706_u64;
+    let is_within = |second: u64| (begins..=begins + 21).contains(&second);
+    let log = read(&format!("{out}/access_log.txt"));
+    assert!(log.lines().all(|it| it.starts_with("[2020-02-03T04:05:")), "{log}");
+    let spans = read(&format!("{out}/spans.json"));
+    let starts = spans.split("\"startTimeUnixNano\":\"").skip(1).map(|it| it[..10].parse().unwrap());
+    assert!(starts.clone().count() > 10 && starts.clone().all(is_within), "{spans}");
+    let samples = read(&metrics);
+    let at = |line: &str| line.rsplit(' ').next().unwrap().split('.').next().unwrap().parse().unwrap();
+    assert!(samples.lines().filter(|it| !it.starts_with('#')).all(|line| is_within(at(line))));
+    assert!(read(&format!("{out}/manifest.json")).contains("2020-02-03T04:05:06.000Z"));
+    let rerun = meshsim(&["rerun", &out, "--quiet"]);
+    assert!(rerun.status.success(), "{}", text(&rerun.stderr));
+    // Metrics alone are written too, also into somebody else's file if that is meant.
+    std::fs::write(&metrics, "mine").unwrap();
+    let alone = [&run[..], &few, &["--openmetrics", &metrics]].concat();
+    let refused = meshsim(&alone);
+    assert!(text(&refused.stderr).contains("--force replaces this one") && read(&metrics) == "mine");
+    assert!(
+        meshsim(&[&alone[..], &["--force"]].concat()).status.success() && read(&metrics).ends_with("# EOF\n")
+    );
+    let nothing = meshsim(&[&run[..], &start].concat());
+    assert_eq!(nothing.status.code(), Some(2), "{}", text(&nothing.stderr));
+}
+
 #[test]
 fn the_story_of_a_request_fits_the_terminal_and_sums_up() {
     let short =

@@ -125,7 +125,7 @@ pub(super) struct Asked<'a> {
     /// Requests that are followed.
     pub(super) spans: Option<Following>,
     /// What Prometheus would have of it.
-    pub(super) metrics: Option<Export>,
+    pub(super) metrics: Option<&'a Export>,
     pub(super) running: &'a Running,
     pub(super) output: &'a Output,
     pub(super) detail: &'a Detail,
@@ -147,7 +147,7 @@ pub(super) fn run(
     let ends = plan.strategies.iter().map(|it| it.description.end().as_secs_f64());
     seconds += ends.sum::<f64>() * if detail.critical_path { critical_path::RUNS } else { 0.0 };
     seconds += asked.spans.map_or(0.0, |it| it.simulated_seconds(&plan.strategies[0]));
-    seconds += asked.metrics.as_ref().map_or(0.0, |_| plan.strategies[0].description.end().as_secs_f64());
+    seconds += asked.metrics.map_or(0.0, |_| plan.strategies[0].description.end().as_secs_f64());
     if let Some(part) = continuing.part() {
         let plans: Vec<&ComparisonPlan> =
             std::iter::once(plan).chain(draws.into_iter().flat_map(OverDraws::plans)).collect();
@@ -174,7 +174,7 @@ pub(super) fn run(
             let paths = detail.critical_path.then(|| critical_path::around(&plan, &outcome, watch));
             let cut = || outcome.warm_ups.first().map_or(0.0, |it| it.seconds);
             let told = asked.spans.map(|it| it.follow(&plan.strategies[0], cut(), watch));
-            let scraped = asked.metrics.as_ref().map(|it| it.run(&plan.strategies[0], watch)).transpose()?;
+            let scraped = asked.metrics.map(|it| it.run(&plan.strategies[0], watch)).transpose()?;
             Checked::Ok(Done { plan, outcome, decision, drawn, paths, told, scraped })
         })?
         .map_err(Failure::machine)?;

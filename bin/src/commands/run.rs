@@ -131,7 +131,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
             decide: None,
             precision,
             spans: args.spans.following(start),
-            metrics: export,
+            metrics: export.as_ref(),
             running,
             output,
             detail,
