@@ -99,8 +99,8 @@ fn istiod_counts_what_it_pushes() {
     };
     assert!(run.scraped[EDGE].istiod.is_empty());
     let (_, counts) = samples.iter().rfind(|(at, _)| at.as_secs_f64() < 115.0).unwrap();
-    // The gateway and five sidecars.
-    let proxies = 6;
+    // A gateway in each cluster, and five sidecars.
+    let proxies = 7;
     assert_eq!(counts.connected, proxies);
     let proxies = u64::from(proxies);
     assert_eq!((counts.updates, counts.context.count, counts.debounce.count), ([1, 0], 1, 1));
@@ -110,8 +110,8 @@ fn istiod_counts_what_it_pushes() {
     assert_eq!(counts.queue.nanos, 200 * ms * proxies * (proxies - 1) / 2);
     assert_eq!(counts.convergence.nanos, 200 * ms * proxies * (proxies + 1) / 2);
     // Up to 0.1 and 0.5 s, 1 s, and more.
-    assert_eq!(counts.queue.buckets[..4], [1, 2, 3, 0]);
-    assert_eq!(counts.convergence.buckets[..4], [0, 2, 3, 1]);
+    assert_eq!(counts.queue.buckets[..4], [1, 2, 3, 1]);
+    assert_eq!(counts.convergence.buckets[..4], [0, 2, 3, 2]);
     let [cds, eds, lds, rds] = counts.pushes;
     // A proxy whose connection was too old gets all there is beside.
     assert!((proxies..proxies + 3).contains(&cds) && cds == eds && cds == lds && cds == rds, "{counts:?}");
@@ -183,7 +183,7 @@ fn the_boards_of_istiod_and_liqo_show_what_was_simulated() {
         ("pilot_pushcontext_init_seconds_bucket{le=\"0.01\"}", vec![counts.context.buckets[0] as f64]),
         ("pilot_debounce_time_bucket{le=\"+Inf\"}", vec![counts.debounce.count as f64]),
         ("liqo_peer_is_connected{cluster_id=\"edge\"}", vec![1.0]),
-        ("sum by (cluster_id) (liqo_peer_latency_us{cluster_id=\"edge\"})", vec![20_000.0]),
+        ("sum by (cluster_id) (liqo_peer_latency_us{cluster_id=\"edge\"})", vec![20_400.0]),
         ("sum by (cluster_id) (liqo_peer_transmit_bytes_total{cluster_id=\"edge\"}) * 8", vec![8.0 * sent]),
         (
             "sum by (cluster_id) (liqo_peer_receive_bytes_total{cluster_id=\"edge\"}) * 8",
