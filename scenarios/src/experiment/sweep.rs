@@ -45,11 +45,10 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A point's settings as its name, without those that all points have.
+    /// A point's settings as its name.
     #[must_use]
     pub fn name_of(&self, point: &Point) -> String {
-        let differs = |axis: &&Axis| self.points.len() < 2 || axis.values.len() > 1;
-        let settings = self.axes.iter().zip(&point.values).filter(|(axis, _)| differs(axis));
+        let settings = self.axes.iter().zip(&point.values);
         settings.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
     }
 
