@@ -290,3 +290,13 @@ fn a_study_is_described() {
     );
     assert!(!of_results.contains("- `s0-s3`:"), "{of_results}");
 }
+
+/// What every command says, and what is said to input that is wrong. `TRYCMD=overwrite` writes down what has changed. Each file has
+/// a folder `.in` to begin with, which is copied because there is an `.out`: what files of it are to be in the end.
+#[test]
+fn snapshots_of_commands_and_of_wrong_input() {
+    trycmd::TestCases::new()
+        .register_bin("meshsim", std::path::Path::new(env!("CARGO_BIN_EXE_meshsim")))
+        .env("NO_COLOR", "1")
+        .case("tests/snapshots/*.trycmd");
+}

@@ -233,8 +233,12 @@ impl Document {
     }
 
     /// What to type in place of a value: one name where a list of them was given, and in quotes what reads as a
-    /// number in a setting where a text is expected.
+    /// number in a setting where a text is expected. A setting that begins a table may mean another one.
     fn help_with_value(&self, location: &Location, text: &str) -> Option<String> {
+        let is_setting = !Arc::ptr_eq(&location.source, self.source());
+        if is_setting && text.starts_with("missing field") {
+            return Some("the scenario has no such table, and a new one needs this key: is the name right?".to_owned());
+        }
         let (found, expected) = text.split_once(", expected ")?;
         if found.ends_with("sequence") && expected.starts_with("a string") {
             let text = format!("list = {}", location.source.text.get(location.span.clone())?);
@@ -245,7 +249,7 @@ impl Document {
         }
         let is_number = found.contains(": integer ") || found.contains(": floating point ");
         let wants_text = expected.starts_with("a text") || expected.starts_with("a string");
-        if Arc::ptr_eq(&location.source, self.source()) || !wants_text || !is_number {
+        if !is_setting || !wants_text || !is_number {
             return None;
         }
         let (path, value) = location.source.text.split_once(" = ")?;

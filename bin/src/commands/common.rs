@@ -33,11 +33,16 @@ pub(crate) struct ScenarioArgs {
     set: Vec<String>,
 }
 
+/// A seed as it is typed.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
 /// How to run.
 #[derive(Args)]
 pub(crate) struct Running {
     /// Seed of all random numbers
-    #[arg(long)]
+    #[arg(long, value_parser = seed)]
     seed: Option<u64>,
     /// Independent repetitions
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE")]
     property: Vec<String>,
     /// Seed of what µBench's generators draw (default: 1)
-    #[arg(long)]
+    #[arg(long, value_parser = super::common::seed)]
     seed: Option<u64>,
     /// What no manifest can say, as tables of a scenario: overlay.toml of `meshsim export kubernetes`
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Seed of all random numbers
-    #[arg(long)]
+    #[arg(long, value_parser = super::common::seed)]
     seed: Option<u64>,
     /// Worker threads in all (default: the cores of the machine)
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]

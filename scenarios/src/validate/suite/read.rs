@@ -160,7 +160,7 @@ impl Suite {
                 let all = self.configurations.iter().map(|it| it.name.as_str());
                 let help = match nearest(name, all.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("it has {}", all.collect::<Vec<_>>().join(", ")),
+                    None => format!("it has `{}`", all.collect::<Vec<_>>().join("`, `")),
                 };
                 Problem::new(format!("the suite has no configuration `{name}`")).help(help)
             })
