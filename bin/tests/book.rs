@@ -238,8 +238,13 @@ fn the_tutorial_is_true() {
 }
 
 /// Pages whose blocks are held; the others show measurements, which other tests hold.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 17] = [
     "cluster.md",
+    "costs.md",
+    "import.md",
+    "metrics.md",
+    "offloading.md",
+    "report.md",
     "start.md",
     "scenario.md",
     "experiment.md",
@@ -274,6 +279,49 @@ fn the_book_has_every_page() {
     };
     let there: BTreeSet<String> = [pages(""), pages("reference")].concat().into_iter().collect();
     assert_eq!(listed, there);
+}
+
+/// The anchor of a heading, as mdBook makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    kept.map(|it| if it == ' ' { '-' } else { it }).collect::<String>().to_lowercase()
+}
+
+/// A page without its blocks.
+fn prose(path: &std::path::Path) -> String {
+    let page = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    page.split("```").step_by(2).collect()
+}
+
+/// Every link from a page to another leads to a file, and to a heading of it. The architecture is a page of the book, too.
+#[test]
+fn links_lead_somewhere() {
+    let root = docs().join("..");
+    let names = std::fs::read_to_string(docs().join("SUMMARY.md")).unwrap();
+    let names = names.split("](").skip(1).map(|it| it.split(')').next().unwrap());
+    let pages = names.map(|it| docs().join(it)).chain([root.join("README.md"), root.join("CONTRIBUTING.md")]);
+    let mut pages: Vec<(PathBuf, PathBuf)> = pages.map(|it| (it.clone(), it)).collect();
+    let architecture = root.join("ARCHITECTURE.md");
+    pages.extend([architecture.clone(), docs().join("architecture.md")].map(|at| (architecture.clone(), at)));
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (page, at) in pages {
+        let text = prose(&page);
+        for link in text.split("](").skip(1).map(|it| it.split([')', ' ']).next().unwrap()) {
+            if link.contains("://") {
+                continue;
+            }
+            count += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target =
+                if file.is_empty() { page.clone() } else { at.parent().unwrap().join(file) };
+            let headings = |text: &str| text.lines().any(|it| it.starts_with('#') && anchor(it.trim_start_matches('#')) == heading);
+            if !target.exists() || !heading.is_empty() && !headings(&prose(&target)) {
+                wrong.push(format!("{}: {link}", at.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 100, "only {count} links were found");
 }
 
 /// Pages that the program writes.
