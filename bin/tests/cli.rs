@@ -438,6 +438,10 @@ fn replications_go_on_until_a_latency_is_precise() {
     let sentence =
         format!("The mean latency under every strategy is known to 1 % after {replications} replications.");
     assert!(said.contains(&sentence), "{said}");
+    assert_eq!(summary["precision"], serde_json::json!({ "figure": "mean", "percent": 1.0 }));
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["conclusion"], serde_json::json!([sentence]));
     let rerun = meshsim(&["rerun", out.to_str().unwrap(), "--quiet"]);
     assert!(rerun.status.success(), "{}", text(&rerun.stderr));
     for (wrong, why, code) in [

@@ -210,6 +210,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
     }
     let mut summary = Summary::new(&plan, &outcome);
     summary.decision = decision;
+    summary.precision = asked.precision.filter(|_| !summary.run.interrupted);
     let all_draws = drawn.as_ref().map(|(_, all)| *all);
     summary.calibration = drawn.map(|(drawn, _)| ranking_over_draws(&summary, &drawn));
     let missing = what_is_missing(&summary, all_draws, asked.decide.is_some()).or_else(|| {
@@ -231,10 +232,7 @@ fn report(done: Done, mut begun: Begun, log: Option<&RequestLog>, asked: &Asked<
         print(&to_json(&summary)?)?;
     } else {
         let tables = table::comparison(&summary, detail.verbose);
-        let mut said: String = sentences(&summary).into_iter().map(|it| it + "\n").collect();
-        if let Some(precision) = asked.precision.filter(|_| missing.is_none()) {
-            said += &(precision.sentence(summary.run.replications) + "\n");
-        }
+        let said: String = sentences(&summary).into_iter().map(|it| it + "\n").collect();
         let spent = paths.as_deref().map_or_else(String::new, |paths| table::critical_paths(paths) + "\n");
         print(&table::fitted(&format!("{}{tables}\n{spent}{said}", header(&summary))))?;
         if let Some(lines) = timeline_of_first(&plan, &outcome) {

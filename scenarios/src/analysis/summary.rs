@@ -11,6 +11,7 @@ use super::value::Value;
 use crate::experiment::compare::{ComparisonOutcome, ComparisonPlan};
 use crate::experiment::decide::Decision;
 use crate::experiment::groups::{Groups, Which};
+use crate::experiment::precision::Precision;
 use crate::experiment::replication::Figures;
 use crate::experiment::user_requests::Compared;
 use crate::resolve::Resolved;
@@ -40,6 +41,9 @@ pub struct Summary {
     /// What a selection came to, if that was asked for; the figures are those of the replications that all strategies have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// How well a latency is known, if so many replications were made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// What differences between any two strategies come from.
     #[serde(skip)]
     compared: Vec<ComparedStrategy>,
@@ -98,6 +102,7 @@ impl Summary {
             against_best_of_others_ms: BTreeMap::new(),
             calibration: None,
             decision: None,
+            precision: None,
             compared,
             users: told_apart(&plan.strategies),
         };

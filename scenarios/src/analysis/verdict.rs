@@ -40,6 +40,7 @@ pub fn sentences(summary: &Summary) -> Vec<String> {
         Some(about_objectives(summary)),
         summary.decision.as_ref().map(about_decision),
         summary.calibration.as_ref().map(Ranking::sentence),
+        summary.precision.map(|it| it.sentence(summary.run.replications)),
     ];
     all.iter().flatten().flat_map(|it| it.lines()).map(str::to_owned).collect()
 }

@@ -13,14 +13,20 @@ use crate::analysis::figure::{Cells, Figure};
 use crate::analysis::figures;
 use crate::problem::{Checked, Problem, clip};
 use meshsim_core::stats::precision::replications_for;
+use serde::{Serialize, Serializer};
 
 /// How well which latency is to be known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Precision {
     /// The mean, or a quantile.
+    #[serde(serialize_with = "by_name")]
     figure: &'static Figure,
     /// How far its interval may reach (percent of the value).
     percent: f64,
+}
+
+fn by_name<S: Serializer>(figure: &&'static Figure, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(figure.short_name())
 }
 
 impl Precision {
