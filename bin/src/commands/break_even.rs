@@ -28,7 +28,7 @@ pub(super) struct Asked<'a> {
 
 pub(super) fn exec(args: Asked<'_>, scenario: &Scenario, axes: Vec<Axis>) -> Outcome<Code> {
     // What has one value is a setting.
-    let (varied, fixed): (Vec<Axis>, Vec<Axis>) = axes.into_iter().partition(|axis| axis.values.len() > 1);
+    let (varied, fixed): (Vec<Axis>, Vec<Axis>) = axes.into_iter().partition(Axis::is_varied);
     let Ok([axis]) = <[Axis; 1]>::try_from(varied) else {
         let problem = Problem::new("--break-even looks along one parameter");
         return Err(problem.help("give one --set PATH=LOW..HIGH").into());

@@ -272,7 +272,7 @@ const GRID_AXES: usize = 2;
 
 /// The axes that have more than one value, by index.
 fn varied(sweep: &Sweep) -> impl Iterator<Item = usize> {
-    sweep.axes.iter().enumerate().filter(|(_, axis)| axis.values.len() > 1).map(|(index, _)| index)
+    sweep.axes.iter().enumerate().filter(|(_, axis)| axis.is_varied()).map(|(index, _)| index)
 }
 
 /// Mean latencies at a point, by strategy.

@@ -3,7 +3,7 @@
 //! # Models
 //! An axis is a path and its values: a list, in which `5ms..300ms:10` stands for ten values at equal distances and
 //! `5ms..300ms:10 log` for ten at equal ratios, ends included. Axes are combined in one of three ways: every value with
-//! every other one (the last axis runs fastest), the first values together and then the second ones (*zip*), or a *Latin
+//! every other one (the last axis runs fastest), the first values together and then the second ones (*zip*; one value is for all), or a *Latin
 //! hypercube*: of n points each has, on every axis `5ms..300ms`, a value of another n-th of its range, in an order of its
 //! own, at random within it; so each axis is covered evenly by n points however many axes there are.
 //!
@@ -142,6 +142,12 @@ impl Axis {
         }
     }
 
+    /// Whether it has several values: one with one value is a setting.
+    #[must_use]
+    pub const fn is_varied(&self) -> bool {
+        self.values.len() > 1
+    }
+
     /// Whether it is a range without a number of values.
     #[must_use]
     pub const fn is_range(&self) -> bool {
@@ -170,7 +176,7 @@ impl Combine {
         let lengths = || axes.iter().map(|axis| axis.values.len());
         let count = match self {
             Self::Cross => lengths().fold(1, usize::saturating_mul),
-            Self::Zip => lengths().min().unwrap_or(0),
+            Self::Zip => lengths().filter(|it| *it > 1).min().unwrap_or(1),
             Self::LatinHypercube(points) => points,
         };
         if count == 0 {
@@ -256,13 +262,17 @@ fn cross(axes: &[Axis]) -> Vec<Vec<String>> {
 }
 
 fn zip(axes: &[Axis]) -> Checked<Vec<Vec<String>>> {
-    let count = axes[0].values.len();
-    if let Some(other) = axes.iter().find(|axis| axis.values.len() != count) {
-        let (first, others) = (&axes[0].path, other.values.len());
-        let message = format!("`{first}` has {count} values and `{}` has {others}", other.path);
-        return Err(Problem::new(message).help("values that are taken together are equally many").into());
+    let mut varied = axes.iter().filter(|axis| axis.is_varied());
+    let first = varied.next().unwrap_or(&axes[0]);
+    let count = first.values.len();
+    if let Some(other) = varied.find(|axis| axis.values.len() != count) {
+        let message =
+            format!("`{}` has {count} values and `{}` has {}", first.path, other.path, other.values.len());
+        let help = "values that are taken together are equally many, or one for all of them";
+        return Err(Problem::new(message).help(help).into());
     }
-    Ok((0..count).map(|index| axes.iter().map(|axis| axis.values[index].clone()).collect()).collect())
+    let value = |axis: &Axis, index: usize| axis.values[if axis.is_varied() { index } else { 0 }].clone();
+    Ok((0..count).map(|index| axes.iter().map(|axis| value(axis, index)).collect()).collect())
 }
 
 fn latin_hypercube(axes: &[Axis], points: usize) -> Vec<Vec<String>> {
@@ -480,6 +490,9 @@ mod tests {
         assert_eq!(texts(Combine::Cross), ["1x", "1y", "2x", "2y"]);
         assert_eq!(texts(Combine::Zip), ["1x", "2y"]);
         assert!(Combine::Zip.points(&[axis("a=1,2"), axis("b=1,2,3")]).is_err());
+        // One value is for all.
+        let with_one = Combine::Zip.points(&[axis("c=7"), axis("a=1,2"), axis("b=x,y")]).unwrap();
+        assert_eq!(with_one, [["7", "1", "x"], ["7", "2", "y"]]);
         assert!(Combine::Cross.points(&[axis("a=1..2")]).is_err(), "no number of values");
         assert!(Combine::Cross.points(&[axis("a=1,2"), axis("a=3")]).is_err(), "twice");
         assert!(Combine::Cross.points(&[]).is_ok_and(|it| it.len() == 1), "{:?}", Combine::Cross.points(&[]));

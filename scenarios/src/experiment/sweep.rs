@@ -49,7 +49,9 @@ impl Sweep {
     #[must_use]
     pub fn name_of(&self, point: &Point) -> String {
         let settings = self.axes.iter().zip(&point.values);
-        settings.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
+        let is_only = !self.axes.iter().any(Axis::is_varied);
+        let named = settings.filter(|(axis, _)| axis.is_varied() || is_only);
+        named.map(|(axis, value)| format!("{}={value}", axis.path)).collect::<Vec<_>>().join(" ")
     }
 
     /// Resolves every point, so that a mistake is found before anything runs, and tells `look` of each one's comparison,
