@@ -1,10 +1,11 @@
 //! How often intervals of paired differences, of means freed of luck, and of replications that stopped when they were
 //! precise contain the truth, and what control variates take off variances: tables of `docs/statistics.md`.
 //!
-//! `cargo run --release -p meshsim-benches --example controls`; `-- 200` makes 200 experiments in place of 2,000.
+//! `cargo run --release -p meshsim-benches --example controls`; `-- 200` makes 200 experiments in place of 2,000, `-- 200 60s` of
+//! a minute each, without those that stop.
 //!
 //! # Models
-//! `fluidos-mesh` under three strategies, [`SECONDS`] after [`WARM_UP`]: short runs, whose luck is large. Each experiment has
+//! `fluidos-mesh` under three strategies, ten seconds after [`WARM_UP`]: short runs, whose luck is large. Each experiment has
 //! a seed of its own and ten replications, of which the first few make the experiments with fewer; with control variates and
 //! without (their sums are taken out of the figures). What is taken as true is the mean over all experiments, with an
 //! error of a forty-fifth of the deviation of one with ten replications.
@@ -22,8 +23,10 @@ use meshsim_scenarios::experiment::store::CellStore;
 use meshsim_scenarios::scenario::Scenario;
 use rayon::prelude::*;
 
-/// Reported time of a run: about 500 requests.
-const SECONDS: &str = "10s";
+/// Reported time of a run: about 500 requests, if nothing else is said.
+fn duration() -> String {
+    std::env::args().nth(2).unwrap_or_else(|| "10s".to_owned())
+}
 
 /// Time before it.
 const WARM_UP: &str = "3s";
@@ -59,6 +62,9 @@ fn main() {
             truths[figure]
         );
     }
+    if std::env::args().nth(2).is_some() {
+        return;
+    }
     println!("\n| figure | precision | covered after the stop | replications |");
     println!("| --- | ---: | ---: | ---: |");
     for (strategy, truth) in [(1, truths[0]), (2, truths[1])] {
@@ -75,8 +81,8 @@ fn main() {
 }
 
 fn plan(strategies: &[&str], replications: u32, seed: u64) -> ComparisonPlan {
-    let settings = [("run.duration", SECONDS), ("run.warm_up", WARM_UP)];
-    let settings = settings.map(|(path, value)| Setting { path: path.into(), value: value.into() });
+    let settings = [("run.duration", duration()), ("run.warm_up", WARM_UP.to_owned())];
+    let settings = settings.map(|(path, value)| Setting { path: path.into(), value });
     let scenario = Scenario::open("fluidos-mesh", &settings).expect("the library is good");
     let choice = Choice {
         strategies: strategies.iter().map(|it| (*it).to_owned()).collect(),

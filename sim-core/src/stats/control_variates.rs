@@ -10,6 +10,9 @@
 //!   stays true: Student's t keeps one degree of freedom less than there are replications, however many controls there are.
 //! - **Which controls.** One after the other, the one that takes most of what is left, as long as that is significant at
 //!   1 % (its t) and there are [`DEGREES_PER_CONTROL`] degrees of freedom for each: what does not help is dropped.
+//! - **What lasts.** A large answer is slow, and opens the window for those that follow: what a batch's luck is worth in the
+//!   next one is fitted with it, in the same order and while there are as many degrees of freedom (a distributed lag). The
+//!   coefficient is that of both together, for every batch but the last has a next one.
 //!
 //! # Assumptions
 //! A part is long against what queueing makes alike. Effect: in a busy queue coefficients are not the best ones; estimates are
@@ -44,19 +47,21 @@ pub fn control_coefficients(replications: &[Vec<Batch>]) -> Vec<f64> {
         return coefficients;
     }
     let degrees = (replications.len() - 1) * (parts - 1);
-    let columns: Vec<Vec<f64>> = (0..=count).map(|index| deviations(replications, parts, index)).collect();
-    // Products of all columns, of which the last is the figure; controls are swept into it one after the other.
+    // Controls, the same one batch earlier, and the figure.
+    let figure = 2 * count;
+    let columns: Vec<Vec<f64>> = (0..=figure).map(|index| deviations(replications, parts, index)).collect();
+    // Products of all columns; controls are swept into the figure one after the other.
     let product = |a: &Vec<f64>, b: &Vec<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut products: Vec<Vec<f64>> =
         columns.iter().map(|a| columns.iter().map(|b| product(a, b)).collect()).collect();
-    let own: Vec<f64> = (0..count).map(|index| products[index][index]).collect();
+    let own: Vec<f64> = (0..figure).map(|index| products[index][index]).collect();
     let mut chosen: Vec<usize> = Vec::new();
     while (chosen.len() + 1) * DEGREES_PER_CONTROL <= degrees {
         // Which share of what is left of the figure a control takes.
         let share = |index: usize| {
             let left = products[index][index];
             let is_new = left > LEFT_MIN * own[index] && !chosen.contains(&index);
-            if is_new { products[index][count].powi(2) / (left * products[count][count]) } else { 0.0 }
+            if is_new { products[index][figure].powi(2) / (left * products[figure][figure]) } else { 0.0 }
         };
         let best = (0..count).map(|it| (share(it), it)).max_by(|a, b| a.0.total_cmp(&b.0));
         let Some((share, index)) = best.filter(|(share, _)| *share > 0.0) else { break };
@@ -68,25 +73,43 @@ pub fn control_coefficients(replications: &[Vec<Batch>]) -> Vec<f64> {
         sweep(&mut products, index);
         chosen.push(index);
     }
-    chosen.iter().for_each(|&index| coefficients[index] = products[index][count]);
+    let mut lasting: Vec<usize> = Vec::new();
+    for index in chosen.iter().map(|index| count + index) {
+        let is_new = products[index][index] > LEFT_MIN * own[index];
+        if is_new && (chosen.len() + lasting.len() + 1) * DEGREES_PER_CONTROL <= degrees {
+            sweep(&mut products, index);
+            lasting.push(index);
+        }
+    }
+    chosen.iter().for_each(|&index| coefficients[index] = products[index][figure]);
+    let with_next = (parts - 1) as f64 / parts as f64;
+    lasting.iter().for_each(|&index| coefficients[index - count] += with_next * products[index][figure]);
     coefficients
 }
 
-/// A control by its index, or the figure behind the last one: batch by batch, less what its replication and its part of
-/// time have in common.
+/// A column: batch by batch, less what its replication and its part of time have in common.
 fn deviations(replications: &[Vec<Batch>], parts: usize, index: usize) -> Vec<f64> {
-    let of = |it: &Batch| it.controls.get(index).copied().unwrap_or(it.value);
     let mean = |values: &mut dyn Iterator<Item = f64>, count: usize| values.sum::<f64>() / count as f64;
     let of_parts: Vec<f64> = (0..parts)
-        .map(|part| mean(&mut replications.iter().map(|it| of(&it[part])), replications.len()))
+        .map(|part| mean(&mut replications.iter().map(|it| entry(it, part, index)), replications.len()))
         .collect();
     let of_all = mean(&mut of_parts.iter().copied(), parts);
     let one = |batches: &Vec<Batch>| {
-        let own = mean(&mut batches[..parts].iter().map(of), parts);
-        let less = |(it, part): (&Batch, &f64)| of(it) - own - part + of_all;
-        batches.iter().zip(&of_parts).map(less).collect::<Vec<f64>>()
+        let own = mean(&mut (0..parts).map(|part| entry(batches, part, index)), parts);
+        let less = |(part, common): (usize, &f64)| entry(batches, part, index) - own - common + of_all;
+        of_parts.iter().enumerate().map(less).collect::<Vec<f64>>()
     };
     replications.iter().flat_map(one).collect()
+}
+
+/// A batch's control by its index, behind these that of the batch before, and behind those the figure.
+fn entry(batches: &[Batch], part: usize, index: usize) -> f64 {
+    let Batch { value, controls } = &batches[part];
+    match index.checked_sub(controls.len()) {
+        None => controls[index],
+        Some(index) if index == controls.len() => *value,
+        Some(index) => part.checked_sub(1).map_or(0.0, |before| batches[before].controls[index]),
+    }
 }
 
 /// Gauss and Jordan's step for a column: what it explains of the others is taken off them, and its row has its coefficients.
@@ -129,7 +152,7 @@ mod tests {
         let useless = (0..400).filter(|_| {
             let noisy = replications(&mut lcg, 10, 1.0);
             let found = control_coefficients(&noisy);
-            assert!((found[0] - 2.0).abs() < 0.6 && (found[1] + 1.0).abs() < 0.6, "{found:?}");
+            assert!((found[0] - 2.0).abs() < 0.8 && (found[1] + 1.0).abs() < 0.8, "{found:?}");
             found[2] != 0.0
         });
         // One in a hundred by chance.
@@ -152,6 +175,25 @@ mod tests {
         twins.iter_mut().flatten().for_each(|it| it.controls[2] = it.controls[0]);
         let found = control_coefficients(&twins);
         assert!((found[0] + found[2] - 2.0).abs() < 0.1 && found[0] * found[2] == 0.0, "{found:?}");
+    }
+
+    #[test]
+    fn what_lasts_counts() {
+        // In the same batch 3 of a, and -2 of it in the next one; nine of ten have a next one.
+        let mut lcg = Lcg::new(4);
+        let mut replication = |_| {
+            let mut before = normal(&mut lcg);
+            let mut batch = |_| {
+                let now = normal(&mut lcg);
+                let value = 3.0 * now - 2.0 * before + 0.1 * normal(&mut lcg);
+                before = now;
+                Batch { value, controls: vec![now] }
+            };
+            (0..10).map(&mut batch).collect::<Vec<_>>()
+        };
+        let all: Vec<Vec<Batch>> = (0..200).map(&mut replication).collect();
+        let found = control_coefficients(&all);
+        assert!((found[0] - 1.2).abs() < 0.15, "{found:?}");
     }
 
     /// 2,000 experiments of few replications: corrected means are unbiased, covered, and vary less.
