@@ -312,9 +312,10 @@ fn links_lead_somewhere() {
             }
             count += 1;
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target =
-                if file.is_empty() { page.clone() } else { at.parent().unwrap().join(file) };
-            let headings = |text: &str| text.lines().any(|it| it.starts_with('#') && anchor(it.trim_start_matches('#')) == heading);
+            let target = if file.is_empty() { page.clone() } else { at.parent().unwrap().join(file) };
+            let headings = |text: &str| {
+                text.lines().any(|it| it.starts_with('#') && anchor(it.trim_start_matches('#')) == heading)
+            };
             if !target.exists() || !heading.is_empty() && !headings(&prose(&target)) {
                 wrong.push(format!("{}: {link}", at.display()));
             }

@@ -237,7 +237,9 @@ impl Document {
     fn help_with_value(&self, location: &Location, text: &str) -> Option<String> {
         let is_setting = !Arc::ptr_eq(&location.source, self.source());
         if is_setting && text.starts_with("missing field") {
-            return Some("the scenario has no such table, and a new one needs this key: is the name right?".to_owned());
+            return Some(
+                "the scenario has no such table, and a new one needs this key: is the name right?".to_owned(),
+            );
         }
         let (found, expected) = text.split_once(", expected ")?;
         if found.ends_with("sequence") && expected.starts_with("a string") {
