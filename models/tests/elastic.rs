@@ -223,6 +223,25 @@ fn a_place_on_a_node_that_becomes_free_is_taken() {
     assert_eq!(times(&record, EDGE, "ready"), [25_100]);
 }
 
+/// The application of the second service takes 4 s to start in place of 1, and has 3 s of grace, less than its sidecar drains.
+#[test]
+fn pods_of_a_service_come_and_go_in_its_own_way() {
+    let mut description = free_world(&[1, 1], &[(0, 1)], &[(0, EDGE, 1), (1, EDGE, 1)], EVERY_10_MS, 60);
+    description.mesh.istio_version = CLASSIC;
+    description.kubernetes.pods = exact();
+    let own = PodTimes {
+        application_start: SimDuration::from_secs(4),
+        grace: SimDuration::from_secs(3),
+        ..description.kubernetes.pods
+    };
+    description.kubernetes.own_pods.insert(ServiceId(1), own);
+    description.kubernetes.changes =
+        vec![scale(5_000, 0, 2), scale(5_000, 1, 2), scale(30_000, 0, 1), scale(30_000, 1, 1)];
+    let record = run(&description, 0);
+    assert_eq!(times(&record, EDGE, "ready"), [7_100, 10_100]);
+    assert_eq!(times(&record, EDGE, "ended"), [33_000, 35_000]);
+}
+
 #[test]
 fn a_rolling_update_keeps_all_pods_and_loses_no_request() {
     let mut description = world(1, &[(0, EDGE, 4)], &[(5_000, EDGE, ChangeKind::Rollout)]);

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct KubernetesSettings {
     /// How pods come and go.
     pub pods: PodTimes,
+    /// How those of some services do.
+    pub own_pods: BTreeMap<ServiceId, PodTimes>,
     /// What the pods of each service need; a service beyond the table's end needs nothing.
     pub workloads: Table<ServiceId, WorkloadSettings>,
     /// The autoscalers, at most one per service and cluster.
@@ -86,7 +88,7 @@ impl StartWork {
     }
 }
 
-/// How long the steps of a pod's life take, the same for all pods.
+/// How long the steps of a pod's life take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PodTimes {
     /// From a pod's creation to its node.
@@ -240,6 +242,12 @@ impl KubernetesSettings {
     #[must_use]
     pub fn node_lifecycle(&self) -> NodeLifecycleSettings {
         NodeLifecycleSettings::new(self.controller.version)
+    }
+
+    /// How the pods of a service come and go.
+    #[must_use]
+    pub fn pods_of(&self, service: ServiceId) -> &PodTimes {
+        self.own_pods.get(&service).unwrap_or(&self.pods)
     }
 
     /// What a service's pods need.

@@ -108,7 +108,7 @@ fn addresses_of(description: &Description, deployment: &Deployment) -> u32 {
     });
     let most = scaled.chain(autoscaler.map(|it| it.hpa.max_replicas)).chain(steered).fold(replicas, u32::max);
     let (surge, _) = kubernetes.workload(service).rollout.resolve(most);
-    let grace = kubernetes.pods.grace;
+    let grace = kubernetes.pods_of(service).grace;
     let times = |from| changes().filter(|it| it.at >= from && it.at - from <= grace).count();
     let ending = changes().map(|it| times(it.at)).max().unwrap_or(0)
         + usize::from(autoscaler.is_some() || steered.is_some());

@@ -872,10 +872,10 @@ fn pod_faults(
     draws: Draws,
 ) -> Vec<PodFault> {
     let mut faults = description.faults.clone();
-    let times = &description.kubernetes.pods;
-    let starting = times.container_start.saturating_add(times.application_start);
     for (number, it) in (0..).zip(&description.repeated_faults) {
         let RepeatedFault::Pod { fault, repeats } = it else { continue };
+        let times = description.kubernetes.pods_of(fault.service);
+        let starting = times.container_start.saturating_add(times.application_start);
         let span = (fault.begins, fault.ends.unwrap_or(description.end()));
         let befalls =
             |&&pod: &&PodId| (ids.cluster_of(pod), ids.service_of(pod)) == (fault.cluster, fault.service);

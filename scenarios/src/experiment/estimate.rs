@@ -8,7 +8,7 @@
 //! finished cell comes on top.
 //!
 //! # Assumptions
-//! - A world is as large at the end of the sample as later. Effect: where requests pile up, or where proxies come
+//! - A world is never larger than in the sample. Effect: where requests pile up, or where proxies come
 //!   to know more and more of each other, it takes more; `--max-memory` is for that.
 //! - Writing results takes nothing.
 
@@ -55,7 +55,8 @@ pub fn estimate(plan: &ComparisonPlan, threads: usize) -> Estimate {
     let before = resident();
     let begin = cpu_seconds();
     let share = SAMPLE_SECONDS / plan.strategies.len() as f64;
-    let of_all: f64 = plan.strategies.iter().map(|it| seconds_of(it, share)).sum();
+    let mut most = before;
+    let of_all: f64 = plan.strategies.iter().map(|it| seconds_of(it, share, &mut most)).sum();
     let cells = plan.strategies.len() as f64 * f64::from(plan.replications);
     let worlds = (threads as f64).min(cells);
     let kept: f64 = plan.strategies.iter().map(|it| cell_bytes(&it.description)).sum();
@@ -64,7 +65,7 @@ pub fn estimate(plan: &ComparisonPlan, threads: usize) -> Estimate {
         |(before, now): (u64, u64)| before as f64 + now.saturating_sub(before) as f64 * worlds + kept;
     Estimate {
         cpu_seconds: of_all * runs(plan),
-        memory_bytes: before.zip(resident()).map(memory),
+        memory_bytes: before.zip(most).map(memory),
         sample_seconds: cpu_seconds() - begin,
     }
 }
@@ -75,8 +76,8 @@ fn runs(plan: &ComparisonPlan) -> f64 {
     plan.simulated_seconds() / ends
 }
 
-/// CPU time of one replication, from about so much of it (s).
-fn seconds_of(resolved: &Resolved, share: f64) -> f64 {
+/// CPU time of one replication, from about so much of it (s); the `most` that the program occupies meanwhile (bytes).
+fn seconds_of(resolved: &Resolved, share: f64, most: &mut Option<u64>) -> f64 {
     let description = &resolved.description;
     let begin = cpu_seconds();
     let mut world = World::new(description, 0);
@@ -91,6 +92,7 @@ fn seconds_of(resolved: &Resolved, share: f64) -> f64 {
         now = end.min(now + stride);
         world.run(&mut RunControl::until(now));
         world.take_requests(|_| ());
+        *most = resident().max(*most);
         let (_, before) = seen[seen.len() - 1];
         let took = cpu_seconds() - begin - built;
         seen.push((expected(description, now), took));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Why no manifest says what stands at a path; `*` is any key.
-const REASONS: [(&str, &str); 41] = [
+const REASONS: [(&str, &str); 42] = [
     ("name", "a name for people"),
     ("description", "a text for people"),
     ("run", "how long and how often it is simulated"),
@@ -43,6 +43,7 @@ const REASONS: [(&str, &str); 41] = [
     ("pods", "how long nodes take to pull and to start"),
     ("faults", "what goes wrong"),
     ("changes", "what somebody changes later"),
+    ("services.*.pods.application_start", "how long applications take to start"),
     ("services.*.labels", "labels that no subset goes by"),
     ("services.*.routes", "a route to the pods of one cluster"),
     ("services.*", "what a service does and costs"),
@@ -87,6 +88,7 @@ pub fn reason(path: &str) -> Option<&'static str> {
     };
     let (_, why) = REASONS.iter().find(|(pattern, _)| fits(pattern))?;
     let is_said = match parts.as_slice() {
+        ["services", _, "pods", key, ..] => OF_PODS.contains(key),
         ["services", _, key, ..] => SAID.contains(key),
         ["clusters", _, key, ..] => OF_CLUSTER.contains(key),
         ["mesh", "sidecar", key, ..] => matches!(*key, "requests" | "concurrency"),

@@ -184,7 +184,7 @@ fn pod(exporter: &Exporter<'_>, cluster: &str, name: &str, has_work_model: bool)
             put_json(&mut container, &format!("resources.{path}"), json!(amount));
         }
     }
-    lifecycle(exporter, &mut container);
+    lifecycle(exporter, own, &mut container);
     let mut term = vec![zone_label(zones(exporter, cluster, name).into_iter())];
     term.extend(asked(own.and_then(|it| it.get("node_selector")?.as_table())));
     let mut pod = Map::new();
@@ -194,7 +194,7 @@ fn pod(exporter: &Exporter<'_>, cluster: &str, name: &str, has_work_model: bool)
         json!([node_term(term.into_iter())]),
     );
     let grace =
-        find(exporter.whole, "pods.termination_grace_period").and_then(Value::as_str).unwrap_or("30s");
+        of_pods(exporter, own, "pods.termination_grace_period").and_then(Value::as_str).unwrap_or("30s");
     if let Some(seconds) = whole_seconds(grace) {
         pod.insert("terminationGracePeriodSeconds".to_owned(), json!(seconds));
     }
@@ -229,9 +229,14 @@ fn zones(exporter: &Exporter<'_>, cluster: &str, name: &str) -> BTreeSet<String>
     all
 }
 
-/// The probe and the hook of all pods.
-fn lifecycle(exporter: &Exporter<'_>, container: &mut Map<String, Json>) {
-    let value = |path: &str| find(exporter.whole, path);
+/// How the pods of a service come and go, or those of all.
+fn of_pods<'t>(exporter: &'t Exporter<'_>, own: Option<&'t Table>, path: &str) -> Option<&'t Value> {
+    own.and_then(|it| find(it, path)).or_else(|| find(exporter.whole, path))
+}
+
+/// The probe and the hook of pods.
+fn lifecycle(exporter: &Exporter<'_>, own: Option<&Table>, container: &mut Map<String, Json>) {
+    let value = |path: &str| of_pods(exporter, own, path);
     let seconds = |path: &str| value(path).and_then(Value::as_str).and_then(whole_seconds);
     if let Some(hook) = seconds("pods.pre_stop").filter(|it| *it > 0) {
         put_json(container, "lifecycle.preStop.sleep.seconds", json!(hook));

@@ -20,6 +20,7 @@ pub(super) fn written_out(mut all: Table, description: &Description) -> Table {
     faults(&mut all);
     namespaces(&mut all, description);
     resources(&mut all, description);
+    own_pods(&mut all, description);
     clusters(&mut all, description);
     autoscalers(&mut all, description);
     let of_all = [
@@ -139,6 +140,30 @@ fn resources(all: &mut Table, description: &Description) {
         for key in ["cpu_request", "cpu_limit", "memory_request"] {
             tenant.as_table_mut().and_then(|it| it.remove(key));
         }
+    }
+}
+
+/// Where pods of some services come and go in a way of their own, it is said of each service how its pods do.
+fn own_pods(all: &mut Table, description: &Description) {
+    const KEYS: [&str; 5] = [
+        "pods.termination_grace_period",
+        "pods.pre_stop",
+        "pods.readiness_probe.enabled",
+        "pods.readiness_probe.initial_delay",
+        "pods.readiness_probe.period",
+    ];
+    let services: Vec<&String> = description.application.services.iter().map(|it| &it.name).collect();
+    if !services.iter().any(|it| of_service(all, it, "pods").is_some()) {
+        return;
+    }
+    for key in KEYS {
+        let Some(of_all) = find(all, key).cloned() else { continue };
+        for service in &services {
+            if of_service(all, service, key).is_none() {
+                put_of(all, "services", service, key, of_all.clone());
+            }
+        }
+        take(all, key);
     }
 }
 

@@ -37,9 +37,12 @@ pub(super) fn resolve(
     let native_sidecars = istio_version.has_native_sidecars() && version.has_stable_sidecars();
     holds_application_anyway(check, &scenario.pods, native_sidecars);
     let workloads = workloads::resolve(check, scenario, application);
+    let probe = probe(check, &scenario.pods.readiness_probe, ReadinessProbe::default());
+    let pods = pod_times(check, &scenario.pods, has_istiod(scenario), probe);
     let constrained = constrained(network, &workloads);
     KubernetesSettings {
-        pods: pod_times(check, &scenario.pods, has_istiod(scenario)),
+        own_pods: own_pods(check, scenario, application, &pods, probe),
+        pods,
         workloads,
         autoscalers: hpa::resolve(check, scenario, application, network, version),
         controller: controller(check, &scenario.controller_manager, version),
@@ -74,19 +77,16 @@ fn has_istiod(scenario: &Scenario) -> bool {
     scenario.istiod.is_some() && !matches!(scenario.mesh.data_plane, Some(DataPlane::None))
 }
 
-fn pod_times(check: &mut Check<'_>, typed: &typed::Pods, has_istiod: bool) -> PodTimes {
+fn pod_times(
+    check: &mut Check<'_>,
+    typed: &typed::Pods,
+    has_istiod: bool,
+    probe: ReadinessProbe,
+) -> PodTimes {
     let mut default = PodTimes::default();
     if has_istiod {
         default.endpoint_delay = ENDPOINT_SLICE_DELAY;
     }
-    let probe = &typed.readiness_probe;
-    let readiness = (probe.enabled != Some(false)).then(|| {
-        let usual = ReadinessProbe::default();
-        ReadinessProbe {
-            initial_delay: check.cost(probe.initial_delay.as_ref(), "initial_delay", usual.initial_delay),
-            period: check.duration(probe.period.as_ref(), "period", usual.period, MILLISECOND),
-        }
-    });
     let mut cost =
         |value: &Option<crate::schema::Duration>, key, default| check.cost(value.as_ref(), key, default);
     PodTimes {
@@ -102,7 +102,7 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods, has_istiod: bool) -> Po
             .hold_application_until_proxy_starts
             .as_ref()
             .map_or(default.hold_application, |it| *it.get_ref()),
-        readiness,
+        readiness: typed.readiness_probe.enabled.unwrap_or(true).then_some(probe),
         start_spread: spread(check, typed.start_spread.as_ref(), default.start_spread),
         pull_bits_per_second: rate(
             check,
@@ -116,6 +116,42 @@ fn pod_times(check: &mut Check<'_>, typed: &typed::Pods, has_istiod: bool) -> Po
             default.sidecar_image_bytes,
         ),
     }
+}
+
+/// When a probe asks, if there is one; what is not written is as `usual`.
+fn probe(check: &mut Check<'_>, typed: &typed::ReadinessProbe, usual: ReadinessProbe) -> ReadinessProbe {
+    ReadinessProbe {
+        initial_delay: check.cost(typed.initial_delay.as_ref(), "initial_delay", usual.initial_delay),
+        period: check.duration(typed.period.as_ref(), "period", usual.period, MILLISECOND),
+    }
+}
+
+/// How the pods of services come and go that say so themselves; `usual` is the probe of all, whether there is one or not.
+fn own_pods(
+    check: &mut Check<'_>,
+    scenario: &Scenario,
+    application: &Application,
+    of_all: &PodTimes,
+    usual: ReadinessProbe,
+) -> BTreeMap<ServiceId, PodTimes> {
+    let written = application.services.enumerate().filter_map(|(id, service)| {
+        Some((id, scenario.services.get(&service.name)?.get_ref().pods.as_ref()?))
+    });
+    let mut times = |typed: &typed::OwnPods| PodTimes {
+        readiness: {
+            let probe = probe(check, &typed.readiness_probe, usual);
+            typed.readiness_probe.enabled.unwrap_or(of_all.readiness.is_some()).then_some(probe)
+        },
+        application_start: check.cost(
+            typed.application_start.as_ref(),
+            "application_start",
+            of_all.application_start,
+        ),
+        pre_stop: check.cost(typed.pre_stop.as_ref(), "pre_stop", of_all.pre_stop),
+        grace: check.cost(typed.termination_grace_period.as_ref(), "termination_grace_period", of_all.grace),
+        ..*of_all
+    };
+    written.map(|(id, typed)| (id, times(typed))).collect()
 }
 
 fn controller(

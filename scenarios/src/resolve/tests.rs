@@ -22,6 +22,7 @@ use meshsim_models::istiod::locality_priority::Failover;
 use meshsim_models::istiod::locality_setting::{LocalitySetting, TrafficDistribution};
 use meshsim_models::istiod::retry_policy::RetryPolicy;
 use meshsim_models::istiod::subset::Subset;
+use meshsim_models::kubernetes::settings::ReadinessProbe;
 use meshsim_models::network::tcp::{CongestionControl, TcpSettings};
 use meshsim_models::world::description::{DataPlane, MeshSettings};
 use std::sync::Arc;
@@ -54,6 +55,13 @@ tcp = { slow_start_after_idle = false, congestion_control = "bbr", initial_windo
 [clusters.edge]
 nodes = [{ cores = "4" }]
 services = ["front"]
+[pods]
+pre_stop = "3s"
+readiness_probe = { enabled = false, initial_delay = "20s", period = "5s" }
+[services.cache.pods]
+application_start = "8s"
+termination_grace_period = "60s"
+readiness_probe = { enabled = true, period = "2s" }
 [links.wan]
 between = ["edge", "cloud"]
 rtt = "20ms"
@@ -246,6 +254,19 @@ fn clusters_nodes_and_weights() {
     let pods = description.deployments.iter().map(|it| (it.service, it.cluster, it.replicas, it.weight));
     let expected = [(BACK, CLOUD, 1, 1), (CACHE, CLOUD, 1, 1), (FRONT, CLOUD, 2, 3), (FRONT, EDGE, 1, 1)];
     assert_eq!(pods.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn pods_of_a_service_are_as_those_of_all_but_for_what_it_says() {
+    let kubernetes = resolved().description.kubernetes;
+    // There is no probe but for who asks for one, which is as that of all would be.
+    assert_eq!(kubernetes.pods.readiness, None);
+    let of_all = ReadinessProbe { initial_delay: seconds(20), period: seconds(5) };
+    let cache = kubernetes.pods_of(CACHE);
+    assert_eq!(cache.readiness, Some(ReadinessProbe { period: seconds(2), ..of_all }));
+    assert_eq!((cache.grace, cache.pre_stop), (seconds(60), seconds(3)));
+    assert_eq!(cache.application_start, seconds(8));
+    assert_eq!(kubernetes.pods_of(BACK), &kubernetes.pods);
 }
 
 #[test]

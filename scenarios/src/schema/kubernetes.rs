@@ -81,21 +81,42 @@ pub struct Pods {
     pub termination_grace_period: Option<Duration>,
 }
 
+/// How the pods of a service come and go, where they differ from those of others.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPods {
+    /// Until its application, which runs, answers.
+    ///
+    /// Default: pods.application_start. Range: 0s to 1h.
+    pub application_start: Option<Duration>,
+    /// Its readiness probe.
+    #[serde(default)]
+    pub readiness_probe: ReadinessProbe,
+    /// How long its preStop hook takes.
+    ///
+    /// Default: pods.pre_stop. Range: 0s to 1h. Source: Kubernetes.
+    pub pre_stop: Option<Duration>,
+    /// From deletion to SIGKILL.
+    ///
+    /// Default: pods.termination_grace_period. Range: 0s to 1h. Source: Kubernetes.
+    pub termination_grace_period: Option<Duration>,
+}
+
 /// When a kubelet asks whether an application is ready.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadinessProbe {
     /// Whether there is one.
     ///
-    /// Default: true.
+    /// Default: true; of a service, as pods.readiness_probe says.
     pub enabled: Option<bool>,
     /// Until the first one.
     ///
-    /// Default: 0s. Range: 0s to 1h. Source: Kubernetes.
+    /// Default: 0s; of a service, as pods.readiness_probe says. Range: 0s to 1h. Source: Kubernetes.
     pub initial_delay: Option<Duration>,
     /// Between two.
     ///
-    /// Default: 10s. Range: 1ms to 10 years. Source: Kubernetes.
+    /// Default: 10s; of a service, as pods.readiness_probe says. Range: 1ms to 10 years. Source: Kubernetes.
     pub period: Option<Duration>,
 }
 

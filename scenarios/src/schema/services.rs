@@ -3,7 +3,7 @@
 
 use super::Duration;
 use super::endpoints::Endpoint;
-use super::kubernetes::{Hpa, Image, NodeSelector, Resources, RollingUpdate, Start};
+use super::kubernetes::{Hpa, Image, NodeSelector, OwnPods, Resources, RollingUpdate, Start};
 use super::law::Law;
 use super::spanned::Spanned;
 use super::traffic::TrafficPolicy;
@@ -75,6 +75,10 @@ pub struct Service {
     /// How new pods take the place of old ones.
     #[serde(default)]
     pub rolling_update: RollingUpdate,
+    /// How its pods come and go, where they differ from those of others.
+    ///
+    /// Default: as pods says.
+    pub pods: Option<OwnPods>,
     /// CPU that its application burns when it starts.
     ///
     /// Default: nothing.

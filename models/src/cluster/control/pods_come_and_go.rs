@@ -37,7 +37,7 @@ use crate::kubernetes::hpa::Autoscaler;
 use crate::kubernetes::hpa::pod_groups::ReadyCondition;
 use crate::kubernetes::pod::{PodLife, PodStage, SIDECAR_IMAGE, Sidecar, Start, StartFactors};
 use crate::kubernetes::scheduler::choice::{PodNeeds, choose};
-use crate::kubernetes::settings::{ChangeKind, WorkloadSettings};
+use crate::kubernetes::settings::{ChangeKind, PodTimes, WorkloadSettings};
 use crate::telemetry::control_log::{PodRecord, PodStep};
 use crate::world::containers::container_of;
 use crate::world::timeline::events_of_fault;
@@ -217,7 +217,7 @@ impl Control {
         let sidecar = sidecar_of(at, slot);
         // On a node that is lost nothing happens before it is back.
         let now = at.topology.outages.node_back_from(at.here, node as u32, at.now);
-        let times = &at.topology.description.kubernetes.pods;
+        let times = times_of(at, slot);
         let bandwidth = times.pull_bits_per_second;
         let factors = start_factors(at, slot);
         let cache = &mut self.images[node];
@@ -282,8 +282,7 @@ impl Control {
 
     /// A pod is deleted.
     pub(super) fn delete_pod(&mut self, at: &mut Around<'_>, slot: usize) {
-        let settings = &at.topology.description.kubernetes;
-        let sidecar = sidecar_of(at, slot);
+        let (times, sidecar) = (times_of(at, slot), sidecar_of(at, slot));
         self.record(at, slot, PodStep::Deleted);
         let pod = at.pods.life_mut(slot);
         if pod.offloaded && pod.stage.is_bound() {
@@ -300,7 +299,7 @@ impl Control {
             PodStage::Starting | PodStage::Ready => {
                 let pod = at.pods.life_mut(slot);
                 let was_ready = pod.stage == PodStage::Ready;
-                let first = pod.delete(at.now, &settings.pods, sidecar);
+                let first = pod.delete(at.now, times, sidecar);
                 pod_advances_at(at, slot, first);
                 if was_ready {
                     announce(at, at.pods.pod_in(slot), EndpointNews::Leaves);
@@ -441,6 +440,12 @@ fn ready_later(at: &Around<'_>, slot: usize) -> Option<SimTime> {
         }
     }
     (ready > at.now).then_some(ready)
+}
+
+/// How the pod in a slot comes and goes.
+pub(super) fn times_of<'a>(at: &Around<'a>, slot: usize) -> &'a PodTimes {
+    let topology = at.topology;
+    topology.description.kubernetes.pods_of(topology.pod_ids.service_of(at.pods.pod_in(slot)))
 }
 
 /// What kind of sidecar the pod in a slot has.

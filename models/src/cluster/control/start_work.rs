@@ -14,7 +14,7 @@
 //! Kubernetes issue 71255 and #67252: CPU at the start of a Java application, before and after
 //! readiness, is what an autoscaler's initialization period and readiness delay are for.
 
-use super::pods_come_and_go::pod_advances_at;
+use super::pods_come_and_go::{pod_advances_at, times_of};
 use super::state::Control;
 use crate::cluster::around::{Around, cpu_events};
 use crate::cluster::job::Job;
@@ -39,7 +39,7 @@ impl Control {
 
     /// The application in a slot has burnt the CPU of its start.
     pub(in crate::cluster) fn start_work_is_done(&mut self, at: &mut Around<'_>, slot: usize) {
-        let times = &at.topology.description.kubernetes.pods;
+        let times = times_of(at, slot);
         let pod = at.pods.life_mut(slot);
         let is_starting = pod.stage == PodStage::Starting;
         if pod.work_is_done(at.now, times) && is_starting {

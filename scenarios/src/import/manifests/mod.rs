@@ -23,6 +23,7 @@ mod gateway_api;
 mod harmless;
 mod liqo;
 mod load;
+mod matters;
 mod model;
 mod node;
 mod nodes;

@@ -3,6 +3,7 @@
 use super::content;
 use super::harmless;
 use super::load;
+use super::matters;
 use super::node::{Fate, Node, Value};
 use super::object::{Found, Object};
 use crate::problem::{Checked, Location, Problem, Problems};
@@ -76,6 +77,9 @@ impl<'a> Report<'a> {
         };
         if let Some(why) = harmless::of_field(object, path, text) {
             return self.add(object, node, path, Rank::Harmless, why);
+        }
+        if let Some(why) = matters::of_field(object, path) {
+            return self.add(object, node, path, Rank::Matters, why);
         }
         match &node.value {
             Value::Map(entries) if !entries.is_empty() => {

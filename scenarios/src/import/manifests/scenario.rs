@@ -301,21 +301,26 @@ fn in_common(all: &mut Table, tables: &mut BTreeMap<String, Table>) {
     }
 }
 
-/// How pods come and go, and their sidecars: as most workloads say.
+/// How pods come and go, and their sidecars: as most workloads say, and of a service as its own say where that may be.
 fn pods(all: &mut Table, model: &mut Model<'_>) {
-    let mut said: BTreeMap<&String, Vec<&Says<'_>>> = BTreeMap::new();
-    for it in model.workloads.iter().flat_map(|it| &it.pods) {
-        said.entry(&it.key).or_default().push(it);
+    let mut said: BTreeMap<&String, Vec<(&str, &Says<'_>)>> = BTreeMap::new();
+    let taken = model.workloads.iter().filter(|it| it.object.root.fate().is_none());
+    for (name, it) in taken.clone().flat_map(|of| of.pods.iter().map(|it| (of.name.as_str(), it))) {
+        said.entry(&it.key).or_default().push((name, it));
     }
+    let count = taken.count();
     let mut assumed = Vec::new();
     for (key, said) in said {
         let mut counts: BTreeMap<String, (usize, &Value)> = BTreeMap::new();
-        for it in &said {
+        for (_, it) in &said {
             counts.entry(it.value.to_string()).or_insert((0, &it.value)).0 += 1;
         }
         let most = counts.into_values().max_by_key(|(count, _)| *count).map(|(_, value)| value.clone());
         let Some(most) = most else { continue };
-        for other in said.iter().filter(|it| it.value != most) {
+        if may_differ(key) {
+            of_services(all, &said, &most);
+        }
+        for (_, other) in said.iter().filter(|(_, it)| !may_differ(key) && it.value != most) {
             match other.node {
                 Some(node) => {
                     node.matters(format!("a scenario has one `{key}`, and most workloads say {most}"));
@@ -323,11 +328,11 @@ fn pods(all: &mut Table, model: &mut Model<'_>) {
                 None => assumed.push(format!("`{key} = {most}`, of workloads that do not say it, too")),
             }
         }
-        if is_of_sidecars(key) && said.len() < model.workloads.len() {
+        if is_of_sidecars(key) && said.len() < count {
             let silent = |node: &Node| {
                 node.matters(format!("a scenario has one `{key}`, and some workloads say nothing of it"));
             };
-            said.iter().filter_map(|it| it.node).for_each(silent);
+            said.iter().filter_map(|(_, it)| it.node).for_each(silent);
         }
         if key != "pods.pre_stop" || most.as_str() != Some("0s") {
             put(all, key, most);
@@ -335,6 +340,36 @@ fn pods(all: &mut Table, model: &mut Model<'_>) {
     }
     assumed.dedup();
     model.assumed.extend(assumed);
+}
+
+/// Whether services may say it of their own pods, under the same key.
+fn may_differ(key: &str) -> bool {
+    ["pods.readiness_probe.", "pods.pre_stop", "pods.termination_grace_period"]
+        .iter()
+        .any(|it| key.starts_with(it))
+}
+
+/// What services say of their own pods that is not what most say.
+fn of_services(all: &mut Table, said: &[(&str, &Says<'_>)], most: &Value) {
+    let mut own: BTreeMap<&str, &Says<'_>> = BTreeMap::new();
+    for &(name, it) in said {
+        let first = *own.entry(name).or_insert(it);
+        if let Some(node) = it.node.or(first.node).filter(|_| it.value != first.value) {
+            let key = &it.key;
+            node.matters(format!(
+                "`{name}` has one `{key}`, and another of its workloads says {}",
+                first.value
+            ));
+        }
+    }
+    for (name, it) in own.into_iter().filter(|(_, it)| it.value != *most) {
+        let services = all.entry("services").or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(services) = services else { continue };
+        let service = services.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(service) = service {
+            put(service, &it.key, it.value.clone());
+        }
+    }
 }
 
 fn clusters(all: &mut Table, options: &Options, overlay: &Overlay, model: &mut Model<'_>) {

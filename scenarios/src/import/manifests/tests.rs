@@ -186,7 +186,7 @@ fn a_deployment_that_names_no_cluster_is_of_the_only_one_or_of_that_of_its_files
     options.links.push(Link::parse("cloud:edge1=160ms").unwrap());
     let unnamed = import(&options).unwrap_err().to_string();
     assert!(unnamed.contains("0.yaml:8:1: Deployment a does not say in which cluster"), "{unnamed}");
-    assert!(unnamed.contains("--cluster NAME=PATH"), "{unnamed}");
+    assert!(unnamed.contains("--cluster cloud=PATH"), "{unnamed}");
     options.inputs = vec![Input { path: directory.path().join("0.yaml"), cluster: Some("edge1".to_owned()) }];
     let table: Table = import(&options).unwrap().scenario.parse().unwrap();
     assert_eq!(at(&table, &["clusters", "edge1", "services"]), Some(&value("[\"a\"]")));

@@ -42,6 +42,7 @@ pub(super) struct Around<'o> {
 /// Adds the workloads of all objects.
 pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mut Model<'a>) {
     let mut fronts = Fronts::of(&model.services);
+    let mut nowhere = Vec::new();
     for object in objects.iter().filter(|it| is_workload(it) && it.root.fate().is_none()) {
         let Some(pod) = object.root.get("spec.template.spec") else {
             object.root.wrong(format!("a {} without pods", object.kind), "write spec.template.spec");
@@ -49,7 +50,10 @@ pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mu
         };
         let labels = object.root.get("spec.template.metadata.labels").map(Node::labels).unwrap_or_default();
         let mut says = Vec::new();
-        let Some((cluster, is_offloaded)) = cluster(object, pod, around, &mut says) else { continue };
+        let Some((cluster, is_offloaded)) = cluster(object, pod, around, &mut says) else {
+            nowhere.push(object);
+            continue;
+        };
         let Some(replicas) = object.root.get("spec.replicas").map_or(Some(1), Node::whole) else { continue };
         container(pod, &mut says);
         tolerations(pod, &mut says);
@@ -71,6 +75,7 @@ pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mu
             is_offloaded,
         });
     }
+    run_nowhere(&nowhere);
     name_versions(model);
     model.index_hosts();
     let with_pods: BTreeSet<usize> = model.workloads.iter().map(|it| it.service).collect();
@@ -193,16 +198,25 @@ fn cluster<'a>(
     if first.is_some() {
         says.push(Says { key: "node_selector".to_owned(), value: Value::Table(labels), node: first });
     }
-    let named = named.or_else(|| around.only.map(str::to_owned));
-    if named.is_none() {
-        object.root.wrong(
-            format!("{} does not say in which cluster it runs", object.title()),
-            format!(
-                "name the cluster of its files, --cluster NAME=PATH, or require a node's {CLUSTER_LABEL}"
-            ),
-        );
-    }
-    named.map(|it| (it, is_offloaded))
+    named.or_else(|| around.only.map(str::to_owned)).map(|it| (it, is_offloaded))
+}
+
+/// Says once of all workloads of which nothing says in which cluster they run.
+fn run_nowhere(all: &[&Object]) {
+    const NAMED: usize = 5;
+    let Some(first) = all.first() else { return };
+    let who = match all.len() {
+        1 => format!("{} does not say in which cluster it runs", first.title()),
+        count => {
+            let names: Vec<&str> = all.iter().take(NAMED).map(|it| it.name.as_str()).collect();
+            let more = if count > NAMED { ", ..." } else { "" };
+            format!("{count} workloads do not say in which cluster they run: {}{more}", names.join(", "))
+        }
+    };
+    let help = format!(
+        "name the cluster of a file or a directory, as in --cluster cloud=PATH, or require a node's {CLUSTER_LABEL}"
+    );
+    first.root.wrong(who, help);
 }
 
 /// Labels that a term asks for, each with its values.

@@ -1,27 +1,27 @@
 //! The three classes of the report, and what is refused.
 
-use super::{app, at, container, imported, plain, refused, tables_without, value};
+use super::{app, at, container, has, imported, plain, refused, tables};
 
 #[test]
 fn every_field_is_in_one_class_with_its_reason() {
     let text = app(
         "a",
         &container(
-            "env: [{name: X, value: y}]\nlivenessProbe: {httpGet: {port: 80}}\nresources:\n  limits: {cpu: 500m, memory: 1Gi}",
+            "env: [{name: X, value: y}]\nlifecycle: {stopSignal: SIGUSR1}\nresources:\n  limits: {cpu: 500m, memory: 1Gi}",
         ),
     );
     let error = refused(&[&text], &[]);
-    let field = "Deployment.spec.template.spec.containers.livenessProbe.httpGet.port";
+    let field = "Deployment.spec.template.spec.containers.lifecycle.stopSignal";
     assert!(
-        error.contains(&format!("0.yaml:24:41: {field} is ignored although results hang on it")),
+        error.contains(&format!("0.yaml:24:33: {field} is ignored although results hang on it")),
         "{error}"
     );
     assert!(error.contains(&format!("--allow {field} imports without it")), "{error}");
     // By its whole name, or by the end of it.
-    for allow in [field, "livenessProbe.httpGet.port", "httpGet.port"] {
+    for allow in [field, "lifecycle.stopSignal", "stopSignal"] {
         let report = imported(&[&text], &[allow]).unwrap().report;
         let classes = [
-            ("as was allowed", "- `Deployment.spec.template.spec.containers.livenessProbe.httpGet.port`, "),
+            ("as was allowed", "- `Deployment.spec.template.spec.containers.lifecycle.stopSignal`, "),
             ("## Used", "- `Deployment.spec.template.spec.containers.resources.limits.cpu`, "),
             ("no result hangs on it", "- `Deployment.spec.template.spec.containers.env`, "),
             (
@@ -38,8 +38,8 @@ fn every_field_is_in_one_class_with_its_reason() {
         assert!(report.contains("the cell of `a`: `service_time = \"1ms\"`"), "{report}");
     }
     // An end is whole keys.
-    let error = refused(&[&text], &["ort"]);
-    assert!(error.contains("--allow ort allows nothing"), "{error}");
+    let error = refused(&[&text], &["ignal"]);
+    assert!(error.contains("--allow ignal allows nothing"), "{error}");
 }
 
 #[test]
@@ -63,20 +63,64 @@ fn kinds_that_nobody_knows_are_refused_and_those_that_do_nothing_are_not() {
 }
 
 #[test]
-fn what_a_scenario_has_once_is_not_said_differently() {
-    let slow = app("b", &container("lifecycle: {preStop: {sleep: {seconds: 5}}}"))
-        .replace("Seconds: 30", "Seconds: 60");
+fn pods_of_a_service_come_and_go_as_its_workloads_say() {
+    let slow = app(
+        "b",
+        &container("lifecycle: {preStop: {sleep: {seconds: 5}}}\nreadinessProbe: {initialDelaySeconds: 20}"),
+    )
+    .replace("Seconds: 30", "Seconds: 60");
     let third = app("c", &container(""));
-    let error = refused(&[&plain(), &slow, &third], &[]);
+    let table = tables(&[&plain(), &slow, &third]);
+    has(
+        &table,
+        &[
+            (&["pods", "termination_grace_period"], "\"30s\""),
+            (&["pods", "readiness_probe", "enabled"], "false"),
+            (&["pods", "readiness_probe", "initial_delay"], "\"20s\""),
+            (&["services", "b", "pods", "readiness_probe", "enabled"], "true"),
+            (&["services", "b", "pods", "termination_grace_period"], "\"1min\""),
+            (&["services", "b", "pods", "pre_stop"], "\"5s\""),
+        ],
+    );
+    assert_eq!(at(&table, &["pods", "pre_stop"]), None);
+    // Who has no probe is not said to have that of others.
+    assert_eq!(at(&table, &["services", "c", "pods"]), None);
+    // A service has one value in all clusters.
+    let elsewhere = slow.replace("metadata: {name: b}", "metadata: {name: b, namespace: far}");
+    let elsewhere = elsewhere.split_once("---\n").unwrap().1.replace("Seconds: 60", "Seconds: 90");
+    let here = slow.replace("metadata: {name: b}", "metadata: {name: b, namespace: far}");
+    let error = refused(&[&plain(), &here, &elsewhere, &third], &[]);
     assert!(
-        error.contains(
-            "terminationGracePeriodSeconds is ignored although results hang on it: a scenario has one"
-        ),
+        error.contains("one `pods.termination_grace_period`, and another of its workloads says"),
         "{error}"
     );
-    assert!(error.contains("`pods.pre_stop`, and most workloads say \"0s\""), "{error}");
-    let table = tables_without(&[&plain(), &slow, &third], &["terminationGracePeriodSeconds", "preStop"]);
-    assert_eq!(at(&table, &["pods", "termination_grace_period"]), Some(&value("\"30s\"")));
+}
+
+#[test]
+fn what_no_scenario_has_is_refused_as_a_whole_with_its_reason() {
+    let more = "livenessProbe: {httpGet: {port: 80, path: /live}, periodSeconds: 5}\nstartupProbe: {tcpSocket: {port: 80}}";
+    let text = app("a", &format!("{}initContainers: [{{name: i, image: busybox}}]\n", container(more)));
+    let error = refused(&[&text], &[]);
+    assert_eq!(error.matches("is ignored although").count(), 3, "{error}");
+    for field in ["livenessProbe", "startupProbe", "initContainers"] {
+        assert!(error.contains(&format!("{field} is ignored although results hang on it: ")), "{error}");
+    }
+    let report = imported(&[&text], &["livenessProbe", "startupProbe", "initContainers"]).unwrap().report;
+    assert!(report.contains("containers.livenessProbe`, "), "{report}");
+}
+
+#[test]
+fn workloads_that_run_nowhere_are_named_once() {
+    let names = ["b", "c", "d", "e", "f", "g"];
+    let texts: Vec<String> = names.iter().map(|it| app(it, &container(""))).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (_directory, mut options) = super::options(&texts);
+    options.nodes.push(crate::import::manifests::Nodes::parse("edge1=1x4").unwrap());
+    let error = super::super::import(&options).unwrap_err().to_string();
+    assert!(
+        error.contains("6 workloads do not say in which cluster they run: b, c, d, e, f, ..."),
+        "{error}"
+    );
 }
 
 #[test]
