@@ -88,12 +88,11 @@ pub fn reason(path: &str) -> Option<&'static str> {
     };
     let (_, why) = REASONS.iter().find(|(pattern, _)| fits(pattern))?;
     let is_said = match parts.as_slice() {
-        ["services", _, "pods", key, ..] => OF_PODS.contains(key),
+        ["services", _, "pods", key, ..] | ["pods", key, ..] => OF_PODS.contains(key),
         ["services", _, key, ..] => SAID.contains(key),
         ["clusters", _, key, ..] => OF_CLUSTER.contains(key),
         ["mesh", "sidecar", key, ..] => matches!(*key, "requests" | "concurrency"),
         ["mesh", key, ..] => *key == "traffic_policy",
-        ["pods", key, ..] => OF_PODS.contains(key),
         ["liqo", "offloading", key, ..] => *key != "services",
         _ => false,
     };
