@@ -130,8 +130,7 @@ def strategies(fixed: list[str]) -> str:
 
 def random_application(services: int, uses_cpu: bool) -> str:
     """A random graph as a scenario, with laws of the published recipe: delays so that a request takes 50 ms in all. Where they are
-    CPU time, pods have half a core, of which the entry takes a third or more at the height of the load: requests contend for it, and
-    autoscalers act."""
+    CPU time, pods have half a core, of which the entry takes a third or more at the height of the load: requests contend for it."""
     draw = random.Random(SEED + services)
     calls = graph(services, draw)
     delays = [draw.uniform(5, 10) for _ in range(services)]
@@ -359,8 +358,9 @@ The last one is no oddity of the controller: nobody drains, whoever decides, and
 ## Who holds the target
 
 Load rises five to seven times within ten minutes and falls again, 24 minutes, 5 replications. In brackets: `offload_delay` and
-`unoffload_delay`. Random graphs follow the published recipe but for the load (2 to 10 requests/s in place of 50) and for CPU, which
-is the time of a visit; pods have one core, and autoscalers 1 to 10 of them at 60 %. `fixed` brings the first service and what it
+`unoffload_delay`. Random graphs follow the published recipe but for the load (2 to 10 requests/s in place of 50) and for CPU: a visit
+sleeps and takes next to none, in pods of one core, or it takes its time of CPU, in pods of half a core for which requests contend;
+autoscalers have 1 to 10 of them at 60 %. `fixed` brings the first service and what it
 calls. What a decision is expected to come to is the measured delay less what the strategy believes to gain; what came true is
 the mean from a stabilization window after it to the next decision. Who is above the target for less than 10 % of the time holds it:
 an alarm, its action and the pods' start alone are 8 %.
