@@ -303,7 +303,7 @@ def colour(count: float) -> str:
 
 
 def picture(grids: list[tuple[str, Axis, Axis, dict[tuple[str, str], float]]]) -> str:
-    cell, left, top, columns = 52, 90, 46, 2
+    cell, left, top, columns = 52, 110, 46, 2
     wide = left + cell * max(len(across[1]) for _, _, across, _ in grids) + 40
     high = top + cell * max(len(down[1]) for _, down, _, _ in grids) + 50
     parts = []
