@@ -163,7 +163,7 @@ fn own_times(it: &mut Service, answers: Option<&Times>, calls: &[(f64, &Times)])
         return;
     }
     let own_ms = answers.mean_ms - waited;
-    let load = it.load();
+    let load = it.load().seen_in(it.cpu_ms, own_ms);
     let wait_ms = own_ms - load.time(it.cpu_ms);
     if wait_ms > LEAST_WAIT_MS && wait_ms > LEAST_WAIT_SHARE * own_ms {
         it.wait_ms = wait_ms;

@@ -45,6 +45,12 @@ impl Load {
         Self::new(cores / (1.0 + cores / capacity.max(LEAST_LOAD)), capacity)
     }
 
+    /// The same, or that of requests of this CPU time that take so long, if it is less: pods with more room than is known, or with cores of their own,
+    /// let others wait less.
+    pub(super) fn seen_in(self, cpu: f64, time: f64) -> Self {
+        Self(if time > 0.0 { self.0.min((1.0 - cpu / time).max(0.0)) } else { self.0 })
+    }
+
     /// How long a request of this CPU time takes in the mean.
     pub(super) fn time(self, cpu: f64) -> f64 {
         cpu / (1.0 - self.0)
@@ -136,6 +142,8 @@ mod tests {
         // 20 requests a second of 100 ms use 2 cores of 4, and take 200 ms.
         let load = Load::of_times(20.0, 200.0, 4.0);
         assert!((load.0 - 0.5).abs() < 1e-12 && (load.time(100.0) - 200.0).abs() < 1e-9);
+        assert!((load.seen_in(100.0, 125.0).0 - 0.2).abs() < 1e-12);
+        assert_eq!((load.seen_in(100.0, 500.0), load.seen_in(100.0, 90.0)), (load, Load::default()));
         assert_eq!(Load::default().cv(0.7), 0.7);
         assert_eq!(Load::new(9.0, 1.0).0, MOST_LOAD);
     }

@@ -225,6 +225,7 @@ impl OfService {
             return None;
         }
         let own = self.own_ms.iter().sum::<f64>() / self.own_ms.len() as f64;
+        let load = load.seen_in(cpu_ms, own - wait_ms);
         let beside = (own - load.time(cpu_ms) - wait_ms).max(0.0);
         let without: Vec<f64> = self.own_ms.iter().map(|ms| (ms - beside).max(0.0)).collect();
         let all = candidates(&without);

@@ -18,6 +18,12 @@ impl ScrapeInterval {
     pub const fn get(self) -> SimDuration {
         self.0
     }
+
+    /// The same, or so long if that is shorter.
+    #[must_use]
+    pub fn at_most(self, longest: SimDuration) -> Self {
+        Self(self.0.min(longest).max(Self::LEAST))
+    }
 }
 
 impl FromStr for ScrapeInterval {

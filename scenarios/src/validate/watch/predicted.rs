@@ -8,7 +8,7 @@ use crate::experiment::Watch;
 use crate::import::measured::{Application, Entry, Service};
 use crate::resolve::Resolved;
 use crate::results::openmetrics::{ScrapeInterval, scraped};
-use meshsim_core::{SimTime, Table};
+use meshsim_core::{SimDuration, SimTime, Table};
 use meshsim_models::ids::{ClusterId, ServiceId};
 use meshsim_models::istiod::authorization_policy::plain_name;
 use meshsim_models::pod_id::PodIds;
@@ -21,10 +21,15 @@ use std::collections::BTreeMap;
 /// Istio rounds durations down to whole milliseconds: half of one is missing in the mean (ms).
 const ROUNDED_MS: f64 = 0.5;
 
+/// So many scrapes there are at least.
+const LEAST_SCRAPES: u64 = 20;
+
 /// What is to be found; nothing if it was told to stop.
 pub(super) fn application(resolved: &Resolved, watch: &Watch<'_>) -> Option<Application> {
-    let all = scraped(resolved, ScrapeInterval::DEFAULT, watch, |_| {})?;
     let from = SimTime::ZERO + resolved.description.warm_up;
+    // A short run has as many scrapes as a rate needs to be one.
+    let longest = SimDuration::from_nanos((resolved.description.end() - from).as_nanos() / LEAST_SCRAPES);
+    let all = scraped(resolved, ScrapeInterval::DEFAULT.at_most(longest), watch, |_| {})?;
     Some(Reader { resolved, all: &all, from }.application())
 }
 
