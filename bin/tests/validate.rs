@@ -390,7 +390,8 @@ fn prometheus_is_watched_block_by_block() {
     }
     let folder = server::folder("watched");
     let metrics = folder.join("metrics.txt");
-    let run = ["--set", "run.duration=12min", "--set", "run.warm_up=0s", "--strategy", "s0-s3", "-q"];
+    let long = ["--set", "run.duration=12min", "--set", "run.warm_up=0s", "--set", "users.edge1.rate=25/s"];
+    let run = [&long[..], &["--strategy", "s0-s3", "-q"]].concat();
     let export = ["run", "fluidos-mesh", "--replications", "1", "--openmetrics", metrics.to_str().unwrap()];
     let ended = meshsim(&[&export[..], &run].concat());
     assert!(ended.status.success(), "{}", text(&ended.stderr));
@@ -411,7 +412,7 @@ fn prometheus_is_watched_block_by_block() {
     let expected = "calls take another CPU time: CPU time of a call of s0";
     assert_eq!(warned.matches(expected).count(), 2, "{warned}");
     // Less load.
-    let (code, _, warned) = watched(&["--set", "users.edge1.rate=30/s"]);
+    let (code, _, warned) = watched(&["--set", "users.edge1.rate=15/s"]);
     assert_eq!(code, Some(1), "{warned}");
     assert!(warned.contains("the load is another one: requests of users of s0 in provider1"), "{warned}");
 }
@@ -419,7 +420,17 @@ fn prometheus_is_watched_block_by_block() {
 #[test]
 fn watching_ends_cleanly() {
     let url = empty_prometheus();
-    let arguments = ["validate", "fluidos-mesh", "--strategy", "s0", "--set", "run.duration=5s", "-q"];
+    let arguments = [
+        "validate",
+        "fluidos-mesh",
+        "--strategy",
+        "s0",
+        "--set",
+        "run.duration=5s",
+        "--set",
+        "run.warm_up=1s",
+        "-q",
+    ];
     let of = ["--prometheus", &url];
     // One block without calls: another load.
     let ended = meshsim(&[&arguments[..], &of].concat());

@@ -217,7 +217,7 @@ fn what_prometheus_has_of_the_testbed_imports_to_its_latencies() {
     if !is_installed("what_prometheus_has_of_the_testbed_imports_to_its_latencies") {
         return;
     }
-    for name in ["mesh-s0123-rtt160-8-long", "mesh-all-rtt160-8", "mesh-none-rtt160-8-long"] {
+    for name in ["mesh-s0123-rtt160-8-long", "mesh-all-rtt160-8"] {
         let Some(testbed) = testbed(name) else { return };
         let config = std::fs::read_to_string(testbed.join("config.json")).unwrap();
         let config: Value = serde_json::from_str(&config).unwrap();
@@ -237,7 +237,7 @@ fn what_prometheus_has_of_the_testbed_imports_to_its_latencies() {
         let imported = Measured::new(Some((&answers, &window)), None).unwrap().import(&options).unwrap();
         let settings = ["run.duration=10min", "run.warm_up=20s"].map(|it| Setting::parse(it).unwrap());
         let scenario = Scenario::from_text("open.toml", &imported.scenario, &[], &settings).unwrap();
-        let choice = Choice { replications: Some(6), ..Choice::default() };
+        let choice = Choice { replications: Some(4), ..Choice::default() };
         let mut plan = ComparisonPlan::new(&scenario, &choice).unwrap();
         let trace = traces::read(&testbed.join("requests.csv.gz"), &traces::Options::default()).unwrap();
         let measurement = Measurement::new(&mut plan, trace, None, None, 20.0, None).unwrap();
@@ -248,7 +248,7 @@ fn what_prometheus_has_of_the_testbed_imports_to_its_latencies() {
             tolerances.0.insert(key, tolerance);
         }
         let store = CellStore::temporary().unwrap();
-        assert!(run_cells(&plan, &store, 0..6, &Watch::default()));
+        assert!(run_cells(&plan, &store, 0..4, &Watch::default()));
         let validation = measurement.validate(&plan, &tolerances, &store).unwrap().unwrap();
         for (row, check) in validation.figures.iter().zip(&validation.checks) {
             eprintln!("{name}: {row:?} {:?}", check.verdict);

@@ -112,7 +112,7 @@ impl Overlay {
     }
 
     /// Names in a table of tables.
-    pub(super) fn names(&self, table: &str) -> impl Iterator<Item = &String> {
+    pub(in crate::import) fn names(&self, table: &str) -> impl Iterator<Item = &String> {
         self.table.get(table).and_then(Value::as_table).into_iter().flat_map(Table::keys)
     }
 

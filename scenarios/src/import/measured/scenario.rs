@@ -18,7 +18,9 @@ const LEAST_PROBABILITY: f64 = 1e-4;
 pub(super) fn write(measured: &Application, options: &Options) -> Checked<String> {
     let none = Overlay::default();
     let overlay = options.overlay.as_ref().unwrap_or(&none);
-    let clusters = measured.clusters();
+    // What only options or the overlay name is there, too, and runs nothing yet.
+    let named = options.nodes.iter().map(|it| &it.cluster).chain(overlay.names("clusters"));
+    let clusters: BTreeSet<&String> = measured.clusters().into_iter().chain(named).collect();
     let problems = missing(measured, (options, overlay), &clusters);
     if !problems.is_empty() {
         return Err(Problems(problems));
