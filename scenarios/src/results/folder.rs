@@ -133,8 +133,8 @@ impl Folder {
         }
         folder.made = [!has_marker, is_new];
         if has_marker {
-            // It is removed at once: only whether it can be written matters.
-            tempfile::NamedTempFile::new_in(path).map(drop).map_err(unable)?;
+            // Only whether it can be written matters. Without a name nothing is left of it by a kill.
+            tempfile::tempfile_in(path).map(drop).map_err(unable)?;
         } else {
             folder.marker.write_all(FIRST_LINE.as_bytes()).map_err(unable)?;
         }

@@ -41,7 +41,7 @@ pub fn prepare_file(path: &Path, option: &str, beginning: &str, force: bool) -> 
         // Nothing is there, or what hinders is found by the next line.
         Err(_) => true,
     };
-    tempfile::NamedTempFile::new_in(directory_of(path)).map_err(|error| cannot(error.to_string()))?;
+    tempfile::tempfile_in(directory_of(path)).map_err(|error| cannot(error.to_string()))?;
     if is_own || force {
         return Ok(());
     }
