@@ -135,9 +135,10 @@ fn latency_scale(rows: &[Value]) -> (Value, &'static str) {
     let all = |field: &'static str| rows.iter().filter_map(move |row| row[field].as_f64());
     let (least, most) = (all("value").fold(f64::INFINITY, f64::min), all("value").fold(0.0, f64::max));
     let high = all("high").fold(most, f64::max).min(1.5 * most);
-    if least > 0.0 && most / least > LINEAR_UP_TO {
-        let low = all("low").fold(least, f64::min).max(least / 1.5);
-        return (json!({ "type": "log", "domain": [low, high] }), "latency [ms], logarithmic");
+    let low = all("low").fold(least, f64::min);
+    if low > 0.0 && most / least > LINEAR_UP_TO {
+        let domain = [low.max(least / 1.5), high];
+        return (json!({ "type": "log", "domain": domain }), "latency [ms], logarithmic");
     }
     (json!({ "domain": [0, high] }), "latency [ms]")
 }
@@ -361,8 +362,9 @@ mod tests {
         let row = |value: f64, [low, high]: [f64; 2]| json!({ "value": value, "low": low, "high": high });
         let near = [row(10.0, [9.0, 11.0]), row(20.0, [1.0, 26_000.0])];
         assert_eq!(latency_scale(&near), (json!({ "domain": [0, 30.0] }), "latency [ms]"));
-        let far = [row(10.0, [-5.0, 11.0]), row(1_000.0, [900.0, 1_100.0])];
+        let far = |low| [row(10.0, [low, 11.0]), row(1_000.0, [900.0, 1_100.0])];
         let scale = json!({ "type": "log", "domain": [10.0 / 1.5, 1_100.0] });
-        assert_eq!(latency_scale(&far), (scale, "latency [ms], logarithmic"));
+        assert_eq!(latency_scale(&far(0.1)), (scale, "latency [ms], logarithmic"));
+        assert_eq!(latency_scale(&far(-5.0)), (json!({ "domain": [0, 1_100.0] }), "latency [ms]"));
     }
 }
