@@ -1,6 +1,7 @@
 //! The three classes of the report, and what is refused.
 
 use super::{app, at, container, has, imported, plain, refused, tables};
+use crate::import::manifests::{Input, Link, Nodes, import};
 
 #[test]
 fn every_field_is_in_one_class_with_its_reason() {
@@ -86,10 +87,16 @@ fn pods_of_a_service_come_and_go_as_its_workloads_say() {
     // Who has no probe is not said to have that of others.
     assert_eq!(at(&table, &["services", "c", "pods"]), None);
     // A service has one value in all clusters.
-    let elsewhere = slow.replace("metadata: {name: b}", "metadata: {name: b, namespace: far}");
-    let elsewhere = elsewhere.split_once("---\n").unwrap().1.replace("Seconds: 60", "Seconds: 90");
-    let here = slow.replace("metadata: {name: b}", "metadata: {name: b, namespace: far}");
-    let error = refused(&[&plain(), &here, &elsewhere, &third], &[]);
+    let elsewhere = slow.split_once("---\n").unwrap().1.replace("Seconds: 60", "Seconds: 90");
+    let (directory, mut options) = super::options(&[&plain(), &slow, &elsewhere]);
+    options.nodes.push(Nodes::parse("edge1=1x4").unwrap());
+    options.links.push(Link::parse("cloud:edge1=160ms").unwrap());
+    let of = |(number, cluster): (usize, &str)| Input {
+        path: directory.path().join(format!("{number}.yaml")),
+        cluster: Some(cluster.to_owned()),
+    };
+    options.inputs = ["cloud", "cloud", "edge1"].into_iter().enumerate().map(of).collect();
+    let error = import(&options).unwrap_err().to_string();
     assert!(
         error.contains("one `pods.termination_grace_period`, and another of its workloads says"),
         "{error}"
@@ -115,8 +122,8 @@ fn workloads_that_run_nowhere_are_named_once() {
     let texts: Vec<String> = names.iter().map(|it| app(it, &container(""))).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let (_directory, mut options) = super::options(&texts);
-    options.nodes.push(crate::import::manifests::Nodes::parse("edge1=1x4").unwrap());
-    let error = super::super::import(&options).unwrap_err().to_string();
+    options.nodes.push(Nodes::parse("edge1=1x4").unwrap());
+    let error = import(&options).unwrap_err().to_string();
     assert!(
         error.contains("6 workloads do not say in which cluster they run: b, c, d, e, f, ..."),
         "{error}"
