@@ -171,11 +171,12 @@ const NO_NEIGHBOURS: &str = "authorization_policies.none={ namespace = \"default
 const DETECTION: &str = "mesh.traffic_policy.outlier_detection.consecutive_5xx_errors=3";
 
 /// Keys of services that are no business of the data plane, and those whose effect others have tests for.
-const NOT_OF_THE_MESH: [&str; 14] = [
+const NOT_OF_THE_MESH: [&str; 15] = [
     "services.resources",
     "services.image",
     "services.node_selector",
     "services.tolerations",
+    "services.pods",
     "services.rolling_update",
     "services.hpa",
     "services.service_time",
