@@ -212,7 +212,7 @@ fn times_that_are_a_product_of_factors_are_known_by_buckets_and_spans() {
     let of_metrics = imported(&answers, None, &around_shop());
     holds("log-normal", [&was, &again(&of_metrics)], 0.1, &of_metrics);
     assert!(of_metrics.report.contains("| stock | CPU time | log-normal |"), "{}", of_metrics.report);
-    let sampled = spans("log-normal-spans", &was, 4_000, Several::Sampled);
+    let sampled = spans("log-normal-spans", &was, 12_000, Several::Sampled);
     let with_spans = imported(&answers, Some(&sampled), &around_shop());
     holds("log-normal, with spans", [&was, &again(&with_spans)], 0.03, &with_spans);
     // Spans alone, of all requests for as long as there are any: sizes of bodies are not known then.
