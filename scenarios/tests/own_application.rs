@@ -555,6 +555,7 @@ fn what_is_outside_has_nothing_inside() {
             "wait = \"7ms\"\nrolling_update = { max_unavailable = 1 }",
             "`ads` is outside the clusters and has no rolling_update here",
         ),
+        ("wait = \"7ms\"\npods.pre_stop = \"3s\"", "`ads` is outside the clusters and has no pods here"),
         (
             "wait = \"7ms\"\nresources.requests.cpu = \"500m\"",
             "`ads` is outside the clusters and has no resources here",

@@ -152,7 +152,9 @@ fn own_pods(all: &mut Table, description: &Description) {
         "pods.readiness_probe.initial_delay",
         "pods.readiness_probe.period",
     ];
-    let services: Vec<&String> = description.application.services.iter().map(|it| &it.name).collect();
+    let all_services = description.application.services.enumerate();
+    let inside = all_services.filter(|(id, _)| !description.services[*id].external);
+    let services: Vec<&String> = inside.map(|(_, it)| &it.name).collect();
     if !services.iter().any(|it| of_service(all, it, "pods").is_some()) {
         return;
     }

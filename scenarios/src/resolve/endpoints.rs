@@ -302,6 +302,7 @@ fn refuse_inside(check: &mut Check<'_>, name: &str, service: &WrittenService) {
         ("start", service.start.as_ref().map(Spanned::span)),
         ("tolerations", service.tolerations.first().map(Spanned::span)),
         ("image", service.image.as_ref().map(|it| it.name.span())),
+        ("pods", service.pods.as_ref().map(Spanned::span)),
         ("rolling_update", rolling_update.map(Spanned::span)),
         ("resources", resources),
         ("waypoint", service.waypoint.as_ref().map(Spanned::span)),

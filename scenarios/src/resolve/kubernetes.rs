@@ -135,7 +135,7 @@ fn own_pods(
     usual: ReadinessProbe,
 ) -> BTreeMap<ServiceId, PodTimes> {
     let written = application.services.enumerate().filter_map(|(id, service)| {
-        Some((id, scenario.services.get(&service.name)?.get_ref().pods.as_ref()?))
+        Some((id, scenario.services.get(&service.name)?.get_ref().pods.as_ref()?.get_ref()))
     });
     let mut times = |typed: &typed::OwnPods| PodTimes {
         readiness: {

@@ -78,7 +78,7 @@ pub struct Service {
     /// How its pods come and go, where they differ from those of others.
     ///
     /// Default: as pods says.
-    pub pods: Option<OwnPods>,
+    pub pods: Option<Spanned<OwnPods>>,
     /// CPU that its application burns when it starts.
     ///
     /// Default: nothing.

@@ -151,7 +151,9 @@ fn missing(options: &Options, overlay: &Overlay, model: &Model<'_>) -> Vec<Probl
             );
         }
     }
-    for name in options.measured.iter().flat_map(|it| &it.services).filter(|name| !runs(model, name)) {
+    let running = running(model);
+    let measured = options.measured.iter().flat_map(|it| &it.services);
+    for name in measured.filter(|it| !running.contains(it.as_str())) {
         let problem =
             Problem::new(format!("service `{name}` was measured, and no manifest says where it runs"));
         problems.push(problem.help("import its Deployment, too"));
@@ -172,10 +174,11 @@ fn missing(options: &Options, overlay: &Overlay, model: &Model<'_>) -> Vec<Probl
     problems
 }
 
-/// Whether a service has pods somewhere.
-fn runs(model: &Model<'_>, name: &str) -> bool {
-    model.workloads.iter().any(|it| model.services[it.service].name == name)
-        || model.services.iter().any(|it| it.name == name && it.is_external())
+/// The services that have pods somewhere, or are outside.
+fn running<'m>(model: &'m Model<'_>) -> BTreeSet<&'m str> {
+    let inside = model.workloads.iter().map(|it| &model.services[it.service]);
+    let outside = model.services.iter().filter(|it| it.is_external());
+    inside.chain(outside).map(|it| it.name.as_str()).collect()
 }
 
 /// Clusters that can be reached from the first one.
