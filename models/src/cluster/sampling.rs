@@ -96,7 +96,7 @@ impl Sampler<'_> {
             throttled += periods;
             count += u32::from(self.cluster.pods.is_reachable(slot));
         }
-        let periods = nanos / CFS_PERIOD as f64 * f64::from(count.max(1));
+        let periods = nanos / CFS_PERIOD.as_nanos_f64() * f64::from(count.max(1));
         let requested = deployment
             .map_or(0, |it| self.cluster.owners.control.state(it).requests.requested.amount(Resource::CPU));
         let requested = requested as f64 / 1e3 * f64::from(pods.ready);

@@ -13,17 +13,18 @@
 //! # Source
 //! Linux, Documentation/scheduler/sched-bwc.rst; Kubernetes `cpuCFSQuotaPeriod` (100 ms).
 
-use meshsim_core::SimTime;
+use super::{after, nanos};
+use meshsim_core::{SimDuration, SimTime};
 
-/// The length of a period (ns).
-pub const PERIOD: u64 = 100_000_000;
+/// The length of a period.
+pub const PERIOD: SimDuration = SimDuration::from_nanos(100_000_000);
 
 /// The state of one container's quota. Work is in nanoseconds of CPU time.
 #[derive(Clone, Debug)]
 pub struct CfsQuota {
     quota: f64,
     used: f64,
-    period_end: u64,
+    period_end: SimTime,
     throttled: bool,
     throttled_periods: u64,
     /// For how long it was stopped (ns).
@@ -34,11 +35,11 @@ impl CfsQuota {
     /// A limit of `cores`, whose first period ends at `phase` (a fraction 0 to 1 of a period).
     #[must_use]
     pub fn new(cores: f64, phase: f64) -> Self {
-        let first_end = ((PERIOD as f64 * phase) as u64).clamp(1, PERIOD);
+        let first_end = ((PERIOD.as_nanos_f64() * phase) as u64).clamp(1, PERIOD.as_nanos());
         Self {
-            quota: cores * PERIOD as f64,
+            quota: cores * PERIOD.as_nanos_f64(),
             used: 0.0,
-            period_end: first_end,
+            period_end: SimTime::from_nanos(first_end),
             throttled: false,
             throttled_periods: 0,
             throttled_nanos: 0,
@@ -60,24 +61,22 @@ impl CfsQuota {
     /// For how long the container was stopped until `now`, where its account was brought up to date at `from` (ns).
     #[must_use]
     pub fn throttled_nanos(&self, from: SimTime, now: SimTime) -> u64 {
-        let now = if self.throttled { self.period_end.min(now.as_nanos()) } else { from.as_nanos() };
-        self.throttled_nanos + now.saturating_sub(from.as_nanos())
+        let now = if self.throttled { self.period_end.min(now) } else { from };
+        self.throttled_nanos + now.saturating_since(from).as_nanos()
     }
 
     /// Accounts for the time from `from` to `now`, in which the container used `rate` cores.
     /// Begins the period in which `now` lies; stops the container when its quota is used up.
+    #[inline]
     pub fn advance(&mut self, from: SimTime, now: SimTime, rate: f64) {
         if self.throttled {
             self.throttled_nanos = self.throttled_nanos(from, now);
         }
-        let (from, now) = (from.as_nanos(), now.as_nanos());
         if now >= self.period_end {
-            let behind = (now - self.period_end) % PERIOD;
-            self.period_end = now - behind + PERIOD;
-            self.throttled = false;
-            self.used = rate * (now - from.max(now - behind)) as f64;
+            let begun = self.begin_period(now);
+            self.used = rate * nanos(from.max(begun), now);
         } else {
-            self.used += rate * (now - from) as f64;
+            self.used += rate * nanos(from, now);
         }
         // Half a nanosecond: times are whole ones.
         if rate > 0.0 && self.used >= self.quota - 0.5 {
@@ -86,24 +85,33 @@ impl CfsQuota {
         }
     }
 
+    /// Begins the period in which `now` lies: tells when it has begun.
+    fn begin_period(&mut self, now: SimTime) -> SimTime {
+        let behind = (now - self.period_end).as_nanos() % PERIOD.as_nanos();
+        let begun = SimTime::from_nanos(now.as_nanos() - behind);
+        self.period_end = begun + PERIOD;
+        self.throttled = false;
+        begun
+    }
+
     /// When the state will change by itself if the container uses `rate` cores from `now` on: the
     /// quota runs out, or a stopped container goes on. At `now` the account is up to date.
     #[must_use]
+    #[inline]
     pub fn next_change(&self, now: SimTime, rate: f64) -> Option<SimTime> {
         if self.throttled {
-            return Some(SimTime::from_nanos(self.period_end));
+            return Some(self.period_end);
         }
         if rate <= 0.0 {
             return None;
         }
-        let left_in_period = (self.period_end - now.as_nanos()) as f64;
         let to_exhaust = (self.quota - self.used) / rate;
-        if to_exhaust < left_in_period {
-            return Some(SimTime::from_nanos(now.as_nanos() + to_exhaust.ceil() as u64));
+        if to_exhaust < nanos(now, self.period_end) {
+            return Some(after(now, to_exhaust));
         }
         // A fresh quota lasts a whole period unless more than the limit is used.
         let whole = self.quota / rate;
-        (whole < PERIOD as f64).then(|| SimTime::from_nanos(self.period_end + whole.ceil() as u64))
+        (whole < PERIOD.as_nanos_f64()).then(|| after(self.period_end, whole))
     }
 }
 

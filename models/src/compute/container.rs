@@ -17,7 +17,7 @@
 //!   want so many cores at any time and share quota and host like workers.
 
 use super::due::{Comes, Due};
-use super::{CfsQuota, ProcessorSharing, max_min_share};
+use super::{CfsQuota, ProcessorSharing, after, max_min_share, nanos};
 use crate::ids::{ContainerId, HostId, WorkerId};
 use meshsim_core::{EntityId, Id, SimTime, Table};
 use std::ops::Range;
@@ -129,6 +129,8 @@ struct Host {
 pub struct Compute<J> {
     containers: Table<ContainerId, Container<J>>,
     workers: Vec<Worker<J>>,
+    /// Of each container whose workers are together: those that have jobs, ascending, from its first worker's number on.
+    busy: Vec<u32>,
     hosts: Table<HostId, Host>,
     claims: Vec<(f64, f64)>,
     shares: Vec<f64>,
@@ -148,6 +150,7 @@ impl<J: Copy> Compute<J> {
         Self {
             containers: Table::new(),
             workers: Vec::new(),
+            busy: Vec::new(),
             hosts: hosts.into_iter().map(host).collect(),
             claims: Vec::new(),
             shares: Vec::new(),
@@ -186,6 +189,7 @@ impl<J: Copy> Compute<J> {
             due: Due::NEVER,
             updated: SimTime::ZERO,
         }));
+        self.busy.resize(self.workers.len(), 0);
         self.is_on(id, spec.host);
         id
     }
@@ -294,7 +298,9 @@ impl<J: Copy> Compute<J> {
     ) {
         let runnable_before = self.advance(now, container);
         let server = &mut self.workers[worker];
-        self.containers[container].busy_workers += u32::from(server.jobs.is_empty());
+        if server.jobs.is_empty() {
+            self.containers[container].falls_busy(worker as u32, &mut self.busy);
+        }
         server.jobs.add(demand, job);
         server.is_exact &= server.jobs.len() <= EXACT_JOBS;
         self.settle(now, container, runnable_before, schedule);
@@ -424,15 +430,21 @@ impl<J: Copy> Compute<J> {
             None => first = Some(job),
             Some(_) => others.push(job),
         };
-        for worker in self.workers[state.workers()].iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+        let mut still_busy = state.first_worker as usize;
+        for at in state.busy() {
+            let id = self.busy[at];
+            let worker = &mut self.workers[id as usize];
             while let Some(job) = worker.jobs.take_done(TOLERANCE) {
                 is_done(job);
             }
             if worker.jobs.is_empty() {
                 worker.is_exact = true;
-                state.busy_workers -= 1;
+            } else {
+                self.busy[still_busy] = id;
+                still_busy += 1;
             }
         }
+        state.busy_workers = still_busy as u32 - state.first_worker;
         if let Some(beside) = state.beside.filter(|beside| beside.left <= TOLERANCE) {
             is_done(beside.job);
             state.beside = None;
@@ -465,12 +477,11 @@ impl<J: Copy> Compute<J> {
     /// could use.
     fn advance(&mut self, now: SimTime, container: ContainerId) -> f64 {
         let state = &mut self.containers[container];
-        let workers = &mut self.workers[state.workers()];
         if state.is_apart {
-            state.come_together(workers);
+            state.come_together(&mut self.workers, &mut self.busy);
         }
         let runnable = state.runnable();
-        state.advance(now, workers);
+        state.advance(now, &mut self.workers, &self.busy);
         runnable
     }
 
@@ -502,7 +513,12 @@ impl<J: Copy> Compute<J> {
         host.is_crowded = host.runnable > host.cores;
         if !host.is_crowded {
             for index in 0..host.containers.len() {
-                self.part(self.hosts[id].containers[index], schedule);
+                let container = self.hosts[id].containers[index];
+                let state = &mut self.containers[container];
+                state.is_apart = state.can_be_apart();
+                if state.is_apart {
+                    self.part(container, schedule);
+                }
             }
         }
     }
@@ -514,7 +530,7 @@ impl<J: Copy> Compute<J> {
             let id = self.hosts[host].containers[index];
             let state = &mut self.containers[id];
             if state.is_apart {
-                state.come_together(&mut self.workers[state.workers()]);
+                state.come_together(&mut self.workers, &mut self.busy);
                 let updated = state.updated;
                 self.retime(updated, id, schedule);
             }
@@ -545,7 +561,7 @@ impl<J: Copy> Compute<J> {
             let rate = if runnable == 0.0 { 1.0 } else { self.shares[index] / runnable };
             let moved = (rate - state.rate).abs() > 1e-12;
             if moved || id == changed {
-                state.advance(now, &mut self.workers[state.workers()]);
+                state.advance(now, &mut self.workers, &self.busy);
                 state.rate = rate;
                 let now_runnable = state.runnable();
                 let host = &mut self.hosts[host];
@@ -559,11 +575,11 @@ impl<J: Copy> Compute<J> {
 
     /// A container is up to date: sets what is due next, with its workers apart if they can be.
     fn retime(&mut self, now: SimTime, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) {
-        if !self.hosts[self.containers[container].host].is_crowded && self.part(container, schedule) {
-            return;
-        }
         let state = &mut self.containers[container];
-        match state.next_change(now, &self.workers[state.workers()]) {
+        if state.can_be_apart() && !self.hosts[state.host].is_crowded {
+            return self.part(container, schedule);
+        }
+        match state.next_change(now, &self.workers, &self.busy) {
             Some(at) => {
                 if state.due.set(at) {
                     schedule(NextEvent {
@@ -577,24 +593,21 @@ impl<J: Copy> Compute<J> {
         }
     }
 
-    /// The workers of a container on a host that is not crowded go apart, if they can: tells whether they do.
-    fn part(&mut self, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) -> bool {
+    /// The workers of a container go apart: they can.
+    fn part(&mut self, container: ContainerId, schedule: &mut impl FnMut(NextEvent)) {
         let state = &mut self.containers[container];
-        state.is_apart = state.can_be_apart();
-        if state.is_apart {
-            state.due.clear();
-            state.inexact_workers = 0;
-            for id in state.workers() {
-                let worker = &mut self.workers[id];
-                worker.updated = state.updated;
-                state.inexact_workers += u32::from(!worker.is_exact);
-                if let Some(at) = worker.retime() {
-                    let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
-                    schedule(NextEvent { entity: state.entity, at, event });
-                }
+        state.is_apart = true;
+        state.due.clear();
+        state.inexact_workers = 0;
+        for id in state.workers() {
+            let worker = &mut self.workers[id];
+            worker.updated = state.updated;
+            state.inexact_workers += u32::from(!worker.is_exact);
+            if let Some(at) = worker.retime() {
+                let event = ComputeEvent::WorkerDone(WorkerId::from_index(id));
+                schedule(NextEvent { entity: state.entity, at, event });
             }
         }
-        state.is_apart
     }
 }
 
@@ -631,23 +644,45 @@ impl<J: Copy> Container<J> {
         }
     }
 
+    /// Where its workers that have jobs stand among those of all containers, while they are together.
+    const fn busy(&self) -> Range<usize> {
+        let first = self.first_worker as usize;
+        first..first + self.busy_workers as usize
+    }
+
+    /// One of its workers, which are together, has something to do from now on.
+    #[inline]
+    fn falls_busy(&mut self, worker: u32, busy: &mut [u32]) {
+        let mut at = self.first_worker as usize + self.busy_workers as usize;
+        self.busy_workers += 1;
+        while at > self.first_worker as usize && busy[at - 1] > worker {
+            busy[at] = busy[at - 1];
+            at -= 1;
+        }
+        busy[at] = worker;
+    }
+
     /// Its workers, which were apart, go on together from its last change on.
-    fn come_together(&mut self, workers: &mut [Worker<J>]) {
+    fn come_together(&mut self, workers: &mut [Worker<J>], busy: &mut [u32]) {
         (self.is_apart, self.busy_workers) = (false, 0);
-        for worker in workers.iter_mut().filter(|worker| !worker.jobs.is_empty()) {
-            self.used += worker.advance(self.updated);
-            worker.due.clear();
-            self.busy_workers += 1;
+        for id in self.workers() {
+            let worker = &mut workers[id];
+            if !worker.jobs.is_empty() {
+                self.used += worker.advance(self.updated);
+                worker.due.clear();
+                self.falls_busy(id as u32, busy);
+            }
         }
     }
 
     /// Brings the jobs and the quota up to date.
-    fn advance(&mut self, now: SimTime, workers: &mut [Worker<J>]) {
+    fn advance(&mut self, now: SimTime, workers: &mut [Worker<J>], busy: &[u32]) {
         let running = self.runnable() * self.rate;
         if running > 0.0 {
             let span = nanos(self.updated, now);
             let work = span * self.rate;
-            for worker in workers.iter_mut().filter(|worker| !worker.jobs.is_empty()) {
+            for &id in &busy[self.busy()] {
+                let worker = &mut workers[id as usize];
                 worker.jobs.advance(work);
                 worker.is_exact &= self.rate == 1.0;
             }
@@ -663,15 +698,14 @@ impl<J: Copy> Container<J> {
     }
 
     /// When the first job is done or the quota changes the state.
-    fn next_change(&self, now: SimTime, workers: &[Worker<J>]) -> Option<SimTime> {
+    fn next_change(&self, now: SimTime, workers: &[Worker<J>], busy: &[u32]) -> Option<SimTime> {
         let runnable = self.runnable();
         let running = runnable * self.rate;
-        let beside = self.beside.as_ref().map(|it| it.left.max(0.0) / it.cores);
-        let works = || workers.iter().filter_map(|worker| worker.jobs.work_to_next()).chain(beside);
-        let job = (runnable > 0.0)
-            .then(|| works().min_by(f64::total_cmp))
-            .flatten()
-            .map(|work| after(now, work / self.rate));
+        let job = (runnable > 0.0).then(|| {
+            let beside = self.beside.as_ref().map_or(f64::INFINITY, |it| it.left.max(0.0) / it.cores);
+            let works = busy[self.busy()].iter().filter_map(|&id| workers[id as usize].jobs.work_to_next());
+            after(now, works.fold(beside, f64::min) / self.rate)
+        });
         let change = match &self.quota {
             Some(quota) if self.wanted() > 0.0 => quota.next_change(now, running),
             _ => None,
@@ -708,22 +742,6 @@ impl<J: Copy> Worker<J> {
         let at = after(self.updated, self.jobs.work_to_next()?);
         self.due.set(at).then_some(at)
     }
-}
-
-/// Time from one moment to another (ns).
-fn nanos(from: SimTime, to: SimTime) -> f64 {
-    (to - from).as_nanos_f64()
-}
-
-/// The first whole nanosecond at which so much time has passed (ns).
-fn after(now: SimTime, span: f64) -> SimTime {
-    // Signed, because that takes fewer instructions there and back.
-    let whole = span as i64;
-    if whole == i64::MAX {
-        return SimTime::MAX;
-    }
-    let up = whole as u64 + u64::from((whole as f64) < span);
-    SimTime::from_nanos(now.as_nanos().saturating_add(up))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use crate::ids::{NameId, PodId};
 use crate::istiod::locality_priority::Locality;
 use std::collections::BTreeMap;
+use std::iter;
 
 /// All endpoints, and where they are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +110,14 @@ impl EndpointList {
         self.areas[part.area as usize].positions.at(rank) as usize
     }
 
+    /// The positions in the list of a part's endpoints, in ascending order.
+    pub fn positions(&self, part: Part) -> impl Iterator<Item = u32> {
+        let without = part.without.map(|area| self.areas[area as usize].positions.iter());
+        let mut without = without.into_iter().flatten().peekable();
+        let all = self.areas[part.area as usize].positions.iter();
+        all.filter(move |position| without.next_if_eq(position).is_none())
+    }
+
     /// How many endpoints of a part stand before a position of the list.
     #[must_use]
     pub fn rank(&self, part: Part, position: usize) -> u32 {
@@ -166,7 +175,15 @@ impl Runs {
         self.len += 1;
     }
 
+    /// The numbers.
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let runs = iter::once((self.start, 0)).chain(self.others.iter().copied());
+        let ends = self.others.iter().map(|&(_, before)| before).chain(iter::once(self.len));
+        runs.zip(ends).flat_map(|((start, before), end)| start..start + (end - before))
+    }
+
     /// The number of this rank.
+    #[inline]
     fn at(&self, rank: u32) -> u32 {
         match self.others.partition_point(|&(_, before)| before <= rank) {
             0 => self.start + rank,
@@ -298,6 +315,8 @@ mod tests {
                 let positions: Vec<usize> =
                     (0..list.len(part)).map(|rank| list.position(part, rank)).collect();
                 assert_eq!(positions, expected, "seed {seed}");
+                let in_turn: Vec<usize> = list.positions(part).map(|it| it as usize).collect();
+                assert_eq!(in_turn, expected, "seed {seed}");
                 for position in 0..endpoints.len() {
                     let before = expected.iter().filter(|&&it| it < position).count();
                     assert_eq!(list.rank(part, position) as usize, before, "seed {seed}");

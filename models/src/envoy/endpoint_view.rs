@@ -192,7 +192,12 @@ impl EndpointView {
 
     /// All endpoints, level by level.
     pub fn pods(&self) -> impl Iterator<Item = PodId> {
-        (0..self.len()).map(|position| self.pod(position))
+        let (own, shared) = match &self.endpoints {
+            Endpoints::Own(pods, _) => (&pods[..], None),
+            Endpoints::Shared(list, levels) => (&[][..], Some(levels.iter().map(move |level| (list, level)))),
+        };
+        let shared = shared.into_iter().flatten().flat_map(|(list, level)| level.pods(list));
+        own.iter().copied().chain(shared)
     }
 
     /// The endpoint at a position.
@@ -260,9 +265,16 @@ impl EndpointView {
         levels: &'a [SharedLevel],
         position: usize,
     ) -> (&'a SharedLevel, Result<usize, &'a (PodId, Detail)>) {
-        let number = self.ends.partition_point(|&end| end as usize <= position);
+        // Nearly all requests stay at the first level.
+        let (number, start) = match self.ends.first() {
+            Some(&end) if position < end as usize => (0, 0),
+            _ => {
+                let number = self.ends.partition_point(|&end| end as usize <= position);
+                (number, self.positions(number).start)
+            }
+        };
         let level = &levels[number];
-        let row = match level.edits.row((position - self.positions(number).start) as u32) {
+        let row = match level.edits.row((position - start) as u32) {
             Row::Added(row) => Err(row),
             Row::Shared(rank) => Ok(list.position(level.part.expect("it has rows"), rank)),
         };
@@ -332,6 +344,20 @@ impl Default for Endpoints {
 }
 
 impl SharedLevel {
+    /// The endpoints, in ascending order.
+    fn pods<'a>(&'a self, list: &'a EndpointList) -> impl Iterator<Item = PodId> + 'a {
+        let mut listed = self.part.into_iter().flat_map(move |part| list.positions(part));
+        let mut passed = 0;
+        (0..self.len(list)).map(move |row| match self.edits.row(row) {
+            Row::Added((pod, _)) => *pod,
+            Row::Shared(rank) => {
+                let at = listed.nth((rank - passed) as usize).expect("a row of the part");
+                passed = rank + 1;
+                list.pod(at as usize)
+            }
+        })
+    }
+
     fn len(&self, list: &EndpointList) -> u32 {
         self.edits.len(self.part.map_or(0, |part| list.len(part)))
     }

@@ -187,9 +187,13 @@ impl Detection {
     /// The hosts become those of a view; those that were there stay as they are.
     fn follow(&mut self, view: &EndpointView) {
         let mut pods: Vec<PodId> = view.pods().collect();
-        pods.sort_unstable();
-        let before = &self.pods;
-        self.detector.renumber(pods.iter().map(|pod| before.binary_search(pod).ok()));
+        // Each level is in this order already, which a stable sort makes use of.
+        pods.sort();
+        let (before, mut at) = (&self.pods, 0);
+        self.detector.renumber(pods.iter().map(|pod| {
+            at += before[at..].iter().take_while(|it| *it < pod).count();
+            (before.get(at) == Some(pod)).then_some(at)
+        }));
         self.pods = pods;
     }
 }

@@ -189,7 +189,7 @@ impl Scrape<'_> {
             say(Container::Application, ContainerMetric::CpuSeconds, used[0] / 1e9);
             say(Container::Application, ContainerMetric::Memory, self.cell_memory(slot));
             if self.has_limit(slot) {
-                let periods = (self.now - pods[slot].runs_from).as_nanos() / CFS_PERIOD;
+                let periods = (self.now - pods[slot].runs_from).as_nanos() / CFS_PERIOD.as_nanos();
                 let throttled = self.compute.throttled_periods(container);
                 say(Container::Application, ContainerMetric::CfsPeriods, periods as f64);
                 say(Container::Application, ContainerMetric::ThrottledPeriods, throttled as f64);
