@@ -28,11 +28,12 @@ pub(crate) enum Figure {
 const KERNEL: f64 = 2.0;
 const SCENARIO: f64 = 3.0;
 
-pub(crate) const ALL: [Case; 7] = [
+pub(crate) const ALL: [Case; 8] = [
     instructions("mm1", "instructions per customer", run_mm1, KERNEL),
     instructions("call-graph", "instructions per user request", run_call_graph, KERNEL),
     instructions("headline", "instructions per user request", run_headline, SCENARIO),
     instructions("no-mesh", "instructions per user request", run_no_mesh, SCENARIO),
+    instructions("limits", "instructions per user request", run_limits, SCENARIO),
     instructions("multi-edge-100", "instructions per user request", run_multi_edge, SCENARIO),
     instructions("start-300-edges", "instructions per edge", start_300_edges, SCENARIO),
     Case {
@@ -80,6 +81,11 @@ fn run_headline() -> f64 {
 
 fn run_no_mesh() -> f64 {
     run_world(&describe("fluidos-mesh", "s0-s3-no-mesh", &[("run.duration", "4min"), ("run.warm_up", "0s")]))
+}
+
+/// Containers with a CPU limit, and autoscalers.
+fn run_limits() -> f64 {
+    run_world(&describe("fluidos-mesh-hpa", "s0", &[("run.duration", "2min"), ("run.warm_up", "0s")]))
 }
 
 fn run_multi_edge() -> f64 {
