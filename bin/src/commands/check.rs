@@ -7,7 +7,7 @@ use crate::failure::Outcome;
 use crate::table;
 use meshsim_scenarios::experiment::axes::Axis;
 use meshsim_scenarios::experiment::compare::{Choice, ComparisonPlan};
-use meshsim_scenarios::experiment::estimate::{Estimate, estimate, time_in_words};
+use meshsim_scenarios::experiment::estimate::{Estimate, cpu_seconds, estimate, time_in_words};
 use meshsim_scenarios::experiment::memory::in_words;
 use meshsim_scenarios::experiment::sweep::Sweep;
 use meshsim_scenarios::warnings;
@@ -85,7 +85,10 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         print(&format!("[sweep]: {count}\n"))?;
     }
     if args.estimate {
-        print(&sentence(&estimate(&plan, thread_count(args.threads))))?;
+        // A run begins as this did: with reading the scenario.
+        let read = cpu_seconds();
+        let estimate = estimate(&plan, thread_count(args.threads));
+        print(&sentence(&Estimate { cpu_seconds: read + estimate.cpu_seconds, ..estimate }))?;
     }
     Ok(Code::Ok)
 }

@@ -127,14 +127,16 @@ fn expected(description: &Description, until: SimTime) -> f64 {
 
 /// CPU time of this thread so far (s).
 #[cfg(unix)]
-fn cpu_seconds() -> f64 {
+#[must_use]
+pub fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Where the system does not tell, the time that passes (s).
 #[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
+#[must_use]
+pub fn cpu_seconds() -> f64 {
     static BEGAN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     BEGAN.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
 }
