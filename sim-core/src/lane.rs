@@ -44,7 +44,7 @@ pub(crate) struct Round<'a> {
 pub(crate) struct Ways {
     /// By process: its lane, and its number among the slots.
     homes: Vec<(u32, u32)>,
-    /// Least delays between slots.
+    /// Least delays between slots, in the order of those that send.
     links: Vec<Link>,
 }
 
@@ -225,7 +225,8 @@ impl Ways {
         let slot_number = |process: usize| homes[process].1;
         let link =
             |it: &Lookahead| Link { from: slot_number(it.from), to: slot_number(it.to), delay: it.delay };
-        let links = lookahead.iter().map(link).collect();
+        let mut links: Vec<Link> = lookahead.iter().map(link).collect();
+        links.sort_by_key(|link| link.from);
         Self { homes, links }
     }
 
@@ -250,7 +251,7 @@ impl Ways {
         end: SimTime,
     ) {
         // The earliest time at which a process may act, woken by others or not: shortest paths. The horizons are those of
-        // the pass in which nothing changes any more.
+        // the pass in which nothing changes of those that have been asked.
         earliest.copy_from_slice(pending);
         let mut changed = true;
         while changed {
@@ -262,7 +263,7 @@ impl Ways {
                 horizons[to] = reached.min(horizons[to]);
                 if reached < earliest[to] {
                     earliest[to] = reached;
-                    changed = true;
+                    changed |= link.to <= link.from;
                 }
             }
         }
