@@ -276,3 +276,41 @@ impl<P: Process> Slot<P> {
         self.scheduler.events.peek().map_or(SimTime::MAX, Key::time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// By definition: from each process the shortest way to every other, at least one link long.
+        #[test]
+        fn horizons_are_shortest_ways(
+            links in prop::collection::vec((0..6_usize, 0..6_usize, 1..9_u64), 0..20),
+            pending in prop::collection::vec(0..30_u64, 6),
+        ) {
+            let lookahead: Vec<Lookahead> = links
+                .iter()
+                .map(|&(from, to, delay)| Lookahead { from, to, delay: SimDuration::from_nanos(delay) })
+                .collect();
+            let end = 100;
+            let mut ways = [[u64::MAX; 6]; 6];
+            for &(from, to, delay) in &links {
+                ways[from][to] = ways[from][to].min(delay);
+            }
+            for (via, from, to) in (0..6).flat_map(|via| (0..36).map(move |pair| (via, pair / 6, pair % 6))) {
+                ways[from][to] = ways[from][to].min(ways[from][via].saturating_add(ways[via][to]));
+            }
+            let expected: Vec<SimTime> = (0..6)
+                .map(|to| (0..6).map(|from| pending[from].saturating_add(ways[from][to])).fold(end, u64::min))
+                .map(SimTime::from_nanos)
+                .collect();
+            let pending: Vec<SimTime> = pending.into_iter().map(SimTime::from_nanos).collect();
+            let (mut earliest, mut horizons) = (pending.clone(), pending.clone());
+            let homes = (0..6).map(|slot| (0, slot)).collect();
+            let end = SimTime::from_nanos(end);
+            Ways::new(homes, &lookahead).find_horizons(&pending, &mut earliest, &mut horizons, end);
+            prop_assert_eq!(horizons, expected);
+        }
+    }
+}
