@@ -151,10 +151,12 @@ fn free() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
     let of_machine = system.available_memory() + system.free_swap();
+    // A system that does not tell (without /proc, as in a bare chroot) has no limit that is known, nor groups that could be asked for.
+    let tells = system.total_memory() > 0;
+    let of_machine = if tells && of_machine > 0 { of_machine } else { u64::MAX };
     // What a group holds of files is given back when it is needed.
-    let of_group = system.cgroup_limits().map(|it| it.total_memory.saturating_sub(it.rss));
-    // A system that does not tell has no limit that is known.
-    let of_machine = if of_machine == 0 { u64::MAX } else { of_machine };
+    let of_group = tells.then(|| system.cgroup_limits()).flatten();
+    let of_group = of_group.map(|it| it.total_memory.saturating_sub(it.rss));
     of_machine.min(of_group.unwrap_or(u64::MAX)).min(of_address_space().unwrap_or(u64::MAX))
 }
 
