@@ -5,7 +5,8 @@
 //! lies the whole time of the side, below it what it was spent on, and rules as marks that take no time.
 //!
 //! # Source
-//! Trace Event Format (Google), complete events (`X`), instant events (`i`), metadata (`M`).
+//! Trace Event Format (Google), complete events (`X`), instant events (`i`), metadata (`M`). Perfetto, trace_processor, `json_utils`
+//! (`CoerceToTs`).
 
 use super::Told;
 use super::words::Words;
@@ -55,8 +56,11 @@ struct Writing<'a> {
     thread: usize,
 }
 
-fn micros(at: SimTime) -> f64 {
-    at.as_nanos() as f64 / 1e3
+/// Perfetto cuts off what is less than a nanosecond, so a number that is a little too small would be one less, and pieces
+/// that meet would overlap.
+fn micros(nanos: u64) -> f64 {
+    let micros = nanos as f64 / 1e3;
+    if (micros * 1e3) as u64 == nanos { micros } else { micros.next_up() }
 }
 
 impl Writing<'_> {
@@ -76,8 +80,17 @@ impl Writing<'_> {
 
     fn span(&mut self, name: &str, from: SimTime, until: SimTime) -> io::Result<()> {
         let (pid, tid) = (self.process, self.thread);
-        let dur = Some(until.saturating_since(from).as_nanos() as f64 / 1e3);
-        self.event(&Event { name, ph: "X", ts: Some(micros(from)), dur, pid, tid, s: None, args: None })
+        let dur = Some(micros(until.saturating_since(from).as_nanos()));
+        self.event(&Event {
+            name,
+            ph: "X",
+            ts: Some(micros(from.as_nanos())),
+            dur,
+            pid,
+            tid,
+            s: None,
+            args: None,
+        })
     }
 
     /// A thread with this time as a whole and in its pieces; what has no end ends there.
@@ -103,7 +116,7 @@ impl Writing<'_> {
             self.event(&Event {
                 name: applied.rule.name(),
                 ph: "i",
-                ts: Some(micros(applied.at)),
+                ts: Some(micros(applied.at.as_nanos())),
                 dur: None,
                 pid: self.process,
                 tid: self.thread,

@@ -163,9 +163,10 @@ fn the_chrome_trace_nests() {
     let told = followed(&resolved("shop", None, &["run.duration=20s"]), Several::Slowest, 30);
     let text: serde_json::Value = serde_json::from_slice(&written(|out| chrome::write(&told, out))).unwrap();
     let events = text["traceEvents"].as_array().unwrap();
-    let mut by_thread: BTreeMap<(u64, u64), Vec<(f64, f64)>> = BTreeMap::new();
+    let mut by_thread: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
     for it in events.iter().filter(|it| it["ph"] == "X") {
-        let number = |key: &str| it[key].as_f64().unwrap();
+        // To the nanosecond as Perfetto reads them.
+        let number = |key: &str| (it[key].as_f64().unwrap() * 1e3) as u64;
         let key = (it["pid"].as_u64().unwrap(), it["tid"].as_u64().unwrap());
         by_thread.entry(key).or_default().push((number("ts"), number("ts") + number("dur")));
     }
@@ -173,8 +174,8 @@ fn the_chrome_trace_nests() {
     for (thread, spans) in by_thread {
         for (index, &(from, until)) in spans.iter().enumerate() {
             for &(other, its_end) in &spans[index + 1..] {
-                let apart = other >= until - 2e-3 || its_end <= from + 2e-3;
-                let inside = other >= from - 2e-3 && its_end <= until + 2e-3;
+                let apart = other >= until || its_end <= from;
+                let inside = other >= from && its_end <= until;
                 assert!(apart || inside, "{thread:?}: {from}..{until} and {other}..{its_end}");
             }
         }
