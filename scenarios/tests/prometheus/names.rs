@@ -43,6 +43,11 @@ const OF_REQUESTS: &[&str] = &[
     "instance",
     "job",
 ];
+/// Those of requests that connections have, too.
+fn of_connections() -> impl Iterator<Item = &'static str> {
+    OF_REQUESTS.iter().copied().filter(|label| *label != "response_code")
+}
+
 const OF_UPSTREAMS: &[&str] = &["cluster_name", "namespace", "pod", "instance", "job"];
 const OF_CONTAINERS: &[&str] = &["container", "pod", "namespace", "id", "image", "name", "job"];
 const OF_INTERFACES: &[&str] = &["interface", "pod", "namespace", "id", "image", "name", "job"];
@@ -162,18 +167,43 @@ fn every_name_and_label_of_the_real_exporters_is_there() {
     }
 }
 
+/// What a run of a library scenario exports.
+fn exported(scenario: &str, strategy: &str, duration: &str, name: &str) -> String {
+    let settings = [duration, "run.warm_up=0s"].map(|it| Setting::parse(it).unwrap());
+    let scenario = Scenario::open(scenario, &settings).unwrap();
+    let resolved = scenario.resolve(scenario.strategy(Some(strategy)).unwrap()).unwrap();
+    let file = folder(name).join("metrics.txt");
+    let export = Export { file, start: StartTime::DEFAULT, interval: ScrapeInterval::DEFAULT };
+    assert!(export.run(&resolved, &Watch::default()).unwrap());
+    std::fs::read_to_string(&export.file).unwrap()
+}
+
+/// Calls of gRPC have its status, connections of TCP all labels but those of answers.
+#[test]
+fn what_is_not_http_has_labels_of_its_own() {
+    let shop = exported("online-boutique", "cloud-only", "run.duration=30s", "grpc-and-tcp");
+    let of = |name: &str, needle: &str| {
+        let line = shop.lines().find(|it| it.starts_with(name) && it.contains(needle));
+        labels_of(line.unwrap_or_else(|| panic!("there is no {name} with {needle}")))
+    };
+    assert_eq!(of("istio_requests_total", "request_protocol=\"grpc\"")["grpc_response_status"], "0");
+    assert!(!of("istio_requests_total", "request_protocol=\"http\"").contains_key("grpc_response_status"));
+    for name in
+        ["istio_tcp_sent_bytes_total", "istio_tcp_received_bytes_total", "istio_tcp_connections_opened_total"]
+    {
+        let found = of(name, "reporter=\"source\"");
+        for label in of_connections() {
+            assert!(found.get(label).is_some_and(|it| !it.is_empty()), "{name} has no {label}: {found:?}");
+        }
+        assert!(!found.contains_key("response_code"), "{found:?}");
+    }
+}
+
 /// Without a mesh there is nothing of Istio's; with waypoints these report for themselves.
 #[test]
 fn a_data_plane_has_its_own_reporters() {
-    let text = |scenario: &str, strategy: &str, name: &str| {
-        let settings = ["run.duration=3min", "run.warm_up=0s"].map(|it| Setting::parse(it).unwrap());
-        let scenario = Scenario::open(scenario, &settings).unwrap();
-        let resolved = scenario.resolve(scenario.strategy(Some(strategy)).unwrap()).unwrap();
-        let file = folder(name).join("metrics.txt");
-        let export = Export { file, start: StartTime::DEFAULT, interval: ScrapeInterval::DEFAULT };
-        assert!(export.run(&resolved, &Watch::default()).unwrap());
-        std::fs::read_to_string(&export.file).unwrap()
-    };
+    let text =
+        |scenario: &str, strategy: &str, name: &str| exported(scenario, strategy, "run.duration=3min", name);
     let none = text("fluidos-mesh", "s0-s3-no-mesh", "without-a-mesh");
     assert!(!none.contains("istio_request") && none.contains("mub_response_size_sum"));
     let containers: Vec<&str> = none.lines().filter(|it| it.starts_with("container_")).collect();

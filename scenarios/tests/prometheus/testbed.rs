@@ -17,10 +17,10 @@ use std::path::PathBuf;
 /// By proxy (`edge1-s0`, `edge1-gw`), the service that it calls, or `inbound`, and counter.
 type Counts = BTreeMap<(String, String, &'static str), f64>;
 
-/// What both have, by the names of Envoy.
 /// A counter's name in Envoy, and where ours is.
 type Counted = (&'static str, fn(&EnvoyCounts) -> u64);
 
+/// What both have.
 const COUNTERS: [Counted; 7] = [
     ("upstream_rq_total", |it| it.requests),
     ("upstream_rq_5xx", |it| it.classes[4]),
