@@ -69,6 +69,25 @@ fn shells_and_manuals_know_every_command() {
 }
 
 #[test]
+fn every_command_has_an_example() {
+    let help = text(&meshsim(&["--help"]).stdout);
+    let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let names = commands
+        .lines()
+        .filter_map(|it| it.strip_prefix("  ")?.split(' ').next())
+        .filter(|it| !it.is_empty());
+    let mut count = 0;
+    // These take nothing, or have commands of their own.
+    for name in names.filter(|it| !["help", "schema", "export"].contains(it)) {
+        let shown = text(&meshsim(&[name, "--help"]).stdout);
+        let example = shown.rsplit_once("Example").unwrap_or_else(|| panic!("{name}: {shown}")).1;
+        assert!(example.contains(&format!("meshsim {name} ")), "{name}: {example}");
+        count += 1;
+    }
+    assert!(count > 15, "{count}");
+}
+
+#[test]
 fn the_list_says_what_each_scenario_is_about() {
     let list = text(&meshsim(&["library"]).stdout);
     let line = list.lines().find(|line| line.starts_with("retry-storm ")).unwrap();

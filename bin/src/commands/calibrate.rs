@@ -30,6 +30,9 @@ use std::path::{Path, PathBuf};
 /// Values named by --fit are searched until the simulated latencies of users are nearest to the measured
 /// ones. The last part of the trace is held out and compared with the result.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: meshsim calibrate fluidos-testbed --strategy none --trace requests.csv.gz --fit cell.cpu_scale=0.5..2 --out calibrated.toml"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     source: ScenarioArgs,

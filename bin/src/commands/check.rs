@@ -13,6 +13,7 @@ use meshsim_scenarios::experiment::sweep::Sweep;
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim check my.toml --estimate")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: ScenarioArgs,

@@ -31,6 +31,9 @@ use meshsim_scenarios::results::timeline::{self, Line};
 use meshsim_scenarios::warnings;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: meshsim compare fluidos-mesh --set links.edge1-cloud.rtt=80ms --report page.html"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     source: ScenarioArgs,

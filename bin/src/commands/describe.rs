@@ -12,6 +12,7 @@ use meshsim_scenarios::stress::stress;
 use std::path::Path;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim describe --stress fluidos-mesh")]
 pub(crate) struct Args {
     /// The answers to the STRESS-DES checklist, as Markdown; of results, with what they came from and how they were made
     #[arg(long, required = true)]

@@ -26,6 +26,7 @@ use std::fmt::Write;
 /// of each service crash in each cluster: one at a time, over the same requests as the undisturbed run. Each run is a cell
 /// of its own, as those of compare and sweep are: what is finished stays.
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim drill edge-outage --only 'link:*' --for 60s")]
 pub(crate) struct Args {
     #[command(flatten)]
     source: ScenarioArgs,

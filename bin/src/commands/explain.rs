@@ -7,6 +7,7 @@ use crate::table;
 use meshsim_scenarios::keys::{self, Key};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim explain links.edge1-cloud.rtt")]
 pub(crate) struct Args {
     /// The path of a key, as in links.edge1-cloud.rtt or links.NAME.rtt (default: all at the top)
     key: Option<String>,

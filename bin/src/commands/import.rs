@@ -24,6 +24,9 @@ const ANSWERS: &str = "answers.json";
 /// Writes scenario.toml, workmodel.json where a ConfigMap has one, and report.md: what became of every object and every
 /// field, what was measured and what was assumed. What nothing says (machines, links, users) comes from options.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: meshsim import --cluster cloud=manifests --nodes cloud=2x16 --users cloud=50/s --out imported"
+)]
 pub(crate) struct Args {
     /// Files or directories of YAML, or - for standard input, as `helm template` and `kustomize build` print it
     #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics", "traces"])]

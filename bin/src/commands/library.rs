@@ -8,6 +8,7 @@ use meshsim_scenarios::library;
 use meshsim_scenarios::problem::{Problem, nearest};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim library shop > shop.toml")]
 pub(crate) struct Args {
     /// Print this scenario, suite or file instead of the list
     name: Option<String>,

@@ -12,6 +12,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim merge part-1 part-2 --out results")]
 pub(crate) struct Args {
     /// The directories that the parts were written into, all of them, in any order
     #[arg(required = true, value_name = "DIR")]

@@ -11,6 +11,7 @@ use meshsim_scenarios::results::single_file::write_text;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim report results")]
 pub(crate) struct Args {
     /// The directory of the results
     #[arg(value_name = "DIR")]

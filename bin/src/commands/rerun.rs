@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim rerun results --threads 1")]
 pub(crate) struct Args {
     /// The directory of the results
     #[arg(value_name = "DIR")]

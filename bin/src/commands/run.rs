@@ -12,6 +12,7 @@ use meshsim_scenarios::start_time::StartTime;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example: meshsim run shop --spans 500 --chrome-trace --access-logs --out results")]
 #[command(group = clap::ArgGroup::new("dated").multiple(true).args(["openmetrics", "spans"]))]
 pub(crate) struct Args {
     #[command(flatten)]

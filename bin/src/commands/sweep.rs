@@ -25,6 +25,9 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: meshsim sweep fluidos-mesh --set links.edge1-cloud.rtt=20ms,80ms,160ms --out results"
+)]
 pub(crate) struct Args {
     /// A library scenario's name, or the path of a TOML file
     scenario: String,

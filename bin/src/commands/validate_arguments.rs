@@ -14,6 +14,9 @@ use meshsim_scenarios::traces::format::Format;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: meshsim validate fluidos-testbed --strategy none --trace requests.csv.gz --cpu-from config.json"
+)]
 pub(crate) struct Args {
     /// A library scenario's name, or the path of a TOML file
     #[arg(required_unless_present = "suite", conflicts_with = "suite")]
