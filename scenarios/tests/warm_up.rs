@@ -224,3 +224,35 @@ fn strategies_that_are_the_same_are_told_so() {
     assert!(three.starts_with("`one` is fastest: 2.") && three.contains(" ms below `slow`"), "{three}");
     assert!(three.ends_with(same), "{three}");
 }
+
+/// Two laws of the same mean differ by chance, and by microseconds; who crashes for half of the run answers too few.
+#[test]
+fn who_is_equal_and_who_is_left_out_is_said() {
+    let text = |rest: &str| {
+        let law = |name: &str| format!("{{ law = \"{name}\", mean = \"20us\" }}");
+        let (one, other) = (law("exponential"), law("deterministic"));
+        let strategies = format!(
+            "rate = \"20/s\"\n[services.back]\nservice_time = {one}\n{rest}\n\
+             [[strategy]]\nname = \"one\"\nset = {{}}\n[[strategy]]\nname = \"other\"\nset.services.back.service_time = {other}\n"
+        );
+        let settings = ["run.warm_up=1s", "run.duration=20s", "run.replications=5"];
+        verdict(&compare(&strategies, &settings, &[]).2)
+    };
+    let end = ", within 0.1 ms of the first in the mean (95 % intervals): choose by cost.";
+    let equal = text("");
+    assert!(equal.starts_with("The fastest are `o") && equal.ends_with(end), "{equal}");
+    let fault = "{ at = \"6s\", for = \"10s\", service = \"back\", cluster = \"edge\", kind = \"crash\" }";
+    let one_is_down = text(&format!("[[strategy]]\nname = \"down\"\nset.faults = [{fault}]"));
+    let lines: Vec<&str> = one_is_down.lines().collect();
+    assert!(lines[0].ends_with(end), "{one_is_down}");
+    assert!(
+        lines[1].starts_with("Left out, for too many requests failed or had not ended: `down` (")
+            && lines[1].ends_with(" %)."),
+        "{one_is_down}"
+    );
+    let all_are_down =
+        text(&format!("[[faults]]\n{}", fault.trim_matches(['{', ' ', '}']).replace(", ", "\n")));
+    let start =
+        "Cannot be told: under every strategy too many requests failed or had not ended, the fewest under `o";
+    assert!(all_are_down.starts_with(start), "{all_are_down}");
+}

@@ -13,6 +13,7 @@ pub mod queue_growth;
 pub mod ranking;
 mod served;
 mod strategy;
+mod subset;
 pub mod summary;
 pub mod value;
 pub mod verdict;

@@ -1,10 +1,9 @@
 //! What a comparison comes to, in a sentence or two.
 
-use super::estimates::CONFIDENCE;
 use super::ranking::{Order, Ranking};
+use super::subset::{Subset, TINY_MS};
 use super::summary::{Paired, Requests, Strategy, Summary, UserGroup};
 use crate::experiment::decide::Decision;
-use meshsim_core::stats::selection::{replications_to_decide, subset_with_best};
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
@@ -17,7 +16,11 @@ pub fn verdict(summary: &Summary) -> String {
     let same = same(summary);
     let first_of_its_kind = |it: &&Strategy| !same.iter().any(|names| names[1..].contains(&it.name.as_str()));
     let ranked: Vec<&Strategy> = ranked(summary).into_iter().filter(first_of_its_kind).collect();
-    let mut sentences = vec![of_ranked(summary, &ranked, same.is_empty()), for_whom(summary, &same)];
+    let mut sentences = vec![
+        of_ranked(summary, &ranked, same.is_empty()),
+        left_out(summary, &ranked),
+        for_whom(summary, &same),
+    ];
     sentences.extend(same.iter().map(|names| {
         let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let (last, others) = all.split_last().expect("there are two or more");
@@ -206,7 +209,7 @@ const NAMES_SHOWN: usize = 6;
 /// The sentence about the best of several different strategies; empty where there are not two and others say why.
 fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String {
     let Some(best) = ranked.first() else {
-        return "Cannot be told: under every strategy too many requests failed or had not ended.".to_owned();
+        return nobody(summary);
     };
     let name = &best.name;
     let Some(second) = ranked.get(1) else {
@@ -225,6 +228,13 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     };
     let by = -difference.value;
     let subset = Subset::of(summary, ranked);
+    if subset.is_within_tiny(summary) {
+        let (last, others) = subset.names.split_last().expect("two at least");
+        let others = others.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+        return format!(
+            "The fastest are {others} and `{last}`, within {TINY_MS} ms of the first in the mean (95 % intervals): choose by cost."
+        );
+    }
     match difference.interval() {
         Some([low, high]) if (high < 0.0 || low > 0.0) && subset.names.len() < 2 => {
             let is_tiny = by.abs() < TINY_MS;
@@ -244,15 +254,21 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
             }
             text + if is_tiny { "; choose by cost." } else { "." }
         }
-        Some([low, high]) => format!(
-            "Cannot be told: {}`{name}` and `{}` differ by {} ms (95 % interval {} to {} ms); {}.",
-            subset.sentence(low <= 0.0 && 0.0 <= high),
-            second.name,
-            ms(by),
-            ms(-high),
-            ms(-low),
-            subset.what_would_tell()
-        ),
+        // These two can be told apart, but not the best from all.
+        Some([low, high]) if high < 0.0 || low > 0.0 => {
+            format!("Cannot be told: {}; {}.", subset.sentence(), subset.what_would_tell())
+        }
+        Some([low, high]) => {
+            let among = if subset.names.len() > 2 { subset.sentence() + ". " } else { String::new() };
+            format!(
+                "Cannot be told: {among}`{name}` and `{}` differ by {} ms (95 % interval {} to {} ms); {}.",
+                second.name,
+                ms(by),
+                ms(-high),
+                ms(-low),
+                subset.what_would_tell()
+            )
+        }
         None => format!(
             "Cannot be told: `{name}` was {} ms below `{}` in the only replication; two or more give an \
              interval.",
@@ -262,59 +278,31 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     }
 }
 
-/// The strategies among which the best is.
-struct Subset<'a> {
-    /// The fastest first.
-    names: Vec<&'a str>,
-    /// Replications that would leave one, by what is known.
-    replications: Option<u64>,
-    /// Those that there were.
-    now: usize,
-}
-
-impl<'a> Subset<'a> {
-    fn of(summary: &Summary, ranked: &[&'a Strategy]) -> Self {
-        let names: Vec<&str> = ranked.iter().map(|it| it.name.as_str()).collect();
-        let Some(values) = summary.in_pairs(&names) else {
-            return Self { names, replications: None, now: 0 };
-        };
-        let now = values.iter().map(Vec::len).min().unwrap_or(0);
-        let subset = subset_with_best(&values, CONFIDENCE);
-        let replications = replications_to_decide(&values, CONFIDENCE);
-        Self { names: subset.into_iter().map(|index| names[index]).collect(), replications, now }
-    }
-
-    /// Which they are, where the difference of the first two does not tell it.
-    fn sentence(&self, differs_by_chance: bool) -> String {
-        match &self.names[..] {
-            [] | [_] => String::new(),
-            [_, _] if differs_by_chance => String::new(),
-            [all @ .., last] => {
-                let all: Vec<String> = all.iter().map(|name| format!("`{name}`")).collect();
-                format!("the fastest is one of {} and `{last}` (95 % over all comparisons). ", all.join(", "))
-            }
+/// That no strategy answers its users, and which leaves the fewest without an answer.
+fn nobody(summary: &Summary) -> String {
+    let text = "Cannot be told: under every strategy too many requests failed or had not ended";
+    let shares = summary.strategies.iter().map(|it| (unanswered(&it.requests), &it.name));
+    match shares.min_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((least, name)) if summary.strategies.len() > 1 && least < 0.999 => {
+            format!("{text}, the fewest under `{name}` ({:.1} %).", 100.0 * least)
         }
-    }
-
-    /// What would leave one of them.
-    fn what_would_tell(&self) -> String {
-        match self.replications {
-            Some(count) if count > self.now as u64 && count <= REPLICATIONS_MAX => {
-                format!("about {count} replications would tell")
-            }
-            Some(count) if count > self.now as u64 => {
-                "no number of replications that one waits for would tell".to_owned()
-            }
-            _ => "more replications would tell".to_owned(),
-        }
+        _ => format!("{text}."),
     }
 }
 
-/// More replications than this are not asked of anybody.
-const REPLICATIONS_MAX: u64 = 100_000;
-
-/// A difference that nobody feels (ms).
-const TINY_MS: f64 = 0.1;
+/// Who is not ranked beside others that are.
+fn left_out(summary: &Summary, ranked: &[&Strategy]) -> String {
+    let out = summary.strategies.iter().map(|it| (unanswered(&it.requests), &it.name));
+    let out: Vec<String> = out
+        .filter(|(share, _)| *share > UNANSWERED_MAX)
+        .map(|(share, name)| format!("`{name}` ({:.1} %)", 100.0 * share))
+        .collect();
+    if out.is_empty() || ranked.is_empty() {
+        return String::new();
+    }
+    let out: Vec<&str> = out.iter().map(String::as_str).collect();
+    format!("Left out, for too many requests failed or had not ended: {}.", listed(&out))
+}
 
 /// A difference with a decimal, or with as many as show two digits of a small one.
 #[must_use]

@@ -82,13 +82,30 @@ impl Report {
             );
         };
         let [low, high] = &self.ci95;
-        let end = |it: &Option<String>, beyond: &str| it.clone().unwrap_or_else(|| beyond.to_owned());
-        let (low, high) = (end(low, "below the range"), end(high, "beyond the range"));
+        let end =
+            |it: &Option<String>, beyond: &str| it.as_ref().map_or_else(|| beyond.to_owned(), |it| short(it));
+        let (value, low, high) = (short(value), end(low, "below the range"), end(high, "beyond the range"));
         let (before, after) = if first < last { (one, other) } else { (other, one) };
         format!(
             "`{one}` and `{other}` are equally fast at {path} = {value} (95 % interval {low} to {high}); towards the first \
              value `{before}` is faster, towards the last `{after}`."
         )
+    }
+}
+
+/// A value as it is written, with three digits: more than its interval allows.
+fn short(written: &str) -> String {
+    let digits = written.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(written.len());
+    let (number, unit) = written.split_at(digits);
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 => {
+            let (mut size, mut decimals) = (number, 0);
+            while size < 100.0 && decimals < 9 {
+                (size, decimals) = (size * 10.0, decimals + 1);
+            }
+            format!("{number:.decimals$}{unit}")
+        }
+        _ => written.to_owned(),
     }
 }
 
@@ -127,4 +144,15 @@ pub fn write_break_even(
     let seed = asked.plan().strategies[0].description.seed;
     folder.finish(&Manifest { scenario_sha256, seed, conclusion: [report.sentence()] })?;
     folder.discard_cells()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_sentence_has_three_digits() {
+        let texts = ["9.64459ms", "45.7764ms", "1234.56kB", "0.054321", "20/s", "-3", "many"].map(short);
+        assert_eq!(texts, ["9.64ms", "45.8ms", "1235kB", "0.0543", "20.0/s", "-3", "many"]);
+    }
 }
