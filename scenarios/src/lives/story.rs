@@ -332,7 +332,9 @@ impl Telling<'_> {
         let answer = status.map_or_else(String::new, |(status, _)| format!(": answers {status}"));
         let what = format!("at {}{answer}", self.words.names.pod(served.pod));
         self.push(served.arrived, took, depth, waited_for, what);
-        for (_, it) in in_order(&served.track) {
+        for (at, it) in in_order(&served.track) {
+            // Whose client has given up works on, and nobody waits for it.
+            let waited_for = waited_for && at <= answered;
             match it {
                 Of::Piece(piece) if piece.part == Part::Calls => {
                     self.groups(served, piece, depth + 1, waited_for);

@@ -76,6 +76,9 @@ impl<'a> Words<'a> {
             }
             Rule::KeptConnection => "takes a kept connection".to_owned(),
             Rule::NewConnection(took) => format!("waited {} for a connection that was made", ms(took)),
+            Rule::NoConnection(took) => {
+                format!("waited {} for a connection that could not be made", ms(took))
+            }
             Rule::MetClose => "the server has just closed the connection".to_owned(),
             Rule::CircuitBreaker(resource, limit) => {
                 let what = match resource {

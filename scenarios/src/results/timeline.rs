@@ -167,10 +167,13 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// A pod, as `s1-0 in edge1`.
+    /// A pod, as `s1-0 in edge1`, or those that a gateway hides, as others see them.
     pub(crate) fn pod(&self, pod: PodId) -> String {
         let cluster = &self.description.clusters[self.ids.cluster_of(pod)].name;
         let service = self.service(self.ids.service_of(pod));
+        if self.ids.is_behind_gateway(pod) {
+            return format!("{service} behind the east-west gateway of {cluster}");
+        }
         format!("{service}-{} in {cluster}", self.ids.ordinal_of(pod))
     }
 

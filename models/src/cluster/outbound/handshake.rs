@@ -30,6 +30,7 @@ use crate::network::tcp::Window;
 use crate::request::answer::Status;
 use crate::telemetry::exporters::envoy::Happens;
 use crate::telemetry::metrics::Counter;
+use crate::telemetry::trace::Rule;
 use crate::world::description::DataPlane;
 use meshsim_core::random::{Address, uniform_index};
 use meshsim_core::{Handle, SimDuration, SimTime};
@@ -48,7 +49,7 @@ impl Outbound {
             self.waiting_ends(at, hop);
             let state = self.hops[hop];
             if at.recorder.traces() {
-                self.trace_connecting(at, hop, state.routed);
+                self.trace_connecting(at, hop, state.routed, Rule::NoConnection);
             }
             self.count(at, hop, Counter::ConnectFailures);
             if let Client::Proxy { proxy, .. } = state.client {

@@ -145,7 +145,8 @@ impl Outbound {
             let made_for_it =
                 self.pools.is_new(connection) || self.pools.is_shared(self.pools[connection].pool);
             if waited && made_for_it {
-                self.trace_connecting(at, hop, self.pools[connection].opened.max(state.routed));
+                let from = self.pools[connection].opened.max(state.routed);
+                self.trace_connecting(at, hop, from, Rule::NewConnection);
             } else if !waited {
                 self.trace_rule(at, hop, Rule::KeptConnection, None);
             }
@@ -156,12 +157,18 @@ impl Outbound {
         }
     }
 
-    /// A request has waited for a connection that was being made from a moment on.
+    /// A request has waited for a connection that was being made from a moment on, of which this has come.
     #[cold]
-    pub(super) fn trace_connecting(&self, at: &mut Around<'_>, hop: Handle<Hop>, from: SimTime) {
+    pub(super) fn trace_connecting(
+        &self,
+        at: &mut Around<'_>,
+        hop: Handle<Hop>,
+        from: SimTime,
+        came_of_it: fn(SimDuration) -> Rule,
+    ) {
         let now = at.now;
         if let Some(mut lane) = self.lane(at, hop) {
-            lane.spends(from, Part::Connecting).applies(now, Rule::NewConnection(now - from));
+            lane.spends(from, Part::Connecting).applies(now, came_of_it(now - from));
         }
     }
 

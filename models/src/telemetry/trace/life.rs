@@ -5,7 +5,8 @@
 //! client's track, what its server did, if it came there, and the way back; a server has its own track and a track for each group of
 //! calls. A *track* is a list of pieces without a gap, in the order of time, and the rules that were applied meanwhile.
 //! CPU work is three pieces: ready to run, stopped by the quota, on a CPU. What is known of it is how long each lasted,
-//! not in which turns, so they stand one after the other.
+//! not in which turns, so they stand one after the other. Of work that is given up only what it takes of a CPU is known: at
+//! most so long it was on one.
 
 use super::{CallHead, Entry, Lane, Part, Rule, Traces, What};
 use crate::ids::{ClusterId, PodId};
@@ -311,9 +312,16 @@ struct Marks {
 impl Marks {
     /// Who speaks last is right about all time from then on.
     fn spends(&mut self, from: SimTime, part: Part) {
+        self.give_up();
         self.marks.retain(|(at, _)| *at < from);
-        self.work = None;
         self.marks.push((from, part));
+    }
+
+    /// Nobody sees the end of the work under way.
+    fn give_up(&mut self) {
+        if let (Some((demand, _)), Some(&(from, _))) = (self.work.take(), self.marks.last()) {
+            self.marks.push((from + SimDuration::from_nanos_f64(demand), Part::Unfinished));
+        }
     }
 
     fn works(&mut self, from: SimTime, demand: f64, throttled: u64) {
@@ -335,7 +343,8 @@ impl Marks {
     }
 
     /// The pieces, up to the end of the lane, without empty ones.
-    fn pieces(self, end: SimTime) -> Vec<Piece> {
+    fn pieces(mut self, end: SimTime) -> Vec<Piece> {
+        self.give_up();
         let ends = self.marks.iter().skip(1).map(|(at, _)| *at).chain([SimTime::MAX]);
         let pieces = self.marks.iter().zip(ends);
         pieces
@@ -386,9 +395,20 @@ mod tests {
     }
 
     #[test]
-    fn work_that_nobody_ends_is_on_the_cpu_until_the_lane_ends() {
-        let mut marks = Marks::default();
-        marks.works(at(100), 40.0, 0);
-        assert_eq!(pieces(marks, 120), [(100, 120, Part::Cpu)]);
+    fn work_that_nobody_ends_is_on_the_cpu_for_as_long_as_it_takes_at_most() {
+        let marks = || {
+            let mut marks = Marks::default();
+            marks.works(at(100), 40.0, 0);
+            marks
+        };
+        assert_eq!(pieces(marks(), 120), [(100, 120, Part::Cpu)]);
+        let unfinished = [(100, 140, Part::Cpu), (140, 500, Part::Unfinished)];
+        assert_eq!(pieces(marks(), 500), unfinished);
+        let mut left = marks();
+        left.spends(at(500), Part::Loopback);
+        assert_eq!(pieces(left, 510), [&unfinished[..], &[(500, 510, Part::Loopback)]].concat());
+        let mut soon = marks();
+        soon.spends(at(110), Part::Loopback);
+        assert_eq!(pieces(soon, 120), [(100, 110, Part::Cpu), (110, 120, Part::Loopback)]);
     }
 }

@@ -43,6 +43,8 @@ pub enum Part {
     RunQueue,
     /// Stopped by the container's CPU quota.
     Throttled,
+    /// Work that nobody has seen end: beyond what it takes of a CPU it was ready to run, or stopped by the quota.
+    Unfinished,
     /// Waiting without a CPU: a sleep, a disk, a service outside the clusters.
     Sleep,
     /// Waiting for calls. On a critical path only where none of them accounts for the time.
@@ -54,8 +56,10 @@ pub enum Part {
 pub enum Kind {
     /// Behind others: for a worker process, a proxy's worker, a pool, a link, a CPU.
     Queue,
-    /// On a CPU, or in a sleep of the service.
-    Service,
+    /// On a CPU.
+    Cpu,
+    /// In a sleep of the service, or of what it waits for outside the clusters.
+    Sleep,
     /// Stopped by a quota.
     Throttling,
     /// In proxies and between them and applications.
@@ -74,9 +78,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queue,
-        Self::Service,
+        Self::Cpu,
+        Self::Sleep,
         Self::Throttling,
         Self::Proxy,
         Self::Network,
@@ -91,7 +96,8 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
-            Self::Service => "cpu",
+            Self::Cpu => "cpu",
+            Self::Sleep => "sleep",
             Self::Throttling => "throttling",
             Self::Proxy => "proxy",
             Self::Network => "network",
@@ -114,8 +120,10 @@ impl Part {
             | Self::ServerPool
             | Self::LinkQueue
             | Self::WorkerQueue
-            | Self::RunQueue => Kind::Queue,
-            Self::Cpu | Self::Sleep => Kind::Service,
+            | Self::RunQueue
+            | Self::Unfinished => Kind::Queue,
+            Self::Cpu => Kind::Cpu,
+            Self::Sleep => Kind::Sleep,
             Self::Throttled => Kind::Throttling,
             Self::Proxy | Self::Loopback => Kind::Proxy,
             Self::Access | Self::Transmission | Self::Way => Kind::Network,
@@ -155,6 +163,7 @@ impl Part {
             Self::Cpu => "CPU",
             Self::RunQueue => "CPU run queue",
             Self::Throttled => "throttled by the CPU quota",
+            Self::Unfinished => "CPU run queue or quota, not finished",
             Self::Sleep => "sleep",
             Self::Calls => "calls",
         }

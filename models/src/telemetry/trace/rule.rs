@@ -62,6 +62,8 @@ pub enum Rule {
     KeptConnection,
     /// A connection was made for the request, which took so long.
     NewConnection(SimDuration),
+    /// A connection was to be made for the request, and after so long it was not.
+    NoConnection(SimDuration),
     /// The connection had been closed by its server, which the client could not know yet.
     MetClose,
     /// A limit of the circuit breaker is reached: which, and how many it allows.
@@ -151,7 +153,7 @@ impl Rule {
             },
             Self::Ejected(..) => "base_ejection_time",
             Self::ConnectionTo(_) => "kube-proxy, ztunnel",
-            Self::KeptConnection | Self::NewConnection(_) => "connection pool",
+            Self::KeptConnection | Self::NewConnection(_) | Self::NoConnection(_) => "connection pool",
             Self::MetClose => "keep-alive of the server",
             Self::CircuitBreaker(..) => "circuit breaker",
             Self::Retry { .. } | Self::NoRetry(..) => "retryOn",
@@ -194,7 +196,7 @@ impl Rule {
             }
             Self::Ejected(..) => "envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier",
             Self::ConnectionTo(_) => "kubernetes.io/docs/reference/networking/virtual-ips",
-            Self::KeptConnection | Self::NewConnection(_) => {
+            Self::KeptConnection | Self::NewConnection(_) | Self::NoConnection(_) => {
                 "envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/connection_pooling"
             }
             Self::MetClose => "docs.gunicorn.org/en/stable/settings.html#keepalive",
