@@ -38,6 +38,7 @@ def results(meshsim, scratch):
 
     yield run("names", "compare", str(HERE / "names.toml"), "--critical-path")
     yield run("shop", "compare", "shop", "--set", "run.duration=90s", "--set", "run.warm_up=10s")
+    yield run("offloading", "compare", "offloading-cut")
     yield run("incident", "run", "edge-outage", "--timeline", "--strategy", "led-away")
     rtt, short = ["--set", "links.wan.rtt=5ms,40ms,80ms"], ["--set", "run.duration=30s"]
     yield run("curves", "sweep", str(HERE / "names.toml"), *rtt, *short)
@@ -230,6 +231,21 @@ def check_page(context, folder, file, pictures, name):
         return !svg || !svg.querySelector("path[d], text") || /NaN|Infinity|undefined/.test(svg.outerHTML) ||
             svg.getBoundingClientRect().width > it.getBoundingClientRect().width + 1; }).map(it => it.dataset.chart)""")
     assert not bad, bad
+    cut_off = page.evaluate("""() => [...document.querySelectorAll("[data-chart] svg")].flatMap(svg => {
+        const box = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll("text")].filter(it => {
+            const own = it.getBoundingClientRect();
+            return own.width > 0 && getComputedStyle(it).opacity !== "0" &&
+                (own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 || own.bottom > box.bottom + 1);
+        }).map(it => `${svg.closest("[data-chart]").dataset.chart}: ${it.textContent}`); })""")
+    assert not cut_off, cut_off
+    # A table that goes on to the right says so, until one is at its end.
+    for box in page.query_selector_all(".wide"):
+        goes_on = box.evaluate("it => it.scrollWidth > it.clientWidth + 1 && it.clientWidth > 0")
+        assert box.evaluate("it => it.classList.contains('goes-on')") == goes_on, box.get_attribute("aria-label")
+    page.evaluate("""() => document.querySelectorAll(".wide").forEach(it => it.scrollLeft = it.scrollWidth)""")
+    page.wait_for_function("""() => document.querySelectorAll(".goes-on").length === 0""", timeout=20_000)
+    page.evaluate("""() => document.querySelectorAll(".wide").forEach(it => it.scrollLeft = 0)""")
     too_wide = page.evaluate("() => document.scrollingElement.scrollWidth - innerWidth")
     assert too_wide <= 0, too_wide
     # The way to a section, by keyboard alone; and a picker.
@@ -251,11 +267,16 @@ def check_page(context, folder, file, pictures, name):
         it.open = it === it.parentElement.querySelector(":scope > details"); })""")
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert not found, [(it["id"], [node["html"][:200] for node in it["nodes"][:2]]) for it in found]
+    # The same on the other ground, where nothing differs but colours.
+    scheme = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    found = Axe().run(page, options={"runOnly": ["color-contrast"], "resultTypes": ["violations"]}).response["violations"]
+    assert not found, [(it["id"], [node["html"][:200] for node in it["nodes"][:2]]) for it in found]
+    page.emulate_media(color_scheme=scheme)
     count = check_numbers(page, folder)
     assert not complaints, complaints
     assert [urlparse(it).path for it in requests] == [file.as_uri().removeprefix("file://")], requests
     if pictures:
-        scheme = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
         page.evaluate("() => document.querySelectorAll('details').forEach(it => it.open = false)")
         page.screenshot(path=str(pictures / f"{name}-{width}-{scheme}.png"), full_page=True)
     page.close()

@@ -139,8 +139,6 @@ fn graph(
     let more = json!({ "layer": [
         { "data": { "values": lanes }, "mark": { "type": "rect", "opacity": 0.08, "color": "gray", "cornerRadius": 6 },
           "encoding": { "x": x("x"), "x2": { "field": "x2" }, "y": y("top"), "y2": { "field": "bottom" } } },
-        { "data": { "values": lanes }, "mark": { "type": "text", "align": "left", "baseline": "top", "dx": 6, "dy": 5, "fontWeight": "bold" },
-          "encoding": { "x": x("x"), "y": y("top"), "text": { "field": "cluster" } } },
         { "mark": { "type": "rule", "opacity": 0.75, "strokeCap": "round" },
           "encoding": { "x": x("x"), "y": y("y"), "x2": { "field": "x2" }, "y2": { "field": "y2" },
             "color": crosses, "strokeDash": crosses, "tooltip": said,
@@ -152,6 +150,8 @@ fn graph(
         { "data": { "values": services }, "mark": { "type": "text", "dy": 16 },
           "encoding": { "x": x("x"), "y": y("y"), "text": { "field": "service" },
             "opacity": { "condition": { "test": "datum.used", "value": 1 }, "value": 0.45 } } },
+        { "data": { "values": lanes }, "mark": { "type": "text", "align": "left", "baseline": "top", "dx": 6, "dy": 5, "fontWeight": "bold" },
+          "encoding": { "x": x("x"), "y": y("top"), "text": { "field": "cluster" } } },
     ] });
     spec(60.0 + 36.0 * height, lines, more)
 }

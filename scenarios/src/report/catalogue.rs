@@ -1,6 +1,7 @@
 //! Every other figure of results, with what it says: those of all at once, those of clusters and the like folded.
 
 use super::metrics::{Listed, Metrics, of_all, words};
+use super::page::breakable;
 use crate::analysis::figures::named;
 use maud::{Markup, html};
 
@@ -49,8 +50,9 @@ fn sentence(name: &str) -> &'static str {
     named(name).map_or("", |it| it.sentence)
 }
 
+/// The unit of a figure, where its numbers and its name do not say it.
 fn unit(unit: &str) -> &str {
-    if unit == "1" || unit == "bytes" { "" } else { unit }
+    if ["1", "bytes", "requests"].contains(&unit) { "" } else { unit }
 }
 
 /// A line per figure that has a value of all.
@@ -65,7 +67,6 @@ fn of_all_table(metrics: &Metrics<'_>, figures: &[&Listed<'_>]) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "figure" }
-                        th scope="col" { "unit" }
                         @for strategy in &metrics.strategies { th scope="col" { (strategy) } }
                     }
                 }
@@ -73,10 +74,10 @@ fn of_all_table(metrics: &Metrics<'_>, figures: &[&Listed<'_>]) -> Markup {
                     @for figure in figures {
                         tr {
                             th.says scope="row" {
-                                (figure.name)
+                                (breakable(figure.name))
+                                @if !unit(figure.unit).is_empty() { span.soft { " [" (unit(figure.unit)) "]" } }
                                 span.ci { (sentence(figure.name)) }
                             }
-                            td { (unit(figure.unit)) }
                             @for strategy in &metrics.strategies {
                                 td { (metrics.cell(strategy, figure.name, &of_all())) }
                             }

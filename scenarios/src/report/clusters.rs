@@ -21,7 +21,7 @@ const SENT: &str = "sent_per_request";
 pub(super) fn section(results: &Results, metrics: &Metrics<'_>, charts: &mut Charts) -> Checked<Markup> {
     let Some(table) = results.table("links.csv")? else { return Ok(html! {}) };
     let strategies = table.distinct("strategy");
-    let clusters = distinct(table.rows().flat_map(|row| [row.text("from"), row.text("to")]));
+    let clusters = counted(distinct(table.rows().flat_map(|row| [row.text("from"), row.text("to")])));
     let is_small = clusters.len() <= CLUSTERS_MAX;
     let shown = || strategies.iter().filter(|_| is_small);
     let map = charts.add(Chart {
@@ -50,6 +50,15 @@ pub(super) fn section(results: &Results, metrics: &Metrics<'_>, charts: &mut Cha
             }
         }
     })
+}
+
+/// Names with numbers in the order of these: `edge2` before `edge10`.
+fn counted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_cached_key(|name| {
+        let word = name.trim_end_matches(|it: char| it.is_ascii_digit());
+        (word.to_owned(), name[word.len()..].parse::<u64>().ok(), name.clone())
+    });
+    names
 }
 
 /// Clusters stand on a circle; the one with the most links in the middle, where it has a link to every other one.
@@ -98,14 +107,16 @@ fn map(table: &Table, strategy: &str, clusters: &[String]) -> Value {
         let all = [one, other].into_iter().flat_map(|it| it.as_array().cloned().unwrap_or_default());
         Value::from(
             all.chain([
-                json!({ "calculate": "(datum.x + datum.x2) / 2", "as": "mx" }),
-                json!({ "calculate": "(datum.y + datum.y2) / 2", "as": "my" }),
+                // In the middle; where links meet in a middle, nearer to the other end.
+                json!({ "calculate": "0.5 + 0.2 * (datum.r - datum.r2)", "as": "near" }),
+                json!({ "calculate": "datum.near * datum.x + (1 - datum.near) * datum.x2", "as": "mx" }),
+                json!({ "calculate": "datum.near * datum.y + (1 - datum.near) * datum.y2", "as": "my" }),
             ])
             .collect::<Vec<_>>(),
         )
     };
-    let x = |field: &str| quantity(field, "", json!({ "axis": null, "scale": { "domain": [-1.35, 1.35] } }));
-    let y = |field: &str| quantity(field, "", json!({ "axis": null, "scale": { "domain": [-1.25, 1.25] } }));
+    let x = |field: &str| quantity(field, "", json!({ "axis": null, "scale": { "domain": [-1.6, 1.6] } }));
+    let y = |field: &str| quantity(field, "", json!({ "axis": null, "scale": { "domain": [-1.3, 1.3] } }));
     let said = tooltip(&[
         ("link", "link"),
         ("there", "there"),
@@ -114,22 +125,25 @@ fn map(table: &Table, strategy: &str, clusters: &[String]) -> Value {
         ("use_back", "use"),
     ]);
     let between = joined(at("x", "y", "a", "r"), at("x2", "y2", "a2", "r2"));
-    // Away from the links.
-    let label = |which: &str, dy: i32| {
-        let mut transform = at("x", "y", "a", "r").as_array().cloned().unwrap_or_default();
-        transform.push(json!({ "filter": which }));
-        json!({ "data": { "values": nodes }, "transform": transform, "mark": { "type": "text", "dy": dy, "fontWeight": "bold" },
-            "encoding": { "x": x("x"), "y": y("y"), "text": { "field": "cluster" } } })
-    };
-    let more = json!({ "layer": [
+    // Names stand outside of the circle, that of the middle above it.
+    let mut outside = at("lx", "ly", "a", "r").as_array().cloned().unwrap_or_default();
+    outside.extend([
+        json!({ "calculate": "datum.lx * 1.17", "as": "lx" }),
+        json!({ "calculate": "datum.r > 0 ? datum.ly * 1.17 : 0.16", "as": "ly" }),
+    ]);
+    let side = "datum.lx > 0.2 ? 'left' : datum.lx < -0.2 ? 'right' : 'center'";
+    // Of many links the numbers stand in the table only, where the page is narrow.
+    let more = json!({ "usermeta": { "columns": lines.len() / 4 }, "layer": [
         { "transform": between, "mark": { "type": "rule", "strokeCap": "round", "opacity": 0.65 }, "encoding": {
             "x": x("x"), "y": y("y"), "x2": { "field": "x2" }, "y2": { "field": "y2" }, "tooltip": said,
             "strokeWidth": quantity("used", "use of the link", json!({ "scale": { "domain": [0, 1], "range": [1.5, 16], "clamp": true }, "legend": null })) } },
-        { "transform": between, "mark": { "type": "text", "dy": -8 }, "encoding": {
+        { "transform": between, "mark": { "type": "text", "style": "in-cell", "dy": -8 }, "encoding": {
             "x": x("mx"), "y": y("my"), "text": { "field": "used", "type": "quantitative", "format": ".1%" } } },
         { "data": { "values": nodes }, "transform": at("x", "y", "a", "r"), "mark": { "type": "circle", "size": 260, "opacity": 1 },
           "encoding": { "x": x("x"), "y": y("y"), "tooltip": tooltip(&[("cluster", "cluster")]) } },
-        label("datum.y >= 0", -17), label("datum.y < 0", 17),
+        { "data": { "values": nodes }, "transform": outside,
+          "mark": { "type": "text", "align": { "expr": side }, "baseline": "middle", "fontWeight": "bold" },
+          "encoding": { "x": x("lx"), "y": y("ly"), "text": { "field": "cluster" } } },
     ] });
     spec(320.0, lines, more)
 }
@@ -144,7 +158,9 @@ fn matrix(metrics: &Metrics<'_>, strategy: &str) -> Value {
             Some(json!({ "from": from, "to": to, "value": value }))
         })
         .collect();
-    let count = distinct(cells.iter().filter_map(|it| it["from"].as_str())).len();
+    let names = |end: &str| counted(distinct(cells.iter().filter_map(|it| it[end].as_str())));
+    let (from, to) = (names("from"), names("to"));
+    let count = from.len();
     let few = count <= 12;
     let heat = json!({ "mark": "rect", "encoding": {
         "color": quantity("value", "attempts per user request", json!({ "scale": { "domainMin": 0 }, "legend": { "orient": "bottom", "direction": "horizontal" } })),
@@ -155,8 +171,8 @@ fn matrix(metrics: &Metrics<'_>, strategy: &str) -> Value {
             "text": { "field": "value", "type": "quantitative", "format": ".3~f" } } }));
     }
     let more = json!({
-        "encoding": { "x": name("to", "to", json!({ "axis": { "orient": "top", "labelAngle": if few { 0 } else { -60 }, "labelLimit": 90 } })),
-            "y": name("from", "from", json!({ "axis": { "labelLimit": 110 } })) },
+        "encoding": { "x": name("to", "to", json!({ "sort": to, "axis": { "orient": "top", "labelAngle": if few { 0 } else { -60 }, "labelLimit": 90 } })),
+            "y": name("from", "from", json!({ "sort": from, "axis": { "labelLimit": 110 } })) },
         "layer": layer,
     });
     spec((count as f64 * 34.0).clamp(90.0, 640.0), cells, more)
@@ -195,5 +211,16 @@ fn links(table: &Table, strategy: &str) -> Markup {
             }
         }
         @if all > rows.len() { p.soft { "The busiest " (rows.len()) " of " (all) "; links.csv has all." } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn names_with_numbers_are_in_the_order_of_these() {
+        let names = ["edge10", "edge2", "cloud", "10", "edge", "edge2b", "edge02"].map(str::to_owned);
+        assert_eq!(counted(names.to_vec()), ["10", "cloud", "edge", "edge02", "edge2", "edge10", "edge2b"]);
     }
 }

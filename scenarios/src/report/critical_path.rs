@@ -50,18 +50,21 @@ fn whose(row: &Row<'_>) -> String {
 
 fn bars(table: &Table, around: &str, by: &str) -> Value {
     let own = table.rows().filter(|row| row.text("around") == around);
-    let point = |row: Row<'_>| {
-        let what = if by == "part" { row.text("part").to_owned() } else { whose(&row) };
-        json!({ "strategy": row.text("strategy"), "what": what, "ms": row.value("ms") })
-    };
+    let what = |row: &Row<'_>| if by == "part" { row.text("part").to_owned() } else { whose(row) };
+    let point =
+        |row: Row<'_>| json!({ "strategy": row.text("strategy"), "what": what(&row), "ms": row.value("ms") });
+    // A part has the same colour around every quantile.
+    let mut all: Vec<String> = table.rows().map(|row| what(&row)).collect();
+    all.sort();
+    all.dedup();
     let rows: Vec<Value> = own.map(point).collect();
     let strategies = table.distinct("strategy").len();
     let more = json!({
         "mark": { "type": "bar" },
         "encoding": {
-            "y": name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 130 } })),
+            "y": name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 190 } })),
             "x": { "aggregate": "sum", "field": "ms", "type": "quantitative", "title": "mean latency [ms]" },
-            "color": name("what", "", json!({})),
+            "color": name("what", "", json!({ "scale": { "domain": all } })),
             "tooltip": [{ "field": "strategy", "title": "strategy" }, { "field": "what", "title": "what" },
                 { "aggregate": "sum", "field": "ms", "title": "ms" }],
         },

@@ -3,7 +3,7 @@
 use super::chart::{Chart, Charts, name, quantity, spec, tooltip};
 use super::latency::value;
 use super::number::{Shape, or_dash};
-use super::page::with_names;
+use super::page::{breakable, with_names};
 use super::source::{Part, Results, distinct};
 use crate::problem::Checked;
 use maud::{Markup, html};
@@ -68,7 +68,7 @@ pub(super) fn section(results: &Results, charts: &mut Charts) -> Checked<Markup>
                     tbody {
                         @for failure in &failures {
                             tr {
-                                th scope="row" { (failure) }
+                                th scope="row" { (breakable(failure)) }
                                 @for strategy in &strategies {
                                     td { @if let Some(found) = find(strategy, failure) { (value(found.get("failing_during"), Shape::Percent)) } }
                                 }
@@ -133,7 +133,7 @@ fn details(strategy: &Part<'_>) -> Markup {
                 tbody {
                     @for failure in strategy.list("failures") {
                         tr {
-                            th scope="row" { (failure.text("failure")) }
+                            th scope="row" { (breakable(failure.text("failure"))) }
                             @for (key, _, shape) in FIGURES { td { (value(failure.get(key), shape)) } }
                             @for key in ["without_endpoints", "objectives_broken"] {
                                 td.text { (failure.list(key).iter().filter_map(|it| it.value.as_str()).collect::<Vec<_>>().join(", ")) }

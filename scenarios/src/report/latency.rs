@@ -81,6 +81,7 @@ fn table(metrics: &Metrics<'_>, labels: &[String]) -> Markup {
                         th scope="col" { "strategy" }
                         @for (_, head) in STATISTICS { th scope="col" { (head) } }
                         th scope="col" { "failed" }
+                        th scope="col" { "not ended" }
                         th scope="col" { "requests" }
                     }
                 }
@@ -90,6 +91,7 @@ fn table(metrics: &Metrics<'_>, labels: &[String]) -> Markup {
                             th scope="row" { (strategy) }
                             @for (figure, _) in STATISTICS { td { (metrics.cell(strategy, figure, labels)) } }
                             td { (metrics.cell(strategy, "failures", labels)) }
+                            td { (metrics.cell(strategy, "requests.in_flight", labels)) }
                             td { (metrics.cell(strategy, "requests.offered", labels)) }
                         }
                     }
@@ -112,7 +114,7 @@ fn quantiles(metrics: &Metrics<'_>, labels: &[String]) -> Value {
     let names: Vec<&str> = STATISTICS.iter().map(|(_, name)| *name).collect();
     let colour =
         json!({ "field": "statistic", "type": "nominal", "title": null, "scale": { "domain": names } });
-    let y = name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 130 } }));
+    let y = name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 190 } }));
     let (scale, title) = latency_scale(&rows);
     let x = |field| quantity(field, title, json!({ "scale": scale }));
     let more = json!({
@@ -206,7 +208,7 @@ pub(super) fn differences(summary: &Document, charts: &mut Charts) -> Markup {
     let paired = root.list("paired");
     let Some(first) = paired.first() else { return html! {} };
     let (rows, table) = (paired.iter().map(paired_row).collect(), paired_table(&paired, &root));
-    let y = name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 130 } }));
+    let y = name("strategy", "", json!({ "sort": null, "axis": { "labelLimit": 190 } }));
     let more = json!({
         "layer": [
             { "mark": { "type": "rule", "strokeDash": [4, 4] }, "encoding": { "x": { "datum": 0, "type": "quantitative" } } },
@@ -232,7 +234,8 @@ pub(super) fn differences(summary: &Document, charts: &mut Charts) -> Markup {
             p.soft {
                 "Against " (first.text("baseline")) ", replication by replication over the same requests. " em { "by chance" }
                 ": the probability that the difference is, adjusted for all comparisons (Holm). " em { "against the best of the others" }
-                ": 95 % intervals that hold together; one that is below zero is the fastest."
+                ": 95 % intervals that hold together; one that is below zero is the fastest. All are of requests that succeeded: where many fail, the others \
+                 may be the fast ones."
             }
             div.figures { (chart) (table) }
         }

@@ -21,6 +21,7 @@ mod latency;
 mod marks;
 mod metrics;
 mod number;
+mod offloading;
 mod over_time;
 mod page;
 mod source;
@@ -106,11 +107,12 @@ fn comparison(results: &Results, charts: &mut Charts) -> Checked<Markup> {
     let path = critical_path::section(results, charts)?;
     let over_time = over_time::section(results, &metrics.strategies, charts)?;
     let incident = incident::section(results, charts)?;
+    let offloading = offloading::section(results)?;
     let calls = calls::section(results, charts)?;
     let clusters = clusters::section(results, &metrics, charts)?;
     let cost = catalogue::cost(&metrics);
     let figures = catalogue::section(&metrics);
     Ok(html! {
-        (latency) (differences) (objectives) (path) (over_time) (incident) (calls) (clusters) (cost) (figures)
+        (latency) (differences) (objectives) (path) (over_time) (incident) (offloading) (calls) (clusters) (cost) (figures)
     })
 }

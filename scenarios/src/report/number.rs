@@ -98,6 +98,15 @@ impl Shape {
         }
     }
 
+    /// Whether a number of this shape may have a value.
+    fn may_be(self, value: f64) -> bool {
+        match self {
+            Self::SignedMs | Self::SignedPercent => true,
+            Self::Percent | Self::Probability => (0.0..=1.0).contains(&value),
+            _ => value >= 0.0,
+        }
+    }
+
     fn digits(self, scaled: f64) -> usize {
         let size = scaled.abs();
         match self {
@@ -125,12 +134,21 @@ pub(super) fn or_dash(number: Option<&Number>, shape: Shape) -> Markup {
     }
 }
 
-/// A number with the ends of its interval below it.
+/// A number with the ends of its interval below it, of which those are left out that the number cannot have: few replications
+/// make wide intervals, and no share is below zero.
 pub(super) fn with_interval(value: Option<&Number>, ends: [Option<Number>; 2], shape: Shape) -> Markup {
+    let may_be = |it: &Number| shape.may_be(it.value) || value.is_none_or(|value| !shape.may_be(value.value));
     html! {
         (or_dash(value, shape))
         @if let [Some(low), Some(high)] = ends {
-            span.ci { (low.show(shape)) " to " (high.show(shape)) }
+            span.ci {
+                @match (may_be(&low), may_be(&high)) {
+                    (true, true) => { (low.show(shape)) " to " (high.show(shape)) }
+                    (false, true) => { "up to " (high.show(shape)) }
+                    (true, false) => { (low.show(shape)) " or more" }
+                    (false, false) => { "not known" }
+                }
+            }
         }
     }
 }
@@ -154,6 +172,25 @@ mod tests {
         assert_eq!(shown(99_837.9, Shape::Bytes), "99.84 kB");
         assert_eq!(shown(600_447.0, Shape::Count), "600447");
         assert_eq!(shown(2.5242, Shape::Plain), "2.52");
+    }
+
+    #[test]
+    fn intervals_end_where_the_number_does() {
+        let shown = |value: f64, ends: [f64; 2], shape: Shape| {
+            let number = |value: f64| Number::new(value, "f#0/v".to_owned());
+            let markup =
+                with_interval(Some(&number(value)), ends.map(|it| Some(number(it))), shape).into_string();
+            let (_, interval) = markup.split_once("<span class=\"ci\">").unwrap();
+            interval.split(['<', '>']).step_by(2).collect::<String>()
+        };
+        assert_eq!(shown(0.5, [0.25, 0.75], Shape::Percent), "25.0 % to 75.0 %");
+        assert_eq!(shown(0.01, [-0.5, 0.75], Shape::Percent), "up to 75.0 %");
+        assert_eq!(shown(0.9, [0.25, 1.5], Shape::Percent), "25.0 % or more");
+        assert_eq!(shown(0.5, [-0.5, 1.5], Shape::Percent), "not known");
+        assert_eq!(shown(2.0, [-1.0, 5.0], Shape::Ms), "up to 5.0");
+        assert_eq!(shown(2.0, [-1.0, 5.0], Shape::SignedMs), "-1.0 to +5.0");
+        // A difference of shares may be negative.
+        assert_eq!(shown(-0.5, [-0.75, -0.25], Shape::Percent), "-75.0 % to -25.0 %");
     }
 
     #[test]

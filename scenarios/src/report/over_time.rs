@@ -21,11 +21,14 @@ const OF_USERS: [(&str, &str); 6] = [
 const OF_SERVICES: [(&str, &str); 6] = [
     ("ready_pods", "ready pods"),
     ("application_cpu_cores", "CPU of the services [cores]"),
-    ("cpu_utilization", "use of the requested CPU"),
-    ("throttled_share", "throttled share"),
+    ("cpu_utilization", SHARES[1]),
+    ("throttled_share", SHARES[2]),
     ("served_per_second", "served per second"),
     ("client_p90_ms", "p90 at clients [ms]"),
 ];
+
+/// Which of all that is drawn are shares.
+const SHARES: [&str; 3] = ["use of the link", "use of the requested CPU", "throttled share"];
 
 /// More lines than this of one chart are more than can be told apart.
 const LINES_MAX: usize = 6;
@@ -122,7 +125,7 @@ fn of_links(table: &Table, marks: &[Mark]) -> Vec<(String, Value)> {
         let of = |row: &Row<'_>| row.text("strategy") == strategy;
         let lines = largest(table, "utilization", &of, &whose);
         let rows = points(table, "utilization", &|row| of(row) && lines.contains(&whose(row)), whose);
-        let chart = series(rows, "use of the link", &lines_of(&lines), marks, Some(&strategy));
+        let chart = series(rows, SHARES[0], &lines_of(&lines), marks, Some(&strategy));
         (!lines.is_empty()).then_some((strategy, chart))
     };
     table.distinct("strategy").into_iter().filter_map(of_strategy).collect()
@@ -193,7 +196,12 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
     let is_wide = title.ends_with("[ms]") && least > 0.0 && most / least > LINEAR_UP_TO;
     let (how, scale) = if is_wide { (", logarithmic", "log") } else { ("", "linear") };
-    let y = quantity("value", &format!("{title}{how}"), json!({ "scale": { "type": scale } }));
+    let axis = match title {
+        "ready pods" => json!({ "tickMinStep": 1 }),
+        _ if SHARES.contains(&title) => json!({ "format": "~%" }),
+        _ => json!({}),
+    };
+    let y = quantity("value", &format!("{title}{how}"), json!({ "scale": { "type": scale }, "axis": axis }));
     let mut layers = Vec::new();
     if !lasting.is_empty() {
         layers.push(json!({
@@ -205,7 +213,7 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
     if !moments.is_empty() {
         layers.push(json!({
             "data": { "values": moments.into_iter().map(of_mark).collect::<Vec<_>>() },
-            "mark": { "type": "rule", "opacity": 0.5, "clip": true },
+            "mark": { "type": "rule", "opacity": 0.85, "clip": true },
             "encoding": { "x": time("at"), "strokeDash": dash, "tooltip": said },
         }));
     }
@@ -215,8 +223,13 @@ fn series(rows: Vec<Value>, title: &str, colour: &Value, marks: &[Mark], strateg
             "x": time("time"),
             "y": y,
             "color": colour,
+            "strokeDash": colour,
             "tooltip": tooltip(&[("strategy", "which"), ("time", "s"), ("value", title)]),
         },
     }));
-    spec(260.0, rows, json!({ "layer": layers, "resolve": { "scale": { "strokeDash": "independent" } } }))
+    spec(
+        260.0,
+        rows,
+        json!({ "layer": layers, "resolve": { "scale": { "strokeDash": "independent", "color": "independent" } } }),
+    )
 }

@@ -133,6 +133,16 @@ pub(super) fn with_names(sentence: &str) -> Markup {
     }
 }
 
+/// A name that a narrow page breaks between its words.
+pub(super) fn breakable(name: &str) -> Markup {
+    html! {
+        @for (index, word) in name.split_inclusive(['.', '_', ':']).enumerate() {
+            @if index > 0 { wbr; }
+            (word)
+        }
+    }
+}
+
 /// Where the results come from, and what made them.
 fn provenance(results: &Results) -> Checked<Markup> {
     let manifest = results.manifest.root();

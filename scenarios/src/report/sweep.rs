@@ -326,7 +326,11 @@ pub(super) fn break_even(results: &Results, charts: &mut Charts) -> Checked<Mark
             "encoding": { "x": x } }),
         );
     }
-    if let (Some(low), Some(high)) = (end(0), end(1)) {
+    // An interval that has no end within the range reaches beyond it.
+    let looked_at = || table.rows().filter_map(|row| row.value(&number));
+    if value.is_some() {
+        let low = end(0).unwrap_or_else(|| looked_at().fold(f64::INFINITY, f64::min));
+        let high = end(1).unwrap_or_else(|| looked_at().fold(f64::NEG_INFINITY, f64::max));
         layers.insert(0, json!({ "data": { "values": [{ "at": low, "to": high }] }, "mark": { "type": "rect", "opacity": 0.15, "color": "gray" },
             "encoding": { "x": x, "x2": { "field": "to" } } }));
     }

@@ -147,7 +147,7 @@ fn one(it: &Configuration<'_>) -> Markup {
                 @if of.text("trace").is_empty() { "published figures" } @else { "trace " (of.text("trace")) }
                 ", strategy " (of.text("strategy")) ", seed " (or_dash(of.number("seed").as_ref(), Shape::Count)) ". "
                 (or_dash(of.number("trace_requests").as_ref(), Shape::Count)) " measured requests after the warm-up, "
-                (or_dash(of.number("blocks").as_ref(), Shape::Plain)) " blocks of 30 s; "
+                (or_dash(of.number("blocks").as_ref(), Shape::Count)) " blocks of 30 s; "
                 (or_dash(of.number("rate_per_second").as_ref(), Shape::Plain)) " requests per second simulated; CPU cost times "
                 (or_dash(of.number("cpu_scale").as_ref(), Shape::Plain)) "."
             }

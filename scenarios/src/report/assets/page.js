@@ -8,9 +8,9 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const views = new Map();
 
-  // Okabe and Ito's colours, which the colour-blind tell apart, on a light and on a dark ground; then some for what has more parts.
-  const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#8a6d00", "#2f9bd6", "#6b6b6b", "#7a3b00", "#5050c0", "#a33a52", "#4f7a28", "#1f7a7a"];
-  const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#8ab8ff", "#b8b8b8", "#d9a066", "#a9a9ff", "#ff9db0", "#a9d18e", "#7fd6d6"];
+  // After Okabe and Ito's colours, which the colour-blind tell apart, on a light and on a dark ground; then some for what has more parts.
+  const light = ["#0072b2", "#d55e00", "#009e73", "#b3539b", "#4a3c00", "#2f9bd6", "#6b6b6b", "#b8860b", "#5050c0", "#a33a52", "#4f7a28", "#1f7a7a"];
+  const bright = ["#56b4e9", "#f08a3c", "#2fc69a", "#e094c8", "#f0e442", "#4a7de8", "#b8b8b8", "#d9a066", "#a9a9ff", "#ff9db0", "#a9d18e", "#7fd6d6"];
 
   function config(columns) {
     const style = getComputedStyle(document.documentElement);
@@ -38,17 +38,25 @@
   function draw(box) {
     const variants = charts[box.dataset.chart];
     const width = box.clientWidth;
-    // On a phone names leave room for what they name, headings stand steeply, and a legend has as many columns as its longest name allows.
+    // On a phone names leave room for what they name and long ones have two lines, headings stand steeply, and a legend has as many
+    // columns as its longest name allows.
     let longest = 9;
     const spec = JSON.parse(JSON.stringify(variants[Number(box.dataset.variant || 0)].spec), (key, value) => {
       if (key === "domain" && typeof value[0] === "string") longest = Math.max(...value.map((it) => it.length));
       if (key === "labelAngle" && width < 500) return value && -75;
-      return key === "labelLimit" ? Math.min(value, width * 0.3) : value;
+      if (key === "axis" && width < 500 && value?.labelLimit && !("labelAngle" in value)) {
+        Object.assign(value, { labelFontSize: 10.5, labelLineHeight: 11, labelExpr: "split(replace(datum.label, /^(.{6,15}[-:_. ])(.{3,})$/, '$1\\n$2'), '\\n')" });
+      }
+      return key === "labelLimit" ? Math.min(value, width * 0.36) : value;
     });
     // Numbers that are wider than their cells stand in the table only.
     if (width * 0.6 < 46 * spec.usermeta?.columns) spec.layer = spec.layer.filter((layer) => layer.mark?.style !== "in-cell");
     views.get(box)?.finalize();
-    const compiled = vegaLite.compile(spec, { config: config(Math.max(1, Math.floor(width / (40 + 7 * Math.min(longest, 30))))) }).spec;
+    // Legends begin below the axis; one beside another has no room on a phone.
+    const columns = Math.max(1, Math.floor(0.74 * width / (40 + 7 * Math.min(longest, 30))));
+    const settings = config(columns);
+    if (width < 500) settings.legend.layout = { bottom: { direction: "vertical", anchor: "start", margin: 4 } };
+    const compiled = vegaLite.compile(spec, { config: settings }).spec;
     const view = new vega.View(vega.parse(compiled), { renderer: "svg", container: box, hover: true });
     views.set(box, view);
     return view.runAsync().then(() => {
@@ -73,6 +81,14 @@
   for (const select of document.querySelectorAll("[data-picks]")) {
     const box = document.querySelector(`[data-chart="${select.dataset.picks}"]`);
     select.addEventListener("change", () => { box.dataset.variant = select.value; draw(box); });
+  }
+
+  // A table that goes on to the right says so.
+  const mark = (box) => box.classList.toggle("goes-on", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+  const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
+  for (const box of document.querySelectorAll(".wide")) {
+    resized.observe(box);
+    box.addEventListener("scroll", () => mark(box), { passive: true });
   }
 
   const ways = document.getElementById("ways");
