@@ -55,6 +55,7 @@ pub mod cost;
 pub mod draws;
 pub mod envoy;
 pub mod faults;
+pub mod few_of_many;
 pub mod ids;
 pub mod istiod;
 pub mod kubernetes;

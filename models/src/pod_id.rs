@@ -96,7 +96,7 @@ impl PodIds {
 #[derive(Clone, Debug)]
 pub struct PodAddresses {
     ids: PodIds,
-    /// By cluster: each service with a block of addresses for its pods there.
+    /// By cluster: each service with a block of addresses for its pods there, in their order.
     blocks: Table<ClusterId, Vec<(ServiceId, Range<u32>)>>,
 }
 
@@ -112,7 +112,12 @@ impl PodAddresses {
             next += count;
             (service, next - count..next)
         };
-        Self { ids, blocks: clusters.map(|it| it.into_iter().map(&mut block).collect()).collect() }
+        let blocks = clusters.map(|it| {
+            let mut blocks: Vec<_> = it.into_iter().map(&mut block).collect();
+            blocks.sort_by_key(|(service, _)| *service);
+            blocks
+        });
+        Self { ids, blocks: blocks.collect() }
     }
 
     /// A number that no other pod has: from its block as long as there is one, or beyond 32 bits.
@@ -120,7 +125,8 @@ impl PodAddresses {
     pub fn number_of(&self, pod: PodId) -> u64 {
         let (service, mut ordinal) = (self.ids.service_of(pod), self.ids.ordinal_of(pod));
         let blocks = &self.blocks[self.ids.cluster_of(pod)];
-        for (_, block) in blocks.iter().filter(|(of, _)| *of == service) {
+        let first = blocks.partition_point(|(of, _)| *of < service);
+        for (_, block) in blocks[first..].iter().take_while(|(of, _)| *of == service) {
             let count = block.end - block.start;
             if ordinal < count {
                 return u64::from(block.start + ordinal);

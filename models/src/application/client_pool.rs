@@ -55,10 +55,9 @@ impl<C: Copy> ClientPool<C> {
         None
     }
 
-    /// Its process has died: all connections are free for another one. Tells who waited.
-    pub fn clear(&mut self) -> impl Iterator<Item = C> {
-        self.taken = 0;
-        self.waiting.drain(..)
+    /// Its process has died: who waited.
+    pub fn into_waiting(self) -> impl Iterator<Item = C> {
+        self.waiting.into_iter()
     }
 }
 
@@ -75,7 +74,6 @@ mod tests {
         assert_eq!([pool.give_back(|_| true), pool.give_back(|_| true)], [None, None]);
         assert!(pool.take(6));
         assert_eq!([7, 8].map(|call| pool.take(call)), [true, false]);
-        assert_eq!(pool.clear().collect::<Vec<_>>(), [8]);
-        assert!(pool.take(9) && pool.take(10) && !pool.take(11));
+        assert_eq!(pool.into_waiting().collect::<Vec<_>>(), [8]);
     }
 }

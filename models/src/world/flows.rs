@@ -12,6 +12,7 @@
 
 use super::description::Description;
 use crate::envoy::route::RouteSettings;
+use crate::few_of_many::FewOfMany;
 use crate::ids::{FlowId, ServiceId};
 use meshsim_core::{Id, Table};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub struct Flows {
     /// In ascending order, those of the users first.
     flows: Table<FlowId, Flow>,
     /// By caller, the users last, and called service; [`Self::NONE`] where there is no such flow.
-    numbers: Vec<u32>,
+    numbers: FewOfMany<u32>,
     services: usize,
 }
 
@@ -44,9 +45,9 @@ impl Flows {
     pub fn new(description: &Description) -> Self {
         let flows = Self::of(description);
         let services = description.application.services.len();
-        let mut numbers = vec![Self::NONE; (services + 1) * services];
+        let mut numbers = FewOfMany::new((services + 1) * services, Self::NONE);
         for (number, flow) in (0_u32..).zip(&flows) {
-            numbers[cell_of(services, flow.caller, flow.called)] = number;
+            *numbers.get_mut(cell_of(services, flow.caller, flow.called)) = number;
         }
         Self { flows: flows.into_iter().collect(), numbers, services }
     }
@@ -79,7 +80,7 @@ impl Flows {
     #[must_use]
     #[inline]
     pub fn id(&self, caller: Option<ServiceId>, called: ServiceId) -> FlowId {
-        let number = self.numbers[cell_of(self.services, caller, called)];
+        let number = *self.numbers.get(cell_of(self.services, caller, called));
         debug_assert!(number != Self::NONE, "{caller:?} does not call {called:?}");
         FlowId(number)
     }

@@ -4,7 +4,6 @@ use crate::cluster::handle::Shard;
 use crate::cluster::outbound::hop::{AttemptPhase, Client, Hop};
 use crate::cluster::state::Cluster;
 use crate::envoy::circuit_breaker::Resource;
-use crate::envoy::upstream::Upstream;
 use crate::network::link::Link;
 use crate::telemetry::link_traffic::LinkUse;
 use crate::telemetry::metrics::Counter;
@@ -29,11 +28,7 @@ impl Shard {
 
     /// No proxy ejects more than it may, and the loads of its levels sum to 100.
     fn check_ejections(&self, cluster: &Cluster) {
-        let proxies = cluster.proxies.ids();
-        for (proxy, id) in
-            proxies.flat_map(|proxy| self.topology().upstreams.ids().map(move |id| (proxy, id)))
-        {
-            let Some(upstream) = cluster.owners.outbound.upstreams().get(proxy, id) else { continue };
+        for (proxy, id, upstream) in cluster.owners.outbound.upstreams().iter() {
             let spec = self.topology().upstreams.spec(cluster.proxies[proxy].is_gateway(), id);
             let load: u32 = upstream.loads().iter().map(|level| level.load + level.degraded_load).sum();
             assert!(load == 100 || upstream.loads().is_empty(), "cluster {}: {load} % of load", cluster.id.0);
@@ -79,7 +74,7 @@ fn check_servers(cluster: &Cluster) {
 
 /// Active requests, summed over all proxies, are at most the hops that live.
 fn check_active_requests(cluster: &Cluster) {
-    let active: u32 = cluster.owners.outbound.upstreams().iter().map(Upstream::total_active).sum();
+    let active: u32 = cluster.owners.outbound.upstreams().iter().map(|(.., it)| it.total_active()).sum();
     let hops = cluster.owners.outbound.hops().count();
     assert!(
         active as usize <= hops,

@@ -50,6 +50,20 @@ pub fn deployments_by_cluster(description: &Description) -> Table<ClusterId, Vec
     all
 }
 
+/// The same numbers by service, those of one service in their order.
+pub(super) fn by_service(
+    description: &Description,
+    deployments: &Table<ClusterId, Vec<usize>>,
+) -> Table<ClusterId, Vec<(ServiceId, usize)>> {
+    let sorted = |numbers: &Vec<usize>| {
+        let of = numbers.iter().map(|&number| (description.deployments[number].service, number));
+        let mut of: Vec<_> = of.collect();
+        of.sort_unstable();
+        of
+    };
+    deployments.iter().map(sorted).collect()
+}
+
 /// The pods that run from the start, those of a cluster together, and where each cluster's are.
 pub(super) fn place_pods(
     description: &Description,

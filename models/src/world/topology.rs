@@ -4,7 +4,7 @@ use super::access::Access;
 use super::description::{DataPlane, Deployment, Description};
 use super::federation::is_tunnel;
 use super::flows::Flows;
-use super::placement::{Placed, addresses, deployments_by_cluster, place_pods};
+use super::placement::{Placed, addresses, by_service, deployments_by_cluster, place_pods};
 use crate::application::call_graph::{Application, Protocol};
 use crate::application::service_time::ServiceTime;
 use crate::draws::{Draws, Purpose, draw};
@@ -57,6 +57,8 @@ pub struct Topology {
     placed_in: Table<ClusterId, Range<usize>>,
     /// The Deployments of each cluster, by their numbers in the description and in that order.
     pub deployments_in: Table<ClusterId, Vec<usize>>,
+    /// The same by service.
+    deployments_of: Table<ClusterId, Vec<(ServiceId, usize)>>,
     /// The populations whose users are ever at each cluster, in ascending order.
     visitors: Table<ClusterId, Vec<PopulationId>>,
     /// What proxies are told of what they call, and of its routes.
@@ -105,6 +107,8 @@ pub struct Topology {
     limits_clients: bool,
     /// Whether some service speaks UDP.
     has_datagrams: bool,
+    /// Whether some service speaks plain TCP.
+    has_tcp: bool,
     /// Whether some proxy may be without a certificate at some time.
     pub certificates_may_end: bool,
 }
@@ -181,6 +185,7 @@ impl Topology {
         };
         Self {
             has_datagrams: description.services.iter().any(|it| it.protocol == Protocol::Udp),
+            has_tcp: description.services.iter().any(|it| it.protocol == Protocol::Tcp),
             limits_clients: description.application.services.iter().any(|it| it.pool_size.is_some()),
             lists: upstreams.ids().map(|id| (order(id), OnceLock::new())).collect(),
             views: (0..sites.len() * upstreams.len()).map(|_| OnceLock::new()).collect(),
@@ -197,6 +202,7 @@ impl Topology {
             addresses: addresses(&description, pod_ids, &deployments_in),
             placed,
             placed_in,
+            deployments_of: by_service(&description, &deployments_in),
             deployments_in,
             visitors: visitors(&description),
             fronts,
@@ -278,6 +284,12 @@ impl Topology {
         self.has_datagrams
     }
 
+    /// Whether any service speaks plain TCP: their clients' own connections lead to it, past their sidecars.
+    #[must_use]
+    pub const fn has_tcp(&self) -> bool {
+        self.has_tcp
+    }
+
     /// Whether a service speaks UDP.
     #[must_use]
     #[inline]
@@ -336,10 +348,12 @@ impl Topology {
     #[must_use]
     pub fn deployment_of(&self, pod: PodId) -> Option<&Deployment> {
         let (cluster, service) = (self.pod_ids.cluster_of(pod), self.pod_ids.service_of(pod));
-        let all = self.deployments_in[cluster].iter().map(|&number| &self.description.deployments[number]);
+        let all = &self.deployments_of[cluster];
+        let of_service = &all[all.partition_point(|(of, _)| *of < service)..];
+        let of_service = of_service.iter().take_while(|(of, _)| *of == service);
         let mut ordinal = self.pod_ids.ordinal_of(pod);
         let mut last = None;
-        for it in all.filter(|it| it.service == service) {
+        for it in of_service.map(|&(_, number)| &self.description.deployments[number]) {
             last = Some(it);
             if ordinal < it.replicas {
                 break;

@@ -32,8 +32,8 @@ use crate::envoy::retry::AttemptOutcome;
 use crate::ids::{BreakerId, PodId, PoolId, ProxyId, ServiceId};
 use crate::request::answer::Status;
 use crate::telemetry::metrics::Counter;
+use meshsim_core::Handle;
 use meshsim_core::random::uniform_index;
-use meshsim_core::{Handle, Id};
 
 /// urllib3 keeps at most so many idle connections per host.
 const KEPT_BY_CELL: u32 = 10;
@@ -192,16 +192,14 @@ impl Outbound {
         breaker: Option<BreakerId>,
     ) -> PoolId {
         let service = at.topology.service_of(self.hops[hop].endpoint);
-        let services = at.topology.application().services.len();
-        let index = usize::from(caller.cell_worker) * services + service.index();
-        let slot = at.pods.slot_of(caller.pod);
+        let number = self.pool_of_process(at, caller, service);
         // What limits its upstream is another one after a change of its policy.
-        let known = self.cell_pools[slot][index].filter(|&pool| self.pools.breaker_of(pool) == breaker);
+        let known = self.cell_pools.get(number).filter(|&pool| self.pools.breaker_of(pool) == breaker);
         let shares = at.topology.description.services[service].protocol.shares_connections();
         // A pool that is limited keeps all that it may have.
         let kept = at.topology.application().services[service].pool_size.unwrap_or(KEPT_BY_CELL);
         let pool = known.unwrap_or_else(|| self.pools.add_of_cell(caller.pod, breaker, shares, kept));
-        self.cell_pools[slot][index] = Some(pool);
+        *self.cell_pools.get_mut(number) = Some(pool);
         pool
     }
 }

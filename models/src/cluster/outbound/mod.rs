@@ -21,23 +21,23 @@ mod tunnels;
 mod upstreams;
 mod ztunnel;
 
-use self::hop::{Hop, Origin};
+use self::hop::{Caller, Hop, Origin};
 use self::tunnels::Tunnels;
 use self::upstreams::Upstreams;
 use super::around::Around;
 use super::changed_views::{ChangedViews, ReadyPods};
 use super::message::Response;
-use crate::application::call_graph::Protocol;
 use crate::application::client_pool::ClientPool;
 use crate::envoy::connection_pool::ConnectionPools;
 use crate::envoy::load_balancer::hash_tables::HashTables;
 use crate::envoy::previous_hosts::PreviousHosts;
 use crate::envoy::timeout::Deadlines;
+use crate::few_of_many::FewOfMany;
 use crate::ids::{ClusterId, ConfigurationId, PodId, PoolId, PopulationId, QueueId, RouteId, ServiceId};
 use crate::sparse_table::SparseTable;
 use crate::users::session::Sessions;
 use crate::world::topology::Topology;
-use meshsim_core::{Handle, Slab, Table};
+use meshsim_core::{Handle, Id, Slab, Table};
 
 /// What the clients of a cluster have under way, and what they know.
 #[derive(Clone, Debug)]
@@ -54,10 +54,12 @@ pub struct Outbound {
     configurations: Vec<(u32, ConfigurationId)>,
     /// Tables of hashing load balancers, by site and upstream.
     tables: Vec<HashTables>,
-    /// Without a mesh, and to `tcp` services: the pools of each pod, by worker process and service.
-    cell_pools: Vec<Vec<Option<PoolId>>>,
-    /// Where a service limits them: the pools of each pod's processes, likewise.
-    client_pools: Vec<Vec<ClientPool<Handle<Hop>>>>,
+    /// Where the pools of each pod's processes begin, by process and service; one after the other.
+    of_processes: Vec<usize>,
+    /// Without a mesh, and to `tcp` services: the connections of these processes.
+    cell_pools: FewOfMany<Option<PoolId>>,
+    /// What they may have of them, where a service limits that.
+    client_pools: FewOfMany<Option<ClientPool<Handle<Hop>>>>,
     /// Endpoints that requests have tried.
     previous_hosts: PreviousHosts,
     /// Those of ztunnels.
@@ -81,6 +83,12 @@ impl Outbound {
     #[must_use]
     pub(super) fn new(here: ClusterId, topology: &Topology, proxies: usize, room: usize) -> Self {
         let pods = topology.pods_at_start(here).iter();
+        let mut all = 0;
+        let ends = pods.map(|it| {
+            all += pools_of(topology, it.pod);
+            all
+        });
+        let of_processes: Vec<usize> = std::iter::once(0).chain(ends).collect();
         Self {
             hops: Slab::with_capacity(room),
             pools: ConnectionPools::with_capacity(room),
@@ -88,12 +96,9 @@ impl Outbound {
             endpoints: ChangedViews::default(),
             configurations: Vec::new(),
             tables: vec![HashTables::default(); topology.sites_in(here).len() * topology.upstreams.len()],
-            cell_pools: pods.map(|it| pools_of_cell(topology, it.pod)).collect(),
-            client_pools: topology
-                .pods_at_start(here)
-                .iter()
-                .map(|it| client_pools_of(topology, it.pod))
-                .collect(),
+            of_processes,
+            cell_pools: FewOfMany::new(all, None),
+            client_pools: FewOfMany::new(if topology.limits_clients() { all } else { 0 }, None),
             previous_hosts: PreviousHosts::default(),
             tunnels: Tunnels::default(),
             deadlines: [(); 2].map(|()| topology.upstreams.routes().map(|_| Deadlines::default()).collect()),
@@ -107,9 +112,20 @@ impl Outbound {
 
     /// A pod is made: it and its sidecar have called nobody.
     pub(super) fn pod_is_made(&mut self, at: &mut Around<'_>, pod: PodId) {
-        self.cell_pools.push(pools_of_cell(at.topology, pod));
-        self.client_pools.push(client_pools_of(at.topology, pod));
+        let all = self.of_processes[self.of_processes.len() - 1] + pools_of(at.topology, pod);
+        self.of_processes.push(all);
+        self.cell_pools.grow(all);
+        if at.topology.limits_clients() {
+            self.client_pools.grow(all);
+        }
         self.upstreams.make_room(at.proxies.ids().count());
+    }
+
+    /// The pool of a process to a service, by its number.
+    fn pool_of_process(&self, at: &Around<'_>, caller: Caller, service: ServiceId) -> usize {
+        let services = at.topology.application().services.len();
+        let first = self.of_processes[at.pods.slot_of(caller.pod)];
+        first + usize::from(caller.cell_worker) * services + service.index()
     }
 
     /// A request that a client has sent.
@@ -152,23 +168,14 @@ impl Outbound {
     }
 }
 
-/// No pools yet of a pod's cell, by worker process and service; none at all where its sidecar makes all connections.
-fn pools_of_cell(topology: &Topology, pod: PodId) -> Vec<Option<PoolId>> {
-    let description = &topology.description;
-    let services = &description.application.services;
-    let connects =
-        !topology.has_sidecar(pod) || description.services.iter().any(|s| s.protocol == Protocol::Tcp);
-    let workers = usize::from(services[topology.pod_ids.service_of(pod)].workers);
-    vec![None; if connects { workers * services.len() } else { 0 }]
-}
-
-/// The pools of a pod's worker processes, by process and service; none where no service has a limit.
-fn client_pools_of(topology: &Topology, pod: PodId) -> Vec<ClientPool<Handle<Hop>>> {
+/// Pools that a pod's processes may have, each to every service; none where its sidecar makes all connections and nobody
+/// limits them.
+fn pools_of(topology: &Topology, pod: PodId) -> usize {
     let services = &topology.application().services;
-    if !topology.limits_clients() {
-        return Vec::new();
+    let has_none = topology.has_sidecar(pod) && !topology.has_tcp() && !topology.limits_clients();
+    if has_none {
+        0
+    } else {
+        usize::from(services[topology.pod_ids.service_of(pod)].workers) * services.len()
     }
-    let of_worker = || services.iter().map(|it| ClientPool::new(it.pool_size.unwrap_or(u32::MAX)));
-    let workers = services[topology.pod_ids.service_of(pod)].workers;
-    (0..workers).flat_map(|_| of_worker()).collect()
 }

@@ -16,7 +16,7 @@ impl Outbound {
     /// A pod of this cluster dies.
     pub(crate) fn pod_dies(&mut self, at: &mut Around<'_>, pod: PodId) {
         let slot = at.pods.slot_of(pod);
-        for pool in self.cell_pools[slot].iter_mut().filter_map(Option::take) {
+        for pool in self.cell_pools.take(self.of_processes[slot]..self.of_processes[slot + 1]).flatten() {
             self.pools.leave(pool, 1);
         }
         if at.topology.limits_clients() {
