@@ -31,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) request_bytes: f64,
     pub(crate) response_bytes: Option<f64>,
     pub(crate) response_law: Law,
+    /// Whether it speaks gRPC.
+    pub(crate) is_grpc: bool,
     /// Share of the requests that it fails by itself.
     pub(crate) errors: f64,
     /// Calls per request, in the order in which they are made as far as it is known.
@@ -57,7 +59,7 @@ pub(crate) struct Entry {
     pub(crate) rate: f64,
     pub(crate) mean_ms: f64,
     pub(crate) p90_ms: f64,
-    /// Share of those that ended with a status of 500 or above.
+    /// Share of those that failed at the server: a status of HTTP of 500 or above, or one of gRPC that says so.
     pub(crate) errors: f64,
 }
 

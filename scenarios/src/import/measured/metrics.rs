@@ -10,6 +10,7 @@
 //! - A pod belongs to the workload whose name its own begins with; of several the longest.
 //! - A caller answers with an error if one of its calls fails: what is left of its errors is its own.
 //! - Calls are made in turn, unless they take longer together than their caller; which kind of request calls what is not told apart.
+//! - A service speaks gRPC if most of its requests do; HTTP/2 is not told from HTTP/1.1.
 //!
 //! # Source
 //! mSvcBench/muPlacer, `GMA.py`: F, L and U of its telemetry, here of all clusters.
@@ -83,7 +84,8 @@ impl Application {
         let requests = mean_by(&to(REQUEST_BYTES)?.0, &good.0, own);
         let responses = mean_by(&to(RESPONSE_BYTES)?.0, &good.0, own);
         let sizes = buckets(&to(RESPONSE_BUCKETS)?, false, own);
-        let failed = calls.by(|it| label(it, "response_code").starts_with('5').then(|| own(it)));
+        let failed = calls.by(|it| is_failed(it).then(|| own(it)));
+        let by_grpc = calls.by(|it| (label(it, "request_protocol") == "grpc").then(|| own(it)));
         let share = |name: &str| failed.get(name).copied().unwrap_or(0.0) / counts[name];
         let by_both = calls.by(|it| Some(pair(it)));
         for (labels, _) in &calls.0 {
@@ -103,6 +105,7 @@ impl Application {
                 .collect();
             let cores: f64 = workloads.iter().filter_map(|it| cpu.get(*it)).map(|(sum, _)| sum).sum();
             it.rate = counts[name] / seconds;
+            it.is_grpc = by_grpc.get(name).is_some_and(|of_grpc| *of_grpc > 0.5 * counts[name]);
             it.cpu_ms = cores / it.rate * 1e3;
             it.request_bytes =
                 (requests.get(name).map_or(0.0, |(mean, _)| *mean) - f64::from(REQUEST_HEADER)).max(0.0);
@@ -123,7 +126,7 @@ impl Application {
         for (labels, count) in calls.0.iter().filter(|(labels, _)| !called.contains(&caller(labels).0)) {
             let (from, to) = (caller(labels), own(labels));
             let key = (from.1.clone(), to.clone());
-            if label(labels, "response_code").starts_with('5') {
+            if is_failed(labels) {
                 *failed.entry(key.clone()).or_insert(0.0) += count / seconds;
             }
             let entry = measured.users.entry(key).or_default();
@@ -232,6 +235,12 @@ fn buckets<K: Ord>(
         }
     }
     all.into_iter().map(|(key, counts)| (key, Buckets::new(counts, is_rounded_down))).collect()
+}
+
+/// Whether a server has failed: by the status of HTTP, or of gRPC (`queries`).
+fn is_failed(labels: &Labels) -> bool {
+    let of_grpc = matches!(label(labels, "grpc_response_status"), "2" | "4" | "12" | "13" | "14" | "15");
+    label(labels, "response_code").starts_with('5') || of_grpc
 }
 
 fn caller(labels: &Labels) -> Caller {

@@ -2,7 +2,9 @@
 //!
 //! # Source
 //! mSvcBench/muPlacer, `GMA.py` (which series its telemetry asks); Istio, "Standard metrics"; google/cadvisor;
-//! kubernetes/kube-state-metrics.
+//! kubernetes/kube-state-metrics. Which statuses of gRPC are errors of a server: OpenTelemetry, "Semantic conventions for gRPC"
+//! (unknown, deadline exceeded, unimplemented, internal, unavailable, data loss); the answer that carries one has the HTTP
+//! status 200.
 
 /// A question: what it is called in the report, and the expression, in which `$window` stands for the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,49 +17,49 @@ pub(super) struct Query {
 pub(super) const CALLS: Query = Query {
     name: "calls",
     expression: "sum by (source_app, source_cluster, destination_app, destination_workload, destination_workload_namespace, \
-         destination_cluster, response_code) (increase(istio_requests_total{reporter=\"destination\"}[$window]))",
+         destination_cluster, request_protocol, response_code, grpc_response_status) (increase(istio_requests_total{reporter=\"destination\"}[$window]))",
 };
 
 /// How long good calls took for their clients.
 pub(super) const CLIENT_TIME: Query = Query {
     name: "time for clients (ms)",
     expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
-         (increase(istio_request_duration_milliseconds_sum{reporter=\"source\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How many these are.
 pub(super) const CLIENT_COUNT: Query = Query {
     name: "good calls of clients",
     expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
-         (increase(istio_request_duration_milliseconds_count{reporter=\"source\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_count{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How long good calls took at their servers.
 pub(super) const SERVER_TIME: Query = Query {
     name: "time at servers (ms)",
     expression: "sum by (destination_app) \
-         (increase(istio_request_duration_milliseconds_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How many these are.
 pub(super) const SERVER_COUNT: Query = Query {
     name: "good calls at servers",
     expression: "sum by (destination_app) \
-         (increase(istio_request_duration_milliseconds_count{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_count{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How large good answers were.
 pub(super) const RESPONSE_BYTES: Query = Query {
     name: "answers (bytes)",
     expression: "sum by (destination_app) \
-         (increase(istio_response_bytes_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_response_bytes_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How large requests were.
 pub(super) const REQUEST_BYTES: Query = Query {
     name: "requests (bytes)",
     expression: "sum by (destination_app) \
-         (increase(istio_request_bytes_sum{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_bytes_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// CPU of applications' containers (cores).
@@ -84,28 +86,28 @@ pub(super) const REPLICAS: Query = Query {
 pub(super) const RESPONSE_BUCKETS: Query = Query {
     name: "answers by size (bytes)",
     expression: "sum by (destination_app, le) \
-         (increase(istio_response_bytes_bucket{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_response_bytes_bucket{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How times at servers are spread.
 pub(super) const SERVER_BUCKETS: Query = Query {
     name: "answers by time at servers (ms)",
     expression: "sum by (destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"destination\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// How times for clients are spread.
 pub(super) const CLIENT_BUCKETS: Query = Query {
     name: "calls by time for clients (ms)",
     expression: "sum by (source_app, destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\"}[$window]))",
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
 };
 
 /// What dashboards show of users' latency: by the source that nobody calls.
 pub(super) const QUANTILE: Query = Query {
     name: "p90 for clients (ms)",
     expression: "histogram_quantile(0.9, sum by (source_app, source_cluster, destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\"}[$window])))",
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window])))",
 };
 
 /// All of them.

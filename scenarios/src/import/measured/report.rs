@@ -69,6 +69,18 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
             ),
         );
     }
+    if window.is_some() {
+        line(
+            &mut text,
+            format_args!(
+                "- Each service has one kind of request, the mean of all: no standard metric tells paths or methods of gRPC apart. \
+                 Write its `endpoints` where that matters."
+            ),
+        );
+    }
+    for (name, _) in measured.services.iter().filter(|(_, it)| it.is_grpc) {
+        line(&mut text, format_args!("- `{name}` speaks gRPC: `request_protocol` says so."));
+    }
     for (name, it) in measured.services.iter().filter(|(_, it)| it.calls.len() > 1) {
         let how = if it.in_parallel { "at the same time" } else { "in turn" };
         line(&mut text, format_args!("- `{name}` calls others {how}: {}.", it.why_parallel));

@@ -55,8 +55,11 @@ pub(super) fn write(measured: &Application, options: &Options) -> Checked<String
         let limit = service.clusters.values().find_map(|(_, limit)| *limit);
         let own = |it: &&String| namespaces.len() > 1 && !it.is_empty() && *it != "default";
         let own_namespace = Some(&service.namespace).filter(own);
-        if limit.is_some() || own_namespace.is_some() {
+        if limit.is_some() || own_namespace.is_some() || service.is_grpc {
             line(&mut text, format_args!("\n[services.{}]", key(name)));
+        }
+        if service.is_grpc {
+            line(&mut text, format_args!("protocol = \"grpc\""));
         }
         if let Some(namespace) = own_namespace {
             line(&mut text, format_args!("namespace = {}", quoted(namespace)));

@@ -6,6 +6,7 @@ use super::queries::{self, Query};
 use super::{Answers, Measured, Options};
 use crate::import::manifests::Nodes;
 use crate::scenario::Scenario;
+use meshsim_models::application::call_graph::Protocol;
 use serde_json::{Value, json};
 
 const WINDOW: &str = "100s";
@@ -139,6 +140,39 @@ fn answers_come_to_a_scenario() {
     assert!(imported.report.contains("| edge | front | 30 | 10.5 | 23.5 | 0.04 |"), "{}", imported.report);
     assert!(imported.report.contains("`unused` had no calls"));
     queries::ALL.iter().for_each(|it| assert!(imported.report.contains(&it.over(WINDOW)), "{}", it.name));
+}
+
+/// Answers of gRPC have the HTTP status 200, whatever became of them.
+#[test]
+fn grpc_is_known_by_its_protocol_and_its_statuses() {
+    let mut answers = answers();
+    let calls = answers.get_mut(&queries::CALLS.over(WINDOW)).unwrap();
+    for it in &mut calls["data"]["result"].as_array_mut().unwrap()[2..] {
+        let status = if it["metric"]["response_code"] == "200" { "0" } else { "14" };
+        it["metric"]["response_code"] = json!("200");
+        it["metric"]["grpc_response_status"] = json!(status);
+        it["metric"]["request_protocol"] = json!("grpc");
+    }
+    let imported = imported(&answers, &options()).unwrap();
+    let scenario = &imported.scenario;
+    let of_back = scenario.split("[services.back]").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert!(
+        of_back.contains("protocol = \"grpc\"") && scenario.matches("protocol").count() == 1,
+        "{scenario}"
+    );
+    assert!(scenario.contains("errors = 0.05") && scenario.contains("errors = 0.0066667"), "{scenario}");
+    let resolved =
+        Scenario::from_text("imported.toml", scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
+    let protocols = resolved.description.services.iter().map(|it| it.protocol).collect::<Vec<_>>();
+    assert_eq!(protocols, [Protocol::Grpc, Protocol::Http1]);
+    for line in ["`back` speaks gRPC", "no standard metric tells paths"] {
+        assert!(imported.report.contains(line), "no {line} in\n{}", imported.report);
+    }
+    // What a client did wrong is none of its errors.
+    let calls = answers.get_mut(&queries::CALLS.over(WINDOW)).unwrap();
+    calls["data"]["result"][3]["metric"]["grpc_response_status"] = json!("5");
+    let imported = self::imported(&answers, &options()).unwrap();
+    assert!(!imported.scenario.contains("errors = 0.05"), "{}", imported.scenario);
 }
 
 #[test]
