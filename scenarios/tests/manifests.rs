@@ -168,6 +168,30 @@ fn the_sample_imports_with_an_assumed_cell() {
     }
 }
 
+#[test]
+fn the_references_plans_are_users() {
+    for name in ["jmeter/fluidosmesh.jmx", "mubench-app/jmeter/GMATest.jmx"] {
+        let Some(root) = shared("the_references_plans", "reference/istio-for-liqo") else { return };
+        let users = vec![Users::parse(&format!("edge1={}", root.join(name).display())).unwrap()];
+        let properties = BTreeMap::from([("throughput".to_owned(), "50".to_owned())]);
+        let own = options(root.join("mubench-app"), ["cloud", "edge1"]);
+        let imported = import(&Options { users, properties, ..own }).unwrap();
+        opened(&imported).unwrap();
+        let own = leaves(&imported.scenario.parse().unwrap());
+        for (path, value) in
+            [("rate", "\"50/s\""), ("users", "100"), ("service", "\"s0\""), ("cluster", "\"edge1\"")]
+        {
+            let path = format!("users.edge1.{path}");
+            assert_eq!(
+                own.get(&path).map(String::as_str),
+                Some(value),
+                "{name}: {path}\n{}",
+                imported.scenario
+            );
+        }
+    }
+}
+
 /// What no manifest of the demonstration holds, as its scenario in the library has it.
 const BESIDE: &str = "[run]\nduration = \"3min\"\nwarm_up = \"1min\"\n[cell]\ncpu_scale = 0.43\n[pods]\nimage_size = \"400MB\"\n\
     [links.cloud-edge1]\nmtu = \"1340B\"\ntunnel_overhead = \"110B\"\n\

@@ -174,7 +174,11 @@ fn endpoint(
         _ if service.get_ref().is_external() => None,
         Some(written) => law::resolve(check, written, "service_time"),
         None => {
-            let help = "write service_time = \"3ms\", or a law, or \"0ms\" if it takes none";
+            let mut help = "write service_time = \"3ms\", or a law, or \"0ms\" if it takes none".to_owned();
+            if written.is_none() && front.is_none() {
+                help +=
+                    "; if another service is meant, write its name: a table [services.X] makes a service X";
+            }
             check.problem(format!("nothing says what CPU time `{name}` takes"), span.clone(), help);
             None
         }

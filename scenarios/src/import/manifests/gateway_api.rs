@@ -8,7 +8,8 @@
 //! `PathPrefix` compares whole elements of a path, a scenario's prefix its letters. Effect: `/a` takes `/ab`, too.
 //!
 //! # Source
-//! Gateway API 1.3, `gateway.networking.k8s.io/v1`; Istio's use of it.
+//! Gateway API 1.3, `gateway.networking.k8s.io/v1`; Istio's use of it (`createGRPCURIMatch` in
+//! `pilot/pkg/config/kube/gateway/conversion.go`).
 
 use super::model::Model;
 use super::node::Node;
@@ -153,7 +154,25 @@ fn filter(node: &Node, route: &mut Table) {
     }
 }
 
+/// How paths are compared with what a method of gRPC comes to, and with what: they are `/SERVICE/METHOD`.
+fn path_of_grpc(method: &Node) -> (&'static str, String) {
+    let word = |key: &str| method.child(key).and_then(Node::text);
+    let is_exact = method.child("type").is_none_or(|it| it.text() == Some("Exact"));
+    match (word("service"), word("method")) {
+        (Some(service), Some(name)) if is_exact => ("exact", format!("/{service}/{name}")),
+        (Some(service), None) if is_exact => ("prefix", format!("/{service}/")),
+        (service, name) => {
+            let any = |it: Option<&str>| it.unwrap_or("[^/]+").to_owned();
+            ("regex", format!("/{}/{}", any(service), any(name)))
+        }
+    }
+}
+
 fn condition(node: &Node, mut route: Table) -> Table {
+    if let Some(method) = node.child("method").filter(|it| matches!(it.value, super::node::Value::Map(_))) {
+        let (how, path) = path_of_grpc(method);
+        put(&mut route, &format!("uri.{how}"), Value::String(path));
+    }
     let mut compare = |path: &str, kind: Option<&str>, value: Option<&Node>| {
         let Some(text) = value.and_then(Node::text) else { return };
         let how = match kind {
@@ -168,10 +187,7 @@ fn condition(node: &Node, mut route: Table) -> Table {
         compare("uri", Some(kind(path).as_deref().unwrap_or("PathPrefix")), path.child("value"));
     }
     match node.child("method") {
-        // Of gRPC: a service and a method, which make the path.
-        Some(method) if matches!(method.value, super::node::Value::Map(_)) => {
-            method.matters("write the path of the method, as an HTTPRoute");
-        }
+        Some(method) if matches!(method.value, super::node::Value::Map(_)) => {}
         Some(method) => compare("method", None, Some(method)),
         None => {}
     }

@@ -92,6 +92,15 @@ fn a_rule_is_for_a_host_however_it_is_written() {
             &[(&["services", "a", "traffic_policy", "outlier_detection", "consecutive_5xx_errors"], "7")],
         );
     }
+    for version in ["v1alpha3", "v1beta1", "v1"] {
+        let of_version =
+            rule(&format!("host: a\n{policy}")).replace("istio.io/v1", &format!("istio.io/{version}"));
+        assert_eq!(
+            tables(&[&plain(), &of_version]),
+            tables(&[&plain(), &rule(&format!("host: a\n{policy}"))]),
+            "{version}"
+        );
+    }
     let all = rule(&format!("host: '*.local'\n{policy}"));
     let again = refused(&[&plain(), &all, &all.replace("name: r", "name: r2")], &[]);
     assert!(again.contains("another DestinationRule is for all hosts, too"), "{again}");
