@@ -6,14 +6,10 @@ use super::object::Object;
 use super::workloads::is_workload;
 
 /// Fields of workloads by their path, each with all that is in it.
-const OF_WORKLOADS: [(&str, &str); 8] = [
+const OF_WORKLOADS: [(&str, &str); 7] = [
     (
         "spec.template.spec.containers[].livenessProbe",
-        "a container is started anew by [[faults]] alone, not because it answers late",
-    ),
-    (
-        "spec.template.spec.containers[].startupProbe",
-        "how long an application takes until it answers is services.X.pods.application_start",
+        "a container is started anew by [[faults]] alone, not because it hangs or takes longer to start than its probe waits",
     ),
     ("spec.template.spec.containers[].lifecycle.postStart", "how long this hook takes is not known"),
     (

@@ -16,6 +16,7 @@
 
 pub(crate) mod access;
 pub(crate) mod autoscalers;
+mod circumstances;
 mod config_maps;
 mod content;
 pub(crate) mod destination_rules;
@@ -155,6 +156,7 @@ fn read<'a>(options: &Options, found: &'a Found, overlay: &Overlay) -> Checked<R
     resource_quotas::judge(&found.objects, &model);
     nodes::apply(&found.objects, &mut model);
     liqo::apply(&found.objects, overlay, &mut model);
+    circumstances::judge(options, overlay, &mut model);
     // What is wrong in a file is said before what is missing beside it.
     report::Report::new(found)?;
     let (tables, comments) = scenario::tables(options, found, overlay, &mut model)?;

@@ -121,10 +121,39 @@ impl Overlay {
         self.names("services").any(|it| it == name)
     }
 
+    /// Whether it has something under a key of its own.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether it says an autoscaler of a cluster.
+    pub(super) fn autoscales(&self) -> bool {
+        let mut clusters =
+            self.table.get("clusters").and_then(Value::as_table).into_iter().flat_map(Table::values);
+        clusters.any(|it| it.get("hpa").is_some())
+    }
+
+    /// Whether it says how long applications take to start, of all pods or of those of a service.
+    pub(super) fn says_start(&self) -> bool {
+        let of_pods = |it: &Value| it.get("application_start").is_some();
+        let mut services =
+            self.table.get("services").and_then(Value::as_table).into_iter().flat_map(Table::values);
+        self.table.get("pods").is_some_and(of_pods)
+            || services.any(|it| it.get("start").is_some() || it.get("pods").is_some_and(of_pods))
+    }
+
     /// Whether it says the nodes of a cluster.
     pub(in crate::import) fn says_nodes(&self, cluster: &str) -> bool {
-        let clusters = self.table.get("clusters");
-        clusters.and_then(|it| it.get(cluster)?.get("nodes")).is_some()
+        self.nodes_listed(cluster).is_some()
+    }
+
+    /// How many nodes of a cluster it says.
+    pub(super) fn nodes_of(&self, cluster: &str) -> usize {
+        self.nodes_listed(cluster).and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
+    fn nodes_listed(&self, cluster: &str) -> Option<&Value> {
+        self.table.get("clusters")?.get(cluster)?.get("nodes")
     }
 
     /// Whether it says who requests what, and not only more of users that something else says.

@@ -1,5 +1,6 @@
 //! A test per kind and field: what the scenario has of it, and what the report says.
 
+mod circumstances;
 mod further;
 mod hostile;
 mod istio;

@@ -59,7 +59,7 @@ pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mu
         tolerations(pod, &mut says);
         rolling_update(object, &mut says);
         sidecar(object, &mut says);
-        let pods = pods(object, pod);
+        let pods = pods(object, pod, around.overlay);
         let service = fronts.service_of(object, &labels, model);
         let name = String::new();
         model.workloads.push(Workload {

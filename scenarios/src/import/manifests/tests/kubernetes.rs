@@ -100,12 +100,8 @@ fn a_deployment_says_how_pods_are_replaced_and_whether_they_have_a_sidecar() {
 fn further_containers_and_spread_pods_are_not_passed_over() {
     let two = format!("{}- name: log\n  image: fluentd\n", container(""));
     assert!(refused(&[&app("a", &two)], &[]).contains("one container beside its sidecar"));
-    for field in [
-        "topologySpreadConstraints: [{maxSkew: 1}]",
-        "hostNetwork: true",
-        "priorityClassName: high",
-        "initContainers: [{name: i}]",
-    ] {
+    for field in ["topologySpreadConstraints: [{maxSkew: 1}]", "hostNetwork: true", "priorityClassName: high"]
+    {
         let error = refused(&[&app("a", &format!("{}{field}\n", container("")))], &[]);
         assert!(error.contains(field.split(':').next().unwrap()), "{error}");
     }
@@ -186,6 +182,7 @@ fn every_field_of_an_autoscaler_has_its_key() {
     for old in [
         hpa("maxReplicas: 9\ntargetCPUUtilizationPercentage: 60").replace("autoscaling/v2", "autoscaling/v1"),
         hpa("maxReplicas: 9\nmetrics: [{type: Resource, resource: {name: cpu, targetAverageUtilization: 60}}]").replace("autoscaling/v2", "autoscaling/v2beta1"),
+        hpa("maxReplicas: 9\nmetrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]").replace("autoscaling/v2", "autoscaling/v2beta2"),
     ] {
         has(&tables(&[&requests, &old]), &[(&["clusters", "cloud", "hpa", "a"], "{ max_replicas = 9, metrics = [{ resource = \"cpu\", utilization = 60 }] }")]);
     }
@@ -259,6 +256,22 @@ fn routes_of_the_gateway_api_are_routes() {
     options.users = vec![super::Users::parse("cloud=5/s").unwrap()];
     let table: Table = super::import(&options).unwrap().scenario.parse().unwrap();
     has(&table, &[(&["users", "cloud", "service"], "\"b\"")]);
+    // The path of gRPC is /SERVICE/METHOD.
+    for (method, uri) in [
+        ("{service: shop.Cart, method: Add}", "{ exact = \"/shop.Cart/Add\" }"),
+        ("{service: shop.Cart, type: Exact}", "{ prefix = \"/shop.Cart/\" }"),
+        ("{method: Add}", "{ regex = \"/[^/]+/Add\" }"),
+        ("{type: RegularExpression, service: 'shop[.].*', method: A.*}", "{ regex = \"/shop[.].*/A.*\" }"),
+        ("{type: RegularExpression, service: 'shop[.].*'}", "{ regex = \"/shop[.].*/[^/]+\" }"),
+    ] {
+        let grpc = route(&format!(
+            "parentRefs: [{{kind: Service, group: '', name: a}}]\nrules:\n- matches: [{{method: {method}}}]\n  backendRefs: [{{name: b, port: 80}}]"
+        ));
+        let (_directory, options) = super::options(&[&plain(), &b, &grpc.replace("HTTPRoute", "GRPCRoute")]);
+        let table: Table = super::import(&options).unwrap().scenario.parse().unwrap();
+        let expected = format!("[{{ uri = {uri}, destinations = [{{ service = \"b\" }}] }}]");
+        has(&table, &[(&["services", "a", "routes"], &expected)]);
+    }
     let mirror = of_a.replace("timeouts: {request: 2s}", "filters: [{type: RequestMirror}]");
     assert!(refused(&[&plain(), &b, &mirror], &[]).contains("rewrites and redirects alone"));
 }

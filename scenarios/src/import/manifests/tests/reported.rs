@@ -104,19 +104,6 @@ fn pods_of_a_service_come_and_go_as_its_workloads_say() {
 }
 
 #[test]
-fn what_no_scenario_has_is_refused_as_a_whole_with_its_reason() {
-    let more = "livenessProbe: {httpGet: {port: 80, path: /live}, periodSeconds: 5}\nstartupProbe: {tcpSocket: {port: 80}}";
-    let text = app("a", &format!("{}initContainers: [{{name: i, image: busybox}}]\n", container(more)));
-    let error = refused(&[&text], &[]);
-    assert_eq!(error.matches("is ignored although").count(), 3, "{error}");
-    for field in ["livenessProbe", "startupProbe", "initContainers"] {
-        assert!(error.contains(&format!("{field} is ignored although results hang on it: ")), "{error}");
-    }
-    let report = imported(&[&text], &["livenessProbe", "startupProbe", "initContainers"]).unwrap().report;
-    assert!(report.contains("containers.livenessProbe`, "), "{report}");
-}
-
-#[test]
 fn workloads_that_run_nowhere_are_named_once() {
     let names = ["b", "c", "d", "e", "f", "g"];
     let texts: Vec<String> = names.iter().map(|it| app(it, &container(""))).collect();
