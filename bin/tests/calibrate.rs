@@ -5,6 +5,7 @@
 mod common;
 
 use common::{meshsim, text};
+use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -146,4 +147,107 @@ fn a_file_that_cannot_be_written_is_refused_before_the_work() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
         assert!(said.contains("cannot write") && said.contains("--out names a file"), "{said}");
     }
+}
+
+/// What a run of a library scenario wrote as spans, under another seed, is calibrated from the scenario as it is given.
+fn there_and_back(scenario: &str, made: &[&str], given: &[&str], more: &[&str]) -> Value {
+    let directory = tempfile::tempdir().unwrap();
+    let [out, results] = ["out", "results"].map(|name| directory.path().join(name));
+    let [out, results] = [&out, &results].map(|path| path.to_str().unwrap());
+    let set = |settings: &[&str]| {
+        settings.iter().flat_map(|it| ["--set".to_owned(), (*it).to_owned()]).collect::<Vec<_>>()
+    };
+    let run = [
+        "run",
+        scenario,
+        "--seed",
+        "77",
+        "--replications",
+        "1",
+        "--spans",
+        "100000",
+        "--out",
+        out,
+        "--quiet",
+    ];
+    let owned = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let call = |arguments: Vec<String>| {
+        let output = meshsim(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    call([owned(&run), set(made)].concat());
+    let trace = format!("{out}/spans.json");
+    let calibrate =
+        ["calibrate", scenario, "--trace", &trace, "--strict", "--trace-warm-up", "0", "--holdout", "0"];
+    let how = ["--replications", "2", "--draws", "2", "--results", results, "--quiet"];
+    call([owned(&calibrate), owned(&how), owned(more), set(given)].concat());
+    serde_json::from_str(&std::fs::read_to_string(format!("{results}/calibration.json")).unwrap()).unwrap()
+}
+
+/// The laws that were found are these, and what they were made with is in their intervals.
+fn assert_laws(found: &Value, expected: &[(&str, &str, f64, Option<f64>)]) {
+    assert_eq!(found["services"].as_array().unwrap().len(), expected.len());
+    for (service, law, mean_ms, cv) in expected {
+        let of = found["services"].as_array().unwrap().iter().find(|it| it["service"] == *service).unwrap();
+        assert_eq!(of["law"], *law, "{of}");
+        let interval = |key: &str| [0, 1].map(|end| of[key][end].as_f64().unwrap());
+        let [low, high] = interval("mean_ms_ci95");
+        assert!(low <= *mean_ms && *mean_ms <= high && high - low < 0.3 * mean_ms, "{service}: {of}");
+        if let Some(cv) = cv {
+            let [low, high] = interval("cv_ci95");
+            assert!(low <= *cv && *cv <= high && high - low < 0.3, "{service}: {of}");
+        }
+    }
+}
+
+const SHORT: [&str; 3] = ["run.duration=200s", "run.warm_up=10s", "users.edge1.rate=10/s"];
+
+#[test]
+fn spans_of_a_run_lead_back_to_an_exponential_law() {
+    let other = [
+        "services.front.service_time={ law = \"gamma\", mean = \"4ms\", cv = 1.5 }",
+        "services.back.service_time=9ms",
+    ];
+    let found = there_and_back("wan-degraded", &SHORT, &[&SHORT[..], &other].concat(), &[]);
+    assert_laws(&found, &[("front", "deterministic", 2.0, None), ("back", "exponential", 5.0, None)]);
+}
+
+/// Of pods that are busy half of the time: self times are twice as long as what is done in them.
+#[test]
+fn spans_of_a_busy_run_lead_back_to_its_constant_laws() {
+    let run = ["run.duration=200s", "users.edge1.rate=10/s", "services.advice.workers=2"];
+    let other = ["services.advice.service_time=60ms", "services.pictures.service_time=2ms"];
+    let found = there_and_back("cost-and-carbon", &run, &[&run[..], &other].concat(), &[]);
+    let constant = "deterministic";
+    let laws =
+        [("page", constant, 2.0, None), ("pictures", constant, 1.0, None), ("advice", constant, 100.0, None)];
+    assert_laws(&found, &laws);
+    let advice = found["services"].as_array().unwrap().iter().find(|it| it["service"] == "advice").unwrap();
+    assert!(advice["self_time_ms"].as_f64().unwrap() > 150.0, "{advice}");
+}
+
+/// Of a scenario whose work model says what services take.
+#[test]
+fn spans_of_a_run_lead_back_to_a_log_normal_law() {
+    let law = ["services.back.service_time={ law = \"log-normal\", mean = \"12ms\", cv = 0.8 }"];
+    let run = ["run.duration=200s", "users.edge1.rate=10/s", "faults=[]"];
+    let found = there_and_back("slow-endpoint", &[&run[..], &law].concat(), &run, &[]);
+    let of = found["services"].as_array().unwrap().iter().find(|it| it["service"] == "back").unwrap();
+    assert_laws(&serde_json::json!({ "services": [of] }), &[("back", "log-normal", 12.0, Some(0.8))]);
+}
+
+/// Laws and scale together: self times tell the product, and the CPU time of a request is held at the scenario's.
+#[test]
+fn spans_of_a_run_on_a_slower_machine_lead_back_to_its_cpu_scale_and_its_laws() {
+    let slower = [&SHORT[..], &["cell.cpu_scale=1.3"]].concat();
+    let found = there_and_back("wan-degraded", &slower, &SHORT, &["--fit", "cell.cpu_scale=0.6..2"]);
+    assert_laws(&found, &[("front", "deterministic", 2.0, None), ("back", "exponential", 5.0, None)]);
+    let scale = &found["parameters"][0];
+    let end = |index: usize| scale["ci95"][index].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(end(0) <= 1.3 && 1.3 <= end(1) && end(1) - end(0) < 0.4, "{scale}");
+    assert!(
+        found["notes"][0].as_str().unwrap().contains("is held at the scenario's 7.000 ms"),
+        "{}",
+        found["notes"]
+    );
 }

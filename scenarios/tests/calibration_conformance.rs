@@ -25,7 +25,7 @@ fn testbed(test: &str) -> Option<PathBuf> {
 
 fn calibrate(strategy: &str, trace: &Trace, spans: Option<&Trace>, fit: &[&str]) -> Calibration {
     let scenario = Scenario::open("fluidos-testbed", &[]).unwrap();
-    let plan = CalibrationPlan::new(Inputs {
+    let inputs = Inputs {
         scenario: &scenario,
         strategy: Some(strategy),
         seed: None,
@@ -35,9 +35,10 @@ fn calibrate(strategy: &str, trace: &Trace, spans: Option<&Trace>, fit: &[&str])
         parameters: fit.iter().map(|text| Parameter::parse(text).unwrap()).collect(),
         holdout: 1.0 / 3.0,
         draws: 10,
-    })
-    .unwrap();
-    plan.run(&Watch::default()).unwrap().unwrap()
+    };
+    let watch = Watch::default();
+    let plan = CalibrationPlan::new(inputs, &watch).unwrap().unwrap();
+    plan.run(&watch).unwrap().unwrap()
 }
 
 fn show(it: &Calibration) {
@@ -74,7 +75,7 @@ fn the_speed_of_the_machine_is_found_from_latencies() {
     assert_eq!(found.draws.len(), 10);
 }
 
-/// Every service has a law, and one scale for all takes out the waiting that is in self times.
+/// Every service has a law, and the scale of all is that of the machine in that run, within what 200 traces can tell.
 #[test]
 fn service_times_are_fitted_from_spans() {
     let Some(testbed) = testbed("service_times_are_fitted_from_spans") else { return };

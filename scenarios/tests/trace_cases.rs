@@ -71,7 +71,7 @@ fn traces_of_jaeger_may_stand_alone() {
 fn calibrate(folder: &Path, name: &str) -> Calibration {
     let scenario = Scenario::open(folder.join("two.toml").to_str().unwrap(), &[]).unwrap();
     let trace = strictly(&folder.join(name));
-    let plan = CalibrationPlan::new(Inputs {
+    let inputs = Inputs {
         scenario: &scenario,
         strategy: None,
         seed: None,
@@ -81,14 +81,15 @@ fn calibrate(folder: &Path, name: &str) -> Calibration {
         parameters: Vec::new(),
         holdout: 0.0,
         draws: 0,
-    })
-    .unwrap();
-    plan.run(&Watch::default()).unwrap().unwrap()
+    };
+    let watch = Watch::default();
+    let plan = CalibrationPlan::new(inputs, &watch).unwrap().unwrap();
+    plan.run(&watch).unwrap().unwrap()
 }
 
 /// Service, self times, and their mean (ms).
 fn self_times(it: &Calibration) -> Vec<(String, usize, f64)> {
-    it.services.iter().map(|it| (it.service.clone(), it.observations, it.mean_ms)).collect()
+    it.services.iter().map(|it| (it.service.clone(), it.observations, it.self_time_ms)).collect()
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     trace.trace = trace.trace.after(warm_up);
     let spans = args.spans.as_deref().map(|path| measured(args, path, None)).transpose()?;
     let choice = args.running.choice(Vec::new(), None);
-    let plan = CalibrationPlan::new(Inputs {
+    let inputs = Inputs {
         scenario: &scenario,
         strategy: args.strategy.as_deref(),
         seed: choice.seed,
@@ -122,7 +122,10 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         parameters,
         holdout: args.holdout,
         draws: args.draws as usize,
-    })?;
+    };
+    let seconds = inputs.simulated_seconds()?;
+    let plan = args.running.watch(seconds, |watch| CalibrationPlan::new(inputs, watch))??;
+    let Some(plan) = plan else { return interrupted("nothing is kept") };
     warnings::before_run(plan.resolved()).iter().for_each(warn);
     let result = args.running.watch(plan.simulated_seconds(), |watch| plan.run(watch))??;
     let Some(calibration) = result else { return interrupted("nothing is kept") };
@@ -218,19 +221,36 @@ fn show(it: &Calibration) -> String {
 }
 
 fn services(fits: &[ServiceFit]) -> Vec<Vec<String>> {
-    let head = ["service", "self times", "mean ms", "law", "AIC", "next", "AIC", "KS fitted", "KS held out"];
+    let head = [
+        "service",
+        "self times",
+        "self ms",
+        "law",
+        "mean ms",
+        "95 %",
+        "cv",
+        "95 %",
+        "next law",
+        "KS fitted",
+        "KS held out",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    let aic = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() };
+    let interval =
+        |ends: Option<[f64; 2]>| ends.map_or("-".to_owned(), |[low, high]| format!("{low:.3} to {high:.3}"));
     for fit in fits {
-        let next = fit.candidates.get(1);
+        // How much worse by Akaike's criterion.
+        let next =
+            fit.candidates.get(1).map(|it| format!("{} {:+.1}", it.law, it.aic - fit.candidates[0].aic));
         rows.push(vec![
             fit.service.clone(),
             fit.observations.to_string(),
-            format!("{:.3}", fit.mean_ms),
+            format!("{:.3}", fit.self_time_ms),
             fit.law.to_owned(),
-            aic(fit.candidates.first().map_or(f64::NAN, |it| it.aic)),
-            next.map_or("-", |it| it.law).to_owned(),
-            aic(next.map_or(f64::NAN, |it| it.aic)),
+            format!("{:.3}", fit.mean_ms),
+            interval(fit.mean_ms_ci95),
+            fit.cv.map_or("-".to_owned(), |cv| format!("{cv:.3}")),
+            interval(fit.cv_ci95),
+            next.unwrap_or_else(|| "-".to_owned()),
             format!("{:.3}", fit.kolmogorov_smirnov_fitted),
             fit.kolmogorov_smirnov_held_out.map_or("-".to_owned(), |ks| format!("{ks:.3}")),
         ]);

@@ -39,7 +39,7 @@ pub struct Fitted {
 }
 
 /// The least time that counts (ms): half the step of a clock of microseconds.
-const LEAST_MS: f64 = 0.0005;
+pub(super) const LEAST_MS: f64 = 0.0005;
 
 /// Spread over mean below which there is none.
 const NO_SPREAD: f64 = 1e-6;
@@ -48,7 +48,7 @@ const NO_SPREAD: f64 = 1e-6;
 const SAMPLE_MIN: usize = 8;
 
 /// Coefficients of variation that a law may have in a scenario.
-const CV: (f64, f64) = (0.01, 10.0);
+pub(super) const CV: (f64, f64) = (0.01, 10.0);
 
 /// All candidates for a sample (ms, ascending), the best first. None of an empty sample.
 #[must_use]
@@ -72,46 +72,12 @@ pub fn candidates(sorted_ms: &[f64]) -> Vec<Fitted> {
     fitted
 }
 
-/// A law of the same family as `like` for another sample (ms, ascending); an empirical one keeps the
-/// number of its cells. Nothing of an empty sample.
-#[must_use]
-pub fn refit(like: &ServiceTime, sorted_ms: &[f64]) -> Option<ServiceTime> {
-    let sample: Vec<f64> = sorted_ms.iter().map(|&ms| ms.max(LEAST_MS)).collect();
-    if sample.is_empty() {
-        return None;
-    }
-    let mean = sample.iter().sum::<f64>() / sample.len() as f64;
-    Some(match like {
-        ServiceTime::Deterministic(_) => ServiceTime::Deterministic(Deterministic::new(mean)),
-        ServiceTime::Exponential(_) => ServiceTime::Exponential(Exponential::new(mean)),
-        ServiceTime::Gamma(_) => gamma(&sample, mean),
-        ServiceTime::LogNormal(_) => log_normal(&sample),
-        ServiceTime::Empirical(law) => empirical(&sample, law.quantiles_ms().len() - 1),
-    })
-}
-
-/// The largest difference between a law and a sample's distribution function (ms, ascending).
-#[must_use]
-pub fn kolmogorov_smirnov(law: &ServiceTime, sorted_ms: &[f64]) -> f64 {
-    let n = sorted_ms.len() as f64;
-    let (mut passed, mut largest) = (0, 0.0_f64);
-    for equal in sorted_ms.chunk_by(|a, b| a == b) {
-        let share = law.share_below(equal[0]);
-        // A law with an atom jumps there: from the left it is still at nothing.
-        let before = if law.ln_density(equal[0]) == f64::INFINITY { 0.0 } else { share };
-        largest = largest.max((before - passed as f64 / n).abs());
-        passed += equal.len();
-        largest = largest.max((share - passed as f64 / n).abs());
-    }
-    largest
-}
-
 fn of_law(law: ServiceTime, parameters: usize, sample: &[f64]) -> Fitted {
     let ln_likelihood: f64 = sample.iter().map(|&ms| law.ln_density(ms)).sum();
     Fitted { aic: 2.0 * parameters as f64 - 2.0 * ln_likelihood, law, ln_likelihood }
 }
 
-fn gamma(sample: &[f64], mean: f64) -> ServiceTime {
+pub(super) fn gamma(sample: &[f64], mean: f64) -> ServiceTime {
     let logarithms = sample.iter().map(|&ms| ln(ms)).sum::<f64>() / sample.len() as f64;
     // Above zero but for rounding: the arithmetic mean is above the geometric one.
     let gap = (ln(mean) - logarithms).max(1e-12);
@@ -130,7 +96,7 @@ fn gamma(sample: &[f64], mean: f64) -> ServiceTime {
     ServiceTime::Gamma(Gamma::new(mean, (1.0 / sqrt(shape)).clamp(CV.0, CV.1)))
 }
 
-fn log_normal(sample: &[f64]) -> ServiceTime {
+pub(super) fn log_normal(sample: &[f64]) -> ServiceTime {
     let n = sample.len() as f64;
     let mu = sample.iter().map(|&ms| ln(ms)).sum::<f64>() / n;
     let variance = sample.iter().map(|&ms| (ln(ms) - mu) * (ln(ms) - mu)).sum::<f64>() / n;
@@ -154,7 +120,7 @@ fn empirical(sample: &[f64], cells: usize) -> ServiceTime {
     ServiceTime::Empirical(Empirical::new(borders.into()))
 }
 
-fn cells_for(count: usize) -> usize {
+pub(super) fn cells_for(count: usize) -> usize {
     let cells = 2.0 * pow(count as f64, 0.4);
     (cells as usize).clamp(4, 200).min(count / 2)
 }

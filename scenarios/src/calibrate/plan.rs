@@ -1,20 +1,17 @@
 //! A calibration that is ready to run: everything that can be wrong with it has been found.
 
+use super::own_times::{Simulator, Spans};
 use super::parameter::Parameter;
 use super::report::TraceSource;
 use super::resample::Observation;
 use super::search::{DIMENSIONS_MAX, evaluations_expected};
-use super::self_time::self_times;
-use super::service_laws::{ServiceLaw, fit_service};
+use super::service_laws::{Laws, RUNS};
 use super::split::split_at;
-use crate::document::Setting;
+use crate::experiment::Watch;
 use crate::problem::{Checked, Problem, Problems};
 use crate::resolve::Resolved;
 use crate::scenario::Scenario;
 use crate::traces::Trace;
-use meshsim_core::Table;
-use meshsim_models::ids::EndpointId;
-use std::borrow::Cow;
 
 /// What a calibration is asked for.
 pub struct Inputs<'a> {
@@ -47,7 +44,7 @@ pub struct CalibrationPlan {
     pub(super) parameters: Vec<Parameter>,
     /// What the scenario says of each parameter.
     pub(super) before: Vec<Option<f64>>,
-    pub(super) laws: Vec<ServiceLaw>,
+    pub(super) laws: Laws,
     /// The scenario as it is before the search.
     pub(super) resolved: Resolved,
     pub(super) replications: u32,
@@ -64,13 +61,25 @@ pub struct CalibrationPlan {
 /// Fewer requests say nothing of a distribution.
 const REQUESTS_MIN: usize = 20;
 
+impl Inputs<'_> {
+    /// Simulated time of the runs by which laws are fitted, about (s).
+    ///
+    /// # Errors
+    /// Everything that is wrong with the scenario.
+    pub fn simulated_seconds(&self) -> Checked<f64> {
+        let resolved = self.scenario.resolve(self.scenario.strategy(self.strategy)?)?;
+        let has_spans = !self.spans.unwrap_or(self.trace).0.spans.is_empty();
+        Ok(if has_spans { RUNS as f64 * resolved.description.end().as_secs_f64() } else { 0.0 })
+    }
+}
+
 impl CalibrationPlan {
-    /// Fits the laws and checks that the scenario can be simulated at the ends of all ranges.
+    /// Fits the laws and checks that the scenario can be simulated at the ends of all ranges. Nothing if it was told to stop.
     ///
     /// # Errors
     /// Everything that is wrong with the scenario or a range; if there is nothing to fit, or the trace
     /// has too few requests or only buckets.
-    pub fn new(inputs: Inputs<'_>) -> Checked<Self> {
+    pub fn new(inputs: Inputs<'_>, watch: &Watch<'_>) -> Checked<Option<Self>> {
         let (trace, name, sha256) = inputs.trace;
         let strategy = inputs.scenario.strategy(inputs.strategy)?;
         let spans_of = inputs.spans.unwrap_or(inputs.trace);
@@ -81,12 +90,13 @@ impl CalibrationPlan {
         // The warm-up has been taken from the requests alone.
         let first_us = trace.requests.first().map_or(0, |request| request.start_us);
         let from_us = if inputs.spans.is_none() { first_us } else { 0 };
-        let laws = fit_laws(&base, spans_of, from_us, inputs.holdout, &mut notes)?;
-        if !inputs.parameters.iter().any(|parameter| parameter.path == "cell.cpu_scale") {
-            note_loads(&base, &laws, &mut notes);
-        }
-        let settings: Vec<Setting> = laws.iter().map(ServiceLaw::setting).collect();
-        let scenario = inputs.scenario.with_for("the law fitted to", &settings)?;
+        let spans = Spans { trace: spans_of.0, name: spans_of.1, from_us, holdout: inputs.holdout };
+        let simulator = Simulator { scenario: inputs.scenario, strategy, seed: inputs.seed, watch };
+        let holds_demand = inputs.parameters.iter().any(|parameter| parameter.path == "cell.cpu_scale");
+        let Some(laws) = Laws::fit(&simulator, &base, &spans, holds_demand, &mut notes)? else {
+            return Ok(None);
+        };
+        let scenario = inputs.scenario.with_for("the law fitted to", &laws.settings())?;
         let mut parameters = inputs.parameters;
         let before = bind(&scenario, strategy, &mut parameters)?;
         let mut resolved = scenario.resolve(strategy)?;
@@ -97,7 +107,7 @@ impl CalibrationPlan {
         check_count(name, fitted.len(), trace.requests.len())?;
         note_rates(&resolved, trace, &mut notes);
         let spans = inputs.spans.map(|(spans, name, sha256)| source(spans, name, sha256, inputs.holdout));
-        Ok(Self {
+        Ok(Some(Self {
             replications: inputs.replications.unwrap_or(resolved.replications),
             trace: source(trace, name, sha256, inputs.holdout),
             scenario,
@@ -112,7 +122,7 @@ impl CalibrationPlan {
             spans,
             notes,
             draws: inputs.draws,
-        })
+        }))
     }
 
     /// Simulated time of the whole calibration, about (s).
@@ -224,85 +234,6 @@ fn check_range(scenario: &Scenario, strategy: Option<usize>, parameter: &Paramet
         return Err(Problem::new(message).help(help).into());
     }
     Ok(())
-}
-
-/// The law of each service that has spans, of those that begin at `from_us` or later.
-fn fit_laws(
-    base: &Resolved,
-    (trace, name, _): (&Trace, &str, &str),
-    from_us: u64,
-    holdout: f64,
-    notes: &mut Vec<String>,
-) -> Checked<Vec<ServiceLaw>> {
-    if trace.spans.is_empty() {
-        return Ok(Vec::new());
-    }
-    let application = &base.description.application;
-    let mut laws = Vec::new();
-    let calls = |from: &str, to: &str| {
-        let [from, to] = [from, to].map(|name| application.service_named(name));
-        from.zip(to).is_some_and(|(from, to)| application.calls(from, to))
-    };
-    let trace = Trace::named_as(Cow::Borrowed(trace), |name| application.service_named(name).is_some());
-    for (service, mut observations) in self_times(&trace, calls) {
-        observations.retain(|(at, _)| *at >= from_us);
-        let Some(id) = application.service_named(&service) else {
-            notes.push(format!("spans of `{service}` in {name} are of no service of the scenario"));
-            continue;
-        };
-        let endpoint = application.services[id].endpoint;
-        let pause = application.endpoints[endpoint].internal.pause(&base.description.cell.costs);
-        let sleep_ms = pause.as_millis_f64();
-        notes.extend(note_sleep(&service, &observations, sleep_ms));
-        laws.extend(fit_service(&service, &observations, sleep_ms, holdout));
-    }
-    if laws.is_empty() {
-        let known: Vec<&str> = application.services.iter().map(|it| it.name.as_str()).collect();
-        let problem = Problem::new(format!("{name}: has no server span of a service of the scenario"));
-        return Err(problem.help(format!("the services are {}", known.join(", "))).into());
-    }
-    Ok(laws)
-}
-
-/// Who sleeps takes at least that long: else the work model is of another application than the trace.
-fn note_sleep(service: &str, observations: &[Observation], sleep_ms: f64) -> Option<String> {
-    let below = observations.iter().filter(|(_, ms)| *ms < sleep_ms).count();
-    (below > 0).then(|| {
-        format!(
-            "{below} of {} self times of `{service}` are below the {sleep_ms} ms for which its work model sleeps or waits \
-             for its disk, and count as 0: set sleep_stress there to what the traced service does, \"run\": false if it \
-             does not sleep",
-            observations.len()
-        )
-    })
-}
-
-/// Self times of a busy service contain waiting.
-fn note_loads(base: &Resolved, laws: &[ServiceLaw], notes: &mut Vec<String>) {
-    const BUSY: f64 = 0.2;
-    let description = &base.description;
-    let (Some(population), application) = (description.populations.first(), &description.application) else {
-        return;
-    };
-    let Ok(visits) = application.expected_visits(population.requests.shares()) else { return };
-    let rate = population.arrivals.offered_per_second(population.users, description.end());
-    let visits: &Table<EndpointId, f64> = &visits;
-    for it in laws {
-        let Some(id) = application.service_named(&it.service) else { continue };
-        let pods: u32 =
-            description.deployments.iter().filter(|pod| pod.service == id).map(|pod| pod.replicas).sum();
-        let load = rate * visits[application.services[id].endpoint] * it.law.mean_ms()
-            / 1e3
-            / f64::from(pods.max(1));
-        if load > BUSY {
-            notes.push(format!(
-                "self times of `{}` contain waiting, for a pod of it has a request {:.0} % of the time: add \
-                 --fit cell.cpu_scale=0.3..1.2 to take it out of the mean",
-                it.service,
-                load.min(1.0) * 100.0
-            ));
-        }
-    }
 }
 
 /// The load decides how much of a latency is queueing.

@@ -63,28 +63,39 @@ pub struct ServiceFit {
     pub observations: usize,
     /// Self times that were held out.
     pub held_out: usize,
-    /// The best law.
+    /// Mean of those that were fitted (ms).
+    pub self_time_ms: f64,
+    /// The law of its CPU time.
     pub law: &'static str,
     /// As a scenario writes it.
     pub parameters: String,
     /// Its mean (ms).
     pub mean_ms: f64,
-    /// All laws, the best first.
+    /// The middle 95 % of fits to bootstrap series, of the measurement and of the simulation; nothing of a short trace.
+    pub mean_ms_ci95: Option<Interval>,
+    /// Its coefficient of variation, of a law that has one to be fitted.
+    pub cv: Option<f64>,
+    /// The middle 95 % likewise.
+    pub cv_ci95: Option<Interval>,
+    /// All laws, this one first, then the best first.
     pub candidates: Vec<Candidate>,
-    /// Largest distance of distribution functions, on what was fitted.
+    /// Largest distance of the distribution functions of measured and simulated self times, on what was fitted.
     pub kolmogorov_smirnov_fitted: f64,
     /// The same, on what was held out.
     pub kolmogorov_smirnov_held_out: Option<f64>,
 }
+
+/// Its ends.
+pub type Interval = [f64; 2];
 
 /// A law that was considered.
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
     /// Its name.
     pub law: &'static str,
-    /// Logarithm of the likelihood; null if it has no bound.
+    /// Logarithm of the likelihood.
     pub ln_likelihood: f64,
-    /// Akaike's criterion; null if it has no bound.
+    /// Akaike's criterion.
     pub aic: f64,
 }
 

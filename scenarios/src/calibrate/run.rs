@@ -7,7 +7,6 @@ use super::report::{self, Calibration};
 use super::resample::{Observation, is_long_enough, resample_sorted};
 use super::residuals::residuals;
 use super::search::{Found, minimize};
-use super::service_laws::ServiceLaw;
 use super::surrogate::{Beside, STEP, Surrogate, quantiles};
 use crate::document::Setting;
 use crate::experiment::Watch;
@@ -18,6 +17,9 @@ use rayon::prelude::*;
 
 /// Bootstrap series behind an interval; draws that are written are the first of them.
 const REFITS: usize = 200;
+
+/// The number of the series of which those for intervals of laws are.
+const LAWS: usize = usize::MAX;
 
 /// No model has a replication of this number: addresses of bootstrap series begin there.
 const BOOTSTRAP: u32 = u32::MAX;
@@ -162,7 +164,7 @@ impl CalibrationPlan {
             replications: self.replications,
             trace: self.trace.clone(),
             spans: self.spans.clone(),
-            services: self.laws.iter().map(|law| law.report.clone()).collect(),
+            services: self.laws.reports(self.bootstrap(LAWS)),
             parameters: self.parameter_fits(objective, found, around, noise * mean),
             objective: report::Objective { value: found.value, noise, evaluations: found.evaluations },
             fitted: residuals(objective.measured, &sample.pooled),
@@ -197,7 +199,7 @@ impl CalibrationPlan {
 
     /// Laws first, then what was searched.
     fn settings(&self, searched: Vec<Setting>) -> Vec<Setting> {
-        self.laws.iter().map(ServiceLaw::setting).chain(searched).collect()
+        self.laws.settings().into_iter().chain(searched).collect()
     }
 
     /// The draws that are written.
@@ -206,12 +208,8 @@ impl CalibrationPlan {
         // Without a search the laws alone are drawn, if there is time enough.
         let one = |number: usize| -> Option<Vec<String>> {
             let point = refits.get(number).map(|point| self.rounded(point))?;
-            let laws =
-                self.laws.iter().zip(0_u64..).map(|(law, position)| {
-                    law.drawn(self.bootstrap(number).child(u64::MAX - position)).value
-                });
-            let searched = objective.settings(&point).into_iter().map(|setting| setting.value);
-            Some(laws.chain(searched).collect())
+            let laws = self.laws.drawn(self.bootstrap(number).child(u64::MAX)).into_iter();
+            Some(laws.chain(objective.settings(&point)).map(|setting| setting.value).collect())
         };
         (0..self.draws).into_par_iter().map(one).collect::<Vec<_>>().into_iter().flatten().collect()
     }

@@ -8,9 +8,8 @@
 //! call graph. A server span that failed, or in which a call failed, is left out.
 //!
 //! # Assumptions
-//! - Self time is CPU time. Effect: waiting for the CPU (other requests of the pod, a limit's
-//!   throttling) and the time of the server's own sidecar are in it, so times are too long by about
-//!   1 / (1 - load). Fitting `cell.cpu_scale` as well takes this out of the mean.
+//! - Waiting for the CPU (other requests of the pod, a limit's throttling) and, in spans of proxies, the time of the server's own
+//!   sidecar are in it. Effect: none on laws, which are fitted with both (`calibrate::match_laws`, `import::measured::sharing`).
 //! - Clocks of the two sides of a call need not agree, but those of one pod do.
 //!
 //! # Source

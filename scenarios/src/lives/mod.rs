@@ -11,6 +11,7 @@ pub mod choice;
 pub mod chrome;
 pub mod critical_path;
 pub mod otlp;
+pub(crate) mod read_back;
 pub mod spans;
 pub mod story;
 mod words;
@@ -29,6 +30,7 @@ use crate::start_time::StartTime;
 use meshsim_core::random::Address;
 use meshsim_core::{SimDuration, SimTime};
 use meshsim_models::telemetry::trace::life::Life;
+use meshsim_models::telemetry::work::RequestId;
 use meshsim_models::world::topology::Topology;
 
 /// Which requests of the first replication are followed, and how they are told.
@@ -57,9 +59,8 @@ impl Following {
     pub fn follow(&self, resolved: &Resolved, warm_up: f64, watch: &Watch<'_>) -> Option<Told> {
         let from = SimTime::ZERO + SimDuration::from_secs_f64(warm_up);
         let rows = lives::requests(resolved, 0, watch)?;
-        let lives = lives::follow(resolved, 0, self.which.of(&rows, from, self.count), watch)?;
-        let topology = Topology::new(resolved.description.clone(), 0);
-        Some(Told { topology, start: self.start, lives, forms: self.forms })
+        let told = Told::new(resolved, self.which.of(&rows, from, self.count), watch)?;
+        Some(Told { start: self.start, forms: self.forms, ..told })
     }
 }
 
@@ -81,6 +82,13 @@ pub struct Forms {
 }
 
 impl Told {
+    /// Follows these requests of the first replication. Nothing if it was told to stop.
+    pub(crate) fn new(resolved: &Resolved, chosen: Vec<RequestId>, watch: &Watch<'_>) -> Option<Self> {
+        let lives = lives::follow(resolved, 0, chosen, watch)?;
+        let topology = Topology::new(resolved.description.clone(), 0);
+        Some(Self { topology, start: StartTime::DEFAULT, lives, forms: Forms::default() })
+    }
+
     /// Writes them as files of a folder of results.
     ///
     /// # Errors

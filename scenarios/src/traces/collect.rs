@@ -54,6 +54,8 @@ pub(super) struct RawSpan {
     pub(super) cluster: Option<NameId>,
     /// Who recorded it; none if the file does not say.
     pub(super) side: Option<Side>,
+    /// Whether that was a proxy, as far as the file says it.
+    pub(super) by_proxy: bool,
     pub(super) ok: bool,
 }
 
@@ -125,6 +127,7 @@ impl<'a> Collector<'a> {
         match read {
             Ok(span) => {
                 self.room()?;
+                self.reading.by_proxies |= span.by_proxy;
                 self.spans.push(span);
                 Ok(())
             }

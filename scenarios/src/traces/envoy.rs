@@ -50,6 +50,7 @@ impl Hop<'_> {
             bytes: sent.round() as u64,
             service: names.id(service),
             side: Some(side),
+            by_proxy: true,
             ok: is_success(number(self.status.0, &status(self.status.1))?),
             ..RawSpan::default()
         })

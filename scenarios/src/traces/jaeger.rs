@@ -189,6 +189,7 @@ impl JaegerSpan {
                 "client" => Side::Client,
                 _ => Side::Other,
             }),
+            by_proxy: value_of(tags, "component").is_some_and(|it| it.as_str() == "proxy"),
             otherwise: 0,
             ok: succeeded(tags),
         })

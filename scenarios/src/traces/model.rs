@@ -42,6 +42,8 @@ pub struct Reading {
     pub bad: u64,
     /// What is wrong with the first few of these.
     pub first_bad: Vec<Problem>,
+    /// Whether proxies recorded spans: the file says so, or it is a log of theirs.
+    pub by_proxies: bool,
     /// What a reader should know of the file, in sentences.
     pub notes: Vec<String>,
 }
@@ -126,7 +128,7 @@ impl Names {
     }
 
     /// The name of this text, which may be new. None for an empty text and if there are too many.
-    pub(super) fn id(&mut self, text: &str) -> Option<NameId> {
+    pub(crate) fn id(&mut self, text: &str) -> Option<NameId> {
         if text.is_empty() {
             return None;
         }

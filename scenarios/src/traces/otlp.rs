@@ -192,6 +192,8 @@ impl OtlpSpan {
                 "3" | "SPAN_KIND_CLIENT" => Some(Side::Client),
                 _ => Some(Side::Other),
             },
+            // Envoy's tracers: of its own format and of OpenTelemetry alike.
+            by_proxy: value_of(attributes, "component").is_some_and(|it| it.as_str() == "proxy"),
             otherwise: 0,
             ok: self.succeeded(attributes),
         })
