@@ -13,7 +13,7 @@
 //! # Source
 //! Linux, Documentation/scheduler/sched-bwc.rst; Kubernetes `cpuCFSQuotaPeriod` (100 ms).
 
-use super::{after, nanos};
+use super::moments::{after, nanos};
 use meshsim_core::{SimDuration, SimTime};
 
 /// The length of a period.

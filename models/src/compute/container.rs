@@ -17,7 +17,8 @@
 //!   want so many cores at any time and share quota and host like workers.
 
 use super::due::{Comes, Due};
-use super::{CfsQuota, ProcessorSharing, after, max_min_share, nanos};
+use super::moments::{after, nanos};
+use super::{CfsQuota, ProcessorSharing, max_min_share};
 use crate::ids::{ContainerId, HostId, WorkerId};
 use meshsim_core::{EntityId, Id, SimTime, Table};
 use std::ops::Range;
