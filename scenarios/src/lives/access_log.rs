@@ -16,8 +16,10 @@
 use super::Told;
 use super::spans::{client_span, host, trace_number};
 use super::words::Words;
+use crate::results::openmetrics::http_code;
 use crate::traces::time::rfc3339_ms;
 use meshsim_core::SimTime;
+use meshsim_models::application::call_graph::Protocol;
 use meshsim_models::ids::EndpointId;
 use meshsim_models::request::answer::Status;
 use meshsim_models::telemetry::trace::life::{Call, Life};
@@ -183,14 +185,16 @@ impl Logging<'_> {
         (begins, ends): (SimTime, SimTime),
         (status, body): (Status, u32),
     ) -> Line {
-        let endpoint = &self.words.topology.application().endpoints[endpoint];
+        let description = &self.words.topology.description;
+        let endpoint = &description.application.endpoints[endpoint];
+        let speaks = description.services[endpoint.service].protocol;
         let flag = status.flag();
         Line {
             start_time: rfc3339_ms(self.told.unix_nanos(begins) / 1_000_000),
             method: endpoint.method.clone(),
             path: endpoint.path.clone(),
-            protocol: "HTTP/1.1",
-            response_code: status.code(),
+            protocol: if matches!(speaks, Protocol::Http2 | Protocol::Grpc) { "HTTP/2" } else { "HTTP/1.1" },
+            response_code: http_code(speaks == Protocol::Grpc, status.code()),
             response_flags: if flag.is_empty() { "-".to_owned() } else { flag.to_owned() },
             response_code_details: details(status),
             connection_termination_details: None,

@@ -168,8 +168,9 @@ fn every_name_and_label_of_the_real_exporters_is_there() {
 }
 
 /// What a run of a library scenario exports.
-fn exported(scenario: &str, strategy: &str, duration: &str, name: &str) -> String {
-    let settings = [duration, "run.warm_up=0s"].map(|it| Setting::parse(it).unwrap());
+fn exported(scenario: &str, strategy: &str, settings: &[&str], name: &str) -> String {
+    let settings: Vec<Setting> =
+        settings.iter().chain(&["run.warm_up=0s"]).map(|it| Setting::parse(it).unwrap()).collect();
     let scenario = Scenario::open(scenario, &settings).unwrap();
     let resolved = scenario.resolve(scenario.strategy(Some(strategy)).unwrap()).unwrap();
     let file = folder(name).join("metrics.txt");
@@ -181,12 +182,16 @@ fn exported(scenario: &str, strategy: &str, duration: &str, name: &str) -> Strin
 /// Calls of gRPC have its status, connections of TCP all labels but those of answers.
 #[test]
 fn what_is_not_http_has_labels_of_its_own() {
-    let shop = exported("online-boutique", "cloud-only", "run.duration=30s", "grpc-and-tcp");
+    let settings = ["run.duration=30s", "services.currency.endpoints.list.errors=0.2"];
+    let shop = exported("online-boutique", "cloud-only", &settings, "grpc-and-tcp");
     let of = |name: &str, needle: &str| {
         let line = shop.lines().find(|it| it.starts_with(name) && it.contains(needle));
         labels_of(line.unwrap_or_else(|| panic!("there is no {name} with {needle}")))
     };
     assert_eq!(of("istio_requests_total", "request_protocol=\"grpc\"")["grpc_response_status"], "0");
+    // What fails is an answer of HTTP, too.
+    let failed = of("istio_requests_total", "grpc_response_status=\"2\"");
+    assert_eq!((failed["destination_app"], failed["response_code"]), ("currency", "200"));
     assert!(!of("istio_requests_total", "request_protocol=\"http\"").contains_key("grpc_response_status"));
     for name in
         ["istio_tcp_sent_bytes_total", "istio_tcp_received_bytes_total", "istio_tcp_connections_opened_total"]
@@ -202,8 +207,9 @@ fn what_is_not_http_has_labels_of_its_own() {
 /// Without a mesh there is nothing of Istio's; with waypoints these report for themselves.
 #[test]
 fn a_data_plane_has_its_own_reporters() {
-    let text =
-        |scenario: &str, strategy: &str, name: &str| exported(scenario, strategy, "run.duration=3min", name);
+    let text = |scenario: &str, strategy: &str, name: &str| {
+        exported(scenario, strategy, &["run.duration=3min"], name)
+    };
     let none = text("fluidos-mesh", "s0-s3-no-mesh", "without-a-mesh");
     assert!(!none.contains("istio_request") && none.contains("mub_response_size_sum"));
     let containers: Vec<&str> = none.lines().filter(|it| it.starts_with("container_")).collect();

@@ -134,7 +134,7 @@ fn labels(identities: &Identities<'_>, cluster: ClusterId, series: &HttpSeries, 
     let is_grpc = identities.description.services[series.called].protocol == Protocol::Grpc;
     let (protocol, grpc_status) = if is_grpc { ("grpc", grpc_status(series.code)) } else { ("http", "") };
     let flags = if series.flag.is_empty() { "-" } else { series.flag };
-    let code = series.code.to_string();
+    let code = http_code(is_grpc, series.code).to_string();
     let (host, name) = (identities.host(series.called), identities.service(series.called));
     let labels = identities.target(Target::Proxy(series.instance), cluster);
     let labels = labels.with("reporter", series.reporter.name());
@@ -180,6 +180,12 @@ fn end(labels: Labels, side: &str, workload: Option<&Workload>, has_mtls: bool) 
         (&key("version"), &version),
         (&key("cluster"), &known(|it| &it.cluster)),
     ])
+}
+
+/// The HTTP status of an answer, which of gRPC is 200 whatever comes in its trailers, Envoy's own answers too
+/// (`Utility::prepareLocalReply`; istio#12846, envoy#16667); none where the client was gone.
+pub(crate) const fn http_code(is_grpc: bool, code: u16) -> u16 {
+    if is_grpc && code > 0 { 200 } else { code }
 }
 
 /// What gRPC makes of an HTTP status.

@@ -24,6 +24,7 @@ mod kubernetes;
 mod scrape_interval;
 mod text;
 
+pub(crate) use self::istio::http_code;
 pub use self::scrape_interval::ScrapeInterval;
 
 use self::identity::Identities;
