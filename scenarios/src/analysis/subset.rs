@@ -2,6 +2,7 @@
 
 use super::estimates::CONFIDENCE;
 use super::summary::{Strategy, Summary};
+use super::verdict::quoted;
 use meshsim_core::stats::selection::{replications_to_decide, subset_with_best};
 
 /// More replications than this are not asked of anybody.
@@ -45,9 +46,7 @@ impl<'a> Subset<'a> {
 
     /// Which they are.
     pub(super) fn sentence(&self) -> String {
-        let names: Vec<String> = self.names.iter().map(|name| format!("`{name}`")).collect();
-        let (last, others) = names.split_last().expect("the best is one of them");
-        format!("the fastest is one of {} and {last} (95 % over all comparisons)", others.join(", "))
+        format!("the fastest is one of {} (95 % over all comparisons)", quoted(&self.names))
     }
 
     /// What would leave one of them.

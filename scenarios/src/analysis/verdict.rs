@@ -4,6 +4,7 @@ use super::ranking::{Order, Ranking};
 use super::subset::{Subset, TINY_MS};
 use super::summary::{Paired, Requests, Strategy, Summary, UserGroup};
 use crate::experiment::decide::Decision;
+use std::borrow::Borrow;
 
 /// Which strategy is best, by how much, how sure; or that it cannot be told.
 ///
@@ -22,12 +23,9 @@ pub fn verdict(summary: &Summary) -> String {
         for_whom(summary, &same),
     ];
     sentences.extend(same.iter().map(|names| {
-        let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        let (last, others) = all.split_last().expect("there are two or more");
         format!(
-            "{} and {last} are the same, request by request: what differs between them has no effect here; is it what \
-             was meant?",
-            others.join(", ")
+            "{} are the same, request by request: what differs between them has no effect here; is it what was meant?",
+            quoted(names)
         )
     }));
     sentences.retain(|it| !it.is_empty());
@@ -197,8 +195,17 @@ pub(super) fn listed(names: &[&str]) -> String {
     if names.len() > NAMES_SHOWN + 1 {
         return format!("{} and {} more", names[..NAMES_SHOWN].join(", "), names.len() - NAMES_SHOWN);
     }
+    joined(names)
+}
+
+/// All names, in backticks, with commas and an `and`.
+pub(super) fn quoted(names: &[&str]) -> String {
+    joined(&names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>())
+}
+
+fn joined<S: Borrow<str>>(names: &[S]) -> String {
     match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        Some((last, others)) if !others.is_empty() => format!("{} and {}", others.join(", "), last.borrow()),
         _ => names.concat(),
     }
 }
@@ -229,10 +236,9 @@ fn of_ranked(summary: &Summary, ranked: &[&Strategy], is_alone: bool) -> String 
     let by = -difference.value;
     let subset = Subset::of(summary, ranked);
     if subset.is_within_tiny(summary) {
-        let (last, others) = subset.names.split_last().expect("two at least");
-        let others = others.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
         return format!(
-            "The fastest are {others} and `{last}`, within {TINY_MS} ms of the first in the mean (95 % intervals): choose by cost."
+            "The fastest are {}, within {TINY_MS} ms of the first in the mean (95 % intervals): choose by cost.",
+            quoted(&subset.names)
         );
     }
     match difference.interval() {

@@ -22,16 +22,20 @@ fn two_peaks() -> ServiceTime {
     ServiceTime::Empirical(Empirical::new(quantiles.into()))
 }
 
-#[test]
-fn every_law_is_recovered_from_its_own_samples() {
-    let laws = [
+/// One of each family.
+fn one_of_each() -> [ServiceTime; 5] {
+    [
         ServiceTime::Deterministic(Deterministic::new(5.0)),
         ServiceTime::Exponential(Exponential::new(5.0)),
         ServiceTime::Gamma(Gamma::new(5.0, 0.5)),
         ServiceTime::LogNormal(LogNormal::new(5.0, 0.8)),
         two_peaks(),
-    ];
-    for law in &laws {
+    ]
+}
+
+#[test]
+fn every_law_is_recovered_from_its_own_samples() {
+    for law in &one_of_each() {
         let mut right = 0;
         for seed in 0..20 {
             let times = sample(law, 2_000, seed);
@@ -91,14 +95,7 @@ fn shared(law: &ServiceTime, load: f64, seed: u64) -> Vec<f64> {
 
 #[test]
 fn laws_are_found_below_what_is_waited() {
-    let laws = [
-        ServiceTime::Deterministic(Deterministic::new(5.0)),
-        ServiceTime::Exponential(Exponential::new(5.0)),
-        ServiceTime::Gamma(Gamma::new(5.0, 0.5)),
-        ServiceTime::LogNormal(LogNormal::new(5.0, 0.8)),
-        two_peaks(),
-    ];
-    for law in &laws {
+    for law in &one_of_each() {
         for load in [0.0, 0.3, 0.6] {
             let measured = shared(law, load, 1);
             let explain = |family: Family| {

@@ -138,8 +138,8 @@ impl Spread<'_, '_> {
             return false;
         };
         let namespace = self.workload.object.namespace();
-        let mut others = self.model.workloads.iter().filter(|it| it.object.namespace() == namespace);
-        let met = others.by_ref().filter(|it| selects(selector, &it.labels)).collect::<Vec<_>>();
+        let is_met = |it: &&Workload<'_>| it.object.namespace() == namespace && selects(selector, &it.labels);
+        let met: Vec<_> = self.model.workloads.iter().filter(is_met).collect();
         met.len() == 1 && std::ptr::eq(met[0], self.workload)
     }
 

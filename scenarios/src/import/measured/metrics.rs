@@ -19,7 +19,7 @@ use super::answers::{Answers, Labels, Vector, label};
 use super::application::{Application, Entry, Law, Service};
 use super::queries::{
     CALLS, CLIENT_BUCKETS, CLIENT_COUNT, CLIENT_TIME, CPU, CPU_LIMITS, QUANTILE, REPLICAS, REQUEST_BYTES,
-    RESPONSE_BUCKETS, RESPONSE_BYTES, SERVER_BUCKETS, SERVER_COUNT, SERVER_TIME,
+    RESPONSE_BUCKETS, RESPONSE_BYTES, SERVER_BUCKETS, SERVER_COUNT, SERVER_TIME, is_failed_by_grpc,
 };
 use super::shape::{Buckets, Shape};
 use crate::problem::{Checked, Problem};
@@ -237,10 +237,10 @@ fn buckets<K: Ord>(
     all.into_iter().map(|(key, counts)| (key, Buckets::new(counts, is_rounded_down))).collect()
 }
 
-/// Whether a server has failed: by the status of HTTP, or of gRPC (`queries`).
+/// Whether a server has failed: by the status of HTTP, or of gRPC.
 fn is_failed(labels: &Labels) -> bool {
-    let of_grpc = matches!(label(labels, "grpc_response_status"), "2" | "4" | "12" | "13" | "14" | "15");
-    label(labels, "response_code").starts_with('5') || of_grpc
+    label(labels, "response_code").starts_with('5')
+        || is_failed_by_grpc(label(labels, "grpc_response_status"))
 }
 
 fn caller(labels: &Labels) -> Caller {

@@ -6,6 +6,25 @@
 //! (unknown, deadline exceeded, unimplemented, internal, unavailable, data loss); the answer that carries one has the HTTP
 //! status 200.
 
+/// Statuses of gRPC that say that a server has failed, with a bar between each two.
+macro_rules! failed_by_grpc {
+    () => {
+        "2|4|12|13|14|15"
+    };
+}
+
+/// Which answers are good ones.
+macro_rules! good {
+    () => {
+        concat!("response_code=\"200\",grpc_response_status!~\"", failed_by_grpc!(), "\"")
+    };
+}
+
+/// Whether a status of gRPC says that a server has failed.
+pub(super) fn is_failed_by_grpc(status: &str) -> bool {
+    failed_by_grpc!().split('|').any(|it| it == status)
+}
+
 /// A question: what it is called in the report, and the expression, in which `$window` stands for the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Query {
@@ -23,43 +42,67 @@ pub(super) const CALLS: Query = Query {
 /// How long good calls took for their clients.
 pub(super) const CLIENT_TIME: Query = Query {
     name: "time for clients (ms)",
-    expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
-         (increase(istio_request_duration_milliseconds_sum{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (source_app, source_cluster, destination_app, destination_cluster) \
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"source\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How many these are.
 pub(super) const CLIENT_COUNT: Query = Query {
     name: "good calls of clients",
-    expression: "sum by (source_app, source_cluster, destination_app, destination_cluster) \
-         (increase(istio_request_duration_milliseconds_count{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (source_app, source_cluster, destination_app, destination_cluster) \
+         (increase(istio_request_duration_milliseconds_count{reporter=\"source\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How long good calls took at their servers.
 pub(super) const SERVER_TIME: Query = Query {
     name: "time at servers (ms)",
-    expression: "sum by (destination_app) \
-         (increase(istio_request_duration_milliseconds_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app) \
+         (increase(istio_request_duration_milliseconds_sum{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How many these are.
 pub(super) const SERVER_COUNT: Query = Query {
     name: "good calls at servers",
-    expression: "sum by (destination_app) \
-         (increase(istio_request_duration_milliseconds_count{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app) \
+         (increase(istio_request_duration_milliseconds_count{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How large good answers were.
 pub(super) const RESPONSE_BYTES: Query = Query {
     name: "answers (bytes)",
-    expression: "sum by (destination_app) \
-         (increase(istio_response_bytes_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app) \
+         (increase(istio_response_bytes_sum{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How large requests were.
 pub(super) const REQUEST_BYTES: Query = Query {
     name: "requests (bytes)",
-    expression: "sum by (destination_app) \
-         (increase(istio_request_bytes_sum{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app) \
+         (increase(istio_request_bytes_sum{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// CPU of applications' containers (cores).
@@ -85,29 +128,45 @@ pub(super) const REPLICAS: Query = Query {
 /// How answers' sizes are spread.
 pub(super) const RESPONSE_BUCKETS: Query = Query {
     name: "answers by size (bytes)",
-    expression: "sum by (destination_app, le) \
-         (increase(istio_response_bytes_bucket{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app, le) \
+         (increase(istio_response_bytes_bucket{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How times at servers are spread.
 pub(super) const SERVER_BUCKETS: Query = Query {
     name: "answers by time at servers (ms)",
-    expression: "sum by (destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"destination\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"destination\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// How times for clients are spread.
 pub(super) const CLIENT_BUCKETS: Query = Query {
     name: "calls by time for clients (ms)",
-    expression: "sum by (source_app, destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window]))",
+    expression: concat!(
+        "sum by (source_app, destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",",
+        good!(),
+        "}[$window]))"
+    ),
 };
 
 /// What dashboards show of users' latency: by the source that nobody calls.
 pub(super) const QUANTILE: Query = Query {
     name: "p90 for clients (ms)",
-    expression: "histogram_quantile(0.9, sum by (source_app, source_cluster, destination_app, le) \
-         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",response_code=\"200\",grpc_response_status!~\"2|4|12|13|14|15\"}[$window])))",
+    expression: concat!(
+        "histogram_quantile(0.9, sum by (source_app, source_cluster, destination_app, le) \
+         (increase(istio_request_duration_milliseconds_bucket{reporter=\"source\",",
+        good!(),
+        "}[$window])))"
+    ),
 };
 
 /// All of them.
