@@ -17,7 +17,6 @@
 //! LatenSeer, SoCC 2023, section 4 (self times).
 
 use super::resample::Observation;
-use crate::traces::model::NameId;
 use crate::traces::model::Side;
 use crate::traces::{Span, Trace};
 use std::collections::BTreeMap;
@@ -27,9 +26,8 @@ use std::ops::Range;
 #[must_use]
 pub fn self_times(trace: &Trace, calls: impl Fn(&str, &str) -> bool) -> BTreeMap<String, Vec<Observation>> {
     let mut times: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    for group in groups(&trace.spans) {
-        let request = Request { trace, group, calls: &calls };
-        for (service, observation) in request.self_times() {
+    for (index, observation) in self_times_of_spans(trace, calls) {
+        if let Some(service) = trace.spans[index].service {
             times.entry(trace.names.text(service).to_owned()).or_default().push(observation);
         }
     }
@@ -37,6 +35,15 @@ pub fn self_times(trace: &Trace, calls: impl Fn(&str, &str) -> bool) -> BTreeMap
         observations.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     }
     times
+}
+
+/// Self times by the index of their server spans.
+pub(crate) fn self_times_of_spans(
+    trace: &Trace,
+    calls: impl Fn(&str, &str) -> bool,
+) -> Vec<(usize, Observation)> {
+    let of = |group| Request { trace, group, calls: &calls }.self_times();
+    groups(&trace.spans).flat_map(of).collect()
 }
 
 /// The indices of the spans of each request.
@@ -58,7 +65,7 @@ struct Request<'a, C> {
 }
 
 impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
-    fn self_times(&self) -> Vec<(NameId, Observation)> {
+    fn self_times(&self) -> Vec<(usize, Observation)> {
         let spans = &self.trace.spans;
         let has_parents = self.group.clone().any(|index| spans[index].parent.is_some());
         let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -72,8 +79,8 @@ impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
         let time_of = |index: usize| {
             let calls = parts.get(&index).map(Vec::as_slice).unwrap_or_default();
             let good = spans[index].ok && calls.iter().all(|&call| spans[call].ok);
-            let observation = (spans[index].start_us, self.time_alone(index, calls));
-            Some((spans[index].service.filter(|_| good)?, observation))
+            let known = good && spans[index].service.is_some();
+            known.then(|| (index, (spans[index].start_us, self.time_alone(index, calls))))
         };
         servers.filter_map(time_of).collect()
     }

@@ -46,6 +46,8 @@ impl Told {
                     cluster: None,
                     side,
                     ok: span.status.is_some_and(Status::is_ok),
+                    // Laws are of services, whatever they are asked for.
+                    ..Span::default()
                 });
             }
         }

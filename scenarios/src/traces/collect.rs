@@ -57,6 +57,10 @@ pub(super) struct RawSpan {
     /// Whether that was a proxy, as far as the file says it.
     pub(super) by_proxy: bool,
     pub(super) ok: bool,
+    /// What was asked for, if the file says it.
+    pub(super) operation: Option<NameId>,
+    /// Body of the request (bytes); 0 if the file does not say it.
+    pub(super) request_bytes: u64,
 }
 
 /// What has been read of a file.
@@ -300,6 +304,9 @@ impl RawSpan {
             cluster: self.cluster,
             side: self.side.unwrap_or_default(),
             ok: self.ok,
+            operation: self.operation,
+            // Larger ones are as large as can be told.
+            bodies: [self.request_bytes, self.bytes].map(|it| u32::try_from(it).unwrap_or(u32::MAX)),
         }
     }
 

@@ -19,6 +19,7 @@
 use super::collect::{RawSpan, identifier};
 use super::field::{Fault, Quantity, bytes, is_success, number};
 use super::model::{Names, Side};
+use super::operation::of_path;
 
 /// The status 0 means that no response was sent.
 pub(super) const fn status(name: &'static str) -> Quantity {
@@ -34,6 +35,8 @@ pub(super) struct Hop<'t> {
     pub(super) request_id: &'t str,
     pub(super) authority: &'t str,
     pub(super) upstream_cluster: &'t str,
+    /// Method and path.
+    pub(super) request: [&'t str; 2],
 }
 
 impl Hop<'_> {
@@ -51,6 +54,7 @@ impl Hop<'_> {
             service: names.id(service),
             side: Some(side),
             by_proxy: true,
+            operation: of_path(self.request).and_then(|it| names.operation(&it)),
             ok: is_success(number(self.status.0, &status(self.status.1))?),
             ..RawSpan::default()
         })

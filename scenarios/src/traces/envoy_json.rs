@@ -59,6 +59,8 @@ struct LogLine {
     c: Scalar,
     p: Scalar,
     o: Scalar,
+    method: Scalar,
+    path: Scalar,
     /// The experiment, in the testbed's measurements of single proxies.
     e: Scalar,
 }
@@ -81,6 +83,7 @@ impl LogLine {
             request_id: &either((&self.request_id, ""), (&self.id, "")).0,
             authority: self.authority.as_str(),
             upstream_cluster: &either((&self.upstream_cluster, ""), (&self.c, "")).0,
+            request: [self.method.as_str(), self.path.as_str()],
         };
         let mut span = hop.span(names)?;
         self.put(&mut span, names);

@@ -41,6 +41,7 @@ fn span(line: &str, names: &mut Names) -> Result<RawSpan, Fault> {
         4
     };
     let field = |index: usize| fields.text(after_flags + index);
+    let mut request = fields.text(1).split(' ');
     Hop {
         start_us: moment(fields.text(0), "start time")?,
         duration_ms: number(field(2), &duration_ms("duration"))?,
@@ -49,6 +50,7 @@ fn span(line: &str, names: &mut Names) -> Result<RawSpan, Fault> {
         request_id: field(6),
         authority: field(7),
         upstream_cluster: field(9),
+        request: [request.next().unwrap_or_default(), request.next().unwrap_or_default()],
     }
     .span(names)
 }

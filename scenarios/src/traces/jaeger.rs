@@ -14,7 +14,8 @@ use super::collect::{Collector, RawSpan, identifier};
 use super::field::{Fault, duration_us, is_success, start_us};
 use super::input::Content;
 use super::json::{Each, Object, Parts, Sink, documents};
-use super::model::{NameId, Side};
+use super::model::{NameId, Names, Side};
+use super::operation::operation;
 use super::scalar::Scalar;
 use crate::problem::{Checked, Problem};
 use serde::Deserialize;
@@ -82,7 +83,7 @@ impl Parts for OneTrace {
             "spans" => {
                 let process_of = &mut self.process_of;
                 map.next_value_seed(Each::new(sink, |to: &mut Collector<'_>, span: JaegerSpan, line| {
-                    let read = span.raw().map_err(|fault| fault.of("key"));
+                    let read = span.raw(&mut to.names).map_err(|fault| fault.of("key"));
                     if read.is_ok() {
                         process_of.push(to.names.id(span.process_id.as_str()));
                     }
@@ -164,7 +165,7 @@ struct Reference {
 }
 
 impl JaegerSpan {
-    fn raw(&self) -> Result<RawSpan, Fault> {
+    fn raw(&self, names: &mut Names) -> Result<RawSpan, Fault> {
         let trace = identifier(self.trace_id.as_str());
         if trace.is_none() {
             return Err(Fault::new("traceID", &self.trace_id.text(), "names no trace", "it is hexadecimal"));
@@ -175,13 +176,20 @@ impl JaegerSpan {
         let parent = cause("CHILD_OF").or_else(|| cause("FOLLOWS_FROM"));
         let parent = parent.map_or(&self.parent_span_id, |reference| &reference.span_id);
         let id = |of: &Scalar| identifier(of.as_str()).map_or(0, |id| id as u64);
+        let size = |of: [&str; 2]| {
+            let size = of.into_iter().find_map(|key| value_of(tags, key)?.as_f64());
+            size.map_or(0, |size| size as u64)
+        };
+        let operation = operation(|key| Some(value_of(tags, key)?.text()));
         Ok(RawSpan {
             trace,
             id: id(&self.span_id),
             parent: id(parent),
             start_us: self.start_time.number(&start_us("startTime"))?.round() as u64,
             duration_ms: self.duration.number(&duration_us("duration"))?,
-            bytes: value_of(tags, "response_size").and_then(Scalar::as_f64).map_or(0, |size| size as u64),
+            bytes: size(["response_size", "http.response.body.size"]),
+            request_bytes: size(["request_size", "http.request.body.size"]),
+            operation: operation.and_then(|it| names.operation(&it)),
             service: None,
             cluster: None,
             side: value_of(tags, "span.kind").map(|kind| match kind.as_str() {

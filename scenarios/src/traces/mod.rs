@@ -35,6 +35,7 @@ mod locust;
 mod log_lines;
 pub mod model;
 mod mubench;
+mod operation;
 mod options;
 mod otlp;
 mod prometheus;

@@ -80,7 +80,7 @@ pub enum Side {
 }
 
 /// One hop of a request, or one piece of work in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Span {
     /// When it began (us since 1970).
     pub start_us: u64,
@@ -98,6 +98,10 @@ pub struct Span {
     pub side: Side,
     /// Whether it succeeded.
     pub ok: bool,
+    /// What was asked for, as `GET /cart`, if the file says it (`operation`).
+    pub operation: Option<NameId>,
+    /// Bodies of the request and of the answer (bytes); 0 if the file does not say.
+    pub bodies: [u32; 2],
 }
 
 /// A name in [`Names`].
@@ -114,6 +118,9 @@ pub struct Names {
 /// The longest name that is kept whole (bytes).
 const MAX_NAME: usize = 256;
 
+/// From so many names on nothing more is taken for an operation: services and clusters have room.
+const MOST_OPERATIONS: usize = 4_096;
+
 impl Names {
     /// The text of a name.
     #[must_use]
@@ -125,6 +132,11 @@ impl Names {
     #[must_use]
     pub fn find(&self, text: &str) -> Option<NameId> {
         self.ids.get(text).copied()
+    }
+
+    /// That of what was asked for. None as below, and if it is new and there are many names already.
+    pub(super) fn operation(&mut self, text: &str) -> Option<NameId> {
+        self.find(text).or_else(|| (self.list.len() < MOST_OPERATIONS).then(|| self.id(text)).flatten())
     }
 
     /// The name of this text, which may be new. None for an empty text and if there are too many.

@@ -17,7 +17,8 @@ use super::collect::{Collector, RawSpan, identifier};
 use super::field::{Fault, MOST_LATENCY_MS, is_success};
 use super::input::Content;
 use super::json::{Each, Object, Parts, Sink, documents};
-use super::model::{NameId, Side};
+use super::model::{NameId, Names, Side};
+use super::operation::operation;
 use super::scalar::Scalar;
 use crate::problem::{Checked, Problem};
 use serde::Deserialize;
@@ -105,7 +106,8 @@ impl Parts for ScopeSpans {
             return Ok(false);
         }
         map.next_value_seed(Each::new(sink, |to: &mut Collector<'_>, span: OtlpSpan, line| {
-            to.span(span.raw().map_err(|fault| fault.of("key")), line)
+            let read = span.raw(&mut to.names).map_err(|fault| fault.of("key"));
+            to.span(read, line)
         }))?;
         Ok(true)
     }
@@ -160,7 +162,7 @@ struct Status {
 }
 
 impl OtlpSpan {
-    fn raw(&self) -> Result<RawSpan, Fault> {
+    fn raw(&self, names: &mut Names) -> Result<RawSpan, Fault> {
         let trace = identifier(self.trace_id.as_str());
         if trace.is_none_or(|trace| trace == 0) {
             let found = self.trace_id.text();
@@ -175,7 +177,11 @@ impl OtlpSpan {
             return Err(Fault::new("endTimeUnixNano", &found, "is not soon after the start", right));
         };
         let attributes = self.attributes.as_deref().unwrap_or_default();
-        let size = value_of(attributes, "http.response.body.size").and_then(Scalar::as_f64);
+        let size = |of: [&str; 2]| {
+            let size = of.into_iter().find_map(|key| value_of(attributes, key)?.as_f64());
+            size.map_or(0, |size| size as u64)
+        };
+        let operation = operation(|key| Some(value_of(attributes, key)?.text()));
         let id = |of: &Scalar| identifier(of.as_str()).map_or(0, |id| id as u64);
         Ok(RawSpan {
             trace,
@@ -183,7 +189,9 @@ impl OtlpSpan {
             parent: id(&self.parent_span_id),
             start_us: start / 1000,
             duration_ms,
-            bytes: size.map_or(0, |size| size as u64),
+            bytes: size(["http.response.body.size", "response_size"]),
+            request_bytes: size(["http.request.body.size", "request_size"]),
+            operation: operation.and_then(|it| names.operation(&it)),
             service: None,
             cluster: None,
             side: match &*self.kind.text() {

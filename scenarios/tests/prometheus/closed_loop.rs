@@ -152,6 +152,46 @@ fn imported(answers: &Answers, trace: Option<&Trace>, options: &Options) -> Impo
     Measured::new(Some((answers, WINDOW)), trace).unwrap().import(options).unwrap()
 }
 
+/// A library scenario in a strategy.
+fn library(name: &str, strategy: &str) -> Resolved {
+    let scenario = Scenario::open(name, &settings()).unwrap();
+    scenario.resolve(scenario.strategy(Some(strategy)).unwrap()).unwrap()
+}
+
+/// A frontend whose time is always the same, a catalogue of exponential times and a cart of constant ones.
+#[test]
+fn the_starter_comes_back_from_metrics_and_spans() {
+    if !is_installed("the_starter_comes_back_from_metrics_and_spans") {
+        return;
+    }
+    let was = library(concat!(env!("CARGO_MANIFEST_DIR"), "/library/starter.toml"), "entry");
+    let (answers, _server) = asked("starter", &was);
+    let options = options(&["cloud=1x16", "edge1=1x8"], "cloud:edge1=40ms,1Gbit/s", "");
+    let of_metrics = imported(&answers, None, &options);
+    holds("starter", [&was, &again(&of_metrics)], 0.1, &of_metrics);
+    let trace = spans("starter-spans", &was, 4_000, Several::Sampled);
+    let with_spans = imported(&answers, Some(&trace), &options);
+    holds("starter, with spans", [&was, &again(&with_spans)], 0.03, &with_spans);
+}
+
+/// Six kinds of requests with gamma times, gRPC, and limits of a fifth of a core: spans tell them apart.
+#[test]
+fn online_boutique_comes_back_from_spans() {
+    if !is_installed("online_boutique_comes_back_from_spans") {
+        return;
+    }
+    let was = library("online-boutique", "cloud-only");
+    let (answers, _server) = asked("boutique", &was);
+    let options = options(&["cloud=1x16", "edge1=1x16"], "cloud:edge1=20ms,1Gbit/s", "");
+    let trace = spans("boutique-spans", &was, 8_000, Several::Sampled);
+    let with_spans = imported(&answers, Some(&trace), &options);
+    let is = again(&with_spans);
+    let [was, is] = [&was, &is].map(latencies);
+    eprintln!("online boutique: mean, p90, p90 of a dashboard were {was:.2?} ms, are {is:.2?} ms");
+    assert!((is[0] - was[0]).abs() <= 0.03 * was[0], "{is:?} was {was:?}\n{}", with_spans.scenario);
+    assert!((is[1] - was[1]).abs() <= 0.1 * was[1], "{is:?} was {was:?}\n{}", with_spans.report);
+}
+
 /// The demonstration's bodies are exponential; who comes to the gateway how is none of its metrics.
 #[test]
 fn what_prometheus_has_of_a_run_imports_to_the_same_run() {

@@ -10,6 +10,8 @@ pub(crate) struct Application {
     pub(crate) services: BTreeMap<String, Service>,
     /// What users request: by their cluster and service.
     pub(crate) users: BTreeMap<(String, String), Entry>,
+    /// How often they request which kind of it, if kinds are told apart.
+    pub(crate) requests: BTreeMap<(String, String), BTreeMap<String, f64>>,
     /// Deployments that had no calls.
     pub(crate) idle: BTreeSet<String>,
 }
@@ -22,27 +24,51 @@ pub(crate) struct Service {
     pub(crate) rate: f64,
     /// By cluster: pods, of which there are so many in the mean, and the CPU limit of each (cores), if there is one.
     pub(crate) clusters: BTreeMap<String, (f64, Option<f64>)>,
+    /// Whether it speaks gRPC.
+    pub(crate) is_grpc: bool,
+    /// What an answer takes in the mean of all kinds.
+    pub(crate) work: Work,
+    /// Calls per request, in the order in which they are made as far as it is known.
+    pub(crate) calls: Vec<(String, f64)>,
+    /// Kinds of requests; none if they are not told apart.
+    pub(crate) kinds: Vec<Kind>,
+    /// Whether callers are served by their own cluster where it has the service; absent: it is in one cluster.
+    pub(crate) near_first: Option<bool>,
+}
+
+/// What answers take.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Work {
     /// CPU time of an answer (ms), and its law.
     pub(crate) cpu_ms: f64,
     pub(crate) cpu_law: Law,
-    /// For how long it waits beside that (ms).
+    /// For how long it waits beside that (ms), and the law of that, if it is known.
     pub(crate) wait_ms: f64,
+    pub(crate) wait_law: Option<Law>,
     /// Bodies (bytes); of answers none if nothing says it.
     pub(crate) request_bytes: f64,
     pub(crate) response_bytes: Option<f64>,
     pub(crate) response_law: Law,
-    /// Whether it speaks gRPC.
-    pub(crate) is_grpc: bool,
-    /// Share of the requests that it fails by itself.
+    /// Share of the requests that fail by themselves.
     pub(crate) errors: f64,
-    /// Calls per request, in the order in which they are made as far as it is known.
-    pub(crate) calls: Vec<(String, f64)>,
-    /// Whether its calls are made at the same time.
+    /// Whether calls are made at the same time.
     pub(crate) in_parallel: bool,
     /// What says so.
     pub(crate) why_parallel: &'static str,
-    /// Whether callers are served by their own cluster where it has the service; absent: it is in one cluster.
-    pub(crate) near_first: Option<bool>,
+}
+
+/// A kind of request that a service answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Kind {
+    /// The name of its endpoint.
+    pub(crate) name: String,
+    /// What was asked for; none of kinds that are too rare to be told apart.
+    pub(crate) operation: Option<String>,
+    /// Of the service's answers.
+    pub(crate) share: f64,
+    pub(crate) work: Work,
+    /// Calls per request, of a service and one of its kinds if it has some, in their order.
+    pub(crate) calls: Vec<((String, Option<String>), f64)>,
 }
 
 /// A law, and what speaks for it.
@@ -66,7 +92,12 @@ pub(crate) struct Entry {
 impl Service {
     /// How much of what its pods can use it uses.
     pub(crate) fn load(&self) -> Load {
-        Load::new(self.rate * self.cpu_ms / 1e3, self.capacity())
+        Load::new(self.rate * self.work.cpu_ms / 1e3, self.capacity())
+    }
+
+    /// Whether a limit may stop its pods in the middle of an answer: below one core, a single worker uses up the quota of a period early.
+    pub(crate) fn has_quota(&self) -> bool {
+        self.clusters.values().any(|(_, limit)| limit.is_some_and(|it| it < 1.0))
     }
 
     /// What its pods can use (cores).
@@ -80,6 +111,7 @@ impl Application {
     pub(crate) fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
         let name = |it: String| names.get(&it).cloned().unwrap_or(it);
         self.users = self.users.into_iter().map(|((at, to), it)| ((name(at), to), it)).collect();
+        self.requests = self.requests.into_iter().map(|((at, to), it)| ((name(at), to), it)).collect();
         for service in self.services.values_mut() {
             service.clusters =
                 std::mem::take(&mut service.clusters).into_iter().map(|(at, it)| (name(at), it)).collect();

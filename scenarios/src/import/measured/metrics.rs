@@ -3,7 +3,7 @@
 //! # Models
 //! A service's own time is what an answer takes at it less what its calls take for it; its spread is that of the answers less that of
 //! the calls, if these vary less than it takes itself, by the counts in Istio's buckets (`shape`). CPU time has cAdvisor's mean and that spread, less what
-//! waiting for the CPU adds (`sharing`). What is much longer than the CPU time, at the load that there was, is a wait of its own.
+//! waiting for the CPU adds (`sharing`). Of a service that calls others it is no larger than its mean: what is left may be kinds of requests, not work. What is much longer than the CPU time, at the load that there was, is a wait of its own.
 //!
 //! # Assumptions
 //! - A source that nobody calls is the users' gateway.
@@ -106,14 +106,14 @@ impl Application {
             let cores: f64 = workloads.iter().filter_map(|it| cpu.get(*it)).map(|(sum, _)| sum).sum();
             it.rate = counts[name] / seconds;
             it.is_grpc = by_grpc.get(name).is_some_and(|of_grpc| *of_grpc > 0.5 * counts[name]);
-            it.cpu_ms = cores / it.rate * 1e3;
-            it.request_bytes =
+            it.work.cpu_ms = cores / it.rate * 1e3;
+            it.work.request_bytes =
                 (requests.get(name).map_or(0.0, |(mean, _)| *mean) - f64::from(REQUEST_HEADER)).max(0.0);
             sizes_of_answers(it, responses.get(name).map(|(mean, _)| *mean), sizes.get(name));
             let all = by_both.iter().filter(|((from, _), count)| from == name && **count > 0.0);
             it.calls = all.map(|((_, to), count)| (to.clone(), count / counts[name])).collect();
             let of_others: f64 = it.calls.iter().map(|(to, per_request)| per_request * share(to)).sum();
-            it.errors = (share(name) - of_others).clamp(0.0, 1.0);
+            it.work.errors = (share(name) - of_others).clamp(0.0, 1.0);
             let its: Vec<(f64, &Times)> = it
                 .calls
                 .iter()
@@ -153,39 +153,44 @@ impl Application {
 
 /// What a service takes itself: the law of its CPU time, its wait, and whether it makes its calls at the same time.
 fn own_times(it: &mut Service, answers: Option<&Times>, calls: &[(f64, &Times)]) {
-    it.cpu_law.why = TOO_FEW;
+    it.work.cpu_law.why = TOO_FEW;
     let Some(answers) = answers else { return };
     let waited: f64 = calls.iter().map(|(count, call)| count * call.mean_ms).sum();
-    it.in_parallel = calls.len() > 1 && waited > answers.mean_ms;
-    it.why_parallel = match it.in_parallel {
+    it.work.in_parallel = calls.len() > 1 && waited > answers.mean_ms;
+    it.work.why_parallel = match it.work.in_parallel {
         true => "together they take longer than it",
         false => "together they take no longer than it",
     };
-    if it.in_parallel {
-        it.cpu_law.why = "assumed: it makes calls at the same time, which hide what it takes itself";
+    if it.work.in_parallel {
+        it.work.cpu_law.why = "assumed: it makes calls at the same time, which hide what it takes itself";
         return;
     }
     let own_ms = answers.mean_ms - waited;
-    let load = it.load().seen_in(it.cpu_ms, own_ms);
-    let wait_ms = own_ms - load.time(it.cpu_ms);
+    let load = it.load().seen_in(it.work.cpu_ms, own_ms);
+    let wait_ms = own_ms - load.time(it.work.cpu_ms);
     if wait_ms > LEAST_WAIT_MS && wait_ms > LEAST_WAIT_SHARE * own_ms {
-        it.wait_ms = wait_ms;
+        it.work.wait_ms = wait_ms;
     }
     let of_calls: f64 = calls.iter().map(|(count, call)| variance_of_calls(*count, call)).sum();
     let Some((shape, is_in_one)) = &answers.shape else { return };
     if of_calls > own_ms * own_ms {
-        it.cpu_law.why = "assumed: its calls vary more than what it takes itself";
+        it.work.cpu_law.why = "assumed: its calls vary more than what it takes itself";
         return;
     }
     let spread = (answers.variance() - of_calls).max(0.0).sqrt();
     // A wait and the CPU time vary by themselves; what waiting for the CPU adds is taken off.
-    let cv = if it.wait_ms > 0.0 {
-        spread / it.cpu_ms.hypot(it.wait_ms)
+    let mut cv = if it.work.wait_ms > 0.0 {
+        spread / it.work.cpu_ms.hypot(it.work.wait_ms)
     } else {
-        load.cv(spread / load.time(it.cpu_ms))
+        load.cv(spread / load.time(it.work.cpu_ms))
     };
-    it.cpu_law.shape = shape.with_cv(cv);
-    it.cpu_law.why = match (is_in_one, calls.is_empty()) {
+    let is_too_much = !calls.is_empty() && cv > 1.0;
+    cv = if is_too_much { 1.0 } else { cv };
+    it.work.cpu_law.shape = shape.with_cv(cv);
+    it.work.cpu_law.why = match (is_in_one, calls.is_empty()) {
+        _ if is_too_much => {
+            "assumed: kinds of requests that call differently may be what spreads its answers more than that"
+        }
         (true, _) => "all its answers are in one bucket",
         (false, true) => "by the buckets of its answers",
         (false, false) => "by the buckets of its answers, less those of its calls",
@@ -202,8 +207,8 @@ fn variance_of_calls(count: f64, call: &Times) -> f64 {
 fn sizes_of_answers(it: &mut Service, mean: Option<f64>, buckets: Option<&Buckets>) {
     let Some(whole) = mean else { return };
     let body = (whole - f64::from(RESPONSE_HEADER)).max(1.0);
-    it.response_bytes = Some(body);
-    it.response_law = match buckets.and_then(|it| it.shape(whole)) {
+    it.work.response_bytes = Some(body);
+    it.work.response_law = match buckets.and_then(|it| it.shape(whole)) {
         None => Law { shape: Shape::Exponential, why: TOO_FEW },
         Some((_, true)) => Law { shape: Shape::Deterministic, why: "all its answers are in one bucket" },
         Some((shape, false)) => {

@@ -8,7 +8,7 @@
 //!
 //! # Assumptions
 //! - A law is known as well as buckets or self times tell it (`shape`); where nothing tells it, it is exponential, which the report says.
-//! - Which kind of request calls what is not told apart.
+//! - Metrics do not tell kinds of requests apart; spans beside them, or alone, do (`kinds`).
 //! - A proxy costs what it costs by default.
 //! - Latencies are seen by ingress gateways: the way from users to them is none of the mesh's. Effect: it is missing unless an overlay says
 //!   `users.NAME.access`.
@@ -18,10 +18,12 @@
 
 mod answers;
 mod application;
+mod kinds;
 mod metrics;
 mod queries;
 mod report;
 mod scenario;
+mod seen;
 mod shape;
 mod sharing;
 mod spans;
@@ -29,7 +31,7 @@ mod spans;
 mod tests;
 
 pub use answers::Answers;
-pub(crate) use application::{Application, Entry, Service};
+pub(crate) use application::{Application, Entry, Service, Work};
 
 use crate::import::manifests::{self, Link, Nodes, Overlay};
 use crate::problem::{Checked, Problem, clip};
@@ -75,15 +77,16 @@ impl Measured {
     /// # Errors
     /// If an answer is of no use, or there are no calls.
     pub fn new(answers: Option<(&Answers, &str)>, trace: Option<&Trace>) -> Checked<Self> {
-        let traced = trace.map(Traced::new).transpose()?;
-        let application = match (answers, &traced) {
+        let application = match (answers, trace) {
             (Some((answers, window)), _) => {
                 let mut application =
                     Application::of_answers(answers, (window, Self::window_seconds("--window", window)?))?;
-                traced.iter().for_each(|it| it.refine(&mut application));
+                if let Some(trace) = trace {
+                    Traced::new(trace, |it| application.services.contains_key(it))?.refine(&mut application);
+                }
                 application
             }
-            (None, Some(traced)) => traced.application(),
+            (None, Some(trace)) => Traced::new(trace, |_| true)?.application(),
             (None, None) => return Err(Problem::new("nothing was measured").into()),
         };
         Ok(Self { application, window: answers.map(|(_, window)| window.to_owned()) })

@@ -34,11 +34,13 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
     line(&mut text, format_args!("| --- | ---: | ---: | ---: | ---: | ---: | --- |"));
     for (name, it) in &measured.services {
         let calls: Vec<String> = it.calls.iter().map(|(to, n)| format!("{to} {}", rounded(*n))).collect();
-        let [rate, cpu, wait, errors] = [it.rate, it.cpu_ms, it.wait_ms, it.errors].map(rounded);
-        let body = it.response_bytes.map_or_else(|| "not known".to_owned(), rounded);
+        let [rate, cpu, wait, errors] =
+            [it.rate, it.work.cpu_ms, it.work.wait_ms, it.work.errors].map(rounded);
+        let body = it.work.response_bytes.map_or_else(|| "not known".to_owned(), rounded);
         let calls = calls.join(", ");
         line(&mut text, format_args!("| {name} | {rate} | {cpu} | {wait} | {body} | {errors} | {calls} |"));
     }
+    kinds(&mut text, measured);
     line(&mut text, format_args!("\n## Laws\n"));
     line(&mut text, format_args!("| service | of what | law | standard deviation / mean | why |"));
     line(&mut text, format_args!("| --- | --- | --- | ---: | --- |"));
@@ -47,9 +49,21 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
             let (family, cv) = (law.shape.name(), rounded(law.shape.cv()));
             line(&mut text, format_args!("| {name} | {what} | {family} | {cv} | {} |", law.why));
         };
-        law("CPU time", &it.cpu_law);
-        if it.response_bytes.is_some() {
-            law("body of an answer", &it.response_law);
+        law("CPU time", &it.work.cpu_law);
+        if let Some(of_wait) = &it.work.wait_law {
+            law("wait", of_wait);
+        }
+        if it.work.response_bytes.is_some() {
+            law("body of an answer", &it.work.response_law);
+        }
+        for kind in it.kinds.iter().filter(|_| it.kinds.len() > 1) {
+            law(&format!("CPU time of `{}`", kind.name), &kind.work.cpu_law);
+            if let Some(of_wait) = &kind.work.wait_law {
+                law(&format!("wait of `{}`", kind.name), of_wait);
+            }
+            if kind.work.response_bytes.is_some() {
+                law(&format!("body of an answer of `{}`", kind.name), &kind.work.response_law);
+            }
         }
     }
     line(&mut text, format_args!("\n## Assumed\n"));
@@ -64,17 +78,17 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
         line(
             &mut text,
             format_args!(
-                "- Spans are of all requests; what a service takes itself is CPU time. Answers have the default size of a \
-                 scenario, and pods no CPU limit: metrics beside them say both."
+                "- Spans are of all requests; what a service takes itself is CPU time. Answers of which spans say no size have the default \
+                 size of a scenario, and pods no CPU limit: metrics beside them say both."
             ),
         );
     }
-    if window.is_some() {
+    if measured.services.values().all(|it| it.kinds.is_empty()) {
         line(
             &mut text,
             format_args!(
                 "- Each service has one kind of request, the mean of all: no standard metric tells paths or methods of gRPC apart. \
-                 Write its `endpoints` where that matters."
+                 Spans (`--traces`) do; or write its `endpoints` where that matters."
             ),
         );
     }
@@ -82,11 +96,11 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
         line(&mut text, format_args!("- `{name}` speaks gRPC: `request_protocol` says so."));
     }
     for (name, it) in measured.services.iter().filter(|(_, it)| it.calls.len() > 1) {
-        let how = if it.in_parallel { "at the same time" } else { "in turn" };
-        line(&mut text, format_args!("- `{name}` calls others {how}: {}.", it.why_parallel));
+        let how = if it.work.in_parallel { "at the same time" } else { "in turn" };
+        line(&mut text, format_args!("- `{name}` calls others {how}: {}.", it.work.why_parallel));
     }
-    for (name, it) in measured.services.iter().filter(|(_, it)| it.wait_ms > 0.0) {
-        let wait = rounded(it.wait_ms);
+    for (name, it) in measured.services.iter().filter(|(_, it)| it.work.wait_ms > 0.0) {
+        let wait = rounded(it.work.wait_ms);
         line(
             &mut text,
             format_args!(
@@ -103,4 +117,38 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
         line(&mut text, format_args!("- {}: `{}`", query.name, query.over(window)));
     }
     text
+}
+
+/// Services whose kinds of requests are told apart.
+fn kinds(text: &mut String, measured: &Application) {
+    let all = || measured.services.iter().filter(|(_, it)| it.kinds.len() > 1);
+    if all().next().is_none() {
+        return;
+    }
+    line(text, format_args!("\n## Kinds of requests\n"));
+    line(
+        text,
+        format_args!(
+            "| service | kind | asked for | share | CPU per answer (ms) | body (B) | own errors | calls per request |"
+        ),
+    );
+    line(text, format_args!("| --- | --- | --- | ---: | ---: | ---: | ---: | --- |"));
+    for (name, kind) in all().flat_map(|(name, it)| it.kinds.iter().map(move |kind| (name, kind))) {
+        let call = |((to, of), count): &((String, Option<String>), f64)| {
+            let of = of.as_ref().map(|it| format!(".{it}")).unwrap_or_default();
+            format!("{to}{of} {}", rounded(*count))
+        };
+        let calls: Vec<String> = kind.calls.iter().map(call).collect();
+        let [share, cpu, errors] = [kind.share, kind.work.cpu_ms, kind.work.errors].map(rounded);
+        let body = kind.work.response_bytes.map_or_else(|| "not known".to_owned(), rounded);
+        let asked = kind.operation.as_deref().unwrap_or("what is rare");
+        let calls = calls.join(", ");
+        line(
+            text,
+            format_args!(
+                "| {name} | {} | {asked} | {share} | {cpu} | {body} | {errors} | {calls} |",
+                kind.name
+            ),
+        );
+    }
 }

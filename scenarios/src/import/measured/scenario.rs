@@ -1,7 +1,7 @@
 //! What was measured, as tables that people read: of a scenario, or to go over one.
 
 use super::Options;
-use super::application::Application;
+use super::application::{Application, Kind, Work};
 use crate::import::manifests::{BEGIN, Overlay, toml_key as key};
 use crate::problem::{Checked, Problem, Problems};
 use std::collections::BTreeSet;
@@ -88,6 +88,13 @@ pub(super) fn behaviour(measured: &Application, with_users: bool) -> String {
         line(&mut text, format_args!("cluster = {}", quoted(cluster)));
         line(&mut text, format_args!("service = {}", quoted(service)));
         line(&mut text, format_args!("rate = \"{}/s\"", rounded(it.rate)));
+        if measured.services.get(service).is_some_and(|it| it.kinds.len() > 1) {
+            let requests = measured.requests.get(&(cluster.clone(), service.clone()));
+            let weights =
+                requests.into_iter().flatten().map(|(kind, count)| format!("{} = {count}", key(kind)));
+            let weights: Vec<String> = weights.collect();
+            line(&mut text, format_args!("requests = {{ {} }}", weights.join(", ")));
+        }
     }
     text
 }
@@ -146,55 +153,110 @@ fn cluster(text: &mut String, name: &str, measured: &Application, options: &Opti
 
 fn service(text: &mut String, name: &str, measured: &Application) {
     let service = &measured.services[name];
+    if service.kinds.len() > 1 {
+        for kind in &service.kinds {
+            line(text, format_args!("\n[services.{}.endpoints.{}]", key(name), key(&kind.name)));
+            asked_for(text, kind, service.is_grpc);
+            work(text, &kind.work);
+            let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
+            calls_of(text, calls, kind.work.in_parallel, measured);
+        }
+        return;
+    }
     line(text, format_args!("\n[services.{}.endpoints.default]", key(name)));
-    let law = if service.cpu_ms > 0.0 {
-        service.cpu_law.shape.written(service.cpu_ms, "ms", rounded)
+    work(text, &service.work);
+    match service.kinds.first() {
+        Some(kind) => {
+            let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
+            calls_of(text, calls, service.work.in_parallel, measured);
+        }
+        None => {
+            let calls = service.calls.iter().map(|(to, per_request)| (to, None, *per_request));
+            calls_of(text, calls, service.work.in_parallel, measured);
+        }
+    }
+}
+
+/// Path and method of a kind of request, where they are not what its name says.
+fn asked_for(text: &mut String, kind: &Kind, is_grpc: bool) {
+    let Some((method, path)) = kind.operation.as_deref().and_then(|it| it.split_once(' ')) else { return };
+    if path != format!("/{}", kind.name) {
+        line(text, format_args!("path = {}", quoted(path)));
+    }
+    if method != "GET" && !is_grpc {
+        line(text, format_args!("method = {}", quoted(method)));
+    }
+}
+
+fn work(text: &mut String, work: &Work) {
+    let law = if work.cpu_ms > 0.0 {
+        work.cpu_law.shape.written(work.cpu_ms, "ms", rounded)
     } else {
         "\"0ms\"".to_owned()
     };
     line(text, format_args!("service_time = {law}"));
-    if service.wait_ms > 0.0 {
-        let law = service.cpu_law.shape.written(service.wait_ms, "ms", rounded);
+    if work.wait_ms > 0.0 {
+        let law = work.wait_law.as_ref().unwrap_or(&work.cpu_law).shape.written(work.wait_ms, "ms", rounded);
         line(text, format_args!("wait = {law}"));
     }
-    if service.request_bytes >= 1.0 {
-        line(text, format_args!("request_size = \"{}B\"", service.request_bytes.round()));
+    if work.request_bytes >= 1.0 {
+        line(text, format_args!("request_size = \"{}B\"", work.request_bytes.round()));
     }
-    if let Some(bytes) = service.response_bytes {
+    if let Some(bytes) = work.response_bytes {
         // Bytes are whole.
         let whole = |value: f64| if value < 10.0 { rounded(value) } else { value.round().to_string() };
-        let law = service.response_law.shape.written(bytes.round().max(1.0), "B", whole);
+        let law = work.response_law.shape.written(bytes.round().max(1.0), "B", whole);
         line(text, format_args!("response_size = {law}"));
     }
-    if service.errors > 0.0 {
-        line(text, format_args!("errors = {}", rounded(service.errors)));
+    if work.errors > 0.0 {
+        line(text, format_args!("errors = {}", rounded(work.errors)));
     }
-    let calls: Vec<String> = service
-        .calls
-        .iter()
-        .filter(|(to, per_request)| *per_request >= LEAST_PROBABILITY && measured.services.contains_key(to))
-        .flat_map(|(to, per_request)| calls_of(to, *per_request))
-        .collect();
-    match (calls.is_empty(), service.in_parallel) {
+}
+
+/// Calls per request of services, and of one of their kinds if that is known.
+fn calls_of<'a>(
+    text: &mut String,
+    calls: impl Iterator<Item = (&'a String, Option<&'a String>, f64)>,
+    in_parallel: bool,
+    measured: &'a Application,
+) {
+    let mut all = Vec::new();
+    for (to, kind, per_request) in calls {
+        let Some(service) = measured.services.get(to) else { continue };
+        let several = service.kinds.len() > 1;
+        let kinds: Vec<(Option<&String>, f64)> = match kind {
+            // Who calls it has no spans: as everybody does.
+            None if several => service.kinds.iter().map(|it| (Some(&it.name), it.share)).collect(),
+            _ => vec![(kind.filter(|_| several), 1.0)],
+        };
+        let each = kinds.into_iter().map(|(kind, share)| (kind, per_request * share));
+        let often = each.filter(|(_, per_request)| *per_request >= LEAST_PROBABILITY);
+        all.extend(often.flat_map(|(kind, per_request)| calls_to(to, kind, per_request)));
+    }
+    match (all.is_empty(), in_parallel) {
         (true, _) => {}
-        (false, true) => line(text, format_args!("calls = [{{ in_parallel = [{}] }}]", calls.join(", "))),
-        (false, false) => line(text, format_args!("calls = [{}]", calls.join(", "))),
+        (false, true) => line(text, format_args!("calls = [{{ in_parallel = [{}] }}]", all.join(", "))),
+        (false, false) => line(text, format_args!("calls = [{}]", all.join(", "))),
     }
 }
 
 /// So many calls per request: whole ones always, and one more with what is left.
-fn calls_of(to: &str, per_request: f64) -> Vec<String> {
+fn calls_to(to: &str, kind: Option<&String>, per_request: f64) -> Vec<String> {
     // What is as good as always is always: a count over a window is not exact.
     let whole = (per_request + 0.005).floor();
     let left = per_request - whole;
+    let service = match kind {
+        Some(kind) => format!("service = {}, endpoint = {}", quoted(to), quoted(kind)),
+        None => format!("service = {}", quoted(to)),
+    };
     let mut calls = Vec::new();
     if whole >= 2.0 {
-        calls.push(format!("{{ service = {}, count = {whole} }}", quoted(to)));
+        calls.push(format!("{{ {service}, count = {whole} }}"));
     } else if whole >= 1.0 {
-        calls.push(quoted(to));
+        calls.push(if kind.is_some() { format!("{{ {service} }}") } else { quoted(to) });
     }
     if left > 0.005 || (whole < 1.0 && left > 0.0) {
-        calls.push(format!("{{ service = {}, probability = {} }}", quoted(to), rounded(left)));
+        calls.push(format!("{{ {service}, probability = {} }}", rounded(left)));
     }
     calls
 }

@@ -156,13 +156,27 @@ impl Buckets {
         if self.0.iter().any(|(_, count)| *count >= ALL * all) {
             return Some((Shape::Deterministic, true));
         }
+        Some((self.likeliest(|_| mean)?, false))
+    }
+
+    /// The shape of the law of this median for which values speak of which those above the last bound are not known.
+    pub(super) fn shape_by_median(&self, median: f64) -> Option<Shape> {
+        if median <= 0.0 {
+            None
+        } else {
+            self.likeliest(|shape| median / shape.with_mean(1.0).quantile_ms(0.5))
+        }
+    }
+
+    /// The shape for which the counts speak, under the mean that goes with each.
+    fn likeliest(&self, mean: impl Fn(&Shape) -> f64) -> Option<Shape> {
         let cv = |step: u32| CV[0] * exp(ln(CV[1] / CV[0]) * f64::from(step) / f64::from(STEPS));
         let fitted = (0..=STEPS).map(cv).flat_map(|cv| [Shape::Gamma(cv), Shape::LogNormal(cv)]);
-        let likelihood = |shape: &Shape| self.ln_likelihood(&shape.with_mean(mean));
+        let likelihood = |shape: &Shape| self.ln_likelihood(&shape.with_mean(mean(shape)));
         let best = fitted.map(|shape| (likelihood(&shape), shape)).max_by(|a, b| a.0.total_cmp(&b.0))?;
         // One number more is fitted than for the exponential law.
         let is_exponential = likelihood(&Shape::Exponential) >= best.0 - 1.0;
-        Some((if is_exponential { Shape::Exponential } else { best.1.with_cv(best.1.cv()) }, false))
+        Some(if is_exponential { Shape::Exponential } else { best.1.with_cv(best.1.cv()) })
     }
 
     fn ln_likelihood(&self, law: &ServiceTime) -> f64 {
@@ -203,6 +217,20 @@ mod tests {
                     assert_eq!(found.name(), shape.name(), "{mean}: {shape:?} {found:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_lower_part_of_a_sample_tells_its_law() {
+        for shape in [Shape::Exponential, Shape::Gamma(0.5), Shape::LogNormal(0.6), Shape::LogNormal(1.5)] {
+            let law = shape.with_mean(4.0);
+            let up_to = (1..=12)
+                .map(|it| 0.05 * f64::from(it))
+                .map(|share| (law.quantile_ms(share), share * 10_000.0));
+            let buckets = Buckets::new(up_to.chain([(f64::INFINITY, 10_000.0)]).collect(), false);
+            let found = buckets.shape_by_median(law.quantile_ms(0.5)).unwrap();
+            assert!((found.cv() - shape.cv()).abs() <= 0.1 * shape.cv(), "{shape:?}: {found:?}");
+            assert_eq!(found.name(), shape.name(), "{found:?}");
         }
     }
 

@@ -6,6 +6,8 @@ use super::queries::{self, Query};
 use super::{Answers, Measured, Options};
 use crate::import::manifests::Nodes;
 use crate::scenario::Scenario;
+use crate::traces::model::Side;
+use crate::traces::{Span, Trace};
 use meshsim_models::application::call_graph::Protocol;
 use serde_json::{Value, json};
 
@@ -243,4 +245,88 @@ fn buckets_say_what_laws_are() {
         assert!(imported.report.contains(line), "no {line} in\n{}", imported.report);
     }
     assert!(imported.report.contains("| back | body of an answer | gamma | 1.25"), "{}", imported.report);
+}
+
+/// Lists and purchases: a purchase is posted, calls back and a bank outside of the mesh.
+fn traced() -> Trace {
+    let mut trace = Trace::default();
+    let [front, back, list, buy, get, edge] =
+        ["front.shop", "back.shop", "GET /items/list", "POST /buy", "GET /", "edge"]
+            .map(|it| trace.names.id(it));
+    for request in 0..400_u32 {
+        let start_us = u64::from(request) * 50_000;
+        let is_buy = request % 4 == 0;
+        let first = trace.spans.len() as u32;
+        let span = |after: u64, duration_ms: f64, parent: Option<u32>| Span {
+            start_us: start_us + after,
+            duration_ms,
+            request,
+            parent: parent.map(|it| first + it),
+            cluster: edge,
+            ok: true,
+            ..Span::default()
+        };
+        let (operation, took, bodies) =
+            if is_buy { (buy, 133.0, [2_000, 500]) } else { (list, 2.0, [0, 30_000]) };
+        trace.spans.push(Span {
+            side: Side::Server,
+            service: front,
+            operation,
+            bodies,
+            ..span(0, took, None)
+        });
+        if is_buy {
+            trace.spans.push(Span { side: Side::Client, service: back, ..span(2_000, 9.0, Some(0)) });
+            let inner =
+                Span { side: Side::Server, service: back, operation: get, ..span(3_000, 5.0, Some(1)) };
+            trace.spans.push(Span { bodies: [0, 1_000], ..inner });
+            trace.spans.push(Span { side: Side::Client, ..span(12_000, 120.0, Some(0)) });
+        }
+    }
+    trace
+}
+
+#[test]
+fn spans_tell_kinds_of_requests_apart_and_what_is_waited_for_outside() {
+    let scenario = |measured: &Measured| measured.import(&options()).unwrap();
+    let alone = scenario(&Measured::new(None, Some(&traced())).unwrap());
+    let table = |text: &str, name: &str| {
+        text.split(&format!("[{name}]\n")).nth(1).map(|it| it.split("\n\n").next().unwrap().to_owned())
+    };
+    let has = |text: &str, name: &str, lines: &[&str]| {
+        let table = table(text, name).unwrap_or_default();
+        lines
+            .iter()
+            .for_each(|line| assert!(table.lines().any(|it| it == *line), "no {line} in\n{name}\n{table}"));
+    };
+    let buy =
+        ["method = \"POST\"", "request_size = \"2000B\"", "response_size = \"500B\"", "calls = [\"back\"]"];
+    has(&alone.scenario, "services.front.endpoints.buy", &buy);
+    has(&alone.scenario, "services.front.endpoints.buy", &["wait = \"120ms\""]);
+    let list = "services.front.endpoints.items-list";
+    has(&alone.scenario, list, &["path = \"/items/list\"", "response_size = \"30000B\""]);
+    assert!(!table(&alone.scenario, list).unwrap().contains("wait"), "{}", alone.scenario);
+    has(&alone.scenario, "services.back.endpoints.default", &["response_size = \"1000B\""]);
+    has(&alone.scenario, "users.edge-front", &["requests = { buy = 100, items-list = 300 }"]);
+    assert!(alone.report.contains("| front | buy | POST /buy | 0.25 |"), "{}", alone.report);
+    Scenario::from_text("alone.toml", &alone.scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
+    // Beside metrics: means, rates, errors and calls of a service are theirs, kinds share them.
+    let answers: Answers = serde_json::from_value(Value::Object(answers())).unwrap();
+    let both = Measured::new(Some((&answers, WINDOW)), Some(&traced())).unwrap();
+    let front = &both.application.services["front"];
+    let mean =
+        |of: fn(&super::Work) -> f64| front.kinds.iter().map(|it| it.share * of(&it.work)).sum::<f64>();
+    assert!(
+        (mean(|it| it.cpu_ms) - 3.0).abs() < 1e-9 && (mean(|it| it.errors) - front.work.errors).abs() < 1e-9
+    );
+    // 2/3 of a call per request are counted, a quarter is in spans, of which there were none of some then.
+    assert!((front.kinds[1].calls[0].1 - 8.0 / 3.0).abs() < 1e-9, "{front:?}");
+    let both = scenario(&both);
+    has(
+        &both.scenario,
+        "users.edge-front",
+        &["rate = \"30/s\"", "requests = { buy = 100, items-list = 300 }"],
+    );
+    assert!(!both.report.contains("one kind of request"), "{}", both.report);
+    Scenario::from_text("both.toml", &both.scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
 }

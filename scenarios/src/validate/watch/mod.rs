@@ -125,7 +125,7 @@ impl Predicted {
 
     fn services(&self, measured: &Application, (seconds, band): (f64, f64), all: &mut Vec<Residual>) {
         // Without cAdvisor nothing is known of CPU time.
-        let has_cpu = measured.services.values().any(|it| it.cpu_ms > 0.0);
+        let has_cpu = measured.services.values().any(|it| it.work.cpu_ms > 0.0);
         for (name, was) in &self.0.services {
             let Some(is) = measured.services.get(name) else { continue };
             let count = (is.rate * seconds).max(1.0);
@@ -133,9 +133,9 @@ impl Predicted {
                 all.push(Residual {
                     cause: Cause::Cpu,
                     what: format!("CPU time of a call of {name}"),
-                    predicted: was.cpu_ms,
-                    measured: is.cpu_ms,
-                    allowed: was.cpu_ms * (band + CHANCE / count.sqrt()),
+                    predicted: was.work.cpu_ms,
+                    measured: is.work.cpu_ms,
+                    allowed: was.work.cpu_ms * (band + CHANCE / count.sqrt()),
                     unit: Unit::Ms,
                 });
             }

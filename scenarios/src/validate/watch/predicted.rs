@@ -5,7 +5,7 @@
 //! the same figures as those of a real Prometheus, under the same names.
 
 use crate::experiment::Watch;
-use crate::import::measured::{Application, Entry, Service};
+use crate::import::measured::{Application, Entry, Service, Work};
 use crate::resolve::Resolved;
 use crate::results::openmetrics::{ScrapeInterval, scraped};
 use meshsim_core::{SimDuration, SimTime, Table};
@@ -74,8 +74,8 @@ impl Reader<'_> {
         for (name, rate) in &rates {
             let its = calls.iter().filter(|((from, _), _)| from == name);
             let calls = its.map(|((_, to), count)| (to.clone(), count / rate)).collect();
-            let cpu_ms = self.cores(name) / rate * 1e3;
-            all.services.insert(name.clone(), Service { rate: *rate, cpu_ms, calls, ..Service::default() });
+            let work = Work { cpu_ms: self.cores(name) / rate * 1e3, ..Work::default() };
+            all.services.insert(name.clone(), Service { rate: *rate, work, calls, ..Service::default() });
         }
         for (key, it) in users {
             let entry = Entry {

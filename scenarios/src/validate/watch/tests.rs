@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 use super::{Cause, Predicted, cause};
-use crate::import::measured::{Application, Entry, Measured, Service};
+use crate::import::measured::{Application, Entry, Measured, Service, Work};
 
 /// A gateway's users request front, which calls back twice in three requests.
 fn application() -> Application {
     let service = |rate: f64, cpu_ms: f64, calls: &[(&str, f64)]| Service {
         rate,
-        cpu_ms,
+        work: Work { cpu_ms, ..Work::default() },
         calls: calls.iter().map(|(to, it)| ((*to).to_owned(), *it)).collect(),
         ..Service::default()
     };
@@ -43,7 +43,7 @@ fn the_first_cause_is_said_and_not_what_follows_from_it() {
     assert_eq!(found(|it| users(it).mean_ms = 86.0), None);
     assert_eq!(found(|it| users(it).mean_ms = 100.0), Some((Cause::Latency, 1)));
     let slow = |it: &mut Application| {
-        front(it).cpu_ms = 8.0;
+        front(it).work.cpu_ms = 8.0;
         users(it).mean_ms = 100.0;
         users(it).p90_ms = 400.0;
     };
@@ -56,7 +56,7 @@ fn the_first_cause_is_said_and_not_what_follows_from_it() {
         users(it).rate = 70.0;
     };
     assert_eq!(found(busy), Some((Cause::Load, 4)));
-    assert_eq!(found(|it| it.services.values_mut().for_each(|it| it.cpu_ms = 0.0)), None);
+    assert_eq!(found(|it| it.services.values_mut().for_each(|it| it.work.cpu_ms = 0.0)), None);
 }
 
 #[test]
