@@ -14,6 +14,7 @@ use meshsim_models::application::call_graph::{Endpoint, Group, Protocol, Service
 use meshsim_models::application::internal_service::{BodyKind, InternalService};
 use meshsim_models::application::service_time::ServiceTime;
 use meshsim_models::ids::ServiceId;
+use meshsim_models::kubernetes::scheduler::resources::Resource;
 use meshsim_models::units::Cores;
 use meshsim_models::world::description::Description;
 use serde_json::{Map, Value as Json, json};
@@ -109,6 +110,8 @@ impl Writer<'_> {
         for (key, amount) in [("cpu-requests", service.cpu_request), ("cpu-limits", service.cpu_limit)] {
             all.extend(amount.map(|amount| (key.to_owned(), json!(cores(amount)))));
         }
+        let memory = self.description.kubernetes.workload(id).application.amount(Resource::MEMORY);
+        all.extend((memory > 0).then(|| ("memory-requests".to_owned(), json!(bytes(memory)))));
         Json::Object(all)
     }
 
@@ -131,6 +134,10 @@ impl Writer<'_> {
             let mut refused = None;
             for call in &group.calls {
                 let callee = &application.endpoints[call.endpoint];
+                if self.description.services[callee.service].external {
+                    // Who is left out is not called.
+                    continue;
+                }
                 let called = application.services[callee.service].name.as_str();
                 let probability = json!(call.probability);
                 if probabilities.get(called).is_some_and(|known| *known != probability) {
@@ -148,8 +155,9 @@ impl Writer<'_> {
                 self.refuse("probability", name, why);
             }
         }
+        groups.retain(|(services, ..)| !services.is_empty());
         let each = groups.into_iter().map(|(services, probabilities, length)| {
-            let length = length.unwrap_or(services.len());
+            let length = length.unwrap_or(services.len()).min(services.len());
             json!({ "seq_len": length, "services": services, "probabilities": probabilities })
         });
         each.collect()
@@ -183,6 +191,15 @@ impl Writer<'_> {
 /// As Kubernetes writes an amount of CPU.
 fn cores(cores: Cores) -> String {
     format!("{}m", (cores.0 * 1e3).round())
+}
+
+/// As Kubernetes writes an amount of memory.
+fn bytes(amount: u64) -> String {
+    const MEBI: u64 = 1 << 20;
+    match amount % MEBI {
+        0 => format!("{}Mi", amount / MEBI),
+        _ => amount.to_string(),
+    }
 }
 
 fn function(internal: &InternalService) -> Json {
@@ -225,6 +242,7 @@ fn function(internal: &InternalService) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Setting;
     use crate::import::mubench;
     use crate::problem::SourceText;
     use crate::scenario::Scenario;
@@ -256,6 +274,15 @@ mod tests {
     }
 
     #[test]
+    fn what_pods_request_of_memory_is_written() {
+        let memory = Setting::parse("application.memory_request=256Mi").unwrap();
+        let scenario = Scenario::open("fluidos-mesh", &[memory]).unwrap();
+        let description = scenario.resolve(scenario.strategy(None).unwrap()).unwrap().description;
+        let written: Json = serde_json::from_str(&work_model(&description, &[]).unwrap()).unwrap();
+        assert_eq!(written["s9"]["memory-requests"], "256Mi");
+    }
+
+    #[test]
     fn what_no_work_model_says_is_refused_by_name_and_may_be_allowed() {
         let shop = description("shop");
         let refused = work_model(&shop, &[]).unwrap_err().to_string();
@@ -271,8 +298,18 @@ mod tests {
             .into_iter()
             .collect();
         let written: Json = serde_json::from_str(&work_model(&shop, &allow).unwrap()).unwrap();
-        // What is called side by side is a group each.
+        // What is called side by side is a group each, and who is left out is called by nobody.
         assert_eq!(written["front"]["external_services"].as_array().map(Vec::len), Some(3));
+        for (name, cell) in written.as_object().unwrap() {
+            for group in cell["external_services"].as_array().unwrap() {
+                let called = group["services"].as_array().unwrap();
+                assert!(
+                    called.iter().all(|it| written.get(it.as_str().unwrap()).is_some()),
+                    "{name}: {group}"
+                );
+                assert!(!called.is_empty(), "{name}");
+            }
+        }
         let idle = work_model(&description("fluidos-mesh"), &["errors".to_owned()]).unwrap_err().to_string();
         assert!(idle.contains("--allow errors allows nothing"), "{idle}");
     }
