@@ -6,6 +6,8 @@
 //!   for further ones alone: where an autoscaler, a provider, a fault or a change makes some.
 //! - An application that serves answers its probes at once, as for readiness. So a liveness probe fails while an application
 //!   starts, or hangs (`[[faults]]`), and never else.
+//! - Pods of a workload start side by side, as those of a Deployment. A StatefulSet starts one after the other unless its policy
+//!   is `Parallel`.
 //! - Where nothing but a workload's own pods is to be kept apart, and pods stand on the nodes of a cluster in turn, those of a
 //!   workload differ by one in number from node to node. Where there is one node, nothing that is only preferred decides.
 //!
@@ -28,6 +30,8 @@ const STAYS: &str =
     "no pod of it starts during the run: nothing scales it, and neither a fault nor a change is described";
 const ANSWERS: &str =
     "an application that serves answers its probe at once: one that is too busy for that is not started anew";
+const NO_ROLL_OUT: &str = "nothing is rolled out unless [[changes]] of a scenario say so";
+const SIDE_BY_SIDE: &str = "pods of a workload start side by side";
 const ONE_NODE: &str = "its cluster has one node";
 const ONE_POD: &str = "it has one pod";
 const IN_TURN: &str = "its pods stand on the nodes of its cluster in turn";
@@ -50,6 +54,11 @@ pub(super) fn judge(options: &Options, overlay: &Overlay, model: &mut Model<'_>)
                 [pod.child("initContainers"), application.and_then(|it| it.get("lifecycle.postStart"))];
             fields.into_iter().flatten().for_each(|it| it.harmless(STAYS));
         }
+        let recreate = workload.object.root.get("spec.strategy.type").filter(|it| it.is("Recreate"));
+        let update = workload.object.root.get("spec.updateStrategy");
+        let rolled_out = [recreate, update].into_iter().flatten();
+        rolled_out.filter(|_| !overlay.says("changes")).for_each(|it| it.harmless(NO_ROLL_OUT));
+        order(workload, starts);
         if let Some(probe) = application.and_then(|it| it.child("livenessProbe"))
             && !overlay.says("faults")
             && (!starts
@@ -65,7 +74,27 @@ pub(super) fn judge(options: &Options, overlay: &Overlay, model: &mut Model<'_>)
     }
     if !answers.is_empty() {
         let names: Vec<String> = answers.iter().map(|it| format!("`{it}`")).collect();
-        model.assumed.push(format!("no liveness probe fails: {ANSWERS} ({})", names.join(", ")));
+        let where_not =
+            "a run whose warnings say that one of these does not keep up is one without its probe";
+        model.assumed.push(format!("no liveness probe fails: {ANSWERS} ({}); {where_not}", names.join(", ")));
+    }
+}
+
+/// Whether pods that start wait for each other.
+fn order(workload: &Workload<'_>, starts: bool) {
+    let root = &workload.object.root;
+    if workload.object.kind != "StatefulSet" {
+        return;
+    }
+    match (root.get("spec.podManagementPolicy"), starts) {
+        (Some(policy), _) if policy.is("Parallel") => policy.harmless(SIDE_BY_SIDE),
+        (Some(policy), false) => policy.harmless(STAYS),
+        (None, false) => {}
+        (policy, true) => {
+            let said = policy.or_else(|| root.child("kind"));
+            let why = "its pods start one after the other, which only podManagementPolicy: Parallel ends: here they start side by side";
+            said.into_iter().for_each(|it| it.matters(why));
+        }
     }
 }
 

@@ -74,10 +74,11 @@ fn backends<'a>(object: &Object, rule: &'a Node, model: &Model<'_>) -> Vec<(&'a 
     let listed = rule.child("backendRefs").map(Node::items).unwrap_or_default();
     let each = listed.iter().map(|it| {
         it.child("port").into_iter().for_each(|it| it.harmless("a service has one port"));
-        ["kind", "group"].into_iter().filter_map(|key| it.child(key)).for_each(Node::used);
+        let is = |key: &str, known: &str| it.child(key).and_then(Node::text).is_none_or(|it| it == known);
+        let is_service = [is("kind", "Service"), is("group", "")] == [true, true];
         let namespace = it.child("namespace").and_then(Node::text).unwrap_or(object.namespace());
         let name = it.child("name").and_then(Node::text).unwrap_or_default();
-        (it, model.of_host(name, namespace))
+        (it, model.of_host(name, namespace).filter(|_| is_service))
     });
     each.collect()
 }
@@ -101,8 +102,11 @@ fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
     if let Some(time) = rule.get("timeouts.request").and_then(Node::time) {
         put(&mut common, "timeout", Value::String(time.to_string()));
     }
+    let matches = rule.child("matches").map(Node::items).unwrap_or_default();
+    let of_whole = |it: &Node| it.get("path.type").is_some_and(|it| it.is("Exact"));
+    let is_exact = !matches.is_empty() && matches.iter().all(of_whole);
     for node in rule.child("filters").map(Node::items).unwrap_or_default() {
-        filter(node, &mut common);
+        filter(node, is_exact, &mut common);
     }
     let mut destinations = Vec::new();
     let backends = backends(object, rule, model);
@@ -127,7 +131,6 @@ fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
     if !destinations.is_empty() && !is_itself {
         common.insert("destinations".to_owned(), Value::Array(destinations));
     }
-    let matches = rule.child("matches").map(Node::items).unwrap_or_default();
     let mut all: Vec<Table> = matches.iter().map(|it| condition(it, common.clone())).collect();
     if matches.is_empty() {
         all.push(common);
@@ -135,15 +138,20 @@ fn routes(object: &Object, rule: &Node, own: usize, model: &Model<'_>) -> Vec<Ta
     all
 }
 
-fn filter(node: &Node, route: &mut Table) {
+/// Whether a rule compares whole paths alone (`is_exact`) tells what a rewrite takes the place of.
+fn filter(node: &Node, is_exact: bool, route: &mut Table) {
     match node.child("type").and_then(Node::text) {
         Some("URLRewrite") => {
             let path = node.get("urlRewrite.path");
             path.and_then(|it| it.child("type")).into_iter().for_each(Node::used);
-            let prefix =
-                path.and_then(|it| it.child("replacePrefixMatch").or_else(|| it.child("replaceFullPath")));
-            if let Some(uri) = prefix.and_then(Node::text) {
+            let of = |key: &str| path.and_then(|it| it.child(key));
+            if let Some(uri) = of("replacePrefixMatch").or(of("replaceFullPath")).and_then(Node::text) {
                 put(route, "rewrite.uri", Value::String(uri.to_owned()));
+            }
+            for it in of("replaceFullPath").into_iter().filter(|_| !is_exact) {
+                it.matters(
+                    "a rewrite takes the place of what a path was compared with, not of the whole path",
+                );
             }
         }
         Some("RequestRedirect") => {

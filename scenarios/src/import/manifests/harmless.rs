@@ -6,13 +6,20 @@
 use super::object::Object;
 
 /// Kinds of which nothing is taken over, and nothing has to be.
-const KINDS: [(&str, &str, &str); 14] = [
+pub(super) const KINDS: [(&str, &str, &str); 17] = [
     ("gateway.networking.k8s.io", "GatewayClass", "every cluster has an ingress gateway of Istio"),
     ("", "ServiceAccount", "identities of pods are `SERVICE` in a scenario"),
     ("", "Secret", "what containers read is said by a work model or by the scenario"),
     ("", "PersistentVolume", "disks are not simulated"),
     ("", "PersistentVolumeClaim", "disks are not simulated"),
     ("storage.k8s.io", "StorageClass", "disks are not simulated"),
+    ("storage.k8s.io", "CSIDriver", "disks are not simulated"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "it is about who may change objects"),
+    (
+        "apiregistration.k8s.io",
+        "APIService",
+        "metrics that it answers with are judged where an autoscaler names them",
+    ),
     ("rbac.authorization.k8s.io", "Role", "it is about who may change objects"),
     ("rbac.authorization.k8s.io", "RoleBinding", "it is about who may change objects"),
     ("rbac.authorization.k8s.io", "ClusterRole", "it is about who may change objects"),
@@ -64,7 +71,7 @@ const PROBED: &str = "an application that serves answers its probe at once";
 const OWN_PODS: &str = "a workload has the pods of its own template";
 
 /// Fields by their kind (`*`: all; `pods`: those with a template of pods) and their path, each with all that is in it.
-const FIELDS: &[(&str, &str, &str)] = &[
+pub(super) const FIELDS: &[(&str, &str, &str)] = &[
     ("*", "status", SERVED),
     ("*", "metadata.uid", SERVED),
     ("*", "metadata.resourceVersion", SERVED),
@@ -82,11 +89,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("pods", "spec.persistentVolumeClaimRetentionPolicy", DISKS),
     ("pods", "spec.serviceName", "names of pods are not simulated"),
     ("pods", "spec.volumeClaimTemplates", DISKS),
-    ("pods", "spec.updateStrategy", "nothing is rolled out unless [[changes]] of a scenario say so"),
     ("pods", "spec.template.metadata.name", "pods have names of their own"),
     ("pods", "spec.template.metadata.namespace", "pods are in the namespace of their workload"),
     ("pods", "spec.template.metadata.creationTimestamp", SERVED),
-    ("pods", "spec.template.spec.containers[].name", "it is a name"),
     (
         "pods",
         "spec.template.spec.containers[].image",
@@ -136,6 +141,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ),
     ("pods", "spec.template.spec.volumes", DISKS),
     ("pods", "spec.template.spec.securityContext", ACCESS),
+    ("pods", "spec.template.spec.shareProcessNamespace", ACCESS),
+    ("pods", "spec.template.spec.hostPID", ACCESS),
+    ("pods", "spec.template.spec.hostIPC", ACCESS),
     ("pods", "spec.template.spec.serviceAccount", ACCESS),
     ("pods", "spec.template.spec.serviceAccountName", ACCESS),
     ("pods", "spec.template.spec.automountServiceAccountToken", ACCESS),
@@ -180,12 +188,11 @@ const FIELDS: &[(&str, &str, &str)] = &[
 ];
 
 /// Scheduler, platform and the like: the values that say nothing but the default.
-const DEFAULTS: &[(&str, &str, &str)] = &[
+pub(super) const DEFAULTS: &[(&str, &str, &str)] = &[
     ("pods", "spec.template.spec.schedulerName", "default-scheduler"),
     ("pods", "spec.minReadySeconds", "0"),
     ("pods", "spec.paused", "false"),
     ("pods", "spec.template.spec.hostNetwork", "false"),
-    ("pods", "spec.podManagementPolicy", "OrderedReady"),
     ("Service", "spec.publishNotReadyAddresses", "false"),
 ];
 

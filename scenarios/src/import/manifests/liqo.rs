@@ -52,8 +52,10 @@ fn offloading(object: &Object, consumer: &str, model: &mut Model<'_>) {
     };
     // Where some may run in several clusters by their own affinity, the others may not.
     let any = here().any(|it| it.is_offloaded);
-    let mut services: Vec<String> =
-        here().filter(|it| it.is_offloaded || !any).map(|it| it.name.clone()).collect();
+    let mut services: Vec<String> = here()
+        .filter(|it| it.keeps_home.is_none() && (it.is_offloaded || !any))
+        .map(|it| it.name.clone())
+        .collect();
     services.sort();
     services.dedup();
     if services.is_empty() {
@@ -64,6 +66,10 @@ fn offloading(object: &Object, consumer: &str, model: &mut Model<'_>) {
     written.insert("services".to_owned(), Value::Array(services.into_iter().map(Value::String).collect()));
     let strategy =
         object.root.get("spec.podOffloadingStrategy").and_then(Node::text).unwrap_or("LocalAndRemote");
+    if strategy == "Remote" {
+        let home = here().filter_map(|it| it.keeps_home);
+        home.for_each(|it| it.matters("a NamespaceOffloading of `Remote` leaves it no node"));
+    }
     written.insert("pod_offloading_strategy".to_owned(), Value::String(strategy.to_owned()));
     match object.root.get("spec.clusterSelector.nodeSelectorTerms").map(Node::items) {
         Some([term]) => {

@@ -6,7 +6,8 @@ use super::object::Object;
 use super::workloads::is_workload;
 
 /// Fields of workloads by their path, each with all that is in it.
-const OF_WORKLOADS: [(&str, &str); 7] = [
+const OF_WORKLOADS: [(&str, &str); 8] = [
+    ("spec.updateStrategy", "pods of a StatefulSet are replaced as those of a Deployment, several at a time"),
     (
         "spec.template.spec.containers[].livenessProbe",
         "a container is started anew by [[faults]] alone, not because it hangs or takes longer to start than its probe waits",

@@ -45,6 +45,8 @@ pub(super) struct Workload<'a> {
     pub(super) hpa: Option<Table>,
     /// Whether its pods may run in clusters beside its own.
     pub(super) is_offloaded: bool,
+    /// What keeps its pods from nodes that stand for other clusters.
+    pub(super) keeps_home: Option<&'a Node>,
 }
 
 /// A key of the scenario with its value, and where that stands if it is no default.

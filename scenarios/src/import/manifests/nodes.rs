@@ -8,12 +8,13 @@ use super::node::Node;
 use super::object::Object;
 use super::translate::{bytes, put};
 use super::workloads::CLUSTER_LABEL;
+use meshsim_models::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE};
 use toml::{Table, Value};
 
 /// The cluster that a real node's label names.
 pub(super) fn zone(node: &Object) -> Option<&str> {
     let labels = node.root.get("metadata.labels")?;
-    let is_virtual = labels.child("liqo.io/type").and_then(Node::text) == Some("virtual-node");
+    let is_virtual = labels.child(TYPE_LABEL).and_then(Node::text) == Some(VIRTUAL_NODE);
     labels.child(CLUSTER_LABEL).filter(|_| !is_virtual).and_then(Node::text)
 }
 
@@ -22,7 +23,7 @@ pub(super) fn apply(objects: &[Object], model: &mut Model<'_>) {
     for object in objects.iter().filter(|it| it.is("", "Node") && it.root.fate().is_none()) {
         let labels = object.root.get("metadata.labels");
         let label = |key: &str| labels.and_then(|it| it.child(key)).and_then(Node::text);
-        if label("liqo.io/type") == Some("virtual-node") {
+        if label(TYPE_LABEL) == Some(VIRTUAL_NODE) {
             object.root.harmless("it stands for another cluster, which has nodes of its own");
             continue;
         }

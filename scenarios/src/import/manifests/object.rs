@@ -236,9 +236,16 @@ impl Reader {
                 problem.help(help).into()
             })
         };
-        let kind = required("kind", "every object has one, as in `kind: Deployment`")?;
+        let kind = required(
+            "kind",
+            "every object has one, as in `kind: Deployment`; of a chart or a kustomization give what `helm template` or `kustomize build` prints",
+        )?;
         let version = required("apiVersion", "every object has one, as in `apiVersion: apps/v1`")?;
         let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        if group == "kustomize.config.k8s.io" {
+            let problem = Problem::new(format!("a {} is no manifest", clip(&kind))).at(source, root.span());
+            return Err(problem.help("give what `kustomize build` prints").into());
+        }
         if kind.ends_with("List") && root.get("items").is_some() {
             if let Value::Map(entries) = &mut root.value
                 && let Some(at) = entries.iter().position(|(key, _)| &**key == "items")

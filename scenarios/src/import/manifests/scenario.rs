@@ -208,7 +208,18 @@ fn services(all: &mut Table, overlay: &Overlay, model: &mut Model<'_>, comments:
     let mut tables: BTreeMap<String, Table> = BTreeMap::new();
     for (service, own) in model.services.iter().zip(&of_service) {
         if service.is_external() {
-            tables.insert(service.name.clone(), service.table.clone());
+            match (has_work_model, service.object) {
+                (false, _) => {
+                    tables.insert(service.name.clone(), service.table.clone());
+                }
+                (true, Some(it)) if of_work_model.contains(&service.name) => {
+                    it.root.matters("the work model has a cell of this name");
+                }
+                (true, it) => {
+                    it.into_iter().for_each(|it| it.root.harmless("no cell of the work model calls it"));
+                }
+            }
+            continue;
         }
         if has_work_model && !of_work_model.contains(&service.name) && !overlay.says_of_service(&service.name)
         {

@@ -1,10 +1,13 @@
 //! A test per kind and field: what the scenario has of it, and what the report says.
 
 mod circumstances;
+mod fields;
 mod further;
+mod harmless;
 mod hostile;
 mod istio;
 mod kubernetes;
+mod liqo;
 mod load;
 mod reported;
 

@@ -2,7 +2,7 @@
 
 use super::config_maps;
 use super::load::{self, Load};
-use super::model::Model;
+use super::model::{Model, Service};
 use super::object::Found;
 use super::options::{Amount, Options, Users};
 use super::report::Report;
@@ -100,19 +100,36 @@ fn service_of(model: &Model<'_>, users: &Users, named: &[String]) -> Checked<Req
     let of_work_model = model.application.services.iter().map(|it| it.name.as_str());
     let known: BTreeSet<&str> =
         model.services.iter().map(|it| it.name.as_str()).chain(of_work_model).collect();
+    let silent = silent(model);
     if let Some(name) = &users.service {
-        if known.contains(name.as_str()) {
-            return Ok(Requested::Service(name.clone()));
-        }
-        let problem = Problem::new(format!("--users names `{name}`, which is no service"));
-        let known: Vec<&str> = known.into_iter().collect();
-        return Err(problem.help(format!("there are {}", known.join(", "))).into());
+        let why = match (known.contains(name.as_str()), silent.get(name.as_str())) {
+            (true, None) => return Ok(Requested::Service(name.clone())),
+            (true, Some(protocol)) => format!("which speaks {protocol}: users send requests of HTTP"),
+            (false, _) => "which is no service".to_owned(),
+        };
+        let problem = Problem::new(format!("--users names `{name}`, {why}"));
+        let known: Vec<&str> = known.into_iter().filter(|it| !silent.contains_key(it)).collect();
+        return Err(problem.help(said_of(&known)).into());
     }
     let are_known = !named.is_empty() && named.iter().all(|it| known.contains(it.as_str()));
     match named {
         [one] if are_known => Ok(Requested::Service(one.clone())),
         [_, _, ..] if are_known => Ok(Requested::Journey(named.to_vec())),
         _ => requested(model, &users.cluster).map(Requested::Service),
+    }
+}
+
+/// Services in whose protocol nobody sends requests, with that.
+fn silent<'m>(model: &'m Model<'_>) -> BTreeMap<&'m str, &'m str> {
+    let spoken = |it: &'m Service<'_>| Some((it.name.as_str(), it.table.get("protocol")?.as_str()?));
+    model.services.iter().filter_map(spoken).filter(|(_, it)| ["tcp", "udp"].contains(it)).collect()
+}
+
+/// Whom users may name.
+fn said_of(known: &[&str]) -> String {
+    match known {
+        [] => "import the services that call it, too".to_owned(),
+        known => format!("there are {}", known.join(", ")),
     }
 }
 
@@ -129,8 +146,15 @@ fn requested(model: &Model<'_>, cluster: &str) -> Checked<String> {
         ([], false) => running.into_iter().collect(),
         (ingress, _) => ingress.iter().map(|it| model.services[*it].name.as_str()).collect(),
     };
-    match candidates.as_slice() {
+    let silent = silent(model);
+    let spoken: Vec<&str> = candidates.into_iter().filter(|it| !silent.contains_key(it)).collect();
+    match spoken.as_slice() {
         [one] => Ok((*one).to_owned()),
+        [] if !silent.is_empty() => {
+            let why = format!("no service here takes requests of HTTP, which the users of `{cluster}` send");
+            let help = "import the services that call these, too, and name one: --users CLUSTER:SERVICE=50/s; what a port speaks is in its name";
+            Err(Problem::new(why).help(help).into())
+        }
         several => {
             let why = if model.ingress.is_empty() {
                 "no gateway says"

@@ -17,11 +17,16 @@ use super::pod_life::pods;
 use super::services::name_in;
 use super::translate::{Kind, bytes, value};
 use crate::problem::clip;
+use meshsim_models::liqo::virtual_node::{TYPE_LABEL, VIRTUAL_NODE};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// The label by which a cluster is told from others where one API server has the pods of several.
 pub(crate) const CLUSTER_LABEL: &str = "topology.kubernetes.io/zone";
+
+/// Where a pod says on which nodes it must run.
+const REQUIRED_NODES: &str =
+    "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
 
 /// The container that Istio adds.
 const SIDECAR: &str = "istio-proxy";
@@ -54,6 +59,8 @@ pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mu
             nowhere.push(object);
             continue;
         };
+        let keeps_home = keeps_home(pod);
+        keeps_home.into_iter().for_each(Node::used);
         let Some(replicas) = object.root.get("spec.replicas").map_or(Some(1), Node::whole) else { continue };
         container(pod, &mut says);
         tolerations(pod, &mut says);
@@ -73,6 +80,7 @@ pub(super) fn collect<'a>(objects: &'a [Object], around: &Around<'_>, model: &mu
             pods,
             hpa: None,
             is_offloaded,
+            keeps_home,
         });
     }
     run_nowhere(&nowhere);
@@ -168,9 +176,7 @@ fn cluster<'a>(
     for (key, node) in selector {
         asked.extend(node.text().map(|text| (key.to_string(), vec![text.to_owned()], node)));
     }
-    let terms =
-        pod.get("affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
-    match terms.map(Node::items) {
+    match pod.get(REQUIRED_NODES).map(Node::items) {
         Some([term]) => asked.extend(expressions(term)),
         Some([_, second, ..]) => second.matters("one of several terms is not simulated"),
         Some([]) | None => {}
@@ -199,6 +205,17 @@ fn cluster<'a>(
         says.push(Says { key: "node_selector".to_owned(), value: Value::Table(labels), node: first });
     }
     named.or_else(|| around.only.map(str::to_owned)).map(|it| (it, is_offloaded))
+}
+
+/// What keeps its pods from the nodes that stand for other clusters, if something does.
+fn keeps_home(pod: &Node) -> Option<&Node> {
+    let [term] = pod.get(REQUIRED_NODES)?.items() else { return None };
+    term.child("matchExpressions")?.items().iter().find(|it| {
+        let is = |key: &str, text: &str| it.child(key).is_some_and(|it| it.is(text));
+        let names = |node: &Node| node.items().iter().any(|it| it.is(VIRTUAL_NODE));
+        let is_none = is("operator", "NotIn") && it.child("values").is_some_and(names);
+        is("key", TYPE_LABEL) && (is_none || is("operator", "DoesNotExist"))
+    })
 }
 
 /// Says once of all workloads of which nothing says in which cluster they run.

@@ -67,7 +67,7 @@ fn a_liveness_probe_fails_where_something_hangs_or_starts_slowly() {
     for texts in [&[text.as_str()][..], &[text.as_str(), SCALED][..]] {
         let report = imported(texts, &[]).unwrap().report;
         let assumed = "- no liveness probe fails: an application that serves answers its probe at once: one that is too busy for that \
-                       is not started anew (`a`)";
+                       is not started anew (`a`); a run whose warnings say that one of these does not keep up is one without its probe";
         assert!(report.lines().any(|it| it == assumed), "{report}");
         assert!(
             report.contains("containers.livenessProbe`, ") && !report.contains("livenessProbe.periodSeconds")
@@ -78,6 +78,8 @@ fn a_liveness_probe_fails_where_something_hangs_or_starts_slowly() {
     let slow = "[services.a.pods]\napplication_start = \"90s\"\n";
     assert!(with(&[&text], slow).is_ok());
     let fault = "[[faults]]\ncluster = \"cloud\"\nservice = \"a\"\n";
+    let late = short.replace("failureThreshold: 1", "failureThreshold: 1, initialDelaySeconds: 60");
+    assert!(imported(&[&late, SCALED], &[]).is_ok());
     for error in [
         refused(&[&short, SCALED], &[]),
         with(&[&text, SCALED], slow).unwrap_err(),
@@ -142,4 +144,77 @@ fn what_keeps_pods_apart_decides_nothing_where_they_stand_in_turn_or_have_no_cho
     assert!(on(&[&one], "cloud=1x16").unwrap().contains("it has one pod"));
     let together = required.replace("podAntiAffinity", "podAffinity");
     assert!(on(&[&a(&together)], "cloud=2x16").is_err());
+}
+
+#[test]
+fn how_pods_are_replaced_counts_where_something_is_rolled_out() {
+    let change = "[[changes]]\nat = \"1min\"\ncluster = \"cloud\"\nservice = \"a\"\nrollout = true\n";
+    let recreate = super::plain().replace("  replicas: 2\n", "  replicas: 2\n  strategy: {type: Recreate}\n");
+    let set = super::plain()
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("  replicas: 2\n", "  replicas: 2\n  updateStrategy: {type: OnDelete}\n");
+    for (text, field) in
+        [(&recreate, "Deployment.spec.strategy.type"), (&set, "StatefulSet.spec.updateStrategy")]
+    {
+        let report = imported(&[text], &[]).unwrap().report;
+        assert!(report.contains("nothing is rolled out unless [[changes]]"), "{report}");
+        let error = with(&[text], change).unwrap_err();
+        assert!(error.contains(&format!("{field} is ignored although results hang on it")), "{error}");
+    }
+}
+
+#[test]
+fn pods_of_a_stateful_set_start_one_after_the_other_unless_it_says_otherwise() {
+    let set = |policy: &str| {
+        super::plain()
+            .replace("kind: Deployment", "kind: StatefulSet")
+            .replace("  replicas: 2\n", &format!("  replicas: 2\n{policy}"))
+    };
+    let [ordered, parallel] =
+        ["OrderedReady", "Parallel"].map(|it| set(&format!("  podManagementPolicy: {it}\n")));
+    let scaled = SCALED.replace("Deployment", "StatefulSet");
+    for (text, why) in
+        [(&ordered, "no pod of it starts"), (&parallel, "pods of a workload start side by side")]
+    {
+        let report = imported(&[text], &[]).unwrap().report;
+        let line = report.lines().find(|it| it.contains("podManagementPolicy")).unwrap();
+        assert!(line.contains(why), "{report}");
+    }
+    assert!(imported(&[&set("")], &[]).is_ok() && imported(&[&parallel, &scaled], &[]).is_ok());
+    for (text, field) in [(&ordered, "StatefulSet.spec.podManagementPolicy"), (&set(""), "StatefulSet.kind")]
+    {
+        let error = refused(&[text, &scaled], &[]);
+        assert!(
+            error.contains(&format!("{field} is ignored although results hang on it: its pods start one")),
+            "{error}"
+        );
+        assert!(imported(&[text, &scaled], &[field]).is_ok());
+    }
+}
+
+/// A pod that is kept apart from others by more than its own labels is not judged by these.
+#[test]
+fn selectors_that_are_more_than_labels_are_not_passed_over() {
+    let spread = |more: &str, selector: &str| {
+        let text = format!(
+            "{}topologySpreadConstraints: [{{maxSkew: 1, whenUnsatisfiable: DoNotSchedule, topologyKey: kubernetes.io/hostname, {more}labelSelector: {selector}}}]\n",
+            container("")
+        );
+        imported(&[&app("a", &text), &app("b", &container(""))], &[]).map_err(|it| it.to_string())
+    };
+    let own = "{matchLabels: {app: a}}";
+    assert!(spread("", own).is_ok());
+    assert!(spread("", "{matchExpressions: [{key: app, operator: In, values: [a]}]}").is_ok());
+    assert!(spread("", "{matchExpressions: [{key: app, operator: In, values: [a, b]}]}").is_err());
+    for more in ["matchLabelKeys: [x], ", "minDomains: 2, "] {
+        assert!(spread(more, own).unwrap_err().contains("topologySpreadConstraints is ignored"), "{more}");
+    }
+    for more in ["namespaces: [x]", "namespaceSelector: {}", "mismatchLabelKeys: [x]"] {
+        let term = format!("{{topologyKey: kubernetes.io/hostname, labelSelector: {own}, {more}}}");
+        let text = format!(
+            "{}affinity: {{podAntiAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: [{term}]}}}}\n",
+            container("")
+        );
+        assert!(refused(&[&app("a", &text)], &[]).contains("podAntiAffinity is ignored"), "{more}");
+    }
 }

@@ -20,6 +20,10 @@ fn bad_files_are_refused_with_their_lines() {
             "an object without `metadata.name`",
         ),
         ("a: 1\n---\nb: [\n", "no YAML"),
+        (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n",
+            "a Kustomization is no manifest",
+        ),
         ("- a\n- b\n", "an object without `kind`"),
         ("text\n", "an object without `kind`"),
         ("", "no object to import"),

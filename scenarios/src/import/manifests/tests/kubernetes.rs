@@ -82,10 +82,6 @@ fn a_deployment_says_how_pods_are_replaced_and_whether_they_have_a_sidecar() {
         &tables(&[&text]),
         &[(&["services", "a", "rolling_update"], "{ max_surge = 1, max_unavailable = \"25%\" }")],
     );
-    let recreate = text
-        .replace("RollingUpdate,", "Recreate,")
-        .replace("rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}", "");
-    assert!(refused(&[&recreate], &[]).contains("first delete all pods"));
     let without = plain().replace(
         "labels: {app: a, version: v1}",
         "labels: {app: a}\n      annotations: {sidecar.istio.io/inject: 'false'}",
