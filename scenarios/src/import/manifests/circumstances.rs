@@ -74,8 +74,7 @@ pub(super) fn judge(options: &Options, overlay: &Overlay, model: &mut Model<'_>)
     }
     if !answers.is_empty() {
         let names: Vec<String> = answers.iter().map(|it| format!("`{it}`")).collect();
-        let where_not =
-            "a run whose warnings say that one of these does not keep up is one without its probe";
+        let where_not = "a run that warns of growing queues at one of these, or in which requests wait there for longer than its probe does, is one without the probe";
         model.assumed.push(format!("no liveness probe fails: {ANSWERS} ({}); {where_not}", names.join(", ")));
     }
 }

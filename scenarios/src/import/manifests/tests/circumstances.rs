@@ -67,7 +67,7 @@ fn a_liveness_probe_fails_where_something_hangs_or_starts_slowly() {
     for texts in [&[text.as_str()][..], &[text.as_str(), SCALED][..]] {
         let report = imported(texts, &[]).unwrap().report;
         let assumed = "- no liveness probe fails: an application that serves answers its probe at once: one that is too busy for that \
-                       is not started anew (`a`); a run whose warnings say that one of these does not keep up is one without its probe";
+                       is not started anew (`a`); a run that warns of growing queues at one of these, or in which requests wait there for longer than its probe does, is one without the probe";
         assert!(report.lines().any(|it| it == assumed), "{report}");
         assert!(
             report.contains("containers.livenessProbe`, ") && !report.contains("livenessProbe.periodSeconds")
