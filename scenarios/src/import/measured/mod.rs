@@ -122,7 +122,7 @@ impl Measured {
         let names = options.overlay.as_ref().unwrap_or(&none).clusters_by_name();
         let application = self.application.clone().renamed(&names);
         let with_users = !options.overlay.as_ref().is_some_and(Overlay::says_users);
-        let text = scenario::behaviour(&application, with_users);
+        let text = scenario::behaviour(&application, with_users, true);
         options.measured = Some(manifests::Measured {
             overlay: Overlay::from_text("what was measured", &text)?,
             services: application.services.keys().cloned().collect(),

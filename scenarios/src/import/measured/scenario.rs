@@ -68,7 +68,7 @@ pub(super) fn write(measured: &Application, options: &Options) -> Checked<String
             line(&mut text, format_args!("resources.limits.cpu = \"{}\"", rounded(limit)));
         }
     }
-    text += &behaviour(measured, !overlay.says_users());
+    text += &behaviour(measured, !overlay.says_users(), false);
     let head = format!(
         "{BEGIN} {} from what was measured. What was asked, found and assumed is in report.md.\n\n",
         env!("CARGO_PKG_VERSION")
@@ -77,11 +77,11 @@ pub(super) fn write(measured: &Application, options: &Options) -> Checked<String
     Ok(head + &overlay.over_text(&text)? + strategy)
 }
 
-/// What services do, and what users request if that is to be said.
-pub(super) fn behaviour(measured: &Application, with_users: bool) -> String {
+/// What services do, and what users request if that is to be said; with methods of requests if there may be rules that look at them.
+pub(super) fn behaviour(measured: &Application, with_users: bool, has_rules: bool) -> String {
     let mut text = String::new();
     for name in measured.services.keys() {
-        service(&mut text, name, measured);
+        service(&mut text, name, measured, has_rules);
     }
     for ((cluster, service), it) in measured.users.iter().filter(|_| with_users) {
         line(&mut text, format_args!("\n[users.{}]", key(&format!("{cluster}-{service}"))));
@@ -151,12 +151,12 @@ fn cluster(text: &mut String, name: &str, measured: &Application, options: &Opti
     }
 }
 
-fn service(text: &mut String, name: &str, measured: &Application) {
+fn service(text: &mut String, name: &str, measured: &Application, has_rules: bool) {
     let service = &measured.services[name];
     if service.kinds.len() > 1 {
         for kind in &service.kinds {
             line(text, format_args!("\n[services.{}.endpoints.{}]", key(name), key(&kind.name)));
-            asked_for(text, kind, service.is_grpc);
+            asked_for(text, kind, has_rules && !service.is_grpc);
             work(text, &kind.work);
             let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
             calls_of(text, calls, kind.work.in_parallel, measured);
@@ -178,12 +178,12 @@ fn service(text: &mut String, name: &str, measured: &Application) {
 }
 
 /// Path and method of a kind of request, where they are not what its name says.
-fn asked_for(text: &mut String, kind: &Kind, is_grpc: bool) {
+fn asked_for(text: &mut String, kind: &Kind, with_method: bool) {
     let Some((method, path)) = kind.operation.as_deref().and_then(|it| it.split_once(' ')) else { return };
     if path != format!("/{}", kind.name) {
         line(text, format_args!("path = {}", quoted(path)));
     }
-    if method != "GET" && !is_grpc {
+    if method != "GET" && with_method {
         line(text, format_args!("method = {}", quoted(method)));
     }
 }
