@@ -135,10 +135,16 @@ impl Traced {
         for (index, (_, ms)) in self_times_of_spans(&trace, |_, _| true) {
             all.with(&trace, index, |seen| seen.own_ms.push(ms));
         }
+        let of_others: BTreeSet<String> =
+            trace.spans.iter().filter_map(|it| name(&trace, it.service)).collect();
+        if all.services.is_empty() && !of_others.is_empty() {
+            let names: Vec<String> = of_others.iter().take(5).map(|it| format!("`{it}`")).collect();
+            let problem = Problem::new("no server's span is of a service that metrics know");
+            return Err(problem.help(format!("spans are of {}", names.join(", "))).into());
+        }
         if all.users.is_empty() || all.seconds <= 0.0 {
             let problem = Problem::new("the traces have no requests that come to a service");
-            let help = "they have spans of servers (by the names that metrics have, if there are some), of more than one request: OTLP JSON, \
-                        Jaeger's JSON, or a table of spans";
+            let help = "they have spans of servers, of more than one request: OTLP JSON, Jaeger's JSON, or a table of spans";
             return Err(problem.help(help).into());
         }
         all.services.values_mut().for_each(OfService::sort);

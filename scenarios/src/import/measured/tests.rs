@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 use super::queries::{self, Query};
+use super::spans::Traced;
 use super::{Answers, Measured, Options};
 use crate::import::manifests::Nodes;
 use crate::scenario::Scenario;
@@ -310,6 +311,8 @@ fn spans_tell_kinds_of_requests_apart_and_what_is_waited_for_outside() {
     has(&alone.scenario, "users.edge-front", &["requests = { buy = 100, items-list = 300 }"]);
     assert!(alone.report.contains("| front | buy | POST /buy | 0.25 |"), "{}", alone.report);
     Scenario::from_text("alone.toml", &alone.scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
+    let unknown = Traced::new(&traced(), |_| false).unwrap_err().to_string();
+    assert!(unknown.contains("spans are of `back`, `front`"), "{unknown}");
     // Beside metrics: means, rates, errors and calls of a service are theirs, kinds share them.
     let answers: Answers = serde_json::from_value(Value::Object(answers())).unwrap();
     let both = Measured::new(Some((&answers, WINDOW)), Some(&traced())).unwrap();
