@@ -1,8 +1,9 @@
 //! Which point and strategy of a sweep is best, in a sentence or two.
 
 use super::estimates::CONFIDENCE;
+use super::names::listed;
 use super::summary::{Strategy, Summary};
-use super::verdict::{Candidate, UNANSWERED_MAX, for_each_group, listed, ms, ranked, unanswered};
+use super::verdict::{Candidate, UNANSWERED_MAX, for_each_group, ms, ranked, unanswered};
 use meshsim_core::stats::selection::subset_with_best;
 
 /// Which point and strategy of a sweep is best, and by how much, and for which groups of users, as one point after the other

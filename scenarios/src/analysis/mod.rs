@@ -7,6 +7,7 @@ pub mod dimension;
 pub mod estimates;
 pub mod figure;
 pub mod figures;
+mod names;
 pub mod objectives;
 mod paired;
 pub mod queue_growth;

@@ -1,8 +1,8 @@
 //! The strategies among which the best is, told over all comparisons at once.
 
 use super::estimates::CONFIDENCE;
+use super::names::quoted;
 use super::summary::{Strategy, Summary};
-use super::verdict::quoted;
 use meshsim_core::stats::selection::{replications_to_decide, subset_with_best};
 
 /// More replications than this are not asked of anybody.
