@@ -88,6 +88,7 @@ fn an_option_that_the_source_has_no_use_for_is_refused() {
         (&of_metrics, ["--allow", "livenessProbe"]),
         (&["m.yaml", "--traces", "spans.json"], ["--users", "cloud=5/s"]),
         (&of_metrics, ["--at", "2026-01-01T00:00:00Z"]),
+        (&of_metrics, ["--header", "A: b"]),
         (&["m.yaml"], ["--window", "5m"]),
     ] {
         let ended = meshsim(&[&["import", "--out", &out], source, &option].concat());
@@ -96,6 +97,37 @@ fn an_option_that_the_source_has_no_use_for_is_refused() {
         assert!(said.contains("cannot be used with") && said.contains(option[0]), "{said}");
     }
     assert!(!Path::new(&out).exists());
+}
+
+/// What is printed is what is asked for: each line has an answer in a file of answers.
+#[test]
+fn queries_are_printed_to_be_asked_by_other_means() {
+    let ended = meshsim(&["import", "--queries", "--window", "5m"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let nothing =
+        serde_json::json!({ "status": "success", "data": { "resultType": "vector", "result": [] } });
+    let printed = text(&ended.stdout);
+    let answers: serde_json::Map<_, _> = printed.lines().map(|it| (it.to_owned(), nothing.clone())).collect();
+    assert!(answers.len() > 10 && answers.len() == printed.lines().count(), "{printed}");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("answers.json");
+    std::fs::write(&file, serde_json::Value::Object(answers).to_string()).unwrap();
+    let saved = ["import", "--metrics", file.to_str().unwrap(), "--window"];
+    for (window, expected) in [("5m", "there are no calls in the window"), ("6m", "is --window the same?")] {
+        let ended = meshsim(&[&saved[..], &[window, "--out", "never"]].concat());
+        let said = text(&ended.stderr);
+        assert!(ended.status.code() == Some(2) && said.contains(expected), "{said}");
+    }
+    for (more, expected) in [
+        (&["--queries", "--out", "x"][..], "cannot be used with"),
+        (&["--queries", "--window", "soon"], "--window `soon` is no window"),
+        (&["--metrics", "x", "--header", "a: b", "--out", "x"], "cannot be used with"),
+        (&["--metrics", "x"], "--out <DIR>"),
+    ] {
+        let ended = meshsim(&[&["import"], more].concat());
+        let said = text(&ended.stderr);
+        assert!(ended.status.code() == Some(2) && said.contains(expected), "{said}");
+    }
 }
 
 /// Recorded arrivals go with the overlay that names them, out of a scenario and back.

@@ -415,6 +415,30 @@ fn prometheus_is_watched_block_by_block() {
     let (code, _, warned) = watched(&["--set", "users.edge1.rate=15/s"]);
     assert_eq!(code, Some(1), "{warned}");
     assert!(warned.contains("the load is another one: requests of users of s0 in provider1"), "{warned}");
+    drop(prometheus);
+    // A service dies between two blocks: its servers count no calls any more, yet users ask as before, and fail.
+    let folder = server::folder("watched-dead");
+    let crash = |cluster: &str| {
+        format!("{{at=\"6min\",for=\"6min\",service=\"s1\",cluster=\"{cluster}\",kind=\"crash\"}}")
+    };
+    let dead = format!("faults=[{},{}]", crash("cloud"), crash("edge1"));
+    let metrics = folder.join("metrics.txt");
+    let export = ["run", "fluidos-mesh", "--replications", "1", "--openmetrics", metrics.to_str().unwrap()];
+    assert!(meshsim(&[&export[..], &run, &["--set", &dead]].concat()).status.success());
+    let prometheus = server::serve(&folder, &metrics);
+    let at = ["validate", "fluidos-mesh", "--prometheus", &prometheus.url, "--at", "2026-01-01T00:06:00Z"];
+    let ended = meshsim(&[&at[..], &blocks, &run].concat());
+    let (said, warned) = (text(&ended.stdout), text(&ended.stderr));
+    assert!(
+        said.starts_with("2026-01-01T00:06:00.000Z: ") && said.lines().next().unwrap().contains("within"),
+        "{said}"
+    );
+    let expected = "2026-01-01T00:11:00.000Z: another share of the requests fails: failed requests of users of s0 in provider1 ";
+    let line = warned.lines().find(|it| it.contains(expected)).unwrap_or_else(|| panic!("{warned}"));
+    assert!(
+        line.contains(". With it: calls of s1 by s0 0.000 a request") && !line.contains("itself"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ const ANSWERS: &str = "answers.json";
 )]
 pub(crate) struct Args {
     /// Files or directories of YAML, or - for standard input, as `helm template` and `kustomize build` print it
-    #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics", "traces"])]
+    #[arg(required_unless_present_any = ["cluster", "prometheus", "metrics", "traces", "queries"])]
     path: Vec<PathBuf>,
     /// Files of one cluster's objects, as in cloud=manifests/cloud (may be given several times)
     #[arg(long, value_name = "NAME=PATH")]
@@ -60,15 +60,26 @@ pub(crate) struct Args {
     #[command(flatten)]
     measured: Measurements,
     /// Write into this directory
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "queries")]
+    out: Option<PathBuf>,
     /// Write into a directory that holds other files too; those of the same names are replaced
     #[arg(long)]
     force: bool,
 }
 
+impl Args {
+    /// Where to write; nothing is written without.
+    fn out(&self) -> &Path {
+        self.out.as_deref().unwrap_or_else(|| Path::new(""))
+    }
+}
+
 pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     let has_manifests = !args.path.is_empty() || !args.cluster.is_empty();
+    if let Some(asked) = args.measured.asked()? {
+        print(&asked)?;
+        return Ok(Code::Ok);
+    }
     if args.measured.has_idle_window() {
         let problem = Problem::new("--window cannot be used with manifests or spans alone");
         return Err(problem.help("it is of --prometheus and --metrics").into());
@@ -77,7 +88,7 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
         return of_measured(args, source);
     }
     let options = options(args)?;
-    let is_own = refuse_foreign(&args.out, args.force)?;
+    let is_own = refuse_foreign(args.out(), args.force)?;
     let (imported, answers) = match args.measured.name() {
         Some(_) => {
             let (measured, answers) = args.measured.read()?;
@@ -92,11 +103,11 @@ pub(crate) fn exec(args: &Args) -> Outcome<Code> {
     // Not yet a file: who reads an error looks for what it shows in the manifests.
     let plan = checked("the scenario of these manifests", &imported.scenario, &files)?;
     if is_own && imported.workmodel.is_none() {
-        remove_old(&args.out.join(WORK_MODEL))?;
+        remove_old(&args.out().join(WORK_MODEL))?;
     }
     let answers = answers.as_deref().map(|text| (ANSWERS, text));
     let all = [(REPORT, imported.report.as_str())].into_iter().chain(answers).chain(files);
-    write_all(&args.out, all, &imported.scenario)?;
+    write_all(args.out(), all, &imported.scenario)?;
     said(args, &plan, "what was assumed and what became of every field")
 }
 
@@ -107,7 +118,7 @@ fn of_measured(args: &Args, source: &str) -> Outcome<Code> {
         let problem = Problem::new(format!("{option} cannot be used with {source} alone"));
         return Err(problem.help("it is of manifests: name them, too").into());
     }
-    refuse_foreign(&args.out, args.force)?;
+    refuse_foreign(args.out(), args.force)?;
     let options = measured::Options {
         name: name(args),
         nodes: args.nodes.iter().map(|it| Nodes::parse(it)).collect::<Checked<_>>()?,
@@ -122,7 +133,7 @@ fn of_measured(args: &Args, source: &str) -> Outcome<Code> {
     let answers = answers.map(|it| it.to_json());
     let answers = answers.as_deref().map(|text| (ANSWERS, text));
     let all = answers.into_iter().chain([(REPORT, imported.report.as_str())]).chain(files);
-    write_all(&args.out, all, &imported.scenario)?;
+    write_all(args.out(), all, &imported.scenario)?;
     said(args, &plan, "what was asked, found and assumed")
 }
 
@@ -131,18 +142,18 @@ fn said(args: &Args, plan: &ComparisonPlan, what: &str) -> Outcome<Code> {
     let first = &plan.strategies[0].description;
     print(&format!(
         "{}: services {}, clusters {}, links {}; {} has {what}\n",
-        args.out.join(SCENARIO).display(),
+        args.out().join(SCENARIO).display(),
         first.application.services.len(),
         first.clusters.len(),
         first.links.len(),
-        args.out.join(REPORT).display(),
+        args.out().join(REPORT).display(),
     ))?;
     Ok(Code::Ok)
 }
 
 /// What the scenario is called: as its directory.
 fn name(args: &Args) -> String {
-    args.out.file_name().and_then(|it| it.to_str()).unwrap_or("imported").to_owned()
+    args.out().file_name().and_then(|it| it.to_str()).unwrap_or("imported").to_owned()
 }
 
 /// Reads a scenario as `check` does, under a name for errors, and says what it warns of.

@@ -114,6 +114,10 @@ pub(super) struct Watching {
     /// Hold the scenario against what this Prometheus has, as in http://localhost:9090: load, call graph, errors, CPU times, latencies
     #[arg(long, value_name = "URL", conflicts_with_all = OF_TRACES)]
     pub(super) prometheus: Option<String>,
+    /// What Prometheus wants to be told with each question, as in "Authorization: Bearer TOKEN"; @FILE: a file with such lines (may be
+    /// given several times)
+    #[arg(long, value_name = "NAME: VALUE", requires = "prometheus")]
+    pub(super) header: Vec<String>,
     /// Go on, block after block of --every, until Ctrl-C, and warn with the cause when a figure leaves its band
     #[arg(long, requires = "prometheus")]
     pub(super) watch: bool,

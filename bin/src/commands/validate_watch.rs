@@ -6,8 +6,7 @@ use crate::diagnostics::warn;
 use crate::exit_code::Code;
 use crate::failure::Outcome;
 use crate::interrupt;
-use meshsim_scenarios::import::measured::{Answers, Measured};
-use meshsim_scenarios::problem::Checked;
+use meshsim_scenarios::import::measured::{Measured, Server};
 use meshsim_scenarios::scenario::Scenario;
 use meshsim_scenarios::start_time::StartTime;
 use meshsim_scenarios::validate::watch::{Predicted, Residual, cause};
@@ -32,7 +31,8 @@ pub(super) fn exec(args: &Args, url: &str) -> Outcome<Code> {
     warnings::before_run(resolved).iter().for_each(warn);
     let mut end = watching.at.map_or_else(now, |it| it.ms() as f64 / 1e3);
     // Asked before it is simulated: a wrong address is said at once.
-    Answers::ask(url, end, every)?;
+    let server = Server::new(url, &watching.header)?;
+    server.answers(end, every)?;
     let seconds = resolved.description.end().as_secs_f64();
     let Some(predicted) = args.running.watch(seconds, |watch| Predicted::new(resolved, watch))? else {
         return Ok(Code::Interrupted);
@@ -40,8 +40,11 @@ pub(super) fn exec(args: &Args, url: &str) -> Outcome<Code> {
     let band = f64::from(watching.band.unwrap_or(10)) / 100.0;
     let (mut is_good, mut count) = (true, 0);
     loop {
-        match block(url, (end, every)) {
-            Ok(measured) => is_good &= say(end, &predicted.against(measured.as_ref(), length, band), band)?,
+        match server.answers(end, every).and_then(|it| Measured::of_block(&it, every)) {
+            Ok(measured) => {
+                measured.missing().iter().for_each(|it| warn(&format!("{}: {it}", moment(end))));
+                is_good &= say(end, &predicted.against(Some(&measured), length, band), band)?;
+            }
             // Whoever watches waits for a Prometheus that is started again.
             Err(problems) if watching.watch => {
                 is_good = false;
@@ -58,15 +61,6 @@ pub(super) fn exec(args: &Args, url: &str) -> Outcome<Code> {
             return Ok(Code::Interrupted);
         }
     }
-}
-
-/// What Prometheus has of a block; nothing if there are no calls in it.
-fn block(url: &str, (end, every): (f64, &str)) -> Checked<Option<Measured>> {
-    let answers = Answers::ask(url, end, every)?;
-    if answers.has_no_calls(every)? {
-        return Ok(None);
-    }
-    Measured::new(Some((&answers, every)), None).map(Some)
 }
 
 /// Says what a block has, and whether it is within its band.

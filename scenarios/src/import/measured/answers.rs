@@ -7,15 +7,8 @@
 use super::queries::{self, Query};
 use crate::problem::{Checked, Problem, Problems, clip};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
-
-/// How long a server may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// An answer is at most so large (bytes).
-const LARGEST: u64 = 256 << 20;
 
 /// The labels of a series.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -30,8 +23,11 @@ pub struct Answers(BTreeMap<String, Body>);
 
 /// The body of an answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Body {
+pub(super) struct Body {
     status: String,
+    /// As of a store that did not answer: it is a part of the answer then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,42 +48,9 @@ struct Sample {
 }
 
 impl Answers {
-    /// Asks a server for all that is to be known, at a moment (s since 1970) over a window before it.
-    ///
-    /// # Errors
-    /// If it cannot be reached, or answers something else.
-    pub fn ask(url: &str, at: f64, window: &str) -> Checked<Self> {
-        let base = url.trim_end_matches('/');
-        if !base.starts_with("http://") {
-            let help = "name a server as in http://localhost:9090; what is behind TLS, `kubectl port-forward` brings here";
-            return Err(Problem::new(format!("--prometheus `{}` is no http:// address", clip(url)))
-                .help(help)
-                .into());
-        }
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let ask = |query: Query| {
-            let expression = query.over(window);
-            let cannot = |why: String| {
-                let problem =
-                    Problem::new(format!("Prometheus at {base} does not answer `{expression}`: {why}"));
-                Problems::from(problem.help("is it the right address, and does it run?"))
-            };
-            let mut response = agent
-                .get(format!("{base}/api/v1/query"))
-                .query("query", &expression)
-                .query("time", format!("{at:.3}"))
-                .call()
-                .map_err(|error| cannot(error.to_string()))?;
-            let text = response.body_mut().with_config().limit(LARGEST).read_to_string();
-            let text = text.map_err(|error| cannot(error.to_string()))?;
-            let body: Body = serde_json::from_str(&text).map_err(|error| cannot(error.to_string()))?;
-            Checked::Ok((expression, body))
-        };
-        queries::ALL.into_iter().map(ask).collect::<Checked<_>>().map(Self)
+    /// Those of queries, by their expressions.
+    pub(super) const fn new(all: BTreeMap<String, Body>) -> Self {
+        Self(all)
     }
 
     /// Reads answers that were saved.
@@ -98,7 +61,7 @@ impl Answers {
         let cannot = |why: String| {
             let problem = Problem::new(format!("cannot read `{}`: {why}", path.display()));
             Problems::from(
-                problem.help("it is a file answers.json that `meshsim import --prometheus` has written"),
+                problem.help("it is answers.json of an earlier import, or what was saved of `meshsim import --queries`: {\"QUERY\": ANSWER, ...}"),
             )
         };
         let text = std::fs::read_to_string(path).map_err(|error| cannot(error.to_string()))?;
@@ -111,12 +74,9 @@ impl Answers {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// Whether there is not a single call in the window.
-    ///
-    /// # Errors
-    /// If the answer is an error.
-    pub fn has_no_calls(&self, window: &str) -> Checked<bool> {
-        Ok(self.to(queries::CALLS, window)?.0.iter().all(|(_, count)| *count <= 0.0))
+    /// What Prometheus warned of, once each.
+    pub(super) fn warnings(&self) -> BTreeSet<&str> {
+        self.0.values().flat_map(|it| &it.warnings).map(String::as_str).collect()
     }
 
     /// What was answered to a query over a window.
@@ -135,13 +95,20 @@ impl Answers {
             (None, Some(data)) if body.status == "success" && data.result_type == "vector" => data,
             _ => return Err(wrong("it is no vector")),
         };
-        let value = |it: &Sample| it.value.1.parse::<f64>().map_err(|_| wrong("a value is no number"));
-        let series = data.result.iter().map(|it| Checked::Ok((it.metric.clone(), value(it)?)));
-        // What was never counted in the window has no value.
-        let known = |it: &Checked<(Labels, f64)>| {
-            it.as_ref().is_err() || it.as_ref().is_ok_and(|(_, v)| v.is_finite())
-        };
-        series.filter(known).collect::<Checked<_>>().map(Vector)
+        let series = data.result.iter().filter_map(|it| match it.value.1.parse::<f64>() {
+            Ok(value) if value.is_finite() && value >= 0.0 => Some(Ok((it.metric.clone(), value))),
+            // A quantile of nothing.
+            Ok(value) if value.is_nan() && query == queries::QUANTILE => None,
+            _ => Some(Err(wrong(&format!("`{}` is the value of {:?}", clip(&it.value.1), it.metric)))),
+        });
+        series.collect::<Checked<_>>().map(Vector)
+    }
+}
+
+impl Body {
+    /// What could not be done.
+    pub(super) const fn error(&self) -> Option<&String> {
+        self.error.as_ref()
     }
 }
 

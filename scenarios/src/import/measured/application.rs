@@ -24,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) rate: f64,
     /// By cluster: pods, of which there are so many in the mean, and the CPU limit of each (cores), if there is one.
     pub(crate) clusters: BTreeMap<String, (f64, Option<f64>)>,
+    /// Share of its answers by cluster, of metrics.
+    pub(crate) answers_in: BTreeMap<String, f64>,
     /// Whether it speaks gRPC.
     pub(crate) is_grpc: bool,
     /// What an answer takes in the mean of all kinds.
@@ -85,8 +87,13 @@ pub(crate) struct Entry {
     pub(crate) rate: f64,
     pub(crate) mean_ms: f64,
     pub(crate) p90_ms: f64,
-    /// Share of those that failed at the server: a status of HTTP of 500 or above, or one of gRPC that says so.
+    /// Share of those that failed: a status of HTTP of 500 or above, or one of gRPC that says so.
     pub(crate) errors: f64,
+}
+
+impl Entry {
+    /// What users request who request nothing.
+    pub(crate) const NOBODY: Self = Self { rate: 0.0, mean_ms: f64::NAN, p90_ms: f64::NAN, errors: 0.0 };
 }
 
 impl Service {

@@ -6,7 +6,8 @@
 //! waiting for the CPU adds (`sharing`). Of a service that calls others it is no larger than its mean: what is left may be kinds of requests, not work. What is much longer than the CPU time, at the load that there was, is a wait of its own.
 //!
 //! # Assumptions
-//! - A source that nobody calls is the users' gateway.
+//! - A source that nobody calls is the users' gateway. What it sends its own proxy counts, so that what nobody serves is among it; where it has none,
+//!   its servers do.
 //! - A pod belongs to the workload whose name its own begins with; of several the longest.
 //! - A caller answers with an error if one of its calls fails: what is left of its errors is its own.
 //! - Calls are made in turn, unless they take longer together than their caller; which kind of request calls what is not told apart.
@@ -19,10 +20,10 @@ use super::answers::{Answers, Labels, Vector, label};
 use super::application::{Application, Entry, Law, Service};
 use super::queries::{
     CALLS, CLIENT_BUCKETS, CLIENT_COUNT, CLIENT_TIME, CPU, CPU_LIMITS, QUANTILE, REPLICAS, REQUEST_BYTES,
-    RESPONSE_BUCKETS, RESPONSE_BYTES, SERVER_BUCKETS, SERVER_COUNT, SERVER_TIME, is_failed_by_grpc,
+    RESPONSE_BUCKETS, RESPONSE_BYTES, SENT, SERVER_BUCKETS, SERVER_COUNT, SERVER_TIME, is_failed_by_grpc,
 };
 use super::shape::{Buckets, Shape};
-use crate::problem::{Checked, Problem};
+use crate::problem::Checked;
 use meshsim_models::network::path::{REQUEST_HEADER, RESPONSE_HEADER};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,17 +59,16 @@ impl Application {
     /// Reads answers over a window of so many seconds.
     ///
     /// # Errors
-    /// If an answer is missing, or there are no calls.
+    /// If an answer is missing.
     pub(super) fn of_answers(answers: &Answers, (window, seconds): (&str, f64)) -> Checked<Self> {
         let to = |query| answers.to(query, window);
-        let calls = to(CALLS)?;
+        let [mut calls, mut sent] = [to(CALLS)?, to(SENT)?];
+        // A counter that stood still is of nobody.
+        for it in [&mut calls, &mut sent] {
+            it.0.retain(|(_, count)| *count > 0.0);
+        }
         let own = |it: &Labels| label(it, "destination_app").to_owned();
         let counts = calls.by(|it| Some(own(it)));
-        if counts.values().sum::<f64>() <= 0.0 {
-            let problem = Problem::new("there are no calls in the window");
-            return Err(problem.help("is --at within what Prometheus has, and is there a mesh?").into());
-        }
-        let called: BTreeSet<&String> = counts.keys().collect();
         let mut measured = Self::default();
         let cpu = of_workloads(&calls.0, &to(CPU)?.0, "pod");
         let limits = of_workloads(&calls.0, &to(CPU_LIMITS)?.0, "pod");
@@ -84,16 +84,20 @@ impl Application {
         let requests = mean_by(&to(REQUEST_BYTES)?.0, &good.0, own);
         let responses = mean_by(&to(RESPONSE_BYTES)?.0, &good.0, own);
         let sizes = buckets(&to(RESPONSE_BUCKETS)?, false, own);
+        let with_proxies: BTreeSet<&str> = sent.0.iter().map(|(it, _)| label(it, "source_app")).collect();
+        let failed_sent = sent.by(|it| is_failed(it).then(|| label(it, "source_app").to_owned()));
         let failed = calls.by(|it| is_failed(it).then(|| own(it)));
         let by_grpc = calls.by(|it| (label(it, "request_protocol") == "grpc").then(|| own(it)));
         let share = |name: &str| failed.get(name).copied().unwrap_or(0.0) / counts[name];
         let by_both = calls.by(|it| Some(pair(it)));
-        for (labels, _) in &calls.0 {
+        for (labels, count) in &calls.0 {
             let of = measured.services.entry(own(labels)).or_default();
             label(labels, "destination_workload_namespace").clone_into(&mut of.namespace);
             let workload = label(labels, "destination_workload").to_owned();
             let pods = replicas.get(&workload).map_or(1.0, |(sum, _)| *sum);
             let limit = limits.get(&workload).map(|(sum, count)| sum / count);
+            *of.answers_in.entry(label(labels, "destination_cluster").to_owned()).or_default() +=
+                count / counts[&own(labels)];
             of.clusters.insert(label(labels, "destination_cluster").to_owned(), (pods, limit));
         }
         for (name, it) in &mut measured.services {
@@ -112,7 +116,11 @@ impl Application {
             sizes_of_answers(it, responses.get(name).map(|(mean, _)| *mean), sizes.get(name));
             let all = by_both.iter().filter(|((from, _), count)| from == name && **count > 0.0);
             it.calls = all.map(|((_, to), count)| (to.clone(), count / counts[name])).collect();
-            let of_others: f64 = it.calls.iter().map(|(to, per_request)| per_request * share(to)).sum();
+            // As its own proxy counts them: who is dead counts nothing.
+            let of_others = match with_proxies.contains(name.as_str()) {
+                true => failed_sent.get(name).map_or(0.0, |failed| failed / counts[name]),
+                false => it.calls.iter().map(|(to, per_request)| per_request * share(to)).sum(),
+            };
             it.work.errors = (share(name) - of_others).clamp(0.0, 1.0);
             let its: Vec<(f64, &Times)> = it
                 .calls
@@ -122,14 +130,18 @@ impl Application {
             own_times(it, of_answers.get(name), &its);
             it.near_first = near_first(&calls.0, name, &it.clusters);
         }
+        let called: BTreeSet<String> =
+            counts.keys().cloned().chain(sent.0.iter().map(|(it, _)| asked(it))).collect();
+        let without = calls.0.iter().filter(|(it, _)| !with_proxies.contains(label(it, "source_app")));
         let mut failed = BTreeMap::new();
-        for (labels, count) in calls.0.iter().filter(|(labels, _)| !called.contains(&caller(labels).0)) {
-            let (from, to) = (caller(labels), own(labels));
+        for (labels, count) in sent.0.iter().chain(without).filter(|(it, _)| !called.contains(&caller(it).0))
+        {
+            let (from, to) = (caller(labels), asked(labels));
             let key = (from.1.clone(), to.clone());
             if is_failed(labels) {
                 *failed.entry(key.clone()).or_insert(0.0) += count / seconds;
             }
-            let entry = measured.users.entry(key).or_default();
+            let entry = measured.users.entry(key).or_insert(Entry::NOBODY);
             entry.rate += count / seconds;
             entry.mean_ms = client_ms.get(&(from, to)).map_or(f64::NAN, |(mean, _)| mean + ROUNDED_MS);
         }
@@ -248,6 +260,14 @@ fn is_failed(labels: &Labels) -> bool {
         || is_failed_by_grpc(label(labels, "grpc_response_status"))
 }
 
+/// Who is called, by its Service where no pod of it was found.
+fn asked(labels: &Labels) -> String {
+    match label(labels, "destination_app") {
+        "" | "unknown" => label(labels, "destination_service_name").to_owned(),
+        known => known.to_owned(),
+    }
+}
+
 fn caller(labels: &Labels) -> Caller {
     (label(labels, "source_app").to_owned(), label(labels, "source_cluster").to_owned())
 }
@@ -267,7 +287,11 @@ fn mean_by<K: Ord>(
 }
 
 /// The sum of values by workload, and how many there are, of series whose label `of` begins with a workload's name.
-fn of_workloads(calls: &[(Labels, f64)], series: &[(Labels, f64)], of: &str) -> BTreeMap<String, (f64, f64)> {
+pub(super) fn of_workloads(
+    calls: &[(Labels, f64)],
+    series: &[(Labels, f64)],
+    of: &str,
+) -> BTreeMap<String, (f64, f64)> {
     let workloads: BTreeSet<&str> = calls.iter().map(|(it, _)| label(it, "destination_workload")).collect();
     let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for (labels, value) in series {

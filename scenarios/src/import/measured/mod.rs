@@ -20,10 +20,12 @@ mod answers;
 mod application;
 mod kinds;
 mod metrics;
+mod missing;
 mod queries;
 mod report;
 mod scenario;
 mod seen;
+mod server;
 mod shape;
 mod sharing;
 mod spans;
@@ -32,6 +34,7 @@ mod tests;
 
 pub use answers::Answers;
 pub(crate) use application::{Application, Entry, Service, Work};
+pub use server::Server;
 
 use crate::import::manifests::{self, Link, Nodes, Overlay};
 use crate::problem::{Checked, Problem, clip};
@@ -45,6 +48,13 @@ pub struct Measured {
     application: Application,
     /// Over which window metrics were asked, if they were.
     window: Option<String>,
+    /// What Prometheus did not have or warned of, in sentences.
+    missing: Vec<String>,
+}
+
+/// What is asked of Prometheus over a window.
+pub fn queries(window: &str) -> impl Iterator<Item = String> {
+    queries::ALL.into_iter().map(move |it| it.over(window))
 }
 
 /// What is said beside it.
@@ -77,19 +87,46 @@ impl Measured {
     /// # Errors
     /// If an answer is of no use, or there are no calls.
     pub fn new(answers: Option<(&Answers, &str)>, trace: Option<&Trace>) -> Checked<Self> {
-        let application = match (answers, trace) {
+        match (answers, trace) {
             (Some((answers, window)), _) => {
-                let mut application =
-                    Application::of_answers(answers, (window, Self::window_seconds("--window", window)?))?;
-                if let Some(trace) = trace {
-                    Traced::new(trace, |it| application.services.contains_key(it))?.refine(&mut application);
+                let mut measured = Self::of_block(answers, window)?;
+                let application = &mut measured.application;
+                if application.services.is_empty() {
+                    let problem = Problem::new("there are no calls in the window");
+                    return Err(problem
+                        .help("is --at within what Prometheus has, and is there a mesh?")
+                        .into());
                 }
-                application
+                // What is outside the mesh has no users, but callers.
+                application.users.retain(|(_, to), _| application.services.contains_key(to));
+                if let Some(trace) = trace {
+                    Traced::new(trace, |it| application.services.contains_key(it))?.refine(application);
+                }
+                Ok(measured)
             }
-            (None, Some(trace)) => Traced::new(trace, |_| true)?.application(),
-            (None, None) => return Err(Problem::new("nothing was measured").into()),
-        };
-        Ok(Self { application, window: answers.map(|(_, window)| window.to_owned()) })
+            (None, Some(trace)) => {
+                let application = Traced::new(trace, |_| true)?.application();
+                Ok(Self { application, window: None, missing: Vec::new() })
+            }
+            (None, None) => Err(Problem::new("nothing was measured").into()),
+        }
+    }
+
+    /// Of answers over a window in which there may be no calls, or none that anybody served.
+    ///
+    /// # Errors
+    /// If an answer is of no use.
+    pub fn of_block(answers: &Answers, window: &str) -> Checked<Self> {
+        let seconds = Self::window_seconds("--window", window)?;
+        let application = Application::of_answers(answers, (window, seconds))?;
+        let missing = missing::missing(answers, window, &application)?;
+        Ok(Self { application, window: Some(window.to_owned()), missing })
+    }
+
+    /// What Prometheus did not have or warned of, in sentences.
+    #[must_use]
+    pub fn missing(&self) -> &[String] {
+        &self.missing
     }
 
     /// What it says.
@@ -100,7 +137,7 @@ impl Measured {
     /// What is known without a measurement, as a test.
     #[cfg(test)]
     pub(crate) const fn of_application(application: Application) -> Self {
-        Self { application, window: None }
+        Self { application, window: None, missing: Vec::new() }
     }
 
     /// The scenario that it comes to by itself.
@@ -156,6 +193,6 @@ impl Measured {
     }
 
     fn report(&self) -> String {
-        report::text(&self.application, self.window.as_deref())
+        report::text(&self.application, self.window.as_deref(), &self.missing)
     }
 }

@@ -39,6 +39,25 @@ pub(super) const CALLS: Query = Query {
          destination_cluster, request_protocol, response_code, grpc_response_status) (increase(istio_requests_total{reporter=\"destination\"}[$window]))",
 };
 
+/// Who sent whom how many requests, as clients' proxies count it: what nobody serves is among them.
+pub(super) const SENT: Query = Query {
+    name: "requests of clients",
+    expression: "sum by (source_app, source_cluster, destination_app, destination_service_name, response_code, grpc_response_status) \
+         (increase(istio_requests_total{reporter=\"source\"}[$window]))",
+};
+
+/// Series of calls when the window begins.
+pub(super) const BEGIN: Query = Query {
+    name: "series when the window begins",
+    expression: "count(istio_requests_total{reporter=\"destination\"} offset $window)",
+};
+
+/// Series of calls when the window ends.
+pub(super) const END: Query = Query {
+    name: "series when the window ends",
+    expression: "count(istio_requests_total{reporter=\"destination\"})",
+};
+
 /// How long good calls took for their clients.
 pub(super) const CLIENT_TIME: Query = Query {
     name: "time for clients (ms)",
@@ -170,8 +189,11 @@ pub(super) const QUANTILE: Query = Query {
 };
 
 /// All of them.
-pub(super) const ALL: [Query; 14] = [
+pub(super) const ALL: [Query; 17] = [
     CALLS,
+    SENT,
+    BEGIN,
+    END,
     CLIENT_TIME,
     CLIENT_COUNT,
     SERVER_TIME,

@@ -5,12 +5,13 @@ use super::queries;
 use super::scenario::{line, rounded};
 
 /// The report; over which window metrics were asked, if they were.
-pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
+pub(super) fn text(measured: &Application, window: Option<&str>, missing: &[String]) -> String {
     let mut text = "# Imported from what was measured\n\n## Latencies to calibrate against\n\n".to_owned();
     line(&mut text, format_args!("| users of | service | requests/s | mean (ms) | p90 (ms) | errors |"));
     line(&mut text, format_args!("| --- | --- | ---: | ---: | ---: | ---: |"));
     for ((cluster, service), it) in &measured.users {
-        let [rate, mean, p90, errors] = [it.rate, it.mean_ms, it.p90_ms, it.errors].map(rounded);
+        let known = |it: f64| if it.is_nan() { "not known".to_owned() } else { rounded(it) };
+        let [rate, mean, p90, errors] = [it.rate, it.mean_ms, it.p90_ms, it.errors].map(known);
         line(&mut text, format_args!("| {cluster} | {service} | {rate} | {mean} | {p90} | {errors} |"));
     }
     let seen = match window {
@@ -91,6 +92,9 @@ pub(super) fn text(measured: &Application, window: Option<&str>) -> String {
                  Spans (`--traces`) do; or write its `endpoints` where that matters."
             ),
         );
+    }
+    for it in missing {
+        line(&mut text, format_args!("- {}{}.", it[..1].to_uppercase(), &it[1..]));
     }
     for (name, _) in measured.services.iter().filter(|(_, it)| it.is_grpc) {
         line(&mut text, format_args!("- `{name}` speaks gRPC: `request_protocol` says so."));

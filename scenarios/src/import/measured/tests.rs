@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod server;
+
 use super::queries::{self, Query};
 use super::spans::Traced;
 use super::{Answers, Measured, Options};
@@ -54,6 +56,17 @@ fn answers() -> serde_json::Map<String, Value> {
                 (call("front", "back", "503"), 100.0),
             ],
         ),
+        (
+            queries::SENT,
+            vec![
+                ([pair("gateway", "front"), vec![("response_code", "200")]].concat(), 2_880.0),
+                ([pair("gateway", "front"), vec![("response_code", "500")]].concat(), 120.0),
+                ([pair("front", "back"), vec![("response_code", "200")]].concat(), 1_900.0),
+                ([pair("front", "back"), vec![("response_code", "503")]].concat(), 100.0),
+            ],
+        ),
+        (queries::BEGIN, vec![(Vec::new(), 4.0)]),
+        (queries::END, vec![(Vec::new(), 4.0)]),
         (queries::CLIENT_TIME, vec![(pair("gateway", "front"), 28_800.0), (pair("front", "back"), 9_500.0)]),
         (queries::CLIENT_COUNT, vec![(pair("gateway", "front"), 2_880.0), (pair("front", "back"), 1_900.0)]),
         (
@@ -217,6 +230,74 @@ fn what_is_missing_is_said() {
     let mut failed = answers();
     failed.insert(queries::CALLS.over(WINDOW), json!({ "status": "error", "error": "out of memory" }));
     assert!(imported(&failed, &options()).unwrap_err().contains("out of memory"));
+    let mut wrong = answers();
+    wrong.get_mut(&queries::CPU.over(WINDOW)).unwrap()["data"]["result"][0]["value"][1] = json!("NaN");
+    let said = imported(&wrong, &options()).unwrap_err();
+    assert!(said.contains("`NaN` is the value of") && said.contains("front-abc-1"), "{said}");
+}
+
+/// What nothing says is assumed, and said; a quantile of nothing is none.
+#[test]
+fn parts_that_prometheus_does_not_have_are_said() {
+    assert_eq!(measured(&answers(), WINDOW).unwrap().missing(), [] as [String; 0]);
+    let without = |query: Query| {
+        let mut answers = answers();
+        answers.insert(query.over(WINDOW), vector(&[]));
+        let [missing, report] = [
+            measured(&answers, WINDOW).unwrap().missing().join("\n"),
+            imported(&answers, &options()).unwrap().report,
+        ];
+        assert!(report.contains(&missing[1..]), "{missing}: {report}");
+        (missing, report)
+    };
+    for (query, expected) in [
+        (
+            queries::CPU,
+            "no container_cpu_usage_seconds_total of pods of `back`, `front`: what they take is a wait",
+        ),
+        (queries::REPLICAS, "no kube_deployment_status_replicas of `back`, `front`: one pod each"),
+        (queries::CPU_LIMITS, "no pod has a CPU limit"),
+        (queries::BEGIN, "no calls had been counted at the beginning of the window"),
+        (queries::END, "no calls had been counted at the end of the window"),
+        (queries::CLIENT_COUNT, "for calls from `front to back`, `gateway to front`"),
+    ] {
+        let (missing, _) = without(query);
+        assert!(missing.contains(expected) && !missing.contains('\n'), "{expected}: {missing}");
+    }
+    assert!(without(queries::CLIENT_COUNT).1.contains("| edge | front | 30 | not known | 23.5 | 0.04 |"));
+    let mut warned = answers();
+    warned.get_mut(&queries::CALLS.over(WINDOW)).unwrap()["warnings"] = json!(["a store is away"]);
+    assert_eq!(measured(&warned, WINDOW).unwrap().missing(), ["Prometheus warns: a store is away"]);
+    let mut idle = answers();
+    idle.get_mut(&queries::QUANTILE.over(WINDOW)).unwrap()["data"]["result"][0]["value"][1] = json!("NaN");
+    assert!(
+        imported(&idle, &options())
+            .unwrap()
+            .report
+            .contains("| edge | front | 30 | 10.5 | not known | 0.04 |")
+    );
+}
+
+/// A counter that stands still is of a service that nobody calls, and calls to the outside have no users.
+#[test]
+fn who_is_not_called_and_what_is_outside_are_left_out() {
+    let mut answers = answers();
+    let calls =
+        answers.get_mut(&queries::CALLS.over(WINDOW)).unwrap()["data"]["result"].as_array_mut().unwrap();
+    let mut still = calls[2].clone();
+    still["metric"]["destination_app"] = json!("unused");
+    still["metric"]["destination_workload"] = json!("unused");
+    still["value"][1] = json!("0");
+    calls.push(still);
+    let sent =
+        answers.get_mut(&queries::SENT.over(WINDOW)).unwrap()["data"]["result"].as_array_mut().unwrap();
+    let mut outside = sent[0].clone();
+    outside["metric"]["destination_app"] = json!("unknown");
+    outside["metric"]["destination_service_name"] = json!("PassthroughCluster");
+    sent.push(outside);
+    let again = imported(&answers, &options()).unwrap();
+    assert_eq!(again.scenario, imported(&self::answers(), &options()).unwrap().scenario);
+    assert!(again.report.contains("`unused` had no calls"));
 }
 
 /// Counts in buckets say how answers are spread, and, less those of calls, what their service takes itself.

@@ -3,7 +3,8 @@
 //! # Models
 //! What is predicted (`predicted`) and what Prometheus has of a block of time are the same figures. A residual leaves its band where it is
 //! larger than a share of the prediction and, beside that, three standard errors of the block: counts are Poisson, times vary as much as
-//! their mean. What leaves is asked in the order of causes: load, call graph, errors, CPU time per call; a latency that leaves
+//! their mean. What leaves is asked in the order of causes: load, errors, call graph, clusters, CPU time per call. Errors come before the graph, for a
+//! service that answers nothing is called no longer, as its servers count, and one that fails is called again. A latency that leaves
 //! with any of them follows from it, and alone it is the network's, the machines' or of who else uses them.
 //!
 //! # Assumptions
@@ -39,10 +40,12 @@ pub struct Predicted(Application);
 pub enum Cause {
     /// Users request more or less.
     Load,
-    /// Services call others more or less often.
-    Graph,
     /// More or fewer requests fail.
     Errors,
+    /// Services call others more or less often.
+    Graph,
+    /// Services answer elsewhere.
+    Clusters,
     /// A call takes more or less of a CPU.
     Cpu,
     /// Requests take longer or shorter.
@@ -93,10 +96,14 @@ impl Predicted {
     }
 
     fn users(&self, measured: &Application, (seconds, band): (f64, f64), all: &mut Vec<Residual>) {
-        let keys =
-            self.0.users.keys().chain(measured.users.keys().filter(|it| !self.0.users.contains_key(*it)));
+        // What is outside the mesh has no users, but callers.
+        let is_new = |it: &&(String, String)| {
+            !self.0.users.contains_key(*it)
+                && (self.0.services.contains_key(&it.1) || measured.services.contains_key(&it.1))
+        };
+        let keys = self.0.users.keys().chain(measured.users.keys().filter(is_new));
         for key in keys {
-            let [was, is] = [&self.0, measured].map(|it| it.users.get(key).copied().unwrap_or(NOBODY));
+            let [was, is] = [&self.0, measured].map(|it| it.users.get(key).copied().unwrap_or(Entry::NOBODY));
             let of = format!("users of {} in {}", key.1, key.0);
             // Nothing is known of a rate that is not there but that of the other side.
             let count = (f64::max(was.rate, is.rate) * seconds).max(1.0);
@@ -139,6 +146,29 @@ impl Predicted {
                     unit: Unit::Ms,
                 });
             }
+            let chance = |share: f64| CHANCE * (share * (1.0 - share).max(0.0) / count).sqrt();
+            all.push(Residual {
+                cause: Cause::Errors,
+                what: format!("failures of {name} itself"),
+                predicted: was.work.errors,
+                measured: is.work.errors,
+                allowed: LEAST_ERRORS
+                    + band * was.work.errors
+                    + chance(f64::max(was.work.errors, is.work.errors)),
+                unit: Unit::Share,
+            });
+            let elsewhere = is.answers_in.keys().filter(|it| !was.answers_in.contains_key(*it));
+            for cluster in was.answers_in.keys().chain(elsewhere) {
+                let [was, is] = [was, is].map(|it| it.answers_in.get(cluster).copied().unwrap_or(0.0));
+                all.push(Residual {
+                    cause: Cause::Clusters,
+                    what: format!("answers of {name} from {cluster}"),
+                    predicted: was,
+                    measured: is,
+                    allowed: band + chance(f64::max(was, is)),
+                    unit: Unit::Share,
+                });
+            }
             let known = |to: &String| was.calls.iter().any(|(it, _)| it == to);
             let others = is.calls.iter().filter(|(to, _)| !known(to)).map(|(to, _)| (to, 0.0));
             for (to, predicted) in was.calls.iter().map(|(to, it)| (to, *it)).chain(others) {
@@ -167,9 +197,6 @@ impl Predicted {
     }
 }
 
-/// What users request who request nothing.
-const NOBODY: Entry = Entry { rate: 0.0, mean_ms: f64::NAN, p90_ms: f64::NAN, errors: 0.0 };
-
 impl Residual {
     /// Whether it leaves its band.
     #[must_use]
@@ -189,8 +216,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Load => "the load is another one",
-            Self::Graph => "services call others as often as they did no longer",
             Self::Errors => "another share of the requests fails",
+            Self::Graph => "services call others as often as they did no longer",
+            Self::Clusters => "services answer from other clusters",
             Self::Cpu => "calls take another CPU time",
             Self::Latency => {
                 "latency alone, under the same load, calls, errors and CPU times: the network, the machines or who else uses them"

@@ -52,6 +52,8 @@ impl Reader<'_> {
     fn application(&self) -> Application {
         let mut rates: BTreeMap<String, f64> = BTreeMap::new();
         let mut calls: BTreeMap<(String, String), f64> = BTreeMap::new();
+        let [mut failed, mut failed_sent] = [BTreeMap::<String, f64>::new(), BTreeMap::new()];
+        let mut clusters: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
         let mut users: BTreeMap<(String, String), OfUsers> = BTreeMap::new();
         for (of, samples) in self.all.iter().flat_map(|it| &it.http) {
             let called = self.name(of.called);
@@ -59,6 +61,13 @@ impl Reader<'_> {
                 (Reporter::Destination, source) => {
                     let rate = self.rate(samples, |it| it.requests as f64);
                     *rates.entry(called.clone()).or_default() += rate;
+                    if of.code >= 500 {
+                        *failed.entry(called.clone()).or_default() += rate;
+                    }
+                    if let Some((_, cluster)) = of.destination {
+                        let cluster = self.resolved.names[cluster].cluster.clone();
+                        *clusters.entry(called.clone()).or_default().entry(cluster).or_default() += rate;
+                    }
                     if let Some(source) = source {
                         *calls.entry((self.name(source), called)).or_default() += rate;
                     }
@@ -67,15 +76,25 @@ impl Reader<'_> {
                     let cluster = self.resolved.names[of.source_cluster].cluster.clone();
                     self.count(users.entry((cluster, called)).or_default(), of, samples);
                 }
+                (Reporter::Source, Some(source)) if of.code >= 500 => {
+                    *failed_sent.entry(self.name(source)).or_default() +=
+                        self.rate(samples, |it| it.requests as f64);
+                }
                 _ => {}
             }
         }
         let mut all = Application::default();
-        for (name, rate) in &rates {
+        for (name, rate) in rates.iter().filter(|(_, rate)| **rate > 0.0) {
             let its = calls.iter().filter(|((from, _), _)| from == name);
-            let calls = its.map(|((_, to), count)| (to.clone(), count / rate)).collect();
-            let work = Work { cpu_ms: self.cores(name) / rate * 1e3, ..Work::default() };
-            all.services.insert(name.clone(), Service { rate: *rate, work, calls, ..Service::default() });
+            let calls: Vec<(String, f64)> = its.map(|((_, to), count)| (to.clone(), count / rate)).collect();
+            // As it is read of Prometheus: a caller fails with those whom it calls.
+            let [own, of_others] = [&failed, &failed_sent].map(|it| it.get(name).copied().unwrap_or(0.0));
+            let errors = ((own - of_others) / rate).clamp(0.0, 1.0);
+            let work = Work { cpu_ms: self.cores(name) / rate * 1e3, errors, ..Work::default() };
+            let mut answers_in = clusters.remove(name).unwrap_or_default();
+            answers_in.values_mut().for_each(|it| *it /= rate);
+            let service = Service { rate: *rate, work, calls, answers_in, ..Service::default() };
+            all.services.insert(name.clone(), service);
         }
         for (key, it) in users {
             let entry = Entry {
@@ -91,11 +110,8 @@ impl Reader<'_> {
 
     fn count(&self, to: &mut OfUsers, of: &HttpSeries, samples: &[(SimTime, HttpCounts)]) {
         let rate = self.rate(samples, |it| it.requests as f64);
-        // What nobody served is counted by its gateway alone, and asked of the servers.
-        if of.destination.is_some() {
-            to.rate += rate;
-            to.failed += if of.code >= 500 { rate } else { 0.0 };
-        }
+        to.rate += rate;
+        to.failed += if of.code >= 500 { rate } else { 0.0 };
         if of.code == 200 {
             to.good += rate;
             to.good_ms += self.rate(samples, |it| it.duration.sum as f64);

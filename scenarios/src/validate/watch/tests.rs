@@ -10,6 +10,7 @@ fn application() -> Application {
     let service = |rate: f64, cpu_ms: f64, calls: &[(&str, f64)]| Service {
         rate,
         work: Work { cpu_ms, ..Work::default() },
+        answers_in: [("edge".to_owned(), 1.0)].into(),
         calls: calls.iter().map(|(to, it)| ((*to).to_owned(), *it)).collect(),
         ..Service::default()
     };
@@ -50,6 +51,18 @@ fn the_first_cause_is_said_and_not_what_follows_from_it() {
     assert_eq!(found(slow), Some((Cause::Cpu, 3)));
     assert_eq!(found(|it| users(it).errors = 0.05), Some((Cause::Errors, 1)));
     assert_eq!(found(|it| front(it).calls[0].1 = 0.9), Some((Cause::Graph, 1)));
+    // Nobody answers of those whom it calls: their servers count no calls.
+    let dead = |it: &mut Application| {
+        front(it).calls[0].1 = 0.0;
+        users(it).errors = 0.67;
+    };
+    assert_eq!(found(dead), Some((Cause::Errors, 2)));
+    assert_eq!(found(|it| front(it).work.errors = 0.03), Some((Cause::Errors, 1)));
+    let moved = |it: &mut Application| {
+        front(it).answers_in = [("cloud".to_owned(), 0.4), ("edge".to_owned(), 0.6)].into();
+        users(it).mean_ms = 40.0;
+    };
+    assert_eq!(found(moved), Some((Cause::Clusters, 3)));
     assert_eq!(found(|it| front(it).calls.push(("new".to_owned(), 0.2))), Some((Cause::Graph, 1)));
     let busy = |it: &mut Application| {
         slow(it);

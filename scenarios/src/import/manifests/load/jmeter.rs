@@ -6,12 +6,13 @@
 //! requests come one after the other, by the first element of their paths, which names a service.
 //!
 //! # Assumptions
-//! All threads are there from the start: the warm-up that is cut is longer than the ramp. Random timers are their means.
+//! All threads are there from the start: a ramp of more than a second is refused where threads pace themselves. Random timers are their means.
 //!
 //! # Source
-//! Apache JMeter 5.6, "Component Reference", and its save format; `__P` and `__property` with their defaults.
+//! Apache JMeter 5.6, "Component Reference", and its save format.
 
 use super::super::node::{Node, Value as NodeValue};
+use super::jmeter_values::{Around, is_empty};
 use super::xml::{CHILDREN, ROOT};
 use super::{Group, Load, Shape};
 use meshsim_core::SimDuration;
@@ -37,12 +38,11 @@ const HARMLESS: [(&str, &str); 14] = [
 ];
 
 /// Fields of elements on which no result hangs.
-const FIELDS: [(&str, &str); 31] = [
+const FIELDS: [(&str, &str); 30] = [
     ("TestPlan.comments", "a text for people"),
     ("TestPlan.functional_mode", "it is about what is written"),
     ("TestPlan.tearDown_on_shutdown", "it is about what is done afterwards"),
     ("TestPlan.user_define_classpath", "it is about JMeter itself"),
-    ("ThreadGroup.ramp_time", "all users are there from the start, and the warm-up is cut"),
     ("ThreadGroup.same_user_on_next_iteration", "users keep their connections"),
     ("ThreadGroup.delayedStart", "all users are there from the start"),
     ("HTTPSampler.domain", "users come in by the gateway of their cluster"),
@@ -74,10 +74,15 @@ const FIELDS: [(&str, &str); 31] = [
 /// Steps of a journey at most.
 const STEPS_MAX: usize = 1_000;
 
-/// What of a plan is known where an element stands.
-struct Around<'a> {
-    properties: &'a BTreeMap<String, String>,
-    variables: BTreeMap<String, String>,
+/// What the rate of a throughput timer is meant for (`calcMode`).
+#[derive(Clone, Copy)]
+enum Of {
+    /// A thread group, whose requests are independent of each other.
+    Independent,
+    Thread,
+    Group,
+    /// All threads of the plan, each of which has an equal part.
+    Plan,
 }
 
 /// What a thread group does.
@@ -85,8 +90,8 @@ struct Around<'a> {
 struct Doing {
     services: Vec<String>,
     pause: SimDuration,
-    /// Rates of timers (1/s), and whether requests are independent of each other.
-    rates: Vec<(f64, bool)>,
+    /// Rates of timers (1/s), and what each is meant for.
+    rates: Vec<(f64, Of)>,
     headers: Table,
     timeout: Option<SimDuration>,
 }
@@ -94,7 +99,7 @@ struct Doing {
 /// Reads a plan.
 pub(super) fn read(root: &Node, properties: &BTreeMap<String, String>, load: &mut Load) {
     let mut around = Around { properties, variables: BTreeMap::new() };
-    let mut count = 0;
+    let (mut count, mut ends) = (0, Vec::new());
     for (name, plan) in elements(root.child(ROOT)) {
         if name != "TestPlan" {
             plan.matters("beside the plan itself nothing is taken over");
@@ -112,14 +117,32 @@ pub(super) fn read(root: &Node, properties: &BTreeMap<String, String>, load: &mu
         let mut common = Doing::default();
         for (name, it) in &children {
             if !matches!(*name, "ThreadGroup" | "Arguments") {
-                element(name, it, &around, 1, &mut common, load);
+                element(name, it, &around, &mut common, load);
             }
         }
-        for (_, it) in children.iter().filter(|(name, _)| *name == "ThreadGroup") {
-            count += 1;
-            if let Some(group) = thread_group(it, &around, &common, load) {
+        let groups: Vec<(&Node, u32)> = children
+            .iter()
+            .filter(|(name, _)| *name == "ThreadGroup")
+            .map(|(_, it)| (*it, around.given(it, "ThreadGroup.num_threads").unwrap_or(1.0).max(1.0) as u32))
+            .collect();
+        count += groups.len();
+        let all = groups.iter().map(|(_, threads)| f64::from(*threads)).sum();
+        for (node, users) in groups {
+            if let Some(group) = thread_group(node, &around, (users, all), &common, load) {
+                ends.push((node, group.end, matches!(group.shape, Shape::Closed(_, None))));
                 load.groups.push(group);
             }
+        }
+    }
+    // The run lasts as long as the longest of them.
+    let end = load.end();
+    for (node, own, is_closed) in ends {
+        if is_closed
+            && own.is_some()
+            && own != end
+            && let Some(node) = node.child("ThreadGroup.duration")
+        {
+            node.matters("users of a closed loop go on to the end of the run");
         }
     }
     if count == 0 {
@@ -150,70 +173,16 @@ fn fields(node: &Node) {
     }
 }
 
-impl Around<'_> {
-    /// Variables of the plan.
-    fn define(&mut self, arguments: Option<&Node>) {
-        let Some(arguments) = arguments else { return };
-        for it in arguments.child("Arguments.arguments").map(Node::items).unwrap_or_default() {
-            it.child("Argument.metadata").into_iter().for_each(Node::used);
-            let word = |key: &str| it.child(key).and_then(Node::text).map(str::to_owned);
-            if let (Some(name), Some(value)) = (word("Argument.name"), word("Argument.value")) {
-                self.variables.insert(name, value);
-            }
-        }
-    }
-
-    /// A text with its properties and variables; what has none is said, if it matters.
-    fn text(&self, node: &Node, is_needed: bool) -> Option<String> {
-        let mut text = node.text()?.to_owned();
-        // A variable may name a property.
-        for _ in 0..10 {
-            let Some(begin) = text.find("${") else { return Some(text) };
-            let Some(end) = text[begin..].find('}').map(|it| begin + it) else { return Some(text) };
-            let inner = text[begin + 2..end].to_owned();
-            let (value, name) = self.value(&inner);
-            match value {
-                Some(value) => text.replace_range(begin..=end, &value),
-                None if is_needed => {
-                    node.wrong(
-                        format!("`${{{}}}` has no value", crate::problem::clip(&inner)),
-                        format!("--property {name}=VALUE says it"),
-                    );
-                    return None;
-                }
-                None => return None,
-            }
-        }
-        None
-    }
-
-    /// What stands for a variable or a property, and the name of that.
-    fn value(&self, inner: &str) -> (Option<String>, String) {
-        let call = inner.strip_prefix("__P(").or(inner.strip_prefix("__property("));
-        let Some(arguments) = call.and_then(|it| it.strip_suffix(')')) else {
-            return (self.variables.get(inner).cloned(), inner.to_owned());
-        };
-        let parts: Vec<&str> = arguments.split(',').map(str::trim).collect();
-        let name = parts.first().copied().unwrap_or_default().to_owned();
-        let default = if inner.starts_with("__P(") { parts.get(1) } else { parts.get(2) };
-        let default = default.filter(|it| !it.is_empty()).map(|it| (*it).to_owned());
-        (self.properties.get(&name).cloned().or(default), name)
-    }
-
-    fn number(&self, node: &Node) -> Option<f64> {
-        let text = self.text(node, true)?;
-        let number = text.trim().parse::<f64>().ok().filter(|it| it.is_finite());
-        if number.is_none() {
-            node.wrong(format!("`{}` is no number", crate::problem::clip(&text)), "write a number");
-        }
-        number
-    }
-}
-
-fn thread_group(node: &Node, around: &Around<'_>, common: &Doing, load: &mut Load) -> Option<Group> {
+/// A thread group of so many of all threads.
+fn thread_group(
+    node: &Node,
+    around: &Around<'_>,
+    (users, all): (u32, f64),
+    common: &Doing,
+    load: &mut Load,
+) -> Option<Group> {
     fields(node);
-    let number = |key: &str| node.child(key).filter(|it| !is_empty(it)).and_then(|it| around.number(it));
-    let users = (number("ThreadGroup.num_threads").unwrap_or(1.0).max(1.0)) as u32;
+    let number = |key: &str| around.given(node, key);
     if let Some(on_error) = node.child("ThreadGroup.on_sample_error")
         && !matches!(on_error.text(), Some("continue" | "startnextloop"))
     {
@@ -241,7 +210,7 @@ fn thread_group(node: &Node, around: &Around<'_>, common: &Doing, load: &mut Loa
         ..Doing::default()
     };
     for (name, it) in elements(node.child(CHILDREN)) {
-        element(name, it, around, users, &mut doing, load);
+        element(name, it, around, &mut doing, load);
     }
     if doing.services.is_empty() {
         node.matters("it requests nothing over HTTP");
@@ -258,14 +227,29 @@ fn thread_group(node: &Node, around: &Around<'_>, common: &Doing, load: &mut Loa
     }
     let shape = match doing.rates.as_slice() {
         [] => Shape::Closed(doing.pause, loops.map(|it| it.saturating_mul(steps).max(1))),
-        [(rate, true)] => Shape::Poisson(*rate),
-        [(rate, false)] => Shape::Steps(vec![(SimDuration::ZERO, *rate)]),
+        [(rate, Of::Independent)] => Shape::Poisson(*rate),
+        [(rate, of)] => {
+            let share = match of {
+                Of::Independent | Of::Group => 1.0,
+                Of::Thread => f64::from(users),
+                Of::Plan => f64::from(users) / all,
+            };
+            Shape::Steps(vec![(SimDuration::ZERO, rate * share)])
+        }
         _ => {
             node.matters("of several throughput timers in a thread group it is not said which holds");
             return None;
         }
     };
     let is_open = !matches!(shape, Shape::Closed(..));
+    if let Some(ramp) = node.child("ThreadGroup.ramp_time") {
+        match number("ThreadGroup.ramp_time") {
+            Some(seconds) if seconds > 1.0 && !is_open => {
+                ramp.matters("users of a closed loop are there from the start");
+            }
+            _ => ramp.harmless("all users are there from the start, or as soon as their rate needs them"),
+        }
+    }
     if is_open {
         load.assume("a thread group of JMeter has threads enough for the rate of its timer");
         if let (Some(_), Some(node)) = (loops, main.and_then(|it| it.child("LoopController.loops"))) {
@@ -287,12 +271,8 @@ fn thread_group(node: &Node, around: &Around<'_>, common: &Doing, load: &mut Loa
     })
 }
 
-fn is_empty(node: &Node) -> bool {
-    matches!(&node.value, NodeValue::Scalar(text) if text.is_empty())
-}
-
 /// What an element of a thread group adds, with what is below it.
-fn element(name: &str, node: &Node, around: &Around<'_>, users: u32, doing: &mut Doing, load: &mut Load) {
+fn element(name: &str, node: &Node, around: &Around<'_>, doing: &mut Doing, load: &mut Load) {
     if let Some((_, why)) = HARMLESS.iter().find(|(known, _)| *known == name) {
         node.harmless(*why);
         return;
@@ -307,17 +287,33 @@ fn element(name: &str, node: &Node, around: &Around<'_>, users: u32, doing: &mut
         "PreciseThroughputTimer" => {
             let rate = node.child("throughput").and_then(|it| around.number(it));
             let period = node.child("throughputPeriod").and_then(|it| around.number(it)).unwrap_or(3600.0);
-            doing.rates.extend(rate.filter(|it| *it > 0.0 && period > 0.0).map(|it| (it / period, true)));
+            doing
+                .rates
+                .extend(rate.filter(|it| *it > 0.0 && period > 0.0).map(|it| (it / period, Of::Independent)));
             if let Some(batch) = node.child("batchSize").filter(|it| it.whole() != Some(1)) {
                 batch.matters("requests come one by one");
             }
         }
         "ConstantThroughputTimer" => {
             let rate = node.child("throughput").and_then(|it| around.number(it));
-            // 0: of each thread; 1 to 4: of all.
-            let each = node.child("calcMode").and_then(Node::whole).unwrap_or(0) == 0;
-            let factor = if each { f64::from(users) } else { 1.0 };
-            doing.rates.extend(rate.filter(|it| *it > 0.0).map(|it| (it / 60.0 * factor, false)));
+            // Plans of before 5.0 have the words of their user.
+            let of = match node.child("calcMode").and_then(Node::text) {
+                None | Some("0" | "this thread only") => Of::Thread,
+                Some("1" | "3" | "all active threads" | "all active threads (shared)") => Of::Plan,
+                Some(
+                    "2"
+                    | "4"
+                    | "all active threads in current thread group"
+                    | "all active threads in current thread group (shared)",
+                ) => Of::Group,
+                Some(_) => {
+                    node.child("calcMode")
+                        .into_iter()
+                        .for_each(|it| it.wrong("calcMode is none of JMeter's", "write 0 to 4"));
+                    return;
+                }
+            };
+            doing.rates.extend(rate.filter(|it| *it > 0.0).map(|it| (it / 60.0, of)));
         }
         "ConstantTimer" => doing.pause = doing.pause.saturating_add(millis("ConstantTimer.delay")),
         "UniformRandomTimer" | "GaussianRandomTimer" => {
@@ -350,7 +346,7 @@ fn element(name: &str, node: &Node, around: &Around<'_>, users: u32, doing: &mut
             let loops = node.child("LoopController.loops").and_then(|it| around.number(it)).unwrap_or(1.0);
             let before = doing.services.len();
             for (name, it) in elements(node.child(CHILDREN)) {
-                element(name, it, around, users, doing, load);
+                element(name, it, around, doing, load);
             }
             let once: Vec<String> = doing.services[before..].to_vec();
             let times = if loops < 0.0 { 1 } else { loops as usize };
@@ -368,7 +364,7 @@ fn element(name: &str, node: &Node, around: &Around<'_>, users: u32, doing: &mut
         }
     }
     for (name, it) in elements(node.child(CHILDREN)) {
-        element(name, it, around, users, doing, load);
+        element(name, it, around, doing, load);
     }
 }
 

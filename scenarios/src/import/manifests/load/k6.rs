@@ -112,6 +112,14 @@ fn group(name: &str, executor: &str, node: &Node, load: &mut Load) -> Option<Gro
     let mut group = Group { name: name.to_owned(), begin, ..Group::default() };
     let ends = |length: Option<SimDuration>| length.map(|it| begin.saturating_add(it));
     match executor {
+        "constant-vus" | "constant-arrival-rate" if duration.is_none() => {
+            // Options without it are one iteration, whatever their `vus`.
+            node.wrong(
+                format!("`{executor}` without a duration"),
+                "write duration: 30s, or the iterations or stages",
+            );
+            return None;
+        }
         "constant-vus" => {
             group.users = Some(whole("vus").unwrap_or(1));
             group.shape = Shape::Closed(SimDuration::ZERO, None);

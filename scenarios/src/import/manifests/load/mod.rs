@@ -14,6 +14,7 @@
 //! `Benchmarks/TrafficGenerator`.
 
 mod jmeter;
+mod jmeter_values;
 mod k6;
 mod mubench;
 mod xml;

@@ -106,6 +106,12 @@ fn options_of_k6_stand_for_executors_and_several_begin_and_end_by_themselves() {
     assert!(refused.contains("users of a closed loop go on to the end of the run"), "{refused}");
     let script = read("plan.js", "import http from 'k6/http'\n", &|_| {}).unwrap_err().to_string();
     assert!(script.contains("k6 inspect SCRIPT"), "{script}");
+    for endless in
+        ["{\"vus\": 5}", "{\"scenarios\": {\"a\": {\"executor\": \"constant-arrival-rate\", \"rate\": 5}}}"]
+    {
+        let said = read("k6.json", endless, &|_| {}).unwrap_err().to_string();
+        assert!(said.contains("without a duration"), "{said}");
+    }
 }
 
 /// A plan with one thread group of 7 threads, whose tree has these elements.
@@ -121,6 +127,75 @@ fn sampler(path: &str, inner: &str) -> String {
     format!(
         "<HTTPSamplerProxy><stringProp name=\"HTTPSampler.path\">{path}</stringProp><stringProp name=\"HTTPSampler.response_timeout\">2000</stringProp></HTTPSamplerProxy><hashTree>{inner}</hashTree>"
     )
+}
+
+/// A timer of the plan, and those of several thread groups: what each says of how many threads.
+#[test]
+fn rates_of_jmeter_are_of_a_thread_a_group_or_all_threads() {
+    let timer = |name: &str, field: &str, value: &str| {
+        format!(
+            "<{name}><stringProp name=\"{field}\">{value}</stringProp><stringProp name=\"throughput\">600</stringProp></{name}><hashTree/>"
+        )
+    };
+    let constant = |mode: &str| timer("ConstantThroughputTimer", "calcMode", mode);
+    let group = |threads: u32, inner: &str, fields: &str| {
+        format!(
+            "<ThreadGroup testname=\"g\"><stringProp name=\"ThreadGroup.num_threads\">{threads}</stringProp>{fields}</ThreadGroup><hashTree>{inner}{}</hashTree>",
+            sampler("a", "")
+        )
+    };
+    let plan = |of_plan: &str, of_groups: &str| {
+        let groups = group(5, of_groups, "") + &group(15, of_groups, "");
+        format!(
+            "<jmeterTestPlan><hashTree><TestPlan/><hashTree>{of_plan}{groups}</hashTree></hashTree></jmeterTestPlan>"
+        )
+    };
+    let rates = |of_plan: &str, of_groups: &str| {
+        let table = users("plan.jmx", &plan(of_plan, of_groups), &[]);
+        let all = table["users"].as_table().unwrap().values();
+        let rate = |it: &toml::Value| {
+            let rate = it.get("rate").or_else(|| it.get("arrivals")?.get("rate"));
+            rate.and_then(toml::Value::as_str).map(str::to_owned)
+        };
+        all.map(|it| rate(it).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    // Of this thread only: as many times as there are threads. Of all active threads: shared by all of the plan.
+    for (mode, expected) in [
+        ("0", ["50/s", "150/s"]),
+        ("1", ["2.5/s", "7.5/s"]),
+        ("2", ["10/s", "10/s"]),
+        ("3", ["2.5/s", "7.5/s"]),
+        ("4", ["10/s", "10/s"]),
+        ("all active threads", ["2.5/s", "7.5/s"]),
+        ("all active threads in current thread group (shared)", ["10/s", "10/s"]),
+    ] {
+        assert_eq!(rates(&constant(mode), ""), expected, "{mode}");
+        assert_eq!(rates("", &constant(mode)), expected, "{mode}");
+    }
+    // Every thread group draws moments of its own.
+    assert_eq!(rates(&timer("PreciseThroughputTimer", "throughputPeriod", "60"), ""), ["10/s", "10/s"]);
+    let refused = |text: &str| read("plan.jmx", text, &|_| {}).unwrap_err().to_string();
+    assert!(refused(&plan("", &constant("often"))).contains("calcMode is none of JMeter's"));
+    let whole = |groups: &str| {
+        format!(
+            "<jmeterTestPlan><hashTree><TestPlan/><hashTree>{groups}</hashTree></hashTree></jmeterTestPlan>"
+        )
+    };
+    let lasting = |seconds: u32| {
+        format!(
+            "<boolProp name=\"ThreadGroup.scheduler\">true</boolProp><stringProp name=\"ThreadGroup.duration\">{seconds}</stringProp>"
+        )
+    };
+    let short = refused(&whole(&(group(5, "", &lasting(30)) + &group(5, "", &lasting(60)))));
+    assert!(
+        short.contains("go on to the end of the run") && short.matches("ThreadGroup.duration").count() >= 1,
+        "{short}"
+    );
+    let ramp = |seconds: u32| format!("<stringProp name=\"ThreadGroup.ramp_time\">{seconds}</stringProp>");
+    let slow = refused(&whole(&group(5, "", &ramp(60))));
+    assert!(slow.contains("ramp_time") && slow.contains("there from the start"), "{slow}");
+    users("plan.jmx", &whole(&group(5, "", &ramp(1))), &[]);
+    users("plan.jmx", &whole(&group(5, &constant("2"), &ramp(60))), &[]);
 }
 
 #[test]
