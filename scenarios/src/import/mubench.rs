@@ -146,7 +146,7 @@ fn read_service(
             "cpu-requests" => {
                 service.cpu_request = reader.cores(value, 0.0);
             }
-            "request_method" => read_method(reader, value),
+            "request_method" => read_method(reader, name, value),
             // Whatever else stands there was never looked at.
             "path" => match serde_json::from_str::<String>(value.get()) {
                 Ok(path) if path.starts_with('/') => endpoint.path = path,
@@ -174,11 +174,15 @@ fn law_instead(service: &str) -> String {
     )
 }
 
-fn read_method(reader: &mut Reader<'_>, value: &RawValue) {
+fn read_method(reader: &mut Reader<'_>, name: &str, value: &RawValue) {
     match reader.parse::<String>(value).as_deref() {
         Some("rest") | None => {}
         Some("grpc") => {
-            reader.problem(value, "request_method `grpc` is not simulated yet", "use \"rest\"");
+            let help = format!(
+                "write \"rest\", \"workers\": 1 (a cell of gRPC is one process), and services.{name}.protocol = \"grpc\" in the \
+                 scenario"
+            );
+            reader.problem(value, "request_method `grpc` is said by the scenario", &help);
         }
         Some(other) => {
             reader.problem(value, format!("unknown request_method `{}`", clip(other)), "it is \"rest\"");

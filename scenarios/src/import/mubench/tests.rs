@@ -68,7 +68,8 @@ fn what_is_wrong_is_said_with_its_place() {
     check(&service("\"worker\": 3"), "workmodel.json:1:45: unknown key `worker` (did you mean `workers`?)");
     check(
         &service("\"request_method\": \"grpc\""),
-        "workmodel.json:1:63: request_method `grpc` is not simulated yet (use \"rest\")",
+        "workmodel.json:1:63: request_method `grpc` is said by the scenario (write \"rest\", \"workers\": 1 (a cell of gRPC is one \
+         process), and services.s0.protocol = \"grpc\" in the scenario)",
     );
     check(
         &service("\"external_services\": [{\"services\": [\"s1\"]}]"),
