@@ -26,6 +26,16 @@ use toml::Table;
 /// Between two scrapes (us).
 const SCRAPE_US: u64 = 15_000_000;
 
+/// Every placement that was recorded, without failures and in plain text.
+const EVERY: [&str; 6] = [
+    "mesh-s0123-rtt160-8-long",
+    "mesh-all-rtt160-8",
+    "mesh-none-rtt160-8-long",
+    "mesh-none-rtt160-8",
+    "mesh-s0-rtt160-8",
+    "mesh-s0123-rtt160-8",
+];
+
 /// A metric, and the labels of a service in a cluster.
 type Gauge = (&'static str, fn(&str, &str) -> String);
 
@@ -217,7 +227,7 @@ fn what_prometheus_has_of_the_testbed_imports_to_its_latencies() {
     if !is_installed("what_prometheus_has_of_the_testbed_imports_to_its_latencies") {
         return;
     }
-    for name in ["mesh-s0123-rtt160-8-long", "mesh-all-rtt160-8"] {
+    for name in EVERY {
         let Some(testbed) = testbed(name) else { return };
         let config = std::fs::read_to_string(testbed.join("config.json")).unwrap();
         let config: Value = serde_json::from_str(&config).unwrap();
