@@ -123,17 +123,24 @@ impl<C: Fn(&str, &str) -> bool> Request<'_, C> {
     /// The server span less the union of its calls (ms).
     fn time_alone(&self, index: usize, calls: &[usize]) -> f64 {
         let spans = &self.trace.spans;
-        let (start, end) = (spans[index].start_us as f64, end_us(&spans[index]));
-        // Spans stand in the order of their starts.
-        let (mut covered, mut reached) = (0.0, start);
-        for &call in calls {
-            let from = (spans[call].start_us as f64).clamp(reached, end);
-            let to = end_us(&spans[call]).clamp(from, end);
-            covered += to - from;
-            reached = reached.max(to);
-        }
+        let covered = covered_us(&spans[index], calls.iter().map(|&call| &spans[call]));
         (spans[index].duration_ms - covered / 1e3).max(0.0)
     }
+}
+
+/// For how long of a span any of these lasts (us).
+pub(crate) fn covered_us<'a>(of: &Span, by: impl IntoIterator<Item = &'a Span>) -> f64 {
+    let (start, end) = (of.start_us as f64, end_us(of));
+    let mut by: Vec<&Span> = by.into_iter().collect();
+    by.sort_by_key(|it| it.start_us);
+    let (mut covered, mut reached) = (0.0, start);
+    for it in by {
+        let from = (it.start_us as f64).clamp(reached, end);
+        let to = end_us(it).clamp(from, end);
+        covered += to - from;
+        reached = reached.max(to);
+    }
+    covered
 }
 
 fn end_us(span: &Span) -> f64 {

@@ -232,7 +232,7 @@ fn path(check: &mut Check<'_>, written: &Spanned<String>) -> String {
 }
 
 /// The methods of HTTP (RFC 9110 and 5789).
-pub(super) const METHODS: [&str; 9] =
+pub(crate) const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// The method of an endpoint's requests; gRPC posts all of them.

@@ -58,6 +58,7 @@ use arrivals::Times;
 pub use check::Files;
 use check::{Check, MILLISECOND};
 pub use data_plane::PlaneKey;
+pub(crate) use endpoints::METHODS;
 use meshsim_core::SimDuration;
 use meshsim_models::ids::EndpointId;
 use meshsim_models::istiod::upstreams::Upstreams;

@@ -10,7 +10,7 @@
 //!
 //! # Source
 //! OpenTelemetry, semantic conventions for HTTP spans 1.23 (`http.request.method`, `http.route`, `url.path`, `url.full`), before it `http.method`,
-//! `http.target`, `http.url`; for RPC spans `rpc.service`, `rpc.method`. Envoy's own tags are `http.method` and `http.url`.
+//! `http.target`, `http.url`; for RPC spans `rpc.service`, `rpc.method` (since 1.37 the whole name). Envoy's own tags are `http.method` and `http.url`.
 
 /// Keys that have a path or a URL, the best first.
 const ROUTES: [&str; 5] = ["http.route", "url.path", "http.target", "url.full", "http.url"];
@@ -21,13 +21,17 @@ const LEAST_IDENTIFIER: usize = 8;
 /// What was asked for, as `GET /cart`, by the attributes of a span.
 pub(super) fn operation(value: impl Fn(&str) -> Option<String>) -> Option<String> {
     let value = |key: &str| value(key).filter(|it| !it.is_empty());
-    let rpc = || Some(format!("/{}/{}", value("rpc.service")?, value("rpc.method")?));
+    let rpc = || match (value("rpc.service"), value("rpc.method")?) {
+        (Some(service), method) => Some(format!("/{service}/{method}")),
+        (None, method) => method.contains('/').then(|| format!("/{}", method.trim_start_matches('/'))),
+    };
     let path = match rpc() {
-        Some(path) => return Some(format!("POST {path}")),
+        Some(path) => return Some(format!("POST {}", route(&path))),
         None => ROUTES.into_iter().find_map(value)?,
     };
     let method = value("http.request.method").or_else(|| value("http.method"));
-    Some(format!("{} {}", method.as_deref().unwrap_or("GET"), route(&path)))
+    let method = method.map_or_else(|| "GET".to_owned(), |it| it.to_ascii_uppercase());
+    Some(format!("{method} {}", route(&path)))
 }
 
 /// Method and path of a hop that a proxy logs.
@@ -48,7 +52,12 @@ fn route(url: &str) -> String {
         .filter(|it| !it.is_empty())
         .map(|it| if is_identifier(it) { "{id}" } else { it })
         .collect();
-    format!("/{}", parts.join("/"))
+    // What is no part of a path as it is sent.
+    let escaped = |it: char| match it.is_whitespace() || it.is_control() {
+        true => it.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        false => it.to_string(),
+    };
+    format!("/{}", parts.join("/")).chars().map(escaped).collect()
 }
 
 fn is_identifier(part: &str) -> bool {
@@ -67,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_a_method_and_a_route() {
-        let cases: [(&[(&str, &str)], &str); 6] = [
+        let cases: [(&[(&str, &str)], &str); 8] = [
             (&[("http.request.method", "GET"), ("url.path", "/cart")], "GET /cart"),
             (
                 &[("http.method", "POST"), ("http.url", "http://shop:80/product/OLJCESPC7Z?a=1")],
@@ -79,6 +88,8 @@ mod tests {
                 "POST /hipstershop.CartService/GetCart",
             ),
             (&[("http.url", "https://shop")], "GET /"),
+            (&[("rpc.method", "a.B/Get")], "POST /a.B/Get"),
+            (&[("http.request.method", "get"), ("url.path", "/my file")], "GET /my%20file"),
             (&[("http.target", "//orders/42/7d44-b2c1#end")], "GET /orders/{id}/{id}"),
         ];
         for (attributes, wanted) in cases {

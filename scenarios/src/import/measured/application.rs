@@ -59,6 +59,14 @@ pub(crate) struct Work {
     pub(crate) why_parallel: &'static str,
 }
 
+impl Work {
+    /// The law of its wait; where none is known that of its CPU time.
+    pub(crate) fn law_of_wait(&self) -> Law {
+        let assumed = || Law { shape: self.cpu_law.shape.clone(), why: "assumed: as its CPU time is spread" };
+        self.wait_law.clone().unwrap_or_else(assumed)
+    }
+}
+
 /// A kind of request that a service answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Kind {

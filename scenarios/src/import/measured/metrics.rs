@@ -3,7 +3,8 @@
 //! # Models
 //! A service's own time is what an answer takes at it less what its calls take for it; its spread is that of the answers less that of
 //! the calls, if these vary less than it takes itself, by the counts in Istio's buckets (`shape`). CPU time has cAdvisor's mean and that spread, less what
-//! waiting for the CPU adds (`sharing`). Of a service that calls others it is no larger than its mean: what is left may be kinds of requests, not work. What is much longer than the CPU time, at the load that there was, is a wait of its own.
+//! waiting for the CPU adds (`sharing`). Of a service that calls others it is no larger than its mean: what is left may be kinds of requests, not
+//! work. What is much longer than the CPU time, at the load that there was, is a wait of its own.
 //!
 //! # Assumptions
 //! - A source that nobody calls is the users' gateway. What it sends its own proxy counts, so that what nobody serves is among it; where it has none,
@@ -107,7 +108,8 @@ impl Application {
                 .filter(|(labels, _)| own(labels) == *name)
                 .map(|(labels, _)| label(labels, "destination_workload"))
                 .collect();
-            let cores: f64 = workloads.iter().filter_map(|it| cpu.get(*it)).map(|(sum, _)| sum).sum();
+            let cores: f64 =
+                workloads.iter().filter_map(|it| cpu.get(*it)).fold(0.0, |all, (sum, _)| all + sum);
             it.rate = counts[name] / seconds;
             it.is_grpc = by_grpc.get(name).is_some_and(|of_grpc| *of_grpc > 0.5 * counts[name]);
             it.work.cpu_ms = cores / it.rate * 1e3;

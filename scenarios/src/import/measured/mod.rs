@@ -41,6 +41,7 @@ use crate::problem::{Checked, Problem, clip};
 use crate::traces::Trace;
 use meshsim_core::SimDuration;
 use spans::Traced;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was measured.
 #[derive(Clone, Debug)]
@@ -129,6 +130,15 @@ impl Measured {
         &self.missing
     }
 
+    /// Clusters by the names of a scenario; what spans say no cluster of is in the only one of which nodes are said.
+    fn in_named(&self, nodes: &[Nodes], mut names: BTreeMap<String, String>) -> Application {
+        let clusters: BTreeSet<&String> = nodes.iter().map(|it| &it.cluster).collect();
+        if let (1, Some(only)) = (clusters.len(), clusters.first()) {
+            names.insert(String::new(), (*only).clone());
+        }
+        self.application.clone().renamed(&names)
+    }
+
     /// What it says.
     pub(crate) const fn application(&self) -> &Application {
         &self.application
@@ -145,9 +155,10 @@ impl Measured {
     /// # Errors
     /// If an option is missing that says what no metric does, or the overlay does not fit.
     pub fn import(&self, options: &Options) -> Checked<Imported> {
-        let scenario = scenario::write(&self.application, options)?;
+        let application = self.in_named(&options.nodes, BTreeMap::new());
+        let scenario = scenario::write(&application, options)?;
         let files = options.overlay.iter().flat_map(|it| it.recordings.clone()).collect();
-        Ok(Imported { scenario, report: self.report(), files })
+        Ok(Imported { scenario, report: self.report(&application), files })
     }
 
     /// The scenario that manifests come to, with what was measured over it.
@@ -157,7 +168,7 @@ impl Measured {
     pub fn import_beside(&self, mut options: manifests::Options) -> Checked<manifests::Imported> {
         let none = Overlay::default();
         let names = options.overlay.as_ref().unwrap_or(&none).clusters_by_name();
-        let application = self.application.clone().renamed(&names);
+        let application = self.in_named(&options.nodes, names);
         let with_users = !options.overlay.as_ref().is_some_and(Overlay::says_users);
         let text = scenario::behaviour(&application, with_users, true);
         options.measured = Some(manifests::Measured {
@@ -173,7 +184,7 @@ impl Measured {
         });
         let mut imported = manifests::import(&options)?;
         imported.report += "\n";
-        imported.report += &self.report();
+        imported.report += &self.report(&application);
         Ok(imported)
     }
 
@@ -192,7 +203,7 @@ impl Measured {
         })
     }
 
-    fn report(&self) -> String {
-        report::text(&self.application, self.window.as_deref(), &self.missing)
+    fn report(&self, application: &Application) -> String {
+        report::text(application, self.window.as_deref(), &self.missing)
     }
 }

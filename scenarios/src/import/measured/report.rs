@@ -1,6 +1,6 @@
 //! What was asked, found and assumed, as Markdown.
 
-use super::application::{Application, Law};
+use super::application::{Application, Law, Work};
 use super::queries;
 use super::scenario::{line, rounded};
 
@@ -51,16 +51,16 @@ pub(super) fn text(measured: &Application, window: Option<&str>, missing: &[Stri
             line(&mut text, format_args!("| {name} | {what} | {family} | {cv} | {} |", law.why));
         };
         law("CPU time", &it.work.cpu_law);
-        if let Some(of_wait) = &it.work.wait_law {
-            law("wait", of_wait);
+        if it.work.wait_ms > 0.0 {
+            law("wait", &it.work.law_of_wait());
         }
         if it.work.response_bytes.is_some() {
             law("body of an answer", &it.work.response_law);
         }
         for kind in it.kinds.iter().filter(|_| it.kinds.len() > 1) {
             law(&format!("CPU time of `{}`", kind.name), &kind.work.cpu_law);
-            if let Some(of_wait) = &kind.work.wait_law {
-                law(&format!("wait of `{}`", kind.name), of_wait);
+            if kind.work.wait_ms > 0.0 {
+                law(&format!("wait of `{}`", kind.name), &kind.work.law_of_wait());
             }
             if kind.work.response_bytes.is_some() {
                 law(&format!("body of an answer of `{}`", kind.name), &kind.work.response_law);
@@ -100,15 +100,21 @@ pub(super) fn text(measured: &Application, window: Option<&str>, missing: &[Stri
         line(&mut text, format_args!("- `{name}` speaks gRPC: `request_protocol` says so."));
     }
     for (name, it) in measured.services.iter().filter(|(_, it)| it.calls.len() > 1) {
-        let how = if it.work.in_parallel { "at the same time" } else { "in turn" };
-        line(&mut text, format_args!("- `{name}` calls others {how}: {}.", it.work.why_parallel));
+        calls_in_order(&mut text, &format!("`{name}`"), &it.work, it.kinds.len() < 2);
+        for kind in it.kinds.iter().filter(|kind| it.kinds.len() > 1 && kind.calls.len() > 1) {
+            calls_in_order(&mut text, &format!("`{}` of `{name}`", kind.name), &kind.work, true);
+        }
     }
     for (name, it) in measured.services.iter().filter(|(_, it)| it.work.wait_ms > 0.0) {
         let wait = rounded(it.work.wait_ms);
         line(
             &mut text,
             format_args!(
-                "- `{name}` waits {wait} ms: its answers take so much longer than CPU time and calls."
+                "- `{name}` waits {wait} ms: {}.",
+                match window {
+                    Some(_) => "its answers take so much longer than CPU time and calls",
+                    None => "for calls that nobody in the mesh answers",
+                }
             ),
         );
     }
@@ -121,6 +127,14 @@ pub(super) fn text(measured: &Application, window: Option<&str>, missing: &[Stri
         line(&mut text, format_args!("- {}: `{}`", query.name, query.over(window)));
     }
     text
+}
+
+/// Whether calls are made in turn, if something says it.
+fn calls_in_order(text: &mut String, of: &str, work: &Work, is_to_be_said: bool) {
+    if is_to_be_said && !work.why_parallel.is_empty() {
+        let how = if work.in_parallel { "at the same time" } else { "in turn" };
+        line(text, format_args!("- {of} calls others {how}: {}.", work.why_parallel));
+    }
 }
 
 /// Services whose kinds of requests are told apart.

@@ -4,12 +4,16 @@ use super::Options;
 use super::application::{Application, Kind, Work};
 use crate::import::manifests::{BEGIN, Overlay, toml_key as key};
 use crate::problem::{Checked, Problem, Problems};
+use crate::resolve::METHODS;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use toml::Value;
 
 /// A call that is made less often than this per request is chance.
 const LEAST_PROBABILITY: f64 = 1e-4;
+
+/// A larger body is taken for as large (bytes): a scenario has no larger one.
+const LARGEST_BODY: f64 = 1e9;
 
 /// Writes a scenario.
 ///
@@ -77,22 +81,30 @@ pub(super) fn write(measured: &Application, options: &Options) -> Checked<String
     Ok(head + &overlay.over_text(&text)? + strategy)
 }
 
-/// What services do, and what users request if that is to be said; with methods of requests if there may be rules that look at them.
+/// What services do, and what users request if that is to be said; with paths and methods of requests if there may be rules that look at them.
 pub(super) fn behaviour(measured: &Application, with_users: bool, has_rules: bool) -> String {
     let mut text = String::new();
     for name in measured.services.keys() {
         service(&mut text, name, measured, has_rules);
     }
+    let mut named = BTreeSet::new();
     for ((cluster, service), it) in measured.users.iter().filter(|_| with_users) {
-        line(&mut text, format_args!("\n[users.{}]", key(&format!("{cluster}-{service}"))));
+        let name = format!("{cluster}-{service}");
+        let mut all = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
+        let name = all.find(|it| named.insert(it.clone())).unwrap_or_default();
+        line(&mut text, format_args!("\n[users.{}]", key(&name)));
         line(&mut text, format_args!("cluster = {}", quoted(cluster)));
         line(&mut text, format_args!("service = {}", quoted(service)));
         line(&mut text, format_args!("rate = \"{}/s\"", rounded(it.rate)));
-        if measured.services.get(service).is_some_and(|it| it.kinds.len() > 1) {
-            let requests = measured.requests.get(&(cluster.clone(), service.clone()));
-            let weights =
-                requests.into_iter().flatten().map(|(kind, count)| format!("{} = {count}", key(kind)));
-            let weights: Vec<String> = weights.collect();
+        let kinds = measured.services.get(service).map_or(&[][..], |it| &it.kinds);
+        if kinds.len() > 1 {
+            let requests =
+                measured.requests.get(&(cluster.clone(), service.clone())).filter(|it| !it.is_empty());
+            let weights: Vec<String> = match requests {
+                Some(requests) => requests.iter().map(|(kind, it)| format!("{} = {it}", key(kind))).collect(),
+                // There are no spans of them.
+                None => kinds.iter().map(|it| format!("{} = {}", key(&it.name), rounded(it.share))).collect(),
+            };
             line(&mut text, format_args!("requests = {{ {} }}", weights.join(", ")));
         }
     }
@@ -109,6 +121,11 @@ fn missing(
     let has_nodes =
         |name: &String| options.nodes.iter().any(|it| it.cluster == *name) || overlay.says_nodes(name);
     for name in clusters.iter().filter(|name| !has_nodes(name)) {
+        if name.is_empty() {
+            let problem = Problem::new("spans have no attribute k8s.cluster.name that says where they were");
+            problems.push(problem.help("if all were in one cluster, name it: --nodes NAME=2x16"));
+            continue;
+        }
         let help = format!("--nodes {name}=2x16 says two nodes of 16 cores");
         problems.push(Problem::new(format!("no metric says what nodes cluster `{name}` has")).help(help));
     }
@@ -156,7 +173,9 @@ fn service(text: &mut String, name: &str, measured: &Application, has_rules: boo
     if service.kinds.len() > 1 {
         for kind in &service.kinds {
             line(text, format_args!("\n[services.{}.endpoints.{}]", key(name), key(&kind.name)));
-            asked_for(text, kind, has_rules && !service.is_grpc);
+            if has_rules {
+                asked_for(text, kind, service.is_grpc);
+            }
             work(text, &kind.work);
             let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
             calls_of(text, calls, kind.work.in_parallel, measured);
@@ -178,12 +197,13 @@ fn service(text: &mut String, name: &str, measured: &Application, has_rules: boo
 }
 
 /// Path and method of a kind of request, where they are not what its name says.
-fn asked_for(text: &mut String, kind: &Kind, with_method: bool) {
+fn asked_for(text: &mut String, kind: &Kind, is_grpc: bool) {
     let Some((method, path)) = kind.operation.as_deref().and_then(|it| it.split_once(' ')) else { return };
-    if path != format!("/{}", kind.name) {
+    let by_name = if kind.name == "default" { "/".to_owned() } else { format!("/{}", kind.name) };
+    if path != by_name {
         line(text, format_args!("path = {}", quoted(path)));
     }
-    if method != "GET" && with_method {
+    if method != "GET" && METHODS.contains(&method) && !is_grpc {
         line(text, format_args!("method = {}", quoted(method)));
     }
 }
@@ -196,16 +216,17 @@ fn work(text: &mut String, work: &Work) {
     };
     line(text, format_args!("service_time = {law}"));
     if work.wait_ms > 0.0 {
-        let law = work.wait_law.as_ref().unwrap_or(&work.cpu_law).shape.written(work.wait_ms, "ms", rounded);
+        let law = work.law_of_wait().shape.written(work.wait_ms, "ms", rounded);
         line(text, format_args!("wait = {law}"));
     }
     if work.request_bytes >= 1.0 {
-        line(text, format_args!("request_size = \"{}B\"", work.request_bytes.round()));
+        let bytes = work.request_bytes.round().min(LARGEST_BODY);
+        line(text, format_args!("request_size = \"{bytes}B\""));
     }
     if let Some(bytes) = work.response_bytes {
         // Bytes are whole.
         let whole = |value: f64| if value < 10.0 { rounded(value) } else { value.round().to_string() };
-        let law = work.response_law.shape.written(bytes.round().max(1.0), "B", whole);
+        let law = work.response_law.shape.written(bytes.round().clamp(1.0, LARGEST_BODY), "B", whole);
         line(text, format_args!("response_size = {law}"));
     }
     if work.errors > 0.0 {

@@ -146,11 +146,13 @@ impl Seen {
 
     /// Bodies, if spans say them.
     pub(super) fn bodies(&self, work: &mut Work) {
+        if self.request_bytes > 0.0 {
+            work.request_bytes = self.request_bytes / self.answers;
+        }
         let count = self.response_bytes.len() as f64;
         if count == 0.0 {
             return;
         }
-        work.request_bytes = self.request_bytes / self.answers;
         work.response_bytes = Some(self.response_bytes.iter().sum::<f64>() / count);
         let smooth =
             candidates(&self.response_bytes).into_iter().map(|it| Shape::of(&it.law)).find(is_smooth);

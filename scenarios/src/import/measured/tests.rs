@@ -385,9 +385,13 @@ fn spans_tell_kinds_of_requests_apart_and_what_is_waited_for_outside() {
     has(&alone.scenario, "services.front.endpoints.buy", &buy);
     has(&alone.scenario, "services.front.endpoints.buy", &["wait = \"120ms\""]);
     let list = "services.front.endpoints.items-list";
-    has(&alone.scenario, list, &["path = \"/items/list\"", "response_size = \"30000B\""]);
+    has(&alone.scenario, list, &["response_size = \"30000B\""]);
     assert!(!table(&alone.scenario, list).unwrap().contains("wait"), "{}", alone.scenario);
-    assert!(!alone.scenario.contains("method"), "no rule looks at them: {}", alone.scenario);
+    assert!(
+        !alone.scenario.contains("method") && !alone.scenario.contains("path"),
+        "no rule looks at them: {}",
+        alone.scenario
+    );
     has(&alone.scenario, "services.back.endpoints.default", &["response_size = \"1000B\""]);
     has(&alone.scenario, "users.edge-front", &["requests = { buy = 100, items-list = 300 }"]);
     assert!(alone.report.contains("| front | buy | POST /buy | 0.25 |"), "{}", alone.report);
@@ -413,4 +417,109 @@ fn spans_tell_kinds_of_requests_apart_and_what_is_waited_for_outside() {
     );
     assert!(!both.report.contains("one kind of request"), "{}", both.report);
     Scenario::from_text("both.toml", &both.scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
+}
+
+/// One kind of answer after another: each its spans, of which the first is the gateway's request of `front`.
+fn answered(spans: &[&dyn Fn(&mut Trace, u32)]) -> Traced {
+    let mut trace = Trace::default();
+    for request in 0..100_u32 {
+        spans.iter().for_each(|it| it(&mut trace, request));
+    }
+    for span in &mut trace.spans {
+        span.start_us += u64::from(span.request) * 1_000_000;
+    }
+    Traced::new(&trace, |_| true).unwrap()
+}
+
+/// A span of a side and a service, from one moment on (us) for so long (ms), below the span that many before it.
+fn put(
+    side: Side,
+    service: &'static str,
+    (from, ms): (u64, f64),
+    up: Option<u32>,
+) -> impl Fn(&mut Trace, u32) {
+    move |trace, request| {
+        let [service, cluster] = [service, "edge"].map(|it| trace.names.id(it));
+        let at = trace.spans.len() as u32;
+        let parent = up.map(|up| at - up);
+        let span = Span {
+            start_us: from,
+            duration_ms: ms,
+            request,
+            parent,
+            service,
+            cluster,
+            side,
+            ok: true,
+            ..Span::default()
+        };
+        trace.spans.push(span);
+    }
+}
+
+#[test]
+fn a_sidecar_and_its_application_answer_once() {
+    let sidecar = put(Side::Server, "front", (0, 20.0), None);
+    let application = put(Side::Server, "front", (1_000, 18.0), Some(1));
+    let client = put(Side::Client, "front", (5_000, 10.0), Some(1));
+    let of_sidecar = put(Side::Client, "front", (5_500, 9.0), Some(1));
+    let back = put(Side::Server, "back", (6_000, 8.0), Some(1));
+    let all = answered(&[&sidecar, &application, &client, &of_sidecar, &back]).application();
+    let front = &all.services["front"];
+    assert_eq!(front.calls, [("back".to_owned(), 1.0)], "{front:?}");
+    assert!((front.rate - 1.0).abs() < 1e-9 && front.work.wait_ms == 0.0, "{front:?}");
+    // 20 ms less the 10 ms of its call, and what is waited for the CPU.
+    assert!((9.5..=10.0).contains(&front.work.cpu_ms), "{front:?}");
+    assert!((all.users[&("edge".to_owned(), "front".to_owned())].mean_ms - 20.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_is_waited_for_outside_ends_with_the_answer_and_is_no_call() {
+    let front = put(Side::Server, "front", (0, 25.0), None);
+    let call = put(Side::Client, "front", (2_000, 10.0), Some(1));
+    let back = put(Side::Server, "back", (3_000, 8.0), Some(1));
+    // At the same time as the call, and after the answer.
+    let outside = put(Side::Client, "front", (5_000, 15.0), Some(3));
+    let forgotten = put(Side::Client, "front", (22_000, 5_000.0), Some(4));
+    let all = answered(&[&front, &call, &back, &outside, &forgotten]).application();
+    assert!((all.services["front"].work.wait_ms - 11.0).abs() < 1e-9, "{:?}", all.services["front"]);
+}
+
+#[test]
+fn what_spans_do_not_show_stays_as_metrics_say_it() {
+    let answers: Answers = serde_json::from_value(Value::Object(answers())).unwrap();
+    // A gateway with a span as a server's, whom metrics do not know; nothing of back.
+    let mut trace = traced();
+    trace.spans.retain(|it| it.parent.is_none());
+    let gateway = trace.names.id("ingress");
+    let all = std::mem::take(&mut trace.spans);
+    for (at, it) in (0..).zip(all) {
+        trace.spans.push(Span { service: gateway, operation: None, ..it });
+        trace.spans.push(Span { parent: Some(2 * at), ..it });
+    }
+    let measured = Measured::new(Some((&answers, WINDOW)), Some(&trace)).unwrap();
+    let front = &measured.application.services["front"];
+    assert_eq!(front.kinds.len(), 2);
+    for kind in &front.kinds {
+        let [((to, None), per_request)] = kind.calls.as_slice() else { panic!("{kind:?}") };
+        assert!(to == "back" && (per_request - 2.0 / 3.0).abs() < 1e-9, "{kind:?}");
+    }
+    let mean: f64 = front.kinds.iter().map(|it| it.share * it.work.response_bytes.unwrap()).sum();
+    assert!((mean - front.work.response_bytes.unwrap()).abs() < 1e-6, "{front:?}");
+    assert!(measured.application.requests.values().all(|it| it.len() == 2));
+}
+
+#[test]
+fn what_says_no_cluster_is_in_the_only_one() {
+    let mut trace = traced();
+    trace.spans.iter_mut().for_each(|it| it.cluster = None);
+    let measured = Measured::new(None, Some(&trace)).unwrap();
+    let imported = measured.import(&options()).unwrap();
+    assert!(imported.scenario.contains("[users.edge-front]"), "{}", imported.scenario);
+    let two = vec![Nodes::parse("edge=1x8").unwrap(), Nodes::parse("cloud=1x8").unwrap()];
+    let error = measured.import(&Options { nodes: two, ..options() }).unwrap_err().to_string();
+    assert!(error.contains("k8s.cluster.name"), "{error}");
+    // One request tells no rate.
+    trace.spans.retain(|it| it.request == 0);
+    assert!(Traced::new(&trace, |_| true).unwrap_err().to_string().contains("of more than one request"));
 }
