@@ -419,8 +419,11 @@ fn spans_tell_kinds_of_requests_apart_and_what_is_waited_for_outside() {
     Scenario::from_text("both.toml", &both.scenario, &[], &[]).unwrap().resolve(Some(0)).unwrap();
 }
 
+/// Puts a span of a request into a trace.
+type Put = dyn Fn(&mut Trace, u32);
+
 /// One kind of answer after another: each its spans, of which the first is the gateway's request of `front`.
-fn answered(spans: &[&dyn Fn(&mut Trace, u32)]) -> Traced {
+fn answered(spans: &[&Put]) -> Traced {
     let mut trace = Trace::default();
     for request in 0..100_u32 {
         spans.iter().for_each(|it| it(&mut trace, request));

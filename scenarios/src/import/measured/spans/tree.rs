@@ -35,7 +35,7 @@ impl Tree<'_> {
                 (clients, Some(server))
                     if clients.is_empty() && self.0[server].service == self.0[at].service =>
                 {
-                    at = server
+                    at = server;
                 }
                 _ => return at,
             }
