@@ -81,6 +81,15 @@ pub(crate) struct Kind {
     pub(crate) calls: Vec<((String, Option<String>), f64)>,
 }
 
+/// So large a share of the calls that stay near does so by a rule.
+const BY_A_RULE: f64 = 0.9;
+
+/// Whether callers are served by their own cluster, of calls from clusters that have a service, so many of them within one; absent if it is in one
+/// cluster alone.
+pub(super) fn near_first(clusters: usize, (near, all): (f64, f64)) -> Option<bool> {
+    (clusters > 1 && all > 0.0).then_some(near > BY_A_RULE * all)
+}
+
 /// A law, and what speaks for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Law {

@@ -8,7 +8,7 @@
 //! Requests of one operation are alike. Effect: what an argument decides is a probability of each call, by itself.
 
 use crate::traces::Trace;
-use crate::traces::model::{NameId, Side};
+use crate::traces::model::NameId;
 use std::collections::BTreeMap;
 
 /// So many kinds of a service are told apart.
@@ -42,10 +42,10 @@ pub(super) struct Named {
 }
 
 impl Kinds {
-    /// Of the server spans of a trace.
-    pub(super) fn new(trace: &Trace) -> Self {
+    /// Of these answers, by their servers' spans.
+    pub(super) fn new(trace: &Trace, answers: &[usize]) -> Self {
         let mut counts: BTreeMap<&str, BTreeMap<Option<NameId>, usize>> = BTreeMap::new();
-        for span in trace.spans.iter().filter(|it| it.side == Side::Server) {
+        for span in answers.iter().map(|it| &trace.spans[*it]) {
             if let Some(service) = span.service {
                 let of = counts.entry(trace.names.text(service)).or_default();
                 *of.entry(span.operation).or_default() += 1;
@@ -134,10 +134,10 @@ mod tests {
         let service = trace.names.id("shop");
         for (operation, count) in counts {
             let operation = trace.names.id(operation);
-            let span = Span { side: Side::Server, service, operation, ..Span::default() };
+            let span = Span { service, operation, ..Span::default() };
             trace.spans.extend(vec![span; *count]);
         }
-        let kinds = Kinds::new(&trace);
+        let kinds = Kinds::new(&trace, &(0..trace.spans.len()).collect::<Vec<_>>());
         (trace, kinds)
     }
 

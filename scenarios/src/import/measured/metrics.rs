@@ -325,5 +325,5 @@ fn near_first(
             near += count;
         }
     }
-    (clusters.len() > 1 && all > 0.0).then_some(near > 0.9 * all)
+    super::application::near_first(clusters.len(), (near, all))
 }

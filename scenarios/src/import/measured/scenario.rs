@@ -170,29 +170,24 @@ fn cluster(text: &mut String, name: &str, measured: &Application, options: &Opti
 
 fn service(text: &mut String, name: &str, measured: &Application, has_rules: bool) {
     let service = &measured.services[name];
-    if service.kinds.len() > 1 {
-        for kind in &service.kinds {
-            line(text, format_args!("\n[services.{}.endpoints.{}]", key(name), key(&kind.name)));
-            if has_rules {
-                asked_for(text, kind, service.is_grpc);
-            }
-            work(text, &kind.work);
-            let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
-            calls_of(text, calls, kind.work.in_parallel, measured);
-        }
-        return;
+    let several = service.kinds.len() > 1;
+    let begin = |text: &mut String, kind: &str| {
+        line(text, format_args!("\n[services.{}.endpoints.{}]", key(name), key(kind)));
+    };
+    if service.kinds.is_empty() {
+        begin(text, "default");
+        work(text, &service.work);
+        let calls = service.calls.iter().map(|(to, per_request)| (to, None, *per_request));
+        calls_of(text, calls, service.work.in_parallel, measured);
     }
-    line(text, format_args!("\n[services.{}.endpoints.default]", key(name)));
-    work(text, &service.work);
-    match service.kinds.first() {
-        Some(kind) => {
-            let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
-            calls_of(text, calls, service.work.in_parallel, measured);
+    for kind in &service.kinds {
+        begin(text, if several { &kind.name } else { "default" });
+        if several && has_rules {
+            asked_for(text, kind, service.is_grpc);
         }
-        None => {
-            let calls = service.calls.iter().map(|(to, per_request)| (to, None, *per_request));
-            calls_of(text, calls, service.work.in_parallel, measured);
-        }
+        work(text, &kind.work);
+        let calls = kind.calls.iter().map(|((to, of), per_request)| (to, of.as_ref(), *per_request));
+        calls_of(text, calls, kind.work.in_parallel, measured);
     }
 }
 

@@ -16,6 +16,7 @@
 mod application;
 mod tree;
 
+use super::application::near_first;
 use super::kinds::Kinds;
 use super::seen::{Callee, Seen};
 use crate::calibrate::self_time::{covered_us, self_times_of_spans};
@@ -25,9 +26,6 @@ use crate::traces::{Span, Trace};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tree::Tree;
-
-/// So many calls that stay near are by a rule.
-const NEARLY_ALL: f64 = 0.9;
 
 /// What spans say.
 #[derive(Debug, Default)]
@@ -77,118 +75,162 @@ impl Traced {
     /// If there are no calls in them.
     pub(super) fn new(trace: &Trace, is_known: impl Fn(&str) -> bool) -> Checked<Self> {
         let trace = by_first_names(trace);
-        let mut all = Self { kinds: Kinds::new(&trace), ..Self::default() };
         let tree = Tree(&trace.spans);
         let is_known =
             |index: usize| name(&trace, trace.spans[index].service).is_some_and(|it| is_known(&it));
-        let mut of_answer: BTreeMap<usize, Vec<Call<'_>>> = BTreeMap::new();
-        let mut answered: BTreeSet<usize> = BTreeSet::new();
-        let (mut first_us, mut last_us, mut requests) = (u64::MAX, 0, 0.0);
-        for (index, span) in trace.spans.iter().enumerate().filter(|(_, it)| it.side == Side::Server) {
-            let (clients, server) = tree.above(index);
-            if !is_known(index) || tree.outer(index) != index {
-                continue;
-            }
-            let Some(service) = name(&trace, span.service) else { continue };
-            let kind = all.kinds.of(&service, span.operation);
-            let of = all.services.entry(service.clone()).or_default();
-            of.clusters.insert(name(&trace, span.cluster).unwrap_or_default());
-            of.with(kind, |seen| seen.answer(span));
-            let client = clients.first().map(|it| &trace.spans[*it]);
-            let from = client.or(server.map(|it| &trace.spans[it])).and_then(|it| name(&trace, it.cluster));
-            if let Some(from) = from {
-                let is_near = name(&trace, span.cluster).as_ref() == Some(&from);
-                let of = of.callers.entry(from).or_default();
-                *of = (of.0 + f64::from(u8::from(is_near)), of.1 + 1.0);
-            }
-            answered.extend(clients);
-            match server.map(|it| tree.outer(it)).filter(|it| is_known(*it)) {
-                Some(caller) => of_answer.entry(caller).or_default().push(Call { server: span, client }),
-                None => {
-                    let seen = client.unwrap_or(span);
-                    (first_us, last_us) = (first_us.min(seen.start_us), last_us.max(seen.start_us));
-                    requests += 1.0;
-                    let cluster = name(&trace, seen.cluster).unwrap_or_default();
-                    let kind = all.kinds.named(&service)[kind].name.clone();
-                    let of_users = all.users.entry((cluster, service)).or_default();
-                    of_users.all += 1.0;
-                    *of_users.requests.entry(kind).or_default() += 1.0;
-                    of_users.good_ms.extend(seen.ok.then_some(seen.duration_ms));
-                }
-            }
+        let servers = (0..trace.spans.len()).filter(|it| trace.spans[*it].side == Side::Server);
+        let answers: Vec<usize> = servers.filter(|it| is_known(*it) && tree.outer(*it) == *it).collect();
+        let mut reader = Reader {
+            trace: &trace,
+            tree,
+            of_answer: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            requested_us: Vec::new(),
+            all: Self { kinds: Kinds::new(&trace, &answers), ..Self::default() },
+        };
+        answers.into_iter().for_each(|it| reader.answer(it, is_known));
+        reader.waits();
+        reader.self_times();
+        reader.calls();
+        reader.finish()
+    }
+}
+
+/// Reads spans.
+struct Reader<'t> {
+    trace: &'t Trace,
+    tree: Tree<'t>,
+    /// The calls that were made for an answer, by its server's span.
+    of_answer: BTreeMap<usize, Vec<Call<'t>>>,
+    /// Spans of clients whom somebody in the mesh answered.
+    answered: BTreeSet<usize>,
+    /// When users' requests began (us since 1970).
+    requested_us: Vec<u64>,
+    all: Traced,
+}
+
+impl<'t> Reader<'t> {
+    fn name(&self, id: Option<NameId>) -> Option<String> {
+        name(self.trace, id)
+    }
+
+    /// Does something with what was seen of the service, and of the kind, of a server's span.
+    fn with(&mut self, index: usize, change: impl FnMut(&mut Seen)) {
+        let span = &self.trace.spans[index];
+        let Some(service) = self.name(span.service) else { return };
+        let kind = self.all.kinds.of(&service, span.operation);
+        if let Some(of) = self.all.services.get_mut(&service) {
+            of.with(kind, change);
         }
-        // So many requests have one interval less between them.
-        all.seconds =
-            last_us.saturating_sub(first_us) as f64 / 1e6 * requests / f64::max(requests - 1.0, 1.0);
+    }
+
+    /// Takes the answer of a server's span that is of no other one.
+    fn answer(&mut self, index: usize, is_known: impl Fn(usize) -> bool) {
+        let span = &self.trace.spans[index];
+        let Some(service) = self.name(span.service) else { return };
+        let (clients, server) = self.tree.above(index);
+        let client = clients.first().map(|it| &self.trace.spans[*it]);
+        let from = client.or(server.map(|it| &self.trace.spans[it])).and_then(|it| self.name(it.cluster));
+        let cluster = self.name(span.cluster).unwrap_or_default();
+        let of = self.all.services.entry(service.clone()).or_default();
+        if let Some(from) = from {
+            let is_near = cluster == from;
+            let of = of.callers.entry(from).or_default();
+            *of = (of.0 + f64::from(u8::from(is_near)), of.1 + 1.0);
+        }
+        of.clusters.insert(cluster);
+        self.with(index, |seen| seen.answer(span));
+        self.answered.extend(clients);
+        match server.map(|it| self.tree.outer(it)).filter(|it| is_known(*it)) {
+            Some(caller) => {
+                self.of_answer.entry(caller).or_default().push(Call { server: span, client });
+            }
+            None => self.request(service, span, client.unwrap_or(span)),
+        }
+    }
+
+    /// Takes a user's request of a service, as the outermost of its mesh has seen it.
+    fn request(&mut self, service: String, server: &Span, seen: &Span) {
+        self.requested_us.push(seen.start_us);
+        let kind = self.all.kinds.of(&service, server.operation);
+        let kind = self.all.kinds.named(&service)[kind].name.clone();
+        let cluster = self.name(seen.cluster).unwrap_or_default();
+        let of_users = self.all.users.entry((cluster, service)).or_default();
+        of_users.all += 1.0;
+        *of_users.requests.entry(kind).or_default() += 1.0;
+        of_users.good_ms.extend(seen.ok.then_some(seen.duration_ms));
+    }
+
+    /// Takes what answers waited for that nobody in the mesh answered.
+    fn waits(&mut self) {
         let mut waited: BTreeMap<usize, Vec<&Span>> = BTreeMap::new();
-        for (index, span) in trace.spans.iter().enumerate().filter(|(_, it)| it.side == Side::Client && it.ok)
-        {
-            if let (false, Some(server)) = (answered.contains(&index), tree.above(index).1) {
-                waited.entry(tree.outer(server)).or_default().push(span);
+        for (index, span) in self.trace.spans.iter().enumerate() {
+            let is_outside = span.side == Side::Client && span.ok && !self.answered.contains(&index);
+            if let (true, Some(server)) = (is_outside, self.tree.above(index).1) {
+                waited.entry(self.tree.outer(server)).or_default().push(span);
             }
         }
         for (answer, outside) in waited {
-            let calls: Vec<&Span> = of_answer.get(&answer).into_iter().flatten().map(Call::of).collect();
-            let covered = |of: &[&Span]| covered_us(&trace.spans[answer], of.iter().copied()) / 1e3;
-            let both = [calls.as_slice(), outside.as_slice()].concat();
-            let ms = covered(&both) - covered(&calls);
-            all.with(&trace, answer, |seen| seen.outside(ms));
+            let calls: Vec<&Span> = self.of_answer.get(&answer).into_iter().flatten().map(Call::of).collect();
+            let covered = |of: &[&Span]| covered_us(&self.trace.spans[answer], of.iter().copied()) / 1e3;
+            let ms = covered(&[calls.as_slice(), outside.as_slice()].concat()) - covered(&calls);
+            self.with(answer, |seen| seen.outside(ms));
         }
-        for (caller, calls) in of_answer {
-            all.take(&trace, &trace.spans[caller], calls);
-        }
-        let own: BTreeMap<usize, f64> = self_times_of_spans(&trace, |_, _| true)
-            .into_iter()
-            .map(|(index, (_, ms))| (index, ms))
-            .collect();
+    }
+
+    /// Takes self times, which are those of all spans of an answer together.
+    fn self_times(&mut self) {
+        let own = self_times_of_spans(self.trace, |_, _| true).into_iter();
+        let own: BTreeMap<usize, f64> = own.map(|(index, (_, ms))| (index, ms)).collect();
         let mut of_answers: BTreeMap<usize, f64> = BTreeMap::new();
         for (index, ms) in &own {
-            *of_answers.entry(tree.outer(*index)).or_default() += ms;
+            *of_answers.entry(self.tree.outer(*index)).or_default() += ms;
         }
         for (answer, ms) in of_answers.into_iter().filter(|(it, _)| own.contains_key(it)) {
-            all.with(&trace, answer, |seen| seen.own_ms.push(ms));
+            self.with(answer, |seen| seen.own_ms.push(ms));
         }
-        let of_others: BTreeSet<String> =
-            trace.spans.iter().filter_map(|it| name(&trace, it.service)).collect();
-        if all.services.is_empty() && !of_others.is_empty() {
-            let names: Vec<String> = of_others.iter().take(5).map(|it| format!("`{it}`")).collect();
+    }
+
+    /// Takes the calls of all answers, each in the order of their starts.
+    fn calls(&mut self) {
+        for (caller, mut calls) in std::mem::take(&mut self.of_answer) {
+            calls.sort_by_key(|it| it.of().start_us);
+            let made = calls.iter().filter_map(|it| Some((self.callee(it.server)?, it.server.ok, it.of())));
+            let made: Vec<_> = made.collect();
+            self.with(caller, |seen| seen.calls_of_answer(&made));
+        }
+    }
+
+    fn callee(&self, server: &Span) -> Option<Callee> {
+        let service = self.name(server.service)?;
+        let named = self.all.kinds.named(&service);
+        let kind = &named[self.all.kinds.of(&service, server.operation)].name;
+        let kind = (named.len() > 1).then(|| kind.clone());
+        Some(Callee { service, kind })
+    }
+
+    fn finish(mut self) -> Checked<Traced> {
+        let others = self.trace.spans.iter().filter_map(|it| self.name(it.service));
+        let others: BTreeSet<String> =
+            if self.all.services.is_empty() { others.collect() } else { BTreeSet::new() };
+        if !others.is_empty() {
+            let names: Vec<String> = others.iter().take(5).map(|it| format!("`{it}`")).collect();
             let problem = Problem::new("no server's span is of a service that metrics know");
             return Err(problem.help(format!("spans are of {}", names.join(", "))).into());
         }
-        if all.users.is_empty() || all.seconds <= 0.0 {
+        let [first, last] = [self.requested_us.iter().min(), self.requested_us.iter().max()];
+        let between_us = first.zip(last).map_or(0, |(first, last)| last - first);
+        if between_us == 0 {
             let problem = Problem::new("the traces have no requests that come to a service");
             let help = "they have spans of servers, of more than one request: OTLP JSON, Jaeger's JSON, or a table of spans";
             return Err(problem.help(help).into());
         }
-        all.services.values_mut().for_each(OfService::sort);
-        all.users.values_mut().for_each(|it| it.good_ms.sort_by(f64::total_cmp));
-        Ok(all)
-    }
-
-    /// Does something with what was seen of the service, and of the kind, of a server span.
-    fn with(&mut self, trace: &Trace, index: usize, change: impl FnMut(&mut Seen)) {
-        let span = &trace.spans[index];
-        let service = name(trace, span.service);
-        if let Some((name, of)) = service.and_then(|it| self.services.get_mut(&it).map(|of| (it, of))) {
-            of.with(self.kinds.of(&name, span.operation), change);
-        }
-    }
-
-    /// Takes the calls of one answer.
-    fn take(&mut self, trace: &Trace, caller: &Span, mut calls: Vec<Call<'_>>) {
-        calls.sort_by_key(|it| it.of().start_us);
-        let Some(service) = name(trace, caller.service) else { return };
-        let Some(of) = self.services.get_mut(&service) else { return };
-        let kinds = &self.kinds;
-        let callee = |call: &Call<'_>| {
-            let service = name(trace, call.server.service)?;
-            let named = kinds.named(&service);
-            let kind = &named[kinds.of(&service, call.server.operation)].name;
-            let kind = (named.len() > 1).then(|| kind.clone());
-            Some(Callee { service, kind })
-        };
-        let made: Vec<_> = calls.iter().filter_map(|it| Some((callee(it)?, it.server.ok, it.of()))).collect();
-        of.with(kinds.of(&service, caller.operation), |seen| seen.calls_of_answer(&made));
+        // So many requests have one interval less between them.
+        let requests = self.requested_us.len() as f64;
+        self.all.seconds = between_us as f64 / 1e6 * requests / (requests - 1.0);
+        self.all.services.values_mut().for_each(OfService::sort);
+        self.all.users.values_mut().for_each(|it| it.good_ms.sort_by(f64::total_cmp));
+        Ok(self.all)
     }
 }
 
@@ -202,8 +244,7 @@ impl OfService {
     /// Whether most callers in clusters that have it were served there; absent if it is in one alone.
     fn near_first(&self) -> Option<bool> {
         let of = self.callers.iter().filter(|(from, _)| self.clusters.contains(*from)).map(|(_, it)| it);
-        let (near, all) = of.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-        (self.clusters.len() > 1 && all > 0.0).then_some(near > NEARLY_ALL * all)
+        near_first(self.clusters.len(), of.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1)))
     }
 
     fn sort(&mut self) {

@@ -15,7 +15,7 @@ use super::super::shape::Shape;
 use super::super::sharing::Load;
 use super::{OfService, Traced};
 use meshsim_core::stats::quantile_of_sorted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// By such a share counts of spans and of metrics differ by chance.
 const CHANCE: f64 = 0.05;
@@ -61,12 +61,8 @@ impl Traced {
             let seen = &traced.all;
             let clusters = traced.clusters.iter().map(|it| (it.clone(), (1.0, None))).collect();
             let mut it = Service { rate: seen.answers / self.seconds, clusters, ..Service::default() };
-            for (to, calls) in &seen.calls {
-                match it.calls.iter_mut().find(|(service, _)| *service == to.service) {
-                    Some((_, per_request)) => *per_request += calls.count / seen.answers,
-                    None => it.calls.push((to.service.clone(), calls.count / seen.answers)),
-                }
-            }
+            let called: BTreeSet<&String> = seen.calls.keys().map(|to| &to.service).collect();
+            it.calls = called.into_iter().map(|to| (to.clone(), seen.count_to(to) / seen.answers)).collect();
             seen.order(&mut it.work, &mut it.calls, |to, seen| seen.service == *to);
             it.near_first = traced.near_first();
             it.work.errors = seen.errors();
@@ -100,55 +96,80 @@ impl Traced {
 
     /// The kinds of requests of a service of which this is known as a whole.
     fn kinds_of(&self, name: &str, traced: &OfService, whole: &Service, unfolded: Unfolded) -> Vec<Kind> {
-        let named = self.kinds.named(name);
-        let known = named.iter().enumerate().filter_map(|(index, it)| Some((it, traced.each.get(&index)?)));
-        let known: Vec<_> = known.collect();
-        let mean = |of: fn(&Seen, Unfolded) -> Option<f64>, or: f64| {
-            let sum = |(_, seen): &(_, &Seen)| seen.answers * of(seen, unfolded).unwrap_or(or);
-            known.iter().map(sum).sum::<f64>() / traced.all.answers
-        };
-        let own_ms = traced.all.own(unfolded).unwrap_or(0.0);
-        let (mean_own, mean_errors) = (mean(Seen::own, own_ms), mean(|seen, _| Some(seen.errors()), 0.0));
-        let is_one = known.len() == 1;
+        let named = self.kinds.named(name).iter().enumerate();
+        let known: Vec<(&Named, &Seen)> =
+            named.filter_map(|(index, it)| Some((it, traced.each.get(&index)?))).collect();
+        let means = Means::new(&traced.all, &known, unfolded);
         let of = |&(named, seen): &(&Named, &Seen)| {
+            let is_one = known.len() == 1;
             let mut work = whole.work.clone();
-            let mut calls: Vec<((String, Option<String>), f64)> = Vec::new();
-            for (to, made) in &seen.calls {
-                let traced: f64 = traced.all.count_to(&to.service) / traced.all.answers;
-                let measured = whole.calls.iter().find(|(it, _)| *it == to.service).map_or(0.0, |it| it.1);
-                let more = measured / traced;
-                let scale = if is_one || (more - 1.0).abs() > CHANCE { more } else { 1.0 };
-                calls.push(((to.service.clone(), to.kind.clone()), scale * made.count / seen.answers));
-            }
-            let unseen = whole.calls.iter().filter(|(to, _)| traced.all.count_to(to) == 0.0);
-            calls.extend(unseen.map(|(to, per_request)| ((to.clone(), None), *per_request)));
+            let mut calls = calls_of(seen, &traced.all, &whole.calls, is_one);
             seen.order(&mut work, &mut calls, |to, seen| (&seen.service, &seen.kind) == (&to.0, &to.1));
             if !is_one {
-                let share =
-                    if mean_own > 0.0 { seen.own(unfolded).unwrap_or(own_ms) / mean_own } else { 1.0 };
-                work.cpu_ms *= share;
-                let outside = traced.all.wait_ms();
-                let of_kind =
-                    if outside > 0.0 { seen.wait_ms() * (work.wait_ms / outside).min(1.0) } else { 0.0 };
-                work.wait_ms = (work.wait_ms - outside).max(0.0) * share + of_kind;
-                work.wait_law = wait_law(seen, work.wait_ms);
-                if mean_errors > 0.0 {
-                    work.errors = (work.errors * seen.errors() / mean_errors).min(1.0);
-                }
-                bodies(seen, &traced.all, &mut work);
-                if let Some(law) = seen.law(&work, unfolded) {
-                    work.cpu_law = law;
-                }
+                means.share_out(&mut work, seen);
             }
-            Kind {
-                name: named.name.clone(),
-                operation: named.operation.clone(),
-                share: seen.answers / traced.all.answers,
-                work,
-                calls,
-            }
+            let share = seen.answers / traced.all.answers;
+            Kind { name: named.name.clone(), operation: named.operation.clone(), share, work, calls }
         };
         known.iter().map(of).collect()
+    }
+}
+
+/// Calls per request of a kind, where so many are known of the service.
+fn calls_of(
+    seen: &Seen,
+    all: &Seen,
+    whole: &[(String, f64)],
+    is_one: bool,
+) -> Vec<((String, Option<String>), f64)> {
+    let scale = |service: &String| {
+        let measured = whole.iter().find(|(it, _)| it == service).map_or(0.0, |it| it.1);
+        let more = measured / (all.count_to(service) / all.answers);
+        if is_one || (more - 1.0).abs() > CHANCE { more } else { 1.0 }
+    };
+    let of = seen.calls.iter().map(|(to, made)| {
+        ((to.service.clone(), to.kind.clone()), scale(&to.service) * made.count / seen.answers)
+    });
+    let unseen = whole.iter().filter(|(to, _)| all.count_to(to) == 0.0);
+    of.chain(unseen.map(|(to, per_request)| ((to.clone(), None), *per_request))).collect()
+}
+
+/// Means over all kinds of a service, by which each has its share of what the service takes.
+struct Means<'a> {
+    all: &'a Seen,
+    unfolded: Unfolded,
+    /// What self times are without what is beside them (ms): of all answers, and of kinds.
+    own_ms: f64,
+    of_kinds_ms: f64,
+    errors: f64,
+}
+
+impl<'a> Means<'a> {
+    fn new(all: &'a Seen, kinds: &[(&Named, &Seen)], unfolded: Unfolded) -> Self {
+        let own_ms = all.own(unfolded).unwrap_or(0.0);
+        let mean = |of: &dyn Fn(&Seen) -> f64| {
+            kinds.iter().map(|(_, seen)| seen.answers * of(seen)).sum::<f64>() / all.answers
+        };
+        let of_kinds_ms = mean(&|seen| seen.own(unfolded).unwrap_or(own_ms));
+        Self { all, unfolded, own_ms, of_kinds_ms, errors: mean(&Seen::errors) }
+    }
+
+    /// Makes the work of a service that of one of its kinds.
+    fn share_out(&self, work: &mut Work, seen: &Seen) {
+        let own_ms = seen.own(self.unfolded).unwrap_or(self.own_ms);
+        let share = if self.of_kinds_ms > 0.0 { own_ms / self.of_kinds_ms } else { 1.0 };
+        work.cpu_ms *= share;
+        let outside = self.all.wait_ms();
+        let of_kind = if outside > 0.0 { seen.wait_ms() * (work.wait_ms / outside).min(1.0) } else { 0.0 };
+        work.wait_ms = (work.wait_ms - outside).max(0.0) * share + of_kind;
+        work.wait_law = wait_law(seen, work.wait_ms);
+        if self.errors > 0.0 {
+            work.errors = (work.errors * seen.errors() / self.errors).min(1.0);
+        }
+        bodies(seen, self.all, work);
+        if let Some(law) = seen.law(work, self.unfolded) {
+            work.cpu_law = law;
+        }
     }
 }
 
